@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 
 import pytest
 import redis_server
-from redis_server import RedisServer
+from redis_server import PATIENT_SECONDS, RedisServer
 
 from tenantry.rate_limits import rates
+from tenantry.rate_limits import redis as redis_counts
 from tenantry.rate_limits.memory import Memory
+from tenantry.rate_limits.rates import Limit
 from tenantry.rate_limits.redis import Redis
 from tenantry.settings import load
 
@@ -26,17 +29,30 @@ def redis(tmp_path_factory):
     server.stop()
 
 
+@pytest.fixture
+async def connect():
+    """Open connections to Redis by their URL, and close them after the test."""
+    opened = []
+
+    def open_one(url: str) -> Redis:
+        opened.append(Redis(url))
+        return opened[-1]
+
+    yield open_one
+    for one in opened:
+        await one.aclose()
+
+
 @pytest.fixture(params=["memory", "redis"])
-async def counts(request):
-    """Counts that nobody has counted in."""
-    if request.param == "memory":
-        yield Memory()
-        return
-    server = request.getfixturevalue("redis")
-    server.ask(b"FLUSHALL")
-    shared = Redis(server.url)
-    yield shared
-    await shared.aclose()
+def limit_of(request, connect, monkeypatch):
+    """Create limits on empty counts, in memory or in Redis."""
+    memories, shared = defaultdict(Memory), None
+    if request.param == "redis":
+        monkeypatch.setattr(redis_counts, "_WAIT_SECONDS", PATIENT_SECONDS)
+        server = request.getfixturevalue("redis")
+        server.ask(b"FLUSHALL")
+        shared = connect(server.url)
+    return lambda name, rate: Limit(name, rate, memories[name], shared)
 
 
 @pytest.fixture

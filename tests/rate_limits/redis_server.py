@@ -1,19 +1,22 @@
-"""A Redis server of the tests' own."""
+"""A Redis server for tests, and a slow network link to it."""
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import signal
 import socket
 import subprocess
 import time
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Self
 
 from servers import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+PATIENT_SECONDS = 30.0  # longer than a busy machine takes for an answer of Redis
 PROGRAM = shutil.which("redis-server")
 
 
@@ -64,3 +67,32 @@ class RedisServer:
         self.go_on()
         self._process.terminate()
         self._process.wait(10)
+
+
+class SlowLink:
+    """Forwards connections to a local port and delays the replies."""
+
+    def __init__(self, target: int, *, seconds: float) -> None:
+        self._target, self._seconds = target, seconds
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._forward, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
+
+        async def pump(
+            source: asyncio.StreamReader, sink: asyncio.StreamWriter, seconds: float
+        ) -> None:
+            with suppress(ConnectionError):
+                while data := await source.read(65536):
+                    await asyncio.sleep(seconds)
+                    sink.write(data)
+            sink.close()
+
+        await asyncio.gather(pump(reader, far_writer, 0), pump(far_reader, writer, self._seconds))

@@ -27,8 +27,8 @@ async def taken(limit, key, times):
     return admitted
 
 
-async def test_as_many_as_the_quota_are_admitted_for_each_key(counts):
-    limit = Limit("client", "5/hour", counts)
+async def test_as_many_as_the_quota_are_admitted_for_each_key(limit_of):
+    limit = limit_of("client", "5/hour")
     for remaining in (4, 3, 2, 1, 0):
         headers = await limit.take("a")
         assert headers["ratelimit-policy"] == '"client";q=5;w=3600'
@@ -43,19 +43,19 @@ async def test_as_many_as_the_quota_are_admitted_for_each_key(counts):
     assert str(wait) in refused.value.message
     assert await taken(limit, "b", 9) == 5
     # Another limit, and another rate, have counts of their own.
-    assert await taken(Limit("token", "5/hour", counts), "a", 9) == 5
-    assert await taken(Limit("client", "6/hour", counts), "a", 9) == 6
+    assert await taken(limit_of("token", "5/hour"), "a", 9) == 5
+    assert await taken(limit_of("client", "6/hour"), "a", 9) == 6
 
 
-async def test_requests_at_once_are_not_more_than_the_quota(counts):
-    limit = Limit("client", "20/hour", counts)
+async def test_requests_at_once_are_not_more_than_the_quota(limit_of):
+    limit = limit_of("client", "20/hour")
     admitted = await asyncio.gather(*(taken(limit, "a", 1) for _ in range(60)))
     assert sum(admitted) == 20
 
 
-async def test_who_waits_as_told_is_admitted(counts):
+async def test_who_waits_as_told_is_admitted(limit_of):
     """Also for a client that goes on trying: a refused request is not counted."""
-    limit = Limit("client", "3/second", counts)
+    limit = limit_of("client", "3/second")
     await taken(limit, "a", 3)
     with pytest.raises(errors.RateLimited) as refused:
         await limit.take("a")
@@ -69,9 +69,9 @@ async def test_who_waits_as_told_is_admitted(counts):
     assert await taken(limit, "a", 1) == 1
 
 
-async def test_the_end_of_a_window_is_no_way_to_twice_the_quota_at_once(counts):
+async def test_the_end_of_a_window_is_no_way_to_twice_the_quota_at_once(limit_of):
     """As it would be if windows did not slide."""
-    limit = Limit("client", "40/second", counts)
+    limit = limit_of("client", "40/second")
     await limit.take("a")
     await asyncio.sleep(0.8)
     admitted, until = 0, time.monotonic() + 0.5

@@ -7,7 +7,8 @@ that saves all of them for the end of a window can make up to twice as many in t
 the second half only little by little.
 
 In memory a process counts by itself, all of its event loops together. In Redis all processes
-count together, by the scripts of the library `limits`. Of its storages the one in memory belongs to
-one event loop and looks through all keys after each request, and the one in Redis takes two round
-trips for each request, on a connection of its own: so those here are ours.
+count together, by the scripts of the library `limits`; while Redis is slow or unavailable, each
+process enforces the limits by its own count. The storages of the library are not used: the one in
+memory belongs to one event loop and looks through all keys after each request, and the one in
+Redis takes two round trips for each request, on a connection of its own.
 """

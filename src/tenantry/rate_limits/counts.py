@@ -1,8 +1,8 @@
-"""The counts of one client or address, and the interface of where they are kept."""
+"""The counts of one client or address."""
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 
 class Count(NamedTuple):
@@ -15,13 +15,3 @@ class Count(NamedTuple):
     current: int
     left: float
     admitted: bool  # the request is counted
-
-
-class Counts(Protocol):
-    """Where requests are counted; None where that is out of reach."""
-
-    async def take(self, key: str, quota: int, seconds: int) -> Count | None:
-        """Count one more, unless that is over the quota."""
-
-    async def aclose(self) -> None:
-        """Let go of what it holds."""

@@ -24,7 +24,7 @@ class Memory:
         self._kept: OrderedDict[str, tuple[float, int, int]] = OrderedDict()
         self._lock = threading.Lock()
 
-    async def take(self, key: str, quota: int, seconds: int) -> Count:
+    def take(self, key: str, quota: int, seconds: int) -> Count:
         """Count one more, unless that is over the quota."""
         now = time.monotonic()
         with self._lock:
@@ -36,9 +36,6 @@ class Memory:
             self._kept.move_to_end(key)
             self._drop(now - 2 * seconds)
         return Count(previous, current, left, admitted)
-
-    async def aclose(self) -> None:
-        """Keep everything: another event loop may be counting."""
 
     def __len__(self) -> int:
         """Return how many keys are kept."""

@@ -13,7 +13,7 @@ from tenantry.rate_limits.redis import Redis
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tenantry.rate_limits.counts import Count, Counts
+    from tenantry.rate_limits.counts import Count
     from tenantry.settings import Settings
 
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
@@ -31,8 +31,9 @@ class Rates:
     `take_*` return headers of the answer (draft-ietf-httpapi-ratelimit-headers-11).
     """
 
-    def __init__(self, limits: Mapping[str, Limit]) -> None:
+    def __init__(self, limits: Mapping[str, Limit], redis: Redis | None = None) -> None:
         self._limits = limits
+        self._redis = redis
         # Where they are off, no request asks.
         self.of_addresses, self.of_clients = "address" in limits, "client" in limits
 
@@ -49,18 +50,17 @@ class Rates:
         url = settings.rate_limit_storage
         redis = Redis(url) if url and any(rates.values()) else None
         rates |= {"ways": _WAYS, "invitations": _INVITATIONS, "reminders": _REMINDERS}
-        return cls(
-            {
-                name: Limit(name, rate, redis or _memories.setdefault(name, Memory()))
-                for name, rate in rates.items()
-                if rate
-            }
-        )
+        limits = {
+            name: Limit(name, rate, _memories.setdefault(name, Memory()), redis)
+            for name, rate in rates.items()
+            if rate
+        }
+        return cls(limits, redis)
 
     async def aclose(self) -> None:
-        """Close the connections to Redis."""
-        for limit in self._limits.values():
-            await limit.counts.aclose()
+        """Close the connection to Redis."""
+        if self._redis is not None:
+            await self._redis.aclose()
 
     async def take_address(self, address: str) -> dict[str, str]:
         """Count a request from this address; "" (unknown) is not limited.
@@ -141,11 +141,15 @@ class Rates:
 
 
 class Limit:
-    """One limit: ``rate`` (`100/minute`) for each key, which is a client or an address."""
+    """One limit: ``rate`` (`100/minute`) for each key, which is a client or an address.
 
-    def __init__(self, name: str, rate: str, counts: Counts) -> None:
+    With Redis, all processes count together. Each also counts by itself, so that the limit holds
+    from the first answer of Redis that is late.
+    """
+
+    def __init__(self, name: str, rate: str, memory: Memory, redis: Redis | None = None) -> None:
         quota, _, unit = rate.partition("/")
-        self.counts = counts
+        self._memory, self._redis = memory, redis
         self._name = name
         self._quota = int(quota)
         self._seconds = _SECONDS[unit]
@@ -160,9 +164,10 @@ class Limit:
             errors.RateLimited: it is one too many; it is not counted.
 
         """
-        count = await self.counts.take(self._prefix + key, self._quota, self._seconds)
-        if count is None:
-            return {}
+        counted = self._prefix + key, self._quota, self._seconds
+        count = self._memory.take(*counted)
+        if self._redis is not None:
+            count = await self._redis.take(*counted) or count
         if not count.admitted:
             raise self._exceeded(count)
         return self._headers(count, self._whole(count.left))

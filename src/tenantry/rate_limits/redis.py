@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import math
 import time
-from typing import TYPE_CHECKING, Any, ClassVar
+from itertools import chain
+from typing import Any, ClassVar
 
 from tenantry.rate_limits.counts import Count
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable
+_Arguments = tuple[str | int, ...]  # keys and arguments of the script
+_Request = tuple[_Arguments, asyncio.Future[Any]]
 
-# If Redis hangs, a request waits so long at most twice: a machine may be busy for a moment.
-_ANSWER_SECONDS = 0.03
-_MISSED = 2  # answers in a row, after which it is not asked for a while
-# Of the event loop, in which an answer that has come is read: it is not Redis that is late then.
+_WAIT_SECONDS = 0.03  # a request waits for Redis, then is decided by this process's own count
+# Turns of the event loop after that, in which an answer that has arrived is read: a busy process
+# is not a slow Redis.
 _TURNS = 10
-_PAUSE_SECONDS = 1.0  # until one that did not answer is asked again
-_TOLD_SECONDS = 60.0
+_ANSWER_SECONDS = 1.0  # without an answer, Redis counts as unavailable
+_PAUSE_SECONDS = 1.0  # until an unavailable Redis is asked again
+_QUEUE_MAX = 10_000  # requests that wait for their turn to be counted
+_LOG_SECONDS = 60.0
 
 _log = logging.getLogger(__name__)
 
@@ -28,12 +29,12 @@ _log = logging.getLogger(__name__)
 class Redis:
     """Counts in Redis, for all processes.
 
-    The questions of one turn of the event loop go there in one message, and there is one
-    under way at a time. While Redis does not answer, requests go through uncounted, and it is
-    asked again once a second.
+    The requests of one turn of the event loop are sent in one message, one message at a time.
+    While Redis is slow, requests do not wait for it, but it still counts them. While it is
+    unavailable, it is asked again once a second.
     """
 
-    _told_at: ClassVar[float] = -math.inf  # of all in this process
+    _logged_at: ClassVar[float] = -math.inf  # by any instance in this process
 
     def __init__(self, url: str) -> None:
         from limits.aio.storage.redis.bridge import RedisBridge
@@ -46,7 +47,7 @@ class Redis:
             driver_info=None,  # it takes one more round trip
             retry=Retry(NoBackoff(), 1),  # the connection may have been closed since
         )
-        # The library takes one and says how it stands in two steps; this is both in one.
+        # The library acquires and reads the count in two steps; this script does both in one.
         acquire = RedisBridge.SCRIPT_ACQUIRE_SLIDING_WINDOW.decode()
         self._take = self._connection.register_script(
             f"local function acquire()\n{acquire}\nend\n"
@@ -54,22 +55,23 @@ class Redis:
             "return {redis.call('get', KEYS[1]), redis.call('get', KEYS[2]),"
             " redis.call('pttl', KEYS[2]), acquired}"
         )
-        # Keys and arguments of the script, and the future of its result.
-        self._waiting: list[tuple[tuple[str | int, ...], asyncio.Future[Any]]] = []
-        self._talk: asyncio.Task[None] | None = None
-        self._missed = 0
-        self._again_at = -math.inf
+        self._queue: list[_Request] = []
+        self._sender: asyncio.Task[None] | None = None
+        self._slow = False
+        self._retry_at = -math.inf
 
     async def take(self, key: str, quota: int, seconds: int) -> Count | None:
-        """Count one more, unless that is over the quota."""
-        if time.monotonic() < self._again_at:
+        """Count one more, unless that is over the quota; None if Redis does not answer in time."""
+        if time.monotonic() < self._retry_at or len(self._queue) >= _QUEUE_MAX:
             return None
         answer = asyncio.get_running_loop().create_future()
-        # The keys as the library has them: of the last window, and of this one.
+        # The library's names of the keys: the previous window, and the current one.
         keys = f"tenantry:{{{key}}}/-1", f"tenantry:{{{key}}}"
-        self._waiting.append(((*keys, quota, seconds, 1), answer))
-        if self._talk is None or self._talk.done():
-            self._talk = asyncio.create_task(self._ask_all())
+        self._queue.append(((*keys, quota, seconds, 1), answer))
+        if self._sender is None or self._sender.done():
+            self._sender = asyncio.create_task(self._send_queue())
+        elif self._slow:
+            return None
         found = await answer
         if found is None:
             return None
@@ -80,76 +82,73 @@ class Redis:
 
     async def aclose(self) -> None:
         """Close the connection."""
-        if self._talk is not None:
-            await self._talk
+        if self._sender is not None:
+            await self._sender
         await self._connection.aclose()
 
-    async def _ask_all(self) -> None:
-        while self._waiting:
-            asked, self._waiting = self._waiting, []
+    async def _send_queue(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._queue:
+            batch, self._queue = self._queue, []
+            timer = loop.call_later(_WAIT_SECONDS, self._mark_slow, loop, batch, _TURNS)
+            answers: list[Any]
             try:
-                answers = await _in_time(self._send([given for given, _ in asked]))
-            except Exception as problem:  # noqa: BLE001 - whatever it is, requests go through
-                self._missed += 1
-                if self._missed >= _MISSED:
-                    self._give_up(problem)
-                asked, self._waiting = asked + self._waiting, []
-                answers = [None] * len(asked)
-            else:
-                self._missed = 0
-            for (_, waiting), answer in zip(asked, answers, strict=True):
-                if not waiting.done():  # its request was given up
-                    waiting.set_result(answer)
+                async with asyncio.timeout(_ANSWER_SECONDS):
+                    answers = await self._send([arguments for arguments, _ in batch])
+            except Exception as problem:  # noqa: BLE001 - counting fails over, requests do not fail
+                self._pause(problem)
+                batch, self._queue = batch + self._queue, []
+                answers = [None] * len(batch)
+            finally:
+                timer.cancel()
+                self._slow = False
+            for (_, answer), found in zip(batch, answers, strict=True):
+                _resolve(answer, found)
 
-    async def _send(self, all_given: list[tuple[str | int, ...]]) -> list[Any]:
+    def _mark_slow(
+        self, loop: asyncio.AbstractEventLoop, batch: list[_Request], turns: int
+    ) -> None:
+        """Let the requests of a batch, and those after it, go on without waiting for Redis."""
+        if all(answer.done() for _, answer in batch):
+            return
+        if turns:
+            loop.call_soon(self._mark_slow, loop, batch, turns - 1)
+            return
+        self._slow = True
+        for _, answer in chain(batch, self._queue):
+            _resolve(answer, None)
+
+    async def _send(self, all_arguments: list[_Arguments]) -> list[Any]:
         from redis.exceptions import NoScriptError
 
-        answers = await self._execute(all_given)
-        if isinstance(answers[0], NoScriptError):  # it was started anew
+        answers = await self._execute(all_arguments)
+        if isinstance(answers[0], NoScriptError):  # Redis was restarted
             await self._connection.script_load(self._take.script)
-            answers = await self._execute(all_given)
+            answers = await self._execute(all_arguments)
         for answer in answers:
             if isinstance(answer, Exception):
                 raise answer
         return answers
 
-    async def _execute(self, all_given: list[tuple[str | int, ...]]) -> list[Any]:
+    async def _execute(self, all_arguments: list[_Arguments]) -> list[Any]:
         async with self._connection.pipeline(transaction=False) as pipeline:
-            for given in all_given:
-                pipeline.evalsha(self._take.sha, 2, *given)
+            for arguments in all_arguments:
+                pipeline.evalsha(self._take.sha, 2, *arguments)
             answers: list[Any] = await pipeline.execute(raise_on_error=False)
             return answers
 
-    def _give_up(self, problem: Exception) -> None:
+    def _pause(self, problem: Exception) -> None:
         now = time.monotonic()
-        self._again_at = now + _PAUSE_SECONDS
-        if now - Redis._told_at >= _TOLD_SECONDS:
-            Redis._told_at = now
-            fields = {"error": type(problem).__name__}  # its text may hold the password
+        self._retry_at = now + _PAUSE_SECONDS
+        if now - Redis._logged_at >= _LOG_SECONDS:
+            Redis._logged_at = now
+            fields = {"error": type(problem).__name__}  # its text may contain the password
             _log.warning(
-                "Redis does not answer: requests go through unlimited", extra={"fields": fields}
+                "Redis does not answer: each process enforces rate limits by its own count",
+                extra={"fields": fields},
             )
 
 
-async def _in_time(answer: Awaitable[Any]) -> Any:
-    """Wait for what Redis answers.
-
-    Raises:
-        TimeoutError: it has not come.
-
-    """
-    loop = asyncio.get_running_loop()
-
-    def end(turns: int) -> None:
-        if turns:
-            loop.call_soon(end, turns - 1)
-        else:
-            with contextlib.suppress(RuntimeError):  # it came in the last turns
-                limit.reschedule(loop.time())
-
-    async with asyncio.timeout(None) as limit:
-        timer = loop.call_later(_ANSWER_SECONDS, end, _TURNS)
-        try:
-            return await answer
-        finally:
-            timer.cancel()
+def _resolve(answer: asyncio.Future[Any], found: Any) -> None:
+    if not answer.done():  # its request was cancelled, or has gone on without it
+        answer.set_result(found)
