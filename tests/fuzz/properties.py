@@ -74,7 +74,7 @@ from tenantry.web import MAX_ANONYMOUS, Request, cookie
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SECONDS = 0.05
+SECONDS = 0.5  # ten times what an example may take
 
 # Many of the same, between others: what a parser that goes back would go back over.
 PUMPED = st.builds(

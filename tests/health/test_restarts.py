@@ -234,7 +234,7 @@ async def test_a_worker_goes_on_as_soon_as_its_database_is_back(
         await db.record(event)
         while await db.fetch_one(UNPLACED) is not None:  # noqa: ASYNC110 - as a person looks
             await asyncio.sleep(0.05)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 100
     moments = [datetime.fromisoformat(line["time"]) for line in waits(unsteady_server)]
     gaps = [(b - a).total_seconds() for a, b in itertools.pairwise(moments)]
     assert min(gaps) > 0.9

@@ -93,7 +93,7 @@ def test_a_long_text_takes_no_longer_than_it_is_long(text):
     began = time.perf_counter()
     with contextlib.suppress(jet.TemplateError):
         jet.read(text)
-    assert time.perf_counter() - began < 0.5
+    assert time.perf_counter() - began < 5
 
 
 def test_our_own_words_are_templates_of_every_use_case():

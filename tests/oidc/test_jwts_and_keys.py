@@ -141,7 +141,7 @@ def test_what_is_no_jwt_is_refused_quickly(text):
     with pytest.raises(OIDCError) as raised:
         read_and_verify(text, key_set())
     assert raised.value.code == "invalid_id_token"
-    assert time.perf_counter() - at < 0.05
+    assert time.perf_counter() - at < 0.5
 
 
 def test_a_token_without_a_kid_is_tried_by_the_keys_that_fit():
@@ -201,7 +201,7 @@ def test_many_keys_are_refused_before_any_is_read():
     at = time.perf_counter()
     with pytest.raises(OIDCError, match="more than 100 keys"):
         key_sets.read(key_set(*keys))
-    assert time.perf_counter() - at < 0.05
+    assert time.perf_counter() - at < 0.5
     at = time.perf_counter()
     key_sets.read(key_set(*keys[:100]))
-    assert time.perf_counter() - at < 0.05
+    assert time.perf_counter() - at < 0.5

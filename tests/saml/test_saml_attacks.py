@@ -15,7 +15,7 @@ from tenantry.identity.connections.saml import response
 from tenantry.identity.connections.saml.faults import SAMLError
 from tenantry.identity.connections.saml.trust import SigningOption
 
-SECONDS, MEGABYTES = 0.05, 32
+SECONDS, MEGABYTES = 0.5, 32
 LENIENT = trust(signing=SigningOption.NO_SIGNING)
 
 

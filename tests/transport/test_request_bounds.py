@@ -97,12 +97,12 @@ def test_whatever_a_binary_message_holds_it_is_read_or_refused_soon(what):
     kind, path, unit = COSTLY_BINARY[what]
     for size in (SIZE, 8000, MAX_ANONYMOUS):
         data = within(unit * (size // len(unit)), *path[:-1])
-        assert cost(kind, messages.from_binary, data) < 0.05
+        assert cost(kind, messages.from_binary, data) < 0.5
 
 
 def test_packed_numbers_are_counted_each():
     packed = within(made_of(GRANTS[-1], b"\x01" * 900_000), *GRANTS[:-1])
-    assert cost(clients_pb.CreateClientRequest, messages.from_binary, packed) < 0.05
+    assert cost(clients_pb.CreateClientRequest, messages.from_binary, packed) < 0.5
     with pytest.raises(errors.InvalidArgument, match="4000 values"):
         bounds.check_binary(interceptors_pb.TestInterceptorRequest.desc(), made_of(1, b"") * 5000)
 
@@ -124,7 +124,7 @@ def test_whatever_a_json_message_holds_it_is_read_or_refused_soon(what, last):
         text = "[" + ",".join([unit] * count) + last + "]"
         for name in reversed(path.split(".")):
             text = f'{{"{name}":{text}}}'
-        assert cost(kind, messages.from_json, text[:SIZE].encode()) < 0.05
+        assert cost(kind, messages.from_json, text[:SIZE].encode()) < 0.5
 
 
 def test_very_many_elements_are_refused_by_the_name_of_their_list():

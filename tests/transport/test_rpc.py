@@ -267,7 +267,7 @@ def test_a_deadline_ends_the_call(cleartext, pb, trial_server):
             )
             cleartext.wait(stream)
             assert error_of(web_trailers(stream) or stream.trailers)[0] == "DEADLINE_EXCEEDED"
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 25  # less than one call sleeps
     assert before + 2 <= cancelled() <= before + 6
 
 
@@ -437,7 +437,7 @@ async def test_many_calls_of_one_channel_do_not_wait_for_each_other(trial_server
         slow = message(pb, text="sleep 0.5")
         began = time.monotonic()
         await asyncio.gather(*(call(slow, metadata=CLIENT, timeout=20) for _ in range(50)))
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20  # 25 s, one after the other
 
 
 def test_grpc_over_http_1_ends_in_trailers(trial_server, pb):
