@@ -146,7 +146,7 @@ def _database(settings: Settings) -> str:
                 f"{master_key.file(settings)} is missing", "put the file of this database back"
             )
         async with open_database(settings.database, master_key.load(settings), pool_size=1) as db:
-            await db.probe()
+            await db.probe(growing=True)
             well = f"{scheme} takes changes, its schema is current, the master key fits"
             return well if scheme == "sqlite" else f"{well}; {await _connections(settings, db)}"
 
@@ -193,7 +193,8 @@ async def _connections(settings: Settings, db: Session) -> str:
     )
     row = await db.fetch_one(Statement(text(asked)))
     assert row is not None
-    ours = settings.pool_size * settings.workers
+    # Each process also has one for readiness in each of its event loops: TLS and cleartext.
+    ours = (settings.pool_size + 2) * settings.workers
     shown = f"{ours} of its {row['most']} connections may be those of this server"
     if ours > row["most"]:
         raise Problem(shown, _ADVICE[errors.TooManyConnections])

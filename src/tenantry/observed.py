@@ -55,6 +55,7 @@ class Observed:
     caller: Caller | None = None  # None where nobody asked who it is, or nobody could tell
     span: Span | None = None  # where there is a collector of traces
     changed: bool = False  # a change that it made is committed
+    waited: float = 0.0  # seconds in noticeable waits for a connection to the database
 
     @property
     def method(self) -> str:

@@ -9,13 +9,11 @@ objects that they share.
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import shutil
 import statistics
-import subprocess
 import time
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,6 +35,7 @@ if TYPE_CHECKING:
 
     from checks import Findings
     from deployment import Victim
+    from disks import Disk
     from network import Wire
 
 # Of a fault; the long ones last longer than a call waits for the database.
@@ -52,7 +51,6 @@ POOL_SIZE = 8
 MORE_FILES, MORE_SOCKETS = 40, 150
 CLOSE_WAIT = 3
 _PROBES = 3  # fast ones in a row
-_DISK = "900m"
 
 
 @dataclass(frozen=True)
@@ -352,42 +350,3 @@ async def _ended(postgresql: PostgreSQL, end: Callable[[], None]) -> AsyncIterat
 async def _hangs(postgresql: PostgreSQL) -> AsyncIterator[None]:
     with postgresql.paused():
         yield
-
-
-class Disk:
-    """A file system of its own in memory, which can be filled."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._ballast = folder / "ballast"
-
-    @classmethod
-    @contextmanager
-    def mounted(cls, folder: Path) -> Iterator[Disk | None]:
-        """Mount one there; None where this user may not."""
-        folder.mkdir()
-        mount = ["mount", "-t", "tmpfs", "-o", f"size={_DISK},mode=755", "tmpfs", folder]
-        if (
-            not shutil.which("mount")
-            or subprocess.run(mount, check=False, capture_output=True).returncode
-        ):
-            yield None
-            return
-        with ExitStack() as stack:
-            stack.callback(subprocess.run, ["umount", "--lazy", folder], check=True)
-            yield cls(folder)
-
-    @asynccontextmanager
-    async def during(self, postgresql: PostgreSQL | None) -> AsyncIterator[None]:
-        """Leave no byte free meanwhile; PostgreSQL, which may end for it, is started again."""
-        with self._ballast.open("wb") as file:
-            with suppress(OSError):
-                while True:
-                    os.write(file.fileno(), bytes(1 << 16))
-            with suppress(OSError):
-                while True:
-                    os.write(file.fileno(), bytes(512))
-            yield
-        self._ballast.unlink()
-        if postgresql is not None:
-            await asyncio.to_thread(postgresql.start)

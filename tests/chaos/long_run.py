@@ -19,7 +19,8 @@ sys.path[:0] = [
     *(str(_TESTS / "chaos"), str(_TESTS), str(_TESTS / "linearizability"), str(_ROOT / "bench")),
 ]
 
-from faults import Disk, run_faults  # noqa: E402
+from disks import Disk  # noqa: E402
+from faults import run_faults  # noqa: E402
 from harness import run  # noqa: E402
 from servers import PostgreSQL  # noqa: E402
 

@@ -16,7 +16,8 @@ from harness import run
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "linearizability"), str(ROOT / "bench")]
 
-from faults import Disk, run_faults  # noqa: E402
+from disks import Disk  # noqa: E402
+from faults import run_faults  # noqa: E402
 
 SEED = 7
 FAULTS = 5

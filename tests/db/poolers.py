@@ -20,7 +20,9 @@ PROGRAM = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
 class PgBouncer:
     """One process that stands in front of one database."""
 
-    def __init__(self, url: str, folder: Path, mode: str, *, size: int = 5) -> None:
+    def __init__(
+        self, url: str, folder: Path, mode: str, *, size: int = 5, round_robin: bool = True
+    ) -> None:
         if PROGRAM is None:
             assert not os.environ.get("CI"), "pgbouncer is missing"
             pytest.skip("pgbouncer is not installed")
@@ -39,7 +41,7 @@ class PgBouncer:
             "auth_type = any\n"
             f"pool_mode = {mode}\n"
             f"default_pool_size = {size}\n"
-            "server_round_robin = 1\n"
+            f"server_round_robin = {round_robin:d}\n"
         )
         # As root it refuses to run: its user is one that may enter the folder of the server's
         # socket.

@@ -12,7 +12,7 @@ from poolers import PgBouncer
 from statements import INSERT_CLIENT, count, event, names, sql
 
 from tenantry.db import migrate, pgbouncer
-from tenantry.db.engine import DuplicateKey, Unavailable
+from tenantry.db.engine import DuplicateKey
 from tenantry.db.opening import OpenError, open_database, schema_version
 from tenantry.db.revisions import HEAD
 
@@ -24,8 +24,8 @@ def started(postgresql_migrated, tmp_path_factory):
     """Start a PgBouncer in front of a database whose schema is current."""
     running = []
 
-    def start(mode, url=postgresql_migrated, size=5):
-        running.append(PgBouncer(url, tmp_path_factory.mktemp("pgbouncer"), mode, size=size))
+    def start(mode, url=postgresql_migrated, **how: int):
+        running.append(PgBouncer(url, tmp_path_factory.mktemp("pgbouncer"), mode, **how))
         return running[-1]
 
     yield start
@@ -96,14 +96,21 @@ async def test_a_refusal_names_the_setting(started):
             pass
 
 
-async def test_a_wrong_mode_is_named_when_it_shows(started):
-    """A statement that was prepared on one connection, and is not there on the next."""
-    url = started("transaction").url("session")
-    named = r"say \?pgbouncer=transaction"
-    with pytest.raises((OpenError, Unavailable), match=named):  # noqa: PT012 - it is by chance
-        async with open_database(url, KEY, pool_size=5) as db:
-            for _ in range(100):
-                await asyncio.gather(*(names(db) for _ in range(5)))
+@pytest.mark.parametrize("round_robin", [True, False])
+@pytest.mark.parametrize("size", [1, 5])
+async def test_transaction_mode_behind_a_url_of_session_mode_is_refused(started, size, round_robin):
+    url = started("transaction", size=size, round_robin=round_robin).url("session")
+    with pytest.raises(OpenError, match=r"set \?pgbouncer=transaction"):
+        async with open_database(url, KEY, pool_size=5):
+            pass
+
+
+@pytest.mark.parametrize("size", [2, 5])
+async def test_session_mode_is_taken_for_what_it_is(started, size):
+    url = started("session", size=size, round_robin=False).url("session")
+    for _ in range(3):
+        async with open_database(url, KEY, pool_size=1) as db:
+            assert await names(db) == []
 
 
 @pytest.mark.parametrize(

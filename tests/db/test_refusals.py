@@ -17,6 +17,7 @@ from tenantry.db.budget import Budget
 from tenantry.db.engine import Unavailable
 from tenantry.db.opening import OpenError, open_database
 from tenantry.doors.transport import details
+from tenantry.observed import CURRENT, Observed
 
 KEY = b"m" * 32
 
@@ -52,6 +53,38 @@ async def test_nobody_waits_for_a_connection_for_longer_than_three_seconds(pg):
         pg._pool.give_back(connection)
     assert await names(pg) == []
     assert not pg._pool._waiting
+
+
+@pytest.fixture
+def request_that_waited():
+    """The request that is answered; it has waited for connections so many seconds."""
+    observed = Observed()
+    token = CURRENT.set(observed)
+    yield observed
+    CURRENT.reset(token)
+
+
+async def lock_timeout(db):
+    row = await db.fetch_one(sql("SELECT current_setting('lock_timeout') AS it"))
+    return row["it"]
+
+
+async def test_all_waits_of_a_request_take_three_seconds_together(pg, request_that_waited):
+    """One that waited for a connection waits the less for the next one and for a lock."""
+    assert await lock_timeout(pg) == "2s"
+    for waited, left in ((0.5, "2s"), (1.5, "1500ms"), (2.6, "250ms"), (5.0, "250ms"), (0.0, "2s")):
+        request_that_waited.waited = waited
+        assert await lock_timeout(pg) == left
+    held = [await pg._pool.acquire() for _ in range(2)]
+    request_that_waited.waited = 2.8
+    with pytest.raises(Unavailable) as problem:
+        await names(pg)
+    assert problem.value.answer is errors.Busy
+    assert 2.8 < request_that_waited.waited < 5.8  # and not three seconds more
+    for connection in held:
+        pg._pool.give_back(connection)
+    CURRENT.set(None)
+    assert await lock_timeout(pg) == "2s"
 
 
 async def test_a_locked_table_holds_up_nobody_else(pg, postgresql_migrated):

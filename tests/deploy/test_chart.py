@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import jsonschema_rs
@@ -39,6 +40,7 @@ EVERYTHING = {
     "networkPolicy": {
         "from": [{"namespaceSelector": {}}],
         "egress": [{"ports": [{"port": 5432}]}],
+        "metadataServer": True,
     },
     "imagePullSecrets": [{"name": "registry"}],
     "nodeSelector": {"disk": "fast"},
@@ -122,6 +124,40 @@ def test_every_secret_of_ours_may_be_named():
 def test_it_is_of_this_version():
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
     assert chart["appVersion"] == __version__
+
+
+@pytest.mark.parametrize("metadata_server", [False, True])
+def test_the_default_egress_reaches_what_a_pod_needs_of_its_node(metadata_server):
+    """NodeLocal DNSCache and the pod's own identity; the node's credentials only if asked for."""
+    template = (CHART / "templates" / "network.yaml").read_text()
+    default = template.split("{{- else }}", 1)[1].rsplit("{{- end }}\n{{- end }}", 1)[0]
+    if not metadata_server:
+        default = re.sub(r"\{\{- if .*?\{\{- end \}\}", "", default, flags=re.DOTALL)
+    rules = yaml.safe_load(re.sub(r"\{\{.*?\}\}", "", default))
+
+    def reached(address, port):
+        return any(
+            ip_address(address) in ip_network(to["ipBlock"]["cidr"])
+            and not any(
+                ip_address(address) in ip_network(each) for each in to["ipBlock"].get("except", ())
+            )
+            for rule in rules
+            for to in rule["to"]
+            if port in [each["port"] for each in rule.get("ports", [{"port": port}])]
+        )
+
+    for address, port in (
+        ("169.254.20.10", 53),
+        ("169.254.170.23", 80),
+        ("fd00:ec2::23", 80),
+        ("169.254.169.252", 988),
+        ("10.0.0.10", 53),
+        ("203.0.113.1", 443),
+    ):
+        assert reached(address, port), address
+    assert reached("169.254.169.254", 80) is metadata_server
+    for address in ("fd00:ec2::254", "169.254.170.2", "fe80::1"):
+        assert not reached(address, 80), address
 
 
 @needs_helm

@@ -106,8 +106,9 @@ def _how_on_postgresql(settings: Settings, given: Path | None, *, as_json: bool)
 
     if given is not None:
         running.fail(
-            f"nothing was written to {given}: PostgreSQL is backed up by its own programs, and "
-            "`tenantry backup` without a folder says how"
+            f"{given} was not written: this command copies SQLite databases, and this deployment "
+            "uses PostgreSQL, which pg_dump or WAL archiving back up; `tenantry backup` without a "
+            "folder prints the commands"
         )
     try:
         found = asyncio.run(archiving.look(settings.database))

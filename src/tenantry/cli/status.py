@@ -53,7 +53,7 @@ def status(
 
 async def _look(settings: Settings) -> _Found:
     from tenantry.db.archiving import without_password
-    from tenantry.db.engine import Failure
+    from tenantry.db.engine import Failure, Unavailable
     from tenantry.db.opening import OpenError, connected, named, older_processes, schema_version
     from tenantry.db.revisions import HEAD
     from tenantry.launcher import whereabouts
@@ -78,6 +78,11 @@ async def _look(settings: Settings) -> _Found:
 
         async with connected(url) as db:
             found.status = await room.look(db, settings, await named(db) or "")
+            try:
+                await db.probe(growing=True)
+            except Unavailable as problem:
+                sentence = problem.answer.sentence.partition(",")[0]
+                found.problems.append(f"{sentence} ({problem}); run `tenantry doctor`")
     except OpenError as problem:
         found.problems.append(str(problem))
         return found

@@ -193,8 +193,10 @@ class Database(Session):
         """Return a context whose reads all see the database as it is at the first of them."""
 
     @abstractmethod
-    async def probe(self) -> None:
+    async def probe(self, *, growing: bool = False) -> None:
         """Make a change that changes nothing, as every call that changes something would.
+
+        With ``growing`` it also needs room on the disk: a full disk still takes small changes.
 
         Raises:
             Unavailable: it could not be made.

@@ -8,13 +8,14 @@ transaction (https://www.pgbouncer.org/features.html).
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlencode
 
 import asyncpg
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
 NAME = "pgbouncer"
 SESSION, TRANSACTION = "session", "transaction"
@@ -26,11 +27,12 @@ _ADVICE_SESSION = (
     f"PgBouncer is in between: add ?{NAME}={SESSION} or ?{NAME}={TRANSACTION} to "
     "TENANTRY_DATABASE_URL, as its pool_mode says"
 )
+_PROCESS = "SELECT pg_backend_pid()"
+_DETECT_SECONDS = 1.0
 # Errors of its transaction mode about prepared statements where the URL names no mode, or session.
 MIXED_UP = (asyncpg.InvalidSQLStatementNameError, asyncpg.DuplicatePreparedStatementError)
 ADVICE_TRANSACTION = (
-    f"PgBouncer is in between, in transaction mode: say ?{NAME}={TRANSACTION} in "
-    "TENANTRY_DATABASE_URL"
+    f"PgBouncer is in transaction mode: set ?{NAME}={TRANSACTION} in TENANTRY_DATABASE_URL"
 )
 
 
@@ -71,6 +73,41 @@ async def connect(url: str, mode: str, session: Mapping[str, str], **how: Any) -
             connection.terminate()
             raise
     return connection
+
+
+async def is_in_transaction_mode(first: Any, connect: Callable[[float], Awaitable[Any]]) -> bool:
+    """Return whether PgBouncer gives a connection another server process between transactions.
+
+    A second connection, which ``connect`` opens within so many seconds, holds a transaction open on
+    the process that the first used last: in transaction mode the first then has to use another
+    process, and in session mode it keeps its own. False where there is no second connection in
+    time. The first cannot be used any more after True.
+    """
+    try:
+        async with asyncio.timeout(_DETECT_SECONDS):
+            second = await connect(_DETECT_SECONDS)
+    except (TimeoutError, OSError, asyncpg.PostgresError):
+        return False
+    try:
+        return await _changes_process(first, second)
+    except MIXED_UP:
+        return True
+    finally:
+        second.terminate()
+
+
+async def _changes_process(first: Any, second: Any) -> bool:
+    process = await first.fetchval(_PROCESS)
+    try:
+        async with asyncio.timeout(_DETECT_SECONDS):
+            await second.execute("BEGIN")
+    except TimeoutError:  # of a pool that is in use; in transaction mode one server is idle now
+        return False
+    try:
+        async with asyncio.timeout(_DETECT_SECONDS):
+            return bool(await first.fetchval(_PROCESS) != process)
+    except TimeoutError:  # the only process is within the transaction
+        return True
 
 
 def _set(session: Mapping[str, str]) -> str:

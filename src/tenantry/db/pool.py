@@ -20,6 +20,7 @@ from tenantry.db.engine import Unavailable
 from tenantry.db.refusals import answer_to
 from tenantry.metrics import kinds
 from tenantry.metrics import table as metrics
+from tenantry.observed import CURRENT
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
 
     Connect = Callable[[float], Awaitable["Connection"]]
 
-ACQUIRE_SECONDS = 3.0  # from asking for a connection to having one, or an answer
+ACQUIRE_SECONDS = 3.0  # in which a call has a connection, or is refused
+LOCK_SECONDS = 2.0  # for which a statement waits for a lock, of a call that has not waited before
+_LEAST_LOCK_SECONDS = 0.25
+_NOTICED_SECONDS = 0.1  # a wait that counts towards the time limit of a call
 MOST_WAITING = 1000
 _REFUSED_SECONDS = 1.0  # before a further connection is tried again, while there are others
 _IDLE_SECONDS = 10.0  # after which others of the process may have unused room
@@ -52,6 +56,7 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # it has no types
     is_late = False  # it was ended because the server did not answer
     until = float("inf")  # monotonic time at which the answer is given up
     server: Server | None = None  # of several that the URL names
+    lock_seconds = LOCK_SECONDS  # its lock_timeout
 
     def __init__(self, protocol: Any, transport: Any, *args: Any) -> None:
         super().__init__(protocol, transport, *args)
@@ -127,15 +132,39 @@ class Pool:
         budget.join(self)
         kinds.watch(self)
 
-    async def acquire(self, *, first: bool = False) -> Connection:
-        """Return a connection, ``first`` before others who wait; the caller gives it back.
+    async def acquire(self) -> Connection:
+        """Return a connection; the caller gives it back.
+
+        All waits of a request for connections and locks together take about three seconds at most.
 
         Raises:
-            Unavailable: there is none within three seconds, or too many wait already.
+            Unavailable: there is none in that time, or too many calls wait already.
 
         """
-        connection = self._lend()
-        return connection or await self._get(first=first)
+        connection = self._lend() or await self._get()
+        observed = CURRENT.get()
+        waited = observed.waited if observed is not None else 0.0
+        if waited or connection.lock_seconds != LOCK_SECONDS:
+            await self._limit_lock_wait(connection, waited)
+        return connection
+
+    async def _limit_lock_wait(self, connection: Connection, waited: float) -> None:
+        left = min(LOCK_SECONDS, ACQUIRE_SECONDS - waited)
+        # In steps, so that few calls find another value than theirs.
+        seconds = max(_LEAST_LOCK_SECONDS, left - left % _LEAST_LOCK_SECONDS)
+        # Without prepared statements it is another session each time: PgBouncer's transaction mode.
+        if seconds == connection.lock_seconds or not connection.prepares:
+            return
+        try:
+            await connection.command(f"SET lock_timeout = {seconds * 1000:.0f}", seconds)
+        except BaseException as problem:
+            connection.terminate()
+            self.give_back(connection)
+            if isinstance(problem, _NOT_CONNECTED):
+                text = str(problem) or type(problem).__name__
+                raise Unavailable(text, answer_to(problem)) from problem
+            raise
+        connection.lock_seconds = seconds
 
     async def acquire_new(self) -> Connection:
         """Return a connection that was made just now, where there is room for one.
@@ -198,9 +227,11 @@ class Pool:
             self._end(connection)
         return None
 
-    async def _get(self, *, first: bool = False, idle: bool = True) -> Connection:
+    async def _get(self, *, idle: bool = True) -> Connection:
         loop = asyncio.get_running_loop()
-        until = loop.time() + ACQUIRE_SECONDS
+        observed = CURRENT.get()
+        waited = observed.waited if observed is not None else 0.0
+        until = loop.time() + max(_LEAST_SECONDS, ACQUIRE_SECONDS - waited)
         refusal: Unavailable | None = None
         while True:
             connection = self._lend() if idle else None
@@ -216,7 +247,7 @@ class Pool:
                     refusal = problem
                     self._refused_until = loop.time() + _REFUSED_SECONDS
                     continue
-            connection = await self._wait(until, refusal, first=first)
+            connection = await self._wait(until, refusal)
             if connection is not None:
                 return connection
 
@@ -243,15 +274,13 @@ class Pool:
         self._connected.add(connection)
         return connection
 
-    async def _wait(
-        self, until: float, refusal: Unavailable | None, *, first: bool
-    ) -> Connection | None:
+    async def _wait(self, until: float, refusal: Unavailable | None) -> Connection | None:
         """Return a connection that somebody gives back; None for room for a new one."""
         if len(self._waiting) >= MOST_WAITING:
             raise Unavailable("too many calls wait for a connection", errors.Busy)
         loop = asyncio.get_running_loop()
         turn = _Turn(loop.create_future(), until, refusal)
-        (self._waiting.appendleft if first else self._waiting.append)(turn)
+        self._waiting.append(turn)
         self._look_soon()
         given, since = turn.given, loop.time()
         try:
@@ -263,7 +292,10 @@ class Pool:
                 self._waiting.remove(turn)
             raise
         finally:
-            metrics.DATABASE_WAIT_SECONDS.observe(loop.time() - since)
+            waited = loop.time() - since
+            metrics.DATABASE_WAIT_SECONDS.observe(waited)
+            if waited >= _NOTICED_SECONDS and (observed := CURRENT.get()) is not None:
+                observed.waited += waited
 
     def _pass_on(self, connection: Connection | None) -> None:
         """Hand a connection, or the room for a new one (None), to the one that waits the longest.

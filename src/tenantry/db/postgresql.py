@@ -11,6 +11,7 @@ import asyncpg
 
 from tenantry import errors
 from tenantry.db import fence, pgbouncer
+from tenantry.db.budget import Budget
 from tenantry.db.cluster import Cluster
 from tenantry.db.engine import (
     Database,
@@ -24,7 +25,7 @@ from tenantry.db.engine import (
     event_params,
     mark_changed,
 )
-from tenantry.db.pool import Connection, Pool
+from tenantry.db.pool import LOCK_SECONDS, Connection, Pool
 from tenantry.db.refusals import ANSWERED, answer_to
 from tenantry.settings.servers import shown
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from tenantry.db.budget import Budget
     from tenantry.db.statements import Statement
     from tenantry.event import Event
 
@@ -51,7 +51,7 @@ _SESSION = {
     "enable_seqscan": "off",
     "statement_timeout": f"{_STATEMENT_SECONDS:.0f}s",
     # Less than others wait for a connection: one that waits for a lock gives its own back in time.
-    "lock_timeout": "2s",
+    "lock_timeout": f"{LOCK_SECONDS:.0f}s",
     # A process that stands still within a transaction holds up others for so long at most.
     "idle_in_transaction_session_timeout": "60s",
     # A machine that loses its power leaves connections that count up to max_connections: PostgreSQL
@@ -97,9 +97,13 @@ class PostgreSQL(Database):
 
     sees_before = True
 
-    def __init__(self, pool: Pool, watching: asyncio.Task[None] | None = None) -> None:
+    def __init__(
+        self, pool: Pool, probes: Pool, watching: asyncio.Task[None] | None = None
+    ) -> None:
         super().__init__()
         self._pool = pool
+        # A connection of its own: a pool whose connections all wait is no lost database.
+        self._probes = probes
         self._watching = watching
         self._was_full = False
 
@@ -112,11 +116,16 @@ class PostgreSQL(Database):
 
         """
         connect = connecting(url)
-        pool = Pool(connect, budget)
-        pool.give_back(await pool.acquire())
+        pool, probes = Pool(connect, budget), Pool(connect, Budget(1))
+        first = await pool.acquire()
+        try:
+            if connect.cluster.mode == pgbouncer.SESSION:
+                await _check_session_mode(connect, first)
+        finally:
+            pool.give_back(first)
         if not connect.cluster.has_several:
-            return cls(pool)
-        return cls(pool, asyncio.create_task(_follow(connect.cluster, pool)))
+            return cls(pool, probes)
+        return cls(pool, probes, asyncio.create_task(_follow(connect.cluster, pool, probes)))
 
     async def fetch_all(self, statement: Statement, **params: Any) -> Sequence[Row]:
         """See `Session.fetch_all`."""
@@ -228,15 +237,15 @@ class PostgreSQL(Database):
             raise
         return connection
 
-    async def probe(self) -> None:
-        """See `Database.probe`: before those that wait for a connection, for a second at most."""
+    async def probe(self, *, growing: bool = False) -> None:
+        """See `Database.probe`: for a second at most, on a connection of its own."""
         self.check_version()
         try:
             async with asyncio.timeout(_PROBE_SECONDS):
-                connection = await self._pool.acquire(first=True)
+                pool, connection = await self._connection_to_probe()
                 try:
                     await connection.execute(_PROBE)
-                    if self._was_full:
+                    if growing or self._was_full:
                         await connection.execute(_GROW)
                         self._was_full = False
                 except ANSWERED:
@@ -245,10 +254,18 @@ class PostgreSQL(Database):
                     connection.terminate()
                     raise
                 finally:
-                    self._pool.give_back(connection)
+                    pool.give_back(connection)
         except (asyncpg.PostgresError, *_LOST, asyncpg.InternalClientError) as problem:
             text = str(problem) or type(problem).__name__
             raise Unavailable(text, answer_to(problem)) from problem
+
+    async def _connection_to_probe(self) -> tuple[Pool, Connection]:
+        """Return one of its own; one of all where the server has no room for another."""
+        try:
+            async with asyncio.timeout(_PROBE_SECONDS / 2):
+                return self._probes, await self._probes.acquire()
+        except (TimeoutError, Unavailable):
+            return self._pool, await self._pool.acquire()
 
     async def close(self) -> None:
         """Close all connections."""
@@ -257,6 +274,7 @@ class PostgreSQL(Database):
         if self.replica is not None:
             await self.replica.close()
         await self._pool.close()
+        await self._probes.close()
 
 
 class connecting:  # noqa: N801 - a function that keeps its servers
@@ -285,12 +303,22 @@ class connecting:  # noqa: N801 - a function that keeps its servers
         return made
 
 
+async def _check_session_mode(connect: connecting, first: Connection) -> None:
+    try:
+        wrong = await pgbouncer.is_in_transaction_mode(first, connect)
+    except (asyncpg.PostgresError, *_LOST) as problem:
+        text = str(problem) or type(problem).__name__
+        raise Unavailable(text, answer_to(problem)) from problem
+    if wrong:
+        raise Unavailable(pgbouncer.ADVICE_TRANSACTION, errors.Away)
+
+
 def session() -> dict[str, str]:
     """Return the settings of each session of ours."""
     return {"application_name": fence.application_name(), **_SESSION}
 
 
-async def _follow(cluster: Cluster, pool: Pool) -> None:
+async def _follow(cluster: Cluster, *pools: Pool) -> None:
     """Let go of a primary once another server of the cluster has taken its place.
 
     One that hangs, or was cut off, does not say so itself, and would be waited for.
@@ -300,7 +328,8 @@ async def _follow(cluster: Cluster, pool: Pool) -> None:
             await asyncio.sleep(_FOLLOW_SECONDS)
             server = await cluster.has_moved(session())
             if server is not None:
-                pool.leave_all_but(server)
+                for pool in pools:
+                    pool.leave_all_but(server)
                 fields = {"server": shown(server)}
                 _log.warning("the database has another primary", extra={"fields": fields})
     finally:

@@ -50,7 +50,10 @@ class Readiness:
         try:
             await self._db.probe()
         except Unavailable as problem:
-            self._found = problem.answer()
+            # A lock delays some calls in all processes alike: taking them out of the balancer
+            # would refuse the others as well.
+            locked = problem.answer is errors.Locked
+            self._found = None if locked else problem.answer()
         else:
             self._found = None
         self._at = time.monotonic()

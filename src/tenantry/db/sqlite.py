@@ -186,7 +186,7 @@ class SQLite(Database):
             await asyncio.shield(self._run(reader, lambda c: c.close()))
             reader.shutdown(wait=False)
 
-    async def probe(self) -> None:
+    async def probe(self, *, growing: bool = False) -> None:  # noqa: ARG002 - it looks each time
         """See `Database.probe`: between the statements of a writer, not before or after."""
 
         def looked(connection: sqlite3.Connection) -> bool:
