@@ -78,6 +78,9 @@ OTHERWISE = {
     "members.display": {"mutability": "readOnly"},
     "manager.value": {"required": False},
     "manager.$ref": {"required": False},
+    # An account is identified by its address.
+    "emails": {"required": True},
+    "emails.value": {"required": True},
 }
 
 

@@ -24,7 +24,9 @@ def has(name: str) -> bool:
     return name in {_CONFIG, _TYPES, _SCHEMAS}
 
 
-def document(x: Exchange, name: str, rest: Sequence[str], documentation: str) -> dict[str, Any]:
+def document(
+    x: Exchange, name: str, rest: Sequence[str], documentation: str, *, is_modular: bool
+) -> dict[str, Any]:
     """Return the document below a name, or the list of all of them.
 
     Raises:
@@ -44,8 +46,10 @@ def document(x: Exchange, name: str, rest: Sequence[str], documentation: str) ->
         )
     if name == _CONFIG or len(rest) > 1:
         raise Fault(404, "", "There is nothing at this path.")
-    make = discovery.resource_types if name == _TYPES else discovery.schemas
-    documents = make(x.base, x.custom)
+    if name == _TYPES:
+        documents = discovery.resource_types(x.base, x.custom)
+    else:
+        documents = discovery.schemas(x.base, x.custom, accounts=not is_modular)
     if not rest:
         return list_of(documents, len(documents))
     found = next((one for one in documents if one["id"].lower() == rest[0].lower()), None)

@@ -190,7 +190,10 @@ class Door:
             raise Fault(501, "", _ME)
         if discovery.has(first):
             _only("GET", verb)
-            return answer(discovery.document(x, first, rest, f"{self._public_url}/docs"))
+            documentation = f"{self._public_url}/docs"
+            return answer(
+                discovery.document(x, first, rest, documentation, is_modular=self._is_modular)
+            )
         if rest or first not in {"", _SEARCH, "bulk"}:
             raise Fault(404, "", f"There is no endpoint /{shown(first)}.")
         _only("POST" if first else "GET", verb)

@@ -13,7 +13,7 @@ from tenantry.tenants.directories.scim.schemas import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 _CORE = "urn:ietf:params:scim:schemas:core:2.0:"
 
@@ -94,8 +94,14 @@ def _resource_type(
     return shown | {"meta": {"resourceType": "ResourceType", "location": location}}
 
 
-def schemas(base: str, custom: Schema | None = None) -> list[dict[str, Any]]:
-    """Return the documents at /Schemas (section 7)."""
+def schemas(
+    base: str, custom: Schema | None = None, *, accounts: bool = True
+) -> list[dict[str, Any]]:
+    """Return the documents at /Schemas (section 7).
+
+    With ``accounts`` each user gets an account, which is identified by an email address.
+    """
+    required = {"emails", "emails.value"} if accounts else set()
     known = [USER, GROUP, ENTERPRISE, *([custom] if custom and custom.attributes else [])]
     return [
         {
@@ -103,20 +109,23 @@ def schemas(base: str, custom: Schema | None = None) -> list[dict[str, Any]]:
             "id": one.id,
             "name": one.name,
             "description": one.description,
-            "attributes": [_attribute(attribute) for attribute in one.attributes],
+            "attributes": [
+                _attribute(attribute, attribute.name, required if one is USER else ())
+                for attribute in one.attributes
+            ],
             "meta": {"resourceType": "Schema", "location": f"{base}/Schemas/{one.id}"},
         }
         for one in known
     ]
 
 
-def _attribute(one: Attribute) -> dict[str, Any]:
+def _attribute(one: Attribute, path: str, required: Collection[str]) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "name": one.name,
         "type": "complex" if one.type == "any" else one.type,
         "multiValued": one.multi_valued,
         "description": one.description,
-        "required": one.required,
+        "required": one.required or path in required,
         "caseExact": one.case_exact,
         "mutability": one.mutability,
         "returned": one.returned,
@@ -127,5 +136,7 @@ def _attribute(one: Attribute) -> dict[str, Any]:
     if one.type == "reference":
         shown["referenceTypes"] = list(one.reference_types)
     if one.sub_attributes:
-        shown["subAttributes"] = [_attribute(sub) for sub in one.sub_attributes]
+        shown["subAttributes"] = [
+            _attribute(sub, f"{path}.{sub.name}", required) for sub in one.sub_attributes
+        ]
     return shown
