@@ -15,6 +15,7 @@ RSA = jwk.RSAKey.generate_key(2048, {"kid": "r"}).as_dict(private=False)
 EC = jwk.ECKey.generate_key("P-256", {"kid": "e"}).as_dict(private=False)
 NOBODY = "skc_1234567890123456789"
 DEFAULTS = {"token_endpoint_auth_method": "", "access_token_signing_alg": "RS256"}
+SCOPES = {"m2morg": [], "skc": ["*"]}  # of the management API, by the prefix of the id
 
 
 @pytest.fixture(params=["M2M", "WEB_APP"])
@@ -26,14 +27,15 @@ async def client_id(request, rest, make):
 
 
 async def test_settings_are_read_and_changed_one_by_one(api, client_id, events):
+    defaults = DEFAULTS | {"management_scopes": SCOPES[client_id.partition("_")[0]]}
     read = await api.client_settings.get_client_settings(client_id=client_id)
-    assert read["settings"] == DEFAULTS
+    assert read["settings"] == defaults
     assert read.etag == '"1"'
     await events.new()
     update = api.client_settings.update_client_settings
     key_set = {"keys": [RSA, EC]}
     answer = await update(client_id=client_id, settings={"jwks": key_set})
-    assert answer["settings"] == {**DEFAULTS, "jwks": key_set}
+    assert answer["settings"] == {**defaults, "jwks": key_set}
     assert answer.etag == '"2"'
     answer = await update(
         client_id=client_id, settings={"token_endpoint_auth_method": "private_key_jwt"}
@@ -46,7 +48,7 @@ async def test_settings_are_read_and_changed_one_by_one(api, client_id, events):
     answer = await update(
         client_id=client_id, settings={"token_endpoint_auth_method": "", "jwks": {"keys": []}}
     )
-    assert answer["settings"] == DEFAULTS
+    assert answer["settings"] == defaults
     assert (await api.client_settings.get_client_settings(client_id=client_id)) == answer
     told = await events.new()
     assert [event["type"] for event in told] == ["client.updated"] * 3

@@ -108,19 +108,6 @@ async def test_a_reader_sees_every_page_and_sends_no_form(operator_of, make):
     assert reader.post("/console/operators/invite", name="Eve", role="OWNER").status_code == 403
 
 
-async def test_credentials_of_a_client_that_calls_this_api_are_for_owners(rest):
-    """An operator could else make operators by them."""
-    from tenantry.access.clients import changes
-    from tenantry.access.clients.model import WEB_APP, Client
-    from tenantry.call import Call
-
-    client = Client(id="skc_1", client_type=WEB_APP, name="", create_time=0, update_time=0)
-    operator = Caller(Kind.OPERATOR, "opr_1")
-    with pytest.raises(errors.PermissionDenied):
-        changes.check_reach(Call(operator, None, "req"), client)
-    changes.check_reach(Call(Caller(Kind.OPERATOR, "opr_1", owns=True), None, "req"), client)
-
-
 def role(**of: bool):
     return Caller(Kind.OPERATOR, "opr_1", **of)
 

@@ -11,6 +11,7 @@ __all__ = [
     "directory",
     "framing",
     "listing",
+    "management_scopes",
     "model",
     "organization_clients",
     "reading",

@@ -1,28 +1,27 @@
 """Every change of a client: one transaction, in which its row is held, with its event.
 
-A change of a client calls `reading.hold`, decides by its result, and calls `save` or
-`remove`. Changes of its secrets are changes of the client: they raise its revision as well.
+A change of a client calls `hold`, decides by its result, and calls `save` or `remove`. Changes of
+its secrets are changes of the client: they raise its revision as well. `create`, `save` and
+`remove` refuse what exceeds the caller's own rights, so that no caller of theirs can forget to.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, insert, literal_column, select, update
 
 from tenantry import errors, ids, vault
-from tenantry.access.clients import reading
+from tenantry.access.clients import management_scopes, reading
 from tenantry.access.clients.model import (
     ACTIVE,
     APPLICATIONS,
-    ENV,
-    WEB_APP,
     Client,
     Secret,
     client_secrets,
     clients,
 )
-from tenantry.caller import Kind
 from tenantry.db import pages
 from tenantry.db.engine import ForeignKey
 from tenantry.db.rows import bound, prefixed, revised
@@ -85,8 +84,10 @@ async def create(call: Call, client: Client) -> None:
     Raises:
         errors.NotFound: its organization is not there.
         errors.InvalidArgument: the organization, or the environment, has as many as it may have.
+        errors.PermissionDenied: see `management_scopes.check_reach`.
 
     """
+    management_scopes.check_reach(call, client)
     await _check_limit(call.db, client)
     event = call.event(
         "client.created",
@@ -131,23 +132,6 @@ async def hold(call: Call, db: Session, identity: Identity) -> Client:
     return client
 
 
-def check_reach(call: Call, client: Client) -> None:
-    """Let the caller come by the credentials of a client: of operators, an owner by any of them.
-
-    A client that may call this API makes every call, and so also says who the operators are.
-
-    Raises:
-        errors.PermissionDenied: it is an operator that is no owner.
-
-    """
-    does_all = client.client_type in {ENV, WEB_APP} and client.api_access
-    if does_all and call.caller.kind is Kind.OPERATOR and not call.caller.owns:
-        raise errors.PermissionDenied(
-            "of operators, only an owner gives credentials to a client that may call this API: an "
-            "application may not with disallow_scalekit_api_access"
-        )
-
-
 async def save(
     call: Call, db: Session, before: Client, after: Client, type_: str = "client.updated"
 ) -> Client:
@@ -156,16 +140,15 @@ async def save(
     Nothing is done where nothing has changed.
 
     Raises:
-        errors.PermissionDenied: it comes to call this API: see `check_reach`.
+        errors.PermissionDenied: more than a label changes, and the caller does not hold everything
+            that the client can do, before or after: see `management_scopes.check_reach`.
 
     """
     if after == before:
         return before
-    if after.api_access and not before.api_access:
-        check_reach(call, after)
-    after = revised(
-        after,
-    )
+    if _without_labels(after) != _without_labels(before):
+        management_scopes.check_reach(call, before, after)
+    after = revised(after)
     event = call.event(
         type_,
         organization_id=before.organization_id,
@@ -178,7 +161,13 @@ async def save(
 
 
 async def remove(call: Call, db: Session, client: Client) -> None:
-    """Delete a client that is held, with its secrets."""
+    """Delete a client that is held, with its secrets.
+
+    Raises:
+        errors.PermissionDenied: see `management_scopes.check_reach`.
+
+    """
+    management_scopes.check_reach(call, client)
     await db.fetch_all(_DELETE, p_id=client.id)
     await db.record(
         call.event(
@@ -187,6 +176,11 @@ async def remove(call: Call, db: Session, client: Client) -> None:
             before=client.shown(),
         )
     )
+
+
+def _without_labels(client: Client) -> Client:
+    """Return a client without what only people read: neither a credential nor a right."""
+    return replace(client, name="", description="")
 
 
 def secret_row(client_id: str, secret: Secret) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Settings of a client of any type: keys in place of secrets, and how its tokens are signed."""
+"""Settings of a client of any type: its keys, management scopes, and how its tokens are signed."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
 from tenantry.access.clients import changes, key_sets, reading
-from tenantry.access.clients.model import PUBLIC, Client
+from tenantry.access.clients import management_scopes as scopes
+from tenantry.access.clients.model import CALLS_API, PUBLIC, Client
 from tenantry.access.clients.reading import Identity
 from tenantry.access.keys import service as keys
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tenantry.call import Call
+
+_SCOPES_FIELD = "settings.management_scopes"
 
 
 async def get(call: Call, client_id: str) -> Client:
@@ -32,8 +37,9 @@ async def update(
     jwks: dict[str, Any] | None = None,
     token_endpoint_auth_method: str | None = None,
     access_token_signing_alg: str | None = None,
+    management_scopes: Sequence[str] = (),
 ) -> Client:
-    """Change the members that are not None; a key set without keys removes the client's.
+    """Change the members that are given; a key set without keys removes the client's.
 
     The first client that asks for another signing algorithm has its keys made.
 
@@ -41,6 +47,7 @@ async def update(
         errors.NotFound: there is no client of this id.
         errors.PreconditionFailed: If-Match names another revision.
         errors.InvalidArgument: a value cannot be taken; the field is named.
+        errors.PermissionDenied: see `changes.save`.
 
     """
     changed: dict[str, Any] = {}
@@ -51,10 +58,18 @@ async def update(
         changed["token_endpoint_auth_method"] = token_endpoint_auth_method
     if access_token_signing_alg is not None:
         changed["access_token_signing_alg"] = access_token_signing_alg
+    if management_scopes:
+        changed["management_scopes"] = scopes.parse(management_scopes, _SCOPES_FIELD)
     async with call.db.transaction() as db:
         before = await changes.hold(call, db, Identity(client_id, anywhere=True))
         after = replace(before, **changed)
         _check_credentials(after, changed)
+        if "management_scopes" in changed and after.client_type not in CALLS_API:
+            raise errors.InvalidArgument.field(
+                _SCOPES_FIELD,
+                "const",
+                f"a client of the type {after.client_type} cannot call the management API",
+            )
         if after.access_token_signing_alg != before.access_token_signing_alg:
             await keys.ensure_algorithm(db, after.access_token_signing_alg)
         return await changes.save(call, db, before, after)

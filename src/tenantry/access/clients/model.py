@@ -33,6 +33,7 @@ SPA = "SPA"
 NTV = "NTV"
 M2M = "M2M"
 APPLICATIONS = (WEB_APP, SPA, NTV)
+CALLS_API = (ENV, WEB_APP)  # with `api_access`
 PUBLIC = (SPA, NTV)  # they cannot keep a secret (RFC 6749 section 2.1)
 
 # The grant types of a client of each type; all of them, where it names none.
@@ -72,6 +73,7 @@ clients = Table(
     Column("expiry", Integer),  # seconds that its access tokens live; None: the default
     Column("enforce_pkce", Boolean, nullable=False, server_default=false()),
     Column("api_access", Boolean, nullable=False, server_default=true()),
+    Column("management_scopes", Json),  # None: all of them
     Column("ip_allowlist", Json),  # {"opted_in": ..., "cidrs": [...]}
     Column("jwks", Json),  # RFC 7517 section 5
     Column("token_endpoint_auth_method", Text, nullable=False, server_default=""),
@@ -171,6 +173,7 @@ class Client:
     expiry: int | None = None
     enforce_pkce: bool = False
     api_access: bool = True
+    management_scopes: tuple[str, ...] | None = None  # None: all, also those of later versions
     ip_allowlist: dict[str, Any] | None = field(default=None, hash=False)
     jwks: dict[str, Any] | None = field(default=None, hash=False)
     token_endpoint_auth_method: str = ""
@@ -179,6 +182,11 @@ class Client:
     create_time: int
     update_time: int
     secrets: tuple[Secret, ...] = ()
+
+    @property
+    def may_call_api(self) -> bool:
+        """Whether its own access tokens call the management API."""
+        return self.api_access and self.client_type in CALLS_API
 
     def to_row(self) -> dict[str, Any]:
         """Return the columns of its row."""
@@ -209,6 +217,9 @@ class Client:
             "expiry": self.expiry,
             "enforce_pkce": self.enforce_pkce,
             "disallow_scalekit_api_access": not self.api_access,
+            "management_scopes": (
+                None if self.management_scopes is None else list(self.management_scopes)
+            ),
             "ip_allowlist": self.ip_allowlist,
             "jwks": self.jwks,
             "token_endpoint_auth_method": self.token_endpoint_auth_method,

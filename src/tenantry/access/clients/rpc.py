@@ -12,11 +12,12 @@ from tenantry.access.clients import (
     applications,
     client_settings,
     listing,
+    management_scopes,
     organization_clients,
     secrets,
     service,
 )
-from tenantry.access.clients.model import ACTIVE, INACTIVE, Client, Secret
+from tenantry.access.clients.model import ACTIVE, CALLS_API, INACTIVE, Client, Secret
 from tenantry.access.clients.reading import Identity
 from tenantry.gen.scalekit.v1.clients import clients_pb as pb
 from tenantry.gen.tenantry.v1 import client_settings_pb as settings_pb
@@ -229,6 +230,7 @@ class ClientSettingsService:
                 for name in ("token_endpoint_auth_method", "access_token_signing_alg")
                 if given.has_field(name)
             },
+            management_scopes=given.management_scopes,
         )
         call.tag(client.revision)
         return settings_pb.UpdateClientSettingsResponse(settings=_settings(client))
@@ -394,6 +396,9 @@ def _settings(client: Client) -> settings_pb.ClientSettings:
         token_endpoint_auth_method=client.token_endpoint_auth_method,
         access_token_signing_alg=client.access_token_signing_alg,
     )
+    if client.client_type in CALLS_API:
+        scopes = client.management_scopes
+        message.management_scopes = [management_scopes.ALL] if scopes is None else list(scopes)
     if client.jwks is not None:
         message.jwks = Struct.from_json(json.dumps(client.jwks))
     return message

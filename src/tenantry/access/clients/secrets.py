@@ -78,12 +78,11 @@ async def add(
     Raises:
         errors.NotFound: there is no such client, or it is somebody else's.
         errors.InvalidArgument: the client is public, or has as many secrets as it may.
-        errors.PermissionDenied: see `changes.check_reach`.
+        errors.PermissionDenied: see `changes.save`.
 
     """
     async with call.db.transaction() as db:
         before = await changes.hold(call, db, identity)
-        changes.check_reach(call, before)
         if before.client_type in PUBLIC:
             raise errors.InvalidArgument(
                 f"a client of the type {before.client_type} is public: it cannot keep a secret"

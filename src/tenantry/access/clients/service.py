@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, select
 
 from tenantry import errors, ids
-from tenantry.access.clients import changes, reading, secrets, values
+from tenantry.access.clients import changes, management_scopes, reading, secrets, values
 from tenantry.access.clients.model import ENV, Client, clients
 from tenantry.access.clients.reading import Identity
 from tenantry.db.statements import Statement
 from tenantry.times import now
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tenantry.call import Call
     from tenantry.db.engine import Session
 
@@ -33,11 +35,15 @@ _LOCK = Statement(select(_c.id).where(_is_management).order_by(_c.id).with_for_u
 _FIRST = Statement(select(_c.id).where(_is_management).order_by(_c.id).limit(bindparam("most")))
 
 
-async def create(call: Call, *, name: str) -> tuple[Client, str]:
-    """Create a client and return it with its first secret, which is not shown again.
+async def create(
+    call: Call, *, name: str, scopes: Sequence[str] = (management_scopes.ALL,)
+) -> tuple[Client, str]:
+    """Create a client with these management scopes, and return it with its first secret.
+
+    The secret is not shown again.
 
     Raises:
-        errors.InvalidArgument: the name cannot be taken.
+        errors.InvalidArgument: the name or a scope cannot be taken.
 
     """
     secret, plain = changes.new_secret(call)
@@ -46,6 +52,7 @@ async def create(call: Call, *, name: str) -> tuple[Client, str]:
         id=call.db.new_id(ids.ENVIRONMENT_CLIENT),
         client_type=ENV,
         name=values.name(name, "name"),
+        management_scopes=management_scopes.parse(scopes, "scope"),
         create_time=at,
         update_time=at,
         secrets=(secret,),

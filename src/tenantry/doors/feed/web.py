@@ -118,7 +118,11 @@ class Feed:
         if caller.kind is Kind.ANONYMOUS:
             raise errors.Unauthenticated
         if not _may_read(caller):
-            raise errors.PermissionDenied
+            if caller.kind is not Kind.MANAGEMENT_CLIENT:
+                raise errors.PermissionDenied
+            raise errors.PermissionDenied(
+                f"this call needs the management scope {_PERMISSION}, which the access token lacks"
+            )
 
     async def _pieces(
         self,

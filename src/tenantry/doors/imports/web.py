@@ -65,8 +65,9 @@ class Imports:
             raise errors.Unauthenticated
         if caller.kind is not Kind.MANAGEMENT_CLIENT:
             raise errors.PermissionDenied
-        kind = _format(request)
-        order = self._order(_switches(request.query))
+        kind, switches = _format(request), _switches(request.query)
+        _check_scopes(caller, switches)
+        order = self._order(switches)
         call = Call(caller, self._db, request.request_id)
         assert request.pieces is not None
         report = await importing.run(call, request.pieces, order, kind=kind)
@@ -75,6 +76,21 @@ class Imports:
     def _order(self, switches: Mapping[str, bool]) -> Order:
         return importing.Order(
             Contract(), self._rules, self._region_code, batch_rows=_BATCH_ROWS, **switches
+        )
+
+
+def _check_scopes(caller: Caller, switches: Mapping[str, bool]) -> None:
+    """Refuse a management client that may not make the calls that an import stands for."""
+    needed = ["users:write"]
+    if switches.get("create_organizations"):
+        needed.append("organizations:write")
+    missing = (
+        [] if caller.permissions is None else [n for n in needed if n not in caller.permissions]
+    )
+    if missing:
+        raise errors.PermissionDenied(
+            f"this call needs the management scope {' and '.join(missing)}, which the access "
+            "token lacks"
         )
 
 

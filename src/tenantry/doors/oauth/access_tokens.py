@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tenantry import errors, ids
-from tenantry.access.clients.model import ENV, M2M, WEB_APP
+from tenantry.access.clients.model import M2M
 from tenantry.doors.oauth.signed_tokens import NOT_IN_FORCE
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 # Seconds, where a client has no lifetime of its own; keys.service.LONGEST_TOKEN_SECONDS at most.
 LIFETIME_SECONDS = {M2M: 3600}
 _LONGEST_SECONDS = 24 * 3600
+# Claim with the management scopes that a token is limited to, of a client that does not hold all.
+# A client that does may have scopes of the same names, for APIs of the product, in `scope`.
+MANAGEMENT_SCOPES = "management_scopes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +78,18 @@ class AccessTokens:
         self._issuer = issuer
 
     def claims(self, client: Client, scopes: Sequence[str]) -> dict[str, Any]:
-        """Return what a token of a client says beside who issued it to whom and for how long."""
+        """Return what a token of a client says beside who issued it to whom and for how long.
+
+        ``scopes`` may have management scopes among them.
+        """
         claims: dict[str, Any] = {
             "aud": self._audience(client),
             "scope": " ".join(scopes),
             "scopes": scopes,
         }
+        if client.may_call_api and client.management_scopes is not None:
+            limit = [scope for scope in client.management_scopes if scope in scopes]
+            claims[MANAGEMENT_SCOPES] = limit
         if client.organization_id is not None:
             claims["oid"] = client.organization_id
         if client.custom_claims or client.client_type == M2M:
@@ -145,5 +154,4 @@ class AccessTokens:
         if client.client_type == M2M:
             return bool(claims.get("oid") == client.organization_id)
         # The audience tells an access token for this API from any other token.
-        of_management = client.client_type in {ENV, WEB_APP} and client.api_access
-        return bool(of_management and claims["aud"] == [self._issuer] and "oid" not in claims)
+        return bool(client.may_call_api and claims["aud"] == [self._issuer] and "oid" not in claims)

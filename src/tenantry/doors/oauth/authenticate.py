@@ -9,13 +9,14 @@ from tenantry import errors
 from tenantry.access.clients.model import M2M
 from tenantry.caller import ANONYMOUS, Caller, Kind, Origin
 from tenantry.doors.oauth import addresses, api_scopes
+from tenantry.doors.oauth.access_tokens import MANAGEMENT_SCOPES
 from tenantry.doors.oauth.user_tokens import are_of_person
 from tenantry.identity.grants import subjects
 from tenantry.identity.sessions.model import NO_ORGANIZATION
 from tenantry.tenants.portal_links import service as portal_links
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tenantry.access.clients.model import Client
     from tenantry.db.engine import Database
@@ -96,12 +97,13 @@ class Authenticator:
                 if are_of_person(claims):
                     return _bearer(await self._user_tokens.in_force(claims))
                 client = (await self._tokens.in_force(claims)).client
+                limit = claims.get(MANAGEMENT_SCOPES)
             except errors.Unauthenticated as bad:
                 problem = bad
                 continue
             if not addresses.allows(client, address):
                 raise errors.PermissionDenied(addresses.REFUSAL)
-            return caller_of(client)
+            return caller_of(client, limit)
         raise problem or errors.Unauthenticated(help=_NO_BEARER)
 
     async def _by_session(self, cookies: str) -> Caller:
@@ -149,8 +151,15 @@ def _bearer(token: UserToken) -> Caller:
     return replace(person, permissions=person.permissions & scopes, token_scopes=scopes)
 
 
-def caller_of(client: Client) -> Caller:
-    """Return a client as a caller: one of an organization may make no call of this API."""
+def caller_of(client: Client, limit: Sequence[str] | None = None) -> Caller:
+    """Return a client as a caller: one of an organization may make no call of this API.
+
+    ``limit`` are the management scopes of its access token, None for those of the client.
+    """
     if client.client_type == M2M:
         return Caller(Kind.ORGANIZATION_CLIENT, client.id, client.organization_id, frozenset())
-    return Caller(Kind.MANAGEMENT_CLIENT, client.id)
+    lists = [scopes for scopes in (client.management_scopes, limit) if scopes is not None]
+    if not lists:
+        return Caller(Kind.MANAGEMENT_CLIENT, client.id)
+    scopes = frozenset(lists[0]).intersection(*lists[1:])
+    return Caller(Kind.MANAGEMENT_CLIENT, client.id, permissions=scopes)

@@ -13,7 +13,7 @@ from tenantry.gen.tenantry.v1 import options_pb as own_options_pb
 from tenantry.web import MAX_ANONYMOUS, MAX_BODY
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from protobuf import DescMethod, DescService, Message
 
@@ -60,6 +60,7 @@ class Method:
     token: bool  # a person's access token will do in place of their session's cookie
     reads: bool  # it changes nothing, and its answer has no secret to act by
     owners: bool  # of operators, only an owner makes it
+    scopes: tuple[str, ...]  # one of which a management client needs that does not hold all
     # Work before the call, and never within its transaction.
     before: Callable[[Any, Call], Awaitable[None]] | None
     desc: DescMethod
@@ -124,6 +125,7 @@ def of_service(service: DescService, *implementations: object) -> Iterator[Metho
             token=own.token if own else False,
             reads=_reads(own, gets=gets and not acts),
             owners=own.owners if own else False,
+            scopes=_scopes(own, auth.permissions if auth else ()),
             before=getattr(room, f"before_{name}", None),
             desc=desc,
         )
@@ -133,6 +135,13 @@ def _reads(own: own_options_pb.RpcOption | None, *, gets: bool) -> bool:
     if own is None:
         return gets
     return (gets or own.reads) and not own.reveals
+
+
+def _scopes(own: own_options_pb.RpcOption | None, permissions: Sequence[str]) -> tuple[str, ...]:
+    if own is not None and own.scopes:
+        return tuple(own.scopes)
+    # The other permissions, such as `organizations_read`, are those of users.
+    return tuple(name for name in permissions if ":" in name)
 
 
 def _fields(own: own_options_pb.RpcOption) -> Iterator[tuple[Kind, tuple[str, ...]]]:

@@ -1,9 +1,8 @@
 """Callers that may make a call, and the fields that they may send: read off the contract's options.
 
-An rpc without the contract's auth option is for nobody. A management client, and an operator at the
-console, send what they like;
-any other caller only the fields that are listed for it (`tenantry.v1.rpc`), and makes no call for
-which nothing is.
+An rpc without the contract's auth option is for nobody. A management client, within its scopes, and
+an operator at the console, within their role, send what they like. Any other caller sends only the
+fields that are listed for it (`tenantry.v1.rpc`), and makes no call for which nothing is.
 """
 
 from __future__ import annotations
@@ -49,6 +48,10 @@ def check(method: Method, caller: Caller) -> None:
 
     """
     _check_kind(method, caller)
+    if caller.kind is Kind.MANAGEMENT_CLIENT:
+        if caller.permissions is not None:
+            _check_scopes(method, caller.permissions)
+        return
     # As themselves, at the console, operators make changes, under their own name.
     if caller.impersonator and not (method.reads or _is_for_anybody(method)):
         raise errors.Impersonated
@@ -104,6 +107,17 @@ def check_fields(
         named, description = path[:_TOLD], "is not among what this caller may send"
         raise errors.PermissionDenied(
             f"{named}: {description}", violations=(errors.Violation(named, "caller", description),)
+        )
+
+
+def _check_scopes(method: Method, scopes: frozenset[str]) -> None:
+    """Let a management client that does not hold all scopes make a call, or raise `check`'s."""
+    if scopes.isdisjoint(method.scopes) and not _is_for_anybody(method):
+        needed = " or ".join(method.scopes)
+        raise errors.PermissionDenied(
+            f"this call needs the management scope {needed}, which the access token lacks"
+            if needed
+            else "this call needs a client that holds all management scopes"
         )
 
 

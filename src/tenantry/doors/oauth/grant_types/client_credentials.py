@@ -64,13 +64,20 @@ class ClientCredentials:
     async def _scopes(self, client: Client, form: Mapping[str, str]) -> Sequence[str]:
         names = scopes.read(form.get("scope", ""))
         if not names:
-            return client.scopes
-        if not set(names) <= set(client.scopes):
+            return _held(client)
+        if not set(names) <= set(_held(client)):
             # Nobody is refused by memory: it may have got the scope a moment ago.
             found = await self._directory.find(client.id, since=time.monotonic())
-            foreign = [name for name in names if found is None or name not in found.scopes]
+            foreign = [name for name in names if found is None or name not in _held(found)]
             if foreign:
                 raise OAuthError(
                     "invalid_scope", f"this client may not ask for {' '.join(foreign)[:200]}"
                 )
         return names
+
+
+def _held(client: Client) -> Sequence[str]:
+    """Return all scopes that a client may ask for: its own, and of the management API."""
+    if client.management_scopes is None or not client.may_call_api:
+        return client.scopes
+    return tuple(dict.fromkeys((*client.scopes, *client.management_scopes)))

@@ -1,0 +1,151 @@
+"""Scopes of the management API: which calls a client may make, and which clients it may change.
+
+A client without `management_scopes` holds all scopes. Each name is one that the contract declares
+for its rpcs (the permissions of `auth_option`, or `scopes` of `tenantry.v1.rpc`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantry import errors
+from tenantry.access.clients.model import M2M
+from tenantry.caller import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tenantry.access.clients.model import Client
+    from tenantry.call import Call
+
+ALL = "*"
+# Holding it amounts to holding every scope: its holder can invite an owner.
+OPERATORS_WRITE = "operators:write"
+
+SCOPES: dict[str, str] = {
+    "organizations:read": "Read organizations, their settings and domains.",
+    "organizations:write": "Create and change organizations, their settings and domains.",
+    "organizations:delete": "Delete organizations.",
+    "portal_links:manage": "Create links to the admin portal of every organization.",
+    "users:read": "Read users, their memberships, roles and passkeys.",
+    "users:write": "Create and change users, memberships and their roles; reset second factors.",
+    "users:delete": "Delete users and memberships.",
+    "authentication:write": "Send sign-in codes and links, and complete sign-ins.",
+    "sessions:read": "Read sessions.",
+    "sessions:revoke": "Revoke sessions.",
+    "app_authorization:read": "Read roles and permissions.",
+    "app_authorization:write": "Create, change and delete roles and permissions.",
+    "sso:read": "Read SSO connections and their settings.",
+    "sso:write": "Create, change and delete SSO connections, whose providers sign users in.",
+    "scim:read": "Read directories, their users and groups.",
+    "scim:write": "Create, change and delete directories.",
+    "agent_connectors:read": "Read connections of applications.",
+    "auth_logs:read": "Read sign-ins and statistics.",
+    "events:read": "Read and export the event log.",
+    "api_credentials:read": "Read clients, scopes, API keys and signing keys.",
+    "api_credentials:write": "Create and change clients and API keys, within the caller's scopes.",
+    "api_credentials:rotate": "Delete clients, secrets and API keys; rotate signing keys.",
+    "webhooks:read": "Read webhook endpoints and deliveries.",
+    "webhooks:write": "Create and change webhook endpoints, which receive every event.",
+    "interceptors:read": "Read interceptors and the token template.",
+    "interceptors:write": "Create and change interceptors, which decide on sign-ins and tokens.",
+    "email:read": "Read email servers and templates.",
+    "email:write": "Change email servers, which receive every code and link, and templates.",
+    "mail:read": "Read sent and queued email, without its codes and links.",
+    "mail:write": "Retry failed email.",
+    "branding:read": "Read the branding.",
+    "branding:write": "Change the branding.",
+    "environment_settings:read": "Read the settings of the deployment.",
+    "environment_settings:write": "Change the settings of the deployment.",
+    "environments:write": "Rename the environment.",
+    "encryption_keys:read": "Read the state of data keys and master keys.",
+    "encryption_keys:write": "Create and activate data keys, and re-encrypt data.",
+    "encryption_keys:destroy": "Destroy data keys and former master keys.",
+    "deployment:read": "Read the health of the deployment.",
+    "deployment:write": "Run checks of the deployment.",
+    "operators:read": "Read the operators of the console.",
+}
+
+# Scopes by which an application calls this API for a user, and what a client needs for the same.
+_SCOPES_OF_USERS = {
+    "organizations_read": "organizations:read",
+    "organizations_write": "organizations:write",
+    "organizations_users_read": "users:read",
+    "organizations_users_invite": "users:write",
+    "organizations_users_remove": "users:delete",
+    "organizations_users_role_update": "users:write",
+    "organizations_sessions_read": "organizations:read",
+    "organizations_sessions_write": "organizations:write",
+    "connections_read": "sso:read",
+    "connections_write": "sso:write",
+    "directories_read": "scim:read",
+    "directories_write": "scim:write",
+}
+
+
+def parse(values: Sequence[str], field: str) -> tuple[str, ...] | None:
+    """Return management scopes in the order of `SCOPES`, each once; None where `*` is given.
+
+    Raises:
+        errors.InvalidArgument: a value is not a management scope; its index is named.
+
+    """
+    for index, value in enumerate(values):
+        if value not in SCOPES and value != ALL:
+            raise errors.InvalidArgument.field(f"{field}[{index}]", "in", _refusal(value))
+    if ALL not in values:
+        return tuple(scope for scope in SCOPES if scope in values)
+    if len(set(values)) > 1:
+        raise errors.InvalidArgument.field(
+            field, "in", f"{ALL} stands for all scopes: give it alone"
+        )
+    return None
+
+
+def _refusal(value: str) -> str:
+    if value == OPERATORS_WRITE:
+        return (
+            f"{value} cannot be given by itself: whoever administers operators can obtain every "
+            f"scope. A client with {ALL} has it"
+        )
+    return f"{value[:60]!r} is not a management scope; use {', '.join(SCOPES)}, or {ALL} for all"
+
+
+def check_reach(call: Call, *states: Client) -> None:
+    """Raise PermissionDenied unless the caller holds everything that a client can do.
+
+    Whoever controls how a client authenticates, or where its codes and tokens go, can act as that
+    client. ``states`` are the client before and after a change.
+    """
+    for client in states:
+        if call.caller.kind is Kind.MANAGEMENT_CLIENT:
+            _check_scopes(call, client)
+        elif client.may_call_api and not (call.caller.kind is Kind.OPERATOR and call.caller.owns):
+            raise errors.PermissionDenied(
+                "only an owner may create, change or delete a client that may call this API; its "
+                "name and description aside"
+            )
+
+
+def _check_scopes(call: Call, client: Client) -> None:
+    held = call.caller.permissions
+    if held is None:
+        return
+    if client.may_call_api and client.management_scopes is None:
+        raise errors.PermissionDenied(
+            "this caller does not hold all management scopes, and the client does: limit the "
+            "client with management_scopes, or set disallow_scalekit_api_access"
+        )
+    missing = sorted(_scopes_of(client) - held)
+    if missing:
+        raise errors.PermissionDenied(
+            f"this caller lacks management scopes that the client has: {', '.join(missing)}"
+        )
+
+
+def _scopes_of(client: Client) -> set[str]:
+    """Return the management scopes that a client amounts to, by itself or for its users."""
+    scopes = set(client.management_scopes or ()) if client.may_call_api else set[str]()
+    if client.client_type != M2M:  # whose scopes are for APIs of the product
+        scopes |= {_SCOPES_OF_USERS[name] for name in client.scopes if name in _SCOPES_OF_USERS}
+    return scopes

@@ -1,0 +1,23 @@
+"""The scopes of the management API that a client holds; NULL, as for all of before: all of them.
+
+Revision: 0035, after 0034
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from tenantry.db.schema import Json
+
+revision = "0035"
+down_revision = "0034"
+# An older process takes a client with scopes as one with all: docs/upgrading.md says when to
+# give the first ones.
+older_may_run = True
+locks = ("clients",)
+
+
+def upgrade() -> None:
+    """Apply."""
+    op.add_column("clients", sa.Column("management_scopes", Json))
