@@ -79,7 +79,7 @@ READS = {rpc for rpc in METHODS if rpc.startswith(("get_", "list_"))}
 MAKES = {"create_client", "create_organization_client"}
 
 SOME = frozenset({"users:read", "sso:write"})
-# What each target amounts to.
+# The rights of each target.
 TARGETS: dict[str, Rights] = {
     "management client": None,
     "management client with scopes": SOME,
@@ -308,7 +308,7 @@ class Attempts:
         return type_ != ENV or field != "disallow_scalekit_api_access"
 
     def states(self, field: str) -> list[Rights]:
-        """What the target amounts to before and after the change of a field."""
+        """The rights of the target before and after the change of a field."""
         rights: list[Rights] = [self.rights]
         is_switch = field == "disallow_scalekit_api_access" and not self.client.api_access
         if is_switch and self.client.client_type == "WEB_APP":

@@ -163,6 +163,75 @@ async def test_a_reader_sees_what_an_application_has(http, database, browser, ap
     assert '/settings"' not in page.partition("<main")[2]
 
 
+@pytest.fixture
+async def strong(server, rest):
+    """The pages of clients that may call the API."""
+    new = {"name": "Backend", "client_type": "WEB_APP"}
+    id_ = (await rest.clients.create_client(client=new))["client"]["id"]
+    await rest.clients.create_client_secret(client_id=id_)
+    return [f"/console/applications/{one}" for one in (id_, server.client_id)]
+
+
+async def test_no_form_of_an_operator_changes_a_client_that_may_call_the_api(
+    browser, strong, rest, http, database
+):
+    owner = await enter(http, database)
+    key = RSAKey.import_key(rsa.generate_private_key(65537, 2048)).as_dict(private=False)
+    for path in strong:
+        id_ = path.rpartition("/")[2]
+        forms = re.findall(r'<form method="post" action="([^"]+)"', await owner.get(path))
+        own = {form for form in forms if form.startswith(path)}
+        assert len(own) >= 4
+        page = await browser.get(path)
+        assert re.findall(rf'action="({path}[^"]*)"', page) == [f"{path}/update"]
+        before = await rest.clients.get_client(client_id=id_)
+        settings = await rest.client_settings.get_client_settings(client_id=id_)
+        sent = APPLICATION | {
+            "has_access": "1",
+            "api_access": "true",
+            "name": "Renamed",
+            "jwks": json.dumps({"keys": [key]}),
+            "token_endpoint_auth_method": "private_key_jwt",
+            "access_token_signing_alg": "ES256",
+            "access": "*",
+            "days": "1",
+        }
+        for form in own:
+            assert (await browser.post(form, **sent)).status_code == 403, form
+        assert (await rest.clients.get_client(client_id=id_)) == before
+        assert (await rest.client_settings.get_client_settings(client_id=id_)) == settings
+        renamed = await browser.send(f"{path}/update", name="Renamed")
+        assert "The change was saved." in renamed
+        await rest.clients.update_client(
+            client_id=id_, client={"name": before["client"]["name"]}, mask="name"
+        )
+
+
+async def test_an_owner_limits_an_application_to_management_scopes(strong, rest, http, database):
+    owner, path = await enter(http, database), strong[0]
+    id_ = path.rpartition("/")[2]
+    some = {"management_scopes-users:read": "on", "management_scopes-sso:write": "on"}
+    page = await owner.send(f"{path}/settings", access="some", **some)
+    assert 'name="management_scopes-sso:write" checked' in page
+    kept = (await rest.client_settings.get_client_settings(client_id=id_))["settings"]
+    assert kept["management_scopes"] == ["users:read", "sso:write"]
+    reader = texts(await (await enter(http, database, READER)).get(path))
+    assert "users:read, sso:write" in reader
+    page = await owner.send(f"{path}/settings", access="some")
+    assert "choose at least one scope" in told(page, "management_scopes")
+    page = await owner.send(f"{path}/settings", access="*", **some)
+    kept = (await rest.client_settings.get_client_settings(client_id=id_))["settings"]
+    assert kept["management_scopes"] == ["*"]
+
+
+async def test_an_operator_makes_applications_without_api_access(browser, application, api):
+    assert (await client(api, application))["disallow_scalekit_api_access"] is True
+    assert 'name="api_access"' not in await browser.get(application)
+    forged = {"name": "App", "has_access": "1", "api_access": "true"}
+    assert (await browser.post(f"{application}/update", **forged)).status_code == 403
+    assert (await client(api, application))["disallow_scalekit_api_access"] is True
+
+
 async def interceptor(api, path):
     found = await api.interceptors.get_interceptor(id=path.rpartition("/")[2])
     return found["interceptor"]

@@ -58,10 +58,10 @@ async def test_no_page_shows_a_form_that_is_not_for_its_reader(http, database, m
     assert seen > (15 if role == OPERATOR else 0)
 
 
-async def test_a_secret_for_owners_is_said_to_be(http, database, rest):
+async def test_that_only_owners_change_an_application_is_said(http, database, rest):
     made = await rest.clients.create_client(client={"name": "App", "client_type": "WEB_APP"})
     path = f"/console/applications/{made['client']['id']}"
     for role in (OPERATOR, OWNER):
         page = await (await enter(http, database, role)).get(path)
-        assert ("Only an owner makes a secret for it" in page) is (role == OPERATOR)
+        assert ("Only an owner may change or delete it" in page) is (role == OPERATOR)
         assert (f"{path}/secrets/create" in page) is (role == OWNER)

@@ -41,12 +41,17 @@ def create(
     initiate_login_uri: Annotated[
         str, typer.Option(help="Where a sign-in begins at it: people are sent there.")
     ] = "",
+    scope: Annotated[
+        list[str],
+        typer.Option(help="Management scope that it holds, such as users:read; all without one."),
+    ] = [],  # noqa: B006
     as_json: AsJson = False,
 ) -> None:
     """Create a client, print its secret, this once, and say what it may do.
 
     Without options it is a management client; with --redirect-uri, which may be repeated, it is an
-    application that signs people in on a server (WEB_APP).
+    application that signs people in on a server (WEB_APP). With --scope, which may be repeated, it
+    makes only the API calls that these scopes allow, and cannot administer operators.
     """
     uris = {
         "post_login_uris": redirect_uri,
@@ -61,12 +66,19 @@ def create(
         name = typer.prompt("Name", default=kind, err=True) if sys.stdin.isatty() else kind
 
     async def work(call: Call) -> tuple[Client, str]:
-        from tenantry.access.clients import applications, redirect_uris, secrets, service
+        from tenantry.access.clients import (
+            applications,
+            client_settings,
+            redirect_uris,
+            secrets,
+            service,
+        )
         from tenantry.access.clients.model import WEB_APP
         from tenantry.access.clients.reading import Identity
 
         if not redirect_uri:
-            return await service.create(call, name=name)
+            limit = {"scopes": scope} if scope else {}
+            return await service.create(call, name=name, **limit)
         settings = load()
         production = redirect_uris.is_production(
             settings.public_url, development=settings.development
@@ -81,6 +93,7 @@ def create(
             },
             production=production,
         )
+        client = await client_settings.update(call, client.id, management_scopes=scope)
         _, secret = await secrets.add(call, Identity(client.id))
         return client, secret
 
@@ -126,7 +139,7 @@ def list_(
                     f"{c.id}\n{c.client_type}",
                     c.name,
                     running.moment(c.create_time) or "",
-                    "yes" if _may_call(c) else "no",
+                    _calls(c),
                     "\n".join(_secret_lines(c)),
                 )
                 for c in found
@@ -143,6 +156,25 @@ def show(client_id: ClientId, *, as_json: AsJson = False) -> None:
         from tenantry.access.clients import service
 
         return await service.get(call.db, client_id)
+
+    print_client(running.with_call(work, named=client_id), as_json=as_json)
+
+
+@app.command("set-scopes")
+def set_scopes(
+    client_id: ClientId,
+    scopes: Annotated[
+        list[str], typer.Argument(metavar="SCOPE...", help="Such as users:read; * for all.")
+    ],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Limit a client to these management scopes, within a second; * lifts the limit."""
+
+    async def work(call: Call) -> Client:
+        from tenantry.access.clients import client_settings
+
+        return await client_settings.update(call, client_id, management_scopes=scopes)
 
     print_client(running.with_call(work, named=client_id), as_json=as_json)
 
@@ -222,6 +254,7 @@ def print_client(client: Client, *, as_json: bool) -> None:
             ("sign-in begins at", client.initiate_login_uri),
             ("scopes", " ".join(client.scopes)),
             ("audience", " ".join(client.audience)),
+            ("management scopes", " ".join(_management_scopes(client))),
             ("may", "\n".join(may(client))),
             ("secrets", "\n".join(_secret_lines(client)) or "none"),
             ("created", running.moment(client.create_time)),
@@ -241,9 +274,12 @@ def may(client: Client) -> list[str]:
         can.append("It signs nobody in yet: `tenantry app add-redirect` says where they come back.")
     if client.client_type in {"ENV", "WEB_APP"}:
         can.append(
-            "Whoever holds its secret may make every call of the API, for every organization."
-            if _may_call(client)
-            else "Its secret makes no call of the API."
+            "Its secret makes no call of the API."
+            if not client.may_call_api
+            else "Whoever holds its secret may make every call of the API, for every organization."
+            if client.management_scopes is None
+            else "Its secret makes the API calls that its management scopes allow, for every "
+            "organization."
         )
     return can
 
@@ -255,7 +291,8 @@ def _shown(client: Client) -> dict[str, Any]:
         "organization_id": client.organization_id,
         "name": client.name,
         "create_time": running.moment(client.create_time),
-        "api_access": _may_call(client),
+        "api_access": client.may_call_api,
+        "management_scopes": _management_scopes(client),
         "secrets": [
             {
                 "id": secret.id,
@@ -268,9 +305,16 @@ def _shown(client: Client) -> dict[str, Any]:
     }
 
 
-def _may_call(client: Client) -> bool:
-    """Whether a secret of the client is management access to the environment."""
-    return client.client_type in {"ENV", "WEB_APP"} and client.api_access
+def _calls(client: Client) -> str:
+    if not client.may_call_api:
+        return "no"
+    return "yes" if client.management_scopes is None else "within its scopes"
+
+
+def _management_scopes(client: Client) -> list[str]:
+    from tenantry.access.clients import management_scopes
+
+    return management_scopes.of(client)
 
 
 def _secret_lines(client: Client) -> list[str]:

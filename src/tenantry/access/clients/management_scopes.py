@@ -22,49 +22,30 @@ ALL = "*"
 # Holding it amounts to holding every scope: its holder can invite an owner.
 OPERATORS_WRITE = "operators:write"
 
-SCOPES: dict[str, str] = {
-    "organizations:read": "Read organizations, their settings and domains.",
-    "organizations:write": "Create and change organizations, their settings and domains.",
-    "organizations:delete": "Delete organizations.",
-    "portal_links:manage": "Create links to the admin portal of every organization.",
-    "users:read": "Read users, their memberships, roles and passkeys.",
-    "users:write": "Create and change users, memberships and their roles; reset second factors.",
-    "users:delete": "Delete users and memberships.",
-    "authentication:write": "Send sign-in codes and links, and complete sign-ins.",
-    "sessions:read": "Read sessions.",
-    "sessions:revoke": "Revoke sessions.",
-    "app_authorization:read": "Read roles and permissions.",
-    "app_authorization:write": "Create, change and delete roles and permissions.",
-    "sso:read": "Read SSO connections and their settings.",
-    "sso:write": "Create, change and delete SSO connections, whose providers sign users in.",
-    "scim:read": "Read directories, their users and groups.",
-    "scim:write": "Create, change and delete directories.",
-    "agent_connectors:read": "Read connections of applications.",
-    "auth_logs:read": "Read sign-ins and statistics.",
-    "events:read": "Read and export the event log.",
-    "api_credentials:read": "Read clients, scopes, API keys and signing keys.",
-    "api_credentials:write": "Create and change clients and API keys, within the caller's scopes.",
-    "api_credentials:rotate": "Delete clients, secrets and API keys; rotate signing keys.",
-    "webhooks:read": "Read webhook endpoints and deliveries.",
-    "webhooks:write": "Create and change webhook endpoints, which receive every event.",
-    "interceptors:read": "Read interceptors and the token template.",
-    "interceptors:write": "Create and change interceptors, which decide on sign-ins and tokens.",
-    "email:read": "Read email servers and templates.",
-    "email:write": "Change email servers, which receive every code and link, and templates.",
-    "mail:read": "Read sent and queued email, without its codes and links.",
-    "mail:write": "Retry failed email.",
-    "branding:read": "Read the branding.",
-    "branding:write": "Change the branding.",
-    "environment_settings:read": "Read the settings of the deployment.",
-    "environment_settings:write": "Change the settings of the deployment.",
-    "environments:write": "Rename the environment.",
-    "encryption_keys:read": "Read the state of data keys and master keys.",
-    "encryption_keys:write": "Create and activate data keys, and re-encrypt data.",
-    "encryption_keys:destroy": "Destroy data keys and former master keys.",
-    "deployment:read": "Read the health of the deployment.",
-    "deployment:write": "Run checks of the deployment.",
-    "operators:read": "Read the operators of the console.",
-}
+SCOPES = (
+    *("organizations:read", "organizations:write", "organizations:delete"),
+    "portal_links:manage",
+    *("users:read", "users:write", "users:delete"),
+    "authentication:write",
+    *("sessions:read", "sessions:revoke"),
+    *("app_authorization:read", "app_authorization:write"),
+    *("sso:read", "sso:write"),
+    *("scim:read", "scim:write"),
+    "agent_connectors:read",
+    "auth_logs:read",
+    "events:read",
+    *("api_credentials:read", "api_credentials:write", "api_credentials:rotate"),
+    *("webhooks:read", "webhooks:write"),
+    *("interceptors:read", "interceptors:write"),
+    *("email:read", "email:write"),
+    *("mail:read", "mail:write"),
+    *("branding:read", "branding:write"),
+    *("environment_settings:read", "environment_settings:write"),
+    "environments:write",
+    *("encryption_keys:read", "encryption_keys:write", "encryption_keys:destroy"),
+    *("deployment:read", "deployment:write"),
+    "operators:read",
+)
 
 # Scopes by which an application calls this API for a user, and what a client needs for the same.
 _SCOPES_OF_USERS = {
@@ -111,11 +92,18 @@ def _refusal(value: str) -> str:
     return f"{value[:60]!r} is not a management scope; use {', '.join(SCOPES)}, or {ALL} for all"
 
 
+def of(client: Client) -> list[str]:
+    """Return the management scopes of a client as the API shows them."""
+    if client.management_scopes is not None:
+        return list(client.management_scopes)
+    return [ALL] if client.may_call_api else []
+
+
 def check_reach(call: Call, *states: Client) -> None:
     """Raise PermissionDenied unless the caller holds everything that a client can do.
 
-    Whoever controls how a client authenticates, or where its codes and tokens go, can act as that
-    client. ``states`` are the client before and after a change.
+    A caller who controls how a client authenticates, or where its codes and tokens go, can act as
+    that client. ``states`` are the client before and after a change.
     """
     for client in states:
         if call.caller.kind is Kind.MANAGEMENT_CLIENT:

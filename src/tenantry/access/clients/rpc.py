@@ -17,7 +17,7 @@ from tenantry.access.clients import (
     secrets,
     service,
 )
-from tenantry.access.clients.model import ACTIVE, CALLS_API, INACTIVE, Client, Secret
+from tenantry.access.clients.model import ACTIVE, INACTIVE, Client, Secret
 from tenantry.access.clients.reading import Identity
 from tenantry.gen.scalekit.v1.clients import clients_pb as pb
 from tenantry.gen.tenantry.v1 import client_settings_pb as settings_pb
@@ -395,10 +395,8 @@ def _settings(client: Client) -> settings_pb.ClientSettings:
     message = settings_pb.ClientSettings(
         token_endpoint_auth_method=client.token_endpoint_auth_method,
         access_token_signing_alg=client.access_token_signing_alg,
+        management_scopes=management_scopes.of(client),
     )
-    if client.client_type in CALLS_API:
-        scopes = client.management_scopes
-        message.management_scopes = [management_scopes.ALL] if scopes is None else list(scopes)
     if client.jwks is not None:
         message.jwks = Struct.from_json(json.dumps(client.jwks))
     return message

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, delete, update
 
 from tenantry import errors
-from tenantry.access.clients import changes
+from tenantry.access.clients import changes, management_scopes
 from tenantry.access.clients.model import (
     ACTIVE,
     ENV,
@@ -29,6 +29,7 @@ from tenantry.times import now
 if TYPE_CHECKING:
     from tenantry.access.clients.reading import Identity
     from tenantry.call import Call
+    from tenantry.db.engine import Session
 
 IN_FORCE_MAX = {ENV: 5, M2M: 5, WEB_APP: 2}
 KEPT_MAX = 20  # with those that are not in force
@@ -82,7 +83,7 @@ async def add(
 
     """
     async with call.db.transaction() as db:
-        before = await changes.hold(call, db, identity)
+        before = await _hold(call, db, identity)
         if before.client_type in PUBLIC:
             raise errors.InvalidArgument(
                 f"a client of the type {before.client_type} is public: it cannot keep a secret"
@@ -116,7 +117,7 @@ async def set_status(call: Call, identity: Identity, secret_id: str, status: str
 
     """
     async with call.db.transaction() as db:
-        before = await changes.hold(call, db, identity)
+        before = await _hold(call, db, identity)
         secret, others = _taken_out(before, secret_id)
         if secret.status == status:
             return secret
@@ -145,12 +146,22 @@ async def remove(call: Call, identity: Identity, secret_id: str) -> None:
 
     """
     async with call.db.transaction() as db:
-        before = await changes.hold(call, db, identity)
+        before = await _hold(call, db, identity)
         secret, others = _taken_out(before, secret_id)
         _check_not_last(before, secret, others, now())
         await db.fetch_all(_DELETE, p_client_id=before.id, p_id=secret.id)
         after = replace(before, secrets=others)
         await changes.save(call, db, before, after, "client.secret_deleted")
+
+
+async def _hold(call: Call, db: Session, identity: Identity) -> Client:
+    """Return a client that is held, whose secrets the caller may change.
+
+    `changes.save` checks that as well; here it comes before errors that tell of the secrets.
+    """
+    client = await changes.hold(call, db, identity)
+    management_scopes.check_reach(call, client)
+    return client
 
 
 def _taken_out(client: Client, secret_id: str) -> tuple[Secret, tuple[Secret, ...]]:

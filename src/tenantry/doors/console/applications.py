@@ -6,7 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tenantry import errors, strict_json
-from tenantry.access.clients.model import GRANT_TYPES, PUBLIC
+from tenantry.access.clients import listing
+from tenantry.access.clients.management_scopes import ALL, SCOPES
+from tenantry.access.clients.model import CALLS_API, GRANT_TYPES, PUBLIC
 from tenantry.doors.console import forms
 from tenantry.doors.console.visit import Door, Page, Visit
 from tenantry.identity.operators.model import OWNER
@@ -17,8 +19,9 @@ if TYPE_CHECKING:
 
     from tenantry.web import Response
 
-# Applications that people sign in to, and programs; ENV are the clients that manage all.
-TYPES = ("WEB_APP", "SPA", "NTV", "M2M", "ENV")
+# Clients of the environment: applications that users sign in to, and management clients (ENV).
+# Those of organizations (M2M) are on the page of their organization.
+TYPES = ("WEB_APP", "SPA", "NTV", "ENV")
 _SHOWN = 30
 # The numbers of values that a client may have of each, in the contract.
 _LISTS = {"post_login_uris": 5, "post_logout_redirect_uris": 20, "back_channel_logout_uris": 5}
@@ -32,6 +35,7 @@ _GRANTS = "grant_types"
 METHODS = ("", "client_secret_basic", "client_secret_post", "private_key_jwt")
 SIGNATURES = ("RS256", "ES256")
 _KEYS = ("token_endpoint_auth_method", "access_token_signing_alg", "jwks")
+_MANAGEMENT = "management_scopes"
 
 
 def _fields() -> dict[str, str]:
@@ -106,7 +110,8 @@ class _Applications:
             "/clients",
             page_size=_SHOWN,
             page_token=visit.query("page_token") or None,
-            **{"filter.client_type": query.get("type")},
+            # Without a type, the API lists management clients alone.
+            **{"filter.client_type": query.get("type", listing.ALL)},
         )
         return self._door.render(
             visit,
@@ -121,11 +126,13 @@ class _Applications:
     async def create(self, visit: Visit) -> Response:
         """Make one and go on to it; the first secret is made there."""
         form = visit.request.form()
-        body = {"name": form.get("name", "").strip(), "client_type": form.get("client_type", "")}
+        given = {"name": form.get("name", "").strip(), "client_type": form.get("client_type", "")}
+        body: dict[str, Any] = dict(given)
+        if not visit.has_role(OWNER):  # who alone gives API access
+            body["disallow_scalekit_api_access"] = True
         try:
             made = await visit.api.post("/clients", body=body)
         except errors.InvalidArgument as problem:
-            given = {"name": body["name"], "client_type": body["client_type"]}
             return self._door.wrong(visit, problem, visit.path("applications"), _FIELDS, given)
         return self._door.done(visit.path("applications", made["client"]["id"]), "created")
 
@@ -134,8 +141,7 @@ class _Applications:
         client = (await visit.api.get("/clients/{}", visit.request.params["id"]))["client"]
         told = await visit.api.get("/clients/{}/settings", client["id"])
         type_ = client.get("client_type")
-        reaches = not client.get("disallow_scalekit_api_access", False)
-        calls_us = reaches and type_ in {"WEB_APP", "ENV"}
+        calls_us = type_ in CALLS_API and not client.get("disallow_scalekit_api_access", False)
         settings = told.get("settings", {})
         return self._door.render(
             visit,
@@ -148,6 +154,7 @@ class _Applications:
             here=visit.path("applications", client["id"]),
             calls_us=calls_us,
             for_owners=calls_us and not visit.has_role(OWNER),
+            edits=visit.writes and (not calls_us or visit.has_role(OWNER)),
             grants=GRANT_TYPES.get(type_, ()),
             claims="\n".join(
                 f"{one['key']} = {one.get('value', '')}" for one in client.get("custom_claims", ())
@@ -157,6 +164,9 @@ class _Applications:
             keys=json.dumps(settings["jwks"], indent=2) if settings.get("jwks") else "",
             methods=METHODS,
             signatures=SIGNATURES,
+            can_call=type_ in CALLS_API,
+            scopes=SCOPES,
+            held=settings.get(_MANAGEMENT, []),
         )
 
     async def update(self, visit: Visit) -> Response:
@@ -175,13 +185,15 @@ class _Applications:
         return await self._send(visit, call, "changed", given)
 
     async def update_settings(self, visit: Visit) -> Response:
-        """Change how it authenticates, and how its access tokens are signed."""
-        form, id_ = visit.request.form(), visit.request.params["id"]
+        """Change how it authenticates, how its tokens are signed, and its management scopes."""
+        form, id_ = boxes.form(visit.request), visit.request.params["id"]
         path = visit.path("applications", id_)
         given = {name: form.get(name, "").strip() for name in _KEYS}
-        fields = {f"settings.{name}": name for name in _KEYS}
+        fields = {f"settings.{name}": name for name in (*_KEYS, _MANAGEMENT)}
         try:
             body: dict[str, Any] = {name: given[name] for name in _KEYS[:2] if name in form}
+            if "access" in form:
+                body[_MANAGEMENT] = _scopes(form)
             if "jwks" in form:
                 body["jwks"] = _key_set(given["jwks"])
             await visit.api.patch("/clients/{}/settings", id_, body=body)
@@ -301,8 +313,21 @@ def _client(form: Mapping[str, str]) -> dict[str, Any]:
             "opted_in": "networks_only" in form,
             "cidrs": [{"value": one} for one in forms.words_of(form["networks"])],
         }
-    body["disallow_scalekit_api_access"] = "api_access" not in form
+    if "has_access" in form:
+        body["disallow_scalekit_api_access"] = "api_access" not in form
     return body
+
+
+def _scopes(form: Mapping[str, str]) -> list[str]:
+    """Return the management scopes of a form."""
+    if form["access"] == ALL:
+        return [ALL]
+    scopes = boxes.ticked(form, _MANAGEMENT)
+    if not scopes:  # the API would change nothing
+        raise errors.InvalidArgument.field(
+            f"settings.{_MANAGEMENT}", "required", "choose at least one scope"
+        )
+    return scopes
 
 
 def _key_set(text: str) -> dict[str, Any]:

@@ -124,8 +124,8 @@ def access(operation: Operation) -> str:
     who = " or ".join(_article(words) for words in operation.callers) or "nobody"
     method = operation.method
     told = f"May be called by {who}."
-    if method.permissions:
-        needed = " or ".join(f"`{name}`" for name in method.permissions)
+    if rights := dict.fromkeys((*method.permissions, *method.scopes)):
+        needed = " or ".join(f"`{name}`" for name in rights)
         told = f"May be called by {who}; a caller with limited permissions needs {needed}."
     sent = method.fields.get(Kind.USER_SESSION)
     if sent is None:

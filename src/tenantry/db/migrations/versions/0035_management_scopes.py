@@ -12,8 +12,8 @@ from tenantry.db.schema import Json
 
 revision = "0035"
 down_revision = "0034"
-# An older process takes a client with scopes as one with all: docs/upgrading.md says when to
-# give the first ones.
+# An older process takes a client with scopes for one with all of them, so the guide says to set
+# the first ones after every process has been replaced.
 older_may_run = True
 locks = ("clients",)
 
