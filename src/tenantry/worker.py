@@ -34,7 +34,7 @@ from tenantry.identity.attempts import service as attempts
 from tenantry.identity.auth_log import retention as sign_ins
 from tenantry.identity.connections import key_pairs
 from tenantry.identity.connections import tests as connection_tests
-from tenantry.identity.connections.changes import refreshing
+from tenantry.identity.connections.changes import operator_notices, refreshing
 from tenantry.identity.federation import identities, replays
 from tenantry.identity.federation import requests as federation_requests
 from tenantry.identity.grants import codes
@@ -112,12 +112,16 @@ def jobs(settings: Settings) -> list[Job]:
     async def notice(db: Session, mail: Mail) -> dict[str, Any] | None:
         return await security_notices.mail_variables(db, mail, await current(db))
 
+    async def changed(db: Session, mail: Mail) -> dict[str, Any]:
+        return operator_notices.mail_variables(mail, await current(db))
+
     templates: dict[str, Prepare] = {
         invitations.TEMPLATE: invitation,
         **dict.fromkeys(passwordless_mails.TEMPLATES, code),
         **dict.fromkeys(security_notices.TEMPLATES, notice),
         disabling.TEMPLATE: disabling.mail_variables,
         refreshing.TEMPLATE: refreshing.mail_variables,
+        operator_notices.TEMPLATE: changed,
         trying.TEMPLATE: trying.mail_variables,
     }
     delivery = Delivery(settings, templates, current)

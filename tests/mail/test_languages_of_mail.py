@@ -57,6 +57,13 @@ OF_CERTIFICATE = {
     "entity_id": "https://zzz.example",
     "expires": ENDS,
 }
+OF_CONNECTION = {
+    "connection_id": "conn_1",
+    "organization_name": "Zzz",
+    "operator_id": "opr_1",
+    "change_time": ENDS,
+    "url": "https://zzz.example/zzz",
+}
 OF_WEBHOOK = {
     "endpoint_id": "zzz_1",
     "organization_id": "org_1",
@@ -78,6 +85,7 @@ def mails():
             template = activity if named else security_notices.ACCOUNT_CHANGED
             yield template, {**HAPPENED, **brand, "activity": activity}
             yield template, {**HAPPENED, **brand, "activity": activity, "name": ""}
+        yield "connection_changed", {**OF_CONNECTION, **brand}
     invitation = {**VARIABLES, "organization_name": "Zzz", "link": LINK}
     yield "invitation", {**invitation, "inviter_email": "zz@zzz.example"}
     yield "invitation", {**invitation, "inviter_email": None, "reminder": True}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tenantry import errors
 from tenantry.doors.organization.visit import Door, Page, Visit
 from tenantry.pages import boxes
-from tenantry.pages.areas import USERS
+from tenantry.pages.areas import SSO, USERS
 from tenantry.pages.problems import Problems
 from tenantry.tenants.directories import members as directory_members
 from tenantry.tenants.roles import listing as roles
@@ -135,8 +135,13 @@ class _Users:
         """Show the form of an invitation."""
         if not self._may_invite(visit):
             raise errors.NotFound("page")
+        offered = await self._offered(visit)
         return self._door.render(
-            visit, USERS, "user_invite.html", offered=await self._offered(visit)
+            visit,
+            USERS,
+            "user_invite.html",
+            offered=offered,
+            hints={one.role.name: _hint(visit, one) for one in offered},
         )
 
     async def invite(self, visit: Visit) -> Response:
@@ -171,7 +176,7 @@ class _Users:
             is_held=bool(held),
             is_self=visit.person is not None and visit.person.id == user.id,
             offered=[
-                (one.role.name, shown[one.role.name], one.role.description or "")
+                (one.role.name, shown[one.role.name], _hint(visit, one))
                 for one in every
                 if one.role.name in reached
             ],
@@ -272,6 +277,14 @@ def _reaches(visit: Visit, one: Listed) -> bool:
     return visit.permissions is not None and visit.permissions.issuperset(
         grant.permission.name for grant in one.grants
     )
+
+
+def _hint(visit: Visit, one: Listed) -> str:
+    """Return the description of a role, and what it amounts to beyond its name."""
+    texts = [one.role.description or ""]
+    if any(grant.permission.name == SSO.manage for grant in one.grants):
+        texts.append(visit.words.plain("users.sso_role"))
+    return " ".join(text for text in texts if text)
 
 
 def _name(profile: Mapping[str, Any]) -> str:

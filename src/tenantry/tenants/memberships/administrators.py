@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, exists, select
+from sqlalchemy import Text, and_, bindparam, exists, select
 
 from tenantry import errors
-from tenantry.db.schema import json_values, to_json
+from tenantry.db.schema import from_json, json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.roles.model import role_holders, roles
-from tenantry.tenants.users.model import ACTIVE, memberships
+from tenantry.tenants.users.model import ACTIVE, memberships, users
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -71,6 +71,24 @@ _LAST_BESIDES = Statement(
     )
 )
 _ADMIN_IN = Statement(_admin_in())
+_ADDRESSES = Statement(
+    select(users.c.email, users.c.profile)
+    .join(_held, _held.c.user_id == users.c.id)
+    .join(
+        _mine,
+        and_(
+            _mine.c.organization_id == _held.c.organization_id,
+            _mine.c.user_id == _held.c.user_id,
+        ),
+    )
+    .where(
+        _held.c.organization_id == _ORGANIZATION_ID,
+        _held.c.role_id == _creator,
+        _mine.c.status == ACTIVE,
+    )
+    .order_by(users.c.id)
+    .limit(bindparam("most"))
+)
 _HOLD_ALL = Statement(
     select(organizations.c.id)
     .where(organizations.c.id.in_(_admin_in()))
@@ -102,6 +120,12 @@ async def check(
         row = await db.fetch_one(_LAST_IN_ONE, **given)
     if row is not None:
         raise _refused(organization_id)
+
+
+async def addresses(db: Session, organization_id: str, *, most: int) -> list[tuple[str, str]]:
+    """Return the email addresses of the admins of an organization, each with its locale or ""."""
+    rows = await db.fetch_all(_ADDRESSES, organization_id=organization_id, most=most)
+    return [(row["email"], from_json(row["profile"]).get("locale") or "") for row in rows]
 
 
 async def is_last(

@@ -22,7 +22,7 @@ from tenantry.db.schema import from_json, to_json
 from tenantry.db.statements import Statement
 from tenantry.identity.connections import given
 from tenantry.identity.connections.applications import catalogue
-from tenantry.identity.connections.changes import changing, registry
+from tenantry.identity.connections.changes import changing, operator_notices, registry
 from tenantry.identity.connections.model import (
     COMPLETED,
     DRAFT,
@@ -73,6 +73,7 @@ async def create(
             be taken, or there are as many as there may be.
 
     """
+    operator_notices.check_owner(call, None)
     provider, provider_key = registry.named(provider, provider_key.strip().upper())
     at = now()
     made = Connection(
@@ -309,6 +310,8 @@ async def _save(
 ) -> Connection:
     if after == before:
         return before
+    if verb != "disabled":
+        operator_notices.check_owner(call, None)
     after = revised(after)
     event = registry.event(call, verb, before, after)
     await db.apply(_UPDATE, event, **prefixed(row_of(after, app_connections)))

@@ -13,7 +13,7 @@ from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.identity.connections import reading
-from tenantry.identity.connections.changes import completeness
+from tenantry.identity.connections.changes import completeness, operator_notices
 from tenantry.identity.connections.model import (
     OAUTH,
     OIDC,
@@ -115,6 +115,7 @@ async def create(
             connections as there may be.
 
     """
+    operator_notices.check_owner(call, organization_id)
     _check_type(type_, organization_id)
     if organization_id is not None:
         await organizations.get(call, Identity(organization_id))
@@ -241,6 +242,7 @@ async def assign_domains(
                 )
         after = revised(before)
         await db.apply(_UPDATE, event(call, "updated", before, after), **prefixed(after.to_row()))
+        await operator_notices.queue(call, db, after)
     return after
 
 
@@ -283,11 +285,20 @@ async def hold(
 async def save(
     call: Call, db: Session, before: Connection, after: Connection, verb: str
 ) -> Connection:
-    """Write a connection that is held, and record it; without a difference nothing is written."""
+    """Write a connection that is held, and record it; without a difference nothing is written.
+
+    Raises:
+        errors.PermissionDenied: an operator who is no owner changes what users of every
+            organization sign in through, other than by disabling it.
+
+    """
     if after == before:
         return before
+    if verb != "disabled":
+        operator_notices.check_owner(call, before.organization_id)
     after = revised(after)
     await db.apply(_UPDATE, event(call, verb, before, after), **prefixed(after.to_row()))
+    await operator_notices.queue(call, db, after)
     return after
 
 
