@@ -9,6 +9,7 @@ from apis import unique
 from sqlalchemy import bindparam, insert, update
 
 from tenantry import ids
+from tenantry.db.encrypted_columns import binding
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
 from tenantry.identity.connections import model
@@ -42,12 +43,14 @@ async def connection(
     if organization and "organization_id" not in members:
         organization_id = (await place.make.organization())["id"]
     at, sealed = now(), None
+    its = {"id": place.database.new_id(ids.CONNECTION), "organization_id": organization_id}
+    its |= {name: members[name] for name in its if name in members}
     if secret is not None:
-        sealed = place.database.vault.encrypt(secret.encode(), model.SECRET)
+        bound_to = binding(model.connections.c.secret, its)
+        sealed = place.database.vault.encrypt(secret.encode(), bound_to)
     made = Connection(
         **{
-            "id": place.database.new_id(ids.CONNECTION),
-            "organization_id": organization_id,
+            **its,
             "type": type_,
             "provider": "CUSTOM",
             "provider_key": "",

@@ -93,15 +93,15 @@ class LocalKey:
 
     def wrap(self, plain: bytes) -> bytes:
         """See `MasterKey.wrap`."""
-        from tenantry.vault import Vault
+        from tenantry.vault import Binding, Vault
 
-        return base64.b64decode(Vault(self.key).encrypt(plain, _PURPOSE))
+        return base64.b64decode(Vault(self.key).encrypt(plain, Binding(_PURPOSE)))
 
     def unwrap(self, wrapped: bytes) -> bytes:
         """See `MasterKey.unwrap`."""
-        from tenantry.vault import Vault
+        from tenantry.vault import Binding, Vault
 
-        return Vault(self.key).decrypt(base64.b64encode(wrapped).decode(), _PURPOSE)
+        return Vault(self.key).decrypt(base64.b64encode(wrapped).decode(), Binding(_PURPOSE))
 
 
 def file(settings: Settings) -> Path:

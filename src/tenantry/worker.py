@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 
 from tenantry.access.api_tokens import service as api_tokens
 from tenantry.access.clients import assertions, revocations
+from tenantry.access.data_keys import service as data_keys
 from tenantry.access.keys import service as keys
-from tenantry.db import copies, replies, resealing, search
+from tenantry.db import copies, replies, search
 from tenantry.db.back_fills import BackFilling
 from tenantry.db.engine import Failure
 from tenantry.doors.oauth.key_ring import KeyRing
@@ -168,7 +169,7 @@ def jobs(settings: Settings) -> list[Job]:
         ),
         Job("signing keys", functools.partial(keys.rotate_due, days=settings.signing_key_days)),
         Job("key pairs for SAML", key_pairs.renew),
-        Job("values of former data keys", resealing.run),
+        Job("values of former data keys", data_keys.work),
         Job("metadata of identity providers", refresh.run, refresh.close),
         Job("seen assertions", _pruning(replays.prune)),
         Job("old connection tests", _pruning(connection_tests.prune, every=_ANYBODYS_SECONDS)),

@@ -10,11 +10,11 @@ from sqlalchemy import select, text
 
 import tenantry.app  # noqa: F401 - declares the tables of all rooms
 from tenantry.db import resealing
+from tenantry.db.encrypted_columns import binding, encrypted_columns
 from tenantry.db.engine import Unavailable
 from tenantry.db.rows import bound, prefixed
-from tenantry.db.sealed import sealed_columns
 from tenantry.db.statements import Statement
-from tenantry.identity.proofs.totp.model import PURPOSE, totp_registrations
+from tenantry.identity.proofs.totp.model import totp_registrations
 from tenantry.times import DAY, now
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _ADD = Statement(
     totp_registrations.insert().values(bound(totp_registrations)).returning(totp_registrations.c.id)
 )
+_SECRET = totp_registrations.c.secret_sealed
 _AT_ONCE = 500
 _TRIES = 20
 _PASSED = (
@@ -45,7 +46,7 @@ def _row(db: Session, number: int) -> dict[str, Any]:
         "id": id_,
         "user_id": None,
         "account_name": f"account {number}",
-        "secret_sealed": db.vault.encrypt(b"secret %d" % number, PURPOSE.format(id=id_)),
+        "secret_sealed": db.vault.encrypt(b"secret %d" % number, binding(_SECRET, {"id": id_})),
         "enabled": False,
         "last_step": 0,
         "create_time": at,
@@ -63,11 +64,11 @@ async def opened(db: Session) -> Counter[str]:
     versions: Counter[str] = Counter()
     for table in resealing.tables():
         for row in await db.fetch_all(Statement(select(table))):
-            for column in sealed_columns(table):
+            for column in encrypted_columns(table, stays=True):
                 sealed = row[column.name]
                 if sealed is None:
                     continue
-                plain = db.vault.decrypt(sealed, column.info["sealed"].of(dict(row)))
+                plain = db.vault.decrypt(sealed, binding(column, row))
                 if table is totp_registrations and row["account_name"].startswith("account "):
                     number = int(row["account_name"].partition(" ")[2])
                     assert plain == b"secret %d" % number

@@ -13,7 +13,7 @@ from tenantry.db.opening import open_database
 from tenantry.key_services import gcp
 from tenantry.master_key import MasterKeyError, of_text
 from tenantry.settings import SettingError
-from tenantry.vault import WrongKey
+from tenantry.vault import Binding, WrongKey
 
 PLAIN = b"k" * 32
 
@@ -166,6 +166,6 @@ async def test_a_database_goes_over_to_it(kms, db, database_url, call):
     key = of_text(kms.url("tenantry"))
     await masters.rotate(call, key)
     await masters.destroy(call, 1)
-    sealed = db.vault.encrypt(b"x", "test")
+    sealed = db.vault.encrypt(b"x", Binding("test"))
     async with open_database(database_url, key) as other:
-        assert other.vault.decrypt(sealed, "test") == b"x"
+        assert other.vault.decrypt(sealed, Binding("test")) == b"x"

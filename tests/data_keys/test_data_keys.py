@@ -19,13 +19,14 @@ from tenantry.access.keys.model import signing_keys as keys_table
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
 from tenantry.db import key_rows, log, resealing
+from tenantry.db.encrypted_columns import binding
 from tenantry.db.key_rows import ACTIVE, CREATED, DEPRECATED, DESTROYED, PUBLISHED_SECONDS
 from tenantry.db.opening import open_database
 from tenantry.db.schema import data_keys, environment
 from tenantry.db.statements import Statement
-from tenantry.events.webhooks.model import SECRET, webhook_endpoints
+from tenantry.events.webhooks.model import webhook_endpoints
 from tenantry.times import SECOND
-from tenantry.vault import WrongKey, head_of
+from tenantry.vault import Binding, WrongKey, head_of
 
 SEALED = Statement(select(keys_table.c.id, keys_table.c.private_sealed))
 ENDPOINTS = Statement(
@@ -58,6 +59,12 @@ async def in_effect(call, time_goes):
     return made.version
 
 
+def place(endpoint_id):
+    """What the secret of an endpoint is bound to."""
+    row = {"id": endpoint_id, "organization_id": None}
+    return binding(webhook_endpoints.c.secret_sealed, row)
+
+
 async def endpoints(db, n):
     """So many webhook endpoints, as they come in by the tables."""
     insert = Statement(
@@ -71,7 +78,7 @@ async def endpoints(db, n):
             row |= {"p_id": f"whe_{number:06}", "p_url": "https://a.example/", "p_description": ""}
             row |= {"p_event_types": "[]", "p_enabled": False, "p_ordered": False}
             row |= {"p_revision": 1, "p_create_time": 1, "p_update_time": 1}
-            row["p_secret_sealed"] = db.vault.encrypt(b"secret %d" % number, SECRET)
+            row["p_secret_sealed"] = db.vault.encrypt(b"secret %d" % number, place(row["p_id"]))
             await tx.fetch_all(insert, **row)
 
 
@@ -84,7 +91,7 @@ async def resealed(db, *, batches=1000):
 
 async def test_a_new_database_has_one_that_seals(db):
     assert await states(db) == {1: ACTIVE}
-    assert db.vault.encrypt(b"x", "test").startswith(head_of(1))
+    assert db.vault.encrypt(b"x", Binding("test")).startswith(head_of(1))
 
 
 async def test_the_next_one_is_published_for_a_while_before_it_seals(db, call, time_goes):
@@ -132,12 +139,12 @@ async def test_a_process_knows_a_key_within_seconds_and_one_that_slept_at_once(
             await service.rotate(call)
         await key_rows.read(db)
         time_goes(PUBLISHED_SECONDS + 1)
-        sealed = db.vault.encrypt(b"new", "test")
+        sealed = db.vault.encrypt(b"new", Binding("test"))
         assert sealed.startswith(head_of(4))
         # As a process that has not looked since: nothing of the loop has run for it.
         known._data_keys = now_known
         started = time.perf_counter()
-        assert known.decrypt(sealed, "test") == b"new"
+        assert known.decrypt(sealed, Binding("test")) == b"new"
         assert time.perf_counter() - started < 20
         assert known.version == 4
 
@@ -148,11 +155,11 @@ async def test_nothing_is_read_for_what_a_stranger_sends(db):
     forged = base64.b64encode(base64.b64decode(head_of(9)) + bytes(40)).decode()
     for _ in range(3):
         with pytest.raises(WrongKey):
-            db.vault.decrypt(forged, "test", from_outside=True)
+            db.vault.decrypt(forged, Binding("test"), from_outside=True)
     assert asked == []
     for _ in range(3):
         with pytest.raises(WrongKey):
-            db.vault.decrypt(forged, "test")
+            db.vault.decrypt(forged, Binding("test"))
     assert asked == [1]  # and once a second at most for a stored value
 
 
@@ -164,7 +171,7 @@ async def test_a_process_that_was_suspended_for_long_reads_before_it_seals(
     db.vault._turns = [(0, 1)]
     awake = vault._awake() + vault.SURE_SECONDS + 60
     monkeypatch.setattr(vault, "_awake", lambda: awake)
-    sealed = db.vault.encrypt(b"x", "test")
+    sealed = db.vault.encrypt(b"x", Binding("test"))
     assert sealed.startswith(head_of(2))
 
 
@@ -178,7 +185,7 @@ async def test_all_values_are_sealed_anew_beside_writers(db, call, time_goes):
     await resealed(db)
     old = next(row for row in rows if not row["secret_sealed"].startswith(head_of(2)))
     await db.fetch_all(WRITE, p_id=old["id"], p_sealed=old["secret_sealed"])
-    newest = db.vault.encrypt(b"another", SECRET)
+    newest = db.vault.encrypt(b"another", place(rows[3]["id"]))
     await db.fetch_all(WRITE, p_id=rows[3]["id"], p_sealed=newest)
     assert not (await service.progress(db)).is_done
     time_goes(resealing.SETTLED / SECOND + 1)
@@ -188,12 +195,14 @@ async def test_all_values_are_sealed_anew_beside_writers(db, call, time_goes):
     assert progress.resealed >= 450 + 1 + 2
     after = {row["id"]: row["secret_sealed"] for row in await db.fetch_all(ENDPOINTS)}
     assert all(sealed.startswith(head_of(2)) for sealed in after.values())
-    plain = {id_: db.vault.decrypt(sealed, SECRET) for id_, sealed in after.items()}
+    plain = {id_: db.vault.decrypt(sealed, place(id_)) for id_, sealed in after.items()}
     assert plain.pop(rows[3]["id"]) == b"another"
     assert all(content == b"secret %d" % int(id_[4:]) for id_, content in plain.items())
     for row in await db.fetch_all(SEALED):
         assert row["private_sealed"].startswith(head_of(2))
-        assert b"PRIVATE" in db.vault.decrypt(row["private_sealed"], row["id"])
+        assert b"PRIVATE" in db.vault.decrypt(
+            row["private_sealed"], binding(keys_table.c.private_sealed, row)
+        )
 
 
 async def test_a_value_that_changes_while_it_is_sealed_anew_stays_as_it_was_changed(
@@ -257,22 +266,15 @@ async def test_a_value_that_no_key_opens_is_counted_and_does_not_stop_the_others
     }
 
 
-async def test_a_value_in_the_place_of_another_does_not_open(db):
-    await signing_keys.ensure(db)
-    one, other = await db.fetch_all(SEALED)
-    with pytest.raises(WrongKey):
-        db.vault.decrypt(other["private_sealed"], one["id"])
-
-
 @pytest.mark.parametrize("version", [1, 3])
 async def test_a_wrapped_key_is_of_its_version_and_whole(db, version):
     row = await db.fetch_one(Statement(select(data_keys.c.wrapped)))
     wrapped = row["wrapped"]
     if version == 1:
-        assert len(db.vault.unwrap(wrapped, 1)) == 32
+        assert len(db.vault.unwrap(wrapped, 1, None).key) == 32
         wrapped = wrapped[:-8]
     with pytest.raises(WrongKey):
-        db.vault.unwrap(wrapped, version)
+        db.vault.unwrap(wrapped, version, None)
 
 
 async def test_a_key_goes_only_when_nothing_needs_it(db, call, time_goes):
@@ -280,7 +282,7 @@ async def test_a_key_goes_only_when_nothing_needs_it(db, call, time_goes):
     for version, why in ((1, "is ACTIVE"), (7, "not found")):
         with pytest.raises(errors.Error, match=why):
             await service.destroy(call, version)
-    sealed = db.vault.encrypt(b"kept elsewhere", "test")
+    sealed = db.vault.encrypt(b"kept elsewhere", Binding("test"))
     await in_effect(call, time_goes)
     with pytest.raises(NotNow, match="data key 1 is kept until"):
         await service.destroy(call, 1)
@@ -292,9 +294,9 @@ async def test_a_key_goes_only_when_nothing_needs_it(db, call, time_goes):
     assert await states(db) == {1: DESTROYED, 2: ACTIVE}
     await key_rows.read(db)
     with pytest.raises(WrongKey):
-        db.vault.decrypt(sealed, "test")
+        db.vault.decrypt(sealed, Binding("test"))
     for row in await db.fetch_all(ENDPOINTS):
-        assert db.vault.decrypt(row["secret_sealed"], SECRET)
+        assert db.vault.decrypt(row["secret_sealed"], place(row["id"]))
     with pytest.raises(NotNow, match="is DESTROYED"):
         await service.destroy(call, 1)
     with pytest.raises(NotNow, match="is DESTROYED"):
@@ -344,7 +346,7 @@ async def test_a_database_of_before_is_sealed_anew_by_its_first_data_key(
     await resealed(db)
     for row in await db.fetch_all(ENDPOINTS):
         assert row["secret_sealed"].startswith(head_of(1))
-        assert db.vault.decrypt(row["secret_sealed"], SECRET)
+        assert db.vault.decrypt(row["secret_sealed"], place(row["id"]))
     async with open_database(database_url, MASTER_KEY) as other:
         assert other.vault.derive("invitation") == derived
 

@@ -17,7 +17,7 @@ from tenantry.access.data_keys import masters
 from tenantry.db.opening import open_database
 from tenantry.key_services import aws
 from tenantry.master_key import MasterKeyError, of_text
-from tenantry.vault import WrongKey
+from tenantry.vault import Binding, WrongKey
 
 TOKEN = "root-of-the-tests"
 
@@ -122,9 +122,9 @@ def test_what_the_engine_refuses_is_said_without_the_token(transit, monkeypatch)
 async def test_a_database_goes_over_to_the_engine(transit, db, database_url, call):
     await masters.rotate(call, transit("tenantry"))
     await masters.destroy(call, 1)
-    sealed = db.vault.encrypt(b"x", "test")
+    sealed = db.vault.encrypt(b"x", Binding("test"))
     async with open_database(database_url, transit("tenantry")) as other:
-        assert other.vault.decrypt(sealed, "test") == b"x"
+        assert other.vault.decrypt(sealed, Binding("test")) == b"x"
 
 
 def test_an_engine_that_is_away_may_come_back(monkeypatch):
@@ -183,9 +183,9 @@ async def test_a_database_goes_over_to_kms(kms, db, database_url, call):
     key = kms()
     await masters.rotate(call, key)
     await masters.destroy(call, 1)
-    sealed = db.vault.encrypt(b"x", "test")
+    sealed = db.vault.encrypt(b"x", Binding("test"))
     async with open_database(database_url, key) as other:
-        assert other.vault.decrypt(sealed, "test") == b"x"
+        assert other.vault.decrypt(sealed, Binding("test")) == b"x"
 
 
 def test_a_request_is_signed_as_amazon_says():

@@ -17,7 +17,7 @@ from tenantry.db.opening import OpenError, open_database
 from tenantry.db.schema import environment, master_keys
 from tenantry.db.statements import Statement
 from tenantry.master_key import LocalKey, MasterKeyError
-from tenantry.vault import WrongKey
+from tenantry.vault import Binding, WrongKey
 
 NEW, THIRD = LocalKey(b"n" * 32), LocalKey(b"t" * 32)
 
@@ -59,7 +59,7 @@ async def states(db):
 
 async def sealed_by(url, key):
     async with open_database(url, key) as db:
-        return db.vault.encrypt(b"x", "test")
+        return db.vault.encrypt(b"x", Binding("test"))
 
 
 async def test_the_former_key_opens_until_it_is_destroyed(db, database_url, call):
@@ -68,7 +68,7 @@ async def test_the_former_key_opens_until_it_is_destroyed(db, database_url, call
     assert (made.version, made.provider, made.reference) == (2, "LOCAL", NEW.reference)
     assert await states(db) == {1: DEPRECATED, 2: ACTIVE}
     for key in (MASTER_KEY, NEW):
-        assert db.vault.decrypt(await sealed_by(database_url, key), "test") == b"x"
+        assert db.vault.decrypt(await sealed_by(database_url, key), Binding("test")) == b"x"
     # A data key that is made meanwhile is known to those with either.
     await service.rotate(call)
     for key in (MASTER_KEY, NEW):
@@ -77,7 +77,7 @@ async def test_the_former_key_opens_until_it_is_destroyed(db, database_url, call
     assert (await masters.destroy(call, 1)).state == DESTROYED
     with pytest.raises(OpenError, match="is not the key that this database was made with"):
         await sealed_by(database_url, MASTER_KEY)
-    assert db.vault.decrypt(await sealed_by(database_url, NEW), "test") == b"x"
+    assert db.vault.decrypt(await sealed_by(database_url, NEW), Binding("test")) == b"x"
     kinds = [event["type"] for event in await log.last(db, limit=10)]
     assert kinds[0] == "master_key.rotated"
     assert kinds[-1] == "master_key.destroyed"
@@ -112,7 +112,7 @@ async def test_two_rotations_at_once_leave_one_that_is_active_and_all_that_open(
     await asyncio.gather(*(masters.rotate(call, key) for key in (NEW, THIRD)))
     assert sorted((await states(db)).values()) == [ACTIVE, DEPRECATED, DEPRECATED]
     for key in (MASTER_KEY, NEW, THIRD):
-        assert db.vault.decrypt(await sealed_by(database_url, key), "test") == b"x"
+        assert db.vault.decrypt(await sealed_by(database_url, key), Binding("test")) == b"x"
 
 
 async def test_a_rotation_that_is_cut_off_changes_nothing(db, database_url, call, monkeypatch):
@@ -124,7 +124,7 @@ async def test_a_rotation_that_is_cut_off_changes_nothing(db, database_url, call
     with pytest.raises(asyncio.CancelledError):
         await masters.rotate(call, NEW)
     assert await states(db) == {1: ACTIVE}
-    assert db.vault.decrypt(await sealed_by(database_url, MASTER_KEY), "test") == b"x"
+    assert db.vault.decrypt(await sealed_by(database_url, MASTER_KEY), Binding("test")) == b"x"
     with pytest.raises(OpenError):
         await sealed_by(database_url, NEW)
 
@@ -143,16 +143,16 @@ async def test_a_database_is_made_by_a_service_and_asks_it_at_starts_alone(datab
     hsm = Service()
     async with open_database(database_url, hsm) as db:
         first = hsm.asked
-        sealed = db.vault.encrypt(b"x", "test")
-        assert db.vault.decrypt(sealed, "test") == b"x"
+        sealed = db.vault.encrypt(b"x", Binding("test"))
+        assert db.vault.decrypt(sealed, Binding("test")) == b"x"
         hsm.away = 99  # for as long as it runs
-        assert db.vault.decrypt(db.vault.encrypt(b"y", "test"), "test") == b"y"
+        assert db.vault.decrypt(db.vault.encrypt(b"y", Binding("test")), "test") == b"y"
         assert hsm.asked == first == 2  # to wrap, and to unwrap
         (row,) = await masters.list_all(db)
         assert (row.provider, row.reference) == ("HSM", "slot-1")
     hsm.away = 2
     async with open_database(database_url, hsm) as db:
-        assert db.vault.decrypt(sealed, "test") == b"x"
+        assert db.vault.decrypt(sealed, Binding("test")) == b"x"
     hsm.away = 99
     with pytest.raises(OpenError) as problem:
         await sealed_by(database_url, hsm)
@@ -168,11 +168,11 @@ async def test_another_key_than_that_of_the_service_is_refused(database_url, key
 
 async def test_from_a_file_to_a_service_and_back(db, database_url, call):
     await masters.rotate(call, Service())
-    assert db.vault.decrypt(await sealed_by(database_url, Service()), "test") == b"x"
+    assert db.vault.decrypt(await sealed_by(database_url, Service()), Binding("test")) == b"x"
     await masters.destroy(call, 1)
     await masters.rotate(call, LocalKey(MASTER_KEY))
     await masters.destroy(call, 2)
-    assert db.vault.decrypt(await sealed_by(database_url, MASTER_KEY), "test") == b"x"
+    assert db.vault.decrypt(await sealed_by(database_url, MASTER_KEY), Binding("test")) == b"x"
 
 
 @pytest.mark.parametrize("cut", [0, 11, 30, -1])

@@ -16,6 +16,7 @@ from openid_providers import CLIENT_ID, CLIENT_SECRET, OpenIDProvider
 from sqlalchemy import insert
 
 from tenantry import ids, settings
+from tenantry.db.encrypted_columns import binding
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
 from tenantry.identity.connections import model
@@ -62,9 +63,9 @@ def connected(db, provider, monkeypatch):
         row = {"issuer": provider.issuer, "user_info_uri": "", **row}
         changed = replace(social_providers.PROVIDERS[name], **row)
         monkeypatch.setitem(social_providers.PROVIDERS, name, changed)
-        at = now()
+        at, its = now(), {"id": db.new_id(ids.CONNECTION), "organization_id": None}
         made = Connection(
-            id=db.new_id(ids.CONNECTION),
+            **its,
             type=model.OAUTH,
             provider=name,
             status=model.COMPLETED,
@@ -72,7 +73,7 @@ def connected(db, provider, monkeypatch):
             debug_enabled=True,
             configuration_type=model.MANUAL,
             settings={"client_id": CLIENT_ID},
-            secret=db.vault.encrypt(secret.encode(), model.SECRET),
+            secret=db.vault.encrypt(secret.encode(), binding(model.connections.c.secret, its)),
             create_time=at,
             update_time=at,
         )

@@ -8,32 +8,40 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenantry.vault import Vault, WrongKey, digest, matches, new_data_key, new_secret
+from tenantry.vault import (
+    Binding,
+    Vault,
+    WrongKey,
+    digest,
+    matches,
+    new_data_key,
+    new_secret,
+)
 
 VAULT = Vault(b"k" * 32)
 
 
 @given(st.binary(), st.text(st.characters(codec="utf-8")))
 def test_what_was_sealed_comes_out(plain, purpose):
-    sealed = VAULT.encrypt(plain, purpose)
-    assert VAULT.decrypt(sealed, purpose) == plain
+    sealed = VAULT.encrypt(plain, Binding(purpose))
+    assert VAULT.decrypt(sealed, Binding(purpose)) == plain
     assert len(base64.b64decode(sealed)) == len(plain) + 12 + 16
 
 
 @given(st.binary(min_size=1, max_size=64), st.data())
 def test_a_changed_byte_is_noticed(plain, data):
-    raw = bytearray(base64.b64decode(VAULT.encrypt(plain, "purpose")))
+    raw = bytearray(base64.b64decode(VAULT.encrypt(plain, Binding("purpose"))))
     raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
     with pytest.raises(WrongKey):
-        VAULT.decrypt(base64.b64encode(raw).decode(), "purpose")
+        VAULT.decrypt(base64.b64encode(raw).decode(), Binding("purpose"))
 
 
 def test_another_key_or_purpose_does_not_open_it():
-    sealed = VAULT.encrypt(b"secret", "one")
+    sealed = VAULT.encrypt(b"secret", Binding("one"))
     with pytest.raises(WrongKey):
-        VAULT.decrypt(sealed, "other")
+        VAULT.decrypt(sealed, Binding("other"))
     with pytest.raises(WrongKey):
-        Vault(b"o" * 32).decrypt(sealed, "one")
+        Vault(b"o" * 32).decrypt(sealed, Binding("one"))
 
 
 @pytest.mark.parametrize(
@@ -44,11 +52,11 @@ def test_another_key_or_purpose_does_not_open_it():
 )
 def test_what_is_too_short_to_be_sealed_does_not_open(length):
     with pytest.raises(WrongKey):
-        VAULT.decrypt(base64.b64encode(b"x" * length).decode(), "purpose")
+        VAULT.decrypt(base64.b64encode(b"x" * length).decode(), Binding("purpose"))
 
 
 def test_the_same_is_never_sealed_alike():
-    assert len({VAULT.encrypt(b"secret", "purpose") for _ in range(1000)}) == 1000
+    assert len({VAULT.encrypt(b"secret", Binding("purpose")) for _ in range(1000)}) == 1000
 
 
 def test_a_derived_key_is_of_its_purpose():

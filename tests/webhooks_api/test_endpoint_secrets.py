@@ -14,6 +14,7 @@ from apis import moment, unique
 from sqlalchemy import bindparam, select
 from standardwebhooks import Webhook
 
+from tenantry.db.encrypted_columns import binding
 from tenantry.db.schema import replies
 from tenantry.db.statements import Statement
 from tenantry.events.webhooks.model import webhook_endpoints
@@ -26,8 +27,11 @@ DAY = timedelta(hours=24)
 async def kept(database, endpoint_id):
     """The row of an endpoint, and its secrets in clear."""
     row = await database.fetch_one(ROW, p_id=endpoint_id)
-    sealed = (row["secret_sealed"], row["previous_secret_sealed"])
-    opened = [one and database.vault.decrypt(one, "webhook-secret").decode() for one in sealed]
+    opened = [
+        row[name]
+        and database.vault.decrypt(row[name], binding(webhook_endpoints.c[name], row)).decode()
+        for name in ("secret_sealed", "previous_secret_sealed")
+    ]
     return dict(row), opened
 
 

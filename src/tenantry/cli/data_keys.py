@@ -115,17 +115,21 @@ def status(*, as_json: AsJson = False) -> None:
                 "tables": found.of,
                 "done": found.is_done,
                 "unreadable": dict(found.unreadable),
+                "binds_values": found.binds,
+                "refuses_unbound": found.refuses_since is not None,
             }
         )
         return
     if not found.version:
         running.say("no data key seals yet: make one by `tenantry data-key rotate`")
+        _remark_unbound(found)
         return
     done = "all" if found.is_done else f"{found.done} of {found.of}"
     running.say(
         f"data key {found.version}: {found.resealed} values sealed anew, {done} tables done"
     )
     _remark_unreadable(found.unreadable)
+    _remark_unbound(found)
 
 
 @app.command()
@@ -149,6 +153,19 @@ def destroy(
         running.print_json(_members(destroyed))
     else:
         running.say(f"data key {version} is destroyed")
+
+
+def _remark_unbound(found: Progress) -> None:
+    """Say what is left to do until every value is refused outside of its row."""
+    if found.refuses_since is None:
+        running.remark(
+            "values that are not bound to their rows are still read: "
+            + (
+                "the worker re-encrypts them"
+                if found.binds
+                else "run `tenantry migrate --contract`"
+            )
+        )
 
 
 def _remark_unreadable(unreadable: Any) -> None:

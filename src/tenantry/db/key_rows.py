@@ -11,12 +11,14 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, text, true, update
+from sqlalchemy import bindparam, literal_column, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry import ids
+from tenantry.db import steps
+from tenantry.db.revisions import BOUND_VALUES
 from tenantry.db.rows import bound
-from tenantry.db.schema import data_keys, master_keys, schema_history
+from tenantry.db.schema import data_keys, master_keys, schema_history, schema_steps
 from tenantry.db.statements import Statement
 from tenantry.master_key import LOCAL, MasterKeyError
 from tenantry.times import now
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 CREATED, ACTIVE, DEPRECATED, DESTROYED = "CREATED", "ACTIVE", "DEPRECATED", "DESTROYED"
 # From the making of a data key to its first use at the earliest: every process looks once a second.
 PUBLISHED_SECONDS = 10
+
+DATA_KEYS_LOCK = "data keys"  # what only one process changes at a time
 
 _log = logging.getLogger(__name__)
 
@@ -57,18 +61,35 @@ _FIRST_MASTER = Statement(
     .on_conflict_do_nothing()
     .returning(_m.version)
 )
-_SINCE = "0032"  # the migration that data keys came with
+DATA_KEYS = "0032"  # the migration that data keys came with
+_FLOOR = Statement(text("SELECT version_num FROM alembic_version"), is_read=True)
 _STOP_OLDER = Statement(
     update(schema_history)
-    .where(schema_history.c.revision == _SINCE)
+    .where(schema_history.c.revision == bindparam("p_revision"))
     .values(stops_older=true())
     .returning(schema_history.c.revision)
 )
 _RAISE_FLOOR = Statement(
     text(
-        f"UPDATE alembic_version SET version_num = '{_SINCE}' "
-        f"WHERE version_num < '{_SINCE}' RETURNING version_num"
+        "UPDATE alembic_version SET version_num = :revision "
+        "WHERE version_num < :revision RETURNING version_num"
     )
+)
+_REWRAP = Statement(
+    update(data_keys)
+    .where(_d.version == bindparam("p_version"))
+    .values(wrapped=bindparam("p_wrapped"))
+    .returning(_d.version)
+)
+_s = schema_steps.c
+_END_CONTRACT = Statement(
+    update(schema_steps)
+    .where(
+        _s.revision == literal_column(f"'{BOUND_VALUES}'"),
+        _s.kind == literal_column(f"'{steps.CONTRACT}'"),
+    )
+    .values(state=literal_column(f"'{steps.DONE}'"), end_time=bindparam("p_end_time"))
+    .returning(_s.revision)
 )
 # Before each further try of a service that does not answer.
 _PAUSES_SECONDS = (0.5, 2.0, 8.0)
@@ -76,22 +97,36 @@ _PAUSES_SECONDS = (0.5, 2.0, 8.0)
 
 async def read(db: Session) -> None:
     """Let the vault know the data keys of now."""
-    vault, keys = db.vault, []
-    for row in await db.fetch_all(_DATA_KEYS):
-        key = vault.unwrap(row["wrapped"], row["version"])
-        keys.append(DataKey(row["version"], key, row["activate_time"]))
-    vault.know(keys)
+    db.vault.know(await _all(db))
 
 
-async def add(db: Session, version: int, key_id: str, *, activate_time: int | None) -> bool:
-    """Make the data key of a version; return whether nobody has made it yet."""
-    state = CREATED if activate_time is None else ACTIVE
+async def _all(db: Session) -> list[DataKey]:
+    return [
+        db.vault.unwrap(row["wrapped"], row["version"], row["activate_time"])
+        for row in await db.fetch_all(_DATA_KEYS)
+    ]
+
+
+async def add(
+    db: Session,
+    version: int,
+    key_id: str,
+    *,
+    activate_time: int | None,
+    refuses_since: int | None = None,
+) -> bool:
+    """Make the data key of a version; return whether nobody has made it yet.
+
+    It binds values to their rows where it is of a database that refuses others.
+    """
+    state, binds = CREATED if activate_time is None else ACTIVE, refuses_since is not None
+    wrapped = db.vault.wrap(new_data_key(), version, binds=binds, refuses_since=refuses_since)
     made = await db.fetch_one(
         _ADD,
         p_version=version,
         p_id=key_id,
         p_state=state,
-        p_wrapped=db.vault.wrap(new_data_key(), version),
+        p_wrapped=wrapped,
         p_create_time=now(),
         p_activate_time=activate_time,
         p_deprecate_time=None,
@@ -101,18 +136,54 @@ async def add(db: Session, version: int, key_id: str, *, activate_time: int | No
 
 
 async def add_first(db: Session, key_id: str) -> None:
-    """Make the data key of a new database, which seals at once: nobody else has sealed yet."""
-    await keep_out_older(db)
-    await add(db, 1, key_id, activate_time=now())
+    """Make the data key of a new database, which encrypts at once: nobody else has done so yet."""
+    await keep_out_older(db, BOUND_VALUES)
+    await db.fetch_all(_END_CONTRACT, p_end_time=now())
+    await add(db, 1, key_id, activate_time=now(), refuses_since=0)
 
 
-async def keep_out_older(db: Session) -> None:
-    """Let no process run any more that cannot read what data keys seal.
+async def keep_out_older(db: Session, revision: str) -> None:
+    """Let no process run any more that does not know a revision.
 
-    The migration allows them beside it, for until there is a data key they can.
+    The migration allows them beside it, until there is a data key that they cannot read.
     """
-    await db.fetch_all(_STOP_OLDER)
-    await db.fetch_all(_RAISE_FLOOR)
+    await db.fetch_all(_STOP_OLDER, p_revision=revision)
+    await db.fetch_all(_RAISE_FLOOR, revision=revision)
+
+
+async def may_bind(db: Session) -> bool:
+    """Whether no process may run any more that cannot read values that are bound to their rows."""
+    row = await db.fetch_one(_FLOOR)
+    return row is not None and row["version_num"] >= BOUND_VALUES
+
+
+async def bind(db: Session, version: int) -> bool:
+    """Let a data key that has encrypted nothing yet bind values; return whether it did not before.
+
+    Within a transaction that holds `DATA_KEYS_LOCK`.
+    """
+    key = next(one for one in await _all(db) if one.version == version)
+    if key.binds:
+        return False
+    await _rewrap(db, key, db.vault.refuses_since)
+    return True
+
+
+async def refuse_unbound(db: Session) -> None:
+    """Let all processes refuse values that are not bound to their rows, from now on, for good.
+
+    Within a transaction that holds `DATA_KEYS_LOCK`.
+    """
+    at = now()
+    for key in await _all(db):
+        if key.binds:
+            await _rewrap(db, key, at)
+    _log.info("values that are not bound to their rows are refused from now on")
+
+
+async def _rewrap(db: Session, key: DataKey, refuses_since: int | None) -> None:
+    wrapped = db.vault.wrap(key.key, key.version, binds=True, refuses_since=refuses_since)
+    await db.fetch_all(_REWRAP, p_version=key.version, p_wrapped=wrapped)
 
 
 async def wrap(master: MasterKey, key: bytes) -> str:

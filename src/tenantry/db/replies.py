@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry import errors
 from tenantry.db import pruning
+from tenantry.db.encrypted_columns import binding
 from tenantry.db.schema import from_json, replies, to_json
 from tenantry.db.statements import Statement
 from tenantry.times import now
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tenantry.db.engine import Session
+    from tenantry.vault import Binding
 
 _KEPT_MICROSECONDS = 24 * 3600 * 1_000_000
-_PURPOSE = "reply"
-# No message begins with it; other texts were kept in the clear by an earlier version.
+# No message begins with it, by which other versions tell encrypted replies from those in the clear.
 _ENCRYPTED = b"\0"
 
 _mine = (replies.c.caller_id == bindparam("p_caller_id")) & (replies.c.key == bindparam("p_key"))
@@ -74,7 +75,8 @@ async def claim(
     kept = await db.fetch_one(_FIND, p_caller_id=caller_id, p_key=key)
     if kept is None or kept["request"] != request:
         raise errors.IdempotencyMismatch
-    return _opened(db, bytes(kept["response"])), from_json(kept["headers"])
+    response = bytes(kept["response"] or b"").removeprefix(_ENCRYPTED).decode()
+    return db.vault.decrypt(response, _binding(caller_id, key)), from_json(kept["headers"])
 
 
 async def prune(db: Session) -> bool:
@@ -91,12 +93,10 @@ async def keep(
         _KEEP,
         p_caller_id=caller_id,
         p_key=key,
-        p_response=_ENCRYPTED + db.vault.encrypt(response, _PURPOSE).encode(),
+        p_response=_ENCRYPTED + db.vault.encrypt(response, _binding(caller_id, key)).encode(),
         p_headers=to_json(dict(headers)),
     )
 
 
-def _opened(db: Session, kept: bytes) -> bytes:
-    if not kept.startswith(_ENCRYPTED):
-        return kept
-    return db.vault.decrypt(kept.removeprefix(_ENCRYPTED).decode(), _PURPOSE)
+def _binding(caller_id: str, key: str) -> Binding:
+    return binding(replies.c.response, {"caller_id": caller_id, "key": key})

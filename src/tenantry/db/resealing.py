@@ -21,14 +21,14 @@ from sqlalchemy import Column, Text, and_, bindparam, case, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert as insert_or_change
 
 from tenantry.db import key_rows
+from tenantry.db.encrypted_columns import binding, bound_columns, encrypted_columns
 from tenantry.db.records import records, spelled
 from tenantry.db.rows import bound
 from tenantry.db.schema import data_keys, metadata, resealing
-from tenantry.db.sealed import sealed_columns
 from tenantry.db.statements import Statement
 from tenantry.log import seldom
 from tenantry.times import SECOND, now
-from tenantry.vault import SURE_SECONDS, WrongKey, head_of
+from tenantry.vault import SURE_SECONDS, SURE_UNBOUND_SECONDS, WrongKey, head_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,6 +49,8 @@ AT_ONCE = 200  # rows
 SETTLED = 120 * SECOND
 # The same where a process was stopped meanwhile, with a former key in mind.
 ASLEEP = int(SURE_SECONDS) * SECOND + SETTLED
+# The same until values without binding are refused: see `SURE_UNBOUND_SECONDS`.
+SETTLED_UNBOUND = int(SURE_UNBOUND_SECONDS) * SECOND + SETTLED
 PAUSE_SECONDS = 0.02  # between two batches: the calls come first
 _IDLE_SECONDS = 10.0
 _BUSY_SECONDS = 1.0  # while another process does it
@@ -102,13 +104,19 @@ class Pass:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far all tables are with one data key; ``of`` their number."""
+    """How far all tables are with one data key; ``of`` their number.
+
+    ``binds`` says whether it binds values to their rows; ``refuses_since`` is when others began to
+    be refused, in microseconds since 1970, None while they are read.
+    """
 
     version: int
     resealed: int
     done: int
     of: int
     unreadable: Mapping[str, int]  # values by table
+    binds: bool
+    refuses_since: int | None
 
     @property
     def is_done(self) -> bool:
@@ -143,6 +151,8 @@ async def progress(db: Session) -> Progress:
         sum(_is_done(known.get(table.name), version, since) for table in tables()),
         len(tables()),
         {one.table_name: one.unreadable for one in of_version if one.unreadable},
+        db.vault.binds,
+        db.vault.refuses_since,
     )
 
 
@@ -164,6 +174,7 @@ async def batch(db: Session, since: int | None = None) -> float | None:
     from_then = await _settled(db, version) if since is None else since
     todo = _next(await passes(db), version, from_then)
     if todo is None:
+        await _refuse_unbound(db)
         return None
     if todo.found_nothing and now() < from_then:
         return min(_IDLE_SECONDS, (from_then - now()) / SECOND)
@@ -188,7 +199,26 @@ async def _settled(db: Session, version: int) -> int:
     """Return from when on a pass says that no value of a former key is left, nor will be."""
     row = await db.fetch_one(_ACTIVE_FROM, p_version=version)
     active = (row["activate_time"] or 0) if row is not None else 0
-    return active + (ASLEEP if now() >= active + ASLEEP else SETTLED)
+    if now() >= active + ASLEEP:
+        return active + ASLEEP
+    return active + (SETTLED if db.vault.refuses_since is not None else SETTLED_UNBOUND)
+
+
+async def _refuse_unbound(db: Session) -> None:
+    """Let values be refused that are not bound to their rows, once there is none left."""
+    if db.vault.refuses_since is not None or not db.vault.binds:
+        return
+    async with db.transaction() as session:
+        await session.serialize(key_rows.DATA_KEYS_LOCK)
+        await key_rows.read(session)
+        version = session.vault.version
+        since, known = await _settled(session, version), await passes(session)
+        if (
+            session.vault.refuses_since is None
+            and session.vault.binds
+            and all(_is_done(known.get(table.name), version, since) for table in tables())
+        ):
+            await key_rows.refuse_unbound(session)
 
 
 def _is_done(last: Pass | None, version: int, since: int) -> bool:
@@ -222,7 +252,7 @@ async def _reseal(db: Session, table: Table, todo: Pass) -> Pass:
     head = head_of(todo.version)
     rows = await db.fetch_all(_page(table, is_first=not after), p_head=head, **given)
     changed = unreadable = 0
-    for column in sealed_columns(table):
+    for column in encrypted_columns(table, stays=True):
         new, bad = _anew(db, table, column, rows)
         unreadable += bad
         if new:
@@ -238,16 +268,16 @@ def _anew(
     db: Session, table: Table, column: Column[Any], rows: Sequence[Row]
 ) -> tuple[list[dict[str, Any]], int]:
     """Return the values of a column before and after, with their keys; and how many fail."""
-    purpose, keys = column.info["sealed"], [one.name for one in table.primary_key]
+    keys = [one.name for one in table.primary_key]
     new, unreadable = [], 0
     for row in rows:
         old = row[column.name]
         if old is None:
             continue
-        bound_to = purpose.of({name: row[name] for name in purpose.columns})
+        bound_to = binding(column, row)
         try:
             plain = db.vault.decrypt(old, bound_to)
-        except (WrongKey, ValueError):
+        except WrongKey:
             unreadable += 1
             fields = {"table": table.name, "column": column.name}
             seldom(_log, "a sealed value cannot be opened by any key", table.name, fields)
@@ -261,11 +291,11 @@ def _anew(
 def _page(table: Table, *, is_first: bool) -> Statement:
     """Return the next rows by their keys: of the sealed values those that another key sealed."""
     keys, head = list(table.primary_key), bindparam("p_head", type_=Text)
-    purposes = {name for one in sealed_columns(table) for name in one.info["sealed"].columns}
-    shown = [*keys, *(table.c[name] for name in sorted(purposes - {c.name for c in keys}))]
+    bound_to = {name for one in encrypted_columns(table, stays=True) for name in bound_columns(one)}
+    shown = [*keys, *(table.c[name] for name in sorted(bound_to - {c.name for c in keys}))]
     values = [
         case((func.substr(one, 1, len(head_of(0))) == head, None), else_=one).label(one.name)
-        for one in sealed_columns(table)
+        for one in encrypted_columns(table, stays=True)
     ]
     query = select(*shown, *values).order_by(*keys).limit(AT_ONCE)
     if not is_first:

@@ -28,7 +28,7 @@ from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import NullType, TypeEngine, UserDefinedType
 
 from tenantry.db import fence
-from tenantry.db.sealed import SEALED_FOR_A_DAY
+from tenantry.db.encrypted_columns import encrypted_for_a_day
 from tenantry.db.spread import FOR_THE_PLANNER, OF_ENVIRONMENT, of_organization, spread_of
 
 if TYPE_CHECKING:
@@ -400,7 +400,7 @@ replies = Table(
     Column("caller_id", Text, primary_key=True),
     Column("key", Text, primary_key=True),
     Column("request", Text, nullable=False),
-    Column("response", LargeBinary, info=SEALED_FOR_A_DAY),
+    Column("response", LargeBinary, info=encrypted_for_a_day("reply")),
     Column("headers", Json),
     time_column("create_time"),
     info=OF_ENVIRONMENT,

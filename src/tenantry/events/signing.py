@@ -13,9 +13,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from standardwebhooks import Webhook
 
+from tenantry.db.encrypted_columns import binding
+from tenantry.db.rows import row_of
 from tenantry.times import DAY, SECOND, now
+from tenantry.vault import WrongKey
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import Table
+
     from tenantry.vault import Vault
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - a prefix, no secret
@@ -26,6 +33,8 @@ _OVERLAP = DAY
 class Holder(Protocol):
     """A record that holds a secret, maybe the one before, and until when that is in force."""
 
+    @property
+    def id(self) -> str: ...
     @property
     def secret_sealed(self) -> str: ...
     @property
@@ -42,17 +51,28 @@ def new_secret() -> str:
     return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
 
 
-def seal(vault: Vault, plain: str, purpose: str) -> str:
-    """Return a secret as it is stored."""
-    return vault.encrypt(plain.encode(), purpose)
+def encrypted(vault: Vault, table: Table, row: Mapping[str, Any], plain: str) -> str:
+    """Return the secret of a row of one of the tables of holders, as it is stored."""
+    return vault.encrypt(plain.encode(), binding(table.c.secret_sealed, row))
 
 
-def rotated(vault: Vault, before: Holder, plain: str, purpose: str) -> dict[str, Any]:
-    """Return the members of a record that gets a new secret; an earlier previous one ends."""
+def rotated(vault: Vault, table: Table, before: Holder, plain: str) -> dict[str, Any]:
+    """Return the members of a record that gets a new secret; an earlier previous one ends.
+
+    So does the former one where it cannot be decrypted.
+    """
+    row = row_of(before, table)
+    try:
+        former = vault.decrypt(before.secret_sealed, binding(table.c.secret_sealed, row))
+    except WrongKey:
+        previous, expire_time = None, None
+    else:
+        previous = vault.encrypt(former, binding(table.c.previous_secret_sealed, row))
+        expire_time = now() + _OVERLAP
     return {
-        "secret_sealed": seal(vault, plain, purpose),
-        "previous_secret_sealed": before.secret_sealed,
-        "previous_secret_expire_time": now() + _OVERLAP,
+        "secret_sealed": encrypted(vault, table, row, plain),
+        "previous_secret_sealed": previous,
+        "previous_secret_expire_time": expire_time,
     }
 
 
@@ -64,18 +84,23 @@ class Signer:
 
     __slots__ = ("_secrets", "_webhooks")
 
-    def __init__(self, vault: Vault, holder: Holder, at: int, purpose: str) -> None:
+    def __init__(self, vault: Vault, table: Table, holder: Holder, at: int) -> None:
         """Take the secrets that are in force at this time, in microseconds since 1970.
+
+        ``table`` is the one of the holder.
 
         Raises:
             vault.WrongKey: a secret cannot be decrypted.
 
         """
-        sealed = [holder.secret_sealed]
+        row = row_of(holder, table)
+        names = ["secret_sealed"]
         expire_time = holder.previous_secret_expire_time
         if holder.previous_secret_sealed and expire_time is not None and at < expire_time:
-            sealed.append(holder.previous_secret_sealed)
-        self._secrets = [vault.decrypt(one, purpose).decode() for one in sealed]
+            names.append("previous_secret_sealed")
+        self._secrets = [
+            vault.decrypt(row[name], binding(table.c[name], row)).decode() for name in names
+        ]
         self._webhooks = [Webhook(secret) for secret in self._secrets]
 
     def headers(

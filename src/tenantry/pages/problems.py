@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tenantry.times import MINUTE, SECOND, now
-from tenantry.vault import WrongKey
+from tenantry.vault import Binding, WrongKey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,7 +68,7 @@ def seal(problems: Problems, vault: Vault, bound_to: str) -> str:
     until = max(now() + _SHOWN_FOR, problems.until)
     content = [until, dict(problems.keys), given, problems.page, problems.until]
     plain = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
-    return vault.encrypt(plain, _purpose(bound_to)).translate(_TO_URL)
+    return vault.encrypt(plain, _binding(bound_to)).translate(_TO_URL)
 
 
 def _fitting(given: Mapping[str, str]) -> dict[str, str]:
@@ -89,7 +89,7 @@ def unseal(sealed: str, vault: Vault, bound_to: str) -> Problems:
         return NONE
     padded = sealed.translate(_FROM_URL) + "=" * (-len(sealed) % 4)
     try:
-        plain = vault.decrypt(padded, _purpose(bound_to), from_outside=True)
+        plain = vault.decrypt(padded, _binding(bound_to), from_outside=True)
     except (WrongKey, ValueError):
         return NONE
     shown_until, keys, given, page, until = json.loads(plain)
@@ -97,5 +97,5 @@ def unseal(sealed: str, vault: Vault, bound_to: str) -> Problems:
     return NONE if over else Problems(keys, given, page, until)
 
 
-def _purpose(bound_to: str) -> str:
-    return f"problems of a form: {bound_to}"
+def _binding(bound_to: str) -> Binding:
+    return Binding("problems of a form", (bound_to,), former=f"problems of a form: {bound_to}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from dataclasses import fields
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,18 @@ from sqlalchemy import Text, bindparam, func, literal_column, select, text, upda
 
 from tenantry import errors, ids
 from tenantry.access.data_keys.model import DataKey
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
 from tenantry.db import fence, key_rows, pages, resealing
-from tenantry.db.key_rows import ACTIVE, CREATED, DEPRECATED, DESTROYED, PUBLISHED_SECONDS
+from tenantry.db.key_rows import (
+    ACTIVE,
+    CREATED,
+    DATA_KEYS,
+    DATA_KEYS_LOCK,
+    DEPRECATED,
+    DESTROYED,
+    PUBLISHED_SECONDS,
+)
 from tenantry.db.revisions import HEAD
 from tenantry.db.schema import data_keys
 from tenantry.db.statements import Statement
@@ -22,7 +33,6 @@ from tenantry.times import DAY, SECOND, now, plainly
 if TYPE_CHECKING:
     from sqlalchemy import BindParameter, Select
 
-    from tenantry.call import Call
     from tenantry.db.engine import Row, Session
     from tenantry.db.pages import Page
     from tenantry.db.resealing import Progress
@@ -30,7 +40,6 @@ if TYPE_CHECKING:
 # From the moment that another key seals until one may be destroyed. Values that were sealed for a
 # while, in cookies, links and rows that are over soon, have had their time by then.
 KEPT = 2 * DAY
-_WORD = "data keys"  # what only one process changes at a time
 
 _d = data_keys.c
 _SHOWN = [_d[one.name] for one in fields(DataKey)]
@@ -101,7 +110,7 @@ async def create(call: Call) -> DataKey:
 
     """
     async with call.db.transaction() as db:
-        await db.serialize(_WORD)
+        await db.serialize(DATA_KEYS_LOCK)
         return await _create(call, db)
 
 
@@ -114,7 +123,7 @@ async def activate(call: Call, version: int) -> DataKey:
 
     """
     async with call.db.transaction() as db:
-        await db.serialize(_WORD)
+        await db.serialize(DATA_KEYS_LOCK)
         return await _activate(call, db, await get(db, version))
 
 
@@ -126,7 +135,7 @@ async def rotate(call: Call) -> DataKey:
 
     """
     async with call.db.transaction() as db:
-        await db.serialize(_WORD)
+        await db.serialize(DATA_KEYS_LOCK)
         known = await list_all(db)
         coming = [one for one in known if one.state == ACTIVE and (one.activate_time or 0) > now()]
         if coming:
@@ -144,7 +153,7 @@ async def destroy(call: Call, version: int) -> DataKey:
 
     """
     async with call.db.transaction() as db:
-        await db.serialize(_WORD)
+        await db.serialize(DATA_KEYS_LOCK)
         key = await get(db, version)
         await _check_unused(db, key)
         await db.fetch_one(_DESTROY, p_version=version, p_at=now())
@@ -169,6 +178,27 @@ async def reseal(call: Call, *, seconds: float) -> tuple[int, dict[str, int], bo
     return max(after.resealed - before, 0), dict(after.unreadable), wait is None
 
 
+async def work(db: Session) -> float:
+    """Re-encrypt values of former keys, after a key that binds them was made where that is due.
+
+    The worker's job: do a little, and return the seconds to wait.
+    """
+    if not db.vault.binds:
+        await _bind(db)
+    return await resealing.run(db)
+
+
+async def _bind(db: Session) -> None:
+    """Take a data key that binds values to their rows, once no process of before may run."""
+    if not await key_rows.may_bind(db):
+        return
+    await key_rows.read(db)
+    if db.vault.binds:
+        return
+    with suppress(NotNow):  # one was activated just now
+        await rotate(Call(SYSTEM, db, request_id="worker"))
+
+
 async def progress(db: Session) -> Progress:
     """Return how far the values of former keys are sealed anew."""
     return await resealing.progress(db)
@@ -181,9 +211,10 @@ async def _create(call: Call, db: Session) -> DataKey:
         phrases = "; ".join(fence.phrase(row) for row in older)
         raise NotNow(f"a former version runs, which knows no data keys: stop it first: {phrases}")
     if not known:
-        await key_rows.keep_out_older(db)
+        await key_rows.keep_out_older(db, DATA_KEYS)
     version = max((one.version for one in known), default=0) + 1
-    await key_rows.add(db, version, db.new_id(ids.DATA_KEY), activate_time=None)
+    key_id, refuses_since = db.new_id(ids.DATA_KEY), db.vault.refuses_since
+    await key_rows.add(db, version, key_id, activate_time=None, refuses_since=refuses_since)
     made = await get(db, version)
     await db.record(call.event("data_key.created", after=made.shown()))
     return made
@@ -193,6 +224,9 @@ async def _activate(call: Call, db: Session, key: DataKey) -> DataKey:
     if key.state != CREATED:
         raise NotNow(f"data key {key.version} is {key.state}: one that is {CREATED} is activated")
     at = max(now(), key.create_time + PUBLISHED_SECONDS * SECOND)
+    if await key_rows.may_bind(db) and await key_rows.bind(db, key.version):
+        # Every process has to know first that its values are bound.
+        at = max(at, now() + PUBLISHED_SECONDS * SECOND)
     for one in await list_all(db):
         if one.state == ACTIVE:
             # Never before the one that it follows, whatever a clock says.

@@ -7,8 +7,8 @@ from enum import StrEnum
 
 from sqlalchemy import Column, Table, Text
 
+from tenantry.db.encrypted_columns import encrypted
 from tenantry.db.schema import metadata, time_column
-from tenantry.db.sealed import sealed
 from tenantry.db.spread import OF_ENVIRONMENT
 
 signing_keys = Table(
@@ -18,7 +18,7 @@ signing_keys = Table(
     Column("algorithm", Text, nullable=False, server_default="RS256"),  # RFC 7518 section 3.1
     Column("state", Text, nullable=False),
     Column("public_pem", Text, nullable=False),
-    Column("private_sealed", Text, nullable=False, info=sealed("{id}")),
+    Column("private_sealed", Text, nullable=False, info=encrypted("{id}")),
     time_column("create_time"),
     time_column("retire_time", nullable=True),
     info=OF_ENVIRONMENT,

@@ -13,6 +13,7 @@ from tenantry import ids
 from tenantry.access.keys.model import SigningKey, State, signing_keys
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
+from tenantry.db.encrypted_columns import binding
 from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
 from tenantry.times import DAY, now
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from tenantry.db.engine import Row, Session
+    from tenantry.vault import Binding
 
     PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
@@ -239,7 +241,7 @@ async def _insert(
         p_algorithm=algorithm,
         p_state=state.value,
         p_public_pem=public_pem.decode(),
-        p_private_sealed=db.vault.encrypt(private_pem, key_id),
+        p_private_sealed=db.vault.encrypt(private_pem, _binding(key_id)),
         p_create_time=now(),
         p_retire_time=None,
     )
@@ -252,7 +254,11 @@ def _from_row(db: Session, row: Row) -> SigningKey:
         algorithm=row["algorithm"],
         state=State(row["state"]),
         public_pem=row["public_pem"],
-        private_pem=db.vault.decrypt(row["private_sealed"], row["id"]).decode(),
+        private_pem=db.vault.decrypt(row["private_sealed"], _binding(row["id"])).decode(),
         create_time=row["create_time"],
         retire_time=row["retire_time"],
     )
+
+
+def _binding(key_id: str) -> Binding:
+    return binding(signing_keys.c.private_sealed, {"id": key_id})

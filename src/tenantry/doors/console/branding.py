@@ -22,7 +22,7 @@ from tenantry.pages.looks import Kind, Look, Looks
 from tenantry.tenants.branding import assets, customization, pictures
 from tenantry.tenants.environment.effective import STORABLE, combined
 from tenantry.times import SECOND, now
-from tenantry.vault import WrongKey
+from tenantry.vault import Binding, WrongKey
 from tenantry.web import Response, Route
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 SCRIPT = Asset.of_files(f"{ROOT}/branding.js", "doors/console/static/branding.js")
 STYLE = Asset.of_files(f"{ROOT}/branding.css", "doors/console/static/branding.css")
-_PURPOSE = "preview of branding"
+_BINDING = Binding("preview of branding")
 _PREVIEW_SECONDS = 600
 _PREVIEWS = {
     "sign-in": "branding.preview_sign_in",
@@ -210,14 +210,14 @@ class _Branding:
     def _seal(self, texts: Mapping[str, str]) -> str:
         held = {name: texts[name] for name in customization.MEMBERS.values() if name in texts}
         content = json.dumps([held, now() + _PREVIEW_SECONDS * SECOND]).encode()
-        sealed = base64.b64decode(self._door.db.vault.encrypt(content, _PURPOSE))
+        sealed = base64.b64decode(self._door.db.vault.encrypt(content, _BINDING))
         return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
     def _open(self, token: str) -> dict[str, str]:
         padded = token + "=" * (-len(token) % 4)
         try:
             sealed = base64.b64encode(base64.urlsafe_b64decode(padded.encode())).decode()
-            opened = self._door.db.vault.decrypt(sealed, _PURPOSE, from_outside=True)
+            opened = self._door.db.vault.decrypt(sealed, _BINDING, from_outside=True)
             held, until = json.loads(opened)
         except (WrongKey, ValueError):
             raise errors.NotFound("preview") from None

@@ -15,6 +15,7 @@ from tenantry.access.keys.model import State
 from tenantry.db.engine import Failure
 from tenantry.doors.oauth.signer import Signer
 from tenantry.log import seldom
+from tenantry.vault import WrongKey
 
 if TYPE_CHECKING:
     from tenantry.access.keys.model import SigningKey
@@ -115,6 +116,9 @@ class KeyRing:
         except Failure as problem:
             fields = {"problem": str(problem), "age": self.age}
             seldom(_log, "the keys that are known go on", problem.error().name, fields)
+        except WrongKey as problem:
+            fields = {"problem": str(problem), "age": self.age}
+            seldom(_log, "a signing key cannot be decrypted", problem.name, fields)
 
     async def signer(self, algorithm: str) -> Signer:
         """Return the signer by this algorithm now."""

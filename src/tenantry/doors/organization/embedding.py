@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tenantry.pages.assets import Asset
 from tenantry.times import MINUTE, now
-from tenantry.vault import WrongKey
+from tenantry.vault import Binding, WrongKey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,7 +83,7 @@ class Event:
 def seal(event: Event, vault: Vault) -> str:
     """Return an event for the address of the page that tells it."""
     plain = json.dumps([now() + _TOLD_FOR, asdict(event)], separators=(",", ":")).encode()
-    return vault.encrypt(plain, _PURPOSE).translate(_TO_URL)
+    return vault.encrypt(plain, _binding(event.organization_id)).translate(_TO_URL)
 
 
 def unseal(sealed: str, vault: Vault, organization_id: str) -> str:
@@ -92,12 +92,18 @@ def unseal(sealed: str, vault: Vault, organization_id: str) -> str:
         return ""
     padded = sealed.translate(_FROM_URL) + "=" * (-len(sealed) % 4)
     try:
-        until, event = json.loads(vault.decrypt(padded, _PURPOSE, from_outside=True))
+        until, event = json.loads(
+            vault.decrypt(padded, _binding(organization_id), from_outside=True)
+        )
     except (WrongKey, ValueError):
         return ""
     if now() > until or event["organization_id"] != organization_id:
         return ""
     return json.dumps(event)
+
+
+def _binding(organization_id: str) -> Binding:
+    return Binding(_PURPOSE, organization_id=organization_id)
 
 
 def framed(response: Response, origins: Sequence[str]) -> Response:

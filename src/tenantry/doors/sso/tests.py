@@ -14,7 +14,7 @@ from tenantry.identity.connections.guides import explanations
 from tenantry.identity.connections.model import COMPLETED
 from tenantry.identity.federation.model import Fault
 from tenantry.pages.assets import Asset
-from tenantry.vault import WrongKey
+from tenantry.vault import Binding, WrongKey
 from tenantry.web import Cookie, Request, Response, Route
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Send(Protocol):
     ) -> Response: ...
 
 
-_PURPOSE = "tests that a browser began"
+_BINDING = Binding("tests that a browser began")
 _MOST = 8  # that a browser knows: the oldest ones go
 _STYLE = Asset.of_files("/sso/result.css", "doors/sso/static/result.css")
 
@@ -124,12 +124,12 @@ def _cookie(door: Door) -> Cookie:
 
 
 def _sealed(vault: Vault, test_ids: list[str]) -> str:
-    return vault.encrypt(" ".join(test_ids).encode(), _PURPOSE)
+    return vault.encrypt(" ".join(test_ids).encode(), _BINDING)
 
 
 def _known(vault: Vault, sealed: str) -> list[str]:
     """Return the tests that a cookie of ours names."""
     try:
-        return vault.decrypt(sealed, _PURPOSE, from_outside=True).decode().split() if sealed else []
+        return vault.decrypt(sealed, _BINDING, from_outside=True).decode().split() if sealed else []
     except (WrongKey, ValueError):
         return []

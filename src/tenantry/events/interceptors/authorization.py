@@ -17,14 +17,15 @@ from urllib.parse import quote_plus, urlencode
 import orjson
 
 from tenantry import strict_json
-from tenantry.events.interceptors.model import API_KEY, AUTH_CONFIG
+from tenantry.db.encrypted_columns import binding
+from tenantry.events.interceptors.model import API_KEY, interceptors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tenantry.events.interceptors.model import Interceptor
     from tenantry.outgoing import Outgoing
-    from tenantry.vault import Vault
+    from tenantry.vault import Binding, Vault
 
 _ANSWER_BYTES = 64 * 1024
 _EARLY_SECONDS = 30  # before its end a token is not used any more
@@ -37,12 +38,12 @@ class Unauthorized(Exception):
     """There is no access token to be had; the text says why, without a secret."""
 
 
-def seal(vault: Vault, config: Mapping[str, Any]) -> str:
-    """Return a configuration as it is stored."""
-    return vault.encrypt(orjson.dumps(config), AUTH_CONFIG)
+def encrypted(vault: Vault, interceptor_id: str, config: Mapping[str, Any]) -> str:
+    """Return the configuration of an interceptor as it is stored."""
+    return vault.encrypt(orjson.dumps(config), _binding(interceptor_id))
 
 
-def unseal(vault: Vault, interceptor: Interceptor) -> dict[str, Any] | None:
+def decrypted(vault: Vault, interceptor: Interceptor) -> dict[str, Any] | None:
     """Return the configuration of an interceptor; None if it has none.
 
     Raises:
@@ -51,9 +52,13 @@ def unseal(vault: Vault, interceptor: Interceptor) -> dict[str, Any] | None:
     """
     if interceptor.auth_config_sealed is None:
         return None
-    opened = vault.decrypt(interceptor.auth_config_sealed, AUTH_CONFIG)
+    opened = vault.decrypt(interceptor.auth_config_sealed, _binding(interceptor.id))
     config: dict[str, Any] = orjson.loads(opened)
     return config
+
+
+def _binding(interceptor_id: str) -> Binding:
+    return binding(interceptors.c.auth_config_sealed, {"id": interceptor_id})
 
 
 class Authorization:
@@ -74,7 +79,7 @@ class Authorization:
             vault.WrongKey: the configuration cannot be decrypted.
 
         """
-        config = unseal(self._vault, interceptor)
+        config = decrypted(self._vault, interceptor)
         if config is None:
             return {}
         if config["type"] == API_KEY:

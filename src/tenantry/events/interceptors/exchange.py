@@ -12,7 +12,7 @@ import orjson
 from tenantry import __version__, ids
 from tenantry.events.interceptors import answers
 from tenantry.events.interceptors.authorization import Authorization, Unauthorized
-from tenantry.events.interceptors.model import PRE_M2M_TOKEN_CREATION, SECRET
+from tenantry.events.interceptors.model import PRE_M2M_TOKEN_CREATION, interceptors
 from tenantry.events.signing import Signer
 from tenantry.outgoing import Outgoing, Refused, Unanswered
 from tenantry.times import now
@@ -79,7 +79,7 @@ class Exchange:
         try:
             headers = await self._authorization.headers(interceptor, seconds=seconds)
             message_id = self._db.new_id(ids.INTERCEPTOR_CALL)
-            signer = Signer(self._db.vault, interceptor, now(), SECRET)
+            signer = Signer(self._db.vault, interceptors, interceptor, now())
             headers |= signer.headers(message_id, body.decode(), now(), PREFIXES)
             answer = await self._client.send(
                 "POST",

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Boolean, Column, Index, Integer, Table, Text
 
+from tenantry.db.encrypted_columns import encrypted
 from tenantry.db.rows import members, row_of
 from tenantry.db.schema import metadata, time_column
-from tenantry.db.sealed import sealed
 from tenantry.db.spread import OF_ENVIRONMENT
 from tenantry.times import rfc3339
 
@@ -23,9 +23,7 @@ PRE_M2M_TOKEN_CREATION = "PRE_M2M_TOKEN_CREATION"  # noqa: S105 - a name, no sec
 TRIGGERS = (PRE_SIGNUP, PRE_SESSION_CREATION, PRE_USER_INVITATION, PRE_M2M_TOKEN_CREATION)
 FAIL_OPEN, FAIL_CLOSED = "FAIL_OPEN", "FAIL_CLOSED"
 API_KEY, OAUTH2 = "API_KEY", "OAUTH2"
-# The purposes that secrets of interceptors, and their configurations, are sealed for.
-SECRET = "interceptor-secret"  # noqa: S105 - a name, no secret
-AUTH_CONFIG = "interceptor-auth-config"
+_SECRET = encrypted("interceptor-secret")
 
 interceptors = Table(
     "interceptors",
@@ -38,12 +36,12 @@ interceptors = Table(
     Column("timeout_ms", Integer, nullable=False),
     Column("failure_policy", Text, nullable=False),
     Column("auth_config_type", Text),  # API_KEY or OAUTH2; with it the next one
-    Column("auth_config_sealed", Text, info=sealed(AUTH_CONFIG)),
+    Column("auth_config_sealed", Text, info=encrypted("interceptor-auth-config")),
     Column("enabled", Boolean, nullable=False),
     Column("secret_id", Text, nullable=False),
     Column("secret_suffix", Text, nullable=False),
-    Column("secret_sealed", Text, nullable=False, info=sealed(SECRET)),
-    Column("previous_secret_sealed", Text, info=sealed(SECRET)),
+    Column("secret_sealed", Text, nullable=False, info=_SECRET),
+    Column("previous_secret_sealed", Text, info=_SECRET),
     time_column("previous_secret_expire_time", nullable=True),
     time_column("create_time"),
     time_column("update_time"),

@@ -12,7 +12,7 @@ from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
 from tenantry.events import signing
 from tenantry.events.interceptors import authorization, values
-from tenantry.events.interceptors.model import FAIL_CLOSED, SECRET, Interceptor, interceptors
+from tenantry.events.interceptors.model import FAIL_CLOSED, Interceptor, interceptors
 from tenantry.times import now
 
 if TYPE_CHECKING:
@@ -69,11 +69,12 @@ async def create(
         "failure_policy": FAIL_CLOSED,
         **members,
     }
+    id_ = call.db.new_id(ids.INTERCEPTOR)
     interceptor = Interceptor(
-        id=call.db.new_id(ids.INTERCEPTOR),
-        **_checked(call.db, given, allow),
+        id=id_,
+        **_checked(call.db, id_, given, allow),
         **_named(call.db, plain),
-        secret_sealed=signing.seal(call.db.vault, plain, SECRET),
+        secret_sealed=signing.encrypted(call.db.vault, interceptors, {"id": id_}, plain),
         create_time=at,
         update_time=at,
     )
@@ -105,7 +106,7 @@ async def change(
             many as it may.
 
     """
-    checked = _checked(call.db, members, allow)
+    checked = _checked(call.db, interceptor_id, members, allow)
     async with call.db.transaction() as db:
         before = await _hold(db, interceptor_id)
         after = replace(before, **checked)
@@ -151,7 +152,7 @@ async def rotate_secret(call: Call, interceptor_id: str) -> tuple[Interceptor, s
     plain = signing.new_secret()
     async with call.db.transaction() as db:
         before = await _hold(db, interceptor_id)
-        signs = signing.rotated(db.vault, before, plain, SECRET)
+        signs = signing.rotated(db.vault, interceptors, before, plain)
         after = replace(before, **_named(db, plain), **signs)
         after = await _save(call, db, before, after, "interceptor.updated")
     return after, plain
@@ -203,7 +204,9 @@ def _found(row: Any) -> Interceptor:
     return Interceptor.from_row(row)
 
 
-def _checked(db: Session, members: Mapping[str, Any], allow: tuple[str, ...]) -> dict[str, Any]:
+def _checked(
+    db: Session, interceptor_id: str, members: Mapping[str, Any], allow: tuple[str, ...]
+) -> dict[str, Any]:
     """Return members as columns; those that are not given are left out."""
     checked = dict(members)
     for name in ("display_name", "description", "trigger_point"):
@@ -217,7 +220,7 @@ def _checked(db: Session, members: Mapping[str, Any], allow: tuple[str, ...]) ->
             config = values.auth_config(config, allow=allow)
         checked["auth_config_type"] = None if config is None else config["type"]
         checked["auth_config_sealed"] = (
-            None if config is None else authorization.seal(db.vault, config)
+            None if config is None else authorization.encrypted(db.vault, interceptor_id, config)
         )
     return checked
 

@@ -10,12 +10,13 @@ from protobuf.wkt import Empty, Struct
 
 from tenantry import errors, structs
 from tenantry.events.interceptors import listing, registry, values
-from tenantry.events.interceptors.authorization import unseal
+from tenantry.events.interceptors.authorization import decrypted
 from tenantry.events.interceptors.model import API_KEY, OAUTH2
 from tenantry.gen.scalekit.v1.errdetails.errdetails_pb import ValidationErrorInfo
 from tenantry.gen.scalekit.v1.interceptors import interceptors_pb as pb
 from tenantry.gen.tenantry.v1 import interceptor_secrets_pb
 from tenantry.times import timestamp
+from tenantry.vault import WrongKey
 
 if TYPE_CHECKING:
     from tenantry.call import Call
@@ -143,7 +144,12 @@ def to_message(call: Call, interceptor: Interceptor) -> pb.Interceptor:
 
 
 def _config(call: Call, interceptor: Interceptor) -> pb.Config | None:
-    known = unseal(call.db.vault, interceptor)
+    try:
+        known = decrypted(call.db.vault, interceptor)
+    except WrongKey:
+        # Its type alone, so that it is found and set again.
+        type_ = pb.AuthConfigType[interceptor.auth_config_type or API_KEY]
+        return pb.Config(auth_config=pb.AuthenticationConfig(auth_config_type=type_))
     if known is None:
         return None
     type_ = pb.AuthConfigType[known["type"]]

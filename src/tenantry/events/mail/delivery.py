@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 from tenantry import domain_names, spans
 from tenantry.db.engine import Failure
 from tenantry.events.mail import branding, own_templates, rendering, servers, service, trying
+from tenantry.vault import WrongKey
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -162,7 +163,10 @@ class Delivery:
         if asked is not None or not url:
             kept = await (servers.find(db, asked) if asked else servers.in_force(db))
             if kept is not None:
-                url, sender = servers.url(db, kept), servers.sender(kept)
+                try:
+                    url, sender = servers.url(db, kept), servers.sender(kept)
+                except WrongKey as problem:
+                    raise Unsent(f"password of {kept.id}: {problem}") from None
             elif asked is not None:
                 raise Refused("the mail server was deleted")
         if self._server is None or self._server.url != url:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Table, Text
 
+from tenantry.db.encrypted_columns import encrypted
 from tenantry.db.rows import members
 from tenantry.db.schema import Json, metadata, time_column
-from tenantry.db.sealed import sealed
 from tenantry.db.spread import OF_ENVIRONMENT
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ SENT = "SENT"  # a mail server took it
 KEPT = "KEPT"  # there is no mail server: it can be read here
 FAILED = "FAILED"  # refused for good, or tried too often
 DROPPED = "DROPPED"  # what it was about is over
-# The purposes that contents of mail, and passwords of servers, are sealed for.
-CONTENT, PASSWORD = "mail:{id}", "email server {id}"
 
 mail = Table(
     "mail",
@@ -36,7 +34,7 @@ mail = Table(
     Column("attempts", Integer, nullable=False),
     time_column("due_time"),
     Column("problem", Text),
-    Column("content_sealed", Text, info=sealed(CONTENT)),
+    Column("content_sealed", Text, info=encrypted("mail:{id}")),
     time_column("create_time"),
     time_column("sent_time", nullable=True),
     info=OF_ENVIRONMENT,
@@ -54,7 +52,7 @@ email_servers = Table(
     Column("host", Text, nullable=False),
     Column("port", Integer, nullable=False),
     Column("username", Text, nullable=False),
-    Column("password_sealed", Text, nullable=False, info=sealed(PASSWORD)),
+    Column("password_sealed", Text, nullable=False, info=encrypted("email server {id}")),
     Column("from_email", Text, nullable=False),
     Column("from_name", Text, nullable=False),
     time_column("create_time"),

@@ -15,15 +15,17 @@ from urllib.parse import quote
 from sqlalchemy import bindparam, delete, insert, select, true, update
 
 from tenantry import domain_names, email_addresses, errors, ids
+from tenantry.db.encrypted_columns import binding
 from tenantry.db.rows import bound, prefixed, row_of
 from tenantry.db.statements import Statement
-from tenantry.events.mail.model import PASSWORD, EmailServer, email_servers
+from tenantry.events.mail.model import EmailServer, email_servers
 from tenantry.events.mail.rendering import one_line
 from tenantry.times import now
 
 if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.db.engine import Session
+    from tenantry.vault import Binding
 
 SETTING = "TENANTRY_SMTP_URL"
 MOST = 20
@@ -193,7 +195,7 @@ async def in_force(db: Session) -> EmailServer | None:
 def url(db: Session, server: EmailServer) -> str:
     """Return how a server is reached, as the setting TENANTRY_SMTP_URL would say it."""
     scheme = "smtps" if server.port == _TLS_PORT else "smtp"
-    password = db.vault.decrypt(server.password_sealed, _purpose(server.id)).decode()
+    password = db.vault.decrypt(server.password_sealed, _binding(server.id)).decode()
     signing_in = f"{quote(server.username, safe='')}:{quote(password, safe='')}"
     host = f"[{server.host}]" if ":" in server.host else server.host
     return f"{scheme}://{signing_in}@{host}:{server.port}"
@@ -228,7 +230,7 @@ def _is_host(text: str) -> bool:
 def _server(db: Session, given: Given, before: EmailServer) -> EmailServer:
     sealed = before.password_sealed
     if given.password:
-        sealed = db.vault.encrypt(given.password.encode(), _purpose(before.id))
+        sealed = db.vault.encrypt(given.password.encode(), _binding(before.id))
     return replace(
         before,
         provider=given.provider,
@@ -248,5 +250,5 @@ async def _update(
     await db.apply(_UPDATE, event, **prefixed(row_of(after, email_servers, but={"create_time"})))
 
 
-def _purpose(server_id: str) -> str:
-    return PASSWORD.format(id=server_id)
+def _binding(server_id: str) -> Binding:
+    return binding(email_servers.c.password_sealed, {"id": server_id})

@@ -22,19 +22,22 @@ from sqlalchemy import (
 from tenantry import email_addresses, errors, ids
 from tenantry.db import key_ranges, pages, searching
 from tenantry.db.due import Due
+from tenantry.db.encrypted_columns import binding
 from tenantry.db.records import records, spelled
 from tenantry.db.rows import bound
 from tenantry.db.schema import from_json, to_json
 from tenantry.db.statements import Statement
-from tenantry.events.mail.model import CONTENT, DROPPED, FAILED, KEPT, QUEUED, SENT, Mail, mail
+from tenantry.events.mail.model import DROPPED, FAILED, KEPT, QUEUED, SENT, Mail, mail
 from tenantry.metrics import table as metrics
 from tenantry.times import SECOND, now
+from tenantry.vault import WrongKey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tenantry.call import Call
     from tenantry.db.engine import Row, Session
+    from tenantry.vault import Binding
 
 # The worker that has claimed a mail has it for this long; after that it is thought dead.
 LEASE_SECONDS = 90
@@ -115,7 +118,7 @@ _ADDRESS = bindparam("p_address", type_=Text)
 _FORGET = Statement(delete(mail).where(func.lower(_m.recipient) == _ADDRESS).returning(_m.id))
 # Columns that can hold an address which is not that of the mail's reader.
 _TELLING = Statement(
-    select(_m.id, _m.variables, _m.content_sealed)
+    select(_m.id, _m.organization_id, _m.variables, _m.content_sealed)
     .where(
         _m.id > bindparam("after", type_=Text),
         or_(
@@ -307,8 +310,10 @@ async def sent(db: Session, claimed: Mail) -> None:
 
 async def kept(db: Session, claimed: Mail, content: Content) -> None:
     """Keep what it says, sealed: it may hold a link that lets somebody in."""
-    sealed = db.vault.encrypt(to_json(asdict(content)).encode(), _purpose(claimed.id))
-    await _end(db, claimed, KEPT, content_sealed=sealed)
+    encrypted = db.vault.encrypt(
+        to_json(asdict(content)).encode(), _binding(claimed.id, claimed.organization_id)
+    )
+    await _end(db, claimed, KEPT, content_sealed=encrypted)
     _count(claimed, KEPT)
 
 
@@ -358,7 +363,7 @@ async def forget(db: Session, address: str) -> None:
         for row in rows:
             variables = from_json(row["variables"])
             left = _without(address, variables)
-            if left != variables or address in _said(db, row).lower():
+            if left != variables or _may_say(db, row, address):
                 less.append({"id": row["id"], "variables": to_json(left)})
         if less:
             await db.fetch_all(_UNSAY, less=spelled(_UNSAID, less))
@@ -372,14 +377,32 @@ def _without(address: str, variables: dict[str, Any]) -> dict[str, Any]:
 
 
 def _content(db: Session, row: Row) -> Content | None:
-    said = _said(db, row)
+    try:
+        said = _said(db, row)
+    except WrongKey:
+        return None
     return Content(**from_json(said)) if said else None
 
 
+def _may_say(db: Session, row: Row, address: str) -> bool:
+    """Whether a mail mentions an address, as far as can be told: its text may be unreadable."""
+    try:
+        return address in _said(db, row).lower()
+    except WrongKey:
+        return True
+
+
 def _said(db: Session, row: Row) -> str:
-    """Return what the mail of a row says, as JSON; nothing where that is not kept."""
-    sealed = row["content_sealed"]
-    return db.vault.decrypt(sealed, _purpose(row["id"])).decode() if sealed else ""
+    """Return what the mail of a row says, as JSON; nothing where that is not kept.
+
+    Raises:
+        WrongKey: it cannot be decrypted.
+
+    """
+    encrypted = row["content_sealed"]
+    if not encrypted:
+        return ""
+    return db.vault.decrypt(encrypted, _binding(row["id"], row["organization_id"])).decode()
 
 
 async def _end(
@@ -405,5 +428,5 @@ def _count(ended: Mail, state: str) -> None:
     metrics.MAIL_SECONDS.observe((now() - ended.create_time) / SECOND, state.lower())
 
 
-def _purpose(mail_id: str) -> str:
-    return CONTENT.format(id=mail_id)
+def _binding(mail_id: str, organization_id: str | None) -> Binding:
+    return binding(mail.c.content_sealed, {"id": mail_id, "organization_id": organization_id})

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from tenantry.events.signing import Signer
 from tenantry.events.webhooks import bodies, claiming, disabling, queue, results
 from tenantry.events.webhooks.attempts import Claimed, attempt
-from tenantry.events.webhooks.model import SECRET
+from tenantry.events.webhooks.model import webhook_endpoints
 from tenantry.outgoing import Outgoing
 from tenantry.times import now
 from tenantry.vault import WrongKey
@@ -238,7 +238,7 @@ class Pump:
 
 def _signer(db: Session, endpoint: Endpoint) -> Signer | None:
     try:
-        return Signer(db.vault, endpoint, now(), SECRET)
+        return Signer(db.vault, webhook_endpoints, endpoint, now())
     except WrongKey:
         return None
 

@@ -14,13 +14,12 @@ from sqlalchemy import (
     text,
 )
 
+from tenantry.db.encrypted_columns import encrypted
 from tenantry.db.schema import Json, metadata, time_column
-from tenantry.db.sealed import sealed
 from tenantry.db.spread import OF_ENVIRONMENT
 
 PENDING, SUCCEEDED, FAILED = "PENDING", "SUCCEEDED", "FAILED"
-# The purpose that secrets of endpoints are sealed for.
-SECRET = "webhook-secret"  # noqa: S105 - a name, no secret
+_SECRET = encrypted("webhook-secret")
 
 webhook_endpoints = Table(
     "webhook_endpoints",
@@ -32,8 +31,8 @@ webhook_endpoints = Table(
     Column("organization_id", Text, ForeignKey("organizations.id", ondelete="CASCADE")),
     Column("enabled", Boolean, nullable=False),
     Column("ordered", Boolean, nullable=False),
-    Column("secret_sealed", Text, nullable=False, info=sealed(SECRET)),
-    Column("previous_secret_sealed", Text, info=sealed(SECRET)),
+    Column("secret_sealed", Text, nullable=False, info=_SECRET),
+    Column("previous_secret_sealed", Text, info=_SECRET),
     time_column("previous_secret_expire_time", nullable=True),
     time_column("failing_since", nullable=True),
     Column("disabled_reason", Text),

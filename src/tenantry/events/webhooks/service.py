@@ -13,7 +13,7 @@ from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.statements import Statement
 from tenantry.events import signing
 from tenantry.events.webhooks import values
-from tenantry.events.webhooks.model import PENDING, SECRET, webhook_deliveries, webhook_endpoints
+from tenantry.events.webhooks.model import PENDING, webhook_deliveries, webhook_endpoints
 from tenantry.events.webhooks.records import Endpoint
 from tenantry.times import now
 
@@ -92,12 +92,15 @@ async def create(
 
     """
     plain, at = signing.new_secret(), now()
+    place: dict[str, Any] = {
+        "id": call.db.new_id(ids.WEBHOOK_ENDPOINT),
+        "organization_id": organization_id,
+    }
     endpoint = Endpoint(
-        id=call.db.new_id(ids.WEBHOOK_ENDPOINT),
+        **place,
         **_checked({"url": "", **members}, allow),
-        organization_id=organization_id,
         enabled=enabled,
-        secret_sealed=signing.seal(call.db.vault, plain, SECRET),
+        secret_sealed=signing.encrypted(call.db.vault, webhook_endpoints, place, plain),
         create_time=at,
         update_time=at,
     )
@@ -212,7 +215,7 @@ async def rotate_secret(call: Call, endpoint_id: str) -> tuple[Endpoint, str]:
     plain = signing.new_secret()
     async with call.db.transaction() as db:
         before = await _hold(call, db, endpoint_id)
-        after = replace(before, **signing.rotated(db.vault, before, plain, SECRET))
+        after = replace(before, **signing.rotated(db.vault, webhook_endpoints, before, plain))
         after = await _save(call, db, before, after, "webhook_endpoint.secret_rotated")
     return after, plain
 

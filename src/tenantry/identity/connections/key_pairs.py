@@ -18,9 +18,10 @@ from sqlalchemy import bindparam, insert, literal_column, select
 from tenantry import ids
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
+from tenantry.db.encrypted_columns import binding
 from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
-from tenantry.identity.connections.model import KEY_PAIR, saml_key_pairs
+from tenantry.identity.connections.model import saml_key_pairs
 from tenantry.read_through import ReadThrough
 from tenantry.times import DAY, now
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from tenantry.db.engine import Database, Row, Session
     from tenantry.identity.connections.saml.certificates import SigningPair
+    from tenantry.vault import Binding
 
 LIFE_DAYS = 3653  # of a certificate
 NOTICE_DAYS = 30  # that a pair stands in our metadata before it signs
@@ -211,7 +213,7 @@ async def _add(db: Session, pair: SigningPair, *, sign_time: int) -> KeyPair:
     await db.fetch_all(
         _INSERT,
         p_id=made.id,
-        p_private_key=db.vault.encrypt(private_key, KEY_PAIR.format(id=made.id)),
+        p_private_key=db.vault.encrypt(private_key, _binding(made.id)),
         p_certificate=certificates.base64_of(pair.certificate),
         p_sign_time=sign_time,
         p_expire_time=expire_time,
@@ -227,11 +229,15 @@ def _from_row(db: Session, row: Row) -> KeyPair:
 
     from tenantry.identity.connections.saml.certificates import SigningPair
 
-    sealed = db.vault.decrypt(row["private_key"], KEY_PAIR.format(id=row["id"]))
+    plain = db.vault.decrypt(row["private_key"], _binding(row["id"]))
     # We made it ourselves: checking it again takes 36 ms of an event loop.
-    private_key = load_der_private_key(sealed, None, unsafe_skip_rsa_key_validation=True)
+    private_key = load_der_private_key(plain, None, unsafe_skip_rsa_key_validation=True)
     assert isinstance(private_key, rsa.RSAPrivateKey)
     certificate = x509.load_der_x509_certificate(base64.b64decode(row["certificate"]))
     return KeyPair(
         row["id"], SigningPair(private_key, certificate), row["sign_time"], row["expire_time"]
     )
+
+
+def _binding(pair_id: str) -> Binding:
+    return binding(saml_key_pairs.c.private_key, {"id": pair_id})

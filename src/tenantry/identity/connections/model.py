@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Table, Text, false
 
+from tenantry.db.encrypted_columns import encrypted
 from tenantry.db.rows import members, row_of
 from tenantry.db.schema import Json, metadata, time_column
-from tenantry.db.sealed import sealed
 from tenantry.db.spread import OF_ENVIRONMENT
 
 if TYPE_CHECKING:
@@ -38,9 +38,7 @@ PROVIDERS = (
     *("CUSTOM", "GITHUB", "GITLAB", "LINKEDIN", "SALESFORCE", "MICROSOFT", IDP_SIMULATOR),
     *("SCALEKIT", "ADFS"),
 )
-# The purposes that secrets of connections, and our own keys, are sealed for.
-SECRET = "secret of a connection"  # noqa: S105 - a name, no secret
-KEY_PAIR = "key pair for SAML {id}"
+_SECRET = encrypted("secret of a connection")
 
 connections = Table(
     "connections",
@@ -59,7 +57,7 @@ connections = Table(
     Column("attribute_mapping", Json, nullable=False, server_default="{}"),
     # The settings of its protocol, of `tenantry.identity.connections.settings`.
     Column("settings", Json, nullable=False, server_default="{}"),
-    Column("secret", Text, info=sealed(SECRET)),  # the client secret
+    Column("secret", Text, info=_SECRET),  # the client secret
     Column("context", Json),  # that a portal keeps for itself
     time_column("check_time", nullable=True),  # when the worker looks at its metadata next
     Column("revision", BigInteger, nullable=False, server_default="0"),
@@ -104,7 +102,7 @@ app_connections = Table(
     Column("enabled", Boolean, nullable=False),
     Column("settings", Json, nullable=False),
     # A client secret, or the key of a service account.
-    Column("secret", Text, info=sealed(SECRET)),
+    Column("secret", Text, info=_SECRET),
     Column("revision", BigInteger, nullable=False),
     time_column("create_time"),
     time_column("update_time"),
@@ -117,7 +115,9 @@ saml_key_pairs = Table(
     "saml_key_pairs",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("private_key", Text, nullable=False, info=sealed(KEY_PAIR)),  # PKCS #8 in DER
+    Column(
+        "private_key", Text, nullable=False, info=encrypted("key pair for SAML {id}")
+    ),  # PKCS #8 in DER
     Column("certificate", Text, nullable=False),  # DER in base64
     time_column("sign_time"),  # it signs from then on
     time_column("expire_time"),  # of its certificate
@@ -148,8 +148,8 @@ Index(None, connection_tests.c.expire_time)
 class Connection:
     """One connection; ``organization_id`` is None for one of the environment.
 
-    Times in microseconds since 1970, UTC. ``secret`` is sealed by the vault. The defaults are those
-    of a new one.
+    Times in microseconds since 1970, UTC. ``secret`` is encrypted. ``is_app`` says that it is
+    one of an application, of a table of its own. The defaults are those of a new one.
     """
 
     id: str
@@ -171,6 +171,7 @@ class Connection:
     revision: int = 1
     create_time: int
     update_time: int
+    is_app: bool = False
 
     @classmethod
     def from_row(cls, row: Row) -> Connection:

@@ -19,7 +19,7 @@ from tenantry.gen.tenantry.v1 import single_sign_on_pb as own_pb
 from tenantry.gen.tenantry.v1 import states_pb
 from tenantry.identity.connections import addresses, key_pairs, listing, states, tests
 from tenantry.identity.connections.applications import apps
-from tenantry.identity.connections.changes import changing, further, registry
+from tenantry.identity.connections.changes import changing, client_secrets, further, registry
 from tenantry.identity.connections.changes.changing import Changes
 from tenantry.identity.connections.listing import Listed
 from tenantry.identity.connections.model import (
@@ -556,7 +556,7 @@ def _enum(kind: Any, name: str) -> Any:
 
 
 def _secret(call: Call, connection: Connection) -> dict[str, Any]:
-    hint = registry.secret_hint(call.db, connection)
+    hint = client_secrets.hint(call.db, connection)
     return {"client_secret": _text(hint)} if hint else {}
 
 

@@ -7,16 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tenantry import vault
-from tenantry.identity.connections.model import SECRET
 from tenantry.identity.connections.oidc import tokens
 from tenantry.identity.connections.settings import BASIC_AUTH
 from tenantry.identity.federation.model import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-
-    from tenantry.db.engine import Session
-    from tenantry.identity.connections.model import Connection
 
     Sign = Callable[[dict[str, Any]], Awaitable[str]]
 
@@ -31,13 +27,6 @@ class Shown:
     form: dict[str, str] = field(repr=False)
     authorization: str | None = field(default=None, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
-
-
-def secret_of(db: Session, connection: Connection) -> str:
-    """Return the secret of a connection, "" without one."""
-    if connection.secret is None:
-        return ""
-    return db.vault.decrypt(connection.secret, SECRET).decode()
 
 
 def by_secret(method: str, client_id: str, secret: str) -> Shown:

@@ -7,17 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Table, Text
 
+from tenantry.db.encrypted_columns import encrypted, encrypted_for_a_day
 from tenantry.db.schema import Json, metadata, time_column
-from tenantry.db.sealed import SEALED_FOR_A_DAY, sealed
 from tenantry.db.spread import OF_ENVIRONMENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-# The purposes that values are sealed for.
-REQUEST = "request to a provider"
-IDENTITY = "identity of a provider"
-SESSION = "session at a provider"
 
 
 def _connection() -> Column[str]:
@@ -36,8 +31,9 @@ federation_requests = Table(
     Column("auth_request_id", Text),
     Column("test_id", Text),
     # JSON: the answer is bound to these by the protocol.
-    Column("facts", Text, nullable=False, info=SEALED_FOR_A_DAY),
-    Column("identity", Text, info=SEALED_FOR_A_DAY),  # JSON: the verified answer
+    Column("facts", Text, nullable=False, info=encrypted_for_a_day("request to a provider")),
+    # JSON: the verified answer.
+    Column("identity", Text, info=encrypted_for_a_day("identity of a provider")),
     time_column("create_time"),
     time_column("expire_time"),
     info=OF_ENVIRONMENT,
@@ -91,7 +87,7 @@ federated_sessions = Table(
     ),
     Column("subject", Text, nullable=False),
     Column("session_index", Text),  # SessionIndex of SAML, sid of OpenID Connect
-    Column("hint", Text, info=sealed(SESSION)),  # JSON: NameID, or the ID token
+    Column("hint", Text, info=encrypted("session at a provider")),  # JSON: NameID, or the ID token
     time_column("create_time"),
     info=OF_ENVIRONMENT,
 )

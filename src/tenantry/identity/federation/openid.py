@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from tenantry import email_addresses, errors, vault
+from tenantry.identity.connections.changes import client_secrets
 from tenantry.identity.connections.faults import evidenced
 from tenantry.identity.connections.model import DISCOVERY
 from tenantry.identity.connections.oidc import (
@@ -332,7 +333,7 @@ class RelyingParty:
                 self._sign, settings.client_id, token_uri, issuer=self.public_url
             )
         else:
-            secret = clients.secret_of(self.db, connection)
+            secret = client_secrets.secret_of(self.db, connection)
             shown = clients.by_secret(settings.token_auth_type, settings.client_id, secret)
         return await self.exchange(
             connection, token_uri, code, request, shown, pkce=settings.pkce_enabled

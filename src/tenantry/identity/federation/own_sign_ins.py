@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tenantry.identity.federation import requests, sealing
 from tenantry.identity.federation.model import Fault
+from tenantry.vault import Binding
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session
@@ -45,8 +46,11 @@ async def name(
 
     False where the browser was never sent there, or somebody was named before.
     """
+    bound_to = _binding(connection.id, auth_request_id)
     async with db.transaction() as held:
-        named = "" if identity is None else sealing.seal(held, replace(identity, received={}))
+        named = (
+            "" if identity is None else sealing.seal(held, replace(identity, received={}), bound_to)
+        )
         ways = await requests.hold(held, connection.id, auth_request_id)
         own = {digest: way for digest, way in ways.items() if is_one(way)}
         if not own or any(_NAMED in way.facts for way in own.values()):
@@ -71,4 +75,9 @@ def identity(db: Session, way: Request) -> Identity:
     named = way.facts.get(_NAMED, "")
     if not named:
         raise Fault("authentication_not_completed", "the person did not sign in")
-    return sealing.unseal(db, named)
+    return sealing.unseal(db, named, _binding(way.connection_id, way.auth_request_id or ""))
+
+
+def _binding(connection_id: str, auth_request_id: str) -> Binding:
+    key = (connection_id, auth_request_id)
+    return Binding("identity named by an application", key, former="identity of a provider")

@@ -13,11 +13,12 @@ from sqlalchemy import BigInteger, Text, bindparam, delete, insert, select, upda
 
 from tenantry import vault
 from tenantry.db import pruning
+from tenantry.db.encrypted_columns import binding
 from tenantry.db.rows import bound
 from tenantry.db.schema import from_json, to_json
 from tenantry.db.statements import Statement
 from tenantry.identity.federation import sealing
-from tenantry.identity.federation.model import REQUEST, Request
+from tenantry.identity.federation.model import Request
 from tenantry.identity.federation.model import federation_requests as table
 from tenantry.times import SECOND, now
 
@@ -93,8 +94,7 @@ async def hold(db: Session, connection_id: str, auth_request_id: str) -> dict[st
 
 async def note(db: Session, digest: str, facts: Mapping[str, Any]) -> None:
     """Give a way that is held other facts."""
-    sealed = db.vault.encrypt(to_json(dict(facts)).encode(), REQUEST)
-    await db.fetch_all(_NOTE, p_digest=digest, p_facts=sealed)
+    await db.fetch_all(_NOTE, p_digest=digest, p_facts=_encrypted(db, digest, facts))
 
 
 async def take(db: Session, secret: str) -> Request | None:
@@ -124,7 +124,7 @@ async def take_arrival(db: Session, secret: str) -> tuple[Request, Identity] | N
     row = await _taken(db, _TAKE_ARRIVAL, secret)
     if row is None:
         return None
-    return _request(db, row), sealing.unseal(db, row["identity"])
+    return _request(db, row), sealing.unseal(db, row["identity"], binding(_t.identity, row))
 
 
 async def prune(db: Session) -> bool:
@@ -143,14 +143,16 @@ async def _add(
     seconds: int,
 ) -> str:
     secret, at = vault.new_secret(), now()
+    digest = vault.digest(secret)
+    answer = binding(_t.identity, {"digest": digest})
     await db.fetch_all(
         _INSERT,
-        p_digest=vault.digest(secret),
+        p_digest=digest,
         p_connection_id=connection_id,
         p_auth_request_id=auth_request_id,
         p_test_id=test_id,
-        p_facts=db.vault.encrypt(to_json(dict(facts)).encode(), REQUEST),
-        p_identity=None if identity is None else sealing.seal(db, identity),
+        p_facts=_encrypted(db, digest, facts),
+        p_identity=None if identity is None else sealing.seal(db, identity, answer),
         p_create_time=at,
         p_expire_time=at + seconds * SECOND,
     )
@@ -163,12 +165,16 @@ async def _taken(db: Session, statement: Statement, secret: str) -> Row | None:
     return await db.fetch_one(statement, p_digest=vault.digest(secret), p_now=now())
 
 
+def _encrypted(db: Session, digest: str, facts: Mapping[str, Any]) -> str:
+    return db.vault.encrypt(to_json(dict(facts)).encode(), binding(_t.facts, {"digest": digest}))
+
+
 def _request(db: Session, row: Row) -> Request:
     return Request(
         connection_id=row["connection_id"],
         auth_request_id=row["auth_request_id"],
         test_id=row["test_id"],
-        facts=from_json(db.vault.decrypt(row["facts"], REQUEST).decode()),
+        facts=from_json(db.vault.decrypt(row["facts"], binding(_t.facts, row)).decode()),
         create_time=row["create_time"],
         expire_time=row["expire_time"],
     )

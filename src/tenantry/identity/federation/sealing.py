@@ -1,4 +1,4 @@
-"""Identities as they are kept for a while: sealed, for they tell of people."""
+"""Identities as they are kept for a while: encrypted, for they tell of people."""
 
 from __future__ import annotations
 
@@ -6,18 +6,24 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from tenantry.db.schema import from_json, to_json
-from tenantry.identity.federation.model import IDENTITY, Identity
+from tenantry.identity.federation.model import Identity
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session
+    from tenantry.vault import Binding
 
 
-def seal(db: Session, identity: Identity) -> str:
+def seal(db: Session, identity: Identity, binding: Binding) -> str:
     """Return an identity as text that nobody reads without the key of the deployment."""
-    return db.vault.encrypt(to_json(asdict(identity)).encode(), IDENTITY)
+    return db.vault.encrypt(to_json(asdict(identity)).encode(), binding)
 
 
-def unseal(db: Session, sealed: str) -> Identity:
-    """Return the identity of a text of `seal`."""
-    members = from_json(db.vault.decrypt(sealed, IDENTITY).decode())
+def unseal(db: Session, sealed: str, binding: Binding) -> Identity:
+    """Return the identity of a text of `seal`, of the same place.
+
+    Raises:
+        WrongKey: it is of another place, or was changed.
+
+    """
+    members = from_json(db.vault.decrypt(sealed, binding).decode())
     return Identity(**members | {"groups": tuple(members["groups"])})

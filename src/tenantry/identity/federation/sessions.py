@@ -12,21 +12,23 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, bindparam, literal_column, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_change
 
+from tenantry.db.encrypted_columns import binding
 from tenantry.db.schema import from_json, to_json
 from tenantry.db.statements import Statement, happened
 from tenantry.identity.federation import identities
-from tenantry.identity.federation.model import SESSION
 from tenantry.identity.federation.model import federated_sessions as table
 from tenantry.identity.sessions import ending
 from tenantry.identity.sessions.model import ACTIVE, LOGOUT, sessions
 from tenantry.times import now
+from tenantry.vault import WrongKey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tenantry.call import Call
-    from tenantry.db.engine import Session
+    from tenantry.db.engine import Row, Session
     from tenantry.identity.federation.model import Identity
+    from tenantry.vault import Binding
 
 _INDEX_MAX = 500  # characters
 
@@ -98,7 +100,8 @@ async def keep(
     """
     hint, at = None, now()
     if identity.hint is not None:
-        hint = db.vault.encrypt(to_json(dict(identity.hint)).encode(), SESSION)
+        bound_to = _binding(session_id, connection_id)
+        hint = db.vault.encrypt(to_json(dict(identity.hint)).encode(), bound_to)
     kept = await db.apply(
         _KEEP,
         **identities.given(identity, user_id=user_id, is_proved=is_proved, claims=claims),
@@ -125,7 +128,7 @@ async def of_session(db: Session, session_id: str) -> list[FederatedSession]:
             connection_id=row["connection_id"],
             subject=row["subject"],
             session_index=row["session_index"],
-            hint=_opened(db, row["hint"]),
+            hint=_hint(db, row),
             create_time=row["create_time"],
         )
         for row in await db.fetch_all(_OF_SESSION, p_session_id=session_id)
@@ -158,8 +161,18 @@ def _indexed(text: str | None) -> str | None:
     return text if text and len(text) <= _INDEX_MAX and "\0" not in text else None
 
 
-def _opened(db: Session, hint: str | None) -> dict[str, Any] | None:
-    if hint is None:
+def _binding(session_id: str, connection_id: str) -> Binding:
+    place = {"session_id": session_id, "connection_id": connection_id}
+    return binding(table.c.hint, place)
+
+
+def _hint(db: Session, row: Row) -> dict[str, Any] | None:
+    """Return the hint of a row; None without one that can be decrypted: a logout goes on."""
+    if row["hint"] is None:
         return None
-    opened: dict[str, Any] = from_json(db.vault.decrypt(hint, SESSION).decode())
-    return opened
+    try:
+        plain = db.vault.decrypt(row["hint"], _binding(row["session_id"], row["connection_id"]))
+    except WrongKey:
+        return None
+    hint: dict[str, Any] = from_json(plain.decode())
+    return hint

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tenantry import strict_json
+from tenantry.identity.connections.changes import client_secrets
 from tenantry.identity.connections.faults import evidenced
 from tenantry.identity.connections.oidc import authorization, callback, faults, profile, userinfo
 from tenantry.identity.connections.oidc.faults import OIDCError
@@ -154,7 +155,7 @@ class _Side:
     async def exchange(self, code: str, request: Request) -> Tokens:
         """Return the tokens for a code."""
         client_id = self.settings.client_id
-        secret = clients.secret_of(self.party.db, self.connection)
+        secret = client_secrets.secret_of(self.party.db, self.connection)
         if self.provider.form_post and self.metadata is not None:
             secret = social_providers.apple_secret(secret, client_id, issuer=self.metadata.issuer)
         return await self.party.exchange(

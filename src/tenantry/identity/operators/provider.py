@@ -24,7 +24,7 @@ from tenantry.identity.operators import sessions
 from tenantry.identity.operators.model import Operator, operators
 from tenantry.identity.operators.service import find_by_email
 from tenantry.times import MINUTE, now
-from tenantry.vault import WrongKey
+from tenantry.vault import Binding, WrongKey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 CALLBACK = "/console/sign-in/callback"
 LIFE = 10 * MINUTE  # of the way there and back
 _SCOPES = ("openid", "email", "profile")
-_PURPOSE = "way of an operator to their provider"
+_BINDING = Binding("way of an operator to their provider")
 _NOBODY = "console"  # whose requests they are, where a connection's id is asked for
 
 _log = logging.getLogger(__name__)
@@ -114,7 +114,7 @@ class Provider:
         kept = json.dumps([way.state, way.nonce, way.code_verifier, way.goal, way.begun]).encode()
         return (
             f"{place}{'&' if '?' in place else '?'}{urlencode(members)}",
-            self._vault.encrypt(kept, _PURPOSE),
+            self._vault.encrypt(kept, _BINDING),
         )
 
     async def finish(self, call: Call, kept: str, answer: Answer) -> tuple[str, str]:
@@ -203,7 +203,7 @@ class Provider:
 
     def _way(self, kept: str) -> Way | None:
         try:
-            way = Way(*json.loads(self._vault.decrypt(kept, _PURPOSE, from_outside=True)))
+            way = Way(*json.loads(self._vault.decrypt(kept, _BINDING, from_outside=True)))
         except (WrongKey, ValueError, TypeError):
             return None
         return way if now() - way.begun < LIFE else None

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tenantry import email_addresses, errors, ids
+from tenantry.db.encrypted_columns import binding
 from tenantry.db.engine import ForeignKey
 from tenantry.db.schema import to_json
 from tenantry.identity.connections import reading as connections
@@ -30,7 +31,7 @@ from tenantry.identity.sign_in import (
     standing,
     states,
 )
-from tenantry.identity.sign_in.model import RESET_PASSWORD, SIGN_IN
+from tenantry.identity.sign_in.model import RESET_PASSWORD, SIGN_IN, auth_requests
 from tenantry.tenants.memberships import invitations, joining
 from tenantry.tenants.memberships import service as memberships
 from tenantry.tenants.user_attributes import reading as user_attributes
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from tenantry.identity.sign_in.model import Answer, AuthRequest, Facts
     from tenantry.identity.sign_in.standing import Standing
     from tenantry.tenants.users.model import User
+    from tenantry.vault import Binding
 
 SUBJECT_MAX = 1000  # bytes, of a key that an index holds
 SUB_MAX = 256  # characters that applications have to keep of it: SAML 2.0 Core 8.3.7 has so many
@@ -151,7 +153,7 @@ async def identified(
 async def inbox_proved(means: Means, call: Call, request: AuthRequest, email: str) -> AuthRequest:
     """Go on with a person that a provider vouches for, and that has proved the inbox as well."""
     connection = await connections.find(call.db, request.connection_id or "")
-    identity = sealing.unseal(call.db, request.facts.identity)
+    identity = _identity(call.db, request)
     try:
         answer = _Answer(means, call, request, _serving(connection), identity)
         if answer.connection.organization_id is None:
@@ -190,7 +192,7 @@ async def record(call: Call, request: AuthRequest, session: OurSession) -> bool:
         return True
     assert request.connection_id is not None
     assert request.user_id is not None
-    identity = sealing.unseal(call.db, request.facts.identity)
+    identity = _identity(call.db, request)
     try:
         return await sessions.keep(
             call.db,
@@ -209,7 +211,21 @@ def expire_time(db: Session, request: AuthRequest) -> int | None:
     """Return until when the provider lets a session of its person last, if it says so."""
     if not request.facts.identity:
         return None
-    return sealing.unseal(db, request.facts.identity).session_expire_time
+    return _identity(db, request).session_expire_time
+
+
+def _identity(db: Session, request: AuthRequest) -> Identity:
+    """Return the identity that a provider has vouched for in a sign-in.
+
+    Raises:
+        WrongKey: it is of another sign-in, or was changed.
+
+    """
+    return sealing.unseal(db, request.facts.identity, _binding(request))
+
+
+def _binding(request: AuthRequest) -> Binding:
+    return binding(auth_requests.c.facts, {"id": request.id})
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +278,9 @@ class _Answer:
             proofs=(self.connection.id,),
             sso="",
             passwordless="",
-            identity=sealing.seal(self.call.db, replace(self.identity, evidence={})),
+            identity=sealing.seal(
+                self.call.db, replace(self.identity, evidence={}), _binding(self.request)
+            ),
             evidence=self.identity.evidence or before.evidence,
         )
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import Column, Index, Table, Text
 
+from tenantry.db.encrypted_columns import encrypted_for_a_day
 from tenantry.db.schema import Json, metadata, time_column
-from tenantry.db.sealed import SEALED_FOR_A_DAY
 from tenantry.db.spread import OF_ENVIRONMENT
 
 if TYPE_CHECKING:
@@ -33,7 +33,13 @@ auth_requests = Table(
     Column("browser_digest", Text),
     Column("client_id", Text),
     Column("params", Json, nullable=False),
-    Column("facts", Json, nullable=False, info=SEALED_FOR_A_DAY),
+    # `Facts.identity` is encrypted in it. The organization is found on the way.
+    Column(
+        "facts",
+        Json,
+        nullable=False,
+        info=encrypted_for_a_day("identity of a provider", of_organization=False),
+    ),
     Column("email", Text),
     Column("email_key", Text),
     Column("user_id", Text),

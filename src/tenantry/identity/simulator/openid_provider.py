@@ -17,7 +17,7 @@ from joserfc.jwk import ECKey
 from tenantry.identity.connections.oidc.authorization import challenge
 from tenantry.outgoing import Answer
 from tenantry.times import SECOND, now
-from tenantry.vault import WrongKey
+from tenantry.vault import Binding, WrongKey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -146,13 +146,13 @@ class OpenIDProvider:
 
     def _seal(self, content: Mapping[str, Any], purpose: str) -> str:
         plain = json.dumps(content, separators=(",", ":")).encode()
-        return self._simulator.vault.encrypt(plain, purpose).translate(_TO_URL)
+        return self._simulator.vault.encrypt(plain, Binding(purpose)).translate(_TO_URL)
 
     def _open(self, sealed: str, purpose: str) -> dict[str, Any] | None:
         """Return sealed content, while it is good."""
         padded = sealed.translate(_FROM_URL) + "=" * (-len(sealed) % 4)
         try:
-            opened = self._simulator.vault.decrypt(padded, purpose, from_outside=True)
+            opened = self._simulator.vault.decrypt(padded, Binding(purpose), from_outside=True)
             found: dict[str, Any] = json.loads(opened)
         except (WrongKey, ValueError):
             return None

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tenantry.identity.connections import addresses
+from tenantry.identity.connections.changes import client_secrets
 from tenantry.identity.connections.model import (
     IDP_SIMULATOR,
     MANUAL,
     OIDC,
     SAML,
-    SECRET,
     Connection,
 )
 from tenantry.identity.connections.settings import HTTP_REDIRECT, URL_PARAMS
@@ -60,7 +60,8 @@ class Simulator:
                 "client_id": connection.id,
                 "token_auth_type": URL_PARAMS,
             }
-            secret = self.vault.encrypt(self.client_secret(connection.id).encode(), SECRET)
+            plain = self.client_secret(connection.id).encode()
+            secret = self.vault.encrypt(plain, client_secrets.binding_of(connection))
         else:
             theirs = {
                 "idp_entity_id": issuer,

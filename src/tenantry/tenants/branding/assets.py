@@ -17,7 +17,7 @@ from tenantry.db.statements import Statement
 from tenantry.tenants.branding import pictures, references
 from tenantry.tenants.branding.model import Asset, assets
 from tenantry.times import MINUTE, SECOND, now
-from tenantry.vault import WrongKey
+from tenantry.vault import Binding, WrongKey
 
 if TYPE_CHECKING:
     from tenantry.call import Call
@@ -30,7 +30,8 @@ PATH = "/assets/"
 # refers to.
 MOST, MOST_OF_ORGANIZATION = 200, 10
 _NEW = MINUTE  # it stays, for its sender is about to refer to it
-_PURPOSE = "upload of an asset"
+# The token says which picture it is for, and of which organization.
+_BINDING = Binding("upload of an asset")
 _TOKEN_MAX = 1000
 _TYPES = {"png": pictures.PNG, "jpg": pictures.JPEG, "jpeg": pictures.JPEG}
 _ENDINGS = {pictures.PNG: "png", pictures.JPEG: "jpg"}
@@ -66,7 +67,7 @@ def upload(db: Session, extension: str, organization_id: str | None = None) -> U
     id_ = db.new_id(ids.ASSET)
     sealed = db.vault.encrypt(
         json.dumps([id_, media_type, organization_id, now() + UPLOAD_SECONDS * SECOND]).encode(),
-        _PURPOSE,
+        _BINDING,
     )
     token = base64.urlsafe_b64encode(base64.b64decode(sealed)).decode().rstrip("=")
     return Upload(f"{PATH}uploads/{token}", path(id_, media_type))
@@ -93,7 +94,7 @@ async def take(call: Call, token: str, content: bytes, media_type: str, *, given
     try:
         padded = token[:_TOKEN_MAX] + "=" * (-len(token) % 4)
         sealed = base64.b64encode(base64.urlsafe_b64decode(padded.encode())).decode()
-        opened = call.db.vault.decrypt(sealed, _PURPOSE, from_outside=True)
+        opened = call.db.vault.decrypt(sealed, _BINDING, from_outside=True)
         id_, wanted, organization_id, until = json.loads(opened)
     except (WrongKey, ValueError):
         raise errors.NotFound("upload") from None

@@ -27,9 +27,9 @@ from sqlalchemy import (
 )
 
 from tenantry import ids
+from tenantry.db.encrypted_columns import encrypted
 from tenantry.db.rows import members, row_of
 from tenantry.db.schema import Json, from_json, metadata, time_column
-from tenantry.db.sealed import sealed
 from tenantry.db.search import Searched
 from tenantry.db.spread import OF_ENVIRONMENT, of_organization
 from tenantry.db.tallies import Tally
@@ -54,8 +54,6 @@ ACTIVE, INACTIVE = "ACTIVE", "INACTIVE"
 # A polled directory tracks all groups, or those that are assigned.
 ALL, SELECTED = "ALL", "SELECTED"
 _OF_DIRECTORY = "organization_id", "directory_id"
-# The purpose that credentials for polling are sealed for.
-CREDENTIALS = "credentials of a directory"
 
 
 def _keys(*names: str) -> list[Column[str]]:
@@ -106,7 +104,7 @@ directories = Table(
     Column("email", Text, nullable=False),
     Column("groups_tracked", Text, nullable=False),
     Column("external_groups", Json, nullable=False),
-    Column("credentials", Text, info=sealed(CREDENTIALS)),
+    Column("credentials", Text, info=encrypted("credentials of a directory")),
     Column("poll", Json),
     time_column("poll_time", nullable=True),
     Column("error", Text, nullable=False),

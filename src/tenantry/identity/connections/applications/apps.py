@@ -22,14 +22,18 @@ from tenantry.db.schema import from_json, to_json
 from tenantry.db.statements import Statement
 from tenantry.identity.connections import given
 from tenantry.identity.connections.applications import catalogue
-from tenantry.identity.connections.changes import changing, operator_notices, registry
+from tenantry.identity.connections.changes import (
+    changing,
+    client_secrets,
+    operator_notices,
+    registry,
+)
 from tenantry.identity.connections.model import (
     COMPLETED,
     DRAFT,
     GOOGLE_DWD,
     IN_PROGRESS,
     OAUTH,
-    SECRET,
     Connection,
     app_connections,
 )
@@ -84,6 +88,7 @@ async def create(
         key_id=_key_id(provider_key, key_id),
         enabled=True,
         settings=_start(type_, provider_key),
+        is_app=True,
         create_time=at,
         update_time=at,
     )
@@ -111,7 +116,7 @@ async def find(call: Call, connection_id: str) -> Connection | None:
 
 def from_row(row: Row) -> Connection:
     """Return the connection of one row."""
-    return Connection(**members(row, app_connections))
+    return Connection(**members(row, app_connections), is_app=True)
 
 
 def standing(connection: Connection) -> Connection:
@@ -266,13 +271,13 @@ def _changed(db: Session, before: Connection, changes: Changes) -> Connection:
     checked = given.settings(changes.settings, changes.config, tls_only=True)
     # Lists as JSON has them: settings that do not differ are not written again.
     settings = from_json(to_json({**before.settings, **checked}))
-    seal = _sealed_key if before.type == GOOGLE_DWD else changing.sealed
-    secret = seal(db, before, changes).get("secret", before.secret)
+    new_secret = _new_key if before.type == GOOGLE_DWD else changing.new_secret
+    secret = new_secret(db, before, changes).get("secret", before.secret)
     return replace(after, settings=settings, secret=secret)
 
 
-def _sealed_key(db: Session, before: Connection, changes: Changes) -> dict[str, str | None]:
-    """Return the key of a service account, sealed; it is kept as it came."""
+def _new_key(db: Session, before: Connection, changes: Changes) -> dict[str, str | None]:
+    """Return the column of a new key of a service account, encrypted; it is kept as it came."""
     if changes.secret is None:
         return {}
     if len(changes.secret) > _SERVICE_ACCOUNT_MAX:
@@ -281,10 +286,7 @@ def _sealed_key(db: Session, before: Connection, changes: Changes) -> dict[str, 
             "string.max_len",
             f"may have {_SERVICE_ACCOUNT_MAX} characters at most",
         )
-    if changes.secret == registry.secret_of(db, before):
-        return {}
-    plain = changes.secret.encode()
-    return {"secret": db.vault.encrypt(plain, SECRET) if plain else None}
+    return client_secrets.encrypted(db, before, changes.secret)
 
 
 def _status(connection: Connection) -> str:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry.db.rows import row_of
 from tenantry.identity.connections.applications import apps
-from tenantry.identity.connections.changes import registry
-from tenantry.identity.connections.model import SECRET, app_connections
+from tenantry.identity.connections.changes import client_secrets
+from tenantry.identity.connections.model import app_connections
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,9 @@ def packed(db: Session, row: Row, box: Box | None) -> tuple[dict[str, Any], str 
     found = apps.from_row(row)
     if box is None or found.secret is None:
         return _row(found, None), None
-    return _row(found, found.secret), box.seal(found.id, registry.secret_of(db, found).encode())
+    secret = client_secrets.secret_of(db, found)
+    bound_to = client_secrets.binding_of(found)
+    return _row(found, found.secret), box.seal(bound_to, secret.encode())
 
 
 def unpacked(
@@ -41,7 +43,8 @@ def unpacked(
     found = apps.from_row({**row, "secret": None})
     if sealed is None or box is None:
         return _row(found, None)
-    return _row(found, db.vault.encrypt(box.open(found.id, sealed), SECRET))
+    bound_to = client_secrets.binding_of(found)
+    return _row(found, db.vault.encrypt(box.open(bound_to, sealed), bound_to))
 
 
 def problem(row: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
 from tenantry.identity.connections import addresses, given
-from tenantry.identity.connections.changes import completeness, looks, registry
+from tenantry.identity.connections.changes import client_secrets, completeness, looks, registry
 from tenantry.identity.connections.model import (
     DISCOVERY,
     IDP_SIMULATOR,
@@ -19,7 +19,6 @@ from tenantry.identity.connections.model import (
     OAUTH,
     OIDC,
     SAML,
-    SECRET,
     Connection,
 )
 from tenantry.identity.connections.oidc.metadata import address, is_document
@@ -210,19 +209,17 @@ def completed(db: Session, after: Connection, changes: Changes, found: Found | N
     return replace(after, check_time=looks.next_look(now(), after))
 
 
-def sealed(db: Session, before: Connection, changes: Changes) -> dict[str, str | None]:
-    """Return the column of a client secret that is given anew, sealed; nothing for the former one.
+def new_secret(db: Session, before: Connection, changes: Changes) -> dict[str, str | None]:
+    """Return the column of a new client secret, encrypted; nothing for the former one.
 
     Raises:
         errors.InvalidArgument: it is too long, or holds control characters.
 
     """
-    if changes.secret is None or changes.secret.startswith(registry.HIDDEN):
+    if changes.secret is None or changes.secret.startswith(client_secrets.HIDDEN):
         return {}
     plain = given.secret(changes.secret, f"connection.{changes.config}.client_secret")
-    if plain == registry.secret_of(db, before):
-        return {}  # sealed anew it would be another text
-    return {"secret": db.vault.encrypt(plain.encode(), SECRET) if plain else None}
+    return client_secrets.encrypted(db, before, plain)
 
 
 def _check_kind(before: Connection, changes: Changes) -> None:
@@ -256,7 +253,7 @@ def _settings(db: Session, before: Connection, changes: Changes, ground: Ground)
         settings["idp_certificates"] = given.certificates(
             db, changes.certificate, before.settings.get("idp_certificates", ()), at=now()
         )
-    return {"settings": settings, **sealed(db, before, changes)}
+    return {"settings": settings, **new_secret(db, before, changes)}
 
 
 def _endpoints(before: Connection, checked: Mapping[str, Any]) -> dict[str, str]:

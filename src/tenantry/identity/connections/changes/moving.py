@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import base64
 import hmac
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from tenantry.identity.connections.changes import completeness, registry
-from tenantry.identity.connections.model import COMPLETED, FEDERATED, OAUTH, SECRET
+from tenantry.identity.connections.changes import client_secrets, completeness
+from tenantry.identity.connections.model import COMPLETED, FEDERATED, OAUTH
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session
     from tenantry.identity.connections.model import Connection
+    from tenantry.vault import Binding
 
 KEY_BYTES = 32
 _NONCE = 12
@@ -48,14 +50,14 @@ class Box:
         self._aead = AESGCM(hmac.digest(key, b"secrets of connections", "sha256"))
         self._nonces = hmac.digest(key, b"nonces of secrets of connections", "sha256")
 
-    def seal(self, connection_id: str, plain: bytes) -> str:
-        """Return nonce and ciphertext in base64."""
-        about = connection_id.encode()
+    def seal(self, binding: Binding, plain: bytes) -> str:
+        """Return nonce and ciphertext in base64, bound to the connection and its organization."""
+        about = binding.associated_data
         nonce = hmac.digest(self._nonces, about + b"\0" + plain, "sha256")[:_NONCE]
         return base64.b64encode(nonce + self._aead.encrypt(nonce, plain, about)).decode()
 
-    def open(self, connection_id: str, sealed: str) -> bytes:
-        """Return the secret in the clear.
+    def open(self, binding: Binding, sealed: str) -> bytes:
+        """Return the secret in the clear; in files of former versions it is bound to the id alone.
 
         Raises:
             WrongKey: it was sealed under another key, for another connection, or was changed.
@@ -63,16 +65,20 @@ class Box:
         """
         try:
             raw = base64.b64decode(sealed, validate=True)
-            return self._aead.decrypt(raw[:_NONCE], raw[_NONCE:], connection_id.encode())
-        except (InvalidTag, ValueError):
+        except ValueError:
             raise WrongKey from None
+        for about in (binding.associated_data, binding.key[0].encode()):
+            with suppress(InvalidTag, ValueError):
+                return self._aead.decrypt(raw[:_NONCE], raw[_NONCE:], about)
+        raise WrongKey
 
 
 def packed(db: Session, connection: Connection, box: Box | None) -> tuple[Connection, str | None]:
     """Return a connection as a file has it, and its secret for it, where there is a key."""
     if box is None or connection.secret is None:
         return portable(connection), None
-    return connection, box.seal(connection.id, registry.secret_of(db, connection).encode())
+    secret = client_secrets.secret_of(db, connection)
+    return connection, box.seal(client_secrets.binding_of(connection), secret.encode())
 
 
 def unpacked(
@@ -86,8 +92,9 @@ def unpacked(
     """
     if sealed is None or box is None:
         return portable(connection)
-    plain = box.open(connection.id, sealed)
-    return _standing(replace(connection, secret=db.vault.encrypt(plain, SECRET)))
+    bound_to = client_secrets.binding_of(connection)
+    plain = box.open(bound_to, sealed)
+    return _standing(replace(connection, secret=db.vault.encrypt(plain, bound_to)))
 
 
 def portable(connection: Connection) -> Connection:

@@ -21,7 +21,6 @@ from tenantry.identity.connections.model import (
     PASSWORDLESS,
     PROVIDERS,
     SAML,
-    SECRET,
     WEBAUTHN,
     Connection,
     connections,
@@ -40,8 +39,6 @@ if TYPE_CHECKING:
 
 MOST = 50  # of one organization, and of the environment
 MAX_CONTEXT = 16 * 1024  # bytes, as JSON
-HIDDEN = "********"
-_SHOWN_OF = 12  # characters: of a shorter secret, four would say too much
 # By type: the name in the setting sign_in_methods.
 _METHODS = {PASSWORDLESS: "email", PASSWORD: "password", WEBAUTHN: "passkey"}
 _OF_ORGANIZATION = (OIDC, SAML)
@@ -346,19 +343,6 @@ def named(provider: str, provider_key: str) -> tuple[str, str]:
     if not provider:
         provider = provider_key if provider_key in PROVIDERS else "CUSTOM"
     return provider, provider_key or provider
-
-
-def secret_of(db: Session, connection: Connection) -> str:
-    """Return the client secret of a connection in the clear, or "" where it has none."""
-    if connection.secret is None:
-        return ""
-    return db.vault.decrypt(connection.secret, SECRET).decode()
-
-
-def secret_hint(db: Session, connection: Connection) -> str:
-    """Return a client secret as it is shown: stars and its last four characters."""
-    secret = secret_of(db, connection)
-    return secret and HIDDEN + (secret[-4:] if len(secret) >= _SHOWN_OF else "")
 
 
 def checked_context(context: Mapping[str, Any], field: str) -> Mapping[str, Any]:

@@ -7,17 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Table, Text, text
 
+from tenantry.db.encrypted_columns import encrypted
 from tenantry.db.rows import members
 from tenantry.db.schema import metadata, time_column
-from tenantry.db.sealed import sealed
 from tenantry.db.spread import OF_ENVIRONMENT
 from tenantry.times import rfc3339
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Row
-
-# The purpose that secrets are sealed for.
-PURPOSE = "totp {id}"
 
 totp_registrations = Table(
     "totp_registrations",
@@ -25,7 +22,7 @@ totp_registrations = Table(
     Column("id", Text, primary_key=True),
     Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE")),
     Column("account_name", Text, nullable=False),
-    Column("secret_sealed", Text, nullable=False, info=sealed(PURPOSE)),
+    Column("secret_sealed", Text, nullable=False, info=encrypted("totp {id}")),
     Column("enabled", Boolean, nullable=False),
     # The last time step of which a code was taken: each is good once (RFC 6238 section 5.2).
     Column("last_step", BigInteger, nullable=False),

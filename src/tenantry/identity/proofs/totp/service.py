@@ -10,6 +10,7 @@ from sqlalchemy import Text, bindparam, delete, func, insert, select, update
 
 from tenantry import errors, ids
 from tenantry.db import pruning
+from tenantry.db.encrypted_columns import binding
 from tenantry.db.engine import DuplicateKey, ForeignKey
 from tenantry.db.rows import bound, prefixed, row_of
 from tenantry.db.schema import json_values, to_json
@@ -19,7 +20,6 @@ from tenantry.identity.known_origins import service as known_origins
 from tenantry.identity.proofs.totp import recovery
 from tenantry.identity.proofs.totp.model import (
     NOT_IN_FORCE,
-    PURPOSE,
     Registration,
     recovery_codes,
     totp_registrations,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
+    from tenantry.vault import Binding
 
 STEP_SECONDS = 30
 PENDING_SECONDS = 7 * 86400  # that a registration waits for its first code
@@ -133,7 +134,7 @@ async def register(
         id=id_,
         user_id=user_id or None,
         account_name=account_name or "",
-        secret_sealed=call.db.vault.encrypt(random_base32(32).encode(), _purpose(id_)),
+        secret_sealed=call.db.vault.encrypt(random_base32(32).encode(), _binding(id_)),
         enabled=False,
         last_step=0,
         create_time=at,
@@ -397,12 +398,12 @@ def _step(db: Session, registration: Registration, code: str) -> int | None:
 def _totp(db: Session, registration: Registration) -> TOTP:
     from pyotp import TOTP
 
-    sealed = registration.secret_sealed
-    return TOTP(db.vault.decrypt(sealed, _purpose(registration.id)).decode(), interval=STEP_SECONDS)
+    secret = db.vault.decrypt(registration.secret_sealed, _binding(registration.id))
+    return TOTP(secret.decode(), interval=STEP_SECONDS)
 
 
-def _purpose(registration_id: str) -> str:
-    return PURPOSE.format(id=registration_id)
+def _binding(registration_id: str) -> Binding:
+    return binding(totp_registrations.c.secret_sealed, {"id": registration_id})
 
 
 def wrong_code() -> errors.InvalidArgument:

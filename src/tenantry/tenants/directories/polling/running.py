@@ -150,9 +150,7 @@ class Polling:
 
     async def _take(self, turn: Turn, *, until: float) -> None:
         """Go on with a poll until its end, or for so long."""
-        sealed = turn.directory.credentials
-        assert sealed is not None
-        turn.account = service_accounts.opened(turn.db.vault, sealed)
+        turn.account = service_accounts.decrypted(turn.db.vault, turn.directory)
         own = await user_attributes.of_kind(turn.db, DIRECTORY)
         turn.custom = schemas.custom({one.key: one.datatype for one in own}) if own else None
         if not turn.poll.serves(turn.directory):

@@ -72,7 +72,7 @@ async def put(
         after = replace(
             before,
             email=account.subject,
-            credentials=account.sealed(db.vault),
+            credentials=account.encrypted(db.vault, before),
             poll=None,
             poll_time=now(),
             error=error,
@@ -136,7 +136,7 @@ def account_of(call: Call, directory: Directory) -> ServiceAccount | None:
     if directory.credentials is None:
         return None
     try:
-        return service_accounts.opened(call.db.vault, directory.credentials)
+        return service_accounts.decrypted(call.db.vault, directory)
     except WrongKey:
         return None
 

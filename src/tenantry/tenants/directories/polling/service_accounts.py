@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from tenantry import email_addresses, errors, strict_json
-from tenantry.tenants.directories.model import CREDENTIALS
+from tenantry.db.encrypted_columns import binding
+from tenantry.tenants.directories.model import directories
 
 if TYPE_CHECKING:
-    from tenantry.vault import Vault
+    from tenantry.tenants.directories.model import Directory
+    from tenantry.vault import Binding, Vault
 
 SCOPES = tuple(
     f"https://www.googleapis.com/auth/admin.directory.{one}.readonly"
@@ -42,20 +44,27 @@ class ServiceAccount:
     private_key: str = field(repr=False)  # PKCS #8, in PEM
     subject: str
 
-    def sealed(self, vault: Vault) -> str:
-        """Return it as it is stored."""
+    def encrypted(self, vault: Vault, directory: Directory) -> str:
+        """Return it as it is stored with a directory."""
         members = {name: getattr(self, name) for name in self.__slots__}
-        return vault.encrypt(orjson.dumps(members), CREDENTIALS)
+        return vault.encrypt(orjson.dumps(members), _binding(directory))
 
 
-def opened(vault: Vault, sealed: str) -> ServiceAccount:
-    """Return the account that `ServiceAccount.sealed` wrote.
+def decrypted(vault: Vault, directory: Directory) -> ServiceAccount:
+    """Return the account of a directory that has one.
 
     Raises:
-        WrongKey: it was sealed by another key.
+        WrongKey: it is of another directory or key, or was changed.
 
     """
-    return ServiceAccount(**orjson.loads(vault.decrypt(sealed, CREDENTIALS)))
+    assert directory.credentials is not None
+    members = vault.decrypt(directory.credentials, _binding(directory))
+    return ServiceAccount(**orjson.loads(members))
+
+
+def _binding(directory: Directory) -> Binding:
+    place = {"organization_id": directory.organization_id, "id": directory.id}
+    return binding(directories.c.credentials, place)
 
 
 def read(key_file: str, *, subject: str) -> ServiceAccount:

@@ -1,0 +1,62 @@
+"""Client secrets of connections, and keys of service accounts: encrypted, shown, compared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantry.db.encrypted_columns import binding
+from tenantry.identity.connections.model import app_connections, connections
+from tenantry.vault import WrongKey
+
+if TYPE_CHECKING:
+    from tenantry.db.engine import Session
+    from tenantry.identity.connections.model import Connection
+    from tenantry.vault import Binding
+
+# Before the end of a secret that is shown. Whoever sends it back leaves the secret as it is.
+HIDDEN = "********"
+_SHOWN_OF = 12  # characters: of a shorter secret, four would say too much
+
+
+def binding_of(connection: Connection) -> Binding:
+    """Return what the secret of a connection is bound to."""
+    table = app_connections if connection.is_app else connections
+    place = {"id": connection.id, "organization_id": connection.organization_id}
+    return binding(table.c.secret, place)
+
+
+def secret_of(db: Session, connection: Connection) -> str:
+    """Return the secret of a connection in the clear, or "" where it has none.
+
+    Raises:
+        WrongKey: it cannot be decrypted.
+
+    """
+    if connection.secret is None:
+        return ""
+    return db.vault.decrypt(connection.secret, binding_of(connection)).decode()
+
+
+def encrypted(db: Session, connection: Connection, plain: str) -> dict[str, str | None]:
+    """Return the column of a secret that is given, "" for none; no column for the one that it has.
+
+    That would be another text. One that cannot be decrypted is another.
+    """
+    try:
+        if plain == secret_of(db, connection):
+            return {}
+    except WrongKey:
+        pass
+    return {"secret": db.vault.encrypt(plain.encode(), binding_of(connection)) if plain else None}
+
+
+def hint(db: Session, connection: Connection) -> str:
+    """Return a secret as it is shown: stars and its last four characters.
+
+    Without those where it cannot be decrypted.
+    """
+    try:
+        secret = secret_of(db, connection)
+    except WrongKey:
+        return HIDDEN
+    return secret and HIDDEN + (secret[-4:] if len(secret) >= _SHOWN_OF else "")
