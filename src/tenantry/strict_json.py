@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -66,6 +67,37 @@ def loads(text: bytes | str, *, bounded: bool = True, unique: bool = False) -> A
     if unique:
         json.loads(data, object_pairs_hook=_once)
     return content
+
+
+def may_hold_nul(spelled: bytes) -> bool:
+    """Whether a message of these bytes may have a text with a NUL, in JSON or in a binary form.
+
+    Only then it is worth a look at its texts: the six characters of the escape may stand for
+    themselves, behind a backslash.
+    """
+    return b"\\u0000" in spelled or b"\0" in spelled
+
+
+def has_nul(value: object, *, spelled: bytes | None = None) -> bool:
+    """Whether a text of parsed JSON holds a NUL, or the name of a member: PostgreSQL keeps none.
+
+    ``spelled`` is the JSON that the value came from, or is written to: then it is looked through
+    only where it may hold one.
+    """
+    if spelled is not None and not may_hold_nul(spelled):
+        return False
+    waiting = [value]
+    while waiting:  # not by recursion: some callers take any depth
+        one = waiting.pop()
+        if isinstance(one, str):
+            if "\0" in one:
+                return True
+        elif isinstance(one, Mapping):
+            waiting.extend(one)
+            waiting.extend(one.values())
+        elif isinstance(one, list | tuple):
+            waiting.extend(one)
+    return False
 
 
 def _once(pairs: list[tuple[str, Any]]) -> None:

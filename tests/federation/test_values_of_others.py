@@ -14,6 +14,7 @@ from tenantry.identity.federation import attributes, social
         ("OBJECT", '{"a": ["b", 1]}', {"a": ["b", 1]}),
         ("OBJECT", '{"a": "\\ud800"}', None),
         ("OBJECT", '{"a": "\\u0000"}', None),
+        ("OBJECT", '{"a": "\\\\u0000"}', {"a": "\\u0000"}),
         ("OBJECT", '{"a":' * 100 + "1" + "}" * 100, None),
         ("OBJECT", "[1]", None),
         ("NUMBER", "7", 7),
@@ -35,6 +36,10 @@ def test_an_attribute_of_a_type_is_strict_json(datatype, text, kept):
         ),
         ('{"name": {"firstName": "\\ud800"}}', {}),
         ('{"name": {"firstName": "A\\u0000", "lastName": "Lee"}}', {"family_name": "Lee"}),
+        (
+            '{"name": {"firstName": "A\\\\u0000", "lastName": {"x": "\\\\u0000"}}}',
+            {"given_name": "A\\u0000"},
+        ),
         ('{"name": []}', {}),
         ("[" * 500, {}),
     ],

@@ -6,6 +6,7 @@ import contextlib
 import json
 import time
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -111,3 +112,60 @@ VALUES = st.recursive(
 def test_whatever_is_json_is_read_as_it_is(value):
     for text in (json.dumps(value), json.dumps(value, ensure_ascii=False)):
         assert strict_json.loads(text, unique=True) == json.loads(text)
+
+
+SIX = "\\u0000"  # a backslash, u, and four zeros: no NUL
+
+
+@pytest.mark.parametrize(
+    ("value", "holds"),
+    [
+        ("a\0", True),
+        ({"a\0": 1}, True),
+        ({"a": [1, {"b": ["c", "\0"]}]}, True),
+        (["a", None, True, 1.5], False),
+        (SIX, False),
+        ({SIX: [SIX, {SIX: SIX}]}, False),
+        ({"a": f"\\{SIX}"}, False),
+        ([SIX, "\0"], True),
+        (None, False),
+    ],
+)
+def test_a_nul_is_found_in_the_value_and_not_in_how_it_is_spelled(value, holds):
+    assert strict_json.has_nul(value) is holds
+    for spelled in (json.dumps(value).encode(), orjson.dumps(value)):
+        assert strict_json.has_nul(value, spelled=spelled) is holds
+        assert strict_json.has_nul(strict_json.loads(spelled), spelled=spelled) is holds
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text('\\u0a\0"', max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text("\\u0\0", max_size=6), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+
+
+def holds_nul(value):
+    """The same, by the plainest way there is."""
+    if isinstance(value, dict):
+        return any(holds_nul(part) for pair in value.items() for part in pair)
+    if isinstance(value, list):
+        return any(map(holds_nul, value))
+    return isinstance(value, str) and "\0" in value
+
+
+@given(VALUES)
+def test_a_nul_is_found_wherever_it_is(value):
+    spelled = json.dumps(value).encode()
+    assert strict_json.has_nul(value) is holds_nul(value)
+    assert strict_json.has_nul(json.loads(spelled), spelled=spelled) is holds_nul(value)
+
+
+def test_a_value_may_nest_as_deep_as_it_likes():
+    value: object = "\0"
+    for _ in range(100_000):
+        value = [value]
+    assert strict_json.has_nul(value)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tenantry import errors
+from tenantry import errors, strict_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -164,8 +164,6 @@ class _Ndjson(Reader):
 
 def _from_json(number: int, text: bytes) -> Record:
     size = len(text)
-    if b"\\u0000" in text:  # the database could not keep it
-        return Record(number, size, None, _NUL)
     try:
         members = orjson.loads(text)
     except orjson.JSONDecodeError as problem:
@@ -174,6 +172,8 @@ def _from_json(number: int, text: bytes) -> Record:
         return Record(number, size, None, "is not a JSON object")
     if text.count(b"[") + text.count(b"{") > _MAX_DEPTH and _depth(members) > _MAX_DEPTH:
         return Record(number, size, None, f"nests deeper than {_MAX_DEPTH} levels")
+    if strict_json.has_nul(members, spelled=text):  # the database could not keep it
+        return Record(number, size, None, _NUL)
     return Record(number, size, members)
 
 

@@ -104,7 +104,7 @@ def _body(request: Request) -> dict[str, Any]:
         raise Fault(400, "invalidSyntax", f"The body is no JSON that is taken: {problem}") from None
     if not isinstance(found, dict):
         raise Fault(400, "invalidSyntax", "The body must be a JSON object.")
-    if b"\\u0000" in request.body.replace(rb"\\", b""):  # else a backslash is before it
+    if strict_json.has_nul(found, spelled=request.body):
         raise Fault(400, "invalidValue", "A text of the body holds a NUL character.")
     return found
 

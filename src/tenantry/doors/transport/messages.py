@@ -326,7 +326,7 @@ def check(message: Message[Any], *, spelled: bytes | None = None) -> None:
         value.
 
     """
-    if spelled is None or b"\x00" in spelled or b"\\u0000" in spelled:
+    if spelled is None or strict_json.may_hold_nul(spelled):
         for path, text in _strings(message):
             if "\x00" in text:
                 raise errors.InvalidArgument.field(path, "string.nul", "may not hold a NUL")

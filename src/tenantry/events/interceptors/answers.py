@@ -124,7 +124,7 @@ def check_size(claims: Mapping[str, Any]) -> None:
         raise Invalid(
             "response.claims", "max_bytes", f"take more than {CLAIMS_BYTES} bytes as JSON"
         )
-    if rb"\u0000" in written:
+    if strict_json.has_nul(claims, spelled=written):
         raise Invalid("response.claims", "pattern", "must not hold a NUL character")
 
 

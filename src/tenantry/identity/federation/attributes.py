@@ -98,8 +98,9 @@ def _typed(datatype: str, values: Sequence[str]) -> Any:
         kinds: tuple[type, ...] = (int, float) if datatype == "NUMBER" else (dict,)
         # PostgreSQL cannot keep a NUL.
         with contextlib.suppress(ValueError):
-            read = None if r"\u0000" in first else strict_json.loads(first)
-            if isinstance(read, kinds) and not isinstance(read, bool):
+            read = strict_json.loads(first)
+            is_kind = isinstance(read, kinds) and not isinstance(read, bool)
+            if is_kind and not strict_json.has_nul(read):
                 return read
         return None
     return first

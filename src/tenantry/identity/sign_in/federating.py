@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tenantry import email_addresses, errors, ids
+from tenantry import email_addresses, errors, ids, strict_json
 from tenantry.db.encrypted_columns import binding
 from tenantry.db.engine import ForeignKey
 from tenantry.db.schema import to_json
@@ -468,8 +468,7 @@ async def _claims(db: Session, identity: Identity) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for name in sorted(known & identity.claims.keys()):
         longer = {**kept, name: identity.claims[name]}
-        text = to_json(longer)
-        if len(text) <= CLAIMS_MAX and "\\u0000" not in text:
+        if len(to_json(longer)) <= CLAIMS_MAX and not strict_json.has_nul(identity.claims[name]):
             kept = longer
     return kept
 

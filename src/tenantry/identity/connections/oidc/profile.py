@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from tenantry import strict_json
 from tenantry.identity.connections.oidc import faults
 from tenantry.identity.connections.oidc.faults import OIDCError
 
@@ -90,5 +91,5 @@ def _written(parts: list[Any]) -> Iterator[str]:
             continue
         text = part if isinstance(part, str) else json.dumps(part, ensure_ascii=False)
         # A NUL is in no name; PostgreSQL could not keep it.
-        if 0 < len(text) <= _LONGEST and "\x00" not in text and r"\u0000" not in text:
+        if 0 < len(text) <= _LONGEST and not strict_json.has_nul(part):
             yield text

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tenantry import email_addresses, errors, times
+from tenantry import email_addresses, errors, strict_json, times
 from tenantry.tenants.directories.scim.faults import Fault, shown
 from tenantry.tenants.directories.scim.places import Place
 from tenantry.tenants.directories.scim.records import Record
@@ -112,17 +112,9 @@ def checked(document: dict[str, Any], schema: Schema) -> dict[str, Any]:
         raise Fault(
             400, "invalidValue", f"A resource may have {LARGEST} bytes, and this has {len(text)}."
         )
-    if rb"\u0000" in text and _has_nul(document):
+    if strict_json.has_nul(document, spelled=text):
         raise _unfit(document)
     return document
-
-
-def _has_nul(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any("\0" in key or _has_nul(one) for key, one in value.items())
-    if isinstance(value, list):
-        return any(_has_nul(one) for one in value)
-    return isinstance(value, str) and "\0" in value
 
 
 def _unfit(document: Mapping[str, Any]) -> Fault:
@@ -132,7 +124,7 @@ def _unfit(document: Mapping[str, Any]) -> Fault:
             orjson.dumps({key: value})
         except orjson.JSONEncodeError:
             return invalid(shown(key), "holds half of a character, or too large a number")
-        if _has_nul({key: value}):
+        if strict_json.has_nul({key: value}):
             return invalid(shown(key), "holds a NUL character")
     return invalid("The resource", "is no JSON")
 
