@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 MAX_ROW = 128 << 10  # bytes; also what Python's CSV takes for one cell
+_ROW_KIB = MAX_ROW >> 10
 _BOM = b"\xef\xbb\xbf"
 # How files begin that no row can be read from: said once, and not of every line.
 _NO_TEXT = {
@@ -107,6 +108,7 @@ def ndjson(max_row: int = MAX_ROW) -> Reader:
 class _Line:
     number: int
     text: bytes | None  # None: it is too long to be kept
+    alone: bool = False  # no quoted cell goes on after it
 
 
 class _Lines:
@@ -172,7 +174,7 @@ def _from_json(number: int, text: bytes) -> Record:
         return Record(number, size, None, "is not a JSON object")
     if text.count(b"[") + text.count(b"{") > _MAX_DEPTH and _depth(members) > _MAX_DEPTH:
         return Record(number, size, None, f"nests deeper than {_MAX_DEPTH} levels")
-    if strict_json.has_nul(members, spelled=text):  # the database could not keep it
+    if strict_json.has_nul(members, spelled=text):
         return Record(number, size, None, _NUL)
     return Record(number, size, members)
 
@@ -198,11 +200,10 @@ class _Csv(Reader):
         self._known = columns
         self._required = required
         self._cells: list[_Cell] | None = None  # None until the heads have come
-        self._texts = _Texts()
-        self._reader = csv.reader(self._texts, strict=True)
+        self._rows = _Rows()
 
     def _records(self, lines: Iterator[_Line], *, last: bool) -> Iterator[Record]:
-        for values, row in self._texts.rows(self._reader, lines, last=last):
+        for values, row in self._rows.read(lines, last=last):
             if self._cells is None:
                 if row.problem:
                     raise errors.InvalidArgument(f"line {row.line}: {row.problem}")
@@ -224,63 +225,124 @@ class _Csv(Reader):
         return replace(row, members=members)
 
 
-class _NeedsMore(Exception):
-    """The next line has not come yet."""
+class _Rows:
+    """Puts lines together to rows: a quoted cell goes on in the next line.
 
-
-class _Unreadable(Exception):
-    """The line cannot be read; the text says why."""
-
-
-class _Texts:
-    """The lines as `csv.reader` pulls them; what a row has taken is put back if it is not whole."""
+    Each line is looked at twice at most. Those of a row that cannot be read are rows of their own
+    then, but for its first: an open quote costs one row, and not all that follow.
+    """
 
     def __init__(self) -> None:
         self._waiting: deque[_Line] = deque()
-        self._taken: list[_Line] = []
-        self._size = 0  # of those taken
-        self._enough = 0  # lines to wait for, where a row was not whole
-        self._last = False
+        self._taken: list[_Line] = []  # of a row that is not whole yet
+        self._size = 0  # in bytes, of those taken, with their ends
+        self._opened = 0  # the line of the quote that is open, 0 without one
+        self._text: list[str] = []  # the line that the next one reads
+        self._reader = csv.reader(iter(self._text.pop, None), strict=True)
 
-    def rows(
-        self, reader: Iterator[list[str]], lines: Iterator[_Line], *, last: bool
-    ) -> Iterator[tuple[list[str], Record]]:
-        """Return the values of each row with its place, or with its fault."""
-        self._waiting.extend(lines)
-        self._last = last
-        while self._waiting and (last or len(self._waiting) >= self._enough):
-            self._taken, self._size, self._enough = [], 0, 0
-            values: list[str] = []
-            problem = ""
-            try:
-                values = next(reader)
-            except _NeedsMore:
-                # It is read again from its start: not for each line, or a long row would take
-                # the square of its length.
-                self._waiting.extendleft(reversed(self._taken))
-                self._enough = 2 * len(self._taken)
-                return
-            except (csv.Error, _Unreadable) as found:
-                problem = str(found)
-            yield values, Record(self._taken[0].number, self._size, None, problem)
+    def read(self, lines: Iterator[_Line], *, last: bool) -> Iterator[tuple[list[str], Record]]:
+        """Return the values of each row that is whole with these lines, or its fault."""
+        for line in lines:
+            values = None if self._taken or line.text is None else self._of_one_line(line.text)
+            if values is not None:
+                yield values, Record(line.number, len(line.text or b"") + 1, None)
+                continue
+            self._waiting.append(line)
+            yield from self._whole()
+        while last and self._taken:
+            yield self._row(f"has a quote in line {self._opened} that is never closed")
+            yield from self._whole()
 
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        if not self._waiting:
-            raise StopIteration if self._last else _NeedsMore
-        line = self._waiting.popleft()
-        self._taken.append(line)
-        self._size += len(line.text or b"")
-        if line.text is None or self._size > MAX_ROW:
-            raise _Unreadable(_TOO_LONG)
-        if b"\x00" in line.text:
-            raise _Unreadable(_NUL)
+    def _of_one_line(self, text: bytes) -> list[str] | None:
+        """Return the values of a line that is a row; None where it takes more to read it."""
+        if b"\x00" in text or len(text) >= MAX_ROW:
+            return None
         try:
-            return line.text.decode() + "\n"
-        except UnicodeDecodeError:
-            raise _Unreadable("is not UTF-8") from None
+            if b'"' in text:
+                if _opening(text, is_open=False) is not None:
+                    return None
+                self._text.append(text.decode())
+                return next(self._reader)
+            text = text.removesuffix(b"\r")
+            if b"\r" in text:  # which ends no line of ours, and is in no cell without quotes
+                return None
+            return text.decode().split(",") if text else []
+        except (csv.Error, UnicodeDecodeError):
+            return None
+
+    def _whole(self) -> Iterator[tuple[list[str], Record]]:
+        while self._waiting:
+            line = self._waiting.popleft()
+            self._taken.append(line)
+            problem = self._look(line)
+            if problem or not self._opened:
+                yield self._row(problem)
+
+    def _look(self, line: _Line) -> str:
+        """Note whether a line leaves a quote open; return its fault."""
+        if line.text is None:
+            return _TOO_LONG
+        self._size += len(line.text) + 1
+        opened = _opening(line.text, is_open=bool(self._opened))
+        if opened is None:
+            self._opened = 0
+        elif opened >= 0:
+            self._opened = line.number
+        if self._size > MAX_ROW:
+            told = f"has a quote in line {self._opened} that is not closed within {_ROW_KIB} KiB"
+            return told if self._opened else _TOO_LONG
+        if b"\x00" in line.text:
+            return _NUL
+        if line.alone and self._opened:
+            return "has a quote that is not closed"
+        return ""
+
+    def _row(self, problem: str) -> tuple[list[str], Record]:
+        taken, size = self._taken, self._size
+        self._taken, self._size, self._opened = [], 0, 0
+        values: list[str] = []
+        if not problem:
+            try:
+                texts = [(line.text or b"").decode() + "\n" for line in taken]
+                values = next(csv.reader(texts, strict=True))
+            except UnicodeDecodeError:
+                problem = "is not UTF-8"
+            except csv.Error as fault:
+                problem = str(fault)
+        first, *others = taken
+        if problem and others:
+            size = len(first.text or b"") + 1
+            for line in others:
+                line.alone = True
+            self._waiting.extendleft(reversed(others))
+        return values, Record(first.number, size, None, problem)
+
+
+def _opening(text: bytes, *, is_open: bool) -> int | None:
+    """Return where a quote opens that is not closed in this line, -1 for one of a line before.
+
+    None where all are closed, or are followed by what no reader takes. ``is_open`` says that the
+    line begins within a quoted cell (RFC 4180 section 2).
+    """
+    start = at = -1
+    if not is_open and not text.startswith(b'"'):
+        at = text.find(b',"')
+        if at < 0:
+            return None
+    if not is_open:
+        start = at = at + 1
+    while True:  # within a cell, whose quote is at `start`
+        at = text.find(b'"', at + 1)
+        if at < 0:
+            return start
+        after = text[at + 1 : at + 2]
+        if after == b'"':  # a quote that the cell holds
+            at += 1
+            continue
+        at = text.find(b',"', at) if after == b"," else -1
+        if at < 0:  # the end of the row, or a fault
+            return None
+        start = at = at + 1
 
 
 @dataclass(frozen=True, slots=True)
