@@ -12,7 +12,7 @@ from tenantry.settings import SettingError
 if TYPE_CHECKING:
     from tenantry.settings import Settings
 
-_OURS = ("tenantry.db*", "master.key", "*.json", "tls/*", "tls/.lock", "run/*.json")
+_OURS = ("tenantry.db*", "master.key", "*.json", "tls/*", "tls/.lock", "run/*")
 
 
 def make(settings: Settings) -> None:

@@ -86,7 +86,7 @@ def users(
     )
     with ExitStack() as stack:
         source = stack.enter_context(_opened(file))
-        written = stack.enter_context(report.open("wb")) if report else None
+        written = stack.enter_context(_created(report)) if report else None
         progress = stack.enter_context(Progress(_size(file)))
         rows = refused = 0
 
@@ -194,7 +194,8 @@ def organization(
 
         arrival = running.with_call(work)
     if report is not None:
-        report.write_text("".join(f"{line}\n" for line in arrival.conflicts), encoding="utf-8")
+        with _created(report) as written:
+            written.writelines(f"{line}\n".encode() for line in arrival.conflicts)
     if as_json:
         running.print_json(arrival.shown())
     else:
@@ -289,6 +290,11 @@ def _box(file: Path | None) -> Box | None:
         raise typer.BadParameter(
             "must hold 32 bytes in base64", param_hint="--secrets-key"
         ) from None
+
+
+def _created(file: Path) -> BinaryIO:
+    """Open a file to be written from its start, which tells of people: for its owner alone."""
+    return os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
 
 
 def _opened(file: Path) -> AbstractContextManager[BinaryIO]:

@@ -7,6 +7,7 @@ dies lets go of it.
 from __future__ import annotations
 
 import fcntl
+import os
 import random
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -29,8 +30,13 @@ class Cores:
         """Have a core to oneself; wait for it in this thread."""
         with ExitStack() as held:
             with suppress(OSError):  # a folder without locks: hashing goes on as it can
-                _lock_one([held.enter_context(file.open("ab")) for file in self._files])
+                _lock_one([held.enter_context(_opened(file)) for file in self._files])
             yield
+
+
+def _opened(file: Path) -> IO[bytes]:
+    # Who may open a file may hold its lock, and so keep everybody from signing in.
+    return os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b")
 
 
 def _lock_one(files: list[IO[bytes]]) -> None:
