@@ -133,6 +133,7 @@ from tenantry.identity.proofs.totp.rpc import SecondFactorService, TOTPService
 from tenantry.identity.sessions.cookies import SessionCookie
 from tenantry.identity.sessions.freshness import Freshness
 from tenantry.identity.sessions.rpc import CurrentSessionService, SessionService
+from tenantry.identity.sign_in import invitations
 from tenantry.identity.sign_in.browsers import BrowserCookies
 from tenantry.identity.sign_in.means import Means
 from tenantry.identity.sign_in.rpc import AuthService
@@ -368,7 +369,13 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
         (
             users_pb,
             UserService(),
-            MembershipService(effective, parts.interceptors, parts.rates, invites=not s.is_modular),
+            MembershipService(
+                effective,
+                parts.interceptors,
+                parts.rates,
+                invites=not s.is_modular,
+                application_of=invitations.application_of,
+            ),
         ),
         (
             clients_pb,

@@ -42,6 +42,7 @@ class Caller:
     # Of a USER_SESSION: the scopes of the access token that speaks for the person. None:
     # it is a page of ours that calls, with the session's cookie.
     token_scopes: frozenset[str] | None = None
+    client_id: str = ""  # of a USER_SESSION: the application whose access token it is
     impersonator: str = ""  # of a USER_SESSION: the operator that is in it in the person's place
     # Of an OPERATOR: it makes only calls that change nothing; it also says who the operators are.
     reads_only: bool = False
@@ -56,6 +57,11 @@ class Caller:
     def is_client(self) -> bool:
         """Whether it is a program with credentials of its own, and its id a client_id."""
         return self.kind is Kind.MANAGEMENT_CLIENT or self.kind is Kind.ORGANIZATION_CLIENT
+
+    @property
+    def calling_client_id(self) -> str | None:
+        """The client that calls: itself, or the one that a person's access token was issued to."""
+        return self.id if self.is_client else self.client_id or None
 
     @property
     def actor(self) -> dict[str, str]:

@@ -523,6 +523,7 @@ class _Drawing:
             "join_time": some(MAYBE_MOMENT),
             "expire_time": some(MAYBE_MOMENT),
             "invite_digest": some(st.sampled_from([None, f"digest-{self.number}"])),
+            "invite_client_id": some(st.sampled_from([None, "skc_1"])),
             "invite_resend_time": some(MAYBE_MOMENT),
             "invite_resend_count": some(st.integers(0, 100)),
             "role_ids": sorted(map(_id, held)),

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from apis import unique
-from hosted import REDIRECT_URI
+from hosted import REDIRECT_URI, heading
 
 ORIGIN = "https://app.example.com/"
 HOME = "https://app.example.com/login?from=here"
@@ -99,6 +99,88 @@ async def test_an_accepted_invitation_leads_on(way, guest):
         assert button(page) == (uri, "Continue to Acme Board")
     page = await guest.get(link)
     assert (page.status_code, *button(page)) == (410, uri, "Continue to Acme Board")
+
+
+@pytest.fixture
+async def several(own_place):
+    """Two applications, of which a guess would take the older."""
+    apps = [
+        await own_place.application(
+            f"https://{name}.example.com/callback",
+            name=name,
+            initiate_login_uri=f"https://{name}.example.com/login",
+        )
+        for name in ("older", "newer")
+    ]
+    yield apps
+    for app in apps:
+        await own_place.api.clients.delete_client(client_id=app.id)
+
+
+PAGES_OF_NO_APPLICATION = (
+    *("/login/areq_1", "/login/error/err_1", "/invitations/x", "/not-me/x", "/oidc/logout"),
+    *(
+        "/oidc/logout?post_logout_redirect_uri=x",
+        "/ui/profile/security",
+        "/ui/organization/general",
+    ),
+    "/sso/v1/oauth/conn_1/start?login=areq_1",
+)
+
+
+@pytest.mark.parametrize("path", PAGES_OF_NO_APPLICATION)
+async def test_a_page_that_belongs_to_none_of_several_applications_links_to_none(
+    several, guest, path
+):
+    page = await guest.get(path)
+    assert "<h1" in page.text
+    assert not re.search(r"(older|newer)\.example\.com", page.text), page.text
+
+
+async def test_a_page_that_belongs_to_one_of_several_applications_links_to_that(
+    own_place, several, guest
+):
+    newer = several[1]
+    uri = "https://newer.example.com/login"
+    await guest.begin(newer)
+    request_id = guest.path.removeprefix("/login/")
+    await own_place.expire(request_id)
+    assert button(await guest.step("code", code="1")) == (uri, "Start again")
+    for path in (
+        f"/sso/v1/oauth/conn_1/start?login={request_id}",
+        f"/oidc/logout?client_id={newer.id}",
+    ):
+        assert button(await guest.get(path)) == (uri, "Continue to newer"), path
+    organization = await own_place.make.organization()
+    user = await own_place.make.user(organization["id"])
+    await guest.begin(newer)
+    await guest.prove(user["email"])
+    for path in ("/ui/profile/account", "/ui/profile/organizations"):
+        assert f'href="{uri}"' in (await guest.get(path)).text, path
+    # Signed out here, from no application that says who it is.
+    page = await guest.post("/oidc/logout", confirm="yes")
+    assert button(page) == (uri, "Continue to newer")
+
+
+@pytest.mark.parametrize("remembers", [True, False])
+async def test_an_accepted_invitation_leads_to_its_application_or_says_what_to_do(
+    own_place, several, guest, remembers
+):
+    email = f"{unique('guest')}@example.com"
+    organization = await own_place.make.organization("Globex <Ltd>")
+    named = {"x_client_id": several[1].id} if remembers else {}
+    await own_place.api.sending(**named).users.create_user_and_membership(
+        organization_id=organization["id"], user={"email": email}
+    )
+    page = await guest.post(urlsplit(await own_place.link(email)).path)
+    if remembers:
+        assert page.status_code == 303
+        assert page.headers["location"].startswith("https://newer.example.com/login?organization")
+        return
+    assert page.status_code == 200
+    assert heading(page) == "You have joined Globex <Ltd>"
+    assert f"sign in as {email}" in re.sub(r"<[^>]*>", "", page.text)
+    assert (await guest.get("/ui/profile/organizations")).status_code == 200
 
 
 async def test_a_step_that_was_not_taken_leads_back_to_it(way, guest):

@@ -9,8 +9,12 @@ from valid_events import assert_all_valid
 from visitors import Browser, Deciding, code_of, register_totp
 
 from tenantry import errors
+from tenantry.access.clients import applications
+from tenantry.access.clients import service as management_clients
 from tenantry.access.clients.ways_on import WayOn
-from tenantry.identity.sign_in import states
+from tenantry.identity.sessions import service as sessions
+from tenantry.identity.sessions.model import Bounds, Impersonation
+from tenantry.identity.sign_in import invitations, states
 from tenantry.tenants.memberships import invitations as membership_invitations
 from tenantry.tenants.memberships import leaving
 from tenantry.tenants.memberships import service as memberships
@@ -19,6 +23,7 @@ from tenantry.tenants.memberships.model import NamedRole
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.users import reading
 from tenantry.tenants.users import service as users
+from tenantry.times import SECOND, now
 
 HOME = "https://app.example/login"
 
@@ -46,8 +51,8 @@ def browser(place):
 
 
 async def test_somebody_new_accepts_and_is_signed_in(place, organization, browser):
-    await place.application("Home", initiate_login_uri=HOME)
-    user = await place.member(organization, invited=True)
+    home = await place.application("Home", initiate_login_uri=HOME)
+    user = await place.member(organization, invited=True, client=home)
     await place.events()
     token = await token_to(place, user.email)
     shown = await browser.sign_in.invitation(place.db, token)
@@ -77,6 +82,100 @@ async def test_without_an_initiate_login_uri_the_origin_of_the_application_serve
     user = await place.member(organization, invited=True)
     accepted = await accept(browser, await token_to(place, user.email))
     assert accepted.way == WayOn("https://app.example/", "App", begins=False)
+
+
+@pytest.fixture
+async def others(place):
+    """Applications older than any that an invitation is to lead to: a guess would take one."""
+    return [await place.application(f"Other {n}", initiate_login_uri=f"{HOME}/{n}") for n in (1, 2)]
+
+
+async def test_it_leads_to_the_application_through_which_it_was_made(
+    place, organization, others, browser
+):
+    """Not to the oldest, nor to the one that the organization's members used last."""
+    member = await place.member(organization)
+    await browser.sign_in_as(member, client=others[0])
+    home = await place.application("Home", initiate_login_uri=HOME)
+    user = await place.member(organization, invited=True, client=home)
+    accepted = await accept(Browser(place), await token_to(place, user.email))
+    assert accepted.way.uri.partition("?")[0] == HOME
+    # Neither does it when it was sent again, or has expired.
+    user = await place.member(organization, invited=True, client=home)
+    await membership_invitations.resend(place.operator, organization.id, user.id, days=15)
+    token = await token_to(place, user.email)
+    assert (await invitations.way_of(place.db, token)).uri == HOME
+    # Unless it is sent again for another one.
+    await membership_invitations.resend(
+        *(place.operator, organization.id, user.id),
+        days=15,
+        client_id=others[1].id,
+        replaces_client=True,
+    )
+    accepted = await accept(Browser(place), await token_to(place, user.email))
+    assert accepted.way.uri.partition("?")[0] == f"{HOME}/2"
+
+
+async def test_made_through_none_it_leads_to_the_one_that_members_used_last(
+    place, organization, others, browser
+):
+    elsewhere = await place.member()
+    await Browser(place).sign_in_as(elsewhere, client=others[0])
+    member = await place.member(organization)
+    for client in others:
+        await browser.sign_in_as(member, client=client, prompt=("login",))
+    user = await place.member(organization, invited=True)
+    accepted = await accept(Browser(place), await token_to(place, user.email))
+    assert accepted.way.uri.partition("?")[0] == f"{HOME}/2"
+
+
+async def test_an_operator_in_a_members_place_is_no_member_who_used_one(
+    place, organization, others, browser
+):
+    member = await place.member(organization)
+    _, browser.session_secret = await sessions.begin(
+        place.operator,
+        user_id=member.id,
+        organization_id=organization.id,
+        client_id=others[0].id,
+        amr=(),
+        bounds=Bounds(60, None),
+        custom_claims={},
+        impersonation=Impersonation("opr_1", "Ada", "Ticket 4711", now() + 3600 * SECOND),
+    )
+    user = await place.member(organization, invited=True)
+    accepted = await accept(Browser(place), await token_to(place, user.email))
+    assert accepted.way is None
+
+
+@pytest.mark.parametrize("gone", [False, True])
+async def test_of_several_none_is_guessed(place, organization, others, browser, gone):
+    user = await place.member(organization, invited=True, client=others[0] if gone else None)
+    if gone:
+        await applications.remove(place.operator, others[0].id)
+    accepted = await accept(browser, await token_to(place, user.email))
+    assert (accepted.way, accepted.app) == (None, "")
+    assert accepted.secret
+
+
+async def test_an_application_without_a_page_is_named_alone(place, organization, others, browser):
+    native = await place.application("Native", "NTV", post_login_uris=["com.acme.app:/callback"])
+    user = await place.member(organization, invited=True, client=native)
+    accepted = await accept(browser, await token_to(place, user.email))
+    assert (accepted.way, accepted.app) == (None, "Native")
+
+
+async def test_a_management_client_is_its_application_only_if_it_signs_people_in(
+    place, organization, others
+):
+    machine, _ = await management_clients.create(place.operator, name="Backend")
+    user = await place.member(organization, invited=True, client=machine)
+    token = await token_to(place, user.email)
+    assert await invitations.way_of(place.db, token) is None
+    await applications.update(
+        place.operator, machine.id, {"initiate_login_uri": HOME}, production=False
+    )
+    assert (await invitations.way_of(place.db, token)).uri == HOME
 
 
 async def test_a_link_works_once(place, organization, browser):
@@ -136,8 +235,6 @@ async def test_one_of_a_deleted_organization_is_over(place, organization, browse
 
 
 async def test_one_that_has_expired_is_over(place, organization, browser, clock):
-    from tenantry.identity.sign_in import invitations
-
     user = await place.member(organization, invited=True)
     token = await token_to(place, user.email)
     clock.of(invitations, reading, membership_invitations).forward(16 * 24 * 3600)

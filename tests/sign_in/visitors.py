@@ -52,6 +52,7 @@ from tenantry.tenants.roles import service as roles
 from tenantry.tenants.users import service as users
 
 if TYPE_CHECKING:
+    from tenantry.access.clients.model import Client
     from tenantry.tenants.organizations.model import Organization
 
 PUBLIC_URL = "https://sign-in.example:8443"
@@ -138,10 +139,10 @@ class Place:
         await self.interceptors.aclose()
         await self.passwords.aclose()
 
-    async def application(self, name: str = "App", **members: Any):
+    async def application(self, name: str = "App", client_type: str = "WEB_APP", **members: Any):
         return await applications.create(
             self.operator,
-            client_type="WEB_APP",
+            client_type=client_type,
             members={"name": name, "post_login_uris": [REDIRECT_URI], **members},
             production=False,
         )
@@ -149,10 +150,17 @@ class Place:
     async def organization(self, name: str = "Acme"):
         return await organizations.create(self.operator, region_code="US", display_name=name)
 
-    async def member(self, *of: Organization, email: str = "", invited: bool = False):
-        """A user, an active member of these organizations, or invited to them."""
+    async def member(
+        self,
+        *of: Organization,
+        email: str = "",
+        invited: bool = False,
+        client: Client | None = None,
+    ):
+        """A user, an active member of these organizations, or invited to them from a client."""
         first, *others = of or (await self.organization(),)
-        terms = Terms(inviter_email="boss@acme.example", invite=invited)
+        client_id = client.id if client else None
+        terms = Terms(inviter_email="boss@acme.example", invite=invited, client_id=client_id)
         user = await joining.create(
             self.operator,
             first.id,

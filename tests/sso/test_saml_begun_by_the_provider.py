@@ -95,6 +95,25 @@ async def test_only_where_the_connection_allows_it(place, begins, visitor):
     assert handed(answer).keys() == {"idp_initiated_login"}
 
 
+async def test_of_several_applications_it_goes_to_the_one_that_the_organization_used_last(
+    place, begins, visitor
+):
+    other = "https://other.example.com/login"
+    app = await place.application("https://other.example.com/callback", initiate_login_uri=other)
+    try:
+        conn = await saml_connection(place, allow_idp_initiated_login=True)
+        page = await post(visitor, conn, provider(place, conn, None), None)
+        assert (page.status_code, heading(page)) == (400, "The sign-in did not work")
+        assert "invalid_redirect_uri" in page.text
+        user = await place.make.user(conn.organization_id, email="bob@elsewhere.test")
+        async with place.visitor() as member:
+            await member.begin(app)
+            answered(await member.prove(user["email"]), "https://other.example.com/callback")
+        handed(await post(visitor, conn, provider(place, conn, None), None), other)
+    finally:
+        await place.api.clients.delete_client(client_id=app.id)
+
+
 @pytest.mark.parametrize(
     ("case", "error"),
     [

@@ -71,7 +71,7 @@ def way_back(framed: Pages, way: WayOn | None) -> tuple[str, str] | None:
 
 async def signed_out(framed: Pages, db: Session, words: Words) -> Response:
     """Return the page of somebody without a session, with the way to a sign-in."""
-    way, link = await ways_on.of_environment(db), None
+    way, link = await ways_on.of_only_application(db), None
     if way is not None:
         key = "signed_out.sign_in" if way.begins else "page.continue_to"
         link = way.uri, words(key, app=way.app or framed.look.brand.name)

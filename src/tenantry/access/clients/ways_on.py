@@ -1,4 +1,8 @@
-"""The way on from a page of ours that leads nowhere else: to an application."""
+"""Links from Tenantry's pages to applications.
+
+Where several applications exist, a page links to the one that it belongs to, and to none if that
+is not known: which one a person uses is never guessed.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +10,39 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sqlalchemy import Text, bindparam, select
+from sqlalchemy import Text, bindparam, cast, literal_column, select
 
-from tenantry.access.clients.model import ENV, clients
+from tenantry.access.clients.model import APPLICATIONS, ENV, clients
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Row, Session
 
-_MOST = 50  # applications that are looked at
-_MOST_ORIGINS = 500  # the same, for an address that may be of any of them
+_MOST_ORIGINS = 500  # applications that are looked at, for an address that may be of any of them
 
 _c = clients.c
-COLUMNS = (_c.client_type, _c.name, _c.initiate_login_uri, _c.post_login_uris)
+COLUMNS = (_c.id, _c.client_type, _c.name, _c.initiate_login_uri, _c.post_login_uris)
 _ALL = Statement(
     select(*COLUMNS)
     .where(_c.organization_id.is_(None))
     .order_by(_c.initiate_login_uri.is_(None), _c.id)
     .limit(bindparam("p_most"))
+)
+# A management client is an application, too, if it signs people in.
+_signs_in = (
+    _c.client_type.in_([literal_column(f"'{type_}'") for type_ in APPLICATIONS])
+    | _c.initiate_login_uri.is_not(None)
+    | (cast(_c.post_login_uris, Text) != literal_column("'[]'"))
+)
+_applications = select(*COLUMNS).where(_c.organization_id.is_(None), _signs_in).order_by(_c.id)
+_APPLICATION = Statement(_applications.where(_c.id == bindparam("p_id", type_=Text)))
+_FIRST_TWO = Statement(_applications.limit(literal_column("2")))
+_INITIATE_LOGIN_URIS = Statement(
+    select(_c.initiate_login_uri)
+    .where(_c.organization_id.is_(None), _c.initiate_login_uri.is_not(None))
+    .distinct()
+    .limit(literal_column("2"))
 )
 _ONE = Statement(select(*COLUMNS).where(_c.id == bindparam("p_id", type_=Text)))
 
@@ -41,13 +59,17 @@ class WayOn:
     begins: bool
 
 
-async def of_environment(db: Session) -> WayOn | None:
-    """Return the way to the oldest application that says where a sign-in begins, else to any."""
-    for row in await db.fetch_all(_ALL, p_most=_MOST):
-        way = of_row(row)
-        if way is not None:
-            return way
-    return None
+async def of_only_application(db: Session) -> WayOn | None:
+    """Return the way to the only application; None if there are several or it has no page."""
+    rows = await db.fetch_all(_FIRST_TWO)
+    return of_row(rows[0]) if len(rows) == 1 else None
+
+
+async def only_initiate_login_uri(db: Session) -> str | None:
+    """Return the initiate login URI of all applications that have one; None if they differ."""
+    rows = await db.fetch_all(_INITIATE_LOGIN_URIS)
+    uri = rows[0]["initiate_login_uri"] if len(rows) == 1 else ""
+    return uri if uri and "{{" not in uri else None
 
 
 async def name_of(db: Session, client_id: str) -> str:
@@ -56,10 +78,25 @@ async def name_of(db: Session, client_id: str) -> str:
     return "" if row is None or row["client_type"] == ENV else row["name"]
 
 
+async def find_application(db: Session, client_id: str) -> tuple[str, WayOn | None] | None:
+    """Return the name of an application and the way to it; None if there is no such application.
+
+    A management client is one only if it signs people in.
+    """
+    row = await db.fetch_one(_APPLICATION, p_id=client_id)
+    return None if row is None else (row["name"], of_row(row))
+
+
 async def of_client(db: Session, client_id: str) -> WayOn | None:
     """Return the way to this application, if it has told any."""
     row = await db.fetch_one(_ONE, p_id=client_id)
     return None if row is None else of_row(row)
+
+
+async def of_client_or_only(db: Session, client_id: str | None) -> WayOn | None:
+    """Return the way to this application, or to the only one there is."""
+    way = None if client_id is None else await of_client(db, client_id)
+    return way or await of_only_application(db)
 
 
 async def is_at_registered_origin(db: Session, uri: str) -> bool:

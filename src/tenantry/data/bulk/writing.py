@@ -94,7 +94,7 @@ async def write(call: Call, db: Session, plan: Plan, at: int) -> None:
         if person.before is not None:
             person.user = _next_revision(person.before, person.user, at)
     await _write_users(db, people)
-    await _write_memberships(db, joins)
+    await _write_memberships(call, db, joins)
     shown = _Shown()
     events = [_of_person(call, person, plan, shown) for person in people]
     events += [_of_join(call, join, shown) for join in joins]
@@ -119,15 +119,22 @@ async def _write_users(db: Session, people: Iterable[Person]) -> None:
     await user_search.mark_all(db, searched)
 
 
-async def _write_memberships(db: Session, joins: Iterable[Join]) -> None:
+async def _write_memberships(call: Call, db: Session, joins: Iterable[Join]) -> None:
     new, labelled, mails = [], [], []
     given, dropped = [], []
     for join in joins:
         after, before = join.place.membership, join.place.before
         if before is None:
-            new.append({**after.to_row(), "invite_digest": invitations.digest(db, after)})
+            is_invited = after.status == PENDING_INVITE
+            new.append(
+                {
+                    **after.to_row(),
+                    "invite_digest": invitations.digest(db, after),
+                    "invite_client_id": call.caller.calling_client_id if is_invited else None,
+                }
+            )
             given += [_holder(after, role.id) for role in after.roles]
-            if after.status == PENDING_INVITE:
+            if is_invited:
                 mails.append(_mail(db, join.person.user, after))
             continue
         if after.metadata != before.metadata:

@@ -9,9 +9,9 @@ from tenantry import errors
 from tenantry.call import Call
 from tenantry.caller import signed_in
 from tenantry.identity.proofs.totp import service as totp
+from tenantry.identity.sessions import applications
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.freshness import Freshness
-from tenantry.identity.sign_in import ways_back
 from tenantry.pages import door, members
 from tenantry.pages.assets import Asset
 from tenantry.pages.problems import Problems
@@ -163,7 +163,7 @@ class Door(door.Door):
         except errors.NotFound:  # gone just now
             return None
         fresh = self.freshness.has(session)
-        way = await ways_back.of_session(self.db, session.id)
+        way = await applications.of_session(self.db, session.id, session.organization_id)
         said_in = self.words(request)
         return Visit(request, call, session, person, organization, said_in, fresh, way)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry import errors
-from tenantry.access.clients import ways_on
 from tenantry.identity.sign_in import places
 from tenantry.tenants.directories import members as directory_members
 from tenantry.tenants.memberships import invitations, leaving
@@ -47,7 +46,7 @@ class OrganizationPages:
             more=len(found) > _MOST,
             may_found=await places.may_found(self._means, user),
             may_accept=user.email_verified,
-            way=await ways_on.of_environment(visit.call.db),
+            way=visit.way,
         )
 
     async def switch(self, visit: Visit) -> Response:

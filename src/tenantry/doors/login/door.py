@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tenantry import errors
 from tenantry.access.clients import ways_on
 from tenantry.call import Call
 from tenantry.caller import ANONYMOUS
 from tenantry.identity.sessions import service as sessions
-from tenantry.identity.sign_in import states
+from tenantry.identity.sign_in import states, ways_back
 from tenantry.pages import door
 from tenantry.pages.assets import Asset
 from tenantry.pages.rendering import Pages
@@ -31,6 +31,8 @@ _ENDED = {"gone", "denied", "link_used", "link_expired", "link_wrong", "other_br
 
 class Door(door.Door):
     """The sign-in pages of one deployment: `/login/{id}`, `/invitations/{token}` and the like."""
+
+    sections: ClassVar = {**door.Door.sections, errors.Impersonated: "impersonated"}
 
     def __init__(self, parts: Parts) -> None:
         self.script = Asset.of_files(
@@ -65,7 +67,8 @@ class Door(door.Door):
                 return self.redirect(f"/login/{request.params['id']}")
             except errors.Intercepted as problem:
                 status, said = problem.status, problem.message
-                response = await self.leaving(request, "denied", status=status, said=said)
+                way = await ways_back.find(self.db, request.params.get("id", ""))
+                response = await self.leaving(request, "denied", way, status=status, said=said)
                 response.headers |= problem.headers
                 return response
 
@@ -96,7 +99,12 @@ class Door(door.Door):
             return way.uri, words("page.start_again")
         return way.uri, words("page.continue_to", app=way.app or self.pages.look.brand.name)
 
-    async def leaving(self, request: Request, key: str, *, status: int, **more: Any) -> Response:
-        """Return a page that says one thing, and leads on to an application."""
-        way = await ways_on.of_environment(self.db)
+    async def leaving(
+        self, request: Request, key: str, way: WayOn | None = None, *, status: int, **more: Any
+    ) -> Response:
+        """Return a page that says one thing, with a link to an application.
+
+        That is ``way``, or else the only application.
+        """
+        way = way or await ways_on.of_only_application(self.db)
         return self.message(request, key, status=status, way=way, **more)

@@ -26,7 +26,7 @@ class Invitations:
         """Show whose invitation it is, and a button: opening the link changes nothing."""
         found = await invitations.find(self._door.db, request.params["token"])
         if found is None:
-            return await self._door.leaving(request, "invitation_over", status=410)
+            return await self._over(request)
         words = self._door.words(request)
         return self._door.show(request, "invitation.html", words, invitation=found)
 
@@ -39,15 +39,23 @@ class Invitations:
                 self._means, door.call(request), request.params["token"], session=session
             )
         except errors.NotFound:
-            return await door.leaving(request, "invitation_over", status=410)
+            return await self._over(request)
         except errors.InvalidArgument:
             return door.failed(request, Problems({"": "invitation.full"}))
         way = accepted.way
         if way is not None and way.begins:
             response = door.redirect(way.uri)
         else:
-            response = door.message(request, "invitation_accepted", way=way)
+            words = door.words(request)
+            link = None if way is None else door.link(way, words, starts_again=False)
+            response = door.pages.render(
+                "invitation_accepted.html", words, accepted=accepted, link=link
+            )
         if accepted.secret:
             response.cookies.append(door.session_cookie.issue(accepted.secret))
             response.cookies.append(device_cookies.issue(door.public_url, accepted.devices))
         return response
+
+    async def _over(self, request: Request) -> Response:
+        way = await invitations.way_of(self._door.db, request.params["token"])
+        return await self._door.leaving(request, "invitation_over", way, status=410)

@@ -43,7 +43,7 @@ class NotMe:
             "not_me_done.html",
             door.words(request),
             notice=notice,
-            way=await ways_on.of_environment(door.db),
+            way=await ways_on.of_client_or_only(door.db, notice.client_id),
         )
         response.cookies.append(door.session_cookie.clear())
         return response

@@ -301,15 +301,13 @@ class Login:
         if found is None:
             return await self._door.leaving(request, "gone", status=404)
         request.observed.error, request.observed.error_id = found.refusal.error, error_id
-        way = None
+        way = await ways_on.of_client_or_only(self._door.db, found.client_id)
         came = ""
         registered: tuple[str, ...] = ()
-        if found.client_id is not None:
-            way = await ways_on.of_client(self._door.db, found.client_id)
-            if self._development and found.refusal is Refusal.REDIRECT_URI_UNKNOWN:
-                client = await applications.get(self._door.call(request), found.client_id)
-                came, registered = query(request, "redirect_uri"), client.post_login_uris
-        way = way or await ways_on.of_environment(self._door.db)
+        is_unregistered = found.refusal is Refusal.REDIRECT_URI_UNKNOWN
+        if self._development and is_unregistered and found.client_id is not None:
+            client = await applications.get(self._door.call(request), found.client_id)
+            came, registered = query(request, "redirect_uri"), client.post_login_uris
         said_in = self._door.words(request)
         return self._door.pages.render(
             "failed.html",

@@ -148,7 +148,12 @@ def _bearer(token: UserToken) -> Caller:
     person = Authenticator.person(token.subject)
     scopes = frozenset(token.scopes) if token.is_for_us else frozenset[str]()
     assert person.permissions is not None
-    return replace(person, permissions=person.permissions & scopes, token_scopes=scopes)
+    return replace(
+        person,
+        permissions=person.permissions & scopes,
+        token_scopes=scopes,
+        client_id=token.client_id,
+    )
 
 
 def caller_of(client: Client, limit: Sequence[str] | None = None) -> Caller:

@@ -17,6 +17,7 @@ from tenantry.call import Call
 from tenantry.caller import ANONYMOUS
 from tenantry.doors.oauth import parameters
 from tenantry.doors.oauth.parameters import Parameters
+from tenantry.identity.sessions import applications
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import LOGOUT
 from tenantry.identity.sign_in import answers
@@ -86,7 +87,7 @@ class LogoutEndpoint:
         try:
             asked = parameters.of_query(request)
         except errors.InvalidArgument as problem:
-            way = await ways_on.of_environment(self._db)
+            way = await ways_on.of_only_application(self._db)
             nothing = Parameters({}, frozenset())
             return self._page(request, nothing, "wrong", said=problem.message, way=way)
         return await self._answer(request, asked, confirmed=False)
@@ -111,7 +112,7 @@ class LogoutEndpoint:
         except _Wrong as problem:
             if confirmed:  # it is said on a page that can be loaded again
                 return self._by_get(asked)
-            asks, way = session is not None, await self._way_on(asked.get("client_id"))
+            asks, way = session is not None, await self._way_on(asked.get("client_id"), session)
             return self._page(request, asked, "wrong", said=str(problem), asks=asks, way=way)
         away = None
         if session is not None:
@@ -132,7 +133,9 @@ class LogoutEndpoint:
             response = self._away(request, away)
         elif found.location is None:
             client_id = asked.get("client_id") if found.hint is None else found.hint.client_id
-            response = self._page(request, asked, "done", way=await self._way_on(client_id))
+            response = self._page(
+                request, asked, "done", way=await self._way_on(client_id, session)
+            )
         else:
             response = Response.redirect(found.location, referrer_policy="no-referrer")
         if secret:
@@ -184,12 +187,18 @@ class LogoutEndpoint:
         answer = Answer(uri, answers.QUERY, {} if state is None else {"state": state})
         return _Asked(hint, answers.location(answer))
 
-    async def _way_on(self, client_id: str | None) -> WayOn | None:
-        """Return the way to the application that is named, else to any."""
-        way = None
+    async def _way_on(self, client_id: str | None, session: Session | None) -> WayOn | None:
+        """Return the way to the application that is named, else to that of the session.
+
+        Without a session it is the only application.
+        """
         if client_id is not None and ids.well_formed(ids.ENVIRONMENT_CLIENT, client_id):
             way = await ways_on.of_client(self._db, client_id)
-        return way or await ways_on.of_environment(self._db)
+            if way is not None:
+                return way
+        if session is not None:
+            return await applications.of_session(self._db, session.id, session.organization_id)
+        return await ways_on.of_only_application(self._db)
 
     def _page(
         self,

@@ -13,8 +13,8 @@ from tenantry.call import Call
 from tenantry.db.engine import Failure
 from tenantry.doors.organization import embedding
 from tenantry.identity.grants import subjects
+from tenantry.identity.sessions import applications
 from tenantry.identity.sessions.model import NO_ORGANIZATION
-from tenantry.identity.sign_in import ways_back
 from tenantry.pages import areas, door, members
 from tenantry.pages.api import Api
 from tenantry.pages.looks import Kind
@@ -312,7 +312,7 @@ class Door(door.Door):
             permissions=frozenset(subject.permissions),
             person=subject.user,
             impersonation=subject.impersonation,
-            way=await ways_back.of_session(self.db, subject.session_id),
+            way=await applications.of_session(self.db, subject.session_id, subject.organization_id),
         )
 
     async def _of(self, request: Request, frame: Frame, caller: Caller) -> Visit | None:

@@ -71,6 +71,12 @@ _EXTRAS = {
         "boolean",
         "Do it even if it leaves other members of an organization without an administrator.",
     ),
+    "client_id": (
+        "string",
+        "ID of the application that an accepted invitation leads to. Without it that is the "
+        "application that makes this call, or whose access token does; else the one that members "
+        "of the organization signed in to last.",
+    ),
     "shareable": (
         "boolean",
         "The link opens as often as somebody opens it, for seven days, in place of once.",

@@ -174,7 +174,7 @@ class Door:
         self, request: Request, connection: Connection, person: Person
     ) -> Response:
         """Hand a person to the application, as a sign-in that a provider begins."""
-        target = await initiated.target(self._db, "")
+        target = await initiated.target(self._db, connection, "")
         signer = await self._parts.ring.signer("RS256")
         claims = initiated.claims(
             connection,

@@ -15,7 +15,7 @@ from tenantry.identity.connections.guides import explanations
 from tenantry.identity.connections.model import DRAFT, IDP_SIMULATOR
 from tenantry.identity.federation import requests
 from tenantry.identity.federation.model import Fault
-from tenantry.identity.sign_in import federating, states
+from tenantry.identity.sign_in import federating, states, ways_back
 from tenantry.identity.sign_in import requests as auth_requests
 from tenantry.identity.sign_in.answers import FORM_POST, QUERY
 from tenantry.identity.sign_in.model import Answer
@@ -201,8 +201,9 @@ class Door(door.Door):
 
     async def gone(self, request: Request) -> Response:
         """Return the page of a sign-in that is over, or is not this browser's."""
-        way, words = await ways_on.of_environment(self.db), self.words(request)
-        link = None
+        words, link = self.words(request), None
+        way = await ways_back.find(self.db, door.query(request, "login"))
+        way = way or await ways_on.of_only_application(self.db)
         if way is not None:
             link = way.uri, words("page.continue_to", app=way.app or self.pages.look.brand.name)
         return self.pages.message("gone", words, status=410, link=link)

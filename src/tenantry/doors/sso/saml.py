@@ -154,7 +154,8 @@ class Saml:
             ours = vault.is_secret(relay_state)
             raise fault_of(SAMLError(faults.NOT_WAITING if ours else faults.UNASKED))
         await self._count(request)
-        target = await initiated.target(self._door.db, side.settings.default_redirect_uri)
+        default = side.settings.default_redirect_uri
+        target = await initiated.target(self._door.db, connection, default)
         try:
             if len(relay_state) > initiated.RELAY_STATE_MAX:
                 fault = SAMLError(faults.RELAY_STATE, limit=initiated.RELAY_STATE_MAX)

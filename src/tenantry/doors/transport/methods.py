@@ -82,7 +82,12 @@ class Method:
             "body_limit": MAX_ANONYMOUS if for_anybody else MAX_BODY,
             "lists": self.reads and self.name.startswith(("List", "Search")),
             "keeps_replies": not self.keyless and any(r.verb == "POST" for r in self.routes),
-            "extra_headers": tuple((name, f"x-{name}") for name in names),
+            # With dashes, too: proxies drop headers with underscores.
+            "extra_headers": tuple(
+                (member, header)
+                for member in names
+                for header in dict.fromkeys((f"x-{member}", f"x-{member.replace('_', '-')}"))
+            ),
         }.items():
             object.__setattr__(self, name, value)
 

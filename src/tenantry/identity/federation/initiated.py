@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry.access.clients import ways_on
 from tenantry.identity.federation.model import Fault
+from tenantry.identity.sessions import applications
 from tenantry.times import SECOND, now
 
 if TYPE_CHECKING:
@@ -23,14 +24,16 @@ SECONDS = 300  # that the token is good for
 RELAY_STATE_MAX = 1000  # characters
 
 
-async def target(db: Session, default_redirect_uri: str) -> str:
+async def target(db: Session, connection: Connection, default_redirect_uri: str) -> str:
     """Return the address that a sign-in is handed to.
 
-    That is the connection's own, at an origin that some application has registered, else the
-    initiate_login_uri of the oldest application that has one.
+    That is the connection's own, at an origin that some application has registered; else the
+    initiate login URI of the application that the organization used last; else that of the only
+    application that has one.
 
     Raises:
-        Fault: there is no such address, or the connection's own is at another origin.
+        Fault: there is no such address, there are several, or the connection's own is at another
+            origin.
 
     """
     if default_redirect_uri:
@@ -41,14 +44,18 @@ async def target(db: Session, default_redirect_uri: str) -> str:
             "The default redirect URI of the connection is at no address of an application.",
             hint="Register a redirect URI at the same origin, or correct the connection's.",
         )
-    way = await ways_on.of_environment(db)
-    if way is None or not way.begins:
+    way = None
+    if connection.organization_id:
+        way = await applications.of_organization(db, connection.organization_id)
+    uri = way.uri if way and way.begins else await ways_on.only_initiate_login_uri(db)
+    if uri is None:
         raise Fault(
             "invalid_redirect_uri",
             "No application says where a sign-in begins.",
-            hint="Give an application an initiate login URI.",
+            hint="Give an application an initiate login URI. If several have one, give the "
+            "connection a default redirect URI.",
         )
-    return way.uri
+    return uri
 
 
 def claims(

@@ -63,6 +63,7 @@ class Notice:
     person: User
     activity: str
     time: int
+    client_id: str | None  # of the application signed in to, where that is known
 
 
 async def queue(
@@ -144,7 +145,9 @@ async def find(db: Session, token: str) -> Notice:
     person = await reading.find(db, id_=user_id, external_id=None)
     if person is None:
         raise errors.NotFound("link")
-    return Notice(mail.id, person, mail.variables["activity"], mail.variables["change_time"])
+    known = mail.variables
+    client_id = known.get("client_id")
+    return Notice(mail.id, person, known["activity"], known["change_time"], client_id)
 
 
 async def disown(call: Call, token: str) -> Notice:

@@ -6,6 +6,7 @@ are `grants`'s concern; how a session comes about is `sign_in`'s.
 """
 
 __all__ = [
+    "applications",
     "cookies",
     "devices",
     "ending",

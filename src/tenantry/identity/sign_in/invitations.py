@@ -19,7 +19,7 @@ from tenantry.events.interceptors.model import PRE_SESSION_CREATION
 from tenantry.identity.connections.model import PASSWORDLESS
 from tenantry.identity.known_origins import service as known_origins
 from tenantry.identity.proofs.totp import service as totp
-from tenantry.identity.sessions import policies
+from tenantry.identity.sessions import applications, policies
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import LOGOUT
 from tenantry.identity.sign_in import completing, realms
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 _m, _o, _u = memberships.c, organizations.c, users.c
 _FIND = Statement(
     select(
-        *(_m.organization_id, _m.user_id, _m.inviter_email, _m.expire_time),
+        *(_m.organization_id, _m.user_id, _m.inviter_email, _m.expire_time, _m.invite_client_id),
         *(_o.display_name, _u.email),
     )
     .join_from(memberships, organizations)
@@ -54,9 +54,9 @@ _FIND = Statement(
     .where(
         _m.invite_digest == bindparam("p_digest", type_=Text),
         _m.status == PENDING_INVITE,
-        _m.expire_time > bindparam("p_now"),
     )
 )
+_CLIENT_ID_MAX = 64  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +69,58 @@ class Invitation:
     email: str
     inviter_email: str | None
     expire_time: int
+    client_id: str | None  # of the application through which it was made
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The outcome of accepting: secrets for the browser if a session began, and the way on."""
+    """The outcome of accepting: secrets for the browser if a session began, and the way on.
 
+    Without a way the person opens the application by themselves; ``app`` is its name, if known.
+    """
+
+    invitation: Invitation
     secret: str | None
     way: WayOn | None
+    app: str
     devices: tuple[str, ...]
 
 
 async def find(db: engine.Session, token: str) -> Invitation | None:
     """Return the invitation of a link's token, if it holds."""
-    row = await db.fetch_one(_FIND, p_digest=vault.digest(token), p_now=now())
+    found = await _find(db, token)
+    return found if found is not None and found.expire_time > now() else None
+
+
+async def way_of(db: engine.Session, token: str) -> WayOn | None:
+    """Return the way to the application of an invitation, which may have expired."""
+    found = await _find(db, token)
+    return None if found is None else (await _application(db, found))[1]
+
+
+async def application_of(call: Call) -> str | None:
+    """Return the ID of the application that an invitation by this call leads to.
+
+    It is named in the query as `client_id`, or it is the client that calls, or the application
+    that the session of the calling page signed in to last.
+
+    Raises:
+        errors.InvalidArgument: there is no such application.
+
+    """
+    given = call.text("client_id", _CLIENT_ID_MAX)
+    if given:
+        if await ways_on.find_application(call.db, given) is None:
+            raise errors.InvalidArgument.field("client_id", "in", "is not an application")
+        return given
+    caller = call.caller
+    if caller.session_id is not None and caller.calling_client_id is None:
+        return await applications.client_id_of_session(call.db, caller.session_id)
+    return caller.calling_client_id
+
+
+async def _find(db: engine.Session, token: str) -> Invitation | None:
+    row = await db.fetch_one(_FIND, p_digest=vault.digest(token))
     if row is None:
         return None
     return Invitation(
@@ -92,6 +130,7 @@ async def find(db: engine.Session, token: str) -> Invitation | None:
         row["email"],
         row["inviter_email"],
         row["expire_time"],
+        row["invite_client_id"],
     )
 
 
@@ -102,8 +141,11 @@ async def accept(means: Means, call: Call, token: str, *, session: Session | Non
         errors.NotFound: there is no such invitation (any more).
         errors.InvalidArgument: the organization has no free seat.
         errors.Intercepted: an interceptor forbids the session; nothing is accepted then.
+        errors.Impersonated: an operator in somebody's place has the session.
 
     """
+    if session is not None and session.impersonator:
+        raise errors.Impersonated
     found = await find(call.db, token)
     user = None
     if found is not None:
@@ -155,7 +197,8 @@ async def accept(means: Means, call: Call, token: str, *, session: Session | Non
             about = {"connection_id": details[0]["id"]}
             await db.record(completing.login(held, signed_in, begun, about))
             devices = (await known_origins.note(db, call.origin, user.id)).secrets
-    return Accepted(secret, await _way_on(call.db, found), devices)
+    app, way = await _application(call.db, found)
+    return Accepted(found, secret, await _sign_in(call.db, found, way), app, devices)
 
 
 async def _begins_session(means: Means, call: Call, user: User, organization_id: str) -> bool:
@@ -168,9 +211,22 @@ async def _begins_session(means: Means, call: Call, user: User, organization_id:
     )
 
 
-async def _way_on(db: engine.Session, accepted: Invitation) -> WayOn | None:
-    """Return where to go on; where a sign-in begins there, for this person and organization."""
-    way = await ways_on.of_environment(db)
+async def _application(db: engine.Session, invitation: Invitation) -> tuple[str, WayOn | None]:
+    """Return the name of the application that an invitation leads to, and the way to it.
+
+    It is the one through which the invitation was made; else the one that the organization's
+    members used last; else the only one. Of several it is none.
+    """
+    if invitation.client_id is not None:
+        found = await ways_on.find_application(db, invitation.client_id)
+        if found is not None:
+            return found
+    way = await applications.of_organization(db, invitation.organization_id)
+    return ("" if way is None else way.app), way
+
+
+async def _sign_in(db: engine.Session, accepted: Invitation, way: WayOn | None) -> WayOn | None:
+    """Return the way with the person and the organization, if a sign-in begins there."""
     if way is None or not way.begins:
         return way
     members = {"organization_id": accepted.organization_id, "login_hint": accepted.email}

@@ -86,7 +86,9 @@ async def provision(
     await db.fetch_all(_INSERT_USERS, given=spelled(_USERS, rows))
     await user_tally.add(db, {USERS: len(rows)})
     await user_search.mark_all(db, [one.user.id for one in arrivals])
-    rows = [{**place.to_row(), "invite_digest": None} for _, place in joined]
+    rows = [
+        {**place.to_row(), "invite_digest": None, "invite_client_id": None} for _, place in joined
+    ]
     await db.fetch_all(_INSERT_MEMBERSHIPS, given=spelled(_MEMBERSHIPS, rows))
     await member_tally.add(db, {organization.id: len(rows)})
     rows = [

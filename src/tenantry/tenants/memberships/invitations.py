@@ -11,7 +11,7 @@ import hmac
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Text, bindparam, or_, select, update
+from sqlalchemy import BigInteger, Text, bindparam, func, or_, select, update
 
 from tenantry import errors, languages, vault
 from tenantry.db.rows import bound
@@ -69,18 +69,14 @@ _FIND = Statement(
         _m.expire_time > bindparam("p_now"),
     )
 )
+_NEW_CLIENT_ID = bindparam("p_new_client_id", type_=Text)
+_CLIENT_ID = bindparam("p_client_id", type_=Text)
 _RESEND = Statement(
     update(memberships)
     .where(*_IN_QUESTION)
     .values(
-        bound(
-            (
-                "expire_time",
-                "invite_digest",
-                "invite_resend_time",
-                "invite_resend_count",
-            )
-        )
+        bound(("expire_time", "invite_digest", "invite_resend_time", "invite_resend_count"))
+        | {"invite_client_id": func.coalesce(_NEW_CLIENT_ID, _m.invite_client_id, _CLIENT_ID)}
     )
     .returning(_m.id),
     mail_service.INSERT,
@@ -207,8 +203,18 @@ async def ask_interceptors(
     )
 
 
-async def resend(call: Call, organization_id: str, user_id: str, *, days: int) -> Membership:
+async def resend(
+    call: Call,
+    organization_id: str,
+    user_id: str,
+    *,
+    days: int,
+    client_id: str | None = None,
+    replaces_client: bool = False,
+) -> Membership:
     """Send an invitation again: a reminder while it holds, a new one when it has expired.
+
+    It leads to the application ``client_id`` if it led to none before, or if ``replaces_client``.
 
     Raises:
         errors.NotFound: there is no such member of an organization that this caller may see.
@@ -244,6 +250,8 @@ async def resend(call: Call, organization_id: str, user_id: str, *, days: int) -
             p_invite_digest=digest(db, after),
             p_invite_resend_time=after.resend_time,
             p_invite_resend_count=after.resend_count,
+            p_client_id=client_id,
+            p_new_client_id=client_id if replaces_client else None,
             **mail_row(db, user, after, reminder=not expired, language=call.language),
         )
         if resent is None:

@@ -101,9 +101,9 @@ async def create(
     await own_reach.check(call, call.db, organization_id, held, terms.roles)
     await dismissed.check(call.db, organization.id, user.email)
     place = membership(call.db, organization, user.id, held, terms, rules=rules, at=at)
+    row = prefixed(user.to_row()) | {"m_invite_client_id": terms.client_id}
     created = call.event("user.created", organization_id=organization.id, after=user.shown())
     statement = _CREATE_AND_INVITE if terms.invite else _CREATE
-    row = prefixed(user.to_row())
     await _join(call, statement, organization, user, place, created, **row)
     user.memberships.append(place)
     return user
@@ -178,7 +178,7 @@ async def _add(call: Call, organization_id: str, user: User, terms: Terms, *, ru
     at = now()
     place = membership(call.db, organization, user.id, held, terms, rules=rules, at=at)
     if terms.invite:
-        await _join(call, _INVITE, organization, user, place)
+        await _join(call, _INVITE, organization, user, place, m_invite_client_id=terms.client_id)
     elif user.email_verified or user.sub is not None:
         await _join(call, _JOIN, organization, user, place)
     else:
@@ -362,7 +362,7 @@ async def _join(
 ) -> None:
     """Make a user a member, by a statement that inserts the membership and its roles."""
     db = call.db
-    params |= _of_place(db, place)
+    params = _of_place(db, place) | params
     if place.status == PENDING_INVITE:
         params |= invitations.mail_row(db, user, place, language=call.language)
         type_ = "user.organization_invitation"
@@ -385,7 +385,7 @@ async def _join(
 def _of_place(db: Session, place: Membership) -> dict[str, Any]:
     """Return the parameters by which a statement inserts a membership and its roles."""
     params = prefixed(place.to_row(), "m_")
-    params["m_invite_digest"] = invitations.digest(db, place)
+    params |= {"m_invite_digest": invitations.digest(db, place), "m_invite_client_id": None}
     params["m_role_ids"] = to_json([role.id for role in place.roles])
     return params
 

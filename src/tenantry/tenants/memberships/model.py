@@ -48,4 +48,5 @@ class Terms:
     metadata: Mapping[str, str] = field(default_factory=dict)
     inviter_email: str | None = None
     invite: bool = False  # by mail; else it is a member at once
+    client_id: str | None = None  # of the application that the invitation leads to
     provisioning_method: str = DIRECT_PROVISION  # of one that is a member at once

@@ -20,7 +20,7 @@ from tenantry.tenants.users.rpc import (
 from tenantry.times import timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from tenantry.answer import Answer
     from tenantry.call import Call
@@ -35,12 +35,20 @@ class MembershipService:
     """One async method per rpc."""
 
     def __init__(
-        self, effective: Effective, interceptors: Interceptors, rates: Rates, *, invites: bool
+        self,
+        effective: Effective,
+        interceptors: Interceptors,
+        rates: Rates,
+        *,
+        invites: bool,
+        application_of: Callable[[Call], Awaitable[str | None]],
     ) -> None:
+        """Keep the services; ``application_of`` returns where an invitation by a call leads."""
         self._effective = effective
         self._rates = rates
         self._interceptors = interceptors
         self._may_invite = invites
+        self._application_of = application_of
 
     @property
     def _rules(self) -> Rules:
@@ -59,7 +67,8 @@ class MembershipService:
     ) -> Answer:
         new = request.user
         assert new is not None
-        terms = _terms(
+        terms = await self._terms(
+            call,
             new.membership or pb.CreateMembership(),
             "user.membership",
             invite=self._invites(request, call),
@@ -82,6 +91,18 @@ class MembershipService:
         )
         return answer(call, user, pb.CreateUserAndMembershipResponse)
 
+    async def _terms(
+        self, call: Call, given: pb.CreateMembership, field: str, *, invite: bool
+    ) -> Terms:
+        client_id = await self._application_of(call)
+        return Terms(
+            roles=_named(given.roles, f"{field}.roles"),
+            metadata=given.metadata,
+            inviter_email=given.inviter_email,
+            invite=invite,
+            client_id=client_id if invite else None,
+        )
+
     async def delete_user(self, request: pb.DeleteUserRequest, call: Call) -> Empty:
         await leaving.remove_user(call, identity_of(request), forced=_forced(call))
         return Empty()
@@ -98,12 +119,11 @@ class MembershipService:
         self, request: pb.CreateMembershipRequest, call: Call
     ) -> pb.CreateMembershipResponse:
         assert request.membership is not None
+        terms = await self._terms(
+            call, request.membership, "membership", invite=self._invites(request, call)
+        )
         user = await joining.add(
-            call,
-            request.organization_id,
-            identity_of(request),
-            _terms(request.membership, "membership", invite=self._invites(request, call)),
-            rules=self._rules,
+            call, request.organization_id, identity_of(request), terms, rules=self._rules
         )
         return pb.CreateMembershipResponse(user=shown(call, user))
 
@@ -139,7 +159,12 @@ class MembershipService:
         if own_reach.is_person(call):
             await self._rates.take_invitation(call.caller.id, request.id)
         membership = await invitations.resend(
-            call, request.organization_id, request.id, days=self._rules.invitation_days
+            call,
+            request.organization_id,
+            request.id,
+            days=self._rules.invitation_days,
+            client_id=await self._application_of(call),
+            replaces_client="client_id" in call.extra,
         )
         return pb.ResendInviteResponse(invite=_invite(membership))
 
@@ -222,15 +247,6 @@ def _invite(membership: Membership) -> pb.Invite:
 
 def _forced(call: Call) -> bool:
     return call.extra.get("force") == ["true"]
-
-
-def _terms(given: pb.CreateMembership, field: str, *, invite: bool) -> Terms:
-    return Terms(
-        roles=_named(given.roles, f"{field}.roles"),
-        metadata=given.metadata,
-        inviter_email=given.inviter_email,
-        invite=invite,
-    )
 
 
 def _named(given: Sequence[Role], field: str) -> list[NamedRole]:

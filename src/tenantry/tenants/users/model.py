@@ -69,6 +69,7 @@ memberships = Table(
     time_column("join_time", nullable=True),
     time_column("expire_time", nullable=True),  # of the invitation
     Column("invite_digest", Text),
+    Column("invite_client_id", Text),  # the application that the invitation leads to
     time_column("invite_resend_time", nullable=True),
     Column("invite_resend_count", Integer, nullable=False),
     info=of_organization(),
@@ -145,7 +146,8 @@ class Membership:
     roles: tuple[HeldRole, ...]  # the oldest first
 
     def to_row(self) -> dict[str, Any]:
-        """Return the columns of its row, but for the digest of its invitation."""
+        """Return the columns of its row, but for `invite_digest` and
+        `invite_client_id`."""
         pending = self.status == INVITE_EXPIRED
         return {
             "organization_id": self.organization_id,

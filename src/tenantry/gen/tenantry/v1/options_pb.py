@@ -47,7 +47,7 @@ class RpcOption(Message[_RpcOptionFields]):
         query:
             Query members that REST takes beyond the request's fields; `metadata.*` is
             any member that begins with `metadata.`. Every wire takes one with a plain
-            name as a header as well: `force` as `x-force`.
+            name as a header as well: `force` as `x-force`, `client_id` as `x-client-id`.
 
             ```proto
             repeated string query = 3;
