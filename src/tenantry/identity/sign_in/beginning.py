@@ -229,6 +229,8 @@ async def _outside(
 ) -> Answer | AuthRequest:
     """Answer a person with a session, not (yet) a member of the organization."""
     invited = row["status"] == PENDING_INVITE and row["expire_time"] > now()
+    if session.impersonator:
+        invited = False  # an operator in the person's place accepts nothing
     if invited and not wanted.is_silent:
         # Nobody joins an organization by following a link: they are asked.
         return await _asked(call, wanted, session, row["email"])

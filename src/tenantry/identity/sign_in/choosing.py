@@ -12,7 +12,7 @@ from tenantry import errors, ids
 from tenantry.db.statements import Statement
 from tenantry.events.interceptors.model import PRE_SIGNUP
 from tenantry.identity.sessions import service as sessions
-from tenantry.identity.sign_in import inboxes, placing, realms, requests, states
+from tenantry.identity.sign_in import acting, inboxes, placing, realms, requests, states
 from tenantry.identity.sign_in.contexts import connection_details, context_of, person
 from tenantry.identity.sign_in.methods import EMAIL
 from tenantry.identity.sign_in.model import (
@@ -81,6 +81,8 @@ class Choice:
 async def choices(call: Call, request: AuthRequest) -> list[Choice]:
     """Return the organizations to choose from, the oldest membership first.
 
+    An operator in the person's place only has those of the session that they are in.
+
     Raises:
         states.OutOfStep: nobody has signed in yet.
 
@@ -90,6 +92,10 @@ async def choices(call: Call, request: AuthRequest) -> list[Choice]:
     if request.user_id is None:
         return []
     rows = await call.db.fetch_all(_LIST, user_id=request.user_id, p_now=now())
+    if request.impersonator:
+        session = await sessions.find_live(call.db, request.facts.session_id)
+        entered = () if session is None else session.organizations
+        rows = [row for row in rows if row["id"] in entered]
     return [
         Choice(
             row["id"],
@@ -186,11 +192,6 @@ async def sign_up(
     if request.user_id is not None:
         user = await reading.find(call.db, id_=request.user_id, external_id=None)
     _check_founding(means.settings, user)
-    if SESSION in request.facts.proofs and not await sessions.find_live(
-        call.db, request.facts.session_id
-    ):
-        ended = requests.problem("the session has ended meanwhile: sign in again", "login_required")
-        return await requests.move(call.db, request, states.FAILED, error=ended)
     profile = _profile(first_name, last_name, full_name, phone_number)
     membership = await ask_before_sign_up(means, call, request, user)
     further = (
@@ -201,7 +202,7 @@ async def sign_up(
     async with call.db.transaction() as db:
         await requests.hold(db, request)
         user_id = user.id if user is not None else db.new_id(ids.USER)
-        held = call.as_user(db, user_id)
+        held = acting.as_person(call, db, request, user_id)
         if user is None:
             spoken = inboxes.language(call, request)  # for mail to come
             profile |= {"locale": spoken} if spoken else {}
@@ -303,8 +304,8 @@ async def _accept(call: Call, db: Session, request: AuthRequest, organization_id
     user_id = request.user_id
     assert user_id is not None
     verified = request.facts.email_proved
-    acting = call.as_user(db, user_id)
-    await invitations.accept(acting, organization_id, user_id, verified=verified)
+    held = acting.as_person(call, db, request, user_id)
+    await invitations.accept(held, organization_id, user_id, verified=verified)
 
 
 def name_of_organization(given: str) -> str:

@@ -167,8 +167,7 @@ async def _completed(
         await requests.move(db, request, states.COMPLETED)
         in_it = session.impersonator if enters and session is not None else ""
         held = call.as_user(db, request.user_id, impersonator=in_it)
-        verified = request.facts.email_proved
-        user = await users.signed_in(held, request.user_id, verified=verified)
+        user = await _signed_in(held, request)
         bounds = None if user is None else await _bounds(means, db, request)
         if user is None or bounds is None:
             raise _Refused(_GONE)
@@ -224,6 +223,16 @@ async def _completed(
         code, row = new_code(request, entered)
         await codes.add(db, row, *happened)
     return Completion(answers.of(means, request.params, code=code), secret, devices)
+
+
+async def _signed_in(call: Call, request: AuthRequest) -> User | None:
+    """Return the person, with the time of this sign-in noted; None if the person is gone."""
+    assert request.user_id is not None
+    if request.impersonator:
+        # An operator in the person's place changes nothing, nor is it the person who signs in.
+        return await reading.find(call.db, id_=request.user_id, external_id=None)
+    verified = request.facts.email_proved
+    return await users.signed_in(call, request.user_id, verified=verified)
 
 
 async def _bounds(means: Means, db: engine.Session, request: AuthRequest) -> Bounds | None:

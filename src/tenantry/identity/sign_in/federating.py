@@ -21,6 +21,7 @@ from tenantry.identity.federation.model import Fault
 from tenantry.identity.proofs.passwordless.model import NO_ACCOUNT, SIGNIN, SIGNUP
 from tenantry.identity.sessions.model import NO_ORGANIZATION
 from tenantry.identity.sign_in import (
+    acting,
     answers,
     choosing,
     counting,
@@ -371,10 +372,10 @@ async def _admit(
         return await move(call.db)  # nothing else changes
     async with call.db.transaction() as db:
         moved = await move(db)
-        acting = call.as_user(db, user_id)
+        held = acting.as_person(call, db, answer.request, user_id)
         if user is None:
             user = await users.create(
-                acting,
+                held,
                 user_id,
                 email=found.address,
                 profile=profile,
@@ -382,14 +383,14 @@ async def _admit(
                 verified=believed,
             )
         if moves:
-            await users.follow_address(acting, user, found.address, verified=believed)
-        await _take_in(acting, organization_id, user, found)
+            await users.follow_address(held, user, found.address, verified=believed)
+        await _take_in(held, organization_id, user, found)
         if by_groups:
             given = {by_groups.get(group, "") for group in answer.identity.groups}
             decided = set(by_groups.values())
-            await memberships.follow(acting, organization_id, user_id, given=given, of=decided)
+            await memberships.follow(held, organization_id, user_id, given=given, of=decided)
         if settings.sync_user_profile_on_login:
-            await _sync(acting, user, profile)
+            await _sync(held, user, profile)
     return moved
 
 
@@ -408,7 +409,8 @@ async def _first_factor(answer: _Answer, way: str, *, email: str, user: User | N
     call = answer.call
     if user is not None and answer.settings.sync_user_profile_on_login:
         async with call.db.transaction() as db:
-            await _sync(call.as_user(db, user.id), user, _profile(answer.identity.profile))
+            held = acting.as_person(call, db, answer.request, user.id)
+            await _sync(held, user, _profile(answer.identity.profile))
     return await first_factors.given(
         answer.means,
         call,

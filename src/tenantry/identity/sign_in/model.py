@@ -45,6 +45,7 @@ auth_requests = Table(
     Column("user_id", Text),
     Column("organization_id", Text),
     Column("connection_id", Text),
+    Column("session_id", Text),  # that proves the person: the request ends with it
     Column("error", Json),  # {"error": ..., "error_description": ...}
     time_column("create_time"),
     time_column("update_time"),
@@ -109,7 +110,7 @@ class Facts:
     passwordless: str = ""  # the id of the request whose code and link were mailed
     proofs: tuple[str, ...] = ()  # types of connections, and the second factor
     email_proved: bool = False
-    session_id: str = ""  # of the session that it began in
+    session_id: str = ""  # of the session that proves the person
     organization_id: str = ""  # that it is for, where that was chosen on the way
     sso: str = ""  # the connection that it is sent to: its type and id, as in its address
     identity: str = ""  # the provider's answer, sealed, until the sign-in is over
@@ -151,6 +152,8 @@ class AuthRequest:
     create_time: int
     update_time: int
     expire_time: int
+    # The operator in the person's place, whose session proves the person; "" for no operator.
+    impersonator: str = ""
     # To be kept by its browser from now on; None if the browser has it already.
     secret: str | None = field(default=None, repr=False, compare=False)
 

@@ -24,6 +24,7 @@ from tenantry.identity.proofs.passwordless import service as passwordless
 from tenantry.identity.proofs.passwordless.model import EXPIRED, GOOD, NO_ACCOUNT, SIGNIN, SIGNUP
 from tenantry.identity.proofs.totp import service as totp
 from tenantry.identity.sign_in import (
+    acting,
     choosing,
     counting,
     federating,
@@ -336,8 +337,8 @@ async def choose_password(
     user_id = request.user_id
     assert user_id is not None
     user = await _user(call, user_id)
-    acting = call.as_user(call.db, user_id)
-    await means.passwords.choose(acting, user_id, password)
+    held = acting.as_person(call, call.db, request, user_id)
+    await means.passwords.choose(held, user_id, password)
     if request.organization_id is None:
         return await choosing.proceed(means, call, request, states.PASSWORD_CHOSEN, user=user)
     return await requests.move(

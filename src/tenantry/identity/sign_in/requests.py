@@ -1,7 +1,8 @@
 """Auth requests: making them, finding them, moving them from state to state.
 
-A request lives for ten minutes from its last step, and half an hour in all. It belongs to the
-browser that began it, which a cookie's secret tells. A move is made only from the very state and
+A request lives for ten minutes from its last step, and half an hour in all. One that a session
+proves ends with that session. A request belongs to the browser that began it, which a cookie's
+secret tells. A move is made only from the very state and
 time that was seen: of two steps at once, one is taken.
 """
 
@@ -10,18 +11,22 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Text, bindparam, insert, literal_column, select, update
+from sqlalchemy import BigInteger, Text, bindparam, exists, insert, literal_column, select, update
 
 from tenantry import email_addresses, ids, vault
 from tenantry.db.rows import bound
 from tenantry.db.schema import from_json, json_values, to_json
 from tenantry.db.statements import Statement
+from tenantry.identity.sessions.model import Impersonation, sessions
+from tenantry.identity.sessions.reading import IS_LIVE, IS_LIVE_ALONE, NOW
 from tenantry.identity.sign_in import counting, states
 from tenantry.identity.sign_in.model import AuthRequest, Facts, Params, auth_requests
 from tenantry.times import SECOND, now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import ColumnElement
 
     from tenantry.db.engine import Row, Session
 
@@ -35,17 +40,19 @@ _a = auth_requests.c
 # The columns that a move may change.
 _MOVED = (
     *("state", "status", "facts", "email", "email_key", "user_id"),
-    *("organization_id", "connection_id", "error", "update_time", "expire_time"),
+    *("organization_id", "connection_id", "session_id", "error", "update_time", "expire_time"),
 )
 INSERT = insert(auth_requests).values(bound(auth_requests, "a_")).returning(_a.id)
 _INSERT = Statement(INSERT)
-_NOW = bindparam("p_now", type_=BigInteger)
 _DIGESTS = bindparam("p_digests", type_=Text)
 _live = (
-    _a.expire_time > _NOW,
+    _a.expire_time > NOW,
     *(_a.state != literal_column(f"'{state}'") for state in sorted(states.FINAL)),
 )
-_FIND = Statement(select(auth_requests).where(_a.id == bindparam("p_id", type_=Text), *_live))
+_proof = auth_requests.outerjoin(sessions, sessions.c.id == _a.session_id)
+_is_proved = _a.session_id.is_(None) | IS_LIVE | IS_LIVE_ALONE
+_going_on = select(auth_requests, sessions.c.impersonation).select_from(_proof)
+_FIND = Statement(_going_on.where(_a.id == bindparam("p_id", type_=Text), *_live, _is_proved))
 _COMPLETED = Statement(
     select(_a.browser_digest).where(
         _a.id == bindparam("p_id", type_=Text),
@@ -53,8 +60,7 @@ _COMPLETED = Statement(
     )
 )
 _NEWEST = Statement(
-    select(auth_requests)
-    .where(_a.browser_digest.in_(json_values(_DIGESTS)), *_live)
+    _going_on.where(_a.browser_digest.in_(json_values(_DIGESTS)), *_live, _is_proved)
     .order_by(_a.id.desc())
     .limit(literal_column("1"))
 )
@@ -62,19 +68,26 @@ _as_seen = (
     _a.id == bindparam("p_id", type_=Text),
     _a.state == bindparam("seen_state", type_=Text),
     _a.update_time == bindparam("seen_time", type_=BigInteger),
-    _a.expire_time > _NOW,
+    _a.expire_time > NOW,
 )
-_HOLD = Statement(select(_a.id).where(*_as_seen).with_for_update())
+_is_proved_still = _a.session_id.is_(None) | exists().where(
+    sessions.c.id == _a.session_id, IS_LIVE | IS_LIVE_ALONE
+)
+_HOLD = Statement(select(_a.id).where(*_as_seen, _is_proved_still).with_for_update())
 
 
-def _move(*columns: str) -> Statement:
+def _move(*columns: str, further: tuple[ColumnElement[bool], ...] = ()) -> Statement:
     return Statement(
-        update(auth_requests).where(*_as_seen).values(bound(columns, "a_")).returning(_a.id)
+        update(auth_requests)
+        .where(*_as_seen, *further)
+        .values(bound(columns, "a_"))
+        .returning(_a.id)
     )
 
 
-_MOVE = _move(*_MOVED)
-_MOVE_BY_PROOF = _move(*_MOVED, "browser_digest")
+_MOVE = _move(*_MOVED, further=(_is_proved_still,))
+_MOVE_BY_PROOF = _move(*_MOVED, "browser_digest", further=(_is_proved_still,))
+_FAIL = _move(*_MOVED)
 
 
 def new(
@@ -156,7 +169,8 @@ async def hold(db: Session, request: AuthRequest) -> None:
     """Let nobody else move a request before this transaction ends.
 
     Raises:
-        states.OutOfStep: another step was faster, or time is up.
+        states.OutOfStep: another step was faster, or time is up, or the session that proves the
+            person has ended.
 
     """
     seen = {"seen_state": request.state, "seen_time": request.update_time}
@@ -173,7 +187,8 @@ async def move(
     another that knew the old one has no part in the rest.
 
     Raises:
-        states.OutOfStep: the table has no such way, or another step was faster, or time is up.
+        states.OutOfStep: the table has no such way, or another step was faster, or time is up, or
+            the session that proves the person has ended.
 
     """
     states.check(request.state, *way)
@@ -196,8 +211,10 @@ async def move(
         secret=secret or request.secret,
         **changes,
     )
+    # By a move that fails anyway an application is told of the end, also of that of the session.
+    statement = _FAIL if moved.state == states.FAILED else _MOVE
     done = await db.apply(
-        _MOVE if secret is None else _MOVE_BY_PROOF,
+        statement if secret is None else _MOVE_BY_PROOF,
         **_row(moved),
         a_browser_digest=vault.digest(secret) if secret else None,
         p_id=request.id,
@@ -220,8 +237,9 @@ def problem(description: str, error: str = "access_denied") -> dict[str, str]:
 
 
 def from_row(row: Row) -> AuthRequest:
-    """Return the request of one row."""
+    """Return the request of one row, with the impersonation of its session."""
     error = row["error"]
+    impersonation = Impersonation.of_column(row["impersonation"])
     return AuthRequest(
         **{
             name: row[name]
@@ -233,6 +251,7 @@ def from_row(row: Row) -> AuthRequest:
         params=_params(from_json(row["params"])),
         facts=Facts.stored(from_json(row["facts"])),
         error=from_json(error) if error else None,
+        impersonator=impersonation.operator_id if impersonation else "",
     )
 
 
@@ -263,6 +282,7 @@ def _row(request: AuthRequest) -> dict[str, Any]:
         "a_user_id": request.user_id,
         "a_organization_id": request.organization_id,
         "a_connection_id": request.connection_id,
+        "a_session_id": request.facts.session_id or None,
         "a_error": None if request.error is None else to_json(request.error),
         "a_create_time": request.create_time,
         "a_update_time": request.update_time,

@@ -219,7 +219,14 @@ class AuthService:
         secret = self._session_cookie.read(call.origin.cookies)
         session = await sessions.find(call.db, secret) if secret else None
         if session is not None:
-            await sessions.end(call, session.id, status=LOGOUT)
+            person = call.as_user(
+                call.db,
+                session.user_id,
+                session.organization_id or None,
+                session.id,
+                impersonator=session.impersonator,
+            )
+            await sessions.end(person, session.id, status=LOGOUT)
         call.headers["set-cookie"] = self._session_cookie.clear()
         return Empty()
 

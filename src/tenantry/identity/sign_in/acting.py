@@ -1,0 +1,27 @@
+"""The person of a sign-in as the caller of a change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantry import errors
+
+if TYPE_CHECKING:
+    from tenantry.call import Call
+    from tenantry.db.engine import Session
+    from tenantry.identity.sign_in.model import AuthRequest
+
+
+def as_person(call: Call, db: Session, request: AuthRequest, user_id: str) -> Call:
+    """Return the call as one that the person of a sign-in makes, to change something.
+
+    Every change that a sign-in makes goes through this function, except for its session and grants.
+
+    Raises:
+        errors.Impersonated: the sign-in is proved by the session of an operator in the person's
+            place, who changes nothing.
+
+    """
+    if request.impersonator:
+        raise errors.Impersonated
+    return call.as_user(db, user_id)
