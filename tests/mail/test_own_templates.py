@@ -134,7 +134,7 @@ async def test_no_password_lies_open(db, mail_server):
 )
 async def test_the_closest_one_is_taken(db, template, variables, first):
     general = {"invitation": "USER_INVITE", "sign_in_code": "LOGIN", "sign_up_code": "SIGNUP"}
-    texts = dict.fromkeys(CONTENTS, "{{ link }}")
+    texts = dict.fromkeys(CONTENTS, "{{ link }}") | {"subject": "Come in"}
     mail_id = await service.queue(
         db, template=template, recipient="ann@example.com", variables=variables
     )

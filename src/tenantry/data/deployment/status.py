@@ -13,6 +13,7 @@ from tenantry.data.deployment import sizes
 from tenantry.db import copies, snapshots
 from tenantry.db.pages import MOST_COUNTED
 from tenantry.events.log_streams import service as log_streams
+from tenantry.events.mail import own_templates
 from tenantry.events.mail import service as mail
 from tenantry.events.webhooks import figures as webhooks
 from tenantry.identity.sessions import notices
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 EVENT_SECONDS = 60.0  # it takes 0.1 until an event is in the log while a worker runs
 OVERDUE_SECONDS = 300.0  # and some seconds until work that is due is done
 _LEAST_FREE, _LEAST_SHARE = 1 << 30, 0.05  # of a disk
+_TEMPLATES = 200  # of mail, that are looked at
 _SEARCHES = (organization_search, user_search, directory_user_search)
 
 
@@ -63,6 +65,7 @@ class Status:
     waiting: tuple[Waiting, ...]
     streams: tuple[log_streams.Behind, ...]
     search: int  # changes that are not indexed yet
+    refused_templates: tuple[str, ...] = ()  # of mail: enabled, but ours are used
 
     def problems(self) -> list[str]:
         """Return what there is to do, a sentence each."""
@@ -81,6 +84,11 @@ class Status:
             f"log stream {one.name}: {one.problem}"
             for one in self.streams
             if one.problem and one.events
+        ]
+        found += [
+            f"mail template {template_id} is not used: it puts the code or the link where it could "
+            "be sent elsewhere; change or disable it at /console/mail/templates"
+            for template_id in self.refused_templates
         ]
         disk = self.sizes
         if disk.disk_free < max(_LEAST_FREE, _LEAST_SHARE * disk.disk_total):
@@ -128,6 +136,9 @@ async def look(db: Session, settings: Settings, environment_id: str) -> Status:
         ),
         streams=tuple(await log_streams.behind(db)),
         search=sum([await search.waiting(db) for search in _SEARCHES]),
+        refused_templates=tuple(
+            one.id for one in await own_templates.misplacing(db, limit=_TEMPLATES)
+        ),
     )
 
 

@@ -43,12 +43,12 @@ def pages(door: Door) -> list[Page]:
         Page("POST", "/mail/servers/{id}/delete", servers.delete, OWNER),
         Page("POST", "/mail/servers/{id}/test", servers.test),
         Page("GET", "/mail/templates", templates.listed),
-        Page("GET", "/mail/templates/new", templates.new),
-        Page("POST", "/mail/templates", templates.create, body_limit=MAX_BODY),
+        Page("GET", "/mail/templates/new", templates.new, OWNER),
+        Page("POST", "/mail/templates", templates.create, OWNER, body_limit=MAX_BODY),
         Page("POST", "/mail/templates/preview", templates.preview, body_limit=MAX_BODY),
         Page("GET", "/mail/templates/{id}", templates.show),
-        Page("POST", "/mail/templates/{id}/save", templates.save, body_limit=MAX_BODY),
-        Page("POST", "/mail/templates/{id}/enable", templates.enable),
+        Page("POST", "/mail/templates/{id}/save", templates.save, OWNER, body_limit=MAX_BODY),
+        Page("POST", "/mail/templates/{id}/enable", templates.enable, OWNER),
         Page("POST", "/mail/templates/{id}/disable", templates.disable),
         Page("POST", "/mail/templates/{id}/delete", templates.delete),
     ]
@@ -168,6 +168,7 @@ class _Templates:
             visit,
             "mail",
             "mail/templates.html",
+            owns=visit.has_role(OWNER),
             organization_id=organization_id,
             cases=[one for one in cases["use_cases"] if one["display"]],
             templates=templates,
@@ -265,6 +266,7 @@ class _Templates:
             visit,
             "mail",
             "mail/template.html",
+            owns=visit.has_role(OWNER),
             organization_id=organization_id,
             case=case,
             kept=template,
@@ -294,9 +296,16 @@ class _Templates:
     async def _switch(self, visit: Visit, action: str) -> Response:
         organization_id = visit.request.form().get("organization_id") or _OF_ALL
         template_id = visit.request.params["id"]
-        await visit.api.patch(
-            f"/organizations/{{}}/email/templates/{{}}:{action}", organization_id, template_id
-        )
+        try:
+            await visit.api.patch(
+                f"/organizations/{{}}/email/templates/{{}}:{action}", organization_id, template_id
+            )
+        except errors.InvalidArgument as problem:  # it was kept before it was checked
+            template = await self._template(visit, organization_id)
+            case = await self._case(visit, template["use_case"])
+            return self._form(
+                visit, organization_id, case, contents=template, template=template, problem=problem
+            )
         return self._done(visit, organization_id, template_id, f"template_{action}d")
 
     def _done(self, visit: Visit, organization_id: str, template_id: str, change: str) -> Response:

@@ -4,4 +4,4 @@ A mail is queued with the change that causes it, in the same commit, and goes ou
 waits for a mail server or fails with it. Delivered at least once, tried again for a day.
 """
 
-__all__ = ["branding", "model", "rendering", "service", "words"]
+__all__ = ["branding", "model", "own_templates", "rendering", "service", "words"]

@@ -15,9 +15,17 @@ import re
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import unquote, urlsplit
 
-from tenantry import domain_names, spans
+from tenantry import domain_names, log, spans
 from tenantry.db.engine import Failure
-from tenantry.events.mail import branding, own_templates, rendering, servers, service, trying
+from tenantry.events.mail import (
+    branding,
+    own_templates,
+    placement,
+    rendering,
+    servers,
+    service,
+    trying,
+)
 from tenantry.vault import WrongKey
 
 if TYPE_CHECKING:
@@ -154,7 +162,13 @@ class Delivery:
         language = own_templates.spoken(texts, variables.get("user_language") or default, default)
         shown = {**branding.variables(settings), **variables}
         given = own_templates.values(mail, shown, language)
-        return await asyncio.to_thread(own_templates.render, texts, given)
+        try:
+            return await asyncio.to_thread(own_templates.render, texts, given)
+        except placement.Misplaced as problem:
+            # It was kept by a version that did not check it, or a name ends in an address.
+            fields = {"template": template.id, "part": problem.part}
+            log.seldom(_log, "a template misplaces a code or link: ours is used", "mail", fields)
+            return await asyncio.to_thread(self._templates.render, mail.template, variables)
 
     async def _reached(self, db: Session, mail: Mail) -> tuple[_Server | None, str]:
         """Return the server that a mail goes by now, if any, and the sender."""

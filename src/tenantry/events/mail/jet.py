@@ -37,7 +37,7 @@ class _Value:
 
 
 @dataclass(frozen=True, slots=True)
-class _Test:
+class Test:
     """A name that has a value, or none; or whose value is, or is not, a text."""
 
     name: str
@@ -51,7 +51,7 @@ class _Test:
 
 
 # Tests of which all have to hold; of these, one.
-_Condition = tuple[tuple[_Test, ...], ...]
+_Condition = tuple[tuple[Test, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +66,11 @@ _Part = str | _Value | _Choice
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A template that was read; ``names`` are those that it asks for."""
+    """A template that was read; ``names`` are those that it asks for, ``tests`` its conditions."""
 
     parts: tuple[_Part, ...]
     names: frozenset[str]
+    tests: frozenset[Test]
 
     def render(self, values: Mapping[str, str], *, is_html: bool = False) -> str:
         """Return the text with these values, of which a missing one is empty; escaped for HTML."""
@@ -118,6 +119,7 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self._text = text
         self._names: set[str] = set()
+        self._tests: set[Test] = set()
         self._parts: list[_Part] = []
         self._open: list[_Open] = []
         self._line = 1
@@ -143,7 +145,7 @@ class _Reader:
             self._line += self._text.count("\n", start, at)
         if self._open:
             raise TemplateError("{{ end }} is missing for this if", self._open[-1].line)
-        return Template(tuple(self._parts), frozenset(self._names))
+        return Template(tuple(self._parts), frozenset(self._names), frozenset(self._tests))
 
     def _next(self, at: int) -> int:
         found = _OPENING.search(self._text, at)
@@ -187,9 +189,10 @@ class _Reader:
 
     def _condition(self, text: str) -> _Condition:
         tokens = self._tokens(text)
-        alternatives: list[list[_Test]] = [[]]
+        alternatives: list[list[Test]] = [[]]
         while True:
             alternatives[-1].append(self._test(tokens))
+            self._tests.add(alternatives[-1][-1])
             if not tokens:
                 return tuple(map(tuple, alternatives))
             joint = tokens.pop(0)
@@ -198,7 +201,7 @@ class _Reader:
             elif joint != "&&":
                 raise self._problem(f"{joint[:60]!r} in the place of && or ||")
 
-    def _test(self, tokens: list[str]) -> _Test:
+    def _test(self, tokens: list[str]) -> Test:
         holds = True
         if tokens and tokens[0] == "!":
             tokens.pop(0)
@@ -208,11 +211,11 @@ class _Reader:
             raise self._problem("a condition needs the name of a placeholder")
         self._names.add(name[1])
         if not tokens or tokens[0] not in ("==", "!="):
-            return _Test(name[1], holds)
+            return Test(name[1], holds)
         is_equal = tokens.pop(0) == "=="
         if not tokens or not tokens[0].startswith('"') or not holds:
             raise self._problem("a name is compared with a text in double quotes")
-        return _Test(name[1], is_equal, tokens.pop(0)[1:-1])
+        return Test(name[1], is_equal, tokens.pop(0)[1:-1])
 
     def _tokens(self, text: str) -> list[str]:
         found, at, text = [], 0, text.strip()

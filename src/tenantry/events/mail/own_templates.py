@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import html
+import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +15,7 @@ from tenantry.db.engine import ForeignKey
 from tenantry.db.rows import bound, prefixed, row_of
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
-from tenantry.events.mail import jet
+from tenantry.events.mail import jet, placement
 from tenantry.events.mail.model import EmailTemplate, email_templates
 from tenantry.events.mail.rendering import one_line, paragraphs, time_left
 from tenantry.events.mail.service import Content
@@ -21,7 +24,7 @@ from tenantry.events.mail.words import date
 from tenantry.times import now
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 
 MOST = 100  # of the environment, or of one organization
 _LOCK = "email templates"
+_MOST_TRIALS = 64
+_HOSTILE = "https://example.invalid/?a="
 _CONTENTS = ("subject", "html_content", "plain_content")
 
 _t = email_templates.c
@@ -45,6 +50,12 @@ _UPDATE = Statement(
     .returning(_t.id)
 )
 _DELETE = Statement(delete(email_templates).where(*_ONE).returning(_t.id))
+_ENABLED = Statement(
+    select(email_templates)
+    .where(_t.enabled == true())
+    .order_by(_t.organization_id.is_not(None), _t.id)
+    .limit(bindparam("p_limit"))
+)
 _IN_FORCE = Statement(
     select(email_templates).where(
         _t.enabled == true(),
@@ -61,11 +72,10 @@ async def create(
 
     Raises:
         errors.NotFound: there is no such organization.
-        errors.InvalidArgument: a text is no template, or asks for what there is not; there are as
-            many as there may be.
+        errors.InvalidArgument: as `check` says, or there are as many as there may be.
 
     """
-    check(use_case, contents)
+    await asyncio.to_thread(check, use_case, contents)
     at = now()
     new_id = call.db.new_id(ids.EMAIL_TEMPLATE)
     empty = EmailTemplate(new_id, organization_id, use_case, False, "", "", "", at, at)
@@ -91,13 +101,17 @@ async def change(
 
     Raises:
         errors.NotFound: there is no such template of this organization.
-        errors.InvalidArgument: a text is no template, or asks for what there is not.
+        errors.InvalidArgument: as `check` says.
+        errors.Busy: somebody else changed it at the same time.
 
     """
+    seen = await get(call.db, organization_id, template_id)
+    await asyncio.to_thread(check, seen.use_case, contents_of(_with(seen, contents)))
     async with call.db.transaction() as db:
         await db.serialize(_LOCK)
         before = await get(db, organization_id, template_id)
-        check(before.use_case, contents)
+        if contents_of(before) != contents_of(seen):
+            raise errors.Busy
         changed = replace(before, update_time=max(now(), before.update_time + 1))
         after = _with(changed, contents)
         await _update(call, db, "email_template.updated", before, after)
@@ -109,8 +123,11 @@ async def enable(call: Call, organization_id: str | None, template_id: str) -> E
 
     Raises:
         errors.NotFound: there is no such template of this organization.
+        errors.InvalidArgument: it puts the code or the link where it may not be.
 
     """
+    seen = await get(call.db, organization_id, template_id)
+    await asyncio.to_thread(check, seen.use_case, contents_of(seen))
     async with call.db.transaction() as db:
         await db.serialize(_LOCK)
         template = await get(db, organization_id, template_id)
@@ -212,12 +229,14 @@ def values(mail: Mail, variables: Mapping[str, Any], language: str) -> dict[str,
 
 
 def check(use_case: str, contents: Mapping[str, str]) -> None:
-    """Check the contents of a template.
+    """Check the contents of a template, all of them.
 
     Raises:
-        errors.InvalidArgument: a text is no template, or asks for what there is not.
+        errors.InvalidArgument: a text is no template, asks for what there is not, or puts the code
+            or the link where it may not be.
 
     """
+    tested: dict[str, set[str]] = {}
     for name, text in contents.items():
         field = f"template.{name}"
         if not text:
@@ -225,14 +244,43 @@ def check(use_case: str, contents: Mapping[str, str]) -> None:
         if name == "subject" and one_line(text) != text.strip():
             raise errors.InvalidArgument.field(field, "one_line", "must be one line")
         try:
-            asked = jet.read(text).names
+            template = jet.read(text)
         except jet.TemplateError as problem:
             raise errors.InvalidArgument.field(field, "template", str(problem)) from None
-        unknown = USE_CASES[use_case].check(asked)
+        for test in template.tests:
+            tested.setdefault(test.name, {""}).add(test.text or "x")
+        unknown = USE_CASES[use_case].check(template.names)
         if unknown is not None:
             raise errors.InvalidArgument.field(
                 field, "placeholder", f"{unknown[:60]} is no placeholder of {use_case}"
             )
+    for given in _trials(contents, tested):
+        try:
+            render(contents, given)
+        except placement.Misplaced as problem:
+            raise errors.InvalidArgument.field(
+                f"template.{problem.part}", "placement", str(problem)
+            ) from None
+
+
+def _trials(
+    contents: Mapping[str, str], tested: Mapping[str, Collection[str]]
+) -> Iterator[dict[str, str]]:
+    """Yield values to try a template with: with each value that a condition asks for, and none.
+
+    What others choose, such as a name, is an address that would take a secret beside it along.
+    All combinations are tried if they are few. Others show when a mail is made, which checks again.
+    """
+    names = {name for text in contents.values() for name in jet.read(text).names}
+    usual = dict.fromkeys(names, _HOSTILE)
+    yield usual
+    combinations = itertools.product(*(sorted(values) for values in tested.values()))
+    for values in itertools.islice(combinations, _MOST_TRIALS):
+        chosen = dict(zip(tested, values, strict=True))
+        yield usual | {name: _HOSTILE if value == "x" else value for name, value in chosen.items()}
+    for name, asked in tested.items():
+        for value in sorted({*asked} - {"x"})[:_MOST_TRIALS]:
+            yield usual | {name: value}
 
 
 def contents_of(template: EmailTemplate) -> dict[str, str]:
@@ -245,15 +293,44 @@ def render(contents: Mapping[str, str], given: Mapping[str, str]) -> Content:
 
     Raises:
         jet.TemplateError: a text is no template: never one that was kept here.
+        placement.Misplaced: it puts the code or the link where it may not be.
 
     """
+    marked = placement.marks(given)
+    shown = {**given, **marked}
+    subject = one_line(jet.read(contents["subject"]).render(shown))
+    text = paragraphs(jet.read(contents["plain_content"]).render(shown))
+    markup = jet.read(contents["html_content"]).render(shown, is_html=True)
+    placement.check(subject, text, markup, marked)
+    for name, mark in marked.items():
+        subject = subject.replace(mark, given[name])
+        text = text.replace(mark, given[name])
+        markup = markup.replace(mark, html.escape(given[name]))
     return Content(
-        subject=one_line(jet.read(contents["subject"]).render(given)),
-        text=paragraphs(jet.read(contents["plain_content"]).render(given)),
-        html=jet.read(contents["html_content"]).render(given, is_html=True),
+        subject=subject,
+        text=text,
+        html=markup,
         code=given.get("otp", ""),
         link=given.get("link", ""),
     )
+
+
+async def misplacing(db: Session, *, limit: int) -> list[EmailTemplate]:
+    """Return the enabled templates that make no mail: they put the code or the link elsewhere.
+
+    Those were kept by a version that did not check it.
+    """
+    rows = await db.fetch_all(_ENABLED, p_limit=limit)
+    found = [EmailTemplate.from_row(row) for row in rows]
+    return await asyncio.to_thread(lambda: [one for one in found if not _is_placed(one)])
+
+
+def _is_placed(template: EmailTemplate) -> bool:
+    try:
+        check(template.use_case, contents_of(template))
+    except errors.InvalidArgument:
+        return False
+    return True
 
 
 def _with(template: EmailTemplate, contents: Mapping[str, str]) -> EmailTemplate:

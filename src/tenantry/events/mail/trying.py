@@ -24,7 +24,7 @@ def preview(use_case: str, contents: Mapping[str, str], color: str = NO_COLOR) -
     """Return what a mail would say; contents that are left out or empty are ours, in a colour.
 
     Raises:
-        errors.InvalidArgument: a text is no template, or asks for what there is not.
+        errors.InvalidArgument: as `own_templates.check` says.
 
     """
     case = USE_CASES[use_case]
