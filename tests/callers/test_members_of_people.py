@@ -74,10 +74,26 @@ async def test_somebody_of_another_organization_is_invited_by_address_and_nothin
         assert "Grace" not in str(shown)
         assert "+14155550123" not in str(shown)
         assert known["external_id"] not in str(shown)
+        # Nor how old the account is: its times are those of the membership.
+        (place,) = shown["memberships"]
+        assert shown["create_time"] == shown["update_time"] == place["created_at"]
+        assert known["create_time"] not in str(shown)
     with refused("INVALID_ARGUMENT", says="already exists"):
         await api.users.create_user_and_membership(
             organization_id=organization_id, user={"email": known["email"]}
         )
+
+
+@pytest.mark.parametrize("known", [False, True])
+async def test_an_invitation_tells_no_revision_of_an_account(wire, make, by_cookie, known):
+    api, organization_id = await by_cookie(wire, "admin")
+    email = (await make.user())["email"] if known else f"{unique()}@new.example"
+    answer = await api.users.create_user_and_membership(
+        organization_id=organization_id, user={"email": email}
+    )
+    user = answer["user"]
+    assert "etag" not in answer.headers
+    assert user["create_time"] == user["memberships"][0]["created_at"]
 
 
 async def test_members_see_names_of_each_other_and_no_more(wire, make, by_cookie):

@@ -175,14 +175,19 @@ def seen(call: Call, user: User) -> User:
     """Return what the caller sees of a user.
 
     A member sees of other members their addresses, names and pictures; of an invited person
-    the address alone.
+    the address alone. Times are those of the membership: how old an account is that the person had
+    before is not for the organization to know.
     """
     if call.caller.kind is not Kind.USER_SESSION or call.caller.id == user.id:
         return user
     waits = all(place.status in _WAITING for place in user.memberships)
     profile = {} if waits else {name: user.profile[name] for name in _SEEN if name in user.profile}
+    place = user.membership_in(call.caller.organization_id or "")
+    created = user.create_time if place is None else place.create_time
     return replace(
         user,
+        create_time=created,
+        update_time=created if place is None else place.join_time or created,
         external_id=None,
         metadata={},
         profile=profile,
@@ -193,9 +198,13 @@ def seen(call: Call, user: User) -> User:
 
 
 def answer(call: Call, user: User, response: type[Any]) -> Answer:
-    """Return a response that shows a user, and tag it with the user's revision."""
-    call.tag(user.revision)
-    user = seen(call, user)
+    """Return a response that shows a user, and tag it with the user's revision.
+
+    One that shows a part has no tag: the revision tells whether there was an account before.
+    """
+    whole, user = user, seen(call, user)
+    if user is whole:
+        call.tag(user.revision)
     environment_id = call.db.environment_id
     return Answer(
         lambda: response(user=to_message(user, environment_id)),
