@@ -8,11 +8,11 @@ import orjson
 
 from tenantry import errors, ids
 from tenantry.access.clients.model import ENV
+from tenantry.claim_names import RESERVED
 from tenantry.doors.oauth.authenticate import caller_of
 from tenantry.doors.oauth.errors import NO_STORE, OAuthError
 from tenantry.identity.grants import refresh_tokens
 from tenantry.identity.sessions.model import NO_ORGANIZATION
-from tenantry.identity.token_templates import templates
 from tenantry.web import Response
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class IntrospectionEndpoint:
             return None
         if not _may_know(client, claims):
             return None
-        shown = {n: v for n, v in claims.items() if n in _SHOWN or n not in templates.RESERVED}
+        shown = {n: v for n, v in claims.items() if n in _SHOWN or n not in RESERVED}
         return {"token_type": "Bearer", **shown}
 
     async def _refresh_token(self, client: Client, text: str) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from tenantry import strict_json
+from tenantry.claim_names import RESERVED, SET_BY_INTERCEPTORS
 from tenantry.events.interceptors.model import (
     PRE_M2M_TOKEN_CREATION,
     PRE_SESSION_CREATION,
@@ -27,14 +28,8 @@ CODE_MAX, MESSAGE_MAX = 50, 500
 NESTED_MOST = 32
 _ROLES_MAX = 50
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # one name, RFC 6749 section 3.3
-# Of a token of a client: its issuer, subject and lifetime, and the marks of another kind of token.
-# These are ours to say.
-RESERVED_CLAIMS = frozenset(
-    {
-        *("iss", "sub", "exp", "iat", "nbf", "jti", "client_id", "oid", "azp", "act", "cnf"),
-        *("sid", "xoid", "xuid", "org_id", "typ", "token_use", "auth_time", "amr", "acr", "nonce"),
-    }
-)
+# Of a token of a client: these are ours to say.
+RESERVED_CLAIMS = RESERVED.keys() - SET_BY_INTERCEPTORS
 
 
 class Invalid(Exception):

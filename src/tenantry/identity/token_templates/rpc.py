@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from protobuf.wkt import Empty, Struct
 
 from tenantry import errors, structs
+from tenantry.claim_names import RESERVED
 from tenantry.gen.scalekit.v1.interceptors import interceptors_pb as pb
-from tenantry.identity.token_templates import service, templates, variables
+from tenantry.identity.token_templates import service, variables
 from tenantry.times import timestamp
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class TokenTemplateService:
     ) -> pb.GetTokenTemplateContextResponse:
         return pb.GetTokenTemplateContextResponse(
             variables=Struct.from_python(variables.SHAPE),
-            accesstoken_reserved_claims=Struct.from_python(templates.RESERVED),
+            accesstoken_reserved_claims=Struct.from_python(RESERVED),
         )
 
 

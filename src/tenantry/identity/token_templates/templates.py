@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from tenantry import errors
+from tenantry.claim_names import RESERVED
 from tenantry.errors import Violation
 from tenantry.identity.token_templates import parsing, variables
 from tenantry.identity.token_templates.expressions import STEPS, Expression
@@ -34,44 +35,6 @@ _WRONG = {
     dict: f"objects nest {_MOST_DEPTH} levels deep at most",
     list: "is a list: write one as an expression, such as \"['a', 'b']\"",
     type(None): "is null: leave the claim out",
-}
-# The claims that tokens have of their own, by what they say (RFC 7519, RFC 9068, the contract), and
-# the marks of other kinds of tokens. A template has none of them.
-RESERVED = {
-    "iss": "who issued the token",
-    "sub": "the person",
-    "aud": "for whom the token is",
-    "exp": "when it ends",
-    "iat": "when it was made",
-    "nbf": "when it begins",
-    "jti": "its id",
-    "client_id": "the application",
-    "azp": "the application",
-    "oid": "the organization",
-    "xoid": "the organization's external_id",
-    "xuid": "the person's external_id",
-    "sid": "the session",
-    "scope": "its scopes, as a text",
-    "scopes": "its scopes, as a list",
-    "roles": "the person's roles",
-    "permissions": "what they permit",
-    "permissions_omitted": "permissions did not fit",
-    "claims_omitted": "claims of the template did not fit",
-    "custom_claims": "claims of interceptors",
-    "act": "an operator that acts for the person",
-    "amr": "how the person signed in",
-    "acr": "how well the person was recognized",
-    "auth_time": "when the person signed in",
-    "nonce": "of the request",
-    "at_hash": "a hash of the access token",
-    "c_hash": "a hash of the code",
-    "s_hash": "a hash of the state",
-    "cnf": "a key that the bearer has",
-    "events": "of a logout token",
-    "identities": "the accounts at providers",
-    "org_id": "the organization",
-    "token_use": "the kind of token",
-    "typ": "the kind of token",
 }
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Boolean, Column, Table, Text
 
+from tenantry import claim_names
 from tenantry.db.rows import members, row_of
 from tenantry.db.schema import metadata, time_column
 from tenantry.db.spread import OF_ENVIRONMENT
@@ -30,18 +31,8 @@ STANDARD_KEYS = {
     "gender": ("Gender", "STRING"),
     "groups": ("Groups", "ARRAY"),
 }
-# Never a custom attribute: these, and the claims that tokens have of their own (RFC 7519,
-# RFC 9068, OpenID Connect Core).
-RESERVED = frozenset(
-    {
-        *STANDARD_KEYS,
-        *("roles", "permissions", "email_verified", "sub", "oid", "sid"),
-        *("iss", "aud", "exp", "nbf", "iat", "jti", "auth_time", "nonce", "acr", "amr", "azp"),
-        *("at_hash", "c_hash", "client_id", "scope", "scopes", "act", "cnf", "typ", "updated_at"),
-        *("identities", "custom_claims", "metadata", "xoid", "xuid"),
-        *("organization_id", "connection_id"),
-    }
-)
+# Never a custom attribute: these, and the claims that tokens have of their own.
+RESERVED = frozenset({*STANDARD_KEYS, *claim_names.RESERVED, *claim_names.OF_PERSON})
 
 user_attributes = Table(
     "user_attributes",
