@@ -147,11 +147,12 @@ async def test_metadata_of_a_saml_provider(browser, connection, http):
     sent = await http.post(
         f"{saml.path}/metadata",
         headers=headers,
-        files={"metadata": ("metadata.xml", provider.xml)},
+        files={"metadata": ("metadata.xml", provider.xml.replace(b'"false"', b'"true"'))},
         data={"idp_metadata_url": ""},
     )
     assert problems(await browser.get(sent.headers["location"])) == {}
     config = (await saml.shown())["saml_config"]
+    assert config["want_request_signed"] is True
     assert not config.get("idp_metadata_url")
     assert config["idp_entity_id"] == provider.entity_id
     for content in (b"", b"no xml", b"x" * (300 << 10)):

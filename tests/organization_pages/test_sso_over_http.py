@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from pathlib import Path
 
 import pytest
 from idp_metadata_pages import MetadataPage, certificate, pem
@@ -40,6 +41,7 @@ CLIENT = {
 }
 KEY = "-----BEGIN PRIVATE KEY-----\nMIIEvQ\n-----END PRIVATE KEY-----\n"
 
+VECTORS = Path(__file__).parent.parent / "vectors" / "idp_metadata"
 
 NO_FILE = ("", b"")
 
@@ -142,6 +144,23 @@ async def test_a_metadata_file(portal, shown):
     as_windows_writes = ('<?xml version="1.0" encoding="utf-16"?>' + xml.decode()).encode("utf-16")
     await portal.done(f"{other}/details/file", metadata=("metadata.xml", as_windows_writes))
     assert (await shown(other))["status"] == "COMPLETED"
+
+
+async def test_keycloak_from_its_file_has_its_requests_signed(portal, shown):
+    path = await portal.make("saml", "saml")
+    keycloak = (VECTORS / "keycloak.xml").read_bytes()
+    await portal.done(f"{path}/details/file", metadata=("descriptor.xml", keycloak))
+    assert (await shown(path))["saml_config"]["want_request_signed"] is True
+
+
+async def test_a_file_with_an_http_address_says_which(portal, shown):
+    path = await portal.make("saml", "saml")
+    xml = MetadataPage().xml.replace(b"https://idp.example.com/sso", b"http://idp.example.com/sso")
+    problems, _ = await portal.refused(f"{path}/details/file", metadata=("m.xml", xml))
+    assert list(problems) == ["metadata"]
+    assert "SingleSignOnService address" in problems["metadata"]
+    assert "does not start with https://: http://idp.example.com/sso" in problems["metadata"]
+    assert (await shown(path))["status"] == "DRAFT"
 
 
 @pytest.mark.parametrize(

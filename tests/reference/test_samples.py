@@ -319,6 +319,9 @@ def variables(api, own_server, provider, tmp_path_factory):
     session_id, user_token, user_cookie = asyncio.run(signed_in(own_server, sam["user"]["id"]))
     sso = create(f"organizations/{acme['id']}/connections", provider="IDP_SIMULATOR", type="OIDC")
     sso_id = sso["connection"]["id"]
+    saml = create(f"organizations/{acme['id']}/connections", provider="OKTA", type="SAML")
+    metadata_path = tmp_path_factory.mktemp("saml") / "idp-metadata.xml"
+    metadata_path.write_bytes(MetadataPage().xml)
     directories = f"organizations/{acme['id']}/directories"
     okta, workspace = (
         create(directories, directory_type=type_, directory_provider=provider_)["directory"]["id"]
@@ -361,6 +364,9 @@ def variables(api, own_server, provider, tmp_path_factory):
         "DIRECTORY_REQUEST_ID": directory_request_id,
         "OIDC_ISSUER": provider,
         "SAML_METADATA_URL": f"{provider}/metadata",
+        "SAML_METADATA_FILE": str(metadata_path),
+        "METADATA": json.dumps(MetadataPage().xml.decode()),
+        "SAML_CONNECTION_ID": saml["connection"]["id"],
         "SAML_CERTIFICATE": certificate("idp"),
         "ENVIRONMENT_ID": domain["domain"]["environment_id"],
         "SOCIAL_CONNECTION_ID": github["connection"]["id"],

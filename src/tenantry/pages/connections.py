@@ -46,7 +46,7 @@ CHOSEN = {
     SAML: ("saml_signing_option", "idp_name_id_format", "idp_sso_request_binding"),
     OIDC: ("token_auth_type",),
 }
-MOST_METADATA = 256 << 10  # bytes: of ReadMetadata
+MOST_METADATA = 256 << 10  # bytes: of ImportConnectionMetadata
 # Before it expires a certificate is pointed to for so long.
 SOON = timedelta(days=30)
 
@@ -96,16 +96,6 @@ def expiry_state(expire_time: str | None) -> str:
     if left <= timedelta(0):
         return "over"
     return "soon" if left < SOON else "good"
-
-
-def of_metadata(read: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that metadata says, as ReadMetadata answers."""
-    config = {name: read[name] for name in SAML_TEXTS if read.get(name)}
-    config["idp_certificate"] = "\n".join(
-        one["certificate"] for one in read.get("idp_certificates", ())
-    )
-    # An address would bring its own metadata back with the next look.
-    return {"idp_metadata_url": "", **config}
 
 
 def certificate(form: Form) -> str:

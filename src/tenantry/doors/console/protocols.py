@@ -144,8 +144,10 @@ class _Protocols:
                         "required",
                         "must be an address, or a file of XML of up to 256 KiB",
                     )
-                read = await visit.api.post("/sso/metadata:read", body={"metadata": text})
-                await self._change(visit, SAML, connections.of_metadata(read))
+                found, _ = await _find(visit)
+                await visit.api.post(
+                    "/connections/{}/metadata:import", found["id"], body={"metadata": text}
+                )
         except errors.InvalidArgument as problem:
             return self._wrong(visit, problem, given, "metadata" if file and not url else "")
         return self._done(visit)

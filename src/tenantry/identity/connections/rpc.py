@@ -613,6 +613,7 @@ class SingleSignOnService:
     """One async method per rpc."""
 
     def __init__(self, settings: Settings, *, fetching: Fetching, outgoing: Outgoing) -> None:
+        self._settings = settings
         self._ground = changing.Ground(
             settings.public_url, settings.development, fetching, outgoing
         )
@@ -664,6 +665,18 @@ class SingleSignOnService:
             idp_certificates=[_details(one) for one in certificates],
             idp_sso_request_binding=said["idp_sso_request_binding"],
             want_authn_requests_signed=said["metadata_wants_signed"],
+        )
+
+    async def import_connection_metadata(
+        self, request: own_pb.ImportConnectionMetadataRequest, call: Call
+    ) -> own_pb.ImportConnectionMetadataResponse:
+        after = await changing.import_metadata(
+            call, self._ground, request.connection_id, request.metadata
+        )
+        domains = await listing.domains_of(call.db, after)
+        call.tag(after.revision)
+        return own_pb.ImportConnectionMetadataResponse(
+            connection=to_message(call, after, domains, self._settings)
         )
 
     async def read_certificate(

@@ -23,12 +23,7 @@ _URL_FIELDS = {
         "idp_metadata_url",
     ),
 }
-_FILE_FIELDS = {
-    "metadata": "metadata",
-    **dict.fromkeys(
-        (f"{_SAML}idp_entity_id", f"{_SAML}idp_sso_url", f"{_SAML}idp_certificate"), "metadata"
-    ),
-}
+_FILE_FIELDS = {"metadata": "metadata"}
 _SAML_FIELDS = {
     **{f"{_SAML}{name}": name for name in connections.SAML_TEXTS},
     f"{_SAML}idp_certificate": "certificate",
@@ -81,8 +76,9 @@ class Details(Subject):
         if text is None:
             return self.amiss(visit, "metadata", "no_xml", path)
         try:
-            read = await visit.api.post("/sso/metadata:read", body={"metadata": text})
-            await self.update(visit, connection.update(**connections.of_metadata(read)))
+            await visit.api.post(
+                "/connections/{}/metadata:import", connection.id, body={"metadata": text}
+            )
         except errors.InvalidArgument as problem:
             return self.refused(visit, problem, path, _FILE_FIELDS)
         return self.door.done(self.path(visit), "sso_details")

@@ -18,11 +18,14 @@ from protobuf.wkt.google.protobuf import timestamp_pb
 from . import options_pb
 from ...buf.validate import validate_pb
 from ...google.api import annotations_pb
+from ...scalekit.v1.connections import connections_pb
 from ...scalekit.v1.options import options_pb as options_pb_
 
 if TYPE_CHECKING:
     from protobuf import DescFile
     from protobuf.wkt.google.protobuf.timestamp_pb import Timestamp
+
+    from ...scalekit.v1.connections.connections_pb import Connection
 
 
 _ConnectionSettingsFields: TypeAlias = Literal["group_roles", "allow_idp_initiated_login", "accept_sha1", "end_session_uri", "private_key_jwt", "fault", "login_uri", "attribute_mapping"]
@@ -540,6 +543,78 @@ class ReadMetadataResponse(Message[_ReadMetadataResponseFields]):
         idp_sso_request_binding: str
         want_authn_requests_signed: bool
 
+_ImportConnectionMetadataRequestFields: TypeAlias = Literal["connection_id", "metadata"]
+
+class ImportConnectionMetadataRequest(Message[_ImportConnectionMetadataRequestFields]):
+    """
+    Asks to configure a SAML connection from metadata.
+
+    ```proto
+    message tenantry.v1.ImportConnectionMetadataRequest
+    ```
+
+    Attributes:
+        connection_id:
+            ID of the connection, `conn_` followed by digits.
+
+            ```proto
+            string connection_id = 1;
+            ```
+        metadata:
+            The metadata of the identity provider, XML of up to 256 KiB.
+
+            ```proto
+            string metadata = 2;
+            ```
+    """
+
+    __slots__ = ("connection_id", "metadata")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            connection_id: str = "",
+            metadata: str = "",
+        ) -> None:
+            pass
+
+        connection_id: str
+        metadata: str
+
+_ImportConnectionMetadataResponseFields: TypeAlias = Literal["connection"]
+
+class ImportConnectionMetadataResponse(Message[_ImportConnectionMetadataResponseFields]):
+    """
+    Carries the connection after the import.
+
+    ```proto
+    message tenantry.v1.ImportConnectionMetadataResponse
+    ```
+
+    Attributes:
+        connection:
+            The connection.
+
+            ```proto
+            optional scalekit.v1.connections.Connection connection = 1;
+            ```
+    """
+
+    __slots__ = ("connection",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            connection: Connection | None = None,
+        ) -> None:
+            pass
+
+        connection: Connection | None
+
 _SAMLCertificateFields: TypeAlias = Literal["certificate", "subject", "issuer", "not_before", "not_after"]
 
 class SAMLCertificate(Message[_SAMLCertificateFields]):
@@ -814,11 +889,12 @@ class ConnectionTest(Message[_ConnectionTestFields]):
 
 
 _DESC = file_desc(
-    b'\n tenantry/v1/single_sign_on.proto\x12\x0btenantry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"\xb5\x04\n\x12ConnectionSettings\x12=\n\x0bgroup_roles\x18\x01 \x01(\x0b2\x17.tenantry.v1.GroupRolesH\x00R\ngroupRoles\x88\x01\x01\x12>\n\x19allow_idp_initiated_login\x18\x02 \x01(\x08H\x01R\x16allowIdpInitiatedLogin\x88\x01\x01\x12$\n\x0baccept_sha1\x18\x03 \x01(\x08H\x02R\nacceptSha1\x88\x01\x01\x12+\n\x0fend_session_uri\x18\x04 \x01(\tH\x03R\rendSessionUri\x88\x01\x01\x12+\n\x0fprivate_key_jwt\x18\x05 \x01(\x08H\x04R\rprivateKeyJwt\x88\x01\x01\x12\x19\n\x05fault\x18\x06 \x01(\tH\x05R\x05fault\x88\x01\x01\x12 \n\tlogin_uri\x18\x07 \x01(\tH\x06R\x08loginUri\x88\x01\x01\x12O\n\x11attribute_mapping\x18\x08 \x01(\x0b2\x1d.tenantry.v1.AttributeMappingH\x07R\x10attributeMapping\x88\x01\x01B\x0e\n\x0c_group_rolesB\x1c\n\x1a_allow_idp_initiated_loginB\x0e\n\x0c_accept_sha1B\x12\n\x10_end_session_uriB\x12\n\x10_private_key_jwtB\x08\n\x06_faultB\x0c\n\n_login_uriB\x14\n\x12_attribute_mapping"\xbb\x01\n\x10AttributeMapping\x12h\n\nattributes\x18\x01 \x03(\x0b2-.tenantry.v1.AttributeMapping.AttributesEntryR\nattributesB\x19\xbaH\x16\x9a\x01\x13\x10\x1e"\x06r\x04\x10\x01\x18d*\x07r\x05\x10\x01\x18\x80\x02\x1a=\n\x0fAttributesEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01"\x9b\x01\n\nGroupRoles\x12S\n\x05roles\x18\x01 \x03(\x0b2".tenantry.v1.GroupRoles.RolesEntryR\x05rolesB\x19\xbaH\x16\x9a\x01\x13\x10d"\x07r\x05\x10\x01\x18\xfa\x01*\x06r\x04\x10\x01\x18d\x1a8\n\nRolesEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01"N\n\x1cGetConnectionSettingsRequest\x12.\n\rconnection_id\x18\x01 \x01(\tR\x0cconnectionIdB\t\xbaH\x06r\x04\x10\x01\x18 "\\\n\x1dGetConnectionSettingsResponse\x12;\n\x08settings\x18\x01 \x01(\x0b2\x1f.tenantry.v1.ConnectionSettingsR\x08settings"\x96\x01\n\x1fUpdateConnectionSettingsRequest\x12.\n\rconnection_id\x18\x01 \x01(\tR\x0cconnectionIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12C\n\x08settings\x18\x02 \x01(\x0b2\x1f.tenantry.v1.ConnectionSettingsR\x08settingsB\x06\xbaH\x03\xc8\x01\x01"_\n UpdateConnectionSettingsResponse\x12;\n\x08settings\x18\x01 \x01(\x0b2\x1f.tenantry.v1.ConnectionSettingsR\x08settings"7\n\x11ReadIssuerRequest\x12"\n\x06issuer\x18\x01 \x01(\tR\x06issuerB\n\xbaH\x07r\x05\x10\x01\x18\x80\x10"\x84\x02\n\x12ReadIssuerResponse\x12\x16\n\x06issuer\x18\x01 \x01(\tR\x06issuer\x125\n\x16authorization_endpoint\x18\x02 \x01(\tR\x15authorizationEndpoint\x12%\n\x0etoken_endpoint\x18\x03 \x01(\tR\rtokenEndpoint\x12+\n\x11userinfo_endpoint\x18\x04 \x01(\tR\x10userinfoEndpoint\x12\x19\n\x08jwks_uri\x18\x05 \x01(\tR\x07jwksUri\x120\n\x14end_session_endpoint\x18\x06 \x01(\tR\x12endSessionEndpoint"i\n\x13ReadMetadataRequest\x12+\n\x0cmetadata_url\x18\x01 \x01(\tR\x0bmetadataUrlB\x08\xbaH\x05r\x03\x18\x80\x10\x12%\n\x08metadata\x18\x02 \x01(\tR\x08metadataB\t\xbaH\x06r\x04\x18\x80\x80\x10"\xb7\x02\n\x14ReadMetadataResponse\x12"\n\ridp_entity_id\x18\x01 \x01(\tR\x0bidpEntityId\x12\x1e\n\x0bidp_sso_url\x18\x02 \x01(\tR\tidpSsoUrl\x12\x1e\n\x0bidp_slo_url\x18\x03 \x01(\tR\tidpSloUrl\x12G\n\x10idp_certificates\x18\x04 \x03(\x0b2\x1c.tenantry.v1.SAMLCertificateR\x0fidpCertificates\x125\n\x17idp_sso_request_binding\x18\x05 \x01(\tR\x14idpSsoRequestBinding\x12;\n\x1awant_authn_requests_signed\x18\x06 \x01(\x08R\x17wantAuthnRequestsSigned"\xd9\x01\n\x0fSAMLCertificate\x12 \n\x0bcertificate\x18\x01 \x01(\tR\x0bcertificate\x12\x18\n\x07subject\x18\x02 \x01(\tR\x07subject\x12\x16\n\x06issuer\x18\x03 \x01(\tR\x06issuer\x129\n\nnot_before\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampR\tnotBefore\x127\n\tnot_after\x18\x05 \x01(\x0b2\x1a.google.protobuf.TimestampR\x08notAfter"G\n\x16ReadCertificateRequest\x12-\n\x0bcertificate\x18\x01 \x01(\tR\x0bcertificateB\x0b\xbaH\x08r\x06\x10\x01\x18\x80\x80\x02"Y\n\x17ReadCertificateResponse\x12>\n\x0bcertificate\x18\x01 \x01(\x0b2\x1c.tenantry.v1.SAMLCertificateR\x0bcertificate"L\n\x1aListConnectionTestsRequest\x12.\n\rconnection_id\x18\x01 \x01(\tR\x0cconnectionIdB\t\xbaH\x06r\x04\x10\x01\x18 "P\n\x1bListConnectionTestsResponse\x121\n\x05tests\x18\x01 \x03(\x0b2\x1b.tenantry.v1.ConnectionTestR\x05tests"\xf3\x01\n\x0eConnectionTest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n\x06status\x18\x02 \x01(\tR\x06status\x12;\n\x0bcreate_time\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\ncreateTime\x12\x14\n\x05email\x18\x04 \x01(\tR\x05email\x12\x14\n\x05error\x18\x05 \x01(\tR\x05error\x12+\n\x11error_description\x18\x06 \x01(\tR\x10errorDescription\x12#\n\rerror_details\x18\x07 \x01(\tR\x0cerrorDetails2\xbc\x0c\n\x13SingleSignOnService\x12\xee\x01\n\x15GetConnectionSettings\x12).tenantry.v1.GetConnectionSettingsRequest\x1a*.tenantry.v1.GetConnectionSettingsResponse"~\x82\xd3\xe4\x93\x02.\x12,/api/v1/connections/{connection_id}/settings\x82\xb5\x18\x1e\n\x10connections_read\n\x08sso:read\x18t\xc2\xf3\x18$ \x01B\x0f\n\rconnection_idJ\x0f\n\rconnection_id\x12\xe7\x03\n\x18UpdateConnectionSettings\x12,.tenantry.v1.UpdateConnectionSettingsRequest\x1a-.tenantry.v1.UpdateConnectionSettingsResponse"\xed\x02\x82\xd3\xe4\x93\x0282,/api/v1/connections/{connection_id}/settings:\x08settings\x82\xb5\x18 \n\x11connections_write\n\tsso:write\x18t\xc2\xf3\x18\x86\x02 \x01(\x01B\x7f\n\rconnection_id\n"settings.allow_idp_initiated_login\n\x14settings.accept_sha1\n\x18settings.end_session_uri\n\x1asettings.attribute_mappingJ\x7f\n\rconnection_id\n"settings.allow_idp_initiated_login\n\x14settings.accept_sha1\n\x18settings.end_session_uri\n\x1asettings.attribute_mapping\x12\xaf\x01\n\nReadIssuer\x12\x1e.tenantry.v1.ReadIssuerRequest\x1a\x1f.tenantry.v1.ReadIssuerResponse"`\x82\xd3\xe4\x93\x02\x1c"\x17/api/v1/sso/issuer:read:\x01*\x82\xb5\x18 \n\x11connections_write\n\tsso:write\x18t\xc2\xf3\x18\x168\x01B\x08\n\x06issuerJ\x08\n\x06issuer\x12\xd8\x01\n\x0cReadMetadata\x12 .tenantry.v1.ReadMetadataRequest\x1a!.tenantry.v1.ReadMetadataResponse"\x82\x01\x82\xd3\xe4\x93\x02\x1e"\x19/api/v1/sso/metadata:read:\x01*\x82\xb5\x18 \n\x11connections_write\n\tsso:write\x18t\xc2\xf3\x1868\x01B\x18\n\x0cmetadata_url\n\x08metadataJ\x18\n\x0cmetadata_url\n\x08metadata\x12\xcd\x01\n\x0fReadCertificate\x12#.tenantry.v1.ReadCertificateRequest\x1a$.tenantry.v1.ReadCertificateResponse"o\x82\xd3\xe4\x93\x02!"\x1c/api/v1/sso/certificate:read:\x01*\x82\xb5\x18 \n\x11connections_write\n\tsso:write\x18t\xc2\xf3\x18 8\x01B\r\n\x0bcertificateJ\r\n\x0bcertificate\x12\xec\x01\n\x13ListConnectionTests\x12\'.tenantry.v1.ListConnectionTestsRequest\x1a(.tenantry.v1.ListConnectionTestsResponse"\x81\x01\x82\xd3\xe4\x93\x023\x121/api/v1/connections/{connection_id}/test-requests\x82\xb5\x18\x1e\n\x10connections_read\n\x08sso:read\x18t\xc2\xf3\x18"B\x0f\n\rconnection_idJ\x0f\n\rconnection_idb\x06proto3',
+    b'\n tenantry/v1/single_sign_on.proto\x12\x0btenantry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a)scalekit/v1/connections/connections.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"\xb5\x04\n\x12ConnectionSettings\x12=\n\x0bgroup_roles\x18\x01 \x01(\x0b2\x17.tenantry.v1.GroupRolesH\x00R\ngroupRoles\x88\x01\x01\x12>\n\x19allow_idp_initiated_login\x18\x02 \x01(\x08H\x01R\x16allowIdpInitiatedLogin\x88\x01\x01\x12$\n\x0baccept_sha1\x18\x03 \x01(\x08H\x02R\nacceptSha1\x88\x01\x01\x12+\n\x0fend_session_uri\x18\x04 \x01(\tH\x03R\rendSessionUri\x88\x01\x01\x12+\n\x0fprivate_key_jwt\x18\x05 \x01(\x08H\x04R\rprivateKeyJwt\x88\x01\x01\x12\x19\n\x05fault\x18\x06 \x01(\tH\x05R\x05fault\x88\x01\x01\x12 \n\tlogin_uri\x18\x07 \x01(\tH\x06R\x08loginUri\x88\x01\x01\x12O\n\x11attribute_mapping\x18\x08 \x01(\x0b2\x1d.tenantry.v1.AttributeMappingH\x07R\x10attributeMapping\x88\x01\x01B\x0e\n\x0c_group_rolesB\x1c\n\x1a_allow_idp_initiated_loginB\x0e\n\x0c_accept_sha1B\x12\n\x10_end_session_uriB\x12\n\x10_private_key_jwtB\x08\n\x06_faultB\x0c\n\n_login_uriB\x14\n\x12_attribute_mapping"\xbb\x01\n\x10AttributeMapping\x12h\n\nattributes\x18\x01 \x03(\x0b2-.tenantry.v1.AttributeMapping.AttributesEntryR\nattributesB\x19\xbaH\x16\x9a\x01\x13\x10\x1e"\x06r\x04\x10\x01\x18d*\x07r\x05\x10\x01\x18\x80\x02\x1a=\n\x0fAttributesEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01"\x9b\x01\n\nGroupRoles\x12S\n\x05roles\x18\x01 \x03(\x0b2".tenantry.v1.GroupRoles.RolesEntryR\x05rolesB\x19\xbaH\x16\x9a\x01\x13\x10d"\x07r\x05\x10\x01\x18\xfa\x01*\x06r\x04\x10\x01\x18d\x1a8\n\nRolesEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01"N\n\x1cGetConnectionSettingsRequest\x12.\n\rconnection_id\x18\x01 \x01(\tR\x0cconnectionIdB\t\xbaH\x06r\x04\x10\x01\x18 "\\\n\x1dGetConnectionSettingsResponse\x12;\n\x08settings\x18\x01 \x01(\x0b2\x1f.tenantry.v1.ConnectionSettingsR\x08settings"\x96\x01\n\x1fUpdateConnectionSettingsRequest\x12.\n\rconnection_id\x18\x01 \x01(\tR\x0cconnectionIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12C\n\x08settings\x18\x02 \x01(\x0b2\x1f.tenantry.v1.ConnectionSettingsR\x08settingsB\x06\xbaH\x03\xc8\x01\x01"_\n UpdateConnectionSettingsResponse\x12;\n\x08settings\x18\x01 \x01(\x0b2\x1f.tenantry.v1.ConnectionSettingsR\x08settings"7\n\x11ReadIssuerRequest\x12"\n\x06issuer\x18\x01 \x01(\tR\x06issuerB\n\xbaH\x07r\x05\x10\x01\x18\x80\x10"\x84\x02\n\x12ReadIssuerResponse\x12\x16\n\x06issuer\x18\x01 \x01(\tR\x06issuer\x125\n\x16authorization_endpoint\x18\x02 \x01(\tR\x15authorizationEndpoint\x12%\n\x0etoken_endpoint\x18\x03 \x01(\tR\rtokenEndpoint\x12+\n\x11userinfo_endpoint\x18\x04 \x01(\tR\x10userinfoEndpoint\x12\x19\n\x08jwks_uri\x18\x05 \x01(\tR\x07jwksUri\x120\n\x14end_session_endpoint\x18\x06 \x01(\tR\x12endSessionEndpoint"i\n\x13ReadMetadataRequest\x12+\n\x0cmetadata_url\x18\x01 \x01(\tR\x0bmetadataUrlB\x08\xbaH\x05r\x03\x18\x80\x10\x12%\n\x08metadata\x18\x02 \x01(\tR\x08metadataB\t\xbaH\x06r\x04\x18\x80\x80\x10"\xb7\x02\n\x14ReadMetadataResponse\x12"\n\ridp_entity_id\x18\x01 \x01(\tR\x0bidpEntityId\x12\x1e\n\x0bidp_sso_url\x18\x02 \x01(\tR\tidpSsoUrl\x12\x1e\n\x0bidp_slo_url\x18\x03 \x01(\tR\tidpSloUrl\x12G\n\x10idp_certificates\x18\x04 \x03(\x0b2\x1c.tenantry.v1.SAMLCertificateR\x0fidpCertificates\x125\n\x17idp_sso_request_binding\x18\x05 \x01(\tR\x14idpSsoRequestBinding\x12;\n\x1awant_authn_requests_signed\x18\x06 \x01(\x08R\x17wantAuthnRequestsSigned"z\n\x1fImportConnectionMetadataRequest\x12.\n\rconnection_id\x18\x01 \x01(\tR\x0cconnectionIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12\'\n\x08metadata\x18\x02 \x01(\tR\x08metadataB\x0b\xbaH\x08r\x06\x10\x01\x18\x80\x80\x10"g\n ImportConnectionMetadataResponse\x12C\n\nconnection\x18\x01 \x01(\x0b2#.scalekit.v1.connections.ConnectionR\nconnection"\xd9\x01\n\x0fSAMLCertificate\x12 \n\x0bcertificate\x18\x01 \x01(\tR\x0bcertificate\x12\x18\n\x07subject\x18\x02 \x01(\tR\x07subject\x12\x16\n\x06issuer\x18\x03 \x01(\tR\x06issuer\x129\n\nnot_before\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampR\tnotBefore\x127\n\tnot_after\x18\x05 \x01(\x0b2\x1a.google.protobuf.TimestampR\x08notAfter"G\n\x16ReadCertificateRequest\x12-\n\x0bcertificate\x18\x01 \x01(\tR\x0bcertificateB\x0b\xbaH\x08r\x06\x10\x01\x18\x80\x80\x02"Y\n\x17ReadCertificateResponse\x12>\n\x0bcertificate\x18\x01 \x01(\x0b2\x1c.tenantry.v1.SAMLCertificateR\x0bcertificate"L\n\x1aListConnectionTestsRequest\x12.\n\rconnection_id\x18\x01 \x01(\tR\x0cconnectionIdB\t\xbaH\x06r\x04\x10\x01\x18 "P\n\x1bListConnectionTestsResponse\x121\n\x05tests\x18\x01 \x03(\x0b2\x1b.tenantry.v1.ConnectionTestR\x05tests"\xf3\x01\n\x0eConnectionTest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n\x06status\x18\x02 \x01(\tR\x06status\x12;\n\x0bcreate_time\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\ncreateTime\x12\x14\n\x05email\x18\x04 \x01(\tR\x05email\x12\x14\n\x05error\x18\x05 \x01(\tR\x05error\x12+\n\x11error_description\x18\x06 \x01(\tR\x10errorDescription\x12#\n\rerror_details\x18\x07 \x01(\tR\x0cerrorDetails2\xd9\x0e\n\x13SingleSignOnService\x12\xee\x01\n\x15GetConnectionSettings\x12).tenantry.v1.GetConnectionSettingsRequest\x1a*.tenantry.v1.GetConnectionSettingsResponse"~\x82\xd3\xe4\x93\x02.\x12,/api/v1/connections/{connection_id}/settings\x82\xb5\x18\x1e\n\x10connections_read\n\x08sso:read\x18t\xc2\xf3\x18$ \x01B\x0f\n\rconnection_idJ\x0f\n\rconnection_id\x12\xe7\x03\n\x18UpdateConnectionSettings\x12,.tenantry.v1.UpdateConnectionSettingsRequest\x1a-.tenantry.v1.UpdateConnectionSettingsResponse"\xed\x02\x82\xd3\xe4\x93\x0282,/api/v1/connections/{connection_id}/settings:\x08settings\x82\xb5\x18 \n\x11connections_write\n\tsso:write\x18t\xc2\xf3\x18\x86\x02 \x01(\x01B\x7f\n\rconnection_id\n"settings.allow_idp_initiated_login\n\x14settings.accept_sha1\n\x18settings.end_session_uri\n\x1asettings.attribute_mappingJ\x7f\n\rconnection_id\n"settings.allow_idp_initiated_login\n\x14settings.accept_sha1\n\x18settings.end_session_uri\n\x1asettings.attribute_mapping\x12\xaf\x01\n\nReadIssuer\x12\x1e.tenantry.v1.ReadIssuerRequest\x1a\x1f.tenantry.v1.ReadIssuerResponse"`\x82\xd3\xe4\x93\x02\x1c"\x17/api/v1/sso/issuer:read:\x01*\x82\xb5\x18 \n\x11connections_write\n\tsso:write\x18t\xc2\xf3\x18\x168\x01B\x08\n\x06issuerJ\x08\n\x06issuer\x12\xd8\x01\n\x0cReadMetadata\x12 .tenantry.v1.ReadMetadataRequest\x1a!.tenantry.v1.ReadMetadataResponse"\x82\x01\x82\xd3\xe4\x93\x02\x1e"\x19/api/v1/sso/metadata:read:\x01*\x82\xb5\x18 \n\x11connections_write\n\tsso:write\x18t\xc2\xf3\x1868\x01B\x18\n\x0cmetadata_url\n\x08metadataJ\x18\n\x0cmetadata_url\n\x08metadata\x12\x9a\x02\n\x18ImportConnectionMetadata\x12,.tenantry.v1.ImportConnectionMetadataRequest\x1a-.tenantry.v1.ImportConnectionMetadataResponse"\xa0\x01\x82\xd3\xe4\x93\x028"3/api/v1/connections/{connection_id}/metadata:import:\x01*\x82\xb5\x18 \n\x11connections_write\n\tsso:write\x18t\xc2\xf3\x18: \x01(\x01B\x19\n\rconnection_id\n\x08metadataJ\x19\n\rconnection_id\n\x08metadata\x12\xcd\x01\n\x0fReadCertificate\x12#.tenantry.v1.ReadCertificateRequest\x1a$.tenantry.v1.ReadCertificateResponse"o\x82\xd3\xe4\x93\x02!"\x1c/api/v1/sso/certificate:read:\x01*\x82\xb5\x18 \n\x11connections_write\n\tsso:write\x18t\xc2\xf3\x18 8\x01B\r\n\x0bcertificateJ\r\n\x0bcertificate\x12\xec\x01\n\x13ListConnectionTests\x12\'.tenantry.v1.ListConnectionTestsRequest\x1a(.tenantry.v1.ListConnectionTestsResponse"\x81\x01\x82\xd3\xe4\x93\x023\x121/api/v1/connections/{connection_id}/test-requests\x82\xb5\x18\x1e\n\x10connections_read\n\x08sso:read\x18t\xc2\xf3\x18"B\x0f\n\rconnection_idJ\x0f\n\rconnection_idb\x06proto3',
     [
         validate_pb.desc(),
         annotations_pb.desc(),
         timestamp_pb.desc(),
+        connections_pb.desc(),
         options_pb_.desc(),
         options_pb.desc(),
     ],
@@ -834,6 +910,8 @@ _DESC = file_desc(
         "ReadIssuerResponse": ReadIssuerResponse,
         "ReadMetadataRequest": ReadMetadataRequest,
         "ReadMetadataResponse": ReadMetadataResponse,
+        "ImportConnectionMetadataRequest": ImportConnectionMetadataRequest,
+        "ImportConnectionMetadataResponse": ImportConnectionMetadataResponse,
         "SAMLCertificate": SAMLCertificate,
         "ReadCertificateRequest": ReadCertificateRequest,
         "ReadCertificateResponse": ReadCertificateResponse,

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.db.engine import Session
     from tenantry.identity.connections.providers.fetching import Fetching
+    from tenantry.identity.connections.saml.idp_metadata import IdentityProvider
     from tenantry.identity.connections.settings import Settings
     from tenantry.outgoing import Outgoing
 
@@ -143,6 +144,40 @@ async def change(
         if before.enabled:
             registry.check_complete(after)
         return await registry.save(call, db, before, after, "updated")
+
+
+async def import_metadata(call: Call, ground: Ground, connection_id: str, xml: str) -> Connection:
+    """Replace what a SAML connection knows of its provider by metadata given as XML.
+
+    The connection gets exactly the settings that it would get from the same document at a URL. It
+    has no metadata URL afterwards, which would bring that document back.
+
+    Raises:
+        errors.NotFound: the connection does not exist, or the caller may not see it.
+        errors.InvalidArgument: it is not a SAML connection, or this is not usable metadata.
+        errors.PreconditionFailed: If-Match names another revision.
+
+    """
+    from tenantry.identity.connections.saml import idp_metadata
+    from tenantry.identity.connections.saml.faults import SAMLError
+
+    before = await registry.get_any(call, connection_id)
+    if before.type != SAML:
+        raise errors.InvalidArgument.field(
+            "connection_id", "type", f"must be a SAML connection; this one is {before.type}"
+        )
+    tls_only = not (before.debug_enabled and ground.development)
+    try:
+        call.found = _of_metadata(idp_metadata.read(xml.encode()), tls_only=tls_only)
+    except SAMLError as problem:
+        raise errors.InvalidArgument.field("metadata", "metadata", problem.description) from None
+    changes = Changes(
+        provider=before.provider,
+        provider_key=before.provider_key,
+        config=completeness.CONFIG[SAML],
+        settings={"idp_metadata_url": ""},
+    )
+    return await change(call, ground, before.organization_id, before.id, changes)
 
 
 def changed(db: Session, before: Connection, changes: Changes, ground: Ground) -> Connection:
@@ -317,6 +352,11 @@ async def _metadata(ground: Ground, after: Connection) -> Found:
     tls_only = not (after.debug_enabled and ground.development)
     try:
         provider = await metadata.fetch(ground.outgoing, url, tls_only=tls_only)
+        return _of_metadata(provider, tls_only=tls_only)
     except SAMLError as problem:
         return Found(fault=problem.description)
-    return Found(metadata.members(provider), provider.certificates)
+
+
+def _of_metadata(provider: IdentityProvider, *, tls_only: bool) -> Found:
+    """Return all settings that metadata contains, however it was obtained."""
+    return Found(metadata.members(provider, tls_only=tls_only), provider.certificates)

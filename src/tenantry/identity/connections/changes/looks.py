@@ -22,7 +22,8 @@ def next_look(at: int, connection: Connection, *, failed: bool = False) -> int |
     settings = connection.settings
     if not address(connection) and not settings.get("idp_certificates"):
         return None
-    until = settings.get("metadata_valid_until") or at + 2 * DAY
+    # Metadata that was uploaded cannot be read again, however soon it expires.
+    until = (address(connection) and settings.get("metadata_valid_until")) or at + 2 * DAY
     pause = _HOUR if failed else min(DAY, max(_HOUR, until - at - _HOUR))
     # Providers are not asked by all at once.
     return at + round(pause * random.uniform(0.75, 1.0))  # noqa: S311 - no secret

@@ -69,10 +69,11 @@ async def metadata_of(
             provider = await metadata.fetch(ground.outgoing, url, tls_only=tls_only)
         else:
             provider = idp_metadata.read(xml.encode())
+        found = metadata.members(provider, tls_only=tls_only)
     except SAMLError as problem:
         field = "metadata_url" if address else "metadata"
         raise errors.InvalidArgument.field(field, "metadata", problem.description) from None
-    return metadata.members(provider), [_facts(one) for one in provider.certificates]
+    return found, [_facts(one) for one in provider.certificates]
 
 
 def certificate(pasted: str) -> CertificateFacts:

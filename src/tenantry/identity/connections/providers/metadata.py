@@ -15,7 +15,9 @@ MOST_BYTES = 256 << 10
 _ACCEPT = "application/samlmetadata+xml, application/xml, text/xml"
 
 
-async def fetch(outgoing: Outgoing, url: str, *, tls_only: bool = True) -> IdentityProvider:
+async def fetch(
+    outgoing: Outgoing, url: str, *, tls_only: bool = True, seconds: float = SECONDS
+) -> IdentityProvider:
     """Return an identity provider by the address of its metadata.
 
     Raises:
@@ -30,7 +32,7 @@ async def fetch(outgoing: Outgoing, url: str, *, tls_only: bool = True) -> Ident
         raise SAMLError(faults.METADATA, reason="its address does not start with https://")
     try:
         answer = await outgoing.send(
-            "GET", url, headers={"accept": _ACCEPT}, seconds=SECONDS, most_bytes=MOST_BYTES
+            "GET", url, headers={"accept": _ACCEPT}, seconds=seconds, most_bytes=MOST_BYTES
         )
     except Unanswered as problem:
         reason = f"its address was asked in vain, {problem}"
@@ -44,13 +46,22 @@ async def fetch(outgoing: Outgoing, url: str, *, tls_only: bool = True) -> Ident
     raise SAMLError(faults.METADATA, reason=reason)
 
 
-def members(provider: IdentityProvider) -> dict[str, Any]:
-    """Return what metadata says as members of the settings, but for the certificates.
+def members(provider: IdentityProvider, *, tls_only: bool = True) -> dict[str, Any]:
+    """Return the settings that metadata contains, except for the certificates.
 
-    It may ask for signed requests; it never takes that back here.
+    Metadata may turn signed requests on; only an admin turns them off.
+
+    Raises:
+        SAMLError: an address that browsers are sent to is http://, and ``tls_only`` is set.
+
     """
     sso = _first(provider.sso_urls)
     slo = _first(provider.slo_urls)
+    if tls_only:
+        _require_tls("SingleSignOnService", provider.sso_urls[sso])
+        if slo is not None:
+            _require_tls("SingleLogoutService", provider.slo_urls[slo])
+            _require_tls("SingleLogoutService", _other(provider, slo))
     found: dict[str, Any] = {
         "idp_entity_id": provider.entity_id,
         "idp_sso_url": provider.sso_urls[sso],
@@ -67,6 +78,14 @@ def members(provider: IdentityProvider) -> dict[str, Any]:
     if provider.want_authn_requests_signed:
         found["want_request_signed"] = True
     return found
+
+
+def _require_tls(service: str, url: str) -> None:
+    from tenantry.identity.connections.saml import faults
+    from tenantry.identity.connections.saml.faults import SAMLError
+
+    if url and not url.lower().startswith("https://"):
+        raise SAMLError(faults.METADATA_WITHOUT_TLS, service=service, url=url)
 
 
 def _other(provider: IdentityProvider, binding: Any) -> str:

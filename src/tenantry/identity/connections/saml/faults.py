@@ -213,6 +213,11 @@ METADATA = Fault(
     "This is not metadata of one identity provider: {reason}.",
     "Give the address or the file that the identity provider calls metadata.",
 )
+METADATA_WITHOUT_TLS = Fault(
+    "invalid_saml_metadata",
+    "The {service} address in the metadata does not start with https://: {url}",
+    "Have the identity provider publish https:// addresses, then read its metadata again.",
+)
 CERTIFICATE = Fault(
     "invalid_saml_metadata",
     "The certificate cannot be taken: {reason}.",
