@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from typing import Any, Self
 
@@ -48,6 +49,8 @@ class MetadataPage:
         self.status = 200
         self.body: bytes | None = None
         self.asked = 0
+        self.hold: asyncio.Event | None = None  # an answer waits for it
+        self.came = asyncio.Event()  # once somebody has asked
         self.url = ""
         self._runner: web.AppRunner | None = None
 
@@ -67,6 +70,9 @@ class MetadataPage:
 
     async def _answer(self, _request: web.Request) -> web.Response:
         self.asked += 1
+        self.came.set()
+        if self.hold is not None:
+            await self.hold.wait()
         return web.Response(status=self.status, body=self.xml if self.body is None else self.body)
 
     @property

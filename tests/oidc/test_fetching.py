@@ -7,10 +7,10 @@ import time
 
 import pytest
 from aiohttp import web
-from jwts_of_providers import jwk, key_of
+from jwts_of_providers import jwk, key_of, private_key, signed
 from openid_providers import ANN, CLIENT_ID, CLIENT_SECRET, Grant, OpenIDProvider
 
-from tenantry.identity.connections.oidc import tokens
+from tenantry.identity.connections.oidc import jwts, tokens
 from tenantry.identity.connections.oidc.faults import OIDCError
 from tenantry.identity.connections.providers import fetching as module
 from tenantry.identity.connections.providers.fetching import Fetching
@@ -83,12 +83,50 @@ async def test_a_document_is_fetched_once_for_many_and_again_after_minutes(
     assert (len(provider.at(DISCOVERY)), len(provider.at("/keys"))) == (2, 2)
 
 
-async def test_a_new_key_of_the_provider_is_found_at_once(fetching, provider, clock):
+async def test_a_new_key_of_the_provider_is_found_at_once(fetching, provider):
     await keys(fetching, provider)
-    clock(module.RENEWED_SECONDS + 1)
     provider.keys.append(jwk(key_of("RS256"), kid="k2"))
     assert (await keys(fetching, provider, "k2")).fitting("RS256", "k2")
     assert len(provider.at("/keys")) == 2
+
+
+async def test_a_key_that_was_replaced_under_its_name_is_found_at_once(fetching, provider):
+    uri = f"{provider.issuer}/keys"
+    old, new = (
+        jwts.read(signed({}, key=private, kid="k1"), algorithms=["RS256"])
+        for private in (key_of("RS256"), private_key("other"))
+    )
+    await fetching.verify(old, uri, is_debug=True)
+    provider.keys = [jwk(private_key("other"), kid="k1")]
+    await fetching.verify(new, uri, is_debug=True)
+    with pytest.raises(OIDCError, match="signature"):
+        await fetching.verify(old, uri, is_debug=True)
+    assert len(provider.at("/keys")) == 2
+
+
+async def test_a_storm_of_forged_signatures_reaches_the_provider_once_a_minute(
+    fetching, provider, clock
+):
+    uri = f"{provider.issuer}/keys"
+    forged = jwts.read(signed({}, key=private_key("other"), kid="k1"), algorithms=["RS256"])
+    await keys(fetching, provider)
+    for round_ in range(1, 4):
+        for _ in range(100):
+            with pytest.raises(OIDCError, match="signature"):
+                await fetching.verify(forged, uri, is_debug=True)
+        assert len(provider.at("/keys")) == 1 + round_
+        clock(module.RENEWED_SECONDS + 1)
+
+
+async def test_a_forged_signature_costs_a_provider_that_is_away_none_of_its_keys(
+    fetching, provider
+):
+    uri = f"{provider.issuer}/keys"
+    forged = jwts.read(signed({}, key=private_key("other"), kid="k1"), algorithms=["RS256"])
+    await keys(fetching, provider)
+    provider.answers = {"/keys": 500}
+    with pytest.raises(OIDCError, match="signature"):
+        await fetching.verify(forged, uri, is_debug=True)
 
 
 async def test_a_storm_of_forged_key_ids_reaches_the_provider_once(fetching, provider, clock):

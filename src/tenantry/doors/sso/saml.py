@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from tenantry import errors, vault
 from tenantry.doors.sso import tests
+from tenantry.identity.connections.changes.metadata_refresh import OnDemandRefresh
 from tenantry.identity.connections.model import SAML
 from tenantry.identity.connections.saml import bindings, faults
 from tenantry.identity.connections.saml.bindings import REQUEST, RESPONSE
@@ -66,7 +67,9 @@ class Saml:
 
     def __init__(self, door: Door) -> None:
         self._door = door
-        self._provider = ServiceProvider(door.db, door.parts.settings)
+        settings = door.parts.settings
+        refresh = OnDemandRefresh(door.db, door.parts.outgoing, development=settings.development)
+        self._provider = ServiceProvider(door.db, settings, refresh)
 
     async def metadata(self, request: Request) -> Response:
         """Answer with our metadata for a connection, finished or not; `download` names a file.
@@ -130,14 +133,14 @@ class Saml:
         side = await self._provider.side(connection)
         if name == REQUEST:
             call = self._door.call(request)
-            sent = await logging_out.take_request(call, side, received, relay_state)
+            sent = await logging_out.take_request(call, self._provider, side, received, relay_state)
             if sent is None:
                 return self._door.pages.message("signed_out", self._door.words(request))
             return self._send(request, sent)
         way = await requests.take(self._door.db, relay_state or "")
         if way is None or way.connection_id != connection.id or not logging_out.is_logout(way):
             raise fault_of(SAMLError(faults.NOT_WAITING))
-        if not await logging_out.take_response(side, received, way):
+        if not await logging_out.take_response(self._provider, side, received, way):
             fields = {"connection_id": connection.id}
             seldom(_log, "no sign-out at the identity provider", "saml", fields)
         return self._door.on(way.facts[logging_out.BACK])

@@ -60,6 +60,8 @@ connections = Table(
     Column("secret", Text, info=_SECRET),  # the client secret
     Column("context", Json),  # that a portal keeps for itself
     time_column("check_time", nullable=True),  # when the worker looks at its metadata next
+    # When its metadata was last read because a signature did not verify.
+    time_column("refresh_time", nullable=True),
     Column("revision", BigInteger, nullable=False, server_default="0"),
     time_column("create_time"),
     time_column("update_time"),
@@ -168,6 +170,7 @@ class Connection:
     secret: str | None = field(default=None, repr=False)
     context: Mapping[str, Any] | None = field(default=None, hash=False)
     check_time: int | None = None
+    refresh_time: int | None = None
     revision: int = 1
     create_time: int
     update_time: int

@@ -340,13 +340,9 @@ class RelyingParty:
         )
 
     async def _hold_to_signature(self, jwt: Signed, provider: Metadata, *, is_debug: bool) -> None:
-        keys = await self.fetching.keys(
-            _needed(provider.jwks_uri, "address of keys (jwks_uri)"),
-            algorithm=jwt.algorithm,
-            kid=jwt.kid,
-            is_debug=is_debug,
+        await self.fetching.verify(
+            jwt, _needed(provider.jwks_uri, "address of keys (jwks_uri)"), is_debug=is_debug
         )
-        jwts.verify(jwt, keys)
 
     async def _identity(
         self,

@@ -1,7 +1,6 @@
 """SAML connections that look after themselves: metadata read again each day, certificates watched.
 
-Metadata that has been fetched replaces addresses and certificates. An entity id that differs, and
-a wish for signed requests that has gone, are never taken: the connection stays, and notes it.
+What a refresh may change is decided in `metadata_refresh`.
 Nobody is locked out by metadata that is over or away; it is asked for again, within an hour.
 """
 
@@ -12,19 +11,13 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, select
-
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
 from tenantry.db.due import Due
-from tenantry.db.statements import Statement
 from tenantry.events.mail import rendering
 from tenantry.events.mail import service as mail
-from tenantry.identity.connections import given
-from tenantry.identity.connections.changes import changing, looks, registry
+from tenantry.identity.connections.changes import looks, metadata_refresh, registry
 from tenantry.identity.connections.model import Connection, connections
-from tenantry.identity.connections.providers import metadata
-from tenantry.identity.connections.settings import SAMLSettings
 from tenantry.outgoing import Outgoing
 from tenantry.times import DAY, now, rfc3339
 
@@ -33,7 +26,6 @@ if TYPE_CHECKING:
 
     from tenantry.db.engine import Session
     from tenantry.events.mail.model import Mail
-    from tenantry.identity.connections.saml.idp_metadata import IdentityProvider
     from tenantry.settings import Settings
 
 TEMPLATE = "certificate_expiring"
@@ -53,7 +45,6 @@ _DUE = Due(
     lease_seconds=_LEASE_SECONDS,
     most=_AT_ONCE,
 )
-_HOLD = Statement(select(connections).where(_c.id == bindparam("p_id")).with_for_update())
 
 
 class Refreshing:
@@ -85,22 +76,23 @@ class Refreshing:
         return await _seconds_until_due(db)
 
     async def _look(self, db: Session, seen: Connection) -> None:
-        provider, fault = await self._fetched(seen)
+        provider, fault, development = None, "", self._settings.development
+        if looks.address(seen):
+            provider, fault = await metadata_refresh.fetch(
+                self._outgoing, seen, development=development
+            )
         async with db.transaction() as session:
-            row = await session.fetch_one(_HOLD, p_id=seen.id)
-            if row is None:
+            before = await metadata_refresh.hold(session, seen)
+            if before is None:
                 return
-            before = changing.normal(Connection.from_row(row))
-            if looks.address(before) != looks.address(seen):
-                return  # changed meanwhile, and read then
             call = Call(SYSTEM, session, request_id="worker")
-            settings = dict(before.settings)
+            after = before
             if provider is not None:
-                settings = taken(session, settings, provider, at=now())
+                after = metadata_refresh.applied(
+                    session, before, provider, development=development, at=now()
+                )
             elif fault:
-                settings["fault"] = fault
-            settings = SAMLSettings.stored(settings).to_row()
-            after = replace(before, settings=settings)
+                after = replace(before, settings={**before.settings, "fault": fault})
             due = _notice_due(after, at=now())
             if due:
                 after = _noted(after, due)
@@ -111,20 +103,6 @@ class Refreshing:
                 after = await registry.save(call, session, before, after, "updated")
             if due:
                 await self._tell(call, session, after)
-
-    async def _fetched(self, seen: Connection) -> tuple[IdentityProvider | None, str]:
-        from tenantry.identity.connections.saml.faults import SAMLError
-
-        address = looks.address(seen)
-        if not address:
-            return None, ""
-        tls_only = not (seen.debug_enabled and self._settings.development)
-        try:
-            return await metadata.fetch(self._outgoing, address, tls_only=tls_only), ""
-        except SAMLError as problem:
-            fields = {"connection": seen.id, "problem": problem.description}
-            _log.warning("metadata of an identity provider was not taken", extra={"fields": fields})
-            return None, problem.description
 
     async def _tell(self, call: Call, db: Session, connection: Connection) -> None:
         """Record that the last certificate expires, and mail it to the operator."""
@@ -153,27 +131,6 @@ class Refreshing:
 async def mail_variables(_db: Session, queued: Mail) -> dict[str, Any]:
     """Return what the mail shows: how it was when it was queued."""
     return queued.variables
-
-
-def taken(
-    db: Session, settings: Mapping[str, Any], provider: IdentityProvider, *, at: int
-) -> dict[str, Any]:
-    """Return settings after metadata was read again, as far as it may change them by itself."""
-    known = settings.get("idp_entity_id", "")
-    if known and provider.entity_id != known:
-        return {
-            **settings,
-            "fault": f"The metadata is that of another identity provider: {provider.entity_id}.",
-        }
-    after = {**settings, **metadata.members(provider)}
-    after.pop("fault", None)
-    if settings.get("metadata_wants_signed") and not provider.want_authn_requests_signed:
-        after["metadata_wants_signed"] = True
-        after["fault"] = "The metadata asks for signed requests no more; they stay signed."
-    after["idp_certificates"] = given.taken(
-        db, provider.certificates, settings.get("idp_certificates", ()), at=at
-    )
-    return after
 
 
 def _notice_due(connection: Connection, *, at: int) -> int | None:

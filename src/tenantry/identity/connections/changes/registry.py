@@ -28,7 +28,7 @@ from tenantry.identity.connections.model import (
 from tenantry.tenants.domains.model import ORGANIZATION_DOMAIN, domains
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import Identity
-from tenantry.times import now
+from tenantry.times import now, rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -374,15 +374,37 @@ def shown(connection: Connection) -> dict[str, Any]:
 
 
 def event(call: Call, verb: str, before: Connection | None, after: Connection | None) -> Any:
-    """Return the event of a change, by its last word."""
+    """Return the event of a change, by its last word.
+
+    An update of the provider's certificates lists those before and after it.
+    """
     one = after or before
     assert one is not None
+    members = [None if each is None else shown(each) for each in (before, after)]
+    if verb == "updated" and before is not None and after is not None:
+        certificates = [_certificates(before), _certificates(after)]
+        if certificates[0] != certificates[1]:
+            members = [
+                {**(each or {}), "idp_certificates": listed}
+                for each, listed in zip(members, certificates, strict=True)
+            ]
     return call.event(
         _PREFIX[one.organization_id is not None] + verb,
         organization_id=one.organization_id,
-        before=None if before is None else shown(before),
-        after=None if after is None else shown(after),
+        before=members[0],
+        after=members[1],
     )
+
+
+def _certificates(connection: Connection) -> list[dict[str, str]]:
+    return [
+        {
+            "id": one["id"],
+            "issuer": one.get("issuer", ""),
+            "expire_time": rfc3339(one.get("expiry_time", 0)),
+        }
+        for one in connection.settings.get("idp_certificates", ())
+    ]
 
 
 def _check_type(type_: str, organization_id: str | None) -> None:

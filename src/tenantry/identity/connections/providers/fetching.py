@@ -4,8 +4,9 @@ A connection's admin chose the addresses, so that every request goes through `Ou
 addresses only, or networks that the operator allows, no redirects, so many bytes and seconds.
 Without TLS nobody is asked but for a connection whose `debug_enabled` is set, in such a network.
 
-Documents are remembered for minutes by their address. A key that is not among those of a provider
-makes us look again, and then not for a while, however many tokens name such keys.
+Documents are cached for minutes by their URL. A key that is not in a provider's key set, and a
+signature that its key does not verify, read the key set again at once; after that not for a minute,
+however many such tokens arrive.
 """
 
 from __future__ import annotations
@@ -17,7 +18,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from urllib.parse import urlencode
 
-from tenantry.identity.connections.oidc import faults, key_sets, metadata, tokens, userinfo
+from tenantry.identity.connections.oidc import (
+    faults,
+    jwts,
+    key_sets,
+    metadata,
+    tokens,
+    userinfo,
+)
 from tenantry.identity.connections.oidc.faults import OIDCError
 from tenantry.outgoing import Outgoing, Unanswered
 from tenantry.read_through import ReadThrough
@@ -26,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from tenantry.identity.connections.faults import Fault
+    from tenantry.identity.connections.oidc.jwts import Signed
     from tenantry.identity.connections.oidc.key_sets import KeySet
     from tenantry.identity.connections.oidc.metadata import Metadata
     from tenantry.identity.connections.oidc.tokens import Tokens
@@ -33,8 +42,9 @@ if TYPE_CHECKING:
 
 SECONDS = 8.0  # that one request may take
 KEPT_SECONDS = 600.0
-# After a key was unknown, or nothing came, the same address is not asked again for so long.
-RENEWED_SECONDS = 30.0
+# Between two reads ahead of time of one key set by this process.
+RENEWED_SECONDS = 60.0
+# After a request failed, the same URL is not requested again for so long.
 RETRIED_SECONDS = 5.0
 _MOST_DOCUMENTS = 1000
 # Requests to token and userinfo endpoints that are under way: of one connection, and of all.
@@ -60,18 +70,37 @@ class _Documents(Generic[_V]):
         self._known: ReadThrough[str, _V | _Failed] = ReadThrough(
             self._found, seconds=KEPT_SECONDS, most=_MOST_DOCUMENTS, name="provider documents"
         )
+        self._renewals: dict[str, float] = {}  # monotonic times by URL, the oldest first
 
-    async def get(self, url: str, *, younger_than: float = KEPT_SECONDS) -> _V:
-        """Return the document of an address, read at most so many seconds ago.
+    async def get(self, url: str) -> _V:
+        """Return the document at a URL, as it was at most `KEPT_SECONDS` ago.
 
         Raises:
             OIDCError: there is none.
 
         """
-        found = await self._known.get(url, since=time.monotonic() - younger_than)
+        return await self._since(url, time.monotonic() - KEPT_SECONDS)
+
+    async def renewed(self, url: str) -> _V:
+        """Return the document at a URL, read again unless that was done within a minute.
+
+        Raises:
+            OIDCError: there is none.
+
+        """
+        at = time.monotonic()
+        last = self._renewals.get(url)
+        if last is None or last <= at - RENEWED_SECONDS:
+            self._renewals.pop(url, None)
+            self._renewals[url] = last = at
+            while len(self._renewals) > _MOST_DOCUMENTS:
+                del self._renewals[next(iter(self._renewals))]
+        return await self._since(url, last)
+
+    async def _since(self, url: str, since: float) -> _V:
+        found = await self._known.get(url, since=since)
         if isinstance(found, _Failed):
-            since = time.monotonic() - RETRIED_SECONDS
-            found = await self._known.get(url, since=since)
+            found = await self._known.get(url, since=time.monotonic() - RETRIED_SECONDS)
         assert found is not None
         if isinstance(found, _Failed):
             raise OIDCError(found.fault, **found.details)
@@ -137,7 +166,7 @@ class Fetching:
     async def keys(
         self, jwks_uri: str, *, algorithm: str, kid: str | None, is_debug: bool = False
     ) -> KeySet:
-        """Return the keys of a provider, looked for anew where none is this one.
+        """Return the keys of a provider; read again if this one is not among them.
 
         Raises:
             OIDCError: there are no keys.
@@ -146,8 +175,32 @@ class Fetching:
         _hold_to_tls(jwks_uri, faults.KEYS_UNANSWERED, is_debug=is_debug)
         found = await self._keys.get(jwks_uri)
         if not found.fitting(algorithm, kid):
-            found = await self._keys.get(jwks_uri, younger_than=RENEWED_SECONDS)
+            found = await self._keys.renewed(jwks_uri)
         return found
+
+    async def verify(self, jwt: Signed, jwks_uri: str, *, is_debug: bool = False) -> None:
+        """Make sure that a key of the provider signed a JWT.
+
+        A provider may replace a key under the same ``kid``: a signature that the cached key does
+        not verify is verified again with the keys as they are now.
+
+        Raises:
+            OIDCError: no key did, or there are no keys.
+
+        """
+        known = await self.keys(jwks_uri, algorithm=jwt.algorithm, kid=jwt.kid, is_debug=is_debug)
+        try:
+            jwts.verify(jwt, known)
+        except OIDCError as error:
+            if error.fault is not faults.SIGNATURE:
+                raise
+            try:
+                renewed = await self._keys.renewed(jwks_uri)
+            except OIDCError:
+                renewed = known
+            if renewed == known:
+                raise
+            jwts.verify(jwt, renewed)
 
     async def exchange(
         self,

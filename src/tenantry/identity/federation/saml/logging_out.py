@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tenantry.identity.connections.saml.bindings import Query
     from tenantry.identity.connections.saml.logout import LogoutRequest
     from tenantry.identity.federation.model import Request
-    from tenantry.identity.federation.saml.service_provider import Side
+    from tenantry.identity.federation.saml.service_provider import ServiceProvider, Side
     from tenantry.identity.federation.sessions import FederatedSession
 
     _T = TypeVar("_T")
@@ -67,7 +67,11 @@ async def leave(db: Session, side: Side, session: FederatedSession, back: str) -
 
 
 async def take_request(
-    call: Call, side: Side, received: str | Query, relay_state: str | None
+    call: Call,
+    provider: ServiceProvider,
+    side: Side,
+    received: str | Query,
+    relay_state: str | None,
 ) -> Sent | None:
     """End the sessions that an identity provider asks to end; return where the answer goes.
 
@@ -79,10 +83,10 @@ async def take_request(
     """
     at = now()
 
-    def read() -> LogoutRequest:
+    def read(side: Side) -> LogoutRequest:
         return logout.read_request(received, side.trust, now=at, skew=side.skew)
 
-    asked = await _verified(received, read)
+    asked = await _verified(provider, side, received, read)
     until = asked.not_on_or_after + 2 * side.skew
     if not await replays.spend(
         call.db, side.connection.id, f"LogoutRequest {asked.id}", expire_time=until
@@ -105,13 +109,17 @@ async def take_request(
     return _sent(side, url, RESPONSE, message, relay_state)
 
 
-async def take_response(side: Side, received: str | Query, way: Request) -> bool:
+async def take_response(
+    provider: ServiceProvider, side: Side, received: str | Query, way: Request
+) -> bool:
     """Return whether an identity provider says that its session has ended as well.
 
     Ours has ended before; so nothing hangs on it.
     """
     try:
-        answer = await _verified(received, lambda: logout.read_response(received, side.trust))
+        answer = await _verified(
+            provider, side, received, lambda side: logout.read_response(received, side.trust)
+        )
     except Fault:
         return False
     return answer.success and answer.in_response_to == way.facts[_LOGOUT]
@@ -122,10 +130,16 @@ def is_logout(way: Request) -> bool:
     return _LOGOUT in way.facts
 
 
-async def _verified(received: str | Query, read: Callable[[], _T]) -> _T:
+async def _verified(
+    provider: ServiceProvider, side: Side, received: str | Query, read: Callable[[Side], _T]
+) -> _T:
     size = len(received if isinstance(received, str) else received.message)
+
+    async def verify(side: Side) -> _T:
+        return await asyncio.to_thread(read, side) if size > _LARGE else read(side)
+
     try:
-        return await asyncio.to_thread(read) if size > _LARGE else read()
+        return await provider.verified(side, verify)
     except SAMLError as error:
         raise fault_of(error) from None
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import base64
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from tenantry.identity.connections.key_pairs import KeyPairs
 from tenantry.identity.connections.model import SAML
-from tenantry.identity.connections.saml import sp_metadata, writing
+from tenantry.identity.connections.saml import faults, sp_metadata, writing
+from tenantry.identity.connections.saml.faults import SAMLError
 from tenantry.identity.connections.saml.names import NameIDFormat
 from tenantry.identity.connections.saml.trust import SigningOption, Trust
 from tenantry.identity.connections.settings import SAMLSettings
@@ -22,13 +23,18 @@ from tenantry.identity.federation.attributes import CustomAttributes
 from tenantry.times import DAY, SECOND, now
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from cryptography import x509
 
     from tenantry.db.engine import Database
+    from tenantry.identity.connections.changes.metadata_refresh import OnDemandRefresh
     from tenantry.identity.connections.key_pairs import Pairs
     from tenantry.identity.connections.model import Connection
     from tenantry.identity.connections.saml.certificates import SigningPair
     from tenantry.settings import Settings
+
+_T = TypeVar("_T")
 
 _METADATA_DAYS = 14  # that our metadata is valid, and may be kept
 # NameIdFormat of the contract; NAME_ID_FORMAT_NIL asks for none.
@@ -82,10 +88,16 @@ class Side:
 
 
 class ServiceProvider:
-    """Our side of all SAML connections, in one process."""
+    """Our side of all SAML connections, in one process.
 
-    def __init__(self, db: Database, settings: Settings) -> None:
+    ``refresh`` reads metadata when a signature does not verify; without it messages are only sent.
+    """
+
+    def __init__(
+        self, db: Database, settings: Settings, refresh: OnDemandRefresh | None = None
+    ) -> None:
         self.db = db
+        self._refresh = refresh
         self.custom_attributes = CustomAttributes(db)
         self._key_pairs = KeyPairs(db)
         self._public_url = settings.public_url
@@ -104,6 +116,26 @@ class ServiceProvider:
             pairs=await self._key_pairs.get(),
             skew=self._skew,
         )
+
+    async def verified(self, side: Side, verify: Callable[[Side], Awaitable[_T]]) -> _T:
+        """Return what ``verify`` finds in a message of the identity provider.
+
+        Where its signature is by a certificate that is not known, the metadata is read again, and
+        the message verified once more if that brought other certificates.
+
+        Raises:
+            SAMLError: the message does not hold.
+
+        """
+        try:
+            return await verify(side)
+        except SAMLError as error:
+            if self._refresh is None or error.fault is not faults.SIGNATURE:
+                raise
+            connection = await self._refresh.with_new_certificates(side.connection)
+            if connection is None:
+                raise
+        return await verify(await self.side(connection))
 
 
 def metadata(side: Side) -> bytes:

@@ -115,13 +115,14 @@ async def receive(
 
     """
     registered = await provider.custom_attributes.get()
-    at = now()
-    task = (side, form.get(RESPONSE, ""), request, registered, at)
+    at, received = now(), form.get(RESPONSE, "")
+
+    async def verify(side: Side) -> tuple[Assertion, Identity]:
+        task = (side, received, request, registered, at)
+        return await asyncio.to_thread(_read, *task) if len(received) > _LARGE else _read(*task)
+
     try:
-        if len(task[1]) > _LARGE:
-            assertion, identity = await asyncio.to_thread(_read, *task)
-        else:
-            assertion, identity = _read(*task)
+        assertion, identity = await provider.verified(side, verify)
         with evidenced(lambda: assertion.evidence):
             await _spend(provider.db, side, assertion)
     except SAMLError as error:
