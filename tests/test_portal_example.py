@@ -48,12 +48,8 @@ def port(tenantry, tmp_path_factory):
         features = [{"name": name, "enabled": True} for name in FEATURES]
         path = f"/api/v1/organizations/{organization}/settings"
         api.patch(path, json={"features": features}).raise_for_status()
-        client = {
-            "name": "Settings",
-            "client_type": "WEB_APP",
-            "post_login_uris": [f"http://127.0.0.1:{port}/callback"],
-        }
-        api.post("/api/v1/clients", json=client).raise_for_status()
+        uri = {"redirect_uri": f"http://127.0.0.1:{port}/callback"}
+        api.post("/api/v1/environment/redirect-uris", json=uri).raise_for_status()
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "uvicorn", "app:app", "--port", str(port)],

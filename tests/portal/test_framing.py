@@ -1,4 +1,4 @@
-"""Which pages may hold the portal in a frame: those of registered callbacks, and nobody else."""
+"""Which pages may embed the portal: those of the environment's redirect URIs, and nobody else."""
 
 from __future__ import annotations
 
@@ -30,10 +30,19 @@ def ancestors(answer) -> list[str]:
     return found.split()[1:]
 
 
-async def register(rest, *uris: str) -> str:
-    client = {"name": "Framing", "client_type": "WEB_APP", "post_login_uris": list(uris)}
-    answer = await rest.clients.create_client(client=client)
-    return answer["client"]["id"]
+@pytest.fixture
+async def register(rest):
+    """Add redirect URIs of the environment; they go with the test."""
+    added = []
+
+    async def add(*uris: str) -> None:
+        for uri in uris:
+            await rest.clients.add_environment_redirect_uri(redirect_uri=uri)
+            added.append(uri)
+
+    yield add
+    for uri in added:
+        await rest.clients.remove_environment_redirect_uri(redirect_uri=uri)
 
 
 @pytest.fixture
@@ -42,9 +51,25 @@ async def remembered(database):
     return lambda: FramingOrigins(database).get()
 
 
-async def test_the_origins_of_callbacks_and_our_own_hold_every_page(http, make, rest, remembered):
+@pytest.mark.parametrize("type_", ["WEB_APP", "SPA"])
+async def test_the_callback_of_an_application_lets_nobody_embed(rest, remembered, register, type_):
+    name = unique("app").lower()
+    await register(f"https://settings.{name}.example.com/callback")
+    client = {
+        "name": "Reports",
+        "client_type": type_,
+        "post_login_uris": [f"https://reports.{name}.example.com/callback"],
+    }
+    await rest.clients.create_client(client=client)
+    found = [one for one in await remembered() if name in one]
+    assert found == [f"https://settings.{name}.example.com"]
+
+
+async def test_the_origins_of_the_environment_and_our_own_embed_every_page(
+    http, make, register, remembered
+):
     host = f"{unique('app').lower()}.example.com"
-    await register(rest, f"https://{host.upper()}:443/callback", f"https://{host}:8443/callback")
+    await register(f"https://{host.upper()}:443/callback", f"https://{host}:8443/callback")
     assert {f"https://{host}", f"https://{host}:8443"} <= set(await remembered())
     cookie = await make.portal_session(http, (await make.organization())["id"])
     for path in PORTAL:
@@ -54,19 +79,19 @@ async def test_the_origins_of_callbacks_and_our_own_hold_every_page(http, make, 
         assert not {"*", "'none'", "null", "https:", "http:"} & set(allowed)
 
 
-async def test_a_new_callback_counts_after_some_seconds(http, rest):
+async def test_a_new_redirect_uri_counts_after_some_seconds(http, register):
     origin = f"https://{unique('late').lower()}.example.com"
-    await register(rest, f"{origin}/callback")
+    await register(f"{origin}/callback")
     async with asyncio.timeout(20):
         while origin not in ancestors(await http.get("/magicLink/nonsense")):
             pass
     assert origin in (await http.get("/api/v1/domains/any")).json()["domains"]
 
 
-async def test_patterns_and_schemes_of_apps_hold_nothing(rest, remembered):
+async def test_patterns_embed_nothing(register, remembered):
     name = unique("pattern").lower()
-    await register(rest, f"https://*.{name}.example.com/callback")
-    await register(rest, f"https://{{{{organization}}}}.{name}.example.com/callback")
+    await register(f"https://*.{name}.example.com/callback")
+    await register(f"https://{{{{organization}}}}.{name}.example.com/callback")
     assert not [one for one in await remembered() if name in one]
 
 

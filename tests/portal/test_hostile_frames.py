@@ -46,9 +46,10 @@ async def place(live_server):
 
 @pytest.fixture(scope="module")
 async def sites(place):
-    """One whose callback is registered, and one that nobody knows."""
+    """One that may embed the portal, and one that signs users in and may not."""
     with site_around(around) as ours, site_around(around) as theirs:
-        await place.application(f"{ours}/callback")
+        await place.api.clients.add_environment_redirect_uri(redirect_uri=f"{ours}/callback")
+        await place.application(f"{theirs}/callback")
         yield ours, theirs
 
 

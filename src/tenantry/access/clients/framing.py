@@ -1,4 +1,4 @@
-"""The origins whose pages may hold pages of ours in a frame: those of registered callbacks."""
+"""The origins whose pages may embed the admin portal: those of the environment's redirect URIs."""
 
 from __future__ import annotations
 
@@ -33,5 +33,5 @@ class FramingOrigins:
         return await self._read_through.get("all") or ()
 
     async def _read(self, _keys: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
-        found = await ways_on.callback_origins(self._db)
+        found = await ways_on.environment_origins(self._db)
         return {"all": tuple(one for one in found if _SAFE.fullmatch(one))[:_MOST]}

@@ -44,6 +44,12 @@ _INITIATE_LOGIN_URIS = Statement(
     .distinct()
     .limit(literal_column("2"))
 )
+_MANAGEMENT = Statement(
+    select(_c.post_login_uris)
+    .where(_c.organization_id.is_(None), _c.client_type == ENV)
+    .order_by(_c.id)
+    .limit(bindparam("p_most"))
+)
 _ONE = Statement(select(*COLUMNS).where(_c.id == bindparam("p_id", type_=Text)))
 
 
@@ -128,14 +134,15 @@ def _origin(uri: str) -> str:
     return f"{url.scheme}://{host}:{port or default}"
 
 
-async def callback_origins(db: Session) -> list[str]:
-    """Return the origins of what applications have registered as callbacks, as browsers spell them.
+async def environment_origins(db: Session) -> list[str]:
+    """Return the origins of the environment's redirect URIs, as browsers spell them.
 
-    Patterns count for nothing, nor do the schemes of native apps.
+    They are those of management clients (`AddEnvironmentRedirectUri`): the callback of an
+    application alone does not let its pages embed anything. Patterns are ignored.
     """
     found = {
         _spelled(_origin(uri))
-        for row in await db.fetch_all(_ALL, p_most=_MOST_ORIGINS)
+        for row in await db.fetch_all(_MANAGEMENT, p_most=_MOST_ORIGINS)
         for uri in from_json(row["post_login_uris"])
     }
     return sorted(found - {""})
