@@ -9,6 +9,7 @@ from tenantry import errors, ids
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
+from tenantry.identity.connections import reading
 from tenantry.identity.connections import tests as connection_tests
 from tenantry.identity.connections.model import (
     COMPLETED,
@@ -112,3 +113,27 @@ async def test_a_result_is_of_its_connection_alone_and_gone_after_an_hour(db, cl
     assert len(await db.fetch_all(ROWS, p_connection_id=mine)) == 1
     assert not await connection_tests.prune(db)
     assert await db.fetch_all(ROWS, p_connection_id=mine) == []
+
+
+async def test_a_test_that_has_not_come_back_is_listed_beside_the_results(db):
+    connection_id = await connection(db)
+    ended = [await connection_tests.begin(db, connection_id) for _ in range(2)]
+    for test_id in ended:
+        await connection_tests.fail(db, test_id, Fault("invalid_status", "Refused."))
+    begun = [await connection_tests.begin(db, connection_id) for _ in range(5)]
+    listed = [(one.id, one.status) for one in await connection_tests.newest(db, connection_id)]
+    assert listed == [
+        *((one, "PENDING") for one in reversed(begun[-3:])),
+        *((one, "FAILURE") for one in reversed(ended)),
+    ]
+
+
+async def test_a_success_is_remembered_longer_than_its_result(db):
+    connection_id = await connection(db)
+    test_id = await connection_tests.begin(db, connection_id)
+    await connection_tests.fail(db, test_id, Fault("invalid_status", "Refused."))
+    assert (await reading.find(db, connection_id)).test_time is None
+    before = now()
+    test_id = await connection_tests.begin(db, connection_id)
+    await connection_tests.succeed(db, test_id, identity())
+    assert (await reading.find(db, connection_id)).test_time >= before

@@ -63,7 +63,9 @@ def site():
 
 @pytest.fixture(scope="module")
 async def application(place, site):
-    return await place.application(REDIRECT_URI, f"{site}/callback")
+    uri = f"{site}/callback"
+    await place.api.clients.add_environment_redirect_uri(redirect_uri=uri)
+    return await place.application(REDIRECT_URI, uri)
 
 
 @pytest.fixture

@@ -577,3 +577,35 @@ async def test_a_failed_read_of_a_provider_is_told_in_the_reader_s_language(port
     assert f'<html lang="{reader}">' in text
     remedy = explanations.say_fault(reader, FAULT.sentence.format(reason="x")).remedy
     assert remedy in problems["idp_metadata_url"]
+
+
+async def test_only_a_test_ticks_the_step_of_the_test(portal):
+    path = await saml(portal)
+    await portal.done(f"{path}/enable")
+    page = (await portal.get(path)).text
+    steps = re.findall(r"<li([^>]*)>\s*<h2>([^<]*)", page)
+    done = {name.strip(): 'class="done"' in attributes for attributes, name in steps}
+    assert done["Test the connection"] is False
+    assert list(done.values()).count(True) == 3
+
+
+async def test_a_test_that_ends_at_the_provider_leaves_a_trace(portal, http, shown):
+    path = await saml(portal)
+    assert "No result within the last hour" in await portal.text(f"{path}/test")
+    begun = await http.get((await shown(path))["test_connection_uri"])
+    assert begun.status_code in {200, 303}  # a form or a redirect to the provider
+    text = await portal.text(f"{path}/test")
+    assert "Not finished" in text
+    assert "was started and has not come back" in text
+
+
+async def test_without_a_verified_domain_the_pages_warn(portal, make, organization):
+    warning = "Your organization has no verified domain yet"
+    path = await saml(portal)
+    assert warning in await portal.text(path)
+    await portal.done(f"{path}/enable")
+    assert warning in await portal.text(path)
+    await make.domain(organization["id"], domain_type="ALLOWED_EMAIL_DOMAIN")
+    assert warning in await portal.text(path)
+    await make.domain(organization["id"], domain_type="ORGANIZATION_DOMAIN")
+    assert warning not in await portal.text(path)

@@ -138,6 +138,21 @@ class Visit:
             return False
         return self.permissions is None or permission in self.permissions
 
+    async def has_verified_domain(self) -> bool:
+        """Whether the organization has a verified domain; True where the visitor may not know."""
+        try:
+            answer = await self.api.get(
+                "/organizations/{}/domains",
+                self.organization.id,
+                domain_type="ORGANIZATION_DOMAIN",
+                page_size=100,
+            )
+        except errors.PermissionDenied:
+            return True
+        verified = {"VERIFIED", "AUTO_VERIFIED"}
+        found = answer.get("domains", ())
+        return any(one.get("verification_status") in verified for one in found)
+
     def manages(self, area: Area) -> bool:
         """Whether the visitor changes an area, and does not only see it."""
         return self.may(area.manage)

@@ -62,6 +62,7 @@ connections = Table(
     time_column("check_time", nullable=True),  # when the worker looks at its metadata next
     # When its metadata was last read because a signature did not verify.
     time_column("refresh_time", nullable=True),
+    time_column("test_time", nullable=True),  # when a test of it last succeeded
     Column("revision", BigInteger, nullable=False, server_default="0"),
     time_column("create_time"),
     time_column("update_time"),
@@ -171,6 +172,7 @@ class Connection:
     context: Mapping[str, Any] | None = field(default=None, hash=False)
     check_time: int | None = None
     refresh_time: int | None = None
+    test_time: int | None = None
     revision: int = 1
     create_time: int
     update_time: int

@@ -2,6 +2,7 @@
 
 Anybody with the address of a connection may begin one, so a test is one small row, and its result,
 which holds a person's data, is gone after an hour. The browser that began it sees it, and the API.
+A test that has not come back is listed as PENDING: it ended at the provider, or goes on there.
 """
 
 from __future__ import annotations
@@ -56,15 +57,23 @@ _END = Statement(
     )
     .returning(_t.id)
 )
+_of_connection = select(connection_tests).where(
+    _t.connection_id == bindparam("p_connection_id", type_=Text),
+    _t.expire_time > bindparam("p_now", type_=BigInteger),
+)
+_pending = literal_column(f"'{PENDING}'")
 _NEWEST = Statement(
-    select(connection_tests)
-    .where(
-        _t.connection_id == bindparam("p_connection_id", type_=Text),
-        _t.status != literal_column(f"'{PENDING}'"),
-        _t.expire_time > bindparam("p_now", type_=BigInteger),
-    )
-    .order_by(_t.id.desc())
-    .limit(literal_column("20"))
+    _of_connection.where(_t.status != _pending).order_by(_t.id.desc()).limit(literal_column("20"))
+)
+# Few of these: anybody can begin tests, and must not push results out of the list.
+_NEWEST_PENDING = Statement(
+    _of_connection.where(_t.status == _pending).order_by(_t.id.desc()).limit(literal_column("3"))
+)
+_SUCCEEDED = Statement(
+    update(connections)
+    .where(connections.c.id == bindparam("p_id", type_=Text))
+    .values(test_time=bindparam("p_now", type_=BigInteger))
+    .returning(connections.c.id)
 )
 _PRUNE = pruning.prune(_t.expire_time)
 
@@ -133,6 +142,7 @@ async def succeed(db: Session, test_id: str, identity: Identity) -> str:
         kept = _kept({**shown, subject: identity.subject})
         kept["received"] = _kept(identity.received)
         await _end(db, test_id, SUCCESS, user_info=to_json(kept))
+        await db.fetch_all(_SUCCEEDED, p_id=found["connection_id"], p_now=now())
     return f"{PATH}{test_id}"
 
 
@@ -173,9 +183,16 @@ async def find(db: Session, test_id: str) -> Result | None:
 
 
 async def newest(db: Session, connection_id: str) -> list[Ended]:
-    """Return the tests of a connection that ended within the last hour, the newest of 20 first."""
-    rows = await db.fetch_all(_NEWEST, p_connection_id=connection_id, p_now=now())
-    return [_ended(row) for row in rows]
+    """Return the tests of a connection within the last hour, the newest first.
+
+    These are up to 20 that ended, and up to 3 that have not come back from the provider.
+    """
+    given = {"p_connection_id": connection_id, "p_now": now()}
+    rows = [
+        *await db.fetch_all(_NEWEST, **given),
+        *await db.fetch_all(_NEWEST_PENDING, **given),
+    ]
+    return [_ended(row) for row in sorted(rows, key=lambda row: row["id"], reverse=True)]
 
 
 def _ended(row: Row) -> Ended:

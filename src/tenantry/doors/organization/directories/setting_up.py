@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tenantry import errors
 from tenantry.doors.organization import embedding
 from tenantry.doors.organization.directories import states
 from tenantry.doors.organization.directories.subject import ONE, POLLED, Subject, roles_of
@@ -55,7 +54,7 @@ class _SettingUp(Subject):
             followed=poll.get("groups", ()),
             warnings=states.warnings(directory, refused),
             secrets=states.active(directory),
-            has_domain=await self._has_domain(visit),
+            has_domain=await visit.has_verified_domain(),
             domains=visit.path(DOMAINS) if visit.sees(DOMAINS) else "",
             mapped=len(roles_of(directory)),
             overlap=self.door.parts.settings.directory_secret_overlap_hours,
@@ -94,18 +93,3 @@ class _SettingUp(Subject):
         directory: Mapping[str, Any] = await self.directory(visit)
         told = embedding.Event.of_directory(directory)
         return self.door.done(self.path(visit), change, told)
-
-    async def _has_domain(self, visit: Visit) -> bool:
-        """Whether the organization has proved a domain, as far as the visitor may know it."""
-        try:
-            answer = await visit.api.get(
-                "/organizations/{}/domains",
-                visit.organization.id,
-                domain_type="ORGANIZATION_DOMAIN",
-                page_size=100,
-            )
-        except errors.PermissionDenied:
-            return True
-        verified = {"VERIFIED", "AUTO_VERIFIED"}
-        found = answer.get("domains", ())
-        return any(one.get("verification_status") in verified for one in found)

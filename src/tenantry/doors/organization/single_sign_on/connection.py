@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tenantry import errors
 from tenantry.identity.connections.guides import explanations
 from tenantry.identity.connections.guides.guides import Guide, guides
-from tenantry.pages.areas import SSO
+from tenantry.pages.areas import DOMAINS, SSO
 from tenantry.pages.connections import CONFIG, SAML
 from tenantry.pages.problems import Problems
 
@@ -209,6 +209,13 @@ class Subject:
             body=body,
         )
         return Shown(answer["connection"], visit.words.language)
+
+    async def domain_warning(self, visit: Visit) -> dict[str, Any]:
+        """Return what a page needs to warn of an organization without a verified domain."""
+        return {
+            "has_domain": await visit.has_verified_domain(),
+            "domains_page": visit.path(DOMAINS) if visit.sees(DOMAINS) else "",
+        }
 
     def path(self, visit: Visit, *segments: str) -> str:
         """Return the address of a page of the connection that a visit is of."""

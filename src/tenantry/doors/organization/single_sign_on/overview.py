@@ -10,6 +10,7 @@ from tenantry.doors.organization.embedding import Event
 from tenantry.doors.organization.single_sign_on import attributes
 from tenantry.doors.organization.single_sign_on import connection as shown
 from tenantry.doors.organization.single_sign_on.connection import Subject
+from tenantry.identity.connections import reading
 from tenantry.identity.connections.changes import registry
 from tenantry.identity.connections.guides import explanations
 from tenantry.pages import connections
@@ -46,7 +47,9 @@ class Overview(Subject):
         )
         everything = listed.get("connections", ())
         own: Mapping[str, Any] = next((o for o in everything if o["id"] == connection.id), {})
-        worked = any(one["status"] == "SUCCESS" for one in tests.get("tests", ()))
+        tested = any(one["status"] == "SUCCESS" for one in tests.get("tests", ()))
+        kept = await reading.find(self.door.db, connection.id)
+        tested = tested or (kept is not None and kept.test_time is not None)
         error, fault = last.get("last_error"), last.get("fault", "")
         return self.render(
             visit,
@@ -57,7 +60,8 @@ class Overview(Subject):
             error=shown.said(visit.words, error) if error else None,
             fault=explanations.say_fault(visit.words.language, fault) if fault else None,
             expiry=connections.expiry_state(last.get("certificates_expire_time")),
-            steps=_steps(connection, is_tested=worked or "last_sign_in_time" in last),
+            steps=_steps(connection, is_tested=tested or "last_sign_in_time" in last),
+            **await self.domain_warning(visit),
         )
 
     async def guide(self, visit: Visit) -> Response:
@@ -106,7 +110,7 @@ def _steps(connection: Shown, *, is_tested: bool) -> list[Step]:
     done = {
         "guide": ("guide", connection.is_begun),
         "details": ("details", connection.is_complete),
-        "test": ("test", connection.is_complete and (is_tested or connection.is_enabled)),
+        "test": ("test", connection.is_complete and is_tested),
         "enable": ("", connection.is_enabled),
     }
     if connection.is_simulated:

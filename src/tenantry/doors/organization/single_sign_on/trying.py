@@ -8,6 +8,8 @@ from tenantry.doors.organization.single_sign_on import connection as shown
 from tenantry.doors.organization.single_sign_on.connection import Subject
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from tenantry.doors.organization.visit import Visit
     from tenantry.web import Response
 
@@ -28,8 +30,16 @@ class Trying(Subject):
                 (one, shown.said(visit.words, one) if one.get("error") else None)
                 for one in tests.get("tests", ())
             ],
+            worked=_last_worked(tests.get("tests", ())),
+            **await self.domain_warning(visit),
             failures=[
                 (one, shown.said(visit.words, one.get("error", {})))
                 for one in failed.get("sign_ins", ())
             ],
         )
+
+
+def _last_worked(tests: Iterable[Mapping[str, str]]) -> bool:
+    """Whether the newest test that came back from the provider succeeded."""
+    ended = (one["status"] for one in tests if one["status"] != "PENDING")
+    return next(ended, "") == "SUCCESS"
