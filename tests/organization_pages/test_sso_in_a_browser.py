@@ -129,7 +129,7 @@ async def test_saml(place, browser, organization, tmp_path):
             await page.goto(f"{place.server.url}/portal/sso/{connection_id}{address}")
             await readable(page)
     await page.goto(f"{place.server.url}/portal/sso")
-    await expect(page.get_by_role("row", name=re.compile("SAML 2.0"))).to_contain_text("Enabled")
+    await expect(page.get_by_role("row", name=re.compile("Custom SAML"))).to_contain_text("Enabled")
     await expect(page.locator("td time")).to_have_count(1)
     await context.close()
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tenantry.web import Response
 
 # The provider_key of one that the contract has no name for.
-_KEYS = {"shibboleth": "SHIBBOLETH"}
+_KEYS = {one: one.upper() for one in shown.WITH_KEY}
 _TYPES = {"saml": SAML, "oidc": OIDC}
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tenantry.pages.words import Words
     from tenantry.web import Response
 
+# Guides of providers that the contract has no name for: they are told apart by provider_key.
+WITH_KEY = ("keycloak", "shibboleth", "simplesamlphp")
 # Details of a provider, one of which is there once somebody has begun with them.
 _THEIRS = ("idp_metadata_url", "idp_entity_id", "idp_sso_url", "issuer", "client_id")
 
@@ -85,6 +87,11 @@ class Shown:
         return guide_of(self.members, self.language)
 
     @property
+    def is_generic(self) -> bool:
+        """Whether its provider has no guide of its own."""
+        return self.guide.id in {"saml", "oidc"}
+
+    @property
     def name(self) -> str:
         """The name of its provider for people."""
         return name_of(self.members)
@@ -119,8 +126,10 @@ def guide_of(members: Mapping[str, Any], language: str = "en") -> Guide:
     """Return the guide for a connection's provider; one for any where it has none of its own."""
     provider, key = members.get("provider", ""), members.get("provider_key", "")
     if provider == "CUSTOM":
-        wanted = "shibboleth" if key == "SHIBBOLETH" else members["type"].lower()
-        return guide(wanted, language)
+        own = key.lower() if key.lower() in WITH_KEY and key.isupper() else ""
+        if own and steps_of(guide(own, language), members["type"]):
+            return guide(own, language)
+        return guide(members["type"].lower(), language)
     found = next((one for one in guides(language) if one.provider == provider), None)
     if found is None or not steps_of(found, members["type"]):
         return guide(members["type"].lower(), language)
@@ -152,7 +161,7 @@ def name_of(members: Mapping[str, Any]) -> str:
         return own.name
     if key and key != "CUSTOM":
         return key.replace("_", " ").title() if key.isupper() else key
-    return "SAML 2.0" if own.id == "saml" else "OpenID Connect"
+    return "Custom SAML" if own.id == "saml" else "Custom OpenID Connect"
 
 
 def said(words: Words, error: Mapping[str, str]) -> Said:

@@ -1,7 +1,6 @@
 """SAML connections that look after themselves: metadata read again each day, certificates watched.
 
-What a refresh may change is decided in `metadata_refresh`.
-Nobody is locked out by metadata that is over or away; it is asked for again, within an hour.
+The rules of a refresh are those of `metadata_refresh`. Nobody is locked out by metadata that is over or away; it is asked for again, within an hour.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ _FOLDER = ("identity", "connections", "guides")
 # The order in which they are offered.
 _NAMES = (
     *("okta", "entra-id", "google-workspace", "onelogin", "ping-identity", "jumpcloud"),
-    *("ad-fs", "shibboleth", "saml", "oidc"),
+    *("ad-fs", "keycloak", "shibboleth", "simplesamlphp", "saml", "oidc"),
 )
 # Our side: what a connection shows, by the contract's names. The last one is ours: the metadata as
 # a file, which the page of the connection offers.
