@@ -72,7 +72,34 @@ def tables_of(url):
 
 
 def run(url, folder, *arguments: str):
-    return LiveServer(folder, database_url=url).run("migrate", "--distribute", *arguments)
+    asked = ("migrate", "--distribute", "--experimental", *arguments)
+    return LiveServer(folder, database_url=url).run(*asked)
+
+
+def test_without_experimental_nothing_is_changed(postgresql_url, tmp_path):
+    spreading.install(postgresql_url)
+    before = tables_of(postgresql_url)
+    done = LiveServer(tmp_path, database_url=postgresql_url).run("migrate", "--distribute")
+    assert done.returncode == 1
+    assert done.stderr.startswith("tenantry: --distribute is experimental and not supported: ")
+    assert "add --experimental" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert tables_of(postgresql_url) == before
+
+
+def test_experimental_alone_migrates_and_distributes_nothing(postgresql_url, tmp_path):
+    spreading.install(postgresql_url)
+    done = LiveServer(tmp_path, database_url=postgresql_url).run("migrate", "--experimental")
+    assert done.returncode == 0, done.stderr
+    assert spreading.asked_for(postgresql_url) == []
+
+
+def test_the_guide_says_that_it_is_not_supported():
+    page = " ".join(SCALING.read_text().split())
+    assert "## Citus is experimental" in page
+    assert "`tenantry migrate --distribute --experimental`" in page
+    # No step on the page is refused.
+    assert not re.search(r"run (it with )?`(tenantry migrate )?--distribute`", page)
 
 
 def test_a_server_without_citus_is_left_as_it_is(postgresql_url, tmp_path):
@@ -166,6 +193,7 @@ CROSSING = {
     "tenants/users/listing.py:of_environment": "the memberships of the people of a page",
     "tenants/users/search.py:found": "the memberships of the people of a page",
     "tenants/users/service.py:hold_with_memberships": "a person's memberships",
+    "tenants/users/service.py:keep_organizations": "a person's organizations",
     "tenants/users/service.py:_leave": "a person's memberships",
     "tenants/users/service.py:_record_leaving": "the organizations that a person leaves",
     "tenants/memberships/leaving.py:_send_away": "whether a person is a member elsewhere",

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 app = typer.Typer(invoke_without_command=True)
 
+_UNSUPPORTED = (
+    "--distribute is experimental and not supported: on Citus it fails half way, and the database "
+    "refuses writes from then on. Nothing was changed. To try it on a copy of the database, add "
+    "--experimental (docs/scaling.md)"
+)
+
 
 @app.callback()
 def migrate(
@@ -38,7 +44,17 @@ def migrate(
     ] = False,
     distribute: Annotated[
         bool,
-        typer.Option("--distribute", help="Then spread it over the machines of Citus."),
+        typer.Option(
+            "--distribute",
+            help="Then spread it over the machines of Citus; takes --experimental as well.",
+        ),
+    ] = False,
+    experimental: Annotated[
+        bool,
+        typer.Option(
+            "--experimental",
+            help="Allow --distribute, which fails on Citus itself: on a copy only.",
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -50,6 +66,8 @@ def migrate(
     from tenantry.db.opening import OpenError, bring_up_to_date
     from tenantry.db.revisions import HEAD
 
+    if distribute and not experimental:
+        running.fail(_UNSUPPORTED, error="EXPERIMENTAL")
     settings = load()
     data_folder.make(settings)
 
