@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
+from tenantry.db import foreign_keys
 from tenantry.db.records import spelled
 from tenantry.db.schema import to_json
 from tenantry.db.statements import EVENT_GIVEN, RECORD, RECORD_ALL, RECORD_FOUND, event_param
@@ -35,14 +36,15 @@ class DuplicateKey(Exception):
         self.field = field
 
 
-class ForeignKey(Exception):
-    """A row is referred to that is not there, or one goes that is still referred to.
+class ForeignKey(errors.NotFound):
+    """A statement refers to a row that is not there; ``constraint`` names the foreign key.
 
-    ``constraint`` names the rule; "" on SQLite, which does not say.
+    It is the answer as well: every foreign key has its translation in `tenantry.db.foreign_keys`,
+    and nobody needs to catch this to keep it from becoming an internal error.
     """
 
     def __init__(self, constraint: str) -> None:
-        super().__init__(constraint)
+        super().__init__(foreign_keys.noun_of(constraint))
         self.constraint = constraint
 
 
@@ -112,7 +114,7 @@ class Session(ABC):
 
         Raises:
             DuplicateKey: another row has a value that must be unique.
-            ForeignKey: a row refers to one that is not there, or is still referred to.
+            ForeignKey: a row refers to one that is not there.
 
         """
 

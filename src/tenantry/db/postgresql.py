@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import asyncpg
 
 from tenantry import errors
-from tenantry.db import fence, pgbouncer
+from tenantry.db import fence, pgbouncer, unique_keys
 from tenantry.db.budget import Budget
 from tenantry.db.cluster import Cluster
 from tenantry.db.engine import (
@@ -441,7 +441,7 @@ def _meant(problem: Exception, connection: Connection, *, undone: bool) -> Excep
     """
     match problem:
         case asyncpg.UniqueViolationError():
-            return DuplicateKey((problem.constraint_name or "").rpartition("__")[2])
+            return DuplicateKey(unique_keys.field_of(problem.constraint_name or ""))
         case asyncpg.ForeignKeyViolationError():
             return ForeignKey(problem.constraint_name or "")
         case asyncpg.CharacterNotInRepertoireError() | asyncpg.UntranslatableCharacterError():

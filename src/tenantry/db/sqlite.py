@@ -30,6 +30,7 @@ from tenantry.db.sqlite_connections import (
     Length,
     Rounds,
     connect,
+    execute,
     kind_of,
     length,
     meaning,
@@ -235,7 +236,7 @@ class _Transaction(Transaction):
             self.changed = True
         sql, args = statement.bind("sqlite", params)
         rows: Sequence[Row] = await self._run(
-            lambda c: c.execute(sql, args).fetchall(), length(statement, sql)
+            lambda c: execute(c, sql, args).fetchall(), length(statement, sql)
         )
         return rows
 

@@ -13,16 +13,16 @@ import functools
 import sqlite3
 import time
 from enum import Enum
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tenantry import errors
-from tenantry.db import fence
+from tenantry.db import fence, foreign_keys
 from tenantry.db.engine import DuplicateKey, ForeignKey, OutcomeUnknown, Unavailable
 from tenantry.db.search import folded
 from tenantry.times import now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tenantry.db.statements import Statement
 
@@ -87,6 +87,32 @@ def connect(path: str, new_event_id: Callable[[], str]) -> sqlite3.Connection:
     return connection
 
 
+class ForeignKeyViolation(sqlite3.IntegrityError):
+    """A foreign key was violated; ``constraint`` is its name, "" if that could not be found."""
+
+    def __init__(self, problem: sqlite3.IntegrityError, constraint: str) -> None:
+        super().__init__(str(problem))
+        self.constraint = constraint
+
+
+def execute(
+    connection: sqlite3.Connection, sql: str, arguments: Sequence[Any] = ()
+) -> sqlite3.Cursor:
+    """Run a statement of a transaction.
+
+    Raises:
+        ForeignKeyViolation: it refers to a row that is not there.
+
+    """
+    try:
+        return connection.execute(sql, arguments)
+    except sqlite3.IntegrityError as problem:
+        if not str(problem).startswith("FOREIGN KEY"):
+            raise
+        constraint = foreign_keys.find_violated(connection, sql, arguments)
+        raise ForeignKeyViolation(problem, constraint) from problem
+
+
 def kind_of(problem: BaseException) -> int:
     """Return SQLite's number for the kind of an error, 0 for one that is not SQLite's."""
     # The low byte is the kind: another process recovering the file is busy too.
@@ -97,13 +123,13 @@ def kind_of(problem: BaseException) -> int:
 def meaning(problem: Exception, path: str, *, committing: bool = False) -> Exception:
     """Return the error of `tenantry.db.engine` that this one means, or itself."""
     found: Exception = problem
-    if isinstance(problem, sqlite3.IntegrityError):
+    if isinstance(problem, ForeignKeyViolation):
+        found = ForeignKey(problem.constraint)
+    elif isinstance(problem, sqlite3.IntegrityError):
         # It reads: UNIQUE constraint failed: organizations.external_id
         text = str(problem)
         if text.startswith("UNIQUE"):
             found = DuplicateKey(text.partition(",")[0].rpartition(".")[2])
-        elif text.startswith("FOREIGN KEY"):
-            found = ForeignKey("")
     elif committing and kind_of(problem) == sqlite3.SQLITE_IOERR:
         # Only the next one to open the file will see the part that the disk has.
         found = OutcomeUnknown(problem)

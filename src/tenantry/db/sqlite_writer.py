@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tenantry import errors
 from tenantry.db.engine import Unavailable
-from tenantry.db.sqlite_connections import Brief, Length, kind_of, meaning
+from tenantry.db.sqlite_connections import Brief, Length, execute, kind_of, meaning
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -60,7 +60,7 @@ class Change:
     def make(self, connection: sqlite3.Connection) -> None:
         """Run the statements, and keep the result."""
         self.refusal, self.is_begun = None, False
-        cursor = connection.execute(*self._first)
+        cursor = execute(connection, *self._first)
         self.is_begun = True
         if self._all_rows:
             self.result = cursor.fetchall()
@@ -68,7 +68,7 @@ class Change:
         self.result = cursor.fetchone()
         if self.result is not None:
             for statement in self._further:
-                connection.execute(*statement)
+                execute(connection, *statement)
 
 
 class _Turn:

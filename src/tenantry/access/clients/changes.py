@@ -23,7 +23,6 @@ from tenantry.access.clients.model import (
     clients,
 )
 from tenantry.db import pages
-from tenantry.db.engine import ForeignKey
 from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.statements import Statement
 from tenantry.times import now
@@ -98,10 +97,7 @@ async def create(call: Call, client: Client) -> None:
     for secret in client.secrets:
         statement = _CREATE_WITH_SECRET
         params |= secret_row(client.id, secret)
-    try:
-        await call.db.apply(statement, event, **params)
-    except ForeignKey:
-        raise errors.NotFound("organization") from None
+    await call.db.apply(statement, event, **params)
 
 
 async def _check_limit(db: Session, client: Client) -> None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, bindparam, delete, insert, select, true, update
 
 from tenantry import errors, ids
-from tenantry.db.engine import ForeignKey
 from tenantry.db.rows import bound, prefixed, row_of
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
@@ -87,10 +86,7 @@ async def create(
         event = call.event(
             "email_template.created", organization_id=organization_id, after=made.shown()
         )
-        try:
-            await db.apply(_INSERT, event, **prefixed(row_of(made, email_templates)))
-        except ForeignKey:
-            raise errors.NotFound("organization") from None
+        await db.apply(_INSERT, event, **prefixed(row_of(made, email_templates)))
     return made
 
 

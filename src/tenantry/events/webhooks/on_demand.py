@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import insert
 
 from tenantry import errors, ids
-from tenantry.db.engine import ForeignKey
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
@@ -66,10 +65,7 @@ async def send_test_event(
         position=_NOWHERE,
     )
     row |= queue.waiting(at) | {"body": to_json(payload)}
-    try:
-        made = await call.db.fetch_one(_INSERT, **prefixed(row))
-    except ForeignKey:  # it was deleted just now
-        raise errors.NotFound("endpoint") from None
+    made = await call.db.fetch_one(_INSERT, **prefixed(row))
     return Delivery.from_row(made), payload
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, insert, literal_column, select
 
-from tenantry import errors, ids
+from tenantry import ids
 from tenantry.db.engine import ForeignKey
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.schema import event_organization, events
@@ -131,10 +131,7 @@ async def _queue(db: Session, endpoint_id: str, wanted: Sequence[Row]) -> int:
         )
         for event in wanted
     ]
-    try:
-        await queue.insert_rows(db, rows, queue.waiting(now(), replay=True))
-    except ForeignKey:
-        raise errors.NotFound("endpoint") from None
+    await queue.insert_rows(db, rows, queue.waiting(now(), replay=True))
     return len(rows)
 
 

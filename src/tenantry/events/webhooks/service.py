@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, delete, func, insert, literal_column, select, update
 
 from tenantry import errors, ids
-from tenantry.db.engine import ForeignKey
 from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.statements import Statement
 from tenantry.events import signing
@@ -109,12 +108,9 @@ async def create(
         organization_id=organization_id,
         after=endpoint.shown(),
     )
-    try:
-        async with call.db.transaction() as db:
-            await _check_limit(db, organization_id)
-            await db.apply(_INSERT, event, **prefixed(endpoint.to_row()))
-    except ForeignKey:
-        raise errors.NotFound("organization") from None
+    async with call.db.transaction() as db:
+        await _check_limit(db, organization_id)
+        await db.apply(_INSERT, event, **prefixed(endpoint.to_row()))
     return endpoint, plain
 
 

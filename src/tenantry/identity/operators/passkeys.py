@@ -14,7 +14,7 @@ from sqlalchemy import update as update_table
 
 from tenantry import errors, ids
 from tenantry.addresses import network
-from tenantry.db.engine import DuplicateKey, ForeignKey
+from tenantry.db.engine import DuplicateKey
 from tenantry.db.rows import bound, prefixed, row_of
 from tenantry.db.statements import Statement
 from tenantry.identity.attempts import service as attempts
@@ -154,8 +154,6 @@ async def finish_registration(
             return await sessions.begin(call, db, operator, method=sessions.PASSKEY)
     except DuplicateKey:
         raise errors.Duplicate("credential_id") from None
-    except ForeignKey:
-        raise errors.NotFound("operator") from None
 
 
 async def begin_authentication(

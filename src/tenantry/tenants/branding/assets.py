@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, delete, func, insert, select
 
 from tenantry import errors, ids
-from tenantry.db.engine import DuplicateKey, ForeignKey
+from tenantry.db.engine import DuplicateKey
 from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
 from tenantry.tenants.branding import pictures, references
@@ -104,7 +104,7 @@ async def take(call: Call, token: str, content: bytes, media_type: str, *, given
         raise errors.UnsupportedMediaType(f"content-type must be {wanted}")
     try:
         await _keep(call, id_, wanted, content, given, organization_id=organization_id)
-    except (DuplicateKey, ForeignKey):
+    except DuplicateKey:
         raise errors.NotFound("upload") from None
     return path(id_, wanted)
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
 from tenantry import errors, ids
-from tenantry.db.engine import ForeignKey
 from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
@@ -131,20 +130,17 @@ async def create(
     )
     if enabled and directory_type != POLL:  # without an account there is nothing to poll
         made = switched(made, enabled=True)
-    try:
-        async with call.db.transaction() as db:
-            count = await db.fetch_one(_COUNT, p_organization_id=organization_id)
-            if count is not None and count["n"] >= MOST:
-                raise errors.InvalidArgument(
-                    f"organization has {MOST} directories, which is the most that it may have"
-                )
-            told = [event(call, "created", None, made)]
-            if made.enabled:
-                told.append(event(call, "enabled", None, made))
-            await removal.enter(db, [(organization_id, made.id)])
-            await db.apply(_INSERT, *told, **prefixed(made.to_row()))
-    except ForeignKey:
-        raise errors.NotFound("organization") from None
+    async with call.db.transaction() as db:
+        count = await db.fetch_one(_COUNT, p_organization_id=organization_id)
+        if count is not None and count["n"] >= MOST:
+            raise errors.InvalidArgument(
+                f"organization has {MOST} directories, which is the most that it may have"
+            )
+        told = [event(call, "created", None, made)]
+        if made.enabled:
+            told.append(event(call, "enabled", None, made))
+        await removal.enter(db, [(organization_id, made.id)])
+        await db.apply(_INSERT, *told, **prefixed(made.to_row()))
     return made
 
 

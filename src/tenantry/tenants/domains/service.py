@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, bindparam, delete, func, insert, or_, select
 
 from tenantry import domain_names, errors, ids, vault
-from tenantry.db.engine import DuplicateKey, ForeignKey
+from tenantry.db.engine import DuplicateKey
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
 from tenantry.db.taken import taken
@@ -162,8 +162,6 @@ async def create(
         await call.db.apply(_INSERT, event, **params)
     except DuplicateKey:
         raise _taken(organization.id, name) from None
-    except ForeignKey:
-        raise errors.NotFound("organization") from None
     return new
 
 

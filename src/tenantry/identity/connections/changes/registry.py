@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, bindparam, delete, func, insert, select, update
 
 from tenantry import errors, ids
-from tenantry.db.engine import ForeignKey
 from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
@@ -130,12 +129,9 @@ async def create(
         update_time=at,
     )
     made = replace(made, status=completeness.status(made))
-    try:
-        async with call.db.transaction() as db:
-            await _check_limit(db, organization_id)
-            await db.apply(_INSERT, event(call, "created", None, made), **prefixed(made.to_row()))
-    except ForeignKey:
-        raise errors.NotFound("organization") from None
+    async with call.db.transaction() as db:
+        await _check_limit(db, organization_id)
+        await db.apply(_INSERT, event(call, "created", None, made), **prefixed(made.to_row()))
     return made
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 from tenantry import errors, ids
 from tenantry.addresses import network
 from tenantry.caller import Kind
-from tenantry.db.engine import DuplicateKey, ForeignKey
+from tenantry.db.engine import DuplicateKey
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
 from tenantry.identity.attempts import service as attempts
@@ -157,8 +157,6 @@ async def finish_registration(
             await security_notices.queue(held, user_id, security_notices.PASSKEY_ADDED, name=name)
     except DuplicateKey:
         raise errors.Duplicate("credential_id") from None
-    except ForeignKey:
-        raise errors.NotFound("user") from None
     return passkey
 
 

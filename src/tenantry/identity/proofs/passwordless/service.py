@@ -24,7 +24,6 @@ from sqlalchemy import BigInteger, Text, bindparam, delete, insert, select, upda
 from tenantry import email_addresses, errors, ids
 from tenantry.addresses import network
 from tenantry.db import pruning
-from tenantry.db.engine import ForeignKey
 from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
 from tenantry.events.mail import service as mail_service
@@ -157,11 +156,8 @@ async def send(
         expire_time=at + seconds * SECOND,
         verify_time=None,
     )
-    try:
-        mail = mails.row(call.db, new, language=language, client_id=client_id)
-        await call.db.apply(_INSERT, **new.to_params(), **mail)
-    except ForeignKey:
-        raise errors.NotFound("organization") from None
+    mail = mails.row(call.db, new, language=language, client_id=client_id)
+    await call.db.apply(_INSERT, **new.to_params(), **mail)
     return new
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Text, bindparam, delete, func, insert, select, update
 from tenantry import errors, ids
 from tenantry.db import pruning
 from tenantry.db.encrypted_columns import binding
-from tenantry.db.engine import DuplicateKey, ForeignKey
+from tenantry.db.engine import DuplicateKey
 from tenantry.db.rows import bound, prefixed, row_of
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
@@ -141,10 +141,7 @@ async def register(
         update_time=at,
     )
     row = prefixed(row_of(registration, totp_registrations))
-    try:
-        await call.db.fetch_one(_INSERT, **row)
-    except ForeignKey:
-        raise errors.NotFound("user") from None
+    await call.db.fetch_one(_INSERT, **row)
     return registration
 
 

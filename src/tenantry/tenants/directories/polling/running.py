@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import BigInteger, Text, bindparam, func, select, update
 
 from tenantry import errors
-from tenantry.db.engine import Failure
+from tenantry.db.engine import Failure, ForeignKey
 from tenantry.db.statements import Statement
 from tenantry.outgoing import Outgoing
 from tenantry.tenants.directories import registry
@@ -138,7 +138,7 @@ class Polling:
                 await self._stop(turn, problem, began)
             except WrongKey:
                 await self._stop(turn, Problem(_SEALED_OTHERWISE), began)
-            except errors.Busy as problem:
+            except (errors.Busy, ForeignKey) as problem:
                 await self._stop(turn, Passing(problem.message), began)
             except Exception:  # noqa: BLE001 - one directory must not hold up the others
                 fields = {"directory_id": directory.id, "step": turn.poll.step}
