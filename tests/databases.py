@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 
+import lock_recorder
 import pytest
 from database_copies import Copies
 
@@ -88,10 +89,21 @@ def pool_size():
 
 
 @pytest.fixture
-async def db(database_url, pool_size):
-    """The database, open."""
+def watches_locks(kind):
+    """Whether the lock order is checked: on PostgreSQL, where a transaction locks rows."""
+    return kind == "postgresql"
+
+
+@pytest.fixture
+async def db(database_url, pool_size, watches_locks):
+    """The database, open; where a transaction leaves the lock order, the test fails."""
     async with open_database(database_url, MASTER_KEY, pool_size=pool_size) as opened:
-        yield opened
+        if not watches_locks:
+            yield opened
+            return
+        with lock_recorder.recorded(opened, database_url) as recorder:
+            yield opened
+    assert not recorder.problems, "\n\n".join(dict.fromkeys(recorder.problems))
 
 
 @pytest.fixture

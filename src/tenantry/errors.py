@@ -296,6 +296,16 @@ class Locked(Busy):
     sentence = "another change holds what this call needs, try again"
 
 
+class ConcurrentChange(Busy):
+    """Another call changed the same objects first; nothing was done.
+
+    The call is run once more before its caller is told (`tenantry.db.retries`).
+    """
+
+    error_code = "CONCURRENT_CHANGE"
+    sentence = "another call changed the same objects at the same time, try again"
+
+
 class TooManyConnections(Busy):
     """The database lets nobody else in."""
 

@@ -15,8 +15,8 @@ from tenantry.db import fence
 _ANSWERS: list[tuple[type[BaseException], type[errors.Busy]]] = [
     (asyncpg.ReadOnlySQLTransactionError, errors.ReadOnly),
     (asyncpg.LockNotAvailableError, errors.Locked),
-    (asyncpg.DeadlockDetectedError, errors.Busy),
-    (asyncpg.SerializationError, errors.Busy),
+    (asyncpg.DeadlockDetectedError, errors.ConcurrentChange),
+    (asyncpg.SerializationError, errors.ConcurrentChange),
     (asyncpg.QueryCanceledError, errors.Busy),
     (asyncpg.DiskFullError, errors.DiskFull),
     (asyncpg.TooManyConnectionsError, errors.TooManyConnections),

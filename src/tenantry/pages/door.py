@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from tenantry import errors, urlencoded
 from tenantry.db.engine import Failure
+from tenantry.db.retries import retried
 from tenantry.languages import DEFAULT
 from tenantry.pages import marks, words
 from tenantry.pages.packing import pack
@@ -85,7 +86,7 @@ class Door:
 
         async def answered(request: Request) -> Response:
             try:
-                return await handler(request)
+                return await retried(lambda: handler(request))
             except Exception as problem:  # noqa: BLE001 - people get a page for any error
                 return self.refusal(request, problem)
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Text, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Text, bindparam, cast, delete, insert, or_, select, update
 
 from tenantry import errors, ids, vault
 from tenantry.access.api_tokens import format as format_
 from tenantry.access.api_tokens import reading
 from tenantry.access.api_tokens.model import ApiToken, api_tokens
 from tenantry.db import pages, pruning
-from tenantry.db.engine import ForeignKey
 from tenantry.db.rows import bound, members, prefixed, revised, row_of
 from tenantry.db.schema import from_json, json_list
 from tenantry.db.statements import Statement
@@ -67,7 +66,16 @@ def _owner(*whose: ColumnElement[bool]) -> Statement:
 
 _OWNER_AND_MEMBER = _owner(_t.user_id == bindparam("p_user_id", type_=Text))
 _OWNER = _owner(_t.user_id.is_(None))
-_INSERT = Statement(insert(api_tokens).values(bound(api_tokens)).returning(_t.id))
+# The organization is locked before the membership that the token may refer to.
+_of_kept = (
+    select(*(cast(value, _t[name].type) for name, value in bound(api_tokens).items()))
+    .select_from(organizations)
+    .where(_o.id == bindparam("p_organization_id", type_=Text))
+    .with_for_update(read=True, key_share=True)
+)
+_INSERT = Statement(
+    insert(api_tokens).from_select(list(bound(api_tokens)), _of_kept).returning(_t.id)
+)
 _this = or_(_t.digest == _KEY, _t.id == _KEY)
 _HOLD = Statement(select(_t.id).where(_this).with_for_update())
 _UPDATE = Statement(
@@ -135,10 +143,8 @@ async def create(
     )
     event = call.event("api_token.created", organization_id=organization_id, after=new.shown())
     row = prefixed(row_of(new, api_tokens))
-    try:
-        await call.db.apply(_INSERT, event, **row)
-    except ForeignKey:  # gone since we looked
-        raise errors.NotFound("organization") if user_id is None else _no_member() from None
+    if await call.db.apply(_INSERT, event, **row) is None:
+        raise errors.NotFound("organization")
     return new, text
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Column, delete, insert, tuple_, update
+from sqlalchemy import Column, Text, bindparam, delete, insert, select, tuple_, update
 
 from tenantry.db.records import named, records, rows_of, spelled
 from tenantry.db.rows import revised
+from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.events.mail.model import mail
-from tenantry.tenants.memberships import invitations
+from tenantry.tenants.memberships import invitations, roles
 from tenantry.tenants.roles.model import role_holders
 from tenantry.tenants.users.model import (
     PENDING_INVITE,
@@ -56,6 +57,12 @@ _INSERT_MEMBERSHIPS = _insert(memberships, _MEMBERSHIPS)
 _INSERT_HOLDERS = _insert(role_holders, _HOLDERS)
 _INSERT_MAIL = _insert(mail, _MAIL)
 _revised = records("given", _REVISED).c
+_HOLD_USERS = Statement(
+    select(users.c.id)
+    .where(users.c.id.in_(json_values(bindparam("ids", type_=Text))))
+    .order_by(users.c.id)
+    .with_for_update(key_share=True)
+)
 _UPDATE_USERS = Statement(
     update(users)
     .values({name: _revised[name] for name in _CHANGED})
@@ -93,6 +100,9 @@ async def write(call: Call, db: Session, plan: Plan, at: int) -> None:
     for person in people:
         if person.before is not None:
             person.user = _next_revision(person.before, person.user, at)
+    known = [person.user.id for person in plan.people.values() if person.before is not None]
+    if known:
+        await db.fetch_all(_HOLD_USERS, ids=to_json(sorted(known)))
     await _write_users(db, people)
     await _write_memberships(call, db, joins)
     shown = _Shown()
@@ -112,6 +122,8 @@ async def _write_users(db: Session, people: Iterable[Person]) -> None:
             new.append({**row, "password_time": None})
         else:
             old.append({**row, "seen": person.before.revision})
+    # In the order of a unique key, on which two imports of the same people would wait.
+    new.sort(key=lambda row: row["email_key"])
     await _run(db, _INSERT_USERS, _USERS, new)
     await user_tally.add(db, {USERS: len(new)})
     if len(await _run(db, _UPDATE_USERS, _REVISED, old)) != len(old):
@@ -145,6 +157,8 @@ async def _write_memberships(call: Call, db: Session, joins: Iterable[Join]) -> 
     await _run(db, _INSERT_MEMBERSHIPS, _MEMBERSHIPS, new)
     await member_tally.add(db, Counter(row["organization_id"] for row in new))
     await _run(db, _UPDATE_MEMBERSHIPS, _LABELLED, labelled)
+    if given or dropped:
+        await roles.keep(db, {row["role_id"] for row in (*given, *dropped)})
     await _run(db, _DROP_HOLDERS, _HOLDERS, dropped)
     await _run(db, _INSERT_HOLDERS, _HOLDERS, given)
     await _run(db, _INSERT_MAIL, _MAIL, mails)

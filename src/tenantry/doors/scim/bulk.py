@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 from tenantry import errors
 from tenantry.db.engine import DuplicateKey, Failure
+from tenantry.db.retries import retried
 from tenantry.doors.scim.answers import answer, error_body
 from tenantry.doors.scim.endpoints import ENDPOINTS, is_id, location
 from tenantry.doors.scim.exchanges import revisions
@@ -186,7 +187,7 @@ async def _made(x: Exchange, operation: _Operation, ids: dict[str, str]) -> _Don
             call=replace(x.call, if_match=revisions(operation.version), headers={}),
             payload=_resolved(operation.data, ids) if operation.names else operation.data,
         )
-        return await _changed(part, endpoint, operation.method, id_)
+        return await retried(lambda: _changed(part, endpoint, operation.method, id_))
     except (Fault, errors.Error) as problem:
         return _Done(problem.status, problem=problem)
     except DuplicateKey as duplicate:

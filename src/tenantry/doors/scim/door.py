@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from tenantry import errors
 from tenantry.call import Call
 from tenantry.db.engine import DuplicateKey, Failure
+from tenantry.db.retries import retried
 from tenantry.doors.scim import asking, bulk, discovery, listing, streaming
 from tenantry.doors.scim.answers import answer, refused
 from tenantry.doors.scim.endpoints import ENDPOINTS, INLINE_MEMBERS, is_id, location
@@ -101,7 +102,7 @@ class Door:
         error = ""
         try:
             _check_enabled(directory, request)
-            response = await self._answered(x)
+            response = await retried(lambda: self._answered(x))
             await self._connected(x)
         except (Fault, errors.Error) as problem:
             error = str(problem)
@@ -167,6 +168,7 @@ class Door:
 
     async def _answered(self, x: Exchange) -> Response | StreamingResponse:
         request = x.request
+        x.skipped.clear()  # by a run before this one
         # Double and trailing slashes come of base addresses that were typed with one.
         parts = [unquote(part) for part in request.params["path*"].split("/") if part]
         first = parts[0].lower() if parts else ""

@@ -19,6 +19,7 @@ from tenantry.call import Call
 from tenantry.caller import Kind
 from tenantry.db import replies
 from tenantry.db.engine import Failure
+from tenantry.db.retries import retried
 from tenantry.doors.transport import messages, policy, visible
 
 if TYPE_CHECKING:
@@ -122,7 +123,11 @@ class Pipeline:
 
         """
         try:
-            return await self._run(method, admission, message, spelled=spelled, extra=extra)
+            if admission.db is not None:  # its opener runs all of it once more
+                return await self._run(method, admission, message, spelled=spelled, extra=extra)
+            return await retried(
+                lambda: self._run(method, admission, message, spelled=spelled, extra=extra)
+            )
         except errors.Duplicate as problem:
             # In a transaction that is open, which the page goes on with, nothing more is asked.
             if problem.find and admission.db is None and visible.sees_all(admission.caller):

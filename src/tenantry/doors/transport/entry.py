@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from tenantry import errors, spans
+from tenantry.db.retries import retried
 from tenantry.doors.transport import details, grpc, rpc
 from tenantry.doors.transport.address import Addresses
 from tenantry.doors.transport.router import Router, allow
@@ -176,7 +177,7 @@ class Entry:
                 response = await target(request)
             else:
                 request.body = await _read_body(request, receive, target.body_limit)
-                response = await target(request)
+                response = await retried(lambda: target(request))
         except _ClientGone:
             raise
         except Exception as problem:  # noqa: BLE001 - whatever it is, it is answered

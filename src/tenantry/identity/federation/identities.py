@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Text, bindparam, case, delete, literal_column, or_, select
+from sqlalchemy import BigInteger, Text, bindparam, case, cast, delete, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_change
 
 from tenantry.db.rows import bound
@@ -37,7 +37,14 @@ _FIND = Statement(
     .join(table, _t.user_id == users.c.id)
     .where(_t.connection_id == _CONNECTION_ID, _t.subject == bindparam("p_subject", type_=Text))
 )
-_insert = insert_or_change(table).values(bound(table))
+# The connection is locked before an identity that is there: its deletion does the same.
+_kept = (
+    select(*(cast(value, _t[name].type) for name, value in bound(table).items()))
+    .select_from(connections)
+    .where(connections.c.id == _CONNECTION_ID)
+    .with_for_update(read=True, key_share=True)
+)
+_insert = insert_or_change(table).from_select(list(bound(table)), _kept)
 _given = _insert.excluded
 _is_same = _t.user_id == _given.user_id
 # Of modular mode and of the other one it is two people's: that of the mode it is used in. Spelled
@@ -48,7 +55,7 @@ _either: list[ColumnElement[str]] = [
 _is_of_either_mode = (
     select(users.c.id).where(users.c.id.in_(_either), users.c.sub.is_not(None)).exists()
 )
-# It returns when it was kept first; no row if it is somebody else's.
+# It returns when it was kept first; no row if it is another user's, or the connection is gone.
 KEEP = _insert.on_conflict_do_update(
     index_elements=[_t.connection_id, _t.subject],
     set_={

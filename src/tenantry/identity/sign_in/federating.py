@@ -33,7 +33,7 @@ from tenantry.identity.sign_in import (
     states,
 )
 from tenantry.identity.sign_in.model import RESET_PASSWORD, SIGN_IN, auth_requests
-from tenantry.tenants.memberships import invitations, joining
+from tenantry.tenants.memberships import invitations, joining, seats
 from tenantry.tenants.memberships import service as memberships
 from tenantry.tenants.user_attributes import reading as user_attributes
 from tenantry.tenants.user_attributes.model import RESERVED, SSO
@@ -373,6 +373,8 @@ async def _admit(
     async with call.db.transaction() as db:
         moved = await move(db)
         held = acting.as_person(call, db, answer.request, user_id)
+        changed = user.id if user is not None and (follows or moves) else None
+        await _hold(db, None if found.is_alone else organization_id, changed)
         if user is None:
             user = await users.create(
                 held,
@@ -392,6 +394,14 @@ async def _admit(
         if settings.sync_user_profile_on_login:
             await _sync(held, user, profile)
     return moved
+
+
+async def _hold(db: Session, organization_id: str | None, user_id: str | None) -> None:
+    """Lock an organization for a change of its members, then a user that is to be changed."""
+    if organization_id is not None:
+        await seats.hold(db, organization_id)
+    if user_id is not None:
+        await users.hold(db, user_id)
 
 
 async def _take_in(call: Call, organization_id: str, user: User, found: Standing) -> None:

@@ -74,7 +74,7 @@ async def activate(
 
     Raises:
         errors.InvalidArgument: the organization has no free seat.
-        errors.Busy: the membership has ended meanwhile.
+        errors.ConcurrentChange: the membership has ended meanwhile.
 
     """
     db, at = call.db, now()
@@ -117,7 +117,7 @@ async def deactivate(
     ``left``, if it is given; no row of it means that the membership has ended meanwhile.
 
     Raises:
-        errors.Busy: the membership has ended, or was switched off meanwhile.
+        errors.ConcurrentChange: the membership has ended, or was switched off meanwhile.
 
     """
     event = call.event(
@@ -136,4 +136,4 @@ async def _apply(
     if left is not None:
         left.leave(change, *events, **params)
     elif await db.apply(change, *events, **params) is None:
-        raise errors.Busy
+        raise errors.ConcurrentChange

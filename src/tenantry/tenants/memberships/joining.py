@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, bindparam, insert
 
 from tenantry import email_addresses, errors, ids
-from tenantry.db.engine import DuplicateKey, ForeignKey
+from tenantry.db.engine import DuplicateKey
 from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
@@ -256,7 +256,7 @@ async def provision(
     Raises:
         db.engine.DuplicateKey: there is such a user, or member, meanwhile.
         errors.InvalidArgument: there is no free seat.
-        errors.Busy: one of these roles went away meanwhile, or the user did.
+        errors.ConcurrentChange: one of these roles went away meanwhile, or the user did.
 
     """
     terms = Terms(provisioning_method=DIRECT_PROVISION)
@@ -273,10 +273,7 @@ async def provision(
     if left is not None:
         left.leave(statement, *first, event, *further, **params)
         return place
-    try:
-        await call.db.apply(statement, *first, event, *further, **params)
-    except ForeignKey:
-        raise errors.Busy from None
+    await call.db.apply(statement, *first, event, *further, **params)
     return place
 
 
@@ -378,8 +375,6 @@ async def _join(
         if statement in {_CREATE, _CREATE_AND_INVITE}:
             raise users.duplicate(problem, user) from None
         raise errors.Duplicate("membership", user.id) from None
-    except ForeignKey as problem:
-        raise _gone(problem) from None
 
 
 def _of_place(db: Session, place: Membership) -> dict[str, Any]:
@@ -398,13 +393,3 @@ def _joined(
         organization_id=organization.id,
         after=shown_together(organization, user, place),
     )
-
-
-def _gone(problem: ForeignKey) -> errors.Error:
-    constraint = problem.constraint
-    # The membership, its number or its mail: the database names the first that it looks at.
-    if constraint.endswith("__organization_id"):
-        return errors.NotFound("organization")
-    if constraint == "fk_memberships__user_id":
-        return errors.NotFound("user")
-    return errors.Busy()  # a role; or SQLite, which does not say: the next call will find out

@@ -30,12 +30,12 @@ from tenantry.tenants.users.model import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from tenantry.call import Call
     from tenantry.tenants.users.service import Identity
 
 _AT_ONCE = 500
-# A user that becomes an administrator so often meanwhile is to be deleted later.
-_ATTEMPTS = 3
 
 _m, _u = memberships.c, users.c
 _USER_ID = bindparam("user_id", type_=Text)
@@ -56,6 +56,12 @@ _NEXT_MEMBERS = Statement(
     .limit(_AT_ONCE)
 )
 _HOLD_USERS = Statement(select(_u.id).where(_u.id.in_(_IDS)).order_by(_u.id).with_for_update())
+_HOLD_MEMBERS = Statement(
+    select(_m.user_id)
+    .where(_m.organization_id == _ORGANIZATION_ID, _m.user_id.in_(_IDS))
+    .order_by(_m.user_id)
+    .with_for_update()
+)
 _elsewhere = exists().where(_m.user_id == _u.id, _m.organization_id != _ORGANIZATION_ID)
 _ONLY_HERE = Statement(select(*reading.COLUMNS).where(_u.id.in_(_IDS), ~_elsewhere))
 _DELETE_USERS = Statement(delete(users).where(_u.id.in_(_IDS)))
@@ -111,45 +117,46 @@ async def remove_user(call: Call, identity: Identity, *, forced: bool) -> None:
 
     """
     reading.check_scope(call)
-    user = await users_service.get(call, identity)
-    for _ in range(_ATTEMPTS):
-        if await _remove_user(call, user.id, forced=forced):
-            return
-    raise errors.Busy
+    user_id = (await users_service.get(call, identity)).id
+    async with call.db.transaction() as db:
+        held = replace(call, db=db)
+        kept = await users_service.keep_organizations(db, user_id)
+        checked = set() if forced else await administrators.check_everywhere(db, user_id)
+        user = await users_service.hold_with_memberships(held, user_id, kept)
+        # In one that is not held, the other admin could go at this moment. It cannot be held now:
+        # a change of members holds the organization first.
+        if not forced and not await administrators.organizations_of(db, user_id) <= checked:
+            raise errors.ConcurrentChange
+        call.expect(user.revision)
+        await users_service.delete_held(held, user)
 
 
 async def dismiss_members(call: Call, organization_id: str) -> None:
     """End all memberships of an organization that is held, and delete the users only it had.
 
-    Within a transaction, a bounded number of them at a time.
+    Within a transaction, a bounded number of them at a time. All users are locked before the first
+    membership is (see the order of locks in ARCHITECTURE.md).
     """
+    async for user_ids in _members(call, organization_id):
+        await call.db.fetch_all(_HOLD_USERS, ids=user_ids)
+    async for user_ids in _members(call, organization_id):
+        await _send_away(call, organization_id, user_ids)
+
+
+async def _members(call: Call, organization_id: str) -> AsyncIterator[str]:
+    """Yield the ids of all members, in order, as JSON arrays."""
     after = ""
     while members := await call.db.fetch_all(
         _NEXT_MEMBERS, organization_id=organization_id, after=after
     ):
         after = members[-1]["user_id"]
-        await _send_away(call, organization_id, to_json([row["user_id"] for row in members]))
-
-
-async def _remove_user(call: Call, user_id: str, *, forced: bool) -> bool:
-    """Delete a user, unless it became the admin of one more organization meanwhile."""
-    async with call.db.transaction() as db:
-        held = replace(call, db=db)
-        checked = set() if forced else await administrators.check_everywhere(db, user_id)
-        user = await users_service.hold_with_memberships(held, user_id)
-        # In one that is not held, the other admin could go at this moment. It cannot be held now:
-        # a change of members holds the organization first.
-        if not forced and not await administrators.organizations_of(db, user_id) <= checked:
-            return False
-        call.expect(user.revision)
-        await users_service.delete_held(held, user)
-    return True
+        yield to_json([row["user_id"] for row in members])
 
 
 async def _send_away(call: Call, organization_id: str, user_ids: str) -> None:
+    """End the memberships of these locked users; delete each user without another membership."""
     db = call.db
-    # First held, then asked where else they are: a user that joins another one meanwhile stays.
-    await db.fetch_all(_HOLD_USERS, ids=user_ids)
+    await db.fetch_all(_HOLD_MEMBERS, ids=user_ids, organization_id=organization_id)
     rows = await db.fetch_all(_ONLY_HERE, ids=user_ids, organization_id=organization_id)
     gone = [User.from_row(row) for row in rows]
     if gone:

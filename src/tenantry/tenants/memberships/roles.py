@@ -47,6 +47,12 @@ _READ_DEFAULT = Statement(
     select(organizations, DEFAULT.label("default_role_id"), _version).where(_here)
 )
 _READ_NAMED = Statement(select(organizations, _named.label("named"), _version).where(_here))
+_KEEP = Statement(
+    select(_r.id)
+    .where(_r.id.in_(json_values(_ROLE_IDS)))
+    .order_by(_r.id)
+    .with_for_update(read=True, key_share=True)
+)
 _CREATOR = Statement(
     select(_r.id, _version).where(_r.organization_id.is_(None), _r.default_creator)
 )
@@ -75,7 +81,7 @@ async def offered(
     Raises:
         errors.NotFound: there is no such organization.
         errors.InvalidArgument: neither the environment nor the organization has such a role.
-        errors.Busy: one of them went away just now.
+        errors.ConcurrentChange: one of them went away just now.
 
     """
     row = await db.fetch_one(
@@ -92,7 +98,7 @@ async def offered(
         role_ids = {row["default_role_id"]}
     held = await catalogue.look_up(db, role_ids, row["version"])
     if len(held) < len(role_ids):  # or somebody would be told of a role, and come without it
-        raise errors.Busy
+        raise errors.ConcurrentChange
     return Organization.from_row(row), reading.in_order(held.values())
 
 
@@ -115,18 +121,32 @@ async def existing(
     return reading.in_order(held.values())
 
 
+async def keep(db: Session, role_ids: Collection[str]) -> None:
+    """Lock roles against deletion before the rows of their holders are changed.
+
+    The deletion of a role locks it first as well, and then changes those rows.
+
+    Raises:
+        errors.ConcurrentChange: one of them was deleted meanwhile.
+
+    """
+    found = await db.fetch_all(_KEEP, role_ids=to_json(sorted(role_ids)))
+    if len(found) < len(set(role_ids)):
+        raise errors.ConcurrentChange
+
+
 async def of_creator(db: Session) -> tuple[HeldRole, ...]:
     """Return the role of a user who founds an organization.
 
     Raises:
-        errors.Busy: it went away just now.
+        errors.ConcurrentChange: it went away just now.
 
     """
     row = await db.fetch_one(_CREATOR)
     assert row is not None
     held = await catalogue.look_up(db, {row["id"]}, row["version"])
     if not held:
-        raise errors.Busy
+        raise errors.ConcurrentChange
     return tuple(held.values())
 
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Text, bindparam, delete, select, update
 
 from tenantry import errors
-from tenantry.db.engine import ForeignKey
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.memberships import administrators, own_reach, roles, seats
@@ -239,18 +238,15 @@ async def _change(
             before=shown_together(organization, user, before),
             after=shown_together(organization, user, after),
         )
-        try:
-            changed = await db.apply(
-                _CHANGE,
-                event,
-                m_organization_id=organization_id,
-                m_user_id=user.id,
-                m_metadata=to_json(after.metadata),
-                dropped=to_json(sorted(old - new)),
-                m_role_ids=to_json(sorted(new - old)),
-            )
-        except ForeignKey:
-            raise errors.Busy from None  # a role went away meanwhile
+        changed = await db.apply(
+            _CHANGE,
+            event,
+            m_organization_id=organization_id,
+            m_user_id=user.id,
+            m_metadata=to_json(after.metadata),
+            dropped=to_json(sorted(old - new)),
+            m_role_ids=to_json(sorted(new - old)),
+        )
         if changed is None:
             raise errors.NotFound("membership")  # with its user, meanwhile
     return after

@@ -365,7 +365,7 @@ async def revise(
         await db.fetch_one(_HOLD, key=organization.id)
         if done := await _attempt(held, identity, changes_of):
             return done
-    raise errors.Busy  # the external id went over to another organization meanwhile
+    raise errors.ConcurrentChange  # the external id went over to another organization meanwhile
 
 
 async def _attempt(

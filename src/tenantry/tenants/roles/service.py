@@ -9,7 +9,6 @@ from sqlalchemy import Text, bindparam
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry import errors, ids
-from tenantry.db.engine import ForeignKey
 from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
 from tenantry.db.taken import taken
@@ -46,6 +45,9 @@ if TYPE_CHECKING:
     from tenantry.tenants.roles.catalogue import HeldRole
 
 _r, _h = roles.c, role_holders.c
+# Users are above roles.
+_memberships = sa.table("memberships", sa.column("organization_id"), sa.column("user_id"))
+_m = _memberships.c
 _role = bindparam("p_role_id", type_=Text)
 _organization = bindparam("p_organization_id", type_=Text)
 _HOLD = Statement(sa.select(_r.id).where(_r.id == _role).with_for_update())
@@ -68,16 +70,22 @@ _DELETE = Statement(sa.delete(roles).where(_r.id == _role).returning(_r.id))
 _HELD = Statement(sa.select(_h.user_id).where(_h.role_id == _role).limit(1))
 # A role may be a million members': as many are moved at once as a statement has time for.
 _AT_ONCE = 200_000
-_MOST_ATTEMPTS = 10
 _target = bindparam("p_target_id", type_=Text)
 _also = role_holders.alias("also")
+# In the order of the memberships, which are locked like by everybody who locks several.
 _ALSO_GIVE = Statement(
     insert_or_leave(role_holders)
     .from_select(
         ["organization_id", "user_id", "role_id"],
         sa.select(_h.organization_id, _h.user_id, _target)
+        .join(
+            _memberships,
+            (_m.organization_id == _h.organization_id) & (_m.user_id == _h.user_id),
+        )
         .where(_h.role_id == _role)
-        .limit(bindparam("p_at_once")),
+        .order_by(_h.organization_id, _h.user_id)
+        .limit(bindparam("p_at_once"))
+        .with_for_update(read=True, key_share=True, of=_memberships),
     )
     .on_conflict_do_nothing()
 )
@@ -295,17 +303,8 @@ async def _hand_over(
 ) -> None:
     """Give another role the holders of this one, and the roles that extend it."""
     moved = {"p_role_id": role.id, "p_target_id": target.id, "p_at_once": _AT_ONCE}
-    left = 0
     while await db.fetch_one(_HELD, p_role_id=role.id):
-        try:
-            async with db.transaction():
-                await db.fetch_all(_ALSO_GIVE, **moved)
-        except ForeignKey:
-            # A member left meanwhile: the next look is at those that are still there.
-            left += 1
-            if left == _MOST_ATTEMPTS:
-                raise errors.Busy from None
-            continue
+        await db.fetch_all(_ALSO_GIVE, **moved)
         await db.fetch_all(_TAKE_FROM_MOVED, **moved)
     for child in await listing.dependents(db, role.id, Include.OWN):
         await _extend(db, child.role, target, reference)

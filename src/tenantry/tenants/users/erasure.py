@@ -6,12 +6,25 @@ erasure that was interrupted is finished by the next one.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, cast, exists, func, literal_column, or_, select, update
+from sqlalchemy import (
+    Text,
+    bindparam,
+    cast,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from tenantry import email_addresses, errors, ids
+from tenantry.db.retries import retried
 from tenantry.db.schema import events, from_json, json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.events.event_log import erasure as event_erasure
@@ -72,9 +85,20 @@ _MENTIONS = Statement(
     )
     .order_by(_e.id)
 )
+_invited = (
+    select(_m.organization_id, _m.user_id)
+    .where(func.lower(_m.inviter_email).in_(_ADDRESSES))
+    .order_by(_m.organization_id, _m.user_id)
+    .with_for_update(key_share=True)
+    .cte("invited")
+)
 _FORGET_INVITER = Statement(
     update(memberships)
-    .where(func.lower(_m.inviter_email).in_(_ADDRESSES))
+    .where(
+        tuple_(_m.organization_id, _m.user_id).in_(
+            select(_invited.c.organization_id, _invited.c.user_id)
+        )
+    )
     .values(inviter_email=None)
     .returning(_m.id)
 )
@@ -126,10 +150,7 @@ async def erase(call: Call, found: Found, progress: Callable[[int], object] | No
     """
     db, person = call.db, found.person
     for row in await db.fetch_all(_THERE, ids=to_json(sorted(person.ids))):
-        async with db.transaction() as held:
-            acting = replace(call, db=held)
-            user = await service.hold_with_memberships(acting, row["id"])
-            await service.delete_held(acting, user)
+        await retried(functools.partial(_delete, call, row["id"]))
     await db.fetch_all(_FORGET_INVITER, addresses=to_json(sorted(person.addresses)))
     for address in sorted(person.addresses):
         await mail_service.forget(db, address)
@@ -151,6 +172,14 @@ async def erase(call: Call, found: Found, progress: Callable[[int], object] | No
         async with db.transaction() as held:
             await held.record(event)
     return count
+
+
+async def _delete(call: Call, user_id: str) -> None:
+    async with call.db.transaction() as db:
+        held = replace(call, db=db)
+        kept = await service.keep_organizations(db, user_id)
+        user = await service.hold_with_memberships(held, user_id, kept)
+        await service.delete_held(held, user)
 
 
 async def _begin(db: Session, key: str) -> tuple[Found, str | None]:

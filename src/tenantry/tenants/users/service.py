@@ -34,7 +34,7 @@ from tenantry.tenants.users.model import (
 from tenantry.times import now
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
@@ -95,7 +95,19 @@ _SIGNED_IN = Statement(
     .returning(*reading.COLUMNS)
 )
 _HOLD = Statement(select(_u.id).where(_u.id == _USER_ID).with_for_update())
-_HOLD_MEMBERSHIPS = Statement(select(_m.id).where(_m.user_id == _USER_ID).with_for_update())
+_HOLD_MEMBERSHIPS = Statement(
+    select(_m.organization_id)
+    .where(_m.user_id == _USER_ID)
+    .order_by(_m.organization_id)
+    .with_for_update()
+)
+_o = organizations.c
+_KEEP_ORGANIZATIONS = Statement(
+    select(_o.id)
+    .where(_o.id.in_(select(_m.organization_id).where(_m.user_id == _USER_ID)))
+    .order_by(_o.id)
+    .with_for_update(read=True, key_share=True)
+)
 _DELETE = Statement(
     delete(users).where(_u.id == bindparam("p_id")).returning(_u.id),
     MARK,
@@ -192,7 +204,7 @@ async def change(call: Call, identity: Identity, changes: Mapping[str, Any]) -> 
         await hold(db, user.id)
         if done := await _attempt(held, identity, changes):
             return done
-    raise errors.Busy  # the external id went over to another user meanwhile
+    raise errors.ConcurrentChange  # the external id went over to another user meanwhile
 
 
 async def change_profile(call: Call, user: User, profile: Mapping[str, Any]) -> User:
@@ -284,16 +296,29 @@ async def hold(db: Session, user_id: str) -> None:
     await db.fetch_one(_HOLD, user_id=user_id)
 
 
-async def hold_with_memberships(call: Call, user_id: str) -> User:
-    """Return a user of whom nobody else changes anything before this transaction ends.
+async def keep_organizations(db: Session, user_id: str) -> set[str]:
+    """Lock a user's organizations against deletion, and return their ids.
+
+    The first step of deleting the user, whose memberships count for each of them.
+    """
+    rows = await db.fetch_all(_KEEP_ORGANIZATIONS, user_id=user_id)
+    return {row["id"] for row in rows}
+
+
+async def hold_with_memberships(call: Call, user_id: str, kept: Collection[str]) -> User:
+    """Lock a user and all memberships until the transaction ends, and return the user.
+
+    ``kept`` are the organizations that `keep_organizations` has locked.
 
     Raises:
-        errors.NotFound: there is none that this caller may see.
+        errors.NotFound: there is no such user that this caller may see.
+        errors.ConcurrentChange: the user has joined another organization since.
 
     """
     await hold(call.db, user_id)
-    # One that others end or change at this moment has ended or changed when it is read.
-    await call.db.fetch_all(_HOLD_MEMBERSHIPS, user_id=user_id)
+    rows = await call.db.fetch_all(_HOLD_MEMBERSHIPS, user_id=user_id)
+    if any(row["organization_id"] not in kept for row in rows):
+        raise errors.ConcurrentChange
     return await get(call, Identity(user_id))
 
 

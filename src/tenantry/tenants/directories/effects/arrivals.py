@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tenantry import errors
-from tenantry.db.engine import ForeignKey
 from tenantry.tenants.directories.effects import profiles, provisioning, reading, shown
 from tenantry.tenants.directories.scim.faults import Fault
 from tenantry.tenants.memberships import arriving
@@ -32,7 +31,7 @@ async def people_created(
     Within a transaction, before their rows are written.
 
     Raises:
-        errors.Busy: others changed the same at this moment.
+        errors.ConcurrentChange: others changed the same at this moment.
         db.engine.DuplicateKey: somebody else made an account or a membership at this moment.
 
     """
@@ -53,12 +52,7 @@ async def people_created(
             event = shown.event(call, directory, "user_created", before=None, after=content)
             plain[person.id] = Arrival(provisioning.new_account(call, person, profile), event)
     held = await catalogue.look_up(call.db, {mapping.default_role_id}, mapping.version)
-    try:
-        await arriving.provision(
-            call, mapping.organization, tuple(held.values()), list(plain.values())
-        )
-    except ForeignKey:
-        raise errors.Busy from None
+    await arriving.provision(call, mapping.organization, tuple(held.values()), list(plain.values()))
     made: list[DirectoryUser | Fault] = []
     for person in people:
         arrival = plain.get(person.id)

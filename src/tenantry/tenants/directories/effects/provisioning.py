@@ -21,7 +21,7 @@ from tenantry.tenants.directories.effects import profiles, reading, role_mapping
 from tenantry.tenants.directories.model import directory_users
 from tenantry.tenants.directories.scim import resources
 from tenantry.tenants.directories.scim.faults import Fault
-from tenantry.tenants.memberships import activity, administrators, joining
+from tenantry.tenants.memberships import activity, administrators, joining, seats
 from tenantry.tenants.roles import catalogue
 from tenantry.tenants.users import reading as users_reading
 from tenantry.tenants.users import service as users
@@ -90,7 +90,7 @@ async def person_changed(
     Raises:
         Fault: 400 invalidValue for a missing address or one of a domain that is not proved, 400
             mutability for another address than before, 403 where there is no free seat.
-        errors.Busy: others changed the same at this moment.
+        errors.ConcurrentChange: others changed the same at this moment.
         db.engine.DuplicateKey: somebody else made the account or the membership at this moment.
 
     """
@@ -188,6 +188,8 @@ async def _admit(  # noqa: PLR0917 - before and after
     follows = place is not None and _follows(after, place, around)
     # The organization vouches for addresses of its domains.
     changes = bool(news) or not user.email_verified
+    if joins and changes:
+        await _hold(call.db, around, user)
     if place is None:
         user = await _join(call, around, user, is_new=False)
     elif joins and not follows and not changes:
@@ -202,6 +204,13 @@ async def _admit(  # noqa: PLR0917 - before and after
         place = replace(place, status=ACTIVE)
         await role_mapping.follow(call, directory, linked, place, around.mapped)
     return linked
+
+
+async def _hold(db: Session, around: Around, user: User) -> None:
+    """Lock an account before its membership is changed, and after the organization."""
+    if around.organization.max_allowed_users:
+        await seats.hold(db, around.organization.id)
+    await users.hold(db, user.id)
 
 
 def _follows(person: DirectoryUser, place: Membership, around: Around) -> bool:

@@ -16,13 +16,13 @@ from sqlalchemy import Text, bindparam, delete, exists, select, tuple_
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry import errors
-from tenantry.db.engine import ForeignKey
 from tenantry.db.records import records, rows_of, spelled
+from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.directories.effects import reading, shown, telling
 from tenantry.tenants.directories.effects.reading import Standing
 from tenantry.tenants.directories.effects.telling import Told
-from tenantry.tenants.memberships import administrators, seats
+from tenantry.tenants.memberships import administrators, roles, seats
 from tenantry.tenants.roles.model import role_holders
 from tenantry.tenants.users.model import ACTIVE, memberships
 
@@ -42,6 +42,15 @@ _log = logging.getLogger(__name__)
 _h, _m = role_holders.c, memberships.c
 _PAIR = [_h.user_id, _h.role_id]
 _ORGANIZATION_ID = bindparam("organization_id", type_=Text)
+_HOLD = Statement(
+    select(_m.user_id)
+    .where(
+        _m.organization_id == _ORGANIZATION_ID,
+        _m.user_id.in_(json_values(bindparam("user_ids", type_=Text))),
+    )
+    .order_by(_m.user_id)
+    .with_for_update(key_share=True)
+)
 _TAKE = Statement(
     delete(role_holders).where(
         _h.organization_id == _ORGANIZATION_ID,
@@ -79,7 +88,7 @@ async def group_changed(
     them: then the members are written, and the group is not.
 
     Raises:
-        errors.Busy: others changed the same at this moment.
+        errors.ConcurrentChange: others changed the same at this moment.
 
     """
     if after is None:
@@ -109,7 +118,7 @@ async def roles_reassigned(
     ``dropped`` are the ids of roles that the mapping named before, and no more.
 
     Raises:
-        errors.Busy: others changed the same at this moment.
+        errors.ConcurrentChange: others changed the same at this moment.
 
     """
     if group_ids:
@@ -155,7 +164,7 @@ async def _recompute(
     if mapping is None:
         raise errors.NotFound("organization")
     decided = mapping.decided | set(dropped)
-    if mapping.creator_role_id in decided | {mapping.default_role_id} and decided:
+    if decided:
         await seats.hold(db, directory.organization_id)
         found = None  # they may have changed before it was held
     is_first = True
@@ -196,14 +205,14 @@ async def _change(
         ]
         for name in ("taken", "given")
     )
-    where = {"organization_id": mapping.organization.id}
-    try:
-        if taken:
-            await call.db.fetch_all(_TAKE, given=spelled(_PAIR, taken), **where)
-        if given:
-            await call.db.fetch_all(_GIVE, given=spelled(_PAIR, given), **where)
-    except ForeignKey:
-        raise errors.Busy from None  # a role, or a member, went away meanwhile
+    db, where = call.db, {"organization_id": mapping.organization.id}
+    user_ids = {row["user_id"] for row in (*taken, *given)}
+    await db.fetch_all(_HOLD, user_ids=to_json(sorted(user_ids)), **where)
+    await roles.keep(db, {row["role_id"] for row in (*taken, *given)})
+    if taken:
+        await db.fetch_all(_TAKE, given=spelled(_PAIR, taken), **where)
+    if given:
+        await db.fetch_all(_GIVE, given=spelled(_PAIR, given), **where)
     return {id_: one for id_, one in changes.items() if one.taken or one.given}
 
 

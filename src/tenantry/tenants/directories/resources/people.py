@@ -13,13 +13,13 @@ from sqlalchemy import BigInteger, Text, bindparam, delete, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 
 from tenantry import ids
-from tenantry.db.engine import DuplicateKey, ForeignKey
+from tenantry.db.engine import DuplicateKey
 from tenantry.db.records import records, rows_of, spelled
 from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement, happened
 from tenantry.db.together import Left
-from tenantry.errors import Busy
+from tenantry.errors import ConcurrentChange
 from tenantry.tenants.directories.effects import arrivals, provisioning
 from tenantry.tenants.directories.model import (
     DirectoryUser,
@@ -171,7 +171,7 @@ async def create_many(
 
     Raises:
         Fault: 404, the directory is not there any more.
-        errors.Busy: others have created the same people meanwhile, again and again.
+        errors.ConcurrentChange: others have created the same people meanwhile, again and again.
 
     """
     users = [_new(call.db, directory, document) for document in documents]
@@ -247,7 +247,7 @@ async def remove(call: Call, directory: Directory, id_: str) -> None:
     Raises:
         Fault: 404, there is no such person in this directory.
         errors.PreconditionFailed: If-Match names another revision.
-        errors.Busy: the person was added to one more group each time.
+        errors.ConcurrentChange: the person was added to one more group each time.
 
     """
 
@@ -277,7 +277,7 @@ async def _attempted(call: Call, attempt: Callable[[Call], Awaitable[_T]]) -> _T
     """Make a transaction, again where another one was faster.
 
     Raises:
-        errors.Busy: each time.
+        errors.ConcurrentChange: each time.
 
     """
     await catalogue.keep_current(call.db)
@@ -287,7 +287,7 @@ async def _attempted(call: Call, attempt: Callable[[Call], Awaitable[_T]]) -> _T
                 return await attempt(replaced(call, db=db))
         except (_Again, DuplicateKey):
             continue
-    raise Busy
+    raise ConcurrentChange
 
 
 async def _changed(
@@ -338,11 +338,8 @@ async def _provisioned(
 
 async def _write(db: Session, left: Left, statement: Statement, params: dict[str, Any]) -> None:
     """Write a person's row, with what its meaning has left to do."""
-    try:
-        if await left.apply(db, statement, **params) is None:
-            raise Busy  # the membership has ended meanwhile
-    except ForeignKey:
-        raise Busy from None  # a role went away meanwhile, or the account
+    if await left.apply(db, statement, **params) is None:
+        raise ConcurrentChange  # the membership has ended meanwhile
 
 
 def _new(db: Session, directory: Directory, document: Mapping[str, Any]) -> DirectoryUser:
