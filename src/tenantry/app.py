@@ -291,7 +291,7 @@ def _parts(settings: Settings, db: Database, closing: AsyncExitStack, api: Insid
             user_tokens,
             session_cookie=session_cookie,
             portal_cookie=portal_cookie(issuer),
-            public_url=issuer,
+            effective=effective,
         ),
         api_tokens=KnownApiTokens(db),
         api_token_uses=LastUses(db, api_tokens),

@@ -44,6 +44,11 @@ class Caller:
     token_scopes: frozenset[str] | None = None
     client_id: str = ""  # of a USER_SESSION: the application whose access token it is
     impersonator: str = ""  # of a USER_SESSION: the operator that is in it in the person's place
+    # Of a USER_SESSION: a page of ours acts for the person by no permission of theirs, as the
+    # product has set it up: to accept an invitation, to sign up.
+    acts_by_rule: bool = False
+    # Of a PORTAL_SESSION: the names of the roles that it may assign; () for the default rule.
+    released_roles: tuple[str, ...] = ()
     # Of an OPERATOR: it makes only calls that change nothing; it also says who the operators are.
     reads_only: bool = False
     owns: bool = False
@@ -85,6 +90,7 @@ def signed_in(
         frozenset(),
         session_id,
         impersonator=impersonator,
+        acts_by_rule=True,
     )
 
 

@@ -253,3 +253,23 @@ async def test_of_an_object_elsewhere_its_id_is_not_told(wire, rest, make, by_co
     with refused("INVALID_ARGUMENT", "domain") as it:
         await rest.domains.create_domain(organization_id=organization_id, domain=domain)
     assert it.value.resource == made["domain"]["id"]
+
+
+async def test_nobody_sends_an_invitation_again_that_gives_more_than_they_hold(
+    wire, rest, hr, by_cookie
+):
+    api, organization_id = await by_cookie(wire, hr)
+    for role, refusal in (("admin", "PERMISSION_DENIED"), (hr, None)):
+        answer = await rest.users.create_user_and_membership(
+            organization_id=organization_id,
+            user={
+                "email": f"{unique()}@new.example",
+                "membership": {"roles": [{"name": role}]},
+            },
+        )
+        call = api.users.resend_invite(organization_id=organization_id, id=answer["user"]["id"])
+        if refusal is None:
+            await call
+            continue
+        with refused(refusal, says="'admin'"):
+            await call

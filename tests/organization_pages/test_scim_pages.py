@@ -204,10 +204,10 @@ async def test_people_with_groups_and_roles_and_groups_with_their_role(admin, co
     page = await admin.get(f"/{id_}/groups", search="staf")
     assert "Sales" not in page.text
     # One group of a page is changed: the others keep what they have, and one that was not shown.
-    await admin.post(f"/{id_}/groups", **{f"role-{other}": "admin", f"was-{other}": ""})
+    await admin.post(f"/{id_}/groups", **{f"role-{other}": "member", f"was-{other}": ""})
     page = await admin.get(f"/{id_}/groups")
     assert len(re.findall(r'<option value="\w+" selected>', page.text)) == 2
-    await admin.post(f"/{id_}/groups", **{f"role-{other}": "", f"was-{other}": "admin"})
+    await admin.post(f"/{id_}/groups", **{f"role-{other}": "", f"was-{other}": "member"})
     page = await admin.get(f"/{id_}/groups")
     assert len(re.findall(r'<option value="\w+" selected>', page.text)) == 1
     assert "One group gives a role." in seen(await admin.get(f"/{id_}"))
@@ -219,17 +219,43 @@ async def test_a_group_with_several_roles_keeps_them_until_another_is_chosen(
     id_, provider, _ = connected
     role = await make.organization_role(admin.organization_id, display_name="Editor")
     staff = await provider.group("Staff")
-    given = [{"group_id": staff, "role_name": name} for name in ("admin", role["name"])]
+    given = [{"group_id": staff, "role_name": name} for name in ("member", role["name"])]
     await rest.directories.assign_roles(
         organization_id=admin.organization_id, id=id_, role_assignments={"assignments": given}
     )
     page = await admin.get(f"/{id_}/groups")
-    assert re.search(r'<option value="\*" selected>(Admin, Editor|Editor, Admin)', page.text)
+    assert re.search(r'<option value="\*" selected>(Member, Editor|Editor, Member)', page.text)
     await admin.post(f"/{id_}/groups", **{f"role-{staff}": "*", f"was-{staff}": "*"})
     assert "*" in (await admin.get(f"/{id_}/groups")).text
-    await admin.post(f"/{id_}/groups", **{f"role-{staff}": "admin", f"was-{staff}": "*"})
+    await admin.post(f"/{id_}/groups", **{f"role-{staff}": "member", f"was-{staff}": "*"})
     page = await admin.get(f"/{id_}/groups")
-    assert '<option value="admin" selected>' in page.text
+    assert '<option value="member" selected>' in page.text
+
+
+async def test_a_role_that_is_not_released_is_neither_offered_nor_taken(admin, connected, rest):
+    id_, provider, _ = connected
+    staff, other = await provider.group("Staff"), await provider.group("Sales")
+    await rest.directories.assign_roles(
+        organization_id=admin.organization_id,
+        id=id_,
+        role_assignments={"assignments": [{"group_id": staff, "role_name": "admin"}]},
+    )
+    page = await admin.get(f"/{id_}/groups")
+    assert "Admin" in seen(page)
+    assert f'name="role-{staff}"' not in page.text
+    assert f'name="role-{other}"' in page.text
+    assert 'value="admin"' not in page.text
+    for form in (
+        {f"role-{staff}": "", f"was-{staff}": "admin"},
+        {f"role-{other}": "admin", f"was-{other}": ""},
+    ):
+        page = await admin.post(f"/{id_}/groups", **form)
+        assert "is not released to the admin portal" in seen(page)
+    for button in ("secrets", "secrets/regenerate", "enable"):
+        page = await admin.post(f"/{id_}/{button}")
+        assert "is not released to the admin portal" in seen(page)
+    page = await admin.post(f"/{id_}/groups", **{f"role-{other}": "member", f"was-{other}": ""})
+    assert "The roles are saved." in seen(page)
 
 
 async def test_lists_page_by_tokens(admin, connected):

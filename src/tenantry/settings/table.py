@@ -312,6 +312,14 @@ class Settings:
         "Refuse to invite or add people with an address of a public mail provider.",
         stored=True,
     )
+    portal_roles: tuple[str, ...] = _setting(
+        "",
+        values.role_names,
+        "Names of the roles, separated by commas, that a link into the admin portal may assign to "
+        "groups of a directory; when empty, every role that holds no built-in permission (sk_...) "
+        "beyond those of the organization's default member role.",
+        stored=True,
+    )
     google_workspace_url: str = _setting(
         "",
         values.url_of_gateway,

@@ -350,6 +350,14 @@ def switch_or_automatic(text: str) -> bool | None:
     return switch(text) if text else None
 
 
+def role_names(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    for name in names:
+        if not re.fullmatch(r"[a-zA-Z0-9_]{1,64}", name):
+            raise ValueError(f"{name[:64]!r} is not the name of a role")
+    return names
+
+
 def origins(text: str) -> tuple[str, ...]:
     origins = tuple(o.strip().rstrip("/") for o in text.split(",") if o.strip())
     for origin in origins:

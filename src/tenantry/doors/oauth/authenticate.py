@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tenantry.doors.oauth.user_tokens import UserToken, UserTokens
     from tenantry.identity.grants.subjects import Subject
     from tenantry.identity.sessions.cookies import SessionCookie
+    from tenantry.tenants.environment.effective import Effective
     from tenantry.web import Cookie
 
 
@@ -44,7 +45,7 @@ class Authenticator:
         *,
         session_cookie: SessionCookie,
         portal_cookie: Cookie,
-        public_url: str,
+        effective: Effective,
     ) -> None:
         self._db = db
         self._signed = signed
@@ -52,7 +53,7 @@ class Authenticator:
         self._user_tokens = user_tokens
         self._session_cookie = session_cookie
         self._portal_cookie = portal_cookie
-        self._public_url = public_url
+        self._effective = effective
 
     async def __call__(self, headers: Mapping[str, str], address: str) -> Caller:
         """Return the caller; without credentials that is nobody.
@@ -73,7 +74,7 @@ class Authenticator:
             return ANONYMOUS
         # Not every call of a page of another origin asks first (CORS).
         origin = Origin(site=headers.get("sec-fetch-site", ""), page=headers.get("origin", ""))
-        if not origin.is_of(self._public_url, no_browser=True, address_bar=True):
+        if not origin.is_of(self._effective.given.public_url, no_browser=True, address_bar=True):
             return ANONYMOUS
         found = ANONYMOUS
         if self._session_cookie.name in cookies:
@@ -136,7 +137,7 @@ class Authenticator:
         session = await portal_links.find_session(self._db, secret) if secret else None
         if session is None:
             return ANONYMOUS
-        return portal_links.caller(session)
+        return portal_links.caller(session, self._effective.settings.portal_roles)
 
 
 def _bearer(token: UserToken) -> Caller:

@@ -215,7 +215,7 @@ class _Users:
             await visit.api.patch(
                 "/invites/organizations/{}/users/{}/resend", visit.organization.id, id_, body={}
             )
-        except (errors.InvalidArgument, errors.RateLimited) as problem:
+        except (errors.InvalidArgument, errors.PermissionDenied, errors.RateLimited) as problem:
             return self._wrong(visit, problem, path)
         return self._door.done(path, "resent")
 

@@ -308,7 +308,8 @@ class Door(door.Door):
         session = await portal_links.find_session(self.db, secret) if secret else None
         if session is None:
             return None
-        visit = await self._of(request, Frame.PORTAL, portal_links.caller(session))
+        caller = portal_links.caller(session, self.parts.effective.settings.portal_roles)
+        visit = await self._of(request, Frame.PORTAL, caller)
         if visit is None:
             return None
         features = visit.features & frozenset(session.features)

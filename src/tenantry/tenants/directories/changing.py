@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, or_, select
 
 from tenantry import errors
 from tenantry.db.statements import Statement
-from tenantry.tenants.directories import registry
+from tenantry.tenants.directories import mapped_roles, registry
 from tenantry.tenants.directories.effects import profiles
 from tenantry.tenants.directories.model import (
     ALL,
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 MOST_GROUPS = 1000  # that a polled directory follows
 MAX_ID = 256  # characters of a group's id at the provider
 _MOST_MAPPED = 50
+# Columns that decide which people and groups a directory has.
+_OF_SOURCE = ("directory_type", "enabled", "groups_tracked", "external_groups")
 _OF_PROVIDER = {"email", "groups"}  # which these are is said by their own places
 
 _d = directories.c
@@ -83,6 +85,8 @@ async def update(
     Raises:
         errors.NotFound: there is none such, or this caller may not see it.
         errors.InvalidArgument: a value cannot be taken; the field is named.
+        errors.PermissionDenied: its groups have a role that the caller may not grant, and what
+            they come from would change.
         errors.PreconditionFailed: If-Match names another revision.
 
     """
@@ -101,6 +105,8 @@ async def update(
             after = _following(after, changes.groups, "directory.groups")
         if changes.enabled:
             after = await _enabled(call, db, before, after)
+        if any(getattr(before, name) != getattr(after, name) for name in _OF_SOURCE):
+            await mapped_roles.check_all(call, db, before)
         return await registry.save(call, db, before, after, "updated")
 
 
@@ -112,11 +118,12 @@ async def follow_groups(
     Raises:
         errors.NotFound: there is none such, or this caller may not see it.
         errors.InvalidArgument: it is not polled, or an id cannot be one.
+        errors.PermissionDenied: its groups have a role that the caller may not grant.
         errors.PreconditionFailed: If-Match names another revision.
 
     """
     async with call.db.transaction() as db:
-        before = await registry.hold(call, db, organization_id, directory_id)
+        before = await registry.hold(call, db, organization_id, directory_id, for_source=True)
         if list(external_ids) == [ALL]:
             _check_polled(before, "external_ids")
             after = replace(before, groups_tracked=ALL, external_groups=())

@@ -15,7 +15,7 @@ from tenantry import errors, ids
 from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
-from tenantry.tenants.directories import removal
+from tenantry.tenants.directories import mapped_roles, removal
 from tenantry.tenants.directories.model import (
     COMPLETED,
     CUSTOM,
@@ -182,11 +182,12 @@ async def enable(call: Call, organization_id: str, directory_id: str) -> Directo
 
     Raises:
         errors.NotFound: there is none such, or this caller may not see it.
+        errors.PermissionDenied: its groups have a role that the caller may not grant.
         errors.PreconditionFailed: If-Match names another revision.
 
     """
     async with call.db.transaction() as db:
-        before = await hold(call, db, organization_id, directory_id)
+        before = await hold(call, db, organization_id, directory_id, for_source=True)
         return await save(call, db, before, switched(before, enabled=True), "enabled")
 
 
@@ -247,14 +248,23 @@ async def connected(call: Call, directory: Directory) -> None:
 
 
 async def hold(
-    call: Call, db: Session, organization_id: str, directory_id: str, *, alone: bool = False
+    call: Call,
+    db: Session,
+    organization_id: str,
+    directory_id: str,
+    *,
+    alone: bool = False,
+    for_source: bool = False,
 ) -> Directory:
     """Return a directory as nobody else changes it until this transaction ends.
 
-    Its people and groups may change meanwhile, unless it is held ``alone``.
+    Its people and groups may change meanwhile, unless it is held ``alone``. It is held
+    ``for_source`` where the change decides what its people and groups come from.
 
     Raises:
         errors.NotFound: there is none such, or this caller may not see it.
+        errors.PermissionDenied: ``for_source``, its groups have a role that the caller may not
+            grant.
         errors.PreconditionFailed: If-Match names another revision.
 
     """
@@ -265,6 +275,8 @@ async def hold(
         await db.fetch_one(_HOLD[alone], p_organization_id=organization_id, p_id=directory_id)
     )
     call.expect(found.revision)
+    if for_source:
+        await mapped_roles.check_all(call, db, found)
     return found
 
 

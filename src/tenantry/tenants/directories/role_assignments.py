@@ -11,10 +11,11 @@ from tenantry import errors
 from tenantry.db.records import named, records, rows_of, spelled
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
-from tenantry.tenants.directories import registry
+from tenantry.tenants.directories import mapped_roles, registry
 from tenantry.tenants.directories.listing import Assignment
 from tenantry.tenants.directories.model import directory_groups, directory_role_assignments
 from tenantry.tenants.memberships import roles
+from tenantry.tenants.memberships.model import NamedRole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,6 +76,7 @@ async def assign(
     Raises:
         errors.NotFound: there is no such directory, or this caller may not see it.
         errors.InvalidArgument: there is no such group or role; the field is named.
+        errors.PermissionDenied: the caller may not grant a role that a group gets or loses.
         errors.PreconditionFailed: If-Match names another revision.
 
     """
@@ -92,6 +94,11 @@ async def assign(
         new = {(one.group_id, one.role_id) for one in asked}
         if old == new:
             return before, asked
+        named = [
+            NamedRole(f"{_FIELD}[{index}].role_name", one.role_id, one.role_name)
+            for index, one in enumerate(given)
+        ]
+        await mapped_roles.check_moved(call, db, before, {id_ for _, id_ in old ^ new}, named)
         for statement, pairs in ((_DELETE, old - new), (_INSERT, new - old)):
             if pairs:
                 await db.fetch_all(statement, given=_spelled(pairs), **where)

@@ -86,10 +86,11 @@ async def create(call: Call, organization_id: str, directory_id: str) -> tuple[S
     Raises:
         errors.NotFound: there is no such directory, or this caller may not see it.
         errors.InvalidArgument: the directory is polled, or has as many as it may have.
+        errors.PermissionDenied: its groups have a role that the caller may not grant.
 
     """
     async with call.db.transaction() as db:
-        directory = await registry.hold(call, db, organization_id, directory_id)
+        directory = await registry.hold(call, db, organization_id, directory_id, for_source=True)
         kept = await of_directory(db, directory)
         in_force = [one for one in kept if one.in_force(now())]
         if len(in_force) >= IN_FORCE_MAX:
@@ -110,10 +111,11 @@ async def regenerate(
     Raises:
         errors.NotFound: there is no such directory, or this caller may not see it.
         errors.InvalidArgument: the directory is polled.
+        errors.PermissionDenied: its groups have a role that the caller may not grant.
 
     """
     async with call.db.transaction() as db:
-        directory = await registry.hold(call, db, organization_id, directory_id)
+        directory = await registry.hold(call, db, organization_id, directory_id, for_source=True)
         kept, at = await of_directory(db, directory), now()
         in_force = [one for one in kept if one.in_force(at)]
         for index, one in enumerate(in_force):

@@ -9,6 +9,7 @@ __all__ = [
     "administrators",
     "arriving",
     "dismissed",
+    "grantable_roles",
     "invitations",
     "joining",
     "leaving",

@@ -20,7 +20,7 @@ from tenantry.db.statements import Statement
 from tenantry.events.interceptors.model import PRE_USER_INVITATION
 from tenantry.events.mail import branding
 from tenantry.events.mail import service as mail_service
-from tenantry.tenants.memberships import seats
+from tenantry.tenants.memberships import grantable_roles, seats
 from tenantry.tenants.memberships.service import member
 from tenantry.tenants.organizations import service as organizations_service
 from tenantry.tenants.organizations.model import Branding, organizations
@@ -220,6 +220,7 @@ async def resend(
         errors.NotFound: there is no such member of an organization that this caller may see.
         errors.InvalidArgument: the member is not invited any more, or a new invitation finds no
             free seat.
+        errors.PermissionDenied: the caller may not grant a role of the invitation.
 
     """
     reading.check_scope(call, organization_id)
@@ -230,6 +231,7 @@ async def resend(
             raise errors.InvalidArgument(
                 f"membership is {before.status}: there is no invitation to send again"
             )
+        await grantable_roles.check(call, db, organization_id, before.roles)
         at = now()
         after = replace(before, resend_time=at, resend_count=before.resend_count + 1)
         expired = before.status == INVITE_EXPIRED

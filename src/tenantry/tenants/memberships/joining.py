@@ -17,8 +17,8 @@ from tenantry.tenants.domains import email_domains
 from tenantry.tenants.memberships import (
     activity,
     dismissed,
+    grantable_roles,
     invitations,
-    own_reach,
     roles,
     seats,
     service,
@@ -98,7 +98,7 @@ async def create(
     )
     check_address(rules, user.email, "user.email")
     organization, held = await roles.offered(call.db, organization_id, terms.roles)
-    await own_reach.check(call, call.db, organization_id, held, terms.roles)
+    await grantable_roles.check(call, call.db, organization_id, held, terms.roles)
     await dismissed.check(call.db, organization.id, user.email)
     place = membership(call.db, organization, user.id, held, terms, rules=rules, at=at)
     row = prefixed(user.to_row()) | {"m_invite_client_id": terms.client_id}
@@ -124,7 +124,7 @@ async def invite(
 
     """
     reading.check_scope(call, organization_id)
-    inviter = await own_reach.caller_in(call, call.db, organization_id)
+    inviter = await grantable_roles.caller_in(call, call.db, organization_id)
     terms = replace(terms, inviter_email=inviter.email)
     address = email_addresses.checked(email, "user.email")
     found = await reading.find_by_email(call.db, address)
@@ -168,7 +168,7 @@ async def add(
 
 async def _add(call: Call, organization_id: str, user: User, terms: Terms, *, rules: Rules) -> User:
     organization, held = await roles.offered(call.db, organization_id, terms.roles)
-    await own_reach.check(call, call.db, organization_id, held, terms.roles)
+    await grantable_roles.check(call, call.db, organization_id, held, terms.roles)
     place = user.membership_in(organization.id)
     if place is not None and place.status != INACTIVE:
         raise errors.Duplicate("membership", user.id)

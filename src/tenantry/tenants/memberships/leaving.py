@@ -14,7 +14,7 @@ from tenantry import errors
 from tenantry.db.left_behind import delete_left_behind
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
-from tenantry.tenants.memberships import administrators, own_reach, seats
+from tenantry.tenants.memberships import administrators, grantable_roles, seats
 from tenantry.tenants.memberships.service import member
 from tenantry.tenants.users import reading
 from tenantry.tenants.users import service as users_service
@@ -87,7 +87,7 @@ async def remove_member(
         organization = await seats.hold(db, organization_id)
         user, place = await member(db, organization_id, identity)
         if user.id != call.caller.id:
-            await own_reach.check(call, db, organization_id, place.roles)
+            await grantable_roles.check(call, db, organization_id, place.roles)
         if not forced:
             await administrators.check(db, user.id, organization_id)
         if cascade:

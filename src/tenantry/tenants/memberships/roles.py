@@ -103,15 +103,15 @@ async def offered(
 
 
 async def existing(
-    db: Session, organization_id: str, names: Collection[str]
+    db: Session, organization_id: str, names: Collection[str] = (), *, ids: Collection[str] = ()
 ) -> tuple[HeldRole, ...]:
-    """Return those roles of these names that an organization or the environment has."""
-    if not names:
+    """Return those roles of these names or ids that an organization or the environment has."""
+    if not names and not ids:
         return ()
     row = await db.fetch_one(
         _READ_NAMED,
         organization_id=organization_id,
-        role_ids="[]",
+        role_ids=to_json(sorted(ids)),
         role_names=to_json(sorted(names)),
     )
     if row is None:

@@ -8,7 +8,7 @@ from protobuf.wkt import Empty
 
 from tenantry import errors
 from tenantry.gen.scalekit.v1.users import users_pb as pb
-from tenantry.tenants.memberships import invitations, joining, leaving, own_reach, service
+from tenantry.tenants.memberships import grantable_roles, invitations, joining, leaving, service
 from tenantry.tenants.memberships.model import NamedRole, Rules, Terms
 from tenantry.tenants.users.rpc import (
     answer,
@@ -73,7 +73,7 @@ class MembershipService:
             "user.membership",
             invite=self._invites(request, call),
         )
-        if own_reach.is_person(call):
+        if grantable_roles.is_person(call):
             await self._rates.take_invitation(call.caller.id, new.email.lower())
             user = await joining.invite(
                 call, request.organization_id, terms, rules=self._rules, email=new.email
@@ -156,7 +156,7 @@ class MembershipService:
         self, request: pb.ResendInviteRequest, call: Call
     ) -> pb.ResendInviteResponse:
         self._check_mode()
-        if own_reach.is_person(call):
+        if grantable_roles.is_person(call):
             await self._rates.take_invitation(call.caller.id, request.id)
         membership = await invitations.resend(
             call,
@@ -177,7 +177,7 @@ class MembershipService:
 
         A member does nothing else: nobody joins, and no address is proved, by a member's word.
         """
-        if own_reach.is_person(call):
+        if grantable_roles.is_person(call):
             self._check_mode()
             return True
         if not request.has_field("send_invitation_email"):

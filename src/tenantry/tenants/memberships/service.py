@@ -15,7 +15,7 @@ from sqlalchemy import Text, bindparam, delete, select, update
 from tenantry import errors
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
-from tenantry.tenants.memberships import administrators, own_reach, roles, seats
+from tenantry.tenants.memberships import administrators, grantable_roles, roles, seats
 from tenantry.tenants.organizations.model import Organization, organizations
 from tenantry.tenants.roles import service as roles_service
 from tenantry.tenants.roles.model import role_holders
@@ -228,7 +228,7 @@ async def _change(
         if after == before:
             return before
         moved = set(before.roles) ^ set(after.roles)
-        await own_reach.check(call, db, organization_id, moved, named)
+        await grantable_roles.check(call, db, organization_id, moved, named)
         old, new = ({role.id for role in one.roles} for one in (before, after))
         if old - new and not forced:
             await administrators.check(db, user.id, organization_id, kept=new)

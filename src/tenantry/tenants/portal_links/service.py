@@ -334,7 +334,16 @@ def _session(row: Row) -> PortalSession:
     )
 
 
-def caller(session: PortalSession) -> Caller:
-    """Return the browser of a session as a caller, which may do what its link is for."""
+def caller(session: PortalSession, released_roles: tuple[str, ...] = ()) -> Caller:
+    """Return the browser of a session as a caller, which may do what its link is for.
+
+    ``released_roles`` are the names of the roles that it may assign: `Settings.portal_roles`.
+    """
     permissions = _READ.union(*(_OF_FEATURE[name] for name in session.features))
-    return Caller(Kind.PORTAL_SESSION, session.id, session.organization_id, permissions)
+    return Caller(
+        Kind.PORTAL_SESSION,
+        session.id,
+        session.organization_id,
+        permissions,
+        released_roles=released_roles,
+    )

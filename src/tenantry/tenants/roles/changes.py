@@ -77,10 +77,13 @@ async def changing(call: Call, organization_id: str | None) -> AsyncIterator[Ses
 
     Raises:
         errors.NotFound: there is no such organization that this caller may see.
-        errors.PermissionDenied: the caller is bound to one organization, and the role is the
-        environment's.
+        errors.PermissionDenied: the caller is no management client or operator: the product says
+            what its roles permit. Or it is bound to one organization, and the role is the
+            environment's.
 
     """
+    if not call.caller.is_operators:
+        raise errors.PermissionDenied
     bound = call.caller.organization_id
     if bound is not None and organization_id is None:
         raise errors.PermissionDenied

@@ -20,6 +20,7 @@ from tenantry.db.schema import from_json, json_list, json_rows
 from tenantry.db.statements import Statement
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import Identity
+from tenantry.tenants.roles.catalogue import HeldRole
 from tenantry.tenants.roles.model import (
     Permission,
     Role,
@@ -85,6 +86,17 @@ class Listed:
         """Return what its events say; the permissions are those read with it."""
         names = sorted(grant.permission.name for grant in self.grants)
         return self.role.shown() | {"permissions": names}
+
+    def held(self) -> HeldRole:
+        """Return it as its holders have it, where inherited permissions were read with it."""
+        given = [grant.permission for grant in self.grants]
+        return HeldRole(
+            self.role.id,
+            self.role.name,
+            self.role.display_name,
+            tuple(sorted(one.name for one in given)),
+            tuple(sorted(one.name for one in given if not one.built_in)),
+        )
 
 
 async def get(call: Call, organization_id: str | None, name: str, include: Include) -> Listed:

@@ -55,7 +55,7 @@ class _Groups(Subject):
             directory,
             "groups",
             groups=[_row(one, given.get(one["id"], []), roles) for one in page.get("groups", ())],
-            roles=roles.shown,
+            roles={name: roles.shown[name] for name in roles.shown if name in roles.grantable},
             default=roles.shown.get(roles.default, roles.default),
             kept=KEPT,
             total=page.get("total_size", 0),
@@ -90,10 +90,14 @@ class _Groups(Subject):
 
 def _row(
     group: Mapping[str, Any], held: Sequence[str], roles: Roles
-) -> tuple[Mapping[str, Any], str, list[str]]:
-    """Return a group with the choice that is shown for it, and its roles' names for people."""
+) -> tuple[Mapping[str, Any], str, list[str], bool]:
+    """Return a group with the choice that is shown for it, and its roles' names for people.
+
+    The last member says whether the visitor may take these roles from it.
+    """
     chosen = KEPT if len(held) > 1 else next(iter(held), "")
-    return group, chosen, [roles.shown.get(name, name) for name in held]
+    shown = [roles.shown.get(name, name) for name in held]
+    return group, chosen, shown, roles.grantable.issuperset(held)
 
 
 def _changed(form: Mapping[str, str]) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class _Secrets(Subject):
     async def _shown(self, visit: Visit, call: str) -> Response:
         try:
             made = await visit.api.post(call, *self.names(visit))
-        except errors.InvalidArgument as problem:
+        except (errors.InvalidArgument, errors.PermissionDenied) as problem:
             return self.refused(visit, self.path(visit), problem)
         return self.render(
             visit,

@@ -64,7 +64,10 @@ class _SettingUp(Subject):
 
     async def enable(self, visit: Visit) -> Response:
         """Take up what arrives."""
-        await visit.api.patch(f"{ONE}:enable", *self.names(visit))
+        try:
+            await visit.api.patch(f"{ONE}:enable", *self.names(visit))
+        except errors.PermissionDenied as problem:
+            return self.refused(visit, self.path(visit), problem)
         return await self._switched(visit, "directory_enabled")
 
     async def disable(self, visit: Visit) -> Response:

@@ -10,6 +10,7 @@ from tenantry.doors.organization.directories import states
 from tenantry.pages.areas import SCIM
 from tenantry.pages.problems import Problems
 from tenantry.tenants.directories import guides
+from tenantry.tenants.memberships import grantable_roles
 from tenantry.tenants.roles import listing as roles
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _TABS = (
     ("groups", "directory.groups"),
     ("requests", "directory.requests"),
 )
+_REFUSALS = (errors.InvalidArgument, errors.PermissionDenied, errors.PreconditionFailed)
 # Violations that say which object is meant, and no field of a form.
 _OF_OBJECT = {"directory_id", "organization_id", "id"}
 
@@ -38,6 +40,7 @@ class Roles:
     """The roles of an organization: their names for people, by the names that programs use."""
 
     shown: Mapping[str, str]
+    grantable: frozenset[str]  # names of those that the visitor may assign to groups
     default: str  # which members get when none is named; "" for none
 
 
@@ -107,7 +110,7 @@ class Subject:
         """
         try:
             await call
-        except (errors.InvalidArgument, errors.PreconditionFailed) as problem:
+        except _REFUSALS as problem:
             return self.refused(visit, path, problem, fields, given)
         return self.door.done(path, change)
 
@@ -141,9 +144,12 @@ class Subject:
         By its room and not by the API, for whom directories are may not read all else of the
         organization.
         """
-        found = await roles.list_all(visit.call, visit.organization.id, roles.Include.NONE)
+        organization_id = visit.organization.id
+        found = await roles.list_all(visit.call, organization_id, roles.Include.ALL)
+        own = await grantable_roles.of_caller(visit.call, visit.call.db, organization_id)
         return Roles(
             {one.role.name: one.role.display_name for one in found},
+            frozenset(one.role.name for one in found if one.held() in own),
             next((one.role.name for one in found if one.role.default_member), ""),
         )
 

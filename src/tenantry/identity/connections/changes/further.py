@@ -11,10 +11,11 @@ from tenantry.identity.connections.changes import changing, registry
 from tenantry.identity.connections.changes.changing import Changes
 from tenantry.identity.connections.model import OAUTH, OIDC, SAML
 from tenantry.identity.connections.settings import BASIC_AUTH, PRIVATE_KEY_JWT
-from tenantry.tenants.memberships import roles
+from tenantry.tenants.memberships import grantable_roles, roles
+from tenantry.tenants.memberships.model import NamedRole
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
@@ -64,6 +65,7 @@ async def change(
         errors.NotFound: there is no such connection that this caller may see.
         errors.InvalidArgument: a value cannot be taken, or is not for this type; the field is
             named. Or the connection serves people, and would not be complete.
+        errors.PermissionDenied: the caller may not grant a role that a group gets or loses.
         errors.PreconditionFailed: If-Match names another revision.
 
     """
@@ -78,6 +80,9 @@ async def change(
             await registry.hold(call, db, found.organization_id, connection_id)
         )
         settings, mapping = dict(before.settings), before.attribute_mapping
+        if "group_roles" in members:
+            moved = (settings.get("group_roles") or {}).items() ^ members["group_roles"].items()
+            await _check_grantable(call, db, found.organization_id or "", sorted(moved))
         for name, value in members.items():
             if name == "private_key_jwt":
                 settings["token_auth_type"] = _auth_type(settings, by_key=value)
@@ -111,6 +116,18 @@ async def _check_roles(db: Session, organization_id: str, group_roles: Mapping[s
                 for group in missing
             ),
         )
+
+
+async def _check_grantable(
+    call: Call, db: Session, organization_id: str, moved: Sequence[tuple[str, str]]
+) -> None:
+    """Raise unless the caller may grant these roles, by the groups that get or lose them."""
+    if moved and grantable_roles.is_limited(call):
+        held = await roles.existing(db, organization_id, {name for _, name in moved})
+        named = [
+            NamedRole(f'settings.group_roles.roles["{group}"]', "", name) for group, name in moved
+        ]
+        await grantable_roles.check(call, db, organization_id, held, named)
 
 
 def _auth_type(settings: Mapping[str, Any], *, by_key: bool) -> str:

@@ -64,10 +64,11 @@ async def put(
     Raises:
         errors.NotFound: there is no such directory.
         errors.InvalidArgument: it is not polled.
+        errors.PermissionDenied: its groups have a role that the caller may not grant.
 
     """
     async with call.db.transaction() as db:
-        before = await registry.hold(call, db, organization_id, directory_id)
+        before = await registry.hold(call, db, organization_id, directory_id, for_source=True)
         _check(before)
         after = replace(
             before,

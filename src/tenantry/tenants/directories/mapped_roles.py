@@ -1,0 +1,63 @@
+"""The roles that the groups of a directory have, and whether a caller may grant them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, select
+
+from tenantry.db.statements import Statement
+from tenantry.tenants.directories.model import directory_role_assignments
+from tenantry.tenants.memberships import grantable_roles, roles
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from tenantry.call import Call
+    from tenantry.db.engine import Session
+    from tenantry.tenants.directories.model import Directory
+    from tenantry.tenants.memberships.model import NamedRole
+
+_a = directory_role_assignments.c
+_ROLES = Statement(
+    select(_a.role_id)
+    .where(
+        _a.organization_id == bindparam("p_organization_id"),
+        _a.directory_id == bindparam("p_directory_id"),
+    )
+    .distinct()
+)
+
+
+async def check_moved(
+    call: Call,
+    db: Session,
+    directory: Directory,
+    role_ids: Collection[str],
+    named: Sequence[NamedRole],
+) -> None:
+    """Raise unless the caller may grant these roles, which groups get or lose.
+
+    Raises:
+        errors.PermissionDenied: the caller may not; the role and its field are named.
+
+    """
+    if grantable_roles.is_limited(call):
+        held = await roles.existing(db, directory.organization_id, ids=role_ids)
+        await grantable_roles.check(call, db, directory.organization_id, held, named)
+
+
+async def check_all(call: Call, db: Session, directory: Directory) -> None:
+    """Raise unless the caller may grant every role that a group of the directory has.
+
+    A caller that decides where a directory gets its people and groups from, by its secrets for
+    example, can put anybody into any group.
+
+    Raises:
+        errors.PermissionDenied: the caller may not; the role is named.
+
+    """
+    if grantable_roles.is_limited(call):
+        where = {"p_organization_id": directory.organization_id, "p_directory_id": directory.id}
+        rows = await db.fetch_all(_ROLES, **where)
+        await check_moved(call, db, directory, [row["role_id"] for row in rows], ())
