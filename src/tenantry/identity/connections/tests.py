@@ -23,6 +23,8 @@ from tenantry.times import SECOND, now
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sqlalchemy import ColumnElement
+
     from tenantry.db.engine import Row, Session
     from tenantry.identity.federation.model import Fault, Identity
 
@@ -61,7 +63,7 @@ _of_connection = select(connection_tests).where(
     _t.connection_id == bindparam("p_connection_id", type_=Text),
     _t.expire_time > bindparam("p_now", type_=BigInteger),
 )
-_pending = literal_column(f"'{PENDING}'")
+_pending: ColumnElement[str] = literal_column(f"'{PENDING}'")
 _NEWEST = Statement(
     _of_connection.where(_t.status != _pending).order_by(_t.id.desc()).limit(literal_column("20"))
 )

@@ -1,6 +1,7 @@
 """SAML connections that look after themselves: metadata read again each day, certificates watched.
 
-The rules of a refresh are those of `metadata_refresh`. Nobody is locked out by metadata that is over or away; it is asked for again, within an hour.
+The rules of a refresh are those of `metadata_refresh`. Nobody is locked out by metadata that is
+over or away; it is asked for again, within an hour.
 """
 
 from __future__ import annotations

@@ -215,7 +215,7 @@ METADATA = Fault(
 )
 METADATA_WITHOUT_TLS = Fault(
     "invalid_saml_metadata",
-    "The {service} address in the metadata does not start with https://: {url}",
+    "The {service} address in the metadata does not start with https://: {url}.",
     "Have the identity provider publish https:// addresses, then read its metadata again.",
 )
 CERTIFICATE = Fault(
