@@ -25,7 +25,7 @@ from tenantry.times import now
 from tenantry.vault import DataKey, WrongKey, new_data_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from tenantry.db.engine import Row, Session
     from tenantry.master_key import MasterKey
@@ -162,11 +162,21 @@ async def bind(db: Session, version: int) -> bool:
 
     Within a transaction that holds `DATA_KEYS_LOCK`.
     """
-    key = next(one for one in await _all(db) if one.version == version)
+    keys = await _all(db)
+    key = next(one for one in keys if one.version == version)
     if key.binds:
         return False
-    await _rewrap(db, key, db.vault.refuses_since)
+    await _rewrap(db, key, _refused_since(keys))
     return True
+
+
+async def refused_since(db: Session) -> int | None:
+    """Return since when values without binding are refused, None while they are read."""
+    return _refused_since(await _all(db))
+
+
+def _refused_since(keys: Iterable[DataKey]) -> int | None:
+    return min((one.refuses_since for one in keys if one.refuses_since is not None), default=None)
 
 
 async def refuse_unbound(db: Session) -> None:

@@ -213,8 +213,13 @@ async def _create(call: Call, db: Session) -> DataKey:
     if not known:
         await key_rows.keep_out_older(db, DATA_KEYS)
     version = max((one.version for one in known), default=0) + 1
-    key_id, refuses_since = db.new_id(ids.DATA_KEY), db.vault.refuses_since
-    await key_rows.add(db, version, key_id, activate_time=None, refuses_since=refuses_since)
+    await key_rows.add(
+        db,
+        version,
+        db.new_id(ids.DATA_KEY),
+        activate_time=None,
+        refuses_since=await key_rows.refused_since(db),
+    )
     made = await get(db, version)
     await db.record(call.event("data_key.created", after=made.shown()))
     return made
