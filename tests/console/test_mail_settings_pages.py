@@ -17,7 +17,7 @@ SERVER = {
     "from_email": "hello@example.com",
     "from_name": "<b>Example</b>",
 }
-HOSTILE = '<img src=x onerror=alert(1)>{{ otp }}"'
+HOSTILE = '<img src=x onerror=alert(1)> {{ otp }} "'
 TEMPLATE = {
     "use_case": "USER_LOGIN_OTP",
     "organization_id": "-",
@@ -150,7 +150,7 @@ def test_a_reader_sees_all_and_changes_nothing(ada, reader):
     follow(ada, ada.post(f"{template}/delete", organization_id="-"))
 
 
-def test_an_operator_tries_a_server_and_writes_templates_but_changes_no_server(ada, operator):
+def test_an_operator_tries_a_server_and_a_template_but_changes_none(ada, operator):
     server = made_server(ada)
     shown = operator.get(server).text.partition("<main")[2]
     assert re.findall(r'method="post" action="([^"]*)"', shown) == [f"{server}/test"]
@@ -158,7 +158,16 @@ def test_an_operator_tries_a_server_and_writes_templates_but_changes_no_server(a
     for action in ("save", "enable", "disable", "delete"):
         assert operator.post(f"{server}/{action}", **SERVER).status_code == 403
     follow(operator, operator.post(f"{server}/test", to="you@example.com"))
-    template = made_template(operator)
+    # A template carries codes and links: an operator takes one away, and writes or enables none.
+    template = made_template(ada)
+    shown = operator.get(template).text.partition("<main")[2]
+    assert "Only owners create, change and enable mail templates" in shown
+    assert re.findall(r'method="post" action="([^"]*)"', shown) == [f"{template}/delete"]
+    assert operator.get("/console/mail/templates/new?use_case=LOGIN").status_code == 403
+    assert operator.post("/console/mail/templates", **TEMPLATE).status_code == 403
+    for action in ("save", "enable"):
+        assert operator.post(f"{template}/{action}", **TEMPLATE).status_code == 403
+    assert operator.post("/console/mail/templates/preview", **TEMPLATE).status_code == 200
     follow(operator, operator.post(f"{template}/delete", organization_id="-"))
     follow(ada, ada.post(f"{server}/delete"))
 

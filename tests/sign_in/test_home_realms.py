@@ -209,9 +209,9 @@ async def test_the_link_of_an_invitation_is_no_way_past_it(place, acme, connecti
 async def test_a_guest_who_accepts_an_invitation_is_not_sent_to_the_provider(
     place, acme, connection
 ):
-    await place.application("Home", initiate_login_uri="https://app.example/login")
+    home = await place.application("Home", initiate_login_uri="https://app.example/login")
     for email, named in (("guest@elsewhere.example", False), (ANN, True)):
-        await place.member(acme, email=email, invited=True)
+        await place.member(acme, email=email, invited=True, client=home)
         token = (await place.link(email)).rpartition("/")[2]
         browser = Browser(place)
         accepted = await browser.sign_in.accept_invitation(browser.call, token, session=None)
