@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tenantry import errors
 from tenantry.doors.organization import embedding
 from tenantry.doors.organization.directories import states
 from tenantry.doors.organization.directories.subject import ONE, POLLED, Subject, roles_of
