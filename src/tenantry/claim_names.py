@@ -6,7 +6,7 @@ directory has one of these names (RFC 7519, RFC 9068, OpenID Connect Core, the c
 
 from __future__ import annotations
 
-# What each says. The last ones mark other kinds of tokens.
+# Each claim with its meaning. The last ones mark other kinds of tokens.
 RESERVED = {
     "iss": "who issued the token",
     "sub": "the person",
@@ -43,8 +43,8 @@ RESERVED = {
     "token_use": "the kind of token",
     "typ": "the kind of token",
 }
-# What an interceptor may set in the token of a client all the same: the contract lets it replace
-# the first ones, and such a token has none of the last ones of its own.
+# Reserved claims that an interceptor may set in a client's token: the contract lets it replace the
+# first ones, and such a token has no last ones of its own.
 SET_BY_INTERCEPTORS = frozenset({"aud", "scope", "scopes", "custom_claims", "roles", "permissions"})
 # Of a person, by scope (OpenID Connect Core section 5.4), or beside what a provider says. Access
 # tokens have none of them, so a template may put them there.

@@ -57,7 +57,7 @@ class WrongKey(errors.Error):
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """What a value is bound to, as associated data: it is refused in any other place.
+    """The place that a value is bound to, as associated data: elsewhere it is refused.
 
     ``place`` is the column ("connections.secret"), or the purpose of a value outside of the
     database; ``key`` is the primary key of the row, or the session or object of such a value.

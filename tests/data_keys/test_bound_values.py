@@ -66,7 +66,7 @@ def unpacked(column, stored):
 
 
 async def put(db, column, row, **values: object):
-    """Change columns of a row, as somebody does who writes to the database."""
+    """Change columns of a row, as an attacker with write access to the database does."""
     keys = column.table.primary_key
     same = and_(*(key == bindparam(f"k_{key.name}", type_=key.type) for key in keys))
     change = update(column.table).where(same)
@@ -266,7 +266,7 @@ async def test_values_of_a_former_version_are_re_encrypted_and_then_refused(db, 
     time_goes(DAY / SECOND + 1)
     with pytest.raises(WrongKey):
         db.vault.decrypt(cookie, OUTSIDE, from_outside=True)
-    # Further rotations stay so, and re-encrypt what is bound.
+    # Further rotations stay so, and re-encrypt the bound values.
     await service.rotate(call)
     await key_rows.read(db)
     time_goes(PUBLISHED_SECONDS + 1)
@@ -328,7 +328,7 @@ async def test_a_data_key_is_not_passed_off_as_one_of_another_kind(db):
 
 
 async def test_a_process_that_refuses_goes_on_to_refuse(db):
-    """Whatever somebody writes into the table of data keys meanwhile."""
+    """Values stay bound although an attacker writes to the table of data keys."""
     (row,) = await db.fetch_all(_DATA_KEYS)
     key = db.vault.unwrap(row["wrapped"], 1, 1)
     former = Vault(db.vault.own_key()).encrypt(b"former", Binding("a.b", stays=True))

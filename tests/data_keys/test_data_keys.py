@@ -60,7 +60,7 @@ async def in_effect(call, time_goes):
 
 
 def place(endpoint_id):
-    """What the secret of an endpoint is bound to."""
+    """The binding of an endpoint's secret."""
     row = {"id": endpoint_id, "organization_id": None}
     return binding(webhook_endpoints.c.secret_sealed, row)
 

@@ -208,7 +208,7 @@ async def test_one_that_was_kept_before_gives_way_to_ours_and_is_reported(
     found = await status.look(db, configured(data_dir=tmp_path), "env_1")
     assert found.refused_templates == ("eml_1",)
     assert any("eml_1" in problem for problem in found.problems())
-    # Nor is it enabled again, or changed only beside what is wrong.
+    # It is not enabled again, nor changed while the misplaced part remains.
     call = Call(SYSTEM, db, "req_test")
     with pytest.raises(errors.InvalidArgument):
         await own_templates.enable(call, None, "eml_1")

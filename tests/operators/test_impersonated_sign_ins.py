@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     import httpx
 
 COOKIE = "__Host-tenantry_session"
-# What a sign-in of an operator may leave behind: it, its session, its grants, and how often it
-# was tried; and the log itself.
+# Rows that a sign-in of an operator may leave: the request, its session and grants, counts of
+# attempts, and the log itself.
 ITS_OWN = {
     *("auth_requests", "sessions", "session_clients", "session_organizations"),
     *("authorization_codes", "attempts", "federation_requests", "logout_notices"),
@@ -213,7 +213,7 @@ async def test_an_operator_in_a_persons_place_accepts_no_invitation(
     user, organization_id, other, inviting = person
     browser, _ = await in_place()
     for wanted in (inviting, other):
-        # As for somebody who is no member: nobody is asked whether to join.
+        # As for a non-member: nobody is asked whether to join.
         location = await browser.begin(app, organization_id=wanted)
         page = await browser.send("GET", location)
         assert "Sign in" in page.text

@@ -1,4 +1,4 @@
-"""What a sign-in is proved by is in nothing that leaves the server, and in none of its logs."""
+"""Proofs of a sign-in are in nothing that leaves the server, and not in its logs."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class Secrets(dict[str, str]):
 
 
 async def mailed(look) -> str:
-    """What a mail holds, once the worker of the server has made it."""
+    """The content of a mail, once the worker of the server has made it."""
     until = time.monotonic() + 60
     while True:
         try:
@@ -313,7 +313,7 @@ def held(sent: bytes, secrets: Secrets) -> list[str]:
 
 
 async def settled(place, sink: Sink, stream) -> None:
-    """Wait until what was written last has left."""
+    """Wait until the last event has left."""
     made = await place.make.organization(unique("the last"))
     until = time.monotonic() + 120
     wanted = made["id"].encode()

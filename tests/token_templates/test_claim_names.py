@@ -41,7 +41,7 @@ class Ring:
 
 @pytest.fixture
 async def emitted(signins, make, rest, database):
-    """The names of all claims in tokens of each kind, of somebody who has all that there is."""
+    """The names of all claims in tokens of each kind, of a user with every attribute."""
     organization = await make.organization(external_id=unique("org"))
     permission, role = unique("perm").replace("-", "_"), unique("role").replace("-", "_")
     await rest.roles.create_permission(permission={"name": permission, "description": "Do"})

@@ -87,7 +87,7 @@ def test_claims_and_attributes_of_a_provider(text, is_taken):
 @pytest.mark.everywhere
 @BOTH
 async def test_custom_attributes_of_a_person_at_a_provider(db, monkeypatch, text, is_taken):
-    """What is not kept is left out, and what is kept is what it was, in either database."""
+    """Values with a NUL are left out, and all others are kept unchanged, in either database."""
 
     async def known(_db, _kind):
         return [_Attribute("level"), _Attribute("rank")]

@@ -156,7 +156,7 @@ def destroy(
 
 
 def _remark_unbound(found: Progress) -> None:
-    """Say what is left to do until every value is refused outside of its row."""
+    """Print the remaining steps until every value is refused outside of its row."""
     if found.refuses_since is None:
         running.remark(
             "values that are not bound to their rows are still read: "

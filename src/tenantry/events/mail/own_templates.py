@@ -264,8 +264,8 @@ def _trials(
 ) -> Iterator[dict[str, str]]:
     """Yield values to try a template with: with each value that a condition asks for, and none.
 
-    What others choose, such as a name, is an address that would take a secret beside it along.
-    All combinations are tried if they are few. Others show when a mail is made, which checks again.
+    A value that others choose, such as a name, is an address that would take along a secret beside
+    it. All combinations are tried if they are few. Others show when a mail is made, which checks again.
     """
     names = {name for text in contents.values() for name in jet.read(text).names}
     usual = dict.fromkeys(names, _HOSTILE)

@@ -4,7 +4,7 @@ A template must not send them elsewhere, such as in the address of a picture. A 
 by itself; a link does, too, or is the whole `href` of an `<a>`. This is decided on the mail as it
 goes out, made with a mark in the place of each secret. HTML that two mail programs may read
 differently is refused: only tags that are written in full are taken, and no element whose content
-is not read as HTML, that sends what is in it, or that loads a font or a style sheet, for those tell
+is not read as HTML, that sends its content, or that loads a font or a style sheet, for those tell
 what a text or an `href` holds (https://owasp.org/www-community/attacks/CSS_Injection).
 """
 
@@ -140,7 +140,7 @@ def _said(markup: str, marked: Mapping[str, str]) -> Iterator[str]:
                 "mail with a code or link"
             )
         if found["comment"] is not None:
-            # Outlook reads what is in it as a part of the mail.
+            # Outlook reads its content as a part of the mail.
             inner = re.sub(rf"\A{_CONDITION}>|<!{_CONDITION}\Z|<!\Z", "", found["comment"])
             yield from ("" for _ in _said(inner, marked))
         if found["tag"]:

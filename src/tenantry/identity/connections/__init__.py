@@ -10,6 +10,8 @@ connections by which nobody signs in.
 __all__ = [
     "addresses",
     "applications.moving",
+    "changes.client_secrets",
+    "changes.metadata_refresh",
     "changes.moving",
     "changes.registry",
     "expiry",

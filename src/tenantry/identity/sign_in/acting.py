@@ -19,7 +19,7 @@ def as_person(call: Call, db: Session, request: AuthRequest, user_id: str) -> Ca
 
     Raises:
         errors.Impersonated: the sign-in is proved by the session of an operator in the person's
-            place, who changes nothing.
+            place: such a session changes nothing.
 
     """
     if request.impersonator:

@@ -229,7 +229,7 @@ async def _signed_in(call: Call, request: AuthRequest) -> User | None:
     """Return the person, with the time of this sign-in noted; None if the person is gone."""
     assert request.user_id is not None
     if request.impersonator:
-        # An operator in the person's place changes nothing, nor is it the person who signs in.
+        # An operator in the person's place changes nothing, and the person does not sign in.
         return await reading.find(call.db, id_=request.user_id, external_id=None)
     verified = request.facts.email_proved
     return await users.signed_in(call, request.user_id, verified=verified)

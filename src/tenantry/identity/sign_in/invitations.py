@@ -215,7 +215,7 @@ async def _application(db: engine.Session, invitation: Invitation) -> tuple[str,
     """Return the name of the application that an invitation leads to, and the way to it.
 
     It is the one through which the invitation was made; else the one that the organization's
-    members used last; else the only one. Of several it is none.
+    members used last; else the only one; None if there are several.
     """
     if invitation.client_id is not None:
         found = await ways_on.find_application(db, invitation.client_id)

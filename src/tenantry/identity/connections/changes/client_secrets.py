@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tenantry.identity.connections.model import Connection
     from tenantry.vault import Binding
 
-# Before the end of a secret that is shown. Whoever sends it back leaves the secret as it is.
+# Shown before the end of a secret. A caller that sends it back keeps the secret.
 HIDDEN = "********"
 _SHOWN_OF = 12  # characters: of a shorter secret, four would say too much
 

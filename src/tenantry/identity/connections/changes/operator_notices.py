@@ -1,7 +1,7 @@
 """Changes that operators make of connections: bounded by their role, told to the customer.
 
-An identity provider decides who its users are, so a caller who can change a connection can sign in
-as every user that it serves.
+An identity provider decides its users' identities, so a caller that can change a connection can
+sign in as every user that it serves.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _PAGE = "/ui/organization/sso"
 
 
 def check_owner(call: Call, organization_id: str | None) -> None:
-    """Raise PermissionDenied if an operator who is no owner changes a connection of all users."""
+    """Raise PermissionDenied if an operator but no owner changes a connection of all users."""
     caller = call.caller
     if organization_id is None and caller.kind is Kind.OPERATOR and not caller.owns:
         raise errors.PermissionDenied(

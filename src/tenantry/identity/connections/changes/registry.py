@@ -281,8 +281,8 @@ async def save(
     """Write a connection that is held, and record it; without a difference nothing is written.
 
     Raises:
-        errors.PermissionDenied: an operator who is no owner changes what users of every
-            organization sign in through, other than by disabling it.
+        errors.PermissionDenied: an operator other than an owner changes a connection that users of
+            every organization sign in through, except by disabling it.
 
     """
     if after == before:

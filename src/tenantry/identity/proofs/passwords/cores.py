@@ -35,7 +35,7 @@ class Cores:
 
 
 def _opened(file: Path) -> IO[bytes]:
-    # Who may open a file may hold its lock, and so keep everybody from signing in.
+    # A user that can open the file can hold its lock, and so keep everybody from signing in.
     return os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b")
 
 
