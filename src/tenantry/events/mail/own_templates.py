@@ -265,7 +265,8 @@ def _trials(
     """Yield values to try a template with: with each value that a condition asks for, and none.
 
     A value that others choose, such as a name, is an address that would take along a secret beside
-    it. All combinations are tried if they are few. Others show when a mail is made, which checks again.
+    it. All combinations are tried if they are few. Others show when a mail is made, which checks
+    again.
     """
     names = {name for text in contents.values() for name in jet.read(text).names}
     usual = dict.fromkeys(names, _HOSTILE)
