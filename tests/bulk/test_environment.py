@@ -28,10 +28,9 @@ from tenantry.db.schema import metadata
 from tenantry.db.statements import Statement
 from tenantry.identity.connections import reading
 from tenantry.identity.connections.applications import apps
-from tenantry.identity.connections.changes import registry
+from tenantry.identity.connections.changes import client_secrets, registry
 from tenantry.identity.connections.changes.changing import Changes
 from tenantry.identity.connections.changes.moving import Box
-from tenantry.identity.connections.model import SECRET
 from tenantry.tenants.memberships import service as memberships
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.users import search
@@ -416,7 +415,7 @@ async def test_a_connection_comes_back_with_its_secret_only_under_a_key_for_the_
         "idp_certificates": [{"id": "cer_1", "certificate": "x", "expiry_time": 1}],
     }
     names = ("issuer", "authorize_uri", "token_uri", "jwks_uri", "client_id")
-    secret = db.vault.encrypt(b"a secret", SECRET)
+    secret = db.vault.encrypt(b"a secret", client_secrets.binding_of(oidc))
     for made, settings_, sealed in (
         (oidc, dict.fromkeys(names, "x"), secret),
         (saml, whole, None),
@@ -441,7 +440,7 @@ async def test_a_connection_comes_back_with_its_secret_only_under_a_key_for_the_
         await imported(other, content, box=box)
         moved = await reading.find(other, oidc.id)
         assert moved.serves
-        assert registry.secret_of(other, moved) == "a secret"
+        assert client_secrets.secret_of(other, moved) == "a secret"
         assert await exported(other, box=box) == content
 
 
@@ -474,7 +473,7 @@ async def test_a_connection_of_an_application_comes_back_with_them(call, db, new
         await imported(other, content, box=box)
         moved = await apps.find(Call(SYSTEM, other, "req_1"), made.id)
         assert (moved.status, moved.key_id) == ("COMPLETED", "slack-of-acme")
-        assert registry.secret_of(other, moved) == "a secret of Slack"
+        assert client_secrets.secret_of(other, moved) == "a secret of Slack"
         assert await exported(other, box=box) == content
         bad = content.replace(b'"app_connection_type":"OAUTH"', b'"app_connection_type":"SAML"')
         assert bad != content

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from sqlalchemy import select
 
+from tenantry.db.encrypted_columns import binding
 from tenantry.db.statements import Statement
 from tenantry.identity.connections import key_pairs
 from tenantry.identity.connections.key_pairs import KeyPairs
@@ -44,7 +45,7 @@ async def test_a_process_that_has_it_reads_the_same_key(db, other):
 async def test_the_private_key_is_sealed_for_its_row(db):
     await KeyPairs(db).get()
     (row,) = await db.fetch_all(ROWS)
-    plain = db.vault.decrypt(row["private_key"], f"key pair for SAML {row['id']}")
+    plain = db.vault.decrypt(row["private_key"], binding(saml_key_pairs.c.private_key, row))
     assert plain[:1] == b"\x30"  # PKCS #8
     assert b"\x30\x82" not in row["private_key"].encode()
 

@@ -146,7 +146,7 @@ async def test_a_database_is_made_by_a_service_and_asks_it_at_starts_alone(datab
         sealed = db.vault.encrypt(b"x", Binding("test"))
         assert db.vault.decrypt(sealed, Binding("test")) == b"x"
         hsm.away = 99  # for as long as it runs
-        assert db.vault.decrypt(db.vault.encrypt(b"y", Binding("test")), "test") == b"y"
+        assert db.vault.decrypt(db.vault.encrypt(b"y", Binding("test")), Binding("test")) == b"y"
         assert hsm.asked == first == 2  # to wrap, and to unwrap
         (row,) = await masters.list_all(db)
         assert (row.provider, row.reference) == ("HSM", "slot-1")

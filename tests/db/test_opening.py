@@ -21,6 +21,7 @@ from tenantry.db.opening import (
 )
 from tenantry.db.revisions import HEAD
 from tenantry.ids import NODES
+from tenantry.vault import Binding
 
 KEY = b"m" * 32
 
@@ -60,19 +61,19 @@ async def test_all_who_open_a_fresh_one_at_once_agree(database_url):
     async def process():
         async with open_database(database_url, KEY, pool_size=1) as db:
             await ready.wait()
-            sealed = db.vault.encrypt(b"secret", "test")
+            sealed = db.vault.encrypt(b"secret", Binding("test"))
             return db.environment_id, int(db.new_id("")) >> 12 & NODES - 1, sealed, db.vault
 
     opened = await asyncio.gather(*(process() for _ in range(8)))
     assert len({environment for environment, *_ in opened}) == 1
     assert len({node for _, node, *_ in opened}) == 8
     for *_, vault in opened:
-        assert {vault.decrypt(sealed, "test") for _, _, sealed, _ in opened} == {b"secret"}
+        assert {vault.decrypt(sealed, Binding("test")) for _, _, sealed, _ in opened} == {b"secret"}
 
 
 async def test_another_master_key_is_refused_in_one_line_that_names_it(database_url):
     async with open_database(database_url, KEY) as db:
-        sealed = db.vault.encrypt(b"secret", "test")
+        sealed = db.vault.encrypt(b"secret", Binding("test"))
     with pytest.raises(OpenError) as problem:
         async with open_database(database_url, b"n" * 32):
             pass
@@ -80,7 +81,7 @@ async def test_another_master_key_is_refused_in_one_line_that_names_it(database_
         "TENANTRY_MASTER_KEY: is not the key that this database was made with"
     )
     async with open_database(database_url, KEY) as db:
-        assert db.vault.decrypt(sealed, "test") == b"secret"
+        assert db.vault.decrypt(sealed, Binding("test")) == b"secret"
 
 
 async def test_neither_key_nor_secret_is_in_the_database_as_it_is(db):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -191,11 +192,12 @@ def test_a_key_file_is_kept_sealed():
     account, vault = service_accounts.read(key_file(), subject=ADMIN), Vault(new_data_key())
     assert (account.client_id, account.subject) == (CLIENT_ID, ADMIN)
     assert "PRIVATE" not in repr(account)
-    sealed = account.sealed(vault)
-    assert "PRIVATE" not in sealed
-    assert service_accounts.opened(vault, sealed) == account
+    directory = SimpleNamespace(organization_id="org_1", id="dir_1", credentials=None)
+    directory.credentials = account.encrypted(vault, directory)
+    assert "PRIVATE" not in directory.credentials
+    assert service_accounts.decrypted(vault, directory) == account
     with pytest.raises(WrongKey):
-        service_accounts.opened(Vault(new_data_key()), sealed)
+        service_accounts.decrypted(Vault(new_data_key()), directory)
 
 
 @pytest.mark.parametrize(

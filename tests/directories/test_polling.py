@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 from directory_worlds import prove
@@ -13,6 +14,7 @@ from sqlalchemy import bindparam, func, select, update
 from tenantry import settings
 from tenantry.db.schema import Json, events, from_json
 from tenantry.db.statements import Statement
+from tenantry.tenants.directories import registry
 from tenantry.tenants.directories.model import (
     COMPLETED,
     POLL,
@@ -133,9 +135,10 @@ async def poller(call, db, google, new_directory):
         directory_type=POLL,
         directory_provider="GOOGLE",
         email=ADMIN,
-        credentials=account.sealed(db.vault),
         poll_time=1,
     )
+    directory = replace(directory, credentials=account.encrypted(db.vault, directory))
+    await registry.write(db, directory)
     await prove(db, directory.organization_id, "example.com")
     poller = Poller(db, google, directory)
     poller.call = call

@@ -13,7 +13,8 @@ from scalekit import ScalekitClient
 from turns import install_node_packages
 
 from tenantry.events.interceptors import exchange, registry
-from tenantry.events.interceptors.model import PRE_SESSION_CREATION, SECRET
+from tenantry.events.interceptors.model import PRE_SESSION_CREATION
+from tenantry.events.interceptors.model import interceptors as table
 from tenantry.events.signing import Signer
 
 pytestmark = pytest.mark.timeout(300)
@@ -72,7 +73,7 @@ async def test_a_request_is_taken_as_it_was_sent_and_not_otherwise(sdk, intercep
         """The same at another time, with good signatures."""
         message_id = headers["interceptor-id"]
         when = int(at * 1_000_000)
-        signer = Signer(db.vault, made, when, SECRET)
+        signer = Signer(db.vault, table, made, when)
         made_headers = signer.headers(message_id, good["payload"], when, exchange.PREFIXES)
         return {**good, "headers": made_headers}
 
