@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from tenantry import errors
+
 
 class Kind(Enum):
     """The kinds of caller; the value is the bit, or bits, of the contract's authentication_type.
@@ -47,6 +49,9 @@ class Caller:
     # Of a USER_SESSION: a page of ours acts for the person by no permission of theirs, as the
     # product has set it up: to accept an invitation, to sign up.
     acts_by_rule: bool = False
+    # Of a USER_SESSION or a PORTAL_SESSION: the features that its organization has on, and of a
+    # portal session those of them that its link is for.
+    features: frozenset[str] = frozenset()
     # Of a PORTAL_SESSION: the names of the roles that it may assign; () for the default rule.
     released_roles: tuple[str, ...] = ()
     # Of an OPERATOR: it makes only calls that change nothing; it also says who the operators are.
@@ -62,6 +67,17 @@ class Caller:
     def is_client(self) -> bool:
         """Whether it is a program with credentials of its own, and its id a client_id."""
         return self.kind is Kind.MANAGEMENT_CLIENT or self.kind is Kind.ORGANIZATION_CLIENT
+
+    def check_feature(self, name: str) -> None:
+        """Raise unless the caller may make calls that belong to a feature of its organization.
+
+        Raises:
+            errors.FeatureDisabled: it is a person or a portal session, and the feature is off.
+
+        """
+        of_organization = self.kind is Kind.USER_SESSION or self.kind is Kind.PORTAL_SESSION
+        if of_organization and name not in self.features:
+            raise errors.FeatureDisabled(name)
 
     @property
     def calling_client_id(self) -> str | None:

@@ -221,6 +221,15 @@ class PermissionDenied(Error):
     sentence = "this caller may not make this call"
 
 
+class FeatureDisabled(PermissionDenied):
+    """The call belongs to a feature that the caller's organization does not have on."""
+
+    error_code = "FEATURE_DISABLED"
+
+    def __init__(self, feature: str) -> None:
+        super().__init__(f"the feature {feature} is disabled for this organization")
+
+
 class ReauthenticationRequired(PermissionDenied):
     """The person signed in too long ago for this, and has to show again who they are."""
 

@@ -27,6 +27,7 @@ from tenantry.caller import Caller, Kind
 from tenantry.doors.oauth import api_scopes
 from tenantry.doors.transport import messages, policy
 from tenantry.doors.transport.methods import of_service
+from tenantry.tenants.organizations.model import FEATURES
 from tenantry.tenants.portal_links import service as portal_links
 from tenantry.tenants.portal_links.model import PortalSession
 
@@ -40,7 +41,7 @@ class Nothing:
 METHODS = [method for service in SERVICES for method in of_service(service, Nothing())]
 NAMED = {method.name: method for method in METHODS}
 ANYBODY = Kind.ANONYMOUS
-PORTAL = PortalSession("pss_1", "org_1", portal_links.FEATURES, 0)
+PORTAL = PortalSession("pss_1", "org_1", portal_links.FEATURES, 0, frozenset(FEATURES))
 # Every permission that a caller of this kind can have.
 PERMISSIONS = {
     Kind.USER_SESSION: frozenset(api_scopes.NAMES),
@@ -49,7 +50,7 @@ PERMISSIONS = {
     ANYBODY: frozenset[str](),
 }
 CALLERS = {
-    kind: Caller(kind, "someone", "org_1", permissions, "ses_1")
+    kind: Caller(kind, "someone", "org_1", permissions, "ses_1", features=frozenset(FEATURES))
     for kind, permissions in PERMISSIONS.items()
 }
 # Fields that these kinds may change; all else that they send only names the object.

@@ -52,9 +52,17 @@ def refusal(method: Method, caller: Caller) -> type[errors.Error] | None:
 
 
 def person(method: Method, impersonator: str = "") -> Caller:
-    """A person with all permissions that the call may ask for."""
-    held = frozenset(method.permissions)
-    return Caller(Kind.USER_SESSION, "usr_1", "org_1", held, "ses_1", impersonator=impersonator)
+    """A person with all permissions that the call may ask for, in an organization with its feature."""
+    held, features = frozenset(method.permissions), frozenset({method.feature})
+    return Caller(
+        Kind.USER_SESSION,
+        "usr_1",
+        "org_1",
+        held,
+        "ses_1",
+        impersonator=impersonator,
+        features=features,
+    )
 
 
 def test_in_a_persons_place_an_operator_makes_only_calls_that_change_nothing():

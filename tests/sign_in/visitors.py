@@ -213,7 +213,8 @@ class Place:
 
     async def claim(self, organization, domain: str):
         """Have an organization claim a domain, without a proof so far."""
-        caller = Caller(Kind.PORTAL_SESSION, "lnk_1", organization.id)
+        features = frozenset({"domain_verification"})
+        caller = Caller(Kind.PORTAL_SESSION, "lnk_1", organization.id, features=features)
         return await domains.create(
             Call(caller, self.db, "req_claim"),
             organizations.Identity(organization.id),

@@ -16,9 +16,14 @@ WIRES = ("rest", "connect", "grpc", "grpc-web")
 
 
 @pytest.fixture
-async def admin(signins, make):
-    """A user that may change the settings of their organization."""
-    return await make.user(membership={"roles": [{"name": "admin"}]})
+async def admin(signins, make, rest):
+    """A user that may change the settings of their organization, which has session policies."""
+    user = await make.user(membership={"roles": [{"name": "admin"}]})
+    await rest.organizations.update_organization_settings(
+        id=user["memberships"][0]["organization_id"],
+        settings={"features": [{"name": "session_policy", "enabled": True}]},
+    )
+    return user
 
 
 @pytest.fixture

@@ -130,6 +130,7 @@ class Authenticator:
             permissions,
             subject.session_id,
             impersonator=subject.impersonation.operator_id if subject.impersonation else "",
+            features=subject.organization_features,
         )
 
     async def _by_portal(self, cookies: str) -> Caller:

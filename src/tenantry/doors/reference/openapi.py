@@ -127,6 +127,9 @@ def access(operation: Operation) -> str:
     if rights := dict.fromkeys((*method.permissions, *method.scopes)):
         needed = " or ".join(f"`{name}`" for name in rights)
         told = f"May be called by {who}; a caller with limited permissions needs {needed}."
+    if method.feature:
+        told += f" A person and the admin portal need the organization's feature `{method.feature}`"
+        told += ", for some of the objects." if method.feature_by_object else "."
     sent = method.fields.get(Kind.USER_SESSION)
     if sent is None:
         return told

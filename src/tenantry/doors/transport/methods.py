@@ -61,6 +61,9 @@ class Method:
     reads: bool  # it changes nothing, and its answer has no secret to act by
     owners: bool  # of operators, only an owner makes it
     scopes: tuple[str, ...]  # one of which a management client needs that does not hold all
+    # The feature that a person's or a portal session's organization needs for it, "" for none.
+    feature: str
+    feature_by_object: bool  # the rpc itself checks the feature, for some of its objects
     # Work before the call, and never within its transaction.
     before: Callable[[Any, Call], Awaitable[None]] | None
     desc: DescMethod
@@ -131,6 +134,8 @@ def of_service(service: DescService, *implementations: object) -> Iterator[Metho
             reads=_reads(own, gets=gets and not acts),
             owners=own.owners if own else False,
             scopes=_scopes(own, auth.permissions if auth else ()),
+            feature=own.feature if own else "",
+            feature_by_object=own.feature_by_object if own else False,
             before=getattr(room, f"before_{name}", None),
             desc=desc,
         )

@@ -43,6 +43,7 @@ def check(method: Method, caller: Caller) -> None:
     Raises:
         errors.Unauthenticated: the call needs an access token and there is none.
         errors.PermissionDenied: this kind of caller, or this one, may not make it.
+        errors.FeatureDisabled: the call belongs to a feature that its organization has off.
         errors.Impersonated: an operator in the place of a person makes only calls that change
             nothing and show no secret.
 
@@ -55,6 +56,13 @@ def check(method: Method, caller: Caller) -> None:
     # As themselves, at the console, operators make changes, under their own name.
     if caller.impersonator and not (method.reads or _is_for_anybody(method)):
         raise errors.Impersonated
+    _check_permissions(method, caller)
+    if method.feature and not method.feature_by_object:
+        caller.check_feature(method.feature)
+
+
+def _check_permissions(method: Method, caller: Caller) -> None:
+    """Let a caller with these permissions make this call, or raise as `check` does."""
     if caller.kind is Kind.USER_SESSION:
         # A person needs a permission where others need none, unless anybody may call.
         if _is_for_anybody(method):

@@ -28,7 +28,7 @@ from tenantry.identity.sessions.model import (
 )
 from tenantry.identity.sessions.reading import IS_ACTIVE, NOW
 from tenantry.identity.token_templates import model as token_templates
-from tenantry.tenants.organizations.model import organizations
+from tenantry.tenants.organizations.model import features_of, organizations
 from tenantry.tenants.roles import catalogue
 from tenantry.tenants.roles.model import role_holders
 from tenantry.tenants.users import reading
@@ -102,6 +102,7 @@ _COLUMNS: list[ColumnElement[Any]] = [
         "impersonation": _s.impersonation,
         "organization_id": _o.id,
         "organization_external_id": _o.external_id,
+        "organization_features": _o.features,
         "custom_claims": _so.custom_claims,
         "vouched_for": _vouched_for,
         "roles": _held,
@@ -118,6 +119,7 @@ _ALONE_COLUMNS = [
         "lapse_time": _s.lapse_time,
         "organization_id": literal_column(f"'{NO_ORGANIZATION}'", Text),
         "organization_external_id": _nothing,
+        "organization_features": _nothing,
         "vouched_for": _all_vouched_for.correlate(sessions).scalar_subquery(),
         "roles": _nothing,
     }.get(column.name.removeprefix(_PREFIX), column).label(column.name)
@@ -159,6 +161,7 @@ class Subject:
     sub: str
     organization_id: str  # NO_ORGANIZATION for somebody whom a social provider alone knows
     organization_external_id: str | None
+    organization_features: frozenset[str] = frozenset()  # those that are on
     session_id: str
     auth_time: int
     amr: tuple[str, ...]  # ids of the connections by which the person signed in
@@ -219,6 +222,7 @@ async def subject_of(db: Session, row: Row) -> Subject | None:
         sub=row[f"{_PREFIX}sub"],
         organization_id=row[f"{_PREFIX}organization_id"],
         organization_external_id=row[f"{_PREFIX}organization_external_id"],
+        organization_features=features_of(row[f"{_PREFIX}organization_features"] or "[]"),
         session_id=row[f"{_PREFIX}session_id"],
         auth_time=row[f"{_PREFIX}auth_time"],
         amr=tuple(from_json(row[f"{_PREFIX}amr"])),

@@ -139,7 +139,7 @@ class CurrentSessionService:
                 organization_customizations=look.organization_customizations,
             ),
         )
-        if "sso" in session.features:
+        if "sso" in call.caller.features:
             listed = await self._connections.list_connections(
                 connections_pb.ListConnectionsRequest(
                     organization_id=session.organization_id, include="all"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, bindparam, delete, func, insert, or_, select
 
 from tenantry import domain_names, errors, ids, vault
+from tenantry.caller import Kind
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
@@ -47,6 +48,7 @@ MAX_DOMAINS = 1000  # of one organization
 DEFAULT_PAGE = 30
 MAX_PAGE = 100
 
+_FEATURE = "domain_verification"
 _SECRET_PREFIX = "tn_dom_verify_"  # noqa: S105 - a prefix, no secret
 
 _d, _o = domains.c, organizations_table.c
@@ -122,8 +124,10 @@ async def create(
             claim, vouched for by the application.
         errors.InvalidArgument: it is no domain that one owner has, or the organization has
             too many.
+        errors.FeatureDisabled: see `_check_feature`.
 
     """
+    _check_feature(call, domain_type)
     organization = await organizations.get(call, identity)
     name = _name(domain)
     standing = await call.db.fetch_one(_STANDING, p_organization_id=organization.id, p_domain=name)
@@ -239,9 +243,11 @@ async def update(call: Call, identity: Identity, domain_id: str) -> Domain:
     Raises:
         errors.NotFound: the organization has none such, or this caller may not see it.
         errors.PreconditionFailed: If-Match names another revision.
+        errors.FeatureDisabled: see `_check_feature`.
 
     """
     domain = await get(call, identity, domain_id)
+    _check_feature(call, domain.domain_type)
     call.expect(domain.revision)
     return domain
 
@@ -252,9 +258,11 @@ async def remove(call: Call, identity: Identity, domain_id: str) -> None:
     Raises:
         errors.NotFound: the organization has none such, or this caller may not see it.
         errors.PreconditionFailed: If-Match names another revision.
+        errors.FeatureDisabled: see `_check_feature`.
 
     """
     domain = await get(call, identity, domain_id)
+    _check_feature(call, domain.domain_type)
     async with call.db.transaction() as db:
         row = await db.fetch_one(_DELETE, p_organization_id=domain.organization_id, p_id=domain.id)
         if row is None:
@@ -277,9 +285,11 @@ async def verify(call: Call, identity: Identity, domain_id: str, resolver: Resol
         errors.NotFound: the organization has none such, or this caller may not see it.
         errors.PreconditionFailed: If-Match names another revision.
         errors.InvalidArgument: the claim has failed.
+        errors.FeatureDisabled: see `_check_feature`.
 
     """
     domain = await get(call, identity, domain_id)
+    _check_feature(call, domain.domain_type)
     call.expect(domain.revision)
     if domain.verification_status == PENDING:
         if not await verification.look(call, domain, resolver):
@@ -303,6 +313,20 @@ def _page_statement(by_type: bool) -> Statement:
     return Statement(
         statement.order_by(_d.id.desc()).limit(bindparam("take")).offset(bindparam("skip"))
     )
+
+
+def _check_feature(call: Call, domain_type: str) -> None:
+    """Raise unless the caller's organization has the feature that the change belongs to.
+
+    Domains whose people may join are general settings of an organization, and need none; but a
+    link into the portal is for the feature alone.
+
+    Raises:
+        errors.FeatureDisabled: the feature domain_verification is off.
+
+    """
+    if domain_type == ORGANIZATION_DOMAIN or call.caller.kind is Kind.PORTAL_SESSION:
+        call.caller.check_feature(_FEATURE)
 
 
 def _taken(organization_id: str, name: str) -> errors.Duplicate:

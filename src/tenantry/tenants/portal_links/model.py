@@ -80,5 +80,6 @@ class PortalSession:
 
     id: str
     organization_id: str
-    features: tuple[str, ...]
+    features: tuple[str, ...]  # that its link is for
     expire_time: int
+    organization_features: frozenset[str] = frozenset()  # that are on, where they were read

@@ -16,6 +16,8 @@ from tenantry.db.rows import bound
 from tenantry.db.schema import events, from_json, to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.organizations import service as organizations
+from tenantry.tenants.organizations.model import features_of
+from tenantry.tenants.organizations.model import organizations as organizations_table
 from tenantry.tenants.organizations.service import Identity
 from tenantry.tenants.portal_links.model import (
     PortalLink,
@@ -106,13 +108,14 @@ _END_SESSIONS = Statement(
 )
 _ALL_IDS = Statement(select(_l.id).where(_l.organization_id == bindparam("p_organization_id")))
 _INSERT_SESSION = Statement(insert(portal_sessions).values(bound(portal_sessions)).returning(_s.id))
+_with_features = select(
+    portal_sessions, organizations_table.c.features.label("organization_features")
+).join(organizations_table, organizations_table.c.id == _s.organization_id)
 _FIND_SESSION = Statement(
-    select(portal_sessions).where(
-        _s.digest == bindparam("p_digest"), _s.expire_time > bindparam("p_now")
-    )
+    _with_features.where(_s.digest == bindparam("p_digest"), _s.expire_time > bindparam("p_now"))
 )
 _SESSION = Statement(
-    select(portal_sessions).where(
+    _with_features.where(
         _s.id == bindparam("p_id"),
         _s.organization_id == bindparam("p_organization_id"),
         _s.expire_time > bindparam("p_now"),
@@ -330,7 +333,11 @@ async def tell(call: Call, event_type: str, content: dict[str, Any]) -> str:
 
 def _session(row: Row) -> PortalSession:
     return PortalSession(
-        row["id"], row["organization_id"], tuple(from_json(row["features"])), row["expire_time"]
+        row["id"],
+        row["organization_id"],
+        tuple(from_json(row["features"])),
+        row["expire_time"],
+        features_of(row["organization_features"]),
     )
 
 
@@ -345,5 +352,6 @@ def caller(session: PortalSession, released_roles: tuple[str, ...] = ()) -> Call
         session.id,
         session.organization_id,
         permissions,
+        features=session.organization_features.intersection(session.features),
         released_roles=released_roles,
     )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from protobuf import DescFile
 
 
-_RpcOptionFields: TypeAlias = Literal["flatten", "success_status", "query", "etag", "if_match", "own", "keyless", "person", "portal", "anybody", "token", "reads", "owners", "reveals", "scopes"]
+_RpcOptionFields: TypeAlias = Literal["flatten", "success_status", "query", "etag", "if_match", "own", "keyless", "person", "portal", "anybody", "token", "reads", "owners", "reveals", "scopes", "feature", "feature_by_object"]
 
 class RpcOption(Message[_RpcOptionFields]):
     """
@@ -136,9 +136,24 @@ class RpcOption(Message[_RpcOptionFields]):
             ```proto
             repeated string scopes = 16;
             ```
+        feature:
+            Feature that the organization of a signed-in person or of a portal session
+            must have on for the call. Management clients and operators make the call
+            without it.
+
+            ```proto
+            string feature = 20;
+            ```
+        feature_by_object:
+            Whether only some of the objects that the call changes belong to the
+            feature: the call itself checks it, once it knows the object.
+
+            ```proto
+            bool feature_by_object = 21;
+            ```
     """
 
-    __slots__ = ("flatten", "success_status", "query", "etag", "if_match", "own", "keyless", "person", "portal", "anybody", "token", "reads", "owners", "reveals", "scopes")
+    __slots__ = ("flatten", "success_status", "query", "etag", "if_match", "own", "keyless", "person", "portal", "anybody", "token", "reads", "owners", "reveals", "scopes", "feature", "feature_by_object")
 
     if TYPE_CHECKING:
 
@@ -160,6 +175,8 @@ class RpcOption(Message[_RpcOptionFields]):
             owners: bool = False,
             reveals: bool = False,
             scopes: list[str] | None = None,
+            feature: str = "",
+            feature_by_object: bool = False,
         ) -> None:
             pass
 
@@ -178,6 +195,8 @@ class RpcOption(Message[_RpcOptionFields]):
         owners: bool
         reveals: bool
         scopes: list[str]
+        feature: str
+        feature_by_object: bool
 
 _FieldsFields: TypeAlias = Literal["fields"]
 
@@ -223,7 +242,7 @@ extend google.protobuf.MethodOptions { optional tenantry.v1.RpcOption rpc = 5100
 
 
 _DESC = file_desc(
-    b'\n\x19tenantry/v1/options.proto\x12\x0btenantry.v1\x1a google/protobuf/descriptor.proto"\xbc\x03\n\tRpcOption\x12\x18\n\x07flatten\x18\x01 \x01(\tR\x07flatten\x12%\n\x0esuccess_status\x18\x02 \x01(\rR\rsuccessStatus\x12\x14\n\x05query\x18\x03 \x03(\tR\x05query\x12\x12\n\x04etag\x18\x04 \x01(\x08R\x04etag\x12\x19\n\x08if_match\x18\x05 \x01(\x08R\x07ifMatch\x12\x10\n\x03own\x18\x06 \x01(\x08R\x03own\x12\x18\n\x07keyless\x18\x07 \x01(\x08R\x07keyless\x12+\n\x06person\x18\x08 \x01(\x0b2\x13.tenantry.v1.FieldsR\x06person\x12+\n\x06portal\x18\t \x01(\x0b2\x13.tenantry.v1.FieldsR\x06portal\x12-\n\x07anybody\x18\n \x01(\x0b2\x13.tenantry.v1.FieldsR\x07anybody\x12\x14\n\x05token\x18\x0b \x01(\x08R\x05token\x12\x14\n\x05reads\x18\x0c \x01(\x08R\x05reads\x12\x16\n\x06owners\x18\r \x01(\x08R\x06owners\x12\x18\n\x07reveals\x18\x0e \x01(\x08R\x07reveals\x12\x16\n\x06scopes\x18\x10 \x03(\tR\x06scopes" \n\x06Fields\x12\x16\n\x06fields\x18\x01 \x03(\tR\x06fields:J\n\x03rpc\x18\xb8\x8e\x03 \x01(\x0b2\x16.tenantry.v1.RpcOption\x12\x1e.google.protobuf.MethodOptionsR\x03rpcb\x06proto3',
+    b'\n\x19tenantry/v1/options.proto\x12\x0btenantry.v1\x1a google/protobuf/descriptor.proto"\x82\x04\n\tRpcOption\x12\x18\n\x07flatten\x18\x01 \x01(\tR\x07flatten\x12%\n\x0esuccess_status\x18\x02 \x01(\rR\rsuccessStatus\x12\x14\n\x05query\x18\x03 \x03(\tR\x05query\x12\x12\n\x04etag\x18\x04 \x01(\x08R\x04etag\x12\x19\n\x08if_match\x18\x05 \x01(\x08R\x07ifMatch\x12\x10\n\x03own\x18\x06 \x01(\x08R\x03own\x12\x18\n\x07keyless\x18\x07 \x01(\x08R\x07keyless\x12+\n\x06person\x18\x08 \x01(\x0b2\x13.tenantry.v1.FieldsR\x06person\x12+\n\x06portal\x18\t \x01(\x0b2\x13.tenantry.v1.FieldsR\x06portal\x12-\n\x07anybody\x18\n \x01(\x0b2\x13.tenantry.v1.FieldsR\x07anybody\x12\x14\n\x05token\x18\x0b \x01(\x08R\x05token\x12\x14\n\x05reads\x18\x0c \x01(\x08R\x05reads\x12\x16\n\x06owners\x18\r \x01(\x08R\x06owners\x12\x18\n\x07reveals\x18\x0e \x01(\x08R\x07reveals\x12\x16\n\x06scopes\x18\x10 \x03(\tR\x06scopes\x12\x18\n\x07feature\x18\x14 \x01(\tR\x07feature\x12*\n\x11feature_by_object\x18\x15 \x01(\x08R\x0ffeatureByObject" \n\x06Fields\x12\x16\n\x06fields\x18\x01 \x03(\tR\x06fields:J\n\x03rpc\x18\xb8\x8e\x03 \x01(\x0b2\x16.tenantry.v1.RpcOption\x12\x1e.google.protobuf.MethodOptionsR\x03rpcb\x06proto3',
     [
         descriptor_pb.desc(),
     ],
