@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Session
 
 
+# A header of the answer, where more rows may match than the total says.
+TOTAL_SIZE, AT_LEAST = "x-total-size", "at-least"
+
+
 @dataclass(slots=True)
 class Call:
     """One call: its caller, request id, database session, and conditions."""
@@ -36,6 +40,11 @@ class Call:
     def tag(self, revision: int) -> None:
         """Give the answer the ETag of what it shows."""
         self.headers["etag"] = f'"{revision}"'
+
+    def tell_total(self, *, is_exact: bool) -> None:
+        """Say in the answer's headers where the total of a list is the least that it can be."""
+        if not is_exact:
+            self.headers[TOTAL_SIZE] = AT_LEAST
 
     def expect(self, revision: int) -> None:
         """Stop a change of an object with another revision than the caller's If-Match allows.

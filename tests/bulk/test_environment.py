@@ -57,6 +57,7 @@ LEFT_OUT = {
     *("tallies", "member_tallies", "role_ancestors"),  # made from the others
     # Made from the others.
     *("organizations_search_due", "users_search_due", "directory_users_search_due"),
+    "search_terms",
     "organization_keys",  # made from the others
     *("operators", "operator_links", "operator_passkeys", "operator_sessions"),  # of its host
     *("email_servers", "email_templates"),  # passwords are sealed, and a host has its own server

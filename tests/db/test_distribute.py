@@ -191,7 +191,7 @@ CROSSING = {
     "tenants/organizations/listing.py:page": "a list or a search of all organizations",
     "tenants/users/reading.py:find": "a person's memberships",
     "tenants/users/listing.py:of_environment": "the memberships of the people of a page",
-    "tenants/users/search.py:found": "the memberships of the people of a page",
+    "db/search_pages.py:read": "a search of all organizations; the memberships of people",
     "tenants/users/service.py:hold_with_memberships": "a person's memberships",
     "tenants/users/service.py:keep_organizations": "a person's organizations",
     "tenants/users/service.py:_leave": "a person's memberships",

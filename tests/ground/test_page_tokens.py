@@ -26,10 +26,10 @@ def refused(listing, token, tokens=TOKENS):
     assert violation.field == "page_token"
 
 
-@given(TEXT, st.booleans(), TEXT)
-def test_what_was_put_in_comes_out(listing, backward, id_):
-    token = TOKENS.encode(listing, backward=backward, id_=id_)
-    assert TOKENS.decode(listing, token) == (backward, id_)
+@given(TEXT, st.booleans(), TEXT, st.none() | st.integers(0, 10**9))
+def test_what_was_put_in_comes_out(listing, backward, id_, total):
+    token = TOKENS.encode(listing, backward=backward, id_=id_, total=total)
+    assert TOKENS.decode(listing, token) == (backward, id_, total)
     assert set(token) <= set(string.ascii_letters + string.digits + "-_")
 
 

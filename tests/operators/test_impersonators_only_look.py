@@ -52,7 +52,7 @@ def refusal(method: Method, caller: Caller) -> type[errors.Error] | None:
 
 
 def person(method: Method, impersonator: str = "") -> Caller:
-    """A person with all permissions that the call may ask for, in an organization with its feature."""
+    """A person with all permissions that the call may ask for, and with its feature."""
     held, features = frozenset(method.permissions), frozenset({method.feature})
     return Caller(
         Kind.USER_SESSION,

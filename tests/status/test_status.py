@@ -17,6 +17,7 @@ from tenantry.db import copies, migrate
 from tenantry.db.opening import database_of, open_database
 from tenantry.db.revisions import HEAD
 from tenantry.db.sqlite_connections import connect
+from tenantry.events.mail import service as mail_service
 from tenantry.times import SECOND, now
 
 KEY = b"m" * 32
@@ -86,6 +87,57 @@ async def test_mail_that_is_overdue_is_something_to_do(url, tmp_path):
     assert 3600 <= one.overdue < 3700
     (problem,) = found.problems()
     assert problem.startswith("mail: the first is overdue by 3,6")
+
+
+QUEUES = ["deliveries", "mail", "logout notices", "changes of directories", "events"]
+
+
+@pytest.mark.parametrize("kind", QUEUES)
+async def test_a_backlog_that_is_worked_off_is_nothing_to_do(url, tmp_path, monkeypatch, kind):
+    """After a large import the first is long overdue, and a worker takes one after the other."""
+    assert sorted(status._QUEUES) == sorted(QUEUES)
+    oldest, taken = now() - HOUR, iter(range(1, 1000))
+
+    async def queue(_):
+        return 10_000, oldest + next(taken)
+
+    async def stuck(_):
+        return 10_000 + next(taken), oldest  # more comes, and nothing goes
+
+    monkeypatch.setattr(status, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(status, "WATCH_SECONDS", 0.05)
+    monkeypatch.setitem(status._QUEUES, kind, queue)
+    found = await looked(url, tmp_path)
+    (one,) = [one for one in found.waiting if one.kind == kind]
+    assert (one.is_late, one.is_progressing) == (True, True)
+    assert one.line().endswith(" s, in progress")
+    assert found.problems() == []
+    monkeypatch.setitem(status._QUEUES, kind, stuck)
+    found = await looked(url, tmp_path)
+    (problem,) = found.problems()
+    assert problem.startswith(f"{kind}: the first is overdue by 3,6")
+    assert "none was done in" in problem
+
+
+async def test_a_worker_that_sends_is_seen_at_work(url, tmp_path, monkeypatch):
+    """By the rows themselves: each claim moves the time at which a mail is due."""
+    known = settings.load({"TENANTRY_DATABASE_URL": url, "TENANTRY_DATA_DIR": str(tmp_path)})
+    async with open_database(url, KEY, pool_size=2) as db:
+        for number in range(200):
+            run_sql(url, mail(number, now() - HOUR + number))
+        real = mail_service.waiting
+
+        async def waiting(session):
+            await mail_service.claim(db)  # as the worker does it meanwhile
+            return await real(session)
+
+        monkeypatch.setitem(status._QUEUES, "mail", waiting)
+        found = await status.look(db, known, db.environment_id)
+        assert found.problems() == []
+        monkeypatch.setitem(status._QUEUES, "mail", real)
+        monkeypatch.setattr(status, "WATCH_SECONDS", 0.5)
+        found = await status.look(db, known, db.environment_id)
+        assert [problem.partition(":")[0] for problem in found.problems()] == ["mail"]
 
 
 async def test_an_event_that_waits_for_its_place_is_something_to_do(url, tmp_path):

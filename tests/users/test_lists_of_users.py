@@ -222,6 +222,7 @@ async def crowd(kind, call):
     ):
         rows = select(*map(text, values.values())).select_from(n.table)
         await db.fetch_all(Statement(insert(table).from_select(list(values), rows)))
+    await users_model.member_tally.add(db, {big: MEMBERS})
     await users_model.user_search.mark_all(
         db, (f"{ids.USER}{FIRST + n}" for n in range(1, MEMBERS + 1))
     )
@@ -234,8 +235,11 @@ async def crowd(kind, call):
     return big, small
 
 
-async def test_what_many_have_is_found_again_without_counting(call, crowd, monkeypatch):
+async def test_members_that_match_are_counted_once_for_all_pages(call, crowd, monkeypatch):
     big, small = crowd
+    monkeypatch.setattr(search, "FEW", 1000)
+    monkeypatch.setattr(search, "_REMEMBERED_MICROSECONDS", 0)  # so the page token has it
+    search._found.cache_clear()
     gmail = [n for n in range(MEMBERS, 0, -1) if n % 3]
     asked = []
     real = call.db.fetch_all
@@ -245,35 +249,31 @@ async def test_what_many_have_is_found_again_without_counting(call, crowd, monke
         return await real(statement, **params)
 
     monkeypatch.setattr(call.db, "fetch_all", noticed)
-    for read, expected in (
-        (lambda **page: search.of_environment(call, "GMAIL", **page), gmail),
-        (lambda **page: search.of_organization(call, big, "GMAIL", **page), gmail),
-    ):
-        token, walked = "", []
-        for _ in range(5):
-            page = await read(page_size=30, page_token=token)
-            assert page.total_size == len(expected)
-            walked += [int(user.id.removeprefix(ids.USER)) - FIRST for user in page.items]
-            back, token = page.prev_page_token, page.next_page_token
-        assert walked == expected[:150]
-        page = await read(page_size=30, page_token=back)
-        walked = [int(user.id.removeprefix(ids.USER)) - FIRST for user in page.items]
-        assert walked == expected[90:120]
-    newest = [
-        search._among_newest(of_one, direction)
-        for of_one in (False, True)
-        for direction in pages.DIRECTIONS
-    ]
-    assert sum(statement in newest for statement in asked) == 10  # all but the first of each
+    token, walked = "", []
+    for _ in range(5):
+        page = await search.of_organization(call, big, "GMAIL", page_size=30, page_token=token)
+        assert page.total_size == len(gmail)
+        walked += [int(user.id.removeprefix(ids.USER)) - FIRST for user in page.items]
+        back, token = page.prev_page_token, page.next_page_token
+    assert walked == gmail[:150]
+    page = await search.of_organization(call, big, "GMAIL", page_size=30, page_token=back)
+    walked = [int(user.id.removeprefix(ids.USER)) - FIRST for user in page.items]
+    assert walked == gmail[90:120]
+    assert asked.count(search._COUNT_MATCHES) == 1
+    newest = [search._members(direction, search.NEAR) for direction in pages.DIRECTIONS]
+    assert sum(statement in newest for statement in asked) == 6
     page = await search.of_organization(call, small, "GMAIL", page_size=10, page_token="")
     assert page.total_size == 2
+    search._found.cache_clear()
 
 
 async def test_a_count_is_remembered_for_seconds_only(call, crowd, monkeypatch):
+    big, _ = crowd
+    monkeypatch.setattr(search, "FEW", 1000)
     monkeypatch.setattr(search, "_REMEMBERED_MICROSECONDS", 0)
-    first = await search.of_environment(call, "gmail", page_size=1, page_token="")
+    first = await search.of_organization(call, big, "gmail", page_size=1, page_token="")
     await leaving.remove_user(call, Identity(first.items[0].id), forced=True)
-    second = await search.of_environment(call, "gmail", page_size=1, page_token="")
+    second = await search.of_organization(call, big, "gmail", page_size=1, page_token="")
     assert second.total_size == first.total_size - 1
 
 
@@ -297,8 +297,8 @@ ARGUMENTS = {
     "most": 100,
     "part": "gmail",
     "whole": f"{ids.USER}{FIRST + 9}",
-    "total": 5_000,
-    "ids": f'["{ids.USER}{FIRST + 9}"]',
+    "since": 0,
+    "ids": f'[["{ids.USER}{FIRST + 9}"]]',
     "after": "",
     "kept": "[]",
     "role_ids": "[]",
@@ -342,11 +342,19 @@ async def test_no_read_walks_all_users_or_members(plan, crowd):
         *listing._ALL.values(),
         *listing._MEMBERS.values(),
         *(
-            search._found(how, how.startswith("members"), direction, by_id=by_id)
+            search._found(how, direction, by_id=by_id)
             for how in ("users by index", "members by index", "members one by one")
             for direction in pages.DIRECTIONS
             for by_id in (False, True)
         ),
+        *(
+            build(direction)
+            for build in (search._USERS.near, search._USERS.by_index, search._USERS.by_ids)
+            for direction in pages.DIRECTIONS
+        ),
+        *(search._members(direction, search.NEAR) for direction in pages.DIRECTIONS),
+        search._COUNT_MATCHES,
+        search._USERS.count_few,
         roles._READ_DEFAULT,
         roles._READ_NAMED,
         leaving._ANY,

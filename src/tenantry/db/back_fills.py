@@ -200,7 +200,7 @@ class BackFilling:
         """Begin a pass at the first row."""
         total = await db.fetch_one(walk.total)
         assert total is not None
-        alone = not await _older(db, row["revision"])
+        alone = not await older_running(db, row["revision"])
         await db.fetch_all(
             _BEGIN,
             **self._of(row),
@@ -245,7 +245,7 @@ class BackFilling:
     async def _end(self, db: Session, row: Row) -> float:
         """End a pass: it is done, or begins anew."""
         step = await db.fetch_one(_STEP, **self._of(row))
-        older = bool(await _older(db, row["revision"]))
+        older = bool(await older_running(db, row["revision"]))
         if step is None:
             return 0.0
         is_done = step["alone"] and not step["missed"] and not older
@@ -263,7 +263,7 @@ class BackFilling:
         """Let back-fills begin anew that a process of before has come back beside."""
         if await db.fetch_one(_ANY) is None:
             return False
-        found = await _older(db, HEAD)
+        found = await older_running(db, HEAD)
         if not found:
             return False
         # Those of before schema 0013 do not say theirs.
@@ -313,7 +313,7 @@ class _Walk:
         )
 
 
-async def _older(db: Session, revision: str) -> list[str]:
+async def older_running(db: Session, revision: str) -> list[str]:
     """Return the names of the processes that run and do not know a revision."""
     rows = await db.fetch_all(_RUNNING, below=revision)
     return [row["application_name"] for row in rows]

@@ -87,11 +87,18 @@ class Session(ABC):
     page_tokens: PageTokens
     # Whether one statement can lock a row, change it and return what it was before.
     sees_before: bool = False
+    # Whether the index of a search gives its matches in the order of their ids.
+    orders_matches: bool = False
     # Kept by a room in this process, by a key of its own; None within a transaction, where a
     # read row may never come to be.
     remembered: dict[Any, Any] | None
     # The same of the database itself, also within a transaction: only from committed rows.
     committed: dict[Any, Any]
+
+    @property
+    def database(self) -> Database | None:
+        """The database that takes changes; None within a transaction, which it could wait for."""
+        return None
 
     @abstractmethod
     def new_id(self, prefix: str) -> str:
@@ -166,6 +173,11 @@ class Database(Session):
         self.reads = self.changes = self.transactions = 0
         self._told = (0, 0, 0)
         kinds.watch(self)
+
+    @property
+    def database(self) -> Database:
+        """See `Session.database`."""
+        return self
 
     def measure(self) -> None:
         """See `tenantry.metrics.kinds.Measured`."""

@@ -10,6 +10,8 @@ import json
 from tenantry import errors
 
 _MAC = 12  # bytes
+# Of a token with a total, so that a process of a former version refuses it as one of another list.
+_COUNTED = "\x1fcounted"
 
 
 class PageTokens:
@@ -18,17 +20,19 @@ class PageTokens:
     def __init__(self, key: bytes) -> None:
         self._key = key
 
-    def encode(self, listing: str, *, backward: bool, id_: str) -> str:
+    def encode(self, listing: str, *, backward: bool, id_: str, total: int | None = None) -> str:
         """Return the token of the page behind (or, backward, before) the row of this id.
 
-        ``listing`` says which list with which filter: the token opens no other.
+        ``listing`` says which list with which filter: the token opens no other. ``total`` goes
+        with it where the next page need not count the list again.
         """
-        payload = json.dumps([int(backward), id_], separators=(",", ":")).encode()
-        raw = self._mac(listing, payload) + payload
-        return _encoded(raw)
+        content = [int(backward), id_, *([] if total is None else [total])]
+        payload = json.dumps(content, separators=(",", ":")).encode()
+        named = listing if total is None else listing + _COUNTED
+        return _encoded(self._mac(named, payload) + payload)
 
-    def decode(self, listing: str, token: str) -> tuple[bool, str]:
-        """Return (backward, id) of a token.
+    def decode(self, listing: str, token: str) -> tuple[bool, str, int | None]:
+        """Return (backward, id, total) of a token.
 
         Raises:
             errors.InvalidArgument: it is not one of ours, or of another list or filter.
@@ -42,13 +46,16 @@ class PageTokens:
         if (
             _encoded(raw) != token  # the last character has bits that mean nothing
             or not payload
-            or not hmac.compare_digest(mac, self._mac(listing, payload))
+            or not any(
+                hmac.compare_digest(mac, self._mac(named, payload))
+                for named in (listing, listing + _COUNTED)
+            )
         ):
             raise errors.InvalidArgument.field(
                 "page_token", "page_token", "is not a page token of this list and filter"
             )
-        backward, id_ = json.loads(payload)
-        return bool(backward), id_
+        backward, id_, *total = json.loads(payload)
+        return bool(backward), id_, total[0] if total else None
 
     def _mac(self, listing: str, payload: bytes) -> bytes:
         text = listing.encode()

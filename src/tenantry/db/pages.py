@@ -36,11 +36,14 @@ class Page(Generic[_Item]):
     total_size: int  # of the list; 0 where it is not counted
     next_page_token: str
     prev_page_token: str
+    is_exact: bool = True  # the total; else there are at least so many
 
     def of(self, make: Callable[[_Item], _Made]) -> Page[_Made]:
         """Return the page with something made of each item."""
         items = [make(item) for item in self.items]
-        return Page(items, self.total_size, self.next_page_token, self.prev_page_token)
+        return Page(
+            items, self.total_size, self.next_page_token, self.prev_page_token, self.is_exact
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class Position:
     size: int
     direction: str  # one of `DIRECTIONS`
     start: str  # the key of the row next to it; "" for the first page
+    total: int | None = None  # of the list, where the page token says it and a new one shall
 
     @property
     def backward(self) -> bool:
@@ -71,23 +75,31 @@ class Position:
             bounds["low" if self.backward else "high"] = self.start
         return bounds
 
-    def page(self, rows: Sequence[Row], total: int = 0, *, key: str = "id") -> Page[Row]:
-        """Return the page of these rows, but of those without a key, which hold a total alone."""
+    def page(
+        self, rows: Sequence[Row], total: int = 0, *, key: str = "id", end: str = ""
+    ) -> Page[Row]:
+        """Return the page of these rows, but of those without a key, which hold a total alone.
+
+        ``end`` is the key up to which rows were looked for, where there may be more behind it.
+        """
         rows = [row for row in rows if row[key] is not None]
         more, rows = len(rows) > self.size, rows[: self.size]
         if self.backward:
             rows = rows[::-1]
         has_next = more or self.backward
         has_previous = more if self.backward else self.direction == "forward"
-        return Page(
-            rows,
-            total,
-            self._token(rows[-1][key], backward=False) if rows and has_next else "",
-            self._token(rows[0][key], backward=True) if rows and has_previous else "",
-        )
+        next_ = self._token(rows[-1][key], backward=False) if rows and has_next else ""
+        previous = self._token(rows[0][key], backward=True) if rows and has_previous else ""
+        if end and self.backward:
+            previous = self._token(end, backward=True)
+        elif end:
+            next_ = self._token(end, backward=False)
+        return Page(rows, total, next_, previous)
 
     def _token(self, key: str, *, backward: bool) -> str:
-        return self.db.page_tokens.encode(self.listing, backward=backward, id_=key)
+        return self.db.page_tokens.encode(
+            self.listing, backward=backward, id_=key, total=self.total
+        )
 
 
 def position(
@@ -102,11 +114,11 @@ def position(
         errors.InvalidArgument: the page token is not of this list and filter.
 
     """
-    backward, start, direction = False, "", "first"
+    start, direction, total = "", "first", None
     if page_token:
-        backward, start = db.page_tokens.decode(listing, page_token)
+        backward, start, total = db.page_tokens.decode(listing, page_token)
         direction = "backward" if backward else "forward"
-    return Position(db, listing, min(page_size or DEFAULT_SIZE, most), direction, start)
+    return Position(db, listing, min(page_size or DEFAULT_SIZE, most), direction, start, total)
 
 
 def part(keyed: Select[Any], key: ColumnElement[str], direction: str) -> Select[Any]:
@@ -119,7 +131,7 @@ def part(keyed: Select[Any], key: ColumnElement[str], direction: str) -> Select[
     return keyed.order_by(order(key, backward=direction == "backward"))
 
 
-def order(key: ColumnElement[str], *, backward: bool) -> ColumnElement[str]:
+def order(key: ColumnElement[Any], *, backward: bool) -> ColumnElement[Any]:
     """Return what rows are ordered by."""
     return key if backward else key.desc()
 

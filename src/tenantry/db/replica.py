@@ -150,6 +150,12 @@ class _Reading(Transaction):
         super().__init__(primary)
         self._connection = connection
 
+    @property
+    def database(self) -> PostgreSQL:
+        """See `Session.database`."""
+        assert isinstance(self._database, PostgreSQL)
+        return self._database
+
     async def fetch_all(self, statement: Statement, **params: Any) -> Sequence[Row]:
         """See `Session.fetch_all`."""
         sql, args = statement.bind("postgresql", params)

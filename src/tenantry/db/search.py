@@ -22,36 +22,45 @@ from sqlalchemy import (
     Text,
     bindparam,
     delete,
+    func,
     insert,
     literal_column,
     select,
     tuple_,
     union_all,
 )
+from sqlalchemy import cast as sa_cast
 from sqlalchemy.dialects.postgresql import TSVECTOR
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.elements import ClauseElement
-from sqlalchemy.sql.functions import GenericFunction
-from sqlalchemy.types import NullType, TypeEngine
 
 from tenantry.db import pages
+from tenantry.db.back_fills import older_running
 from tenantry.db.records import records
 from tenantry.db.schema import metadata, postgresql_tables, to_json
+from tenantry.db.search_sql import (
+    Indexing,
+    folded_part,
+    index_has,
+    indexed_id,
+    indexed_text,
+    is_of,
+    merged,
+    search_text,
+    text_has,
+)
+from tenantry.db.search_terms import Terms
 from tenantry.db.spread import OF_ENVIRONMENT, of_organization, spread_of
 from tenantry.db.statements import Statement, happened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sqlalchemy import ColumnElement, Insert, Select, Subquery
-    from sqlalchemy.sql.compiler import SQLCompiler
+    from sqlalchemy import ColumnElement, FromClause, Insert, Select, Subquery
 
     from tenantry.db.engine import Session
 
-GRAM = 5
 _AT_ONCE = 200  # rows of one transaction, which other writers of SQLite wait for
+_FOLLOWED_SINCE = "0040"  # the schema whose processes keep `search_terms`
 _PAUSE_SECONDS = 5.0  # a row that changes again and again meanwhile is indexed once
-_SEPARATOR = 31  # a control character between columns: no part reaches over two
 
 
 class Searched:
@@ -71,7 +80,7 @@ class Searched:
         self._word = f"search of {table.name}"
         self._id = table.c.id
         self._place = [table.c[column] for column in place]
-        self._text = _search_text(*(table.c[column] for column in columns))
+        self._text = search_text(*(table.c[column] for column in columns))
         beside = spread_of(table).is_of_organization  # with its organization, as the row itself
         names = [*place, key]
         spread = of_organization(names[0]) if beside else OF_ENVIRONMENT
@@ -98,7 +107,7 @@ class Searched:
             ),
             info=spread,
         )
-        self._indexed_id = _indexed_id(self._index.c[key])
+        self._indexed_id = indexed_id(self._index.c[key])
         self._due_id = self._due.c[key]
         self._due_key = [self._due.c[one] for one in names]
         self._any = Statement(select(self._due_id).limit(1))
@@ -111,13 +120,38 @@ class Searched:
         self._mark_all = Statement(self.marking(given))
         self._forget = Statement(
             delete(self._index).where(
-                _is_of(*(self._index.c[one] for one in names), given.scalar_subquery())
+                is_of(*(self._index.c[one] for one in names), given.scalar_subquery())
             )
         )
         this = _one([*self._place, self._id])
         texts = select(*self._place, self._id, self._text.label("text")).where(this.in_(given))
-        self._write = Statement(_Indexing(self._index, texts.subquery()))
-        self._merge = Statement(select(_merged(literal_column(f"'ix_{name}__grams'"))))
+        self._write = Statement(Indexing(self._index, texts.subquery()))
+        self._merge = Statement(select(merged(literal_column(f"'ix_{name}__grams'"))))
+        indexed = self._indexed_id.label("id"), self._index.c.text.label("text")
+        self._texts = Statement(
+            select(*indexed)
+            .select_from(self._index)
+            .where(is_of(*(self._index.c[one] for one in names), given.scalar_subquery()))
+        )
+        self.table = table
+        # Of a search that has places no total is promised.
+        self.terms = None if place else self._counted_terms()
+
+    def _counted_terms(self) -> Terms:
+        part: ColumnElement[str] = bindparam("part", type_=Text)
+        one = select(self._due_id.label("id")).distinct().subquery("one_due")
+        was = text_has(indexed_text(self._index.c[self._due_id.name], one.c.id), folded_part(part))
+        is_now = select(self.holds(part)).where(self._id == one.c.id).scalar_subquery()
+        return Terms(
+            self.table.name,
+            self._word,
+            ids=self._indexed_id,
+            index=self._index,
+            matches=index_has(self._index.c.text, part),
+            stale=select(func.count()).select_from(one).where(was),
+            fresh=select(func.count()).select_from(one).where(is_now),
+            due=select(one.c.id).where(is_now),
+        )
 
     @property
     def mark(self) -> Insert:
@@ -148,7 +182,7 @@ class Searched:
         due = select(self._due_id).where(*map(eq, self._due_key, place))
         indexed = select(self._indexed_id.label("id")).where(
             # Read once, into memory: PostgreSQL would plan a join for as few as it has seen.
-            _index_has(self._index.c.text, part, *place),
+            index_has(self._index.c.text, part, *place),
             self._indexed_id.not_in(due),
         )
         beside = select(self._id).where(
@@ -156,9 +190,36 @@ class Searched:
         )
         return union_all(indexed.select_from(self._index), beside).subquery("matching")
 
+    def in_order(self, part: ColumnElement[str], direction: str) -> Subquery:
+        """Return the nearest `take` of the same ids in a direction of a page; on SQLite alone.
+
+        The number of an id is the key of the index, which gives its matches in this order.
+        """
+        index, start = self._index, bindparam("start", type_=Text)
+        number: ColumnElement[int] = literal_column(f"{index.name}.rowid", BigInteger)
+        due = select(self._due_id)
+        indexed = select(self._indexed_id.label("id")).where(
+            index_has(index.c.text, part), self._indexed_id.not_in(due)
+        )
+        beside = select(self._id.label("id")).where(self._id.in_(due), self.holds(part))
+        if direction != "first":
+            backward = direction == "backward"
+            digits = func.substr(start, len(self.table.info["prefix"]) + 1)
+            at = sa_cast(digits, BigInteger)
+            indexed = indexed.where(number > at if backward else number < at)
+            beside = beside.where(self._id > start if backward else self._id < start)
+        order = pages.order(number, backward=direction == "backward")
+        nearest = indexed.select_from(index).order_by(order).limit(bindparam("take"))
+        both = union_all(select(nearest.subquery("nearest_indexed")), beside)
+        return both.subquery("in_order")
+
     def holds(self, part: ColumnElement[str]) -> ColumnElement[bool]:
         """Whether a row that is looked at anyway has this part in its text."""
-        return _text_has(self._text, _folded(part))
+        return text_has(self._text, folded_part(part))
+
+    def holds_in(self, rows: FromClause, part: ColumnElement[str]) -> ColumnElement[bool]:
+        """Return the same for rows of the table that a subquery gives, with its columns."""
+        return text_has(search_text(*(rows.c[one] for one in self.columns)), folded_part(part))
 
     async def index(self, db: Session) -> int:
         """Index some of the rows that are due; return how many changes that were."""
@@ -172,9 +233,25 @@ class Searched:
             taken = await held.fetch_all(self._take)
             keys = {tuple(row[column.name] for column in self._due_key) for row in taken}
             ids = to_json(sorted(keys))
+            terms = [] if self.terms is None else await self.terms.followed(held)
+            before = await self._texts_of(held, ids) if terms else {}
             await held.fetch_all(self._forget, ids=ids)
             await held.fetch_all(self._write, ids=ids)
+            if self.terms is not None and terms:
+                after = await self._texts_of(held, ids)
+                await self.terms.follow(held, terms, before, after)
         return len(taken)
+
+    async def _texts_of(self, db: Session, ids: str) -> dict[str, str]:
+        """Return the texts that the index has for these ids."""
+        return {row["id"]: row["text"] for row in await db.fetch_all(self._texts, ids=ids)}
+
+    async def forget_terms(self, db: Session) -> None:
+        """Forget the common terms while a process runs whose indexer does not follow them."""
+        if self.terms is None or not await self.terms.has_any(db):
+            return
+        if await older_running(db, _FOLLOWED_SINCE):
+            await self.terms.forget_all(db)
 
     async def catch_up(self, db: Session) -> None:
         """Index all that is due, unless another process does."""
@@ -195,6 +272,7 @@ def _one(key: Sequence[ColumnElement[str]]) -> ColumnElement[Any]:
 async def run(db: Session, *, searches: Sequence[Searched]) -> float:
     """Index all that is due; return the seconds to wait: the worker's job."""
     for search in searches:
+        await search.forget_terms(db)
         await search.catch_up(db)
     return _PAUSE_SECONDS
 
@@ -212,203 +290,3 @@ def _folded_letter(letter: str) -> str:
         if len(one) == 1:
             return one
     return letter
-
-
-# As a boolean SQLAlchemy would write `... = 1` for SQLite, which then uses no index.
-_CONDITION: TypeEngine[Any] = NullType()
-
-
-class _search_text(GenericFunction[str]):  # noqa: N801 - named as they read in a statement
-    """These columns, folded and separated."""
-
-    inherit_cache = True
-    type = Text()
-
-
-@compiles(_search_text, "postgresql")
-def _search_text_postgresql(element: _search_text, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"lower({_joined(element, 'chr', compiler, **kw)})"
-
-
-@compiles(_search_text, "sqlite")
-def _search_text_sqlite(element: _search_text, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"tenantry_folded({_joined(element, 'char', compiler, **kw)})"
-
-
-def _joined(element: _search_text, char: str, compiler: SQLCompiler, **kw: Any) -> str:
-    columns = (f"coalesce({compiler.process(column, **kw)}, '')" for column in element.clauses)
-    return f" || {char}({_SEPARATOR}) || ".join(columns)
-
-
-class _folded(GenericFunction[str]):  # noqa: N801
-    inherit_cache = True
-    type = Text()
-
-
-@compiles(_folded, "postgresql")
-def _folded_postgresql(element: _folded, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"lower({compiler.process(element.clause_expr.element, **kw)})"
-
-
-@compiles(_folded, "sqlite")
-def _folded_sqlite(element: _folded, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"tenantry_folded({compiler.process(element.clause_expr.element, **kw)})"
-
-
-class _text_has(GenericFunction[bool]):  # noqa: N801
-    """Whether a folded text has a folded part."""
-
-    inherit_cache = True
-    type = _CONDITION
-
-
-@compiles(_text_has, "postgresql")
-def _text_has_postgresql(element: _text_has, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"strpos({compiler.process(element.clause_expr.element, **kw)}) > 0"
-
-
-@compiles(_text_has, "sqlite")
-def _text_has_sqlite(element: _text_has, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"instr({compiler.process(element.clause_expr.element, **kw)}) > 0"
-
-
-class _index_has(GenericFunction[bool]):  # noqa: N801
-    """Whether the text of the index has this part."""
-
-    inherit_cache = True
-    type = _CONDITION
-
-
-@compiles(_index_has, "postgresql")
-def _index_has_postgresql(element: _index_has, compiler: SQLCompiler, **kw: Any) -> str:
-    text, part, *place = element.clauses
-    column, sought = compiler.process(text, **kw), f"lower({compiler.process(part, **kw)})"
-    # Its rows of other places are passed over in the index. A condition on the place itself could
-    # lead to those of the place, all of which are read then.
-    first = ""
-    if place:
-        own = _place_gram(compiler.process(place[-1], **kw))
-        first = f"chr(39) || {own} || chr(39) || ' & ' || "
-    # Side by side, and the last one over the one before, these grams cover the part. A part that is
-    # shorter is the beginning of a gram.
-    gram = f"substr(sought, least(i, greatest(length(sought) - {GRAM - 1}, 1)), {GRAM})"
-    escaped = f"replace(replace({gram}, chr(92), repeat(chr(92), 2)), chr(39), repeat(chr(39), 2))"
-    quoted = f"chr(39) || {escaped} || chr(39)"
-    query = (
-        f"(SELECT CAST({first}string_agg({quoted}, ' & ')"
-        f" || CASE WHEN max(length(sought)) < {GRAM} THEN ':*' ELSE '' END AS tsquery)"
-        f" FROM (SELECT {sought} AS sought) AS given,"
-        f" generate_series(1, length(sought), {GRAM}) AS i)"
-    )
-    grams = f"{text.table.name}.grams"
-    return f"({grams} @@ {query} AND strpos({column}, {sought}) > 0)"
-
-
-def _place_gram(place: str) -> str:
-    """Return the gram of a place; no text has it."""
-    return f"chr({_SEPARATOR - 1}) || {place}"
-
-
-@compiles(_index_has, "sqlite")
-def _index_has_sqlite(element: _index_has, compiler: SQLCompiler, **kw: Any) -> str:
-    text, part = list(element.clauses)[:2]  # it does not know places
-    name = text.table.name
-    return f"""{name} MATCH '"' || replace({compiler.process(part, **kw)}, '"', '""') || '"'"""
-
-
-class _indexed_id(GenericFunction[str]):  # noqa: N801
-    """The id of a row of the index."""
-
-    inherit_cache = True
-    type = Text()
-
-
-@compiles(_indexed_id, "postgresql")
-def _indexed_id_postgresql(element: _indexed_id, compiler: SQLCompiler, **kw: Any) -> str:
-    return compiler.process(element.clause_expr.element, **kw)
-
-
-@compiles(_indexed_id, "sqlite")
-def _indexed_id_sqlite(element: _indexed_id, _compiler: SQLCompiler, **_: Any) -> str:
-    (key,) = element.clauses
-    table: Table = key.table
-    return f"('{table.info['prefix']}' || {table.name}.rowid)"
-
-
-class _is_of(GenericFunction[bool]):  # noqa: N801
-    """Whether a row of the index, by its key, is one of these."""
-
-    inherit_cache = True
-    type = _CONDITION
-
-
-@compiles(_is_of, "postgresql")
-def _is_of_postgresql(element: _is_of, compiler: SQLCompiler, **kw: Any) -> str:
-    *key, ids = (compiler.process(clause, **kw) for clause in element.clauses)
-    return f"({', '.join(key)}) IN {ids}"
-
-
-@compiles(_is_of, "sqlite")
-def _is_of_sqlite(element: _is_of, compiler: SQLCompiler, **kw: Any) -> str:
-    *_, key, ids = element.clauses
-    table: Table = key.table
-    given = compiler.process(ids, **kw)
-    return f"{table.name}.rowid IN (SELECT {_number(table, key.name)} FROM {given})"
-
-
-def _number(table: Table, id_: str) -> str:
-    return f"CAST(substr({id_}, {len(table.info['prefix']) + 1}) AS INTEGER)"
-
-
-class _merged(GenericFunction[int]):  # noqa: N801
-    """Merge the new rows into this index of PostgreSQL, beside which a search reads them all."""
-
-    inherit_cache = True
-    type = BigInteger()
-
-
-@compiles(_merged, "postgresql")
-def _merged_postgresql(element: _merged, compiler: SQLCompiler, **kw: Any) -> str:
-    name = compiler.process(element.clause_expr.element, **kw)
-    # Of an index in parts, that of each part.
-    return (
-        "(SELECT sum(gin_clean_pending_list(oid)) FROM pg_class WHERE relkind = 'i'"
-        f" AND oid IN (SELECT {name}::regclass UNION SELECT relid FROM pg_partition_tree({name})))"
-    )
-
-
-@compiles(_merged, "sqlite")
-def _merged_sqlite(_element: _merged, _compiler: SQLCompiler, **_: Any) -> str:
-    return "0"
-
-
-class _Indexing(ClauseElement):
-    """Puts these rows, of an `id` and a `text`, into the index."""
-
-    inherit_cache = False
-
-    def __init__(self, index: Table, texts: Subquery) -> None:
-        self.index = index
-        self.texts = texts
-
-
-@compiles(_Indexing, "postgresql")
-def _indexing_postgresql(element: _Indexing, compiler: SQLCompiler, **kw: Any) -> str:
-    # Materialized: the text is folded once, and not for each of its parts.
-    texts = compiler.process(element.texts.element, **kw)
-    *place, key = element.index.primary_key.columns.keys()
-    own = "".join(f" || ARRAY[{_place_gram(name)}]" for name in place[-1:])
-    return (
-        f"WITH texts AS MATERIALIZED ({texts})"
-        f" INSERT INTO {element.index.name} ({', '.join([*place, key])}, text, grams)"
-        f" SELECT {', '.join([*place, 'id'])}, text,"
-        f" array_to_tsvector(ARRAY(SELECT substr(text, i, {GRAM})"
-        f" FROM generate_series(1, length(text) - 2) AS i){own}) FROM texts"
-    )
-
-
-@compiles(_Indexing, "sqlite")
-def _indexing_sqlite(element: _Indexing, compiler: SQLCompiler, **kw: Any) -> str:
-    texts = compiler.process(element.texts.element, **kw)
-    number = _number(element.index, "id")
-    return f"INSERT INTO {element.index.name} (rowid, text) SELECT {number}, text FROM ({texts})"

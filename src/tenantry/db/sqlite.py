@@ -57,6 +57,8 @@ _NO_CHANGE = ("UPDATE environment SET nodes = nodes RETURNING nodes", ())
 class SQLite(Database):
     """One database file, shared with other processes of this machine."""
 
+    orders_matches = True
+
     def __init__(self, path: str) -> None:
         super().__init__()
         self._path = path
@@ -222,6 +224,8 @@ class SQLite(Database):
 
 class _Transaction(Transaction):
     """A transaction on one connection: short statements run here, others on its thread."""
+
+    orders_matches = True
 
     def __init__(self, database: SQLite, run: Callable[..., Any]) -> None:
         super().__init__(database)

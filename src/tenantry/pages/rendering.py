@@ -193,6 +193,6 @@ def environment() -> Environment:
         "labelled": marks.labelled,
         "english": marks.english,
         "spoken": marks.spoken,
-        "merged": lambda query, **members: {**query, **members},
+        "merged": lambda query, /, **members: {**query, **members},
     }
     return made

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
-from tenantry.doors.console import forms
+from tenantry.doors.console import forms, organization_filter
 from tenantry.doors.console.visit import Door, Page, Visit
 
 if TYPE_CHECKING:
@@ -40,19 +40,20 @@ class _ApiKeys:
 
     async def listed(self, visit: Visit) -> Response:
         """List those of an organization, or go to the one of an id."""
-        asked = visit.query("query").strip()[:100]
+        asked = visit.query("query").strip()
         if asked.startswith("apit_"):
             return self._door.redirect(visit.path("api-keys", asked))
         listed: Any = {}
-        if asked.startswith("org_"):
+        chosen = await organization_filter.find(visit, asked)
+        if chosen.id and chosen.name:
             listed = await visit.api.get(
                 "/tokens",
-                organization_id=asked,
+                organization_id=chosen.id,
                 page_size=_SHOWN,
                 page_token=visit.query("page_token") or None,
             )
         return self._door.render(
-            visit, "api-keys", "api_keys/list.html", listed=listed, asked_for=asked
+            visit, "api-keys", "api_keys/list.html", listed=listed, chosen=chosen
         )
 
     async def create(self, visit: Visit) -> Response:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
-from tenantry.doors.console import forms
+from tenantry.doors.console import forms, organization_filter
 from tenantry.doors.console.visit import Door, Page, Visit
 from tenantry.identity.operators.model import OWNER
 from tenantry.pages.connections import serving as serving_of
@@ -58,20 +58,26 @@ class _Connections:
     async def listed(self, visit: Visit) -> Response:
         """List those of all organizations."""
         narrow = {name: visit.query(name)[:60] for name in _FILTERS}
-        query = visit.query("query").strip()[:60]
+        query, chosen = visit.query("query").strip(), organization_filter.Chosen()
+        if not query.startswith("conn_"):
+            chosen = await organization_filter.find(visit, query)
+            query = chosen.id
         given = {name: value for name, value in narrow.items() if value}
         if query:
             given["query"] = query
         path = "/organizations/-/connections:search" if given else "/organizations/-/connections"
         token = visit.query("page_token") or None
-        found = await visit.api.get(path, page_size=30, page_token=token, **given)
+        found: Any = {}
+        if not chosen.is_unresolved:
+            found = await visit.api.get(path, page_size=30, page_token=token, **given)
         rows = found.get("connections", [])
         return self._door.render(
             visit,
             "connections",
             "connections/list.html",
             listed=found,
-            query=query,
+            query=query or chosen.asked,
+            chosen=chosen,
             narrow=narrow,
             filters={**narrow, "query": query},
             states=await _states(visit, rows),

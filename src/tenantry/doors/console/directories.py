@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
-from tenantry.doors.console import forms
+from tenantry.doors.console import forms, organization_filter
 from tenantry.doors.console.visit import Door, Page, Visit
 
 if TYPE_CHECKING:
@@ -43,20 +43,26 @@ class _Directories:
     async def listed(self, visit: Visit) -> Response:
         """List those of all organizations."""
         narrow = {name: visit.query(name)[:40] for name in _FILTERS}
-        query = visit.query("query").strip()[:60]
-        found = await visit.api.get(
-            "/organizations/-/directories",
-            query=query or None,
-            page_size=30,
-            page_token=visit.query("page_token") or None,
-            **{name: value or None for name, value in narrow.items()},
-        )
+        query, chosen = visit.query("query").strip(), organization_filter.Chosen()
+        if not query.startswith("dir_"):
+            chosen = await organization_filter.find(visit, query)
+            query = chosen.id
+        found: Any = {}
+        if not chosen.is_unresolved:
+            found = await visit.api.get(
+                "/organizations/-/directories",
+                query=query or None,
+                page_size=30,
+                page_token=visit.query("page_token") or None,
+                **{name: value or None for name, value in narrow.items()},
+            )
         return self._door.render(
             visit,
             "directories",
             "directories/list.html",
             listed=found,
-            query=query,
+            query=query or chosen.asked,
+            chosen=chosen,
             narrow=narrow,
             filters={**narrow, "query": query},
         )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from tenantry import errors
+from tenantry.doors.console import organization_filter
 from tenantry.doors.console.visit import LIVE_SCRIPT, ROOT, Door, Page, Visit
 from tenantry.event import KNOWN
 from tenantry.events.event_log import exporting, following
@@ -69,20 +70,26 @@ class _Events:
     async def _list(self, visit: Visit, more: Mapping[str, Any]) -> Response:
         query = {name: visit.query(name).strip() for name in _FILTERS}
         query = {name: value for name, value in query.items() if value}
-        listed = await visit.api.get(
-            "/events",
-            event_types=[query["type"]] if "type" in query else None,
-            page_size=_SHOWN,
-            page_token=visit.query("page_token") or None,
-            end_time=_end_of(query.get("day", "")),
-            **{name: query.get(name) for name in _FILTERS[1:5]},
-        )
+        chosen = await organization_filter.find(visit, query.get("organization_id", ""))
+        if chosen.id:
+            query["organization_id"] = chosen.id
+        listed: Any = {}
+        if not chosen.is_unresolved:
+            listed = await visit.api.get(
+                "/events",
+                event_types=[query["type"]] if "type" in query else None,
+                page_size=_SHOWN,
+                page_token=visit.query("page_token") or None,
+                end_time=_end_of(query.get("day", "")),
+                **{name: query.get(name) for name in _FILTERS[1:5]},
+            )
         return self._door.render(
             visit,
             "events",
             "events/list.html",
             listed=listed,
             query=query,
+            chosen=chosen,
             types=["", *sorted(KNOWN)],
             **({"verified": None} | dict(more)),
         )
@@ -139,10 +146,13 @@ class _Events:
         """Answer with the log as a file, by the type and the organization of the filter."""
         kind = Format.CSV if visit.query("format") == Format.CSV.suffix else Format.NDJSON
         type_ = visit.query("type")
+        chosen = await organization_filter.find(visit, visit.query("organization_id"))
+        if chosen.is_unresolved:  # the list says why, and shows what to choose
+            return self._door.redirect(visit.path("events", organization_id=chosen.asked))
         order = exporting.Order(
             kind,
             types=(type_,) if type_ in KNOWN else (),
-            organization_id=visit.query("organization_id") or None,
+            organization_id=chosen.id or None,
         )
         headers = {
             "content-type": kind.value,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
+from tenantry.doors.console import organization_filter
 from tenantry.doors.console.visit import Door, Page, Visit
 from tenantry.identity.operators.model import OWNER
 from tenantry.pages import uploads
@@ -158,8 +159,12 @@ class _Templates:
 
     async def listed(self, visit: Visit) -> Response:
         """List the use cases with the templates of each, of the environment or an organization."""
-        organization_id = visit.query("organization_id") or _OF_ALL
-        kept = await visit.api.get("/organizations/{}/email/templates", organization_id)
+        asked = visit.query("organization_id")
+        chosen = await organization_filter.find(visit, "" if asked == _OF_ALL else asked)
+        organization_id = chosen.id or _OF_ALL
+        kept: Any = {"templates": []}
+        if not chosen.is_unresolved:
+            kept = await visit.api.get("/organizations/{}/email/templates", organization_id)
         cases = await visit.api.get("/email/templates/usecases")
         templates: dict[str, list[Any]] = {}
         for one in kept["templates"]:
@@ -170,6 +175,7 @@ class _Templates:
             "mail/templates.html",
             owns=visit.has_role(OWNER),
             organization_id=organization_id,
+            chosen=chosen,
             cases=[one for one in cases["use_cases"] if one["display"]],
             templates=templates,
         )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
+from tenantry.doors.console import organization_filter
 from tenantry.doors.console.visit import Door, Page, Visit
 from tenantry.identity.connections.guides import explanations
 
@@ -44,18 +45,24 @@ class _SignIns:
         if "@" in asked:
             query["email"] = asked
         query = {name: value for name, value in query.items() if value}
-        listed = await visit.api.get(
-            "/logs/authentication/sign-ins",
-            page_size=_SHOWN,
-            page_token=visit.query("page_token") or None,
-            **query,
-        )
+        chosen = await organization_filter.find(visit, query.get("organization_id", ""))
+        if chosen.id:
+            query["organization_id"] = chosen.id
+        listed: Any = {}
+        if not chosen.is_unresolved:
+            listed = await visit.api.get(
+                "/logs/authentication/sign-ins",
+                page_size=_SHOWN,
+                page_token=visit.query("page_token") or None,
+                **query,
+            )
         return self._door.render(
             visit,
             "sign-ins",
             "sign_ins/list.html",
             listed=listed,
             query=query,
+            chosen=chosen,
             asked_for=asked,
             error=error,
             statuses=STATUSES,

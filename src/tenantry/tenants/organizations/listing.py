@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import functools
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, func, select
+from sqlalchemy import Text, bindparam, func, select, true
 
 from tenantry import errors
 from tenantry.db import pages
 from tenantry.db.schema import json_has
+from tenantry.db.search_pages import SearchPages
 from tenantry.db.statements import Statement
 from tenantry.tenants.organizations import directory
 from tenantry.tenants.organizations.model import (
@@ -22,7 +23,7 @@ from tenantry.tenants.organizations.model import (
 )
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, ScalarSelect, Select
+    from sqlalchemy import ColumnElement, ScalarSelect, Select, Subquery
 
     from tenantry.call import Call
     from tenantry.db.engine import Row
@@ -60,6 +61,11 @@ async def page(call: Call, narrow: Filter, *, page_size: int, page_token: str) -
         )
     listing = "organizations" + json.dumps([narrow.external_id, narrow.metadata, narrow.query])
     position = pages.position(call.db, listing, page_size=page_size, page_token=page_token)
+    if narrow.query is not None and narrow.external_id is None and not narrow.metadata:
+        found = await _SEARCH.read(call.db, position, narrow.query)
+        call.tell_total(is_exact=found.total.is_exact)
+        listed = position.page(found.rows, found.total.count, end=found.end)
+        return replace(listed, is_exact=found.total.is_exact)
     shape = (narrow.external_id is not None, len(narrow.metadata), narrow.query is not None)
     params: dict[str, Any] = {
         "external_id": narrow.external_id,
@@ -135,3 +141,16 @@ def _conditions(by_external_id: bool, metadata_filters: int) -> list[ColumnEleme
 
 def _tally() -> ScalarSelect[int]:
     return organization_tally.of(ORGANIZATIONS)  # the whole table is never counted
+
+
+def _searched(beside: Subquery, keys: Select[Any], direction: str) -> Statement:
+    page = pages.few(keys)
+    statement = select(organizations, *beside.c).select_from(
+        beside.outerjoin(page, true()).outerjoin(organizations, _o.id == page.c.page_key)
+    )
+    return Statement(
+        statement.order_by(pages.order(page.c.page_key, backward=direction == "backward"))
+    )
+
+
+_SEARCH = SearchPages(organization_search, _tally(), _searched)

@@ -280,7 +280,7 @@ class _Search(Generic[_R]):
     def _start(self) -> tuple[bool, list[Any], int]:
         """Return which way the page of a cursor lies, from which values, or behind how many."""
         try:
-            backward, text = self.db.page_tokens.decode(self._listing, self.query.cursor or "")
+            backward, text, _ = self.db.page_tokens.decode(self._listing, self.query.cursor or "")
         except errors.InvalidArgument:
             sentence = "The cursor is not one of this list with this filter and order."
             raise Fault(400, "invalidCursor", sentence) from None

@@ -673,7 +673,9 @@ class SearchOrganizationsResponse(Message[_SearchOrganizationsResponseFields]):
             string next_page_token = 1;
             ```
         total_size:
-            Number of organizations that match, on all pages together.
+            Number of organizations that match, on all pages together. Where counting
+            them for the first time takes more than five seconds, the answer has the
+            header `x-total-size: at-least`, and the number is a lower bound.
 
             ```proto
             uint32 total_size = 2;

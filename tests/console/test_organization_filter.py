@@ -1,0 +1,140 @@
+"""Filters by an organization take its ID, external ID or name, and say why they show nothing."""
+
+from __future__ import annotations
+
+import html
+import re
+from urllib.parse import quote
+
+import pytest
+from apis import unique
+from operators_at_work import OPERATOR, enter
+from operators_at_work import texts as texts_of
+
+from tenantry.events.event_log import sealing
+
+# Each console list that an organization narrows, with the name of its field.
+FILTERED = {
+    "events": "organization_id",
+    "sign-ins": "organization_id",
+    "api-keys": "query",
+    "connections": "query",
+    "directories": "query",
+    "mail/templates": "organization_id",
+}
+EVERY_LIST = {*FILTERED, "people", "webhooks", "interceptors", "mail", "roles", "organizations"}
+
+
+def texts(page):
+    """The words of a page; what was typed stands apart from their direction."""
+    return texts_of(re.sub(r"</?bdi[^>]*>", "", page))
+
+
+@pytest.fixture
+async def browser(http, database):
+    return await enter(http, database, OPERATOR)
+
+
+@pytest.fixture
+async def acme(make):
+    """An organization with an external ID."""
+    mark = unique()
+    return await make.organization(f"Acme {mark}", external_id=f"crm/{mark}")
+
+
+async def asked_for(browser, path, field, text):
+    return await browser.get(f"/console/{path}?{field}={quote(text)}")
+
+
+async def test_every_list_with_a_filter_by_organization_is_tried(browser):
+    """A field of a filter that is for an organization says so in its name or its hint."""
+    found = set()
+    for path in EVERY_LIST:
+        page = await browser.get(f"/console/{path}")
+        for form in re.findall(r'<form[^>]* method="get".*?</form>', page, re.DOTALL):
+            for field in re.findall(r"<input[^>]*>", form):
+                if 'name="organization_id"' in field or "rganization (ID" in field:
+                    found.add((path, re.search(r'name="(\w+)"', field)[1]))
+    assert found == set(FILTERED.items())
+
+
+@pytest.mark.parametrize("path", FILTERED)
+async def test_a_list_is_narrowed_by_id_external_id_and_name(browser, acme, path):
+    field = FILTERED[path]
+    pages = {}
+    for text in (
+        acme["id"],
+        acme["external_id"],
+        acme["display_name"],
+        acme["display_name"].upper(),
+        f" {acme['id']} ",
+    ):
+        page = await asked_for(browser, path, field, text)
+        said = texts(page)
+        assert f"Organization: {acme['display_name']} {acme['id']}" in said, text
+        assert f'value="{acme["id"]}"' in page, text  # of the field, for the next filter
+        pages[text] = texts(page.partition("<details")[0])  # without the calls that it made
+    assert len(set(pages.values())) == 1
+
+
+async def test_a_name_narrows_events_to_those_of_the_organization(browser, acme, make):
+    other = await make.organization("Other")
+    page = await asked_for(browser, "events", "organization_id", acme["display_name"])
+    assert "organization.created" in page
+    assert other["id"] not in page
+    export = html.unescape(re.search(r'href="([^"]*/events/export[^"]*)"', page)[1])
+    assert f"organization_id={acme['id']}" in export
+
+
+@pytest.mark.parametrize("path", FILTERED)
+async def test_a_name_of_several_offers_a_choice(browser, make, path):
+    mark = unique()
+    made = [await make.organization(f"{name} {mark}") for name in ("Alpha", "Beta")]
+    page = await asked_for(browser, path, FILTERED[path], mark)
+    assert f"Choose an organization that matches “{mark}”" in texts(page)
+    for one in made:
+        (link,) = re.findall(rf'<a href="([^"]*={one["id"]}[^"]*)">{one["display_name"]}</a>', page)
+        chosen = texts(await browser.get(html.unescape(link)))
+        assert f"Organization: {one['display_name']} {one['id']}" in chosen
+    assert "Nothing to show" not in texts(page)
+    # Of two with the same name both are offered, and none is taken.
+    await make.organization(f"Alpha {mark}")
+    page = await asked_for(browser, path, FILTERED[path], f"alpha {mark}")
+    assert len(re.findall(rf">Alpha {mark}</a>", page)) == 2
+
+
+@pytest.mark.parametrize("path", FILTERED)
+async def test_a_filter_that_names_no_organization_says_so(browser, path):
+    for text in (f"nobody {unique()}", "xy", "ö" * 255, "org_1x", "%00", "\x01" * 5):
+        page = await asked_for(browser, path, FILTERED[path], text)
+        said = texts(page)
+        assert "No organization matches" in said, text
+        assert "its external ID, or at least three characters of its name" in said
+        assert "Nothing to show" not in said
+        assert "Nothing found" not in said
+    said = texts(await asked_for(browser, path, FILTERED[path], "org_1"))
+    assert "No organization has the ID org_1." in said
+
+
+async def test_a_list_without_rows_says_that_its_filters_are_why(browser, acme):
+    page = await browser.get(
+        f"/console/events?organization_id={acme['id']}&type=organization.deleted"
+    )
+    assert "No entry matches the filters." in texts(page)
+    page = await asked_for(browser, "api-keys", "query", acme["display_name"])
+    assert f"{acme['display_name']} has no active API keys." in texts(page)
+
+
+async def test_an_export_is_not_made_of_an_organization_that_is_not_known(
+    browser, http, acme, database
+):
+    path = "/console/events/export?organization_id="
+    headers = {"cookie": browser.cookie}
+    answer = await http.get(path + quote(f"nobody {unique()}"), headers=headers)
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith("/console/events?organization_id=nobody")
+    while await sealing.seal(database) == 0:
+        pass
+    answer = await http.get(path + quote(acme["display_name"]), headers=headers)
+    assert answer.status_code == 200
+    assert acme["id"] in answer.text
