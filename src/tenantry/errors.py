@@ -389,6 +389,14 @@ class RequestTimeout(Error):
     sentence = "the request did not arrive in time"
 
 
+class UpgradeRequired(Error):
+    """The request is HTTP/1.0 (RFC 9110 section 15.5.22)."""
+
+    code = Code.UNIMPLEMENTED
+    http_status = 426
+    sentence = "HTTP/1.1 or later is needed"
+
+
 class Unimplemented(Error):
     """There is no such rpc."""
 

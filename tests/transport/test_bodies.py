@@ -8,7 +8,7 @@ import json
 import pytest
 
 from tenantry import errors, web
-from tenantry.doors.transport import entry as entry_module
+from tenantry.doors.transport import bodies
 from tenantry.web import Response, Route
 
 
@@ -35,7 +35,7 @@ async def test_a_route_may_take_its_body_piece_by_piece(ask, taken):
 
 
 async def test_such_a_body_has_a_limit_too(ask, taken, monkeypatch):
-    monkeypatch.setattr(entry_module, "MAX_STREAM", 5 << 20)
+    monkeypatch.setattr(bodies, "MAX_STREAM", 5 << 20)
     pieces = [b"x" * (1 << 20)] * 7
     answer = await ask("POST", "/trial/stream", chunks=pieces)
     assert answer.error["status"] == 413
@@ -90,7 +90,7 @@ async def asked(entry, receive, path="/trial/form"):
 
 
 async def test_a_body_that_drips_is_given_up(entry, monkeypatch):
-    monkeypatch.setattr(entry_module, "BODY_SECONDS", 0.3)
+    monkeypatch.setattr(bodies, "ANONYMOUS_SECONDS", 0.3)
 
     async def receive():
         await asyncio.sleep(0.05)
@@ -104,7 +104,7 @@ async def test_a_body_that_drips_is_given_up(entry, monkeypatch):
 
 
 async def test_a_body_that_stops_is_given_up(entry, monkeypatch):
-    monkeypatch.setattr(entry_module, "BODY_SECONDS", 0.1)
+    monkeypatch.setattr(bodies, "ANONYMOUS_SECONDS", 0.1)
     pieces = [{"type": "http.request", "body": b"a", "more_body": True}]
     cancelled = False
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import html
 import importlib.util
 import ipaddress
 import json
@@ -19,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
-from tenantry import atomic, web
-from tenantry.errors import Code
+from tenantry import atomic
+from tenantry.launcher import admission, local_replies, overload
 
 if TYPE_CHECKING:
     from tenantry.launcher import certificates
@@ -36,17 +35,20 @@ HANDSHAKE_SECONDS = 10
 HEADERS_SECONDS = 10
 REQUEST_SECONDS = 3600
 STALLED_SECONDS = 60
+# For the rest of an answer that is complete here, and waits for the client to read it.
+FLUSH_SECONDS = 30
+# Requests of one HTTP/2 connection at the same time.
+STREAMS = 100
+# Connections take turns: each has at most this many requests begun, and about this much data read,
+# before the next one's turn.
+REQUESTS_OF_A_TURN = 8
+BUFFER_BYTES = 32 << 10
+# A connection is closed when half of this many streams were reset within a second of their start
+# (CVE-2023-44487).
+PREMATURE_RESETS = 100
 # SDKs keep one connection open and idle for as long as the application runs.
 IDLE_SECONDS = 3600
 GOAWAY_SECONDS = 1
-HEADERS_KB = 32
-# Each time at most so much of the memory that nothing uses goes back to the system. A password
-# takes 46 MiB to hash.
-RELEASED_BYTES = 64 << 20
-RELEASE_SECONDS = 5
-CONNECTIONS = 20_000  # of one worker; more are closed at once
-_FILES_OF_ITS_OWN = 512
-
 # The paths that a request may have: percent-encoded UTF-8 (RFC 3629 section 4). pyvoy would never
 # answer another one.
 _NEXT = "%[89AB][0-9A-F]"
@@ -70,30 +72,6 @@ _LOG_FORMAT = '{"time":"%Y-%m-%dT%T.%e%z","level":"%l","message":"envoy: %j"}'
 _LOG_MILLISECONDS = 500  # that lines about its own answers wait for others
 _SOCKET_PATH_BYTES = 107  # of sockaddr_un
 _TYPE = "type.googleapis.com/envoy.extensions"
-
-# Answers of Envoy itself, before the application sees the request.
-# For browsers, in the place of JSON; `%` would be a command of Envoy's.
-_PAGE = (
-    '<!doctype html><html lang="en"><meta charset="utf-8">'
-    '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    '<meta name="color-scheme" content="light dark"><title>Tenantry</title>'
-    '<link rel="stylesheet" href="/home.css">'
-    '<main><h1>This did not work</h1><p>{}.</p><p><a href="/">To the first page</a></p></main>'
-)
-_LOCAL_REPLIES = {
-    400: (Code.INVALID_ARGUMENT, "the request is not valid HTTP"),
-    403: (Code.INVALID_ARGUMENT, "the path is not percent-encoded UTF-8"),
-    408: (Code.DEADLINE_EXCEEDED, "the request did not arrive in time"),
-    413: (Code.RESOURCE_EXHAUSTED, "the body is too large"),
-    426: (Code.UNIMPLEMENTED, "HTTP/1.1 or later is needed"),
-    431: (
-        Code.RESOURCE_EXHAUSTED,
-        f"the headers are over {HEADERS_KB} KiB together, or more than 100",
-    ),
-    501: (Code.UNIMPLEMENTED, "this transfer encoding is not supported"),
-    503: (Code.UNAVAILABLE, "the server cannot answer now, try again"),
-    504: (Code.DEADLINE_EXCEEDED, "the answer did not come in time"),
-}
 
 
 class StartError(Exception):
@@ -213,10 +191,12 @@ def environment(settings: Settings) -> dict[str, str]:
     if scheme == "sqlite":
         absolute["TENANTRY_DATABASE_URL"] = f"sqlite:///{Path(place[1:]).absolute()}"
     started_in = {"PWD": str(Path.cwd())}  # `launcher.serve` leaves it
+    # Envoy's allocator, so that `overload` sees Python's memory, and returns it, too.
+    allocator = {"PYTHONMALLOC": "malloc"}
     ours = settings.environment() | absolute
     if "TENANTRY_DATABASE_URL" in absolute:
         ours.pop("TENANTRY_DATABASE_URL_FILE", None)  # its path may be relative to this folder
-    return inherited | started_in | embedding() | ours
+    return inherited | started_in | embedding() | allocator | ours
 
 
 def write(settings: Settings, files: certificates.Files, app: str) -> list[Path]:
@@ -263,6 +243,8 @@ def configuration(settings: Settings, path: Path, app: str) -> dict[str, Any]:
     config["node"] = {"id": path.stem, "cluster": "tenantry"}
     runtime = {
         "re2.max_program_size.error_level": _PATTERN_STEPS,
+        "http.max_requests_per_io_cycle": REQUESTS_OF_A_TURN,
+        "overload.premature_reset_total_stream_count": PREMATURE_RESETS,
         # A Host beside another :authority is for the application to see, which refuses both.
         "envoy.reloadable_features.http2_discard_host_header": False,
     }
@@ -270,15 +252,11 @@ def configuration(settings: Settings, path: Path, app: str) -> dict[str, Any]:
     # Asked for by `draining`: requests, connections, and those of which nothing is known yet.
     active = [{"suffix": f"downstream_{what}_active"} for what in ("rq", "cx", "pre_cx")]
     config["stats_config"] = {"stats_matcher": {"inclusion_list": {"patterns": active}}}
-    config["overload_manager"] = _overload_manager()
-    # Its allocator is that of the whole process, and by itself keeps all that was ever freed.
-    config["memory_allocator_manager"] = {
-        "bytes_to_release": RELEASED_BYTES,
-        "memory_release_interval": f"{RELEASE_SECONDS}s",
-    }
+    config["memory_allocator_manager"] = overload.allocator()
+    config["overload_manager"] = overload.manager(settings)
     chain = _application(app)
     http = chain["filters"][-1]["typed_config"]
-    _limit(http, settings.public_url)
+    _limit(http, settings)
     if settings.request_log and settings.log_level.partition(",")[0] in {"debug", "info"}:
         http["access_log"] = [_log_of_its_own_answers()]
 
@@ -300,7 +278,7 @@ def configuration(settings: Settings, path: Path, app: str) -> dict[str, Any]:
         ],
         "listener_filters_timeout": f"{HANDSHAKE_SECONDS}s",
         "enable_reuse_port": settings.workers > 1,
-        "per_connection_buffer_limit_bytes": 1 << 20,
+        "per_connection_buffer_limit_bytes": BUFFER_BYTES,
     }
     config["static_resources"] = {"listeners": [listener]}
     return config
@@ -377,13 +355,14 @@ def _tls(chain: dict[str, Any], secret: Path) -> dict[str, Any]:
     }
 
 
-def _limit(http: dict[str, Any], public_url: str) -> None:
+def _limit(http: dict[str, Any], settings: Settings) -> None:
     """Set the limits and manners of the HTTP connection manager."""
     http |= {
-        "max_request_headers_kb": HEADERS_KB,
+        "max_request_headers_kb": local_replies.HEADERS_KB,
         "request_headers_timeout": f"{HEADERS_SECONDS}s",
         "request_timeout": f"{REQUEST_SECONDS}s",
         "stream_idle_timeout": f"{STALLED_SECONDS}s",
+        "stream_flush_timeout": f"{FLUSH_SECONDS}s",
         # Between the GOAWAY that asks a client to leave and the one that names its last request.
         "drain_timeout": f"{GOAWAY_SECONDS}s",
         "common_http_protocol_options": {
@@ -396,9 +375,12 @@ def _limit(http: dict[str, Any], public_url: str) -> None:
             "ignore_http_11_upgrade": [{"safe_regex": {"regex": ".*"}}],
             # The Go SDK at an http:// URL speaks gRPC over HTTP/1.1.
             "enable_trailers": True,
+            # Balancers ask for /livez and /readyz in it, without a Host; the rest is refused.
+            "accept_http_10": True,
+            "default_host_for_http_10": "localhost",
         },
         "http2_protocol_options": {
-            "max_concurrent_streams": 1000,
+            "max_concurrent_streams": STREAMS,
             "initial_stream_window_size": 256 << 10,
             "initial_connection_window_size": 1 << 20,
             # One bad request ends itself, not its neighbours on the connection.
@@ -412,9 +394,15 @@ def _limit(http: dict[str, Any], public_url: str) -> None:
         "normalize_path": False,
         "merge_slashes": False,
         "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
-        "local_reply_config": {"mappers": _mappers(public_url)},
+        "local_reply_config": {"mappers": local_replies.mappers(settings.public_url)},
     }
-    http["http_filters"].insert(0, _only_paths_in_utf8())
+    http["http_filters"] = [_only_paths_in_utf8(), _admission(settings), *http["http_filters"]]
+
+
+def _admission(settings: Settings) -> dict[str, Any]:
+    program = {"inline_string": admission.script(settings)}
+    lua = {"@type": f"{_TYPE}.filters.http.lua.v3.Lua", "default_source_code": program}
+    return {"name": "admission", "typed_config": lua}
 
 
 def _only_paths_in_utf8() -> dict[str, Any]:
@@ -441,7 +429,11 @@ def _log_of_its_own_answers() -> dict[str, Any]:
         "request_id": "%RESP(X-REQUEST-ID)%",
     }
     # The application's have no details. A client that went away got no answer, and so no id.
-    expression = 'response.code_details != "" && "x-request-id" in response.headers'
+    # Refusals by `admission` are counted: a line of each would be a flood of its own.
+    expression = (
+        'response.code_details != "" && response.code_details != "lua_response" '
+        '&& "x-request-id" in response.headers'
+    )
     return {
         "name": "stderr",
         "filter": {
@@ -457,84 +449,6 @@ def _log_of_its_own_answers() -> dict[str, Any]:
             "@type": f"{_TYPE}.access_loggers.stream.v3.StderrAccessLog",
             "log_format": {"json_format": line},
         },
-    }
-
-
-def _mappers(public_url: str) -> list[dict[str, Any]]:
-    """Return the shape of Envoy's own answers; those to gRPC keep their trailers and text."""
-    not_grpc = {
-        "header_filter": {
-            "header": {
-                "name": "content-type",
-                "string_match": {"prefix": "application/grpc"},
-                "invert_match": True,
-                "treat_missing_header_as_empty": True,
-            }
-        }
-    }
-    in_a_browser = _has("accept", {"contains": "text/html"})
-    mappers = []
-    for status, (code, sentence) in _LOCAL_REPLIES.items():
-        equal = {"op": "EQ", "value": {"default_value": status, "runtime_key": "none"}}
-        this = {"status_code_filter": {"comparison": equal}}
-        mappers += [
-            _mapper(_all(this, not_grpc, in_a_browser), code, sentence, page=True),
-            _mapper(_all(this, not_grpc), code, sentence),
-        ]
-    other = (Code.INTERNAL, "internal error")
-    mappers += [
-        _mapper(_all(not_grpc, in_a_browser), *other, page=True),
-        _mapper(not_grpc, *other),
-    ]
-    for mapper in mappers:
-        for name, value in web.strict_transport(public_url).items():
-            mapper["headers_to_add"].append({"header": {"key": name, "value": value}})
-    return mappers
-
-
-def _has(header: str, match: dict[str, Any]) -> dict[str, Any]:
-    return {"header_filter": {"header": {"name": header, "string_match": match}}}
-
-
-def _all(*filters: dict[str, Any]) -> dict[str, Any]:
-    return {"and_filter": {"filters": list(filters)}}
-
-
-def _mapper(
-    filter_: dict[str, Any], code: Code, sentence: str, *, page: bool = False
-) -> dict[str, Any]:
-    if page:
-        body, kind = _PAGE.format(html.escape(sentence)), "text/html; charset=utf-8"
-    else:
-        body = json.dumps({"code": code.value, "message": sentence, "details": []})
-        kind = "application/json"
-    headers = [("x-request-id", "req_%UNIQUE_ID%")]
-    if code is Code.UNAVAILABLE:
-        headers.append(("retry-after", "1"))
-    return {
-        "filter": filter_,
-        **({"status_code": 400} if code is Code.INVALID_ARGUMENT else {}),
-        "body_format_override": {
-            "text_format_source": {"inline_string": body},
-            "content_type": kind,
-        },
-        "headers_to_add": [{"header": {"key": name, "value": value}} for name, value in headers],
-    }
-
-
-def _overload_manager() -> dict[str, Any]:
-    import resource
-
-    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    limit = f"{_TYPE}.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
-    connections = min(CONNECTIONS, max(files - _FILES_OF_ITS_OWN, files // 2))
-    return {
-        "resource_monitors": [
-            {
-                "name": "envoy.resource_monitors.global_downstream_max_connections",
-                "typed_config": {"@type": limit, "max_active_downstream_connections": connections},
-            }
-        ]
     }
 
 

@@ -12,7 +12,7 @@ gc.disable()
 
 from tenantry import settings  # noqa: E402
 from tenantry.app import Application  # noqa: E402
-from tenantry.launcher import housekeeping  # noqa: E402
+from tenantry.launcher import admission, housekeeping  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -31,12 +31,20 @@ async def app(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> 
     TLS and cleartext are two filter chains, and pyvoy gives each its event loop and its lifespan.
     A pool of connections belongs to one loop, so each loop gets an application of its own.
     """
+    state = scope["state"]
     if scope["type"] == "lifespan":
         with _one_by_one:
-            application = Application(next(iter(_applications), None))
-            _applications.append(application)
-        scope["state"]["application"] = application
-    await scope["state"]["application"](scope, receive, send)
+            state["application"] = Application(next(iter(_applications), None))
+            _applications.append(state["application"])
+        state["finished"] = admission.Finished()
+        await state["application"](scope, receive, send)
+        return
+    cells = admission.cells(scope)
+    try:
+        await state["application"](scope, receive, send)
+    finally:
+        state["finished"].count(cells)
 
 
+admission.share()
 housekeeping.start(settings.load())

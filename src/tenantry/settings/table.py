@@ -241,6 +241,23 @@ class Settings:
     )
 
     # Limits
+    memory_mb: int = _setting(
+        "0",
+        values.count(0, 10_000_000),
+        "MiB of memory that all processes of this server may use together; they refuse requests "
+        "before they need more. 0 for nine tenths of the container's limit, or of the machine.",
+    )
+    requests_per_network: int = _setting(
+        "256",
+        values.count(4, 1_000_000),
+        "Requests that each process serves at the same time for one client network (an IPv4 "
+        "address, or the /64 of an IPv6 address); more are answered 429.",
+    )
+    requests_per_process: int = _setting(
+        "4096",
+        values.count(16, 1_000_000),
+        "Requests that each process serves at the same time for all client networks together.",
+    )
     rate_limit_client: str = _setting(
         "",
         values.rate,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import logging
@@ -12,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry import errors, spans
 from tenantry.db.retries import retried
-from tenantry.doors.transport import details, grpc, rpc
+from tenantry.doors.transport import bodies, details, grpc, rpc
 from tenantry.doors.transport.address import Addresses
 from tenantry.doors.transport.router import Router, allow
 from tenantry.metrics import table as metrics
 from tenantry.observed import CURRENT, Observed
 from tenantry.web import (
     MAX_ANONYMOUS,
-    MAX_STREAM,
     Request,
     Response,
     StreamingResponse,
@@ -28,7 +26,6 @@ from tenantry.web import (
 
 if TYPE_CHECKING:
     from collections.abc import (
-        AsyncIterator,
         Awaitable,
         Callable,
         Iterable,
@@ -50,9 +47,6 @@ _CORS_HEADERS = (
     "x-api-version, connect-protocol-version, connect-timeout-ms, grpc-timeout, x-grpc-web, "
     "x-user-agent"
 )
-# For a whole body; one that a route takes piece by piece has the server's own limit, an hour.
-BODY_SECONDS = 30.0
-DRAIN_SECONDS = 10.0
 _CORS_EXPOSED = (
     "etag, x-request-id, grpc-status, grpc-message, grpc-status-details-bin, "
     "retry-after, ratelimit, ratelimit-policy"
@@ -121,7 +115,7 @@ class Entry:
             response = await self._answer(scope, request, receive, send)
             if response is not None:
                 await self._send(request, response, send)
-        except _ClientGone:
+        except bodies.ClientGone:
             return
         finally:
             self.in_flight -= 1
@@ -157,6 +151,7 @@ class Entry:
         response: Response | StreamingResponse
         pieces = None
         try:
+            _check_version(request, scope.get("http_version"))
             _check_host(request, scope.get("http_version"))
             if self._rates.of_addresses and request.path not in _UNLIMITED:
                 request.tell(await self._rates.take_address(request.address))
@@ -165,20 +160,20 @@ class Entry:
             if request.verb == "POST" and self._door.has(request.path):
                 request.observed.route = request.path
                 request.observed.wire = rpc.wire_of(request)
-                request.body = await _read_body(request, receive, self._door.limit(request.path))
+                request.body = await bodies.read(request, receive, self._door.limit(request.path))
                 await self._door(scope, request, self._finish(request, send))
                 return None
             target = self._target(request)
             if isinstance(target, errors.Error):
-                request.body = await _read_body(request, receive, MAX_ANONYMOUS)
+                request.body = await bodies.read(request, receive, MAX_ANONYMOUS)
                 response = self._nowhere(request, target)
             elif target.streams:
-                request.pieces = pieces = _Pieces(request, receive)
+                request.pieces = pieces = bodies.Pieces(request, receive)
                 response = await target(request)
             else:
-                request.body = await _read_body(request, receive, target.body_limit)
+                request.body = await bodies.read(request, receive, target.body_limit)
                 response = await retried(lambda: target(request))
-        except _ClientGone:
+        except bodies.ClientGone:
             raise
         except Exception as problem:  # noqa: BLE001 - whatever it is, it is answered
             error = details.translate(problem, request.request_id)
@@ -339,7 +334,7 @@ async def _stream(request: Request, response: StreamingResponse, send: Send) -> 
                 async for piece in pieces:
                     event = {"type": "http.response.body", "body": piece, "more_body": True}
                     await _deliver(request, event, send)
-            except _ClientGone:
+            except bodies.ClientGone:
                 raise
             except Exception as problem:  # noqa: BLE001 - whatever it is, the rest cannot follow
                 request.observed.error = details.translate(problem, request.request_id).name
@@ -351,17 +346,13 @@ class _CutOff(Exception):
     """Half of an answer is sent, and the rest cannot be: the server around us has to break off."""
 
 
-class _ClientGone(Exception):
-    """The client went away before its request, or the answer to it, was complete."""
-
-
 async def _deliver(request: Request, event: MutableMapping[str, Any], send: Send) -> None:
     try:
         await send(event)
     except OSError as problem:
         # pyvoy raises one object each time: what it collects would never be let go.
         problem.__traceback__ = None
-        raise _ClientGone from None
+        raise bodies.ClientGone from None
     observed = request.observed
     kind = event["type"]
     if kind == "http.response.start":
@@ -398,6 +389,12 @@ def _request(scope: Mapping[str, Any]) -> Request:
     )
 
 
+def _check_version(request: Request, version: str | None) -> None:
+    """Refuse HTTP/1.0, in which only health checks of balancers come."""
+    if version == "1.0" and request.path not in _UNLIMITED:
+        raise errors.UpgradeRequired
+
+
 def _check_host(request: Request, version: str | None) -> None:
     """Refuse a request for two hosts, of which a proxy may have looked at the other one.
 
@@ -410,96 +407,3 @@ def _check_host(request: Request, version: str | None) -> None:
     hosts = host.split(",")
     if not host or version == "1.1" or len(set(hosts)) > 1:
         raise errors.InvalidArgument("a request is for one host: send one Host header")
-
-
-async def _read_body(request: Request, receive: Receive, limit: int) -> bytes:
-    pieces: list[bytes] = []
-    size, more = 0, True
-    try:
-        _check_length(request, limit)
-        # Where nothing comes at all, the server around us gives up: the first piece needs no timer.
-        piece, more = _piece(await receive())
-        request.observed.received = len(piece)
-        _check_size(len(piece), limit)
-        if not more:
-            return piece
-        until = time.monotonic() + BODY_SECONDS
-        while more:
-            pieces.append(piece)
-            size += len(piece)
-            piece, more = _piece(await _received(receive, until - time.monotonic()))
-            request.observed.received += len(piece)
-            _check_size(size + len(piece), limit)
-    except errors.PayloadTooLarge:
-        if more:
-            await _drain(receive)
-        raise
-    return b"".join((*pieces, piece))
-
-
-async def _drain(receive: Receive) -> None:
-    """Throw away the rest of a body, for some seconds.
-
-    There are clients that only listen then; over HTTP/2 they wait for room to send it.
-    """
-    until, more = time.monotonic() + DRAIN_SECONDS, True
-    with contextlib.suppress(errors.RequestTimeout):
-        while more:
-            _, more = _piece(await _received(receive, until - time.monotonic()))
-
-
-class _Pieces:
-    """A body as it comes: asked for, or it stays with the client."""
-
-    def __init__(self, request: Request, receive: Receive) -> None:
-        self._request = request
-        self._receive = receive
-        self._size = 0
-        self._more = True
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        if not self._more:
-            raise StopAsyncIteration
-        if self._size == 0:
-            _check_length(self._request, MAX_STREAM)
-        piece, self._more = _piece(await self._receive())
-        self._size += len(piece)
-        self._request.observed.received = self._size
-        _check_size(self._size, MAX_STREAM)
-        return piece
-
-    async def drain(self) -> None:
-        """Throw away the rest."""
-        if self._more:
-            await _drain(self._receive)
-            self._more = False
-
-
-def _check_length(request: Request, limit: int) -> None:
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal():
-        _check_size(int(declared) if len(declared) <= 18 else limit + 1, limit)
-
-
-def _check_size(size: int, limit: int) -> None:
-    if size > limit:
-        raise errors.PayloadTooLarge.over(limit)
-
-
-def _piece(event: Mapping[str, Any]) -> tuple[bytes, bool]:
-    if event["type"] == "http.disconnect":
-        raise _ClientGone
-    piece: bytes = event.get("body", b"")
-    return piece, bool(event.get("more_body", False))
-
-
-async def _received(receive: Receive, seconds: float) -> Mapping[str, Any]:
-    # Not cancelled when the time is over: the server would stumble over what it still holds.
-    waiting = asyncio.ensure_future(receive())
-    done, _ = await asyncio.wait({waiting}, timeout=max(seconds, 0))
-    if not done:
-        raise errors.RequestTimeout
-    return waiting.result()
