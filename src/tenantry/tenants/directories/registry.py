@@ -57,15 +57,22 @@ _d, _o = directories.c, organizations_table.c
 _within = _d.organization_id == bindparam("p_organization_id")
 _this = _within & (_d.id == bindparam("p_id"))
 _FIND = Statement(select(directories).where(_this))
-_STAY = Statement(
+# The organization is locked first: its deletion does the same.
+_kept = (
     select(_o.id)
     .where(_o.id == bindparam("p_organization_id"))
     .with_for_update(read=True, key_share=True)
+    .cte("kept_organization")
+)
+_of_kept = (
+    select(directories)
+    .select_from(_kept.join(directories, _d.organization_id == _kept.c.id))
+    .where(_this)
 )
 # By: do its people and groups stay as they are, too.
 _HOLD = {
-    False: Statement(select(directories).where(_this).with_for_update(key_share=True)),
-    True: Statement(select(directories).where(_this).with_for_update()),
+    False: Statement(_of_kept.with_for_update(key_share=True, of=directories)),
+    True: Statement(_of_kept.with_for_update(of=directories)),
 }
 _COUNT = Statement(select(func.count().label("n")).select_from(directories).where(_within))
 _INSERT = Statement(insert(directories).values(bound(directories)).returning(_d.id))
@@ -269,8 +276,6 @@ async def hold(
 
     """
     _check_visible(call, organization_id)
-    if alone:
-        await db.fetch_all(_STAY, p_organization_id=organization_id)
     found = _found(
         await db.fetch_one(_HOLD[alone], p_organization_id=organization_id, p_id=directory_id)
     )

@@ -69,7 +69,13 @@ def _delete(table: Table) -> Statement:
     key = own[0] if len(own) == 1 else tuple_(*own)
     # A restore may have brought it back.
     there = select(_d.id).where(_d.organization_id == _ORGANIZATION_ID, _d.id == _DIRECTORY_ID)
-    some = select(*own).where(*of_it, ~there.exists()).limit(bindparam("at_once", type_=Integer))
+    some = (
+        select(*own)
+        .where(*of_it, ~there.exists())
+        .order_by(*own)
+        .limit(bindparam("at_once", type_=Integer))
+        .with_for_update(of=table)
+    )
     return Statement(delete(table).where(*of_it, key.in_(some)).returning(own[0]))
 
 

@@ -14,7 +14,7 @@ from tenantry.db.statements import Statement
 from tenantry.tenants.directories import mapped_roles, registry
 from tenantry.tenants.directories.listing import Assignment
 from tenantry.tenants.directories.model import directory_groups, directory_role_assignments
-from tenantry.tenants.memberships import roles
+from tenantry.tenants.memberships import roles, seats
 from tenantry.tenants.memberships.model import NamedRole
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ async def assign(
             for index, one in enumerate(given)
         ]
         await mapped_roles.check_moved(call, db, before, {id_ for _, id_ in old ^ new}, named)
+        await seats.hold(db, organization_id)  # before the roles that the rows refer to
         for statement, pairs in ((_DELETE, old - new), (_INSERT, new - old)):
             if pairs:
                 await db.fetch_all(statement, given=_spelled(pairs), **where)

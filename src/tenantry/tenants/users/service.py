@@ -102,6 +102,12 @@ _HOLD_MEMBERSHIPS = Statement(
     .with_for_update()
 )
 _o = organizations.c
+_HOLD_ADDRESSES = Statement(
+    select(_u.id)
+    .where(_u.email_key.in_(json_values(bindparam("keys", type_=Text))))
+    .order_by(_u.id)
+    .with_for_update()
+)
 _KEEP_ORGANIZATIONS = Statement(
     select(_o.id)
     .where(_o.id.in_(select(_m.organization_id).where(_m.user_id == _USER_ID)))
@@ -294,6 +300,11 @@ async def verify(call: Call, before: User) -> User:
 async def hold(db: Session, user_id: str) -> None:
     """Let nobody else change or join this user before this transaction ends."""
     await db.fetch_one(_HOLD, user_id=user_id)
+
+
+async def hold_addresses(db: Session, keys: Collection[str]) -> None:
+    """Lock the users of these keys of email addresses until the transaction ends."""
+    await db.fetch_all(_HOLD_ADDRESSES, keys=to_json(sorted(set(keys))))
 
 
 async def keep_organizations(db: Session, user_id: str) -> set[str]:

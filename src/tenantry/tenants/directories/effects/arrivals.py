@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from tenantry import errors
 from tenantry.tenants.directories.effects import profiles, provisioning, reading, shown
 from tenantry.tenants.directories.scim.faults import Fault
-from tenantry.tenants.memberships import arriving
+from tenantry.tenants.memberships import arriving, seats
 from tenantry.tenants.memberships.arriving import Arrival
 from tenantry.tenants.roles import catalogue
+from tenantry.tenants.users import service as users
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,6 +52,10 @@ async def people_created(
             )
             event = shown.event(call, directory, "user_created", before=None, after=content)
             plain[person.id] = Arrival(provisioning.new_account(call, person, profile), event)
+    if provisioning.has_accounts(call) and len(plain) < len(people):
+        # All that the others may need, before the first of them locks anything.
+        await seats.hold(call.db, mapping.organization.id)
+        await users.hold_addresses(call.db, [one.email_key for one in people])
     held = await catalogue.look_up(call.db, {mapping.default_role_id}, mapping.version)
     await arriving.provision(call, mapping.organization, tuple(held.values()), list(plain.values()))
     made: list[DirectoryUser | Fault] = []
