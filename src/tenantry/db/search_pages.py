@@ -30,7 +30,7 @@ from tenantry.db.statements import Statement
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import CTE, ColumnElement, ScalarSelect, Select, Subquery
+    from sqlalchemy import CTE, ColumnElement, FromClause, ScalarSelect, Select, Subquery
 
     from tenantry.db.engine import Row, Session
     from tenantry.db.search import Searched
@@ -112,7 +112,8 @@ class SearchPages:
             return Found(rows, total)
         if known is None:
             gaps = await self._terms.load(db, part)
-        ids, end = await self._walk(db, position, part, *gaps)
+        ids = [row["id"] for row in rows if row["id"] is not None]
+        end = await self._walk(db, position, part, *gaps, ids=ids)
         given = to_json([[id_] for id_ in ids])
         rows = await db.fetch_all(self.by_ids(direction), ids=given, **params)
         return Found(rows, total, end)
@@ -124,10 +125,12 @@ class SearchPages:
         part: str,
         known: str | None,
         matches_added: int | None,
-    ) -> tuple[list[str], str]:
-        """Return the ids of a page, read in its order, without the gaps that are known.
+        *,
+        ids: list[str],
+    ) -> str:
+        """Add the ids of a page to those that are found, read in its order, but for known gaps.
 
-        Where it is not full after so many stretches, the id that was reached is returned with them.
+        Return the id that was reached, where the page is not full after so many stretches.
         """
         sizes = itertools.chain(STRETCHES, itertools.repeat(STRETCHES[-1], _MOST_STRETCHES))
         backward, take = position.backward, position.size + 1
@@ -137,9 +140,8 @@ class SearchPages:
         gaps = Gaps() if len(due) >= FEW else gaps
         passed = Gaps(gaps)
         gaps.split(due)
-        ids: list[str] = []
-        end_of_page = ""
-        at, empty = position.start, ""  # the first id of the rows without a match, up to `at`
+        at = ids[-1] if ids else position.start
+        empty = end_of_page = ""  # the first id of the rows without a match, up to `at`
         found_gap = False
         while len(ids) < take:
             gap = gaps.next(at, backward=backward)
@@ -175,7 +177,7 @@ class SearchPages:
                 at = gap[1] if backward else gap[0]
         if found_gap and matches_added is not None:
             await self._terms.note_gaps(db, part, passed, added=matches_added)
-        return ids, end_of_page
+        return end_of_page
 
     def _columns(self) -> list[ColumnElement[Any]]:
         names = dict.fromkeys(("id", *self._search.columns))
@@ -232,14 +234,18 @@ class SearchPages:
         few = rows.limit(literal_column(str(most))).subquery("nearest")
         holds = self._search.holds_in(few, _PART).label("holds")
         seen = select(few.c.id, holds).cte("seen")
-        low, high = func.min(seen.c.id), func.max(seen.c.id)
-        looked = select(
-            func.count().label("looked"),
-            (low if backward else high).label("first"),
-            (high if backward else low).label("last"),
-        ).subquery("looked_at")
+        looked = select(*_extent(seen, backward=backward)).subquery("looked_at")
         hits = select(seen.c.id).where(seen.c.holds)
         hits = hits.order_by(pages.order(seen.c.id, backward=backward))
         page = hits.limit(bindparam("take")).subquery("hits")
         statement = select(*looked.c, page.c.id).select_from(looked.outerjoin(page, true()))
         return Statement(statement.order_by(pages.order(page.c.id, backward=backward)))
+
+
+def _extent(rows: FromClause, *, backward: bool) -> list[ColumnElement[Any]]:
+    low, high = func.min(rows.c.id), func.max(rows.c.id)
+    return [
+        func.count().label("looked"),
+        (low if backward else high).label("first"),
+        (high if backward else low).label("last"),
+    ]
