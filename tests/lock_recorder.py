@@ -139,15 +139,15 @@ class Watched:
         self.problems.append(f"raises its lock of {row} from {before} to {level}: {sql}")
 
     def _is_free(self, name: str) -> bool:
-        """Whether rows of a class may be locked at any time, for what is held excludes others."""
+        """Whether rows of a class may be locked at any time: the held locks exclude others."""
         of_organizations = {
             level for (table, _), level in self.held.items() if table == "organizations"
         }
         if name == "others":
             return True
         if name in {"roles", "references to memberships"} and "roles" in self.words:
-            return True  # all changes of roles wait for this word
-        if UPDATE in of_organizations:  # what belongs to one is locked after it by everybody
+            return True  # all changes of roles wait for this lock
+        if UPDATE in of_organizations:  # its rows are locked after it by every transaction
             return name in {"directories", "roles"}
         return name == "memberships" and NO_KEY_UPDATE in of_organizations
 

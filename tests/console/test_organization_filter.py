@@ -26,7 +26,7 @@ EVERY_LIST = {*FILTERED, "people", "webhooks", "interceptors", "mail", "roles", 
 
 
 def texts(page):
-    """The words of a page; what was typed stands apart from their direction."""
+    """The words of a page, without the marks that isolate the input's direction."""
     return texts_of(re.sub(r"</?bdi[^>]*>", "", page))
 
 

@@ -199,7 +199,7 @@ async def test_postgresql_reads_as_few_rows_of_many_as_of_some(db, kind, run, sc
                 page, asked = await run(word, page.next_page_token)
                 assert numbers_of(page) == expected[30:60], word
                 read[rows, word] = max(read[rows, word], await rows_read(db, asked))
-    # What one page may read: the nearest, all that the index finds, and stretches beside a gap.
+    # The rows that one page may read: the nearest, all of the index, and stretches beside a gap.
     most = scaled["NEAR"] + 4 * scaled["FEW"] + 2 * sum(scaled["STRETCHES"])
     assert {case: n for case, n in read.items() if n > most} == {}
     for word in {*WORDS, "nobodyhasit"} - {"hundredth"}:  # of which the index finds more

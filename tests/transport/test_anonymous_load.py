@@ -1,4 +1,4 @@
-"""What strangers can hold of a server: requests, memory and time, and what others notice of it."""
+"""Limits on the requests, memory and time of anonymous clients, and their effect on others."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def head(path="/oauth/token", client=STRANGER, verb="POST"):
 
 
 def holding(guarded, streams, client=STRANGER, connections=10, path="/oauth/token"):
-    """Open streams whose bodies do not come; return the connections and what was refused."""
+    """Open streams whose bodies do not come; return the connections and the refusals."""
     opened = [Connection(guarded.port) for _ in range(connections)]
     every = [
         opened[number % connections].send(head(path, client), end=False)

@@ -40,7 +40,7 @@ class Gaps:
             self.keep_outside(id_, id_)
 
     def keep_outside(self, low: str, high: str) -> None:
-        """Take out what lies between two ids, and both of them."""
+        """Take out the range between two ids, both included."""
         before = _before(low)
         after = f"{high}0"  # no id lies between one and its 0
         self._ranges = sorted(

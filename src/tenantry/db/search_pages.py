@@ -222,7 +222,7 @@ class SearchPages:
         return self._statement(one, keys, direction)
 
     def _stretch(self, most: int, *, backward: bool, starts: bool, ends: bool) -> Statement:
-        """Return the statement of one stretch: a row at least, with what was looked at."""
+        """Return the statement of one stretch: one row at least, with the range that was read."""
         key = self._key
         start, end = bindparam("start", type_=Text), bindparam("end", type_=Text)
         rows = select(*self._columns())

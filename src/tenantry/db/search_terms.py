@@ -69,7 +69,7 @@ search_terms = Table(
     metadata,
     Column("table_name", Text, primary_key=True),
     Column("term", Text, primary_key=True),  # folded, as the texts of the index
-    Column("total", BigInteger, nullable=False),  # until it is counted, what was added to it since
+    Column("total", BigInteger, nullable=False),  # before the count: rows added since then
     Column("counted", Boolean, nullable=False),
     Column("matches_added", BigInteger, nullable=False),  # rows that the indexer wrote, with it
     Column("gaps", Text, nullable=False),
@@ -296,7 +296,7 @@ class Terms:
                 gaps.keep_outside(row["least"], row["most"])
             await database.fetch_all(
                 self._settle,
-                # What was added before the count is in it already.
+                # Rows added before the count are in it already.
                 difference=row["n"] - row["total"],
                 before=row["matches_added"],
                 p_gaps=gaps.to_json(),

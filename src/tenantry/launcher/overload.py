@@ -34,11 +34,11 @@ _CGROUPS = (
 
 # The allocator keeps what a peak has left for five minutes, and returns half of it after one.
 # Above this much heap, used or not, it returns unused memory at once. A heap that is larger in
-# use costs up to a fifth more processor time, measured with a limit of half of what was in use.
+# use costs up to a fifth more processor time, measured with a limit of half the heap in use.
 SOFT_LIMIT = 256 * MIB
 _RELEASED_BYTES = 64 * MIB
 RELEASE_SECONDS = 5
-# What timeouts shrink to as memory runs out.
+# The lower bounds of timeouts, which shrink as memory runs out.
 _LEAST_SECONDS = {
     "HTTP_DOWNSTREAM_CONNECTION_IDLE": 5,
     "HTTP_DOWNSTREAM_STREAM_IDLE": 5,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from tenantry.doors.console.visit import Visit
 
-MAX_LENGTH = 255  # of what is typed: an external ID has no more characters
+MAX_LENGTH = 255  # characters of the input, as of an external ID
 _LEAST_SEARCHED, _MOST_SEARCHED = 3, 100
 _SHOWN = 10
 
