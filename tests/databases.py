@@ -89,9 +89,12 @@ def pool_size():
 
 
 @pytest.fixture
-def watches_locks(kind):
-    """Whether the lock order is checked: on PostgreSQL, where a transaction locks rows."""
-    return kind == "postgresql"
+def watches_locks(request, kind):
+    """Whether the lock order is checked: on PostgreSQL, where a transaction locks rows.
+
+    Outside of `tests/locks` by `make test-all` only: each statement is followed by another one.
+    """
+    return kind == "postgresql" and request.config.getoption("thorough")
 
 
 @pytest.fixture

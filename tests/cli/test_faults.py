@@ -25,6 +25,7 @@ export
 client create
 client list
 client rotate skc_1
+client set-scopes skc_1 organizations:read
 client show skc_1
 client delete skc_1 --yes
 org create Acme

@@ -61,6 +61,8 @@ async def update(
     if management_scopes:
         changed["management_scopes"] = scopes.parse(management_scopes, _SCOPES_FIELD)
     async with call.db.transaction() as db:
+        if access_token_signing_alg is not None:
+            await keys.ensure_algorithm(db, access_token_signing_alg)
         before = await changes.hold(call, db, Identity(client_id, anywhere=True))
         after = replace(before, **changed)
         _check_credentials(after, changed)
@@ -70,8 +72,6 @@ async def update(
                 "const",
                 f"a client of the type {after.client_type} cannot call the management API",
             )
-        if after.access_token_signing_alg != before.access_token_signing_alg:
-            await keys.ensure_algorithm(db, after.access_token_signing_alg)
         return await changes.save(call, db, before, after)
 
 
