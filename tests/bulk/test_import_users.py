@@ -536,7 +536,7 @@ async def test_a_refused_row_of_csv_is_named_by_its_line(importer):
         ("email,email", "more than once"),
         ("email,name.first", "name.first: is not a column"),
         ("name,gender", "email: is a column that has to be there"),
-        ('"email,name', "unexpected end"),
+        ('"email,name', "has a quote"),
     ],
 )
 async def test_csv_whose_heads_are_wrong_is_refused_as_a_whole(importer, heads, says):

@@ -243,7 +243,8 @@ async def test_settings_beyond_the_scalekit_api(browser, connection, make):
     assert not kept.get("attribute_mapping", {}).get("attributes")
 
 
-async def test_a_social_provider_with_all_of_its_settings(browser, rest):
+async def test_a_social_provider_with_all_of_its_settings(http, database, rest):
+    browser = await enter(http, database)  # an owner: all users may sign in by it
     one = await browser.lands("/console/connections/environment/create", provider="GITLAB")
     page = await browser.send(
         f"{one}/protocol/settings",

@@ -172,7 +172,8 @@ async def test_a_connection_is_switched_and_deleted(browser, make, api):
     assert await browser.lands(f"{path}/delete") == "/console/connections"
 
 
-async def test_a_social_provider_is_set_up(browser, api):
+async def test_a_social_provider_is_set_up(http, database, api):
+    browser = await enter(http, database)  # an owner: all users may sign in by it
     path = await browser.lands("/console/connections/environment/create", provider="GITLAB")
     page = await browser.send(
         f"{path}/update",

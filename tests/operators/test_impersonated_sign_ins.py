@@ -33,6 +33,8 @@ ITS_OWN = {
     *("auth_requests", "sessions", "session_clients", "session_organizations"),
     *("authorization_codes", "attempts", "federation_requests", "logout_notices"),
     *("mail", "kept_replies"),
+    # The application's own: the last use of its secret, and assertions that it spent.
+    *("client_secrets", "spent_assertions"),
 }
 _LOG = re.compile(r"event|log_|delivery|deliveries|webhook|search|job|step|server|due|tall")
 

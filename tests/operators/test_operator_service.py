@@ -24,6 +24,8 @@ OWNERS_ALONE = {
     # All mail goes by a server, the codes to sign in as well.
     *("CreateEmailServer", "UpdateEmailServerSettings", "DeleteEmailServer"),
     *("EnableEmailServer", "DisableEmailServer", "UpsertEmailConfiguration"),
+    # Every template carries a code or a link.
+    *("CreateEmailTemplate", "UpdateEmailTemplate", "EnableEmailTemplate"),
 }
 # Calls of a reader that REST makes by POST.
 READS_BY_POST = {
