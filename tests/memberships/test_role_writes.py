@@ -9,7 +9,9 @@ from __future__ import annotations
 import ast
 import gc
 import importlib
+import json
 import pkgutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -69,7 +71,23 @@ WRITERS = {
 
 @pytest.fixture(scope="module")
 def statements():
-    """The names of all statements that write one of the tables, by their modules."""
+    """The names of all statements that write one of the tables, by their modules.
+
+    Of a process of its own: this one also has the statements of other tests.
+    """
+    program = "import json, test_role_writes; print(json.dumps(test_role_writes.gathered()))"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return {module: set(names) for module, names in json.loads(done.stdout).items()}
+
+
+def gathered():
+    """Import the whole program, and look at each statement in its memory."""
     for module in pkgutil.walk_packages(tenantry.__path__, "tenantry."):
         if not any(part in module.name for part in (".gen.", ".migrations.", "__main__")):
             importlib.import_module(module.name)
@@ -85,7 +103,7 @@ def statements():
         if isinstance(one, Statement) and written(one) & TABLES:
             module, variable = names.get(id(one), ("", repr(one.clause)))
             found.setdefault(module, set()).add(variable)
-    return found
+    return {module: sorted(variables) for module, variables in found.items()}
 
 
 def contents(value):
