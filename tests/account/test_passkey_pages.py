@@ -35,12 +35,14 @@ async def test_who_is_not_signed_in_is_told_so(stranger, page):
     assert heading(answer) == "You are not signed in"
 
 
-async def test_there_is_a_way_to_sign_in_where_the_operator_named_one(stranger, rest):
-    await rest.clients.set_environment_initiate_login_uri(
-        initiate_login_uri="https://app.example.com/login?from=a&to=b"
-    )
+async def test_of_several_applications_a_stranger_is_sent_to_none(stranger, rest):
+    for name in ("one", "other"):
+        uri = f"https://{name}.example.com/login"
+        application = {"name": name, "client_type": "WEB_APP", "initiate_login_uri": uri}
+        await rest.clients.create_client(client=application)
     page = await stranger.get("passkeys")
-    assert 'href="https://app.example.com/login?from=a&amp;to=b"' in page.text
+    assert heading(page) == "You are not signed in"
+    assert "example.com/login" not in page.text
 
 
 async def test_a_session_that_ended_opens_nothing(visitor, person, rest):
