@@ -33,12 +33,16 @@ _of_directory = and_(
     _a.directory_id == bindparam("p_directory_id", type_=Text),
 )
 _LIST = Statement(select(_a.directory_group_id, _a.role_id).where(_of_directory))
+# Locked before the organization, as the rows that refer to them lock them after it.
 _GROUPS = Statement(
-    select(_g.id).where(
+    select(_g.id)
+    .where(
         _g.organization_id == bindparam("p_organization_id"),
         _g.directory_id == bindparam("p_directory_id"),
         _g.id.in_(json_values(bindparam("p_ids", type_=Text))),
     )
+    .order_by(_g.id)
+    .with_for_update(read=True, key_share=True)
 )
 _PAIR = named(directory_role_assignments, "directory_group_id", "role_id")
 _given = records("given", _PAIR)
