@@ -330,6 +330,7 @@ async def test_two_rotations_at_once_make_one_key(db, call):
     assert await states(db) == {1: DEPRECATED, 2: ACTIVE}
 
 
+@pytest.mark.xfail(reason="issue 28, number 4: a value without a version is not re-encrypted")
 async def test_a_database_of_before_is_sealed_anew_by_its_first_data_key(
     db, database_url, call, time_goes
 ):
