@@ -81,7 +81,7 @@ async def test_all_that_it_had_goes_in_steps(db, other, call, acme, what):
     assert (await left(db))["directory_users"] == 5
     assert await removal.run(db) == 0.0
     between = await left(other)
-    assert sum(between.values()) < sum(before.values())
+    assert 0 < between["directory_members"] < before["directory_members"]
     await until_idle(other)
     assert await left(db) == {}
 

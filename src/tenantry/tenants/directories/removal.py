@@ -66,17 +66,20 @@ def _delete(table: Table) -> Statement:
         table.c.directory_id == _DIRECTORY_ID,
     )
     own = [c for c in table.primary_key if c.name not in {"organization_id", "directory_id"}]
-    key = own[0] if len(own) == 1 else tuple_(*own)
     # A restore may have brought it back.
     there = select(_d.id).where(_d.organization_id == _ORGANIZATION_ID, _d.id == _DIRECTORY_ID)
+    # In a CTE, which PostgreSQL runs once: a subquery that locks rows can be run again for each row
+    # of a join, and then finds the next ones beyond the limit.
     some = (
         select(*own)
         .where(*of_it, ~there.exists())
         .order_by(*own)
         .limit(bindparam("at_once", type_=Integer))
         .with_for_update(of=table)
+        .cte("some")
     )
-    return Statement(delete(table).where(*of_it, key.in_(some)).returning(own[0]))
+    key = own[0] if len(own) == 1 else tuple_(*own)
+    return Statement(delete(table).where(*of_it, key.in_(select(*some.c))).returning(own[0]))
 
 
 _DELETE = tuple(_delete(table) for table in _TABLES)
