@@ -169,7 +169,7 @@ def test_if_match_stops_changes_of_what_has_a_revision(named):
         *("UpdateEndpoint", "DeleteEndpoint"),
         *(f"{verb}Connection" for verb in ("Update", "Delete", "Enable", "Disable")),
         *(f"{verb}EnvironmentConnection" for verb in ("Update", "Delete", "Enable", "Disable")),
-        *("AssignDomainsToConnection", "UpdateConnectionSettings"),
+        *("AssignDomainsToConnection", "UpdateConnectionSettings", "ImportConnectionMetadata"),
         *(f"{verb}Directory" for verb in ("Update", "Delete", "Enable", "Disable")),
         *("AssignGroupsForDirectory", "AssignRoles", "UpdateAttributes"),
     }
@@ -215,7 +215,7 @@ def test_answers_that_show_what_has_a_revision_have_an_etag(named):
         *(f"{verb}PasswordlessEmail" for verb in ("Send", "Verify", "Resend")),
         *(f"{verb}SsoUserAttribute{n}" for verb in ("Create", "Update") for n in ("", "2")),
         *(f"{verb}DirectoryUserAttribute" for verb in ("Create", "Update")),
-        *("GetEnvironment", "UpdateEnvironment", "GetPortalCustomization"),
+        *("GetEnvironment", "UpdateEnvironment", "UpdateSettings", "GetPortalCustomization"),
         *("UpdatePortalCustomization", "UpdatePortalCustomization2", "GetPortalCustomization2"),
         *("CreateAssetUploadURL", "UpdateFeatures", "EnableFeature", "DisableFeature"),
         *("GetFeatures", "GetHostScopedPublicFeatureFlags", "GetContext", "UpdateContext"),
