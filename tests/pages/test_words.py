@@ -54,6 +54,7 @@ _BUILT_SECTIONS = {
         "refusal",
         "methods",
         "roles_of_operators",
+        "management_scopes",
         *("intents", "proofs", "states", "sources", "kinds_of_variables"),
     },
 }
