@@ -57,6 +57,7 @@ OPERATING = {"containers", "kubernetes", "systemd", "production-checklist"}
 MOVE = {"move-from-scalekit"}  # tests/test_move_guide.py
 CI = {"test-your-sign-in"}  # tests/test_ci_guide.py
 CLAIMS = {"token-claims"}  # tests/token_templates/test_token_claims_guide.py
+CLIENTS = {"management-clients"}  # tests/test_management_clients_guide.py
 TENANTS = {"look-after-tenants"}  # tests/test_tenants_guide.py
 ACTIVITY = {"look-into-activity"}  # tests/test_activity_guide.py
 SIGN_IN = {  # tests/test_sign_in_guides.py
@@ -266,6 +267,7 @@ def test_every_guide_is_in_five_languages():
     assert {path.stem for path in GUIDES.glob("*.md")} == {
         *(*ALL, *EVENTS, *DIRECTORIES, *MAIL, *SELF_SERVICE, *SIGN_IN),
         *(*OPERATING, *PORTAL, *CONSOLE, *TENANTS, *ACTIVITY, *BRANDING, *CI, *MOVE, *CLAIMS),
+        *CLIENTS,
     }
     for guide in ALL:
         counts = [[of for of, _ in blocks(guide)].count(lang) for lang in RUNNERS if lang != "sh"]
