@@ -499,7 +499,8 @@ def test_on_postgresql_it_says_how_without_the_password(tmp_path, postgresql_url
     assert json.loads(run("backup", "--json").stdout)["problem"]
     written = run("backup", "folder")
     assert written.returncode == 1
-    assert "nothing was written to folder" in written.stderr
+    assert "folder was not written" in written.stderr
+    assert "uses PostgreSQL, which pg_dump or WAL archiving back up" in written.stderr
     assert "PostgreSQL does it by its own programs" in run("restore", "folder").stderr
     assert not (tmp_path / "folder").exists()
 

@@ -169,7 +169,8 @@ def status(later, older):
 
 
 def step_of(found, kind):
-    (step,) = [one for one in found["steps"] if one["kind"] == kind]
+    steps = [one for one in found["steps"] if one["revision"] == LATER]
+    (step,) = [one for one in steps if one["kind"] == kind]
     return step
 
 
