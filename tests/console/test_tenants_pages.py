@@ -167,6 +167,9 @@ async def test_a_connection_is_switched_and_deleted(browser, make, api):
     page = await browser.get(path)
     assert ">Draft<" in page
     assert organization["id"] in page
+    assert "has no verified domain" in page
+    await make.domain(organization["id"])  # by a management client: verified at once
+    assert "has no verified domain" not in await browser.get(path)
     refused = await browser.send(f"{path}/enable")
     assert 'role="alert"' in refused
     assert await browser.lands(f"{path}/delete") == "/console/connections"

@@ -10,6 +10,7 @@ from tenantry import errors
 from tenantry.doors.console import forms, organization_filter
 from tenantry.doors.console.visit import Door, Page, Visit
 from tenantry.identity.operators.model import OWNER
+from tenantry.pages import domains
 from tenantry.pages.connections import serving as serving_of
 from tenantry.times import DAY, SECOND, now
 
@@ -115,12 +116,14 @@ class _Connections:
         states = await _states(visit, [found]) if organization_id else {}
         failed: Any = {}
         serving: Mapping[str, Any] = {}
+        has_domain = True
         if organization_id:
             listed = await visit.api.get(
                 "/connections", organization_id=organization_id, include="all"
             )
             serving = serving_of(listed.get("connections", ()))
             failed = await visit.api.get("/connections/{}/failed-sign-ins", found["id"])
+            has_domain = await domains.has_verified(visit.api, organization_id)
         config: Any = next((value for name, value in found.items() if name.endswith("_config")), {})
         return self._door.render(
             visit,
@@ -129,6 +132,7 @@ class _Connections:
             one=found,
             organization_id=organization_id,
             serving=serving,
+            has_domain=has_domain,
             state=states.get(found["id"], {}),
             failed=failed.get("sign_ins", []),
             config=config,

@@ -15,7 +15,7 @@ from tenantry.doors.organization import embedding
 from tenantry.identity.grants import subjects
 from tenantry.identity.sessions import applications
 from tenantry.identity.sessions.model import NO_ORGANIZATION
-from tenantry.pages import areas, door, members
+from tenantry.pages import areas, domains, door, members
 from tenantry.pages.api import Api
 from tenantry.pages.looks import Kind
 from tenantry.pages.navigation import Entry, Group
@@ -141,17 +141,9 @@ class Visit:
     async def has_verified_domain(self) -> bool:
         """Whether the organization has a verified domain; True where the visitor may not know."""
         try:
-            answer = await self.api.get(
-                "/organizations/{}/domains",
-                self.organization.id,
-                domain_type="ORGANIZATION_DOMAIN",
-                page_size=100,
-            )
+            return await domains.has_verified(self.api, self.organization.id)
         except errors.PermissionDenied:
             return True
-        verified = {"VERIFIED", "AUTO_VERIFIED"}
-        found = answer.get("domains", ())
-        return any(one.get("verification_status") in verified for one in found)
 
     def manages(self, area: Area) -> bool:
         """Whether the visitor changes an area, and does not only see it."""
