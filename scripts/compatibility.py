@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tenantry.gen.scalekit.v1
-from tenantry.doors.transport import absent, methods
+from tenantry.api import methods
+from tenantry.doors.transport import absent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

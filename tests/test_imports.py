@@ -29,7 +29,7 @@ def test_imports_go_down_only():
     [
         ("settings/table.py", "from tenantry.access.clients import service"),
         ("access/clients/service.py", "from tenantry.gen.scalekit.v1.commons import commons_pb"),
-        ("doors/transport/call.py", "from tenantry.tenants.organizations import service"),
+        ("api/pipeline.py", "from tenantry.tenants.organizations import service"),
         ("doors/organization/web.py", "from tenantry.doors.oauth import token"),
         ("tenants/portal_links/service.py", "from tenantry.tenants.organizations import rpc"),
         ("tenants/roles/service.py", "from tenantry.tenants.users import service"),

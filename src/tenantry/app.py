@@ -28,6 +28,8 @@ from tenantry.access.data_keys.rpc import KeyManagementService
 from tenantry.access.keys import service as keys
 from tenantry.access.keys.rpc import SigningKeyService
 from tenantry.access.scopes.rpc import ScopeService
+from tenantry.api import methods
+from tenantry.api.pipeline import Pipeline
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
 from tenantry.data.deployment.rpc import DeploymentService
@@ -59,8 +61,7 @@ from tenantry.doors.reference import web as reference
 from tenantry.doors.scim import web as scim
 from tenantry.doors.simulator import web as simulator_pages
 from tenantry.doors.sso import web as sso
-from tenantry.doors.transport import absent, methods, rest
-from tenantry.doors.transport.call import Pipeline
+from tenantry.doors.transport import absent, rest
 from tenantry.doors.transport.entry import Entry
 from tenantry.doors.transport.inside import Inside
 from tenantry.doors.transport.router import Router

@@ -8,10 +8,10 @@ from organization_visitors import FEATURES, as_member, by_link, new_organization
 from served import SERVICES
 
 from tenantry import errors
+from tenantry.api import policy
+from tenantry.api.methods import of_service
 from tenantry.caller import Caller, Kind, signed_in
 from tenantry.doors.oauth import api_scopes
-from tenantry.doors.transport import policy
-from tenantry.doors.transport.methods import of_service
 from tenantry.pages.areas import AREAS
 from tenantry.tenants.organizations import model
 from tenantry.tenants.portal_links import service as portal_links

@@ -12,10 +12,10 @@ from served import SERVICES
 
 from tenantry import errors
 from tenantry.access.clients import management_scopes, service
+from tenantry.api import policy
+from tenantry.api.methods import of_service
 from tenantry.call import Call
 from tenantry.caller import SYSTEM, Caller, Kind
-from tenantry.doors.transport import policy
-from tenantry.doors.transport.methods import of_service
 
 ALL = frozenset(management_scopes.SCOPES)
 

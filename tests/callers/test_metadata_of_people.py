@@ -7,8 +7,8 @@ from apis import Api
 from protobuf import DescFieldValueList, DescFieldValueMap, DescFieldValueMessage, DescMessage
 from served import SERVICES
 
+from tenantry.api import field_visibility
 from tenantry.caller import Caller, Kind
-from tenantry.doors.transport import visible
 from tenantry.gen.scalekit.v1.commons.commons_pb import OrganizationMembership
 from tenantry.gen.scalekit.v1.organizations import organizations_pb
 from tenantry.gen.scalekit.v1.users import users_pb
@@ -41,7 +41,7 @@ def told(message):
 
 @pytest.mark.parametrize("kind", Kind)
 def test_the_operator_s_own_alone_see_all_metadata(kind):
-    seen = visible.sees_all(Caller(kind, "one", "org_1", READS))
+    seen = field_visibility.sees_all(Caller(kind, "one", "org_1", READS))
     assert seen == (kind in OPERATORS)
 
 
@@ -54,7 +54,7 @@ def test_others_see_the_keys_that_the_product_names_where_they_may_read_settings
         (None, ("plan",), {}),
     ):
         message = answer()
-        visible.hide(message, Caller(kind, "one", "org_1", permissions), keys)
+        field_visibility.hide(message, Caller(kind, "one", "org_1", permissions), keys)
         assert told(message) == (seen, seen)
 
 
@@ -63,7 +63,7 @@ def test_what_is_hidden_from_an_answer_is_not_lost_where_it_came_from():
     message = organizations_pb.GetOrganizationResponse(
         organization=organizations_pb.Organization(id="org_1", metadata=kept)
     )
-    visible.hide(message, Caller(Kind.PORTAL_SESSION, "one", "org_1", READS), ())
+    field_visibility.hide(message, Caller(Kind.PORTAL_SESSION, "one", "org_1", READS), ())
     assert message.organization.metadata == {}
     assert kept == METADATA
 

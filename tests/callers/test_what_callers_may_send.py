@@ -23,10 +23,10 @@ from served import SERVICES
 from signins import SignIns
 
 from tenantry import errors
+from tenantry.api import messages, policy
+from tenantry.api.methods import of_service
 from tenantry.caller import Caller, Kind
 from tenantry.doors.oauth import api_scopes
-from tenantry.doors.transport import messages, policy
-from tenantry.doors.transport.methods import of_service
 from tenantry.tenants.organizations.model import FEATURES
 from tenantry.tenants.portal_links import service as portal_links
 from tenantry.tenants.portal_links.model import PortalSession

@@ -37,12 +37,12 @@ from tenantry.access.clients.model import (
 from tenantry.access.clients.reading import Identity
 from tenantry.access.clients.rpc import ClientService, ClientSettingsService
 from tenantry.access.scopes.rpc import ScopeService
+from tenantry.api import messages, policy
+from tenantry.api.methods import of_service
 from tenantry.call import Call
 from tenantry.caller import ANONYMOUS, SYSTEM, Caller, Kind
 from tenantry.db.statements import Statement
 from tenantry.doors.oauth import api_scopes
-from tenantry.doors.transport import messages, policy
-from tenantry.doors.transport.methods import of_service
 from tenantry.gen.scalekit.v1.clients import clients_pb
 from tenantry.gen.tenantry.v1 import client_settings_pb
 from tenantry.tenants.organizations import service as organizations

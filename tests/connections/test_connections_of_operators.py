@@ -10,12 +10,12 @@ from apis import unique
 from sqlalchemy import bindparam, select
 
 from tenantry import errors, settings
+from tenantry.api import messages, policy
+from tenantry.api.methods import of_service
 from tenantry.call import Call
 from tenantry.caller import Caller, Kind
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
-from tenantry.doors.transport import messages, policy
-from tenantry.doors.transport.methods import of_service
 from tenantry.events.mail import service as mail
 from tenantry.events.mail.model import mail as mail_table
 from tenantry.events.mail.rendering import Templates

@@ -18,11 +18,11 @@ from sqlalchemy import (
 
 import tenantry.app  # noqa: F401 - each room has declared its tables
 from tenantry import errors
+from tenantry.api import error_details
 from tenantry.db import foreign_keys
 from tenantry.db.engine import DuplicateKey, ForeignKey
 from tenantry.db.schema import Json, metadata
 from tenantry.db.statements import Statement
-from tenantry.doors.transport import details
 
 TABLES = sorted(metadata.tables.values(), key=lambda table: table.name)
 FOREIGN_KEYS = [
@@ -93,7 +93,7 @@ async def test_each_foreign_key_is_named_on_both_databases(db, rule):
         # The transaction goes on.
         await row(session, metadata.tables["organizations"])
     assert problem.value.constraint == str(rule.name)
-    error = details.translate(problem.value, "req_1")
+    error = error_details.translate(problem.value, "req_1")
     assert type(error).code is errors.Code.NOT_FOUND
     assert error.message == f"{foreign_keys.NOUNS[rule.referred_table.name]} not found"
 
@@ -120,7 +120,7 @@ async def test_no_value_that_is_there_already_is_an_internal_error(db, table):
     with pytest.raises(DuplicateKey) as problem:
         await db.fetch_all(Statement(insert(table).values(values)))
     assert problem.value.field in table.c
-    assert details.translate(problem.value, "req_1").status == 400
+    assert error_details.translate(problem.value, "req_1").status == 400
 
 
 def test_there_are_no_rules_of_another_kind():

@@ -13,12 +13,12 @@ from statements import INSERT_CLIENT, INSERT_KEYS, count, event, names, sql
 
 from tenantry import errors
 from tenantry.access.clients.model import clients
+from tenantry.api import error_details
 from tenantry.db import postgresql
 from tenantry.db.engine import DuplicateKey, OutcomeUnknown, Unavailable
 from tenantry.db.opening import OpenError, open_database, schema_version
 from tenantry.db.pool import MOST_WAITING
 from tenantry.db.statements import Statement
-from tenantry.doors.transport import details
 
 KEY = b"m" * 32
 SLEEP = sql("SELECT pg_sleep(0.05)")
@@ -278,7 +278,7 @@ async def test_a_change_that_a_server_does_not_answer_has_an_unknown_outcome(
                 await tx.fetch_all(sql("SELECT pg_sleep(10)"))
         with pytest.raises(OutcomeUnknown) as unknown:
             await db.fetch_all(sql("SELECT pg_sleep(10)"))
-        answer = details.translate(unknown.value, "req_1")
+        answer = error_details.translate(unknown.value, "req_1")
         assert (answer.status, answer.code) == (504, errors.Code.DEADLINE_EXCEEDED)
         assert answer.name == "OUTCOME_UNKNOWN"
         await db.fetch_all(INSERT_CLIENT, **client("b"))

@@ -12,11 +12,11 @@ import pytest
 from statements import INSERT_CLIENT, count, event, names, sql
 
 from tenantry import errors
+from tenantry.api import error_details
 from tenantry.db import pool
 from tenantry.db.budget import Budget
 from tenantry.db.engine import Unavailable
 from tenantry.db.opening import OpenError, open_database
-from tenantry.doors.transport import details
 from tenantry.observed import CURRENT, Observed
 
 KEY = b"m" * 32
@@ -31,7 +31,7 @@ async def refused(answer):
     """Calls within are refused with this answer, which says when to come again."""
     with pytest.raises(Unavailable) as problem:
         yield
-    error = details.translate(problem.value, "req_1")
+    error = error_details.translate(problem.value, "req_1")
     assert type(error) is answer
     assert error.status == 503
     assert error.headers["retry-after"] == str(answer.seconds)

@@ -21,12 +21,12 @@ from served import SERVICES
 
 from tenantry import addresses, domain_names, email_addresses, errors, strict_json
 from tenantry.access.clients import redirect_uris
+from tenantry.api import messages, pipeline, validation
+from tenantry.api.methods import of_service
 from tenantry.data.bulk import formats
 from tenantry.db.page_tokens import PageTokens
 from tenantry.doors.oauth import client_assertion, compact
-from tenantry.doors.transport import call, messages
 from tenantry.doors.transport.address import Addresses
-from tenantry.doors.transport.methods import of_service
 from tenantry.doors.transport.rest import Transcoder
 from tenantry.doors.transport.router import Router
 from tenantry.events.interceptors import answers
@@ -143,7 +143,7 @@ def _message(text: str) -> None:
     ):
         for parse in (messages.from_json, messages.from_binary):
             with suppress(errors.InvalidArgument):
-                messages.check(parse(kind, data), spelled=data)
+                validation.check(parse(kind, data), spelled=data)
 
 
 def _form(text: str) -> None:
@@ -195,7 +195,7 @@ def _headers(text: str) -> None:
     for door in ("login", "account", "oauth"):
         words.choose(door, text, text.split())
     with suppress(errors.InvalidArgument):
-        call._revisions(text)
+        pipeline._revisions(text)
     for peer in ("10.0.0.1", "192.0.2.1", ""):
         assert len(PROXIES.client(peer, text)) < 50
     devices.describe(text[:32_000], "192.0.2.1")

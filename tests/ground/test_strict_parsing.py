@@ -35,8 +35,8 @@ OF_OURS = {
     "tenants/environment/service.py": "what was checked when it was stored",
     "strict_json.py": "the members' names, once all of it was parsed strictly",
     "structs.py": "what protobuf-py wrote",
-    "doors/transport/call.py": "what protobuf-py wrote",
-    "doors/transport/messages.py": "what the strict parser has taken or refused, for its error",
+    "api/pipeline.py": "what protobuf-py wrote",
+    "api/messages.py": "what the strict parser has taken or refused, for its error",
     "doors/transport/rpc.py": "what connectrpc wrote",
 }
 

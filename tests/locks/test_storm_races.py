@@ -15,11 +15,11 @@ from in_process import Answer
 from members import address
 
 from tenantry import errors
+from tenantry.api import error_details
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
 from tenantry.db import postgresql
 from tenantry.db.retries import retried
-from tenantry.doors.transport import details
 from tenantry.identity.federation import sessions as federated
 from tenantry.identity.federation.model import Identity
 from tenantry.identity.sessions import service as sessions
@@ -413,7 +413,7 @@ async def served(work: Callable[[], Awaitable[None]]) -> Answer:
     try:
         await retried(work)
     except Exception as problem:  # noqa: BLE001 - translated as it is for a request
-        error = details.translate(problem, "req_storm")
+        error = error_details.translate(problem, "req_storm")
         return Answer(error.status, body=str(error).encode())
     return Answer(200)
 

@@ -10,11 +10,11 @@ from served import SERVICES
 from sqlalchemy import text
 
 from tenantry import errors
+from tenantry.api import methods, policy
 from tenantry.call import Call
 from tenantry.caller import SYSTEM, Caller, Kind
 from tenantry.data.deployment import status
 from tenantry.db.statements import Statement
-from tenantry.doors.transport import methods, policy
 from tenantry.events.mail import own_templates
 from tenantry.events.mail.use_cases import PLACEHOLDERS, USE_CASES, draft
 

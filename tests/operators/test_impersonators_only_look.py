@@ -12,16 +12,16 @@ from protobuf import DescFieldValueMessage
 from served import SERVICES
 
 from tenantry import errors
+from tenantry.api import methods, policy
 from tenantry.call import Call
 from tenantry.caller import ANONYMOUS, SYSTEM, Caller, Kind
 from tenantry.doors.organization import web
-from tenantry.doors.transport import methods, policy
 from tenantry.identity.operators import impersonation, service
 from tenantry.identity.sessions import service as sessions
 from tenantry.pages.areas import AREAS
 
 if TYPE_CHECKING:
-    from tenantry.doors.transport.methods import Method
+    from tenantry.api.methods import Method
 
 EVERYTHING = frozenset(name for area in AREAS for name in (area.read, area.manage))
 OWN_PAGES = ("account", "organizations", "passkeys", "security")

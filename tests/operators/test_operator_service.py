@@ -10,8 +10,8 @@ from operators_with_passkeys import Operator, link_of, problem_of
 from served import SERVICES
 
 from tenantry import errors
+from tenantry.api import methods, policy
 from tenantry.caller import Caller, Kind
-from tenantry.doors.transport import methods, policy
 
 OWNERS_ALONE = {
     *("InviteOperator", "CreateOperatorLink", "UpdateOperator", "DeleteOperator"),

@@ -11,8 +11,8 @@ from served import SERVICES
 
 import tenantry.app  # noqa: F401 - with all errors that a server knows
 from tenantry import errors
+from tenantry.api.methods import of_service
 from tenantry.doors.reference import openapi, operations, web
-from tenantry.doors.transport.methods import of_service
 from tenantry.doors.transport.router import Router
 from tenantry.web import Request
 

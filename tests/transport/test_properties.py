@@ -27,7 +27,7 @@ from protobuf.wkt import Struct
 from sampling import examples
 
 from tenantry import errors
-from tenantry.doors.transport import messages
+from tenantry.api import messages
 
 DEPTH = 2
 TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
@@ -225,7 +225,7 @@ sys.path.insert(0, {tests!r})
 import trial
 from pathlib import Path
 from tenantry import errors
-from tenantry.doors.transport import messages
+from tenantry.api import messages
 pb = trial.load(Path({compiled!r}))
 for opening, closing in [
     ('{{"child_shape":', '}}'), ('{{"childShape":', '}}'), ('{{"any_object":{{"a":', '}}}}'),
@@ -243,7 +243,7 @@ for opening, closing in [
                 else:
                     message.to_json()
                     try:
-                        messages.check(message)
+                        validation.check(message)
                     except errors.InvalidArgument:
                         pass
 print("alive")

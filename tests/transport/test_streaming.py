@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from in_process import Door
 
-from tenantry.doors.transport.call import Pipeline
+from tenantry.api.pipeline import Pipeline
 from tenantry.doors.transport.entry import Entry, _CutOff
 from tenantry.doors.transport.router import Router
 from tenantry.doors.transport.rpc import RpcDoor

@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING, Any
 from protobuf.wkt import FieldMask
 
 from tenantry import errors, log
+from tenantry.api import methods
+from tenantry.api.pipeline import Pipeline
 from tenantry.caller import ANONYMOUS, Caller, Kind
 from tenantry.db.engine import DuplicateKey, OutcomeUnknown, Unavailable, mark_changed
 from tenantry.doors.health import web as health
-from tenantry.doors.transport import methods, rest
-from tenantry.doors.transport.call import Pipeline
+from tenantry.doors.transport import rest
 from tenantry.doors.transport.entry import Entry
 from tenantry.doors.transport.router import Router
 from tenantry.doors.transport.rpc import RpcDoor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tenantry.doors.transport import messages
+from tenantry.api import messages, validation
 from tenantry.gen.scalekit.v1.organizations.organizations_pb import CreateOrganization
 from tenantry.gen.scalekit.v1.users.users_pb import CreateUser
 
@@ -20,7 +20,7 @@ class Contract:
 
         """
         # The reader of the file has looked for characters that a text may not hold.
-        messages.check(messages.from_members(CreateUser, members), spelled=b"")
+        validation.check(messages.from_members(CreateUser, members), spelled=b"")
 
     def organization(self, members: dict[str, Any]) -> None:
         """Hold an organization to be created against the contract's rules.
@@ -29,4 +29,4 @@ class Contract:
             errors.InvalidArgument: it breaks one; the field is named.
 
         """
-        messages.check(messages.from_members(CreateOrganization, members), spelled=b"")
+        validation.check(messages.from_members(CreateOrganization, members), spelled=b"")

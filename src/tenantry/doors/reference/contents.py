@@ -15,8 +15,8 @@ from tenantry.doors.reference.comments import comment, first_sentence
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tenantry.api.methods import Method
     from tenantry.doors.reference.names import Group
-    from tenantry.doors.transport.methods import Method
 
 PATH = "/docs/api/"
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from protobuf import DescField
 
-    from tenantry.doors.transport.methods import Method
+    from tenantry.api.methods import Method
 
 
 @functools.cache

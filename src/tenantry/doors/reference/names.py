@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tenantry.doors.transport.methods import HttpRoute, Method
+    from tenantry.api.methods import HttpRoute, Method
 
 _VARIABLE = re.compile(r"\{(\w+)\}")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*")

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from protobuf import DescField
 
-    from tenantry.doors.transport.methods import HttpRoute, Method
+    from tenantry.api.methods import HttpRoute, Method
 
 _VARIABLE = re.compile(r"\{(\w+)\}")
 _CALLERS = {
@@ -56,7 +56,7 @@ _TYPES = {
 }
 _DEPTH = 4  # of members inside members that are told
 
-# Not of the contract; doors/transport/call.py reads these headers.
+# Not of the contract; api/pipeline.py reads these headers.
 _IF_MATCH = (
     "ETag of the revision that you have seen, or several separated by commas. If the object has "
     "changed since, nothing is done and the answer is 412."

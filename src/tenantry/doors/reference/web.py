@@ -16,9 +16,9 @@ from tenantry.web import Request, Response, Route
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from tenantry.api.methods import Method
     from tenantry.doors.reference.contents import Contents
     from tenantry.doors.reference.page import Frame
-    from tenantry.doors.transport.methods import Method
 
 # The page needs nothing but its own two files, and nothing may frame it.
 _CSP = (

@@ -1,8 +1,5 @@
-"""The door of the API: gRPC, gRPC-Web, Connect and REST on one port, each rpc one async method.
+"""The wires of the API: gRPC, gRPC-Web, Connect and REST on one port.
 
-`methods` reads the contract's options off the descriptors, `call` is the pipeline that every rpc
-goes through, `rpc` and `rest` are the two encodings, `entry` is where a request comes in. Imports
-no room: app.py hands it the objects whose methods are the rpcs.
+`entry` receives every request of the server, `router` finds its endpoint, `rpc` and `rest` decode
+calls for `tenantry.api.pipeline` and encode their responses.
 """
-
-__all__ = ["messages", "methods"]

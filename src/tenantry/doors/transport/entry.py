@@ -10,8 +10,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from tenantry import errors, spans
+from tenantry.api import error_details
 from tenantry.db.retries import retried
-from tenantry.doors.transport import bodies, details, grpc, rpc
+from tenantry.doors.transport import bodies, grpc, rpc
 from tenantry.doors.transport.address import Addresses
 from tenantry.doors.transport.router import Router, allow
 from tenantry.metrics import table as metrics
@@ -176,7 +177,7 @@ class Entry:
         except bodies.ClientGone:
             raise
         except Exception as problem:  # noqa: BLE001 - whatever it is, it is answered
-            error = details.translate(problem, request.request_id)
+            error = error_details.translate(problem, request.request_id)
             request.observed.error = error.name
             if rpc.is_grpc(request):
                 await grpc.send_error(self._finish(request, send), request, error)
@@ -320,7 +321,7 @@ def error_response(error: errors.Error, request: Request) -> Response:
         # RFC 6750 section 3: no error code where no token came.
         came = "authorization" in request.headers
         headers["www-authenticate"] = 'Bearer error="invalid_token"' if came else "Bearer"
-    body = json.dumps(details.envelope(error, request.request_id), ensure_ascii=False)
+    body = json.dumps(error_details.envelope(error, request.request_id), ensure_ascii=False)
     return Response(error.status, body.encode(errors="replace"), headers)
 
 
@@ -337,7 +338,7 @@ async def _stream(request: Request, response: StreamingResponse, send: Send) -> 
             except bodies.ClientGone:
                 raise
             except Exception as problem:  # noqa: BLE001 - whatever it is, the rest cannot follow
-                request.observed.error = details.translate(problem, request.request_id).name
+                request.observed.error = error_details.translate(problem, request.request_id).name
                 raise _CutOff from None
     await _deliver(request, {"type": "http.response.body", "body": b""}, send)
 

@@ -16,14 +16,14 @@ from urllib.parse import quote
 
 from tenantry import errors
 from tenantry.answer import message_of
-from tenantry.doors.transport import details, messages
+from tenantry.api import error_details, messages
 from tenantry.gen.google.rpc.status_pb import Status
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
-    from tenantry.doors.transport.call import Pipeline
-    from tenantry.doors.transport.methods import Method
+    from tenantry.api.methods import Method
+    from tenantry.api.pipeline import Pipeline
     from tenantry.web import Request
 
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -52,7 +52,7 @@ async def serve(method: Method, pipeline: Pipeline, request: Request, send: Send
     except Exception as problem:  # noqa: BLE001 - whatever it is, it is answered
         if isinstance(problem, TimeoutError) and limit is not None and limit.expired():
             problem = errors.DeadlineExceeded()
-        await send_error(send, request, details.translate(problem, request.request_id))
+        await send_error(send, request, error_details.translate(problem, request.request_id))
         return
     request.observed.grpc_status = 0
     trailers = [(b"grpc-status", b"0")]
@@ -96,7 +96,9 @@ async def send_error(send: Send, request: Request, error: errors.Error) -> None:
 def status_details(error: errors.Error, request_id: str) -> bytes:
     """Return the value of grpc-status-details-bin."""
     status = Status(
-        code=int(error.code), message=error.message, details=[details.packed(error, request_id)]
+        code=int(error.code),
+        message=error.message,
+        details=[error_details.packed(error, request_id)],
     )
     return base64.b64encode(status.to_binary()).rstrip(b"=")
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tenantry.doors.transport import policy
-from tenantry.doors.transport.call import Admission
+from tenantry.api import policy
+from tenantry.api.pipeline import Admission
 from tenantry.doors.transport.rest import Transcoder, members_of
 from tenantry.web import Request
 

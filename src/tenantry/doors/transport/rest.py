@@ -27,7 +27,7 @@ from protobuf import (
 
 from tenantry import errors, urlencoded
 from tenantry.answer import Answer
-from tenantry.doors.transport import messages
+from tenantry.api import descriptors, messages, validation
 from tenantry.nearest import nearest
 from tenantry.web import Response
 
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
     from protobuf import DescField
 
-    from tenantry.doors.transport.call import Admission, Pipeline
-    from tenantry.doors.transport.methods import HttpRoute, Method
+    from tenantry.api.methods import HttpRoute, Method
+    from tenantry.api.pipeline import Admission, Pipeline
     from tenantry.doors.transport.router import Router
     from tenantry.web import Request
 
@@ -189,7 +189,7 @@ class Transcoder:
         for name, value in pairs:
             if "\x00" in name or "\x00" in value:
                 said = "may not hold a NUL"
-                raise errors.InvalidArgument.field(messages.shown(name), "string.nul", said)
+                raise errors.InvalidArgument.field(validation.shown(name), "string.nul", said)
             if _is_extra(name, self.method.query):
                 extra.setdefault(name, []).append(value)
             else:
@@ -230,7 +230,7 @@ def members_of(response: Message[Any] | Answer, flatten: str = "") -> Any:
 
 def _members(message: Message[Any]) -> Any:
     members = message_to_json_value(message, use_proto_field_name=True, always_emit_implicit=True)
-    return _numbers(members) if messages.has_values(message.desc()) else members
+    return _numbers(members) if descriptors.has_values(message.desc()) else members
 
 
 def _numbers(value: Any) -> Any:
@@ -251,7 +251,7 @@ _LARGEST = 2**53  # beyond it a float does not know each whole number
 
 
 def _json(message: Message[Any]) -> bytes:
-    if messages.has_values(message.desc()):
+    if descriptors.has_values(message.desc()):
         return orjson.dumps(_members(message))
     return message.to_json(use_proto_field_name=True, always_emit_implicit=True).encode()
 
@@ -319,7 +319,7 @@ def _field(desc: DescMessage, name: str, whole: str) -> DescField:
 
 def _unknown(name: str, meant: str = "") -> errors.InvalidArgument:
     said = "is not a parameter of this call" + (f", did you mean {meant}?" if meant else "")
-    return errors.InvalidArgument.field(messages.shown(name), "unknown_field", said)
+    return errors.InvalidArgument.field(validation.shown(name), "unknown_field", said)
 
 
 def _json_value(value: Any, text: str, name: str) -> Any:
@@ -358,6 +358,6 @@ def _kind(value: Any) -> DescEnum | DescMessage | ScalarType | None:
 
 def _boolean(text: str, name: str) -> bool:
     if text not in {"true", "false"}:
-        said = f"must be true or false, got {messages.shown(text)!r}"
+        said = f"must be true or false, got {validation.shown(text)!r}"
         raise errors.InvalidArgument.field(name, "type", said)
     return text == "true"

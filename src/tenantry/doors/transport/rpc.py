@@ -22,7 +22,8 @@ from protobuf import Message
 
 from tenantry import errors
 from tenantry.answer import message_of
-from tenantry.doors.transport import details, grpc, messages
+from tenantry.api import error_details, messages
+from tenantry.doors.transport import grpc
 from tenantry.web import MAX_BODY, Response
 
 if TYPE_CHECKING:
@@ -31,9 +32,9 @@ if TYPE_CHECKING:
     from connectrpc._server_shared import EndpointUnary
     from connectrpc.request import RequestContext
 
+    from tenantry.api.methods import Method
+    from tenantry.api.pipeline import Admission, Pipeline
     from tenantry.doors.transport.absent import Absent
-    from tenantry.doors.transport.call import Admission, Pipeline
-    from tenantry.doors.transport.methods import Method
     from tenantry.web import Request
 
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -103,7 +104,7 @@ class RpcDoor:
                     spelled=None if _is_compressed(request) else request.body,
                 )
             except Exception as problem:  # noqa: BLE001 - whatever it is, it is answered
-                error = details.translate(problem, request.request_id)
+                error = error_details.translate(problem, request.request_id)
                 # A client that waits as told (Retry-After) finds it where HTTP has it.
                 to = ctx.response_trailers if is_grpc(request) else ctx.response_headers
                 for name, value in error.headers.items():
@@ -193,7 +194,7 @@ def connect_response(error: errors.Error, request: Request) -> Response:
 
 def _connect_error(error: errors.Error, request: Request) -> ConnectError:
     request.observed.error = error.name
-    info = ErrorDetail(details.error_info(error, request.request_id))
+    info = ErrorDetail(error_details.error_info(error, request.request_id))
     return ConnectError(_CODES[error.code], error.message, details=[info])
 
 
@@ -257,7 +258,7 @@ def _with_connect_details(send: Send, request: Request) -> Send:
 
 
 def _connect_body(error: errors.Error, request_id: str) -> dict[str, Any]:
-    packed = details.packed(error, request_id)
+    packed = error_details.packed(error, request_id)
     detail = {
         "type": packed.type_url.rpartition("/")[2],
         "value": base64.b64encode(packed.value).rstrip(b"=").decode(),
@@ -287,7 +288,7 @@ class _Binary(Codec[Message[Any], Any]):
             return self._codec.encode(message)
         except Exception as problem:  # noqa: BLE001 - connectrpc would tell the client its text
             request = _current.get().request
-            error = details.translate(problem, request.request_id)
+            error = error_details.translate(problem, request.request_id)
             raise _connect_error(error, request) from None
 
     def decode(self, data: bytes | bytearray, message_class: type[M]) -> M:

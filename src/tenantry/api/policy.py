@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from protobuf import Message
 
+    from tenantry.api.methods import Method
     from tenantry.caller import Caller
-    from tenantry.doors.transport.methods import Method
 
 _TOLD = 100  # characters of a path that an error repeats: a mask's may be any text
 _READS_ONLY = "this caller may read everything and change nothing"

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
 from tenantry.answer import message_of
+from tenantry.api import field_visibility, messages, policy, validation
 from tenantry.call import Call
 from tenantry.caller import Kind
 from tenantry.db import replies
 from tenantry.db.engine import Failure
 from tenantry.db.retries import retried
-from tenantry.doors.transport import messages, policy, visible
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from protobuf import Message
 
     from tenantry.answer import Answer
+    from tenantry.api.methods import Method
     from tenantry.caller import Caller, Origin
     from tenantry.db.engine import Database, Session
-    from tenantry.doors.transport.methods import Method
     from tenantry.rate_limits.rates import Rates
     from tenantry.web import Request
 
@@ -130,7 +130,11 @@ class Pipeline:
             )
         except errors.Duplicate as problem:
             # In a transaction that is open, which the page goes on with, nothing more is asked.
-            if problem.find and admission.db is None and visible.sees_all(admission.caller):
+            if (
+                problem.find
+                and admission.db is None
+                and field_visibility.sees_all(admission.caller)
+            ):
                 with contextlib.suppress(Failure):
                     problem.tell(await problem.find(self._database))
             raise
@@ -146,7 +150,7 @@ class Pipeline:
     ) -> tuple[Message[Any] | Answer, dict[str, str]]:
         beyond = {**admission.extra, **extra} if extra else admission.extra
         policy.check_fields(method, admission.caller, message, beyond)
-        messages.check(message, spelled=spelled)
+        validation.check(message, spelled=spelled)
         call = Call(
             admission.caller,
             self._database if admission.db is None else admission.db,
@@ -168,9 +172,9 @@ class Pipeline:
             response, headers = await self._run_once(
                 method, call, message, admission.idempotency_key
             )
-        if not visible.sees_all(admission.caller):
+        if not field_visibility.sees_all(admission.caller):
             response = message_of(response)
-            visible.hide(response, admission.caller, self._visible_metadata)
+            field_visibility.hide(response, admission.caller, self._visible_metadata)
         return response, headers
 
     async def _list(

@@ -1,0 +1,90 @@
+"""Properties of message types and fields that parsing and validation ask for, by descriptor."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+from protobuf import (
+    DescEnum,
+    DescFieldValueEnum,
+    DescFieldValueList,
+    DescFieldValueMap,
+    DescFieldValueMessage,
+    DescMessage,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from protobuf import DescField
+
+
+@functools.cache
+def has_oneofs(desc: DescMessage) -> bool:
+    return any(one.oneofs for one in _within(desc))
+
+
+@functools.cache
+def has_enums(desc: DescMessage) -> bool:
+    return any(is_enum(field) for one in _within(desc) for field in one.fields)
+
+
+@functools.cache
+def has_values(desc: DescMessage) -> bool:
+    """Whether a message, or one within it, may hold JSON of any kind."""
+    return any(_is_value(field) for one in _within(desc) for field in one.fields)
+
+
+def is_enum(field: DescField) -> bool:
+    match field.value:
+        case (
+            DescFieldValueEnum()
+            | DescFieldValueList(element=DescEnum())
+            | DescFieldValueMap(value=DescEnum())
+        ):
+            return True
+    return False
+
+
+def _is_value(field: DescField) -> bool:
+    match field.value:
+        case (
+            DescFieldValueMessage(message=inner)
+            | DescFieldValueList(element=DescMessage() as inner)
+            | DescFieldValueMap(value=DescMessage() as inner)
+        ):
+            return inner.type_name in _VALUES
+    return False
+
+
+_VALUES = {f"google.protobuf.{name}" for name in ("Struct", "Value", "ListValue")}
+
+
+def _within(desc: DescMessage) -> Iterator[DescMessage]:
+    """Yield a message's kind, and those of all messages within it."""
+    seen: set[str] = set()
+    waiting = [desc]
+    while waiting:
+        one = waiting.pop()
+        yield one
+        seen.add(one.type_name)
+        inner = (message_of(field) for field in one.fields)
+        waiting += [found for found in inner if found and found.type_name not in seen]
+
+
+def message_of(field: DescField) -> DescMessage | None:
+    """Return the message of a field or of its elements, unless JSON spells it by other means."""
+    match field.value:
+        case DescFieldValueMessage(message=inner):
+            pass
+        case DescFieldValueList(element=DescMessage() as inner):
+            pass
+        case _:
+            return None
+    return None if inner.type_name.startswith("google.protobuf.") else inner
+
+
+@functools.cache
+def field_named(desc: DescMessage, name: str) -> DescField | None:
+    return next((field for field in desc.fields if field.name == name), None)
