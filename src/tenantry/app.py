@@ -49,11 +49,6 @@ from tenantry.doors.imports import web as imports
 from tenantry.doors.login import web as login
 from tenantry.doors.oauth import front_channel
 from tenantry.doors.oauth import web as oauth
-from tenantry.doors.oauth.access_tokens import AccessTokens
-from tenantry.doors.oauth.authenticate import Authenticator
-from tenantry.doors.oauth.key_ring import KeyRing
-from tenantry.doors.oauth.signed_tokens import SignedTokens
-from tenantry.doors.oauth.user_tokens import UserTokens
 from tenantry.doors.organization import web as organization
 from tenantry.doors.organization.opening import portal_cookie
 from tenantry.doors.parts import Parts
@@ -143,6 +138,11 @@ from tenantry.identity.simulator.openid_provider import OpenIDProvider
 from tenantry.identity.simulator.provider import Simulator
 from tenantry.identity.token_templates.issuing import TokenTemplates
 from tenantry.identity.token_templates.rpc import TokenTemplateService
+from tenantry.identity.tokens.access_tokens import AccessTokens
+from tenantry.identity.tokens.authenticate import Authenticator
+from tenantry.identity.tokens.key_ring import KeyRing
+from tenantry.identity.tokens.signed_tokens import SignedTokens
+from tenantry.identity.tokens.user_tokens import UserTokens
 from tenantry.metrics import kinds
 from tenantry.outgoing import Outgoing
 from tenantry.pages.looks import Looks

@@ -22,7 +22,6 @@ from tenantry.access.keys import service as keys
 from tenantry.db import copies, replies, search
 from tenantry.db.back_fills import BackFilling
 from tenantry.db.engine import Failure
-from tenantry.doors.oauth.key_ring import KeyRing
 from tenantry.events.event_log import retention
 from tenantry.events.event_log.sealing import Sealing
 from tenantry.events.log_streams import streaming
@@ -48,6 +47,7 @@ from tenantry.identity.proofs.totp import service as totp
 from tenantry.identity.security_notices import service as security_notices
 from tenantry.identity.sessions import departures, lapsing
 from tenantry.identity.sessions.back_channel import BackChannel
+from tenantry.identity.tokens.key_ring import KeyRing
 from tenantry.log import seldom
 from tenantry.metrics import table as metrics
 from tenantry.tenants.directories import removal, request_log, waiting

@@ -15,9 +15,9 @@ from apis import unique
 
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
-from tenantry.doors.oauth.key_ring import KeyRing
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import Bounds
+from tenantry.identity.tokens.key_ring import KeyRing
 
 if TYPE_CHECKING:
     import httpx

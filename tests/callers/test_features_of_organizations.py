@@ -11,7 +11,7 @@ from tenantry import errors
 from tenantry.api import policy
 from tenantry.api.methods import of_service
 from tenantry.caller import Caller, Kind, signed_in
-from tenantry.doors.oauth import api_scopes
+from tenantry.identity.tokens import api_scopes
 from tenantry.pages.areas import AREAS
 from tenantry.tenants.organizations import model
 from tenantry.tenants.portal_links import service as portal_links

@@ -6,7 +6,7 @@ import pytest
 from apis import Api, refused
 from signins import ALL
 
-from tenantry.doors.oauth import api_scopes
+from tenantry.identity.tokens import api_scopes
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from tenantry import errors
 from tenantry.api import messages, policy
 from tenantry.api.methods import of_service
 from tenantry.caller import Caller, Kind
-from tenantry.doors.oauth import api_scopes
+from tenantry.identity.tokens import api_scopes
 from tenantry.tenants.organizations.model import FEATURES
 from tenantry.tenants.portal_links import service as portal_links
 from tenantry.tenants.portal_links.model import PortalSession

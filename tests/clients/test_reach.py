@@ -42,9 +42,9 @@ from tenantry.api.methods import of_service
 from tenantry.call import Call
 from tenantry.caller import ANONYMOUS, SYSTEM, Caller, Kind
 from tenantry.db.statements import Statement
-from tenantry.doors.oauth import api_scopes
 from tenantry.gen.scalekit.v1.clients import clients_pb
 from tenantry.gen.tenantry.v1 import client_settings_pb
+from tenantry.identity.tokens import api_scopes
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.portal_links import service as portal_links
 from tenantry.tenants.portal_links.model import PortalSession

@@ -25,7 +25,7 @@ from tenantry.api import messages, pipeline, validation
 from tenantry.api.methods import of_service
 from tenantry.data.bulk import formats
 from tenantry.db.page_tokens import PageTokens
-from tenantry.doors.oauth import client_assertion, compact
+from tenantry.doors.oauth import client_assertion
 from tenantry.doors.transport.address import Addresses
 from tenantry.doors.transport.rest import Transcoder
 from tenantry.doors.transport.router import Router
@@ -59,6 +59,7 @@ from tenantry.identity.connections.saml.faults import SAMLError
 from tenantry.identity.proofs.passwords.service import Passwords
 from tenantry.identity.sessions import devices
 from tenantry.identity.token_templates import parsing, variables
+from tenantry.identity.tokens import compact
 from tenantry.pages import words
 from tenantry.tenants.directories.scim import (
     filters,

@@ -18,10 +18,10 @@ from scalekit.middleware.session_manager import SessionRefreshManager
 from signins import ALL, claims_of, half_hash
 
 from tenantry.access.clients.directory import Directory
-from tenantry.doors.oauth.id_tokens import IdTokens
-from tenantry.doors.oauth.key_ring import KeyRing
 from tenantry.identity.grants import claims as grants
 from tenantry.identity.grants import subjects
+from tenantry.identity.tokens.id_tokens import IdTokens
+from tenantry.identity.tokens.key_ring import KeyRing
 
 LIMIT = 3800  # of the middleware
 TARGET = 3400

@@ -22,8 +22,8 @@ from tenantry.caller import SYSTEM
 from tenantry.db import log
 from tenantry.db.opening import open_database
 from tenantry.db.statements import Statement
-from tenantry.doors.oauth import key_ring
-from tenantry.doors.oauth.key_ring import KeyRing
+from tenantry.identity.tokens import key_ring
+from tenantry.identity.tokens.key_ring import KeyRing
 from tenantry.times import now
 
 _RETIRE = Statement(

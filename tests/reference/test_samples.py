@@ -45,9 +45,6 @@ from tenantry.call import Call
 from tenantry.caller import SYSTEM
 from tenantry.db.opening import open_database
 from tenantry.db.statements import Statement
-from tenantry.doors.oauth.key_ring import KeyRing
-from tenantry.doors.oauth.signed_tokens import SignedTokens
-from tenantry.doors.oauth.user_tokens import UserTokens
 from tenantry.doors.reference import endpoints
 from tenantry.doors.reference.languages import CLIENT, LANGUAGES, samples
 from tenantry.identity.attempts.model import attempts
@@ -62,6 +59,9 @@ from tenantry.identity.sessions.model import Bounds
 from tenantry.identity.sign_in import refusals, requests, states
 from tenantry.identity.sign_in.browsers import BrowserCookies
 from tenantry.identity.sign_in.model import Facts, Params
+from tenantry.identity.tokens.key_ring import KeyRing
+from tenantry.identity.tokens.signed_tokens import SignedTokens
+from tenantry.identity.tokens.user_tokens import UserTokens
 from tenantry.tenants.directories import registry, request_log
 from tenantry.tenants.directories.resources import groups
 from tenantry.tenants.directories.scim.resources import GroupPayload

@@ -19,9 +19,9 @@ from joserfc.jwk import KeySet
 from signed_in import MASTER_KEY, begun, hasten, notices, rows
 
 from tenantry.access.keys import service as keys
-from tenantry.doors.oauth.key_ring import KeyRing
 from tenantry.identity.sessions import back_channel, service
 from tenantry.identity.sessions.model import LOGOUT, REVOKED
+from tenantry.identity.tokens.key_ring import KeyRing
 from tenantry.tenants.memberships import leaving
 from tenantry.tenants.users import service as users
 

@@ -11,15 +11,15 @@ from signins import ALL
 from tenantry import claim_names
 from tenantry.access.clients import applications, reading
 from tenantry.access.clients.reading import Identity
-from tenantry.doors.oauth.access_tokens import AccessTokens
-from tenantry.doors.oauth.id_tokens import IdTokens
-from tenantry.doors.oauth.user_tokens import UserTokens
 from tenantry.events.interceptors import answers
 from tenantry.events.interceptors.model import PRE_M2M_TOKEN_CREATION
 from tenantry.identity.grants import claims, subjects
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.back_channel import BackChannel
 from tenantry.identity.sessions.model import Bounds, Impersonation
+from tenantry.identity.tokens.access_tokens import AccessTokens
+from tenantry.identity.tokens.id_tokens import IdTokens
+from tenantry.identity.tokens.user_tokens import UserTokens
 from tenantry.times import SECOND, now
 
 # A person's own, which scopes ask for: a template may put them into an access token.

@@ -16,7 +16,7 @@ from joserfc import jws, jwt
 from joserfc.jwk import KeySet, RSAKey
 from signins import claims_of, header_of, is_refused
 
-from tenantry.doors.oauth.key_ring import KeyRing
+from tenantry.identity.tokens.key_ring import KeyRing
 
 FOREIGN = RSAKey.import_key(rsa.generate_private_key(65537, 2048))
 

@@ -1,4 +1,4 @@
-"""The contract at run time: what happens to a call between a wire and its rpc.
+"""The contract at run time: each step of a call between its wire and its rpc.
 
 `methods` reads the options of each rpc off the descriptors. `pipeline` runs a call: `policy` checks
 the caller and the fields that it sends, `validation` the rules of the contract, `field_visibility`

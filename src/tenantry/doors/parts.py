@@ -12,10 +12,6 @@ if TYPE_CHECKING:
     from tenantry.access.clients.token_events import TokenEvents
     from tenantry.db.engine import Database
     from tenantry.db.last_uses import LastUses
-    from tenantry.doors.oauth.access_tokens import AccessTokens
-    from tenantry.doors.oauth.authenticate import Authenticator
-    from tenantry.doors.oauth.key_ring import KeyRing
-    from tenantry.doors.oauth.user_tokens import UserTokens
     from tenantry.events.event_log.following import Follower
     from tenantry.events.interceptors.service import Interceptors
     from tenantry.identity.connections.providers.fetching import Fetching
@@ -27,6 +23,10 @@ if TYPE_CHECKING:
     from tenantry.identity.sign_in.means import Means
     from tenantry.identity.simulator.provider import Simulator
     from tenantry.identity.token_templates.issuing import TokenTemplates
+    from tenantry.identity.tokens.access_tokens import AccessTokens
+    from tenantry.identity.tokens.authenticate import Authenticator
+    from tenantry.identity.tokens.key_ring import KeyRing
+    from tenantry.identity.tokens.user_tokens import UserTokens
     from tenantry.outgoing import Outgoing
     from tenantry.pages.api import Answering
     from tenantry.pages.looks import Looks

@@ -6,6 +6,7 @@ kept as a hash; several live side by side while one replaces another.
 """
 
 __all__ = [
+    "allowed_networks",
     "applications",
     "assertions",
     "directory",

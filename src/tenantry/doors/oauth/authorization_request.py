@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from tenantry import ids
 from tenantry.access.clients.model import GRANT_TYPES, PUBLIC
-from tenantry.doors.oauth import api_scopes
 from tenantry.identity.grants import pkce
 from tenantry.identity.grants.claims import SCOPES
 from tenantry.identity.sign_in import answers, realms
 from tenantry.identity.sign_in.model import Params
+from tenantry.identity.tokens import api_scopes
 
 if TYPE_CHECKING:
     from tenantry.access.clients.model import Client

@@ -18,7 +18,7 @@ from joserfc.jwa import JWS_ALGORITHMS
 from joserfc.jwk import ECKey, OKPKey, RSAKey, import_key
 from joserfc.util import urlsafe_b64decode
 
-from tenantry.doors.oauth import compact
+from tenantry.identity.tokens import compact
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
 from tenantry import vault
-from tenantry.access.clients import assertions
+from tenantry.access.clients import allowed_networks, assertions
 from tenantry.access.clients.model import PUBLIC
-from tenantry.doors.oauth import addresses, client_assertion
+from tenantry.doors.oauth import client_assertion
 from tenantry.doors.oauth.errors import OAuthError
 from tenantry.times import now
 
@@ -94,8 +94,8 @@ class ClientAuthentication:
         if client is None or proof is None:
             request.tell(await self._rates.take_failure(request.address))
             raise OAuthError.invalid_client("unknown client or wrong credentials", basic=basic)
-        if not addresses.allows(client, request.address):
-            raise OAuthError.invalid_client(addresses.REFUSAL, basic=basic)
+        if not allowed_networks.allows(client, request.address):
+            raise OAuthError.invalid_client(allowed_networks.REFUSAL, basic=basic)
         if credentials.method in {BASIC, POST}:
             self._secret_uses.note(proof)
         elif credentials.assertion is not None and not await assertions.spend(

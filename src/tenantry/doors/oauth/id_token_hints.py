@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tenantry.doors.oauth.signed_tokens import signed
-from tenantry.doors.oauth.user_tokens import is_person
+from tenantry.identity.tokens.signed_tokens import signed
+from tenantry.identity.tokens.user_tokens import is_person
 
 if TYPE_CHECKING:
-    from tenantry.doors.oauth.key_ring import KeyRing
+    from tenantry.identity.tokens.key_ring import KeyRing
 
 MAX_CHARACTERS = 16_000
 

@@ -9,10 +9,10 @@ import orjson
 from tenantry import errors, ids
 from tenantry.access.clients.model import ENV
 from tenantry.claim_names import RESERVED
-from tenantry.doors.oauth.authenticate import caller_of
 from tenantry.doors.oauth.errors import NO_STORE, OAuthError
 from tenantry.identity.grants import refresh_tokens
 from tenantry.identity.sessions.model import NO_ORGANIZATION
+from tenantry.identity.tokens.authenticate import caller_of
 from tenantry.web import Response
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from tenantry.access.clients.model import Client
     from tenantry.db.engine import Session
     from tenantry.db.last_uses import LastUses
-    from tenantry.doors.oauth.access_tokens import AccessTokens
     from tenantry.doors.oauth.client_authentication import ClientAuthentication
-    from tenantry.doors.oauth.user_tokens import UserTokens
+    from tenantry.identity.tokens.access_tokens import AccessTokens
+    from tenantry.identity.tokens.user_tokens import UserTokens
     from tenantry.rate_limits.rates import Rates
     from tenantry.web import Request
 

@@ -9,9 +9,9 @@ from tenantry.access.api_tokens import service
 from tenantry.access.clients import revocations
 from tenantry.access.clients.model import ENV
 from tenantry.call import Call
-from tenantry.doors.oauth.authenticate import caller_of
 from tenantry.doors.oauth.errors import NO_STORE, OAuthError
 from tenantry.identity.grants import refresh_tokens
+from tenantry.identity.tokens.authenticate import caller_of
 from tenantry.web import Response
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from tenantry.access.clients.directory import Directory
     from tenantry.access.clients.model import Client
     from tenantry.db.engine import Database
-    from tenantry.doors.oauth.access_tokens import AccessToken, AccessTokens
     from tenantry.doors.oauth.client_authentication import ClientAuthentication
-    from tenantry.doors.oauth.user_tokens import UserToken, UserTokens
+    from tenantry.identity.tokens.access_tokens import AccessToken, AccessTokens
+    from tenantry.identity.tokens.user_tokens import UserToken, UserTokens
     from tenantry.rate_limits.rates import Rates
     from tenantry.web import Request
 

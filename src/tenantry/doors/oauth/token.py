@@ -8,9 +8,9 @@ import orjson
 
 from tenantry.access.clients.model import GRANT_TYPES
 from tenantry.call import Call
-from tenantry.doors.oauth.authenticate import caller_of
 from tenantry.doors.oauth.errors import NO_STORE, OAuthError
 from tenantry.doors.oauth.grant_types import client_credentials
+from tenantry.identity.tokens.authenticate import caller_of
 from tenantry.metrics import table as metrics
 from tenantry.web import Response
 

@@ -11,8 +11,8 @@ from tenantry.identity.grants import claims
 from tenantry.web import Response
 
 if TYPE_CHECKING:
-    from tenantry.doors.oauth.user_tokens import UserTokens
     from tenantry.identity.token_templates.issuing import TokenTemplates
+    from tenantry.identity.tokens.user_tokens import UserTokens
     from tenantry.rate_limits.rates import Rates
     from tenantry.web import Request
 

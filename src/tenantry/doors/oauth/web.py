@@ -8,7 +8,6 @@ from tenantry.doors.oauth import authorization_request, authorize, logout
 from tenantry.doors.oauth.client_assertion import ALGORITHMS
 from tenantry.doors.oauth.client_authentication import METHODS, NONE, ClientAuthentication
 from tenantry.doors.oauth.grant_types import authorization_code, client_credentials, refresh_token
-from tenantry.doors.oauth.id_tokens import ALGORITHM, IdTokens
 from tenantry.doors.oauth.introspection import IntrospectionEndpoint
 from tenantry.doors.oauth.revocation import RevocationEndpoint
 from tenantry.doors.oauth.token import TokenEndpoint
@@ -16,6 +15,7 @@ from tenantry.doors.oauth.userinfo import PATH as USERINFO
 from tenantry.doors.oauth.userinfo import UserInfoEndpoint
 from tenantry.identity.grants import claims, pkce
 from tenantry.identity.sign_in import answers
+from tenantry.identity.tokens.id_tokens import ALGORITHM, IdTokens
 from tenantry.languages import LANGUAGES
 from tenantry.web import Request, Response, Route
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tenantry.access.clients.model import Client
     from tenantry.call import Call
-    from tenantry.doors.oauth.access_tokens import Issued
+    from tenantry.identity.tokens.access_tokens import Issued
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from tenantry.access.clients.model import Client
     from tenantry.call import Call
-    from tenantry.doors.oauth.id_tokens import IdTokens
-    from tenantry.doors.oauth.user_tokens import UserTokens
     from tenantry.identity.token_templates.issuing import TokenTemplates
+    from tenantry.identity.tokens.id_tokens import IdTokens
+    from tenantry.identity.tokens.user_tokens import UserTokens
 
 GRANT_TYPE = "authorization_code"
 

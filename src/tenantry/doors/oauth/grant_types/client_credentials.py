@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from tenantry.access.clients.directory import Directory
     from tenantry.access.clients.model import Client
     from tenantry.call import Call
-    from tenantry.doors.oauth.access_tokens import AccessTokens
     from tenantry.events.interceptors.service import Interceptors
+    from tenantry.identity.tokens.access_tokens import AccessTokens
 
 GRANT_TYPE = "client_credentials"
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from tenantry.access.clients.model import Client
     from tenantry.call import Call
-    from tenantry.doors.oauth.user_tokens import UserTokens
     from tenantry.identity.token_templates.issuing import TokenTemplates
+    from tenantry.identity.tokens.user_tokens import UserTokens
 
 GRANT_TYPE = "refresh_token"
 

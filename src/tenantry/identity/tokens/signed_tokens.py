@@ -9,12 +9,12 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 
 from tenantry import errors
-from tenantry.doors.oauth import compact
+from tenantry.identity.tokens import compact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tenantry.doors.oauth.key_ring import KeyRing
+    from tenantry.identity.tokens.key_ring import KeyRing
 
 NOT_IN_FORCE = (
     "Token invalid: it was revoked, or its client, session or user is no more, get a new one by "

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tenantry import errors, ids
-from tenantry.doors.oauth import api_scopes
-from tenantry.doors.oauth.access_tokens import Issued
-from tenantry.doors.oauth.signed_tokens import NOT_IN_FORCE
 from tenantry.identity.grants import claims as claims_of
 from tenantry.identity.grants import subjects
 from tenantry.identity.sessions.model import NO_ORGANIZATION
+from tenantry.identity.tokens import api_scopes
+from tenantry.identity.tokens.access_tokens import Issued
+from tenantry.identity.tokens.signed_tokens import NOT_IN_FORCE
 from tenantry.read_through import FRESH_SECONDS, ReadThrough
 from tenantry.tenants.users.model import is_federated
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from tenantry.access.clients.model import Client
     from tenantry.db.engine import Database
-    from tenantry.doors.oauth.key_ring import KeyRing
-    from tenantry.doors.oauth.signed_tokens import SignedTokens
     from tenantry.identity.grants.subjects import Subject
+    from tenantry.identity.tokens.key_ring import KeyRing
+    from tenantry.identity.tokens.signed_tokens import SignedTokens
     from tenantry.tenants.environment.effective import Effective
 
 _MOST = 20_000  # subjects that are remembered

@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tenantry import errors
+from tenantry.access.clients import allowed_networks
 from tenantry.access.clients.model import M2M
 from tenantry.caller import ANONYMOUS, Caller, Kind, Origin
-from tenantry.doors.oauth import addresses, api_scopes
-from tenantry.doors.oauth.access_tokens import MANAGEMENT_SCOPES
-from tenantry.doors.oauth.user_tokens import are_of_person
 from tenantry.identity.grants import subjects
 from tenantry.identity.sessions.model import NO_ORGANIZATION
+from tenantry.identity.tokens import api_scopes
+from tenantry.identity.tokens.access_tokens import MANAGEMENT_SCOPES
+from tenantry.identity.tokens.user_tokens import are_of_person
 from tenantry.tenants.portal_links import service as portal_links
 
 if TYPE_CHECKING:
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
 
     from tenantry.access.clients.model import Client
     from tenantry.db.engine import Database
-    from tenantry.doors.oauth.access_tokens import AccessTokens
-    from tenantry.doors.oauth.signed_tokens import SignedTokens
-    from tenantry.doors.oauth.user_tokens import UserToken, UserTokens
     from tenantry.identity.grants.subjects import Subject
     from tenantry.identity.sessions.cookies import SessionCookie
+    from tenantry.identity.tokens.access_tokens import AccessTokens
+    from tenantry.identity.tokens.signed_tokens import SignedTokens
+    from tenantry.identity.tokens.user_tokens import UserToken, UserTokens
     from tenantry.tenants.environment.effective import Effective
     from tenantry.web import Cookie
 
@@ -102,8 +103,8 @@ class Authenticator:
             except errors.Unauthenticated as bad:
                 problem = bad
                 continue
-            if not addresses.allows(client, address):
-                raise errors.PermissionDenied(addresses.REFUSAL)
+            if not allowed_networks.allows(client, address):
+                raise errors.PermissionDenied(allowed_networks.REFUSAL)
             return caller_of(client, limit)
         raise problem or errors.Unauthenticated(help=_NO_BEARER)
 

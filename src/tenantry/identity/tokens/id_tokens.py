@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tenantry.access.clients.model import Client
-    from tenantry.doors.oauth.key_ring import KeyRing
     from tenantry.identity.grants.subjects import Subject
+    from tenantry.identity.tokens.key_ring import KeyRing
 
 ALGORITHM = "RS256"  # the one that every client verifies (section 15.1)
 SECONDS = 3600

@@ -13,7 +13,7 @@ from tenantry import ids
 from tenantry.access.keys import service as keys
 from tenantry.access.keys.model import State
 from tenantry.db.engine import Failure
-from tenantry.doors.oauth.signer import Signer
+from tenantry.identity.tokens.signer import Signer
 from tenantry.log import seldom
 from tenantry.vault import WrongKey
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry import errors, ids
 from tenantry.access.clients.model import M2M
-from tenantry.doors.oauth.signed_tokens import NOT_IN_FORCE
+from tenantry.identity.tokens.signed_tokens import NOT_IN_FORCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from tenantry.access.clients.directory import Directory
     from tenantry.access.clients.model import Client
     from tenantry.db.engine import Database
-    from tenantry.doors.oauth.key_ring import KeyRing
-    from tenantry.doors.oauth.signed_tokens import SignedTokens
+    from tenantry.identity.tokens.key_ring import KeyRing
+    from tenantry.identity.tokens.signed_tokens import SignedTokens
 
 # Seconds, where a client has no lifetime of its own; keys.service.LONGEST_TOKEN_SECONDS at most.
 LIFETIME_SECONDS = {M2M: 3600}

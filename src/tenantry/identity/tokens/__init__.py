@@ -1,0 +1,18 @@
+"""Tokens that this server signs: issued, verified, and resolved to the caller of a request.
+
+`key_ring` holds the signing keys of a process and `signer` signs with one. `access_tokens` are
+those of clients, `user_tokens` and `id_tokens` those of users. `signed_tokens` verifies any of
+them, and `authenticate` finds the caller by the headers of a request. `api_scopes` are the scopes
+that let a user's token call the API, `compact` reads JWTs from outside.
+"""
+
+__all__ = [
+    "access_tokens",
+    "api_scopes",
+    "authenticate",
+    "compact",
+    "id_tokens",
+    "key_ring",
+    "signed_tokens",
+    "user_tokens",
+]
