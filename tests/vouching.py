@@ -11,6 +11,7 @@ from tenantry import ids
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
+from tenantry.identity.connections.federated_identities import FederatedIdentity
 from tenantry.identity.connections.model import (
     COMPLETED,
     MANUAL,
@@ -20,11 +21,10 @@ from tenantry.identity.connections.model import (
     connections,
 )
 from tenantry.identity.federation import requests as ways
-from tenantry.identity.federation.model import Identity
 from tenantry.identity.sign_in import realms, states
 from tenantry.tenants.domains import service as domains
 from tenantry.tenants.domains.model import domains as domains_table
-from tenantry.tenants.organizations.service import Identity as OrganizationIdentity
+from tenantry.tenants.organizations.service import FederatedIdentity as OrganizationIdentity
 from tenantry.tenants.user_attributes.model import CUSTOM, SSO, UserAttribute, user_attributes
 from tenantry.times import now
 
@@ -116,13 +116,13 @@ async def register(place: Place, key: str, *, enabled: bool = True) -> None:
     await place.db.fetch_all(_REGISTER, **prefixed(made.to_row()))
 
 
-def somebody(email: str, **members: Any) -> Identity:
+def somebody(email: str, **members: Any) -> FederatedIdentity:
     """An identity as a provider gives it."""
-    return Identity(**{"subject": f"sub-{next(_NUMBERS)}", "email": email, **members})
+    return FederatedIdentity(**{"subject": f"sub-{next(_NUMBERS)}", "email": email, **members})
 
 
 async def answer(
-    browser: Browser, request: AuthRequest, connection: Connection, identity: Identity
+    browser: Browser, request: AuthRequest, connection: Connection, identity: FederatedIdentity
 ) -> str:
     """Go to a provider and back: the secret that the browser then comes with."""
     assert request.state in states.UNPROVED, request
@@ -135,14 +135,16 @@ async def answer(
 
 
 async def arrive(
-    browser: Browser, request: AuthRequest, connection: Connection, identity: Identity
+    browser: Browser, request: AuthRequest, connection: Connection, identity: FederatedIdentity
 ) -> AuthRequest:
     """Go to a provider and back, to the sign-in."""
     secret = await answer(browser, request, connection, identity)
     return browser.take(await browser.sign_in.arrive(browser.call, request, secret))
 
 
-async def sign_in_by(browser: Browser, connection: Connection, identity: Identity, **params: Any):
+async def sign_in_by(
+    browser: Browser, connection: Connection, identity: FederatedIdentity, **params: Any
+):
     """Sign in by a provider, from an application to a code."""
     request = await browser.begin(**params)
     return await browser.complete(await arrive(browser, request, connection, identity))

@@ -30,6 +30,7 @@ from tenantry.access.keys.rpc import SigningKeyService
 from tenantry.access.scopes.rpc import ScopeService
 from tenantry.api import methods
 from tenantry.api.pipeline import Pipeline
+from tenantry.app_context import AppContext
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
 from tenantry.data.deployment.rpc import DeploymentService
@@ -51,7 +52,6 @@ from tenantry.doors.oauth import front_channel
 from tenantry.doors.oauth import web as oauth
 from tenantry.doors.organization import web as organization
 from tenantry.doors.organization.opening import portal_cookie
-from tenantry.doors.parts import Parts
 from tenantry.doors.reference import web as reference
 from tenantry.doors.scim import web as scim
 from tenantry.doors.simulator import web as simulator_pages
@@ -184,7 +184,7 @@ _log = logging.getLogger(__name__)
 
 
 # A door is one line here; a service of the contract is one of `_services`.
-_DOORS: tuple[Callable[[Parts], list[Route]], ...] = (
+_DOORS: tuple[Callable[[AppContext], list[Route]], ...] = (
     oauth.routes,
     front_channel.routes,
     login.routes,
@@ -250,7 +250,7 @@ def _observers(settings: Settings) -> tuple[Observer, ...]:
     return tuple(observers)
 
 
-def _parts(settings: Settings, db: Database, closing: AsyncExitStack, api: Inside) -> Parts:
+def _parts(settings: Settings, db: Database, closing: AsyncExitStack, api: Inside) -> AppContext:
     """Make all that lives once in a process, and push its closing."""
     issuer, effective = settings.public_url, Effective(settings)
     ring, directory, rates = KeyRing(db), Directory(db), Rates.of(settings)
@@ -275,7 +275,7 @@ def _parts(settings: Settings, db: Database, closing: AsyncExitStack, api: Insid
     near = OpenIDProvider(simulator) if simulator is not None else None
     fetching = Fetching(settings.outgoing_allow, near)
     outgoing = Outgoing(settings.outgoing_allow)
-    parts = Parts(
+    parts = AppContext(
         settings=settings,
         effective=effective,
         db=db,
@@ -337,7 +337,7 @@ def _parts(settings: Settings, db: Database, closing: AsyncExitStack, api: Insid
     return parts
 
 
-def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
+def _services(parts: AppContext) -> list[tuple[ModuleType, *tuple[object, ...]]]:
     """Return the files of the contract, each with the objects whose methods are its rpcs."""
     s, effective = parts.settings, parts.effective
     production = redirect_uris.is_production(s.public_url, development=s.development)

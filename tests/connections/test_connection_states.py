@@ -5,7 +5,7 @@ from __future__ import annotations
 from apis import refused
 
 from tenantry.identity.connections import tests as tries
-from tenantry.identity.federation.model import Fault
+from tenantry.identity.connections.federated_identities import FederationError
 
 
 async def connected(api, make):
@@ -19,7 +19,9 @@ async def connected(api, make):
 async def test_a_try_and_no_certificate(api, make, database):
     tried, other = await connected(api, make), await connected(api, make)
     test = await tries.begin(database, tried)
-    await tries.fail(database, test, Fault("invalid_saml_response", "The audience is wrong."))
+    await tries.fail(
+        database, test, FederationError("invalid_saml_response", "The audience is wrong.")
+    )
     answer = await api.states.list_connection_states(connection_ids=[tried, other, "conn_1"])
     states = {one["connection_id"]: one for one in answer["states"]}
     assert set(states) == {tried, other}

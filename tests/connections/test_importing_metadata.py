@@ -9,6 +9,7 @@ from idp_metadata_pages import MetadataPage, certificate
 
 from tenantry import errors
 from tenantry.identity.connections.changes import changing, looks, registry
+from tenantry.identity.connections.providers.context import ConnectionContext
 from tenantry.identity.connections.providers.fetching import Fetching
 from tenantry.outgoing import Outgoing
 from tenantry.tenants.organizations import service as organizations
@@ -26,7 +27,7 @@ SIGNED = {"keycloak", "ping-identity"}
 @pytest.fixture
 async def ground():
     fetching, outgoing = Fetching(("127.0.0.0/8",)), Outgoing(("127.0.0.0/8",))
-    yield changing.Ground("https://auth.example.com", True, fetching, outgoing)
+    yield ConnectionContext("https://auth.example.com", True, fetching, outgoing)
     await fetching.aclose()
     await outgoing.close()
 
@@ -117,7 +118,7 @@ async def test_an_address_without_tls_is_named(call, ground, make, way, service)
         with pytest.raises(SAMLError, match=says):
             members(idp_metadata.read(xml.encode()))
         return
-    production = changing.Ground("https://a.example", False, ground.fetching, ground.outgoing)
+    production = ConnectionContext("https://a.example", False, ground.fetching, ground.outgoing)
     if way == "file":
         connection = await make(debug_enabled=False)
         refusing = changing.import_metadata(call, ground, connection.id, xml)

@@ -13,6 +13,7 @@ from tenantry.db.statements import Statement
 from tenantry.identity.connections import reading
 from tenantry.identity.connections.changes import changing, metadata_refresh, registry
 from tenantry.identity.connections.changes.metadata_refresh import OnDemandRefresh
+from tenantry.identity.connections.providers.context import ConnectionContext
 from tenantry.identity.connections.providers.fetching import Fetching
 from tenantry.outgoing import Outgoing
 from tenantry.tenants.organizations import service as organizations
@@ -37,7 +38,7 @@ async def outgoing():
 async def connection(call, page, outgoing):
     """A connection by this metadata."""
     fetching = Fetching(("127.0.0.0/8",))
-    ground = changing.Ground("https://auth.example.com", True, fetching, outgoing)
+    ground = ConnectionContext("https://auth.example.com", True, fetching, outgoing)
     organization = await organizations.create(call, region_code="EU", display_name="Acme")
     made = await registry.create(
         call, organization.id, type_="SAML", provider="OKTA", provider_key=""
@@ -114,7 +115,7 @@ async def test_no_url_no_request(call, page, connection, process):
     changes = changing.Changes(
         provider="OKTA", config="saml_config", settings={"idp_metadata_url": ""}
     )
-    ground = changing.Ground("https://auth.example.com", True, None, None)
+    ground = ConnectionContext("https://auth.example.com", True, None, None)
     bare = await changing.change(call, ground, connection.organization_id, connection.id, changes)
     page.certificates = [certificate("next")]
     for seen in (bare, connection):  # and where the URL has gone since

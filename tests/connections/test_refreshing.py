@@ -17,6 +17,7 @@ from tenantry.identity.connections import expiry, reading
 from tenantry.identity.connections.changes import changing, looks, refreshing, registry
 from tenantry.identity.connections.changes.refreshing import Refreshing
 from tenantry.identity.connections.model import connections
+from tenantry.identity.connections.providers.context import ConnectionContext
 from tenantry.identity.connections.providers.fetching import Fetching
 from tenantry.outgoing import Outgoing
 from tenantry.tenants.organizations import service as organizations
@@ -43,7 +44,7 @@ async def page():
 @pytest.fixture
 async def ground():
     fetching, outgoing = Fetching(("127.0.0.0/8",)), Outgoing(("127.0.0.0/8",))
-    yield changing.Ground("https://auth.example.com", True, fetching, outgoing)
+    yield ConnectionContext("https://auth.example.com", True, fetching, outgoing)
     await fetching.aclose()
     await outgoing.close()
 

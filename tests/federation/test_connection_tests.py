@@ -11,6 +11,7 @@ from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
 from tenantry.identity.connections import reading
 from tenantry.identity.connections import tests as connection_tests
+from tenantry.identity.connections.federated_identities import FederatedIdentity, FederationError
 from tenantry.identity.connections.model import (
     COMPLETED,
     OIDC,
@@ -19,7 +20,6 @@ from tenantry.identity.connections.model import (
     connections,
 )
 from tenantry.identity.connections.model import connection_tests as table
-from tenantry.identity.federation.model import Fault, Identity
 from tenantry.times import now
 
 INSERT = Statement(insert(connections).values(bound(connections)).returning(connections.c.id))
@@ -40,8 +40,8 @@ async def connection(db, type_=OIDC):
     return made.id
 
 
-def identity(**members: object) -> Identity:
-    return Identity(subject="ann-7", email="ann@example.com", **members)
+def identity(**members: object) -> FederatedIdentity:
+    return FederatedIdentity(subject="ann-7", email="ann@example.com", **members)
 
 
 @pytest.mark.parametrize(("type_", "subject"), [(OIDC, "sub"), (SAML, "nameid")])
@@ -68,7 +68,7 @@ async def test_a_test_that_went_well_shows_what_was_received(db, type_, subject)
 async def test_a_test_that_failed_says_why_and_what_to_do(db):
     connection_id = await connection(db)
     test_id = await connection_tests.begin(db, connection_id)
-    fault = Fault("invalid_id_token", "The ID token is of x.\x00", hint="Set the issuer.")
+    fault = FederationError("invalid_id_token", "The ID token is of x.\x00", hint="Set the issuer.")
     await connection_tests.fail(db, test_id, fault)
     found = await connection_tests.result(db, connection_id, test_id)
     assert (found.status, found.error, found.error_details) == (
@@ -119,7 +119,7 @@ async def test_a_test_that_has_not_come_back_is_listed_beside_the_results(db):
     connection_id = await connection(db)
     ended = [await connection_tests.begin(db, connection_id) for _ in range(2)]
     for test_id in ended:
-        await connection_tests.fail(db, test_id, Fault("invalid_status", "Refused."))
+        await connection_tests.fail(db, test_id, FederationError("invalid_status", "Refused."))
     begun = [await connection_tests.begin(db, connection_id) for _ in range(5)]
     listed = [(one.id, one.status) for one in await connection_tests.newest(db, connection_id)]
     assert listed == [
@@ -131,7 +131,7 @@ async def test_a_test_that_has_not_come_back_is_listed_beside_the_results(db):
 async def test_a_success_is_remembered_longer_than_its_result(db):
     connection_id = await connection(db)
     test_id = await connection_tests.begin(db, connection_id)
-    await connection_tests.fail(db, test_id, Fault("invalid_status", "Refused."))
+    await connection_tests.fail(db, test_id, FederationError("invalid_status", "Refused."))
     assert (await reading.find(db, connection_id)).test_time is None
     before = now()
     test_id = await connection_tests.begin(db, connection_id)

@@ -10,12 +10,13 @@ from sqlalchemy import select
 
 from tenantry.db.statements import Statement
 from tenantry.identity.connections import service as connections
+from tenantry.identity.connections.federated_identities import FederatedIdentity
 from tenantry.identity.federation import replays, requests
-from tenantry.identity.federation.model import Identity, federation_requests
+from tenantry.identity.federation.model import federation_requests
 from tenantry.times import SECOND
 
 ROWS = Statement(select(federation_requests))
-ANN = Identity(
+ANN = FederatedIdentity(
     subject="ann-7",
     email="ann@example.com",
     profile={"given_name": "Ann"},

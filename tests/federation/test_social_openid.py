@@ -20,12 +20,12 @@ from tenantry.db.encrypted_columns import binding
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
 from tenantry.identity.connections import model
+from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.connections.model import Connection
 from tenantry.identity.connections.oidc.callback import Answer
 from tenantry.identity.connections.providers import social_providers
 from tenantry.identity.connections.providers.fetching import Fetching
 from tenantry.identity.federation import requests, social
-from tenantry.identity.federation.model import Fault
 from tenantry.identity.federation.openid import Asked, RelyingParty
 from tenantry.times import now
 
@@ -119,13 +119,13 @@ async def test_google_is_an_openid_provider(db, party, provider, connected):
 )
 async def test_its_id_token_is_held_to_all_rules(db, party, provider, connected, claims):
     provider.claims = claims
-    with pytest.raises(Fault) as raised:
+    with pytest.raises(FederationError) as raised:
         await sign_in(db, party, provider, await connected("GOOGLE"))
     assert raised.value.error == "invalid_id_token"
 
 
 async def test_the_answer_of_another_issuer_is_refused(db, party, provider, connected):
-    with pytest.raises(Fault, match="RFC 9207"):
+    with pytest.raises(FederationError, match="RFC 9207"):
         await sign_in(db, party, provider, await connected("GOOGLE"), iss="https://evil.example")
     assert provider.at("/token") == []
 
@@ -135,7 +135,7 @@ async def test_gitlab_tells_by_userinfo_what_its_id_token_lacks(db, party, provi
     found = await sign_in(db, party, provider, await connected("GITLAB"))
     assert (found.email, found.email_verified) == ("ann@example.com", True)
     provider.answers["/userinfo"] = {**provider.person, "sub": "eve"}
-    with pytest.raises(Fault, match="another person"):
+    with pytest.raises(FederationError, match="another person"):
         await sign_in(db, party, provider, await connected("GITLAB"))
 
 
@@ -185,5 +185,5 @@ async def test_apple_takes_a_secret_of_the_teams_key_and_posts_a_name(
     for odd in ("", "{", "7", '{"name": 7}', '{"name": {"firstName": 7}}', "[" * 9000, "x" * 9000):
         assert (await sign_in(db, party, provider, connection, user=odd)).profile == {}
     provider.accepts = None
-    with pytest.raises(Fault, match="invalid_client"):
+    with pytest.raises(FederationError, match="invalid_client"):
         await sign_in(db, party, provider, connection)

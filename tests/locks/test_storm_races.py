@@ -20,8 +20,8 @@ from tenantry.call import Call
 from tenantry.caller import SYSTEM
 from tenantry.db import postgresql
 from tenantry.db.retries import retried
+from tenantry.identity.connections.federated_identities import FederatedIdentity
 from tenantry.identity.federation import sessions as federated
-from tenantry.identity.federation.model import Identity
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import Bounds
 from tenantry.tenants.memberships import invitations
@@ -392,7 +392,7 @@ async def sign_ins_at_a_connection_that_goes(program: Program) -> Calls:
                 db,
                 begun.id,
                 made["id"],
-                Identity(subject=user_id, email="ada@storm.example"),
+                FederatedIdentity(subject=user_id, email="ada@storm.example"),
                 user_id=user_id,
                 is_proved=False,
                 claims={},

@@ -22,10 +22,10 @@ from tenantry.caller import signed_in
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
 from tenantry.identity.auth_log import erasure
+from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.connections.model import connections
 from tenantry.identity.federation import identities
 from tenantry.identity.federation import requests as ways
-from tenantry.identity.federation.model import Fault
 from tenantry.identity.proofs.totp import step_up
 from tenantry.identity.sessions.freshness import ByProviderAlone, Freshness
 from tenantry.identity.sign_in import states
@@ -421,7 +421,7 @@ async def test_an_address_in_what_a_refused_message_says_is_forgotten_too(place,
     connection = await connect(place, acme)
     browser = Browser(place)
     request = await browser.begin(organization_id=acme.id)
-    fault = Fault(
+    fault = FederationError(
         "invalid_saml_response", "no", evidence={"audience": ["https://x/Guest@e.example"]}
     )
     await browser.sign_in.failed(browser.call, request.id, fault, connection_id=connection.id)

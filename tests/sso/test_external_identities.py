@@ -11,10 +11,12 @@ from saml_provider import attribute
 
 from tenantry.db.statements import Statement
 from tenantry.identity.connections import model
+from tenantry.identity.connections.federated_identities import FederatedIdentity
 from tenantry.identity.connections.model import connections
 from tenantry.identity.federation import identities
-from tenantry.identity.federation.model import Identity, federated_identities
+from tenantry.identity.federation.model import federated_identities
 from tenantry.tenants.users import external_identities, reading
+from tenantry.tenants.users.model import ExternalIdentity
 from tenantry.times import now
 
 _KEEP = Statement(identities.KEEP)
@@ -28,12 +30,13 @@ def test_the_columns_that_are_read_are_those_of_the_rooms_that_keep_them():
         assert named.name == kept.name
         for one in named.c:
             assert type(kept.c[one.name].type) is type(one.type)
-    assert external_identities.OAUTH == model.OAUTH
+    one = ExternalIdentity("conn_1", model.OAUTH, "GOOGLE", "1", create_time=1, last_login_time=1)
+    assert one.is_social
 
 
 async def keep(place, user_id, connection_id, subject, at=None):
     """Somebody has signed in by a connection, as this subject there."""
-    identity = Identity(subject=subject, email="x@acme.test")
+    identity = FederatedIdentity(subject=subject, email="x@acme.test")
     more = identities.given(identity, user_id=user_id, is_proved=True, claims={})
     at = at or now()
     await place.database.fetch_all(

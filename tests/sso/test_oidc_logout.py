@@ -16,8 +16,8 @@ from openid_providers import CLIENT_ID, OpenIDProvider
 from saml_idps import SLO_URL, asked, saml_connection
 from signins import claims_of
 
+from tenantry.identity.connections.federated_identities import FederatedIdentity
 from tenantry.identity.federation import requests, sessions
-from tenantry.identity.federation.model import Identity
 
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
 AFTER = "https://app.example.com/signed-out"
@@ -75,7 +75,7 @@ async def also_by(place, tokens, conn):
             db,
             claims["sid"],
             conn.id,
-            Identity(subject="x", email="ann@example.com", hint={"value": "x"}),
+            FederatedIdentity(subject="x", email="ann@example.com", hint={"value": "x"}),
             user_id=claims["sub"],
             is_proved=True,
             claims={},

@@ -11,12 +11,12 @@ from connections_of_tests import connection, path
 from playwright.async_api import expect
 
 from tenantry.identity.connections import model, tests
+from tenantry.identity.connections.federated_identities import FederatedIdentity, FederationError
 from tenantry.identity.federation import requests
-from tenantry.identity.federation.model import Fault, Identity
 
 DATABASES = ("sqlite",)
 CLAIMS = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
-ANN = Identity(
+ANN = FederatedIdentity(
     subject="00u1d4x7ab9",
     email="ann.lee@example.com",
     profile={"given_name": "Ann", "family_name": "Lee"},
@@ -31,7 +31,7 @@ ANN = Identity(
         "department": ["Sales"],
     },
 )
-FAULT = Fault(
+FAULT = FederationError(
     "invalid_saml_response",
     "The assertion is for the audience urn:acme:projects:production, and we are "
     "https://auth.acme.example/sso/v1/saml/conn_1.",
@@ -67,7 +67,7 @@ async def test_a_result_can_be_read_by_everybody(place, browser, end, width, sch
     (state,) = parse_qs(urlsplit(page.url).query)["state"]
     test_id = (await requests.take(place.database, state)).test_id
     what, title = ENDS[end]
-    if isinstance(what, Identity):
+    if isinstance(what, FederatedIdentity):
         await tests.succeed(place.database, test_id, what)
     elif what is not None:
         await tests.fail(place.database, test_id, what)

@@ -10,15 +10,15 @@ from connections_of_tests import connection, path, switch
 from hosted import heading
 
 from tenantry.identity.connections import model, tests
+from tenantry.identity.connections.federated_identities import FederatedIdentity, FederationError
 from tenantry.identity.federation import requests
-from tenantry.identity.federation.model import Fault, Identity
 
 MANUAL = {
     "issuer": "https://idp.example.com",
     "authorize_uri": "https://idp.example.com/authorize",
     "client_id": "tenantry",
 }
-ANN = Identity(
+ANN = FederatedIdentity(
     subject="ann-7",
     email="ann@example.com",
     profile={"given_name": "Ann", "family_name": "<b>Lee</b>"},
@@ -64,7 +64,7 @@ async def test_a_test_that_worked_shows_what_was_received_to_its_browser_alone(
 async def test_a_test_that_failed_says_what_to_do(place, visitor, language, title, remedy):
     conn = await connection(place, settings=MANUAL)
     test_id = await begun(place, visitor, conn)
-    fault = Fault(
+    fault = FederationError(
         "invalid_saml_response",
         "The assertion is for the audience a<b, and we are https://x.example.",
         hint="Set Audience (also: SP entity ID, Identifier) at the identity provider to our "

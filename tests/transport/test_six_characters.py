@@ -13,9 +13,10 @@ from sqlalchemy import bindparam, select
 
 from tenantry.db.statements import Statement
 from tenantry.events.interceptors import answers
+from tenantry.identity.connections.federated_identities import FederatedIdentity
 from tenantry.identity.connections.oidc import profile
 from tenantry.identity.federation import attributes
-from tenantry.identity.federation.model import Identity, federated_identities
+from tenantry.identity.federation.model import federated_identities
 from tenantry.identity.sign_in import federating
 
 SIX, NUL = "a\\u0000b", "a\0b"
@@ -94,7 +95,7 @@ async def test_custom_attributes_of_a_person_at_a_provider(db, monkeypatch, text
 
     monkeypatch.setattr(federating.user_attributes, "of_kind", known)
     claims = {"level": {"x": [text]}, "rank": 1}
-    identity = Identity(subject="s", email="a@example.com", claims=claims)
+    identity = FederatedIdentity(subject="s", email="a@example.com", claims=claims)
     kept = await federating._claims(db, identity)
     assert kept == (claims if is_taken else {"rank": 1})
     echoed = select(bindparam("p_claims", type_=federated_identities.c.claims.type).label("claims"))

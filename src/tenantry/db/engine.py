@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tenantry import errors
 from tenantry.db import foreign_keys
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from tenantry.db.page_tokens import PageTokens
-    from tenantry.db.replica import Replica
     from tenantry.db.statements import Statement
     from tenantry.event import Event
     from tenantry.ids import Mint
@@ -158,6 +157,16 @@ class Session(ABC):
         """Return a context whose statements are committed together at its end, or not at all."""
 
 
+class StandbyReader(Protocol):
+    """Reads from the standbys of a database: `tenantry.db.replica`."""
+
+    def reading(self) -> AbstractAsyncContextManager[Session | None]:
+        """Return a context of a session on a standby that has caught up, None without one."""
+
+    async def close(self) -> None:
+        """Close all connections."""
+
+
 class Database(Session):
     """One database, opened for one process by `tenantry.db.opening.open_database`."""
 
@@ -165,7 +174,7 @@ class Database(Session):
     # Why a process of this version may not use it any more.
     refusal: str | None = None
     # Standbys for lists, where the settings name some.
-    replica: Replica | None = None
+    replica: StandbyReader | None = None
 
     def __init__(self) -> None:
         self.remembered = self.committed = {}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from tenantry.access.clients.ways_on import WayOn
-    from tenantry.doors.parts import Parts
+    from tenantry.app_context import AppContext
     from tenantry.identity.proofs.totp.model import Registration
     from tenantry.identity.sessions.model import Session
     from tenantry.pages.door import Handler
@@ -68,7 +68,7 @@ class Door(door.Door):
         errors.Impersonated: "impersonated",
     }
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: AppContext) -> None:
         self.style = Asset.of_files("/ui/account.css", "doors/account/static/account.css")
         self.script = Asset.of_files(
             "/ui/account.js", "pages/static/six_digits.js", "doors/account/static/account.js"

@@ -21,13 +21,13 @@ from tenantry.pages.rendering import HEADERS
 from tenantry.web import Response, Route
 
 if TYPE_CHECKING:
+    from tenantry.app_context import AppContext
     from tenantry.doors.account.door import PersonsHandler
-    from tenantry.doors.parts import Parts
     from tenantry.pages.door import Handler
     from tenantry.web import Request
 
 
-def routes(parts: Parts) -> list[Route]:
+def routes(parts: AppContext) -> list[Route]:
     """Return what this door serves."""
     door = Door(parts)
     own = AccountPages(door)

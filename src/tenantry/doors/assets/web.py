@@ -11,7 +11,7 @@ from tenantry.tenants.branding import assets, pictures
 from tenantry.web import Response, Route
 
 if TYPE_CHECKING:
-    from tenantry.doors.parts import Parts
+    from tenantry.app_context import AppContext
     from tenantry.web import Request
 
 # A name never means another picture. Pages of others, such as a reader of mail, may show it.
@@ -23,7 +23,7 @@ _HEADERS = {
 }
 
 
-def routes(parts: Parts) -> list[Route]:
+def routes(parts: AppContext) -> list[Route]:
     """Return what this door serves."""
 
     async def show(request: Request) -> Response:

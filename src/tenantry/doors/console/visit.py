@@ -23,7 +23,7 @@ from tenantry.web import MAX_ANONYMOUS, Cookie
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from tenantry.doors.parts import Parts
+    from tenantry.app_context import AppContext
     from tenantry.identity.operators.model import OperatorSession
     from tenantry.pages.door import Handler
     from tenantry.pages.words import Words
@@ -98,7 +98,7 @@ class Door(door.Door):
 
     sections: ClassVar = {**door.Door.sections, errors.NotFound: "gone"}
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: AppContext) -> None:
         settings = parts.settings
         super().__init__(
             workspace.pages(

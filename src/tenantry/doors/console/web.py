@@ -37,8 +37,8 @@ from tenantry.identity.operators.provider import CALLBACK
 from tenantry.web import Route
 
 if TYPE_CHECKING:
+    from tenantry.app_context import AppContext
     from tenantry.doors.console.visit import Page
-    from tenantry.doors.parts import Parts
 
 _SUBJECTS = (
     *(overview, organizations, people, connections, protocols, directories, roles),
@@ -49,7 +49,7 @@ _SUBJECTS = (
 )
 
 
-def routes(parts: Parts) -> list[Route]:
+def routes(parts: AppContext) -> list[Route]:
     """Return what this door serves: nothing where the console is switched off."""
     if not parts.settings.console:
         return []

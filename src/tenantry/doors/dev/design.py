@@ -17,7 +17,7 @@ from tenantry.pages.api import Asked
 from tenantry.pages.looks import Kind
 
 if TYPE_CHECKING:
-    from tenantry.doors.parts import Parts
+    from tenantry.app_context import AppContext
     from tenantry.pages.development import Gate
     from tenantry.web import Request, Response
 
@@ -29,7 +29,7 @@ _TOKEN = re.compile(r"^ *(--[\w-]+): (light-dark\(.*\));", re.MULTILINE)
 class Design:
     """Handler of the page."""
 
-    def __init__(self, parts: Parts, gate: Gate) -> None:
+    def __init__(self, parts: AppContext, gate: Gate) -> None:
         self._pages = workspace.pages("dev", parts.looks, kind=Kind.PLAIN)
         self._public_url = parts.settings.public_url
         self._gate = gate

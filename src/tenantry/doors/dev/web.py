@@ -20,8 +20,8 @@ from tenantry.times import rfc3339
 from tenantry.web import Request, Response, Route
 
 if TYPE_CHECKING:
+    from tenantry.app_context import AppContext
     from tenantry.db.engine import Database
-    from tenantry.doors.parts import Parts
     from tenantry.events.mail.model import Mail
     from tenantry.events.mail.service import Content
 
@@ -39,7 +39,7 @@ _STYLE = Asset.of_files("/dev/mail/dev.css", PLAIN_STYLE, "doors/dev/static/dev.
 _SCRIPT = Asset.of_files("/dev/mail/dev.js", "doors/dev/static/dev.js")
 
 
-def routes(parts: Parts) -> list[Route]:
+def routes(parts: AppContext) -> list[Route]:
     """Return what this door serves: nothing, unless the server is for development."""
     settings = parts.settings
     if not settings.development:

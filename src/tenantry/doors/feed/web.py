@@ -24,9 +24,9 @@ from tenantry.web import Request, Route, StreamingResponse
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 
+    from tenantry.app_context import AppContext
     from tenantry.caller import Caller
     from tenantry.db.engine import Database, Row
-    from tenantry.doors.parts import Parts
     from tenantry.events.event_log.following import Follower
     from tenantry.rate_limits.rates import Rates
 
@@ -45,7 +45,7 @@ _SSE = "text/event-stream"
 _HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
-def routes(parts: Parts) -> list[Route]:
+def routes(parts: AppContext) -> list[Route]:
     """Return what this door serves."""
     door = Feed(parts.db, parts.follower, parts.authenticate, parts.rates)
     return [Route("GET", STREAM, door.stream), Route("GET", EXPORT, door.export)]

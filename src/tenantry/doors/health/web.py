@@ -9,10 +9,10 @@ from tenantry.db.readiness import Readiness
 from tenantry.web import DRAINING, STOPPING, Request, Response, Route
 
 if TYPE_CHECKING:
-    from tenantry.doors.parts import Parts
+    from tenantry.app_context import AppContext
 
 
-def routes(parts: Parts) -> list[Route]:
+def routes(parts: AppContext) -> list[Route]:
     """Return what this door serves."""
     readiness = Readiness(parts.db)
 

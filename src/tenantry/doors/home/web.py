@@ -15,7 +15,7 @@ from tenantry.web import Route
 
 if TYPE_CHECKING:
     from tenantry import errors
-    from tenantry.doors.parts import Parts
+    from tenantry.app_context import AppContext
     from tenantry.settings import Settings
     from tenantry.web import Request, Response
 
@@ -28,7 +28,7 @@ _ICONS = [
 ]
 
 
-def routes(parts: Parts) -> list[Route]:
+def routes(parts: AppContext) -> list[Route]:
     """Return what this door serves."""
     home = Home(parts.settings)
     return [

@@ -17,9 +17,9 @@ from tenantry.web import Request, Response, Route
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from tenantry.app_context import AppContext
     from tenantry.data.bulk.importing import Order
     from tenantry.db.engine import Database
-    from tenantry.doors.parts import Parts
     from tenantry.rate_limits.rates import Rates
 
     Authenticate = Callable[[Mapping[str, str], str], Awaitable[Caller]]
@@ -31,7 +31,7 @@ _MOST_QUERY = 1000  # characters that are looked at
 _SWITCHES = ("dry_run", "create_organizations")
 
 
-def routes(parts: Parts) -> list[Route]:
+def routes(parts: AppContext) -> list[Route]:
     """Return what this door serves."""
     s = parts.settings
     door = Imports(parts.db, parts.authenticate, parts.rates, Rules.of(s), s.region)

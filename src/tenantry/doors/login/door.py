@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from tenantry.access.clients.ways_on import WayOn
-    from tenantry.doors.parts import Parts
+    from tenantry.app_context import AppContext
     from tenantry.identity.sessions.model import Session
     from tenantry.pages.door import Handler
     from tenantry.pages.words import Words
@@ -34,7 +34,7 @@ class Door(door.Door):
 
     sections: ClassVar = {**door.Door.sections, errors.Impersonated: "impersonated"}
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: AppContext) -> None:
         self.script = Asset.of_files(
             "/login/login.js", "pages/static/six_digits.js", "doors/login/static/login.js"
         )

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tenantry.access.clients.ways_on import WayOn
-    from tenantry.doors.parts import Parts
+    from tenantry.app_context import AppContext
     from tenantry.identity.sign_in.choosing import Choice
     from tenantry.identity.sign_in.means import Means
     from tenantry.identity.sign_in.model import Answer, AuthRequest
@@ -83,7 +83,7 @@ _LINKS = {
 _TEMPLATES = {"sign_up": "sign_in", "recovery": "second_factor"}
 
 
-def routes(parts: Parts) -> list[Route]:
+def routes(parts: AppContext) -> list[Route]:
     """Return what this door serves."""
     door = Door(parts)
     login = Login(door, parts.sign_in)

@@ -15,10 +15,10 @@ from tenantry.pages import answers
 from tenantry.web import Route
 
 if TYPE_CHECKING:
-    from tenantry.doors.parts import Parts
+    from tenantry.app_context import AppContext
 
 
-def routes(parts: Parts) -> list[Route]:
+def routes(parts: AppContext) -> list[Route]:
     """Return the routes that browsers use."""
     db, settings = parts.db, parts.settings
     issuer = settings.public_url

@@ -22,14 +22,14 @@ from tenantry.web import Request, Response, Route
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tenantry.app_context import AppContext
     from tenantry.doors.oauth.grant_types import Grant
-    from tenantry.doors.parts import Parts
 
 # RFC 5861: a stale answer is better than nothing while we cannot be reached.
 _CACHE = "public, max-age=60, stale-if-error=86400"
 
 
-def routes(parts: Parts) -> list[Route]:
+def routes(parts: AppContext) -> list[Route]:
     """Return the routes that programs use."""
     db, ring, rates, issuer = parts.db, parts.ring, parts.rates, parts.settings.public_url
     tokens, user_tokens, templates = parts.tokens, parts.user_tokens, parts.token_templates

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from tenantry.access.clients.ways_on import WayOn
+    from tenantry.app_context import AppContext
     from tenantry.caller import Caller
     from tenantry.doors.organization.embedding import Event
-    from tenantry.doors.parts import Parts
     from tenantry.identity.sessions.model import Impersonation
     from tenantry.pages.areas import Area
     from tenantry.pages.door import Handler
@@ -159,7 +159,7 @@ class Door(door.Door):
         errors.Impersonated: "impersonated",
     }
 
-    def __init__(self, parts: Parts, portal_cookie: Cookie) -> None:
+    def __init__(self, parts: AppContext, portal_cookie: Cookie) -> None:
         settings = parts.settings
         pages = members.pages("organization", parts.looks)
         super().__init__(pages, parts.db.vault, settings.public_url)

@@ -21,14 +21,14 @@ from tenantry.pages import areas, members, workspace
 from tenantry.web import Route
 
 if TYPE_CHECKING:
+    from tenantry.app_context import AppContext
     from tenantry.doors.organization.visit import Page
-    from tenantry.doors.parts import Parts
     from tenantry.web import Request, Response
 
 _SUBJECTS = (general, users, single_sign_on, directories, domains, session_policy, programs, audit)
 
 
-def routes(parts: Parts) -> list[Route]:
+def routes(parts: AppContext) -> list[Route]:
     """Return what this door serves."""
     cookie = portal_cookie(parts.settings.public_url)
     door = Door(parts, cookie)

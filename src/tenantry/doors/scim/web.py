@@ -9,7 +9,7 @@ from tenantry.doors.scim.answers import refused
 from tenantry.web import MAX_BODY, Route
 
 if TYPE_CHECKING:
-    from tenantry.doors.parts import Parts
+    from tenantry.app_context import AppContext
     from tenantry.doors.scim.door import Door
     from tenantry.web import Request, Response, StreamingResponse
 
@@ -23,7 +23,7 @@ BASES = (
 _VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
-def routes(parts: Parts) -> list[Route]:
+def routes(parts: AppContext) -> list[Route]:
     """Return what this door serves."""
     answer = _Opening(parts)
     return [
@@ -36,7 +36,7 @@ def routes(parts: Parts) -> list[Route]:
 class _Opening:
     """The door, whose modules the first request loads: most deployments have no directory."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: AppContext) -> None:
         self._parts = parts
         self._door: Door | None = None
 
@@ -46,7 +46,7 @@ class _Opening:
         return await self._door(request)
 
 
-def _opened(parts: Parts) -> Door:
+def _opened(parts: AppContext) -> Door:
     from tenantry.doors.scim.bearers import Bearers
     from tenantry.doors.scim.door import Door
 

@@ -10,9 +10,9 @@ from tenantry.call import Call
 from tenantry.caller import SYSTEM
 from tenantry.identity.connections import listing, reading
 from tenantry.identity.connections.faults import Faulty
+from tenantry.identity.connections.federated_identities import FederatedIdentity
 from tenantry.identity.connections.model import IDP_SIMULATOR, OIDC, SAML
 from tenantry.identity.federation import initiated
-from tenantry.identity.federation.model import Identity
 from tenantry.identity.sign_in.answers import FORM_POST, QUERY
 from tenantry.identity.sign_in.model import Answer
 from tenantry.identity.simulator import saml_provider, test_organization
@@ -28,7 +28,7 @@ from tenantry.web import Request, Response, Route
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from tenantry.doors.parts import Parts
+    from tenantry.app_context import AppContext
     from tenantry.identity.connections.model import Connection
     from tenantry.identity.simulator.provider import Simulator
 
@@ -48,7 +48,7 @@ _LONGEST = 1000  # characters of each
 _MOST_MEMBERS = 50
 
 
-def routes(parts: Parts) -> list[Route]:
+def routes(parts: AppContext) -> list[Route]:
     """Return what this door serves: nothing, unless the server is for development."""
     if parts.simulator is None:
         return []
@@ -73,7 +73,7 @@ def routes(parts: Parts) -> list[Route]:
 class Door:
     """Handlers of the routes."""
 
-    def __init__(self, parts: Parts, simulator: Simulator) -> None:
+    def __init__(self, parts: AppContext, simulator: Simulator) -> None:
         self._parts = parts
         self._db = parts.db
         self._simulator = simulator
@@ -178,7 +178,7 @@ class Door:
         signer = await self._parts.ring.signer("RS256")
         claims = initiated.claims(
             connection,
-            Identity(subject=person.subject, email=person.email),
+            FederatedIdentity(subject=person.subject, email=person.email),
             issuer=self._simulator.public_url,
             relay_state="",
         )

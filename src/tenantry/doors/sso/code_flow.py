@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Protocol
 from tenantry import errors, urlencoded
 from tenantry.doors.sso import tests
 from tenantry.identity.connections import tests as connection_tests
+from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.connections.oidc import faults
 from tenantry.identity.connections.oidc.callback import Answer
 from tenantry.identity.connections.oidc.faults import OIDCError
 from tenantry.identity.federation import own_sign_ins, requests
 from tenantry.identity.federation.evidence import fault_of
-from tenantry.identity.federation.model import Fault
 from tenantry.identity.federation.openid import Asked
 from tenantry.web import Request, Response, Route
 
 if TYPE_CHECKING:
     from tenantry.doors.sso.door import Door
+    from tenantry.identity.connections.federated_identities import FederatedIdentity
     from tenantry.identity.connections.model import Connection
-    from tenantry.identity.federation.model import Identity
     from tenantry.identity.federation.model import Request as Way
     from tenantry.identity.sign_in.model import AuthRequest
 
@@ -47,7 +47,7 @@ class Receive(Protocol):
 
     async def __call__(
         self, connection: Connection, answer: Answer, request: Way, /
-    ) -> Identity: ...
+    ) -> FederatedIdentity: ...
 
 
 class CodeFlow:
@@ -88,14 +88,14 @@ class CodeFlow:
     async def test(self, request: Request, connection: Connection, *, test_id: str) -> Response:
         """Send the browser of a test to the provider."""
         if own_sign_ins.login_uri(connection):
-            raise Fault(
+            raise FederationError(
                 "invalid_request",
                 "People of this connection sign in at an application, which a test cannot do.",
                 hint="Sign in by it from an application of yours.",
             )
         try:
             sent = await self._start(connection, Asked(), test_id=test_id)
-        except Fault as fault:
+        except FederationError as fault:
             path = await connection_tests.fail(self._door.db, test_id, fault)
             return self._door.redirect(path)
         return self._door.send(request, *sent)
@@ -106,7 +106,7 @@ class CodeFlow:
         way = await requests.take(self._door.db, answer.state)
         connection_id = request.params["connection"]
         if way is None or way.connection_id != connection_id or not _is_ours(way):
-            raise Fault(
+            raise FederationError(
                 "invalid_request",
                 "No sign-in waits for this answer: it is over, or was answered already.",
                 hint="Sign in again at the application, in one window.",
@@ -115,7 +115,7 @@ class CodeFlow:
             connection = await self._door.answered(way, self._type)
             async with asyncio.timeout(ANSWER_SECONDS):
                 identity = await self._receive(connection, answer, way)
-        except Fault as fault:
+        except FederationError as fault:
             return await self._door.refused(request, way, fault)
         except TimeoutError:
             slow = fault_of(OIDCError(faults.SLOW, limit=ANSWER_SECONDS))
@@ -136,7 +136,7 @@ def answer_of(request: Request) -> Answer:
     """Return the answer that a browser brings, in the query or as a form.
 
     Raises:
-        Fault: a parameter comes twice (RFC 6749 section 3.1), or it cannot be read.
+        FederationError: a parameter comes twice (RFC 6749 section 3.1), or it cannot be read.
 
     """
     try:
@@ -151,8 +151,8 @@ def answer_of(request: Request) -> Answer:
     return Answer(members)
 
 
-def _unreadable() -> Fault:
-    return Fault(
+def _unreadable() -> FederationError:
+    return FederationError(
         "invalid_request",
         "The answer of the identity provider is no form in UTF-8, or says something twice.",
         hint="Sign in again at the application, in one window.",

@@ -11,10 +11,10 @@ from tenantry.call import Call
 from tenantry.caller import ANONYMOUS
 from tenantry.identity.connections import reading
 from tenantry.identity.connections import tests as connection_tests
+from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.connections.guides import explanations
 from tenantry.identity.connections.model import DRAFT, IDP_SIMULATOR
 from tenantry.identity.federation import requests
-from tenantry.identity.federation.model import Fault
 from tenantry.identity.sign_in import federating, states, ways_back
 from tenantry.identity.sign_in import requests as auth_requests
 from tenantry.identity.sign_in.answers import FORM_POST, QUERY
@@ -26,9 +26,9 @@ from tenantry.web import Response
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tenantry.doors.parts import Parts
+    from tenantry.app_context import AppContext
+    from tenantry.identity.connections.federated_identities import FederatedIdentity
     from tenantry.identity.connections.model import Connection
-    from tenantry.identity.federation.model import Identity
     from tenantry.identity.federation.model import Request as Way
     from tenantry.identity.sign_in.model import AuthRequest
     from tenantry.pages.door import Handler
@@ -40,7 +40,7 @@ class Gone(Exception):
 
 
 class Go(Protocol):
-    """The way of a sign-in to a provider, of each protocol; it may raise `Fault`."""
+    """The way of a sign-in to a provider, of each protocol; it may raise `FederationError`."""
 
     async def __call__(
         self, request: Request, connection: Connection, waiting: AuthRequest, /
@@ -50,7 +50,7 @@ class Go(Protocol):
 class Door(door.Door):
     """The base of all handlers below `/sso/v1`."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: AppContext) -> None:
         settings = parts.settings
         super().__init__(Pages("sso", parts.looks), parts.db.vault, settings.public_url, depth=2)
         self.parts = parts
@@ -66,7 +66,7 @@ class Door(door.Door):
                 return await handler(request)
             except Gone:
                 return await self.gone(request)
-            except Fault as fault:
+            except FederationError as fault:
                 return self.said(request, fault)
 
         return super().page(answered)
@@ -83,7 +83,7 @@ class Door(door.Door):
             try:
                 await self._count(waiting)
                 return await go(request, await self.connection(request, type_), waiting)
-            except Fault as fault:
+            except FederationError as fault:
                 # On our page there was an address to give, or the person was known.
                 if waiting.state != states.SSO_PENDING or waiting.email is not None:
                     return self.said(request, fault, f"/login/{waiting.id}")
@@ -111,19 +111,19 @@ class Door(door.Door):
         """Return the connection of the path, whether it serves or not.
 
         Raises:
-            Fault: there is none of this type.
+            FederationError: there is none of this type.
 
         """
         found = await self.find(request.params["connection"])
         if found is None or found.type != type_:
-            raise Fault("invalid_connection_id", "There is no such connection.")
+            raise FederationError("invalid_connection_id", "There is no such connection.")
         return found
 
     async def connection(self, request: Request, type_: str) -> Connection:
         """Return the connection of the path, which people can sign in by.
 
         Raises:
-            Fault: there is none of this type, or it does not serve.
+            FederationError: there is none of this type, or it does not serve.
 
         """
         found = await self.known(request, type_)
@@ -135,12 +135,12 @@ class Door(door.Door):
         """Return the connection of a way, of any type or this, as it is now that an answer came.
 
         Raises:
-            Fault: it is gone, or serves no more; a test takes one that is not enabled.
+            FederationError: it is gone, or serves no more; a test takes one that is not enabled.
 
         """
         found = await self.find(way.connection_id)
         if found is None or type_ not in {None, found.type}:
-            raise Fault("invalid_connection_id", "There is no such connection.")
+            raise FederationError("invalid_connection_id", "There is no such connection.")
         if not found.serves and way.test_id is None:
             raise _not_active()
         return found
@@ -174,7 +174,7 @@ class Door(door.Door):
         answer = Answer(address, FORM_POST if by_post else QUERY, dict(members))
         return answers.response(answer, request.headers.get("accept-language", ""))
 
-    async def arrived(self, way: Way, identity: Identity) -> Response:
+    async def arrived(self, way: Way, identity: FederatedIdentity) -> Response:
         """Return the redirect after a provider's answer that was verified whole.
 
         A sign-in goes on where the browser's cookies are; the answer may have come without them.
@@ -186,7 +186,7 @@ class Door(door.Door):
             path = f"/login/{way.auth_request_id}/sso?arrival={secret}"
         return self.on(f"{self.public_url}{path}")
 
-    async def refused(self, request: Request, way: Way, fault: Fault) -> Response:
+    async def refused(self, request: Request, way: Way, fault: FederationError) -> Response:
         """Return the answer to a provider's answer that is no proof: the application is told."""
         if way.test_id is not None:
             path = await connection_tests.fail(self.db, way.test_id, fault)
@@ -208,7 +208,7 @@ class Door(door.Door):
             link = way.uri, words("page.continue_to", app=way.app or self.pages.look.brand.name)
         return self.pages.message("gone", words, status=410, link=link)
 
-    def said(self, request: Request, fault: Fault, back: str = "") -> Response:
+    def said(self, request: Request, fault: FederationError, back: str = "") -> Response:
         """Return the page of a fault that no application is told of; ``back`` is a page of ours."""
         words = self.words(request)
         told = explanations.say(words.language, fault.error, fault.description)
@@ -225,7 +225,7 @@ class Door(door.Door):
         )
 
     async def _failed(
-        self, request: Request, auth_request_id: str, fault: Fault, connection_id: str
+        self, request: Request, auth_request_id: str, fault: FederationError, connection_id: str
     ) -> Response:
         """End a sign-in, and take its browser to the application with the error."""
         answer = await federating.failed(
@@ -243,21 +243,21 @@ class Door(door.Door):
         """Count a way to a provider: each is remembered for a while.
 
         Raises:
-            Fault: the sign-in has begun so many that no person does it.
+            FederationError: the sign-in has begun so many that no person does it.
 
         """
         try:
             await self.parts.rates.take_way(waiting.id)
         except errors.RateLimited:
-            raise Fault(
+            raise FederationError(
                 "invalid_request",
                 "This sign-in was sent to an identity provider too often.",
                 hint="Begin a new sign-in at the application.",
             ) from None
 
 
-def _not_active() -> Fault:
-    return Fault(
+def _not_active() -> FederationError:
+    return FederationError(
         "connection_not_active",
         "The connection is switched off, or not set up completely.",
         hint="Complete the settings of the connection and enable it.",

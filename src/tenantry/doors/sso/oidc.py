@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from tenantry import errors
 from tenantry.doors.sso.code_flow import CodeFlow, answer_of
+from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.connections.model import OIDC
 from tenantry.identity.federation import requests
-from tenantry.identity.federation.model import Fault
 from tenantry.identity.federation.openid import BACK
 from tenantry.web import Request, Response, Route
 
@@ -50,8 +50,8 @@ class Logouts:
             token = request.form().get("logout_token", "")
             connection = await self._door.known(request, OIDC)
             await self._party.end_sessions(self._door.call(request), connection, token)
-        except (Fault, errors.InvalidArgument, errors.UnsupportedMediaType) as problem:
-            said = problem.description if isinstance(problem, Fault) else problem.message
+        except (FederationError, errors.InvalidArgument, errors.UnsupportedMediaType) as problem:
+            said = problem.description if isinstance(problem, FederationError) else problem.message
             # Section 2.8 has this one error.
             refused = {"error": "invalid_request", "error_description": said}
             return Response.json(refused, 400, cache_control="no-store")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry.doors.sso.code_flow import answer_of
+from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.federation import own_sign_ins, requests
-from tenantry.identity.federation.model import Fault
 from tenantry.web import Request, Response, Route
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def routes(door: Door) -> list[Route]:
         way = await requests.take(door.db, answer_of(request).state)
         connection_id = request.params["connection"]
         if way is None or way.connection_id != connection_id or not own_sign_ins.is_one(way):
-            raise Fault(
+            raise FederationError(
                 "invalid_state",
                 "No sign-in waits for this: it is over, or came back already.",
                 hint="Sign in again at the application, in one window.",
@@ -30,7 +30,7 @@ def routes(door: Door) -> list[Route]:
         try:
             await door.answered(way)
             identity = own_sign_ins.identity(door.db, way)
-        except Fault as fault:
+        except FederationError as fault:
             return await door.refused(request, way, fault)
         return await door.arrived(way, identity)
 

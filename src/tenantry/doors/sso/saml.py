@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 from tenantry import errors, vault
 from tenantry.doors.sso import tests
 from tenantry.identity.connections.changes.metadata_refresh import OnDemandRefresh
+from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.connections.model import SAML
 from tenantry.identity.connections.saml import bindings, faults
 from tenantry.identity.connections.saml.bindings import REQUEST, RESPONSE
 from tenantry.identity.connections.saml.faults import SAMLError
 from tenantry.identity.federation import initiated, requests
 from tenantry.identity.federation.evidence import fault_of
-from tenantry.identity.federation.model import Fault
 from tenantry.identity.federation.saml import logging_out, service_provider, signing_in
 from tenantry.identity.federation.saml.service_provider import ServiceProvider
 from tenantry.log import seldom
@@ -121,7 +121,7 @@ class Saml:
             connection = await self._door.answered(way, SAML)
             side = await self._provider.side(connection)
             identity = await signing_in.receive(self._provider, side, form, way)
-        except Fault as fault:
+        except FederationError as fault:
             return await self._door.refused(request, way, fault)
         return await self._door.arrived(way, identity)
 
@@ -164,7 +164,7 @@ class Saml:
                 fault = SAMLError(faults.RELAY_STATE, limit=initiated.RELAY_STATE_MAX)
                 raise fault_of(fault)
             identity = await signing_in.receive(self._provider, side, form, None)
-        except Fault as fault:
+        except FederationError as fault:
             members = {"error": fault.error, "error_description": fault.description}
         else:
             signer = await self._door.parts.ring.signer("RS256")

@@ -10,9 +10,9 @@ import json
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tenantry.identity.connections import tests
+from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.connections.guides import explanations
 from tenantry.identity.connections.model import COMPLETED
-from tenantry.identity.federation.model import Fault
 from tenantry.pages.assets import Asset
 from tenantry.vault import Binding, WrongKey
 from tenantry.web import Cookie, Request, Response, Route
@@ -55,9 +55,11 @@ def route(door: Door, type_: str, send: Send) -> Route:
     async def begin(request: Request) -> Response:
         connection = await door.find(request.params["connection"])
         if connection is None or connection.type != type_:
-            raise Fault("invalid_connection_id", "There is no such connection.")
+            raise FederationError("invalid_connection_id", "There is no such connection.")
         if connection.status != COMPLETED:
-            raise Fault("connection_not_active", "The connection is not set up completely.")
+            raise FederationError(
+                "connection_not_active", "The connection is not set up completely."
+            )
         request.tell(await door.parts.rates.take_sign_in(request.address))
         test_id = await tests.begin(door.db, connection.id)
         response = await send(request, connection, test_id=test_id)

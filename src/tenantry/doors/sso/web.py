@@ -8,11 +8,11 @@ from tenantry.doors.sso import oauth, oidc, own_sign_ins, saml, tests
 from tenantry.doors.sso.door import Door
 
 if TYPE_CHECKING:
-    from tenantry.doors.parts import Parts
+    from tenantry.app_context import AppContext
     from tenantry.web import Route
 
 
-def routes(parts: Parts) -> list[Route]:
+def routes(parts: AppContext) -> list[Route]:
     """Return what this door serves."""
     door = Door(parts)
     return [

@@ -16,6 +16,7 @@ __all__ = [
     "changes.registry",
     "expiry",
     "faults",
+    "federated_identities",
     "guides.explanations",
     "guides.guides",
     "key_pairs",

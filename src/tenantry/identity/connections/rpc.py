@@ -31,6 +31,7 @@ from tenantry.identity.connections.model import (
     WEBAUTHN,
 )
 from tenantry.identity.connections.providers import descriptions
+from tenantry.identity.connections.providers.context import ConnectionContext
 from tenantry.identity.connections.settings import OAuthSettings, OIDCSettings, SAMLSettings
 from tenantry.times import SECOND, timestamp
 
@@ -90,7 +91,7 @@ class ConnectionService:
     ) -> None:
         self._effective = effective
         given = effective.given
-        self._ground = changing.Ground(given.public_url, given.development, fetching, outgoing)
+        self._ground = ConnectionContext(given.public_url, given.development, fetching, outgoing)
 
     @property
     def _settings(self) -> Settings:
@@ -614,7 +615,7 @@ class SingleSignOnService:
 
     def __init__(self, settings: Settings, *, fetching: Fetching, outgoing: Outgoing) -> None:
         self._settings = settings
-        self._ground = changing.Ground(
+        self._ground = ConnectionContext(
             settings.public_url, settings.development, fetching, outgoing
         )
 

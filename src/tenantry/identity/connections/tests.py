@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
     from tenantry.db.engine import Row, Session
-    from tenantry.identity.federation.model import Fault, Identity
+    from tenantry.identity.connections.federated_identities import (
+        FederatedIdentity,
+        FederationError,
+    )
 
 # TestResultStatus of the contract.
 PENDING, SUCCESS, FAILURE = "PENDING", "SUCCESS", "FAILURE"
@@ -131,7 +134,7 @@ async def begin(db: Session, connection_id: str) -> str:
     return test_id
 
 
-async def succeed(db: Session, test_id: str, identity: Identity) -> str:
+async def succeed(db: Session, test_id: str, identity: FederatedIdentity) -> str:
     """Keep what a provider said of a person; return the path of the page that shows it.
 
     The first result of a test stands: a later one changes nothing.
@@ -148,7 +151,7 @@ async def succeed(db: Session, test_id: str, identity: Identity) -> str:
     return f"{PATH}{test_id}"
 
 
-async def fail(db: Session, test_id: str, fault: Fault) -> str:
+async def fail(db: Session, test_id: str, fault: FederationError) -> str:
     """Keep why a test failed; return the path of the page that shows it."""
     await _end(
         db,

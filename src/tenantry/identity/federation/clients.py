@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tenantry import vault
+from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.connections.oidc import tokens
 from tenantry.identity.connections.settings import BASIC_AUTH
-from tenantry.identity.federation.model import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -46,7 +46,9 @@ async def by_key(sign: Sign, client_id: str, token_uri: str, *, issuer: str) -> 
     sign as ``issuer``, which is ourselves.
     """
     if client_id == issuer:
-        raise Fault("invalid_client", "The client ID of the connection may not be our issuer.")
+        raise FederationError(
+            "invalid_client", "The client ID of the connection may not be our issuer."
+        )
     at = int(time.time())
     assertion = await sign(
         {

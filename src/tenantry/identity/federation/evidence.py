@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from tenantry.db.schema import to_json
-from tenantry.identity.federation.model import Fault
+from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.times import SECOND, rfc3339
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ def of_id_token(id_token: Signed, *, verified: bool = True) -> dict[str, Any]:
     return {**facts, "claims": sorted(said)}
 
 
-def fault_of(error: Faulty) -> Fault:
+def fault_of(error: Faulty) -> FederationError:
     """Return the fault of a protocol's message, as the rest of a sign-in knows it."""
-    return Fault(
+    return FederationError(
         error.code, error.description, hint=error.fault.remedy, evidence=bounded(error.evidence)
     )
 

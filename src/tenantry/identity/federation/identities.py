@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
     from tenantry.db.engine import Row, Session
-    from tenantry.identity.federation.model import Identity
+    from tenantry.identity.connections.federated_identities import FederatedIdentity
     from tenantry.tenants.users.model import User
 
 # Of one person at one connection: a provider may name people anew at each sign-in (transient).
@@ -121,7 +121,7 @@ async def find(db: Session, connection_id: str, subject: str) -> tuple[Known, Us
 
 
 def given(
-    identity: Identity, *, user_id: str, is_proved: bool, claims: Mapping[str, Any]
+    identity: FederatedIdentity, *, user_id: str, is_proved: bool, claims: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the parameters of `KEEP` beside the connection, the subject and the time.
 

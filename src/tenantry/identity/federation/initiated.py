@@ -10,14 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tenantry.access.clients import ways_on
-from tenantry.identity.federation.model import Fault
+from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.sessions import applications
 from tenantry.times import SECOND, now
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session
+    from tenantry.identity.connections.federated_identities import FederatedIdentity
     from tenantry.identity.connections.model import Connection
-    from tenantry.identity.federation.model import Identity
 
 PARAMETER = "idp_initiated_login"
 SECONDS = 300  # that the token is good for
@@ -32,14 +32,14 @@ async def target(db: Session, connection: Connection, default_redirect_uri: str)
     application that has one.
 
     Raises:
-        Fault: there is no such address, there are several, or the connection's own is at another
-            origin.
+        FederationError: there is no such address, there are several, or the connection's own
+            is at another origin.
 
     """
     if default_redirect_uri:
         if await ways_on.is_at_registered_origin(db, default_redirect_uri):
             return default_redirect_uri
-        raise Fault(
+        raise FederationError(
             "invalid_redirect_uri",
             "The default redirect URI of the connection is at no address of an application.",
             hint="Register a redirect URI at the same origin, or correct the connection's.",
@@ -49,7 +49,7 @@ async def target(db: Session, connection: Connection, default_redirect_uri: str)
         way = await applications.of_organization(db, connection.organization_id)
     uri = way.uri if way and way.begins else await ways_on.only_initiate_login_uri(db)
     if uri is None:
-        raise Fault(
+        raise FederationError(
             "invalid_redirect_uri",
             "No application says where a sign-in begins.",
             hint="Give an application an initiate login URI. If several have one, give the "
@@ -59,7 +59,7 @@ async def target(db: Session, connection: Connection, default_redirect_uri: str)
 
 
 def claims(
-    connection: Connection, identity: Identity, *, issuer: str, relay_state: str
+    connection: Connection, identity: FederatedIdentity, *, issuer: str, relay_state: str
 ) -> dict[str, Any]:
     """Return the claims of the token; `relay_state` only where the provider has sent one."""
     at = now() // SECOND

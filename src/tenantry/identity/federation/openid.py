@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from tenantry import email_addresses, errors, vault
 from tenantry.identity.connections.changes import client_secrets
 from tenantry.identity.connections.faults import evidenced
+from tenantry.identity.connections.federated_identities import FederatedIdentity, FederationError
 from tenantry.identity.connections.model import DISCOVERY
 from tenantry.identity.connections.oidc import (
     authorization,
@@ -40,7 +41,7 @@ from tenantry.identity.federation import (
 )
 from tenantry.identity.federation.attributes import CustomAttributes
 from tenantry.identity.federation.evidence import fault_of
-from tenantry.identity.federation.model import Fault, Identity, Sent
+from tenantry.identity.federation.model import Sent
 from tenantry.log import seldom
 from tenantry.times import SECOND, now
 
@@ -102,7 +103,7 @@ class RelyingParty:
         """Begin a way to the provider; return the address and the members of the request.
 
         Raises:
-            Fault: the provider's metadata is not to be had.
+            FederationError: the provider's metadata is not to be had.
 
         """
         settings = OIDCSettings.stored(connection.settings)
@@ -126,11 +127,13 @@ class RelyingParty:
             max_age=asked.max_age,
         )
 
-    async def receive(self, connection: Connection, answer: Answer, request: Request) -> Identity:
+    async def receive(
+        self, connection: Connection, answer: Answer, request: Request
+    ) -> FederatedIdentity:
         """Return the person that the provider vouches for, once all of its answer holds.
 
         Raises:
-            Fault: it is no proof, or not for this request.
+            FederationError: it is no proof, or not for this request.
 
         """
         settings = OIDCSettings.stored(connection.settings)
@@ -156,7 +159,7 @@ class RelyingParty:
         """End the sessions that a logout token names; return how many there were.
 
         Raises:
-            Fault: the token is not taken.
+            FederationError: the token is not taken.
 
         """
         settings = OIDCSettings.stored(connection.settings)
@@ -177,7 +180,7 @@ class RelyingParty:
         async with self.db.transaction() as db:
             until = found.expires * SECOND
             if not await replays.spend(db, connection.id, found.jti, expire_time=until):
-                raise Fault("invalid_request", "The logout token was used before.")
+                raise FederationError("invalid_request", "The logout token was used before.")
             return await sessions.end(
                 replace(call, db=db),
                 connection.id,
@@ -351,7 +354,7 @@ class RelyingParty:
         provider: Metadata,
         found: Tokens,
         jwt: Signed,
-    ) -> Identity:
+    ) -> FederatedIdentity:
         claims = jwt.claims
         registered = await self.custom_attributes.get()
         mapping = mapping_of(connection, registered)
@@ -400,7 +403,7 @@ def identity(
     mapping: Mapping[str, str],
     registered: Sequence[UserAttribute],
     **more: Any,
-) -> Identity:
+) -> FederatedIdentity:
     """Return the identity of a person of whom a provider says these claims.
 
     Raises:
@@ -413,7 +416,7 @@ def identity(
         email_addresses.checked(email)
     except errors.InvalidArgument:
         raise OIDCError(faults.WRONG_EMAIL, found=email) from None
-    return Identity(
+    return FederatedIdentity(
         subject=subject,
         email=email,
         email_verified=profile.email_verified(claims, mapping),

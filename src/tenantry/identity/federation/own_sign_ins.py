@@ -10,14 +10,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.federation import requests, sealing
-from tenantry.identity.federation.model import Fault
 from tenantry.vault import Binding
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session
+    from tenantry.identity.connections.federated_identities import FederatedIdentity
     from tenantry.identity.connections.model import Connection
-    from tenantry.identity.federation.model import Identity, Request
+    from tenantry.identity.federation.model import Request
 
 # Facts of a way: that it is one of these, and the person as it was named; "" for nobody.
 _OWN, _NAMED = "own", "named"
@@ -40,7 +41,7 @@ async def start(
 
 
 async def name(
-    db: Session, connection: Connection, auth_request_id: str, identity: Identity | None
+    db: Session, connection: Connection, auth_request_id: str, identity: FederatedIdentity | None
 ) -> bool:
     """Keep the person of a sign-in until the browser is back, None for nobody.
 
@@ -65,16 +66,16 @@ def is_one(way: Request) -> bool:
     return _OWN in way.facts
 
 
-def identity(db: Session, way: Request) -> Identity:
+def identity(db: Session, way: Request) -> FederatedIdentity:
     """Return the person that the application has named.
 
     Raises:
-        Fault: it named nobody.
+        FederationError: it named nobody.
 
     """
     named = way.facts.get(_NAMED, "")
     if not named:
-        raise Fault("authentication_not_completed", "the person did not sign in")
+        raise FederationError("authentication_not_completed", "the person did not sign in")
     return sealing.unseal(db, named, _binding(way.connection_id, way.auth_request_id or ""))
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tenantry.db.engine import Row, Session
-    from tenantry.identity.federation.model import Identity
+    from tenantry.identity.connections.federated_identities import FederatedIdentity
 
 # From the moment that a browser is sent to the provider: people look for their phones.
 REQUEST_SECONDS = 900
@@ -103,7 +103,7 @@ async def take(db: Session, secret: str) -> Request | None:
     return None if row is None else _request(db, row)
 
 
-async def arrive(db: Session, request: Request, identity: Identity) -> str:
+async def arrive(db: Session, request: Request, identity: FederatedIdentity) -> str:
     """Keep a verified answer for the browser to come for; return the secret that it comes with.
 
     Attributes as they came are for tests alone: a long list of groups is 200 KB.
@@ -119,7 +119,7 @@ async def arrive(db: Session, request: Request, identity: Identity) -> str:
     )
 
 
-async def take_arrival(db: Session, secret: str) -> tuple[Request, Identity] | None:
+async def take_arrival(db: Session, secret: str) -> tuple[Request, FederatedIdentity] | None:
     """Return a verified answer and the way that it ended, the first time that somebody comes."""
     row = await _taken(db, _TAKE_ARRIVAL, secret)
     if row is None:
@@ -139,7 +139,7 @@ async def _add(
     auth_request_id: str | None,
     test_id: str | None,
     facts: Mapping[str, Any],
-    identity: Identity | None,
+    identity: FederatedIdentity | None,
     seconds: int,
 ) -> str:
     secret, at = vault.new_secret(), now()

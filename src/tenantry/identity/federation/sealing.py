@@ -6,19 +6,19 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from tenantry.db.schema import from_json, to_json
-from tenantry.identity.federation.model import Identity
+from tenantry.identity.connections.federated_identities import FederatedIdentity
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session
     from tenantry.vault import Binding
 
 
-def seal(db: Session, identity: Identity, binding: Binding) -> str:
+def seal(db: Session, identity: FederatedIdentity, binding: Binding) -> str:
     """Return an identity as text that nobody reads without the key of the deployment."""
     return db.vault.encrypt(to_json(asdict(identity)).encode(), binding)
 
 
-def unseal(db: Session, sealed: str, binding: Binding) -> Identity:
+def unseal(db: Session, sealed: str, binding: Binding) -> FederatedIdentity:
     """Return the identity of a text of `seal`, of the same place.
 
     Raises:
@@ -26,4 +26,4 @@ def unseal(db: Session, sealed: str, binding: Binding) -> Identity:
 
     """
     members = from_json(db.vault.decrypt(sealed, binding).decode())
-    return Identity(**members | {"groups": tuple(members["groups"])})
+    return FederatedIdentity(**members | {"groups": tuple(members["groups"])})

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db.engine import Row, Session
-    from tenantry.identity.federation.model import Identity
+    from tenantry.identity.connections.federated_identities import FederatedIdentity
     from tenantry.vault import Binding
 
 _INDEX_MAX = 500  # characters
@@ -88,7 +88,7 @@ async def keep(
     db: Session,
     session_id: str,
     connection_id: str,
-    identity: Identity,
+    identity: FederatedIdentity,
     *,
     user_id: str,
     is_proved: bool,

@@ -13,25 +13,26 @@ from typing import TYPE_CHECKING, Any
 from tenantry import strict_json
 from tenantry.identity.connections.changes import client_secrets
 from tenantry.identity.connections.faults import evidenced
+from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.connections.oidc import authorization, callback, faults, profile, userinfo
 from tenantry.identity.connections.oidc.faults import OIDCError
 from tenantry.identity.connections.providers import social_providers
 from tenantry.identity.connections.settings import OAuthSettings
 from tenantry.identity.federation import clients, evidence, requests
 from tenantry.identity.federation.evidence import fault_of
-from tenantry.identity.federation.model import Fault
 from tenantry.identity.federation.openid import begun, identity, mapping_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tenantry.identity.connections.federated_identities import FederatedIdentity
     from tenantry.identity.connections.model import Connection
     from tenantry.identity.connections.oidc.callback import Answer
     from tenantry.identity.connections.oidc.jwts import Signed
     from tenantry.identity.connections.oidc.metadata import Metadata
     from tenantry.identity.connections.oidc.tokens import Tokens
     from tenantry.identity.connections.providers.social_providers import Provider
-    from tenantry.identity.federation.model import Identity, Request
+    from tenantry.identity.federation.model import Request
     from tenantry.identity.federation.openid import Asked, RelyingParty
 
 _NAME_MAX = 8192  # characters of the name that Apple's page posts
@@ -48,7 +49,7 @@ async def start(
     """Begin a way to the provider; return the address and the members of the request.
 
     Raises:
-        Fault: the connection has no client, or the provider's metadata is not to be had.
+        FederationError: the connection has no client, or the provider's metadata is not to be had.
 
     """
     try:
@@ -58,7 +59,7 @@ async def start(
         raise fault_of(error) from None
     settings, provider = side.settings, side.provider
     if not settings.client_id:
-        raise Fault("invalid_client", "The connection has no client ID of its own.")
+        raise FederationError("invalid_client", "The connection has no client ID of its own.")
     # Not all of these providers know max_age, or say when somebody signed in.
     facts = begun(replace(asked, max_age=None))
     state = await requests.begin(
@@ -92,11 +93,11 @@ async def start(
 
 async def receive(
     party: RelyingParty, connection: Connection, answer: Answer, request: Request
-) -> Identity:
+) -> FederatedIdentity:
     """Return the person that the provider vouches for, once all of its answer holds.
 
     Raises:
-        Fault: it is no proof, or not for this request.
+        FederationError: it is no proof, or not for this request.
 
     """
     try:

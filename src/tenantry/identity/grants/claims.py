@@ -18,7 +18,7 @@ from tenantry.times import rfc3339
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tenantry.identity.grants.subjects import Subject, Vouched
+    from tenantry.identity.sessions.subject import Subject, Vouched
     from tenantry.tenants.users.model import User
 
 # In the order of OpenID Connect Core section 5.4; the claims that a scope asks for.

@@ -19,12 +19,7 @@ from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
 from tenantry.identity.grants import pkce, refresh_tokens
 from tenantry.identity.grants.model import InvalidGrant, authorization_codes
-from tenantry.identity.grants.subjects import (
-    Subject,
-    subject_of,
-    with_subject,
-    with_subject_alone,
-)
+from tenantry.identity.grants.subjects import subject_of, with_subject, with_subject_alone
 from tenantry.times import now
 
 if TYPE_CHECKING:
@@ -36,6 +31,7 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Row
     from tenantry.event import Event
     from tenantry.identity.sessions.model import Session
+    from tenantry.identity.sessions.subject import Subject
 
 SECONDS = 600
 _KEPT_SECONDS = 24 * 3600  # after its end, for a code that comes again to be known

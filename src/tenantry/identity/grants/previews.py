@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry import errors, ids
 from tenantry.identity.grants import claims as claims_of
-from tenantry.identity.grants.subjects import Subject
 from tenantry.identity.sessions.model import NO_ORGANIZATION
+from tenantry.identity.sessions.subject import Subject
 from tenantry.identity.token_templates import reading, templates, variables
 from tenantry.identity.token_templates import service as token_templates
 from tenantry.tenants.roles import catalogue

@@ -24,12 +24,7 @@ from tenantry import errors, ids
 from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
 from tenantry.identity.grants.model import InvalidGrant, refresh_tokens
-from tenantry.identity.grants.subjects import (
-    Subject,
-    subject_of,
-    with_subject,
-    with_subject_alone,
-)
+from tenantry.identity.grants.subjects import subject_of, with_subject, with_subject_alone
 from tenantry.identity.sessions.model import sessions
 from tenantry.identity.sessions.reading import IS_ACTIVE, NOW
 from tenantry.times import now
@@ -40,6 +35,7 @@ if TYPE_CHECKING:
     from tenantry.access.clients.model import Client
     from tenantry.call import Call
     from tenantry.db.engine import Row, Session
+    from tenantry.identity.sessions.subject import Subject
 
 PREFIX = "tnrt_"  # for secret scanners
 GRACE_SECONDS = 30

@@ -7,7 +7,6 @@ permissions of a role are remembered by `tenantry.tenants.roles.catalogue`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, case, func, literal_column, or_, select, true
@@ -27,6 +26,7 @@ from tenantry.identity.sessions.model import (
     sessions,
 )
 from tenantry.identity.sessions.reading import IS_ACTIVE, NOW
+from tenantry.identity.sessions.subject import Subject, Vouched
 from tenantry.identity.token_templates import model as token_templates
 from tenantry.tenants.organizations.model import features_of, organizations
 from tenantry.tenants.roles import catalogue
@@ -37,8 +37,6 @@ from tenantry.tenants.users.model import User, is_federated, memberships, users
 from tenantry.times import now
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from sqlalchemy import ColumnElement, Select, Table
 
     from tenantry.db.engine import Row, Session
@@ -139,39 +137,6 @@ _alone = (
     )
 )
 _ALONE = Statement(_alone)
-
-
-@dataclass(frozen=True, slots=True)
-class Vouched:
-    """A provider's word for a person: the connection, and the custom attributes that it gave."""
-
-    connection_id: str
-    organization_id: str | None
-    connection_type: str
-    provider: str
-    provider_key: str
-    claims: Mapping[str, Any] = field(hash=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """A person in an organization, in a session; times in microseconds since 1970, UTC."""
-
-    user: User  # without memberships
-    sub: str
-    organization_id: str  # NO_ORGANIZATION for somebody whom a social provider alone knows
-    organization_external_id: str | None
-    organization_features: frozenset[str] = frozenset()  # those that are on
-    session_id: str
-    auth_time: int
-    amr: tuple[str, ...]  # ids of the connections by which the person signed in
-    roles: tuple[str, ...]  # names, the oldest role first
-    permissions: tuple[str, ...]  # names of all that the roles permit, in order
-    own_permissions: tuple[str, ...]  # those of them that the product has named
-    custom_claims: Mapping[str, Any]
-    impersonation: Impersonation | None = None  # an operator is in the session, for the person
-    vouched_for: tuple[Vouched, ...] = ()  # an organization's own provider before others
-    template_version: str | None = None  # of the token template in force
 
 
 def with_subject(grants: Table) -> Select[Any]:

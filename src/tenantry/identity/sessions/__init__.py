@@ -17,4 +17,5 @@ __all__ = [
     "policies",
     "reading",
     "service",
+    "subject",
 ]

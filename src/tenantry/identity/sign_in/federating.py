@@ -14,10 +14,10 @@ from tenantry.db.encrypted_columns import binding
 from tenantry.db.engine import ForeignKey
 from tenantry.db.schema import to_json
 from tenantry.identity.connections import reading as connections
+from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.connections.settings import Settings
 from tenantry.identity.federation import identities, own_sign_ins, sealing, sessions
 from tenantry.identity.federation import requests as ways
-from tenantry.identity.federation.model import Fault
 from tenantry.identity.proofs.passwordless.model import NO_ACCOUNT, SIGNIN, SIGNUP
 from tenantry.identity.sessions.model import NO_ORGANIZATION
 from tenantry.identity.sign_in import (
@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
+    from tenantry.identity.connections.federated_identities import FederatedIdentity
     from tenantry.identity.connections.model import Connection
-    from tenantry.identity.federation.model import Identity
     from tenantry.identity.sessions.model import Session as OurSession
     from tenantry.identity.sign_in.means import Means
     from tenantry.identity.sign_in.model import Answer, AuthRequest, Facts
@@ -83,7 +83,11 @@ async def arrive(means: Means, call: Call, request: AuthRequest, secret: str) ->
 
 
 async def named(
-    means: Means, call: Call, request_id: str, connection_id: str, identity: Identity | None
+    means: Means,
+    call: Call,
+    request_id: str,
+    connection_id: str,
+    identity: FederatedIdentity | None,
 ) -> AuthRequest:
     """Go on with the person that an application names, which has a sign-in of its own.
 
@@ -111,7 +115,7 @@ async def named(
             raise states.OutOfStep("somebody was named already, or no browser was sent there")
         return request
     if identity is None:
-        fault = Fault("authentication_not_completed", "the person did not sign in")
+        fault = FederationError("authentication_not_completed", "the person did not sign in")
         return await _end(call, request, fault, connection, None, browser=False)
     return await identified(means, call, request, connection_id, identity, browser=False)
 
@@ -121,7 +125,7 @@ async def identified(
     call: Call,
     request: AuthRequest,
     connection_id: str,
-    identity: Identity,
+    identity: FederatedIdentity,
     *,
     browser: bool = True,
 ) -> AuthRequest:
@@ -146,7 +150,7 @@ async def identified(
         except errors.Duplicate:
             # Another tab has just made the user or the member: now there is one.
             return await take(answer)
-    except (Fault, errors.InvalidArgument) as problem:
+    except (FederationError, errors.InvalidArgument) as problem:
         fault = _fault(problem)
         return await _end(call, request, fault, connection, identity, browser=browser)
 
@@ -162,12 +166,12 @@ async def inbox_proved(means: Means, call: Call, request: AuthRequest, email: st
             return await _first_factor(answer, states.VERIFIED, email=email, user=user)
         found = await standing.of(call.db, answer.connection, identity)
         return await _admit(answer, states.VERIFIED, found, proved=email)
-    except (Fault, errors.InvalidArgument) as problem:
+    except (FederationError, errors.InvalidArgument) as problem:
         return await _end(call, request, _fault(problem), connection, identity)
 
 
 async def failed(
-    means: Means, call: Call, request_id: str, fault: Fault, *, connection_id: str
+    means: Means, call: Call, request_id: str, fault: FederationError, *, connection_id: str
 ) -> Answer | None:
     """End the sign-in that a provider was to answer, and return what the application is told.
 
@@ -215,7 +219,7 @@ def expire_time(db: Session, request: AuthRequest) -> int | None:
     return _identity(db, request).session_expire_time
 
 
-def _identity(db: Session, request: AuthRequest) -> Identity:
+def _identity(db: Session, request: AuthRequest) -> FederatedIdentity:
     """Return the identity that a provider has vouched for in a sign-in.
 
     Raises:
@@ -237,7 +241,7 @@ class _Answer:
     call: Call
     request: AuthRequest
     connection: Connection
-    identity: Identity
+    identity: FederatedIdentity
     browser: bool = True  # that of the person calls, and is to have a new secret
 
     @property
@@ -248,25 +252,27 @@ class _Answer:
         """Refuse an answer without an address, or of another provider than is asked for.
 
         Raises:
-            Fault: why.
+            FederationError: why.
 
         """
         request, organization_id = self.request, self.connection.organization_id
         if organization_id is not None and request.named not in {None, organization_id}:
-            raise Fault(
+            raise FederationError(
                 "invalid_organization_id",
                 "this connection is of another organization than is asked for",
             )
         asked = request.params.connection_id
         if request.state == states.SSO_PENDING and asked not in {None, self.connection.id}:
-            raise Fault("invalid_connection_id", "another connection is asked for")
+            raise FederationError("invalid_connection_id", "another connection is asked for")
         subject, modular = self.identity.subject, self.means.settings.is_modular
         if not _is_key(subject) or (modular and len(subject) > SUB_MAX):
-            raise Fault("invalid_request", "the provider's id of the person is missing or too long")
+            raise FederationError(
+                "invalid_request", "the provider's id of the person is missing or too long"
+            )
         try:
             email_addresses.checked(self.identity.email)
         except errors.InvalidArgument:
-            raise Fault(
+            raise FederationError(
                 "mandatory_attribute_missing", "the provider gives no e-mail address"
             ) from None
 
@@ -302,7 +308,7 @@ async def _by_itself(answer: _Answer) -> AuthRequest:
         chosen = await connections.find(db, sso.rpartition("/")[2])
         organization_id = None if chosen is None else chosen.organization_id
         if organization_id is None or organization_id != connection.organization_id:
-            raise Fault("invalid_connection_id", "another connection is asked for")
+            raise FederationError("invalid_connection_id", "another connection is asked for")
     found = await standing.of_itself(db, connection, answer.identity)
     return await _admit(answer, states.SSO_AUTHENTICATED, found)
 
@@ -336,7 +342,7 @@ async def _admit(
     """
     found.check()
     if proved is not None and email_addresses.key(proved) != email_addresses.key(found.address):
-        raise Fault("access_denied", "the account has another e-mail address meanwhile")
+        raise FederationError("access_denied", "the account has another e-mail address meanwhile")
     call, settings, user = answer.call, answer.settings, found.user
     organization_id = answer.connection.organization_id or NO_ORGANIZATION
     believed = found.owned or found.sub is None  # of anybody else it has been proved
@@ -458,7 +464,7 @@ async def _ask_interceptors(answer: _Answer, request: AuthRequest, found: Standi
     try:
         await choosing.ask_before_sign_up(answer.means, answer.call, asked, found.user)
     except errors.Intercepted as refusal:
-        raise Fault("access_denied", refusal.message) from None
+        raise FederationError("access_denied", refusal.message) from None
 
 
 async def _sync(call: Call, user: User, profile: Mapping[str, Any]) -> None:
@@ -472,7 +478,7 @@ def _news(user: User, profile: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in profile.items() if user.profile.get(name) != value}
 
 
-async def _claims(db: Session, identity: Identity) -> dict[str, Any]:
+async def _claims(db: Session, identity: FederatedIdentity) -> dict[str, Any]:
     """Return the custom attributes that are registered, and can be claims."""
     if not identity.claims:
         return {}
@@ -488,9 +494,9 @@ async def _claims(db: Session, identity: Identity) -> dict[str, Any]:
 async def _end(
     call: Call,
     request: AuthRequest,
-    fault: Fault,
+    fault: FederationError,
     connection: Connection | None,
-    identity: Identity | None,
+    identity: FederatedIdentity | None,
     *,
     browser: bool = True,
 ) -> AuthRequest:
@@ -523,14 +529,16 @@ def _is_key(subject: str) -> bool:
 
 def _serving(connection: Connection | None) -> Connection:
     if connection is None or not connection.serves:
-        raise Fault("connection_not_active", "this connection does not serve any more")
+        raise FederationError("connection_not_active", "this connection does not serve any more")
     return connection
 
 
-def _fault(problem: Fault | errors.InvalidArgument) -> Fault:
-    if isinstance(problem, Fault):
+def _fault(problem: FederationError | errors.InvalidArgument) -> FederationError:
+    if isinstance(problem, FederationError):
         return problem
-    return Fault("access_denied", problem.message)  # as of an organization without a free seat
+    return FederationError(
+        "access_denied", problem.message
+    )  # as of an organization without a free seat
 
 
 def _profile(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from tenantry.gen.scalekit.v1.auth import auth_pb as pb
 from tenantry.gen.scalekit.v1.commons.commons_pb import OrganizationCustomizations
 from tenantry.gen.scalekit.v1.connections.connections_pb import ConnectionType, PasswordlessType
 from tenantry.identity.connections import reading as connections
-from tenantry.identity.federation.model import Identity as Federated
+from tenantry.identity.connections.federated_identities import FederatedIdentity as Federated
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import LOGOUT
 from tenantry.identity.sign_in import (

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tenantry import email_addresses
+from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.connections.settings import Settings
 from tenantry.identity.federation import identities
-from tenantry.identity.federation.model import Fault
 from tenantry.tenants.domains import service as domains
 from tenantry.tenants.memberships import dismissed
 from tenantry.tenants.users import reading
@@ -22,8 +22,8 @@ from tenantry.tenants.users.model import ACTIVE, INVITE_EXPIRED, PENDING_INVITE,
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session
+    from tenantry.identity.connections.federated_identities import FederatedIdentity
     from tenantry.identity.connections.model import Connection
-    from tenantry.identity.federation.model import Identity
     from tenantry.tenants.users.model import Membership, User
 
 
@@ -58,28 +58,32 @@ class Standing:
         """Refuse a person without a place there, that gets none either.
 
         Raises:
-            Fault: why.
+            FederationError: why.
 
         """
         if self.is_alone:
             return
         if self.place is None and not self.owned and self.sub is None:
-            raise Fault(
+            raise FederationError(
                 "invalid_user_domain",
                 "the domain of this e-mail address is none of the organization's, and there is no "
                 "member with it",
             )
         if (self.place is None or self.is_late) and not self.takes_in:
-            raise Fault("unauthorized", "you are not a member of this organization")
+            raise FederationError("unauthorized", "you are not a member of this organization")
         if self.dismissed:
-            raise Fault("user_not_active", "your organization's directory has you as inactive")
+            raise FederationError(
+                "user_not_active", "your organization's directory has you as inactive"
+            )
         if self.place is not None and self.place.status not in {
             *(ACTIVE, PENDING_INVITE, INVITE_EXPIRED)
         }:
-            raise Fault("user_not_active", "your membership of this organization is not active")
+            raise FederationError(
+                "user_not_active", "your membership of this organization is not active"
+            )
 
 
-async def of(db: Session, connection: Connection, identity: Identity) -> Standing:
+async def of(db: Session, connection: Connection, identity: FederatedIdentity) -> Standing:
     organization_id = connection.organization_id
     assert organization_id is not None
     found = await identities.find(db, connection.id, identity.subject)
@@ -111,7 +115,7 @@ async def of(db: Session, connection: Connection, identity: Identity) -> Standin
     )
 
 
-async def of_itself(db: Session, connection: Connection, identity: Identity) -> Standing:
+async def of_itself(db: Session, connection: Connection, identity: FederatedIdentity) -> Standing:
     """Return the standing of somebody whom a provider alone knows, by its own id of the person."""
     organization_id = connection.organization_id
     sub = federated_sub(connection.id, identity.subject)

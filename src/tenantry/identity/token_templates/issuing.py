@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tenantry.db.engine import Session
-    from tenantry.identity.grants.subjects import Subject
+    from tenantry.identity.sessions.subject import Subject
     from tenantry.identity.token_templates.templates import Template
 
 _log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from tenantry.times import rfc3339
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from tenantry.identity.grants.subjects import Subject
+    from tenantry.identity.sessions.subject import Subject
 
 TEXT, BOOLEAN, LIST, TIME = "text", "boolean", "list", "time"
 SHAPE: dict[str, Any] = {

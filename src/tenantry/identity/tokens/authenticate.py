@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from tenantry.access.clients.model import Client
     from tenantry.db.engine import Database
-    from tenantry.identity.grants.subjects import Subject
     from tenantry.identity.sessions.cookies import SessionCookie
+    from tenantry.identity.sessions.subject import Subject
     from tenantry.identity.tokens.access_tokens import AccessTokens
     from tenantry.identity.tokens.signed_tokens import SignedTokens
     from tenantry.identity.tokens.user_tokens import UserToken, UserTokens

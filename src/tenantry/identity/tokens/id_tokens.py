@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tenantry.access.clients.model import Client
-    from tenantry.identity.grants.subjects import Subject
+    from tenantry.identity.sessions.subject import Subject
     from tenantry.identity.tokens.key_ring import KeyRing
 
 ALGORITHM = "RS256"  # the one that every client verifies (section 15.1)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tenantry.access.clients.model import Client
     from tenantry.db.engine import Database
-    from tenantry.identity.grants.subjects import Subject
+    from tenantry.identity.sessions.subject import Subject
     from tenantry.identity.tokens.key_ring import KeyRing
     from tenantry.identity.tokens.signed_tokens import SignedTokens
     from tenantry.tenants.environment.effective import Effective

@@ -6,19 +6,17 @@ columns that are read here are named anew, and nothing is written.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Text, bindparam, column, literal_column, or_, select, table
 
 from tenantry.db.schema import json_list, json_rows
-from tenantry.tenants.users.model import users
+from tenantry.tenants.users.model import ExternalIdentity, users
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
 MOST = 100  # of a user; the newest
-OAUTH = "OAUTH"  # the type of connections to social providers
 
 IDENTITIES = table(
     "federated_identities",
@@ -29,23 +27,6 @@ CONNECTIONS = table(
     "connections",
     *(column(name, Text) for name in ("id", "organization_id", "type", "provider")),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ExternalIdentity:
-    """One account at a provider; times in microseconds since 1970, UTC."""
-
-    connection_id: str
-    connection_type: str
-    connection_provider: str
-    connection_user_id: str  # NameID or sub
-    create_time: int
-    last_login_time: int
-
-    @property
-    def is_social(self) -> bool:
-        """Whether anybody may have such an account, in no organization."""
-        return self.connection_type == OAUTH
 
 
 def listed(*, of_one: bool) -> ColumnElement[Any]:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Row
     from tenantry.tenants.organizations.model import Organization
     from tenantry.tenants.roles.catalogue import HeldRole
-    from tenantry.tenants.users.external_identities import ExternalIdentity
 
 users = Table(
     "users",
@@ -101,6 +100,7 @@ member_tallies = Table(
 )
 member_tally = Tally(member_tallies.c.organization_id)
 
+_SOCIAL = "OAUTH"  # the type of connections to social providers
 ACTIVE = "ACTIVE"
 INACTIVE = "INACTIVE"
 PENDING_INVITE = "PENDING_INVITE"
@@ -191,6 +191,23 @@ class Membership:
         if self.resend_count:
             event["resent_count"] = self.resend_count
         return event
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalIdentity:
+    """One account at a provider; times in microseconds since 1970, UTC."""
+
+    connection_id: str
+    connection_type: str
+    connection_provider: str
+    connection_user_id: str  # NameID or sub
+    create_time: int
+    last_login_time: int
+
+    @property
+    def is_social(self) -> bool:
+        """Whether anybody may have such an account, in no organization."""
+        return self.connection_type == _SOCIAL
 
 
 @dataclass(slots=True)

@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.db.pages import Page
     from tenantry.tenants.roles.catalogue import HeldRole
-    from tenantry.tenants.users.external_identities import ExternalIdentity
-    from tenantry.tenants.users.model import Membership, User
+    from tenantry.tenants.users.model import ExternalIdentity, Membership, User
 
 # The members of a profile: those that are one text, and those that are many values.
 _TEXTS = (

@@ -35,10 +35,9 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
-    from tenantry.identity.connections.providers.fetching import Fetching
+    from tenantry.identity.connections.providers.context import ConnectionContext
     from tenantry.identity.connections.saml.idp_metadata import IdentityProvider
     from tenantry.identity.connections.settings import Settings
-    from tenantry.outgoing import Outgoing
 
 SETTINGS: dict[str, type[Settings]] = {
     OIDC: OIDCSettings,
@@ -93,18 +92,12 @@ class Found:
     fault: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """The deployment's address and mode, and its requests to providers."""
-
-    public_url: str
-    development: bool
-    fetching: Fetching
-    outgoing: Outgoing
-
-
 async def ask(
-    call: Call, ground: Ground, organization_id: str | None, connection_id: str, changes: Changes
+    call: Call,
+    ground: ConnectionContext,
+    organization_id: str | None,
+    connection_id: str,
+    changes: Changes,
 ) -> Found | None:
     """Ask the provider for what the change leaves to it; None if it leaves nothing.
 
@@ -124,7 +117,7 @@ async def ask(
 
 async def change(
     call: Call,
-    ground: Ground,
+    ground: ConnectionContext,
     organization_id: str | None,
     connection_id: str,
     changes: Changes,
@@ -146,7 +139,9 @@ async def change(
         return await registry.save(call, db, before, after, "updated")
 
 
-async def import_metadata(call: Call, ground: Ground, connection_id: str, xml: str) -> Connection:
+async def import_metadata(
+    call: Call, ground: ConnectionContext, connection_id: str, xml: str
+) -> Connection:
     """Replace what a SAML connection knows of its provider by metadata given as XML.
 
     The connection gets exactly the settings that it would get from the same document at a URL. It
@@ -180,7 +175,9 @@ async def import_metadata(call: Call, ground: Ground, connection_id: str, xml: s
     return await change(call, ground, before.organization_id, before.id, changes)
 
 
-def changed(db: Session, before: Connection, changes: Changes, ground: Ground) -> Connection:
+def changed(
+    db: Session, before: Connection, changes: Changes, ground: ConnectionContext
+) -> Connection:
     """Return a connection with given values; endpoints of a new issuer are empty then.
 
     Raises:
@@ -273,7 +270,9 @@ def _check_kind(before: Connection, changes: Changes) -> None:
         )
 
 
-def _settings(db: Session, before: Connection, changes: Changes, ground: Ground) -> dict[str, Any]:
+def _settings(
+    db: Session, before: Connection, changes: Changes, ground: ConnectionContext
+) -> dict[str, Any]:
     tls_only = not (before.debug_enabled and ground.development)
     checked = given.settings(changes.settings, changes.config, tls_only=tls_only)
     for name, own in _OURS.items():
@@ -320,7 +319,7 @@ def _asks_issuer(before: Connection, after: Connection, changes: Changes) -> boo
     return (lacking and bool(named)) or asked_for
 
 
-async def _discovered(ground: Ground, after: Connection) -> Found:
+async def _discovered(ground: ConnectionContext, after: Connection) -> Found:
     from tenantry.identity.connections.oidc.faults import OIDCError
 
     settings, is_debug = after.settings, after.debug_enabled and ground.development
@@ -343,7 +342,7 @@ async def _discovered(ground: Ground, after: Connection) -> Found:
     return Found(fault=faults[0])
 
 
-async def _metadata(ground: Ground, after: Connection) -> Found:
+async def _metadata(ground: ConnectionContext, after: Connection) -> Found:
     from tenantry.identity.connections.saml.faults import SAMLError
 
     url = after.settings.get("idp_metadata_url", "")

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
-    from tenantry.identity.connections.changes.changing import Ground
     from tenantry.identity.connections.model import Connection
+    from tenantry.identity.connections.providers.context import ConnectionContext
 
 # The types that each is for.
 _TYPES: dict[str, tuple[str, ...]] = {
@@ -57,7 +57,7 @@ def shown(connection: Connection) -> dict[str, Any]:
 
 
 async def change(
-    call: Call, ground: Ground, connection_id: str, members: Mapping[str, Any]
+    call: Call, ground: ConnectionContext, connection_id: str, members: Mapping[str, Any]
 ) -> Connection:
     """Change the given settings, by their names in `shown`.
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from cryptography.x509 import Certificate
 
-    from tenantry.identity.connections.changes.changing import Ground
     from tenantry.identity.connections.oidc.metadata import Metadata
+    from tenantry.identity.connections.providers.context import ConnectionContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class CertificateFacts:
     not_after: int
 
 
-async def endpoints(ground: Ground, issuer: str) -> Metadata:
+async def endpoints(ground: ConnectionContext, issuer: str) -> Metadata:
     """Return the endpoints of an OpenID Provider, by its issuer or the address of its document.
 
     Raises:
@@ -46,7 +46,7 @@ async def endpoints(ground: Ground, issuer: str) -> Metadata:
 
 
 async def metadata_of(
-    ground: Ground, address: str, xml: str
+    ground: ConnectionContext, address: str, xml: str
 ) -> tuple[dict[str, Any], Sequence[CertificateFacts]]:
     """Return what metadata says, at its address or itself, as settings; and its certificates.
 

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, TypeVar
 
+from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.connections.saml import bindings, faults, logout, writing
 from tenantry.identity.connections.saml.bindings import REQUEST, RESPONSE
 from tenantry.identity.connections.saml.faults import SAMLError
@@ -17,7 +18,7 @@ from tenantry.identity.connections.saml.trust import NameID
 from tenantry.identity.connections.settings import HTTP_POST
 from tenantry.identity.federation import replays, requests, sessions
 from tenantry.identity.federation.evidence import fault_of
-from tenantry.identity.federation.model import Fault, Sent
+from tenantry.identity.federation.model import Sent
 from tenantry.times import MINUTE, now
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ async def take_request(
     None where the provider has no address for it.
 
     Raises:
-        Fault: the request does not hold, or came before.
+        FederationError: the request does not hold, or came before.
 
     """
     at = now()
@@ -120,7 +121,7 @@ async def take_response(
         answer = await _verified(
             provider, side, received, lambda side: logout.read_response(received, side.trust)
         )
-    except Fault:
+    except FederationError:
         return False
     return answer.success and answer.in_response_to == way.facts[_LOGOUT]
 

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from tenantry import email_addresses, errors
 from tenantry.identity.connections.faults import evidenced
+from tenantry.identity.connections.federated_identities import FederatedIdentity
 from tenantry.identity.connections.saml import bindings, faults, response, writing
 from tenantry.identity.connections.saml.attributes import EMAIL, profile
 from tenantry.identity.connections.saml.bindings import REQUEST, RESPONSE
@@ -21,7 +22,7 @@ from tenantry.identity.connections.saml.requests import authn_request
 from tenantry.identity.connections.settings import HTTP_POST
 from tenantry.identity.federation import attributes, evidence, replays, requests
 from tenantry.identity.federation.evidence import fault_of
-from tenantry.identity.federation.model import Identity, Sent
+from tenantry.identity.federation.model import Sent
 from tenantry.times import now
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def _hinted(url: str, login_hint: str | None) -> str:
 
 async def receive(
     provider: ServiceProvider, side: Side, form: Mapping[str, str], request: Request | None
-) -> Identity:
+) -> FederatedIdentity:
     """Return whom a response vouches for, once all of it holds and it was not used before.
 
     ``request`` is the way that its RelayState ends, None for one that the identity provider began.
@@ -117,7 +118,7 @@ async def receive(
     registered = await provider.custom_attributes.get()
     at, received = now(), form.get(RESPONSE, "")
 
-    async def verify(side: Side) -> tuple[Assertion, Identity]:
+    async def verify(side: Side) -> tuple[Assertion, FederatedIdentity]:
         task = (side, received, request, registered, at)
         return await asyncio.to_thread(_read, *task) if len(received) > _LARGE else _read(*task)
 
@@ -142,7 +143,7 @@ def _read(
     request: Request | None,
     registered: Sequence[UserAttribute],
     at: int,
-) -> tuple[Assertion, Identity]:
+) -> tuple[Assertion, FederatedIdentity]:
     """Verify a response; takes processor time alone, so it may run in a thread."""
     if not saml_response:
         raise SAMLError(faults.PARAMETER, name=RESPONSE)
@@ -164,7 +165,9 @@ def _hold_to_new_proof(assertion: Assertion, request: Request, skew: int) -> Non
         raise SAMLError(faults.OLD_SESSION)
 
 
-def _identity(side: Side, assertion: Assertion, registered: Sequence[UserAttribute]) -> Identity:
+def _identity(
+    side: Side, assertion: Assertion, registered: Sequence[UserAttribute]
+) -> FederatedIdentity:
     mapping = {one.key: one.default_saml_mapping or one.key for one in registered}
     mapping |= side.connection.attribute_mapping
     values = profile(assertion, mapping)
@@ -175,7 +178,7 @@ def _identity(side: Side, assertion: Assertion, registered: Sequence[UserAttribu
     name_id = assertion.name_id
     # A transient NameID is another one at each sign-in (Core 8.3.8): it names nobody for long.
     subject = email if name_id.format == NameIDFormat.TRANSIENT else name_id.value
-    return Identity(
+    return FederatedIdentity(
         subject=subject,
         email=email,
         profile=attributes.profile(values),
