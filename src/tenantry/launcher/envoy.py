@@ -428,10 +428,10 @@ def _log_of_its_own_answers() -> dict[str, Any]:
         "problem": "%RESPONSE_CODE_DETAILS%",
         "request_id": "%RESP(X-REQUEST-ID)%",
     }
-    # The application's have no details. A client that went away got no answer, and so no id.
+    # Answers of the application have no details, unless the client went away before their end.
     # Refusals by `admission` are counted: a line of each would be a flood of its own.
     expression = (
-        'response.code_details != "" && response.code_details != "lua_response" '
+        '!(response.code_details in ["", "downstream_remote_disconnect", "lua_response"]) '
         '&& "x-request-id" in response.headers'
     )
     return {
