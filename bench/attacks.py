@@ -22,6 +22,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 _DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _CONTINUATION = 0, 1, 3, 4, 6, 9
 _END_STREAM, _END_HEADERS = 1, 4
 _SPACING = 0.02  # between two requests of the caller
-_AFTERWARDS = 8.0  # until the memory is looked at again
 
 
 def _frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
@@ -207,8 +207,14 @@ async def _attack_by_one(attack: Attack, given: argparse.Namespace) -> None:
             try:
                 await attack(reader, writer, given)
             finally:
-                writer.transport.abort()  # no TIME_WAIT: ports would run out
+                await _abort(writer)
         await asyncio.sleep(0.05 if attack is not _handshakes else 0)
+
+
+async def _abort(writer: Writer) -> None:
+    writer.transport.abort()  # without TIME_WAIT, or the ports would run out
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
 
 
 def _attack(name: str, given: argparse.Namespace) -> None:
@@ -218,6 +224,10 @@ def _attack(name: str, given: argparse.Namespace) -> None:
             await asyncio.gather(*ones)
 
     os.nice(given.nice)
+    with contextlib.suppress(OSError):
+        # Linux compares sessions before processes (sched(7), autogroup).
+        os.setsid()
+        Path("/proc/self/autogroup").write_text(str(given.nice))
     with contextlib.suppress(TimeoutError):
         asyncio.run(all_of_them())
 
@@ -236,36 +246,70 @@ class Caller:
 
     async def ask(self) -> None:
         """Send requests until cancelled."""
-        writer = None
         while True:
-            began = time.perf_counter()
             try:
-                if writer is None:
-                    reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-                writer.write(f"{self._request}\r\n".encode())
-                head = (await reader.readuntil(b"\r\n\r\n")).lower()
-                size = int(head.partition(b"content-length:")[2].split(b"\r\n")[0])
-                await reader.readexactly(size)
-                if head.split()[1] != b"200":
-                    self.failed[head.split()[1].decode()] += 1
-            except (OSError, EOFError, ValueError) as problem:
+                reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+            except OSError as problem:
                 self.failed[type(problem).__name__] += 1
-                writer = None
-            self.times.append(time.perf_counter() - began)
-            await asyncio.sleep(_SPACING)
+                await asyncio.sleep(_SPACING)
+                continue
+            try:
+                is_open = True
+                while is_open:
+                    is_open = await self._asked(reader, writer)
+                    await asyncio.sleep(_SPACING)
+            finally:
+                await _abort(writer)
+
+    async def _asked(self, reader: Reader, writer: Writer) -> bool:
+        """Send one request; return whether the connection can take another."""
+        began = time.perf_counter()
+        try:
+            writer.write(f"{self._request}\r\n".encode())
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            size = int(head.partition(b"content-length:")[2].split(b"\r\n")[0])
+            await reader.readexactly(size)
+        except (OSError, EOFError, ValueError) as problem:
+            self.failed[type(problem).__name__] += 1
+            return False
+        self.times.append(time.perf_counter() - began)
+        if (status := head.split()[1]) != b"200":
+            self.failed[status.decode()] += 1
+        return b"connection: close" not in head
+
+    def quantile(self, share: float) -> float:
+        """Return the latency in seconds that this share of the requests did not exceed."""
+        return sorted(self.times)[int((len(self.times) - 1) * share)]
 
     def shown(self) -> str:
         """Return the figures in one line."""
-        times = sorted(self.times)
-        if not times:
+        if not self.times:
             return f"{self.path}: not answered once"
-        median, slow, most = (times[int((len(times) - 1) * share)] for share in (0.5, 0.99, 1))
-        figures = f"p50 {median * 1e3:.0f} ms, p99 {slow * 1e3:.0f} ms, at most {most * 1e3:.0f} ms"
+        median, slow, most = (self.quantile(share) * 1000 for share in (0.5, 0.99, 1))
+        figures = f"p50 {median:.0f} ms, p99 {slow:.0f} ms, at most {most:.0f} ms"
         failed = f", {dict(self.failed)}" if self.failed else ""
-        return f"{self.path}: {len(times)} requests, {figures}{failed}"
+        return f"{self.path}: {len(self.times)} requests, {figures}{failed}"
 
 
-def _as_another_caller(given: argparse.Namespace) -> None:
+@dataclass(frozen=True)
+class Figures:
+    """Results of one attack; memory in MB, the processor time as a share of one processor."""
+
+    callers: list[Caller]
+    cpu: float
+    memory_before: float
+    memory_at_peak: float
+    memory_after: float
+
+    def __str__(self) -> str:
+        """Return a line for each kind of request and one for the process."""
+        lines = [one.shown() for one in self.callers]
+        memory = f"{self.memory_at_peak:.0f} MB, {self.memory_after:.0f} MB afterwards"
+        lines.append(f"processor {self.cpu:.0%}, memory {self.memory_before:.0f} MB, {memory}")
+        return "\n".join(f"  {line}" for line in lines)
+
+
+def _as_another_caller(given: argparse.Namespace) -> list[Caller]:
     paths = ["/livez", "/readyz", *(["/api/v1/organizations?page_size=1"] if given.token else [])]
     callers = [Caller(path, given) for path in paths]
 
@@ -276,11 +320,11 @@ def _as_another_caller(given: argparse.Namespace) -> None:
 
     with contextlib.suppress(TimeoutError):
         asyncio.run(ask())
-    for one in callers:
-        print(f"  {one.shown()}", flush=True)
+    return callers
 
 
-def _measure(name: str, given: argparse.Namespace) -> None:
+def measure(name: str, given: argparse.Namespace) -> Figures:
+    """Send one attack."""
     process = psutil.Process(given.pid)
     memory = [process.memory_info().rss]
     cpu = sum(process.cpu_times()[:2])
@@ -296,21 +340,19 @@ def _measure(name: str, given: argparse.Namespace) -> None:
     if name != _NONE:
         attacker = multiprocessing.Process(target=_attack, args=(name, given))
         attacker.start()
-    print(f"{name} (nice {given.nice})", flush=True)
-    _as_another_caller(given)
+    callers = _as_another_caller(given)
     cpu = sum(process.cpu_times()[:2]) - cpu
     if attacker is not None:
         attacker.join()
-    time.sleep(_AFTERWARDS)
+    time.sleep(given.afterwards)
     over.set()
     watching.join()
     before, peak, after = (size / 1e6 for size in (memory[0], max(memory), memory[-1]))
-    print(f"  processor {cpu / given.seconds:.0%}, memory {before:.0f} MB", end=", ")
-    print(f"{peak:.0f} MB, {after:.0f} MB afterwards", flush=True)
+    return Figures(callers, cpu / given.seconds, before, peak, after)
 
 
-def main() -> None:
-    """Send the attacks, one after the other."""
+def parser() -> argparse.ArgumentParser:
+    """Return the options."""
     parser = argparse.ArgumentParser(description=__doc__)
     names = [_NONE, *ATTACKS]
     parser.add_argument("--only", nargs="+", choices=names, default=names)
@@ -321,10 +363,17 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=40)
     parser.add_argument("--streams", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--afterwards", type=float, default=8, help="seconds between attacks")
     parser.add_argument("--nice", type=int, default=19, help="of the attacker's process")
-    given = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    """Send the attacks, one after the other."""
+    options = parser()
+    given = options.parse_args()
     if (given.port is None) != (given.pid is None):
-        parser.error("--port and --pid go together")
+        options.error("--port and --pid go together")
     with contextlib.ExitStack() as stack:
         if given.port is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -334,7 +383,7 @@ def main() -> None:
             server.seed(20)
             given.port, given.pid, given.token = server.port, server.pid, server.token()
         for name in given.only:
-            _measure(name, given)
+            print(f"{name} (nice {given.nice})\n{measure(name, given)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -41,8 +41,8 @@ FLUSH_SECONDS = 30
 STREAMS = 100
 # Connections take turns: each has at most this many requests begun, and about this much data read,
 # before the next one's turn.
-REQUESTS_OF_A_TURN = 8
-BUFFER_BYTES = 32 << 10
+REQUESTS_OF_A_TURN = 2
+BUFFER_BYTES = 8 << 10
 # A connection is closed when half of this many streams were reset within a second of their start
 # (CVE-2023-44487).
 PREMATURE_RESETS = 100
