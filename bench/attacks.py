@@ -87,9 +87,9 @@ _LARGE_PAGE = _block("GET", "/.well-known/openid-configuration", _MANY)
 
 
 async def _open_streams(reader: Reader, writer: Writer, given: argparse.Namespace) -> None:
-    writer.write(_PREFACE)
-    for number in range(given.streams):
-        writer.write(_frame(_HEADERS, _END_HEADERS, 1 + 2 * number, _POST))
+    streams = range(1, 2 * given.streams, 2)
+    begun = (_frame(_HEADERS, _END_HEADERS, stream, _POST) for stream in streams)
+    writer.write(_PREFACE + b"".join(begun))
     await _swallow(reader)
 
 
@@ -140,9 +140,9 @@ async def _settings(reader: Reader, writer: Writer, _: argparse.Namespace) -> No
 async def _unread(reader: Reader, writer: Writer, _: argparse.Namespace) -> None:
     """The window of each answer is zero: the server keeps the answers until it gives up."""
     no_window = _frame(_SETTINGS, 0, 0, struct.pack(">HI", 4, 0))
-    writer.write(_PREFACE + no_window)
-    for number in range(100):
-        writer.write(_whole(1 + 2 * number, _LARGE_PAGE))
+    streams = range(1, 200, 2)
+    begun = (_whole(stream, _LARGE_PAGE) for stream in streams)
+    writer.write(_PREFACE + no_window + b"".join(begun))
     await _swallow(reader)
 
 
@@ -166,7 +166,7 @@ async def _send_on(
     """Send this again and again until the server closes the connection; read all answers."""
     closed = asyncio.ensure_future(_swallow(reader))
     try:
-        while not closed.done():
+        while not (closed.done() or writer.is_closing()):
             writer.write(more())
             await writer.drain()
             await asyncio.sleep(pause)
