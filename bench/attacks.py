@@ -137,12 +137,14 @@ async def _settings(reader: Reader, writer: Writer, _: argparse.Namespace) -> No
     await _send_on(reader, writer, lambda: _frame(_SETTINGS, 0, 0, streams) * 200)
 
 
-async def _unread(reader: Reader, writer: Writer, _: argparse.Namespace) -> None:
-    """The window of each answer is zero: the server keeps the answers until it gives up."""
+def unread_requests() -> bytes:
+    """Return requests whose responses have no window: the server keeps them until it gives up."""
     no_window = _frame(_SETTINGS, 0, 0, struct.pack(">HI", 4, 0))
-    streams = range(1, 200, 2)
-    begun = (_whole(stream, _LARGE_PAGE) for stream in streams)
-    writer.write(_PREFACE + no_window + b"".join(begun))
+    return _PREFACE + no_window + b"".join(_whole(n, _LARGE_PAGE) for n in range(1, 200, 2))
+
+
+async def _unread(reader: Reader, writer: Writer, _: argparse.Namespace) -> None:
+    writer.write(unread_requests())
     await _swallow(reader)
 
 
