@@ -95,7 +95,7 @@ class Server:
         tls: bool,
         program: Program = OURS,
     ) -> None:
-        port = free_port()
+        self.port = port = free_port()
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
         self.folder = folder
         self.log = folder / "server.log"

@@ -12,7 +12,7 @@ import threading
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
-from tenantry import credentials, data_folder, log, request_log, spans, worker
+from tenantry import credentials, data_folder, log, memory_limit, request_log, spans, worker
 from tenantry import settings as settings_module
 from tenantry.access.api_tokens.known import Known as KnownApiTokens
 from tenantry.access.api_tokens.model import api_tokens
@@ -268,6 +268,7 @@ def _parts(settings: Settings, db: Database, closing: AsyncExitStack, api: Insid
     relying_party = RelyingParty.of(settings)
     passwords = Passwords(
         breached=settings.breached_passwords,
+        memory=memory_limit.of_server(settings),
         shared=settings.data_dir / "run" / f"{settings.port}-hashing",
     )
     interceptors = Interceptors(db, settings)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tenantry import memory_limit
 from tenantry.launcher import envoy, overload
 from tenantry.settings import load
 
@@ -149,7 +150,7 @@ def test_load_is_shed_before_the_memory_is_used_up(memory_mb, workers, heap_mb):
 
 def test_the_memory_is_that_of_the_container(tmp_path, monkeypatch):
     limit = tmp_path / "memory.max"
-    monkeypatch.setattr(overload, "_CGROUPS", (limit, tmp_path / "none"))
+    monkeypatch.setattr(memory_limit, "_CGROUPS", (limit, tmp_path / "none"))
     limit.write_text(f"{1000 << 20}\n")
     assert overload.heap_bytes(load({})) == (900 << 20) - (96 << 20)
     limit.write_text("max\n")

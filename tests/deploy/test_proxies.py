@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import socket
@@ -40,13 +41,17 @@ def until_it_answers(port, process):
             time.sleep(0.05)
 
 
-def run(program, *arguments: str, port):
+@contextlib.contextmanager
+def running(program, *arguments: str, port):
     if shutil.which(program) is None and not Path(f"/usr/sbin/{program}").exists():
         pytest.skip(f"{program} is not installed")
     path = shutil.which(program) or f"/usr/sbin/{program}"
-    process = subprocess.Popen([path, *arguments], stderr=subprocess.PIPE, text=True)
-    until_it_answers(port, process)
-    return process
+    with subprocess.Popen([path, *arguments], stderr=subprocess.PIPE, text=True) as process:
+        try:
+            until_it_answers(port, process)
+            yield
+        finally:
+            process.terminate()
 
 
 @pytest.fixture
@@ -59,10 +64,8 @@ def nginx(behind, tmp_path):
     text = text.replace("worker_processes auto;", "worker_processes 1; daemon off;")
     path = tmp_path / "nginx.conf"
     path.write_text(f"pid {tmp_path}/pid; error_log stderr;\n{text}")
-    process = run("nginx", "-p", str(tmp_path), "-c", str(path), port=port)
-    yield f"http://127.0.0.1:{port}"
-    process.terminate()
-    process.wait()
+    with running("nginx", "-p", str(tmp_path), "-c", str(path), port=port):
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture
@@ -74,10 +77,8 @@ def haproxy(behind, tmp_path):
     text = text.replace("127.0.0.1:8444", f"127.0.0.1:{ports[2]}")  # a server that is away
     path = tmp_path / "haproxy.cfg"
     path.write_text(text)
-    process = run("haproxy", "-f", str(path), "-db", port=ports[1])
-    yield ports
-    process.terminate()
-    process.wait()
+    with running("haproxy", "-f", str(path), "-db", port=ports[1]):
+        yield ports
 
 
 def until_it_is_ready(url):

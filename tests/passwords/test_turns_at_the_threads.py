@@ -14,9 +14,25 @@ from people_with_passwords import EMAIL, HOME, PASSWORD, imported
 
 from tenantry import errors
 from tenantry.identity.proofs.passwords import pool as pool_module
-from tenantry.identity.proofs.passwords.pool import WAITING_FOR_EACH_THREAD, Pool
+from tenantry.identity.proofs.passwords.pool import (
+    HASH_BYTES,
+    WAITING_FOR_EACH_THREAD,
+    Pool,
+    most_threads,
+)
 
 FLOOD = "198.51.100.7"
+
+
+@pytest.mark.parametrize(
+    ("cores", "memory_mib", "threads"),
+    [(64, 512, 2), (64, 1024, 5), (64, 1 << 20, 63), (64, 100, 1), (2, 1 << 20, 1), (1, 100, 1)],
+)
+def test_hashes_take_a_quarter_of_the_memory_at_most(monkeypatch, cores, memory_mib, threads):
+    """A container with little memory sees all cores of its machine."""
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    assert most_threads(memory_mib << 20) == threads
+    assert threads == 1 or threads * HASH_BYTES <= (memory_mib << 20) / 4
 
 
 class Held:

@@ -130,6 +130,17 @@ def test_an_answer_that_is_not_the_applications_is_found_by_its_id(http, line_of
     }
 
 
+def test_an_answer_that_the_client_did_not_wait_for_has_one_line(sqlite_server, http, line_of):
+    """The application has answered it: it was not refused before."""
+    headers = [(":method", "GET"), (":scheme", "https"), (":authority", "localhost")]
+    with Connection(sqlite_server.port, sqlite_server.trust, window=0) as connection:
+        stream = connection.send([*headers, (":path", "/")])
+        while not stream.blocks:
+            connection.read()
+    line_of(http.get("/%ff").headers["x-request-id"])  # written by Envoy, after what it had to say
+    assert line_of(stream.headers["x-request-id"])["message"] == "request"
+
+
 def test_health_checks_are_left_out(sqlite_server, http, line_of):
     health = [http.get(path).headers["x-request-id"] for path in ("/livez", "/readyz", "/healthz")]
     line_of(http.get("/").headers["x-request-id"])

@@ -41,8 +41,8 @@ FLUSH_SECONDS = 30
 STREAMS = 100
 # Connections take turns: each has at most this many requests begun, and about this much data read,
 # before the next one's turn.
-REQUESTS_OF_A_TURN = 8
-BUFFER_BYTES = 32 << 10
+REQUESTS_OF_A_TURN = 2
+BUFFER_BYTES = 8 << 10
 # A connection is closed when half of this many streams were reset within a second of their start
 # (CVE-2023-44487).
 PREMATURE_RESETS = 100
@@ -258,7 +258,7 @@ def configuration(settings: Settings, path: Path, app: str) -> dict[str, Any]:
     http = chain["filters"][-1]["typed_config"]
     _limit(http, settings)
     if settings.request_log and settings.log_level.partition(",")[0] in {"debug", "info"}:
-        http["access_log"] = [_log_of_its_own_answers()]
+        http["access_log"] = [local_replies.access_log()]
 
     secret = path.with_name(f"{settings.port}-certificate.json")
     chains = [_tls(copy.deepcopy(chain), secret)]
@@ -413,41 +413,6 @@ def _only_paths_in_utf8() -> dict[str, Any]:
         "typed_config": {
             "@type": f"{_TYPE}.filters.http.rbac.v3.RBAC",
             "rules": {"action": "DENY", "policies": {"not_utf8": policy}},
-        },
-    }
-
-
-def _log_of_its_own_answers() -> dict[str, Any]:
-    """Return the log of answers that the application has not given, by the ids that they have."""
-    line = {
-        "time": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3f+00:00)%",
-        "level": "info",
-        "message": "refused before the application",
-        "status": "%RESPONSE_CODE%",
-        "ms": "%DURATION%",
-        "problem": "%RESPONSE_CODE_DETAILS%",
-        "request_id": "%RESP(X-REQUEST-ID)%",
-    }
-    # The application's have no details. A client that went away got no answer, and so no id.
-    # Refusals by `admission` are counted: a line of each would be a flood of its own.
-    expression = (
-        'response.code_details != "" && response.code_details != "lua_response" '
-        '&& "x-request-id" in response.headers'
-    )
-    return {
-        "name": "stderr",
-        "filter": {
-            "extension_filter": {
-                "name": "answered",
-                "typed_config": {
-                    "@type": f"{_TYPE}.access_loggers.filters.cel.v3.ExpressionFilter",
-                    "expression": expression,
-                },
-            }
-        },
-        "typed_config": {
-            "@type": f"{_TYPE}.access_loggers.stream.v3.StderrAccessLog",
-            "log_format": {"json_format": line},
         },
     }
 

@@ -10,6 +10,7 @@ from tenantry import web
 from tenantry.errors import Code
 
 HEADERS_KB = 32
+_ACCESS_LOGGERS = "type.googleapis.com/envoy.extensions.access_loggers"
 
 # Answers of Envoy itself, before the application sees the request.
 # For browsers, in the place of JSON; `%` would be a command of Envoy's.
@@ -66,6 +67,41 @@ def mappers(public_url: str) -> list[dict[str, Any]]:
         for name, value in web.strict_transport(public_url).items():
             mapper["headers_to_add"].append({"header": {"key": name, "value": value}})
     return found
+
+
+def access_log() -> dict[str, Any]:
+    """Return the log of answers that the application has not given, by the ids that they have."""
+    line = {
+        "time": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3f+00:00)%",
+        "level": "info",
+        "message": "refused before the application",
+        "status": "%RESPONSE_CODE%",
+        "ms": "%DURATION%",
+        "problem": "%RESPONSE_CODE_DETAILS%",
+        "request_id": "%RESP(X-REQUEST-ID)%",
+    }
+    # Answers of the application have no details, unless the client went away before their end.
+    # Refusals by `admission` are counted: a line of each would be a flood of its own.
+    expression = (
+        '!(response.code_details in ["", "downstream_remote_disconnect", "lua_response"]) '
+        '&& "x-request-id" in response.headers'
+    )
+    return {
+        "name": "stderr",
+        "filter": {
+            "extension_filter": {
+                "name": "answered",
+                "typed_config": {
+                    "@type": f"{_ACCESS_LOGGERS}.filters.cel.v3.ExpressionFilter",
+                    "expression": expression,
+                },
+            }
+        },
+        "typed_config": {
+            "@type": f"{_ACCESS_LOGGERS}.stream.v3.StderrAccessLog",
+            "log_format": {"json_format": line},
+        },
+    }
 
 
 def _has(header: str, match: dict[str, Any]) -> dict[str, Any]:

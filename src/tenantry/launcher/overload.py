@@ -7,16 +7,15 @@ hold the most are reset, then requests and connections are refused.
 
 from __future__ import annotations
 
-import os
 import resource
-from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tenantry import memory_limit
+from tenantry.memory_limit import MIB
 
 if TYPE_CHECKING:
     from tenantry.settings import Settings
 
-MIB = 1 << 20
 CONNECTIONS = 20_000  # of one process; more are closed at once
 # What a connection is counted with, and the share of the heap for all of them: docs/sizing.md.
 CONNECTION_BYTES = 64 << 10
@@ -25,12 +24,6 @@ _FILES_OF_ITS_OWN = 512
 # Per process, beside the heap: pages of programs and libraries, stacks, files of SQLite.
 _BESIDE_THE_HEAP = 96 * MIB
 _LEAST_HEAP = 128 * MIB
-# Of the memory of this container or machine, where the setting does not say.
-_SHARE = 0.9
-_CGROUPS = (
-    Path("/sys/fs/cgroup/memory.max"),  # version 2, as seen in a container
-    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),  # version 1
-)
 
 # The allocator keeps what a peak has left for five minutes, and returns half of it after one.
 # Above this much heap, used or not, it returns unused memory at once. A heap that is larger in
@@ -96,7 +89,7 @@ def manager(settings: Settings) -> dict[str, Any]:
 
 def heap_bytes(settings: Settings) -> int:
     """Return the limit of the heap of one process."""
-    total = settings.memory_mb * MIB or int(_available() * _SHARE)
+    total = memory_limit.of_server(settings)
     return max(total // settings.workers - _BESIDE_THE_HEAP, _LEAST_HEAP)
 
 
@@ -106,15 +99,6 @@ def connections(heap: int) -> int:
     by_files = max(files - _FILES_OF_ITS_OWN, files // 2)
     by_memory = int(heap * _CONNECTIONS_SHARE) // CONNECTION_BYTES
     return min(CONNECTIONS, by_files, by_memory)
-
-
-def _available() -> int:
-    """Return the memory limit of this container in bytes, or the memory of the machine."""
-    found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
-    for path in _CGROUPS:
-        with suppress(OSError, ValueError):  # no such file, or "max"
-            found.append(int(path.read_text()))
-    return min(found)
 
 
 def _monitor(name: str, kind: str, **config: int) -> dict[str, Any]:

@@ -30,7 +30,17 @@ T = TypeVar("T")
 WAITING_FOR_EACH_THREAD = 50  # about four seconds
 LONGEST_WAIT_SECONDS = 5.0
 _RETRY_SECONDS = 2
+HASH_BYTES = 46 << 20  # of memory that one hash takes
+_SHARE_OF_MEMORY = 4  # the part of the memory for all hashes: one in so many
 _NICENESS = 5  # a third of the weight of another thread, so that hashes go on beside calls
+
+
+def most_threads(memory: int | None = None) -> int:
+    """Return how many hashes a server with this many bytes of memory computes at the same time."""
+    cores = max(1, (os.cpu_count() or 1) - 1)
+    if memory is None:
+        return cores
+    return max(1, min(cores, memory // _SHARE_OF_MEMORY // HASH_BYTES))
 
 
 class Pool:
@@ -41,7 +51,7 @@ class Pool:
     """
 
     def __init__(self, *, threads: int = 0, shared: Path | None = None) -> None:
-        threads = threads or max(1, (os.cpu_count() or 1) - 1)
+        threads = threads or most_threads()
         self._cores = Cores(threads, shared)
         self._free = threads  # nobody waits while this is not 0
         self._most = threads * WAITING_FOR_EACH_THREAD

@@ -26,7 +26,7 @@ from tenantry.identity.attempts import service as attempts
 from tenantry.identity.known_origins import service as known_origins
 from tenantry.identity.proofs.passwords import hashes
 from tenantry.identity.proofs.passwords.breached import BreachedPasswords
-from tenantry.identity.proofs.passwords.pool import Pool
+from tenantry.identity.proofs.passwords.pool import HASH_BYTES, Pool, most_threads
 from tenantry.identity.security_notices import service as security_notices
 from tenantry.identity.sessions import service as sessions
 from tenantry.tenants.users import service as users_service
@@ -48,7 +48,7 @@ GUESSES_IN_ALL, GUESSES_IN_ALL_SECONDS = 100, 3600  # for an account
 GUESSES_OF_NETWORK, GUESSES_OF_NETWORK_SECONDS = 100, 600  # wrong ones, for whichever accounts
 
 # docs/decisions/0009-passwords.md
-MEMORY_KIB, PASSES, LANES = 47104, 1, 1
+MEMORY_KIB, PASSES, LANES = HASH_BYTES >> 10, 1, 1
 _SALT_BYTES, _HASH_BYTES = 16, 32
 # With these parameters, of a password that nobody has.
 _NOBODYS = (
@@ -86,14 +86,19 @@ _UPGRADE = Statement(
 class Passwords:
     """All that is done with passwords; ``breached`` is the file of those that nobody may choose.
 
-    ``shared`` is as in `Pool`.
+    ``memory`` is what the server may use, in bytes. ``shared`` is as in `Pool`.
     """
 
     def __init__(
-        self, *, breached: Path | None, threads: int = 0, shared: Path | None = None
+        self,
+        *,
+        breached: Path | None,
+        threads: int = 0,
+        memory: int | None = None,
+        shared: Path | None = None,
     ) -> None:
         self._breached = None if breached is None else BreachedPasswords(breached)
-        self._pool = Pool(threads=threads, shared=shared)
+        self._pool = Pool(threads=threads or most_threads(memory), shared=shared)
         self._hasher: PasswordHasher | None = None
 
     async def aclose(self) -> None:

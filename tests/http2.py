@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 import h2.config
 import h2.connection
 import h2.events
+import h2.settings
 
 if TYPE_CHECKING:
     import ssl
@@ -48,9 +49,11 @@ class Stream:
 
 
 class Connection:
-    """One connection, by TLS or by prior knowledge."""
+    """One connection, by TLS or by prior knowledge; ``window`` is that of each response."""
 
-    def __init__(self, port: int, trust: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, port: int, trust: ssl.SSLContext | None = None, *, window: int | None = None
+    ) -> None:
         plain = socket.create_connection(("127.0.0.1", port), 20)
         if trust is not None:
             trust.set_alpn_protocols(["h2"])
@@ -60,6 +63,8 @@ class Connection:
             h2.config.H2Configuration(client_side=True, validate_outbound_headers=False)
         )
         self._h2.initiate_connection()
+        if window is not None:
+            self._h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: window})
         self.streams: dict[int, Stream] = {}
         self.gone = False
         self._flush()
