@@ -331,7 +331,7 @@ class _Walk:
 
 
 def _computing(of: BackFill, some: str) -> tuple[Statement, Statement]:
-    """Return the statement that reads some rows, and the one that writes what was made of them."""
+    """Return the statement that reads some rows, and the one that writes their computed values."""
     key = ", ".join(of.key)
     sources = ", ".join(f"{source} AS {name}" for name, source in of.computed.items())
     read = f"SELECT {key}, {sources} FROM {of.table} WHERE {some}"
