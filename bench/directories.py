@@ -36,10 +36,10 @@ _FILL = (
     """
 INSERT INTO directory_users
   (organization_id, directory_id, id, user_name, user_name_key, external_id, display_name_key,
-   email, email_key, active, document, revision, create_time, update_time)
+   email, email_key, active, document, revision, names_revision, create_time, update_time)
 SELECT '{organization}', '{directory}', 'diruser_' || {first} + n, name, name, 'x' || n,
   'person ' || n, name, name, true, jsonb_build_object('userName', name, 'displayName',
-  'Person ' || n, 'emails', jsonb_build_array(jsonb_build_object('value', name))), 1, {at}, {at}
+  'Person ' || n, 'emails', jsonb_build_array(jsonb_build_object('value', name))), 1, 1, {at}, {at}
 FROM generate_series(1, {count}) AS n, LATERAL (SELECT 'p' || n || '@{domain}' AS name) AS named
 """,
     """

@@ -43,6 +43,7 @@ async def filled(db, monkeypatch):
     async with db.transaction() as tx:
         for number in range(ROWS):
             await tx.fetch_all(sql(ORGANIZATION), id=f"org_{number:06}", name=f"Unit {number}")
+    await db.fetch_all(sql(f"DELETE FROM schema_steps WHERE kind = '{steps.BACK_FILL}'"))
     await db.fetch_all(DECLARE)
     return db
 
@@ -55,7 +56,7 @@ async def lacking(db):
 
 
 async def step(db):
-    found = f"SELECT * FROM schema_steps WHERE kind = '{steps.BACK_FILL}'"
+    found = f"SELECT * FROM schema_steps WHERE name = '{NAME}'"
     return dict(await db.fetch_one(sql(found)))
 
 

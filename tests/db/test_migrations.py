@@ -47,6 +47,8 @@ KEY = b"m" * 32
 # Known to one database only, for searching: docs/decisions/0002-search.md.
 EXTRAS = {
     "ix_organizations__metadata",
+    "ix_directory_users__display_name_code",
+    "ix_directory_groups__display_name_code",
     "organizations_metadata",
     # Read by the event log: docs/decisions/0008-event-log.md.
     "events.xid",
@@ -126,7 +128,7 @@ def is_extra(element, name, kind, *_: object):
 
 
 TYPES = {
-    "Text": {"TEXT"},
+    "Text": {"TEXT", 'TEXT COLLATE "C"'},
     "Json": {"TEXT", "JSONB"},
     "BigInteger": {"BIGINT"},
     "Boolean": {"BOOLEAN"},

@@ -38,10 +38,16 @@ OF_PEOPLE = {
     'id eq "diruser_7"': "pk_directory_users|sqlite_autoindex_directory_users_1",
     'meta.lastModified gt "2030-01-01T00:00:00Z"': "ix_directory_users__update_time",
     'userName eq "user7" and active eq true': "uq_directory_users__user_name_key",
+    'name.familyName eq "family 7"': "ix_directory_users__family_name_key",
+    'name.givenName eq "given 7"': "ix_directory_users__given_name_key",
+    'name.familyName sw "family 7"': "ix_directory_users__family_name_key",
+    'name.givenName sw "given 7" and active eq true': "ix_directory_users__given_name_key",
+    'displayName sw "person 7"': "ix_directory_users__display_name_(code|key)",
     'groups.value eq "dirgroup_7"': "pk_directory_members|sqlite_autoindex_directory_members_1",
 }
 OF_GROUPS = {
     'displayName eq "group 7"': "ix_directory_groups__display_name_key",
+    'displayName sw "group 7"': "ix_directory_groups__display_name_(code|key)",
     'members.value eq "diruser_7"': "ix_directory_members__directory_user_id",
     'externalId eq "x7"': "ix_directory_groups__external_id",
 }
@@ -59,6 +65,7 @@ async def plan(db, kind, directory):
             "userName": f"user{n}",
             "externalId": f"x{n}",
             "displayName": f"person {n}",
+            "name": {"familyName": f"family {n}", "givenName": f"given {n}"},
             "emails": [{"value": f"user{n}@acme.com"}],
         }
         columns = resources.columns(document)
@@ -104,6 +111,11 @@ async def test_people_and_groups_are_found_by_an_index(plan):
                 steps = await plan(statement, take=11, **found.params)
                 assert re.search(index, steps), f"{text}\n{steps}"
                 assert not WALKED.search(steps), f"{text}\n{steps}"
+
+
+async def test_names_that_are_not_of_their_revision_are_found_by_an_index(plan):
+    steps = await plan(searching._NAMES_DUE)
+    assert "ix_directory_users__names_revision" in steps, steps
 
 
 async def test_a_page_far_behind_is_found_by_keys_alone(plan):

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import pytest
 from apis import moment, refused, unique
+from sqlalchemy import text
 
+from tenantry import ids
 from tenantry.call import Call
 from tenantry.caller import SYSTEM, Caller, Kind
+from tenantry.db.schema import to_json
+from tenantry.db.statements import Statement
 from tenantry.errors import PermissionDenied
 from tenantry.event import PUBLISHED, Event
-from tenantry.events.event_log import listing
+from tenantry.events.event_log import listing, records
 
 
 def ids_of(page):
@@ -212,6 +216,70 @@ async def test_pages_of_a_time_stay_within_it(api, seven):
         filter=narrow, page_size=3, page_token=second["prev_page_token"]
     )
     assert ids_of(back) == ids_of(first)
+
+
+_INSERT = Statement(
+    text(
+        "INSERT INTO events (id, type, object, occurred_at, organization_id, actor, after, context,"
+        " request_id) VALUES (:id, :type, 'Organization', :at, :organization_id, :actor, :after,"
+        " :context, 'req_1')"
+    )
+)
+_INSERT_CONTEXT = Statement(
+    text(
+        "INSERT INTO event_contexts (organization_id, key, value, type, event_id)"
+        " SELECT :organization_id, 'connection_id', 'conn_1', :type, :id"
+        " WHERE NOT EXISTS (SELECT 1 FROM event_contexts WHERE event_id = :id)"
+    )
+)
+HOUR = 3_600_000_000
+
+
+async def test_a_time_that_is_not_that_of_the_id_is_found_in_order(database, make):
+    """The clock was set between both, or the process stood still."""
+    start = 1_700_000_000_000_000
+    organization_id, call = (await make.organization())["id"], Call(SYSTEM, database, "req_1")
+    # The times of ids, and of their events: all between both ends but the last two.
+    places = [(start - HOUR, 1), (start - 90_000, 2), (start + 1, 3), (start + 5, 4)]
+    places += [(start + 105_000, 9), (start + HOUR, 5), (start + 3, -1), (start + HOUR + 1, HOUR)]
+    made = []
+    for made_at, after in places:
+        row = {"id": ids.at(ids.EVENT, made_at), "organization_id": organization_id}
+        row["id"] = f"{row['id'][:-4]}{len(made):04}"
+        row["type"] = "organization.updated"
+        async with database.transaction() as held:
+            content = {
+                "actor": to_json(SYSTEM.actor),
+                "after": to_json({"id": organization_id, "display_name": "Acme"}),
+                "context": to_json({"connection_id": "conn_1"}),
+            }
+            await held.fetch_all(_INSERT, at=start + after, **content, **row)
+            await held.fetch_all(_INSERT_CONTEXT, **row)
+        made.append(row["id"])
+    span = {"organization_id": organization_id, "start_time": start, "end_time": start + 10}
+    wanted = sorted(made[:6], reverse=True)
+    for more in ({}, {"types": ("organization.updated",)}):
+        for context in ({}, {"context": (("connection_id", "conn_1"),)}):
+            narrow = listing.Filter(**span, **more, **context)
+            whole = await listing.page(call, narrow, page_size=9, page_token="", counted=True)
+            assert ([row["id"] for row in whole.items], whole.total_size) == (wanted, 6)
+            pages, token = [], ""
+            while not pages or token:
+                page = await listing.page(
+                    call, narrow, page_size=2, page_token=token, counted=False
+                )
+                pages.append([row["id"] for row in page.items])
+                token, back = page.next_page_token, page.prev_page_token
+            assert [id_ for ids_ in pages for id_ in ids_] == wanted
+            page = await listing.page(call, narrow, page_size=2, page_token=back, counted=False)
+            assert [row["id"] for row in page.items] == pages[-2]
+        search = records.Filter(**span, **more)
+        found, token = [], ""
+        while not found or token:
+            part = await records.search(call, search, page_size=2, page_token=token)
+            found += [row["id"] for row in part.items]
+            token = part.next_page_token
+        assert found == wanted
 
 
 @pytest.mark.parametrize(

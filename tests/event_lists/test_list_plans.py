@@ -6,13 +6,14 @@ import asyncio
 import json
 import sqlite3
 import time
+from dataclasses import replace
 
 import asyncpg
 import pytest
 
 from tenantry import ids
 from tenantry.db import migrate
-from tenantry.events.event_log import listing, records
+from tenantry.events.event_log import apart, listing, records
 from tenantry.events.event_log.listing import Filter
 
 # Frequent, rare and absent types, and an organization that is hardly there.
@@ -29,12 +30,20 @@ FILTERS = {
     ),
 }
 EVENTS = 20_000
+AT = ((1_500_000_000_000_000_000 >> 22) + ids.EPOCH_MILLISECONDS) * 1000
+# Of ids that are a millisecond apart.
+FILTERS |= {
+    f"a second of {name}": replace(
+        FILTERS[name], start_time=AT + 9_000_000, end_time=AT + 10_000_000
+    )
+    for name in ("published", "rare type", "context of many")
+}
 _ROWS = f"""
 INSERT INTO events (id, type, object, occurred_at, organization_id, actor, after, request_id)
 SELECT 'evt_' || (1500000000000000000 + n * 4194304),
   CASE WHEN n % 5000 = 0 THEN 'organization.deleted' WHEN n % 10 = 0 THEN 'role.created'
     ELSE 'client.token_issued' END,
-  'Organization', n, CASE WHEN n % 5000 = 0 THEN 'org_rare' ELSE 'org_often' END,
+  'Organization', {AT} + n * 1000, CASE WHEN n % 5000 = 0 THEN 'org_rare' ELSE 'org_often' END,
   '{{}}', '{{"id": "org_1"}}', 'req_1'
 FROM (SELECT value AS n FROM generate_series(1::bigint, {EVENTS}) AS value) numbered
 """
@@ -45,15 +54,18 @@ SELECT organization_id, 'interceptor_status', 'FAILED', type, id FROM events
 
 
 def statement_of(narrow, dialect, *, counted):
-    low, high = f"{ids.EVENT}", f"{ids.EVENT}{'9' * 19}"
+    span = narrow.start_time, narrow.end_time
+    low, high = apart.between(*span)
     shape = listing._Shape(
         types=len(narrow.types),
-        timed=False,
+        timed=narrow.is_timed,
         of_organization=narrow.organization_id is not None,
         but_directory=False,
         members=len(narrow.context),
     )
     bounds = {"low": low, "high": high, "all_low": low, "all_high": high}
+    if narrow.is_timed:
+        bounds |= apart.params(*span, after="", before="")
     statement = listing._statement(shape, backward=False, counted=counted)
     return statement.bind(dialect, {"take": 31, **bounds, **listing._params(narrow)})
 
@@ -102,6 +114,9 @@ async def test_postgresql_reads_no_events_but_those_of_the_list(filled, counted)
             ]
             # So many of each type at the most, and each of the page once more, whole.
             assert sum(rows) <= 32 * len(narrow.types) + 31, (name, rows)
+        if narrow.is_timed:
+            found = {node.get("Index Name", "") for node in nodes(json.loads(explained)[0]["Plan"])}
+            assert any("occurred_at" in name or "apart" in name for name in found), found
 
 
 def test_sqlite_goes_by_the_index_of_types(tmp_path):
@@ -117,6 +132,9 @@ def test_sqlite_goes_by_the_index_of_types(tmp_path):
         assert searched
         assert all(f"USING COVERING INDEX {index}" in step for step in searched), plan
         assert not any("USE TEMP B-TREE" in step for step in plan[: len(searched)]), plan
+    sql, args = statement_of(FILTERS["a second of published"], "sqlite", counted=False)
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", args)]
+    assert any("ix_events__apart (occurred_at>? AND occurred_at<?)" in step for step in plan), plan
     connection.close()
 
 

@@ -220,7 +220,7 @@ class BackFilling:
             if keys:
                 last = [keys[-1][name] for name in walk.of.key]
                 upto = {f"b{n}": value for n, value in enumerate(last)}
-                await held.fetch_all(walk.write, **after, **upto)
+                await walk.fill(held, **after, **upto)
                 left = await held.fetch_one(walk.left, **after, **upto)
                 assert left is not None
                 kept = await held.fetch_one(
@@ -294,13 +294,16 @@ class _Walk:
         self.left = Statement(text(f"SELECT count(*) AS n FROM {of.table} WHERE {some}"))
         # A row that a call holds is passed by: to wait for it would be to hold others meanwhile.
         free = f"SELECT {key} FROM {of.table} WHERE {some} FOR NO KEY UPDATE SKIP LOCKED"
-        self.write = Statement(
+        self._read: Statement | None = None
+        self._write = Statement(
             _Either(
                 f"WITH free AS MATERIALIZED ({free}) UPDATE {of.table} SET {of.values}"
                 f" WHERE ({key}) IN (SELECT {key} FROM free)",
                 f"UPDATE {of.table} SET {of.values} WHERE {some}",
             )
         )
+        if of.computed:
+            self._read, self._write = _computing(of, some)
         few = f"SELECT count(*) FROM (SELECT FROM {of.table} LIMIT {_COUNTED}) AS first_rows"
         self.total = Statement(
             _Either(
@@ -311,6 +314,41 @@ class _Walk:
             ),
             is_read=True,
         )
+
+    async def fill(self, held: Session, **bounds: str) -> None:
+        """Write the values of the rows between two keys, but for those that a call holds."""
+        if self._read is None:
+            await held.fetch_all(self._write, **bounds)
+            return
+        compute, of = self.of.compute, self.of
+        assert compute is not None
+        rows = [
+            [*(row[name] for name in of.key), *(compute(row[name]) for name in of.computed)]
+            for row in await held.fetch_all(self._read, **bounds)
+        ]
+        if rows:
+            await held.fetch_all(self._write, p_rows=to_json(rows))
+
+
+def _computing(of: BackFill, some: str) -> tuple[Statement, Statement]:
+    """Return the statement that reads some rows, and the one that writes their computed values."""
+    key = ", ".join(of.key)
+    sources = ", ".join(f"{source} AS {name}" for name, source in of.computed.items())
+    read = f"SELECT {key}, {sources} FROM {of.table} WHERE {some}"
+    names = (*of.key, *of.computed)
+    cells = ", ".join(f"value ->> {index} AS given_{name}" for index, name in enumerate(names))
+    changes = ", ".join([of.values, *(f"{name} = given_{name}" for name in of.computed)])
+    this = " AND ".join(f"{name} = given_{name}" for name in of.key)
+    write = f"UPDATE {of.table} SET {changes} FROM (SELECT {cells} FROM %s) AS given WHERE {this}"
+    return (
+        Statement(_Either(f"{read} FOR NO KEY UPDATE SKIP LOCKED", read)),
+        Statement(
+            _Either(
+                write % "jsonb_array_elements(CAST(:p_rows AS jsonb))",
+                write % "json_each(:p_rows)",
+            )
+        ),
+    )
 
 
 async def older_running(db: Session, revision: str) -> list[str]:

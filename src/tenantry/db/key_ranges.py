@@ -27,14 +27,17 @@ _APART_MICROSECONDS = 10_000_000
 _LARGEST = "9" * 19  # as many digits as ids have
 
 
-def between(prefix: str, start: int | None, end: int | None) -> tuple[str, str]:
+def between(
+    prefix: str, start: int | None, end: int | None, *, apart: int = _APART_MICROSECONDS
+) -> tuple[str, str]:
     """Return two ids: all that was made from ``start`` to ``end`` lies between them.
 
     Times are microseconds since 1970; None is no bound. A row's own time has to be looked at too.
+    Rows whose times are further ``apart`` may lie elsewhere.
     """
-    low = prefix if start is None else ids.at(prefix, start - _APART_MICROSECONDS)
+    low = prefix if start is None else ids.at(prefix, start - apart)
     # A time behind the last that an id can hold would have a digit more, and sort before it.
-    high = None if end is None else ids.at(prefix, end + _APART_MICROSECONDS)
+    high = None if end is None else ids.at(prefix, end + apart)
     if high is None or len(high) > len(prefix) + len(_LARGEST):
         high = prefix + _LARGEST
     if len(low) > len(prefix) + len(_LARGEST):

@@ -350,7 +350,9 @@ def _note_steps(connection: Connection, applied: list[Script], *, is_new: bool) 
         for kind, name in declared.rows():
             is_done = kind == steps.BACK_FILL and is_new
             if kind == steps.INDEX and at_once:
-                connection.exec_driver_sql(declared.indexes[name].statement())
+                index = declared.indexes[name]
+                if index.on_sqlite or connection.dialect.name != "sqlite":
+                    connection.exec_driver_sql(index.statement())
                 is_done = True
             state = steps.DONE if is_done else steps.WAITING
             row = {"revision": script.revision, "kind": kind, "name": name, "state": state}

@@ -14,9 +14,13 @@ docs/decisions/0034-upgrades.md.
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType  # noqa: TC003 - a record's field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 INDEX, BACK_FILL, CONTRACT = "index", "back-fill", "contract"
 WAITING, RUNNING, DONE = "waiting", "running", "done"
@@ -26,13 +30,17 @@ _VERSIONS = Path(__file__).parent / "migrations" / "versions"
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """An index by columns, or expressions, in the words of SQL; it may be unique or partial."""
+    """An index by columns, or expressions, in the words of SQL; it may be unique or partial.
+
+    One that is not ``on_sqlite`` is built on PostgreSQL alone.
+    """
 
     name: str
     table: str
     columns: str
     where: str = ""
     unique: bool = False
+    on_sqlite: bool = True
 
     def statement(self, *, name: str = "", on: str = "", concurrently: bool = False) -> str:
         """Return its statement, under another name or on another relation where these are given."""
@@ -51,12 +59,17 @@ class BackFill:
 
     The rows are walked by ``key``, the columns of the table's primary key, which are texts. A row
     that a process of before writes is ``missing``, and no other one.
+
+    ``computed`` has further columns, whose values no SQL makes: each with the expression of a text
+    that ``compute`` makes its value of, which is a text or None.
     """
 
     table: str
     key: tuple[str, ...]
     values: str
     missing: str
+    computed: Mapping[str, str] = field(default_factory=dict)
+    compute: Callable[[str | None], str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
-    BigInteger,
     Text,
     bindparam,
     case,
@@ -21,17 +20,18 @@ from sqlalchemy import (
     true,
 )
 
-from tenantry import errors, ids
+from tenantry import errors
 from tenantry.db import key_ranges, pages
 from tenantry.db.schema import event_columns, event_contexts, events
 from tenantry.db.statements import Statement
 from tenantry.event import KNOWN, PUBLISHED
+from tenantry.events.event_log import apart
 from tenantry.times import check_span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy import ColumnElement, Select, Table
 
     from tenantry.call import Call
     from tenantry.db.engine import Row
@@ -59,6 +59,11 @@ class Filter:
     from_directory: bool | None = None  # whether directory sync made the change; None for either
     context: tuple[tuple[str, str], ...] = ()  # members of the event's context
 
+    @property
+    def is_timed(self) -> bool:
+        """Whether there is a span of time."""
+        return self.start_time is not None or self.end_time is not None
+
 
 async def page(
     call: Call, narrow: Filter, *, page_size: int, page_token: str, counted: bool
@@ -77,10 +82,14 @@ async def page(
     narrow = _for(call, replace(narrow, types=known_types(narrow.types)))
     listing = "events" + json.dumps(_spelled(narrow))
     position = pages.position(call.db, listing, page_size=page_size, page_token=page_token)
-    bounds = position.bounds(*key_ranges.between(ids.EVENT, narrow.start_time, narrow.end_time))
+    bounds = position.bounds(*apart.between(narrow.start_time, narrow.end_time))
+    if narrow.is_timed:
+        start, backward = position.start, position.backward
+        after, before = (start, "") if backward else ("", start)
+        bounds |= apart.params(narrow.start_time, narrow.end_time, after=after, before=before)
     shape = _Shape(
         types=len(narrow.types),
-        timed=narrow.start_time is not None or narrow.end_time is not None,
+        timed=narrow.is_timed,
         of_organization=narrow.organization_id is not None,
         but_directory=narrow.from_directory is False,
         members=len(_members(narrow)),
@@ -166,6 +175,8 @@ def _statement(shape: _Shape, *, backward: bool, counted: bool) -> Statement:
     """Return the statement of a page; counted, it has one row with the total at least."""
     keyed = _by_context if shape.members else _by_type
     lists = keyed(shape, backward=backward, most=pages.MAX_SIZE + 1)
+    if shape.timed:
+        lists.append(_apart(shape, backward=backward, most=pages.MAX_SIZE + 1))
     keys = key_ranges.merged(lists, take="take")
     listed = keys.subquery("keys")
     some = pages.few(select(listed.c.id).order_by(pages.order(listed.c.id, backward=backward)))
@@ -173,7 +184,10 @@ def _statement(shape: _Shape, *, backward: bool, counted: bool) -> Statement:
     if not counted:
         shown = select(*event_columns).select_from(some.join(events, _e.id == some.c.id))
         return Statement(shown.order_by(last))
-    every = key_ranges.merged(keyed(shape, prefix="all_", most=pages.MOST_COUNTED))
+    all_ = keyed(shape, prefix="all_", most=pages.MOST_COUNTED)
+    if shape.timed:
+        all_.append(_apart(shape, prefix="all_", most=pages.MOST_COUNTED))
+    every = key_ranges.merged(all_)
     total = pages.counted(every)
     shown = select(total.c.total, *event_columns).select_from(
         total.outerjoin(some, true()).outerjoin(events, _e.id == some.c.id)
@@ -190,7 +204,7 @@ def _by_type(
     if shape.timed:
         keyed = keyed.where(_within_time())
     if shape.but_directory:
-        keyed = keyed.where(or_(_e.context.is_(None), _source_of(_e.context) != DIRECTORY))
+        keyed = keyed.where(_but_directory())
     return [
         key_ranges.nearest(
             keyed,
@@ -211,16 +225,19 @@ def _by_context(
 ) -> list[Select[Any]]:
     """Return the same for the first member of the context, of events that have the others too."""
     keyed = select(_c.event_id.label("id"))
-    keyed = keyed.where(*(_has_too(number) for number in range(1, shape.members)))
+    others = (_member(number) for number in range(1, shape.members))
+    keyed = keyed.where(*(_has(event_contexts, _c.event_id, *other) for other in others))
     if shape.timed:
         this = (
             _e.organization_id == _c.organization_id,
             _e.type == _c.type,
             _e.id == _c.event_id,
         )
-        keyed = keyed.where(exists(select(_e.id).where(*this, _within_time())))
+        # By the key of each event: for an EXISTS PostgreSQL could read all events first.
+        keyed = keyed.where(select(_within_time()).where(*this).scalar_subquery())
     if shape.but_directory:
-        keyed = keyed.where(~_has(*(literal_column(f"'{word}'", Text) for word in _SOURCE)))
+        source = (literal_column(f"'{word}'", Text) for word in _SOURCE)
+        keyed = keyed.where(~_has(event_contexts, _c.event_id, *source))
     owner = (_c.organization_id, bindparam("organization_id", type_=Text))
     return [
         key_ranges.nearest(
@@ -239,27 +256,46 @@ def _by_context(
     ]
 
 
+def _apart(
+    shape: _Shape, *, most: int, backward: bool = False, prefix: str = ""
+) -> Select[tuple[str]]:
+    """Return the list of the events of all types that the ids of the others do not find."""
+    wanted: list[ColumnElement[bool]] = [
+        _e.type.in_([bindparam(f"type_{n}", type_=Text) for n in range(shape.types)])
+    ]
+    if shape.of_organization:
+        wanted.append(_e.organization_id == bindparam("organization_id", type_=Text))
+    if shape.but_directory:
+        wanted.append(_but_directory())
+    wanted += [_has(events, _e.id, *_member(number)) for number in range(shape.members)]
+    return apart.listed(wanted, most=most, backward=backward, prefix=prefix)
+
+
 def _within_time() -> ColumnElement[bool]:
     # Of a plain range PostgreSQL would expect next to no rows, and no list by type worth it.
-    since, until = (bindparam(name, type_=BigInteger) for name in ("since", "until"))
-    return case((_e.occurred_at >= since, _e.occurred_at <= until), else_=false())
+    return case((_e.occurred_at >= apart.SINCE, _e.occurred_at <= apart.UNTIL), else_=false())
 
 
-def _has_too(number: int) -> ColumnElement[bool]:
-    key, value = (bindparam(f"{name}_{number}", type_=Text) for name in ("key", "value"))
-    return _has(key, value)
+def _but_directory() -> ColumnElement[bool]:
+    return or_(_e.context.is_(None), _source_of(_e.context) != DIRECTORY)
 
 
-def _has(key: ColumnElement[str], value: ColumnElement[str]) -> ColumnElement[bool]:
-    """Return whether the event of a row of contexts has this member as well."""
+def _member(number: int) -> list[ColumnElement[str]]:
+    return [bindparam(f"{name}_{number}", type_=Text) for name in ("key", "value")]
+
+
+def _has(
+    row: Table, event_id: ColumnElement[str], key: ColumnElement[str], value: ColumnElement[str]
+) -> ColumnElement[bool]:
+    """Return whether the event of a row, of events or of contexts, has this member as well."""
     other = event_contexts.alias("other").c
     return exists(
         select(other.key).where(
-            other.organization_id == _c.organization_id,
+            other.organization_id == row.c.organization_id,
             other.key == key,
             other.value == value,
-            other.type == _c.type,
-            other.event_id == _c.event_id,
+            other.type == row.c.type,
+            other.event_id == event_id,
         )
     )
 

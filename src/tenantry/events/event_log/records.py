@@ -7,12 +7,13 @@ import json
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Text, bindparam, or_, select
+from sqlalchemy import Text, bindparam, or_, select
 
 from tenantry import errors, ids
 from tenantry.db import key_ranges, searching
 from tenantry.db.schema import event_columns, event_organization, events
 from tenantry.db.statements import Statement
+from tenantry.events.event_log import apart
 from tenantry.events.event_log.listing import known_types
 from tenantry.times import check_span
 
@@ -80,9 +81,13 @@ async def search(call: Call, narrow: Filter, *, page_size: int, page_token: str)
         page_token=page_token,
         searches=bool(conditions),
     )
+    params = start.params(*apart.between(narrow.start_time, narrow.end_time))
+    if timed:
+        before = start.position.start
+        params |= apart.params(narrow.start_time, narrow.end_time, after="", before=before)
     rows = await call.db.fetch_all(
         _statement(len(types), bool(narrow.organization_id), conditions, start.most),
-        **start.params(*key_ranges.between(ids.EVENT, narrow.start_time, narrow.end_time)),
+        **params,
         **{f"type_{number}": type_ for number, type_ in enumerate(types)},
         organization_id=narrow.organization_id,
         actor_id=narrow.actor_id,
@@ -107,6 +112,11 @@ def _statement(
         )
         for type_ in typed or [[]]
     ]
+    if "time" in conditions:
+        here = [_e.organization_id == owner[1]] if of_organization else []
+        if types:
+            here.append(_e.type.in_([value for [(_, value)] in typed]))
+        lists.append(apart.listed(here, most=most))
     wanted = [condition for name in conditions for condition in _wanted(name)]
     place = searching.found(lists, events, _e.id, wanted, most=most)
     shown: Select[Any] = select(
@@ -124,8 +134,7 @@ def _statement(
 
 def _wanted(name: str) -> list[ColumnElement[bool]]:
     if name == "time":
-        since, until = (bindparam(each, type_=BigInteger) for each in ("since", "until"))
-        return [_e.occurred_at >= since, _e.occurred_at <= until]
+        return [_e.occurred_at >= apart.SINCE, _e.occurred_at <= apart.UNTIL]
     value = bindparam(name, type_=Text)
     if name == "request_id":
         return [_e.request_id == value]

@@ -33,6 +33,7 @@ from tenantry.db.schema import Json, from_json, metadata, time_column
 from tenantry.db.search import Searched
 from tenantry.db.spread import OF_ENVIRONMENT, of_organization
 from tenantry.db.tallies import Tally
+from tenantry.tenants.directories.scim.resources import name_keys
 from tenantry.times import rfc3339
 
 if TYPE_CHECKING:
@@ -75,10 +76,10 @@ def _index(table: Table, column: str, *before: str, after: str = "") -> None:
     Index(f"ix_{table.name}__{column}", *columns)
 
 
-def _partial(table: Table, column: str, *before: str) -> None:
+def _partial(table: Table, column: str, *before: str, after: str = "") -> None:
     """Index the rows that have a value in this column."""
     there = table.c[column].is_not(None)
-    columns = [table.c[name] for name in (*before, column)]
+    columns = [table.c[name] for name in (*before, column, *((after,) if after else ()))]
     Index(f"ix_{table.name}__{column}", *columns, postgresql_where=there, sqlite_where=there)
 
 
@@ -150,6 +151,11 @@ directory_users = Table(
     Column("user_name_key", Text, nullable=False),  # as it is compared: without regard to case
     Column("external_id", Text),
     Column("display_name_key", Text, nullable=False),
+    # On PostgreSQL in the order of the codes, which an index finds the beginning of a text in.
+    Column("family_name_key", Text),
+    Column("given_name_key", Text),
+    # The revision that these two are of. Another one: a process of before 0041 wrote the row.
+    Column("names_revision", BigInteger, nullable=False, server_default="0"),
     Column("email", Text, nullable=False),  # the one that names the account; "" for none
     Column("email_key", Text, nullable=False),  # `email_addresses.key`
     Column("active", Boolean, nullable=False),
@@ -180,6 +186,15 @@ _partial(directory_users, "user_id", "organization_id")
 for _column in ("display_name_key", "update_time", "active"):
     _index(directory_users, _column, *_OF_DIRECTORY, after="id")
 _partial(directory_users, "external_id", *_OF_DIRECTORY)
+for _column in ("family_name_key", "given_name_key"):
+    _partial(directory_users, _column, *_OF_DIRECTORY, after="id")
+names_are_due = _u.names_revision != _u.revision
+Index(
+    "ix_directory_users__names_revision",
+    *(_u[name] for name in (*_OF_DIRECTORY, "id")),
+    postgresql_where=names_are_due,
+    sqlite_where=names_are_due,
+)
 
 # All addresses of people, to find them by. A change of the person holds and writes them, so no
 # foreign key does. PostgreSQL checked it by a plan of when the table was empty: it read all people.
@@ -372,6 +387,9 @@ class Secret:
         return self.status == ACTIVE and (self.expire_time is None or self.expire_time > at)
 
 
+_OF_NAMES = ("family_name_key", "given_name_key", "names_revision")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DirectoryUser:
     """A person as a directory knows it; ``document`` is the resource (RFC 7643 section 4.1)."""
@@ -397,17 +415,18 @@ class DirectoryUser:
     @classmethod
     def from_row(cls, row: Row) -> DirectoryUser:
         """Return the person of one row."""
-        return cls(**members(row, directory_users))
+        return cls(**members(row, directory_users, but=_OF_NAMES))
 
     @classmethod
     def with_groups(cls, row: Row) -> DirectoryUser:
         """Return the person of one row, which has `groups` beside it (`holding.groups_of`)."""
         groups = sorted((id_, name) for id_, name in from_json(row["groups"] or "[]"))
-        return cls(**members(row, directory_users), groups=tuple(groups))
+        return cls(**members(row, directory_users, but=_OF_NAMES), groups=tuple(groups))
 
     def to_row(self) -> dict[str, Any]:
         """Return the columns of its row."""
-        return row_of(self, directory_users)
+        row = row_of(self, directory_users, but=_OF_NAMES)
+        return row | name_keys(self.document) | {"names_revision": self.revision}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,7 +42,10 @@ if TYPE_CHECKING:
 
 # Columns of each table that no file has; those of a directory with their first values.
 OF_DIRECTORY: dict[str, Any] = {"credentials": None, "poll": None, "poll_time": None, "error": ""}
-OF_USER = ("user_name_key", "display_name_key", "email_key")
+OF_USER = (
+    *("user_name_key", "display_name_key", "email_key"),
+    *("family_name_key", "given_name_key", "names_revision"),
+)
 OF_GROUP = ("display_name_key", "member_count")
 # Columns with few values.
 _CHOICES = {
@@ -117,6 +120,8 @@ def user(row: Mapping[str, Any]) -> dict[str, Any]:
         "user_name_key": fold(row["user_name"]),
         "display_name_key": fold(document.get("displayName", "")),
         "email_key": email_addresses.key(email) if email else "",
+        **resources.name_keys(document),
+        "names_revision": row["revision"],
     }
 
 

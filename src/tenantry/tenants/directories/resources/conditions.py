@@ -48,7 +48,7 @@ from tenantry.tenants.directories.scim.filters import (
     Present,
     ValuePath,
 )
-from tenantry.tenants.directories.scim.schemas import AttributePath, fold
+from tenantry.tenants.directories.scim.schemas import INDEXED, AttributePath, fold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,6 +64,7 @@ Shape: TypeAlias = tuple[Any, ...]
 _u, _g, _m, _e = directory_users.c, directory_groups.c, directory_members.c, directory_emails.c
 # Other tables that one statement joins: the time to plan it grows with the square of them.
 _MOST_JOINED = 8
+_LAST = chr(0x10FFFF)
 _ORDERS = {"gt": "__gt__", "ge": "__ge__", "lt": "__lt__", "le": "__le__"}
 
 
@@ -80,6 +81,7 @@ class _Field:
     always: bool = True  # each row has a value; one without has NULL, or ""
     # Where the values are rows of another table: the column there that says whose they are.
     owner: Column[str] | None = None
+    is_name: bool = False  # a key of `resources.name_keys`
     joined: tuple[Column[str], Column[str]] | None = None
 
     @property
@@ -101,6 +103,8 @@ _USER = {
     **_names(directory_users),
     "userName": _Field(_u.user_name_key, fold),
     "active": _Field(_u.active),
+    "name.familyName": _Field(_u.family_name_key, fold, always=False, is_name=True),
+    "name.givenName": _Field(_u.given_name_key, fold, always=False, is_name=True),
     "emails.value": _Field(
         _e.email_key, email_addresses.key, always=False, owner=_e.directory_user_id
     ),
@@ -128,6 +132,7 @@ class Narrowed:
     shape: Shape | None = None
     values: list[Any] = field(default_factory=list)
     exact: bool = True  # the shape finds what the filter finds
+    has_names: bool = False  # it compares a key of a name, which may be that of a former revision
 
     @property
     def params(self) -> dict[str, Any]:
@@ -135,8 +140,10 @@ class Narrowed:
         return {f"v{number}": value for number, value in enumerate(self.values)}
 
 
-def narrowed(table: Table, filter_: Filter | None) -> Narrowed:
+def narrowed(table: Table, filter_: Filter | None, *, by_names: bool = True) -> Narrowed:
     """Return what the rows of people, or of groups, can say of a filter.
+
+    ``by_names`` says whether their keys of names are used.
 
     Raises:
         Fault: 400 invalidFilter: it asks for what groups do not know of their members.
@@ -144,14 +151,16 @@ def narrowed(table: Table, filter_: Filter | None) -> Narrowed:
     """
     found = Narrowed(table)
     if filter_ is not None:
-        found.shape, found.exact = _Reader(found).shape_of(filter_)
+        found.shape, found.exact = _Reader(found, by_names=by_names).shape_of(filter_)
     return found
 
 
 class _Reader:
     """Makes shapes of the parts of a filter, and collects their values."""
 
-    def __init__(self, found: Narrowed) -> None:
+    def __init__(self, found: Narrowed, *, by_names: bool) -> None:
+        self._found = found
+        self._by_names = by_names
         self._table = found.table
         self._values = found.values
         self._fields = _FIELDS[found.table.name]
@@ -199,6 +208,10 @@ class _Reader:
         if isinstance(term, Present) and f"{name}.value" in self._fields:
             name += ".value"
         known = None if path.schema else self._fields.get(name)
+        if known is not None and known.is_name:
+            if not self._by_names:
+                return None
+            self._found.has_names = True
         if known is None:
             self._refuse_of_members(path)
             return None
@@ -217,10 +230,16 @@ class _Reader:
             return None
         if known.column is _e.email_key and op not in {"eq", "ne"} and not value.isascii():
             return None  # the keys have domains as DNS does
-        number = len(self._values)
-        self._values.append(known.spelled(value))
+        number, spelled = len(self._values), known.spelled(value)
+        if known.is_name and (op in {"co", "ew"} or len(spelled) > INDEXED):
+            return None  # a key may be without the end of a long name
+        self._values.append(spelled)
         if op == "ne":
             return ("not", (name, "eq", number))
+        if op == "sw" and known.owner is None:
+            end = _end_of_prefix(spelled)
+            self._values.append(end)
+            op = "sw" if end else "ge"
         return (name, op, number)
 
     def _refuse_of_members(self, path: AttributePath) -> None:
@@ -265,6 +284,27 @@ def is_selective(shape: Shape | None) -> bool:
     return bool(shape[1] == "eq" and shape[0] != "active")
 
 
+def has_prefix(shape: Shape | None) -> bool:
+    """Whether a shape finds by the beginning of a text, in the order of the texts."""
+    if shape is None or shape[0] == "not":
+        return False
+    if shape[0] in {"and", "or"}:
+        return any(map(has_prefix, shape[1]))
+    return bool(shape[1] == "sw")
+
+
+def _end_of_prefix(prefix: str) -> str:
+    """Return the first text after all that begin with this one, by codes; "" where there is none.
+
+    Halves of characters have codes, and no text has them.
+    """
+    rest = prefix.rstrip(_LAST)
+    if not rest:
+        return ""
+    code = ord(rest[-1]) + 1
+    return rest[:-1] + chr(0xE000 if 0xD800 <= code < 0xE000 else code)
+
+
 class sorted_apart(GenericFunction[Any]):  # noqa: N801 - named as they read in a statement
     """A column to sort by after the rows are found: SQLite walks all for the order of an index."""
 
@@ -277,7 +317,7 @@ def _sorted_apart_postgresql(element: sorted_apart, compiler: SQLCompiler, **kw:
 
 
 @compiles(sorted_apart, "sqlite")
-def _sorted_apart_sqlite(element: sorted_apart, compiler: SQLCompiler, **kw: Any) -> str:
+def _sorted_apart_sqlite(element: GenericFunction[Any], compiler: SQLCompiler, **kw: Any) -> str:
     return f"+{compiler.process(element.clause_expr.element, **kw)}"
 
 
@@ -300,6 +340,10 @@ def _test(
         found = getattr(_by_code(column) if known.is_text else column, _ORDERS[op])(value)
     elif op == "co":
         found = place(column, value) > 0
+    elif op == "sw" and known.owner is None:
+        assert number is not None
+        end = bindparam(f"v{number + 1}", type_=Text())
+        found = and_(_by_code(column) >= value, _by_code(column) < end)
     elif op == "sw":
         found = func.substr(column, 1, func.length(value)) == value
     else:
@@ -312,6 +356,23 @@ def _test(
 
 def _there(column: Column[Any]) -> ColumnElement[bool]:
     return column.is_not(None) if column.nullable else column != ""
+
+
+class sorted_alone(GenericFunction[Any]):  # noqa: N801
+    """The same on PostgreSQL, too, which takes what a bound finds for a share of the table."""
+
+    inherit_cache = True
+
+
+@compiles(sorted_alone, "postgresql")
+def _sorted_alone_postgresql(element: sorted_alone, compiler: SQLCompiler, **kw: Any) -> str:
+    column = compiler.process(element.clause_expr.element, **kw)
+    return f"coalesce({column}, {column})"
+
+
+@compiles(sorted_alone, "sqlite")
+def _sorted_alone_sqlite(element: sorted_alone, compiler: SQLCompiler, **kw: Any) -> str:
+    return _sorted_apart_sqlite(element, compiler, **kw)
 
 
 class _by_code(GenericFunction[str]):  # noqa: N801

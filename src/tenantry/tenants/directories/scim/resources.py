@@ -17,7 +17,7 @@ from tenantry import email_addresses, errors, strict_json, times
 from tenantry.tenants.directories.scim.faults import Fault, shown
 from tenantry.tenants.directories.scim.places import Place
 from tenantry.tenants.directories.scim.records import Record
-from tenantry.tenants.directories.scim.schemas import GROUP, MEMBERS, USER, fold
+from tenantry.tenants.directories.scim.schemas import GROUP, INDEXED, MEMBERS, USER, fold
 from tenantry.tenants.directories.scim.selections import USUAL
 from tenantry.tenants.directories.scim.values import invalid, member_ids
 
@@ -146,6 +146,16 @@ def columns(document: Mapping[str, Any]) -> dict[str, Any]:
         "email_key": email_addresses.key(email) if email else "",
         "active": document.get("active", True),
     }
+
+
+def name_keys(document: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return the keys that a user is found by the family name and the given name with.
+
+    A key that ends after `INDEXED` characters and one more equals no shorter text.
+    """
+    name = document.get("name", {})
+    names = {"family_name_key": "familyName", "given_name_key": "givenName"}
+    return {key: fold(name.get(of, ""))[: INDEXED + 1] or None for key, of in names.items()}
 
 
 def group_columns(document: Mapping[str, Any]) -> dict[str, Any]:
