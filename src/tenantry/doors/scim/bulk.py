@@ -1,4 +1,7 @@
-"""Many changes in one request (RFC 7644 section 3.7), each in a transaction of its own.
+"""Many changes in one request (RFC 7644 section 3.7), like ones in batches.
+
+A batch is one transaction, and its changes have the results that they have one by one. A batch that
+fails is made again in smaller ones, and at last one by one.
 
 A change may name one that stands anywhere in the request, by ``bulkId:`` and its bulkId: it is made
 after that. So nothing is made of changes that name each other in a circle.
@@ -7,13 +10,15 @@ after that. So nothing is made of changes that name each other in a circle.
 from __future__ import annotations
 
 import heapq
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from tenantry import errors
-from tenantry.db.engine import DuplicateKey, Failure
+from tenantry.db.engine import DuplicateKey, Failure, OutcomeUnknown
 from tenantry.db.retries import retried
+from tenantry.doors.scim import batches
 from tenantry.doors.scim.answers import answer, error_body
 from tenantry.doors.scim.endpoints import ENDPOINTS, is_id, location
 from tenantry.doors.scim.exchanges import revisions
@@ -22,6 +27,7 @@ from tenantry.tenants.directories.scim.faults import Fault, shown
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from tenantry.doors.scim.batches import Batch
     from tenantry.doors.scim.endpoints import Endpoint
     from tenantry.doors.scim.exchanges import Exchange
     from tenantry.web import Response
@@ -69,17 +75,9 @@ async def answered(x: Exchange) -> Response:
     operations = _read(payload.get("operations"))
     most_failures = _fail_on_errors(payload.get("failonerrors"))
     order = _ordered(operations)
-    done: dict[int, _Done] = {}
-    ids: dict[str, str] = {}  # of resources by the bulkIds of what created or changed them
-    failures = 0
-    for index in order:
-        operation = operations[index]
-        outcome = done[index] = await _made(x, operation, ids)
-        if outcome.problem is None and operation.bulk_id and outcome.id:
-            ids[operation.bulk_id] = outcome.id
-        failures += outcome.problem is not None
-        if outcome.status >= 500 or 0 < most_failures <= failures:
-            break
+    run = _Run(x, [operations[index] for index in order], most_failures)
+    await run.make()
+    done = dict(zip(order, run.done, strict=False))  # the request may end before the last one
     x.resource_id = None
     x.payload = {"Operations": [_noted(operations[index], done[index]) for index in sorted(done)]}
     results = [_result(operations[index], done[index]) for index in sorted(done)]
@@ -178,16 +176,139 @@ def _ordered(operations: Sequence[_Operation]) -> list[int]:
     return order
 
 
+class _TooManyFailures(Exception):
+    """A batch reaches the failures that end the request after so many of its changes."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class _Run:
+    """Changes in their order, and the outcomes of those that are made."""
+
+    def __init__(self, x: Exchange, operations: Sequence[_Operation], most_failures: int) -> None:
+        self._x = x
+        self._operations = operations
+        self._most_failures = most_failures  # 0 for any number
+        self._failures = 0
+        self._ids: dict[
+            str, str
+        ] = {}  # of resources by the bulkIds of what created or changed them
+        self._is_over = not operations
+        self.done: list[_Done] = []
+
+    async def make(self) -> None:
+        """Make the changes, up to the one after which the request ends."""
+        size = batches.MOST
+        while not self._is_over:
+            batch, steps = self._next_batch(size)
+            if batch is not None and len(steps) > 1:
+                try:
+                    outcomes = await self._made_together(batch, steps)
+                except _TooManyFailures as found:
+                    size = found.number
+                    continue
+                except Failure:
+                    size = 1
+                    continue
+                except (Fault, errors.Error, DuplicateKey):
+                    size = len(steps) // 2
+                    continue
+                self._note(outcomes)
+                if len(outcomes) == len(steps):
+                    size = min(2 * size, batches.MOST)
+                    continue
+                size = 2 * len(outcomes)
+            size = max(size, 2)
+            if not self._is_over:
+                self._note([await _made(self._x, self._operations[len(self.done)], self._ids)])
+
+    def _note(self, outcomes: Sequence[_Done]) -> None:
+        for outcome in outcomes:
+            operation = self._operations[len(self.done)]
+            self.done.append(outcome)
+            if outcome.problem is None and operation.bulk_id and outcome.id:
+                self._ids[operation.bulk_id] = outcome.id
+            self._failures += outcome.problem is not None
+            self._is_over |= outcome.status >= 500 or 0 < self._most_failures <= self._failures
+        self._is_over |= len(self.done) == len(self._operations)
+
+    def _next_batch(self, size: int) -> tuple[Batch | None, list[_Step]]:
+        """Return the next changes that can be made together, if there are several."""
+        batch: Batch | None = None
+        steps: list[_Step] = []
+        first = len(self.done)
+        for operation in self._operations[first : first + size] if size > 1 else ():
+            try:
+                step = _prepared(operation, self._ids)
+                if not steps:
+                    batch = batches.batch_of(self._x, operation.method, step.endpoint)
+                elif not step.is_like(steps[0]):
+                    break
+                if batch is None or not batch.add(step.id, step.payload, step.if_match):
+                    break
+            except (Fault, errors.Error):
+                break  # it is refused by itself
+            steps.append(step)
+        return batch, steps
+
+    async def _made_together(self, batch: Batch, steps: Sequence[_Step]) -> list[_Done]:
+        """Make a batch; return the outcomes of the first changes, up to one to make by itself.
+
+        Raises:
+            _TooManyFailures: the request ends before the last change; nothing was changed.
+            Fault, errors.Error, DuplicateKey, Failure: it failed; nothing was changed.
+
+        """
+        x = self._x
+        try:
+            # Within one of its own, where the end of the request may undo it.
+            db = x.call.db
+            async with db.transaction() if self._most_failures else nullcontext(db) as db:
+                records = await batch.make(replace(x.call, db=db))
+                failures = [n for n, one in enumerate(records, 1) if isinstance(one, Fault)]
+                left = self._most_failures - self._failures
+                if self._most_failures and len(failures) >= left:
+                    end = failures[left - 1]
+                    if end < len(records):
+                        raise _TooManyFailures(end)
+        except OutcomeUnknown as failure:
+            error = failure.error()
+            return [_Done(error.status, problem=error)] * len(steps)
+        return [_outcome(x, *pair) for pair in zip(steps, records, strict=False)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A change that refers to nothing but ids."""
+
+    method: str
+    endpoint: Endpoint
+    id: str
+    payload: Any
+    if_match: frozenset[int] | None
+
+    def is_like(self, other: _Step) -> bool:
+        """Whether both are changes of one kind."""
+        return (self.method, self.endpoint) == (other.method, other.endpoint)
+
+
+def _prepared(operation: _Operation, ids: dict[str, str]) -> _Step:
+    _check(operation, ids)
+    endpoint, id_ = _target(operation, ids)
+    payload = _resolved(operation.data, ids) if operation.names else operation.data
+    if operation.method != "DELETE" and not isinstance(payload, dict):
+        raise Fault(400, "invalidSyntax", "data must be an object.")
+    return _Step(operation.method, endpoint, id_, payload, revisions(operation.version))
+
+
 async def _made(x: Exchange, operation: _Operation, ids: dict[str, str]) -> _Done:
     try:
-        _check(operation, ids)
-        endpoint, id_ = _target(operation, ids)
-        part = replace(
-            x,
-            call=replace(x.call, if_match=revisions(operation.version), headers={}),
-            payload=_resolved(operation.data, ids) if operation.names else operation.data,
-        )
-        return await retried(lambda: _changed(part, endpoint, operation.method, id_))
+        step = _prepared(operation, ids)
+        call = replace(x.call, if_match=step.if_match, headers={})
+        part = replace(x, call=call, payload=step.payload)
+        record = await retried(lambda: _changed(part, step))
     except (Fault, errors.Error) as problem:
         return _Done(problem.status, problem=problem)
     except DuplicateKey as duplicate:
@@ -195,6 +316,7 @@ async def _made(x: Exchange, operation: _Operation, ids: dict[str, str]) -> _Don
     except Failure as failure:
         error = failure.error()
         return _Done(error.status, problem=error)
+    return _outcome(x, step, record)
 
 
 def _check(operation: _Operation, ids: dict[str, str]) -> None:
@@ -206,19 +328,25 @@ def _check(operation: _Operation, ids: dict[str, str]) -> None:
             raise Fault(409, "", detail)
 
 
-async def _changed(x: Exchange, endpoint: Endpoint, method: str, id_: str) -> _Done:
-    if method == "DELETE":
-        await endpoint.remove(x, id_)
-        return _Done(204, id_, location(x, endpoint, id_))
-    if not isinstance(x.payload, dict):
-        raise Fault(400, "invalidSyntax", "data must be an object.")
-    if method == "POST":
-        record = await endpoint.create(x, x.payload)
-    elif method == "PUT":
-        record = await endpoint.replace(x, id_, x.payload)
-    else:
-        record = await endpoint.patch(x, id_, x.payload)
-    status = {"POST": 201, "PUT": 200}.get(method, endpoint.patched)
+async def _changed(x: Exchange, step: _Step) -> Any:
+    """Make a change, and return the record that it leaves; None for a deletion."""
+    if step.method == "DELETE":
+        return await step.endpoint.remove(x, step.id)
+    if step.method == "POST":
+        return await step.endpoint.create(x, step.payload)
+    if step.method == "PUT":
+        return await step.endpoint.replace(x, step.id, step.payload)
+    return await step.endpoint.patch(x, step.id, step.payload)
+
+
+def _outcome(x: Exchange, step: _Step, record: Any) -> _Done:
+    """Return the outcome of a change that left this record, None for a deletion."""
+    if isinstance(record, Fault):
+        return _Done(record.status, problem=record)
+    if record is None:
+        return _Done(204, step.id, location(x, step.endpoint, step.id))
+    endpoint = step.endpoint
+    status = {"POST": 201, "PUT": 200}.get(step.method, endpoint.patched)
     return _Done(status, record.id, location(x, endpoint, record.id), record.revision)
 
 

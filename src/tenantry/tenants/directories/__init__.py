@@ -14,6 +14,8 @@ __all__ = [
     "registry",
     "request_log",
     "resources.groups",
+    "resources.many_groups",
+    "resources.many_people",
     "resources.people",
     "resources.searching",
     "scim.discovery",

@@ -6,6 +6,7 @@ account that is there, where seats are counted, or to be refused, go that way.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tenantry.call import Call
+    from tenantry.event import Event
+    from tenantry.tenants.directories.effects.reading import Mapping
     from tenantry.tenants.directories.model import Directory, DirectoryUser
 
 
@@ -39,36 +42,57 @@ async def people_created(
     mapping = await reading.mapping(call.db, directory)
     if mapping is None:
         raise errors.NotFound("organization")
-    plain: dict[str, Arrival] = {}
-    if provisioning.has_accounts(call) and not mapping.organization.max_allowed_users:
-        free = await reading.free_addresses(call.db, directory, [one.email for one in people])
-        for person in people:
-            if not person.active or person.email_key not in free:
-                continue
-            free.remove(person.email_key)  # the next one with it has an account to be linked to
-            profile = profiles.profile(person, directory.attribute_mapping, mapping.attributes)
-            content = shown.person(
-                directory, person, groups=(), roles=(), attributes=mapping.attributes
-            )
-            event = shown.event(call, directory, "user_created", before=None, after=content)
-            plain[person.id] = Arrival(provisioning.new_account(call, person, profile), event)
-    if provisioning.has_accounts(call) and len(plain) < len(people):
+    if not provisioning.has_accounts(call):
+        await call.db.record_all(_event(call, directory, one, mapping) for one in people)
+        return list(people)
+    plain = await _plain(call, directory, people, mapping)
+    if len(plain) < len(people):
         # All that the others may need, before the first of them locks anything.
         await seats.hold(call.db, mapping.organization.id)
         await users.hold_addresses(call.db, [one.email_key for one in people])
     held = await catalogue.look_up(call.db, {mapping.default_role_id}, mapping.version)
-    await arriving.provision(call, mapping.organization, tuple(held.values()), list(plain.values()))
     made: list[DirectoryUser | Fault] = []
-    for person in people:
-        arrival = plain.get(person.id)
-        if arrival is not None:
-            made.append(replace(person, user_id=arrival.user.id))
-            continue
-        try:
-            after = await provisioning.person_changed(call, directory, None, person)
-        except Fault as fault:
-            made.append(fault)
+    # In the order of the people, as their events are.
+    for is_plain, some in itertools.groupby(people, lambda person: person.id in plain):
+        if is_plain:
+            arrived = [(person, plain[person.id]) for person in some]
+            those = [arrival for _, arrival in arrived]
+            await arriving.provision(call, mapping.organization, tuple(held.values()), those)
+            made += [replace(person, user_id=one.user.id) for person, one in arrived]
         else:
-            assert after is not None
-            made.append(after)
+            made += [await _by_itself(call, directory, person) for person in some]
     return made
+
+
+async def _by_itself(
+    call: Call, directory: Directory, person: DirectoryUser
+) -> DirectoryUser | Fault:
+    try:
+        after = await provisioning.person_changed(call, directory, None, person)
+    except Fault as fault:
+        return fault
+    assert after is not None
+    return after
+
+
+async def _plain(
+    call: Call, directory: Directory, people: Sequence[DirectoryUser], mapping: Mapping
+) -> dict[str, Arrival]:
+    """Return the arrivals of those that need no look of their own, by their ids."""
+    if mapping.organization.max_allowed_users:
+        return {}
+    plain: dict[str, Arrival] = {}
+    free = await reading.free_addresses(call.db, directory, [one.email for one in people])
+    for person in people:
+        if not person.active or person.email_key not in free:
+            continue
+        free.remove(person.email_key)  # the next one with it has an account to be linked to
+        profile = profiles.profile(person, directory.attribute_mapping, mapping.attributes)
+        account = provisioning.new_account(call, person, profile)
+        plain[person.id] = Arrival(account, _event(call, directory, person, mapping))
+    return plain
+
+
+def _event(call: Call, directory: Directory, person: DirectoryUser, mapping: Mapping) -> Event:
+    content = shown.person(directory, person, groups=(), roles=(), attributes=mapping.attributes)
+    return shown.event(call, directory, "user_created", before=None, after=content)

@@ -101,7 +101,7 @@ async def person_changed(
     around = await reading.around(call.db, directory, person)
     if around is None:
         raise errors.NotFound("organization")
-    event = _event(call, directory, before, after, around)
+    event = event_of(call, directory, before, after, around)
     if not has_accounts(call):
         await _record(call, event, left)
         return after
@@ -185,7 +185,7 @@ async def _admit(  # noqa: PLR0917 - before and after
     user = await around.account(call.db)
     linked = replace(after, user_id=user.id)
     place = user.memberships[0] if user.memberships else None
-    follows = place is not None and _follows(after, place, around)
+    follows = place is not None and roles_differ(after, place, around)
     # The organization vouches for addresses of its domains.
     changes = bool(news) or not user.email_verified
     if joins and changes:
@@ -213,7 +213,7 @@ async def _hold(db: Session, around: Around, user: User) -> None:
     await users.hold(db, user.id)
 
 
-def _follows(person: DirectoryUser, place: Membership, around: Around) -> bool:
+def roles_differ(person: DirectoryUser, place: Membership, around: Around) -> bool:
     """Whether the roles of a former member may differ from those of the groups.
 
     Somebody back after a time outside has left groups without being a member, or all of them.
@@ -290,13 +290,15 @@ async def _record(call: Call, event: Event, left: Left | None) -> None:
         left.events.append(event)
 
 
-def _event(
+def event_of(
     call: Call,
     directory: Directory,
     before: DirectoryUser | None,
     after: DirectoryUser | None,
     around: Around,
 ) -> Event:
+    """Return the event of a change of a person: before and after, None for neither of them."""
+
     def told(user: DirectoryUser | None) -> dict[str, Any] | None:
         if user is None:
             return None

@@ -162,6 +162,16 @@ _STANDINGS = Statement(
 )
 _beside = _groups_of(_du.id).label("groups"), _mapped_of(_du.id).label("mapped")
 _PEOPLE = Statement(select(*_person, *_beside).where(*_are_given).order_by(_du.id))
+_SURROUNDINGS = Statement(
+    select(
+        _du.id.label("person_id"),
+        *_account,
+        reading.places(of_one=True).label("memberships"),
+        *_beside,
+    )
+    .select_from(directory_users.outerjoin(users, users.c.id == _du.user_id))
+    .where(*_are_given)
+)
 _MAPPING_AND_PEOPLE = Statement(
     select(*_of_organization, _decided, _creator, *_person, *_beside)
     .select_from(organizations.outerjoin(directory_users, and_(*_are_given)))
@@ -294,6 +304,34 @@ async def around(db: Session, directory: Directory, user: DirectoryUser) -> Arou
         dict(_pairs(row["mapped"])),
         row,
     )
+
+
+async def surroundings(
+    db: Session, directory: Directory, ids: Sequence[str]
+) -> tuple[Mapping | None, dict[str, Around]]:
+    """Return what `mapping` returns, and the surroundings of these people by their ids.
+
+    The account is only the one that a person is linked to, and whether the domain is owned is not
+    looked up: see `around`.
+    """
+    found = await mapping(db, directory)
+    if found is None:
+        return None, {}
+    rows = await db.fetch_all(_SURROUNDINGS, **_given(directory, ids, ""))
+    return found, {
+        row["person_id"]: Around(
+            found.organization,
+            found.default_role_id,
+            found.creator_role_id,
+            found.version,
+            found.attributes,
+            owned=False,
+            groups=_pairs(row["groups"]),
+            mapped=dict(_pairs(row["mapped"])),
+            row=row,
+        )
+        for row in rows
+    }
 
 
 async def free_addresses(db: Session, directory: Directory, addresses: Iterable[str]) -> set[str]:

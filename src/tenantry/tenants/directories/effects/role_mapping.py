@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, delete, exists, select, tuple_
@@ -99,15 +99,83 @@ async def group_changed(
         ids = _given_ids(left_ids) if left_ids is not None else _members(call, directory, before)
         await _recompute(call, directory, ids, first=event, but=before.id)
         return
-    event = shown.event(
+    event = _event(call, directory, before, after)
+    changed = dict.fromkeys((*joined_ids, *(left_ids or ())))
+    await _recompute(call, directory, _given_ids(changed), first=event, last=last)
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """A group before and after a change, None before it is created, and the ids of its people."""
+
+    before: DirectoryGroup | None
+    after: DirectoryGroup
+    moved: Sequence[str] = ()
+
+
+class ByItself(Exception):
+    """One of the changes of groups has to be made by itself."""
+
+
+async def groups_changed(call: Call, directory: Directory, movements: Sequence[Movement]) -> None:
+    """Apply the effects of changes of groups that move different people, a hundred each at most.
+
+    The same as `group_changed` for each of them, in their order. Within a transaction, once all
+    members are written.
+
+    Raises:
+        ByItself: a person loses the role of administrators, or two people have one account.
+        errors.ConcurrentChange: others changed the same at this moment.
+
+    """
+    db = call.db
+    ids = [id_ for one in movements for id_ in one.moved]
+    mapping = await reading.mapping(db, directory)
+    if mapping is None:
+        raise errors.NotFound("organization")
+    changes: dict[str, Told] = {}
+    if mapping.decided:
+        await seats.hold(db, directory.organization_id)
+        standings = await reading.standings(db, directory, ids)
+        changes = await _change_apart(call, mapping, standings)
+    found = {one.user.id: one for one in await reading.people(db, directory, ids)} if ids else {}
+    events: list[Event] = []
+    for one in movements:
+        told = [changes.get(id_) or Told(id_) for id_ in one.moved]
+        people = [found[id_] for id_ in sorted(one.moved) if id_ in found]
+        events.append(_event(call, directory, one.before, one.after))
+        events += await telling.events_of(call, directory, mapping, told, people)
+        await asyncio.sleep(0)
+    await db.record_all(events)
+
+
+async def _change_apart(
+    call: Call, mapping: Mapping, standings: Sequence[Standing]
+) -> dict[str, Told]:
+    """Give and take roles where no change depends on another one.
+
+    Raises:
+        ByItself: one does.
+
+    """
+    planned = [_changed(one, mapping, mapping.decided) for one in standings]
+    if any(one is not None and mapping.creator_role_id in one.taken for one in planned):
+        raise ByItself
+    if len({one.user_id for one in standings}) < len(standings):
+        raise ByItself
+    return await _change(call, mapping, standings, mapping.decided)
+
+
+def _event(
+    call: Call, directory: Directory, before: DirectoryGroup | None, after: DirectoryGroup
+) -> Event:
+    return shown.event(
         call,
         directory,
         "group_updated" if before else "group_created",
         before=shown.group(before) if before else None,
         after=shown.group(after),
     )
-    changed = dict.fromkeys((*joined_ids, *(left_ids or ())))
-    await _recompute(call, directory, _given_ids(changed), first=event, last=last)
 
 
 async def roles_reassigned(

@@ -105,9 +105,21 @@ async def tell(
     read.
     """
     events = [] if first is None else [first]
-    events += await _of_roles(call, mapping.organization, told)
     if found is None:
         found = await reading.people(call.db, directory, [one.id for one in told], but=but)
+    events += await events_of(call, directory, mapping, told, found)
+    await record(call.db, events, last)
+
+
+async def events_of(
+    call: Call,
+    directory: Directory,
+    mapping: reading.Mapping,
+    told: Sequence[Told],
+    found: Sequence[reading.Person],
+) -> list[Event]:
+    """Return the events of memberships whose roles have changed, and those of the people."""
+    events = await _of_roles(call, mapping.organization, told)
     for person in found:
         content = shown.person(
             directory,
@@ -117,7 +129,7 @@ async def tell(
             attributes=mapping.attributes,
         )
         events.append(shown.event(call, directory, "user_updated", before=None, after=content))
-    await record(call.db, events, last)
+    return events
 
 
 async def record(db: Session, events: list[Event], last: list[Event] | None) -> None:

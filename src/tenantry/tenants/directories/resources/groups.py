@@ -148,16 +148,7 @@ async def create(call: Call, directory: Directory, payload: GroupPayload) -> Cha
         Fault: 404, the directory is not there any more.
 
     """
-    at = now()
-    group = DirectoryGroup(
-        id=call.db.new_id(ids.DIRECTORY_GROUP),
-        organization_id=directory.organization_id,
-        directory_id=directory.id,
-        document=payload.document,
-        create_time=at,
-        update_time=at,
-        **resources.group_columns(payload.document),
-    )
+    group = new(call.db, directory, payload.document)
     given = dict.fromkeys(payload.members or ())
     joined: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
@@ -173,6 +164,20 @@ async def create(call: Call, directory: Directory, payload: GroupPayload) -> Cha
         await role_mapping.group_changed(held, directory, None, group, joined_ids=joined, last=last)
         await db.apply(_UPDATE if given else _CREATE, *last, **prefixed(group.to_row()))
     return Changed(group, skipped)
+
+
+def new(db: Session, directory: Directory, document: Mapping[str, Any]) -> DirectoryGroup:
+    """Return a new group without members, to be inserted."""
+    at = now()
+    return DirectoryGroup(
+        id=db.new_id(ids.DIRECTORY_GROUP),
+        organization_id=directory.organization_id,
+        directory_id=directory.id,
+        document=document,
+        create_time=at,
+        update_time=at,
+        **resources.group_columns(document),
+    )
 
 
 async def get(db: Session, directory: Directory, id_: str) -> DirectoryGroup:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, and_, bindparam, select, true
 
-from tenantry.db.schema import json_list, json_rows, json_values
+from tenantry.db.schema import json_list, json_rows, json_values, one_of, to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.directories.model import (
     DirectoryGroup,
@@ -96,6 +96,13 @@ def of_held(table: Table) -> Select[Any]:
 
 
 _HOLD_USER = Statement(of_held(directory_users).where(_u.id == ID).add_columns(groups_of(_u.id)))
+_HOLD_USERS = Statement(
+    of_held(directory_users)
+    .where(one_of(_u.id, GIVEN))
+    .order_by(_u.id)
+    .add_columns(groups_of(_u.id))
+)
+_HOLD_GROUPS = Statement(of_held(directory_groups).where(one_of(_g.id, GIVEN)).order_by(_g.id))
 _HOLD_GROUP = Statement(of_held(directory_groups).where(_g.id == ID))
 _groups_of_user = select(_m.directory_group_id).where(
     *of_directory(directory_members), _m.directory_user_id == ID
@@ -129,6 +136,22 @@ async def hold_user(db: Session, directory: Directory, id_: str) -> DirectoryUse
     if row is None:
         raise not_found(id_)
     return DirectoryUser.with_groups(row)
+
+
+async def hold_users(
+    db: Session, directory: Directory, ids_: Collection[str]
+) -> dict[str, DirectoryUser]:
+    """Hold those of these people that are there, as `hold_user` does, and return them by id."""
+    rows = await db.fetch_all(_HOLD_USERS, given=to_json(list(ids_)), **key(directory))
+    return {row["id"]: DirectoryUser.with_groups(row) for row in rows}
+
+
+async def hold_groups(
+    db: Session, directory: Directory, ids_: Collection[str]
+) -> dict[str, DirectoryGroup]:
+    """Hold those of these groups that are there, as `hold_group` does, and return them by id."""
+    rows = await db.fetch_all(_HOLD_GROUPS, given=to_json(list(ids_)), **key(directory))
+    return {row["id"]: DirectoryGroup.from_row(row) for row in rows}
 
 
 async def hold_group(db: Session, directory: Directory, id_: str) -> DirectoryGroup:

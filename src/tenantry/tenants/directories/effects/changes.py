@@ -1,0 +1,139 @@
+"""Changes of many people of a directory at once: their effects, by few statements for all.
+
+Each has the same effect as by `provisioning.person_changed`. Changes that need more than to switch
+a membership and to record events are left to that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from tenantry import errors
+from tenantry.tenants.directories.effects import profiles, provisioning, reading
+from tenantry.tenants.memberships import activity
+from tenantry.tenants.users.model import ACTIVE, INACTIVE
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tenantry.call import Call
+    from tenantry.event import Event
+    from tenantry.tenants.directories.effects.reading import Around, Mapping
+    from tenantry.tenants.directories.model import Directory, DirectoryUser
+
+_AT_ONCE = 10  # people whose events are made without a pause
+
+
+async def people_changed(
+    call: Call,
+    directory: Directory,
+    changes: Sequence[tuple[DirectoryUser, DirectoryUser | None]],
+) -> int:
+    """Apply the effects of changes of different people, and record their events; return how many.
+
+    Each change is a person before and after, or None if deleted. These are the first ones, up to
+    one that must be made by itself. Within a transaction that holds the people, before their rows
+    are written or deleted.
+
+    Raises:
+        errors.ConcurrentChange: others changed the same at this moment.
+
+    """
+    mapping, found = await reading.surroundings(
+        call.db, directory, [before.id for before, _ in changes]
+    )
+    if mapping is None:
+        raise errors.NotFound("organization")
+    batch = _Batch(call, directory, mapping)
+    number = 0
+    for before, after in changes:
+        around = found.get(before.id)
+        if around is None or not await batch.take(before, after, around):
+            break
+        number += 1
+        if number % _AT_ONCE == 0:
+            await asyncio.sleep(0)
+    await activity.switch_all(
+        call.db, directory.organization_id, on=batch.on, off=batch.off, at=batch.at
+    )
+    await call.db.record_all(batch.events)
+    return number
+
+
+class _Batch:
+    """The events of changes, and the users whose memberships they switch on and off."""
+
+    def __init__(self, call: Call, directory: Directory, mapping: Mapping) -> None:
+        self._call = call
+        self._directory = directory
+        self._mapping = mapping
+        self._accounts: set[str] = set()
+        self.at = now()
+        self.events: list[Event] = []
+        self.on: set[str] = set()
+        self.off: set[str] = set()
+
+    async def take(
+        self, before: DirectoryUser, after: DirectoryUser | None, around: Around
+    ) -> bool:
+        """Take a change, and return whether it can be made with the others."""
+        if provisioning.has_accounts(self._call):
+            switched = await self._switched(before, after, around)
+            if switched is None:
+                return False
+            self.events += switched
+        event = provisioning.event_of(self._call, self._directory, before, after, around)
+        self.events.append(event)
+        return True
+
+    async def _switched(
+        self, before: DirectoryUser, after: DirectoryUser | None, around: Around
+    ) -> list[Event] | None:
+        """Return the events of the person's membership; None for a change to make by itself."""
+        if before.user_id is None or not around.has_account or before.user_id in self._accounts:
+            return None
+        self._accounts.add(before.user_id)
+        if after is not None and not self._keeps_profile(before, after, around):
+            return None
+        if after is not None and after.active:
+            if around.status == INACTIVE:
+                return await self._activation(after, around)
+            return [] if around.status == ACTIVE else None
+        if around.status == ACTIVE:
+            return await self._deactivation(around)
+        return [] if around.status in {None, INACTIVE} else None
+
+    def _keeps_profile(self, before: DirectoryUser, after: DirectoryUser, around: Around) -> bool:
+        """Whether the account stays as it is; that of an inactive person does."""
+        if after.email_key != before.email_key:
+            return False
+        mapping, attributes = self._directory.attribute_mapping, around.attributes
+        return not after.active or not profiles.news(
+            around.profile,
+            profiles.profile(before, mapping, attributes),
+            profiles.profile(after, mapping, attributes),
+            attributes,
+        )
+
+    async def _activation(self, after: DirectoryUser, around: Around) -> list[Event] | None:
+        organization = around.organization
+        user = await around.account(self._call.db)
+        place = user.memberships[0]
+        if (
+            organization.max_allowed_users
+            or not user.email_verified
+            or provisioning.roles_differ(after, place, around)
+        ):
+            return None
+        self.on.add(user.id)
+        return [activity.activated(self._call, organization, user, place, self.at)[1]]
+
+    async def _deactivation(self, around: Around) -> list[Event] | None:
+        user = await around.account(self._call.db)
+        place = user.memberships[0]
+        if around.creator_role_id in {role.id for role in place.roles}:
+            return None  # it may be the last administrator
+        self.off.add(user.id)
+        return [activity.deactivated(self._call, around.organization, user, place)]
