@@ -219,3 +219,38 @@ async def test_what_is_beside_the_contract_needs_a_scope_as_well(limited, http):
     answer = await http.post("/api/v1/users:import", headers=headers, content=b"")
     assert answer.status_code == 403
     assert "users:write" in answer.json()["message"]
+
+
+async def test_tokens_of_others_are_told_and_ended_with_their_scopes_alone(
+    database, http, make, rest
+):
+    organization_id = (await make.organization())["id"]
+    machine = await make.client(organization_id)
+    of_machine = await access_token(http, *machine)
+    answer = await rest.tokens.create_token(token={"organization_id": organization_id})
+    tokens = (of_machine, answer["token"])
+    others = [one for one in management_scopes.SCOPES if not one.startswith("api_credentials:")]
+    call = Call(SYSTEM, database, "req_1")
+
+    async def asking(*scopes: str):
+        made, secret = await service.create(call, name="Limited", scopes=scopes)
+
+        async def ask(endpoint, token):
+            form = {"client_id": made.id, "client_secret": secret, "token": token}
+            return await http.post(f"/oauth/{endpoint}", data=form)
+
+        return ask
+
+    async def active(ask):
+        return [(await ask("introspect", token)).json()["active"] for token in tokens]
+
+    weak, reads = await asking(*others), await asking("api_credentials:read")
+    assert await active(weak) == [False, False]
+    for ask in (weak, reads):
+        for token in tokens:
+            await ask("revoke", token)
+    assert await active(reads) == [True, True]
+    ends = await asking("api_credentials:rotate")
+    for token in tokens:
+        assert (await ends("revoke", token)).status_code == 200
+    assert await active(reads) == [False, False]

@@ -21,6 +21,7 @@ OWNERS_ALONE = {
     *("CreateDEK", "ActivateDEK", "ReencryptData", "DestroyDEK", "DestroyMasterKey"),
     *("CreateEnvironmentSessionSettings", "UpdateEnvironmentSessionSettings"),
     *("CreateEnvironmentUserManagement", "UpdateEnvironmentUserManagement"),
+    *("UpdateFeatures", "EnableFeature", "DisableFeature"),
     # All mail goes by a server, the codes to sign in as well.
     *("CreateEmailServer", "UpdateEmailServerSettings", "DeleteEmailServer"),
     *("EnableEmailServer", "DisableEmailServer", "UpsertEmailConfiguration"),

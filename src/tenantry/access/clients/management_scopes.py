@@ -99,6 +99,12 @@ def of(client: Client) -> list[str]:
     return [ALL] if client.may_call_api else []
 
 
+def holds(client: Client, scope: str) -> bool:
+    """Whether a client holds a management scope."""
+    held = client.management_scopes
+    return client.may_call_api and (held is None or scope in held)
+
+
 def check_reach(call: Call, *states: Client) -> None:
     """Raise PermissionDenied unless the caller holds everything that a client can do.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tenantry import errors, ids
 from tenantry.access.api_tokens import service
-from tenantry.access.clients import revocations
+from tenantry.access.clients import management_scopes, revocations
 from tenantry.access.clients.model import ENV
 from tenantry.call import Call
 from tenantry.doors.oauth.errors import NO_STORE, OAuthError
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from tenantry.identity.tokens.user_tokens import UserToken, UserTokens
     from tenantry.rate_limits.rates import Rates
     from tenantry.web import Request
+
+
+# Of a management client, for tokens that are not its own.
+_SCOPE = "api_credentials:rotate"
 
 
 class RevocationEndpoint:
@@ -63,7 +67,7 @@ class RevocationEndpoint:
                 await self._access_token(call, client, token)
             elif token.startswith(refresh_tokens.PREFIX):
                 await self._refresh_token(call, client, token)
-            elif client.client_type == ENV and not ids.well_formed(ids.API_TOKEN, token):
+            elif _may_end_all(client) and not ids.well_formed(ids.API_TOKEN, token):
                 await self._api_token(call, token)
         except OAuthError as problem:
             return problem.response()
@@ -104,7 +108,12 @@ class RevocationEndpoint:
         """Return whose token it is, if this client may end it; None if that client is gone."""
         if client.id == owner_id:
             return client
-        if client.client_type != ENV:
+        if not _may_end_all(client):
             # Section 2.1: a client with another client's token is told that it may not end it.
             raise OAuthError("unauthorized_client", "the token was issued to another client")
         return await self._directory.find(owner_id)
+
+
+def _may_end_all(client: Client) -> bool:
+    """Whether this is a management client with the scope that `InvalidateToken` takes."""
+    return client.client_type == ENV and management_scopes.holds(client, _SCOPE)
