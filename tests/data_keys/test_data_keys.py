@@ -212,11 +212,11 @@ async def test_a_value_that_changes_while_it_is_sealed_anew_stays_as_it_was_chan
     await in_effect(call, time_goes)
     real = resealing._anew
 
-    def meanwhile(session, table, column, rows):
-        new, unreadable = real(session, table, column, rows)
+    def meanwhile(session, table, rows):
+        new, unreadable = real(session, table, rows)
         for one in new:
             if one["id"] == "whe_000001":
-                one["old"] = "what it was before"
+                one["old_secret_sealed"] = "what it was before"
         return new, unreadable
 
     monkeypatch.setattr(resealing, "_anew", meanwhile)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Column, Text, and_, bindparam, case, func, select, tuple_, update
+from sqlalchemy import Column, Text, bindparam, case, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_change
 
 from tenantry.db import key_rows
@@ -67,7 +67,6 @@ _NOTE = Statement(
     ).returning(_r.table_name)
 )
 _ACTIVE_FROM = Statement(select(_d.activate_time).where(_d.version == bindparam("p_version")))
-_OLD, _NEW = Column("old", Text), Column("new", Text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,40 +250,55 @@ async def _reseal(db: Session, table: Table, todo: Pass) -> Pass:
     given = {f"p_{name}": value for name, value in zip(keys, after, strict=False)}
     head = head_of(todo.version)
     rows = await db.fetch_all(_page(table, is_first=not after), p_head=head, **given)
-    changed = unreadable = 0
-    for column in encrypted_columns(table, stays=True):
-        new, bad = _anew(db, table, column, rows)
-        unreadable += bad
-        if new:
-            values = spelled([*table.primary_key, _OLD, _NEW], new)
-            changed += len(await db.fetch_all(_replace(table, column), given=values))
+    new, unreadable = _anew(db, table, rows)
+    changed = 0
+    if new:
+        columns = [column.name for column in encrypted_columns(table, stays=True)]
+        written = await db.fetch_all(_replace(table), given=spelled(_pairs(table), new))
+        after = {tuple(row[name] for name in keys): row for row in written}
+        for one in new:
+            row = after.get(tuple(one[name] for name in keys))
+            if row is not None:
+                done = {one[f"new_{name}"] for name in columns} - {None}
+                changed += sum(row[name] in done for name in columns)
     position = None
     if len(rows) == AT_ONCE:
         position = json.dumps([rows[-1][name] for name in keys])
     return todo.after(position, changed, unreadable)
 
 
-def _anew(
-    db: Session, table: Table, column: Column[Any], rows: Sequence[Row]
-) -> tuple[list[dict[str, Any]], int]:
-    """Return the values of a column before and after, with their keys; and how many fail."""
+def _anew(db: Session, table: Table, rows: Sequence[Row]) -> tuple[list[dict[str, Any]], int]:
+    """Return the keys of rows with their values before and after; and how many values fail."""
     keys = [one.name for one in table.primary_key]
     new, unreadable = [], 0
     for row in rows:
-        old = row[column.name]
-        if old is None:
-            continue
-        bound_to = binding(column, row)
-        try:
-            plain = db.vault.decrypt(old, bound_to)
-        except WrongKey:
-            unreadable += 1
-            fields = {"table": table.name, "column": column.name}
-            seldom(_log, "a sealed value cannot be opened by any key", table.name, fields)
-            continue
-        anew = db.vault.encrypt(plain, bound_to)
-        new.append({**{name: row[name] for name in keys}, "old": old, "new": anew})
+        values: dict[str, str | None] = {}
+        for column in encrypted_columns(table, stays=True):
+            old = row[column.name]
+            values |= {f"old_{column.name}": None, f"new_{column.name}": None}
+            if old is None:
+                continue
+            bound_to = binding(column, row)
+            try:
+                plain = db.vault.decrypt(old, bound_to)
+            except WrongKey:
+                unreadable += 1
+                fields = {"table": table.name, "column": column.name}
+                seldom(_log, "a sealed value cannot be opened by any key", table.name, fields)
+                continue
+            values[f"old_{column.name}"] = old
+            values[f"new_{column.name}"] = db.vault.encrypt(plain, bound_to)
+        if any(value is not None for value in values.values()):
+            new.append({name: row[name] for name in keys} | values)
     return new, unreadable
+
+
+@cache
+def _pairs(table: Table) -> list[Column[Any]]:
+    """Return the columns of records of a row's key, and its encrypted values before and after."""
+    names = [column.name for column in encrypted_columns(table, stays=True)]
+    pairs = [Column(f"{when}_{name}", Text) for name in names for when in ("old", "new")]
+    return [*table.primary_key, *pairs]
 
 
 @cache
@@ -305,13 +319,22 @@ def _page(table: Table, *, is_first: bool) -> Statement:
 
 
 @cache
-def _replace(table: Table, column: Column[Any]) -> Statement:
-    """Return the change of the values of a column that nobody has changed since."""
-    given = records("given", [*table.primary_key, _OLD, _NEW])
-    same = and_(*(key == given.c[key.name] for key in table.primary_key))
+def _replace(table: Table) -> Statement:
+    """Return the change of those values of rows that nobody has changed since.
+
+    One statement for all columns: PostgreSQL checks foreign keys again where a transaction updates
+    a row for the second time, and would lock what they refer to after the row.
+    """
+    given = records("given", _pairs(table))
+    values = {
+        column: case(
+            (column == given.c[f"old_{column.name}"], given.c[f"new_{column.name}"]), else_=column
+        )
+        for column in encrypted_columns(table, stays=True)
+    }
     return Statement(
         update(table)
-        .where(same, column == given.c.old)
-        .values({column: given.c.new})
-        .returning(*table.primary_key)
+        .where(*(key == given.c[key.name] for key in table.primary_key))
+        .values(values)
+        .returning(*table.primary_key, *values)
     )

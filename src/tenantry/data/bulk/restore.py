@@ -109,6 +109,15 @@ _STRAY = Statement(
 )
 
 
+# In the order of locks: the foreign keys of an INSERT take them in that of the lines.
+_HOLD_ORGANIZATIONS = Statement(
+    select(organizations.c.id)
+    .where(organizations.c.id.in_(json_values(bindparam("ids", type_=Text))))
+    .order_by(organizations.c.id)
+    .with_for_update(read=True, key_share=True)
+)
+
+
 def _insert(table: Table, columns: Sequence[Column[Any]]) -> Statement:
     names = [column.name for column in columns]
     return Statement(insert(table).from_select(names, rows_of("given", columns)))
@@ -314,6 +323,9 @@ class Reading(ABC):
     async def _insert(self, kind: Kind, batch: Batch, rows: list[dict[str, Any]]) -> None:
         if kind is archive.ROLE:
             _check_bases(batch)
+        of = {row["organization_id"] for row in rows if row.get("organization_id")}
+        if len(of) > 1:
+            await self.db.fetch_all(_HOLD_ORGANIZATIONS, ids=to_json(sorted(of)))
         await self.db.fetch_all(_INSERT[kind.type], given=spelled(named(kind.table), rows))
         await self._note(kind, rows)
         if kind is archive.ROLE:

@@ -10,6 +10,8 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from tenantry import errors
+from tenantry.db.engine import DuplicateKey
 from tenantry.tenants.directories.model import SELECTED
 from tenantry.tenants.directories.polling import (
     differences,
@@ -18,12 +20,12 @@ from tenantry.tenants.directories.polling import (
     staging,
 )
 from tenantry.tenants.directories.polling.workspace import Gone, Refused
-from tenantry.tenants.directories.resources import people
+from tenantry.tenants.directories.resources import many_people, people
 from tenantry.tenants.directories.scim import resources
 from tenantry.tenants.directories.scim.faults import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from tenantry.db.engine import Session
     from tenantry.tenants.directories.model import DirectoryUser
@@ -235,15 +237,37 @@ async def _create(
 
 
 async def _change(turn: Turn, documents: Mapping[str, Mapping[str, Any]], poll: Poll) -> Poll:
-    async with turn.held() as db:
-        for id_, document in documents.items():
-            try:
-                await people.replace(turn.call(db), turn.directory, id_, document)
-            except Fault as fault:
-                poll = poll.noted({"user": document["userName"], "reason": fault.detail})
-            else:
-                poll = poll.counted(updated=1)
+    left = list(documents.items())
+    while left:
+        if done := await _change_first(turn, left):
+            poll = poll.counted(updated=done)
+        else:
+            poll = await _change_one(turn, *left[0], poll)
+        left = left[max(done, 1) :]
     return poll
+
+
+async def _change_first(turn: Turn, documents: Sequence[tuple[str, Mapping[str, Any]]]) -> int:
+    """Change the first of some people together; return how many, 0 where one goes by itself."""
+    changes = [many_people.Change(id_, _replaced_by(document)) for id_, document in documents]
+    try:
+        async with turn.held() as db:
+            return len(await many_people.change(turn.call(db), turn.directory, changes))
+    except (Fault, errors.Error, DuplicateKey):
+        return 0
+
+
+def _replaced_by(document: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    return lambda _: document
+
+
+async def _change_one(turn: Turn, id_: str, document: Mapping[str, Any], poll: Poll) -> Poll:
+    try:
+        async with turn.held() as db:
+            await people.replace(turn.call(db), turn.directory, id_, document)
+    except Fault as fault:
+        return poll.noted({"user": document["userName"], "reason": fault.detail})
+    return poll.counted(updated=1)
 
 
 def _with_address(document: dict[str, Any], before: DirectoryUser) -> dict[str, Any] | None:
