@@ -96,11 +96,11 @@ async def test_people_of_a_directory_that_is_gone_leave_the_index(db, call):
     assert await found(other, "ada@") == ["ada"]
 
 
-@pytest.fixture(params=["near", "by index", "among all"])
+@pytest.fixture(params=["near", "by index", "all of the index"])
 def way(request, monkeypatch):
     """How the people of a page are found."""
     monkeypatch.setattr(paging, "_NEAREST", 1000 if request.param == "near" else 1)
-    monkeypatch.setattr(paging, "_FEW", 0 if request.param == "among all" else 1000)
+    monkeypatch.setattr(paging, "_FEW", 4 if request.param == "all of the index" else 1000)
     paging._searched.cache_clear()
     yield request.param
     paging._searched.cache_clear()

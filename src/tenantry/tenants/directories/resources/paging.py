@@ -55,13 +55,13 @@ _u, _g, _m = directory_users.c, directory_groups.c, directory_members.c
 _GROUP_ID = bindparam("group_id", type_=Text)
 _UPDATED_AFTER = bindparam("updated_after", type_=BigInteger)
 _SEARCH = bindparam("search", type_=Text)
-_NEAR, _BY_INDEX, _AMONG_ALL = "near", "by index", "among all"
+_NEAR, _BY_INDEX, _ALL_OF_INDEX, _AMONG_ALL = "near", "by index", "all of the index", "among all"
 _NOT_COUNTED: Select[Any] = select(literal_column("0").label("total"))
 MOST_SEARCHED = 256  # characters
 # Where people are searched: among so many of the nearest, which fill a page for what many have;
-# then by index, which has parts of so many characters; and where that finds more than so many,
-# among all, since one of so many is near.
-_NEAREST, _LEAST_INDEXED, _FEW = 1000, 3, 1000
+# then by index, which has parts of so many characters, where that finds no more than so many. Of
+# more, all that the index finds are sorted, unless a group or a time narrows the list already.
+_NEAREST, _LEAST_INDEXED, _FEW = 1000, 3, 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +102,13 @@ async def page_of_users(
         statement = _users(*shape, position.direction)
         return await _page(db, directory, position, statement, _listed, **params)
     params |= key(directory) | position.params
-    for where in _NEAR, _BY_INDEX, _AMONG_ALL:
-        if where == _BY_INDEX and len(sought) < _LEAST_INDEXED:
-            continue
+    by_index = len(sought) >= _LEAST_INDEXED
+    last = _AMONG_ALL if any(shape) or not by_index else _ALL_OF_INDEX
+    for where in (_NEAR, *((_BY_INDEX,) if by_index else ()), last):
         rows = await db.fetch_all(_searched(where, *shape, position.direction), **params)
-        if len(rows) > position.size or (where == _BY_INDEX and rows[0]["matches"] <= _FEW):
+        # Of more than a few, the index has found some, and not the nearest.
+        is_by_few = where == _BY_INDEX
+        if rows[0]["matches"] <= _FEW if is_by_few else len(rows) > position.size:
             break
     return position.page(rows).of(_listed)
 
@@ -216,19 +218,25 @@ def _searched(where: str, of_group: bool, updated: bool, direction: str) -> Stat
     found: Select[Any]
     identity: ColumnElement[str]
     matches: ColumnElement[int] = literal_column("0")
-    if where == _BY_INDEX:
+    if where in {_BY_INDEX, _ALL_OF_INDEX}:
         matching = directory_user_search.matching(_SEARCH, ORGANIZATION_ID, DIRECTORY_ID)
-        few = select(matching.c.id).limit(literal_column(str(_FEW + 1))).cte("matching")
+        some = select(matching.c.id)
+        if where == _BY_INDEX:
+            some = some.limit(literal_column(str(_FEW + 1)))
+        few = some.cte("matching")
         matches = select(func.count()).select_from(few).scalar_subquery()
-        # A subquery for each, and no join: PostgreSQL could start from all people.
-        person = select(_u.id).where(*of_directory(directory_users), _u.id == few.c.id)
+        # Sorted first, so that no more people are read than the page takes. A subquery for each,
+        # and no join: PostgreSQL could start from all people.
+        ordered = pages.part(select(few.c.id), few.c.id, direction)
+        each = ordered.offset(literal_column("0")).subquery("each_one")
+        person = select(_u.id).where(*of_directory(directory_users), _u.id == each.c.id)
         if updated:
             person = person.where(_u.update_time > _UPDATED_AFTER)
         if of_group:
             of_it = _m.directory_group_id == _GROUP_ID, _m.directory_user_id == _u.id
             person = person.where(exists().where(*of_directory(directory_members), *of_it))
-        each = select(person.scalar_subquery().label("id")).select_from(few).subquery("each_one")
-        found, identity = select(each.c.id).where(each.c.id.is_not(None)), each.c.id
+        found = select(each.c.id).where(person.scalar_subquery().is_not(None))
+        identity = each.c.id
     elif where == _NEAR:
         looked_at = pages.part(*_all_users(of_group, updated), direction)
         near = looked_at.limit(literal_column(str(_NEAREST))).subquery("near")
