@@ -43,17 +43,15 @@ _BUT = bindparam("but", type_=Text)  # a group that is about to go; "" for none
 
 def _groups_of(user_id: ColumnElement[str]) -> ScalarSelect[str]:
     """Return the groups that a person is in: id and name."""
+    # The name by itself: a join may begin with all groups, planned before there were any.
+    name = select(_dg.display_name).where(
+        _dg.organization_id == _dm.organization_id,
+        _dg.directory_id == _dm.directory_id,
+        _dg.id == _dm.directory_group_id,
+    )
     return (
-        select(json_rows(json_list(_dg.id, _dg.display_name)))
+        select(json_rows(json_list(_dm.directory_group_id, name.scalar_subquery())))
         .select_from(directory_members)
-        .join(
-            directory_groups,
-            and_(
-                _dg.organization_id == _dm.organization_id,
-                _dg.directory_id == _dm.directory_id,
-                _dg.id == _dm.directory_group_id,
-            ),
-        )
         .where(
             _dm.organization_id == _ORGANIZATION_ID,
             _dm.directory_id == _DIRECTORY_ID,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, and_, bindparam, select, true
+from sqlalchemy import Text, bindparam, select, true
 
 from tenantry.db.schema import json_list, json_rows, json_values, one_of, to_json
 from tenantry.db.statements import Statement
@@ -58,10 +58,11 @@ def key(directory: Directory) -> dict[str, str]:
 
 def groups_of(user_id: ColumnElement[str]) -> ColumnElement[Any]:
     """Return a person's groups as a column `groups`: id and name of each, as JSON."""
-    of_it = and_(*of_directory(directory_groups), _g.id == _m.directory_group_id)
-    found = select(json_rows(json_list(_g.id, _g.display_name))).join_from(
-        directory_members, directory_groups, of_it
+    # The name by itself: a join may begin with all groups, planned before there were any.
+    name = select(_g.display_name).where(
+        *of_directory(directory_groups), _g.id == _m.directory_group_id
     )
+    found = select(json_rows(json_list(_m.directory_group_id, name.scalar_subquery())))
     found = found.where(*of_directory(directory_members), _m.directory_user_id == user_id)
     return found.scalar_subquery().label("groups")
 

@@ -115,6 +115,7 @@ async def create(
     await catalogue.keep_current(call.db)
     with suppress(ByItself):
         async with call.db.transaction() as db:
+            await db.expect_growth()
             return await _created(replaced(call, db=db), directory, payloads)
     return []
 
@@ -134,6 +135,7 @@ async def change_members(
     await catalogue.keep_current(call.db)
     with suppress(ByItself):
         async with call.db.transaction() as db:
+            await db.expect_growth()
             return await _changed_members(replaced(call, db=db), directory, changes)
     return []
 

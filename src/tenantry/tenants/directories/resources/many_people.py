@@ -29,10 +29,10 @@ from tenantry.tenants.directories.model import (
 )
 from tenantry.tenants.directories.resources.holding import (
     GIVEN,
+    hold_groups,
     hold_users,
     key,
     of_directory,
-    of_held,
 )
 from tenantry.tenants.directories.scim import resources
 from tenantry.tenants.directories.scim.faults import Fault
@@ -58,11 +58,6 @@ _UPDATE_ALL = Statement(
 )
 
 _members_given = *of_directory(directory_members), one_of(_m.directory_user_id, GIVEN)
-_HOLD_GROUPS_OF_ALL = Statement(
-    of_held(directory_groups)
-    .where(_g.id.in_(select(_m.directory_group_id).where(*_members_given)))
-    .order_by(_g.id)
-)
 _GROUPS_OF_ALL = Statement(
     select(_m.directory_user_id, _m.directory_group_id).where(*_members_given)
 )
@@ -109,6 +104,7 @@ async def change(
     """
     await catalogue.keep_current(call.db)
     async with call.db.transaction() as db:
+        await db.expect_growth()
         held = await hold_users(db, directory, [one.id for one in changes])
         steps: list[tuple[DirectoryUser, DirectoryUser]] = []
         for one in changes:
@@ -140,9 +136,13 @@ async def remove(
     """
     await catalogue.keep_current(call.db)
     async with call.db.transaction() as db:
+        await db.expect_growth()
         ids = to_json(list(given))
-        rows = await db.fetch_all(_HOLD_GROUPS_OF_ALL, given=ids, **key(directory))
-        groups = {row["id"] for row in rows}
+        # Their ids first: to hold those of a join, PostgreSQL may look at each group.
+        rows = await db.fetch_all(_GROUPS_OF_ALL, given=ids, **key(directory))
+        groups = {row["directory_group_id"] for row in rows}
+        if groups:
+            await hold_groups(db, directory, groups)
         held = await hold_users(db, directory, given)
         going: list[DirectoryUser] = []
         for id_, if_match in given.items():
