@@ -147,6 +147,7 @@ from tenantry.metrics import kinds
 from tenantry.outgoing import Outgoing
 from tenantry.pages.looks import Looks
 from tenantry.rate_limits.rates import Rates
+from tenantry.settings import tracing
 from tenantry.tenants.branding.rpc import BrandingService
 from tenantry.tenants.directories.model import directory_secrets
 from tenantry.tenants.directories.polling.rpc import DirectoryPollingService
@@ -548,11 +549,10 @@ class Application:
 
 def _trace(settings: Settings, closing: AsyncExitStack) -> None:
     """Make traces of requests, where there is a collector of them."""
-    if spans.are_wanted(settings.traces_endpoint):
+    if tracing.is_wanted(settings):
         from tenantry import traces
 
-        if (exporter := traces.start(settings)) is not None:
-            closing.callback(exporter.close)
+        closing.callback(traces.start(settings).close)
 
 
 def _trace_statements(db: Database) -> None:

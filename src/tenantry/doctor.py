@@ -20,7 +20,7 @@ from tenantry import domain_names, errors, launcher
 from tenantry import settings as settings_module
 from tenantry.languages import LANGUAGES
 from tenantry.launcher import certificates, envoy
-from tenantry.settings import SettingError
+from tenantry.settings import SettingError, tracing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -389,6 +389,16 @@ def _metrics(settings: Settings) -> str:
     return f"at http://{settings.metrics_listen}/metrics"
 
 
+def _traces(settings: Settings) -> str:
+    try:
+        tracing.check(settings)
+    except SettingError as problem:
+        raise Problem(str(problem), "see Traces in docs/observability.md") from None
+    if not tracing.is_wanted(settings):
+        return "none are sent, no collector is named"
+    return "the variables of OpenTelemetry can be used"
+
+
 def _answers(settings: Settings) -> bool:
     """Whether the listener there answers as our server does."""
     host = launcher.reachable(settings.host)
@@ -451,5 +461,6 @@ _CHECKS: list[tuple[str, Callable[[Settings], str]]] = [
     ("certificate", _certificate),
     ("clock", _clock),
     ("metrics", _metrics),
+    ("traces", _traces),
     ("address", _address),
 ]

@@ -41,7 +41,7 @@ class _Json(logging.Formatter):
         if observed is not None and not observed.seconds:  # not over: its context may live on
             line.setdefault("request_id", observed.request_id)
             if observed.span is not None:
-                line["trace_id"] = observed.span.trace_id.hex()
+                line["trace_id"] = f"{observed.span.get_span_context().trace_id:032x}"
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str, separators=(",", ":"))
@@ -220,7 +220,14 @@ _last: dict[tuple[str, str], float] = {}
 _untold: dict[tuple[str, str], int] = {}
 
 
-def seldom(logger: logging.Logger, message: str, kind: str, fields: dict[str, Any]) -> None:
+def seldom(
+    logger: logging.Logger,
+    message: str,
+    kind: str,
+    fields: dict[str, Any],
+    *,
+    seconds: float = _SELDOM_SECONDS,
+) -> None:
     """Warn of something once a second at most, and of how often it was since (``times``).
 
     Two of one ``kind`` are the same, one of a few words; ``fields`` are of the last.
@@ -228,7 +235,7 @@ def seldom(logger: logging.Logger, message: str, kind: str, fields: dict[str, An
     key, now = (message, kind), time.monotonic()
     with _lock:
         times = _untold.get(key, 0) + 1
-        if now - _last.get(key, float("-inf")) < _SELDOM_SECONDS:
+        if now - _last.get(key, float("-inf")) < seconds:
             _untold[key] = times
             return
         _last[key], _untold[key] = now, 0

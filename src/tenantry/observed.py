@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from opentelemetry.trace import Span
+
     from tenantry.caller import Caller
-    from tenantry.spans import Span
 
     Observer = Callable[["Observed"], None]
 
@@ -54,6 +55,7 @@ class Observed:
     whole: bool = False
     caller: Caller | None = None  # None where nobody asked who it is, or nobody could tell
     span: Span | None = None  # where there is a collector of traces
+    parts: int = 0  # spans below that one
     changed: bool = False  # a change that it made is committed
     waited: float = 0.0  # seconds in noticeable waits for a connection to the database
 

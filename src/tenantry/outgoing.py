@@ -103,7 +103,9 @@ class Outgoing:
         asked = {"http.request.method": method, "server.address": target.host or ""}
         with spans.part(method, asked, root=True) as span:
             if span is not None and self._tells_trace:
-                headers = {**headers, "traceparent": span.traceparent}
+                from tenantry import traces
+
+                headers = {**headers, **traces.headers(span)}
             try:
                 async with asyncio.timeout(seconds):
                     answer = await self._sent(method, target, headers, body, most_bytes)
@@ -112,8 +114,11 @@ class Outgoing:
             except (aiohttp.ClientError, OSError) as problem:
                 raise _named(problem) from None
             if span is not None:
-                span.attributes["http.response.status_code"] = answer.status
-                span.failed = answer.status >= 400
+                from opentelemetry.trace import StatusCode
+
+                span.set_attribute("http.response.status_code", answer.status)
+                if answer.status >= 400:
+                    span.set_status(StatusCode.ERROR)
             return answer
 
     async def _sent(

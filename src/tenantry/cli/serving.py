@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tenantry import launcher, spans
+from tenantry import launcher
 from tenantry.cli import Failed
 from tenantry.launcher.envoy import StartError
-from tenantry.settings import load
+from tenantry.settings import load, tracing
 
 
 def serve() -> int:
@@ -17,15 +17,12 @@ def serve() -> int:
 
     """
     settings = load()
+    tracing.check(settings)
     if settings.log_streams:
         from tenantry.events.log_streams import targets
 
         targets.of(settings)
     try:
-        if spans.are_wanted(settings.traces_endpoint):
-            from tenantry import traces
-
-            traces.check(settings)
         return launcher.serve(settings)
     except StartError as problem:
         raise Failed(str(problem)) from problem

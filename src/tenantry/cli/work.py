@@ -7,7 +7,7 @@ import signal
 from contextlib import ExitStack, suppress
 
 from tenantry.cli import running
-from tenantry.settings import load
+from tenantry.settings import load, tracing
 
 # A third of the weight of another process: where cores are short, calls to a server on this machine
 # go first. On a machine of its own it makes no difference.
@@ -24,7 +24,7 @@ def worker() -> None:
 
     import uvloop
 
-    from tenantry import data_folder, launcher, log, spans
+    from tenantry import data_folder, launcher, log
     from tenantry import worker as work
     from tenantry.db import copies
     from tenantry.db.opening import OpenError, database_of
@@ -36,15 +36,15 @@ def worker() -> None:
         os.setpriority(os.PRIO_PROCESS, 0, at_least)
 
     settings = load()
+    tracing.check(settings)
 
     async def run(closing: ExitStack) -> None:
         log.configure(settings.log_level, in_background=True)
         todo = work.jobs(settings)
-        if spans.are_wanted(settings.traces_endpoint):
+        if tracing.is_wanted(settings):
             from tenantry import traces
 
-            if (exporter := traces.start(settings)) is not None:
-                closing.callback(exporter.close)
+            closing.callback(traces.start(settings).close)
         launcher.ignore_other_signals()
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):

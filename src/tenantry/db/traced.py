@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from contextlib import AbstractContextManager
 
+    from opentelemetry.trace import Span
+
     from tenantry.db.engine import Row, Session
     from tenantry.db.statements import Statement
     from tenantry.event import Event
@@ -62,7 +64,7 @@ def _traced(kind: type[Any]) -> type[Any]:
     return Traced
 
 
-def _part(system: str, statement: Statement) -> AbstractContextManager[spans.Span | None]:
+def _part(system: str, statement: Statement) -> AbstractContextManager[Span | None]:
     name, told = _said(statement)
     return spans.part(name, {"db.system.name": system, **told})
 
