@@ -17,6 +17,7 @@ import threading
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 from tenantry import spans
 from tenantry.addresses import checked, is_refused, networks
@@ -179,6 +180,12 @@ class Outgoing:
             headers={"accept-encoding": "identity"},
             trust_env=False,
         )
+
+
+def is_same_server(url: str, other: str) -> bool:
+    """Whether requests to two URLs go to the same host and port, by the same scheme."""
+    one, two = urlsplit(url), urlsplit(other)
+    return (one.scheme, one.netloc.lower()) == (two.scheme, two.netloc.lower())
 
 
 def check_url(url: str, allow: Sequence[str]) -> str:

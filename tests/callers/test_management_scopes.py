@@ -254,3 +254,15 @@ async def test_tokens_of_others_are_told_and_ended_with_their_scopes_alone(
     for token in tokens:
         assert (await ends("revoke", token)).status_code == 200
     assert await active(reads) == [False, False]
+
+
+async def test_a_preview_of_a_token_shows_a_user_to_who_may_read_users(rest, limited, make):
+    user = await make.user()
+    preview = {"template": {"address": "user.email"}, "user_id": user["id"]}
+    _, token = await limited("interceptors:read")
+    with refused("PERMISSION_DENIED", says="users:read"):
+        await bearer(rest, await token()).interceptors.preview_token_template(**preview)
+    _, token = await limited("interceptors:read", "users:read")
+    caller = bearer(rest, await token())
+    answer = await caller.interceptors.preview_token_template(**preview)
+    assert answer["claims"]["address"] == user["email"]

@@ -153,6 +153,22 @@ async def test_a_change_never_leaves_one_that_serves_incomplete(connections):
     assert (await connections.get(made))["status"] == "COMPLETED"
 
 
+@pytest.mark.parametrize("uri", ["https://evil.example.com/token", ""])
+async def test_a_client_secret_goes_to_no_server_but_the_one_it_was_given_for(connections, uri):
+    made = await complete(connections)
+    for kept in ({}, {"client_secret": made["oidc_config"]["client_secret"]}):
+        with refused("INVALID_ARGUMENT", "connection.oidc_config.client_secret"):
+            await connections.update(made, oidc_config={"token_uri": uri, **kept})
+        with refused("INVALID_ARGUMENT", "connection.oidc_config.client_secret"):
+            await connections.update(
+                made, oidc_config={"issuer": "https://evil.example.com", "token_uri": uri, **kept}
+            )
+    same = {"token_uri": "https://idp.example.com/v2/token"}
+    assert (await connections.update(made, oidc_config=same))["status"] == "COMPLETED"
+    for secret in ("another-secret", "", "a-secret-of-some-length"):
+        await connections.update(made, oidc_config={"token_uri": uri, "client_secret": secret})
+
+
 async def test_one_that_is_deleted_is_gone(connections):
     made = await complete(connections)
     await connections.delete(made)

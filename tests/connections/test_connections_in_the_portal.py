@@ -101,3 +101,50 @@ async def test_a_portal_without_single_sign_on_reads_nothing(api, make, http, re
     portal = api.sending(authorization=(), cookie=cookie)
     with refused("PERMISSION_DENIED"):
         await portal.connections.list_connections()
+
+
+async def test_what_groups_come_from_is_bounded_by_the_roles_that_they_give(
+    portal, api, make, organization
+):
+    of = {"organization_id": organization["id"]}
+    manual = {
+        **{name: f"https://idp.example.com/{name}" for name in ("authorize_uri", "jwks_uri")},
+        "issuer": "https://idp.example.com",
+        "token_uri": "https://idp.example.com/token",
+        "client_id": "us",
+        "client_secret": "a-secret-of-some-length",
+    }
+    answer = await portal.connections.create_connection(
+        **of, connection={"provider": "OKTA", "type": "OIDC"}
+    )
+    id_ = answer["connection"]["id"]
+
+    def update(**changes: object):
+        connection = {"provider": "OKTA", **changes}
+        return portal.connections.update_connection(**of, id=id_, connection=connection)
+
+    def follow(**groups: str):
+        return api.single_sign_on.update_connection_settings(
+            connection_id=id_, settings={"group_roles": {"roles": groups}}
+        )
+
+    await update(configuration_type="MANUAL", oidc_config=manual)
+    await follow(Bosses="admin", Staff=(await make.role())["name"])
+    attributes = {"attributes": {"groups": "department"}}
+    for change in (
+        update(attribute_mapping={"groups": "department"}),
+        update(oidc_config={"jwks_uri": "https://evil.example.com/keys"}),
+        update(oidc_config={"jit_provisioning_with_sso_enabled": False}),
+        portal.single_sign_on.update_connection_settings(
+            connection_id=id_, settings={"attribute_mapping": attributes}
+        ),
+        portal.connections.enable_connection(**of, id=id_),
+    ):
+        with refused("PERMISSION_DENIED", says="admin"):
+            await change
+    await update(ui_button_title="Acme", oidc_config={"sync_user_profile_on_login": True})
+    await api.connections.enable_connection(**of, id=id_)
+    await portal.connections.disable_connection(**of, id=id_)
+    await follow(Staff=(await make.role())["name"])
+    await update(attribute_mapping={"groups": "department"})
+    await portal.connections.enable_connection(**of, id=id_)

@@ -269,6 +269,22 @@ async def tried(asking, receiver):
     await asking.interceptors.delete_interceptor(id=answer["interceptor"]["id"])
 
 
+@pytest.mark.parametrize("config", [API_KEY, OAUTH2])
+async def test_credentials_go_to_no_server_but_the_one_they_were_given_for(api, config):
+    answer = await api.interceptors.create_interceptor(interceptor=WATCHING | {"config": config})
+    key = {"id": answer["interceptor"]["id"]}
+
+    def move(url, **more: object):
+        return api.interceptors.update_interceptor(**key, interceptor={"api_url": url, **more})
+
+    for url in ("https://evil.example.com/ask", "https://hooks.example.com:8443/ask"):
+        with refused("INVALID_ARGUMENT", "interceptor.config.auth_config"):
+            await move(url)
+    await move("https://hooks.example.com/other")
+    await move("https://new.example.com/ask", config=config)
+    await api.interceptors.delete_interceptor(**key)
+
+
 async def test_a_trial_shows_the_answer_and_leaves_no_trace(asking, tried, receiver):
     receiver.answers["/ask"] = denied("Your trial is over.")
     keyed = asking.sending(idempotency_key="trial-1")

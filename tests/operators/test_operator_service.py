@@ -17,7 +17,8 @@ OWNERS_ALONE = {
     *("InviteOperator", "CreateOperatorLink", "UpdateOperator", "DeleteOperator"),
     "RevokeOperatorSessions",
     # Settings of the deployment.
-    *("UpdateSettings", "UpdateEnvironment", "RotateSigningKeys"),
+    *("UpdateSettings", "UpdateEnvironment"),
+    *("RotateSigningKeys", "GenerateNewSamlCertificate"),
     *("CreateDEK", "ActivateDEK", "ReencryptData", "DestroyDEK", "DestroyMasterKey"),
     *("CreateEnvironmentSessionSettings", "UpdateEnvironmentSessionSettings"),
     *("CreateEnvironmentUserManagement", "UpdateEnvironmentUserManagement"),

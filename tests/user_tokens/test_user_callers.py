@@ -128,6 +128,26 @@ async def test_an_application_that_lost_a_scope_gets_no_token_with_it(signins, r
     assert "organizations_read" not in claims["scopes"]
 
 
+async def test_a_token_loses_the_scopes_that_its_application_loses(
+    signins, rest, http, admin, eventually
+):
+    app = await signins.application(scopes=["organizations_read", "organizations_write"])
+    session, _ = await signins.session(admin)
+    scope = f"{ALL} organizations_read organizations_write"
+    token = (await signins.tokens(app, session, scope=scope))["access_token"]
+    path = f"/api/v1/organizations/{session.organization_id}"
+    headers = {"authorization": f"Bearer {token}"}
+
+    def rename():
+        return http.patch(path, headers=headers, json={"display_name": "New"})
+
+    assert (await rename()).status_code == 200
+    left = {"scopes": ["organizations_read"]}
+    await rest.clients.update_client(client_id=app.id, client=left, mask="scopes")
+    await eventually(rename, 403, seconds=30)
+    assert (await http.get(path, headers=headers)).status_code == 200
+
+
 async def test_a_person_reads_their_own_organization(as_person, member):
     for wire in WIRES:
         api, session = await as_person(member, wire)

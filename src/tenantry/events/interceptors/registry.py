@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
-from tenantry import errors, ids
+from tenantry import errors, ids, outgoing
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
 from tenantry.events import signing
@@ -103,13 +103,15 @@ async def change(
     Raises:
         errors.NotFound: there is none of this id.
         errors.InvalidArgument: a value cannot be taken; the field is named. Or the trigger has as
-            many as it may.
+            many as it may, or another server would get the credentials, which are left out.
 
     """
     checked = _checked(call.db, interceptor_id, members, allow)
     async with call.db.transaction() as db:
         before = await _hold(db, interceptor_id)
         after = replace(before, **checked)
+        if "auth_config" not in members:
+            _check_credentials(before, after)
         if after.trigger_point != before.trigger_point:
             await _check_limit(db, after.trigger_point)
         return await _save(call, db, before, after, "interceptor.updated")
@@ -179,6 +181,17 @@ async def _check_limit(db: Session, trigger_point: str) -> None:
         raise errors.InvalidArgument(
             f"{trigger_point} has {MOST} interceptors, which is the most that it may have: "
             "delete one first"
+        )
+
+
+def _check_credentials(before: Interceptor, after: Interceptor) -> None:
+    """Refuse to send the credentials that are kept to another server than they were given for."""
+    moved = not outgoing.is_same_server(before.api_url, after.api_url)
+    if moved and before.auth_config_sealed is not None:
+        raise errors.InvalidArgument.field(
+            "interceptor.config.auth_config",
+            "required",
+            "is required where the host or port of api_url changes",
         )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from protobuf.wkt import Struct
 
 from tenantry import errors, structs
+from tenantry.caller import Kind
 from tenantry.gen.scalekit.v1.interceptors import interceptors_pb as pb
 from tenantry.identity.grants import previews
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
 
 _MOST_CHARACTERS = 500  # of a message
+_SCOPE = "users:read"  # a template may ask for all that is known of a user
 
 
 class TokenPreviewService:
@@ -29,6 +31,7 @@ class TokenPreviewService:
     async def preview_token_template(
         self, request: pb.PreviewTokenTemplateRequest, call: Call
     ) -> pb.PreviewTokenTemplateResponse:
+        _check_scope(call)
         given = request.template
         try:
             preview = await previews.of_person(
@@ -47,6 +50,15 @@ class TokenPreviewService:
             claims=_struct(preview.claims),
             omitted_keys=list(preview.omitted),
             token_preview=_struct(preview.token),
+        )
+
+
+def _check_scope(call: Call) -> None:
+    """Refuse a management client that may read templates, and no users."""
+    held = call.caller.permissions
+    if call.caller.kind is Kind.MANAGEMENT_CLIENT and held is not None and _SCOPE not in held:
+        raise errors.PermissionDenied(
+            f"this call needs the management scope {_SCOPE} as well, which the access token lacks"
         )
 
 

@@ -7,6 +7,7 @@ permissions of a role are remembered by `tenantry.tenants.roles.catalogue`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, case, func, literal_column, or_, select, true
@@ -231,7 +232,7 @@ _gone_with_family = (
     .exists()
 )
 _of_token = (
-    select(*_COLUMNS)
+    select(*_COLUMNS, clients.c.scopes.label("client_scopes"))
     .select_from(_everybody.join(clients, true()))
     .where(
         _s.id == _SESSION_ID,
@@ -294,7 +295,10 @@ async def find_of_token(
         p_made=made,
         p_now=now(),
     )
-    return None if row is None else await subject_of(db, row)
+    found = None if row is None else await subject_of(db, row)
+    if row is None or found is None or is_alone:
+        return found
+    return replace(found, client_scopes=frozenset(from_json(row["client_scopes"])))
 
 
 async def find_of_cookie(db: Session, secret: str) -> Subject | None:

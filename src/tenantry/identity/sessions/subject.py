@@ -43,3 +43,4 @@ class Subject:
     impersonation: Impersonation | None = None  # an operator is in the session, for the person
     vouched_for: tuple[Vouched, ...] = ()  # an organization's own provider before others
     template_version: str | None = None  # of the token template in force
+    client_scopes: frozenset[str] = frozenset()  # of a token: those that its application has now

@@ -146,10 +146,13 @@ def _bearer(token: UserToken) -> Caller:
     """Return the person whom an application speaks for, with the scopes of the token at most.
 
     An application hands its tokens to other APIs. So one that is not for us as well, by its aud
-    (RFC 9068 section 4), names a person and permits nothing.
+    (RFC 9068 section 4), names a person and permits nothing. Nor does a scope that the application
+    has lost since.
     """
     person = Authenticator.person(token.subject)
-    scopes = frozenset(token.scopes) if token.is_for_us else frozenset[str]()
+    scopes = frozenset[str]()
+    if token.is_for_us:
+        scopes = token.subject.client_scopes.intersection(token.scopes)
     assert person.permissions is not None
     return replace(
         person,

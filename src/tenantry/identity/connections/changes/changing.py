@@ -127,7 +127,8 @@ async def change(
     Raises:
         errors.NotFound: there is no such connection that this caller may see.
         errors.InvalidArgument: a value cannot be taken; the field is named. Or the connection
-            serves people, and the change would leave it without what a sign-in needs.
+            serves people, and the change would leave it without what a sign-in needs. Or the client
+            secret is left out, and another server would get it.
         errors.PreconditionFailed: If-Match names another revision.
 
     """
@@ -136,6 +137,8 @@ async def change(
         after = completed(db, changed(db, before, changes, ground), changes, call.found)
         if before.enabled:
             registry.check_complete(after)
+        if not client_secrets.is_given(changes.secret):
+            client_secrets.check_kept(before, after, f"connection.{changes.config}.client_secret")
         return await registry.save(call, db, before, after, "updated")
 
 
@@ -248,7 +251,7 @@ def new_secret(db: Session, before: Connection, changes: Changes) -> dict[str, s
         errors.InvalidArgument: it is too long, or holds control characters.
 
     """
-    if changes.secret is None or changes.secret.startswith(client_secrets.HIDDEN):
+    if changes.secret is None or not client_secrets.is_given(changes.secret):
         return {}
     plain = given.secret(changes.secret, f"connection.{changes.config}.client_secret")
     return client_secrets.encrypted(db, before, plain)

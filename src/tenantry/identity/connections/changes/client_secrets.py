@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tenantry import errors
 from tenantry.db.encrypted_columns import binding
-from tenantry.identity.connections.model import app_connections, connections
+from tenantry.identity.connections.model import OAUTH, app_connections, connections
+from tenantry.outgoing import is_same_server
 from tenantry.vault import WrongKey
 
 if TYPE_CHECKING:
@@ -48,6 +50,28 @@ def encrypted(db: Session, connection: Connection, plain: str) -> dict[str, str 
     except WrongKey:
         pass
     return {"secret": db.vault.encrypt(plain.encode(), binding_of(connection)) if plain else None}
+
+
+def is_given(secret: str | None) -> bool:
+    """Whether a request says another secret: "" for none, and not the one that it was shown."""
+    return secret is not None and not secret.startswith(HIDDEN)
+
+
+def check_kept(before: Connection, after: Connection, field: str) -> None:
+    """Refuse to send the secret that a connection has to another server than it was given for.
+
+    A social provider has endpoints without settings of its own.
+
+    Raises:
+        errors.InvalidArgument: the server of `token_uri` changes; ``field`` is named.
+
+    """
+    was, is_ = (one.settings.get("token_uri", "") for one in (before, after))
+    moved = (was or before.type == OAUTH) and not is_same_server(was, is_)
+    if moved and before.secret is not None:
+        raise errors.InvalidArgument.field(
+            field, "required", "is required where the host or port of token_uri changes"
+        )
 
 
 def hint(db: Session, connection: Connection) -> str:

@@ -12,7 +12,7 @@ from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.identity.connections import reading
-from tenantry.identity.connections.changes import completeness, operator_notices
+from tenantry.identity.connections.changes import completeness, mapped_roles, operator_notices
 from tenantry.identity.connections.model import (
     OAUTH,
     OIDC,
@@ -282,13 +282,15 @@ async def save(
 
     Raises:
         errors.PermissionDenied: an operator other than an owner changes a connection that users of
-            every organization sign in through, except by disabling it.
+            every organization sign in through, except by disabling it. Or see
+            `mapped_roles.check_source`.
 
     """
     if after == before:
         return before
     if verb != "disabled":
         operator_notices.check_owner(call, before.organization_id)
+        await mapped_roles.check_source(call, db, before, after)
     after = revised(after)
     await db.apply(_UPDATE, event(call, verb, before, after), **prefixed(after.to_row()))
     await operator_notices.queue(call, db, after)
