@@ -163,6 +163,12 @@ async def test_a_client_secret_goes_to_no_server_but_the_one_it_was_given_for(co
             await connections.update(
                 made, oidc_config={"issuer": "https://evil.example.com", "token_uri": uri, **kept}
             )
+    for name in ("issuer", "discovery_endpoint"):
+        config = MANUAL | {name: "https://evil.example.com"}
+        del config["client_secret"]
+        for kind in ("MANUAL", "DISCOVERY"):
+            with refused("INVALID_ARGUMENT", "connection.oidc_config.client_secret"):
+                await connections.update(made, configuration_type=kind, oidc_config=config)
     same = {"token_uri": "https://idp.example.com/v2/token"}
     assert (await connections.update(made, oidc_config=same))["status"] == "COMPLETED"
     for secret in ("another-secret", "", "a-secret-of-some-length"):

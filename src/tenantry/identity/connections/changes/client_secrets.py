@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # Shown before the end of a secret. A caller that sends it back keeps the secret.
 HIDDEN = "********"
+# Addresses that say where the secret is sent.
+_PLACES = ("token_uri", "issuer", "discovery_endpoint")
 _SHOWN_OF = 12  # characters: of a shorter secret, four would say too much
 
 
@@ -60,18 +62,25 @@ def is_given(secret: str | None) -> bool:
 def check_kept(before: Connection, after: Connection, field: str) -> None:
     """Refuse to send the secret that a connection has to another server than it was given for.
 
-    A social provider has endpoints without settings of its own.
+    A sign-in reads the token endpoint from the discovery document, where there is one. A social
+    provider has endpoints without settings of its own.
 
     Raises:
-        errors.InvalidArgument: the server of `token_uri` changes; ``field`` is named.
+        errors.InvalidArgument: the server of an address in `_PLACES` changes; ``field`` is named.
 
     """
-    was, is_ = (one.settings.get("token_uri", "") for one in (before, after))
-    moved = (was or before.type == OAUTH) and not is_same_server(was, is_)
-    if moved and before.secret is not None:
-        raise errors.InvalidArgument.field(
-            field, "required", "is required where the host or port of token_uri changes"
-        )
+    if before.secret is None:
+        return
+    known = [url for name in _PLACES if (url := before.settings.get(name, ""))]
+    for name in _PLACES:
+        was, is_ = (one.settings.get(name, "") for one in (before, after))
+        allowed = [was] if was else known
+        if was == is_ or not (allowed or before.type == OAUTH):
+            continue
+        if not any(is_same_server(one, is_) for one in allowed):
+            raise errors.InvalidArgument.field(
+                field, "required", f"is required where the host or port of {name} changes"
+            )
 
 
 def hint(db: Session, connection: Connection) -> str:
