@@ -7,7 +7,7 @@ The rest of the program starts spans through this module, which imports nothing 
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +15,23 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Span
 
-    from tenantry.traces import Tracer
+    from tenantry.observed import Observed
+
+
+class Tracer(Protocol):
+    """Starts and ends spans: `tenantry.traces.Tracer`."""
+
+    def begin(self, traceparent: str | None) -> Span:
+        """Start the span of a request, below a caller's span if the header names one."""
+
+    def part(
+        self, name: str, attributes: Mapping[str, str | int], *, root: bool
+    ) -> AbstractContextManager[Span | None]:
+        """Return a context manager that records its block; see `part` of this module."""
+
+    def observe(self, observed: Observed) -> None:
+        """End the span of a request that is over."""
+
 
 tracer: Tracer | None = None
 

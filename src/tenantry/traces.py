@@ -173,4 +173,5 @@ def start(settings: Settings) -> Tracer:
         reported.propagate = False
         logging.getLogger("urllib3").setLevel(logging.WARNING)  # its debug lines have the URL
         spans.tracer = Tracer(settings)
+    assert isinstance(spans.tracer, Tracer)
     return spans.tracer

@@ -10,6 +10,7 @@ from apis import unique
 from directory_worlds import world
 from user_files import address, run
 
+import tenantry.app  # noqa: F401 - declares the tables of all rooms
 from tenantry import errors
 from tenantry.data.bulk import importing
 from tenantry.db import log

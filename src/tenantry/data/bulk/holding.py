@@ -26,6 +26,9 @@ _wanted = _o.id.in_(json_values(bindparam("ids", type_=Text)))
 _HOLD = Statement(
     select(organizations).where(_wanted).order_by(_o.id).with_for_update(key_share=True)
 )
+_REFER = Statement(
+    select(_o.id).where(_wanted).order_by(_o.id).with_for_update(read=True, key_share=True)
+)
 _members = func.coalesce(member_tally.of(_o.id), 0)
 _seated = (
     select(func.count())
@@ -62,3 +65,12 @@ async def hold(
         noted = 0 if notes is None else notes.seats[row["id"]]
         seats[row["id"]] = (limit or 0) - row["taken"] - noted
     return seats
+
+
+async def refer(db: Session, ids: Iterable[str]) -> None:
+    """Lock organizations, in their order, before rows are inserted that refer to them.
+
+    The foreign keys would lock them in the order of the rows.
+    """
+    if wanted := sorted(set(ids)):
+        await db.fetch_all(_REFER, ids=to_json(wanted))

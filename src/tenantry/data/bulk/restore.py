@@ -13,7 +13,7 @@ from tenantry import email_addresses, errors, ids
 from tenantry.access.clients.model import APPLICATIONS, ENV, M2M, client_secrets, clients
 from tenantry.access.keys import service as keys
 from tenantry.access.scopes.model import scopes
-from tenantry.data.bulk import archive, formats
+from tenantry.data.bulk import archive, formats, holding
 from tenantry.data.bulk.archive import KINDS, Kind
 from tenantry.db.engine import DuplicateKey, ForeignKey
 from tenantry.db.records import named, rows_of, spelled
@@ -106,15 +106,6 @@ _STRAY = Statement(
         clients.c.client_type == ENV,
     )
     .limit(1)
-)
-
-
-# In the order of locks: the foreign keys of an INSERT take them in that of the lines.
-_HOLD_ORGANIZATIONS = Statement(
-    select(organizations.c.id)
-    .where(organizations.c.id.in_(json_values(bindparam("ids", type_=Text))))
-    .order_by(organizations.c.id)
-    .with_for_update(read=True, key_share=True)
 )
 
 
@@ -323,9 +314,8 @@ class Reading(ABC):
     async def _insert(self, kind: Kind, batch: Batch, rows: list[dict[str, Any]]) -> None:
         if kind is archive.ROLE:
             _check_bases(batch)
-        of = {row["organization_id"] for row in rows if row.get("organization_id")}
-        if len(of) > 1:
-            await self.db.fetch_all(_HOLD_ORGANIZATIONS, ids=to_json(sorted(of)))
+        of_organizations = (row.get("organization_id") for row in rows)
+        await holding.refer(self.db, filter(None, of_organizations))
         await self.db.fetch_all(_INSERT[kind.type], given=spelled(named(kind.table), rows))
         await self._note(kind, rows)
         if kind is archive.ROLE:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Column, Text, bindparam, delete, insert, select, tuple_, update
 
+from tenantry.data.bulk import holding
 from tenantry.db.records import named, records, rows_of, spelled
 from tenantry.db.rows import revised
 from tenantry.db.schema import json_values, to_json
@@ -70,6 +71,13 @@ _UPDATE_USERS = Statement(
     .returning(users.c.id)
 )
 _labelled = records("given", _LABELLED).c
+_HELD = named(memberships, "organization_id", "user_id")
+_HOLD_MEMBERSHIPS = Statement(
+    select(memberships.c.id)
+    .where(tuple_(*_HELD).in_(rows_of("given", _HELD)))
+    .order_by(*_HELD)
+    .with_for_update(key_share=True, of=memberships)
+)
 _UPDATE_MEMBERSHIPS = Statement(
     update(memberships)
     .values(metadata=_labelled.metadata)
@@ -100,11 +108,18 @@ async def write(call: Call, db: Session, plan: Plan, at: int) -> None:
     for person in people:
         if person.before is not None:
             person.user = _next_revision(person.before, person.user, at)
+    rows = _membership_rows(call, db, joins)
+    # All locks first, in their order: ARCHITECTURE.md.
+    await holding.refer(db, (row["organization_id"] for row in rows.new))
     known = [person.user.id for person in plan.people.values() if person.before is not None]
     if known:
         await db.fetch_all(_HOLD_USERS, ids=to_json(sorted(known)))
+    there = [join.place.before.to_row() for join in joins if join.place.before is not None]
+    await _run(db, _HOLD_MEMBERSHIPS, _HELD, there)
+    if rows.given or rows.dropped:
+        await roles.keep(db, {row["role_id"] for row in (*rows.given, *rows.dropped)})
     await _write_users(db, people)
-    await _write_memberships(call, db, joins)
+    await _write_memberships(db, rows)
     shown = _Shown()
     events = [_of_person(call, person, plan, shown) for person in people]
     events += [_of_join(call, join, shown) for join in joins]
@@ -131,9 +146,19 @@ async def _write_users(db: Session, people: Iterable[Person]) -> None:
     await user_search.mark_all(db, searched)
 
 
-async def _write_memberships(call: Call, db: Session, joins: Iterable[Join]) -> None:
-    new, labelled, mails = [], [], []
-    given, dropped = [], []
+class _MembershipRows(NamedTuple):
+    """Rows of memberships, of the roles that they hold, and of invitations by mail."""
+
+    new: list[dict[str, Any]]
+    labelled: list[dict[str, Any]]  # with other metadata
+    given: list[dict[str, Any]]  # roles
+    dropped: list[dict[str, Any]]  # roles
+    mails: list[dict[str, Any]]
+
+
+def _membership_rows(call: Call, db: Session, joins: Iterable[Join]) -> _MembershipRows:
+    rows = _MembershipRows([], [], [], [], [])
+    new, labelled, given, dropped, mails = rows
     for join in joins:
         after, before = join.place.membership, join.place.before
         if before is None:
@@ -154,14 +179,16 @@ async def _write_memberships(call: Call, db: Session, joins: Iterable[Join]) -> 
         held, had = ({role.id for role in one.roles} for one in (after, before))
         given += [_holder(after, id_) for id_ in sorted(held - had)]
         dropped += [_holder(after, id_) for id_ in sorted(had - held)]
-    await _run(db, _INSERT_MEMBERSHIPS, _MEMBERSHIPS, new)
-    await member_tally.add(db, Counter(row["organization_id"] for row in new))
-    await _run(db, _UPDATE_MEMBERSHIPS, _LABELLED, labelled)
-    if given or dropped:
-        await roles.keep(db, {row["role_id"] for row in (*given, *dropped)})
-    await _run(db, _DROP_HOLDERS, _HOLDERS, dropped)
-    await _run(db, _INSERT_HOLDERS, _HOLDERS, given)
-    await _run(db, _INSERT_MAIL, _MAIL, mails)
+    return rows
+
+
+async def _write_memberships(db: Session, rows: _MembershipRows) -> None:
+    await _run(db, _INSERT_MEMBERSHIPS, _MEMBERSHIPS, rows.new)
+    await member_tally.add(db, Counter(row["organization_id"] for row in rows.new))
+    await _run(db, _UPDATE_MEMBERSHIPS, _LABELLED, rows.labelled)
+    await _run(db, _DROP_HOLDERS, _HOLDERS, rows.dropped)
+    await _run(db, _INSERT_HOLDERS, _HOLDERS, rows.given)
+    await _run(db, _INSERT_MAIL, _MAIL, rows.mails)
 
 
 async def _run(
