@@ -16,8 +16,10 @@ indexes = (
         "ix_events__apart",
         "events",
         "occurred_at, id",
-        where="abs(occurred_at / 1000 - (CAST(substr(id, 5) AS bigint) >> 22) - 1420070400000)"
-        " > 100",
+        where="CASE WHEN length(id) BETWEEN 5 AND 23 "
+        "AND ltrim(substr(id, 5), '0123456789') = '' AND id <= 'evt_9223372036854775807' "
+        "THEN abs(occurred_at / 1000 - (CAST(substr(id, 5) AS bigint) >> 22) - 1420070400000)"
+        " > 100 ELSE true END",
     ),
 )
 
