@@ -225,7 +225,7 @@ sys.path.insert(0, {tests!r})
 import trial
 from pathlib import Path
 from tenantry import errors
-from tenantry.api import messages
+from tenantry.api import messages, validation
 pb = trial.load(Path({compiled!r}))
 for opening, closing in [
     ('{{"child_shape":', '}}'), ('{{"childShape":', '}}'), ('{{"any_object":{{"a":', '}}}}'),
