@@ -24,7 +24,7 @@ from tenantry.identity.federation import requests as ways
 from tenantry.identity.sign_in import realms, states
 from tenantry.tenants.domains import service as domains
 from tenantry.tenants.domains.model import domains as domains_table
-from tenantry.tenants.organizations.service import FederatedIdentity as OrganizationIdentity
+from tenantry.tenants.organizations.service import Identity as OrganizationIdentity
 from tenantry.tenants.user_attributes.model import CUSTOM, SSO, UserAttribute, user_attributes
 from tenantry.times import now
 

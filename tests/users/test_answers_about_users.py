@@ -13,12 +13,12 @@ from tenantry.gen.scalekit.v1.users import users_pb as pb
 from tenantry.identity.connections.model import PROVIDERS
 from tenantry.tenants.roles.catalogue import HeldRole
 from tenantry.tenants.users import rpc
-from tenantry.tenants.users.external_identities import OAUTH, ExternalIdentity
 from tenantry.tenants.users.model import (
     ACTIVE,
     INACTIVE,
     INVITE_EXPIRED,
     PENDING_INVITE,
+    ExternalIdentity,
     Membership,
     User,
 )
@@ -83,7 +83,7 @@ USERS = st.builds(
         st.builds(
             ExternalIdentity,
             connection_id=TEXT,
-            connection_type=st.sampled_from([OAUTH, "OIDC", "SAML"]),
+            connection_type=st.sampled_from(["OAUTH", "OIDC", "SAML"]),
             connection_provider=st.sampled_from(PROVIDERS),
             connection_user_id=TEXT,
             create_time=TIME,
