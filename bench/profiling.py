@@ -37,11 +37,12 @@ STAGES = {
     "Hand-over, event loop": (),  # no file of any other stage
     "Door: route, body, answer": ("tenantry/doors/transport/", "tenantry/app.py", "tenantry/web"),
     "Caller, and what it may": (
-        *("tenantry/doors/oauth/", "tenantry/doors/transport/policy", "tenantry/access/"),
+        *("tenantry/doors/oauth/", "tenantry/identity/tokens/", "tenantry/api/policy"),
+        "tenantry/access/",
         *("tenantry/identity/", "tenantry/rate_limits/", "tenantry/read_through"),
     ),
     "Message: JSON, its rules": (
-        *("tenantry/doors/transport/messages", "tenantry/doors/transport/bounds"),
+        *("tenantry/api/messages", "tenantry/api/message_limits", "tenantry/api/validation"),
         *("tenantry/gen/", "/protovalidate/", "/protobuf/", "/google/"),
     ),
     "Organization, its event": ("tenantry/tenants/", "tenantry/events/", "tenantry/event.py"),
