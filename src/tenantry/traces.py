@@ -48,8 +48,8 @@ _propagator = TraceContextTextMapPropagator()
 class Tracer:
     """Starts spans, and ends those of requests.
 
-    The SDK's global provider and its current span are not used: a library that knows OpenTelemetry
-    adds no spans, and no client of ours sends `traceparent` on its own.
+    The SDK's global provider and current span are not used, so that instrumented libraries add no
+    spans and HTTP clients add no `traceparent` header.
     """
 
     def __init__(self, settings: Settings) -> None:

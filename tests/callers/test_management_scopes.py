@@ -221,9 +221,7 @@ async def test_what_is_beside_the_contract_needs_a_scope_as_well(limited, http):
     assert "users:write" in answer.json()["message"]
 
 
-async def test_tokens_of_others_are_told_and_ended_with_their_scopes_alone(
-    database, http, make, rest
-):
+async def test_tokens_of_other_clients_need_scopes(database, http, make, rest):
     organization_id = (await make.organization())["id"]
     machine = await make.client(organization_id)
     of_machine = await access_token(http, *machine)

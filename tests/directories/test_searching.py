@@ -337,7 +337,7 @@ async def test_names_of_all_letters_and_lengths_are_found_as_documents_say(by_pr
 async def test_names_are_found_by_their_keys_once_all_are_of_their_revision(
     by_provider, directory, users, search, monkeypatch
 ):
-    """A process of before writes rows without the keys; the back-fill writes them."""
+    """Earlier versions write rows without the keys; the back-fill adds them."""
     monkeypatch.setattr(searching, "MOST_LOOKED_INTO", 1)
     searching._few.cache_clear()  # it was made for more
     asked = {'name.familyName eq "lovelace"': "a", 'name.givenName sw "a"': "a"}

@@ -1,4 +1,4 @@
-"""Like operations of a bulk request are made in batches, with the results that they have alone."""
+"""Batches of a bulk request have the results of separate operations."""
 
 from __future__ import annotations
 

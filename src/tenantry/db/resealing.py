@@ -320,7 +320,7 @@ def _page(table: Table, *, is_first: bool) -> Statement:
 
 @cache
 def _replace(table: Table) -> Statement:
-    """Return the change of those values of rows that nobody has changed since.
+    """Return the statement that replaces values which have not changed since they were read.
 
     One statement for all columns: PostgreSQL checks foreign keys again where a transaction updates
     a row for the second time, and would lock what they refer to after the row.

@@ -1,7 +1,7 @@
 """Like operations of a bulk request that follow each other, made by few statements together.
 
 A batch takes operations for as long as their results do not depend on each other. Each kind of
-batch makes its operations in one transaction, with the results that they have one by one.
+batch makes its operations in one transaction, with the results of separate operations.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Batch(Protocol):
     async def make(self, call: Call) -> Sequence[Any]:
         """Make the first operations; return the record of each, or why it was refused.
 
-        It stops before an operation that has to be made by itself.
+        It stops before an operation that must run separately.
         """
 
 

@@ -1,6 +1,6 @@
 """Many changes in one request (RFC 7644 section 3.7), like ones in batches.
 
-A batch is one transaction, and its changes have the results that they have one by one. A batch that
+A batch is one transaction with the results of separate changes. A batch that
 fails is made again in smaller ones, and at last one by one.
 
 A change may name one that stands anywhere in the request, by ``bulkId:`` and its bulkId: it is made
@@ -192,9 +192,7 @@ class _Run:
         self._operations = operations
         self._most_failures = most_failures  # 0 for any number
         self._failures = 0
-        self._ids: dict[
-            str, str
-        ] = {}  # of resources by the bulkIds of what created or changed them
+        self._ids: dict[str, str] = {}  # resource IDs by bulkId
         self._is_over = not operations
         self.done: list[_Done] = []
 
@@ -249,12 +247,12 @@ class _Run:
                 if batch is None or not batch.add(step.id, step.payload, step.if_match):
                     break
             except (Fault, errors.Error):
-                break  # it is refused by itself
+                break  # it is refused when it runs separately
             steps.append(step)
         return batch, steps
 
     async def _made_together(self, batch: Batch, steps: Sequence[_Step]) -> list[_Done]:
-        """Make a batch; return the outcomes of the first changes, up to one to make by itself.
+        """Make a batch up to a change that must run separately; return the outcomes.
 
         Raises:
             _TooManyFailures: the request ends before the last change; nothing was changed.
@@ -263,7 +261,7 @@ class _Run:
         """
         x = self._x
         try:
-            # Within one of its own, where the end of the request may undo it.
+            # In a nested transaction, which failOnErrors may roll back.
             db = x.call.db
             async with db.transaction() if self._most_failures else nullcontext(db) as db:
                 records = await batch.make(replace(x.call, db=db))

@@ -111,7 +111,7 @@ class Door(door.Door):
         """Return the connection of the path, whether it serves or not.
 
         Raises:
-            FederationError: there is none of this type.
+            FederationError: no connection of this type has the ID.
 
         """
         found = await self.find(request.params["connection"])
@@ -123,7 +123,7 @@ class Door(door.Door):
         """Return the connection of the path, which people can sign in by.
 
         Raises:
-            FederationError: there is none of this type, or it does not serve.
+            FederationError: no enabled connection of this type has the ID.
 
         """
         found = await self.known(request, type_)

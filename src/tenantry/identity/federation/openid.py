@@ -103,7 +103,7 @@ class RelyingParty:
         """Begin a way to the provider; return the address and the members of the request.
 
         Raises:
-            FederationError: the provider's metadata is not to be had.
+            FederationError: the provider's metadata cannot be loaded.
 
         """
         settings = OIDCSettings.stored(connection.settings)
@@ -222,7 +222,7 @@ class RelyingParty:
         """Return the provider of a connection: what it publishes, or what an admin wrote.
 
         Raises:
-            OIDCError: its metadata is not to be had, or is not that of the connection's issuer.
+            OIDCError: its metadata cannot be loaded, or belongs to another issuer.
 
         """
         place = settings.discovery_endpoint

@@ -49,7 +49,7 @@ async def start(
     """Begin a way to the provider; return the address and the members of the request.
 
     Raises:
-        FederationError: the connection has no client, or the provider's metadata is not to be had.
+        FederationError: the connection has no client, or the provider's metadata cannot be loaded.
 
     """
     try:

@@ -536,9 +536,8 @@ def _serving(connection: Connection | None) -> Connection:
 def _fault(problem: FederationError | errors.InvalidArgument) -> FederationError:
     if isinstance(problem, FederationError):
         return problem
-    return FederationError(
-        "access_denied", problem.message
-    )  # as of an organization without a free seat
+    # Such as an organization without a free seat.
+    return FederationError("access_denied", problem.message)
 
 
 def _profile(given: Mapping[str, Any]) -> dict[str, Any]:

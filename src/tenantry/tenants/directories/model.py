@@ -154,7 +154,7 @@ directory_users = Table(
     # On PostgreSQL in the order of the codes, which an index finds the beginning of a text in.
     Column("family_name_key", Text),
     Column("given_name_key", Text),
-    # The revision that these two are of. Another one: a process of before 0041 wrote the row.
+    # The revision that both keys belong to; another one if a version before 0041 wrote the row.
     Column("names_revision", BigInteger, nullable=False, server_default="0"),
     Column("email", Text, nullable=False),  # the one that names the account; "" for none
     Column("email_key", Text, nullable=False),  # `email_addresses.key`

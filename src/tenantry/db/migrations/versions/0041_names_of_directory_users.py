@@ -1,7 +1,7 @@
 """Keys of the family and the given names of directory users, to find them by.
 
-A key is of the revision that stands beside it. A process of before writes rows without both; these
-are looked into one by one until the back-fill has written their keys.
+Each key belongs to the revision that is stored with it. Earlier versions write rows without either;
+the documents of these are read until the back-fill has written their keys.
 
 Revision: 0041, after 0040
 """

@@ -55,7 +55,7 @@ def encrypted(db: Session, connection: Connection, plain: str) -> dict[str, str 
 
 
 def is_given(secret: str | None) -> bool:
-    """Whether a request says another secret: "" for none, and not the one that it was shown."""
+    """Whether a request sets or clears the secret; a masked value keeps it."""
     return secret is not None and not secret.startswith(HIDDEN)
 
 

@@ -34,7 +34,7 @@ async def people_changed(
     """Apply the effects of changes of different people, and record their events; return how many.
 
     Each change is a person before and after, or None if deleted. These are the first ones, up to
-    one that must be made by itself. Within a transaction that holds the people, before their rows
+    one that must run separately. Within a transaction that holds the people, before their rows
     are written or deleted.
 
     Raises:
@@ -91,7 +91,7 @@ class _Batch:
     async def _switched(
         self, before: DirectoryUser, after: DirectoryUser | None, around: Around
     ) -> list[Event] | None:
-        """Return the events of the person's membership; None for a change to make by itself."""
+        """Return the events of the person's membership; None if the change must run separately."""
         if before.user_id is None or not around.has_account or before.user_id in self._accounts:
             return None
         self._accounts.add(before.user_id)

@@ -43,7 +43,7 @@ _BUT = bindparam("but", type_=Text)  # a group that is about to go; "" for none
 
 def _groups_of(user_id: ColumnElement[str]) -> ScalarSelect[str]:
     """Return the groups that a person is in: id and name."""
-    # The name by itself: a join may begin with all groups, planned before there were any.
+    # A subquery for each name: a plan made for an empty table would start a join from all groups.
     name = select(_dg.display_name).where(
         _dg.organization_id == _dm.organization_id,
         _dg.directory_id == _dm.directory_id,

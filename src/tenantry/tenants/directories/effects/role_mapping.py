@@ -114,7 +114,7 @@ class Movement:
 
 
 class ByItself(Exception):
-    """One of the changes of groups has to be made by itself."""
+    """One of the group changes must run separately."""
 
 
 async def groups_changed(call: Call, directory: Directory, movements: Sequence[Movement]) -> None:

@@ -248,7 +248,7 @@ async def _change(turn: Turn, documents: Mapping[str, Mapping[str, Any]], poll: 
 
 
 async def _change_first(turn: Turn, documents: Sequence[tuple[str, Mapping[str, Any]]]) -> int:
-    """Change the first of some people together; return how many, 0 where one goes by itself."""
+    """Change the first users in one transaction; return how many, 0 if one must run separately."""
     changes = [many_people.Change(id_, _replaced_by(document)) for id_, document in documents]
     try:
         async with turn.held() as db:

@@ -294,7 +294,7 @@ def has_prefix(shape: Shape | None) -> bool:
 
 
 def _end_of_prefix(prefix: str) -> str:
-    """Return the first text after all that begin with this one, by codes; "" where there is none.
+    """Return the least text, by code points, above every text with this prefix; "" if none exists.
 
     Halves of characters have codes, and no text has them.
     """

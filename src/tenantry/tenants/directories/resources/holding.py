@@ -58,7 +58,7 @@ def key(directory: Directory) -> dict[str, str]:
 
 def groups_of(user_id: ColumnElement[str]) -> ColumnElement[Any]:
     """Return a person's groups as a column `groups`: id and name of each, as JSON."""
-    # The name by itself: a join may begin with all groups, planned before there were any.
+    # A subquery for each name: a plan made for an empty table would start a join from all groups.
     name = select(_g.display_name).where(
         *of_directory(directory_groups), _g.id == _m.directory_group_id
     )

@@ -105,7 +105,7 @@ async def create(
 ) -> list[Changed]:
     """Create groups with their members, which are different people; see `groups.create`.
 
-    None is created, and nothing returned, if one of them has to be created by itself.
+    None is created, and nothing returned, if one of them must be created separately.
 
     Raises:
         Fault: 404, the directory is not there any more.
@@ -126,7 +126,7 @@ async def change_members(
     """Make the first of these changes of groups' members, which are different people.
 
     It stops before a group that is not there. None of the changes is `Steps.only`. Nothing is
-    changed or returned if one of them has to be made by itself.
+    changed or returned if one of them must run separately.
 
     Raises:
         errors.ConcurrentChange: others changed the same at this moment.

@@ -96,7 +96,7 @@ async def change(
 ) -> list[DirectoryUser]:
     """Make the first of these changes, which are of different people; return those people.
 
-    It stops before a change that has to be made by itself.
+    It stops before a change that must run separately.
 
     Raises:
         errors.ConcurrentChange: others changed the same at this moment.
@@ -128,7 +128,7 @@ async def remove(
 ) -> int:
     """Delete the first of these people, each with its If-Match; return of how many.
 
-    It stops before a deletion that has to be made by itself.
+    It stops before a deletion that must run separately.
 
     Raises:
         errors.ConcurrentChange: others changed the same at this moment.
@@ -181,7 +181,7 @@ async def _delete(
 
 
 def _after(before: DirectoryUser, change: Change) -> DirectoryUser | None:
-    """Return a person after a change; None if it has to be made by itself."""
+    """Return a person after a change; None if it must run separately."""
     if change.if_match is not None and before.revision not in change.if_match:
         return None
     try:
