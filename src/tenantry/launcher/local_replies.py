@@ -52,8 +52,7 @@ def mappers(public_url: str) -> list[dict[str, Any]]:
     in_a_browser = _has("accept", {"contains": "text/html"})
     found = []
     for status, (code, sentence) in _LOCAL_REPLIES.items():
-        equal = {"op": "EQ", "value": {"default_value": status, "runtime_key": "none"}}
-        this = {"status_code_filter": {"comparison": equal}}
+        this = {"status_code_filter": {"comparison": _comparison("EQ", status)}}
         found += [
             _mapper(_all(this, not_grpc, in_a_browser), code, sentence, page=True),
             _mapper(_all(this, not_grpc), code, sentence),
@@ -86,22 +85,29 @@ def access_log() -> dict[str, Any]:
         '!(response.code_details in ["", "downstream_remote_disconnect", "lua_response"]) '
         '&& "x-request-id" in response.headers'
     )
+    its_own = {
+        "extension_filter": {
+            "name": "answered",
+            "typed_config": {
+                "@type": f"{_ACCESS_LOGGERS}.filters.cel.v3.ExpressionFilter",
+                "expression": expression,
+            },
+        }
+    }
+    # The expression is costly, so the status is compared first.
+    failed = {"status_code_filter": {"comparison": _comparison("GE", 400)}}
     return {
         "name": "stderr",
-        "filter": {
-            "extension_filter": {
-                "name": "answered",
-                "typed_config": {
-                    "@type": f"{_ACCESS_LOGGERS}.filters.cel.v3.ExpressionFilter",
-                    "expression": expression,
-                },
-            }
-        },
+        "filter": _all(failed, its_own),
         "typed_config": {
             "@type": f"{_ACCESS_LOGGERS}.stream.v3.StderrAccessLog",
             "log_format": {"json_format": line},
         },
     }
+
+
+def _comparison(operator: str, value: int) -> dict[str, Any]:
+    return {"op": operator, "value": {"default_value": value, "runtime_key": "none"}}
 
 
 def _has(header: str, match: dict[str, Any]) -> dict[str, Any]:

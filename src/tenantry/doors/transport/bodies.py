@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -119,12 +120,17 @@ def _piece(event: Mapping[str, Any]) -> tuple[bytes, bool]:
 
 
 async def _received(receive: Receive, until: float) -> Mapping[str, Any]:
-    """Return the next piece; the server has it ready at once where there is no body."""
+    """Return the next piece.
+
+    Raises:
+        errors.RequestTimeout: it did not arrive in time.
+
+    """
     coming = receive()
-    if asyncio.iscoroutine(coming):
-        coming = asyncio.ensure_future(coming)
     if not isinstance(coming, asyncio.Future):
-        return await coming
+        if not inspect.iscoroutine(coming):  # the server has it: most requests have no body
+            return await coming
+        coming = asyncio.ensure_future(coming)
     # Not cancelled when the time is over: the server would stumble over what it still holds.
     await asyncio.wait((coming,), timeout=max(until - time.monotonic(), 0))
     if not coming.done():

@@ -173,7 +173,7 @@ class Entry:
                 response = await target(request)
             else:
                 request.body = await bodies.read(request, receive, target.body_limit)
-                response = await retried(lambda: target(request))
+                response = await _run(target, request)
         except bodies.ClientGone:
             raise
         except Exception as problem:  # noqa: BLE001 - whatever it is, it is answered
@@ -363,6 +363,14 @@ async def _deliver(request: Request, event: MutableMapping[str, Any], send: Send
     # An answer to gRPC ends with its trailers.
     ends = observed.wire != "grpc" or kind == "http.response.trailers"
     observed.whole = ends and not event.get("more_body", False)
+
+
+async def _run(target: Any, request: Request) -> Response:
+    if target.wire == "http":
+        response: Response = await retried(lambda: target(request))
+    else:  # the pipeline retries an rpc itself
+        response = await target(request)
+    return response
 
 
 def _request(scope: Mapping[str, Any]) -> Request:
