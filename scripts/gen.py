@@ -1,4 +1,4 @@
-"""Compiles proto/ into src/tenantry/gen/: its messages, its comments, its examples.
+"""Compiles proto/ into src/tenantry/gen/: its messages, its client, its comments, its examples.
 
 Two imports of our .proto files are not ours. google/api/*.proto are installed as text by
 googleapis-common-protos. buf/validate/validate.proto is installed by protovalidate as a descriptor
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import sysconfig
@@ -124,6 +125,104 @@ def generate(out: Path, scratch: Path) -> None:
     for name, content in (("comments", read_comments(ours)), ("examples", read_examples(ours))):
         text = json.dumps(dict(sorted(content.items())), ensure_ascii=False, indent=1)
         (out / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+    (out / "api_client.py").write_text(api_client(ours), encoding="utf-8")
+
+
+CLIENT = '''"""Typed calls of every rpc: `api.users.get_user(users_pb.GetUserRequest(...))`."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from protobuf import Message
+    from protobuf.wkt import Empty
+
+$imports
+
+
+class Invoke(Protocol):
+    """Makes one call: the path of the rpc, its request, and query members beyond the request."""
+
+    async def __call__(
+        self, path: str, request: Message[Any], extra: Mapping[str, Sequence[str]]
+    ) -> Any:
+        """Return the response."""
+
+
+class ApiClient:
+    """The services of the API, by the names of their files in proto/."""
+
+    def __init__(self, invoke: Invoke) -> None:
+        self._invoke = invoke
+
+$services
+
+$classes
+'''
+SERVICE = '''    @cached_property
+    def $name(self) -> $type:
+        """$service."""
+        return $type(self._invoke)
+'''
+CLASS = '''
+class $type:
+    """Calls of $service."""
+
+    def __init__(self, invoke: Invoke) -> None:
+        self._invoke = invoke
+
+'''
+RPC = '''    async def $rpc(
+        self, request: $input, *, extra: Mapping[str, Sequence[str]] | None = None
+    ) -> $output:
+        """Call $name."""
+        answer: $output = await self._invoke("$path", request, extra or {})
+        return answer
+'''
+
+
+def api_client(files: list[DescFile]) -> str:
+    """The module of a client with a typed method for each rpc of our files."""
+    imports, services, classes = [], [], []
+    for file in sorted((one for one in files if one.services), key=lambda one: one.name):
+        package, _, stem = file.name.removesuffix(".proto").rpartition("/")
+        imports.append(f"    from tenantry.gen.{package.replace('/', '.')} import {stem}_pb")
+        for service in file.services:
+            type_ = service.name
+            names = {"name": stem, "type": type_, "service": service.type_name}
+            services.append(Template(SERVICE).substitute(names))
+            rpcs = [
+                Template(RPC).substitute(
+                    rpc=snake_case(method.name),
+                    input=type_of(method.input, files),
+                    output=type_of(method.output, files),
+                    name=method.name,
+                    path=f"/{service.type_name}/{method.name}",
+                )
+                for method in service.methods
+            ]
+            classes.append(Template(CLASS).substitute(names) + "\n".join(rpcs))
+    return Template(CLIENT).substitute(
+        imports="\n".join(imports), services="\n".join(services), classes="\n".join(classes)
+    )
+
+
+def type_of(message: DescMessage, files: list[DescFile]) -> str:
+    """How the client module names the class of a message of our files, or of Empty."""
+    if message.type_name == "google.protobuf.Empty":
+        return "Empty"
+    (file,) = [one for one in files if message.file.name == one.name]
+    module = file.name.removesuffix(".proto").rpartition("/")[2]
+    return f"{module}_pb.{message.name}"
+
+
+def snake_case(name: str) -> str:
+    """The name of an rpc as that of a Python method, as `tenantry.api.methods` binds it."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z](?!s\b)[a-z])", "_", name).lower()
 
 
 def with_dependencies(file: DescFile) -> FileDescriptorSet:

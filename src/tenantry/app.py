@@ -29,6 +29,7 @@ from tenantry.access.keys import service as keys
 from tenantry.access.keys.rpc import SigningKeyService
 from tenantry.access.scopes.rpc import ScopeService
 from tenantry.api import methods
+from tenantry.api.in_process import Rpcs
 from tenantry.api.pipeline import Pipeline
 from tenantry.app_context import AppContext
 from tenantry.call import Call
@@ -207,7 +208,8 @@ _DOORS: tuple[Callable[[AppContext], list[Route]], ...] = (
 def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
     """Return the application on an open database; what its end has to do is pushed."""
     router = Router()
-    parts = _parts(settings, db, closing, Inside(router))
+    in_process = Rpcs()
+    parts = _parts(settings, db, closing, Inside(router), in_process)
     rpcs = [
         method
         for contract, *implementations in _services(parts)
@@ -216,6 +218,7 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
     pipeline = Pipeline(
         db, parts.authenticate, parts.rates, visible_metadata=frozenset(settings.visible_metadata)
     )
+    in_process.serve(rpcs, pipeline)
     rest.add_routes(router, rpcs, pipeline)
     absent.add_routes(router)
     entry = Entry(
@@ -251,7 +254,9 @@ def _observers(settings: Settings) -> tuple[Observer, ...]:
     return tuple(observers)
 
 
-def _parts(settings: Settings, db: Database, closing: AsyncExitStack, api: Inside) -> AppContext:
+def _parts(
+    settings: Settings, db: Database, closing: AsyncExitStack, api: Inside, rpcs: Rpcs
+) -> AppContext:
     """Make all that lives once in a process, and push its closing."""
     issuer, effective = settings.public_url, Effective(settings)
     ring, directory, rates = KeyRing(db), Directory(db), Rates.of(settings)
@@ -319,6 +324,7 @@ def _parts(settings: Settings, db: Database, closing: AsyncExitStack, api: Insid
         simulator=simulator,
         looks=Looks(effective),
         api=api,
+        rpcs=rpcs,
         framing=FramingOrigins(db),
         follower=Follower(db),
     )

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from tenantry.access.clients.directory import Directory
     from tenantry.access.clients.framing import FramingOrigins
     from tenantry.access.clients.token_events import TokenEvents
+    from tenantry.api.in_process import Rpcs
     from tenantry.db.engine import Database
     from tenantry.db.last_uses import LastUses
     from tenantry.events.event_log.following import Follower
@@ -72,6 +73,7 @@ class AppContext:
     # The API, for pages, and the origins whose pages may hold some of them.
     looks: Looks
     api: Answering
+    rpcs: Rpcs
     framing: FramingOrigins
     # The event log as it grows.
     follower: Follower

@@ -6,40 +6,18 @@ that do the same as it did.
 
 from __future__ import annotations
 
-import json
-import shlex
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+from tenantry.api.http_calls import HttpCall
+from tenantry.api.in_process import InProcessClient
 
+if TYPE_CHECKING:
+    from tenantry.api.in_process import Rpcs
     from tenantry.caller import Caller, Origin
     from tenantry.db.engine import Session
 
 _ROOT = "/api/v1"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One call over REST; ``body`` are the members of its JSON, None for none."""
-
-    verb: str
-    path: str
-    query: str = ""
-    body: Any = None
-
-    def curl(self, public_url: str) -> str:
-        """Return the command that makes the same call."""
-        url = f"{public_url}{self.path}{'?' if self.query else ''}{self.query}"
-        parts = ["curl", *([] if self.verb == "GET" else ["-X", self.verb]), shlex.quote(url)]
-        command = " ".join([*parts, '-H "Authorization: Bearer $TOKEN"'])
-        if self.body is None:
-            return command
-        written = shlex.quote(json.dumps(self.body, ensure_ascii=False))
-        return f"{command} \\\n  -H 'Content-Type: application/json' -d {written}"
 
 
 class Answering(Protocol):
@@ -47,7 +25,7 @@ class Answering(Protocol):
 
     async def __call__(
         self,
-        asked: Asked,
+        asked: HttpCall,
         caller: Caller,
         request_id: str,
         origin: Origin,
@@ -61,39 +39,29 @@ class Answering(Protocol):
         """
 
 
-class Api:
-    """The API for one visit; ``asked`` are its calls so far.
+class Api(InProcessClient):
+    """The API for one visit, also by paths and members of JSON.
 
     A path is given below `/api/v1` with `{}` for each of ``names``, which are escaped; further
     members are those of the query, where None is left out and a list is repeated.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - `answering` goes with the calls by path
         self,
         answering: Answering,
+        rpcs: Rpcs,
         caller: Caller,
         request_id: str,
         origin: Origin,
         db: Session | None = None,
     ) -> None:
-        self.caller = caller
-        self.asked: list[Asked] = []
+        super().__init__(rpcs, caller, request_id, origin, db)
         self._answering = answering
-        self._request_id = request_id
-        self._origin = origin
-        self._db = db
 
-    @asynccontextmanager
-    async def together(self, db: Session) -> AsyncIterator[Api]:
-        """Return the API for calls of one form, whose changes are kept all or none.
-
-        They are made in one transaction, so none of them may wait for somebody else, such as an
-        identity provider.
-        """
-        async with db.transaction() as session:
-            api = Api(self._answering, self.caller, self._request_id, self._origin, session)
-            api.asked = self.asked
-            yield api
+    def _within(self, session: Session) -> Api:
+        return Api(
+            self._answering, self._rpcs, self.caller, self._request_id, self._origin, session
+        )
 
     async def get(self, path: str, *names: str, **query: Any) -> Any:
         """Read."""
@@ -132,8 +100,8 @@ class Api:
         filled = path.format(*(quote(name, safe="") for name in names))
         given = {name: _spelled(value) for name, value in (query or {}).items()}
         given = {name: value for name, value in given.items() if value is not None}
-        asked = Asked(verb, f"{_ROOT}{filled}", urlencode(given, doseq=True), body)
-        self.asked.append(asked)
+        asked = HttpCall(verb, f"{_ROOT}{filled}", urlencode(given, doseq=True), body)
+        self.sent.append(asked)
         return await self._answering(asked, self.caller, self._request_id, self._origin, self._db)
 
 

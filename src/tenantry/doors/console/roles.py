@@ -180,7 +180,7 @@ class _Roles:
             return self._door.failed(visit.request, problems, path)
 
         async def change() -> None:
-            async with visit.api.together(visit.call.db) as api:
+            async with visit.api.transaction(visit.call.db) as api:
                 if form.get("had_base") and not form.get("extends"):
                     await api.delete(f"{role}/base", *names)
                 await api.put(role, *names, body=body)

@@ -174,7 +174,7 @@ class Door(door.Door):
             return None
         caller = request.observed.caller = operators.caller(session.operator)
         call = Call(caller, self.db, request.request_id, origin=request.origin)
-        api = Api(self.parts.api, caller, request.request_id, request.origin)
+        api = Api(self.parts.api, self.parts.rpcs, caller, request.request_id, request.origin)
         return Visit(request, call, api, session, self.words(request))
 
     def render(
@@ -207,7 +207,7 @@ class Door(door.Door):
                 visit.words.plain("overview.jump"),
                 visit.words.plain("overview.jump_hint"),
             ),
-            asked=tuple(visit.api.asked),
+            asked=tuple(visit.api.sent),
             done=visit.words.plain(key) if visit.words.has(key) else "",
             **values,
         )

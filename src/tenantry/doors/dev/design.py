@@ -11,9 +11,9 @@ import re
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from tenantry.api.http_calls import HttpCall
 from tenantry.languages import DEFAULT
 from tenantry.pages import words, workspace
-from tenantry.pages.api import Asked
 from tenantry.pages.looks import Kind
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Design:
             "design.html",
             words.of("", DEFAULT),
             tokens=tokens(),
-            asked=[Asked("POST", "/api/v1/organizations", body={"display_name": "Acme"})],
+            asked=[HttpCall("POST", "/api/v1/organizations", body={"display_name": "Acme"})],
             public_url=self._public_url,
         )
 

@@ -332,7 +332,7 @@ class Door(door.Door):
             organization = await organizations.get(call, Identity(caller.organization_id))
         except errors.NotFound:
             return None
-        api = Api(self.parts.api, caller, request.request_id, request.origin)
+        api = Api(self.parts.api, self.parts.rpcs, caller, request.request_id, request.origin)
         said_in = self.words(request)
         return Visit(request, frame, call, api, organization, organization.features, said_in)
 

@@ -12,10 +12,10 @@ from tenantry.doors.transport.rest import Transcoder, members_of
 from tenantry.web import Request
 
 if TYPE_CHECKING:
+    from tenantry.api.http_calls import HttpCall
     from tenantry.caller import Caller, Origin
     from tenantry.db.engine import Session
     from tenantry.doors.transport.router import Router
-    from tenantry.pages.api import Asked
 
 
 class Inside:
@@ -26,7 +26,7 @@ class Inside:
 
     async def __call__(
         self,
-        asked: Asked,
+        asked: HttpCall,
         caller: Caller,
         request_id: str,
         origin: Origin,

@@ -82,7 +82,7 @@ class Options(Subject):
         if not connection.is_saml:
             further["end_session_uri"] = form.get("end_session_uri", "").strip()
         try:
-            async with visit.api.together(visit.call.db) as api:
+            async with visit.api.transaction(visit.call.db) as api:
                 await api.patch("/connections/{}/settings", connection.id, body=further)
                 await self.update(visit, body, api)
         except errors.InvalidArgument as problem:

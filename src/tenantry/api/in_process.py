@@ -1,0 +1,104 @@
+"""Calls of rpcs within this process: the same pipeline as over the wires, without one."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Self
+
+from tenantry.answer import message_of
+from tenantry.api import http_calls, policy
+from tenantry.api.pipeline import Admission
+from tenantry.gen.api_client import ApiClient
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+
+    from protobuf import Message
+
+    from tenantry.api.http_calls import HttpCall
+    from tenantry.api.methods import Method
+    from tenantry.api.pipeline import Pipeline
+    from tenantry.caller import Caller, Origin
+    from tenantry.db.engine import Session
+
+
+class Rpcs:
+    """The rpcs that are served, by their paths, and the pipeline that runs them."""
+
+    def __init__(self) -> None:
+        self._pipeline: Pipeline | None = None
+        self._methods: dict[str, Method] = {}
+
+    def serve(self, methods: Iterable[Method], pipeline: Pipeline) -> None:
+        """Serve these from now on."""
+        self._methods = {method.path: method for method in methods}
+        self._pipeline = pipeline
+
+    def method(self, path: str) -> Method:
+        """Return the rpc at a path."""
+        return self._methods[path]
+
+    async def run(
+        self, method: Method, admission: Admission, message: Message[Any]
+    ) -> Message[Any]:
+        """Return the response to a caller that is signed in.
+
+        Raises:
+            errors.Error: see the rpc; the caller may not make the call.
+
+        """
+        assert self._pipeline is not None
+        policy.check(method, admission.caller)
+        response, _ = await self._pipeline.run(method, admission, message)
+        return message_of(response)
+
+
+class InProcessClient(ApiClient):
+    """The API for one caller: `await api.users.get_user(GetUserRequest(...))`.
+
+    ``sent`` has the HTTP requests that make the same calls, in order. With ``db``, an open
+    transaction, the calls become part of it.
+    """
+
+    def __init__(
+        self,
+        rpcs: Rpcs,
+        caller: Caller,
+        request_id: str,
+        origin: Origin,
+        db: Session | None = None,
+    ) -> None:
+        super().__init__(self._invoke)
+        self.caller = caller
+        self.sent: list[HttpCall] = []
+        self._rpcs = rpcs
+        self._request_id = request_id
+        self._origin = origin
+        self._db = db
+
+    @asynccontextmanager
+    async def transaction(self, db: Session) -> AsyncIterator[Self]:
+        """Return a client whose calls are committed together, or none of them.
+
+        None of them may wait for somebody else, such as an identity provider.
+        """
+        async with db.transaction() as session:
+            client = self._within(session)
+            client.sent = self.sent
+            yield client
+
+    def _within(self, session: Session) -> Self:
+        return type(self)(self._rpcs, self.caller, self._request_id, self._origin, session)
+
+    async def _invoke(
+        self, path: str, request: Message[Any], extra: Mapping[str, Sequence[str]]
+    ) -> Message[Any]:
+        method = self._rpcs.method(path)
+        call = http_calls.of_message(method, request, extra)
+        if call is not None:
+            self.sent.append(call)
+        beyond = {name: list(values) for name, values in extra.items()}
+        admission = Admission(
+            self.caller, self._request_id, None, None, beyond, self._origin, self._db
+        )
+        return await self._rpcs.run(method, admission, request)
