@@ -6,6 +6,8 @@ import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from protobuf import message_to_json_value
+
 from tenantry.events.mail import words as mail_words
 from tenantry.pages import branding, marks
 from tenantry.pages.looks import Kind
@@ -187,6 +189,7 @@ def environment() -> Environment:
         "clock": clock,
         "dated": mail_words.date,
         "iso": rfc3339,
+        "json_time": message_to_json_value,
         "plainly": plainly,
         "initial": branding.initial,
         "shown_logo": branding.shown_logo,

@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING
 
 from tenantry.doors.console import forms
 from tenantry.doors.console.visit import Door, Page, Visit
+from tenantry.gen.scalekit.v1.environments.environments_pb import GenerateSamlCertificateRequest
+from tenantry.gen.tenantry.v1.saml_key_pairs_pb import ListSamlKeyPairsRequest
+from tenantry.gen.tenantry.v1.signing_keys_pb import (
+    ListSigningKeysRequest,
+    RotateSigningKeysRequest,
+)
 from tenantry.identity.operators.model import OWNER
 
 if TYPE_CHECKING:
+    from tenantry.gen.tenantry.v1.saml_key_pairs_pb import SamlKeyPair
     from tenantry.web import Response
 
 
@@ -31,29 +38,29 @@ class _Keys:
 
     async def show(self, visit: Visit) -> Response:
         """Show all."""
-        keys = await visit.api.get("/signing-keys")
-        pairs = await visit.api.get("/saml-key-pairs")
-        at = datetime.now(UTC)
-        shown = [
-            {**pair, "days": (datetime.fromisoformat(pair["expire_time"]) - at).days}
-            for pair in pairs.get("key_pairs", [])
-        ]
+        keys = await visit.api.signing_keys.list_signing_keys(ListSigningKeysRequest())
+        pairs = await visit.api.saml_key_pairs.list_saml_key_pairs(ListSamlKeyPairsRequest())
         return self._door.render(
             visit,
             "keys",
             "keys.html",
-            keys=keys.get("keys", []),
-            pairs=shown,
+            keys=keys.keys,
+            pairs=[(pair, _days_left(pair)) for pair in pairs.key_pairs],
             owns=visit.has_role(OWNER),
         )
 
     async def rotate(self, visit: Visit) -> Response:
         """Sign with the next keys."""
-        call = visit.api.post("/signing-keys:rotate", body={})
+        call = visit.api.signing_keys.rotate_signing_keys(RotateSigningKeysRequest())
         return await forms.send(self._door, visit, call, visit.path("keys"), "rotated")
 
     async def generate(self, visit: Visit) -> Response:
         """Make the next key pair for SAML."""
-        environment = visit.call.db.environment_id
-        call = visit.api.post("/environments/{}/saml-certificates:generate", environment, body={})
+        request = GenerateSamlCertificateRequest(id=visit.call.db.environment_id)
+        call = visit.api.environments.generate_new_saml_certificate(request)
         return await forms.send(self._door, visit, call, visit.path("keys"), "generated")
+
+
+def _days_left(pair: SamlKeyPair) -> int:
+    assert pair.expire_time is not None
+    return (pair.expire_time.to_datetime() - datetime.now(UTC)).days

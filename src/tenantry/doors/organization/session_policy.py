@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from protobuf.wkt import BoolValue, Int32Value
 
 from tenantry import errors
 from tenantry.doors.organization.visit import Door, Page, Visit
+from tenantry.gen.scalekit.v1.commons.commons_pb import TimeUnit
+from tenantry.gen.scalekit.v1.organizations import organizations_pb
+from tenantry.gen.scalekit.v1.organizations.organizations_pb import SessionPolicyType
 from tenantry.pages.areas import SESSION_POLICY
 from tenantry.pages.problems import Problems
 
 if TYPE_CHECKING:
+    from tenantry.gen.scalekit.v1.organizations.organizations_pb import (
+        ApplicationSessionPolicySettings,
+        OrganizationSessionPolicySettings,
+    )
     from tenantry.web import Response
 
 _CUSTOM, _APPLICATION = "CUSTOM", "APPLICATION"
@@ -35,16 +45,20 @@ class _SessionPolicy:
     async def show(self, visit: Visit) -> Response:
         """Show it."""
         organization_id = visit.organization.id
-        own = await visit.api.get("/organizations/{}/session-policy", organization_id)
-        of_all = await visit.api.get(
-            "/organizations/{}/application-session-policy", organization_id
+        own = await visit.api.organizations.get_organization_session_policy(
+            organizations_pb.GetOrganizationSessionPolicyRequest(organization_id=organization_id)
         )
+        of_all = await visit.api.organizations.get_application_session_policy(
+            organizations_pb.GetApplicationSessionPolicyRequest(organization_id=organization_id)
+        )
+        assert own.policy is not None
+        assert of_all.application_policy is not None
         return self._door.render(
             visit,
             SESSION_POLICY,
             "session_policy.html",
-            own=_Shown(own["policy"]),
-            of_all=_Shown(of_all["application_policy"]),
+            own=_Timeouts.of_organization(own.policy),
+            of_all=_Timeouts.of_application(of_all.application_policy),
             units=[(unit, visit.words(f"sessions.{unit.lower()}")) for unit in _UNITS],
         )
 
@@ -52,23 +66,29 @@ class _SessionPolicy:
         """Set it, or go back to the application's."""
         form, path = visit.request.form(), visit.path(SESSION_POLICY)
         source = _CUSTOM if form.get("source") == _CUSTOM else _APPLICATION
-        body: dict[str, Any] = {"policy_source": source}
+        request = organizations_pb.UpdateOrganizationSessionPolicyRequest(
+            organization_id=visit.organization.id, policy_source=SessionPolicyType[source]
+        )
         given = {"source": source}
         if source == _CUSTOM:
             idle = form.get("idle_enabled") == "true"
-            body["idle_session_timeout_enabled"] = idle
+            request.idle_session_timeout_enabled = BoolValue(value=idle)
             given["idle_enabled"] = "true" if idle else ""
             for name in ("absolute", *(["idle"] if idle else [])):
                 number, unit = form.get(name, "").strip(), form.get(f"{name}_unit", "MINUTES")
                 given |= {name: number, f"{name}_unit": unit}
                 if not (number.isascii() and number.isdecimal() and len(number) <= _DIGITS):
                     return self._wrong(visit, name, given)
-                body[f"{name}_session_timeout"] = int(number)
-                body[f"{name}_session_timeout_unit"] = unit if unit in _UNITS else "MINUTES"
+                timeout = Int32Value(value=int(number))
+                of = TimeUnit[unit if unit in _UNITS else "MINUTES"]
+                if name == "idle":
+                    request.idle_session_timeout = timeout
+                    request.idle_session_timeout_unit = of
+                else:
+                    request.absolute_session_timeout = timeout
+                    request.absolute_session_timeout_unit = of
         try:
-            await visit.api.patch(
-                "/organizations/{}/session-policy", visit.organization.id, body=body
-            )
+            await visit.api.organizations.update_organization_session_policy(request)
         except errors.InvalidArgument as problem:
             at_idle = any(one.field.startswith("idle") for one in problem.violations)
             return self._wrong(visit, "idle" if at_idle else "absolute", given)
@@ -79,14 +99,28 @@ class _SessionPolicy:
         return self._door.failed(visit.request, problems, visit.path(SESSION_POLICY))
 
 
-class _Shown:
-    """A policy as the API shows it, in minutes: 0 is no limit of its own."""
+@dataclass(frozen=True)
+class _Timeouts:
+    """The timeouts of a policy in minutes; 0 is no limit of its own."""
 
-    def __init__(self, policy: dict[str, Any]) -> None:
-        self.is_own = policy.get("policy_source") == _CUSTOM
-        self.absolute: int = policy.get("absolute_session_timeout", 0)
-        has_idle = policy.get("idle_session_timeout_enabled", False)
-        self.idle: int = policy.get("idle_session_timeout", 0) if has_idle else 0
+    absolute: int
+    idle: int
+    is_own: bool = False
+
+    @classmethod
+    def of_application(cls, policy: ApplicationSessionPolicySettings) -> _Timeouts:
+        has_idle = policy.idle_session_timeout_enabled
+        return cls(policy.absolute_session_timeout, policy.idle_session_timeout if has_idle else 0)
+
+    @classmethod
+    def of_organization(cls, policy: OrganizationSessionPolicySettings) -> _Timeouts:
+        absolute, idle = policy.absolute_session_timeout, policy.idle_session_timeout
+        enabled = policy.idle_session_timeout_enabled
+        return cls(
+            absolute.value if absolute else 0,
+            idle.value if idle and enabled and enabled.value else 0,
+            is_own=policy.policy_source is SessionPolicyType.CUSTOM,
+        )
 
     @property
     def absolute_as(self) -> tuple[int, str]:
