@@ -32,9 +32,9 @@ class Pipeline:
     def __init__(self) -> None:
         self.call = None
 
-    async def admit(self, *_call): ...
+    async def admit(self, *_call: object) -> None: ...
 
-    async def run(self, method, _admission, message, **given):
+    async def run(self, method, _admission, message, **given: dict[str, list[str]] | None):
         self.call = (method, message, given["extra"] or {})
         return method.output(), {}
 
