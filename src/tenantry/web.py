@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from urllib.parse import urlsplit
 
 from tenantry import errors, urlencoded
@@ -32,6 +32,25 @@ STOPPING = threading.Event()
 DRAINING = threading.Event()
 
 
+class Pieces(Protocol):
+    """The body of a request as it arrives."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Iterate over the pieces that have not been taken."""
+
+    async def __anext__(self) -> bytes:
+        """Return the next piece.
+
+        Raises:
+            errors.PayloadTooLarge: the body is larger than the limit.
+            errors.RequestTimeout: the body did not arrive in time.
+
+        """
+
+    def limit(self, size: int, seconds: float) -> None:
+        """Limit the size of the whole body, and the seconds in which the rest arrives."""
+
+
 @dataclass(slots=True)
 class Request:
     """One request. Header names are in lower case; repeated headers are joined by a comma."""
@@ -49,7 +68,7 @@ class Request:
     params: dict[str, str] = field(default_factory=dict)  # of the path, percent-decoded
     # The body of a route that takes it piece by piece, in the place of `body`: the client sends
     # no faster than it is read. Too large a one raises `errors.PayloadTooLarge` on the way.
-    pieces: AsyncIterator[bytes] | None = None
+    pieces: Pieces | None = None
     # Headers that its answer has in any case: how it stands with the rate limits.
     limits: dict[str, str] = field(default_factory=dict)
     # The record that observers get once it is over: a door says here for whom it answers.
@@ -168,7 +187,7 @@ class Route:
     handler: Callable[[Request], Awaitable[Response | StreamingResponse]]
     # Other origins may always read it (discovery, keys), whatever the CORS setting.
     public: bool = False
-    # It takes the body piece by piece, as `Request.pieces`; the template has no variable.
+    # It takes the body piece by piece, as `Request.pieces`.
     streams: bool = False
     # The bytes that its body may have, where it is read whole.
     body_limit: int = MAX_ANONYMOUS

@@ -6,20 +6,15 @@ import asyncio
 import time
 
 import pytest
+from crowds import insert_all, people
 from providers import patch
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, update
 
-from tenantry.db.records import named, rows_of, spelled
 from tenantry.db.statements import Statement
-from tenantry.tenants.directories.model import (
-    directory_groups,
-    directory_members,
-    directory_users,
-)
+from tenantry.tenants.directories.model import directory_groups, directory_members
 
 MANY = 5000
-_u, _g = directory_users.c, directory_groups.c
-_ONE = Statement(select(directory_users).where(_u.id == bindparam("id")))
+_g = directory_groups.c
 _COUNT = Statement(
     update(directory_groups)
     .where(_g.id == bindparam("id"))
@@ -28,26 +23,15 @@ _COUNT = Statement(
 )
 
 
-def _insert(table):
-    columns = named(table)
-    names = [column.name for column in columns]
-    return Statement(insert(table).from_select(names, rows_of("given", columns))), columns
-
-
 @pytest.fixture
 async def crowd(provider):
     """A group of very many, as rows that are written at once."""
     group = await provider.create_group("Crowd")
-    row = dict(await provider.database.fetch_one(_ONE, id=(await provider.create("ada"))["id"]))
-    ids = [f"diruser_1{number:018}" for number in range(MANY)]
-    people = [
-        row | {"id": id_, "user_name_key": id_, "external_id": None, "user_id": None} for id_ in ids
-    ]
-    of = {name: row[name] for name in ("organization_id", "directory_id")}
+    ids = await people(provider, MANY)
+    directory = provider.directory
+    of = {"organization_id": directory.organization_id, "directory_id": directory.id}
     members = [of | {"directory_group_id": group["id"], "directory_user_id": id_} for id_ in ids]
-    for table, rows in ((directory_users, people), (directory_members, members)):
-        statement, columns = _insert(table)
-        await provider.database.fetch_all(statement, given=spelled(columns, rows))
+    await insert_all(provider, directory_members, members)
     await provider.database.fetch_all(_COUNT, id=group["id"], n=MANY)
     return group["id"], ids
 

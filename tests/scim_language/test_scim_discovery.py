@@ -92,3 +92,9 @@ def test_attributes_are_those_of_the_rfc(model, schema):
         if path in theirs:
             theirs[path] = theirs[path] | other if other else None
     assert ours == {path: one for path, one in theirs.items() if one}
+
+
+def test_the_members_of_a_group_say_how_many_a_request_may_have():
+    group = next(one for one in discovery.schemas("https://x") if one["name"] == "Group")
+    (members,) = (one for one in group["attributes"] if one["name"] == "members")
+    assert "A request may have 100000 of them, and 16 MiB." in members["description"]

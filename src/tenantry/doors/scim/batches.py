@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tenantry.doors.scim.endpoints import GROUPS, USERS
 from tenantry.tenants.directories.resources import many_groups, many_people, people
-from tenantry.tenants.directories.resources.groups import Steps
+from tenantry.tenants.directories.resources.moving_members import Steps
 from tenantry.tenants.directories.scim import patches, resources
 
 if TYPE_CHECKING:

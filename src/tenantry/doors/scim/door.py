@@ -13,6 +13,7 @@ from tenantry.db.engine import DuplicateKey, Failure
 from tenantry.db.retries import retried
 from tenantry.doors.scim import asking, bulk, discovery, listing, streaming
 from tenantry.doors.scim.answers import answer, refused
+from tenantry.doors.scim.bodies import Bodies
 from tenantry.doors.scim.endpoints import ENDPOINTS, INLINE_MEMBERS, is_id, location
 from tenantry.doors.scim.exchanges import Exchange, parameters, revisions
 from tenantry.metrics import table as metrics
@@ -75,6 +76,7 @@ class Door:
         self._log = log
         self._public_url = public_url
         self._is_modular = is_modular
+        self._bodies = Bodies()
         self._told: dict[str, float] = {}  # when requests of directories were last noted
         self._custom: ReadThrough[str, Schema] = ReadThrough(
             self._read_custom, seconds=FRESH_SECONDS, most=1, absent=1, name="directory attributes"
@@ -102,7 +104,8 @@ class Door:
         error = ""
         try:
             _check_enabled(directory, request)
-            response = await retried(lambda: self._answered(x))
+            async with self._bodies.read(x):
+                response = await retried(lambda: self._answered(x))
             await self._connected(x)
         except (Fault, errors.Error) as problem:
             error = str(problem)

@@ -41,6 +41,8 @@ class Exchange:
     custom: Schema | None
     parameters: Mapping[str, str]
     payload: dict[str, Any] | None = None
+    # The content of a body that was parsed while it arrived.
+    parsed: dict[str, Any] | None = None
     resource_id: str | None = None
     skipped: list[dict[str, str]] = field(default_factory=list)
 
@@ -53,7 +55,7 @@ class Exchange:
                 PostgreSQL keeps in no text.
 
         """
-        self.payload = payload = _body(self.request)
+        self.payload = payload = self.parsed or _body(self.request)
         return payload
 
     def skip(self, kind: str, ids: Any) -> None:
@@ -92,21 +94,41 @@ def parameters(query: str) -> dict[str, str]:
     return found
 
 
-def _body(request: Request) -> dict[str, Any]:
+def check_type(request: Request) -> None:
+    """Raise UnsupportedMediaType unless the body is uncompressed JSON."""
     if request.media_type not in MEDIA_TYPES:
         raise errors.UnsupportedMediaType(f"content-type must be {MEDIA_TYPE}")
     if request.headers.get("content-encoding", "identity") != "identity":
         raise errors.UnsupportedMediaType("a body must come uncompressed: no content-encoding")
+
+
+def _body(request: Request) -> dict[str, Any]:
+    check_type(request)
     try:
         strict_json.check(request.body, values=MOST_VALUES)
         found = strict_json.loads(request.body, bounded=False)
     except ValueError as problem:
-        raise Fault(400, "invalidSyntax", f"The body is no JSON that is taken: {problem}") from None
-    if not isinstance(found, dict):
+        raise not_json(problem) from None
+    return object_of(found, has_nul=strict_json.has_nul(found, spelled=request.body))
+
+
+def not_json(problem: ValueError) -> Fault:
+    """Return the refusal of a body that is not JSON, or exceeds a limit of it."""
+    return Fault(400, "invalidSyntax", f"The body is no JSON that is taken: {problem}")
+
+
+def object_of(content: Any, *, has_nul: bool) -> dict[str, Any]:
+    """Return the content of a body, which must be an object without NUL characters.
+
+    Raises:
+        Fault: 400 invalidSyntax or invalidValue.
+
+    """
+    if not isinstance(content, dict):
         raise Fault(400, "invalidSyntax", "The body must be a JSON object.")
-    if strict_json.has_nul(found, spelled=request.body):
+    if has_nul:
         raise Fault(400, "invalidValue", "A text of the body holds a NUL character.")
-    return found
+    return content
 
 
 def revisions(header: str | None) -> frozenset[int] | None:

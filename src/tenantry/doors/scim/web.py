@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from tenantry.doors.scim.answers import refused
-from tenantry.web import MAX_BODY, Route
+from tenantry.web import Route
 
 if TYPE_CHECKING:
     from tenantry.app_context import AppContext
@@ -27,7 +27,7 @@ def routes(parts: AppContext) -> list[Route]:
     """Return what this door serves."""
     answer = _Opening(parts)
     return [
-        Route(verb, f"{base}/{{path*}}", answer, body_limit=MAX_BODY, refused=refused)
+        Route(verb, f"{base}/{{path*}}", answer, streams=True, refused=refused)
         for base in BASES
         for verb in _VERBS
     ]

@@ -79,6 +79,13 @@ class Pieces:
         self._receive = receive
         self._size = 0
         self._more = True
+        self._limit = MAX_STREAM
+        self._until: float | None = None
+
+    def limit(self, size: int, seconds: float) -> None:
+        """See `tenantry.web.Pieces.limit`."""
+        self._limit = size
+        self._until = time.monotonic() + seconds
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -87,11 +94,13 @@ class Pieces:
         if not self._more:
             raise StopAsyncIteration
         if self._size == 0:
-            _check_length(self._request, MAX_STREAM)
-        piece, self._more = _piece(await self._receive())
+            _check_length(self._request, self._limit)
+        until = self._until
+        coming = self._receive() if until is None else _received(self._receive, until)
+        piece, self._more = _piece(await coming)
         self._size += len(piece)
         self._request.observed.received = self._size
-        _check_size(self._size, MAX_STREAM)
+        _check_size(self._size, self._limit)
         return piece
 
     async def drain(self) -> None:

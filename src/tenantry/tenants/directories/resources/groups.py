@@ -6,17 +6,17 @@ of their group is held meanwhile, so that two of them follow each other and none
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from dataclasses import replace as replaced
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, and_, bindparam, delete, func, literal_column, select, update
+from sqlalchemy import Text, bindparam, delete, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from tenantry import ids
 from tenantry.db.rows import bound, prefixed, revised
-from tenantry.db.schema import from_json, json_values, one_of, to_json
+from tenantry.db.schema import from_json, json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.directories.effects import role_mapping
 from tenantry.tenants.directories.model import (
@@ -26,7 +26,7 @@ from tenantry.tenants.directories.model import (
     directory_members,
     directory_users,
 )
-from tenantry.tenants.directories.resources import in_place
+from tenantry.tenants.directories.resources import in_place, moving_members
 from tenantry.tenants.directories.resources.holding import (
     GIVEN,
     ID,
@@ -36,12 +36,13 @@ from tenantry.tenants.directories.resources.holding import (
     not_found,
     of_directory,
 )
+from tenantry.tenants.directories.resources.moving_members import Steps
 from tenantry.tenants.directories.scim import patches, resources
 from tenantry.tenants.roles import catalogue
 from tenantry.times import now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
@@ -65,47 +66,22 @@ _UPDATE = Statement(
 _DELETE = Statement(delete(directory_groups).where(*_this).returning(_g.id))
 _GET = Statement(select(directory_groups).where(*of_directory(directory_groups), _g.id == ID))
 
-_given = one_of(_u.id, GIVEN)
-_known = select(_u.organization_id, _u.directory_id, ID, _u.id).where(
-    *of_directory(directory_users), _given
-)
-# Held against deletion while they become members: one that is being deleted is waited for, and
-# then is not there.
-_ADD = Statement(
-    insert(directory_members)
-    .from_select(list(_m), _known.order_by(_u.id).with_for_update(read=True, key_share=True))
-    .on_conflict_do_nothing()
-    .returning(_m.directory_user_id)
-)
-_KNOWN = Statement(select(_u.id).where(*of_directory(directory_users), _given))
 _members = *of_directory(directory_members), _m.directory_group_id == ID
-_REMOVE = Statement(
-    delete(directory_members)
-    .where(*_members, one_of(_m.directory_user_id, GIVEN))
-    .returning(_m.directory_user_id)
+# A subquery for each name: a plan made for small tables would join all people of the directory.
+_display = (
+    select(func.coalesce(_u.document.op("->>")(literal_column("'displayName'")), _u.user_name))
+    .where(*of_directory(directory_users), _u.id == _m.directory_user_id)
+    .scalar_subquery()
+    .label("display")
 )
-_KEEP = Statement(
-    delete(directory_members)
-    .where(*_members, _m.directory_user_id.not_in(json_values(GIVEN)))
-    .returning(_m.directory_user_id)
-)
-_display = func.coalesce(_u.document.op("->>")(literal_column("'displayName'")), _u.user_name)
 _MEMBERS = Statement(
-    select(_m.directory_user_id, _display.label("display"))
-    .join(
-        directory_users,
-        and_(*of_directory(directory_users), _u.id == _m.directory_user_id),
-    )
+    select(_m.directory_user_id, _display)
     .where(*_members, _m.directory_user_id > bindparam("after", type_=Text))
     .order_by(_m.directory_user_id)
     .limit(bindparam("take"))
 )
 _MEMBERS_OF_GROUPS = Statement(
-    select(_m.directory_group_id, _m.directory_user_id, _display.label("display"))
-    .join(
-        directory_users,
-        and_(*of_directory(directory_users), _u.id == _m.directory_user_id),
-    )
+    select(_m.directory_group_id, _m.directory_user_id, _display)
     .where(*of_directory(directory_members), _m.directory_group_id.in_(json_values(GIVEN)))
     .order_by(_m.directory_group_id, _m.directory_user_id)
 )
@@ -117,28 +93,6 @@ class Changed:
 
     group: DirectoryGroup
     skipped: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class Steps:
-    """The result of steps that are made one after the other; each id is named once."""
-
-    only: bool = False  # those that join are all that remain
-    joining: dict[str, None] = field(default_factory=dict)  # in their order
-    leaving: dict[str, None] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, steps: Iterable[tuple[str, Collection[str]]]) -> Steps:
-        """Return what these come to: "add" and "remove" some, "replace" by some, "clear"."""
-        all_ = cls()
-        for verb, given in steps:
-            if verb in {"replace", "clear"}:
-                all_ = cls(only=True)
-            joins = verb in {"add", "replace"}
-            for id_ in given:
-                (all_.joining if joins else all_.leaving)[id_] = None
-                (all_.leaving if joins else all_.joining).pop(id_, None)
-        return all_
 
 
 async def create(call: Call, directory: Directory, payload: GroupPayload) -> Changed:
@@ -155,10 +109,11 @@ async def create(call: Call, directory: Directory, payload: GroupPayload) -> Cha
     await catalogue.keep_current(call.db)
     async with call.db.transaction() as db:
         held = replaced(call, db=db)
+        await moving_members.expect(db, len(given))
         await hold_names(db, directory, "[]")
         if given:  # which refer to the group
             await db.apply(_CREATE, **prefixed(group.to_row()))
-            joined, skipped = await _add(db, group, given)
+            joined, skipped = await moving_members.add(db, group, given)
             group = replaced(group, member_count=len(joined))
         last: list[Event] = []
         await role_mapping.group_changed(held, directory, None, group, joined_ids=joined, last=last)
@@ -250,7 +205,7 @@ async def remove(call: Call, directory: Directory, id_: str) -> None:
         group = await hold_group(db, directory, id_)
         call.expect(group.revision)
         held = replaced(call, db=db)
-        left = await _ids(db, _KEEP, group, ())
+        _, left, _ = await moving_members.apply(db, directory, group, Steps(only=True))
         # Its role assignments are still there, by which its meaning is known.
         await role_mapping.group_changed(held, directory, group, None, left_ids=left)
         await db.apply(_DELETE, **prefixed({"id": id_, **key(directory)}))
@@ -300,7 +255,10 @@ async def _changed(
     await catalogue.keep_current(call.db)
     async with call.db.transaction() as db:
         held = replaced(call, db=db)
-        at_once = change is None and db.sees_before and call.if_match is None
+        number = len(steps.joining) + len(steps.leaving)
+        await moving_members.expect(db, number)
+        is_small = number <= moving_members.AT_ONCE
+        at_once = is_small and change is None and db.sees_before and call.if_match is None
         moved = await (_moved_at_once if at_once else _moved)(held, directory, id_, steps)
         before = moved.before
         document = before.document if change is None else change(before.document)
@@ -326,15 +284,9 @@ async def _changed(
 
 
 async def _moved(call: Call, directory: Directory, id_: str, steps: Steps) -> _Moved:
-    db = call.db
-    before = await hold_group(db, directory, id_)
+    before = await hold_group(call.db, directory, id_)
     call.expect(before.revision)
-    left: tuple[str, ...] = ()
-    if steps.only or steps.leaving:
-        statement, given = (_KEEP, steps.joining) if steps.only else (_REMOVE, steps.leaving)
-        left = await _ids(db, statement, before, given)
-    joined, skipped = await _add(db, before, steps.joining)
-    return _Moved(before, joined, left, skipped)
+    return _Moved(before, *await moving_members.apply(call.db, directory, before, steps))
 
 
 async def _moved_at_once(call: Call, directory: Directory, id_: str, steps: Steps) -> _Moved:
@@ -353,29 +305,3 @@ async def _moved_at_once(call: Call, directory: Directory, id_: str, steps: Step
     unknown = steps.joining.keys() - known
     skipped = tuple(one for one in steps.joining if one in unknown)
     return _Moved(DirectoryGroup.from_row(row), joined, left, skipped)
-
-
-async def _add(
-    db: Session, group: DirectoryGroup, given: Collection[str]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Add members to a group that is held; return those that it did not have, and the unknown."""
-    if not given:
-        return (), ()
-    joined = await _ids(db, _ADD, group, given)
-    rest = set(given).difference(joined)
-    known = await _ids(db, _KNOWN, group, rest) if rest else ()
-    rest.difference_update(known)
-    return joined, tuple(id_ for id_ in given if id_ in rest)
-
-
-async def _ids(
-    db: Session, statement: Statement, group: DirectoryGroup, given: Collection[str]
-) -> tuple[str, ...]:
-    rows = await db.fetch_all(
-        statement,
-        organization_id=group.organization_id,
-        directory_id=group.directory_id,
-        id=group.id,
-        given=to_json(list(given)),
-    )
-    return tuple(row[0] for row in rows)

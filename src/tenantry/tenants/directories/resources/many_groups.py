@@ -26,7 +26,7 @@ from tenantry.tenants.directories.model import (
     directory_users,
 )
 from tenantry.tenants.directories.resources import groups
-from tenantry.tenants.directories.resources.groups import Changed, Steps
+from tenantry.tenants.directories.resources.groups import Changed
 from tenantry.tenants.directories.resources.holding import (
     DIRECTORY_ID,
     GIVEN,
@@ -36,6 +36,7 @@ from tenantry.tenants.directories.resources.holding import (
     key,
     of_directory,
 )
+from tenantry.tenants.directories.resources.moving_members import Steps
 from tenantry.tenants.roles import catalogue
 
 if TYPE_CHECKING:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _RFC = "urn:ietf:params:scim:schemas:"
 CUSTOM_ID = f"{_RFC}extension:tenantry:2.0:User"
+MOST_MEMBERS = 100_000  # of groups, in one request
+MAX_GROUP_BODY = 16 << 20  # bytes
 # Attributes that an index holds.
 INDEXED = 256  # characters
 # The longest path of ours is far shorter.
@@ -321,7 +323,8 @@ GROUP = Schema(
         Attribute(
             name="members",
             type="complex",
-            description="The people in it.",
+            description=f"The people in it. A request may have {MOST_MEMBERS} of them, and "
+            f"{MAX_GROUP_BODY >> 20} MiB.",
             multi_valued=True,
             sub_attributes=(
                 Attribute(

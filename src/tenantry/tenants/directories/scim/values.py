@@ -162,11 +162,17 @@ def anything(given: object, where: str, depth: int = 0) -> Any:
     return None if given == "" else given
 
 
+class MemberIds(list[str]):
+    """Ids of members that were read from a long list before, each once."""
+
+
 def member_ids(given: object) -> list[str]:
     """Return the ids in a list of members, each once; other things are left out.
 
     A member is an object with a value, or with the address of a user, or a bare id.
     """
+    if isinstance(given, MemberIds):
+        return list(given)
     if not isinstance(given, list):
         given = [given]
     ids: dict[str, None] = {}
