@@ -10,7 +10,7 @@ from sqlalchemy import Text, bindparam, delete, insert, select
 
 from tenantry.access.clients.model import ENV, client_secrets, clients
 from tenantry.access.keys import service as keys
-from tenantry.data.bulk import holding
+from tenantry.data.bulk import organization_locks
 from tenantry.data.bulk.archive_reader import NOT_BEFORE, wrong
 from tenantry.data.bulk.archive_tables import CLIENT, CLIENT_SECRET, OF_ENVIRONMENT, ROLE
 from tenantry.db.engine import DuplicateKey, ForeignKey
@@ -102,7 +102,7 @@ class ArchiveWriter:
             _check_bases(batch)
         rows = [row for _, row in batch]
         organization_ids = (row.get("organization_id") for row in rows)
-        await holding.refer(self.db, filter(None, organization_ids))
+        await organization_locks.lock_against_deletion(self.db, filter(None, organization_ids))
         await self.db.fetch_all(_INSERT[table.type], given=spelled(list(table.table.c), rows))
         await self._index(table, rows)
         if table is ROLE:
