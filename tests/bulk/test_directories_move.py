@@ -12,7 +12,8 @@ from environments import written
 from tenantry import errors
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
-from tenantry.data.bulk import dump, restore
+from tenantry.data.bulk.dump import dump_environment
+from tenantry.data.bulk.restore import restore_environment
 from tenantry.db.opening import open_database
 from tenantry.tenants.directories import listing, registry, role_assignments, secrets
 from tenantry.tenants.directories.effects import provisioning
@@ -26,7 +27,7 @@ from tenantry.tenants.organizations.service import Identity
 
 async def exported(db):
     async with db.snapshot() as snapshot:
-        pages = dump.dump(snapshot, with_password_hashes=False)
+        pages = dump_environment(snapshot, with_password_hashes=False)
         return b"".join([line async for lines in pages for line in lines])
 
 
@@ -34,7 +35,7 @@ async def imported(db, content):
     async def pieces():
         yield content
 
-    return await restore.restore(Call(SYSTEM, db, "req_1"), pieces())
+    return await restore_environment(Call(SYSTEM, db, "req_1"), pieces())
 
 
 @pytest.fixture

@@ -22,7 +22,9 @@ from tenantry.access.clients.model import clients
 from tenantry.access.keys.model import signing_keys
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
-from tenantry.data.bulk import archive, dump, restore
+from tenantry.data.bulk import archive_tables
+from tenantry.data.bulk.dump import dump_environment
+from tenantry.data.bulk.restore import restore_environment
 from tenantry.db.opening import open_database
 from tenantry.db.schema import metadata
 from tenantry.db.statements import Statement
@@ -75,7 +77,7 @@ _ALGORITHMS = Statement(select(signing_keys.c.algorithm))
 
 async def exported(db, *, with_password_hashes=True, box=None):
     async with db.snapshot() as snapshot:
-        pages = dump.dump(snapshot, with_password_hashes=with_password_hashes, box=box)
+        pages = dump_environment(snapshot, with_password_hashes=with_password_hashes, box=box)
         return b"".join([line async for lines in pages for line in lines])
 
 
@@ -84,7 +86,7 @@ async def imported(db, content, *, piece=1000, box=None):
         for start in range(0, len(content), piece):
             yield content[start : start + piece]
 
-    return await restore.restore(Call(SYSTEM, db, "req_1"), pieces(), box=box)
+    return await restore_environment(Call(SYSTEM, db, "req_1"), pieces(), box=box)
 
 
 async def through(url, content):
@@ -106,7 +108,7 @@ def test_any_environment_comes_back_from_both_databases(new_database, lines):
 def test_every_table_is_exported_or_left_out_for_a_reason():
     import tenantry.app  # noqa: F401 - declares the tables of all rooms
 
-    kinds = {kind.table.name for kind in archive.KINDS.values()}
+    kinds = {kind.table.name for kind in archive_tables.OF_ENVIRONMENT.values()}
     listed = {"role_permissions", "role_holders"}
     assert kinds | listed | {"environment"} | LEFT_OUT == set(metadata.tables)
 
@@ -131,7 +133,7 @@ async def test_an_export_shows_one_moment(call, db):
     """A commit of meanwhile is not in it."""
     await run(call, {"email": address()})
     async with db.snapshot() as snapshot:
-        pages = dump.dump(snapshot, with_password_hashes=False)
+        pages = dump_environment(snapshot, with_password_hashes=False)
         lines = list(await anext(pages))
         customer = {"organization_external_id": unique(), "organization_name": "Late"}
         late = {"email": address(), **customer}

@@ -26,7 +26,8 @@ from tenantry.access.clients import organization_clients
 from tenantry.access.scopes import service as scopes
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
-from tenantry.data.bulk import dump, dump_organization, restore, restore_organization
+from tenantry.data.bulk.dump import dump_environment, dump_organization
+from tenantry.data.bulk.restore import restore_environment, restore_organization
 from tenantry.db.opening import open_database
 from tenantry.db.schema import events
 from tenantry.db.statements import Statement
@@ -50,12 +51,12 @@ _OF_ENVIRONMENT = {"environment", "permission", "role", "scope"}
 
 async def whole(db):
     """All that an export of the environment has."""
-    return await _read(db, dump.dump)
+    return await _read(db, dump_environment)
 
 
 async def exported(db, organization, **options: Any):
     """The file of one organization."""
-    return await _read(db, dump_organization.dump, organization, **options)
+    return await _read(db, dump_organization, organization, **options)
 
 
 async def _read(db, function, *arguments: Any, **options: Any):
@@ -72,7 +73,7 @@ async def _pieces(content, piece=1000):
 async def imported(db, content, **options: Any):
     call = Call(SYSTEM, db, "req_1")
     options = {"region": "US"} | options
-    return await restore_organization.restore(call, _pieces(content), **options)
+    return await restore_organization(call, _pieces(content), **options)
 
 
 def parsed(content):
@@ -111,8 +112,8 @@ async def _moved(source, target, lines):
         open_database(source, MASTER_KEY, pool_size=2) as old,
         open_database(target, MASTER_KEY, pool_size=2) as new,
     ):
-        await restore.restore(Call(SYSTEM, old, "req_1"), _pieces(written(lines)))
-        await restore.restore(Call(SYSTEM, new, "req_1"), _pieces(bare(lines)))
+        await restore_environment(Call(SYSTEM, old, "req_1"), _pieces(written(lines)))
+        await restore_environment(Call(SYSTEM, new, "req_1"), _pieces(bare(lines)))
         files = []
         for id_ in there:
             file = await exported(old, id_)
@@ -509,7 +510,7 @@ async def test_a_file_of_an_organization_is_whole_and_is_none_of_an_environment(
             await imported(other, await whole(db))
     async with open_database(new_database("sqlite"), MASTER_KEY) as fresh:
         with pytest.raises(errors.InvalidArgument, match="first line of an environment"):
-            await restore.restore(Call(SYSTEM, fresh, "req_1"), _pieces(file))
+            await restore_environment(Call(SYSTEM, fresh, "req_1"), _pieces(file))
 
 
 def _killed_within(server, content):

@@ -11,7 +11,7 @@ from directory_worlds import world
 from sqlalchemy import func, select
 
 import tenantry.app  # noqa: F401 - declares the tables of all rooms
-from tenantry.data.bulk import dump
+from tenantry.data.bulk.dump import dump_environment
 from tenantry.db.statements import Statement
 from tenantry.tenants.directories import model, registry, removal
 from tenantry.tenants.directories.polling import staging
@@ -119,6 +119,6 @@ async def test_nobody_finds_what_waits(db, call, acme):
         await acme.change(ada, active=False)
     assert (await left(db))["directory_users"] == 5
     async with db.snapshot() as snapshot:
-        pages = dump.dump(snapshot, with_password_hashes=False)
+        pages = dump_environment(snapshot, with_password_hashes=False)
         lines = [line async for page in pages for line in page]
     assert not [line for line in lines if b'"directory' in line]

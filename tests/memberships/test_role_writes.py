@@ -141,11 +141,13 @@ def running(module, variables):
 
 def test_each_function_that_runs_one_is_known(statements):
     assert "" not in statements  # each is a variable of a module
-    assert {"tenantry.tenants.memberships.joining", "tenantry.data.bulk.restore"} <= set(statements)
+    assert {"tenantry.tenants.memberships.joining", "tenantry.data.bulk.archive_writer"} <= set(
+        statements
+    )
     found = {
         module: set(running(module, variables))
         for module, variables in statements.items()
-        if module != "tenantry.data.bulk.restore"  # of `tenantry restore`, which is generic
+        if module != "tenantry.data.bulk.archive_writer"  # of `tenantry import`, which is generic
     }
     assert found == {module: set(known) for module, known in WRITERS.items()}
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.data.bulk.formats import Format
     from tenantry.data.bulk.report import Report
-    from tenantry.data.bulk.restore_organization import Arrival
+    from tenantry.data.bulk.restore import OrganizationReport
     from tenantry.identity.connections.changes.moving import Box
 
 app = typer.Typer(no_args_is_help=True, help="Bring in users, an organization, an environment.")
@@ -128,7 +128,7 @@ SecretsKey = Annotated[
 @app.command("environment")
 def environment(file: File, *, secrets_key: SecretsKey = None, as_json: AsJson = False) -> None:
     """Import what `tenantry export` wrote, into a fresh database; stop the server meanwhile."""
-    from tenantry.data.bulk import restore
+    from tenantry.data.bulk.restore import restore_environment
 
     box = _box(secrets_key)
     with ExitStack() as stack:
@@ -139,7 +139,7 @@ def environment(file: File, *, secrets_key: SecretsKey = None, as_json: AsJson =
             progress.rows(sum(counts.values()), 0)
 
         async def work(call: Call) -> dict[str, int]:
-            return await restore.restore(call, _pieces(source, progress), told=told, box=box)
+            return await restore_environment(call, _pieces(source, progress), told=told, box=box)
 
         counts = running.with_call(work)
     if as_json:
@@ -171,7 +171,7 @@ def organization(
 
     All of it goes in or nothing does. Ends with 1 where something here is in its way.
     """
-    from tenantry.data.bulk import restore_organization
+    from tenantry.data.bulk.restore import restore_organization
 
     settings, box = load(), _box(secrets_key)
     with ExitStack() as stack:
@@ -181,8 +181,8 @@ def organization(
         def told(counts: Mapping[str, int]) -> None:
             progress.rows(sum(counts.values()), 0)
 
-        async def work(call: Call) -> Arrival:
-            return await restore_organization.restore(
+        async def work(call: Call) -> OrganizationReport:
+            return await restore_organization(
                 call,
                 _pieces(source, progress),
                 region=settings.region,
@@ -192,33 +192,33 @@ def organization(
                 box=box,
             )
 
-        arrival = running.with_call(work)
+        result = running.with_call(work)
     if report is not None:
         with _created(report) as written:
-            written.writelines(f"{line}\n".encode() for line in arrival.conflicts)
+            written.writelines(f"{line}\n".encode() for line in result.conflicts)
     if as_json:
-        running.print_json(arrival.shown())
+        running.print_json(result.to_json())
     else:
-        _print_arrival(arrival, report)
-    if arrival.conflicts:
+        _print_organization(result, report)
+    if result.conflicts:
         raise typer.Exit(1)
 
 
-def _print_arrival(arrival: Arrival, written: Path | None) -> None:
-    if arrival.counts:
-        what = "Would be imported" if arrival.dry_run else "Imported"
-        rows = [(name, f"{n:,}") for name, n in arrival.counts.items()]
-        rows.append(("people who were here, and join", f"{arrival.joined:,}"))
+def _print_organization(result: OrganizationReport, written: Path | None) -> None:
+    if result.counts:
+        what = "Would be imported" if result.dry_run else "Imported"
+        rows = [(name, f"{n:,}") for name, n in result.counts.items()]
+        rows.append(("people who were here, and join", f"{result.joined:,}"))
         running.print_table([what, ""], rows)
         return
-    for line in arrival.conflicts[:_SHOWN] if written is None else ():
+    for line in result.conflicts[:_SHOWN] if written is None else ():
         running.remark(line)
-    if written is None and len(arrival.conflicts) > _SHOWN:
+    if written is None and len(result.conflicts) > _SHOWN:
         running.remark("... and more: --report FILE writes all of them")
-    running.say(f"{len(arrival.conflicts):,} conflicts; nothing was imported")
-    if arrival.people_here:
+    running.say(f"{len(result.conflicts):,} conflicts; nothing was imported")
+    if result.people_here:
         running.say(
-            f"{arrival.people_here:,} of them are users who are here already: --join-people"
+            f"{result.people_here:,} of them are users who are here already: --join-people"
             " has them be members"
         )
 
@@ -250,7 +250,7 @@ def export(
     Not in it: management clients, signing keys, portal links, mail, past events.
     """
     from tenantry import atomic
-    from tenantry.data.bulk import dump, dump_organization
+    from tenantry.data.bulk.dump import dump_environment, dump_organization
     from tenantry.db.engine import Database
 
     box = _box(secrets_key)
@@ -259,9 +259,9 @@ def export(
         assert isinstance(call.db, Database)
         async with call.db.snapshot() as db:
             if organization is None:
-                pages = dump.dump(db, with_password_hashes=with_password_hashes, box=box)
+                pages = dump_environment(db, with_password_hashes=with_password_hashes, box=box)
             else:
-                pages = dump_organization.dump(
+                pages = dump_organization(
                     db, organization, with_password_hashes=with_password_hashes, box=box
                 )
             async for lines in pages:

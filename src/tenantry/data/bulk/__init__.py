@@ -1,7 +1,7 @@
-"""People in bulk: a file of users comes in, the whole environment goes out and comes back.
+"""Imports of users, and archives of an environment or an organization.
 
-Owns no table. It writes those of the rooms below, a batch of rows with each statement, by their
-own rules: what one call may not do, a file may not either.
+Owns no table. It writes those of other packages, a batch of rows with each statement, by the rules
+of those packages: a file may contain only what a call may do.
 """
 
 __all__ = ["formats", "importing"]

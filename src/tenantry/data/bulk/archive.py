@@ -1,115 +1,206 @@
-"""The file of an environment, or of one organization: one JSON object a line, owners first.
+"""The file of an environment, or of one organization: one JSON object a line, parents first.
 
-A line is a row. It has the columns by their names, those that are null left out, and ``type``.
-Times are microseconds since 1970, UTC. The first line says what the file is, the last one that it
-is whole. The order of lines and members depends on nothing but the content, so two files are
-compared by their bytes.
+A line is a row of a table: its columns by name, without those that are null, and ``type``. Times
+are microseconds since 1970, UTC. The first line identifies the environment or the organization, and
+the last line proves that the file is complete. The order of lines and members depends on the
+content alone, so files can be compared byte by byte.
 
-Secrets of clients, of directories and API tokens are in it as they are kept, by their digests:
-programs go on with what they have. Those of connections are sealed by the deployment's own key, so
-they are in it only where the writer gives a key for the file, and sealed by that one. Without it, a
-connection that needs a secret comes back incomplete, and is enabled again once it has one. Our key
-pairs for SAML belong to the deployment: identity providers that check our signatures read its
-metadata anew.
+`archive_tables` declares the tables. Secrets of clients and directories, and API tokens, are
+exported as digests, so the credentials stay valid. Secrets of connections are exported only if the
+operator gives a key for the file, encrypted with that key: in the database they are encrypted with
+the deployment's own. Without its secret, a connection that needs one is imported as incomplete, and
+can be enabled again once it has one. SAML key pairs belong to the deployment: identity providers
+that verify signatures read its metadata again.
 
-Not in it, because it belongs to the deployment or is over soon: management clients and their
-secrets, signing keys, revoked tokens and spent assertions, portal links and sessions, mail, replies
-that are kept, requests of directories, and the events of the past.
+Not exported, because it belongs to the deployment or expires soon: management clients and their
+secrets, signing keys, revoked tokens and used assertions, portal links and sessions, email, stored
+replies, request logs of directories, and past events.
 
-The file of one organization has the same lines, those of that organization and its members alone.
-Roles and permissions of the environment, and scopes, are named in its first line and not in it.
+The file of one organization has the same lines, narrowed to that organization and its members. Its
+first line names the roles and permissions of the environment, and the scopes, that it refers to.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import KW_ONLY, dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from tenantry import ids
-from tenantry.access.api_tokens.model import api_tokens
-from tenantry.access.clients.model import client_secrets, clients
-from tenantry.access.scopes.model import scopes
-from tenantry.db.records import named
-from tenantry.identity.connections.model import app_connections, connections
-from tenantry.identity.federation.model import federated_identities
-from tenantry.identity.token_templates.model import token_templates
-from tenantry.tenants.directories import moving
-from tenantry.tenants.directories.model import (
-    directories,
-    directory_groups,
-    directory_members,
-    directory_role_assignments,
-    directory_secrets,
-    directory_users,
-)
-from tenantry.tenants.domains.model import domains
-from tenantry.tenants.organizations.model import organizations
-from tenantry.tenants.roles.model import default_member_roles, permissions, roles
-from tenantry.tenants.user_attributes.model import user_attributes
-from tenantry.tenants.users.model import memberships, users
+import orjson
+from sqlalchemy import Boolean, Integer, select
+
+from tenantry import errors, ids
+from tenantry.db.schema import Json, from_json, json_rows, to_json
 
 if TYPE_CHECKING:
-    from sqlalchemy import Column, Table
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from sqlalchemy import Column, ColumnElement, Select, Table
+
+    from tenantry.db.engine import Row, Session
+    from tenantry.db.search import Searched
+    from tenantry.db.statements import Statement
+    from tenantry.db.tallies import Tally
+    from tenantry.identity.connections.changes.moving import Box
 
 FORMAT = 1
-SEALED = "sealed_secret"  # member of a connection: its secret, sealed for the file
-START, END = "environment", "end"
-START_OF_ORGANIZATION = "organization_export"
+SEALED = "sealed_secret"  # member of a connection: its secret, encrypted with the key of the file
+START, START_OF_ORGANIZATION, END = "environment", "organization_export", "end"
+
+Members: TypeAlias = dict[str, Any]
+Batch: TypeAlias = list[tuple[int, Members]]  # rows of one table, with their line numbers
+
+
+class SecretCodec(Protocol):
+    """Encrypts the secrets of connections with the key of a file, and decrypts them."""
+
+    def to_archive(self, db: Session, row: Row, box: Box | None) -> tuple[Members, str | None]:
+        """Return the exported row, and its encrypted secret if there is a key."""
+
+    def from_archive(
+        self, db: Session, row: Members, sealed: str | None, box: Box | None
+    ) -> Members:
+        """Return the row to insert."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """One type of line: a table, and what of other tables belongs to a row of it."""
+class ListedIds:
+    """A member of a line that lists IDs, each of which is a row of an association table."""
 
-    type: str
+    member: str
+    column: Column[str]  # of the association table: the listed ID
+    conditions: tuple[ColumnElement[bool], ...]  # which of its rows belong to the row of the line
+
+    @property
+    def table(self) -> Table:
+        """Return the association table."""
+        return self.column.table
+
+
+@dataclass(frozen=True, slots=True)
+class Unique:
+    """A column whose values must not be those of existing rows, which are conflicts."""
+
+    column: str
+    existing: Statement  # see `conflicts.having`
+    conflict: str  # with {row}, and {existing}, the row that has its value
+    applies: Callable[[Members], bool] = lambda _row: True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ArchiveTable:
+    """One table of an archive: how its rows are selected, written, checked and restored."""
+
+    type: str  # of its lines
     table: Table
-    prefix: str = ""  # of its id, where all have the same
-    references: str = ""  # a member that lists ids
-    derived: tuple[str, ...] = ()  # columns that are not in the file
+    id_prefix: str = ""
+    _: KW_ONLY
+    omitted: tuple[str, ...] = ()  # columns that are not exported
+    listed: ListedIds | None = None
+    secret: SecretCodec | None = None
 
-    def spelled(self, column: str) -> str:
-        """Return the name of a column in a line, whose own type has that of `type`."""
+    # Export
+    rows: Select[Any] | None = None  # default: all
+    key: tuple[Column[Any], ...] = ()  # default: the primary key
+    environment_rows: tuple[ColumnElement[bool], ...] = ()  # conditions: no organization owns it
+    organization_rows: Select[Any] | None = None  # default: rows with the ID of the organization
+    organization_key: tuple[Column[Any], ...] = ()  # default: the key without that ID
+
+    # Import
+    check: Callable[[Members], Members] = lambda row: row  # returns the row with derived columns
+    # Import of one organization: columns that refer to rows of other types, and unique columns.
+    references: Mapping[str, str] = field(default_factory=dict)
+    unique: tuple[Unique, ...] = ()
+    # Indexes to update after rows are inserted.
+    search: Searched | None = None
+    index: Callable[[Session, list[Members]], Awaitable[None]] | None = None
+    tally: Tally | None = None
+
+    @property
+    def all_rows(self) -> Select[Any]:
+        """Return the exported rows of an environment."""
+        rows = select(self.table) if self.rows is None else self.rows
+        if (listed := self.listed) is None:
+            return rows
+        values = select(json_rows(listed.column)).where(*listed.conditions).scalar_subquery()
+        return rows.add_columns(values.label(listed.member))
+
+    @property
+    def key_columns(self) -> tuple[Column[Any], ...]:
+        """Return the columns that order the rows."""
+        return self.key or tuple(self.table.primary_key)
+
+    def member(self, column: str) -> str:
+        """Return the member of a line for a column; ``type`` is the type of the line."""
         return f"{self.type}_type" if column == "type" else str(column)
 
     @property
     def columns(self) -> list[Column[Any]]:
-        """The columns that a line has."""
-        return [column for column in named(self.table) if column.name not in self.derived]
+        """The exported columns."""
+        return [column for column in self.table.c if column.name not in self.omitted]
 
 
-PERMISSION = Kind("permission", permissions, ids.PERMISSION)
-ROLE = Kind("role", roles, ids.ROLE, references="permission_ids")
-SCOPE = Kind("scope", scopes, ids.SCOPE)
-ORGANIZATION = Kind("organization", organizations, ids.ORGANIZATION)
-DEFAULT_MEMBER_ROLE = Kind("default_member_role", default_member_roles)
-DOMAIN = Kind("domain", domains, ids.DOMAIN)
-CLIENT = Kind("client", clients)  # of the environment, but for management; or of an organization
-CLIENT_SECRET = Kind("client_secret", client_secrets, ids.CLIENT_SECRET)
-USER = Kind("user", users, ids.USER, derived=("email_key",))
-MEMBERSHIP = Kind("membership", memberships, ids.MEMBERSHIP, references="role_ids")
-API_TOKEN = Kind("api_token", api_tokens, ids.API_TOKEN)
-USER_ATTRIBUTE = Kind("user_attribute", user_attributes)
-TOKEN_TEMPLATE = Kind("token_template", token_templates, derived=("only", "version"))
-# Social ones of the environment; or of an organization.
-CONNECTION = Kind("connection", connections, ids.CONNECTION, derived=("secret",))
-APP_CONNECTION = Kind("app_connection", app_connections, ids.CONNECTION, derived=("secret",))
-FEDERATED_IDENTITY = Kind("federated_identity", federated_identities)
-DIRECTORY = Kind("directory", directories, ids.DIRECTORY, derived=tuple(moving.OF_DIRECTORY))
-DIRECTORY_SECRET = Kind("directory_secret", directory_secrets, ids.CLIENT_SECRET)
-DIRECTORY_USER = Kind("directory_user", directory_users, ids.DIRECTORY_USER, derived=moving.OF_USER)
-DIRECTORY_GROUP = Kind(
-    "directory_group", directory_groups, ids.DIRECTORY_GROUP, derived=moving.OF_GROUP
-)
-DIRECTORY_MEMBER = Kind("directory_member", directory_members)
-DIRECTORY_ROLE_ASSIGNMENT = Kind("directory_role_assignment", directory_role_assignments)
-KINDS = {
-    kind.type: kind
-    for kind in (
-        *(PERMISSION, ROLE, SCOPE, CLIENT, CLIENT_SECRET),
-        *(ORGANIZATION, DEFAULT_MEMBER_ROLE, DOMAIN),
-        *(USER_ATTRIBUTE, TOKEN_TEMPLATE, CONNECTION, APP_CONNECTION, FEDERATED_IDENTITY),
-        *(USER, MEMBERSHIP, API_TOKEN),
-        *(DIRECTORY, DIRECTORY_SECRET, DIRECTORY_USER),
-        *(DIRECTORY_GROUP, DIRECTORY_MEMBER, DIRECTORY_ROLE_ASSIGNMENT),
-    )
-}
+def encode(members: Mapping[str, Any]) -> bytes:
+    """Return a line."""
+    # Databases return the members of a JSON column in different orders.
+    return orjson.dumps(members, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
+
+
+def to_members(table: ArchiveTable, row: Row) -> Members:
+    """Return the members of the line of a row."""
+    members: Members = {"type": table.type}
+    for column in table.columns:
+        value = row[column.name]
+        if value is None:
+            continue
+        if isinstance(column.type, Json):
+            value = from_json(value)
+        elif isinstance(column.type, Boolean):
+            value = bool(value)
+        members[table.member(column.name)] = value
+    if table.listed is not None:
+        members[table.listed.member] = sorted(from_json(row[table.listed.member] or "[]"))
+    return members
+
+
+def to_row(table: ArchiveTable, members: Members) -> Members:
+    """Return the row of a line, whose members it consumes.
+
+    Raises:
+        errors.InvalidArgument: a member is missing, unknown or invalid.
+
+    """
+    row: Members = {}
+    for column in table.columns:
+        name = table.member(column.name)
+        value = members.pop(name, None)
+        if value is None and not column.nullable:
+            raise errors.InvalidArgument(f"{name}: is required")
+        if value is not None and not has_type(column, value):
+            raise errors.InvalidArgument(f"{name}: is not of its type")
+        is_json = isinstance(column.type, Json) and value is not None
+        row[column.name] = to_json(value) if is_json else value
+    if table.id_prefix and not ids.well_formed(table.id_prefix, row["id"]):
+        raise errors.InvalidArgument(f"id: is not {table.id_prefix} followed by digits")
+    if table.listed is not None:
+        name = table.listed.member
+        listed = members.pop(name, None)
+        if not isinstance(listed, list) or not all(isinstance(id_, str) for id_ in listed):
+            raise errors.InvalidArgument(f"{name}: must be a list of ids")
+        row[name] = listed
+    if members:
+        unknown = next(iter(members))[:60]
+        raise errors.InvalidArgument(f"{unknown}: is not a member of a {table.type}")
+    return table.check(row)
+
+
+def has_type(column: Column[Any], value: Any) -> bool:
+    """Whether a column can store a value."""
+    if isinstance(column.type, Json):
+        return isinstance(value, dict | list)
+    if isinstance(column.type, Boolean):
+        return isinstance(value, bool)
+    if isinstance(column.type, Integer):
+        bits = 63 if column.type.__visit_name__ == "big_integer" else 31
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        return is_number and -(2**bits) <= value < 2**bits
+    return isinstance(value, str)

@@ -1,27 +1,28 @@
-"""Exporting the environment: one snapshot, read by key, a page at a time."""
+"""Exports an environment, or one organization, from one snapshot, in pages by key.
+
+An environment is its own tables, each organization with what it owns, and the tables of their
+members. The archive of one organization has the latter two, narrowed to it by each statement.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-import orjson
-from sqlalchemy import Boolean, Text, bindparam, or_, select, tuple_
+from sqlalchemy import Text, bindparam, select, tuple_, union
 
-from tenantry.access.api_tokens.model import api_tokens
-from tenantry.access.clients.model import APPLICATIONS, client_secrets, clients
+from tenantry import errors
+from tenantry.access.clients.model import client_secrets, clients
 from tenantry.access.scopes.model import scopes
-from tenantry.data.bulk import archive
+from tenantry.data.bulk import archive, archive_tables
+from tenantry.data.bulk.archive_tables import CLIENT, CLIENT_SECRET, ORGANIZATION, ROLE
 from tenantry.db.rows import prefixed
-from tenantry.db.schema import Json, environment, from_json, json_rows, json_values, to_json
+from tenantry.db.schema import environment, from_json, json_values, to_json
 from tenantry.db.statements import Statement
-from tenantry.identity.connections.applications import moving as app_moving
-from tenantry.identity.connections.changes import moving
-from tenantry.identity.connections.model import OAUTH, Connection, app_connections, connections
-from tenantry.identity.federation.model import federated_identities
-from tenantry.identity.token_templates.model import token_templates
-from tenantry.tenants.domains.model import domains
+from tenantry.tenants.directories.model import directory_role_assignments
+from tenantry.tenants.organizations import directory
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.roles.model import (
     default_member_roles,
@@ -30,273 +31,246 @@ from tenantry.tenants.roles.model import (
     role_permissions,
     roles,
 )
-from tenantry.tenants.user_attributes.model import user_attributes
-from tenantry.tenants.users.model import memberships, users
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
-    from sqlalchemy import Column, Select, Table
+    from sqlalchemy import Column, Select
 
-    from tenantry.data.bulk.archive import Kind
+    from tenantry.data.bulk.archive import ArchiveTable
     from tenantry.db.engine import Row, Session
     from tenantry.identity.connections.changes.moving import Box
 
 _PAGE = 1000
-_ORGANIZATIONS = 200  # on a page, each with all that it owns but its members
+_ORGANIZATIONS_PAGE = 200  # each with the rows that it owns
+_ID = archive_tables.ORGANIZATION_ID
+_ids = json_values(bindparam("ids", type_=Text))
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """Reads rows in pages, in the order of a key."""
+
+    statement: Statement
+    key: list[str]
+
+    @classmethod
+    def of(cls, rows: Select[Any], key: Iterable[Column[Any]]) -> _Query:
+        columns = list(key)
+        after = tuple_(*(bindparam(f"after_{column.name}", type_=Text) for column in columns))
+        rows = rows.where(tuple_(*columns) > after).order_by(*columns).limit(bindparam("take"))
+        return cls(Statement(rows), [column.name for column in columns])
+
+    async def pages(
+        self, db: Session, *, take: int = _PAGE, **given: str
+    ) -> AsyncIterator[Sequence[Row]]:
+        after = dict.fromkeys(self.key, "")
+        while True:
+            page = await db.fetch_all(
+                self.statement, take=take, **given, **prefixed(after, "after_")
+            )
+            if page:
+                yield page
+            if len(page) < take:
+                return
+            after = {name: page[-1][name] for name in self.key}
+
+
+def _owned_rows(table: ArchiveTable) -> Statement:
+    """Return the rows that some organizations own."""
+    owner = table.all_rows.selected_columns.organization_id
+    return Statement(table.all_rows.where(owner.in_(_ids)))
+
+
+def _organization_rows(table: ArchiveTable) -> _Query:
+    rows = table.organization_rows
+    if rows is None:
+        rows = table.all_rows.where(table.table.c.organization_id == _ID)
+    key = [column for column in table.key_columns if column.name != "organization_id"]
+    return _Query.of(rows, table.organization_key or key)
+
+
+_OF_ENVIRONMENT = {
+    table: _Query.of(table.all_rows.where(*table.environment_rows), table.key_columns)
+    for table in archive_tables.ENVIRONMENT_TABLES
+    if table is not CLIENT_SECRET
+}
+_ROLES_OF_ENVIRONMENT = Statement(ROLE.all_rows.where(*ROLE.environment_rows))
+_SECRETS_OF_CLIENTS = Statement(
+    select(client_secrets).where(client_secrets.c.client_id.in_(_ids)).order_by(client_secrets.c.id)
+)
+_ORGANIZATIONS = _Query.of(ORGANIZATION.all_rows, ORGANIZATION.key_columns)
+_OWNED = {
+    table: _owned_rows(table)
+    for table in archive_tables.ORGANIZATION_TABLES
+    if table is not ORGANIZATION
+}
+_OF_MEMBERS = {
+    table: _Query.of(table.all_rows, table.key_columns) for table in archive_tables.MEMBER_TABLES
+}
+_OF_MEMBERS_OF_ONE = {table: _organization_rows(table) for table in archive_tables.MEMBER_TABLES}
 
 _ENVIRONMENT = Statement(select(environment.c.id, environment.c.create_time))
-_permission_ids = (
-    select(json_rows(role_permissions.c.permission_id))
-    .where(role_permissions.c.role_id == roles.c.id)
-    .scalar_subquery()
-    .label("permission_ids")
-)
-ROLE_IDS = (
-    select(json_rows(role_holders.c.role_id))
-    .where(
-        role_holders.c.organization_id == memberships.c.organization_id,
-        role_holders.c.user_id == memberships.c.user_id,
-    )
-    .scalar_subquery()
-    .label("role_ids")
-)
-_roles = select(roles, _permission_ids)
-_ROLES_OF_ENVIRONMENT = Statement(_roles.where(roles.c.organization_id.is_(None)))
+_FIND = Statement(select(organizations).where(organizations.c.id == _ID))
+_FIND_EXTERNAL = Statement(select(organizations).where(directory.has("external_id", _ID)))
 
-
-def page_of(rows: Select[Any], *key: Column[Any]) -> Statement:
-    """Return the rows that follow a key, in its order."""
-    after = tuple_(*(bindparam(f"after_{column.name}", type_=Text) for column in key))
-    return Statement(rows.where(tuple_(*key) > after).order_by(*key).limit(bindparam("take")))
-
-
-def _of_organizations(rows: Select[Any], organization_id: Column[Any]) -> Statement:
-    return Statement(rows.where(organization_id.in_(json_values(bindparam("ids", type_=Text)))))
-
-
-_secrets = select(client_secrets, clients.c.organization_id).join(
-    clients, clients.c.id == client_secrets.c.client_id
-)
-_PERMISSIONS = page_of(select(permissions), permissions.c.id)
-_SCOPES = page_of(select(scopes), scopes.c.id)
-_APPLICATIONS = page_of(
-    select(clients).where(or_(*(clients.c.client_type == type_ for type_ in APPLICATIONS))),
-    clients.c.id,
-)
-_SECRETS = Statement(
-    select(client_secrets)
-    .where(client_secrets.c.client_id.in_(json_values(bindparam("ids", type_=Text))))
-    .order_by(client_secrets.c.id)
-)
-_USER_ATTRIBUTES = page_of(select(user_attributes), user_attributes.c.kind, user_attributes.c.key)
-_TOKEN_TEMPLATES = page_of(select(token_templates), token_templates.c.version)
-_SOCIAL = page_of(
-    select(connections).where(connections.c.organization_id.is_(None), connections.c.type == OAUTH),
-    connections.c.id,
-)
-_APP_CONNECTIONS = page_of(select(app_connections), app_connections.c.id)
-_FEDERATED_IDENTITIES = page_of(
-    select(federated_identities),
-    federated_identities.c.connection_id,
-    federated_identities.c.subject,
-)
-_ORGANIZATIONS_PAGE = page_of(select(organizations), organizations.c.id)
-_USERS = page_of(select(users), users.c.id)
-_MEMBERSHIPS = page_of(
-    select(memberships, ROLE_IDS), memberships.c.organization_id, memberships.c.user_id
-)
-_API_TOKENS = page_of(select(api_tokens), api_tokens.c.id)
-
-
-def of_directory(table: Table) -> Select[Any]:
-    """Return the rows of a table whose directory is there: the worker deletes the others."""
-    c, d = table.c, archive.DIRECTORY.table.c
-    of_it = (d.organization_id == c.organization_id) & (d.id == c.directory_id)
-    return select(table).where(select(d.id).where(of_it).exists())
-
-
-def by_key(kind: Kind, rows: Select[Any]) -> tuple[Kind, Statement, list[str]]:
-    """Return a kind, its rows for `pages`, and the columns of their key."""
-    key = kind.table.primary_key
-    return kind, page_of(rows, *key), key.columns.keys()
-
-
-# Directories and all that they have, each table by its key.
-_OF_DIRECTORIES = (
-    by_key(archive.DIRECTORY, select(archive.DIRECTORY.table)),
+# Roles of the environment that rows of the organization refer to, in each table that may.
+_own = roles.alias("own")
+_referenced_roles = union(
+    select(_own.c.base_id).where(_own.c.organization_id == _ID),
     *(
-        by_key(kind, of_directory(kind.table))
-        for kind in (
-            *(archive.DIRECTORY_SECRET, archive.DIRECTORY_USER, archive.DIRECTORY_GROUP),
-            *(archive.DIRECTORY_MEMBER, archive.DIRECTORY_ROLE_ASSIGNMENT),
+        select(table.c.role_id).where(table.c.organization_id == _ID)
+        for table in (default_member_roles, role_holders, directory_role_assignments)
+    ),
+).subquery()
+_REFERENCED_ROLES = Statement(
+    select(roles.c.id, roles.c.name).where(
+        roles.c.organization_id.is_(None), roles.c.id.in_(select(_referenced_roles))
+    )
+)
+_REFERENCED_PERMISSIONS = Statement(
+    select(permissions.c.id, permissions.c.name).where(
+        permissions.c.id.in_(
+            select(role_permissions.c.permission_id)
+            .join(roles, roles.c.id == role_permissions.c.role_id)
+            .where(roles.c.organization_id == _ID)
         )
-    ),
+    )
 )
-_OWNED = (
-    (archive.ROLE, _of_organizations(_roles, roles.c.organization_id)),
-    (
-        archive.DEFAULT_MEMBER_ROLE,
-        _of_organizations(select(default_member_roles), default_member_roles.c.organization_id),
-    ),
-    (archive.DOMAIN, _of_organizations(select(domains), domains.c.organization_id)),
-    (archive.CONNECTION, _of_organizations(select(connections), connections.c.organization_id)),
-    (archive.CLIENT, _of_organizations(select(clients), clients.c.organization_id)),
-    (archive.CLIENT_SECRET, _of_organizations(_secrets, clients.c.organization_id)),
+_SCOPES_OF_CLIENTS = Statement(select(clients.c.scopes).where(clients.c.organization_id == _ID))
+_SCOPES = Statement(
+    select(scopes.c.name).where(scopes.c.name.in_(json_values(bindparam("names", type_=Text))))
 )
 
 
-async def dump(
+def dump_environment(
     db: Session, *, with_password_hashes: bool, box: Box | None = None
 ) -> AsyncIterator[list[bytes]]:
-    """Yield the lines of the environment; the session is a snapshot.
+    """Return the lines of the environment, in pages; the session is a snapshot.
 
-    Secrets of connections are among them only where there is a ``box`` to seal them by.
+    Secrets of connections are exported only with a ``box``, which encrypts them.
     """
+    return _ended(_Dump(db, box, with_password_hashes).environment())
+
+
+def dump_organization(
+    db: Session, named: str, *, with_password_hashes: bool, box: Box | None = None
+) -> AsyncIterator[list[bytes]]:
+    """Return the lines of the organization with this ID or external ID; see the above.
+
+    Raises:
+        errors.NotFound: there is no such organization.
+
+    """
+    return _ended(_Dump(db, box, with_password_hashes).organization(named))
+
+
+async def _ended(pages: AsyncIterator[list[bytes]]) -> AsyncIterator[list[bytes]]:
     count = 0
-    async for lines in _lines(db, box, with_password_hashes=with_password_hashes):
+    async for lines in pages:
         count += len(lines)
         yield lines
-    yield [as_line({"type": archive.END, "lines": count})]
+    yield [archive.encode({"type": archive.END, "lines": count})]
 
 
-async def _lines(
-    db: Session, box: Box | None, *, with_password_hashes: bool
-) -> AsyncIterator[list[bytes]]:
-    start = await db.fetch_one(_ENVIRONMENT)
-    assert start is not None
-    yield [
-        as_line(
+@dataclass(frozen=True, slots=True)
+class _Dump:
+    db: Session
+    box: Box | None
+    with_password_hashes: bool
+
+    async def environment(self) -> AsyncIterator[list[bytes]]:
+        start = await self.db.fetch_one(_ENVIRONMENT)
+        assert start is not None
+        first = {"type": archive.START, "format": archive.FORMAT, **dict(start)}
+        yield [archive.encode(first)]
+        for table, query in _OF_ENVIRONMENT.items():
+            if table is ROLE:
+                found = await self.db.fetch_all(_ROLES_OF_ENVIRONMENT)
+                yield self._lines(ROLE, _bases_first(found))
+                continue
+            async for page in query.pages(self.db):
+                yield self._lines(table, page)
+                if table is CLIENT:
+                    ids = to_json([row["id"] for row in page])
+                    secrets = await self.db.fetch_all(_SECRETS_OF_CLIENTS, ids=ids)
+                    yield self._lines(CLIENT_SECRET, secrets)
+        async for page in _ORGANIZATIONS.pages(self.db, take=_ORGANIZATIONS_PAGE):
+            yield await self._organizations(page)
+        for table, query in _OF_MEMBERS.items():
+            async for page in query.pages(self.db):
+                yield self._lines(table, page)
+
+    async def organization(self, named: str) -> AsyncIterator[list[bytes]]:
+        row = await self.db.fetch_one(_FIND, organization_id=named)
+        row = row or await self.db.fetch_one(_FIND_EXTERNAL, organization_id=named)
+        if row is None:
+            raise errors.NotFound("organization")
+        yield [await self._first_line(row["id"])]
+        yield await self._organizations([row])
+        for table, query in _OF_MEMBERS_OF_ONE.items():
+            async for page in query.pages(self.db, organization_id=row["id"]):
+                yield self._lines(table, page)
+
+    async def _first_line(self, id_: str) -> bytes:
+        """Return the line that names what the organization refers to in its environment."""
+        found = [
+            await self.db.fetch_all(statement, organization_id=id_)
+            for statement in (_REFERENCED_ROLES, _REFERENCED_PERMISSIONS, _SCOPES_OF_CLIENTS)
+        ]
+        names = {name for row in found[2] for name in from_json(row["scopes"])}
+        # Clients keep the names of deleted scopes, which the other environment does not need.
+        existing = await self.db.fetch_all(_SCOPES, names=to_json(sorted(names)))
+        return archive.encode(
             {
-                "type": archive.START,
+                "type": archive.START_OF_ORGANIZATION,
                 "format": archive.FORMAT,
-                "id": start["id"],
-                "create_time": start["create_time"],
+                "environment_id": self.db.environment_id,
+                "id": id_,
+                "roles": {row["id"]: row["name"] for row in found[0]},
+                "permissions": {row["id"]: row["name"] for row in found[1]},
+                "scopes": sorted(map(itemgetter("name"), existing)),
             }
         )
-    ]
-    async for lines in _of_environment(db, box):
-        yield lines
-    async for page in pages(db, _ORGANIZATIONS_PAGE, "id", take=_ORGANIZATIONS):
-        yield await organization_lines(db, page, box)
-    without = () if with_password_hashes else ("password_hash",)
-    async for page in pages(db, _USERS, "id"):
-        yield [written(archive.USER, row, without) for row in page]
-    async for page in pages(db, _MEMBERSHIPS, "organization_id", "user_id"):
-        yield [written(archive.MEMBERSHIP, row) for row in page]
-    async for page in pages(db, _FEDERATED_IDENTITIES, "connection_id", "subject"):
-        yield [written(archive.FEDERATED_IDENTITY, row) for row in page]
-    async for page in pages(db, _API_TOKENS, "id"):
-        yield [written(archive.API_TOKEN, row) for row in page]
-    for kind, statement, key in _OF_DIRECTORIES:
-        async for page in pages(db, statement, *key):
-            yield [written(kind, row) for row in page]
+
+    async def _organizations(self, page: Sequence[Row]) -> list[bytes]:
+        """Return the lines of organizations, each followed by the rows that it owns."""
+        ids = to_json([row["id"] for row in page])
+        lines = {row["id"]: self._lines(ORGANIZATION, [row]) for row in page}
+        for table, statement in _OWNED.items():
+            of = itemgetter("organization_id")
+            rows = sorted(await self.db.fetch_all(statement, ids=ids), key=of)
+            for organization_id, owned in groupby(rows, key=of):
+                lines[organization_id] += self._lines(table, _in_order(table, owned))
+        return [line for some in lines.values() for line in some]
+
+    def _lines(self, table: ArchiveTable, rows: Iterable[Row]) -> list[bytes]:
+        return [self._line(table, row) for row in rows]
+
+    def _line(self, table: ArchiveTable, row: Row) -> bytes:
+        sealed = None
+        if table.secret is not None:
+            row, sealed = table.secret.to_archive(self.db, row, self.box)
+        members = archive.to_members(table, row)
+        if sealed is not None:
+            members[archive.SEALED] = sealed
+        if not self.with_password_hashes:
+            members.pop("password_hash", None)
+        return archive.encode(members)
 
 
-async def _of_environment(db: Session, box: Box | None) -> AsyncIterator[list[bytes]]:
-    async for page in pages(db, _PERMISSIONS, "id"):
-        yield [written(archive.PERMISSION, row) for row in page]
-    found = await db.fetch_all(_ROLES_OF_ENVIRONMENT)
-    yield [written(archive.ROLE, row) for row in _bases_first(found)]
-    async for page in pages(db, _SCOPES, "id"):
-        yield [written(archive.SCOPE, row) for row in page]
-    async for page in pages(db, _APPLICATIONS, "id"):
-        yield [written(archive.CLIENT, row) for row in page]
-        secrets = await db.fetch_all(_SECRETS, ids=to_json([row["id"] for row in page]))
-        yield [written(archive.CLIENT_SECRET, row) for row in secrets]
-    async for page in pages(db, _USER_ATTRIBUTES, "kind", "key"):
-        yield [written(archive.USER_ATTRIBUTE, row) for row in page]
-    async for page in pages(db, _TOKEN_TEMPLATES, "version"):
-        yield [written(archive.TOKEN_TEMPLATE, row) for row in page]
-    async for page in pages(db, _SOCIAL, "id"):
-        yield [_connection(db, row, box) for row in page]
-    async for page in pages(db, _APP_CONNECTIONS, "id"):
-        yield [_app_connection(db, row, box) for row in page]
-
-
-async def pages(
-    db: Session, statement: Statement, *key: str, take: int = _PAGE, **given: str
-) -> AsyncIterator[Sequence[Row]]:
-    """Yield the rows of a statement of `page_of`, a page at a time."""
-    after = dict.fromkeys(key, "")
-    while True:
-        page = await db.fetch_all(statement, take=take, **given, **prefixed(after, "after_"))
-        if page:
-            yield page
-        if len(page) < take:
-            return
-        after = {name: page[-1][name] for name in key}
-
-
-async def organization_lines(db: Session, page: Sequence[Row], box: Box | None) -> list[bytes]:
-    """Return the lines of organizations, each followed by what it owns."""
-    ids = to_json([row["id"] for row in page])
-    owned: dict[str, list[bytes]] = {row["id"]: [] for row in page}
-    for kind, statement in _OWNED:
-        rows = sorted(await db.fetch_all(statement, ids=ids), key=itemgetter("organization_id"))
-        for organization_id, some in groupby(rows, key=itemgetter("organization_id")):
-            owned[organization_id] += [
-                _connection(db, row, box) if kind is archive.CONNECTION else written(kind, row)
-                for row in _in_order(kind, some)
-            ]
-    return [
-        line for row in page for line in (written(archive.ORGANIZATION, row), *owned[row["id"]])
-    ]
-
-
-def _in_order(kind: Kind, rows: Iterable[Row]) -> list[Row]:
-    if kind is archive.ROLE:
+def _in_order(table: ArchiveTable, rows: Iterable[Row]) -> list[Row]:
+    if table is ROLE:
         return _bases_first(rows)
-    return sorted(rows, key=itemgetter("id")) if "id" in kind.table.c else list(rows)
+    return sorted(rows, key=itemgetter("id")) if "id" in table.table.c else list(rows)
 
 
 def _bases_first(rows: Iterable[Row]) -> list[Row]:
-    """Return roles in an order in which each follows the one that it extends."""
+    """Return roles in an order in which each follows the role that it extends."""
     by_id = {row["id"]: row for row in rows}
 
     def depth(row: Row) -> int:
-        base = by_id.get(row["base_id"])  # an organization's role may extend the environment's
+        base = by_id.get(row["base_id"])  # roles of organizations may extend the environment's
         return 0 if base is None else 1 + depth(base)
 
     return sorted(by_id.values(), key=lambda row: (depth(row), row["id"]))
-
-
-def written(kind: Kind, row: Row, without: Iterable[str] = ()) -> bytes:
-    """Return the line of a row, without some columns."""
-    return as_line(_members(kind, row, without))
-
-
-def _connection(db: Session, row: Row, box: Box | None) -> bytes:
-    """Return the line of a connection, whose secret is sealed for the file or left out."""
-    connection, sealed = moving.packed(db, Connection.from_row(row), box)
-    members = _members(archive.CONNECTION, connection.to_row(), ())
-    return as_line(members if sealed is None else {**members, archive.SEALED: sealed})
-
-
-def _app_connection(db: Session, row: Row, box: Box | None) -> bytes:
-    """Return the same of a connection of an application."""
-    kept, sealed = app_moving.packed(db, row, box)
-    members = _members(archive.APP_CONNECTION, kept, ())
-    return as_line(members if sealed is None else {**members, archive.SEALED: sealed})
-
-
-def _members(kind: Kind, row: Row, without: Iterable[str]) -> dict[str, Any]:
-    members: dict[str, Any] = {"type": kind.type}
-    for column in kind.columns:
-        value = row[column.name]
-        if value is None or column.name in without:
-            continue
-        if isinstance(column.type, Json):
-            value = from_json(value)
-        elif isinstance(column.type, Boolean):
-            value = bool(value)
-        members[kind.spelled(column.name)] = value
-    if kind.references:
-        members[kind.references] = sorted(from_json(row[kind.references] or "[]"))
-    return members
-
-
-def as_line(members: Mapping[str, Any]) -> bytes:
-    """Return a line of these members."""
-    # The databases do not agree on the order of members within a column.
-    return orjson.dumps(members, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)

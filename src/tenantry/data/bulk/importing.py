@@ -15,9 +15,16 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tenantry import errors
-from tenantry.data.bulk import formats, holding, organizations, rows, standing, writing
-from tenantry.data.bulk.deciding import decide
-from tenantry.data.bulk.notes import Notes
+from tenantry.data.bulk import (
+    existing_rows,
+    formats,
+    organization_locks,
+    organizations,
+    rows,
+    writing,
+)
+from tenantry.data.bulk.dry_run import DryRunWrites
+from tenantry.data.bulk.planning import build_plan
 from tenantry.data.bulk.report import MOST_REFUSALS, Report
 from tenantry.db.engine import DuplicateKey, Failure, ForeignKey, Unavailable
 from tenantry.tenants.organizations.model import organization_search
@@ -93,8 +100,8 @@ async def run(
 
     """
     total = Report(order.dry_run)
-    with Notes() if order.dry_run else nullcontext() as notes:
-        importing = _Importing(call, order, notes)
+    with DryRunWrites() if order.dry_run else nullcontext() as dry_run_writes:
+        importing = _Importing(call, order, dry_run_writes)
         lanes = 1 if order.dry_run else order.lanes
         batches = _batches(pieces, order, kind)
         async with aclosing(_side_by_side(importing, batches, lanes)) as reports:
@@ -181,7 +188,7 @@ def _reader(kind: Format) -> Reader:
 class _Importing:
     call: Call
     order: Order
-    notes: Notes | None
+    dry_run_writes: DryRunWrites | None
     founding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def take(self, batch: _Batch) -> Report:
@@ -216,7 +223,7 @@ class _Importing:
             contract=self.order.contract,
             region_code=self.order.region_code,
             create=self.order.create_organizations,
-            notes=self.notes,
+            dry_run_writes=self.dry_run_writes,
         )
 
     async def _attempt(self, batch: list[Row], offers: Offers) -> Report:
@@ -229,8 +236,8 @@ class _Importing:
         return plan.report
 
     async def _keep(self, db: Session, plan: Plan, at: int) -> None:
-        if self.notes is not None:
-            self.notes.note(plan)
+        if self.dry_run_writes is not None:
+            self.dry_run_writes.add(plan)
             raise _OnlyTried
         await writing.write(self.call, db, plan, at)
 
@@ -238,10 +245,10 @@ class _Importing:
         """Return the plan, made after all that it depends on was held."""
         seats: dict[str, int | None] = {}
         while True:
-            plan = await decide(
+            plan = await build_plan(
                 db,
                 batch,
-                await standing.read(db, batch, offers, self.notes),
+                await existing_rows.load(db, batch, offers, self.dry_run_writes),
                 offers,
                 seats,
                 rules=self.order.rules,
@@ -251,7 +258,9 @@ class _Importing:
             missing = plan.to_hold - seats.keys()
             if not missing:
                 return plan
-            seats |= await holding.hold(db, missing, offers, coming=len(batch), notes=self.notes)
+            seats |= await organization_locks.lock_members(
+                db, missing, offers, coming=len(batch), dry_run_writes=self.dry_run_writes
+            )
 
 
 class _OnlyTried(Exception):

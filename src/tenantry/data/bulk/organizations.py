@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tenantry.call import Call
-    from tenantry.data.bulk.notes import Notes
+    from tenantry.data.bulk.dry_run import DryRunWrites
     from tenantry.data.bulk.rows import Contract, Row
     from tenantry.db.engine import Session
 
@@ -57,7 +57,7 @@ async def offered(
     contract: Contract,
     region_code: str,
     create: bool,
-    notes: Notes | None,
+    dry_run_writes: DryRunWrites | None,
 ) -> Offers:
     """Return the organizations that rows name; those that are missing are founded if asked for.
 
@@ -68,15 +68,15 @@ async def offered(
     offers = Offers()
     async with call.db.transaction() as db:
         await db.expect_growth()
-        for row in await _find(db, rows, notes):
+        for row in await _find(db, rows, dry_run_writes):
             values = [row[column.name] for column in _COLUMNS]  # of a noted one, by name alone
             offers.add(Offer(Organization.from_row(values), row["default_role_id"]))
         if not create:
             return offers
         founded = _founded(db, rows, offers, contract=contract, region_code=region_code)
         offers.created = len(founded)
-        if notes is not None:
-            notes.note_organizations(founded)
+        if dry_run_writes is not None:
+            dry_run_writes.add_organizations(founded)
         elif founded:
             given = spelled(_COLUMNS, (one.to_row() for one in founded))
             await db.fetch_all(_INSERT, new_organizations=given)
@@ -90,7 +90,9 @@ async def offered(
     return offers
 
 
-async def _find(db: Session, rows: Sequence[Row], notes: Notes | None) -> list[Mapping[str, Any]]:
+async def _find(
+    db: Session, rows: Sequence[Row], dry_run_writes: DryRunWrites | None
+) -> list[Mapping[str, Any]]:
     found: list[Mapping[str, Any]] = []
     for key, statement in _FIND.items():
         wanted = {
@@ -98,8 +100,8 @@ async def _find(db: Session, rows: Sequence[Row], notes: Notes | None) -> list[M
         }
         if wanted:
             found += await db.fetch_all(statement, keys=to_json(sorted(wanted)))
-        if wanted and notes is not None and key == "external_id":
-            found += notes.organizations(wanted)
+        if wanted and dry_run_writes is not None and key == "external_id":
+            found += dry_run_writes.organizations(wanted)
     return found
 
 

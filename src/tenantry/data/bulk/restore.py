@@ -1,94 +1,84 @@
-"""Importing a whole environment into a fresh database: all of the file, or nothing."""
+"""Imports an archive in one transaction: an environment into a fresh database, or an organization.
+
+Roles and permissions of the environment, and users with existing addresses, have other IDs here:
+rows of an organization that refer to them are rewritten. Every conflict is reported. After the
+first one nothing is written, but the rest of the archive is still checked
+(docs/decisions/0039-moving-an-organization.md).
+"""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Boolean, Integer, Text, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 
-from tenantry import email_addresses, errors, ids
-from tenantry.access.clients.model import APPLICATIONS, ENV, M2M, client_secrets, clients
-from tenantry.access.keys import service as keys
+from tenantry import errors, ids
+from tenantry.access.clients.model import ENV, clients
 from tenantry.access.scopes.model import scopes
-from tenantry.data.bulk import archive, formats, holding
-from tenantry.data.bulk.archive import KINDS, Kind
-from tenantry.db.engine import DuplicateKey, ForeignKey
-from tenantry.db.records import named, rows_of, spelled
-from tenantry.db.schema import Json, environment, from_json, json_values, to_json
+from tenantry.data.bulk import archive, archive_tables, conflicts
+from tenantry.data.bulk.archive_reader import NOT_BEFORE, ArchiveReader, wrong
+from tenantry.data.bulk.archive_tables import (
+    CONNECTION,
+    DOMAIN,
+    MEMBERSHIP,
+    OF_ENVIRONMENT,
+    OF_ORGANIZATION,
+    ORGANIZATION,
+    PERMISSION,
+    ROLE,
+    USER,
+)
+from tenantry.data.bulk.archive_writer import ArchiveWriter
+from tenantry.db.schema import environment
 from tenantry.db.statements import Statement
-from tenantry.identity.connections.applications import moving as app_moving
-from tenantry.identity.connections.changes import moving
-from tenantry.identity.connections.model import OAUTH, Connection, app_connections, connections
-from tenantry.identity.token_templates import templates
+from tenantry.identity.connections.model import OAUTH, app_connections, connections
 from tenantry.identity.token_templates.model import token_templates
-from tenantry.tenants.directories import moving as directories
-from tenantry.tenants.directories.model import directory_user_search
-from tenantry.tenants.organizations import directory
-from tenantry.tenants.organizations.model import (
-    organization_search,
-    organization_tally,
-    organizations,
-)
+from tenantry.tenants.directories.model import directory_tallies, directory_user_search
+from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.roles.catalogue import RAISE
-from tenantry.tenants.roles.model import (
-    permissions,
-    role_ancestors,
-    role_holders,
-    role_permissions,
-    roles,
-)
-from tenantry.tenants.users.model import (
-    is_federated,
-    member_tally,
-    user_search,
-    user_tally,
-    users,
-)
+from tenantry.tenants.roles.model import permissions, roles
+from tenantry.tenants.users.model import users
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
-    from sqlalchemy import Column, Table
+    from sqlalchemy import Column, ColumnElement
 
     from tenantry.call import Call
-    from tenantry.data.bulk.formats import Record
+    from tenantry.data.bulk.archive import ArchiveTable, Batch, Members
     from tenantry.db.engine import Session
     from tenantry.identity.connections.changes.moving import Box
 
-Batch: TypeAlias = list[tuple[int, dict[str, Any]]]  # rows, each with the number of its line
 
-_BATCH = 1000
-_MAX_LINE = 16 << 20  # bytes
+def _any(column: Column[Any], *conditions: ColumnElement[bool]) -> Statement:
+    return Statement(select(column).where(*conditions).limit(1))
+
+
 _NOT_FRESH = "the database is not fresh: it has {} already; import into a new one"
 
 _r = roles.c
 _of_environment = _r.organization_id.is_(None)
-_fresh = _of_environment & or_(_r.name == "admin", _r.name == "member")
+_built_in = _of_environment & or_(_r.name == "admin", _r.name == "member")
 _ALREADY = {
-    "organizations": Statement(select(organizations.c.id).limit(1)),
-    "users": Statement(select(users.c.id).limit(1)),
-    "permissions of its own": Statement(
-        select(permissions.c.id).where(~permissions.c.built_in).limit(1)
+    "organizations": _any(organizations.c.id),
+    "users": _any(users.c.id),
+    "permissions of its own": _any(permissions.c.id, ~permissions.c.built_in),
+    "scopes": _any(scopes.c.id),
+    "applications": _any(clients.c.id, clients.c.client_type != ENV),
+    "connections": _any(
+        connections.c.id,
+        or_(connections.c.organization_id.is_not(None), connections.c.type == OAUTH),
     ),
-    "scopes": Statement(select(scopes.c.id).limit(1)),
-    "applications": Statement(select(clients.c.id).where(clients.c.client_type != ENV).limit(1)),
-    "connections": Statement(
-        select(connections.c.id)
-        .where(or_(connections.c.organization_id.is_not(None), connections.c.type == OAUTH))
-        .limit(1)
-    ),
-    "connections of applications": Statement(select(app_connections.c.id).limit(1)),
-    "a token template": Statement(select(token_templates.c.version)),
-    "roles of its own": Statement(select(_r.id).where(or_(~_fresh, _r.revision > 1)).limit(1)),
+    "connections of applications": _any(app_connections.c.id),
+    "a token template": _any(token_templates.c.version),
+    "roles of its own": _any(_r.id, or_(~_built_in, _r.revision > 1)),
 }
-_CLEAR = (Statement(delete(roles)), Statement(delete(permissions)), Statement(RAISE))
-_NAME = Statement(
+_SET_ENVIRONMENT = Statement(
     update(environment).values(id=bindparam("p_id"), create_time=bindparam("p_create_time"))
 )
-_DEFAULTS = Statement(
+_DEFAULT_ROLES = Statement(
     select(
         *(
             func.count().filter(default).label(default.name)
@@ -97,390 +87,275 @@ _DEFAULTS = Statement(
     ).where(_of_environment)
 )
 
-# Secrets of management clients: those were there before, and are of no file.
-_STRAY = Statement(
-    select(client_secrets.c.id)
-    .join(clients, clients.c.id == client_secrets.c.client_id)
-    .where(
-        client_secrets.c.id.in_(json_values(bindparam("ids", type_=Text))),
-        clients.c.client_type == ENV,
-    )
+_RAISE = Statement(RAISE)
+_ID = archive_tables.ORGANIZATION_ID
+_EXISTING = Statement(select(organizations.c.id).where(organizations.c.id == _ID))
+# Directories of a deleted organization, whose rows the worker still deletes.
+_REMAINS = Statement(
+    select(directory_tallies.c.organization_id)
+    .where(directory_tallies.c.organization_id == _ID)
     .limit(1)
 )
-
-
-def _insert(table: Table, columns: Sequence[Column[Any]]) -> Statement:
-    names = [column.name for column in columns]
-    return Statement(insert(table).from_select(names, rows_of("given", columns)))
-
-
-# Of the types whose rows are searched.
-SEARCHES = {archive.ORGANIZATION.type: organization_search, archive.USER.type: user_search}
-# Of the types whose rows are counted: those of an organization for each, the others all together.
-_TALLIES = {
-    archive.ORGANIZATION.type: organization_tally,
-    archive.USER.type: user_tally,
-    archive.MEMBERSHIP.type: member_tally,
+_PERMISSIONS = conflicts.having(permissions.c.name)
+_SCOPES = conflicts.having(scopes.c.name)
+_REFERENCED = {
+    *(type_ for table in OF_ORGANIZATION.values() for type_ in table.references.values()),
+    CONNECTION.type,  # which domains refer to, that come before it
 }
-_INSERT = {kind.type: _insert(kind.table, named(kind.table)) for kind in KINDS.values()}
-# Where the ids go that a line lists: the table, and which of its columns is the listed id.
-_LISTED: dict[str, tuple[Table, str]] = {
-    archive.ROLE.type: (role_permissions, "permission_id"),
-    archive.MEMBERSHIP.type: (role_holders, "role_id"),
-}
-_INSERT_LISTED = {
-    type_: _insert(table, named(table)) for type_, (table, _listed) in _LISTED.items()
-}
-_up = (
-    select(_r.id.label("role_id"), _r.id.label("ancestor_id"))
-    .where(_r.id.in_(json_values(bindparam("ids", type_=Text))))
-    .cte("up", recursive=True)
-)
-_up = _up.union(
-    select(_up.c.role_id, _r.base_id).where(_r.id == _up.c.ancestor_id, _r.base_id.is_not(None))
-)
-_INSERT_ANCESTORS = Statement(
-    insert(role_ancestors).from_select(["role_id", "ancestor_id"], select(_up))
-)
 
 
-async def restore(
+@dataclass(slots=True)
+class OrganizationReport:
+    """The result of an import: how many rows of each type, and how many existing users joined.
+
+    With ``conflicts`` nothing was imported; ``people_here`` of them are users who could join.
+    """
+
+    dry_run: bool
+    counts: dict[str, int] = field(default_factory=dict)
+    joined: int = 0
+    people_here: int = 0
+    conflicts: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the members of the report."""
+        return {
+            "dry_run": self.dry_run,
+            "imported": self.counts,
+            "joined": self.joined,
+            "people_here": self.people_here,
+            "conflicts": self.conflicts,
+        }
+
+
+class _Rollback(Exception):
+    """Ends a transaction that is not to be committed."""
+
+
+async def restore_environment(
     call: Call,
     pieces: AsyncIterator[bytes],
     *,
     told: Callable[[Mapping[str, int]], None] = lambda _counts: None,
     box: Box | None = None,
 ) -> dict[str, int]:
-    """Import the file of an environment, and return how many of each type there were.
+    """Import an environment into a fresh database, and return the number of rows of each type.
 
-    ``told`` gets the same while it goes on. Secrets of connections are taken where there is the
-    ``box`` that they were sealed by.
+    ``told`` receives these numbers meanwhile. ``box`` decrypts the secrets of connections.
 
     Raises:
-        errors.InvalidArgument: the database is not fresh, or the file is not one of an
-            environment, or not whole; the line is named.
+        errors.InvalidArgument: the database is not fresh, or the archive is not one of an
+            environment, or incomplete; names the line.
 
     """
     async with call.db.transaction() as db:
         await db.expect_growth()
+        writer = ArchiveWriter(db, told, "twice")
         for what, statement in _ALREADY.items():
             if await db.fetch_one(statement):
                 raise errors.InvalidArgument(_NOT_FRESH.format(what))
-        for statement in _CLEAR:
-            await db.fetch_all(statement)
-        restoring = _Restoring(db, told, box)
-        await restoring.read(pieces)
-        await db.record(call.event("environment.imported", after=dict(restoring.counts)))
-    for search in (*SEARCHES.values(), directory_user_search):
-        await search.catch_up(call.db)
-    return restoring.counts
+        await writer.clear()
 
+        async def start(number: int, members: Members) -> None:
+            id_, at = members.get("id"), members.get("create_time")
+            if not isinstance(id_, str) or not ids.well_formed(ids.ENVIRONMENT, id_):
+                raise wrong(number, "id: is not the id of an environment")
+            if not archive.has_type(environment.c.create_time, at):
+                raise wrong(number, "create_time: must be a whole number")
+            await db.fetch_all(_SET_ENVIRONMENT, p_id=id_, p_create_time=at)
 
-@dataclass(slots=True)
-class Reading(ABC):
-    """Reads a file line by line, and writes the rows of one type after the other.
-
-    One for each of the two kinds of files: the methods without a body are theirs.
-    """
-
-    db: Session
-    told: Callable[[Mapping[str, int]], None]
-    box: Box | None
-    counts: dict[str, int] = field(default_factory=dict)
-    lines: int = 0
-    ended: bool = False
-    kind: Kind | None = None
-    batch: Batch = field(default_factory=list)
-    algorithms: set[str] = field(default_factory=set)  # that clients have their tokens signed by
-
-    starts: ClassVar[str]  # the type of the first line
-    noun: ClassVar[str]  # that the file is of
-    kinds: ClassVar[Mapping[str, Kind]]
-    taken: ClassVar[str]  # how a value that must be unique may be there already
-
-    @abstractmethod
-    async def start(self, number: int, members: dict[str, Any]) -> None:
-        """Take what the first line says, its format aside."""
-
-    @abstractmethod
-    async def settle(self) -> None:
-        """Check the rules of the whole, once all of it is written."""
-
-    async def prepared(self, batch: Batch) -> Batch:
-        """Return the rows of a batch of `kind` that are to be written, as they are to be."""
-        return batch
-
-    async def read(self, pieces: AsyncIterator[bytes]) -> None:
-        """Read a whole file.
-
-        Raises:
-            errors.InvalidArgument: it is not such a file, or not whole; the line is named.
-
-        """
-        reader = formats.ndjson(_MAX_LINE)
-        async for piece in pieces:
-            for record in reader.feed(piece):
-                await self._take(record)
-        for record in reader.end():
-            await self._take(record)
-        await self._finish()
-
-    async def _take(self, record: Record) -> None:
-        """Take one line; it is written with others of its type."""
-        members, number = record.members, record.line
-        if members is None:
-            raise wrong(number, record.problem)
-        if self.ended:
-            raise wrong(number, f"comes after the end of the {self.noun}")
-        type_ = members.pop("type", None)
-        if (type_ == self.starts) != (self.lines == 0):
-            raise wrong(number, f"is not the first line of an {self.noun} that was exported")
-        if type_ == archive.END:
-            self._end(number, members)
-            return
-        self.lines += 1
-        if type_ == self.starts:
-            if members.get("format") != archive.FORMAT:
-                raise wrong(number, f"format: must be {archive.FORMAT}, export it again")
-            await self.start(number, members)
-            return
-        kind = self.kinds.get(type_) if isinstance(type_, str) else None
-        if kind is None:
-            raise wrong(number, f"type: there is no {str(type_)[:60]!r}")
-        if kind is not self.kind or len(self.batch) == _BATCH:
-            await self._write()
-            self.kind = kind
-        is_connection = kind in {archive.CONNECTION, archive.APP_CONNECTION}
-        sealed = members.pop(archive.SEALED, None) if is_connection else None
-        row = _row(kind, number, members)
-        if is_connection:
-            row = self._connection(kind, number, row, sealed)
-        self.batch.append((number, row))
-
-    async def _finish(self) -> None:
-        """Make sure that the file was whole."""
-        await self._write()
-        if not self.ended:
-            raise errors.InvalidArgument(f"the file ends before the {self.noun} does")
-        await self.settle()
-        for algorithm in self.algorithms - {keys.RS256}:  # which every deployment has
-            await keys.ensure_algorithm(self.db, algorithm)
-
-    def _connection(
-        self, kind: Kind, number: int, row: dict[str, Any], sealed: Any
-    ) -> dict[str, Any]:
-        """Return the row of a connection as it can be here, whatever the file says of it."""
-        sealed = None if sealed is None else str(sealed)
-        is_app = kind is archive.APP_CONNECTION
-        connection = None if is_app else Connection.from_row({**row, "secret": None})
-        problem = app_moving.problem(row) if connection is None else moving.problem(connection)
-        if problem:
-            raise wrong(number, problem)
-        try:
-            if connection is None:
-                return app_moving.unpacked(self.db, row, sealed, self.box)
-            return moving.unpacked(self.db, connection, sealed, self.box).to_row()
-        except moving.WrongKey:
-            raise wrong(number, f"{archive.SEALED}: was sealed by another key") from None
-
-    def _end(self, number: int, members: dict[str, Any]) -> None:
-        if members.get("lines") != self.lines:
-            raise wrong(number, f"lines: must be {self.lines}, as many as came before")
-        self.ended = True
-
-    async def _write(self) -> None:
-        if not self.batch or self.kind is None:
-            return
-        kind, batch = self.kind, await self.prepared(self.batch)
-        first, last = self.batch[0][0], self.batch[-1][0]
-        self.batch = []
-        if not batch:
-            return
-        rows = [row for _, row in batch]
-        try:
-            await self._insert(kind, batch, rows)
-        except DuplicateKey as problem:
-            raise wrong(
-                f"{first} to {last}",
-                f"{problem.field}: a value that must be unique is there {self.taken}",
-            ) from None
-        except ForeignKey:
-            raise wrong(
-                f"{first} to {last}", "a line refers to one that does not come before it"
-            ) from None
-        self.counts[kind.type] = self.counts.get(kind.type, 0) + len(batch)
-        self.told(self.counts)
-
-    async def _insert(self, kind: Kind, batch: Batch, rows: list[dict[str, Any]]) -> None:
-        if kind is archive.ROLE:
-            _check_bases(batch)
-        of_organizations = (row.get("organization_id") for row in rows)
-        await holding.refer(self.db, filter(None, of_organizations))
-        await self.db.fetch_all(_INSERT[kind.type], given=spelled(named(kind.table), rows))
-        await self._note(kind, rows)
-        if kind is archive.ROLE:
-            await self.db.fetch_all(_INSERT_ANCESTORS, ids=to_json([row["id"] for row in rows]))
-        if kind is archive.CLIENT:
-            self.algorithms |= {row["access_token_signing_alg"] for row in rows}
-        if kind is archive.CLIENT_SECRET:
-            stray = await self.db.fetch_one(_STRAY, ids=to_json([row["id"] for row in rows]))
-            if stray is not None:
-                raise wrong(
-                    f"{batch[0][0]} to {batch[-1][0]}",
-                    f"{stray['id']}: is a secret of a client that is not in the file",
-                )
-        if kind.references:
-            table, listed = _LISTED[kind.type]
-            further = [
-                {**row, "role_id": row.get("id"), listed: id_}
-                for row in rows
-                for id_ in row[kind.references]
-            ]
-            if further:
-                given = spelled(named(table), further)
-                await self.db.fetch_all(_INSERT_LISTED[kind.type], given=given)
-
-    async def _note(self, kind: Kind, rows: list[dict[str, Any]]) -> None:
-        """Let new rows be found and counted: other tables keep something of each."""
-        if search := SEARCHES.get(kind.type):
-            await search.mark_all(self.db, (row["id"] for row in rows))
-        if kind is archive.ORGANIZATION:
-            await directory.enter(self.db, to_json([row["id"] for row in rows]))
-        if kind is archive.DIRECTORY:
-            await directories.note_directories(self.db, rows)
-        if kind is archive.DIRECTORY_USER:
-            await directories.note_users(self.db, rows)
-        if kind is archive.DIRECTORY_MEMBER:
-            await directories.note_members(self.db, rows)
-        if tally := _TALLIES.get(kind.type):
-            await tally.add(
-                self.db, Counter(row.get("organization_id", kind.table.name) for row in rows)
-            )
-
-
-class _Restoring(Reading):
-    starts, noun, kinds, taken = archive.START, "environment", KINDS, "twice"
-    __slots__ = ()
-
-    async def start(self, number: int, members: dict[str, Any]) -> None:
-        id_, at = members.get("id"), members.get("create_time")
-        if not isinstance(id_, str) or not ids.well_formed(ids.ENVIRONMENT, id_):
-            raise wrong(number, "id: is not the id of an environment")
-        if not _fits(environment.c.create_time, at):
-            raise wrong(number, "create_time: must be a whole number")
-        await self.db.fetch_all(_NAME, p_id=id_, p_create_time=at)
-
-    async def settle(self) -> None:
-        row = await self.db.fetch_one(_DEFAULTS)
+        reader = ArchiveReader(db, box, "environment", OF_ENVIRONMENT, start)
+        async for table, batch in reader.batches(pieces):
+            await writer.write(table, batch)
+        row = await db.fetch_one(_DEFAULT_ROLES)
         assert row is not None
         for name in ("default_creator", "default_member"):
             if row[name] != 1:
                 raise errors.InvalidArgument(
                     f"{name}: {row[name]} roles of the environment are it, one has to be"
                 )
+        await writer.add_signing_keys()
+        await db.record(call.event("environment.imported", after=dict(writer.counts)))
+    await _update_search(call.db)
+    return writer.counts
 
 
-def _check_bases(batch: Iterable[tuple[int, dict[str, Any]]]) -> None:
-    """Refuse a role that extends a later one: so no circle comes in."""
-    waiting = {row["id"] for _, row in batch}
-    for number, row in batch:
-        if row["base_id"] in waiting:
-            raise wrong(number, "base_id: the role that it extends has to come before it")
-        waiting.discard(row["id"])
+async def restore_organization(
+    call: Call,
+    pieces: AsyncIterator[bytes],
+    *,
+    region: str,
+    join_people: bool = False,
+    dry_run: bool = False,
+    told: Callable[[Mapping[str, int]], None] = lambda _counts: None,
+    box: Box | None = None,
+) -> OrganizationReport:
+    """Import an organization, and set its region.
 
+    With ``join_people``, existing users with the same addresses become members; otherwise they are
+    conflicts. A ``dry_run`` is rolled back. See above for the rest.
 
-def _row(kind: Kind, number: int, members: dict[str, Any]) -> dict[str, Any]:
-    """Return the row of a line."""
-    row: dict[str, Any] = {}
-    for column in kind.columns:
-        name = kind.spelled(column.name)
-        value = members.pop(name, None)
-        if value is None and not column.nullable:
-            raise wrong(number, f"{name}: is required")
-        if value is not None and not _fits(column, value):
-            raise wrong(number, f"{name}: is not of its type")
-        is_json = isinstance(column.type, Json) and value is not None
-        row[column.name] = to_json(value) if is_json else value
-    if kind.prefix and not ids.well_formed(kind.prefix, row["id"]):
-        raise wrong(number, f"id: is not {kind.prefix} followed by digits")
-    if kind.references:
-        listed = members.pop(kind.references, None)
-        if not isinstance(listed, list) or not all(isinstance(id_, str) for id_ in listed):
-            raise wrong(number, f"{kind.references}: must be a list of ids")
-        row[kind.references] = listed
-    if members:
-        raise wrong(number, f"{next(iter(members))[:60]}: is not a member of a {kind.type}")
-    if read := _OF_DIRECTORIES.get(kind.type):
-        try:
-            return read(row)
-        except directories.Unusable as problem:
-            raise wrong(number, str(problem)) from None
-    check = _CHECKS.get(kind.type)
-    return row if check is None else check(number, row)
+    Raises:
+        errors.InvalidArgument: the archive is not one of an organization, or incomplete; names the
+            line.
 
-
-def _user(number: int, row: dict[str, Any]) -> dict[str, Any]:
-    sub = row["sub"]
-    if sub is not None and not is_federated(sub):
-        raise wrong(number, "sub: is not a connection, a semicolon and what that names a person")
-    return row | {"email_key": sub or email_addresses.key(row["email"])}
-
-
-def _token_template(number: int, row: dict[str, Any]) -> dict[str, Any]:
+    """
+    report = OrganizationReport(dry_run)
     try:
-        templates.read(from_json(row["template"]), field="template")
-    except errors.InvalidArgument as problem:
-        raise wrong(number, problem.message) from None
-    return row | {"only": 1, "version": ids.at(ids.TOKEN_TEMPLATE, row["update_time"])}
+        async with call.db.transaction() as db:
+            await db.expect_growth()
+            restored = _Organization(db, region, join_people, report)
+            reader = ArchiveReader(db, box, "organization", OF_ORGANIZATION, restored.start)
+            writer = ArchiveWriter(db, told, "twice, or was taken here a moment ago")
+            async for table, batch in reader.batches(pieces):
+                await writer.write(table, await restored.prepare(table, batch))
+            await restored.finish()
+            await writer.add_signing_keys()
+            await restored.record(call, writer.counts)
+    except _Rollback:
+        return report
+    await _update_search(call.db)
+    return report
 
 
-def _client(number: int, row: dict[str, Any]) -> dict[str, Any]:
-    """Return the row of a client that is an environment's: one for management would open it."""
-    type_, owner = row["client_type"], row["organization_id"]
-    if type_ not in (*APPLICATIONS, M2M):
-        raise wrong(number, f"client_type: must be one of {', '.join((*APPLICATIONS, M2M))}")
-    if (owner is None) == (type_ == M2M):
-        raise wrong(number, "organization_id: M2M clients have one, applications have none")
-    prefix = ids.ENVIRONMENT_CLIENT if owner is None else ids.ORGANIZATION_CLIENT
-    if not ids.well_formed(prefix, row["id"]):
-        raise wrong(number, f"id: is not {prefix} followed by digits")
-    if row["access_token_signing_alg"] not in keys.ALGORITHMS:
-        raise wrong(
-            number, f"access_token_signing_alg: must be one of {', '.join(keys.ALGORITHMS)}"
-        )
-    expiry = row["expiry"]
-    if expiry is not None and not 0 < expiry <= keys.LONGEST_TOKEN_SECONDS:
-        raise wrong(number, f"expiry: must be 1 to {keys.LONGEST_TOKEN_SECONDS} seconds")
-    return row
+async def _update_search(db: Session) -> None:
+    for search in (ORGANIZATION.search, USER.search, directory_user_search):
+        if search is not None:
+            await search.catch_up(db)
 
 
-# By type: the further checks of a row, beyond the types of its columns.
-_CHECKS: dict[str, Callable[[int, dict[str, Any]], dict[str, Any]]] = {
-    archive.CLIENT.type: _client,
-    archive.TOKEN_TEMPLATE.type: _token_template,
-    archive.USER.type: _user,
-}
+@dataclass(slots=True)
+class _Organization:
+    """Adapts the rows of an organization to its new environment, and reports conflicts."""
 
-_OF_DIRECTORIES: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
-    archive.DIRECTORY.type: directories.directory,
-    archive.DIRECTORY_SECRET.type: directories.secret,
-    archive.DIRECTORY_USER.type: directories.user,
-    archive.DIRECTORY_GROUP.type: directories.group,
-}
+    db: Session
+    region: str
+    join_people: bool
+    report: OrganizationReport
+    id: str = ""
+    ids: dict[str, dict[str, str]] = field(default_factory=dict)  # by type: IDs of the file, here
+    counts: Counter[str] = field(default_factory=Counter)  # of rows of each type
+    domain_connections: set[str] = field(default_factory=set)
+
+    async def start(self, number: int, members: Members) -> None:
+        """Check that the environment knows what the first line names."""
+        id_ = members.get("id")
+        if not isinstance(id_, str) or not ids.well_formed(ids.ORGANIZATION, id_):
+            raise wrong(number, "id: is not the id of an organization")
+        self.id = id_
+        if await self.db.fetch_one(_EXISTING, organization_id=id_):
+            self._conflict(number, f"the organization {id_} is here already")
+        elif await self.db.fetch_one(_REMAINS, organization_id=id_):
+            self._conflict(
+                number, f"{id_} was deleted here, and the worker still removes its directories"
+            )
+        for table, statement in ((ROLE, conflicts.ENVIRONMENT_ROLES), (PERMISSION, _PERMISSIONS)):
+            named: dict[str, str] = members.get(f"{table.type}s", {})
+            if not isinstance(named, dict) or not _are_texts(named.values()):
+                raise wrong(number, f"{table.type}s: must have a name for each id")
+            there = await self._find(number, table.type, statement, named.values())
+            self.ids[table.type] = {id_: there.get(name, id_) for id_, name in named.items()}
+        names = members.get("scopes")
+        if not isinstance(names, list) or not _are_texts(names):
+            raise wrong(number, "scopes: must be a list of names")
+        await self._find(number, "scope", _SCOPES, names)
+
+    async def _find(
+        self, number: int, type_: str, statement: Statement, names: Iterable[str]
+    ) -> dict[str, str]:
+        """Return the IDs of the environment's rows with these names."""
+        found = await conflicts.find(self.db, statement, names)
+        there = {row["name"]: row["id"] for row in found}
+        for name in names:
+            if name not in there:
+                self._conflict(
+                    number, f"the environment here has no {type_} {name!r}: create it first"
+                )
+        return there
+
+    async def prepare(self, table: ArchiveTable, batch: Batch) -> Batch:
+        """Return the rows to insert: none once there is a conflict."""
+        for number, row in batch:
+            self._adapt(table, number, row)
+            if table.type in _REFERENCED:
+                self.ids.setdefault(table.type, {})[row["id"]] = row["id"]
+        self.counts[table.type] += len(batch)
+        if table is USER:
+            batch = await self._match_users(batch)
+        for number, problem in await conflicts.find_conflicts(self.db, table, batch):
+            self._conflict(number, problem)
+        return [] if self.report.conflicts else batch
+
+    async def finish(self) -> None:
+        """Check that the archive has the organization, and only its connections and members."""
+        if not self.counts[ORGANIZATION.type]:
+            raise errors.InvalidArgument("the organization itself is not in the file")
+        if self.domain_connections - self.ids.get(CONNECTION.type, {}).keys():
+            raise errors.InvalidArgument("a connection_id of a domain names none of the file")
+        if self.counts[MEMBERSHIP.type] != len(self.ids.get(USER.type, ())):
+            raise errors.InvalidArgument("a user of the file is no member of the organization")
+        if self.counts[ROLE.type] and not self.report.conflicts:
+            await self.db.fetch_all(_RAISE)
+
+    async def record(self, call: Call, counts: dict[str, int]) -> None:
+        """Record the import, unless it is to be rolled back."""
+        if self.report.conflicts:
+            raise _Rollback
+        self.report.counts = counts
+        after = {"id": self.id, **counts, "joined": self.report.joined}
+        event = call.event("organization.imported", organization_id=self.id, after=after)
+        await self.db.record(event)
+        if self.report.dry_run:
+            raise _Rollback
+
+    def _adapt(self, table: ArchiveTable, number: int, row: Members) -> None:
+        """Refuse a row of another owner, and replace the IDs that it refers to."""
+        owner = "id" if table is ORGANIZATION else "organization_id"
+        if owner in table.table.c and row[owner] != self.id:
+            raise wrong(number, f"{owner}: must be {self.id}, as the first line says")
+        if table is ORGANIZATION:
+            row["region_code"] = self.region
+        elif table is ROLE and (row["default_creator"] or row["default_member"]):
+            raise wrong(number, "default_creator, default_member: are for roles of the environment")
+        elif table is DOMAIN and row["connection_id"] is not None:
+            self.domain_connections.add(row["connection_id"])
+        for column, type_ in table.references.items():
+            value = row[column]
+            if isinstance(value, list):
+                row[column] = [self._id_here(number, column, type_, id_) for id_ in value]
+            elif value is not None:
+                row[column] = self._id_here(number, column, type_, value)
+
+    def _id_here(self, number: int, column: str, type_: str, id_: str) -> str:
+        here = self.ids.get(type_, {}).get(id_)
+        if here is not None:
+            return here
+        if type_ in OF_ORGANIZATION:
+            raise wrong(number, f"{column}: {NOT_BEFORE}")
+        raise wrong(number, f"{column}: has one that the first line does not name")
+
+    async def _match_users(self, batch: Batch) -> Batch:
+        """Return the users to create; the others exist."""
+        new: Batch = []
+        matches = await conflicts.match_users(self.db, batch)
+        for (number, row), (there, problem) in zip(batch, matches, strict=True):
+            self.ids[USER.type][row["id"]] = row["id"] if there is None else there["id"]
+            if problem:
+                self._conflict(number, problem)
+            elif there is None:
+                new.append((number, row))
+            elif self.join_people:
+                self.report.joined += 1
+            else:
+                self.report.people_here += 1
+                self._conflict(
+                    number, f"the user {row['id']}, {row['email']}, is here as {there['id']}"
+                )
+        return new
+
+    def _conflict(self, number: int, problem: str) -> None:
+        self.report.conflicts.append(f"line {number}: {problem}")
 
 
-def _fits(column: Column[Any], value: Any) -> bool:
-    if isinstance(column.type, Json):
-        return isinstance(value, dict | list)
-    if isinstance(column.type, Boolean):
-        return isinstance(value, bool)
-    if isinstance(column.type, Integer):
-        bits = 63 if column.type.__visit_name__ == "big_integer" else 31
-        is_number = isinstance(value, int) and not isinstance(value, bool)
-        return is_number and -(2**bits) <= value < 2**bits
-    return isinstance(value, str)
-
-
-def wrong(line: int | str, problem: str) -> errors.InvalidArgument:
-    """Return the error of a line, or of some lines."""
-    return errors.InvalidArgument(f"line {line}: {problem}")
+def _are_texts(values: Iterable[Any]) -> bool:
+    return all(isinstance(value, str) for value in values)

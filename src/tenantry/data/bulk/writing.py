@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Column, Text, bindparam, delete, insert, select, tuple_, update
 
-from tenantry.data.bulk import holding
+from tenantry.data.bulk import organization_locks
 from tenantry.db.records import named, records, rows_of, spelled
 from tenantry.db.rows import revised
 from tenantry.db.schema import json_values, to_json
@@ -110,7 +110,7 @@ async def write(call: Call, db: Session, plan: Plan, at: int) -> None:
             person.user = _next_revision(person.before, person.user, at)
     rows = _membership_rows(call, db, joins)
     # All locks first, in their order: ARCHITECTURE.md.
-    await holding.refer(db, (row["organization_id"] for row in rows.new))
+    await organization_locks.lock_against_deletion(db, (row["organization_id"] for row in rows.new))
     known = [person.user.id for person in plan.people.values() if person.before is not None]
     if known:
         await db.fetch_all(_HOLD_USERS, ids=to_json(sorted(known)))

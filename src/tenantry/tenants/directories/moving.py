@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, Column, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 
-from tenantry import email_addresses
+from tenantry import email_addresses, errors
 from tenantry.db.records import named, records, spelled
 from tenantry.db.schema import from_json, to_json
 from tenantry.db.statements import Statement
@@ -76,20 +76,16 @@ _COUNT = Statement(
 )
 
 
-class Unusable(Exception):
-    """A row cannot be taken; the text says why, after the name of the column."""
-
-
 def directory(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the row of a directory of a file.
 
     Raises:
-        Unusable: no directory has such a value.
+        errors.InvalidArgument: no directory has such a value.
 
     """
     for name, values in _CHOICES.items():
         if row[name] not in values:
-            raise Unusable(f"{name}: must be one of {', '.join(values)}")
+            raise errors.InvalidArgument(f"{name}: must be one of {', '.join(values)}")
     return {**row, **OF_DIRECTORY}
 
 
@@ -97,11 +93,11 @@ def secret(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the row of a secret of a file, which is its digest.
 
     Raises:
-        Unusable: no secret has such a value.
+        errors.InvalidArgument: no secret has such a value.
 
     """
     if row["status"] not in {ACTIVE, INACTIVE}:
-        raise Unusable(f"status: must be one of {ACTIVE}, {INACTIVE}")
+        raise errors.InvalidArgument(f"status: must be one of {ACTIVE}, {INACTIVE}")
     return dict(row)
 
 
@@ -109,7 +105,7 @@ def user(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the row of a person of a file.
 
     Raises:
-        Unusable: its document is no user of SCIM.
+        errors.InvalidArgument: its document is no user of SCIM.
 
     """
     document = _document(row, resources.read_user)
@@ -129,7 +125,7 @@ def group(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the row of a group of a file, as one whose members are still to come.
 
     Raises:
-        Unusable: its document is no group of SCIM.
+        errors.InvalidArgument: its document is no group of SCIM.
 
     """
     document = _document(row, lambda given: resources.read_group(given).document)
@@ -182,4 +178,4 @@ def _document(row: Mapping[str, Any], read: Callable[[object], dict[str, Any]]) 
     try:
         return read(from_json(row["document"]))
     except Fault as problem:
-        raise Unusable(f"document: {problem.detail}") from None
+        raise errors.InvalidArgument(f"document: {problem.detail}") from None

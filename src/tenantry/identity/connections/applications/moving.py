@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from tenantry import errors
 from tenantry.db.rows import row_of
 from tenantry.identity.connections.applications import apps
 from tenantry.identity.connections.changes import client_secrets
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from tenantry.identity.connections.model import Connection
 
 
-def packed(db: Session, row: Row, box: Box | None) -> tuple[dict[str, Any], str | None]:
-    """Return the row of a connection as a file has it, and its secret for it."""
+def to_archive(db: Session, row: Row, box: Box | None) -> tuple[dict[str, Any], str | None]:
+    """Return the exported row of a connection, and its encrypted secret if there is a key."""
     found = apps.from_row(row)
     if box is None or found.secret is None:
         return _row(found, None), None
@@ -31,10 +32,10 @@ def packed(db: Session, row: Row, box: Box | None) -> tuple[dict[str, Any], str 
     return _row(found, found.secret), box.seal(bound_to, secret.encode())
 
 
-def unpacked(
+def from_archive(
     db: Session, row: Mapping[str, Any], sealed: str | None, box: Box | None
 ) -> dict[str, Any]:
-    """Return the row of a connection of a file as this deployment keeps it.
+    """Return the row to insert.
 
     Raises:
         WrongKey: see `Box.open`.
@@ -47,11 +48,18 @@ def unpacked(
     return _row(found, db.vault.encrypt(box.open(bound_to, sealed), bound_to))
 
 
-def problem(row: Mapping[str, Any]) -> str:
-    """Return why a row cannot be of such a connection; "" where it can."""
+def check(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the row of an imported connection.
+
+    Raises:
+        errors.InvalidArgument: its type is unknown.
+
+    """
     if row["type"] not in apps.CONFIG:
-        return f"app_connection_type: must be one of {', '.join(apps.CONFIG)}"
-    return ""
+        raise errors.InvalidArgument(
+            f"app_connection_type: must be one of {', '.join(apps.CONFIG)}"
+        )
+    return row
 
 
 def _row(connection: Connection, secret: str | None) -> dict[str, Any]:

@@ -10,17 +10,19 @@ import base64
 import hmac
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from tenantry import errors
 from tenantry.identity.connections.changes import client_secrets, completeness
-from tenantry.identity.connections.model import COMPLETED, FEDERATED, OAUTH
+from tenantry.identity.connections.model import COMPLETED, FEDERATED, OAUTH, Connection
 
 if TYPE_CHECKING:
-    from tenantry.db.engine import Session
-    from tenantry.identity.connections.model import Connection
+    from collections.abc import Mapping
+
+    from tenantry.db.engine import Row, Session
     from tenantry.vault import Binding
 
 KEY_BYTES = 32
@@ -73,44 +75,49 @@ class Box:
         raise WrongKey
 
 
-def packed(db: Session, connection: Connection, box: Box | None) -> tuple[Connection, str | None]:
-    """Return a connection as a file has it, and its secret for it, where there is a key."""
+def to_archive(db: Session, row: Row, box: Box | None) -> tuple[dict[str, Any], str | None]:
+    """Return the exported row of a connection, and its encrypted secret if there is a key."""
+    connection = Connection.from_row(row)
     if box is None or connection.secret is None:
-        return portable(connection), None
+        return _with_secret(connection, None), None
     secret = client_secrets.secret_of(db, connection)
-    return connection, box.seal(client_secrets.binding_of(connection), secret.encode())
+    return connection.to_row(), box.seal(client_secrets.binding_of(connection), secret.encode())
 
 
-def unpacked(
-    db: Session, connection: Connection, sealed: str | None, box: Box | None
-) -> Connection:
-    """Return a connection of a file as this deployment keeps it.
+def from_archive(
+    db: Session, row: Mapping[str, Any], sealed: str | None, box: Box | None
+) -> dict[str, Any]:
+    """Return the row to insert; without its secret, if it needs one, it is incomplete and disabled.
 
     Raises:
         WrongKey: see `Box.open`.
 
     """
+    connection = Connection.from_row({**row, "secret": None})
     if sealed is None or box is None:
-        return portable(connection)
-    bound_to = client_secrets.binding_of(connection)
-    plain = box.open(bound_to, sealed)
-    return _standing(replace(connection, secret=db.vault.encrypt(plain, bound_to)))
+        return _with_secret(connection, None)
+    binding = client_secrets.binding_of(connection)
+    return _with_secret(connection, db.vault.encrypt(box.open(binding, sealed), binding))
 
 
-def portable(connection: Connection) -> Connection:
-    """Return a connection without its secret: not complete any more, and off, if it needs one."""
-    return _standing(replace(connection, secret=None))
+def check(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the row of an imported connection.
+
+    Raises:
+        errors.InvalidArgument: its type is unknown, or has another kind of owner.
+
+    """
+    if row["type"] not in FEDERATED:
+        raise errors.InvalidArgument(f"connection_type: must be one of {', '.join(FEDERATED)}")
+    if (row["type"] == OAUTH) != (row["organization_id"] is None):
+        raise errors.InvalidArgument(
+            "organization_id: OAUTH connections have none, the others have one"
+        )
+    return row
 
 
-def _standing(connection: Connection) -> Connection:
+def _with_secret(connection: Connection, secret: str | None) -> dict[str, Any]:
+    connection = replace(connection, secret=secret)
     status = completeness.status(connection)
-    return replace(connection, status=status, enabled=connection.enabled and status == COMPLETED)
-
-
-def problem(connection: Connection) -> str:
-    """Return why a connection cannot be one of an environment that moves; "" where it can."""
-    if connection.type not in FEDERATED:
-        return f"connection_type: must be one of {', '.join(FEDERATED)}"
-    if (connection.type == OAUTH) != (connection.organization_id is None):
-        return "organization_id: OAUTH connections have none, the others have one"
-    return ""
+    enabled = connection.enabled and status == COMPLETED
+    return replace(connection, status=status, enabled=enabled).to_row()

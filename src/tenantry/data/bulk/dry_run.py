@@ -1,7 +1,7 @@
-"""The writes of a dry run, so that its later rows find those of its earlier ones.
+"""Keeps the writes of a dry run, so that later rows of its file find those of earlier rows.
 
-A file of SQLite's own that nobody else sees: it is not held in memory, takes no lock in the
-database that is asked, and goes when it is closed. Rows look as the database's do.
+They are in a temporary SQLite database: it does not fill the memory, takes no lock in the database
+of the import, and is deleted when it is closed. Its rows have the form of that database's rows.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ _ORGANIZATIONS = (
 )
 
 
-class Notes:
-    """The notes of one dry run; closed at its end."""
+class DryRunWrites:
+    """The writes of one dry run; closed at its end."""
 
     def __init__(self) -> None:
         self._file = sqlite3.connect("", isolation_level=None)
@@ -51,19 +51,19 @@ class Notes:
         self._file.close()
 
     def users(self, emails: Iterable[str], external_ids: Iterable[str]) -> list[Mapping[str, Any]]:
-        """Return the users noted under these keys."""
+        """Return the users with these keys."""
         return self._read(_PEOPLE, emails, external_ids)
 
     def places(self, pairs: Iterable[tuple[str, str]]) -> list[Mapping[str, Any]]:
-        """Return the memberships noted of these organizations and users."""
+        """Return the memberships of these organizations and users."""
         return self._read(_PLACES, map("/".join, pairs))
 
     def organizations(self, external_ids: Iterable[str]) -> list[Mapping[str, Any]]:
-        """Return the organizations noted under these external ids."""
+        """Return the organizations with these external IDs."""
         return self._read(_ORGANIZATIONS, external_ids)
 
-    def note_organizations(self, founded: Iterable[Organization]) -> None:
-        """Note organizations that would be there now."""
+    def add_organizations(self, founded: Iterable[Organization]) -> None:
+        """Add organizations that would have been created."""
         self._write(
             "organizations",
             [
@@ -72,8 +72,8 @@ class Notes:
             ],
         )
 
-    def note(self, plan: Plan) -> None:
-        """Note users and memberships as they would be after this."""
+    def add(self, plan: Plan) -> None:
+        """Add users and memberships as they would be after a batch."""
         self._write("people", [_of_person(person) for person in plan.people.values()])
         self._write("places", [_of_place(join.place) for join in plan.joins.values()])
         self.seats.update(

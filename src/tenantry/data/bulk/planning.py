@@ -1,6 +1,6 @@
-"""Deciding what a batch of rows changes, by the rules that one call has; nothing is written.
+"""Plans what a batch of rows changes, by the rules of a single call, and writes nothing.
 
-A row is taken as a whole or refused as a whole, in the order of the file.
+A row is accepted or refused as a whole, in the order of the file.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from tenantry.tenants.users.model import ACTIVE, User
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tenantry.data.bulk.existing_rows import ExistingRows
     from tenantry.data.bulk.model import Offer, Offers
     from tenantry.data.bulk.rows import Row
-    from tenantry.data.bulk.standing import Standing
     from tenantry.db.engine import Session
     from tenantry.tenants.memberships.model import Rules
     from tenantry.tenants.organizations.model import Organization
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from tenantry.tenants.users.model import Membership
 
 
-async def decide(
+async def build_plan(
     db: Session,
     rows: Sequence[Row],
-    standing: Standing,
+    existing: ExistingRows,
     offers: Offers,
     seats: Mapping[str, int | None],
     *,
@@ -46,10 +46,10 @@ async def decide(
     ``seats`` are left in each organization that is held, None where there is no limit.
     """
     plan = Plan(Report(dry_run))
-    deciding = _Deciding(db, standing, offers, plan, dict(seats), rules, at)
+    planner = _Planner(db, existing, offers, plan, dict(seats), rules, at)
     for row in rows:
         try:
-            await deciding.take(row)
+            await planner.take(row)
         except errors.InvalidArgument as problem:
             plan.report.refuse(refusals(row.line, problem))
         except _Refused as refused:
@@ -68,9 +68,9 @@ _AT_ONCE = Terms()
 
 
 @dataclass(slots=True)
-class _Deciding:
+class _Planner:
     db: Session
-    standing: Standing
+    existing: ExistingRows
     offers: Offers
     plan: Plan
     seats: dict[str, int | None]
@@ -91,7 +91,7 @@ class _Deciding:
         user = self._new_user(row) if person is None else self._changed_user(person.user, row)
         place = membership = None
         if offer is not None:
-            place = self.standing.places.get((offer.organization.id, user.id))
+            place = self.existing.places.get((offer.organization.id, user.id))
             if place is None:
                 membership = self._joined(offer, user, row)
                 if not row.invite and not user.email_verified and row.email_verified is None:
@@ -106,10 +106,10 @@ class _Deciding:
 
     def _person(self, row: Row) -> Person | None:
         """Return the person of a row: by the external id, else by the e-mail address."""
-        by_email = self.standing.by_email.get(row.email_key)
+        by_email = self.existing.by_email.get(row.email_key)
         if row.external_id is None:
             return by_email
-        person = self.standing.by_external_id.get(row.external_id)
+        person = self.existing.by_external_id.get(row.external_id)
         if person is None and by_email is not None and by_email.user.external_id is not None:
             raise errors.InvalidArgument.field(
                 "email",
@@ -153,12 +153,12 @@ class _Deciding:
     def _joined(self, offer: Offer, user: User, row: Row) -> Membership:
         organization = offer.organization
         joining.check_address(self.rules, user.email, "email")
-        if (organization.id, row.email_key) in self.standing.dismissed:
+        if (organization.id, row.email_key) in self.existing.dismissed:
             raise dismissed.refusal()
         held = self._roles(offer, row)
         if not held:
-            default = offer.default_role_id or self.standing.roles.member
-            held = self.standing.roles.all([default])
+            default = offer.default_role_id or self.existing.roles.member
+            held = self.existing.roles.all([default])
         if organization.max_allowed_users:
             self._take_seat(organization)
         terms = _AT_ONCE
@@ -195,7 +195,7 @@ class _Deciding:
     def _roles(self, offer: Offer, row: Row) -> tuple[HeldRole, ...]:
         found = {}
         for index, name in enumerate(row.roles):
-            role = self.standing.roles.find(offer.organization.id, name)
+            role = self.existing.roles.find(offer.organization.id, name)
             if role is None:
                 raise errors.InvalidArgument.field(
                     f"roles[{index}]", "exists", f"there is no role {name[:100]!r}"
@@ -204,7 +204,7 @@ class _Deciding:
         return tuple(found[id_] for id_ in sorted(found))
 
     def _is_admin(self, membership: Membership) -> bool:
-        creator = self.standing.roles.creator
+        creator = self.existing.roles.creator
         return membership.status == ACTIVE and any(role.id == creator for role in membership.roles)
 
     async def _check_last_admin(self, before: Membership, after: Membership) -> None:
@@ -248,7 +248,7 @@ class _Deciding:
             person.user, person.password_hash = user, hash_ or person.password_hash
             counts.updated += 1
         self.plan.people[user.id] = person
-        self.standing.add(person)
+        self.existing.add(person)
         return person
 
     def _enter_membership(
@@ -261,7 +261,7 @@ class _Deciding:
         counts = self.plan.report.memberships
         if place is None:
             place = Place(membership)
-            self.standing.places[organization.id, membership.user_id] = place
+            self.existing.places[organization.id, membership.user_id] = place
             counts.created += 1
         elif membership is place.membership:
             counts.unchanged += 1

@@ -1,4 +1,4 @@
-"""The rows that are there already of a batch's people: a few reads, however many rows it has."""
+"""Reads the existing users, memberships and roles of a batch, with a fixed number of statements."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from tenantry.tenants.users.model import Membership, User, memberships, users
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from tenantry.data.bulk.dry_run import DryRunWrites
     from tenantry.data.bulk.model import Offers
-    from tenantry.data.bulk.notes import Notes
     from tenantry.data.bulk.rows import Row
     from tenantry.db.engine import Session
 
@@ -81,8 +81,8 @@ class Roles:
 
 
 @dataclass(slots=True)
-class Standing:
-    """People and their rows; deciding adds those that come."""
+class ExistingRows:
+    """Existing users and memberships, and those that the plan adds."""
 
     roles: Roles
     by_email: dict[str, Person] = field(default_factory=dict)
@@ -98,34 +98,36 @@ class Standing:
             self.by_external_id[person.user.external_id] = person
 
 
-async def read(db: Session, rows: Sequence[Row], offers: Offers, notes: Notes | None) -> Standing:
+async def load(
+    db: Session, rows: Sequence[Row], offers: Offers, dry_run_writes: DryRunWrites | None
+) -> ExistingRows:
     """Return the present people, memberships and roles of these rows."""
-    people = await _read_users(db, rows, notes)
+    people = await _read_users(db, rows, dry_run_writes)
     wanted = _pairs_of(rows, offers, people)
-    found = await _read_places(db, wanted, notes)
-    standing = Standing(await _read_roles(db, rows, offers, found))
+    found = await _read_places(db, wanted, dry_run_writes)
+    existing = ExistingRows(await _read_roles(db, rows, offers, found))
     coming = {(offer.organization.id, row.email_key) for row in rows if (offer := offers.of(row))}
-    standing.dismissed = await dismissed.among(db, coming)
+    existing.dismissed = await dismissed.among(db, coming)
     for row in people:
         user, hash_ = User.from_row(row), row["password_hash"]
-        standing.add(Person(user, hash_, user, hash_, row["password_time"]))
+        existing.add(Person(user, hash_, user, hash_, row["password_time"]))
     for row in found:
-        membership = _membership(row, offers, standing.roles)
+        membership = _membership(row, offers, existing.roles)
         key = membership.organization_id, membership.user_id
-        standing.places[key] = Place(membership, membership)
-    return standing
+        existing.places[key] = Place(membership, membership)
+    return existing
 
 
 async def _read_users(
-    db: Session, rows: Sequence[Row], notes: Notes | None
+    db: Session, rows: Sequence[Row], dry_run_writes: DryRunWrites | None
 ) -> list[Mapping[str, Any]]:
     emails = {row.email_key for row in rows}
     external_ids = {row.external_id for row in rows if row.external_id is not None}
     found = list(await db.fetch_all(_BY_EMAIL, keys=to_json(sorted(emails))))
     if external_ids:
         found += await db.fetch_all(_BY_EXTERNAL_ID, keys=to_json(sorted(external_ids)))
-    if notes is not None:
-        found += notes.users(emails, external_ids)
+    if dry_run_writes is not None:
+        found += dry_run_writes.users(emails, external_ids)
     return list({row["id"]: row for row in found}.values())
 
 
@@ -147,14 +149,14 @@ def _pairs_of(
 
 
 async def _read_places(
-    db: Session, pairs: set[tuple[str, str]], notes: Notes | None
+    db: Session, pairs: set[tuple[str, str]], dry_run_writes: DryRunWrites | None
 ) -> list[Mapping[str, Any]]:
     if not pairs:
         return []
     keys = ({"organization_id": o, "user_id": u} for o, u in sorted(pairs))
     found = list(await db.fetch_all(_PLACES, pairs=spelled(KEY, keys)))
-    if notes is not None:
-        found += notes.places(pairs)
+    if dry_run_writes is not None:
+        found += dry_run_writes.places(pairs)
     return list({(row["organization_id"], row["user_id"]): row for row in found}.values())
 
 

@@ -1,4 +1,4 @@
-"""Holding the organizations whose members change: as `memberships.seats` does it, for many."""
+"""Locks organizations whose members change: as `memberships.seats` does, but for many."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tenantry.times import now
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tenantry.data.bulk.dry_run import DryRunWrites
     from tenantry.data.bulk.model import Offers
-    from tenantry.data.bulk.notes import Notes
     from tenantry.db.engine import Session
 
 _o, _m = organizations.c, memberships.c
@@ -47,10 +47,15 @@ _TAKEN = Statement(
 )
 
 
-async def hold(
-    db: Session, ids: Iterable[str], offers: Offers, *, coming: int, notes: Notes | None
+async def lock_members(
+    db: Session,
+    ids: Iterable[str],
+    offers: Offers,
+    *,
+    coming: int,
+    dry_run_writes: DryRunWrites | None,
 ) -> dict[str, int | None]:
-    """Hold organizations up to the end of the transaction; return the seats left, None: no limit.
+    """Lock organizations for a change of members; return the seats left, None without a limit.
 
     ``coming`` is how many may join at most. Rows of the organizations are read again.
     """
@@ -62,12 +67,12 @@ async def hold(
         seats[organization.id] = None
     for row in await db.fetch_all(_TAKEN, ids=wanted, coming=coming, p_now=now()):
         limit = offers.by_id[row["id"]].organization.max_allowed_users
-        noted = 0 if notes is None else notes.seats[row["id"]]
+        noted = 0 if dry_run_writes is None else dry_run_writes.seats[row["id"]]
         seats[row["id"]] = (limit or 0) - row["taken"] - noted
     return seats
 
 
-async def refer(db: Session, ids: Iterable[str]) -> None:
+async def lock_against_deletion(db: Session, ids: Iterable[str]) -> None:
     """Lock organizations, in their order, before rows are inserted that refer to them.
 
     The foreign keys would lock them in the order of the rows.
