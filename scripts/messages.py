@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 PACKAGE = Path(translations.__file__).parent
 LOCALE = PACKAGE / "locale"
 _PREVIOUS = "| msgid "  # read_po takes it for a comment
+_WIDTH = 1_000_000  # a text a line: at 0, write_po wraps former texts in the middle of a string
 _HEADER = """\
 msgid ""
 msgstr ""
@@ -120,7 +121,14 @@ def _outdated(text: str, gone: dict[str, Message]) -> Message | None:
 def written(catalog: Catalog, language: str) -> bytes:
     """Return a catalogue as a PO file."""
     file = io.BytesIO()
-    write_po(file, catalog, width=0, omit_header=True, ignore_obsolete=True, include_previous=True)
+    write_po(
+        file,
+        catalog,
+        width=_WIDTH,
+        omit_header=True,
+        ignore_obsolete=True,
+        include_previous=True,
+    )
     return _HEADER.format(language=language).encode() + file.getvalue().rstrip() + b"\n"
 
 

@@ -146,7 +146,8 @@ def test_no_template_says_a_sentence_of_its_own():
 def test_every_mail_is_in_one_language(language):
     templates = Templates(None)
     english = [s for s in words.of(DEFAULT).values() if len(s) >= 10 and not fields(s)]
-    left = [sentence for sentence in english if sentence not in words.of(language).values()]
+    ours = "\n".join(words.of(language).values())
+    left = [sentence for sentence in english if sentence not in ours]
     for template, values in mails():
         said = templates.render(template, {**values, "user_language": language})
         first = templates.render(template, values)

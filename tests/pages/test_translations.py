@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -148,20 +149,22 @@ def test_catalogues_follow_the_english_texts(messages, monkeypatch):
         assert messages.written(messages.updated("de"), "de") == content
         return content.decode()
 
-    title, lead = ("login:page.title", "Sign in"), ("login:page.lead", "Go on, {name}")
+    long = 'the one "application" of these ' * 10
+    before, after = f"Sign in to {long}", f"Log in to {long}"
+    title, lead = ("login:page.title", before), ("login:page.lead", "Go on, {name}")
     new = update(title, lead)
-    assert 'msgctxt "login:page.title"\nmsgid "Sign in"\nmsgstr ""\n' in new
-    done = new.replace('"Sign in"\nmsgstr ""', '"Sign in"\nmsgstr "Anmelden"')
+    assert f'msgctxt "login:page.title"\nmsgid {json.dumps(before)}\nmsgstr ""\n' in new
+    done = new.replace(f'{json.dumps(before)}\nmsgstr ""', f'{json.dumps(before)}\nmsgstr "Ja"')
     (messages.LOCALE / "de.po").write_text(done)
-    assert translations.read(update(title).encode()) == {title: "Anmelden"}
+    assert translations.read(update(title).encode()) == {title: "Ja"}
     assert "page.lead" not in update(title)
 
-    changed = update(("login:page.title", "Log in"))
-    assert '#, fuzzy\n#| msgid "Sign in"\n' in changed
-    assert 'msgid "Log in"\nmsgstr "Anmelden"\n' in changed
+    changed = update(("login:page.title", after))
+    assert f"#, fuzzy\n#| msgid {json.dumps(before)}\n" in changed
+    assert f'msgid {json.dumps(after)}\nmsgstr "Ja"\n' in changed
     assert translations.read(changed.encode()) == {}
     again = changed.replace("#, fuzzy\n", "")
-    assert translations.read(again.encode()) == {("login:page.title", "Log in"): "Anmelden"}
+    assert translations.read(again.encode()) == {("login:page.title", after): "Ja"}
 
 
 def test_a_change_back_of_the_english_text_finds_its_translation_again(messages, monkeypatch):
