@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _ENTRY = re.compile(
-    rb"((?:^#.*\n)*)^msgctxt (STRINGS)msgid (STRINGS)msgstr (STRINGS)".replace(
-        b"STRINGS", rb'(?:".*"(?:\n|\Z))+'
+    rb'((?:^#.*\n)*)^msgctxt "(STRINGS)"\nmsgid "(STRINGS)"\nmsgstr "(STRINGS)"$'.replace(
+        b"STRINGS", rb'.*(?:"\n".*)*'
     ),
     re.MULTILINE,
 )
-_keys: dict[tuple[str, str], tuple[str, str]] = {}  # all languages share them, to save memory
 _FUZZY = re.compile(rb"^#,.*\bfuzzy\b", re.MULTILINE)
+_keys: dict[tuple[str, str], tuple[str, str]] = {}  # all languages share them, to save memory
 
 
 @functools.cache
@@ -89,7 +89,13 @@ def placeholders(text: str) -> set[tuple[str, str | None, str | None]] | None:
 
 
 def _unquoted(strings: bytes) -> str:
-    """Return the text of a string in quotes, or of several, a line each."""
-    if b"\\" not in strings and strings.count(b'"') == 2:
-        return strings[1 : strings.rindex(b'"')].decode()
-    return "".join(json.loads(line, strict=False) for line in strings.splitlines())
+    """Return the text of a string without its outer quotes; "" for one that is not well-formed.
+
+    A string may go on in further lines.
+    """
+    try:
+        if b"\\" not in strings and b"\n" not in strings:
+            return strings.decode()
+        return str(json.loads(b'"%b"' % strings.replace(b'"\n"', b""), strict=False))
+    except ValueError:
+        return ""

@@ -75,10 +75,16 @@ def test_strings_are_unquoted_and_joined():
         {"english": '"Hello {name}"', "german": '"Hallo {name.real}"'},
         {"english": '"Hello"', "german": '"Hallo }"'},
         {"german": "Anmelden"},
+        {"german": r'"An\melden"'},
     ],
 )
 def test_an_entry_that_cannot_be_shown_is_left_out(entry):
     assert read(**entry) == {}
+
+
+def test_an_entry_in_another_encoding_is_left_out():
+    content = PO.format(english='"Back"', german='"Zurück"', comments="#").encode("latin-1")
+    assert translations.read(content) == {("login:page.lead", "Continue"): "Weiter"}
 
 
 def test_a_fuzzy_entry_does_not_hide_the_next_one():
