@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -P scripts/install.py
 COMPILE := build/lock/bin/uv pip compile $(UPGRADE) --quiet --no-header --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --python-version 3.11
 
-.PHONY: help serve check test test-all chaos soak fuzz gen bench peers performance audit lock release
+.PHONY: help serve check test test-all chaos soak fuzz gen messages bench peers performance audit lock release
 
 # The commit that docs/performance.md compares with.
 BASE ?= 54b6b78
@@ -21,6 +21,7 @@ help:
 	@echo 'make soak    load of every kind for an hour, and limits on what may grow; SOAK="..." are its options'
 	@echo 'make fuzz    feed parsers for an hour; FUZZ="--seconds 60" for less'
 	@echo 'make gen     compile proto/ again, and write the pages of docs/ that are made'
+	@echo 'make messages  update the catalogues of translations from the English texts'
 	@echo 'make pictures  take the pictures of all pages again (needs chromium): docs/pages.md'
 	@echo 'make bench   measure; BENCH="..." are its options'
 	@echo 'make peers   measure this beside what people would use instead (needs Node.js, Java, Maven)'
@@ -45,6 +46,7 @@ check: .venv/installed-dev
 	$(BIN)/python scripts/directory_guides.py --check
 	$(BIN)/python scripts/openid_conformance.py --check
 	$(BIN)/python scripts/compatibility.py --check
+	$(BIN)/python scripts/messages.py --check
 
 # Each process has its own servers, and waits for them half of the time: two more than there are
 # cores. A file's tests stay together. Python may write bytecode, whatever this shell says: tests
@@ -82,6 +84,9 @@ gen: .venv/installed-dev
 	$(BIN)/python scripts/directory_guides.py
 	$(BIN)/python scripts/openid_conformance.py
 	$(BIN)/python scripts/compatibility.py
+
+messages: .venv/installed-dev
+	$(BIN)/python scripts/messages.py
 
 pictures: .venv/installed-dev
 	$(BIN)/python scripts/pictures.py

@@ -1,8 +1,9 @@
 """Steps of a guide for somebody who sets a provider up, and their words in each language.
 
-Guides are data: TOML of a room, in English, with a table of words for each other language. A text
-has Markdown of two kinds: `**a label**` of the provider's own console, which is English everywhere,
-and code between backticks.
+Guides are data: TOML of a room, in English, which `tenantry.translations` has in other languages. A
+text has Markdown of two kinds: `**a label**` of the provider's own console, which is English
+everywhere, and code between backticks. Names, fields and values are labels of the provider as well,
+except for those that a guide lists as `translated`.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from tenantry import translations
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
 ENGLISH = "en"
 
@@ -78,36 +81,47 @@ def steps(rows: Iterable[Mapping[str, Any]]) -> tuple[Step, ...]:
     )
 
 
-def said(
-    english: tuple[Step, ...],
-    language: str,
-    texts: Sequence[tuple[str, str]],
-    values: Mapping[str, str],
-) -> tuple[Step, ...]:
-    """Return steps in a language: title and text of each, and fields and values by their English.
+def texts(guide: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the texts to translate of a guide's file."""
+    for protocol in (guide, guide.get("saml", {}), guide.get("oidc", {})):
+        for step in protocol.get("steps", ()):
+            yield step["title"]
+            yield step["text"]
+    if "after" in guide:
+        yield guide["after"]
+    yield from guide.get("translated", ())
 
-    A field or value that ``values`` lacks is a label of the provider, and stays.
+
+def translated(english: tuple[Step, ...], language: str, place: str) -> tuple[Step, ...]:
+    """Return the steps of a place in a language.
+
+    A title or text without a translation stays English. So does any field or value without one.
     """
+    known = translations.catalogue(language)
+
+    def said(text: str) -> str:
+        return known.get((place, text), text)
+
+    def spoken(text: str) -> str:
+        return language if (place, text) in known else ENGLISH
 
     def copied(rows: tuple[Copied, ...]) -> tuple[Copied, ...]:
         return tuple(
-            replace(row, field=values[row.field], language=language) if row.field in values else row
-            for row in rows
+            replace(row, field=said(row.field), language=spoken(row.field)) for row in rows
         )
 
     def attribute(row: Attribute) -> Attribute:
-        known = row.value in values
-        return replace(row, value=values[row.value], language=language) if known else row
+        return replace(row, value=said(row.value), language=spoken(row.value))
 
     return tuple(
         replace(
             step,
-            title=title,
-            text=text,
+            title=said(step.title),
+            text=said(step.text),
             ours=copied(step.ours),
             theirs=copied(step.theirs),
             attributes=tuple(map(attribute, step.attributes)),
             groups=step.groups and attribute(step.groups),
         )
-        for step, (title, text) in zip(english, texts, strict=True)
+        for step in english
     )

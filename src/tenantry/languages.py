@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 DEFAULT = "en"  # where nobody understands another
 LANGUAGES = (DEFAULT, "de", "fr", "es", "it", "nl", "pt")
+OF_OPERATORS = (DEFAULT, "de")  # those of the console
 _HEADER_MAX = 1000  # characters that are read of Accept-Language
 # A language and its weight (RFC 9110 sections 12.4.2 and 12.5.4).
 _RANGE = re.compile(

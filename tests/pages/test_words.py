@@ -1,4 +1,4 @@
-"""Every sentence is there in every language, and every one is used."""
+"""Every sentence is used, and its translations say the same."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import tenantry
-from tenantry.events.mail import words as mail_words
+from tenantry import translations
 from tenantry.identity.security_notices.service import ACTIVITIES
 from tenantry.languages import LANGUAGES
 from tenantry.pages import words
@@ -81,13 +81,17 @@ def fields(sentence: str) -> set[str]:
 
 
 @pytest.mark.parametrize("door", ["", *_OF_PEOPLE])
-def test_what_people_read_is_there_in_all_languages(door):
+def test_people_read_all_languages(door):
     assert languages(door) == LANGUAGES
 
 
 @pytest.mark.parametrize("door", _OF_OPERATORS)
-def test_what_operators_read_is_there_in_two_languages(door):
+def test_operators_read_two_languages(door):
     assert languages(door) == ("en", "de")
+
+
+def test_a_door_without_words_speaks_english():
+    assert languages("simulator") == ("en",)
 
 
 @pytest.mark.parametrize(
@@ -97,32 +101,30 @@ def test_what_operators_read_is_there_in_two_languages(door):
 def test_all_languages_say_the_same(door, language):
     first, other = words.of(door, "en").sentences, words.of(door, language).sentences
     assert list(first) == list(other)
+    known = {(at.partition(":")[2], text) for at, text in translations.catalogue(language)}
     for key, sentence in first.items():
         assert fields(sentence) == fields(other[key]), key
         assert "<" not in other[key], key
-        if language != "en":
+        if (key, sentence) in known:
             assert sentence != other[key] or key in _SAME_AS_ENGLISH[language], key
 
 
 @pytest.mark.parametrize("language", _NOT_OURS)
 def test_each_language_is_written_in_one_way(language):
-    catalogues = [words.of(door, language).sentences for door in ("", *_OF_PEOPLE)]
-    for key, sentence in (
-        item for one in (*catalogues, mail_words.of(language)) for item in one.items()
-    ):
-        assert not re.search(_NOT_OURS[language], sentence), key
+    for (place, _), sentence in translations.catalogue(language).items():
+        if place.partition(":")[0] in {"pages", "mail", *_OF_PEOPLE}:
+            assert not re.search(_NOT_OURS[language], sentence), place
 
 
 @pytest.mark.parametrize("door", DOORS)
 def test_no_file_of_a_folder_says_what_another_says(door):
-    for folder in (_ROOT / "doors" / door / "words").glob("*/"):
-        keys = [
-            f"{section}.{key}"
-            for file in folder.glob("*.toml")
-            for section, its in tomllib.loads(file.read_text(encoding="utf-8")).items()
-            for key in its
-        ]
-        assert len(keys) == len({*keys}), {key for key in keys if keys.count(key) > 1}
+    keys = [
+        f"{section}.{key}"
+        for file in (_ROOT / "doors" / door / "words").glob("en/*.toml")
+        for section, its in tomllib.loads(file.read_text(encoding="utf-8")).items()
+        for key in its
+    ]
+    assert len(keys) == len({*keys}), {key for key in keys if keys.count(key) > 1}
 
 
 @pytest.mark.parametrize("door", DOORS)

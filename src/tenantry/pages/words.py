@@ -1,20 +1,19 @@
 """The words of pages, in each language, and the language of a person.
 
-A catalogue is `words/{language}.toml`, or all files of the folder `words/{language}`: sections of
-keys, each one sentence. `{name}` in it is filled with a value, which is text, markup or not. A key
-that ends in `_one` stands beside one in `_other`; a number says which is used. A door has a
-catalogue of its own beside that of all, and speaks the languages that both are there in.
+A door has English words of its own beside those of all pages, and `tenantry.translations` has them
+in other languages. A word is a sentence under `section.key`; `{name}` in it is filled with a value,
+which is text, markup or not. A key that ends in `_one` stands beside one in `_other`; a number says
+which is used.
 """
 
 from __future__ import annotations
 
 import functools
-import tomllib
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from tenantry.languages import DEFAULT, LANGUAGES, best
+from tenantry import translations
+from tenantry.languages import DEFAULT, LANGUAGES, OF_OPERATORS, best
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,22 +65,18 @@ def of(door: str, language: str) -> Words:
 
     Without a door, "", it returns those of all pages.
     """
-    sentences: dict[str, str] = {}
-    for folder in _folders(door):
-        for catalogue in _catalogues(folder, language):
-            for section, keys in tomllib.loads(catalogue).items():
-                sentences |= {f"{section}.{key}": sentence for key, sentence in keys.items()}
+    sentences = translations.translated(language, "pages", translations.english("pages"))
+    if door:
+        own = translations.english("doors", door)
+        sentences |= translations.translated(language, door, own)
     return Words(language, sentences)
 
 
-@functools.cache
 def languages(door: str) -> tuple[str, ...]:
-    """Return the languages that a door speaks."""
-    return tuple(
-        language
-        for language in LANGUAGES
-        if all(_catalogues(folder, language) for folder in _folders(door))
-    )
+    """Return the languages that a door speaks; English alone where it has no words of its own."""
+    if door and not translations.english("doors", door):
+        return (DEFAULT,)
+    return OF_OPERATORS if door == "console" else LANGUAGES
 
 
 def choose(door: str, accepted: str, wanted: Sequence[str] = ()) -> Words:
@@ -90,17 +85,3 @@ def choose(door: str, accepted: str, wanted: Sequence[str] = ()) -> Words:
     See `tenantry.languages.best`; English where that is not known.
     """
     return of(door, best(accepted, wanted, languages(door)) or DEFAULT)
-
-
-def _folders(door: str) -> tuple[str, ...]:
-    return ("pages", f"doors/{door}") if door else ("pages",)
-
-
-def _catalogues(folder: str, language: str) -> list[str]:
-    """Return the texts of a catalogue's files; no file where there is no such catalogue."""
-    there = files("tenantry").joinpath(folder, "words")
-    one, several = there / f"{language}.toml", there / language
-    if one.is_file():
-        return [one.read_text(encoding="utf-8")]
-    found = sorted(several.iterdir(), key=lambda file: file.name) if several.is_dir() else []
-    return [file.read_text(encoding="utf-8") for file in found if file.name.endswith(".toml")]

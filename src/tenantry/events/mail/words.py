@@ -1,4 +1,4 @@
-"""The words of our mail in each language: `words/{language}.toml`, sections of keys.
+"""The words of our mail in each language: `words/en.toml`, and the translations of it.
 
 A template of ours says a sentence by the filter `said`: `{{ "code.good" | said(time=left) }}`. A
 filter, for a variable of an application could have any name, and would stand before a function.
@@ -7,11 +7,10 @@ filter, for a variable of an application could have any name, and would stand be
 from __future__ import annotations
 
 import functools
-import tomllib
 from datetime import UTC, datetime
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from tenantry import translations
 from tenantry.languages import DEFAULT
 
 if TYPE_CHECKING:
@@ -27,12 +26,7 @@ _UNITS = (("days", 24 * 60), ("hours", 60), ("minutes", 1))
 @functools.cache
 def of(language: str) -> Mapping[str, str]:
     """Return the sentences of one of `tenantry.languages.LANGUAGES` by `section.key`."""
-    text = files("tenantry.events.mail").joinpath("words", f"{language}.toml").read_text("utf-8")
-    return {
-        f"{section}.{key}": sentence
-        for section, sentences in tomllib.loads(text).items()
-        for key, sentence in sentences.items()
-    }
+    return translations.translated(language, "mail", translations.english("events", "mail"))
 
 
 def date(microseconds: int, language: str = DEFAULT) -> str:

@@ -1,20 +1,19 @@
 """Guides for admins who set a directory up, as data: the docs and the portal show the same.
 
-A file of `provider_guides/` is a provider; its steps name fields on its side and on ours. Their
-words in another language are in `guide_words/{language}.toml`, in the order of the steps.
+A file of `provider_guides/` is a provider; its steps name fields on its side and on ours.
 """
 
 from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tenantry import guide_steps
+from tenantry import guide_steps, translations
 from tenantry.guide_steps import ENGLISH
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
 
     from tenantry.guide_steps import Step
 
@@ -60,17 +59,26 @@ def guides(language: str = ENGLISH) -> tuple[Guide, ...]:
     """
     if language == ENGLISH:
         return tuple(_read(name) for name in _NAMES)
-    words = guide_steps.read(*_FOLDER, "guide_words", f"{language}.toml")
-    return tuple(_in(language, one, words[one.id]) for one in guides()) if words else guides()
+    return tuple(_in(language, one) for one in guides())
 
 
-def _in(language: str, guide: Guide, words: Mapping[str, Any]) -> Guide:
-    values = words.get("values", {})
+def texts() -> Iterator[tuple[str, str]]:
+    """Yield the texts to translate, each after its place."""
+    for name in _NAMES:
+        content = guide_steps.read(*_FOLDER, "provider_guides", f"{name}.toml")
+        for text in guide_steps.texts(content):
+            yield f"directories:{name}", text
+
+
+def _in(language: str, guide: Guide) -> Guide:
+    place, known = f"directories:{guide.id}", translations.catalogue(language)
+    if not known:
+        return guide
     return replace(
         guide,
-        name=words.get("name", guide.name),
-        steps=guide_steps.said(guide.steps, language, words["steps"], values),
-        after=words["after"],
+        name=known.get((place, guide.name), guide.name),
+        steps=guide_steps.translated(guide.steps, language, place),
+        after=known.get((place, guide.after), guide.after),
         language=language,
     )
 

@@ -1,9 +1,9 @@
 """The meaning of each error of a sign-in, and the remedy, in each language: for pages and docs.
 
 `explanations.toml` has the codes that applications get as `error`. The faults of the protocols
-(`saml/faults.py`, `oidc/faults.py`) are English where they are raised. Their words in another
-language are in `words/{language}/explanations.toml`: a description is found again by its sentence,
-and said in the reader's language with its details.
+(`saml/faults.py`, `oidc/faults.py`) are English where they are raised. `tenantry.translations` has
+both in other languages: a description is found again by its sentence, and said in the reader's
+language with its details.
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ from __future__ import annotations
 import functools
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
-from tenantry import guide_steps
+from tenantry import guide_steps, translations
 from tenantry.guide_steps import ENGLISH
 from tenantry.identity.connections.faults import Fault
 from tenantry.identity.connections.oidc import faults as oidc_faults
 from tenantry.identity.connections.saml import faults as saml_faults
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Whom a code is for: the developer of an application, or the admin of a connection.
 INTEGRATION, CONNECTION = "integration", "connection"
@@ -61,11 +64,26 @@ class Said:
 
 def explanations(language: str = ENGLISH) -> tuple[Explanation, ...]:
     """Return all codes in a language; English stands in for one that is not there."""
-    words = _words(language).get("codes", {})
     return tuple(
-        Explanation(code, **one | words.get(code, {}))
+        Explanation(
+            code,
+            one["of"],
+            _translation(language, f"{code}.means", one["means"]) or one["means"],
+            _translation(language, f"{code}.remedy", one["remedy"]) or one["remedy"],
+        )
         for code, one in guide_steps.read(*_FOLDER, "explanations.toml").items()
     )
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """Yield the texts to translate, each after its place."""
+    for code in explanations():
+        yield f"errors:{code.code}.means", code.means
+        yield f"errors:{code.code}.remedy", code.remedy
+    for protocol in PROTOCOLS:
+        for name, fault in faults(protocol).items():
+            yield f"errors:{protocol}.{name}.sentence", fault.sentence
+            yield f"errors:{protocol}.{name}.remedy", fault.remedy
 
 
 def explanation(code: str, language: str = ENGLISH) -> Explanation | None:
@@ -95,8 +113,7 @@ def say(language: str, error: str, description: str, hint: str = "") -> Said:
     means = general.means if general else ""
     known = _known(language, error, description, hint)
     if known is not None:
-        parts, remedy = known
-        return Said(error, means, parts, remedy, language)
+        return Said(error, means, *known)
     parts = ((description, ENGLISH),)
     if general and english and hint in {"", english.remedy}:
         return Said(error, means, parts, general.remedy, language)
@@ -111,16 +128,16 @@ def say_fault(language: str, description: str) -> Said:
     known = _known(language, None, description, "")
     if known is None:
         return Said("", "", ((description, ENGLISH),), "")
-    parts, remedy = known
-    return Said("", "", parts, remedy, language)
+    return Said("", "", *known)
 
 
 def _known(
     language: str, error: str | None, description: str, hint: str
-) -> tuple[tuple[tuple[str, str], ...], str] | None:
-    """Return the parts of a description of ours, and its remedy; None of somebody else's.
+) -> tuple[tuple[tuple[str, str], ...], str, str] | None:
+    """Return the parts of a description of ours, its remedy, and the language of the remedy.
 
-    Where both protocols say the same, the hint tells them apart; ``error`` None is any code.
+    It returns None for somebody else's. Where both protocols say the same, the hint tells them
+    apart; ``error`` None is any code.
     """
     if len(description) > _LONGEST:
         return None
@@ -135,10 +152,10 @@ def _known(
         return None
     _, protocol, name, details = min(found, key=lambda one: one[0])
     fault = faults(protocol)[name]
-    words = _words(language).get(protocol, {}).get(name)
-    if words is None:
-        return ((description, ENGLISH),), fault.remedy
-    return _filled(words["sentence"], details, language), words["remedy"]
+    sentence = _translation(language, f"{protocol}.{name}.sentence", fault.sentence)
+    remedy = _translation(language, f"{protocol}.{name}.remedy", fault.remedy)
+    parts = _filled(sentence, details, language) if sentence else ((description, ENGLISH),)
+    return (parts, remedy, language) if remedy else (parts, fault.remedy, ENGLISH)
 
 
 def _filled(sentence: str, details: dict[str, str], language: str) -> tuple[tuple[str, str], ...]:
@@ -161,6 +178,5 @@ def _pattern(sentence: str) -> re.Pattern[str]:
     return re.compile(joined, re.DOTALL)
 
 
-@functools.cache
-def _words(language: str) -> dict[str, Any]:
-    return guide_steps.read(*_FOLDER, "words", language, "explanations.toml")
+def _translation(language: str, key: str, text: str) -> str | None:
+    return translations.catalogue(language).get((f"errors:{key}", text))

@@ -1,20 +1,19 @@
 """Guides for admins of identity providers, as data: the docs and the portal show the same.
 
-A file of `provider_guides/` is a provider; its steps name fields on its side and on ours. Their
-words in another language are in `words/{language}/guides.toml`, in the order of the steps.
+A file of `provider_guides/` is a provider; its steps name fields on its side and on ours.
 """
 
 from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tenantry import guide_steps
+from tenantry import guide_steps, translations
 from tenantry.guide_steps import ENGLISH
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
 
     from tenantry.guide_steps import Step
 
@@ -71,17 +70,26 @@ def guides(language: str = ENGLISH) -> tuple[Guide, ...]:
     """
     if language == ENGLISH:
         return tuple(_read(name) for name in _NAMES)
-    words = guide_steps.read(*_FOLDER, "words", language, "guides.toml")
-    return tuple(_in(language, one, words[one.id]) for one in guides()) if words else guides()
+    return tuple(_in(language, one) for one in guides())
 
 
-def _in(language: str, guide: Guide, words: Mapping[str, Any]) -> Guide:
-    values = words.get("values", {})
+def texts() -> Iterator[tuple[str, str]]:
+    """Yield the texts to translate, each after its place."""
+    for name in _NAMES:
+        content = guide_steps.read(*_FOLDER, "provider_guides", f"{name}.toml")
+        for text in guide_steps.texts(content):
+            yield f"connections:{name}", text
+
+
+def _in(language: str, guide: Guide) -> Guide:
+    place, known = f"connections:{guide.id}", translations.catalogue(language)
+    if not known:
+        return guide
     return replace(
         guide,
-        name=words.get("name", guide.name),
-        saml=guide_steps.said(guide.saml, language, words.get("saml", ()), values),
-        oidc=guide_steps.said(guide.oidc, language, words.get("oidc", ()), values),
+        name=known.get((place, guide.name), guide.name),
+        saml=guide_steps.translated(guide.saml, language, place),
+        oidc=guide_steps.translated(guide.oidc, language, place),
         language=language,
     )
 
