@@ -12,9 +12,13 @@ from organization_visitors import by_link, new_organization
 from tenantry import vault as vaults
 from tenantry.doors.organization import embedding
 from tenantry.doors.organization.embedding import Event
+from tenantry.gen.scalekit.v1.directories.directories_pb import (
+    Directory,
+    DirectoryProvider,
+    DirectoryType,
+)
 
 CONNECTION = {"id": "conn_1", "organization_id": "org_1", "type": "SAML", "provider": "OKTA"}
-DIRECTORY = {"id": "dir_1", "organization_id": "org_1", "directory_type": "SCIM"}
 
 
 @pytest.fixture
@@ -39,7 +43,14 @@ def test_a_connection_tells_that_it_is_on_or_off():
 
 
 def test_a_directory_tells_that_it_is_on_or_off():
-    on = Event.of_directory({**DIRECTORY, "directory_provider": "OKTA", "enabled": True})
+    directory = Directory(
+        id="dir_1",
+        organization_id="org_1",
+        directory_type=DirectoryType.SCIM,
+        directory_provider=DirectoryProvider.OKTA,
+        enabled=True,
+    )
+    on = Event.of_directory(directory)
     assert (on.event_type, on.object) == ("ORGANIZATION_DIRECTORY_ENABLED", "directory")
     assert on.data == {
         "directory_type": "SCIM",
@@ -47,8 +58,10 @@ def test_a_directory_tells_that_it_is_on_or_off():
         "provider": "OKTA",
         "enabled": True,
     }
-    off = Event.of_directory(DIRECTORY)
+    directory.enabled, directory.directory_provider = False, DirectoryProvider.UNSPECIFIED
+    off = Event.of_directory(directory)
     assert (off.event_type, off.data["enabled"]) == ("ORGANIZATION_DIRECTORY_DISABLED", False)
+    assert off.data["provider"] == "DIRECTORY_PROVIDER_UNSPECIFIED"
 
 
 def test_it_is_told_by_pages_of_its_own_organization_for_a_moment(vault, monkeypatch):
