@@ -82,17 +82,17 @@ def certificates_of(config: Mapping[str, Any]) -> list[Certificate]:
                 certificates.details(read).subject,
                 one["expiry_time"],
                 read.fingerprint(hashes.SHA256()).hex(":").upper(),
-                expiry_state(one["expiry_time"]),
+                expiry_state(datetime.fromisoformat(one["expiry_time"])),
             )
         )
     return shown
 
 
-def expiry_state(expire_time: str | None) -> str:
-    """Return how something stands that ends at a time of RFC 3339: "good", "soon" or "over"."""
-    if not expire_time:
+def expiry_state(expire_time: datetime | None) -> str:
+    """Return how something stands that ends at a time, if it does: "good", "soon" or "over"."""
+    if expire_time is None:
         return "good"
-    left = datetime.fromisoformat(expire_time) - datetime.now(UTC)
+    left = expire_time - datetime.now(UTC)
     if left <= timedelta(0):
         return "over"
     return "soon" if left < SOON else "good"

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from protobuf import Oneof
 
 from tenantry import errors
+from tenantry.api import descriptors
+from tenantry.gen.scalekit.v1.connections.connections_pb import (
+    ConnectionProvider,
+    OIDCConnectionConfig,
+    SAMLConnectionConfigRequest,
+    UpdateConnection,
+    UpdateConnectionRequest,
+)
+from tenantry.gen.tenantry.v1.sign_ins_pb import SignInError
 from tenantry.identity.connections.guides import explanations
 from tenantry.identity.connections.guides.guides import Guide, guides
 from tenantry.pages.areas import DOMAINS, SSO
-from tenantry.pages.connections import CONFIG, SAML
+from tenantry.pages.connections import CONFIG, SAML, expiry_state
 from tenantry.pages.problems import Problems
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tenantry.api.in_process import InProcessClient
     from tenantry.doors.organization.visit import Door, Visit
+    from tenantry.gen.tenantry.v1.sign_ins_pb import LastSignIns
+    from tenantry.gen.tenantry.v1.single_sign_on_pb import ConnectionTest
     from tenantry.guide_steps import Step
     from tenantry.identity.connections.guides.explanations import Said
-    from tenantry.pages.api import Api
     from tenantry.pages.words import Words
     from tenantry.web import Response
 
@@ -106,9 +119,17 @@ class Shown:
         """The key of its status in the words, and the kind of its pill."""
         return status_of(self.members)
 
-    def update(self, **config: Any) -> dict[str, Any]:
-        """Return the body of an update with these settings of the protocol."""
-        return {"provider": self.members["provider"], CONFIG[self.type]: config}
+    def update(
+        self, config: SAMLConnectionConfigRequest | OIDCConnectionConfig
+    ) -> UpdateConnection:
+        """Return an update with these settings of the protocol."""
+        provider = descriptors.enum_value(ConnectionProvider, self.members["provider"])
+        if isinstance(config, OIDCConnectionConfig):
+            oidc: Oneof[Literal["oidc_config"], OIDCConnectionConfig] = Oneof("oidc_config", config)
+            return UpdateConnection(provider=provider, settings=oidc)
+        saml: Oneof[Literal["saml_config"], SAMLConnectionConfigRequest]
+        saml = Oneof("saml_config", config)
+        return UpdateConnection(provider=provider, settings=saml)
 
 
 def status_of(members: Mapping[str, Any]) -> tuple[str, str]:
@@ -164,12 +185,16 @@ def name_of(members: Mapping[str, Any]) -> str:
     return "Custom SAML" if own.id == "saml" else "Custom OpenID Connect"
 
 
-def said(words: Words, error: Mapping[str, str]) -> Said:
+def said(words: Words, error: SignInError | ConnectionTest) -> Said:
     """Return an error of a sign-in or of a test as the API says it, for the reader."""
-    hint = error.get("remedy") or error.get("error_details") or ""
-    return explanations.say(
-        words.language, error.get("error", ""), error.get("error_description", ""), hint
-    )
+    hint = error.remedy if isinstance(error, SignInError) else error.error_details
+    return explanations.say(words.language, error.error, error.error_description, hint)
+
+
+def expiry_of(last: LastSignIns) -> str:
+    """Return how the certificates of a connection's provider stand: "good", "soon" or "over"."""
+    end = last.certificates_expire_time
+    return expiry_state(end.to_datetime() if end else None)
 
 
 def domains_of(
@@ -209,15 +234,16 @@ class Subject:
             raise errors.NotFound("connection")
         return Shown(answer["connection"], visit.words.language)
 
-    async def update(self, visit: Visit, body: Mapping[str, Any], api: Api | None = None) -> Shown:
+    async def update(
+        self, visit: Visit, connection: UpdateConnection, api: InProcessClient | None = None
+    ) -> None:
         """Change the connection that a visit is of; ``api`` is one for several calls."""
-        answer = await (api or visit.api).patch(
-            "/organizations/{}/connections/{}",
-            visit.organization.id,
-            visit.request.params["id"],
-            body=body,
+        request = UpdateConnectionRequest(
+            organization_id=visit.organization.id,
+            id=visit.request.params["id"],
+            connection=connection,
         )
-        return Shown(answer["connection"], visit.words.language)
+        await (api or visit.api).connections.update_connection(request)
 
     async def domain_warning(self, visit: Visit) -> dict[str, Any]:
         """Return what a page needs to warn of an organization without a verified domain."""
