@@ -18,6 +18,7 @@ from tenantry.vault import Binding, WrongKey
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tenantry.gen.scalekit.v1.connections.connections_pb import Connection
     from tenantry.gen.scalekit.v1.directories.directories_pb import Directory
     from tenantry.vault import Vault
     from tenantry.web import Response
@@ -45,21 +46,20 @@ class Event:
     data: Mapping[str, Any]
 
     @classmethod
-    def of_connection(cls, connection: Mapping[str, Any]) -> Self:
+    def of_connection(cls, connection: Connection) -> Self:
         """Return that a connection, as the API shows it, was enabled or disabled."""
-        enabled = bool(connection.get("enabled"))
         data = {
             "connection_type": "SSO",
-            "id": connection["id"],
-            "type": connection.get("type", ""),
-            "provider": connection.get("provider", ""),
-            "enabled": enabled,
+            "id": connection.id,
+            "type": descriptors.enum_name(connection.type),
+            "provider": descriptors.enum_name(connection.provider),
+            "enabled": connection.enabled,
         }
         return cls(
-            f"ORGANIZATION_SSO_{_done(enabled).upper()}",
+            f"ORGANIZATION_SSO_{_done(connection.enabled).upper()}",
             "connection",
-            connection.get("organization_id", ""),
-            f"Single sign-on was {_done(enabled)}",
+            connection.organization_id,
+            f"Single sign-on was {_done(connection.enabled)}",
             data,
         )
 

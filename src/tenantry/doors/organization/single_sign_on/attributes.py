@@ -73,7 +73,7 @@ async def custom(visit: Visit) -> list[UserAttribute]:
 
 
 def _rows(connection: Shown, further: list[UserAttribute]) -> list[Row]:
-    mapping = connection.members.get("attribute_mapping", {})
+    mapping = connection.message.attribute_mapping
     usual = _NAMES_OF_OIDC if not connection.is_saml else {}
     usual = usual | {one.key: one.name for step in connection.steps for one in step.attributes}
     own = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tenantry import errors
 from tenantry.api import descriptors
@@ -13,17 +13,16 @@ from tenantry.gen.scalekit.v1.connections.connections_pb import (
     ConnectionType,
     CreateConnection,
     CreateConnectionRequest,
+    ListConnectionsRequest,
 )
 from tenantry.gen.tenantry.v1.sign_ins_pb import LastSignIns, ListLastSignInsRequest
 from tenantry.identity.connections.guides.guides import guides
-from tenantry.pages import connections
 from tenantry.pages.areas import SSO
 from tenantry.pages.connections import OIDC, SAML
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tenantry.doors.organization.visit import Visit
+    from tenantry.gen.scalekit.v1.connections.connections_pb import ListConnection
     from tenantry.identity.connections.guides.guides import Guide
     from tenantry.web import Response
 
@@ -37,19 +36,19 @@ class Choosing(Subject):
 
     async def list(self, visit: Visit) -> Response:
         """Show all connections, with warnings of some on top."""
-        answer = await visit.api.get(
-            "/connections", organization_id=visit.organization.id, include="all"
+        answer = await visit.api.connections.list_connections(
+            ListConnectionsRequest(organization_id=visit.organization.id, include="all")
         )
         last = await visit.api.sign_ins.list_last_sign_ins(
             ListLastSignInsRequest(organization_id=visit.organization.id)
         )
         known = {one.connection_id: one for one in last.last_sign_ins}
-        serving = connections.serving(answer.get("connections", ()))
+        serving = shown.serving(answer.connections)
         rows = [
-            _row(visit, one, known.get(one["id"], LastSignIns()))
+            _row(visit, one, known.get(one.id, LastSignIns()))
             | {"domains": shown.domains_of(one, serving)}
-            for one in answer.get("connections", ())
-            if one["type"] in _TYPES.values()
+            for one in answer.connections
+            if one.type.name in _TYPES.values()
         ]
         return self.door.render(
             visit, SSO, "single_sign_on/list.html", rows=rows, manages=visit.manages(SSO)
@@ -109,18 +108,18 @@ def _protocols(guide: Guide) -> tuple[str, ...]:
     return tuple(name for name in _TYPES if getattr(guide, name))
 
 
-def _row(visit: Visit, members: Mapping[str, Any], last: LastSignIns) -> dict[str, Any]:
+def _row(visit: Visit, connection: ListConnection, last: LastSignIns) -> dict[str, object]:
     """Return what a list shows of a connection."""
-    status, kind = shown.status_of(members)
+    status, kind = shown.status_of(connection)
     error = last.last_error
     return {
-        "id": members["id"],
-        "name": shown.name_of(members),
-        "title": members.get("ui_button_title", ""),
-        "protocol": "SAML 2.0" if members["type"] == SAML else "OpenID Connect",
+        "id": connection.id,
+        "name": shown.name_of(connection),
+        "title": connection.ui_button_title,
+        "protocol": "SAML 2.0" if connection.type.name == SAML else "OpenID Connect",
         "status": status,
         "kind": kind,
-        "enabled": members.get("enabled", False),
+        "enabled": connection.enabled,
         "last": last,
         "expiry": shown.expiry_of(last),
         "error": shown.said(visit.words, error) if error else None,

@@ -60,7 +60,7 @@ class Details(Subject):
     async def show(self, visit: Visit) -> Response:
         """Show the details of the provider, with the forms that take them."""
         connection = await self.load(visit)
-        certificates = connections.certificates_of(connection.config) if connection.is_saml else []
+        certificates = [connections.certificate_of(one) for one in connection.certificates]
         theirs = {one.value: one for step in connection.steps for one in step.theirs}
         return self.render(visit, connection, "details", certificates=certificates, theirs=theirs)
 
@@ -120,7 +120,7 @@ class Details(Subject):
         certificate = connections.certificate(form)
         if certificate:
             config.idp_certificate = StringValue(value=certificate)
-        elif not connection.config.get("idp_certificates"):
+        elif not connection.certificates:
             return self.amiss(visit, "certificate", "required", path, given)
         try:
             await self.update(visit, connection.update(config))
@@ -137,7 +137,7 @@ class Details(Subject):
         certificate = connections.certificate(form)
         if not certificate:
             return self.amiss(visit, "next_certificate", "required", path)
-        known = [one["certificate"] for one in connection.config.get("idp_certificates", ())]
+        known = [one.certificate for one in connection.certificates]
         try:
             read = await visit.api.single_sign_on.read_certificate(
                 ReadCertificateRequest(certificate=certificate)
@@ -152,8 +152,7 @@ class Details(Subject):
         """Take a certificate away."""
         connection, path = await self.load(visit), self.path(visit, "details")
         gone = visit.request.form().get("certificate_id", "")
-        known = connection.config.get("idp_certificates", ())
-        kept = [one["certificate"] for one in known if one["id"] != gone]
+        kept = [one.certificate for one in connection.certificates if one.id != gone]
         try:
             await self.update(visit, connection.update(_of(kept)))
         except errors.InvalidArgument:
@@ -166,7 +165,7 @@ class Details(Subject):
         form = {name: value.strip() for name, value in visit.request.form().items()}
         given = {name: value for name, value in form.items() if name != "client_secret"}
         needed = ["issuer", "client_id"]
-        if not connection.config.get("client_secret"):
+        if not connection.text("client_secret"):
             needed.append("client_secret")
         for name in needed:
             if not form.get(name):

@@ -72,7 +72,7 @@ class Options(Subject):
             "settings",
             end_session_uri=further.end_session_uri,
             switched_on={
-                *(name for name, value in connection.config.items() if value is True),
+                *(name for name in connections.SWITCHES[connection.type] if connection.is_on(name)),
                 *(name for name in connections.FURTHER[connection.type] if getattr(further, name)),
             },
             switches_shared=connections.SHARED_SWITCHES,

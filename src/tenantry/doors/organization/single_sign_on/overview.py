@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tenantry import errors
 from tenantry.doors.organization.embedding import Event
 from tenantry.doors.organization.single_sign_on import attributes
 from tenantry.doors.organization.single_sign_on import connection as shown
 from tenantry.doors.organization.single_sign_on.connection import Subject
-from tenantry.gen.scalekit.v1.connections.connections_pb import ToggleConnectionRequest
+from tenantry.gen.scalekit.v1.connections.connections_pb import (
+    ListConnection,
+    ListConnectionsRequest,
+    ToggleConnectionRequest,
+)
 from tenantry.gen.tenantry.v1.sign_ins_pb import LastSignIns, ListLastSignInsRequest
 from tenantry.gen.tenantry.v1.single_sign_on_pb import ListConnectionTestsRequest
 from tenantry.identity.connections import reading
 from tenantry.identity.connections.changes import registry
 from tenantry.identity.connections.guides import explanations
-from tenantry.pages import connections
 from tenantry.pages.areas import SSO
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import Awaitable
 
     from tenantry.doors.organization.single_sign_on.connection import Shown
     from tenantry.doors.organization.visit import Visit
@@ -47,11 +50,11 @@ class Overview(Subject):
         tests = await visit.api.single_sign_on.list_connection_tests(
             ListConnectionTestsRequest(connection_id=connection.id)
         )
-        listed = await visit.api.get(
-            "/connections", organization_id=visit.organization.id, include="all"
+        listed = await visit.api.connections.list_connections(
+            ListConnectionsRequest(organization_id=visit.organization.id, include="all")
         )
-        everything = listed.get("connections", ())
-        own: Mapping[str, Any] = next((o for o in everything if o["id"] == connection.id), {})
+        everything = listed.connections
+        own = next((one for one in everything if one.id == connection.id), ListConnection())
         tested = any(one.status == "SUCCESS" for one in tests.tests)
         kept = await reading.find(self.door.db, connection.id)
         tested = tested or (kept is not None and kept.test_time is not None)
@@ -61,7 +64,7 @@ class Overview(Subject):
             connection,
             "",
             last=last,
-            domains=shown.domains_of(own, connections.serving(everything)),
+            domains=shown.domains_of(own, shown.serving(everything)),
             error=shown.said(visit.words, error) if error else None,
             fault=explanations.say_fault(visit.words.language, fault) if fault else None,
             expiry=shown.expiry_of(last),
@@ -97,7 +100,7 @@ class Overview(Subject):
             await call
         except errors.InvalidArgument:
             return self.amiss(visit, "", "incomplete", path)
-        told = Event.of_connection((await self.load(visit)).members)
+        told = Event.of_connection((await self.load(visit)).message)
         return self.door.done(path, change, told=told)
 
     async def _last(self, visit: Visit, connection: Shown) -> LastSignIns:
@@ -132,5 +135,5 @@ def _ours(connection: Shown) -> dict[str, str]:
     """Return the values of ours that the steps of a guide name."""
     names = ("sp_assertion_url", "sp_entity_id", "sp_metadata_url", "sp_slo_url", "redirect_uri")
     also = ("post_logout_redirect_uri", "backchannel_logout_redirect_uri")
-    config = connection.config
-    return {name: config[name] for name in (*names, *also) if config.get(name)}
+    texts = {name: connection.text(name) for name in (*names, *also)}
+    return {name: text for name, text in texts.items() if text}
