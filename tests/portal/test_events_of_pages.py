@@ -12,9 +12,16 @@ from organization_visitors import by_link, new_organization
 from tenantry import vault as vaults
 from tenantry.doors.organization import embedding
 from tenantry.doors.organization.embedding import Event
-
-CONNECTION = {"id": "conn_1", "organization_id": "org_1", "type": "SAML", "provider": "OKTA"}
-DIRECTORY = {"id": "dir_1", "organization_id": "org_1", "directory_type": "SCIM"}
+from tenantry.gen.scalekit.v1.connections.connections_pb import (
+    Connection,
+    ConnectionProvider,
+    ConnectionType,
+)
+from tenantry.gen.scalekit.v1.directories.directories_pb import (
+    Directory,
+    DirectoryProvider,
+    DirectoryType,
+)
 
 
 @pytest.fixture
@@ -22,8 +29,18 @@ def vault():
     return vaults.Vault(b"k" * 32)
 
 
+def _connection(organization_id="org_1", *, enabled=False):
+    return Connection(
+        id="conn_1",
+        organization_id=organization_id,
+        type=ConnectionType.SAML,
+        provider=ConnectionProvider.OKTA,
+        enabled=enabled,
+    )
+
+
 def test_a_connection_tells_that_it_is_on_or_off():
-    on = Event.of_connection({**CONNECTION, "enabled": True})
+    on = Event.of_connection(_connection(enabled=True))
     assert (on.event_type, on.object, on.organization_id) == (
         *("ORGANIZATION_SSO_ENABLED", "connection", "org_1"),
     )
@@ -34,12 +51,19 @@ def test_a_connection_tells_that_it_is_on_or_off():
         "provider": "OKTA",
         "enabled": True,
     }
-    off = Event.of_connection(CONNECTION)  # a member that is false may be left out
+    off = Event.of_connection(_connection())
     assert (off.event_type, off.data["enabled"]) == ("ORGANIZATION_SSO_DISABLED", False)
 
 
 def test_a_directory_tells_that_it_is_on_or_off():
-    on = Event.of_directory({**DIRECTORY, "directory_provider": "OKTA", "enabled": True})
+    directory = Directory(
+        id="dir_1",
+        organization_id="org_1",
+        directory_type=DirectoryType.SCIM,
+        directory_provider=DirectoryProvider.OKTA,
+        enabled=True,
+    )
+    on = Event.of_directory(directory)
     assert (on.event_type, on.object) == ("ORGANIZATION_DIRECTORY_ENABLED", "directory")
     assert on.data == {
         "directory_type": "SCIM",
@@ -47,12 +71,14 @@ def test_a_directory_tells_that_it_is_on_or_off():
         "provider": "OKTA",
         "enabled": True,
     }
-    off = Event.of_directory(DIRECTORY)
+    directory.enabled, directory.directory_provider = False, DirectoryProvider.UNSPECIFIED
+    off = Event.of_directory(directory)
     assert (off.event_type, off.data["enabled"]) == ("ORGANIZATION_DIRECTORY_DISABLED", False)
+    assert off.data["provider"] == "DIRECTORY_PROVIDER_UNSPECIFIED"
 
 
 def test_it_is_told_by_pages_of_its_own_organization_for_a_moment(vault, monkeypatch):
-    sealed = embedding.seal(Event.of_connection(CONNECTION), vault)
+    sealed = embedding.seal(Event.of_connection(_connection()), vault)
     told = json.loads(embedding.unseal(sealed, vault, "org_1"))
     assert told["event_type"] == "ORGANIZATION_SSO_DISABLED"
     assert embedding.unseal(sealed, vault, "org_2") == ""
@@ -68,7 +94,7 @@ def test_nothing_else_is_told(vault, sealed):
 
 async def test_the_page_after_a_change_tells_it_to_its_own_portal_alone(http, make, rest, database):
     made, other = await new_organization(make, rest), await new_organization(make, rest)
-    event = Event.of_connection(CONNECTION | {"organization_id": made["id"], "enabled": True})
+    event = Event.of_connection(_connection(organization_id=made["id"], enabled=True))
     path = f"domains?told={embedding.seal(event, database.vault)}"
     page = await (await by_link(http, make, made["id"])).get(path)
     (told,) = re.findall(r'data-told="([^"]*)"', page.text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from protobuf import (
     DescEnum,
@@ -12,12 +12,15 @@ from protobuf import (
     DescFieldValueMap,
     DescFieldValueMessage,
     DescMessage,
+    Enum,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from protobuf import DescField
+
+E = TypeVar("E", bound=Enum)
 
 
 @functools.cache
@@ -34,6 +37,16 @@ def has_enums(desc: DescMessage) -> bool:
 def has_values(desc: DescMessage) -> bool:
     """Whether a message, or one within it, may hold JSON of any kind."""
     return any(_is_value(field) for one in _within(desc) for field in one.fields)
+
+
+def enum_name(value: Enum) -> str:
+    """Return the name that a value has in JSON; Python's name lacks the prefix of the enum."""
+    return next(one.name for one in value.desc().values if one.number == value)
+
+
+def enum_value(kind: type[E], name: str) -> E:
+    """Return the value that has this name in JSON."""
+    return kind(next(one.number for one in kind.desc().values if one.name == name))
 
 
 def is_enum(field: DescField) -> bool:

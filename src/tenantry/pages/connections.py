@@ -10,8 +10,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from protobuf import message_from_json_value
+
+from tenantry.gen.scalekit.v1.connections.connections_pb import IDPCertificate
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from protobuf.wkt import Timestamp
 
     from tenantry.pages.uploads import Form
 
@@ -61,38 +67,39 @@ class Certificate:
     id: str
     pem: str
     subject: str
-    expire_time: str
+    expire_time: Timestamp | None
     fingerprint: str
     state: str
 
 
 def certificates_of(config: Mapping[str, Any]) -> list[Certificate]:
     """Return the certificates of a SAML connection's provider."""
+    listed = config.get("idp_certificates", ())
+    return [certificate_of(message_from_json_value(IDPCertificate, one)) for one in listed]
+
+
+def certificate_of(certificate: IDPCertificate) -> Certificate:
+    """Return a certificate of a SAML connection's provider."""
     from cryptography.hazmat.primitives import hashes
 
     from tenantry.identity.connections.saml import certificates
 
-    shown = []
-    for one in config.get("idp_certificates", ()):
-        read = certificates.read(one["certificate"].encode())
-        shown.append(
-            Certificate(
-                one["id"],
-                one["certificate"],
-                certificates.details(read).subject,
-                one["expiry_time"],
-                read.fingerprint(hashes.SHA256()).hex(":").upper(),
-                expiry_state(one["expiry_time"]),
-            )
-        )
-    return shown
+    read = certificates.read(certificate.certificate.encode())
+    return Certificate(
+        certificate.id,
+        certificate.certificate,
+        certificates.details(read).subject,
+        certificate.expiry_time,
+        read.fingerprint(hashes.SHA256()).hex(":").upper(),
+        expiry_state(certificate.expiry_time),
+    )
 
 
-def expiry_state(expire_time: str | None) -> str:
-    """Return how something stands that ends at a time of RFC 3339: "good", "soon" or "over"."""
-    if not expire_time:
+def expiry_state(expire_time: Timestamp | None) -> str:
+    """Return how something stands that ends at a time, if it does: "good", "soon" or "over"."""
+    if expire_time is None:
         return "good"
-    left = datetime.fromisoformat(expire_time) - datetime.now(UTC)
+    left = expire_time.to_datetime() - datetime.now(UTC)
     if left <= timedelta(0):
         return "over"
     return "soon" if left < SOON else "good"

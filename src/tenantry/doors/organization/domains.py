@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from tenantry import errors
 from tenantry.doors.organization.visit import Door, Page, Visit
+from tenantry.gen.scalekit.v1.domains import domains_pb
+from tenantry.gen.scalekit.v1.domains.domains_pb import DomainType
 from tenantry.pages.areas import DOMAINS, SSO
 from tenantry.pages.problems import Problems
 from tenantry.tenants.domains import service
@@ -15,7 +17,6 @@ from tenantry.tenants.organizations.service import Identity
 if TYPE_CHECKING:
     from tenantry.web import Response
 
-_API = "/organizations/{}/domains"
 # Sentences about a domain that was not taken, by the rule that it breaks.
 _BROKEN = {"not_public": "domains.public", "string.max_len": "domains.too_long"}
 
@@ -62,9 +63,14 @@ class _Domains:
     async def add(self, visit: Visit) -> Response:
         """Claim a domain."""
         typed = visit.request.form().get("domain", "").strip()
-        body = {"domain": typed, "domain_type": ORGANIZATION_DOMAIN}
+        request = domains_pb.CreateDomainRequest(
+            identities=visit.identities,
+            domain=domains_pb.CreateDomain(
+                domain=typed, domain_type=DomainType.ORGANIZATION_DOMAIN
+            ),
+        )
         try:
-            await visit.api.post(_API, visit.organization.id, body=body)
+            await visit.api.domains.create_domain(request)
         except (errors.InvalidArgument, errors.Duplicate) as problem:
             return self._failed(visit, "domain", _said(problem), typed)
         return self._door.done(visit.path(DOMAINS), "domain_added")
@@ -72,19 +78,25 @@ class _Domains:
     async def verify(self, visit: Visit) -> Response:
         """Look for the record of a domain now."""
         domain_id = visit.request.params["id"]
+        request = domains_pb.VerifyDomainRequest(identities=visit.identities, id=domain_id)
         try:
-            answer = await visit.api.patch(f"{_API}/{{}}:verify", visit.organization.id, domain_id)
+            answer = await visit.api.domains.verify_domain(request)
         except errors.InvalidArgument as problem:
             if problem.violations:
                 raise  # the id is malformed: no claim is over
             return self._failed(visit, domain_id, "domains.over")
-        if not answer.get("verified"):
+        if not answer.verified:
             return self._failed(visit, domain_id, "domains.not_found")
         return self._door.done(visit.path(DOMAINS), "domain_verified")
 
     async def delete(self, visit: Visit) -> Response:
         """Give a domain up."""
-        await visit.api.delete(f"{_API}/{{}}", visit.organization.id, visit.request.params["id"])
+        await visit.api.domains.delete_domain(
+            domains_pb.DeleteDomainRequest(
+                identities=visit.identities,
+                id=visit.request.params["id"],
+            )
+        )
         return self._door.done(visit.path(DOMAINS), "domain_deleted")
 
     def _failed(self, visit: Visit, place: str, key: str, typed: str = "") -> Response:

@@ -10,6 +10,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from tenantry.api import descriptors
 from tenantry.pages.assets import Asset
 from tenantry.times import MINUTE, now
 from tenantry.vault import Binding, WrongKey
@@ -17,6 +18,8 @@ from tenantry.vault import Binding, WrongKey
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tenantry.gen.scalekit.v1.connections.connections_pb import Connection
+    from tenantry.gen.scalekit.v1.directories.directories_pb import Directory
     from tenantry.vault import Vault
     from tenantry.web import Response
 
@@ -43,39 +46,37 @@ class Event:
     data: Mapping[str, Any]
 
     @classmethod
-    def of_connection(cls, connection: Mapping[str, Any]) -> Self:
+    def of_connection(cls, connection: Connection) -> Self:
         """Return that a connection, as the API shows it, was enabled or disabled."""
-        enabled = bool(connection.get("enabled"))
         data = {
             "connection_type": "SSO",
-            "id": connection["id"],
-            "type": connection.get("type", ""),
-            "provider": connection.get("provider", ""),
-            "enabled": enabled,
+            "id": connection.id,
+            "type": descriptors.enum_name(connection.type),
+            "provider": descriptors.enum_name(connection.provider),
+            "enabled": connection.enabled,
         }
         return cls(
-            f"ORGANIZATION_SSO_{_done(enabled).upper()}",
+            f"ORGANIZATION_SSO_{_done(connection.enabled).upper()}",
             "connection",
-            connection.get("organization_id", ""),
-            f"Single sign-on was {_done(enabled)}",
+            connection.organization_id,
+            f"Single sign-on was {_done(connection.enabled)}",
             data,
         )
 
     @classmethod
-    def of_directory(cls, directory: Mapping[str, Any]) -> Self:
+    def of_directory(cls, directory: Directory) -> Self:
         """Return that a directory, as the API shows it, was enabled or disabled."""
-        enabled = bool(directory.get("enabled"))
         data = {
-            "directory_type": directory.get("directory_type", ""),
-            "id": directory["id"],
-            "provider": directory.get("directory_provider", ""),
-            "enabled": enabled,
+            "directory_type": descriptors.enum_name(directory.directory_type),
+            "id": directory.id,
+            "provider": descriptors.enum_name(directory.directory_provider),
+            "enabled": directory.enabled,
         }
         return cls(
-            f"ORGANIZATION_DIRECTORY_{_done(enabled).upper()}",
+            f"ORGANIZATION_DIRECTORY_{_done(directory.enabled).upper()}",
             "directory",
-            directory.get("organization_id", ""),
-            f"The directory was {_done(enabled)}",
+            directory.organization_id,
+            f"The directory was {_done(directory.enabled)}",
             data,
         )
 

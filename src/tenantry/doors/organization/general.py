@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+from protobuf import Oneof
 
 from tenantry import errors
 from tenantry.doors.organization.visit import Door, Page, Visit
+from tenantry.gen.scalekit.v1.domains import domains_pb
+from tenantry.gen.scalekit.v1.domains.domains_pb import DomainType
+from tenantry.gen.scalekit.v1.organizations.organizations_pb import (
+    UpdateOrganization,
+    UpdateOrganizationRequest,
+)
 from tenantry.pages import uploads
 from tenantry.pages.areas import GENERAL
 from tenantry.pages.problems import Problems
@@ -14,7 +22,6 @@ from tenantry.tenants.branding import assets, pictures
 if TYPE_CHECKING:
     from tenantry.web import Response
 
-_JOINING = "ALLOWED_EMAIL_DOMAIN"
 _FIELDS = {
     "organization.display_name": "display_name",
     "organization.logo_url": "logo_url",
@@ -44,17 +51,19 @@ class _General:
 
     async def show(self, visit: Visit) -> Response:
         """Show it."""
-        listed = await visit.api.get(
-            "/organizations/{}/domains", visit.organization.id, domain_type=_JOINING
+        listed = await visit.api.domains.list_domains(
+            domains_pb.ListDomainRequest(
+                identities=visit.identities,
+                domain_type=DomainType.ALLOWED_EMAIL_DOMAIN,
+            )
         )
-        domains = listed.get("domains", [])
         ours = f"{self._door.public_url}{assets.PATH}"
         logo = visit.organization.logo_url or ""
         return self._door.render(
             visit,
             GENERAL,
             "general.html",
-            domains=domains,
+            domains=listed.domains,
             # One of ours: the policy of the page lets a browser load no other.
             shown=logo.removeprefix(self._door.public_url) if logo.startswith(ours) else "",
         )
@@ -79,8 +88,15 @@ class _General:
                 problems = Problems({"logo": said}, given)
                 return self._door.failed(visit.request, problems, path)
             given["logo_url"] = f"{self._door.public_url}{kept}"
+        organization_id: Oneof[Literal["id"], str] = Oneof("id", visit.organization.id)
+        request = UpdateOrganizationRequest(
+            identities=organization_id,
+            organization=UpdateOrganization(
+                display_name=given["display_name"], logo_url=given["logo_url"]
+            ),
+        )
         try:
-            await visit.api.patch("/organizations/{}", visit.organization.id, body=given)
+            await visit.api.organizations.update_organization(request)
         except errors.Error as problem:
             return self._door.wrong(visit, problem, path, _FIELDS, given)
         return self._door.done(path, "saved")
@@ -96,12 +112,14 @@ class _General:
     async def add_domain(self, visit: Visit) -> Response:
         """Let people of a domain join."""
         domain, path = visit.request.form().get("domain", "").strip(), visit.path(GENERAL)
+        request = domains_pb.CreateDomainRequest(
+            identities=visit.identities,
+            domain=domains_pb.CreateDomain(
+                domain=domain, domain_type=DomainType.ALLOWED_EMAIL_DOMAIN
+            ),
+        )
         try:
-            await visit.api.post(
-                "/organizations/{}/domains",
-                visit.organization.id,
-                body={"domain": domain, "domain_type": _JOINING},
-            )
+            await visit.api.domains.create_domain(request)
         except errors.Error as problem:
             fields = {"domain": "domain"} | _FIELDS
             return self._door.wrong(visit, problem, path, fields, {"domain": domain})
@@ -109,13 +127,14 @@ class _General:
 
     async def remove_domain(self, visit: Visit) -> Response:
         """Let people of a domain join no more."""
-        path = visit.path(GENERAL)
-        found = await visit.api.get(
-            "/organizations/{}/domains/{}", visit.organization.id, visit.request.params["id"]
+        id_ = visit.request.params["id"]
+        found = await visit.api.domains.get_domain(
+            domains_pb.GetDomainRequest(identities=visit.identities, id=id_)
         )
-        if found["domain"]["domain_type"] != _JOINING:
+        assert found.domain is not None
+        if found.domain.domain_type is not DomainType.ALLOWED_EMAIL_DOMAIN:
             raise errors.NotFound("domain")
-        await visit.api.delete(
-            "/organizations/{}/domains/{}", visit.organization.id, visit.request.params["id"]
+        await visit.api.domains.delete_domain(
+            domains_pb.DeleteDomainRequest(identities=visit.identities, id=id_)
         )
-        return self._door.done(path, "domain_removed")
+        return self._door.done(visit.path(GENERAL), "domain_removed")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
+
+from protobuf import Oneof
 
 from tenantry import errors
 from tenantry.doors.organization.visit import Door, Page, Visit
+from tenantry.gen.scalekit.v1.commons.commons_pb import Role
+from tenantry.gen.scalekit.v1.users import users_pb
 from tenantry.pages import boxes
 from tenantry.pages.areas import SSO, USERS
 from tenantry.pages.problems import Problems
@@ -14,10 +18,12 @@ from tenantry.tenants.directories import members as directory_members
 from tenantry.tenants.roles import listing as roles
 from tenantry.tenants.users import search
 from tenantry.tenants.users import service as users
-from tenantry.times import proto_json
+from tenantry.times import timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from protobuf.wkt import Timestamp
 
     from tenantry.tenants.roles.listing import Listed
     from tenantry.tenants.users.model import User
@@ -28,7 +34,6 @@ CHANGE_ROLES = "sk_org_users_role_change"
 _PAGE = 20
 _SHORTEST = 3  # characters that are searched for
 _LAST, _FULL = "last admin", "limit of"  # in the sentences of errors that name no field
-_NAMES = ("name", "given_name", "family_name")
 
 
 def pages(door: Door) -> list[Page]:
@@ -55,40 +60,41 @@ class _Row:
     status: str
     roles: Sequence[str]  # their names for people
     role_names: Sequence[str]
-    joined: str
-    expires: str
+    joined: Timestamp | None
+    expires: Timestamp | None
     inviter: str
 
     @classmethod
-    def of_api(cls, user: Mapping[str, Any]) -> _Row:
+    def of_api(cls, user: users_pb.User) -> _Row:
         """Return it of a user as the API shows one."""
-        place, profile = user["memberships"][0], user.get("user_profile", {})
+        place, profile = user.memberships[0], user.user_profile
         return cls(
-            id=user["id"],
-            email=user["email"],
-            name=_name(profile),
-            status=place["membership_status"],
-            roles=[role.get("display_name") or role["name"] for role in place.get("roles", [])],
-            role_names=[role["name"] for role in place.get("roles", [])],
-            joined=place.get("join_time", ""),
-            expires=place.get("expires_at", ""),
-            inviter=place.get("inviter_email", ""),
+            id=user.id,
+            email=user.email,
+            name=_name(profile.name, profile.given_name, profile.family_name) if profile else "",
+            status=place.membership_status.name,
+            roles=[role.display_name or role.name for role in place.roles],
+            role_names=[role.name for role in place.roles],
+            joined=place.join_time,
+            expires=place.expires_at,
+            inviter=place.inviter_email,
         )
 
     @classmethod
     def of(cls, user: User) -> _Row:
         """Return it of a user with one membership."""
         place = user.memberships[0]
+        names = (user.profile.get(name) or "" for name in ("name", "given_name", "family_name"))
         return cls(
             id=user.id,
             email=user.email,
             # An invited person's name is for them to bring along.
-            name=_name(user.profile) if place.join_time else "",
+            name=_name(*names) if place.join_time else "",
             status=place.status,
             roles=[role.display_name or role.name for role in place.roles],
             role_names=[role.name for role in place.roles],
-            joined=proto_json(place.join_time or place.create_time),
-            expires=proto_json(place.expire_time) if place.expire_time else "",
+            joined=timestamp(place.join_time or place.create_time),
+            expires=timestamp(place.expire_time) if place.expire_time else None,
             inviter=place.inviter_email or "",
         )
 
@@ -108,16 +114,17 @@ class _Users:
                 visit.call, organization_id, wanted[:100], page_size=_PAGE, page_token=token
             )
             rows = [_Row.of(user) for user in found.items]
-            listed: Mapping[str, Any] = {
-                "total_size": found.total_size,
-                "next_page_token": found.next_page_token,
-                "prev_page_token": found.prev_page_token,
-            }
-        else:
-            listed = await visit.api.get(
-                "/organizations/{}/users", organization_id, page_size=_PAGE, page_token=token
+            listed = users_pb.ListOrganizationUsersResponse(
+                total_size=found.total_size,
+                next_page_token=found.next_page_token,
+                prev_page_token=found.prev_page_token,
             )
-            rows = [_Row.of_api(user) for user in listed.get("users", [])]
+        else:
+            request = users_pb.ListOrganizationUsersRequest(
+                organization_id=organization_id, page_size=_PAGE, page_token=token
+            )
+            listed = await visit.api.users.list_organization_users(request)
+            rows = [_Row.of_api(user) for user in listed.users]
         ids = [row.id for row in rows]
         return self._door.render(
             visit,
@@ -149,13 +156,13 @@ class _Users:
         form, path = visit.request.form(), visit.path(USERS, "invite")
         email, role = form.get("email", "").strip(), form.get("role", "")
         given = {"email": email, "role": role}
-        membership = {"roles": [{"name": role}]} if role else {}
+        membership = users_pb.CreateMembership(roles=[Role(name=role)] if role else [])
+        request = users_pb.CreateUserAndMembershipRequest(
+            organization_id=visit.organization.id,
+            user=users_pb.CreateUser(email=email, membership=membership),
+        )
         try:
-            await visit.api.post(
-                "/organizations/{}/users",
-                visit.organization.id,
-                body={"email": email, "membership": membership},
-            )
+            await visit.api.users.create_user_and_membership(request)
         except errors.Error as problem:
             return self._wrong(visit, problem, path, given)
         return self._door.done(visit.path(USERS), "invited")
@@ -197,13 +204,13 @@ class _Users:
         chosen += [name for name in kept if name not in chosen]
         if not chosen:
             return self._door.failed(visit.request, Problems({"role": "users.no_role"}), path)
+        request = users_pb.UpdateMembershipRequest(
+            organization_id=visit.organization.id,
+            identities=_identity(id_),
+            membership=users_pb.UpdateMembership(roles=[Role(name=name) for name in chosen]),
+        )
         try:
-            await visit.api.patch(
-                "/memberships/organizations/{}/users/{}",
-                visit.organization.id,
-                id_,
-                body={"roles": [{"name": name} for name in chosen]},
-            )
+            await visit.api.users.update_membership(request)
         except errors.Error as problem:
             return self._wrong(visit, problem, path)
         return self._door.done(path, "roles_changed")
@@ -211,10 +218,9 @@ class _Users:
     async def resend(self, visit: Visit) -> Response:
         """Send an invitation again."""
         id_, path = self._named(visit)
+        request = users_pb.ResendInviteRequest(organization_id=visit.organization.id, id=id_)
         try:
-            await visit.api.patch(
-                "/invites/organizations/{}/users/{}/resend", visit.organization.id, id_, body={}
-            )
+            await visit.api.users.resend_invite(request)
         except (errors.InvalidArgument, errors.PermissionDenied, errors.RateLimited) as problem:
             return self._wrong(visit, problem, path)
         return self._door.done(path, "resent")
@@ -222,10 +228,11 @@ class _Users:
     async def remove(self, visit: Visit) -> Response:
         """Take a member out."""
         id_, path = self._named(visit)
+        request = users_pb.DeleteMembershipRequest(
+            organization_id=visit.organization.id, identities=_identity(id_)
+        )
         try:
-            await visit.api.delete(
-                "/memberships/organizations/{}/users/{}", visit.organization.id, id_
-            )
+            await visit.api.users.delete_membership(request)
         except (errors.InvalidArgument, errors.PermissionDenied) as problem:
             return self._wrong(visit, problem, path)
         return self._door.done(visit.path(USERS), "removed")
@@ -287,6 +294,10 @@ def _hint(visit: Visit, one: Listed) -> str:
     return " ".join(text for text in texts if text)
 
 
-def _name(profile: Mapping[str, Any]) -> str:
-    whole, given, family = (profile.get(name) or "" for name in _NAMES)
+def _identity(id_: str) -> Oneof[Literal["id"], str]:
+    """Return a user as requests of the API name one."""
+    return Oneof("id", id_)
+
+
+def _name(whole: str, given: str, family: str) -> str:
     return whole or " ".join(part for part in (given, family) if part)

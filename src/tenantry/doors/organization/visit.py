@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from urllib.parse import quote, urlencode
+
+from protobuf import Oneof
 
 from tenantry import errors
 from tenantry.call import Call
@@ -94,6 +96,11 @@ class Visit:
     impersonation: Impersonation | None = None  # of an operator in the member's place
     expire_time: int = 0  # of a link's session, in microseconds since 1970
     way: WayOn | None = None  # of a member: back to the application
+
+    @property
+    def identities(self) -> Oneof[Literal["organization_id"], str]:
+        """The organization, as requests of the API name it."""
+        return Oneof("organization_id", self.organization.id)
 
     @property
     def seconds_left(self) -> int:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry.doors.organization.directories.subject import ONE, Subject
+from tenantry.doors.organization.directories.subject import Subject
 from tenantry.doors.organization.visit import Page
+from tenantry.gen.scalekit.v1.directories.directories_pb import (
+    AttributeMapping,
+    AttributeMappings,
+    UpdateAttributesRequest,
+)
 from tenantry.pages.areas import SCIM
 from tenantry.tenants.directories.effects import profiles
 from tenantry.tenants.user_attributes import reading
@@ -33,10 +38,8 @@ class _Attributes(Subject):
     async def show(self, visit: Visit) -> Response:
         """Show all attributes with where each comes from."""
         directory = await self.directory(visit)
-        mapped = {
-            one["key"]: one["map_to"]
-            for one in directory.get("attribute_mappings", {}).get("attributes", ())
-        }
+        mappings = directory.attribute_mappings
+        mapped = {one.key: one.map_to for one in (mappings.attributes if mappings else ())}
         own = sorted(await _registered(visit), key=lambda key: (key not in mapped, key))
         usual = {**profiles.USUAL, **{key: key for key in own}}
         rows = [(key, usual[key], mapped.get(key, "")) for key in list(usual)[:_MOST]]
@@ -51,22 +54,28 @@ class _Attributes(Subject):
             name: value.strip() for name, value in form.items() if name.startswith("attribute-")
         }
         pairs = [
-            {"key": name.removeprefix("attribute-"), "map_to": value}
+            AttributeMapping(key=name.removeprefix("attribute-"), map_to=value)
             for name, value in given.items()
             if value
         ]
         shown = {*profiles.USUAL, *await _registered(visit)}
         fields = {
-            f"attribute_mapping.attributes[{number}].{member}": f"attribute-{pair['key']}"
+            f"attribute_mapping.attributes[{number}].{member}": f"attribute-{pair.key}"
             for number, pair in enumerate(pairs)
             for member in ("key", "map_to")
-            if pair["key"] in shown
+            if pair.key in shown
         }
+        organization_id, id_ = self.names(visit)
+        request = UpdateAttributesRequest(
+            organization_id=organization_id,
+            id=id_,
+            attribute_mapping=AttributeMappings(attributes=pairs),
+        )
         return await self.changed(
             visit,
             self.path(visit, "attributes"),
             "directory_attributes",
-            visit.api.put(f"{ONE}/attributes", *self.names(visit), body={"attributes": pairs}),
+            visit.api.directories.update_attributes(request),
             fields=fields,
             given=given,
         )

@@ -5,9 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry import errors
+from tenantry.api import descriptors
 from tenantry.doors.organization.directories import states
-from tenantry.doors.organization.directories.subject import ALL, Subject, guide_of
+from tenantry.doors.organization.directories.subject import Subject, guide_of
 from tenantry.doors.organization.visit import Page
+from tenantry.gen.scalekit.v1.directories.directories_pb import (
+    CreateDirectory,
+    CreateDirectoryRequest,
+    DirectoryProvider,
+    DirectoryType,
+    ListDirectoriesRequest,
+)
 from tenantry.pages.areas import SCIM
 from tenantry.pages.problems import Problems
 from tenantry.tenants.directories import guides
@@ -32,12 +40,12 @@ class _Choosing(Subject):
 
     async def first(self, visit: Visit) -> Response:
         """Show the directories, or lead on where there is one, or none."""
-        answer = await visit.api.get(ALL, visit.organization.id)
-        found = answer.get("directories", ())
+        request = ListDirectoriesRequest(organization_id=visit.organization.id)
+        found = (await visit.api.directories.list_directories(request)).directories
         if not found:
             return self._tiles(visit, is_first=True)
         if len(found) == 1 and not visit.query("done"):
-            return self.door.redirect(visit.path(SCIM, found[0]["id"]))
+            return self.door.redirect(visit.path(SCIM, found[0].id))
         return self.door.render(
             visit,
             SCIM,
@@ -60,12 +68,19 @@ class _Choosing(Subject):
         if guide is None:
             problems = Problems({"": "directories.choose_one"})
             return self.door.failed(visit.request, problems, path)
-        body = {"directory_type": guide.type, "directory_provider": guide.provider}
+        request = CreateDirectoryRequest(
+            organization_id=visit.organization.id,
+            directory=CreateDirectory(
+                directory_type=descriptors.enum_value(DirectoryType, guide.type),
+                directory_provider=descriptors.enum_value(DirectoryProvider, guide.provider),
+            ),
+        )
         try:
-            made = await visit.api.post(ALL, visit.organization.id, body=body)
+            made = await visit.api.directories.create_directory(request)
         except errors.InvalidArgument as problem:
             return self.refused(visit, path, problem)
-        return self.door.done(visit.path(SCIM, made["directory"]["id"]), "directory_made")
+        assert made.directory is not None
+        return self.door.done(visit.path(SCIM, made.directory.id), "directory_made")
 
     def _tiles(self, visit: Visit, *, is_first: bool) -> Response:
         return self.door.render(

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tenantry import errors
-from tenantry.doors.organization.directories.subject import ONE, Subject, roles_of
+from tenantry.doors.organization.directories.subject import Subject, roles_of
 from tenantry.doors.organization.visit import Page
+from tenantry.gen.scalekit.v1.directories.directories_pb import (
+    AssignRolesRequest,
+    ListDirectoryGroupsRequest,
+    RoleAssignment,
+    RoleAssignments,
+)
 from tenantry.pages.areas import SCIM
 
 if TYPE_CHECKING:
@@ -14,6 +20,7 @@ if TYPE_CHECKING:
 
     from tenantry.doors.organization.directories.subject import Roles
     from tenantry.doors.organization.visit import Door, Visit
+    from tenantry.gen.scalekit.v1.directories.directories_pb import DirectoryGroup
     from tenantry.web import Response
 
 _FEWEST, _MOST = 5, 20  # groups on a page
@@ -38,14 +45,16 @@ class _Groups(Subject):
         """Show a page of groups: all, or those that are searched for."""
         directory = await self.directory(visit)
         roles, given = await self.roles(visit), roles_of(directory)
-        search = visit.query("search")
+        search, (organization_id, id_) = visit.query("search"), self.names(visit)
+        request = ListDirectoryGroupsRequest(
+            organization_id=organization_id,
+            directory_id=id_,
+            page_size=max(_FEWEST, min(_MOST, _CHOICES // (len(roles.shown) + 1))),
+            page_token=visit.query("page_token"),
+        )
         try:
-            page = await visit.api.get(
-                f"{ONE}/groups",
-                *self.names(visit),
-                page_size=max(_FEWEST, min(_MOST, _CHOICES // (len(roles.shown) + 1))),
-                page_token=visit.query("page_token") or None,
-                search=search or None,
+            page = await visit.api.directories.list_directory_groups(
+                request, extra={"search": [search]} if search else {}
             )
         except errors.InvalidArgument as problem:
             return self.refused(visit, self.path(visit, "groups"), problem, {"search": "search"})
@@ -54,16 +63,16 @@ class _Groups(Subject):
             "groups.html",
             directory,
             "groups",
-            groups=[_row(one, given.get(one["id"], []), roles) for one in page.get("groups", ())],
+            groups=[_row(one, given.get(one.id, []), roles) for one in page.groups],
             roles={name: roles.shown[name] for name in roles.shown if name in roles.grantable},
             default=roles.shown.get(roles.default, roles.default),
             kept=KEPT,
-            total=page.get("total_size", 0),
+            total=page.total_size,
             query={"search": search} if search else {},
             search=search,
             page_token=visit.query("page_token"),
-            next=page.get("next_page_token", ""),
-            previous=page.get("prev_page_token", ""),
+            next=page.next_page_token,
+            previous=page.prev_page_token,
         )
 
     async def assign(self, visit: Visit) -> Response:
@@ -78,19 +87,23 @@ class _Groups(Subject):
             **{group: [name] for group, name in changed.items() if name},
         }
         assignments = [
-            {"group_id": group, "role_name": name} for group in after for name in after[group]
+            RoleAssignment(group_id=group, role_name=name)
+            for group in after
+            for name in after[group]
         ]
-        call = visit.api.put(
-            f"{ONE}/groups/-/roles:assign",
-            *self.names(visit),
-            body={"assignments": assignments},
+        organization_id, id_ = self.names(visit)
+        request = AssignRolesRequest(
+            organization_id=organization_id,
+            id=id_,
+            role_assignments=RoleAssignments(assignments=assignments),
         )
+        call = visit.api.directories.assign_roles(request)
         return await self.changed(visit, path, "directory_roles", call)
 
 
 def _row(
-    group: Mapping[str, Any], held: Sequence[str], roles: Roles
-) -> tuple[Mapping[str, Any], str, list[str], bool]:
+    group: DirectoryGroup, held: Sequence[str], roles: Roles
+) -> tuple[DirectoryGroup, str, list[str], bool]:
     """Return a group with the choice that is shown for it, and its roles' names for people.
 
     The last member says whether the visitor may take these roles from it.
@@ -100,7 +113,7 @@ def _row(
     return group, chosen, shown, roles.grantable.issuperset(held)
 
 
-def _changed(form: Mapping[str, str]) -> dict[str, Any]:
+def _changed(form: Mapping[str, str]) -> dict[str, str]:
     """Return the roles that groups are to have, "" for none, where that is another than before."""
     chosen = {
         name.removeprefix(_ROLE): role for name, role in form.items() if name.startswith(_ROLE)

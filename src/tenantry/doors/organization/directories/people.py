@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tenantry import errors
-from tenantry.doors.organization.directories.subject import ONE, Subject, roles_of
+from tenantry.doors.organization.directories.subject import Subject, roles_of
 from tenantry.doors.organization.visit import Page
+from tenantry.gen.scalekit.v1.directories.directories_pb import ListDirectoryUsersRequest
 from tenantry.pages.areas import SCIM
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from protobuf.wkt import Timestamp
 
     from tenantry.doors.organization.directories.subject import Roles
     from tenantry.doors.organization.visit import Door, Visit
+    from tenantry.gen.scalekit.v1.directories.directories_pb import DirectoryUser
     from tenantry.web import Response
 
 _SHOWN = 20  # people on a page
@@ -32,60 +37,76 @@ class _People(Subject):
         """Show a page of people: all, those of a group, or those that are searched for."""
         directory = await self.directory(visit)
         asked = {name: visit.query(name) for name in ("search", "group")}
+        organization_id, id_ = self.names(visit)
+        request = ListDirectoryUsersRequest(
+            organization_id=organization_id,
+            directory_id=id_,
+            page_size=_SHOWN,
+            page_token=visit.query("page_token"),
+            include_detail=True,
+            directory_group_id=asked["group"] or None,
+        )
         try:
-            page = await visit.api.get(
-                f"{ONE}/users",
-                *self.names(visit),
-                page_size=_SHOWN,
-                page_token=visit.query("page_token") or None,
-                include_detail=True,
-                directory_group_id=asked["group"] or None,
-                search=asked["search"] or None,
+            page = await visit.api.directories.list_directory_users(
+                request, extra={"search": [asked["search"]]} if asked["search"] else {}
             )
         except errors.InvalidArgument as problem:
             return self.refused(visit, self.path(visit, "users"), problem, {"search": "search"})
         roles, given = await self.roles(visit), roles_of(directory)
-        people = page.get("users", ())
         return self.render(
             visit,
             "users.html",
             directory,
             "users",
-            people=[_row(one, roles, given) for one in people],
-            total=page.get("total_size", 0),
+            people=[_row(one, roles, given) for one in page.users],
+            total=page.total_size,
             query={name: value for name, value in asked.items() if value},
             search=asked["search"],
-            group=_group(people, asked["group"]),
-            next=page.get("next_page_token", ""),
-            previous=page.get("prev_page_token", ""),
+            group=_group(page.users, asked["group"]),
+            next=page.next_page_token,
+            previous=page.prev_page_token,
         )
 
 
-def _row(person: Any, roles: Roles, given: Mapping[str, list[str]]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A person as the page shows them; ``more`` groups are not named."""
+
+    id: str
+    name: str
+    known: Sequence[str]
+    active: bool
+    groups: Sequence[str]
+    more: int
+    roles: Sequence[str]
+    is_default: bool
+    updated_at: Timestamp | None
+
+
+def _row(person: DirectoryUser, roles: Roles, given: Mapping[str, list[str]]) -> _Row:
     """Return what a row shows of a person; ``given`` are roles by the groups that give them."""
-    groups = person.get("groups", ())
-    active = person.get("user_detail", {}).get("active") is not False
-    held = dict.fromkeys(name for group in groups for name in given.get(group["id"], ()))
+    detail = person.user_detail.to_python() if person.user_detail else {}
+    active = detail.get("active") is not False
+    held = dict.fromkeys(name for group in person.groups for name in given.get(group.id, ()))
     names = [*held] or [roles.default]
-    first, last = person.get("given_name", ""), person.get("family_name", "")
-    shown = person.get("user_detail", {}).get("displayName") or f"{first} {last}".strip()
-    known = (person.get("email", ""), person.get("preferred_username", ""))
-    return {
-        "id": person["id"],
-        "name": shown or next(filter(None, known), person["id"]),
-        "known": [one for one in dict.fromkeys(known) if one and one != shown],
-        "active": active,
-        "groups": [one["display_name"] for one in groups[:_MOST_GROUPS]],
-        "more": max(0, len(groups) - _MOST_GROUPS),
-        "roles": [roles.shown.get(name, name) for name in names if name] if active else [],
-        "is_default": not held,
-        "updated_at": person.get("updated_at", ""),
-    }
+    shown = detail.get("displayName") or f"{person.given_name} {person.family_name}".strip()
+    known = (person.email, person.preferred_username)
+    return _Row(
+        id=person.id,
+        name=str(shown) or next(filter(None, known), person.id),
+        known=[one for one in dict.fromkeys(known) if one and one != shown],
+        active=active,
+        groups=[one.display_name for one in person.groups[:_MOST_GROUPS]],
+        more=max(0, len(person.groups) - _MOST_GROUPS),
+        roles=[roles.shown.get(name, name) for name in names if name] if active else [],
+        is_default=not held,
+        updated_at=person.updated_at,
+    )
 
 
-def _group(people: Any, id_: str) -> dict[str, str] | None:
+def _group(people: Sequence[DirectoryUser], id_: str) -> dict[str, str] | None:
     """Return the group that people are shown of; its name is known by its members."""
     if not id_:
         return None
-    found = (group for one in people for group in one.get("groups", ()) if group["id"] == id_)
-    return {"id": id_, "name": next((one["display_name"] for one in found), id_)}
+    found = (group.display_name for one in people for group in one.groups if group.id == id_)
+    return {"id": id_, "name": next(found, id_)}

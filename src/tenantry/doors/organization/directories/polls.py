@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tenantry import errors
-from tenantry.doors.organization.directories.subject import ONE, POLLED, Subject
+from tenantry.doors.organization.directories.subject import Subject
 from tenantry.doors.organization.visit import Page
+from tenantry.gen.scalekit.v1.directories.directories_pb import (
+    AssignGroupsForDirectoryRequest,
+    DirectoryType,
+    ListDirectoryGroupsRequest,
+    ListDirectoryGroupsResponse,
+    TriggerDirectorySyncRequest,
+)
+from tenantry.gen.tenantry.v1.directory_polling_pb import (
+    DeleteDirectoryCredentialsRequest,
+    GetDirectoryPollRequest,
+    SetDirectoryCredentialsRequest,
+)
 from tenantry.pages import uploads
 from tenantry.pages.areas import SCIM
 from tenantry.pages.problems import Problems
 
 if TYPE_CHECKING:
     from tenantry.doors.organization.visit import Door, Visit
+    from tenantry.gen.scalekit.v1.directories.directories_pb import DirectoryGroup
+    from tenantry.gen.tenantry.v1.directory_polling_pb import GetDirectoryPollResponse
     from tenantry.web import Response
 
 _SHOWN = 20  # groups on a page
@@ -52,27 +66,36 @@ class _Polls(Subject):
             return self.door.failed(
                 visit.request, Problems({"key": "directory.key_unread"}, given), path
             )
+        organization_id, id_ = self.names(visit)
+        request = SetDirectoryCredentialsRequest(
+            organization_id=organization_id,
+            directory_id=id_,
+            email=email,
+            service_account_key=key,
+        )
         return await self.changed(
             visit,
             path,
             "directory_account",
-            visit.api.put(
-                f"{ONE}/credentials",
-                *self.names(visit),
-                body={"email": email, "service_account_key": key},
-            ),
+            visit.api.directory_polling.set_directory_credentials(request),
             fields={"service_account_key": "key", "email": "email"},
             given=given,
         )
 
     async def forget_account(self, visit: Visit) -> Response:
         """Forget the service account."""
-        await visit.api.delete(f"{ONE}/credentials", *self.names(visit))
+        organization_id, id_ = self.names(visit)
+        await visit.api.directory_polling.delete_directory_credentials(
+            DeleteDirectoryCredentialsRequest(organization_id=organization_id, directory_id=id_)
+        )
         return self.door.done(self.path(visit), "directory_account_gone")
 
     async def sync(self, visit: Visit) -> Response:
         """Read it now."""
-        call = visit.api.get(f"{ONE}:sync", *self.names(visit))
+        organization_id, id_ = self.names(visit)
+        call = visit.api.directories.trigger_directory_sync(
+            TriggerDirectorySyncRequest(organization_id=organization_id, directory_id=id_)
+        )
         return await self.changed(visit, self.path(visit), "directory_sync", call)
 
     async def show_groups(self, visit: Visit) -> Response:
@@ -81,49 +104,48 @@ class _Polls(Subject):
         A directory that is pushed to has none such: its own page is shown.
         """
         directory = await self.directory(visit)
-        if directory["directory_type"] != POLLED:
+        if directory.directory_type is not DirectoryType.POLL:
             return self.door.redirect(self.path(visit))
-        names = self.names(visit)
-        poll = await visit.api.get(f"{ONE}/poll", *names)
-        said, page = "", {}
+        polling = await self._polling(visit)
+        organization_id, id_ = self.names(visit)
+        request = ListDirectoryGroupsRequest(
+            organization_id=organization_id,
+            directory_id=id_,
+            include_external_groups=True,
+            page_size=_SHOWN,
+            page_token=visit.query("page_token"),
+        )
+        said, page = "", ListDirectoryGroupsResponse()
         try:
-            page = await visit.api.get(
-                f"{ONE}/groups",
-                *names,
-                include_external_groups=True,
-                page_size=_SHOWN,
-                page_token=visit.query("page_token") or None,
-            )
+            page = await visit.api.directories.list_directory_groups(request)
         except errors.InvalidArgument as problem:
             said = problem.message
-        followed = {one["external_id"]: _name(one) for one in poll.get("groups", ())}
-        shown = [
-            (detail["external_id"], _name(detail), detail.get("email", ""))
-            for detail in (one["group_detail"] for one in page.get("groups", ()))
-        ]
+        followed = {
+            one.external_id: one.display_name or one.email or one.external_id
+            for one in polling.groups
+        }
+        shown = [_detail(one) for one in page.groups]
         return self.render(
             visit,
             "followed.html",
             directory,
             "",
-            poll=poll.get("poll", {}),
+            poll=polling.poll,
             shown=shown,
             followed=followed,
             elsewhere=_without(followed, {one for one, _, _ in shown}),
             said=said,
             page_token=visit.query("page_token"),
-            next=page.get("next_page_token", ""),
+            next=page.next_page_token,
         )
 
     async def follow(self, visit: Visit) -> Response:
         """Choose groups: of those that the form shows the ticked ones, beside all others."""
         form = visit.request.form()
-        names = self.names(visit)
         shown = {name.removeprefix("shown-") for name in form if name.startswith("shown-")}
         ticked = {name.removeprefix(_GROUP) for name in form if name.startswith(_GROUP)}
         path = self.path(visit, "followed")
-        poll = await visit.api.get(f"{ONE}/poll", *names)
-        before = {one["external_id"] for one in poll.get("groups", ())}
+        before = {one.external_id for one in (await self._polling(visit)).groups}
         chosen = sorted((before - shown) | ticked)
         if not chosen:
             return self.door.failed(visit.request, Problems({"": "directory.choose_group"}), path)
@@ -132,7 +154,7 @@ class _Polls(Subject):
             visit,
             self.path(visit, "followed", page_token=token) if token else path,
             "directory_followed",
-            visit.api.put(f"{ONE}/groups:assign", *names, body={"external_ids": chosen}),
+            visit.api.directories.assign_groups_for_directory(self._assignment(visit, chosen)),
         )
 
     async def follow_all(self, visit: Visit) -> Response:
@@ -141,15 +163,27 @@ class _Polls(Subject):
             visit,
             self.path(visit, "followed"),
             "directory_followed",
-            visit.api.put(
-                f"{ONE}/groups:assign", *self.names(visit), body={"external_ids": [_EVERY]}
-            ),
+            visit.api.directories.assign_groups_for_directory(self._assignment(visit, [_EVERY])),
+        )
+
+    async def _polling(self, visit: Visit) -> GetDirectoryPollResponse:
+        organization_id, id_ = self.names(visit)
+        request = GetDirectoryPollRequest(organization_id=organization_id, directory_id=id_)
+        return await visit.api.directory_polling.get_directory_poll(request)
+
+    def _assignment(self, visit: Visit, chosen: list[str]) -> AssignGroupsForDirectoryRequest:
+        organization_id, id_ = self.names(visit)
+        return AssignGroupsForDirectoryRequest(
+            organization_id=organization_id, id=id_, external_ids=chosen
         )
 
 
-def _name(group: Any) -> str:
-    name: str = group.get("display_name") or group.get("email") or group["external_id"]
-    return name
+def _detail(group: DirectoryGroup) -> tuple[str, str, str]:
+    """Return the id of a group at its provider, its name for people and its address."""
+    assert group.group_detail is not None
+    detail = {name: str(value) for name, value in group.group_detail.to_python().items()}
+    id_, email = detail["external_id"], detail.get("email", "")
+    return id_, detail.get("display_name") or email or id_, email
 
 
 def _without(followed: dict[str, str], shown: set[str]) -> dict[str, str]:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tenantry import errors
-from tenantry.doors.organization.directories.subject import ONE, Subject
+from tenantry.api import messages
+from tenantry.doors.organization.directories.subject import Subject
 from tenantry.doors.organization.visit import Page
+from tenantry.gen.tenantry.v1.directory_requests_pb import (
+    GetDirectoryRequestRequest,
+    ListDirectoryRequestsRequest,
+)
 from tenantry.pages.areas import DOMAINS, SCIM
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tenantry.doors.organization.visit import Door, Visit
+    from tenantry.gen.tenantry.v1.directory_requests_pb import DirectoryRequest
     from tenantry.web import Response
 
 _SHOWN = 25  # requests on a page
@@ -52,15 +56,17 @@ class _Requests(Subject):
         """Show a page of requests: all, those that were refused, or those about one person."""
         directory = await self.directory(visit)
         failed, about = visit.query("refused") == "1", visit.query("about")
+        organization_id, id_ = self.names(visit)
+        request = ListDirectoryRequestsRequest(
+            organization_id=organization_id,
+            directory_id=id_,
+            failed=failed,
+            resource_id=about,
+            page_size=_SHOWN,
+            page_token=visit.query("page_token"),
+        )
         try:
-            page = await visit.api.get(
-                f"{ONE}/requests",
-                *self.names(visit),
-                failed=failed or None,
-                resource_id=about or None,
-                page_size=_SHOWN,
-                page_token=visit.query("page_token") or None,
-            )
+            page = await visit.api.directory_requests.list_directory_requests(request)
         except errors.InvalidArgument as problem:
             return self.refused(visit, self.path(visit, "requests"), problem)
         query = ({"refused": "1"} if failed else {}) | ({"about": about} if about else {})
@@ -69,20 +75,27 @@ class _Requests(Subject):
             "requests.html",
             directory,
             "requests",
-            requests=page.get("requests", ()),
+            requests=page.requests,
             failed=failed,
             about=about,
             query=query,
-            next=page.get("next_page_token", ""),
-            previous=page.get("prev_page_token", ""),
+            next=page.next_page_token,
+            previous=page.prev_page_token,
         )
 
     async def show_one(self, visit: Visit) -> Response:
         """Show one request whole, with its answer, and with a hint against a refusal."""
         directory = await self.directory(visit)
-        id_ = visit.request.params["request"]
-        found = (await visit.api.get(f"{ONE}/requests/{{}}", *self.names(visit), id_))["request"]
-        payload = found.get("payload")
+        organization_id, id_ = self.names(visit)
+        request = GetDirectoryRequestRequest(
+            organization_id=organization_id,
+            directory_id=id_,
+            id=visit.request.params["request"],
+        )
+        answer = await visit.api.directory_requests.get_directory_request(request)
+        found = answer.request
+        assert found is not None
+        payload = messages.whole_numbers(found.payload.to_python()) if found.payload else None
         return self.render(
             visit,
             "request.html",
@@ -95,9 +108,9 @@ class _Requests(Subject):
         )
 
 
-def hint(request: Mapping[str, Any]) -> str:
+def hint(request: DirectoryRequest) -> str:
     """Return the key of what helps against a refusal; "" where nothing was refused."""
-    error, status = request.get("error", ""), request.get("status", 0)
+    error, status = request.error, request.status
     if not error or status < _REFUSED:
         return ""
     return next(

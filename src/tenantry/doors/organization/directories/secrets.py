@@ -5,13 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry import errors
-from tenantry.doors.organization.directories.subject import ONE, Subject
+from tenantry.doors.organization.directories.subject import Subject
 from tenantry.doors.organization.visit import Page
+from tenantry.gen.scalekit.v1.directories.directories_pb import (
+    CreateDirectorySecretRequest,
+    RegenerateDirectorySecretRequest,
+)
 from tenantry.pages.areas import SCIM
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from tenantry.doors.organization.visit import Door, Visit
+    from tenantry.gen.scalekit.v1.directories.directories_pb import (
+        CreateDirectorySecretResponse,
+        RegenerateDirectorySecretResponse,
+    )
     from tenantry.web import Response
+
+    _Made = CreateDirectorySecretResponse | RegenerateDirectorySecretResponse
 
 
 def pages(door: Door) -> list[Page]:
@@ -28,22 +40,29 @@ class _Secrets(Subject):
 
     async def make(self, visit: Visit) -> Response:
         """Make a token and show it."""
-        return await self._shown(visit, f"{ONE}/secrets")
+        organization_id, id_ = self.names(visit)
+        request = CreateDirectorySecretRequest(organization_id=organization_id, directory_id=id_)
+        return await self._shown(visit, visit.api.directories.create_directory_secret(request))
 
     async def regenerate(self, visit: Visit) -> Response:
         """Make a token in place of those before, and show it."""
-        return await self._shown(visit, f"{ONE}/secrets:regenerate")
+        organization_id, id_ = self.names(visit)
+        request = RegenerateDirectorySecretRequest(
+            organization_id=organization_id, directory_id=id_
+        )
+        return await self._shown(visit, visit.api.directories.regenerate_directory_secret(request))
 
-    async def _shown(self, visit: Visit, call: str) -> Response:
+    async def _shown(self, visit: Visit, call: Awaitable[_Made]) -> Response:
         try:
-            made = await visit.api.post(call, *self.names(visit))
+            made = await call
         except (errors.InvalidArgument, errors.PermissionDenied) as problem:
             return self.refused(visit, self.path(visit), problem)
+        assert made.secret is not None
         return self.render(
             visit,
             "secret.html",
             await self.directory(visit),
             "",
-            plain=made["plain_secret"],
-            end=made["secret"].get("expire_time", ""),
+            plain=made.plain_secret,
+            end=made.secret.expire_time,
         )

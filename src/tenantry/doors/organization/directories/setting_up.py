@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tenantry import errors
 from tenantry.doors.organization import embedding
 from tenantry.doors.organization.directories import states
-from tenantry.doors.organization.directories.subject import ONE, POLLED, Subject, roles_of
+from tenantry.doors.organization.directories.subject import Subject, roles_of
 from tenantry.doors.organization.visit import Frame, Page
+from tenantry.gen.scalekit.v1.directories.directories_pb import (
+    DeleteDirectoryRequest,
+    DirectoryType,
+    ToggleDirectoryRequest,
+    UpdateDirectory,
+    UpdateDirectoryRequest,
+)
+from tenantry.gen.tenantry.v1.directory_polling_pb import (
+    DirectoryPoll,
+    GetDirectoryPollRequest,
+    GetDirectoryPollResponse,
+)
+from tenantry.gen.tenantry.v1.directory_requests_pb import ListDirectoryRequestsRequest
 from tenantry.pages.areas import DOMAINS, SCIM
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tenantry.doors.organization.visit import Door, Visit
     from tenantry.web import Response
 
@@ -36,23 +47,27 @@ class _SettingUp(Subject):
     async def show(self, visit: Visit) -> Response:
         """Show the steps, and on top all that needs a look."""
         directory = await self.directory(visit)
-        names = self.names(visit)
-        is_polled = directory["directory_type"] == POLLED
-        poll: dict[str, Any] = {}
-        refused = None
-        if is_polled:
-            poll = await visit.api.get(f"{ONE}/poll", *names)
+        organization_id, id_ = self.names(visit)
+        polling, refused = GetDirectoryPollResponse(), None
+        if directory.directory_type is DirectoryType.POLL:
+            polling = await visit.api.directory_polling.get_directory_poll(
+                GetDirectoryPollRequest(organization_id=organization_id, directory_id=id_)
+            )
         else:
-            log = await visit.api.get(f"{ONE}/requests", *names, failed=True, page_size=1)
-            refused = next(iter(log.get("requests", ())), None)
+            log = await visit.api.directory_requests.list_directory_requests(
+                ListDirectoryRequestsRequest(
+                    organization_id=organization_id, directory_id=id_, failed=True, page_size=1
+                )
+            )
+            refused = next(iter(log.requests), None)
         return self.render(
             visit,
             "set_up.html",
             directory,
             "",
-            poll=poll.get("poll", {}),
-            account=poll.get("credentials"),
-            followed=poll.get("groups", ()),
+            poll=polling.poll or DirectoryPoll(),
+            account=polling.credentials,
+            followed=polling.groups,
             warnings=states.warnings(directory, refused),
             secrets=states.active(directory),
             has_domain=await visit.has_verified_domain(),
@@ -66,34 +81,44 @@ class _SettingUp(Subject):
     async def enable(self, visit: Visit) -> Response:
         """Take up what arrives."""
         try:
-            await visit.api.patch(f"{ONE}:enable", *self.names(visit))
+            await visit.api.directories.enable_directory(self._toggle(visit))
         except errors.PermissionDenied as problem:
             return self.refused(visit, self.path(visit), problem)
         return await self._switched(visit, "directory_enabled")
 
     async def disable(self, visit: Visit) -> Response:
         """Take nothing up any more."""
-        await visit.api.patch(f"{ONE}:disable", *self.names(visit))
+        await visit.api.directories.disable_directory(self._toggle(visit))
         return await self._switched(visit, "directory_disabled")
 
     async def rename(self, visit: Visit) -> Response:
         """Give it another name."""
+        organization_id, id_ = self.names(visit)
         name = visit.request.form().get("name", "").strip()
+        request = UpdateDirectoryRequest(
+            organization_id=organization_id, id=id_, directory=UpdateDirectory(name=name)
+        )
         return await self.changed(
             visit,
             self.path(visit),
             "directory_named",
-            visit.api.patch(ONE, *self.names(visit), body={"name": name}),
+            visit.api.directories.update_directory(request),
             fields={"directory.name": "name"},
             given={"name": name},
         )
 
     async def delete(self, visit: Visit) -> Response:
         """Delete it."""
-        await visit.api.delete(ONE, *self.names(visit))
+        organization_id, id_ = self.names(visit)
+        await visit.api.directories.delete_directory(
+            DeleteDirectoryRequest(organization_id=organization_id, id=id_)
+        )
         return self.door.done(visit.path(SCIM), "directory_deleted")
 
+    def _toggle(self, visit: Visit) -> ToggleDirectoryRequest:
+        organization_id, id_ = self.names(visit)
+        return ToggleDirectoryRequest(organization_id=organization_id, id=id_)
+
     async def _switched(self, visit: Visit, change: str) -> Response:
-        directory: Mapping[str, Any] = await self.directory(visit)
-        told = embedding.Event.of_directory(directory)
+        told = embedding.Event.of_directory(await self.directory(visit))
         return self.door.done(self.path(visit), change, told)

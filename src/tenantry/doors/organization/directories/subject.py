@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
+from tenantry.api import descriptors
 from tenantry.doors.organization.directories import states
+from tenantry.gen.scalekit.v1.directories.directories_pb import (
+    DirectoryType,
+    GetDirectoryRequest,
+)
 from tenantry.pages.areas import SCIM
 from tenantry.pages.problems import Problems
 from tenantry.tenants.directories import guides
@@ -17,12 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
 
     from tenantry.doors.organization.visit import Door, Visit
+    from tenantry.gen.scalekit.v1.directories.directories_pb import Directory
+    from tenantry.gen.tenantry.v1.directory_polling_pb import DirectoryPoll
     from tenantry.tenants.directories.guides import Guide
     from tenantry.web import Response
 
-ALL = "/organizations/{}/directories"
-ONE = f"{ALL}/{{}}"
-POLLED = "POLL"
 # Tabs: the last segment of the address, and the key of the name.
 _TABS = (
     ("", "directory.set_up"),
@@ -50,15 +54,18 @@ class Subject:
     def __init__(self, door: Door) -> None:
         self.door = door
 
-    async def directory(self, visit: Visit) -> Any:
+    async def directory(self, visit: Visit) -> Directory:
         """Return the directory of an address, as the API shows it.
 
         Raises:
             errors.NotFound: the organization has none such.
 
         """
-        answer = await visit.api.get(ONE, *self.names(visit))
-        return answer["directory"]
+        organization_id, id_ = self.names(visit)
+        request = GetDirectoryRequest(organization_id=organization_id, id=id_)
+        answer = await visit.api.directories.get_directory(request)
+        assert answer.directory is not None
+        return answer.directory
 
     def names(self, visit: Visit) -> tuple[str, str]:
         """Return the ids of the organization and of the directory of an address."""
@@ -69,7 +76,14 @@ class Subject:
         return visit.path(SCIM, visit.request.params["id"], *segments, **query)
 
     def render(
-        self, visit: Visit, template: str, directory: Mapping[str, Any], tab: str, **values: Any
+        self,
+        visit: Visit,
+        template: str,
+        directory: Directory,
+        tab: str,
+        *,
+        poll: DirectoryPoll | None = None,
+        **values: Any,
     ) -> Response:
         """Return a page of a directory, one of its tabs or a page below one."""
         tabs = [
@@ -86,11 +100,12 @@ class Subject:
             f"directories/{template}",
             directory=directory,
             guide=guide_of(directory, visit.words.language),
-            state=states.state(directory, values.get("poll", {}).get("error", "")),
+            poll=poll,
+            state=states.state(directory, poll.error if poll else ""),
             tabs=tabs,
             here=self.path(visit),
             manages=visit.manages(SCIM),
-            is_polled=directory["directory_type"] == POLLED,
+            is_polled=directory.directory_type is DirectoryType.POLL,
             **values,
         )
 
@@ -99,7 +114,7 @@ class Subject:
         visit: Visit,
         path: str,
         change: str,
-        call: Awaitable[Any],
+        call: Awaitable[object],
         *,
         fields: Mapping[str, str] | None = None,
         given: Mapping[str, str] | None = None,
@@ -154,18 +169,19 @@ class Subject:
         )
 
 
-def guide_of(directory: Mapping[str, Any], language: str) -> Guide:
+def guide_of(directory: Directory, language: str) -> Guide:
     """Return the guide for the provider of a directory; one that has none is any."""
-    provider = directory.get("directory_provider", "")
-    kind = directory["directory_type"]
+    provider = descriptors.enum_name(directory.directory_provider)
+    kind = descriptors.enum_name(directory.directory_type)
     all_ = guides.guides(language)
     found = (one for one in all_ if one.provider == provider and one.type == kind)
     return next(found, all_[-1])
 
 
-def roles_of(directory: Mapping[str, Any]) -> dict[str, list[str]]:
+def roles_of(directory: Directory) -> dict[str, list[str]]:
     """Return the names of the roles that each group of a directory gives, by the group's id."""
     found: dict[str, list[str]] = {}
-    for one in directory.get("role_assignments", {}).get("assignments", ()):
-        found.setdefault(one["group_id"], []).append(one["role_name"])
+    given = directory.role_assignments
+    for one in given.assignments if given else ():
+        found.setdefault(one.group_id, []).append(one.role_name)
     return found

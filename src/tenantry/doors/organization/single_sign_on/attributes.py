@@ -7,6 +7,11 @@ from typing import TYPE_CHECKING
 
 from tenantry import errors
 from tenantry.doors.organization.single_sign_on.connection import Subject
+from tenantry.gen.tenantry.v1.single_sign_on_pb import (
+    AttributeMapping,
+    ConnectionSettings,
+    UpdateConnectionSettingsRequest,
+)
 from tenantry.pages import uploads
 from tenantry.tenants.user_attributes import reading
 from tenantry.tenants.user_attributes.model import SSO, STANDARD_KEYS
@@ -49,11 +54,14 @@ class Attributes(Subject):
         given = {
             key: form[f"to-{key}"].strip() for key in keys if form.get(f"to-{key}", "").strip()
         }
-        body = {"attribute_mapping": {"attributes": given}}
+        request = UpdateConnectionSettingsRequest(
+            connection_id=visit.request.params["id"],
+            settings=ConnectionSettings(attribute_mapping=AttributeMapping(attributes=given)),
+        )
         field = "settings.attribute_mapping.attributes"
         fields = {f'{field}["{key}"]': f"to-{key}" for key in given}
         try:
-            await visit.api.patch("/connections/{}/settings", visit.request.params["id"], body=body)
+            await visit.api.single_sign_on.update_connection_settings(request)
         except errors.InvalidArgument as problem:
             return self.refused(visit, problem, path, fields, form)
         return self.door.done(path, "sso_saved")
@@ -65,7 +73,7 @@ async def custom(visit: Visit) -> list[UserAttribute]:
 
 
 def _rows(connection: Shown, further: list[UserAttribute]) -> list[Row]:
-    mapping = connection.members.get("attribute_mapping", {})
+    mapping = connection.message.attribute_mapping
     usual = _NAMES_OF_OIDC if not connection.is_saml else {}
     usual = usual | {one.key: one.name for step in connection.steps for one in step.attributes}
     own = [

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tenantry import errors
+from tenantry.api import descriptors
 from tenantry.doors.organization.single_sign_on import connection as shown
 from tenantry.doors.organization.single_sign_on.connection import Subject
+from tenantry.gen.scalekit.v1.connections.connections_pb import (
+    ConnectionProvider,
+    ConnectionType,
+    CreateConnection,
+    CreateConnectionRequest,
+    ListConnectionsRequest,
+)
+from tenantry.gen.tenantry.v1.sign_ins_pb import LastSignIns, ListLastSignInsRequest
 from tenantry.identity.connections.guides.guides import guides
-from tenantry.pages import connections
 from tenantry.pages.areas import SSO
 from tenantry.pages.connections import OIDC, SAML
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tenantry.doors.organization.visit import Visit
+    from tenantry.gen.scalekit.v1.connections.connections_pb import ListConnection
     from tenantry.identity.connections.guides.guides import Guide
     from tenantry.web import Response
 
@@ -29,16 +36,19 @@ class Choosing(Subject):
 
     async def list(self, visit: Visit) -> Response:
         """Show all connections, with warnings of some on top."""
-        answer = await visit.api.get(
-            "/connections", organization_id=visit.organization.id, include="all"
+        answer = await visit.api.connections.list_connections(
+            ListConnectionsRequest(organization_id=visit.organization.id, include="all")
         )
-        last = await visit.api.get("/organizations/{}/last-sign-ins", visit.organization.id)
-        known = {one["connection_id"]: one for one in last.get("last_sign_ins", ())}
-        serving = connections.serving(answer.get("connections", ()))
+        last = await visit.api.sign_ins.list_last_sign_ins(
+            ListLastSignInsRequest(organization_id=visit.organization.id)
+        )
+        known = {one.connection_id: one for one in last.last_sign_ins}
+        serving = shown.serving(answer.connections)
         rows = [
-            _row(visit, one, known.get(one["id"], {})) | {"domains": shown.domains_of(one, serving)}
-            for one in answer.get("connections", ())
-            if one["type"] in _TYPES.values()
+            _row(visit, one, known.get(one.id, LastSignIns()))
+            | {"domains": shown.domains_of(one, serving)}
+            for one in answer.connections
+            if one.type.name in _TYPES.values()
         ]
         return self.door.render(
             visit, SSO, "single_sign_on/list.html", rows=rows, manages=visit.manages(SSO)
@@ -72,16 +82,20 @@ class Choosing(Subject):
         protocol = visit.request.form().get("protocol", "")
         if protocol not in _protocols(guide):
             raise errors.InvalidArgument.field("protocol", "in", "is none of this provider")
-        body = {"provider": guide.provider, "type": _TYPES[protocol]}
-        if guide.id in _KEYS:
-            body["provider_key"] = _KEYS[guide.id]
+        request = CreateConnectionRequest(
+            organization_id=visit.organization.id,
+            connection=CreateConnection(
+                provider=descriptors.enum_value(ConnectionProvider, guide.provider),
+                type=descriptors.enum_value(ConnectionType, _TYPES[protocol]),
+                provider_key=_KEYS.get(guide.id, ""),
+            ),
+        )
         try:
-            answer = await visit.api.post(
-                "/organizations/{}/connections", visit.organization.id, body=body
-            )
+            answer = await visit.api.connections.create_connection(request)
         except errors.InvalidArgument as problem:
             return self.door.wrong(visit, problem, visit.path(SSO, "new"))
-        return self.door.done(visit.path(SSO, answer["connection"]["id"]), "sso_created")
+        assert answer.connection is not None
+        return self.door.done(visit.path(SSO, answer.connection.id), "sso_created")
 
 
 def _check(visit: Visit) -> None:
@@ -94,19 +108,19 @@ def _protocols(guide: Guide) -> tuple[str, ...]:
     return tuple(name for name in _TYPES if getattr(guide, name))
 
 
-def _row(visit: Visit, members: Mapping[str, Any], last: Mapping[str, Any]) -> dict[str, Any]:
+def _row(visit: Visit, connection: ListConnection, last: LastSignIns) -> dict[str, object]:
     """Return what a list shows of a connection."""
-    status, kind = shown.status_of(members)
-    error = last.get("last_error")
+    status, kind = shown.status_of(connection)
+    error = last.last_error
     return {
-        "id": members["id"],
-        "name": shown.name_of(members),
-        "title": members.get("ui_button_title", ""),
-        "protocol": "SAML 2.0" if members["type"] == SAML else "OpenID Connect",
+        "id": connection.id,
+        "name": shown.name_of(connection),
+        "title": connection.ui_button_title,
+        "protocol": "SAML 2.0" if connection.type.name == SAML else "OpenID Connect",
         "status": status,
         "kind": kind,
-        "enabled": members.get("enabled", False),
+        "enabled": connection.enabled,
         "last": last,
-        "expiry": connections.expiry_state(last.get("certificates_expire_time")),
+        "expiry": shown.expiry_of(last),
         "error": shown.said(visit.words, error) if error else None,
     }

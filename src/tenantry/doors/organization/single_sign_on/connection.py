@@ -3,22 +3,45 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from protobuf import Enum, Oneof
+from protobuf.wkt import BoolValue, StringValue
 
 from tenantry import errors
+from tenantry.api import descriptors
+from tenantry.gen.scalekit.v1.connections.connections_pb import (
+    ConfigurationType,
+    ConnectionProvider,
+    ConnectionStatus,
+    GetConnectionRequest,
+    OIDCConnectionConfig,
+    SAMLConnectionConfigRequest,
+    SAMLConnectionConfigResponse,
+    UpdateConnection,
+    UpdateConnectionRequest,
+)
+from tenantry.gen.tenantry.v1.sign_ins_pb import SignInError
 from tenantry.identity.connections.guides import explanations
 from tenantry.identity.connections.guides.guides import Guide, guides
 from tenantry.pages.areas import DOMAINS, SSO
-from tenantry.pages.connections import CONFIG, SAML
+from tenantry.pages.connections import CONFIG, SAML, expiry_state
 from tenantry.pages.problems import Problems
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from tenantry.api.in_process import InProcessClient
     from tenantry.doors.organization.visit import Door, Visit
+    from tenantry.gen.scalekit.v1.connections.connections_pb import (
+        Connection,
+        IDPCertificate,
+        ListConnection,
+    )
+    from tenantry.gen.tenantry.v1.sign_ins_pb import LastSignIns
+    from tenantry.gen.tenantry.v1.single_sign_on_pb import ConnectionTest
     from tenantry.guide_steps import Step
     from tenantry.identity.connections.guides.explanations import Said
-    from tenantry.pages.api import Api
     from tenantry.pages.words import Words
     from tenantry.web import Response
 
@@ -30,20 +53,20 @@ _THEIRS = ("idp_metadata_url", "idp_entity_id", "idp_sso_url", "issuer", "client
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One connection: the members of the API, and what pages make of them."""
+    """One connection: the message of the API, and what pages make of it."""
 
-    members: Mapping[str, Any]
+    message: Connection
     language: str = "en"  # of the reader, for the guide
 
     @property
     def id(self) -> str:
         """Its id."""
-        return str(self.members["id"])
+        return self.message.id
 
     @property
     def type(self) -> str:
         """SAML or OIDC."""
-        return str(self.members["type"])
+        return self.message.type.name
 
     @property
     def is_saml(self) -> bool:
@@ -56,35 +79,63 @@ class Shown:
         return "SAML 2.0" if self.is_saml else "OpenID Connect"
 
     @property
-    def config(self) -> Mapping[str, Any]:
+    def config(self) -> SAMLConnectionConfigResponse | OIDCConnectionConfig:
         """The settings of its protocol."""
-        found: Mapping[str, Any] = self.members.get(CONFIG[self.type], {})
-        return found
+        found = self.message.settings.value if self.message.settings else None
+        if isinstance(found, SAMLConnectionConfigResponse | OIDCConnectionConfig):
+            return found
+        return SAMLConnectionConfigResponse() if self.is_saml else OIDCConnectionConfig()
+
+    @property
+    def certificates(self) -> Sequence[IDPCertificate]:
+        """The certificates of its provider."""
+        config = self.config
+        return config.idp_certificates if isinstance(config, SAMLConnectionConfigResponse) else ()
+
+    def text(self, name: str) -> str:
+        """Return a setting of its protocol that is a text, "" for none."""
+        value = getattr(self.config, name, "")
+        return value.value if isinstance(value, StringValue) else value or ""
+
+    def is_on(self, name: str) -> bool:
+        """Whether a setting of its protocol is on."""
+        value = getattr(self.config, name, None)
+        return isinstance(value, BoolValue) and value.value
+
+    def choice(self, name: str) -> str:
+        """Return the name of the choice that a setting of its protocol is, "" for none."""
+        value = getattr(self.config, name, None)
+        return descriptors.enum_name(value) if isinstance(value, Enum) else ""
 
     @property
     def is_enabled(self) -> bool:
         """Whether people sign in by it."""
-        return bool(self.members.get("enabled"))
+        return self.message.enabled
 
     @property
     def is_complete(self) -> bool:
         """Whether it has all that a sign-in needs."""
-        return self.members.get("status") == "COMPLETED"
+        return self.message.status is ConnectionStatus.COMPLETED
 
     @property
     def is_begun(self) -> bool:
         """Whether something of the provider is there."""
-        return any(self.config.get(name) for name in _THEIRS)
+        return any(self.text(name) for name in _THEIRS)
 
     @property
     def is_simulated(self) -> bool:
         """Whether it leads to the provider that this server plays."""
-        return self.members.get("provider") == "IDP_SIMULATOR"
+        return self.message.provider is ConnectionProvider.IDP_SIMULATOR
+
+    @property
+    def is_manual(self) -> bool:
+        """Whether its endpoints were typed by hand."""
+        return self.message.configuration_type is ConfigurationType.MANUAL
 
     @property
     def guide(self) -> Guide:
         """The guide of its provider."""
-        return guide_of(self.members, self.language)
+        return guide_of(self.message, self.language)
 
     @property
     def is_generic(self) -> bool:
@@ -94,7 +145,7 @@ class Shown:
     @property
     def name(self) -> str:
         """The name of its provider for people."""
-        return name_of(self.members)
+        return name_of(self.message)
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -104,35 +155,40 @@ class Shown:
     @property
     def status(self) -> tuple[str, str]:
         """The key of its status in the words, and the kind of its pill."""
-        return status_of(self.members)
+        return status_of(self.message)
 
-    def update(self, **config: Any) -> dict[str, Any]:
-        """Return the body of an update with these settings of the protocol."""
-        return {"provider": self.members["provider"], CONFIG[self.type]: config}
+    def update(
+        self, config: SAMLConnectionConfigRequest | OIDCConnectionConfig
+    ) -> UpdateConnection:
+        """Return an update with these settings of the protocol."""
+        provider = self.message.provider
+        if isinstance(config, OIDCConnectionConfig):
+            oidc: Oneof[Literal["oidc_config"], OIDCConnectionConfig] = Oneof("oidc_config", config)
+            return UpdateConnection(provider=provider, settings=oidc)
+        saml: Oneof[Literal["saml_config"], SAMLConnectionConfigRequest]
+        saml = Oneof("saml_config", config)
+        return UpdateConnection(provider=provider, settings=saml)
 
 
-def status_of(members: Mapping[str, Any]) -> tuple[str, str]:
+def status_of(connection: Connection | ListConnection) -> tuple[str, str]:
     """Return the key of a connection's status in the words, and the kind of its pill."""
-    if members.get("status") != "COMPLETED":
+    if connection.status is not ConnectionStatus.COMPLETED:
         return "sso_status.unfinished", ""
-    return (
-        ("sso_status.enabled", "good")
-        if members.get("enabled")
-        else ("sso_status.ready", "waiting")
-    )
+    return ("sso_status.enabled", "good") if connection.enabled else ("sso_status.ready", "waiting")
 
 
-def guide_of(members: Mapping[str, Any], language: str = "en") -> Guide:
+def guide_of(connection: Connection | ListConnection, language: str = "en") -> Guide:
     """Return the guide for a connection's provider; one for any where it has none of its own."""
-    provider, key = members.get("provider", ""), members.get("provider_key", "")
-    if provider == "CUSTOM":
+    key, type_ = connection.provider_key, connection.type.name
+    if connection.provider is ConnectionProvider.CUSTOM:
         own = key.lower() if key.lower() in WITH_KEY and key.isupper() else ""
-        if own and steps_of(guide(own, language), members["type"]):
+        if own and steps_of(guide(own, language), type_):
             return guide(own, language)
-        return guide(members["type"].lower(), language)
+        return guide(type_.lower(), language)
+    provider = descriptors.enum_name(connection.provider)
     found = next((one for one in guides(language) if one.provider == provider), None)
-    if found is None or not steps_of(found, members["type"]):
-        return guide(members["type"].lower(), language)
+    if found is None or not steps_of(found, type_):
+        return guide(type_.lower(), language)
     return found
 
 
@@ -154,9 +210,9 @@ def steps_of(guide_: Guide, type_: str) -> tuple[Step, ...]:
     return guide_.saml if type_ == SAML else guide_.oidc
 
 
-def name_of(members: Mapping[str, Any]) -> str:
+def name_of(connection: Connection | ListConnection) -> str:
     """Return the name of a connection's provider for people."""
-    own, key = guide_of(members), str(members.get("provider_key", ""))
+    own, key = guide_of(connection), connection.provider_key
     if own.id not in {"saml", "oidc"}:
         return own.name
     if key and key != "CUSTOM":
@@ -164,26 +220,43 @@ def name_of(members: Mapping[str, Any]) -> str:
     return "Custom SAML" if own.id == "saml" else "Custom OpenID Connect"
 
 
-def said(words: Words, error: Mapping[str, str]) -> Said:
+def said(words: Words, error: SignInError | ConnectionTest) -> Said:
     """Return an error of a sign-in or of a test as the API says it, for the reader."""
-    hint = error.get("remedy") or error.get("error_details") or ""
-    return explanations.say(
-        words.language, error.get("error", ""), error.get("error_description", ""), hint
-    )
+    hint = error.remedy if isinstance(error, SignInError) else error.error_details
+    return explanations.say(words.language, error.error, error.error_description, hint)
+
+
+def expiry_of(last: LastSignIns) -> str:
+    """Return how the certificates of a connection's provider stand: "good", "soon" or "over"."""
+    return expiry_state(last.certificates_expire_time)
+
+
+def serving(listed: Iterable[ListConnection]) -> dict[str, ListConnection]:
+    """Return the connection that serves each domain, of one organization's, the oldest first.
+
+    A domain leads to several where it is assigned to none: then the oldest serves it of those that
+    are enabled and complete.
+    """
+    found: dict[str, ListConnection] = {}
+    for one in listed:
+        if one.enabled and one.status is ConnectionStatus.COMPLETED:
+            for domain in one.domains:
+                found.setdefault(domain, one)
+    return found
 
 
 def domains_of(
-    members: Mapping[str, Any], serving: Mapping[str, Mapping[str, Any]]
+    connection: ListConnection, serving_: Mapping[str, ListConnection]
 ) -> list[dict[str, str]]:
     """Return the domains that lead to a connection of a list, each with the one that serves it.
 
     Its id is "" where none does.
     """
     found = []
-    for domain in members.get("domains", ()):
-        other = serving.get(domain)
-        name = "" if other is None else other.get("ui_button_title") or name_of(other)
-        found.append({"name": domain, "id": "" if other is None else other["id"], "by": name})
+    for domain in connection.domains:
+        other = serving_.get(domain)
+        name = "" if other is None else other.ui_button_title or name_of(other)
+        found.append({"name": domain, "id": "" if other is None else other.id, "by": name})
     return found
 
 
@@ -200,24 +273,24 @@ class Subject:
             errors.NotFound: the organization has no such connection.
 
         """
-        answer = await visit.api.get(
-            "/organizations/{}/connections/{}",
-            visit.organization.id,
-            visit.request.params["id"],
+        request = GetConnectionRequest(
+            organization_id=visit.organization.id, id=visit.request.params["id"]
         )
-        if answer["connection"]["type"] not in CONFIG:
+        connection = (await visit.api.connections.get_connection(request)).connection
+        if connection is None or connection.type.name not in CONFIG:
             raise errors.NotFound("connection")
-        return Shown(answer["connection"], visit.words.language)
+        return Shown(connection, visit.words.language)
 
-    async def update(self, visit: Visit, body: Mapping[str, Any], api: Api | None = None) -> Shown:
+    async def update(
+        self, visit: Visit, connection: UpdateConnection, api: InProcessClient | None = None
+    ) -> None:
         """Change the connection that a visit is of; ``api`` is one for several calls."""
-        answer = await (api or visit.api).patch(
-            "/organizations/{}/connections/{}",
-            visit.organization.id,
-            visit.request.params["id"],
-            body=body,
+        request = UpdateConnectionRequest(
+            organization_id=visit.organization.id,
+            id=visit.request.params["id"],
+            connection=connection,
         )
-        return Shown(answer["connection"], visit.words.language)
+        await (api or visit.api).connections.update_connection(request)
 
     async def domain_warning(self, visit: Visit) -> dict[str, Any]:
         """Return what a page needs to warn of an organization without a verified domain."""

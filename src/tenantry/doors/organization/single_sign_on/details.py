@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from protobuf.wkt import StringValue
 
 from tenantry import errors
+from tenantry.api import descriptors
 from tenantry.doors.organization.single_sign_on.connection import Subject
+from tenantry.gen.scalekit.v1.connections.connections_pb import (
+    ConfigurationType,
+    OIDCConnectionConfig,
+    RequestBinding,
+    SAMLConnectionConfigRequest,
+)
+from tenantry.gen.tenantry.v1.single_sign_on_pb import (
+    ImportConnectionMetadataRequest,
+    ReadCertificateRequest,
+    ReadIssuerRequest,
+    ReadMetadataRequest,
+)
 from tenantry.pages import connections, uploads
 
 if TYPE_CHECKING:
@@ -45,7 +60,7 @@ class Details(Subject):
     async def show(self, visit: Visit) -> Response:
         """Show the details of the provider, with the forms that take them."""
         connection = await self.load(visit)
-        certificates = connections.certificates_of(connection.config) if connection.is_saml else []
+        certificates = [connections.certificate_of(one) for one in connection.certificates]
         theirs = {one.value: one for step in connection.steps for one in step.theirs}
         return self.render(visit, connection, "details", certificates=certificates, theirs=theirs)
 
@@ -58,8 +73,9 @@ class Details(Subject):
             return self.amiss(visit, "idp_metadata_url", "required", path)
         try:
             # Asked beforehand: a wrong address does not take the place of a good one.
-            await visit.api.post("/sso/metadata:read", body={"metadata_url": url})
-            await self.update(visit, connection.update(idp_metadata_url=url))
+            await visit.api.single_sign_on.read_metadata(ReadMetadataRequest(metadata_url=url))
+            config = SAMLConnectionConfigRequest(idp_metadata_url=StringValue(value=url))
+            await self.update(visit, connection.update(config))
         except errors.InvalidArgument as problem:
             return self.refused(visit, problem, path, _URL_FIELDS, given)
         return self.door.done(self.path(visit), "sso_details")
@@ -75,10 +91,9 @@ class Details(Subject):
         text = connections.text(file.content)
         if text is None:
             return self.amiss(visit, "metadata", "no_xml", path)
+        request = ImportConnectionMetadataRequest(connection_id=connection.id, metadata=text)
         try:
-            await visit.api.post(
-                "/connections/{}/metadata:import", connection.id, body={"metadata": text}
-            )
+            await visit.api.single_sign_on.import_connection_metadata(request)
         except errors.InvalidArgument as problem:
             return self.refused(visit, problem, path, _FILE_FIELDS)
         return self.door.done(self.path(visit), "sso_details")
@@ -88,21 +103,27 @@ class Details(Subject):
         connection, path = await self.load(visit), self.path(visit, "details")
         form = await uploads.read(visit.request)
         given = connections.without_keys(form.members)
-        config: dict[str, Any] = {
-            name: given.get(name, "").strip() for name in connections.SAML_TEXTS
-        }
-        if not config["idp_sso_request_binding"]:
-            del config["idp_sso_request_binding"]
+        texts = {name: given.get(name, "").strip() for name in connections.SAML_TEXTS}
         for name in ("idp_entity_id", "idp_sso_url"):
-            if not config[name]:
+            if not texts[name]:
                 return self.amiss(visit, name, "required", path, given)
+        # An address would bring its own metadata back with the next look.
+        config = SAMLConnectionConfigRequest(
+            idp_metadata_url=StringValue(value=""),
+            idp_entity_id=StringValue(value=texts["idp_entity_id"]),
+            idp_sso_url=StringValue(value=texts["idp_sso_url"]),
+            idp_slo_url=StringValue(value=texts["idp_slo_url"]),
+        )
+        binding = texts["idp_sso_request_binding"]
+        if binding in connections.CHOICES["idp_sso_request_binding"]:
+            config.idp_sso_request_binding = descriptors.enum_value(RequestBinding, binding)
         certificate = connections.certificate(form)
         if certificate:
-            config["idp_certificate"] = certificate
-        elif not connection.config.get("idp_certificates"):
+            config.idp_certificate = StringValue(value=certificate)
+        elif not connection.certificates:
             return self.amiss(visit, "certificate", "required", path, given)
         try:
-            await self.update(visit, connection.update(idp_metadata_url="", **config))
+            await self.update(visit, connection.update(config))
         except errors.InvalidArgument as problem:
             return self.refused(visit, problem, path, _SAML_FIELDS, given)
         return self.door.done(self.path(visit), "sso_details")
@@ -116,11 +137,13 @@ class Details(Subject):
         certificate = connections.certificate(form)
         if not certificate:
             return self.amiss(visit, "next_certificate", "required", path)
-        known = [one["certificate"] for one in connection.config.get("idp_certificates", ())]
+        known = [one.certificate for one in connection.certificates]
         try:
-            read = await visit.api.post("/sso/certificate:read", body={"certificate": certificate})
-            pems = "\n".join([*known, read["certificate"]["certificate"]])
-            await self.update(visit, connection.update(idp_certificate=pems))
+            read = await visit.api.single_sign_on.read_certificate(
+                ReadCertificateRequest(certificate=certificate)
+            )
+            assert read.certificate is not None
+            await self.update(visit, connection.update(_of([*known, read.certificate.certificate])))
         except errors.InvalidArgument as problem:
             return self.refused(visit, problem, path, fields, connections.without_keys(given))
         return self.door.done(path, "sso_certificate_added")
@@ -129,10 +152,9 @@ class Details(Subject):
         """Take a certificate away."""
         connection, path = await self.load(visit), self.path(visit, "details")
         gone = visit.request.form().get("certificate_id", "")
-        known = connection.config.get("idp_certificates", ())
-        kept = [one["certificate"] for one in known if one["id"] != gone]
+        kept = [one.certificate for one in connection.certificates if one.id != gone]
         try:
-            await self.update(visit, connection.update(idp_certificate="\n".join(kept)))
+            await self.update(visit, connection.update(_of(kept)))
         except errors.InvalidArgument:
             return self.amiss(visit, "", "last_certificate", path)
         return self.door.done(path, "sso_certificate_removed")
@@ -143,23 +165,33 @@ class Details(Subject):
         form = {name: value.strip() for name, value in visit.request.form().items()}
         given = {name: value for name, value in form.items() if name != "client_secret"}
         needed = ["issuer", "client_id"]
-        if not connection.config.get("client_secret"):
+        if not connection.text("client_secret"):
             needed.append("client_secret")
         for name in needed:
             if not form.get(name):
                 return self.amiss(visit, name, "required", path, given)
-        config = {"issuer": form["issuer"], "client_id": form["client_id"]}
+        config = OIDCConnectionConfig(
+            issuer=StringValue(value=form["issuer"]), client_id=StringValue(value=form["client_id"])
+        )
         if form.get("client_secret"):
-            config["client_secret"] = form["client_secret"]
+            config.client_secret = StringValue(value=form["client_secret"])
         by_hand = form.get("manual") == "true"
         if by_hand:
-            config |= {name: form.get(name, "") for name in connections.OIDC_ENDPOINTS}
+            for name in connections.OIDC_ENDPOINTS:
+                setattr(config, name, StringValue(value=form.get(name, "")))
         try:
             if not by_hand:
-                await visit.api.post("/sso/issuer:read", body={"issuer": form["issuer"]})
-            body = connection.update(**config)
-            body["configuration_type"] = connections.MANUAL if by_hand else connections.DISCOVERY
-            await self.update(visit, body)
+                await visit.api.single_sign_on.read_issuer(ReadIssuerRequest(issuer=form["issuer"]))
+            changed = connection.update(config)
+            changed.configuration_type = (
+                ConfigurationType.MANUAL if by_hand else ConfigurationType.DISCOVERY
+            )
+            await self.update(visit, changed)
         except errors.InvalidArgument as problem:
             return self.refused(visit, problem, path, _OIDC_FIELDS, given)
         return self.door.done(self.path(visit), "sso_details")
+
+
+def _of(certificates: list[str]) -> SAMLConnectionConfigRequest:
+    """Return the settings that replace the certificates of the provider."""
+    return SAMLConnectionConfigRequest(idp_certificate=StringValue(value="\n".join(certificates)))

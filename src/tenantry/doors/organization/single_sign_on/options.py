@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from protobuf.wkt import BoolValue, StringValue
 
 from tenantry import errors
+from tenantry.api import descriptors
 from tenantry.doors.organization.single_sign_on.connection import Subject
+from tenantry.gen.scalekit.v1.connections.connections_pb import (
+    AssignDomainsToConnectionRequest,
+    NameIdFormat,
+    OIDCConnectionConfig,
+    RequestBinding,
+    SAMLConnectionConfigRequest,
+    SAMLSigningOptions,
+    TokenAuthType,
+)
+from tenantry.gen.tenantry.v1.single_sign_on_pb import (
+    ConnectionSettings,
+    GetConnectionSettingsRequest,
+    UpdateConnectionSettingsRequest,
+)
 from tenantry.identity.connections import key_pairs
 from tenantry.pages import connections
 from tenantry.tenants.domains import service as domains
@@ -21,6 +38,12 @@ if TYPE_CHECKING:
     from tenantry.web import Response
 
 _MOST_DOMAINS = 50  # that a connection may have
+_ENUMS = {
+    "saml_signing_option": SAMLSigningOptions,
+    "idp_name_id_format": NameIdFormat,
+    "idp_sso_request_binding": RequestBinding,
+    "token_auth_type": TokenAuthType,
+}
 _FIELDS = {
     "connection.ui_button_title": "ui_button_title",
     "settings.end_session_uri": "end_session_uri",
@@ -38,13 +61,20 @@ class Options(Subject):
     async def show(self, visit: Visit) -> Response:
         """Show the settings, with the domains that there are."""
         connection = await self.load(visit)
-        answer = await visit.api.get("/connections/{}/settings", connection.id)
+        answer = await visit.api.single_sign_on.get_connection_settings(
+            GetConnectionSettingsRequest(connection_id=connection.id)
+        )
+        further = answer.settings or ConnectionSettings()
         owned = await self._owned(visit)
         return self.render(
             visit,
             connection,
             "settings",
-            further=answer.get("settings", {}),
+            end_session_uri=further.end_session_uri,
+            switched_on={
+                *(name for name in connections.SWITCHES[connection.type] if connection.is_on(name)),
+                *(name for name in connections.FURTHER[connection.type] if getattr(further, name)),
+            },
             switches_shared=connections.SHARED_SWITCHES,
             switches_own=[
                 *(
@@ -68,23 +98,24 @@ class Options(Subject):
         """Take the settings."""
         connection, path = await self.load(visit), self.path(visit, "settings")
         form = visit.request.form()
-        config: dict[str, Any] = {
-            name: form.get(name) == "true" for name in connections.SWITCHES[connection.type]
-        }
+        config = SAMLConnectionConfigRequest() if connection.is_saml else OIDCConnectionConfig()
+        for name in connections.SWITCHES[connection.type]:
+            setattr(config, name, BoolValue(value=form.get(name) == "true"))
         for name in connections.CHOSEN[connection.type]:
             if form.get(name, "") in connections.CHOICES[name]:
-                config[name] = form[name]
-        body = connection.update(**config)
-        body["ui_button_title"] = form.get("ui_button_title", "").strip()
-        further: dict[str, Any] = {
-            name: form.get(name) == "true" for name in connections.FURTHER[connection.type]
-        }
+                setattr(config, name, descriptors.enum_value(_ENUMS[name], form[name]))
+        changed = connection.update(config)
+        changed.ui_button_title = StringValue(value=form.get("ui_button_title", "").strip())
+        further = ConnectionSettings()
+        for name in connections.FURTHER[connection.type]:
+            setattr(further, name, form.get(name) == "true")
         if not connection.is_saml:
-            further["end_session_uri"] = form.get("end_session_uri", "").strip()
+            further.end_session_uri = form.get("end_session_uri", "").strip()
+        request = UpdateConnectionSettingsRequest(connection_id=connection.id, settings=further)
         try:
             async with visit.api.transaction(visit.call.db) as api:
-                await api.patch("/connections/{}/settings", connection.id, body=further)
-                await self.update(visit, body, api)
+                await api.single_sign_on.update_connection_settings(request)
+                await self.update(visit, changed, api)
         except errors.InvalidArgument as problem:
             return self.refused(visit, problem, path, _FIELDS, form)
         return self.door.done(path, "sso_saved")
@@ -94,13 +125,13 @@ class Options(Subject):
         form, path = visit.request.form(), self.path(visit, "settings")
         there = {one.id for one in await self._owned(visit)}
         chosen = [name for name, value in form.items() if name in there and value == "true"]
+        request = AssignDomainsToConnectionRequest(
+            organization_id=visit.organization.id,
+            connection_id=visit.request.params["id"],
+            domain_ids=chosen,
+        )
         try:
-            await visit.api.put(
-                "/organizations/{}/connections/{}/domains",
-                visit.organization.id,
-                visit.request.params["id"],
-                body={"domain_ids": chosen},
-            )
+            await visit.api.connections.assign_domains_to_connection(request)
         except errors.InvalidArgument as problem:
             return self.door.wrong(visit, problem, path)
         return self.door.done(path, "sso_domains")

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tenantry import errors
 from tenantry.doors.organization.embedding import Event
 from tenantry.doors.organization.single_sign_on import attributes
 from tenantry.doors.organization.single_sign_on import connection as shown
 from tenantry.doors.organization.single_sign_on.connection import Subject
+from tenantry.gen.scalekit.v1.connections.connections_pb import (
+    ListConnection,
+    ListConnectionsRequest,
+    ToggleConnectionRequest,
+)
+from tenantry.gen.tenantry.v1.sign_ins_pb import LastSignIns, ListLastSignInsRequest
+from tenantry.gen.tenantry.v1.single_sign_on_pb import ListConnectionTestsRequest
 from tenantry.identity.connections import reading
 from tenantry.identity.connections.changes import registry
 from tenantry.identity.connections.guides import explanations
-from tenantry.pages import connections
 from tenantry.pages.areas import SSO
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable
 
     from tenantry.doors.organization.single_sign_on.connection import Shown
     from tenantry.doors.organization.visit import Visit
@@ -41,26 +47,28 @@ class Overview(Subject):
         """Show how far a connection is."""
         connection = await self.load(visit)
         last = await self._last(visit, connection)
-        tests = await visit.api.get("/connections/{}/test-requests", connection.id)
-        listed = await visit.api.get(
-            "/connections", organization_id=visit.organization.id, include="all"
+        tests = await visit.api.single_sign_on.list_connection_tests(
+            ListConnectionTestsRequest(connection_id=connection.id)
         )
-        everything = listed.get("connections", ())
-        own: Mapping[str, Any] = next((o for o in everything if o["id"] == connection.id), {})
-        tested = any(one["status"] == "SUCCESS" for one in tests.get("tests", ()))
+        listed = await visit.api.connections.list_connections(
+            ListConnectionsRequest(organization_id=visit.organization.id, include="all")
+        )
+        everything = listed.connections
+        own = next((one for one in everything if one.id == connection.id), ListConnection())
+        tested = any(one.status == "SUCCESS" for one in tests.tests)
         kept = await reading.find(self.door.db, connection.id)
         tested = tested or (kept is not None and kept.test_time is not None)
-        error, fault = last.get("last_error"), last.get("fault", "")
+        error, fault = last.last_error, last.fault
         return self.render(
             visit,
             connection,
             "",
             last=last,
-            domains=shown.domains_of(own, connections.serving(everything)),
+            domains=shown.domains_of(own, shown.serving(everything)),
             error=shown.said(visit.words, error) if error else None,
             fault=explanations.say_fault(visit.words.language, fault) if fault else None,
-            expiry=connections.expiry_state(last.get("certificates_expire_time")),
-            steps=_steps(connection, is_tested=tested or "last_sign_in_time" in last),
+            expiry=shown.expiry_of(last),
+            steps=_steps(connection, is_tested=tested or last.last_sign_in_time is not None),
             **await self.domain_warning(visit),
         )
 
@@ -72,11 +80,13 @@ class Overview(Subject):
 
     async def enable(self, visit: Visit) -> Response:
         """Let people sign in by a connection."""
-        return await self._switch(visit, "enable")
+        call = visit.api.connections.enable_connection(_toggle(visit))
+        return await self._switched(visit, call, "sso_enabled")
 
     async def disable(self, visit: Visit) -> Response:
         """Let nobody sign in by a connection any more."""
-        return await self._switch(visit, "disable")
+        call = visit.api.connections.disable_connection(_toggle(visit))
+        return await self._switched(visit, call, "sso_disabled")
 
     async def delete(self, visit: Visit) -> Response:
         """Delete a connection."""
@@ -84,25 +94,27 @@ class Overview(Subject):
         await registry.remove(visit.call, visit.organization.id, visit.request.params["id"])
         return self.door.done(visit.path(SSO), "sso_deleted")
 
-    async def _switch(self, visit: Visit, verb: str) -> Response:
+    async def _switched(self, visit: Visit, call: Awaitable[object], change: str) -> Response:
         path = self.path(visit)
         try:
-            await visit.api.patch(
-                f"/organizations/{{}}/connections/{{}}:{verb}",
-                visit.organization.id,
-                visit.request.params["id"],
-            )
+            await call
         except errors.InvalidArgument:
             return self.amiss(visit, "", "incomplete", path)
-        told = Event.of_connection((await self.load(visit)).members)
-        return self.door.done(path, f"sso_{verb}d", told=told)
+        told = Event.of_connection((await self.load(visit)).message)
+        return self.door.done(path, change, told=told)
 
-    async def _last(self, visit: Visit, connection: Shown) -> Mapping[str, Any]:
-        answer = await visit.api.get("/organizations/{}/last-sign-ins", visit.organization.id)
-        found = (
-            one for one in answer.get("last_sign_ins", ()) if one["connection_id"] == connection.id
+    async def _last(self, visit: Visit, connection: Shown) -> LastSignIns:
+        answer = await visit.api.sign_ins.list_last_sign_ins(
+            ListLastSignInsRequest(organization_id=visit.organization.id)
         )
-        return next(found, {})
+        found = (one for one in answer.last_sign_ins if one.connection_id == connection.id)
+        return next(found, LastSignIns())
+
+
+def _toggle(visit: Visit) -> ToggleConnectionRequest:
+    return ToggleConnectionRequest(
+        organization_id=visit.organization.id, id=visit.request.params["id"]
+    )
 
 
 def _steps(connection: Shown, *, is_tested: bool) -> list[Step]:
@@ -123,5 +135,5 @@ def _ours(connection: Shown) -> dict[str, str]:
     """Return the values of ours that the steps of a guide name."""
     names = ("sp_assertion_url", "sp_entity_id", "sp_metadata_url", "sp_slo_url", "redirect_uri")
     also = ("post_logout_redirect_uri", "backchannel_logout_redirect_uri")
-    config = connection.config
-    return {name: config[name] for name in (*names, *also) if config.get(name)}
+    texts = {name: connection.text(name) for name in (*names, *also)}
+    return {name: text for name, text in texts.items() if text}
