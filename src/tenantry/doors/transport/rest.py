@@ -25,7 +25,7 @@ from protobuf import (
     message_to_json_value,
 )
 
-from tenantry import errors, urlencoded
+from tenantry import errors, structs, urlencoded
 from tenantry.answer import Answer
 from tenantry.api import descriptors, messages, validation
 from tenantry.nearest import nearest
@@ -230,24 +230,7 @@ def members_of(response: Message[Any] | Answer, flatten: str = "") -> Any:
 
 def _members(message: Message[Any]) -> Any:
     members = message_to_json_value(message, use_proto_field_name=True, always_emit_implicit=True)
-    return _numbers(members) if descriptors.has_values(message.desc()) else members
-
-
-def _numbers(value: Any) -> Any:
-    """Return JSON whose whole numbers are spelled so, as `16` and not `16.0`.
-
-    A Struct knows one kind of number only, and a client that reads an integer refuses the other.
-    """
-    if isinstance(value, dict):
-        return {name: _numbers(member) for name, member in value.items()}
-    if isinstance(value, list):
-        return [_numbers(element) for element in value]
-    if isinstance(value, float) and value.is_integer() and abs(value) <= _LARGEST:
-        return int(value)
-    return value
-
-
-_LARGEST = 2**53  # beyond it a float does not know each whole number
+    return structs.whole_numbers(members) if descriptors.has_values(message.desc()) else members
 
 
 def _json(message: Message[Any]) -> bytes:
