@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from protobuf.wkt import Empty
+
 from tenantry import errors
 from tenantry.doors.console import organization_filter
 from tenantry.doors.console.visit import Door, Page, Visit
+from tenantry.gen.scalekit.v1.emails.emails_pb import (
+    CreateEmailServerRequest,
+    DeleteEmailServerRequest,
+    DisableEmailServerRequest,
+    EmailServerProvider,
+    EnableEmailServerRequest,
+    GetEmailServerRequest,
+    PatchEmailServerSettingsRequest,
+    PatchSMTPServerSettings,
+    SMTPServerSettings,
+)
+from tenantry.gen.tenantry.v1.email_previews_pb import SendTestEmailRequest
 from tenantry.identity.operators.model import OWNER
 from tenantry.pages import uploads
 from tenantry.pages.door import place_of
@@ -15,11 +29,14 @@ from tenantry.pages.rendering import HEADERS
 from tenantry.web import MAX_BODY, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Mapping
+
+    from tenantry.gen.scalekit.v1.emails.emails_pb import EmailServer
 
 _SETTINGS = ("host", "port", "username", "from_email", "from_name")
 _CONTENTS = ("subject", "html_content", "plain_content")
 _OF_ALL = "-"
+_DEFAULT_PORT = 587
 # A mail brings its style along; nothing in it runs, or leads anywhere.
 _PREVIEW_HEADERS = HEADERS | {
     "x-frame-options": "SAMEORIGIN",
@@ -63,15 +80,15 @@ class _Servers:
 
     async def listed(self, visit: Visit) -> Response:
         """List the servers, and say by which mail goes."""
-        configuration = await visit.api.get("/emails/configuration")
-        listed = await visit.api.get("/email/servers")
+        configuration = await visit.api.emails.get_email_configuration(Empty())
+        listed = await visit.api.emails.list_email_servers(Empty())
         return self._door.render(
             visit,
             "mail",
             "mail/servers.html",
             owns=visit.has_role(OWNER),
             configuration=configuration,
-            servers=listed["servers"],
+            servers=listed.servers,
             fixed=bool(self._door.parts.settings.smtp_url),
         )
 
@@ -81,30 +98,57 @@ class _Servers:
 
     async def show(self, visit: Visit) -> Response:
         """Show one server."""
-        found = await visit.api.get("/email/servers/{}", visit.request.params["id"])
-        return self._shown(visit, found["server"])
+        request = GetEmailServerRequest(server_id=visit.request.params["id"])
+        return self._shown(visit, (await visit.api.emails.get_email_server(request)).server)
 
-    def _shown(self, visit: Visit, server: dict[str, Any] | None) -> Response:
-        owns = visit.has_role(OWNER)
-        return self._door.render(visit, "mail", "mail/server.html", server=server, owns=owns)
+    def _shown(self, visit: Visit, server: EmailServer | None) -> Response:
+        given = None if server is None else server.settings
+        return self._door.render(
+            visit,
+            "mail",
+            "mail/server.html",
+            server=server,
+            shown=SMTPServerSettings(port=_DEFAULT_PORT) if given is None else given.value,
+            owns=visit.has_role(OWNER),
+        )
 
     async def create(self, visit: Visit) -> Response:
         """Keep a new server."""
         form = visit.request.form()
-        body = {"provider": form.get("provider", ""), "settings": _settings(form)}
+        provider = EmailServerProvider.__members__.get(form.get("provider", ""))
+        request = CreateEmailServerRequest(
+            provider=provider or EmailServerProvider.EMAIL_SERVER_UNSPECIFIED,
+            settings=SMTPServerSettings(
+                host=form.get("host", "").strip(),
+                port=_port(form),
+                username=form.get("username", "").strip(),
+                password=form.get("password", ""),
+                from_email=form.get("from_email", "").strip(),
+                from_name=form.get("from_name", "").strip(),
+            ),
+        )
         try:
-            made = await visit.api.post("/email/servers", body=body)
+            made = await visit.api.emails.create_email_server(request)
         except errors.InvalidArgument as problem:
             return self._wrong(visit, problem, visit.path("mail", "servers", "new"))
-        return self._door.done(visit.path("mail", "servers", made["server"]["id"]), "server_made")
+        assert made.server is not None
+        return self._door.done(visit.path("mail", "servers", made.server.id), "server_made")
 
     async def save(self, visit: Visit) -> Response:
         """Replace the settings of a server."""
         server_id = visit.request.params["id"]
-        path = visit.path("mail", "servers", server_id)
+        path, form = visit.path("mail", "servers", server_id), visit.request.form()
+        settings = PatchSMTPServerSettings(
+            host=form.get("host", "").strip(),
+            port=_port(form),
+            username=form.get("username", "").strip(),
+            password=form.get("password", ""),
+            from_email=form.get("from_email", "").strip(),
+            from_name=form.get("from_name", "").strip(),
+        )
         try:
-            await visit.api.put(
-                "/email/servers/{}", server_id, body=_settings(visit.request.form())
+            await visit.api.emails.update_email_server_settings(
+                PatchEmailServerSettingsRequest(server_id=server_id, settings=settings)
             )
         except errors.InvalidArgument as problem:
             return self._wrong(visit, problem, path)
@@ -112,34 +156,41 @@ class _Servers:
 
     async def enable(self, visit: Visit) -> Response:
         """Have mail go by a server."""
-        return await self._act(visit, "PATCH", ":enable", "server_enabled")
+        request = EnableEmailServerRequest(server_id=visit.request.params["id"])
+        return await self._act(
+            visit, visit.api.emails.enable_email_server(request), "server_enabled"
+        )
 
     async def disable(self, visit: Visit) -> Response:
         """Have mail go by it no more."""
-        return await self._act(visit, "PATCH", ":disable", "server_disabled")
+        request = DisableEmailServerRequest(server_id=visit.request.params["id"])
+        return await self._act(
+            visit, visit.api.emails.disable_email_server(request), "server_disabled"
+        )
 
     async def delete(self, visit: Visit) -> Response:
         """Delete a server."""
-        await visit.api.delete("/email/servers/{}", visit.request.params["id"])
+        request = DeleteEmailServerRequest(server_id=visit.request.params["id"])
+        await visit.api.emails.delete_email_server(request)
         return self._door.done(visit.path("mail", "servers"), "server_deleted")
 
     async def test(self, visit: Visit) -> Response:
         """Send a mail by a server, enabled or not."""
         server_id = visit.request.params["id"]
-        body = {"to": visit.request.form().get("to", "").strip(), "server_id": server_id}
+        to = visit.request.form().get("to", "").strip()
         path = visit.path("mail", "servers", server_id)
         try:
-            sent = await visit.api.post("/email/templates:test", body=body)
+            sent = await visit.api.email_previews.send_test_email(
+                SendTestEmailRequest(to=to, server_id=server_id)
+            )
         except errors.InvalidArgument as problem:
-            return self._door.wrong(visit, problem, path, {"to": "to"}, {"to": body["to"]})
-        return self._door.done(f"{path}?sent={sent['mail_id']}", "test_queued")
+            return self._door.wrong(visit, problem, path, {"to": "to"}, {"to": to})
+        return self._door.done(f"{path}?sent={sent.mail_id}", "test_queued")
 
-    async def _act(self, visit: Visit, verb: str, action: str, change: str) -> Response:
+    async def _act(self, visit: Visit, call: Awaitable[object], change: str) -> Response:
         path = visit.path("mail", "servers", visit.request.params["id"])
         try:
-            await visit.api.call(
-                verb, f"/email/servers/{{}}{action}", (visit.request.params["id"],)
-            )
+            await call
         except errors.Fixed as problem:
             return self._door.wrong(visit, problem, path)
         return self._door.done(path, change)
@@ -324,10 +375,10 @@ def _beside(problem: errors.InvalidArgument) -> Problems:
     return Problems({place: "refusal.said"}, {"": problem.message})
 
 
-def _settings(form: Mapping[str, str]) -> dict[str, str]:
-    given = {name: form.get(name, "").strip() for name in _SETTINGS}
-    given["port"] = given["port"] if given["port"].isdecimal() else "0"
-    return {**given, "password": form.get("password", "")}
+def _port(form: Mapping[str, str]) -> int:
+    """Return the port of a form, 0 where it is no number."""
+    text = form.get("port", "").strip()
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
 
 
 def _contents(form: Mapping[str, str]) -> dict[str, str]:
