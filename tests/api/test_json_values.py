@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from protobuf.wkt import Struct
 
-from tenantry.api import descriptors, messages
+from tenantry import structs
+from tenantry.api import descriptors
 from tenantry.gen.scalekit.v1.connections.connections_pb import NameIdFormat
 from tenantry.gen.scalekit.v1.directories.directories_pb import DirectoryProvider
 
@@ -25,7 +26,7 @@ def test_the_name_of_an_enum_value_is_that_of_the_contract(value, name):
 
 def test_whole_numbers_of_a_struct_are_integers_as_far_as_a_float_knows_them():
     given = {"active": True, "count": 16, "half": 0.5, "many": [1, {"most": 2.0**60}]}
-    found = messages.whole_numbers(Struct.from_python(given).to_python())
+    found = structs.members(Struct.from_python(given))
     assert found == given
     assert [type(found[name]) for name in given] == [bool, int, float, list]
     assert [type(found["many"][0]), type(found["many"][1]["most"])] == [int, float]

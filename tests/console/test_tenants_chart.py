@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenantry.doors.console.overview import BROADEST, HEIGHT, WIDTH, bars
+from tenantry.gen.tenantry.v1.overview_pb import SignInDay
 
 _numbers = st.integers(0, 10_000)
 _days = st.lists(
-    st.fixed_dictionaries(dict.fromkeys(("succeeded", "failed", "open"), _numbers)),
+    st.builds(SignInDay, succeeded=_numbers, failed=_numbers, open=_numbers),
     min_size=1,
     max_size=30,
 )
@@ -33,15 +34,13 @@ def test_bars_stay_within_the_chart_and_stand_on_its_axis(days):
 
 
 def test_the_day_with_most_is_as_high_as_the_chart():
-    drawn = bars(
-        [{"succeeded": 30, "failed": 10, "open": 0}, {"succeeded": 5, "failed": 5, "open": 0}]
-    )
+    drawn = bars([SignInDay(succeeded=30, failed=10), SignInDay(succeeded=5, failed=5)])
     assert [one["height"] for one in drawn[:3]] == [90, 30, 0]
     assert [one["height"] for one in drawn[3:]] == [15, 15, 0]
 
 
 def test_bars_of_few_days_stay_narrow_in_the_middle_of_their_day():
-    day = {"succeeded": 3, "failed": 0, "open": 0}
+    day = SignInDay(succeeded=3)
     (one, *_) = bars([day])
     assert (one["x"], one["width"]) == ((WIDTH - BROADEST) / 2, BROADEST)
     of_month = bars([day] * 30)[::3]
@@ -49,5 +48,5 @@ def test_bars_of_few_days_stay_narrow_in_the_middle_of_their_day():
 
 
 def test_without_a_sign_in_there_is_no_bar():
-    drawn = bars([{"succeeded": 0, "failed": 0, "open": 0}] * 7)
+    drawn = bars([SignInDay()] * 7)
     assert not any(one["height"] for one in drawn)

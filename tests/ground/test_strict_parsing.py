@@ -37,6 +37,7 @@ OF_OURS = {
     "structs.py": "what protobuf-py wrote",
     "api/pipeline.py": "what protobuf-py wrote",
     "api/messages.py": "what the strict parser has taken or refused, for its error",
+    "translations.py": "texts of our catalogues",
     "doors/transport/rpc.py": "what connectrpc wrote",
 }
 

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=Message[Any])
 
-_LARGEST = 2**53  # beyond it a float does not know each whole number
 # Errors of the parser for text that it does not take.
 UNREADABLE = (ValueError, TypeError, RecursionError, OverflowError)
 
@@ -133,20 +132,6 @@ def check_oneofs(desc: DescMessage, members: object, path: str = "") -> None:
 def both(name: str, other: str) -> errors.InvalidArgument:
     """Return the error of two members of one oneof."""
     return errors.InvalidArgument.field(name, "oneof", f"cannot be given together with {other}")
-
-
-def whole_numbers(value: Any) -> Any:
-    """Return JSON whose whole numbers are spelled so, as `16` and not `16.0`.
-
-    A Struct knows one kind of number only, and a client that reads an integer refuses the other.
-    """
-    if isinstance(value, dict):
-        return {name: whole_numbers(member) for name, member in value.items()}
-    if isinstance(value, list):
-        return [whole_numbers(element) for element in value]
-    if isinstance(value, float) and value.is_integer() and abs(value) <= _LARGEST:
-        return int(value)
-    return value
 
 
 def _whole(message: M) -> M:

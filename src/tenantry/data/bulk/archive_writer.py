@@ -127,7 +127,7 @@ class ArchiveWriter:
                 await self.db.fetch_all(_INSERT_LISTED[table.type], given=given)
 
     async def _index(self, table: ArchiveTable, rows: list[Members]) -> None:
-        """Update what is derived from new rows: searches, other indexes and counts."""
+        """Update searches, other indexes and counts for new rows."""
         if table.search is not None:
             await table.search.mark_all(self.db, (row["id"] for row in rows))
         if table.index is not None:

@@ -108,7 +108,7 @@ _REFERENCED = {
 class OrganizationReport:
     """The result of an import: how many rows of each type, and how many existing users joined.
 
-    With ``conflicts`` nothing was imported; ``people_here`` of them are users who could join.
+    With ``conflicts`` nothing was imported; ``people_here`` counts the conflicts with existing users, who could join.
     """
 
     dry_run: bool

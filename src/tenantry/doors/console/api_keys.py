@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tenantry import errors
 from tenantry.doors.console import forms, organization_filter
 from tenantry.doors.console.visit import Door, Page, Visit
+from tenantry.gen.scalekit.v1.tokens.tokens_pb import (
+    CreateToken,
+    CreateTokenRequest,
+    InvalidateTokenRequest,
+    ListTokensRequest,
+    ListTokensResponse,
+)
+from tenantry.gen.tenantry.v1.api_token_records_pb import GetApiTokenRequest
 
 if TYPE_CHECKING:
     from tenantry.web import Response
@@ -43,14 +51,15 @@ class _ApiKeys:
         asked = visit.query("query").strip()
         if asked.startswith("apit_"):
             return self._door.redirect(visit.path("api-keys", asked))
-        listed: Any = {}
+        listed = ListTokensResponse()
         chosen = await organization_filter.find(visit, asked)
         if chosen.id and chosen.name:
-            listed = await visit.api.get(
-                "/tokens",
-                organization_id=chosen.id,
-                page_size=_SHOWN,
-                page_token=visit.query("page_token") or None,
+            listed = await visit.api.tokens.list_tokens(
+                ListTokensRequest(
+                    organization_id=chosen.id,
+                    page_size=_SHOWN,
+                    page_token=visit.query("page_token"),
+                )
             )
         return self._door.render(
             visit, "api-keys", "api_keys/list.html", listed=listed, chosen=chosen
@@ -60,32 +69,31 @@ class _ApiKeys:
         """Make one and show it, this once."""
         form = visit.request.form()
         given = {name: form.get(name, "").strip() for name in set(_FIELDS.values())}
-        token: dict[str, Any] = {
-            name: given[name]
-            for name in ("organization_id", "user_id", "description")
-            if given[name]
-        }
+        token = CreateToken(
+            organization_id=given["organization_id"],
+            user_id=given["user_id"],
+            description=given["description"],
+        )
         back = visit.path("api-keys", query=given["organization_id"])
         try:
-            if end := forms.end(given["days"]):
-                token["expiry"] = end
-            made = await visit.api.post("/tokens", body=token)
+            token.expiry = forms.end(given["days"])
+            made = await visit.api.tokens.create_token(CreateTokenRequest(token=token))
         except errors.InvalidArgument as problem:
             return self._door.wrong(visit, problem, visit.path("api-keys"), _FIELDS, given)
-        return self._door.render(
-            visit, "api-keys", "secret.html", secret=made["token"], onward=back
-        )
+        return self._door.render(visit, "api-keys", "secret.html", secret=made.token, onward=back)
 
     async def show(self, visit: Visit) -> Response:
         """Show one."""
-        found = await visit.api.get("/tokens/{}", visit.request.params["id"])
+        request = GetApiTokenRequest(token_id=visit.request.params["id"])
+        found = await visit.api.api_token_records.get_api_token(request)
         return self._door.render(
-            visit, "api-keys", "api_keys/one.html", found=found, token=found["token_info"]
+            visit, "api-keys", "api_keys/one.html", found=found, token=found.token_info
         )
 
     async def revoke(self, visit: Visit) -> Response:
         """End it for good."""
-        call = visit.api.post("/tokens:invalidate", body={"token": visit.request.params["id"]})
+        request = InvalidateTokenRequest(token=visit.request.params["id"])
+        call = visit.api.tokens.invalidate_token(request)
         organization_id = visit.request.form().get("organization_id", "")
         path = visit.path("api-keys", query=organization_id)
         return await forms.send(self._door, visit, call, path, "ended")

@@ -11,10 +11,17 @@ import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from tenantry import errors
+from protobuf.wkt import Struct
+
+from tenantry import errors, structs
 from tenantry.doors.console.visit import ROOT, Door, Page, Visit
 from tenantry.events.mail import branding as mail_branding
 from tenantry.events.mail.rendering import Templates
+from tenantry.gen.scalekit.v1.environments.environments_pb import (
+    GetPortalCustomizationRequest,
+    UpdatePortalCustomizationRequest,
+)
+from tenantry.gen.tenantry.v1.settings_pb import ListSettingsRequest
 from tenantry.identity.operators.model import READER
 from tenantry.pages import rendering, uploads, words
 from tenantry.pages.assets import Asset
@@ -76,10 +83,9 @@ class _Branding:
 
     async def show(self, visit: Visit) -> Response:
         """Show the form, and the previews beside it."""
-        look = await visit.api.get("/environments/-/portal_customizations")
-        listed = await visit.api.get("/settings")
-        changeable = {one["name"] for one in listed["settings"] if one.get("changeable")}
-        known = look["customization_settings"]
+        known = await _look(visit)
+        listed = await visit.api.settings.list_settings(ListSettingsRequest())
+        changeable = {one.name for one in listed.settings if one.changeable}
         given = self._door.problems(visit.request).given
         values = {id_: given.get(id_, _member(known, path)) for path, id_ in _IDS.items()}
         fixed = {
@@ -106,8 +112,7 @@ class _Branding:
         form = await uploads.read(visit.request)
         path = visit.path("branding")
         given = _given(form.members)
-        before = await visit.api.get("/environments/-/portal_customizations")
-        look = before["customization_settings"]
+        look = await _look(visit)
         fields = {f"customization_settings.{member}": id_ for member, id_ in _IDS.items()}
         try:
             for member in _PICTURES:
@@ -123,8 +128,11 @@ class _Branding:
             for member, id_ in _IDS.items():
                 if id_ in given:
                     _set_member(look, member, given[id_])
-            await visit.api.put(
-                "/environments/{}/portal_customizations", visit.call.db.environment_id, body=look
+            await visit.api.environments.update_portal_customization(
+                UpdatePortalCustomizationRequest(
+                    id=visit.call.db.environment_id,
+                    customization_settings=Struct.from_python(look),
+                )
             )
         except errors.InvalidArgument as problem:
             return self._door.wrong(visit, problem, path, fields, given)
@@ -260,6 +268,13 @@ def _given(form: Mapping[str, str]) -> dict[str, str]:
     """Return what a form says of the look, by the ids of its fields; "" for a picture taken off."""
     given = {id_: form[id_].strip() for id_ in _IDS.values() if id_ in form}
     return {id_: "" if form.get(f"{id_}_off") == "true" else text for id_, text in given.items()}
+
+
+async def _look(visit: Visit) -> dict[str, Any]:
+    request = GetPortalCustomizationRequest()
+    found = await visit.api.environments.get_portal_customization(request)
+    assert found.customization_settings is not None
+    return structs.members(found.customization_settings)
 
 
 def _member(look: Mapping[str, Any], path: str) -> str:

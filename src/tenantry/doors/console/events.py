@@ -9,21 +9,29 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from protobuf.wkt import Timestamp
 
-from tenantry import errors
+from tenantry import errors, structs
 from tenantry.doors.console import organization_filter
 from tenantry.doors.console.visit import LIVE_SCRIPT, ROOT, Door, Page, Visit
 from tenantry.event import KNOWN
 from tenantry.events.event_log import exporting, following
 from tenantry.events.event_log.exporting import Format
 from tenantry.events.event_log.following import Narrow
+from tenantry.gen.tenantry.v1.event_records_pb import (
+    GetEventRecordRequest,
+    SearchEventsRequest,
+    SearchEventsResponse,
+    VerifyEventsRequest,
+)
 from tenantry.identity.operators import sessions
 from tenantry.web import StreamingResponse
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator, Mapping
+    from collections.abc import AsyncGenerator, Iterator
 
     from tenantry.db.engine import Row
+    from tenantry.gen.tenantry.v1.event_records_pb import VerifyEventsResponse
     from tenantry.web import Response
 
 _FILTERS = ("type", "organization_id", "actor_id", "object_id", "request_id", "day")
@@ -55,33 +63,39 @@ class _Events:
 
     async def listed(self, visit: Visit) -> Response:
         """List those that a filter lets through."""
-        return await self._list(visit, {})
+        return await self._list(visit)
 
     async def verify(self, visit: Visit) -> Response:
         """Check the log, and show the findings above the list."""
         chain = visit.request.form().get("organization_id", "").strip()
         try:
-            found = await visit.api.post("/events:verify", body={"organization_id": chain})
+            found = await visit.api.event_records.verify_events(
+                VerifyEventsRequest(organization_id=chain)
+            )
         except errors.InvalidArgument as problem:
             path, fields = visit.path("events"), {"organization_id": "chain"}
             return self._door.wrong(visit, problem, path, fields, {"chain": chain})
-        return await self._list(visit, {"verified": found})
+        return await self._list(visit, found)
 
-    async def _list(self, visit: Visit, more: Mapping[str, Any]) -> Response:
+    async def _list(self, visit: Visit, verified: VerifyEventsResponse | None = None) -> Response:
         query = {name: visit.query(name).strip() for name in _FILTERS}
         query = {name: value for name, value in query.items() if value}
         chosen = await organization_filter.find(visit, query.get("organization_id", ""))
         if chosen.id:
             query["organization_id"] = chosen.id
-        listed: Any = {}
+        listed = SearchEventsResponse()
         if not chosen.is_unresolved:
-            listed = await visit.api.get(
-                "/events",
-                event_types=[query["type"]] if "type" in query else None,
-                page_size=_SHOWN,
-                page_token=visit.query("page_token") or None,
-                end_time=_end_of(query.get("day", "")),
-                **{name: query.get(name) for name in _FILTERS[1:5]},
+            listed = await visit.api.event_records.search_events(
+                SearchEventsRequest(
+                    event_types=[query["type"]] if "type" in query else [],
+                    organization_id=query.get("organization_id", ""),
+                    actor_id=query.get("actor_id", ""),
+                    object_id=query.get("object_id", ""),
+                    request_id=query.get("request_id", ""),
+                    end_time=_end_of(query.get("day", "")),
+                    page_size=_SHOWN,
+                    page_token=visit.query("page_token"),
+                )
             )
         return self._door.render(
             visit,
@@ -91,24 +105,30 @@ class _Events:
             query=query,
             chosen=chosen,
             types=["", *sorted(KNOWN)],
-            **({"verified": None} | dict(more)),
+            verified=verified,
         )
 
     async def show(self, visit: Visit) -> Response:
         """Show one: its object before and after, and the differences."""
-        answer = await visit.api.get("/events/{}", visit.request.params["id"])
-        event = answer["event"]
-        before, after = event.get("before"), event.get("after")
+        request = GetEventRecordRequest(event_id=visit.request.params["id"])
+        event = (await visit.api.event_records.get_event_record(request)).event
+        assert event is not None
+        structures = {"before": event.before, "after": event.after, "context": event.context}
+        shown = {
+            name: members
+            for name, struct in structures.items()
+            if struct is not None and (members := structs.members(struct))
+        }
+        both = "before" in shown and "after" in shown
         return self._door.render(
             visit,
             "events",
             "events/one.html",
             event=event,
-            changes=_changes(before or {}, after or {}) if before and after else (),
+            changes=_changes(shown["before"], shown["after"]) if both else (),
             shown={
-                name: json.dumps(event[name], ensure_ascii=False, indent=2)
-                for name in ("before", "after", "context")
-                if event.get(name)
+                name: json.dumps(members, ensure_ascii=False, indent=2)
+                for name, members in shown.items()
             },
         )
 
@@ -175,12 +195,13 @@ def _told(row: Row) -> bytes:
     return b"id: %b\ndata: %b\n\n" % (row["id"].encode(), orjson.dumps(shown))
 
 
-def _end_of(day: str) -> str | None:
-    """Return the end of a day by UTC as the API takes it; None where it is no day."""
+def _end_of(day: str) -> Timestamp | None:
+    """Return the last second of a day in UTC; None where it is no day."""
     try:
-        return f"{datetime.strptime(day, '%Y-%m-%d').replace(tzinfo=UTC):%Y-%m-%dT23:59:59Z}"
+        found = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
         return None
+    return Timestamp.from_datetime(found.replace(hour=23, minute=59, second=59))
 
 
 def _changes(before: Any, after: Any) -> list[tuple[str, str, str]]:

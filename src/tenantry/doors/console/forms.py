@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from protobuf.wkt import Timestamp
 
 from tenantry import errors
 
@@ -27,7 +29,7 @@ _WRONG = (
 async def send(
     door: Door,
     visit: Visit,
-    call: Awaitable[Any],
+    call: Awaitable[object],
     path: str,
     change: str,
     *,
@@ -124,15 +126,19 @@ def days(text: str) -> int | None:
     return number
 
 
-def end(text: str) -> str:
-    """Return when so many days are over, by RFC 3339; "" for an empty field.
+def end(text: str) -> Timestamp | None:
+    """Return the time after this number of days, in whole seconds; None for an empty field.
 
     Raises:
         errors.InvalidArgument: as `days`.
 
     """
     number = days(text)
-    return f"{datetime.now(UTC) + timedelta(days=number):%Y-%m-%dT%H:%M:%SZ}" if number else ""
+    if number is None:
+        return None
+    return Timestamp.from_datetime(
+        datetime.now(UTC).replace(microsecond=0) + timedelta(days=number)
+    )
 
 
 def words_of(text: str) -> list[str]:

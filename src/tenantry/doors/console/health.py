@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tenantry.doors.console.visit import Door, Page, Visit
+from tenantry.gen.tenantry.v1.deployment_pb import ExamineRequest, GetHealthRequest
+from tenantry.gen.tenantry.v1.overview_pb import GetOverviewRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tenantry.gen.tenantry.v1.deployment_pb import Finding
     from tenantry.web import Response
 
 _GIB = 1 << 30
@@ -33,19 +38,19 @@ class _Health:
 
     async def examine(self, visit: Visit) -> Response:
         """Run all checks, and show what they have found."""
-        answer = await visit.api.post("/deployment:examine", body={})
-        return await self._show(visit, answer.get("findings", []))
+        examined = await visit.api.deployment.examine(ExamineRequest())
+        return await self._show(visit, examined.findings)
 
-    async def _show(self, visit: Visit, findings: Any) -> Response:
-        health = await visit.api.get("/deployment/health")
-        overview = (await visit.api.get("/overview"))["overview"]
-        free, total = (int(health.get(name, 0)) / _GIB for name in ("disk_free", "disk_total"))
+    async def _show(self, visit: Visit, findings: Sequence[Finding] | None) -> Response:
+        health = await visit.api.deployment.get_health(GetHealthRequest())
+        found = await visit.api.overview.get_overview(GetOverviewRequest())
+        free, total = health.disk_free / _GIB, health.disk_total / _GIB
         return self._door.render(
             visit,
             "health",
             "health.html",
             health=health,
-            overview=overview,
+            overview=found.overview,
             findings=findings,
             disk_free=f"{free:.1f}",
             disk_total=f"{total:.1f}",

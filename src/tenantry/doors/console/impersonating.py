@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry import errors
-from tenantry.doors.console.visit import Door, Page, Visit
+from tenantry.doors.console.visit import Door, Page, Visit, by_id
+from tenantry.gen.scalekit.v1.commons.commons_pb import MembershipStatus
+from tenantry.gen.scalekit.v1.users.users_pb import GetUserRequest
 from tenantry.identity.operators import impersonation
 from tenantry.identity.operators.model import OPERATOR
 
@@ -33,20 +35,18 @@ class _Impersonating:
 
     async def ask(self, visit: Visit) -> Response:
         """Ask for which organization, why, and for how long."""
-        found = await visit.api.get("/users/{}", visit.request.params["id"])
-        places = [
-            one
-            for one in found["user"].get("memberships", ())
-            if one.get("membership_status") == "ACTIVE"
-        ]
+        request = GetUserRequest(identities=by_id(visit.request.params["id"]))
+        found = await visit.api.users.get_user(request)
+        assert found.user is not None
         return self._door.render(
             visit,
             "people",
             "impersonate.html",
-            user=found["user"],
+            user=found.user,
             places=[
-                (one["organization_id"], one.get("display_name") or one["organization_id"])
-                for one in places
+                (one.organization_id, one.display_name or one.organization_id)
+                for one in found.user.memberships
+                if one.membership_status == MembershipStatus.ACTIVE
             ],
             most=impersonation.MOST_MINUTES,
             reason_max=impersonation.REASON_MAX,

@@ -3,26 +3,51 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal, TypeVar
 
-from tenantry import errors, strict_json
+from protobuf import Oneof, message_to_json_value
+from protobuf.wkt import Struct
+
+from tenantry import errors, strict_json, structs
 from tenantry.doors.console import forms
 from tenantry.doors.console.visit import Door, Page, Visit
 from tenantry.events.interceptors.model import API_KEY, OAUTH2, TRIGGERS
+from tenantry.gen.scalekit.v1.events.events_pb import EventFilter, ListEventsPaginatedRequest
+from tenantry.gen.scalekit.v1.interceptors.interceptors_pb import (
+    ApiKeyAuth,
+    AuthConfigType,
+    AuthenticationConfig,
+    Config,
+    CreateInterceptor,
+    CreateInterceptorRequest,
+    DeleteInterceptorRequest,
+    DisableInterceptorRequest,
+    EnableInterceptorRequest,
+    FailurePolicy,
+    GetInterceptorRequest,
+    Interceptor,
+    ListInterceptorsRequest,
+    Oauth2Auth,
+    TestInterceptorRequest,
+    TriggerPoint,
+    UpdateInterceptor,
+    UpdateInterceptorRequest,
+)
+from tenantry.gen.tenantry.v1.interceptor_secrets_pb import RotateInterceptorSecretRequest
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping, Sequence
 
+    from tenantry.gen.scalekit.v1.interceptors.interceptors_pb import TestInterceptorResponse
     from tenantry.web import Response
 
+_Constant = TypeVar("_Constant", TriggerPoint, FailurePolicy)
+
 POLICIES = ("FAIL_CLOSED", "FAIL_OPEN")
-# How requests authenticate, beside their signature: fields of the forms by the API's members.
+# How requests authenticate, beside their signature, and the fields of each way.
 _KINDS = {
-    API_KEY: ("api_key", {"header_name": "header_name", "api_key": "api_key"}),
-    OAUTH2: (
-        "oauth2",
-        {name: name for name in ("token_url", "client_id", "client_secret", "scope")},
-    ),
+    API_KEY: ("header_name", "api_key"),
+    OAUTH2: ("token_url", "client_id", "client_secret", "scope"),
 }
 _SECRETS = ("api_key", "client_secret")
 _AUTH = ("auth_config_type", "header_name", "token_url", "client_id", "scope")
@@ -33,12 +58,11 @@ _TYPED = (*_MEMBERS, *_AUTH)
 _FIELDS = {f"interceptor.{name}": name for name in _MEMBERS} | {"data": "data"}
 _FIELDS["interceptor.config.auth_config.auth_config_type"] = "auth_config_type"
 _FIELDS |= {
-    f"interceptor.config.auth_config.{kind}.{member}": name
-    for kind, members in _KINDS.values()
-    for member, name in members.items()
+    f"interceptor.config.auth_config.{kind.lower()}.{name}": name
+    for kind, names in _KINDS.items()
+    for name in names
 }
 _SHOWN = 20
-_ONE = "/interceptors/{}"
 
 
 def pages(door: Door) -> list[Page]:
@@ -65,14 +89,15 @@ class _Interceptors:
 
     async def listed(self, visit: Visit) -> Response:
         """List them."""
-        listed = await visit.api.get(
-            "/interceptors", page_size=_SHOWN, page_token=visit.query("page_token") or None
+        listed = await visit.api.interceptors.list_interceptors(
+            ListInterceptorsRequest(page_size=_SHOWN, page_token=visit.query("page_token") or None)
         )
         return self._door.render(
             visit,
             "interceptors",
             "interceptors/list.html",
             listed=listed,
+            interceptor=Interceptor(),
             choices=_choices(visit, TRIGGERS),
             ways=_choices(visit, POLICIES),
             auth={},
@@ -82,16 +107,25 @@ class _Interceptors:
         """Make one and go on to it; its secret is shown when it is rotated."""
         form = visit.request.form()
         try:
-            body = {name: value for name, value in _members(form).items() if value}
-            config = _config(form)
-            if config:
-                body["config"] = config
-            made = await visit.api.post("/interceptors", body=body)
+            interceptor = CreateInterceptor(
+                display_name=form.get("display_name", "").strip(),
+                description=form.get("description", "").strip(),
+                trigger_point=_constant(TriggerPoint, form, "trigger_point")
+                or TriggerPoint.UNSPECIFIED,
+                api_url=form.get("api_url", "").strip() or None,
+                config=_config(form) if form.get("auth_config_type") in _KINDS else None,
+                timeout_ms=forms.whole(form, "timeout_ms", "interceptor.timeout_ms") or None,
+                failure_policy=_constant(FailurePolicy, form, "failure_policy"),
+            )
+            made = await visit.api.interceptors.create_interceptor(
+                CreateInterceptorRequest(interceptor=interceptor)
+            )
         except (errors.InvalidArgument, errors.Duplicate) as problem:
             return self._door.wrong(
                 visit, problem, visit.path("interceptors"), _FIELDS, _given(form)
             )
-        return self._door.done(visit.path("interceptors", made["interceptor"]["id"]), "created")
+        assert made.interceptor is not None
+        return self._door.done(visit.path("interceptors", made.interceptor.id), "created")
 
     async def show(self, visit: Visit) -> Response:
         """Show one with its calls."""
@@ -99,12 +133,13 @@ class _Interceptors:
 
     async def _show(self, visit: Visit, tested: str | None) -> Response:
         id_ = visit.request.params["id"]
-        interceptor = (await visit.api.get(_ONE, id_))["interceptor"]
-        calls = await visit.api.post(
-            "/events/paginated",
-            body={"event_types": ["interceptor.executed"], "interceptor_id": id_},
-            page_size=_SHOWN,
-            page_token=visit.query("page_token") or None,
+        interceptor = await self._interceptor(visit)
+        calls = await visit.api.events.list_events_paginated(
+            ListEventsPaginatedRequest(
+                filter=EventFilter(event_types=["interceptor.executed"], interceptor_id=id_),
+                page_size=_SHOWN,
+                page_token=visit.query("page_token"),
+            )
         )
         return self._door.render(
             visit,
@@ -112,10 +147,11 @@ class _Interceptors:
             "interceptors/one.html",
             interceptor=interceptor,
             calls=calls,
+            executed=[(one, structs.members(one.data or Struct())) for one in calls.events],
             tested=tested,
             choices=_choices(visit, TRIGGERS),
             ways=_choices(visit, POLICIES),
-            auth=_shown(interceptor.get("config", {})),
+            auth=_shown(interceptor),
             here=visit.path("interceptors", id_),
         )
 
@@ -124,34 +160,47 @@ class _Interceptors:
         form, id_ = visit.request.form(), visit.request.params["id"]
         path = visit.path("interceptors", id_)
         try:
-            body = _members(form)
-            known = (await visit.api.get(_ONE, id_))["interceptor"].get("config", {})
-            if "auth_config_type" in form and _is_new(form, known):
-                body["config"] = _config(form)
-            await visit.api.patch(_ONE, id_, body=body)
+            timeout_ms = forms.whole(form, "timeout_ms", "interceptor.timeout_ms")
+            known = await self._interceptor(visit)
+            is_new = "auth_config_type" in form and _is_new(form, known)
+            interceptor = UpdateInterceptor(
+                display_name=_text(form, "display_name"),
+                description=_text(form, "description"),
+                trigger_point=_constant(TriggerPoint, form, "trigger_point"),
+                api_url=_text(form, "api_url"),
+                config=_config(form) if is_new else None,
+                timeout_ms=timeout_ms,
+                failure_policy=_constant(FailurePolicy, form, "failure_policy"),
+            )
+            await visit.api.interceptors.update_interceptor(
+                UpdateInterceptorRequest(id=id_, interceptor=interceptor)
+            )
         except errors.InvalidArgument as problem:
             return self._door.wrong(visit, problem, path, _FIELDS, _given(form))
         return self._door.done(path, "changed")
 
     async def enable(self, visit: Visit) -> Response:
         """Have it asked."""
-        call = visit.api.patch(f"{_ONE}:enable", visit.request.params["id"])
+        request = EnableInterceptorRequest(id=visit.request.params["id"])
+        call = visit.api.interceptors.enable_interceptor(request)
         return await self._send(visit, call, "enabled")
 
     async def disable(self, visit: Visit) -> Response:
         """Have it asked no more."""
-        call = visit.api.patch(f"{_ONE}:disable", visit.request.params["id"])
+        request = DisableInterceptorRequest(id=visit.request.params["id"])
+        call = visit.api.interceptors.disable_interceptor(request)
         return await self._send(visit, call, "disabled")
 
     async def rotate(self, visit: Visit) -> Response:
         """Give it a new secret and show it, this once."""
         id_ = visit.request.params["id"]
-        made = await visit.api.post(f"{_ONE}/secret:rotate", id_)
+        request = RotateInterceptorSecretRequest(id=id_)
+        made = await visit.api.interceptor_secrets.rotate_interceptor_secret(request)
         return self._door.render(
             visit,
             "interceptors",
             "secret.html",
-            secret=made["secret"],
+            secret=made.secret,
             onward=visit.path("interceptors", id_),
         )
 
@@ -159,82 +208,119 @@ class _Interceptors:
         """Ask it with given data, and show what it answers."""
         id_, text = visit.request.params["id"], visit.request.form().get("data", "")
         try:
-            answer = await visit.api.post(f"{_ONE}/test", id_, body=_object(text))
+            answer = await visit.api.interceptors.test_interceptor(
+                TestInterceptorRequest(id=id_, data=_object(text))
+            )
         except errors.InvalidArgument as problem:
             path = visit.path("interceptors", id_)
             return self._door.wrong(visit, problem, path, _FIELDS, {"data": text})
-        return await self._show(visit, json.dumps(answer, ensure_ascii=False, indent=2))
+        return await self._show(visit, _written(answer))
 
     async def delete(self, visit: Visit) -> Response:
         """Delete it."""
-        call = visit.api.delete(_ONE, visit.request.params["id"])
+        request = DeleteInterceptorRequest(id=visit.request.params["id"])
+        call = visit.api.interceptors.delete_interceptor(request)
         return await forms.send(self._door, visit, call, visit.path("interceptors"), "deleted")
 
-    async def _send(
-        self,
-        visit: Visit,
-        call: Awaitable[Any],
-        change: str,
-        given: Mapping[str, str] | None = None,
-    ) -> Response:
+    async def _interceptor(self, visit: Visit) -> Interceptor:
+        request = GetInterceptorRequest(id=visit.request.params["id"])
+        found = (await visit.api.interceptors.get_interceptor(request)).interceptor
+        assert found is not None
+        return found
+
+    async def _send(self, visit: Visit, call: Awaitable[object], change: str) -> Response:
         path = visit.path("interceptors", visit.request.params["id"])
-        return await forms.send(self._door, visit, call, path, change, fields=_FIELDS, given=given)
+        return await forms.send(self._door, visit, call, path, change, fields=_FIELDS)
 
 
-def _object(text: str) -> dict[str, Any]:
+def _object(text: str) -> Struct:
     try:
         data = strict_json.loads(text)
     except ValueError:
         data = None
     if not isinstance(data, dict):
         raise errors.InvalidArgument.field("data", "json", "must be an object in JSON")
-    return data
+    return Struct.from_python(data)
+
+
+def _written(answer: TestInterceptorResponse) -> str:
+    members = message_to_json_value(answer, use_proto_field_name=True, always_emit_implicit=True)
+    return json.dumps(structs.whole_numbers(members), ensure_ascii=False, indent=2)
 
 
 def _given(form: Mapping[str, str]) -> dict[str, str]:
     return {name: form.get(name, "").strip() for name in _TYPED}
 
 
-def _members(form: Mapping[str, str]) -> dict[str, Any]:
-    """Return the members that a form has, without empty ones that cannot be cleared."""
-    given = {name: form[name].strip() for name in _MEMBERS if name in form}
-    body: dict[str, Any] = {
-        name: value for name, value in given.items() if value or name != "failure_policy"
-    }
-    timeout = forms.whole(form, "timeout_ms", "interceptor.timeout_ms")
-    body.pop("timeout_ms", None)
-    return body if timeout is None else {**body, "timeout_ms": timeout}
+def _text(form: Mapping[str, str], name: str) -> str | None:
+    return form[name].strip() if name in form else None
 
 
-def _config(form: Mapping[str, str]) -> dict[str, Any]:
-    """Return how requests authenticate at the endpoint; {} for the signature alone."""
-    type_ = form.get("auth_config_type", "")
-    if type_ not in _KINDS:
+def _constant(kind: type[_Constant], form: Mapping[str, str], name: str) -> _Constant | None:
+    """Return the constant of a field, None where it is empty.
+
+    Raises:
+        errors.InvalidArgument: there is no such constant.
+
+    """
+    text = form.get(name, "").strip()
+    if not text:
+        return None
+    if text not in kind.__members__:
+        raise errors.InvalidArgument.field(f"interceptor.{name}", "enum", "has no such value")
+    return kind[text]
+
+
+def _config(form: Mapping[str, str]) -> Config:
+    """Return how requests authenticate at the endpoint; an empty one for the signature alone."""
+    given = {name: form.get(name, "").strip() for names in _KINDS.values() for name in names}
+    match form.get("auth_config_type", ""):
+        case "API_KEY":
+            key: Oneof[Literal["api_key"], ApiKeyAuth] = Oneof(
+                "api_key", ApiKeyAuth(header_name=given["header_name"], api_key=given["api_key"])
+            )
+            auth = AuthenticationConfig(auth_config=key, auth_config_type=AuthConfigType.API_KEY)
+        case "OAUTH2":
+            client: Oneof[Literal["oauth2"], Oauth2Auth] = Oneof(
+                "oauth2",
+                Oauth2Auth(
+                    token_url=given["token_url"],
+                    client_id=given["client_id"],
+                    client_secret=given["client_secret"],
+                    scope=given["scope"],
+                ),
+            )
+            auth = AuthenticationConfig(auth_config=client, auth_config_type=AuthConfigType.OAUTH2)
+        case _:
+            return Config()
+    return Config(auth_config=auth)
+
+
+def _shown(interceptor: Interceptor) -> dict[str, str]:
+    """Return the fields of a form about its authentication; no secret is among them."""
+    auth = interceptor.config.auth_config if interceptor.config is not None else None
+    if auth is None or auth.auth_config is None:
         return {}
-    kind, members = _KINDS[type_]
-    values = {member: form.get(name, "").strip() for member, name in members.items()}
-    return {"auth_config": {"auth_config_type": type_, kind: values}}
+    match auth.auth_config.value:
+        case ApiKeyAuth() as key:
+            known = {"header_name": key.header_name}
+        case Oauth2Auth() as client:
+            known = {
+                "token_url": client.token_url,
+                "client_id": client.client_id,
+                "scope": client.scope,
+            }
+    return {"auth_config_type": auth.auth_config_type.name, **known}
 
 
-def _shown(config: Mapping[str, Any]) -> dict[str, str]:
-    """Return the fields of a form that a configuration has; no secret is among them."""
-    auth = config.get("auth_config", {})
-    if not auth:
-        return {}
-    kind, members = _KINDS[auth["auth_config_type"]]
-    known = {name: auth.get(kind, {}).get(member, "") for member, name in members.items()}
-    return {"auth_config_type": auth["auth_config_type"], **known}
-
-
-def _is_new(form: Mapping[str, str], known: Mapping[str, Any]) -> bool:
+def _is_new(form: Mapping[str, str], known: Interceptor) -> bool:
     """Whether a form says another authentication than there is: of it all, or a secret alone."""
     shown, type_ = _shown(known), form.get("auth_config_type", "")
     if type_ != shown.get("auth_config_type", ""):
         return True
-    names = _KINDS[type_][1].values() if type_ in _KINDS else ()
     return any(
         bool(form.get(name)) if name in _SECRETS else form.get(name, "").strip() != shown[name]
-        for name in names
+        for name in _KINDS.get(type_, ())
     )
 
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from tenantry.doors.console import forms
 from tenantry.doors.console.visit import Door, Page, Visit
+from tenantry.gen.tenantry.v1.mail_pb import GetMailRequest, ListMailRequest, RetryMailRequest
 
 if TYPE_CHECKING:
     from tenantry.web import Response
@@ -36,8 +37,13 @@ class _Mail:
         state, recipient = visit.query("state"), visit.query("recipient").strip()[:320]
         query = {"state": state if state in STATES else "", "recipient": recipient}
         query = {name: value for name, value in query.items() if value}
-        listed = await visit.api.get(
-            "/mail", page_size=_SHOWN, page_token=visit.query("page_token") or None, **query
+        listed = await visit.api.mail.list_mail(
+            ListMailRequest(
+                state=query.get("state", ""),
+                recipient=query.get("recipient", ""),
+                page_size=_SHOWN,
+                page_token=visit.query("page_token"),
+            )
         )
         server = urlsplit(self._door.parts.settings.smtp_url or "").hostname
         return self._door.render(
@@ -52,11 +58,11 @@ class _Mail:
 
     async def show(self, visit: Visit) -> Response:
         """Show one."""
-        found = await visit.api.get("/mail/{}", visit.request.params["id"])
-        return self._door.render(visit, "mail", "mail/one.html", mail=found["mail"])
+        found = await visit.api.mail.get_mail(GetMailRequest(mail_id=visit.request.params["id"]))
+        return self._door.render(visit, "mail", "mail/one.html", mail=found.mail)
 
     async def retry(self, visit: Visit) -> Response:
         """Send it at once."""
         mail_id = visit.request.params["id"]
-        call = visit.api.post("/mail/{}:retry", mail_id, body={})
+        call = visit.api.mail.retry_mail(RetryMailRequest(mail_id=mail_id))
         return await forms.send(self._door, visit, call, visit.path("mail", mail_id), "queued")

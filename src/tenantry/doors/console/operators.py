@@ -6,9 +6,21 @@ from typing import TYPE_CHECKING
 
 from tenantry import errors
 from tenantry.doors.console.visit import Door, Page, Visit
+from tenantry.gen.tenantry.v1.operators_pb import (
+    CreateOperatorLinkRequest,
+    DeleteOperatorRequest,
+    GetOperatorRequest,
+    InviteOperatorRequest,
+    ListOperatorsRequest,
+    Operator,
+    RevokeOperatorSessionsRequest,
+    UpdateOperatorRequest,
+)
 from tenantry.identity.operators.model import OWNER, ROLES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tenantry.web import Response
 
 PATH = "/console/operators"
@@ -37,12 +49,12 @@ class _Operators:
 
     async def listed(self, visit: Visit) -> Response:
         """List them, with a form to invite one."""
-        listed = await visit.api.get("/operators")
+        listed = await visit.api.operators.list_operators(ListOperatorsRequest())
         return self._door.render(
             visit,
             "operators",
             "operators/list.html",
-            operators=listed.get("operators", []),
+            operators=listed.operators,
             owns=visit.has_role(OWNER),
             roles=_roles(visit),
         )
@@ -51,21 +63,24 @@ class _Operators:
         """Make one, and show the link this once."""
         given = _given(visit)
         try:
-            made = await visit.api.post("/operators", body=given)
+            made = await visit.api.operators.invite_operator(
+                InviteOperatorRequest(operator=_operator(given))
+            )
         except errors.InvalidArgument as problem:
             return self._door.wrong(visit, problem, PATH, _FIELDS, given)
         except errors.Duplicate as problem:
             return self._door.wrong(visit, problem, PATH, _FIELDS, given)
-        return self._linked(visit, made["operator"], made["link"])
+        return self._linked(visit, made.operator, made.link)
 
     async def show(self, visit: Visit) -> Response:
         """Show one."""
-        found = await visit.api.get("/operators/{}", visit.request.params["id"])
+        request = GetOperatorRequest(operator_id=visit.request.params["id"])
+        found = await visit.api.operators.get_operator(request)
         return self._door.render(
             visit,
             "operators",
             "operators/one.html",
-            one=found["operator"],
+            one=found.operator,
             owns=visit.has_role(OWNER),
             roles=_roles(visit),
         )
@@ -75,7 +90,9 @@ class _Operators:
         id_, given = visit.request.params["id"], _given(visit)
         path = visit.path("operators", id_)
         try:
-            await visit.api.patch("/operators/{}", id_, body=given)
+            await visit.api.operators.update_operator(
+                UpdateOperatorRequest(operator_id=id_, operator=_operator(given))
+            )
         except errors.Error as problem:
             if isinstance(problem, errors.NotFound):
                 raise
@@ -85,34 +102,40 @@ class _Operators:
     async def link(self, visit: Visit) -> Response:
         """Show another link, this once."""
         id_ = visit.request.params["id"]
-        found = await visit.api.get("/operators/{}", id_)
-        made = await visit.api.post("/operators/{}/links", id_)
-        return self._linked(visit, found["operator"], made["link"])
+        operators = visit.api.operators
+        found = await operators.get_operator(GetOperatorRequest(operator_id=id_))
+        made = await operators.create_operator_link(CreateOperatorLinkRequest(operator_id=id_))
+        return self._linked(visit, found.operator, made.link)
 
     async def sign_out(self, visit: Visit) -> Response:
         """End all sessions of one."""
         id_ = visit.request.params["id"]
-        await visit.api.delete("/operators/{}/sessions", id_)
+        request = RevokeOperatorSessionsRequest(operator_id=id_)
+        await visit.api.operators.revoke_operator_sessions(request)
         return self._door.done(visit.path("operators", id_), "operator_signed_out")
 
     async def remove(self, visit: Visit) -> Response:
         """Remove one."""
         id_ = visit.request.params["id"]
         try:
-            await visit.api.delete("/operators/{}", id_)
+            await visit.api.operators.delete_operator(DeleteOperatorRequest(operator_id=id_))
         except errors.Error as problem:
             if isinstance(problem, errors.NotFound):
                 raise
             return self._door.wrong(visit, problem, visit.path("operators", id_))
         return self._door.done(PATH, "operator_removed")
 
-    def _linked(self, visit: Visit, one: dict[str, str], link: str) -> Response:
+    def _linked(self, visit: Visit, one: Operator | None, link: str) -> Response:
         return self._door.render(visit, "operators", "operators/link.html", one=one, link=link)
 
 
 def _given(visit: Visit) -> dict[str, str]:
     form = visit.request.form()
     return {name: form.get(name, "")[:500] for name in ("name", "email", "role")}
+
+
+def _operator(given: Mapping[str, str]) -> Operator:
+    return Operator(name=given["name"], email=given["email"], role=given["role"])
 
 
 def _roles(visit: Visit) -> list[tuple[str, str]]:

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
+
+from protobuf import Oneof
 
 from tenantry import errors, ids
+from tenantry.doors.console.visit import by_id
+from tenantry.gen.scalekit.v1.organizations.organizations_pb import (
+    GetOrganizationRequest,
+    SearchOrganizationsRequest,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
 
     from tenantry.doors.console.visit import Visit
+    from tenantry.gen.scalekit.v1.organizations.organizations_pb import (
+        GetOrganizationResponse,
+        Organization,
+    )
 
 MAX_LENGTH = 255  # characters of the input, as of an external ID
 _LEAST_SEARCHED, _MOST_SEARCHED = 3, 100
@@ -28,7 +39,7 @@ class Chosen:
     asked: str = ""
     id: str = ""
     name: str = ""
-    candidates: Sequence[Any] = ()
+    candidates: Sequence[Organization] = ()
     has_more: bool = False  # candidates than these
 
     @property
@@ -42,10 +53,14 @@ async def find(visit: Visit, asked: str) -> Chosen:
     asked = asked.strip()[:MAX_LENGTH]
     if not asked:
         return Chosen()
+    organizations = visit.api.organizations
     if ids.well_formed(ids.ORGANIZATION, asked):
-        found = await _get(visit, "/organizations/{}", asked)
-        return Chosen(asked, asked, found["display_name"] if found else "")
-    if found := await _get(visit, "/organizations:external/{}", asked):
+        request = GetOrganizationRequest(identities=by_id(asked))
+        found = await _found(organizations.get_organization(request))
+        return Chosen(asked, asked, found.display_name if found else "")
+    external_id: Oneof[Literal["external_id"], str] = Oneof("external_id", asked)
+    request = GetOrganizationRequest(identities=external_id)
+    if found := await _found(organizations.get_organization_by_external_id(request)):
         return _one(asked, found)
     return await _by_name(visit, asked)
 
@@ -54,23 +69,25 @@ async def _by_name(visit: Visit, asked: str) -> Chosen:
     if not _LEAST_SEARCHED <= len(asked) <= _MOST_SEARCHED:
         return Chosen(asked)
     try:
-        listed = await visit.api.get("/organizations:search", query=asked, page_size=_SHOWN)
+        listed = await visit.api.organizations.search_organization(
+            SearchOrganizationsRequest(query=asked, page_size=_SHOWN)
+        )
     except errors.InvalidArgument:
         return Chosen(asked)
-    rows = listed.get("organizations", [])
-    named = [row for row in rows if row["display_name"].casefold() == asked.casefold()]
+    rows = listed.organizations
+    named = [row for row in rows if row.display_name.casefold() == asked.casefold()]
     if len(named) == 1:
         return _one(asked, named[0])
-    has_more = not named and bool(listed.get("next_page_token"))
+    has_more = not named and bool(listed.next_page_token)
     return Chosen(asked, candidates=named or rows, has_more=has_more)
 
 
-def _one(asked: str, row: Any) -> Chosen:
-    return Chosen(asked, row["id"], row["display_name"])
+def _one(asked: str, row: Organization) -> Chosen:
+    return Chosen(asked, row.id, row.display_name)
 
 
-async def _get(visit: Visit, path: str, name: str) -> Any:
+async def _found(call: Awaitable[GetOrganizationResponse]) -> Organization | None:
     try:
-        return (await visit.api.get(path, name))["organization"]
+        return (await call).organization
     except (errors.NotFound, errors.InvalidArgument):
         return None

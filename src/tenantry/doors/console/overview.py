@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tenantry.doors.console.visit import Door, Page, Visit
+from tenantry.gen.tenantry.v1.overview_pb import GetOverviewRequest, SignInDay
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,22 +47,21 @@ class _Overview:
 
     async def show(self, visit: Visit) -> Response:
         """Show the figures."""
-        figures = (await visit.api.get("/overview"))["overview"]
-        days = [
-            {
-                "date": day["date"],
-                **{name: int(day.get(name, 0)) for name in ("succeeded", "failed", "open")},
-            }
-            for day in figures.get("sign_ins", [])
-        ]
+        found = await visit.api.overview.get_overview(GetOverviewRequest())
+        assert found.overview is not None
+        days = found.overview.sign_ins
         return self._door.render(
             visit,
             "overview",
             "overview.html",
-            figures=figures,
+            figures=found.overview,
             days=days,
             today=days[-1],
-            week={name: sum(day[name] for day in days) for name in ("succeeded", "failed", "open")},
+            week=SignInDay(
+                succeeded=sum(day.succeeded for day in days),
+                failed=sum(day.failed for day in days),
+                open=sum(day.open for day in days),
+            ),
             bars=bars(days),
             step=-(-len(days) // _MOST_LABELS),
             width=WIDTH,
@@ -82,19 +82,20 @@ class _Overview:
         return self._door.redirect(visit.path("organizations", query=asked))
 
 
-def bars(days: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def bars(days: Sequence[SignInDay]) -> list[dict[str, Any]]:
     """Return the parts of the bars of a chart: where each stands, and how high it is.
 
     Each day has the same room, and its bar stands in the middle.
     """
-    highest = max((sum(day[n] for n in ("succeeded", "failed", "open")) for day in days), default=0)
+    highest = max((day.succeeded + day.failed + day.open for day in days), default=0)
     room = WIDTH / max(1, len(days))
     broad = min(BROADEST, 0.7 * room)
     found = []
     for number, day in enumerate(days):
         top = float(HEIGHT)
-        for name in ("succeeded", "failed", "open"):
-            high = HEIGHT * day[name] / highest if highest else 0.0
+        parts = (("succeeded", day.succeeded), ("failed", day.failed), ("open", day.open))
+        for name, number_of in parts:
+            high = HEIGHT * number_of / highest if highest else 0.0
             top -= high
             found.append(
                 {

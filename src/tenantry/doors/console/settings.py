@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry.doors.console.visit import Door, Page, Visit
+from tenantry.gen.tenantry.v1.settings_pb import ListSettingsRequest
 
 if TYPE_CHECKING:
     from tenantry.web import Response
@@ -24,12 +25,12 @@ class _Settings:
 
     async def show(self, visit: Visit) -> Response:
         """Show those whose name or text has the word that is looked for."""
-        listed = (await visit.api.get("/settings")).get("settings", [])
+        listed = await visit.api.settings.list_settings(ListSettingsRequest())
         asked = visit.query("query").strip().lower()[:100]
         found = [
             one
-            for one in listed
-            if asked in one["name"].lower() or asked in one.get("description", "").lower()
+            for one in listed.settings
+            if asked in one.name.lower() or asked in one.description.lower()
         ]
         return self._door.render(
             visit, "settings", "settings.html", settings=found, asked_for=asked

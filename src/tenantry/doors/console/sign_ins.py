@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tenantry import errors
 from tenantry.doors.console import organization_filter
 from tenantry.doors.console.visit import Door, Page, Visit
+from tenantry.gen.scalekit.v1.auth.auth_pb import GetAuthErrorRequest
+from tenantry.gen.tenantry.v1.sign_ins_pb import (
+    GetSignInRequest,
+    ListSignInsRequest,
+    ListSignInsResponse,
+    SignInEvidence,
+)
 from tenantry.identity.connections.guides import explanations
 
 if TYPE_CHECKING:
@@ -48,13 +55,20 @@ class _SignIns:
         chosen = await organization_filter.find(visit, query.get("organization_id", ""))
         if chosen.id:
             query["organization_id"] = chosen.id
-        listed: Any = {}
+        listed = ListSignInsResponse()
         if not chosen.is_unresolved:
-            listed = await visit.api.get(
-                "/logs/authentication/sign-ins",
-                page_size=_SHOWN,
-                page_token=visit.query("page_token") or None,
-                **query,
+            listed = await visit.api.sign_ins.list_sign_ins(
+                ListSignInsRequest(
+                    email=query.get("email", ""),
+                    organization_id=query.get("organization_id", ""),
+                    connection_id=query.get("connection_id", ""),
+                    client_id=query.get("client_id", ""),
+                    status=query.get("status", ""),
+                    method=query.get("method", ""),
+                    error=query.get("error", ""),
+                    page_size=_SHOWN,
+                    page_token=visit.query("page_token"),
+                )
             )
         return self._door.render(
             visit,
@@ -71,34 +85,36 @@ class _SignIns:
 
     async def show(self, visit: Visit) -> Response:
         """Show one."""
-        found = await visit.api.get("/logs/authentication/requests/{}", visit.request.params["id"])
-        sign_in = found["sign_in"]
-        error, said = sign_in.get("error"), None
-        if error:
-            said = explanations.say(
-                visit.words.language, error["error"], error.get("error_description", "")
-            )
-        evidence = sign_in.get("evidence") or {}
+        request = GetSignInRequest(auth_request_id=visit.request.params["id"])
+        sign_in = (await visit.api.sign_ins.get_sign_in(request)).sign_in
+        assert sign_in is not None
+        error, said = sign_in.error, None
+        if error is not None:
+            said = explanations.say(visit.words.language, error.error, error.error_description)
         return self._door.render(
             visit,
             "sign-ins",
             "sign_ins/one.html",
             sign_in=sign_in,
             said=said,
-            evidence={
-                name: ", ".join(value) if isinstance(value, list) else value
-                for name, value in evidence.items()
-                if value
-            },
+            evidence=_evidence(sign_in.evidence or SignInEvidence()),
         )
+
+
+def _evidence(found: SignInEvidence) -> dict[str, str]:
+    """Return the members that have a value, by their names."""
+    given = ((field.name, found[field]) for field in SignInEvidence.desc().fields)
+    return {
+        name: ", ".join(value) if isinstance(value, list) else value
+        for name, value in given
+        if value
+    }
 
 
 async def _error(visit: Visit, error_id: str) -> explanations.Said | None:
     """Return what an error's id says; nothing where it is over, or was never issued."""
     try:
-        found = await visit.api.get("/errors/{}", error_id)
+        found = await visit.api.auth.get_auth_error(GetAuthErrorRequest(error_id=error_id))
     except errors.Error:
         return None
-    return explanations.say(
-        visit.words.language, found["error"], found.get("error_description", "")
-    )
+    return explanations.say(visit.words.language, found.error, found.error_description)

@@ -5,17 +5,28 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from tenantry import errors, strict_json
+from protobuf.wkt import Struct
+
+from tenantry import errors, strict_json, structs
 from tenantry.doors.console import forms
 from tenantry.doors.console.visit import Door, Page, Visit
+from tenantry.gen.scalekit.v1.interceptors.interceptors_pb import (
+    DeleteTokenTemplateRequest,
+    DisableTokenTemplateRequest,
+    EnableTokenTemplateRequest,
+    GetTokenTemplateContextRequest,
+    GetTokenTemplateRequest,
+    PreviewTokenTemplateRequest,
+    UpsertTokenTemplateRequest,
+)
 from tenantry.pages.problems import Problems
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterator, Mapping
 
+    from tenantry.gen.scalekit.v1.interceptors.interceptors_pb import PreviewTokenTemplateResponse
     from tenantry.web import Response
 
-_PATH = "/token-templates"
 _FIELDS = {"user_id": "user_id", "organization_id": "organization_id"}
 _TYPED = ("template", *_FIELDS)
 _MOST_CARRIED = 3000  # bytes of a wrong template that the address of its page carries
@@ -44,24 +55,30 @@ class _TokenClaims:
         sent = {name: visit.query(name) for name in _TYPED}
         if not any(sent.values()):
             return await self._show(visit)
-        body = {name: sent[name].strip() for name in _FIELDS if sent[name].strip()}
         shown, problems = None, None
         try:
-            content = {**body, "template": _template(sent)}
-            shown = await visit.api.post(f"{_PATH}/preview", body=content)
+            shown = await visit.api.interceptors.preview_token_template(
+                PreviewTokenTemplateRequest(
+                    template=_template(sent),
+                    user_id=sent["user_id"].strip(),
+                    organization_id=sent["organization_id"].strip() or None,
+                )
+            )
         except errors.InvalidArgument as problem:
             problems = _problems(problem)
         except errors.NotFound:
             problems = Problems({"user_id": "token_claims.nobody"})
-        if shown is not None and "error" in shown:
-            problems = Problems({"template": "refusal.said"}, {"": shown["error"]["message"]})
+        if shown is not None and shown.error is not None:
+            problems = Problems({"template": "refusal.said"}, {"": shown.error.message})
         return await self._show(visit, sent, problems, shown)
 
     async def keep(self, visit: Visit) -> Response:
         """Keep a template in the place of the one that there was."""
         form = visit.request.form()
         try:
-            await visit.api.put(_PATH, body={"template": _template(form)})
+            await visit.api.interceptors.upsert_token_template(
+                UpsertTokenTemplateRequest(template=_template(form))
+            )
         except errors.InvalidArgument as problem:
             typed = {"template": form.get("template", "")}
             if len(typed["template"].encode()) > _MOST_CARRIED:
@@ -72,30 +89,36 @@ class _TokenClaims:
 
     async def enable(self, visit: Visit) -> Response:
         """Have tokens tell its claims."""
-        return await self._send(visit, visit.api.patch(f"{_PATH}:enable"), "enabled")
+        call = visit.api.interceptors.enable_token_template(EnableTokenTemplateRequest())
+        return await self._send(visit, call, "enabled")
 
     async def disable(self, visit: Visit) -> Response:
         """Have tokens tell its claims no more."""
-        return await self._send(visit, visit.api.patch(f"{_PATH}:disable"), "disabled")
+        call = visit.api.interceptors.disable_token_template(DisableTokenTemplateRequest())
+        return await self._send(visit, call, "disabled")
 
     async def delete(self, visit: Visit) -> Response:
         """Delete it."""
-        return await self._send(visit, visit.api.delete(_PATH), "deleted")
+        call = visit.api.interceptors.delete_token_template(DeleteTokenTemplateRequest())
+        return await self._send(visit, call, "deleted")
 
     async def _show(
         self,
         visit: Visit,
         sent: Mapping[str, str] | None = None,
         problems: Problems | None = None,
-        shown: Mapping[str, Any] | None = None,
+        shown: PreviewTokenTemplateResponse | None = None,
     ) -> Response:
         """Show the page; ``sent`` is a form, and ``shown`` a preview by it."""
         try:
-            kept = (await visit.api.get(_PATH))["config"]
+            found = await visit.api.interceptors.get_token_template(GetTokenTemplateRequest())
+            kept = found.config
         except errors.NotFound:
             kept = None
-        context = await visit.api.get(f"{_PATH}/context")
-        kept_text = "" if kept is None else _written(kept["template"])
+        context = await visit.api.interceptors.get_token_template_context(
+            GetTokenTemplateContextRequest()
+        )
+        kept_text = "" if kept is None else _written(_members(kept.template))
         return self._door.render(
             visit,
             "token-claims",
@@ -105,11 +128,11 @@ class _TokenClaims:
             kept_text=kept_text,
             sent=sent or {},
             preview=_preview(shown) if shown and not problems else None,
-            variables=list(_paths(context["variables"])),
-            reserved=sorted(context["accesstoken_reserved_claims"]),
+            variables=list(_paths(_members(context.variables))),
+            reserved=sorted(_members(context.accesstoken_reserved_claims)),
         )
 
-    async def _send(self, visit: Visit, call: Awaitable[Any], change: str) -> Response:
+    async def _send(self, visit: Visit, call: Awaitable[object], change: str) -> Response:
         return await forms.send(self._door, visit, call, visit.path("token-claims"), change)
 
 
@@ -120,17 +143,17 @@ def _problems(problem: errors.InvalidArgument) -> Problems:
     return Problems({place: "refusal.said"}, {"": problem.message})
 
 
-def _template(form: Mapping[str, str]) -> dict[str, Any]:
+def _template(form: Mapping[str, str]) -> Struct:
     """Return what a form says: an object in JSON, or a line for each claim, `name = expression`."""
     text = form.get("template", "").strip()
     if not text.startswith("{"):
-        return dict(forms.named(form, "template", "template"))
+        return Struct.from_python(forms.named(form, "template", "template"))
     try:
         content = strict_json.loads(text, unique=True)
     except ValueError as problem:
         raise errors.InvalidArgument.field("template", "json", f"is no JSON: {problem}") from None
     assert isinstance(content, dict)
-    return content
+    return Struct.from_python(content)
 
 
 def _written(template: Mapping[str, Any]) -> str:
@@ -144,11 +167,15 @@ def _line(value: Any) -> str:
     return " ".join(value.split()) if isinstance(value, str) else json.dumps(value)
 
 
-def _preview(shown: Mapping[str, Any]) -> dict[str, Any]:
-    token = shown.get("token_preview", {})
+def _members(struct: Struct | None) -> dict[str, Any]:
+    return {} if struct is None else structs.members(struct)
+
+
+def _preview(shown: PreviewTokenTemplateResponse) -> dict[str, Any]:
+    token = _members(shown.token_preview)
     return {
-        "claims": json.dumps(shown.get("claims", {}), ensure_ascii=False, indent=2),
-        "omitted": shown.get("omitted_keys", []),
+        "claims": json.dumps(_members(shown.claims), ensure_ascii=False, indent=2),
+        "omitted": shown.omitted_keys,
         "token": json.dumps(token, ensure_ascii=False, indent=2, sort_keys=True),
     }
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from urllib.parse import quote, urlencode
+
+from protobuf import Oneof
 
 from tenantry import errors
 from tenantry.call import Call
@@ -232,6 +234,11 @@ class Door(door.Door):
     def done(self, path: str, change: str) -> Response:
         """Return the redirect to a page that tells of a change: `done.{change}` of the words."""
         return self.redirect(f"{path}{'&' if '?' in path else '?'}done={change}")
+
+
+def by_id(value: str) -> Oneof[Literal["id"], str]:
+    """Return the identity of a request that names its object by its ID."""
+    return Oneof("id", value)
 
 
 def _navigation(visit: Visit, shown: str) -> tuple[Group, ...]:

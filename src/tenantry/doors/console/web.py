@@ -16,7 +16,8 @@ from tenantry.doors.console import (
     interceptors,
     keys,
     mail,
-    mail_settings,
+    mail_servers,
+    mail_templates,
     me,
     operators,
     organizations,
@@ -45,7 +46,7 @@ _SUBJECTS = (
     *(applications, api_keys, token_claims, keys),
     *(sign_ins, events, webhooks, interceptors, mail),
     *(settings, health),
-    *(mail_settings, branding, operators, me, impersonating),
+    *(mail_servers, mail_templates, branding, operators, me, impersonating),
 )
 
 

@@ -3,15 +3,40 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING
 
-from tenantry import errors
+from protobuf.wkt import Timestamp
+
+from tenantry import errors, structs
 from tenantry.doors.console import forms
 from tenantry.doors.console.visit import Door, Page, Visit
 from tenantry.event import PUBLISHED
+from tenantry.gen.tenantry.v1.webhooks_pb import (
+    CreateEndpoint,
+    CreateEndpointRequest,
+    DeleteEndpointRequest,
+    DeliveryState,
+    DisableEndpointRequest,
+    EnableEndpointRequest,
+    GetDeliveryRequest,
+    GetEndpointRequest,
+    ListAttemptsRequest,
+    ListDeliveriesRequest,
+    ListEndpointsRequest,
+    ReplayDeliveryRequest,
+    ReplayEventsRequest,
+    RotateEndpointSecretRequest,
+    SendTestEventRequest,
+    UpdateEndpoint,
+    UpdateEndpointRequest,
+    WebhookEndpoint,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Mapping
+
+    from protobuf.wkt import Struct
 
     from tenantry.web import Response
 
@@ -27,7 +52,6 @@ _FIELDS = {
     "event_type": "event_type",
 }
 _TYPED: tuple[str, ...] = ("url", "description", "types")
-_ONE = "/webhooks/endpoints/{}"
 
 
 def pages(door: Door) -> list[Page]:
@@ -57,46 +81,57 @@ class _Webhooks:
 
     async def listed(self, visit: Visit) -> Response:
         """List them."""
-        listed = await visit.api.get(
-            "/webhooks/endpoints",
-            page_size=_SHOWN,
-            page_token=visit.query("page_token") or None,
+        listed = await visit.api.webhooks.list_endpoints(
+            ListEndpointsRequest(page_size=_SHOWN, page_token=visit.query("page_token"))
         )
         return self._door.render(
-            visit, "webhooks", "webhooks/list.html", listed=listed, types=tuple(PUBLISHED)
+            visit,
+            "webhooks",
+            "webhooks/list.html",
+            listed=listed,
+            endpoint=WebhookEndpoint(),
+            types=tuple(PUBLISHED),
         )
 
     async def create(self, visit: Visit) -> Response:
         """Make one and show its secret, this once."""
         form = visit.request.form()
-        body = _endpoint(form)
-        if organization_id := form.get("organization_id", "").strip():
-            body["organization_id"] = organization_id
+        endpoint = CreateEndpoint(
+            url=form.get("url", "").strip(),
+            description=form.get("description", "").strip(),
+            event_types=forms.words_of(form.get("types", "")),
+            organization_id=form.get("organization_id", "").strip() or None,
+            ordered="ordered" in form,
+        )
         try:
-            made = await visit.api.post("/webhooks/endpoints", body=body)
+            made = await visit.api.webhooks.create_endpoint(
+                CreateEndpointRequest(endpoint=endpoint)
+            )
         except errors.InvalidArgument as problem:
             given = {name: form.get(name, "") for name in (*_TYPED, "organization_id")}
             return self._door.wrong(visit, problem, visit.path("webhooks"), _FIELDS, given)
-        return _secret(self._door, visit, made)
+        assert made.endpoint is not None
+        return self._secret(visit, made.endpoint.id, made.secret)
 
     async def show(self, visit: Visit) -> Response:
         """Show one with its deliveries."""
         id_ = visit.request.params["id"]
-        endpoint = (await visit.api.get(_ONE, id_))["endpoint"]
+        found = await visit.api.webhooks.get_endpoint(GetEndpointRequest(endpoint_id=id_))
         state = visit.query("state")
         query = {"state": state} if state in STATES[1:] else {}
-        listed = await visit.api.get(
-            f"{_ONE}/deliveries",
-            id_,
-            page_size=_SHOWN,
-            page_token=visit.query("page_token") or None,
-            **query,
+        listed = await visit.api.webhooks.list_deliveries(
+            ListDeliveriesRequest(
+                endpoint_id=id_,
+                state=DeliveryState[state] if query else DeliveryState.UNSPECIFIED,
+                page_size=_SHOWN,
+                page_token=visit.query("page_token"),
+            )
         )
         return self._door.render(
             visit,
             "webhooks",
             "webhooks/one.html",
-            endpoint=endpoint,
+            endpoint=found.endpoint,
             listed=listed,
             query=query,
             states=STATES,
@@ -107,54 +142,71 @@ class _Webhooks:
     async def update(self, visit: Visit) -> Response:
         """Change where it goes to and what it gets."""
         form = visit.request.form()
-        body = _endpoint(form)
-        body["all_event_types"] = not body["event_types"]
-        return await self._send(
-            visit, visit.api.patch(_ONE, visit.request.params["id"], body=body), "changed"
+        event_types = forms.words_of(form.get("types", ""))
+        endpoint = UpdateEndpoint(
+            url=form.get("url", "").strip(),
+            description=form.get("description", "").strip(),
+            event_types=event_types,
+            all_event_types=not event_types,
+            ordered="ordered" in form,
         )
+        request = UpdateEndpointRequest(endpoint_id=visit.request.params["id"], endpoint=endpoint)
+        return await self._send(visit, visit.api.webhooks.update_endpoint(request), "changed")
 
     async def enable(self, visit: Visit) -> Response:
         """Let it have events."""
-        call = visit.api.patch(f"{_ONE}:enable", visit.request.params["id"])
-        return await self._send(visit, call, "enabled")
+        request = EnableEndpointRequest(endpoint_id=visit.request.params["id"])
+        return await self._send(visit, visit.api.webhooks.enable_endpoint(request), "enabled")
 
     async def disable(self, visit: Visit) -> Response:
         """Stop deliveries."""
-        call = visit.api.patch(f"{_ONE}:disable", visit.request.params["id"])
-        return await self._send(visit, call, "disabled")
+        request = DisableEndpointRequest(endpoint_id=visit.request.params["id"])
+        return await self._send(visit, visit.api.webhooks.disable_endpoint(request), "disabled")
 
     async def rotate(self, visit: Visit) -> Response:
         """Give it a new secret and show it, this once."""
-        made = await visit.api.post(f"{_ONE}/secret:rotate", visit.request.params["id"])
-        return _secret(self._door, visit, made)
+        id_ = visit.request.params["id"]
+        made = await visit.api.webhooks.rotate_endpoint_secret(
+            RotateEndpointSecretRequest(endpoint_id=id_)
+        )
+        return self._secret(visit, id_, made.secret)
 
     async def test(self, visit: Visit) -> Response:
         """Send an example."""
-        body = {"event_type": visit.request.form().get("event_type", "")}
-        call = visit.api.post(f"{_ONE}:test", visit.request.params["id"], body=body)
-        return await self._send(visit, call, "queued")
+        request = SendTestEventRequest(
+            endpoint_id=visit.request.params["id"],
+            event_type=visit.request.form().get("event_type", ""),
+        )
+        return await self._send(visit, visit.api.webhooks.send_test_event(request), "queued")
 
     async def replay(self, visit: Visit) -> Response:
         """Send the events of a time once more."""
-        form = visit.request.form()
-        body = {
-            name: moment
-            for name, given in (("start_time", "start"), ("end_time", "end"))
-            if (moment := _moment(form.get(given, "")))
-        }
-        call = visit.api.post(f"{_ONE}:replay", visit.request.params["id"], body=body)
-        return await self._send(visit, call, "queued")
+        form, id_ = visit.request.form(), visit.request.params["id"]
+        try:
+            request = ReplayEventsRequest(
+                endpoint_id=id_,
+                start_time=_time(form, "start", "start_time"),
+                end_time=_time(form, "end", "end_time"),
+            )
+        except errors.InvalidArgument as problem:
+            return self._door.wrong(visit, problem, visit.path("webhooks", id_), _FIELDS)
+        return await self._send(visit, visit.api.webhooks.replay_events(request), "queued")
 
     async def delete(self, visit: Visit) -> Response:
         """Delete it with its deliveries."""
-        call = visit.api.delete(_ONE, visit.request.params["id"])
+        request = DeleteEndpointRequest(endpoint_id=visit.request.params["id"])
+        call = visit.api.webhooks.delete_endpoint(request)
         return await forms.send(self._door, visit, call, visit.path("webhooks"), "deleted")
 
-    async def _send(self, visit: Visit, call: Any, change: str) -> Response:
+    async def _send(self, visit: Visit, call: Awaitable[object], change: str) -> Response:
         path = visit.path("webhooks", visit.request.params["id"])
         form = visit.request.form()
         given = {name: form.get(name, "") for name in _TYPED if name in form}
         return await forms.send(self._door, visit, call, path, change, fields=_FIELDS, given=given)
+
+    def _secret(self, visit: Visit, endpoint_id: str, secret: str) -> Response:
+        path = visit.path("webhooks", endpoint_id)
+        return self._door.render(visit, "webhooks", "secret.html", secret=secret, onward=path)
 
 
 class _Deliveries:
@@ -166,17 +218,21 @@ class _Deliveries:
     async def show(self, visit: Visit) -> Response:
         """Show one with its attempts."""
         params = visit.request.params
-        names = (params["id"], params["delivery"])
-        found = await visit.api.get(f"{_ONE}/deliveries/{{}}", *names)
-        attempts = await visit.api.get(f"{_ONE}/deliveries/{{}}/attempts", *names)
-        payload = found.get("event_payload")
+        endpoint_id, delivery_id = params["id"], params["delivery"]
+        found = await visit.api.webhooks.get_delivery(
+            GetDeliveryRequest(endpoint_id=endpoint_id, delivery_id=delivery_id)
+        )
+        attempts = await visit.api.webhooks.list_attempts(
+            ListAttemptsRequest(endpoint_id=endpoint_id, delivery_id=delivery_id)
+        )
+        payload = found.event_payload
         return self._door.render(
             visit,
             "webhooks",
             "webhooks/delivery.html",
-            delivery=found["delivery"],
-            payload=json.dumps(payload, ensure_ascii=False, indent=2) if payload else "",
-            attempts=attempts.get("attempts", []),
+            delivery=found.delivery,
+            payload="" if payload is None else _written(payload),
+            attempts=attempts.attempts,
             endpoint_path=visit.path("webhooks", params["id"]),
             here=visit.path("webhooks", params["id"], "deliveries", params["delivery"]),
         )
@@ -184,27 +240,28 @@ class _Deliveries:
     async def replay(self, visit: Visit) -> Response:
         """Send it once more."""
         params = visit.request.params
-        call = visit.api.post(
-            f"{_ONE}/deliveries/{{}}:replay", params["id"], params["delivery"], body={}
-        )
+        request = ReplayDeliveryRequest(endpoint_id=params["id"], delivery_id=params["delivery"])
+        call = visit.api.webhooks.replay_delivery(request)
         path = visit.path("webhooks", params["id"])
         return await forms.send(self._door, visit, call, path, "queued")
 
 
-def _endpoint(form: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        "url": form.get("url", "").strip(),
-        "description": form.get("description", "").strip(),
-        "event_types": forms.words_of(form.get("types", "")),
-        "ordered": "ordered" in form,
-    }
+def _time(form: Mapping[str, str], name: str, path: str) -> Timestamp | None:
+    """Return the time of a field, which is in UTC; ``path`` is its name in the API.
+
+    Raises:
+        errors.InvalidArgument: it holds another text.
+
+    """
+    text = form.get(name, "")
+    if not text:
+        return None
+    try:
+        return Timestamp.from_datetime(datetime.fromisoformat(f"{text}+00:00"))
+    except ValueError:
+        expected = "must be a time such as 2026-01-05T14:48"
+        raise errors.InvalidArgument.field(path, "type", expected) from None
 
 
-def _moment(text: str) -> str:
-    """Return a field's time, which is by UTC, as the API takes it."""
-    return f"{text}{':00' if text.count(':') == 1 else ''}Z" if text else ""
-
-
-def _secret(door: Door, visit: Visit, made: Mapping[str, Any]) -> Response:
-    path = visit.path("webhooks", made["endpoint"]["id"])
-    return door.render(visit, "webhooks", "secret.html", secret=made["secret"], onward=path)
+def _written(payload: Struct) -> str:
+    return json.dumps(structs.members(payload), ensure_ascii=False, indent=2)

@@ -25,7 +25,7 @@ from protobuf import (
     message_to_json_value,
 )
 
-from tenantry import errors, urlencoded
+from tenantry import errors, structs, urlencoded
 from tenantry.answer import Answer
 from tenantry.api import descriptors, messages, validation
 from tenantry.nearest import nearest
@@ -230,7 +230,7 @@ def members_of(response: Message[Any] | Answer, flatten: str = "") -> Any:
 
 def _members(message: Message[Any]) -> Any:
     members = message_to_json_value(message, use_proto_field_name=True, always_emit_implicit=True)
-    return messages.whole_numbers(members) if descriptors.has_values(message.desc()) else members
+    return structs.whole_numbers(members) if descriptors.has_values(message.desc()) else members
 
 
 def _json(message: Message[Any]) -> bytes:

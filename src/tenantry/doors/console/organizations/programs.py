@@ -8,6 +8,7 @@ from tenantry import errors
 from tenantry.doors.console import forms
 from tenantry.doors.console.organizations import one
 from tenantry.doors.console.visit import Door, Page, Visit
+from tenantry.gen.scalekit.v1.tokens.tokens_pb import CreateToken, CreateTokenRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,15 +76,17 @@ class _Programs:
         """Make an API key, for the organization or a member, and show it, this once."""
         form, path = visit.request.form(), one.path_of(visit, "programs")
         given = {name: form.get(name, "").strip() for name in ("user_id", "description", "days")}
-        token = {name: given[name] for name in ("user_id", "description") if given[name]}
+        token = CreateToken(
+            organization_id=visit.request.params["id"],
+            user_id=given["user_id"],
+            description=given["description"],
+        )
         try:
-            if end := forms.end(given["days"]):
-                token["expiry"] = end
-            token["organization_id"] = visit.request.params["id"]
-            made = await visit.api.post("/tokens", body=token)
+            token.expiry = forms.end(given["days"])
+            made = await visit.api.tokens.create_token(CreateTokenRequest(token=token))
         except errors.InvalidArgument as problem:
             return self._door.wrong(visit, problem, path, _KEY_FIELDS, given)
-        return self._made(visit, path, secret=made["token"])
+        return self._made(visit, path, secret=made.token)
 
     async def revoke_key(self, visit: Visit) -> Response:
         """End an API key of this organization for good."""

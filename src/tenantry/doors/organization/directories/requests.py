@@ -6,8 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from tenantry import errors
-from tenantry.api import messages
+from tenantry import errors, structs
 from tenantry.doors.organization.directories.subject import Subject
 from tenantry.doors.organization.visit import Page
 from tenantry.gen.tenantry.v1.directory_requests_pb import (
@@ -95,7 +94,7 @@ class _Requests(Subject):
         answer = await visit.api.directory_requests.get_directory_request(request)
         found = answer.request
         assert found is not None
-        payload = messages.whole_numbers(found.payload.to_python()) if found.payload else None
+        payload = structs.members(found.payload) if found.payload else None
         return self.render(
             visit,
             "request.html",
