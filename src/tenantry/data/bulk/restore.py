@@ -108,7 +108,8 @@ _REFERENCED = {
 class OrganizationReport:
     """The result of an import: how many rows of each type, and how many existing users joined.
 
-    With ``conflicts`` nothing was imported; ``people_here`` counts the conflicts with existing users, who could join.
+    With ``conflicts`` nothing was imported. ``people_here`` counts those with existing users, whom
+    the operator can let join.
     """
 
     dry_run: bool
