@@ -6,10 +6,22 @@ from typing import TYPE_CHECKING
 
 from tenantry import errors
 from tenantry.doors.console.visit import Door, Page, Visit
+from tenantry.gen.scalekit.v1.organizations.organizations_pb import (
+    CreateOrganization,
+    CreateOrganizationRequest,
+    ListOrganizationsRequest,
+    SearchOrganizationsRequest,
+)
 from tenantry.identity.simulator import test_organization
 
 if TYPE_CHECKING:
+    from tenantry.gen.scalekit.v1.organizations.organizations_pb import (
+        ListOrganizationsResponse,
+        SearchOrganizationsResponse,
+    )
     from tenantry.web import Response
+
+_SHOWN = 30
 
 
 def pages(door: Door) -> list[Page]:
@@ -31,13 +43,16 @@ class _Listing:
 
     async def listed(self, visit: Visit) -> Response:
         """List them, or those that the search finds."""
-        query, token = visit.query("query").strip()[:100], visit.query("page_token") or None
+        query, token = visit.query("query").strip()[:100], visit.query("page_token")
+        found: ListOrganizationsResponse | SearchOrganizationsResponse
         if query:
-            found = await visit.api.get(
-                "/organizations:search", query=query, page_size=30, page_token=token
+            found = await visit.api.organizations.search_organization(
+                SearchOrganizationsRequest(query=query, page_size=_SHOWN, page_token=token)
             )
         else:
-            found = await visit.api.get("/organizations", page_size=30, page_token=token)
+            found = await visit.api.organizations.list_organization(
+                ListOrganizationsRequest(page_size=_SHOWN, page_token=token)
+            )
         return self._door.render(
             visit, "organizations", "organizations/list.html", listed=found, query=query
         )
@@ -53,16 +68,21 @@ class _Listing:
         """Make it."""
         form = visit.request.form()
         given = {name: form.get(name, "").strip() for name in ("display_name", "external_id")}
-        body = {name: value for name, value in given.items() if value}
+        organization = CreateOrganization(
+            display_name=given["display_name"], external_id=given["external_id"] or None
+        )
         try:
-            answer = await visit.api.post("/organizations", body=body)
+            made = await visit.api.organizations.create_organization(
+                CreateOrganizationRequest(organization=organization)
+            )
         except (errors.InvalidArgument, errors.Duplicate) as problem:
             fields = {name: name for name in given}
             fields |= {f"organization.{name}": name for name in given}
             return self._door.wrong(
                 visit, problem, visit.path("organizations", "new"), fields, given
             )
-        return self._door.done(visit.path("organizations", answer["organization"]["id"]), "created")
+        assert made.organization is not None
+        return self._door.done(visit.path("organizations", made.organization.id), "created")
 
     async def make_test(self, visit: Visit) -> Response:
         """Make the organization whose people the simulator signs in, in development."""
