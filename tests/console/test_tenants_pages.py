@@ -415,3 +415,24 @@ async def test_what_is_not_there_is_a_page(browser):
 async def test_a_token_of_another_list_is_refused(browser):
     for path in ("organizations", "people", "connections", "directories", "roles/permissions"):
         await browser.get(f"/console/{path}?page_token=made-up", status=400)
+
+
+async def test_a_value_that_there_is_not_is_refused(browser, make):
+    for path in (
+        *("connections?status=made-up", "connections?connection_type=made-up"),
+        *("connections?enabled=perhaps", "directories?enabled=perhaps"),
+        *("directories?status=made-up", "directories?directory_type=made-up"),
+    ):
+        await browser.get(f"/console/{path}", status=400)
+    organization = await make.organization()
+    root = f"/console/organizations/{organization['id']}"
+    domain = f"{unique()}.example.com"
+    for path, fields in (
+        ("connections/create", {"provider": "made-up", "type": "SAML"}),
+        ("connections/create", {"provider": "OKTA", "type": "made-up"}),
+        ("directories/create", {"directory_provider": "OKTA", "directory_type": "made-up"}),
+        ("domains/create", {"domain": domain, "domain_type": "made-up"}),
+        ("session-policy/update", {"policy_source": "made-up"}),
+    ):
+        page = await browser.send(f"{root}/{path}", **fields)
+        assert "has no value &#39;made-up&#39;" in page, path

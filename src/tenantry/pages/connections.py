@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from protobuf import message_from_json_value
 
-from tenantry.gen.scalekit.v1.connections.connections_pb import IDPCertificate
+from tenantry.gen.scalekit.v1.connections.connections_pb import ConnectionStatus, IDPCertificate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from protobuf.wkt import Timestamp
 
+    from tenantry.gen.scalekit.v1.connections.connections_pb import ListConnection
     from tenantry.pages.uploads import Form
 
 SAML, OIDC = "SAML", "OIDC"
@@ -133,15 +134,15 @@ def without_keys(given: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in given.items() if "PRIVATE KEY-----" not in value}
 
 
-def serving(listed: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+def serving(listed: Iterable[ListConnection]) -> dict[str, ListConnection]:
     """Return the connection that serves each domain, of one organization's, the oldest first.
 
     A domain leads to several where it is assigned to none: then the oldest serves it of those that
     are enabled and complete.
     """
-    found: dict[str, Mapping[str, Any]] = {}
+    found: dict[str, ListConnection] = {}
     for one in listed:
-        if one.get("enabled") and one.get("status") == "COMPLETED":
-            for domain in one.get("domains", ()):
+        if one.enabled and one.status is ConnectionStatus.COMPLETED:
+            for domain in one.domains:
                 found.setdefault(domain, one)
     return found

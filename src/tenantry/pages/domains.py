@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+from protobuf import Oneof
+from protobuf.wkt import Int32Value
+
+from tenantry.gen.scalekit.v1.domains.domains_pb import (
+    DomainType,
+    ListDomainRequest,
+    VerificationStatus,
+)
 
 if TYPE_CHECKING:
-    from tenantry.pages.api import Api
+    from tenantry.api.in_process import InProcessClient
 
-_VERIFIED = {"VERIFIED", "AUTO_VERIFIED"}
+_VERIFIED = {VerificationStatus.VERIFIED, VerificationStatus.AUTO_VERIFIED}
 
 
-async def has_verified(api: Api, organization_id: str) -> bool:
+async def has_verified(api: InProcessClient, organization_id: str) -> bool:
     """Whether an organization has a verified domain, by which its connections are found.
 
     Raises:
         errors.PermissionDenied: the visitor may not read domains.
 
     """
-    answer = await api.get(
-        "/organizations/{}/domains",
-        organization_id,
-        domain_type="ORGANIZATION_DOMAIN",
-        page_size=100,
+    owner: Oneof[Literal["organization_id"], str] = Oneof("organization_id", organization_id)
+    answer = await api.domains.list_domains(
+        ListDomainRequest(
+            identities=owner,
+            domain_type=DomainType.ORGANIZATION_DOMAIN,
+            page_size=Int32Value(value=100),
+        )
     )
-    found = answer.get("domains", ())
-    return any(one.get("verification_status") in _VERIFIED for one in found)
+    return any(one.verification_status in _VERIFIED for one in answer.domains)

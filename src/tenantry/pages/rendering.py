@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from protobuf import message_to_json_value
 
+from tenantry.api.descriptors import enum_name
 from tenantry.events.mail import words as mail_words
 from tenantry.pages import branding, marks
 from tenantry.pages.looks import Kind
@@ -189,6 +190,7 @@ def environment() -> Environment:
         "clock": clock,
         "dated": mail_words.date,
         "iso": rfc3339,
+        "enum_name": enum_name,
         "json_time": message_to_json_value,
         "plainly": plainly,
         "initial": branding.initial,

@@ -3,20 +3,54 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from protobuf import Message, Oneof, message_to_json_value
+from protobuf.wkt import StringValue
 
 from tenantry import errors
-from tenantry.doors.console import forms, organization_filter
+from tenantry.doors.console import connection, forms, organization_filter
+from tenantry.doors.console.connection import PROTOCOLS
 from tenantry.doors.console.visit import Door, Page, Visit
+from tenantry.gen.scalekit.v1.connections.connections_pb import (
+    ConnectionProvider,
+    ConnectionStatus,
+    ConnectionType,
+    CreateConnection,
+    CreateEnvironmentConnectionRequest,
+    DeleteConnectionRequest,
+    DeleteEnvironmentConnectionRequest,
+    ListConnectionsRequest,
+    ListOrganizationConnectionsRequest,
+    OAuthConnectionConfig,
+    SAMLConnectionConfigResponse,
+    SearchOrganizationConnectionsRequest,
+    SearchOrganizationConnectionsResponse,
+    ToggleConnectionRequest,
+    ToggleEnvironmentConnectionRequest,
+    UpdateEnvironmentConnectionRequest,
+)
+from tenantry.gen.tenantry.v1.settings_pb import ListSettingsRequest, UpdateSettingsRequest
+from tenantry.gen.tenantry.v1.sign_ins_pb import (
+    ListFailedSignInsRequest,
+    ListFailedSignInsResponse,
+)
+from tenantry.gen.tenantry.v1.states_pb import ListConnectionStatesRequest
 from tenantry.identity.operators.model import OWNER
 from tenantry.pages import domains
 from tenantry.pages.connections import serving as serving_of
 from tenantry.times import DAY, SECOND, now
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from tenantry.gen.scalekit.v1.connections.connections_pb import (
+        ListConnection,
+        ListOrganizationConnectionsResponse,
+    )
+    from tenantry.gen.tenantry.v1.settings_pb import Setting
+    from tenantry.gen.tenantry.v1.states_pb import ConnectionState
     from tenantry.web import Response
 
 _FILTERS = ("provider", "connection_type", "status", "enabled")
@@ -24,12 +58,11 @@ PROVIDERS = (
     *("OKTA", "MICROSOFT_AD", "GOOGLE", "ONELOGIN", "PING_IDENTITY", "JUMPCLOUD", "ADFS"),
     *("AUTH0", "CUSTOM", "IDP_SIMULATOR"),
 )
+_SHOWN = 30
 _SOCIAL = ("GOOGLE", "MICROSOFT", "GITHUB", "GITLAB", "LINKEDIN", "SALESFORCE", "APPLE", "CUSTOM")
 # Settings of the deployment by which people sign in with a mail.
 _OF_MAIL = ("email_code_seconds", "email_same_browser")
 _APPLE = "APPLE"  # of no name in the contract: a custom one with this key
-# Those whose protocol has a page of its own: `protocols`.
-PROTOCOLS = ("SAML", "OIDC", "OAUTH")
 _TEXTS = ("client_id", "tenant_id", "authorize_uri", "token_uri", "user_info_uri")
 
 
@@ -63,15 +96,19 @@ class _Connections:
         if not query.startswith("conn_"):
             chosen = await organization_filter.find(visit, query)
             query = chosen.id
-        given = {name: value for name, value in narrow.items() if value}
-        if query:
-            given["query"] = query
-        path = "/organizations/-/connections:search" if given else "/organizations/-/connections"
-        token = visit.query("page_token") or None
-        found: Any = {}
+        found: ListOrganizationConnectionsResponse | SearchOrganizationConnectionsResponse
+        found = SearchOrganizationConnectionsResponse()
         if not chosen.is_unresolved:
-            found = await visit.api.get(path, page_size=30, page_token=token, **given)
-        rows = found.get("connections", [])
+            if query or any(narrow.values()):
+                request = _search(query, narrow)
+                request.page_size, request.page_token = _SHOWN, visit.query("page_token")
+                found = await visit.api.connections.search_organization_connections(request)
+            else:
+                found = await visit.api.connections.list_organization_connections(
+                    ListOrganizationConnectionsRequest(
+                        page_size=_SHOWN, page_token=visit.query("page_token")
+                    )
+                )
         return self._door.render(
             visit,
             "connections",
@@ -81,19 +118,19 @@ class _Connections:
             chosen=chosen,
             narrow=narrow,
             filters={**narrow, "query": query},
-            states=await _states(visit, rows),
+            states=await _states(visit, [one.id for one in found.connections]),
             providers=PROVIDERS,
             tabs=_tabs(visit, ""),
         )
 
     async def of_environment(self, visit: Visit) -> Response:
         """List those that are everybody's."""
-        found = await visit.api.get("/connections", include="all")
+        found = await visit.api.connections.list_connections(ListConnectionsRequest(include="all"))
         return self._door.render(
             visit,
             "connections",
             "connections/environment.html",
-            connections=found.get("connections", []),
+            connections=found.connections,
             social=_SOCIAL,
             tabs=_tabs(visit, "environment"),
         )
@@ -101,62 +138,85 @@ class _Connections:
     async def create(self, visit: Visit) -> Response:
         """Make one of the environment, by which people of any organization sign in."""
         provider = visit.request.form().get("provider", "")
-        body = {"provider": provider, "type": "OAUTH"}
+        made = CreateConnection(type=ConnectionType.OAUTH)
         if provider == _APPLE:
-            body |= {"provider": "CUSTOM", "provider_key": _APPLE}
+            made.provider, made.provider_key = ConnectionProvider.CUSTOM, _APPLE
         try:
-            answer = await visit.api.post("/connections", body=body)
+            if provider != _APPLE:
+                made.provider = forms.constant(ConnectionProvider, provider, "connection.provider")
+            answer = await visit.api.connections.create_environment_connection(
+                CreateEnvironmentConnectionRequest(connection=made)
+            )
         except (errors.InvalidArgument, errors.Duplicate) as problem:
             return self._door.wrong(visit, problem, visit.path("connections", "environment"))
-        return self._door.done(visit.path("connections", answer["connection"]["id"]), "created")
+        assert answer.connection is not None
+        return self._door.done(visit.path("connections", answer.connection.id), "created")
 
     async def show(self, visit: Visit) -> Response:
         """Show one, the environment's or an organization's."""
-        found, organization_id = await find(visit)
-        states = await _states(visit, [found]) if organization_id else {}
-        failed: Any = {}
-        serving: Mapping[str, Any] = {}
+        found = await connection.get(visit)
+        one, organization_id = found.message, found.organization_id
+        states = await _states(visit, [one.id]) if organization_id else {}
+        failed = ListFailedSignInsResponse()
+        serving: Mapping[str, ListConnection] = {}
         has_domain = True
         if organization_id:
-            listed = await visit.api.get(
-                "/connections", organization_id=organization_id, include="all"
+            listed = await visit.api.connections.list_connections(
+                ListConnectionsRequest(organization_id=organization_id, include="all")
             )
-            serving = serving_of(listed.get("connections", ()))
-            failed = await visit.api.get("/connections/{}/failed-sign-ins", found["id"])
+            serving = serving_of(listed.connections)
+            failed = await visit.api.sign_ins.list_failed_sign_ins(
+                ListFailedSignInsRequest(connection_id=one.id)
+            )
             has_domain = await domains.has_verified(visit.api, organization_id)
-        config: Any = next((value for name, value in found.items() if name.endswith("_config")), {})
+        config = one.settings.value if one.settings else None
+        is_saml = isinstance(config, SAMLConnectionConfigResponse)
         return self._door.render(
             visit,
             "connections",
             "connections/one.html",
-            one=found,
+            one=one,
             organization_id=organization_id,
+            organization_name=found.organization_name,
             serving=serving,
             has_domain=has_domain,
-            state=states.get(found["id"], {}),
-            failed=failed.get("sign_ins", []),
-            config=config,
-            shown=json.dumps(_without_certificates(config), indent=2, ensure_ascii=False),
-            here=visit.path("connections", found["id"]),
-            tabs=tabs_of(visit, found, ""),
-            of_mail=await _of_mail(visit) if found["type"] == "PASSWORDLESS" else {},
+            state=states.get(one.id),
+            failed=failed.sign_ins,
+            client=config if isinstance(config, OAuthConnectionConfig) else OAuthConnectionConfig(),
+            certificates=config.idp_certificates if is_saml else (),
+            shown="" if config is None else _written(config),
+            here=visit.path("connections", one.id),
+            tabs=connection.tabs_of(visit, one, ""),
+            of_mail=await _of_mail(visit) if one.type is ConnectionType.PASSWORDLESS else {},
             is_owner=visit.has_role(OWNER),
         )
 
     async def update(self, visit: Visit) -> Response:
         """Change the client at a social provider; an empty secret stays as it was."""
-        found, _ = await find(visit)
-        form, path = visit.request.form(), visit.path("connections", found["id"])
+        found = (await connection.get(visit)).message
+        form, path = visit.request.form(), visit.path("connections", found.id)
         given = {
             name: form.get(name, "").strip() for name in (*_TEXTS, "scopes", "ui_button_title")
         }
-        config: dict[str, object] = {name: given[name] for name in _TEXTS if name in form}
-        config["scopes"] = forms.words_of(given["scopes"])
+        texts = {name: StringValue(value=given[name]) for name in _TEXTS if name in form}
+        config = OAuthConnectionConfig(
+            client_id=texts.get("client_id"),
+            tenant_id=texts.get("tenant_id"),
+            authorize_uri=texts.get("authorize_uri"),
+            token_uri=texts.get("token_uri"),
+            user_info_uri=texts.get("user_info_uri"),
+            scopes=forms.words_of(given["scopes"]),
+        )
         if form.get("client_secret"):
-            config["client_secret"] = form["client_secret"]
-        body = start(found)
-        body |= {"ui_button_title": given["ui_button_title"], "oauth_config": config}
-        call = visit.api.patch("/connections/{}", found["id"], body=body)
+            config.client_secret = StringValue(value=form["client_secret"])
+        settings: Oneof[Literal["oauth_config"], OAuthConnectionConfig]
+        settings = Oneof("oauth_config", config)
+        changed = connection.update_of(found)
+        changed.ui_button_title = StringValue(value=given["ui_button_title"])
+        changed.settings = settings
+        call = visit.api.connections.update_environment_connection(
+            UpdateEnvironmentConnectionRequest(connection_id=found.id, connection=changed)
+        )
         fields = {f"connection.oauth_config.{name}": name for name in (*_TEXTS, "scopes")}
         fields |= {"connection.oauth_config.client_secret": "client_secret"}
         return await forms.send(
@@ -169,8 +229,8 @@ class _Connections:
         given = {"email_code_seconds": form.get("email_code_seconds", "").strip()}
         given["email_same_browser"] = str("email_same_browser" in form).lower()
         known = await _of_mail(visit)
-        changed = {name: given[name] for name in _OF_MAIL if known[name].get("changeable")}
-        call = visit.api.patch("/settings", body={"settings": changed})
+        changed = {name: given[name] for name in _OF_MAIL if known[name].changeable}
+        call = visit.api.settings.update_settings(UpdateSettingsRequest(settings=changed))
         path = visit.path("connections", visit.request.params["id"])
         fields = {f"settings.{name}": name for name in _OF_MAIL}
         return await forms.send(
@@ -179,25 +239,44 @@ class _Connections:
 
     async def enable(self, visit: Visit) -> Response:
         """Let people sign in by it."""
-        return await self._switch(visit, ":enable", "enabled")
+        rpcs = visit.api.connections
+        return await self._switch(
+            visit, rpcs.enable_connection, rpcs.enable_environment_connection, "enabled"
+        )
 
     async def disable(self, visit: Visit) -> Response:
         """Let nobody sign in by it."""
-        return await self._switch(visit, ":disable", "disabled")
+        rpcs = visit.api.connections
+        return await self._switch(
+            visit, rpcs.disable_connection, rpcs.disable_environment_connection, "disabled"
+        )
 
-    async def _switch(self, visit: Visit, verb: str, change: str) -> Response:
-        found, organization_id = await find(visit)
-        path = visit.path("connections", found["id"])
-        place, names = address(found["id"], organization_id)
-        call = visit.api.patch(f"{place}{verb}", *names)
-        return await forms.send(self._door, visit, call, path, change)
+    async def _switch(
+        self,
+        visit: Visit,
+        of_organization: Callable[[ToggleConnectionRequest], Awaitable[object]],
+        of_environment: Callable[[ToggleEnvironmentConnectionRequest], Awaitable[object]],
+        change: str,
+    ) -> Response:
+        found = await connection.get(visit)
+        id_, organization_id = found.message.id, found.organization_id
+        if organization_id:
+            call = of_organization(ToggleConnectionRequest(organization_id=organization_id, id=id_))
+        else:
+            call = of_environment(ToggleEnvironmentConnectionRequest(connection_id=id_))
+        return await forms.send(self._door, visit, call, visit.path("connections", id_), change)
 
     async def delete(self, visit: Visit) -> Response:
         """Delete it."""
-        found, organization_id = await find(visit)
-        place, names = address(found["id"], organization_id)
-        call = visit.api.delete(place, *names)
-        back = visit.path("connections", found["id"])
+        found, connections = await connection.get(visit), visit.api.connections
+        id_, organization_id = found.message.id, found.organization_id
+        if organization_id:
+            own = DeleteConnectionRequest(organization_id=organization_id, id=id_)
+            call = connections.delete_connection(own)
+        else:
+            request = DeleteEnvironmentConnectionRequest(connection_id=id_)
+            call = connections.delete_environment_connection(request)
+        back = visit.path("connections", id_)
         return await forms.send(
             self._door, visit, call, visit.path("connections"), "deleted", back=back
         )
@@ -254,34 +333,61 @@ def tabs_of(visit: Visit, found: Mapping[str, Any], shown: str) -> list[tuple[st
     ]
 
 
-async def _of_mail(visit: Visit) -> dict[str, Any]:
-    listed = (await visit.api.get("/settings")).get("settings", [])
-    return {one["name"]: one for one in listed if one["name"] in _OF_MAIL}
+def _search(query: str, narrow: Mapping[str, str]) -> SearchOrganizationConnectionsRequest:
+    """Return the search that filters ask for.
 
+    Raises:
+        errors.InvalidArgument: a filter has a value that there is not.
 
-async def _states(visit: Visit, rows: Sequence[Any]) -> dict[str, Any]:
-    """Return the states of these connections by their ids, with the days of their certificates."""
-    if not rows:
-        return {}
-    answer = await visit.api.get(
-        "/organizations/-/connections:states", connection_ids=[one["id"] for one in rows]
+    """
+    request = SearchOrganizationConnectionsRequest(
+        query=query or None,
+        provider=narrow["provider"] or None,
+        enabled=forms.switch(narrow["enabled"], "enabled"),
     )
-    found = {}
-    for one in answer.get("states", []):
-        ends = one.get("certificate_expire_time")
-        days = None if ends is None else _days_until(ends)
-        found[one["connection_id"]] = {**one, "days_left": days}
-    return found
+    if narrow["status"]:
+        request.status = forms.constant(ConnectionStatus, narrow["status"], "status")
+    if type_ := narrow["connection_type"]:
+        request.connection_type = forms.constant(ConnectionType, type_, "connection_type")
+    return request
 
 
-def _days_until(moment: str) -> int:
-    left = datetime.fromisoformat(moment).timestamp() * SECOND - now()
-    return int(left // DAY)
+async def _of_mail(visit: Visit) -> dict[str, Setting]:
+    listed = await visit.api.settings.list_settings(ListSettingsRequest())
+    return {one.name: one for one in listed.settings if one.name in _OF_MAIL}
 
 
-def _without_certificates(config: dict[str, Any]) -> dict[str, Any]:
-    """Return a configuration as it is shown: certificates have a place of their own."""
-    return {name: value for name, value in config.items() if name != "idp_certificates"}
+@dataclass(frozen=True, slots=True)
+class _State:
+    """The state of a connection, and for how many days its certificates are still good."""
+
+    message: ConnectionState
+    days_left: int | None
+
+
+async def _states(visit: Visit, ids: Sequence[str]) -> dict[str, _State]:
+    """Return the states of connections by their ids."""
+    if not ids:
+        return {}
+    answer = await visit.api.states.list_connection_states(
+        ListConnectionStatesRequest(connection_ids=list(ids))
+    )
+    return {one.connection_id: _State(one, _days_left(one)) for one in answer.states}
+
+
+def _days_left(state: ConnectionState) -> int | None:
+    ends = state.certificate_expire_time
+    if ends is None:
+        return None
+    return int((ends.to_datetime().timestamp() * SECOND - now()) // DAY)
+
+
+def _written(config: Message[Any]) -> str:
+    """Return a configuration as JSON, without certificates: they have a place of their own."""
+    members = message_to_json_value(config, use_proto_field_name=True, always_emit_implicit=True)
+    assert isinstance(members, dict)
+    members.pop("idp_certificates", None)
+    return json.dumps(members, indent=2, ensure_ascii=False)
 
 
 def _tabs(visit: Visit, shown: str) -> list[tuple[str, str, bool]]:

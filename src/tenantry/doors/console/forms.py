@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from protobuf import Enum
 from protobuf.wkt import Timestamp
 
 from tenantry import errors
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     from tenantry.doors.console.visit import Door, Visit
     from tenantry.web import Response
+
+_Constant = TypeVar("_Constant", bound=Enum)
 
 _MOST_DAYS = 36_500
 MOST_PAIRS = 10  # of metadata, in the contract
@@ -80,6 +83,32 @@ def whole(form: Mapping[str, str], name: str, path: str) -> int | None:
     if not (text.isascii() and text.isdecimal() and len(text) < 10):
         raise errors.InvalidArgument.field(path, "int", "must be a whole number")
     return int(text)
+
+
+def constant(kind: type[_Constant], text: str, path: str) -> _Constant:
+    """Return the value of an enum by its name in the API; ``path`` is the field's name there.
+
+    Raises:
+        errors.InvalidArgument: there is no such value.
+
+    """
+    values = kind.desc().values
+    number = next((value.number for value in values if value.name == text), None)
+    if number is None:
+        raise errors.InvalidArgument.field(path, "enum", f"has no value {text[:60]!r}")
+    return kind(number)
+
+
+def switch(text: str, path: str) -> bool | None:
+    """Return whether a filter is true or false, None where it is empty; ``path`` is its name.
+
+    Raises:
+        errors.InvalidArgument: it holds another text.
+
+    """
+    if text not in {"", "true", "false"}:
+        raise errors.InvalidArgument.field(path, "type", f"must be true or false, got {text!r}")
+    return text == "true" if text else None
 
 
 def named(

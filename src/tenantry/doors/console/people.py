@@ -6,14 +6,44 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
 from tenantry.doors.console import forms
-from tenantry.doors.console.visit import Door, Page, Visit
+from tenantry.doors.console.visit import Door, Page, Visit, by_id
+from tenantry.gen.scalekit.v1.auditlogs.auditlogs_pb import ListAuthLogRequest, ListAuthLogResponse
+from tenantry.gen.scalekit.v1.auth.webauthn_pb import (
+    DeleteCredentialRequest,
+    ListCredentialsRequest,
+)
+from tenantry.gen.scalekit.v1.commons.commons_pb import UserProfile
+from tenantry.gen.scalekit.v1.sessions.sessions_pb import (
+    RevokeAllUserSessionsRequest,
+    RevokeSessionRequest,
+    UserSessionDetailsRequest,
+)
+from tenantry.gen.scalekit.v1.users.users_pb import (
+    DeleteUserRequest,
+    GetUserRequest,
+    ListUsersRequest,
+    SearchUsersRequest,
+    UpdateUser,
+    UpdateUserProfile,
+    UpdateUserRequest,
+)
+from tenantry.gen.tenantry.v1.second_factors_pb import (
+    DeleteSecondFactorRequest,
+    GetSecondFactorRequest,
+)
 
 if TYPE_CHECKING:
+    from tenantry.gen.scalekit.v1.users.users_pb import (
+        ListUsersResponse,
+        SearchUsersResponse,
+        User,
+    )
     from tenantry.web import Response
 
 # The tabs, by the segment of their address.
 _TABS = ("", "security", "sign-ins")
 _PROFILE = ("given_name", "family_name", "name", "preferred_username", "phone_number", "locale")
+_SHOWN = 30
 
 
 def pages(door: Door) -> list[Page]:
@@ -43,13 +73,16 @@ class _People:
 
     async def listed(self, visit: Visit) -> Response:
         """List them, or those that the search finds."""
-        query, token = visit.query("query").strip()[:100], visit.query("page_token") or None
+        query, token = visit.query("query").strip()[:100], visit.query("page_token")
+        found: ListUsersResponse | SearchUsersResponse
         if query:
-            found = await visit.api.get(
-                "/users:search", query=query, page_size=30, page_token=token
+            found = await visit.api.users.search_users(
+                SearchUsersRequest(query=query, page_size=_SHOWN, page_token=token)
             )
         else:
-            found = await visit.api.get("/users", page_size=30, page_token=token)
+            found = await visit.api.users.list_users(
+                ListUsersRequest(page_size=_SHOWN, page_token=token)
+            )
         return self._door.render(visit, "people", "people/list.html", listed=found, query=query)
 
     async def show(self, visit: Visit) -> Response:
@@ -63,11 +96,17 @@ class _People:
         given = {name: form.get(name, "").strip() for name in (*_PROFILE, "external_id")}
         fields = {f"user.user_profile.{name}": name for name in _PROFILE}
         fields |= {"user.external_id": "external_id"} | {name: name for name in given}
-        body = {
-            "external_id": given["external_id"],
-            "user_profile": {name: given[name] for name in _PROFILE},
-        }
-        call = visit.api.patch("/users/{}", visit.request.params["id"], body=body)
+        profile = UpdateUserProfile(
+            given_name=given["given_name"],
+            family_name=given["family_name"],
+            name=given["name"],
+            preferred_username=given["preferred_username"],
+            phone_number=given["phone_number"],
+            locale=given["locale"],
+        )
+        user = UpdateUser(external_id=given["external_id"], user_profile=profile)
+        request = UpdateUserRequest(identities=by_id(visit.request.params["id"]), user=user)
+        call = visit.api.users.update_user(request)
         return await forms.send(
             self._door, visit, call, _path(visit), "changed", fields=fields, given=given
         )
@@ -79,77 +118,90 @@ class _People:
             metadata = forms.pairs(form, "metadata")
         except errors.InvalidArgument as problem:
             return self._door.wrong(visit, problem, _path(visit), given=form)
-        call = visit.api.patch("/users/{}", visit.request.params["id"], body={"metadata": metadata})
+        request = UpdateUserRequest(
+            identities=by_id(visit.request.params["id"]), user=UpdateUser(metadata=metadata)
+        )
+        call = visit.api.users.update_user(request)
         return await forms.send(self._door, visit, call, _path(visit), "changed", given=form)
 
     async def delete(self, visit: Visit) -> Response:
         """Delete them, if their address was typed."""
         user = await self._get(visit)
         typed = visit.request.form().get("email", "").strip()
-        if typed.casefold() != (user.get("email") or user["id"]).casefold():
+        if typed.casefold() != (user.email or user.id).casefold():
             problem = errors.InvalidArgument.field(
                 "email", "same", f"must be that of the person, got {typed[:60]!r}"
             )
             return self._door.wrong(visit, problem, _path(visit), {"email": "delete-email"})
-        call = visit.api.delete("/users/{}", user["id"])
+        call = visit.api.users.delete_user(DeleteUserRequest(identities=by_id(user.id)))
         return await forms.send(self._door, visit, call, visit.path("people"), "deleted")
 
     async def security(self, visit: Visit) -> Response:
         """Show where they are signed in, and by what they prove who they are."""
         user = await self._get(visit)
-        token = visit.query("page_token") or None
-        sessions = await visit.api.get(
-            "/users/{}/sessions", user["id"], page_size=20, page_token=token
+        token = visit.query("page_token")
+        sessions = await visit.api.sessions.get_user_sessions(
+            UserSessionDetailsRequest(user_id=user.id, page_size=20, page_token=token)
         )
-        passkeys = await visit.api.get("/webauthn/credentials", user_id=user["id"])
-        factor = await visit.api.get("/users/{}/second-factor", user["id"])
+        passkeys = await visit.api.webauthn.list_credentials(
+            ListCredentialsRequest(user_id=user.id)
+        )
+        factor = await visit.api.second_factors.get_second_factor(
+            GetSecondFactorRequest(user_id=user.id)
+        )
+        assert factor.second_factor is not None
         return self._tab(
             visit,
             "security",
             user,
             sessions=sessions,
-            passkeys=passkeys.get("credentials", []),
-            factor=factor["second_factor"],
+            passkeys=passkeys.credentials,
+            factor=factor.second_factor,
         )
 
     async def revoke(self, visit: Visit) -> Response:
         """End one session."""
-        call = visit.api.post("/sessions/{}/revoke", visit.request.params["session_id"])
+        request = RevokeSessionRequest(session_id=visit.request.params["session_id"])
+        call = visit.api.sessions.revoke_session(request)
         return await forms.send(self._door, visit, call, _path(visit, "security"), "revoked")
 
     async def revoke_all(self, visit: Visit) -> Response:
         """End all of their sessions."""
-        call = visit.api.post("/users/{}/sessions/revoke", visit.request.params["id"])
+        request = RevokeAllUserSessionsRequest(user_id=visit.request.params["id"])
+        call = visit.api.sessions.revoke_all_user_sessions(request)
         return await forms.send(self._door, visit, call, _path(visit, "security"), "revoked")
 
     async def delete_passkey(self, visit: Visit) -> Response:
         """Take a passkey away."""
-        call = visit.api.delete("/webauthn/credentials/{}", visit.request.params["passkey_id"])
+        request = DeleteCredentialRequest(credential_id=visit.request.params["passkey_id"])
+        call = visit.api.webauthn.delete_credential(request)
         return await forms.send(self._door, visit, call, _path(visit, "security"), "deleted")
 
     async def delete_second_factor(self, visit: Visit) -> Response:
         """Take the second factor away."""
-        call = visit.api.delete("/users/{}/second-factor", visit.request.params["id"])
+        request = DeleteSecondFactorRequest(user_id=visit.request.params["id"])
+        call = visit.api.second_factors.delete_second_factor(request)
         return await forms.send(self._door, visit, call, _path(visit, "security"), "deleted")
 
     async def sign_ins(self, visit: Visit) -> Response:
         """List the sign-ins of their address."""
         user = await self._get(visit)
-        found: Any = {}
-        if user.get("email"):
-            found = await visit.api.get(
-                "/logs/authentication/requests",
-                email=user["email"],
-                page_size=30,
-                page_token=visit.query("page_token") or None,
+        found = ListAuthLogResponse()
+        if user.email:
+            found = await visit.api.auditlogs.list_auth_requests(
+                ListAuthLogRequest(
+                    email=user.email, page_size=_SHOWN, page_token=visit.query("page_token")
+                )
             )
         return self._tab(visit, "sign-ins", user, listed=found)
 
-    async def _get(self, visit: Visit) -> Any:
-        answer = await visit.api.get("/users/{}", visit.request.params["id"])
-        return answer["user"]
+    async def _get(self, visit: Visit) -> User:
+        request = GetUserRequest(identities=by_id(visit.request.params["id"]))
+        user = (await visit.api.users.get_user(request)).user
+        assert user is not None
+        return user
 
-    def _tab(self, visit: Visit, tab: str, user: Any, **values: Any) -> Response:
+    def _tab(self, visit: Visit, tab: str, user: User, **values: Any) -> Response:
         name = tab or "general"
         tabs = [
             (_path(visit, one), visit.words.plain(f"tabs.{one or 'general'}"), one == tab)
@@ -157,7 +209,14 @@ class _People:
         ]
         here = _path(visit, tab)
         return self._door.render(
-            visit, "people", f"people/{name}.html", user=user, here=here, tabs=tabs, **values
+            visit,
+            "people",
+            f"people/{name}.html",
+            user=user,
+            profile=user.user_profile or UserProfile(),
+            here=here,
+            tabs=tabs,
+            **values,
         )
 
 

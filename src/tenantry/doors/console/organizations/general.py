@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from protobuf.wkt import FieldMask
+
 from tenantry import errors
 from tenantry.doors.console import forms
 from tenantry.doors.console.organizations import one
-from tenantry.doors.console.visit import Door, Page, Visit
+from tenantry.doors.console.visit import Door, Page, Visit, by_id
+from tenantry.gen.scalekit.v1.organizations.organizations_pb import (
+    BrandingSource,
+    DeleteOrganizationRequest,
+    GetOrganizationBrandingRequest,
+    OrganizationSettings,
+    OrganizationSettingsFeature,
+    UpdateOrganization,
+    UpdateOrganizationBrandingRequest,
+    UpdateOrganizationRequest,
+    UpdateOrganizationSettingsRequest,
+)
 from tenantry.pages import boxes
 
 if TYPE_CHECKING:
     from tenantry.web import Response
 
 _TEXTS = ("display_name", "external_id", "slug", "logo_url")
-_ENVIRONMENT, _CUSTOM = "BRANDING_SOURCE_ENVIRONMENT", "BRANDING_SOURCE_CUSTOM"
 
 
 def pages(door: Door) -> list[Page]:
@@ -40,15 +52,16 @@ class _General:
     async def show(self, visit: Visit) -> Response:
         """Show it."""
         organization = await one.get(visit)
-        branding = await visit.api.get(
-            "/organizations/{}/portal_customizations", organization["id"]
+        found = await visit.api.organizations.get_organization_branding(
+            GetOrganizationBrandingRequest(organization_id=organization.id)
         )
+        assert found.branding is not None
         return one.render(
             self._door,
             visit,
             "",
             organization,
-            is_custom=branding["branding"].get("source") == _CUSTOM,
+            is_custom=found.branding.source is BrandingSource.CUSTOM,
         )
 
     async def update(self, visit: Visit) -> Response:
@@ -56,7 +69,17 @@ class _General:
         form = visit.request.form()
         given = {name: form.get(name, "").strip() for name in _TEXTS}
         fields = {f"organization.{name}": name for name in _TEXTS} | {n: n for n in _TEXTS}
-        call = visit.api.patch("/organizations/{}", visit.request.params["id"], body=given)
+        organization = UpdateOrganization(
+            display_name=given["display_name"],
+            external_id=given["external_id"],
+            slug=given["slug"],
+            logo_url=given["logo_url"],
+        )
+        call = visit.api.organizations.update_organization(
+            UpdateOrganizationRequest(
+                identities=by_id(visit.request.params["id"]), organization=organization
+            )
+        )
         path = one.path_of(visit)
         return await forms.send(
             self._door, visit, call, path, "changed", fields=fields, given=given
@@ -69,13 +92,13 @@ class _General:
             metadata = forms.pairs(form, "metadata")
         except errors.InvalidArgument as problem:
             return self._door.wrong(visit, problem, path, given=form)
-        # Without a pair the mask says that the map is meant: JSON leaves an empty one out.
-        call = visit.api.patch(
-            "/organizations/{}",
-            visit.request.params["id"],
-            body={"metadata": metadata},
-            update_mask="metadata",
+        # Without a pair the mask says that the map is meant: an empty one is as if not given.
+        request = UpdateOrganizationRequest(
+            identities=by_id(visit.request.params["id"]),
+            organization=UpdateOrganization(metadata=metadata),
+            update_mask=FieldMask(paths=["metadata"]),
         )
+        call = visit.api.organizations.update_organization(request)
         return await forms.send(self._door, visit, call, path, "changed", given=form)
 
     async def switch_features(self, visit: Visit) -> Response:
@@ -83,31 +106,33 @@ class _General:
         form = visit.request.form()
         there = form.get("features", "").split()
         on = boxes.ticked(form, "feature")
-        call = visit.api.patch(
-            "/organizations/{}/settings",
-            visit.request.params["id"],
-            body={"features": [{"name": name, "enabled": name in on} for name in there]},
+        settings = OrganizationSettings(
+            features=[OrganizationSettingsFeature(name=name, enabled=name in on) for name in there]
+        )
+        call = visit.api.organizations.update_organization_settings(
+            UpdateOrganizationSettingsRequest(id=visit.request.params["id"], settings=settings)
         )
         return await forms.send(self._door, visit, call, one.path_of(visit), "changed")
 
     async def choose_branding(self, visit: Visit) -> Response:
         """Let pages for its people show its own name and logo, or those of the deployment."""
         own = "custom" in visit.request.form()
-        call = visit.api.put(
-            "/organizations/{}/portal_customizations",
-            visit.request.params["id"],
-            body={"source": _CUSTOM if own else _ENVIRONMENT},
+        request = UpdateOrganizationBrandingRequest(
+            organization_id=visit.request.params["id"],
+            source=BrandingSource.CUSTOM if own else BrandingSource.ENVIRONMENT,
         )
+        call = visit.api.organizations.update_organization_branding(request)
         return await forms.send(self._door, visit, call, one.path_of(visit), "changed")
 
     async def delete(self, visit: Visit) -> Response:
         """Delete it, if its name was typed."""
         organization = await one.get(visit)
         typed = visit.request.form().get("name", "").strip()
-        if typed != organization["display_name"].strip():
+        if typed != organization.display_name.strip():
             problem = errors.InvalidArgument.field(
                 "name", "same", f"must be the name of what is deleted, got {typed[:60]!r}"
             )
             return self._door.wrong(visit, problem, one.path_of(visit), {"name": "delete-name"})
-        call = visit.api.delete("/organizations/{}", organization["id"])
+        request = DeleteOrganizationRequest(identities=by_id(organization.id))
+        call = visit.api.organizations.delete_organization(request)
         return await forms.send(self._door, visit, call, visit.path("organizations"), "deleted")

@@ -8,14 +8,31 @@ from urllib.parse import urlencode
 from tenantry import errors
 from tenantry.doors.console import forms
 from tenantry.doors.console.organizations import one
-from tenantry.doors.console.visit import Door, Page, Visit
+from tenantry.doors.console.visit import Door, Page, Visit, by_id
+from tenantry.gen.scalekit.v1.commons.commons_pb import OrganizationMembership, Role
+from tenantry.gen.scalekit.v1.roles.roles_pb import ListOrganizationRolesRequest
+from tenantry.gen.scalekit.v1.users.users_pb import (
+    CreateMembership,
+    CreateUser,
+    CreateUserAndMembershipRequest,
+    DeleteMembershipRequest,
+    ListOrganizationUsersRequest,
+    ResendInviteRequest,
+    SearchOrganizationUsersRequest,
+    UpdateMembership,
+    UpdateMembershipRequest,
+)
 from tenantry.pages import boxes
 from tenantry.pages.problems import Problems
 
 if TYPE_CHECKING:
+    from tenantry.gen.scalekit.v1.users.users_pb import (
+        ListOrganizationUsersResponse,
+        SearchOrganizationUsersResponse,
+    )
     from tenantry.web import Response
 
-_MEMBERSHIP = "/memberships/organizations/{}/users/{}"
+_SHOWN = 30
 
 
 def pages(door: Door) -> list[Page]:
@@ -40,46 +57,56 @@ class _Members:
     async def listed(self, visit: Visit) -> Response:
         """List them, or those that the search finds."""
         organization = await one.get(visit)
-        query, token = visit.query("query").strip()[:100], visit.query("page_token") or None
+        query, token = visit.query("query").strip()[:100], visit.query("page_token")
+        found: ListOrganizationUsersResponse | SearchOrganizationUsersResponse
         if query:
-            found = await visit.api.get(
-                "/organizations/{}/users:search",
-                organization["id"],
-                query=query,
-                page_size=30,
-                page_token=token,
+            found = await visit.api.users.search_organization_users(
+                SearchOrganizationUsersRequest(
+                    organization_id=organization.id,
+                    query=query,
+                    page_size=_SHOWN,
+                    page_token=token,
+                )
             )
         else:
-            found = await visit.api.get(
-                "/organizations/{}/users", organization["id"], page_size=30, page_token=token
+            found = await visit.api.users.list_organization_users(
+                ListOrganizationUsersRequest(
+                    organization_id=organization.id, page_size=_SHOWN, page_token=token
+                )
             )
-        answer = await visit.api.get("/organizations/{}/roles", organization["id"])
-        roles = answer.get("roles", [])
-        offered = [(one["name"], one.get("display_name") or one["name"], "") for one in roles]
+        answer = await visit.api.roles.list_organization_roles(
+            ListOrganizationRolesRequest(org_id=organization.id)
+        )
+        roles = answer.roles
+        offered = [(role.name, role.display_name or role.name, "") for role in roles]
         return one.render(
             self._door,
             visit,
             "members",
             organization,
+            rows=[
+                (user, user.memberships[0] if user.memberships else OrganizationMembership())
+                for user in found.users
+            ],
             listed=found,
             query=query,
             shown=_shown(visit),
             changed=visit.query("change"),  # the one whose form is open: of all it would be long
             offered=[] if len(roles) > boxes.MOST else offered,
-            role_choices=[(role["name"], role["name"]) for role in roles],
+            role_choices=[(role.name, role.name) for role in roles],
         )
 
     async def invite(self, visit: Visit) -> Response:
         """Invite somebody, or make them a member at once."""
         form = visit.request.form()
         given = {"email": form.get("email", "").strip(), "role": form.get("role", "")}
-        membership = {"roles": [{"name": given["role"]}]} if given["role"] else {}
-        call = visit.api.post(
-            "/organizations/{}/users",
-            visit.request.params["id"],
-            body={"email": given["email"], "membership": membership},
+        membership = CreateMembership(roles=[Role(name=given["role"])] if given["role"] else [])
+        request = CreateUserAndMembershipRequest(
+            organization_id=visit.request.params["id"],
+            user=CreateUser(email=given["email"], membership=membership),
             send_invitation_email="invited" in form,
         )
+        call = visit.api.users.create_user_and_membership(request)
         return await forms.send(
             self._door,
             visit,
@@ -102,14 +129,13 @@ class _Members:
         if not names:  # to the API that is no change
             problems = Problems({field: "organizations.no_role"})
             return self._door.failed(visit.request, problems, path, again)
-        call = visit.api.patch(
-            _MEMBERSHIP,
-            params["id"],
-            params["user_id"],
-            body={"roles": [{"name": name} for name in names]},
+        request = UpdateMembershipRequest(
+            organization_id=params["id"],
+            identities=by_id(params["user_id"]),
+            membership=UpdateMembership(roles=[Role(name=name) for name in names]),
         )
         try:
-            await call
+            await visit.api.users.update_membership(request)
         except errors.InvalidArgument as problem:
             kept = Problems({field: "refusal.said"}, {"": problem.message})
             return self._door.failed(visit.request, kept, path, again)
@@ -118,15 +144,17 @@ class _Members:
     async def resend(self, visit: Visit) -> Response:
         """Send the invitation once more."""
         params = visit.request.params
-        call = visit.api.patch(
-            "/invites/organizations/{}/users/{}/resend", params["id"], params["user_id"], body={}
-        )
+        request = ResendInviteRequest(organization_id=params["id"], id=params["user_id"])
+        call = visit.api.users.resend_invite(request)
         return await forms.send(self._door, visit, call, one.path_of(visit, "members"), "invited")
 
     async def remove(self, visit: Visit) -> Response:
         """Take them out of the organization; the person stays."""
         params = visit.request.params
-        call = visit.api.delete(_MEMBERSHIP, params["id"], params["user_id"])
+        request = DeleteMembershipRequest(
+            organization_id=params["id"], identities=by_id(params["user_id"])
+        )
+        call = visit.api.users.delete_membership(request)
         return await forms.send(self._door, visit, call, one.path_of(visit, "members"), "removed")
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tenantry.doors.console.visit import by_id
+from tenantry.gen.scalekit.v1.organizations.organizations_pb import GetOrganizationRequest
+
 if TYPE_CHECKING:
     from tenantry.doors.console.visit import Door, Visit
+    from tenantry.gen.scalekit.v1.organizations.organizations_pb import Organization
     from tenantry.web import Response
 
 # The tabs, by the segment of their address.
@@ -30,14 +34,22 @@ def path_of(visit: Visit, *segments: str) -> str:
     )
 
 
-async def get(visit: Visit) -> Any:
+async def get(visit: Visit) -> Organization:
     """Return the organization that a visit is about."""
-    answer = await visit.api.get("/organizations/{}", visit.request.params["id"])
-    return answer["organization"]
+    request = GetOrganizationRequest(identities=by_id(visit.request.params["id"]))
+    organization = (await visit.api.organizations.get_organization(request)).organization
+    assert organization is not None
+    return organization
 
 
 def render(
-    door: Door, visit: Visit, tab: str, organization: Any, *, template: str = "", **values: Any
+    door: Door,
+    visit: Visit,
+    tab: str,
+    organization: Organization,
+    *,
+    template: str = "",
+    **values: Any,
 ) -> Response:
     """Return the page of a tab, by its own template or another one."""
     name = tab or "general"

@@ -8,15 +8,31 @@ from tenantry import errors
 from tenantry.doors.console import forms
 from tenantry.doors.console.organizations import one
 from tenantry.doors.console.visit import Door, Page, Visit
-from tenantry.gen.scalekit.v1.tokens.tokens_pb import CreateToken, CreateTokenRequest
+from tenantry.gen.scalekit.v1.clients.clients_pb import (
+    CreateOrganizationClientRequest,
+    CreateOrganizationClientSecretRequest,
+    DeleteOrganizationClientRequest,
+    DeleteOrganizationClientSecretRequest,
+    GetOrganizationClientRequest,
+    ListOrganizationClientsRequest,
+    OrganizationClient,
+    UpdateOrganizationClientRequest,
+)
+from tenantry.gen.scalekit.v1.tokens.tokens_pb import (
+    CreateToken,
+    CreateTokenRequest,
+    InvalidateTokenRequest,
+    ListTokensRequest,
+)
+from tenantry.gen.tenantry.v1.api_token_records_pb import GetApiTokenRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tenantry.gen.scalekit.v1.clients.clients_pb import M2MClient
     from tenantry.web import Response
 
 _SHOWN = 20
-_CLIENT = "/organizations/{}/clients/{}"
 _TEXTS, _LISTS = ("name", "description"), ("scopes", "audience")
 _FIELDS = {f"client.{name}": name for name in (*_TEXTS, *_LISTS, "expiry")}
 _FIELDS |= {f"client.{name}[{number}]": name for name in _LISTS for number in range(100)}
@@ -58,17 +74,19 @@ class _Programs:
     async def show(self, visit: Visit) -> Response:
         """List its API keys and its clients, each by pages of its own."""
         organization = await one.get(visit)
-        keys = await visit.api.get(
-            "/tokens",
-            organization_id=organization["id"],
-            page_size=_SHOWN,
-            page_token=visit.query("keys") or None,
+        keys = await visit.api.tokens.list_tokens(
+            ListTokensRequest(
+                organization_id=organization.id,
+                page_size=_SHOWN,
+                page_token=visit.query("keys"),
+            )
         )
-        clients = await visit.api.get(
-            "/organizations/{}/clients",
-            organization["id"],
-            page_size=_SHOWN,
-            page_token=visit.query("clients") or None,
+        clients = await visit.api.clients.list_organization_clients(
+            ListOrganizationClientsRequest(
+                organization_id=organization.id,
+                page_size=_SHOWN,
+                page_token=visit.query("clients"),
+            )
         )
         return one.render(self._door, visit, "programs", organization, keys=keys, clients=clients)
 
@@ -91,10 +109,11 @@ class _Programs:
     async def revoke_key(self, visit: Visit) -> Response:
         """End an API key of this organization for good."""
         id_, key_id = visit.request.params["id"], visit.request.params["key_id"]
-        found = await visit.api.get("/tokens/{}", key_id)
-        if found["token_info"]["organization_id"] != id_:
+        found = await visit.api.api_token_records.get_api_token(GetApiTokenRequest(token_id=key_id))
+        assert found.token_info is not None
+        if found.token_info.organization_id != id_:
             raise errors.NotFound("token")
-        call = visit.api.post("/tokens:invalidate", body={"token": key_id})
+        call = visit.api.tokens.invalidate_token(InvalidateTokenRequest(token=key_id))
         return await forms.send(self._door, visit, call, one.path_of(visit, "programs"), "ended")
 
     async def create_client(self, visit: Visit) -> Response:
@@ -104,16 +123,18 @@ class _Programs:
         try:
             if not given["name"]:  # the API makes one that has none
                 raise errors.InvalidArgument.field("client.name", "required", "is required")
-            made = await visit.api.post(
-                "/organizations/{}/clients", visit.request.params["id"], body=_client(given)
+            request = CreateOrganizationClientRequest(
+                organization_id=visit.request.params["id"], client=_client(given)
             )
+            made = await visit.api.clients.create_organization_client(request)
         except errors.InvalidArgument as problem:
             fields = {field: f"client-{id_}" for field, id_ in _FIELDS.items()}
             kept = {f"client-{name}": text for name, text in given.items()}
             return self._door.wrong(visit, problem, path, fields, kept)
-        id_ = made["client"]["client_id"]
+        assert made.client is not None
+        id_ = made.client.client_id
         onward = one.path_of(visit, "programs", "clients", id_)
-        return self._made(visit, onward, client_id=id_, secret=made["plain_secret"])
+        return self._made(visit, onward, client_id=id_, secret=made.plain_secret)
 
     async def client(self, visit: Visit) -> Response:
         """Show a client and its secrets."""
@@ -135,20 +156,27 @@ class _Programs:
         given = {name: form.get(name, "").strip() for name in names if name in form}
         before = await self._client(visit)
         try:
-            body = _client(given)
+            client = _client(given)
             for name in given:
-                if before.get(name) and name not in body:  # to the API that is no change
+                if getattr(before, name) and not getattr(client, name):  # to the API no change
                     raise errors.InvalidArgument.field(
                         f"client.{name}", "required", "cannot be emptied: the API keeps what it was"
                     )
-            await visit.api.patch(_CLIENT, *_named(visit), body=body)
+            id_, client_id = _named(visit)
+            await visit.api.clients.update_organization_client(
+                UpdateOrganizationClientRequest(
+                    organization_id=id_, client_id=client_id, client=client
+                )
+            )
         except errors.InvalidArgument as problem:
             return self._door.wrong(visit, problem, path, _FIELDS, given)
         return self._door.done(path, "changed")
 
     async def delete_client(self, visit: Visit) -> Response:
         """Delete it."""
-        call = visit.api.delete(_CLIENT, *_named(visit))
+        id_, client_id = _named(visit)
+        request = DeleteOrganizationClientRequest(organization_id=id_, client_id=client_id)
+        call = visit.api.clients.delete_organization_client(request)
         path, back = one.path_of(visit, "programs"), _path(visit)
         return await forms.send(self._door, visit, call, path, "deleted", back=back)
 
@@ -156,28 +184,36 @@ class _Programs:
         """Add a secret and show it, this once; the others end in a day where that is ticked."""
         form, path = visit.request.form(), _path(visit)
         days = form.get("days", "").strip()
+        id_, client_id = _named(visit)
+        extra = {}
         try:
-            number = forms.days(days)
-            made = await visit.api.post(
-                f"{_CLIENT}/secrets",
-                *_named(visit),
-                expires_in=number * 86_400 if number else None,
-                overlap_seconds=_OVERLAP_SECONDS if "replaces" in form else None,
+            if number := forms.days(days):
+                extra["expires_in"] = [str(number * 86_400)]
+            if "replaces" in form:
+                extra["overlap_seconds"] = [str(_OVERLAP_SECONDS)]
+            made = await visit.api.clients.create_organization_client_secret(
+                CreateOrganizationClientSecretRequest(organization_id=id_, client_id=client_id),
+                extra=extra,
             )
         except errors.InvalidArgument as problem:
             return self._door.wrong(visit, problem, path, _FIELDS, {"days": days})
-        return self._made(
-            visit, path, client_id=visit.request.params["client_id"], secret=made["plain_secret"]
-        )
+        return self._made(visit, path, client_id=client_id, secret=made.plain_secret)
 
     async def delete_secret(self, visit: Visit) -> Response:
         """Put a secret out of force at once."""
-        secret_id = visit.request.params["secret_id"]
-        call = visit.api.delete(f"{_CLIENT}/secrets/{{}}", *_named(visit), secret_id)
+        id_, client_id = _named(visit)
+        request = DeleteOrganizationClientSecretRequest(
+            organization_id=id_, client_id=client_id, secret_id=visit.request.params["secret_id"]
+        )
+        call = visit.api.clients.delete_organization_client_secret(request)
         return await forms.send(self._door, visit, call, _path(visit), "ended")
 
-    async def _client(self, visit: Visit) -> Any:
-        return (await visit.api.get(_CLIENT, *_named(visit)))["client"]
+    async def _client(self, visit: Visit) -> M2MClient:
+        id_, client_id = _named(visit)
+        request = GetOrganizationClientRequest(organization_id=id_, client_id=client_id)
+        client = (await visit.api.clients.get_organization_client(request)).client
+        assert client is not None
+        return client
 
     def _made(self, visit: Visit, onward: str, **shown: Any) -> Response:
         return self._door.render(visit, "organizations", "secret.html", onward=onward, **shown)
@@ -191,15 +227,17 @@ def _path(visit: Visit) -> str:
     return one.path_of(visit, "programs", "clients", visit.request.params["client_id"])
 
 
-def _client(given: Mapping[str, str]) -> dict[str, Any]:
-    """Return the members of a client that a form fills.
+def _client(given: Mapping[str, str]) -> OrganizationClient:
+    """Return a client with what a form fills.
 
     Raises:
         errors.InvalidArgument: the lifetime is no number.
 
     """
-    body: dict[str, Any] = {name: given[name] for name in _TEXTS if given.get(name)}
-    body |= {name: forms.words_of(given[name]) for name in _LISTS if given.get(name)}
-    if seconds := forms.whole(given, "expiry", "client.expiry"):
-        body["expiry"] = seconds
-    return body
+    return OrganizationClient(
+        name=given.get("name", ""),
+        description=given.get("description", ""),
+        scopes=forms.words_of(given.get("scopes", "")),
+        audience=forms.words_of(given.get("audience", "")),
+        expiry=forms.whole(given, "expiry", "client.expiry") or 0,
+    )

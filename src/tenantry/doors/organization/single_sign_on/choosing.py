@@ -18,7 +18,7 @@ from tenantry.gen.scalekit.v1.connections.connections_pb import (
 from tenantry.gen.tenantry.v1.sign_ins_pb import LastSignIns, ListLastSignInsRequest
 from tenantry.identity.connections.guides.guides import guides
 from tenantry.pages.areas import SSO
-from tenantry.pages.connections import OIDC, SAML
+from tenantry.pages.connections import OIDC, SAML, serving
 
 if TYPE_CHECKING:
     from tenantry.doors.organization.visit import Visit
@@ -43,10 +43,10 @@ class Choosing(Subject):
             ListLastSignInsRequest(organization_id=visit.organization.id)
         )
         known = {one.connection_id: one for one in last.last_sign_ins}
-        serving = shown.serving(answer.connections)
+        serves = serving(answer.connections)
         rows = [
             _row(visit, one, known.get(one.id, LastSignIns()))
-            | {"domains": shown.domains_of(one, serving)}
+            | {"domains": shown.domains_of(one, serves)}
             for one in answer.connections
             if one.type.name in _TYPES.values()
         ]

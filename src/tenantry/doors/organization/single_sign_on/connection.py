@@ -29,7 +29,7 @@ from tenantry.pages.connections import CONFIG, SAML, expiry_state
 from tenantry.pages.problems import Problems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from tenantry.api.in_process import InProcessClient
     from tenantry.doors.organization.visit import Door, Visit
@@ -231,22 +231,8 @@ def expiry_of(last: LastSignIns) -> str:
     return expiry_state(last.certificates_expire_time)
 
 
-def serving(listed: Iterable[ListConnection]) -> dict[str, ListConnection]:
-    """Return the connection that serves each domain, of one organization's, the oldest first.
-
-    A domain leads to several where it is assigned to none: then the oldest serves it of those that
-    are enabled and complete.
-    """
-    found: dict[str, ListConnection] = {}
-    for one in listed:
-        if one.enabled and one.status is ConnectionStatus.COMPLETED:
-            for domain in one.domains:
-                found.setdefault(domain, one)
-    return found
-
-
 def domains_of(
-    connection: ListConnection, serving_: Mapping[str, ListConnection]
+    connection: ListConnection, serving: Mapping[str, ListConnection]
 ) -> list[dict[str, str]]:
     """Return the domains that lead to a connection of a list, each with the one that serves it.
 
@@ -254,7 +240,7 @@ def domains_of(
     """
     found = []
     for domain in connection.domains:
-        other = serving_.get(domain)
+        other = serving.get(domain)
         name = "" if other is None else other.ui_button_title or name_of(other)
         found.append({"name": domain, "id": "" if other is None else other.id, "by": name})
     return found

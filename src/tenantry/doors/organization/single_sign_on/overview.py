@@ -21,6 +21,7 @@ from tenantry.identity.connections import reading
 from tenantry.identity.connections.changes import registry
 from tenantry.identity.connections.guides import explanations
 from tenantry.pages.areas import SSO
+from tenantry.pages.connections import serving
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -64,7 +65,7 @@ class Overview(Subject):
             connection,
             "",
             last=last,
-            domains=shown.domains_of(own, shown.serving(everything)),
+            domains=shown.domains_of(own, serving(everything)),
             error=shown.said(visit.words, error) if error else None,
             fault=explanations.say_fault(visit.words.language, fault) if fault else None,
             expiry=shown.expiry_of(last),
