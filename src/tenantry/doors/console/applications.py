@@ -3,14 +3,41 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tenantry import errors, strict_json
+from protobuf.wkt import BoolValue, FieldMask, Struct
+
+from tenantry import errors, strict_json, structs
 from tenantry.access.clients import listing
 from tenantry.access.clients.management_scopes import ALL, SCOPES
 from tenantry.access.clients.model import CALLS_API, GRANT_TYPES, PUBLIC
 from tenantry.doors.console import forms
 from tenantry.doors.console.visit import Door, Page, Visit
+from tenantry.gen.scalekit.v1.clients.clients_pb import (
+    CidrEntry,
+    CreateClient,
+    CreateClientRequest,
+    CreateClientSecretRequest,
+    CreateScope,
+    CreateScopeRequest,
+    CustomClaim,
+    DeleteClientRequest,
+    DeleteClientSecretRequest,
+    DeleteScopeRequest,
+    GetClientRequest,
+    IpAllowlist,
+    ListClientsRequest,
+    ListScopesRequest,
+    UpdateClient,
+    UpdateClientRequest,
+    UpdateScope,
+    UpdateScopeRequest,
+)
+from tenantry.gen.tenantry.v1.client_settings_pb import (
+    ClientSettings,
+    GetClientSettingsRequest,
+    UpdateClientSettingsRequest,
+)
 from tenantry.identity.operators.model import OWNER
 from tenantry.pages import boxes
 
@@ -31,6 +58,15 @@ _TYPED = (
     *("custom_claims", "networks", "enforce_pkce", "api_access", "networks_only"),
 )
 _TICKED = ("enforce_pkce", "api_access", "networks_only")
+# Fields of a client beside its name, by the member of a form that changes them.
+_CHANGED = {
+    **{name: name for name in (*_LISTS, "scopes", "initiate_login_uri", "access_token_expiry")},
+    "has_pkce": "enforce_pkce",
+    "has_grants": "grant_types",
+    "custom_claims": "custom_claims",
+    "networks": "ip_allowlist",
+    "has_access": "disallow_scalekit_api_access",
+}
 _GRANTS = "grant_types"
 METHODS = ("", "client_secret_basic", "client_secret_post", "private_key_jwt")
 SIGNATURES = ("RS256", "ES256")
@@ -106,12 +142,12 @@ class _Applications:
         """List them, all or of one type."""
         type_ = visit.query("type")
         query = {"type": type_} if type_ in TYPES else {}
-        listed = await visit.api.get(
-            "/clients",
-            page_size=_SHOWN,
-            page_token=visit.query("page_token") or None,
-            # Without a type, the API lists management clients alone.
-            **{"filter.client_type": query.get("type", listing.ALL)},
+        # Without a type, the API lists management clients alone.
+        wanted = ListClientsRequest.Filter(client_type=[query.get("type", listing.ALL)])
+        listed = await visit.api.clients.list_client(
+            ListClientsRequest(
+                filter=wanted, page_size=_SHOWN, page_token=visit.query("page_token")
+            )
         )
         return self._door.render(
             visit,
@@ -127,22 +163,28 @@ class _Applications:
         """Make one and go on to it; the first secret is made there."""
         form = visit.request.form()
         given = {"name": form.get("name", "").strip(), "client_type": form.get("client_type", "")}
-        body: dict[str, Any] = dict(given)
+        client = CreateClient(name=given["name"], client_type=given["client_type"])
         if not visit.has_role(OWNER):  # who alone gives API access
-            body["disallow_scalekit_api_access"] = True
+            client.disallow_scalekit_api_access = BoolValue(value=True)
         try:
-            made = await visit.api.post("/clients", body=body)
+            made = await visit.api.clients.create_client(CreateClientRequest(client=client))
         except errors.InvalidArgument as problem:
             return self._door.wrong(visit, problem, visit.path("applications"), _FIELDS, given)
-        return self._door.done(visit.path("applications", made["client"]["id"]), "created")
+        assert made.client is not None
+        return self._door.done(visit.path("applications", made.client.id), "created")
 
     async def show(self, visit: Visit) -> Response:
         """Show one."""
-        client = (await visit.api.get("/clients/{}", visit.request.params["id"]))["client"]
-        told = await visit.api.get("/clients/{}/settings", client["id"])
-        type_ = client.get("client_type")
-        calls_us = type_ in CALLS_API and not client.get("disallow_scalekit_api_access", False)
-        settings = told.get("settings", {})
+        id_ = visit.request.params["id"]
+        client = (await visit.api.clients.get_client(GetClientRequest(client_id=id_))).client
+        told = await visit.api.client_settings.get_client_settings(
+            GetClientSettingsRequest(client_id=id_)
+        )
+        settings = told.settings
+        assert client is not None
+        assert settings is not None
+        type_ = client.client_type
+        calls_us = type_ in CALLS_API and not client.disallow_scalekit_api_access
         return self._door.render(
             visit,
             "applications",
@@ -151,22 +193,20 @@ class _Applications:
             lists=list(_LISTS),
             signs_in=type_ in {"WEB_APP", "SPA", "NTV", "ENV"},
             public=type_ in PUBLIC,
-            here=visit.path("applications", client["id"]),
+            here=visit.path("applications", id_),
             calls_us=calls_us,
             for_owners=calls_us and not visit.has_role(OWNER),
             edits=visit.writes and (not calls_us or visit.has_role(OWNER)),
             grants=GRANT_TYPES.get(type_, ()),
-            claims="\n".join(
-                f"{one['key']} = {one.get('value', '')}" for one in client.get("custom_claims", ())
-            ),
-            networks=client.get("ip_allowlist", {}),
+            claims="\n".join(f"{one.key} = {one.value}" for one in client.custom_claims),
+            networks=client.ip_allowlist or IpAllowlist(),
             settings=settings,
-            keys=json.dumps(settings["jwks"], indent=2) if settings.get("jwks") else "",
+            keys="" if settings.jwks is None else _written(settings.jwks),
             methods=METHODS,
             signatures=SIGNATURES,
             can_call=type_ in CALLS_API,
             scopes=SCOPES,
-            held=settings.get(_MANAGEMENT, []),
+            held=settings.management_scopes,
         )
 
     async def update(self, visit: Visit) -> Response:
@@ -177,11 +217,11 @@ class _Applications:
         given |= {name: "true" for name in form if name.startswith(f"{_GRANTS}-")}
         given["sent"] = "true"
         try:
-            body = _client(form)
+            request = UpdateClientRequest(client_id=id_, client=_client(form), mask=_mask(form))
         except errors.InvalidArgument as problem:
             path = visit.path("applications", id_)
             return self._door.wrong(visit, problem, path, _FIELDS, given)
-        call = visit.api.patch("/clients/{}", id_, body=body, mask=",".join(body))
+        call = visit.api.clients.update_client(request)
         return await self._send(visit, call, "changed", given)
 
     async def update_settings(self, visit: Visit) -> Response:
@@ -191,12 +231,15 @@ class _Applications:
         given = {name: form.get(name, "").strip() for name in _KEYS}
         fields = {f"settings.{name}": name for name in (*_KEYS, _MANAGEMENT)}
         try:
-            body: dict[str, Any] = {name: given[name] for name in _KEYS[:2] if name in form}
-            if "access" in form:
-                body[_MANAGEMENT] = _scopes(form)
-            if "jwks" in form:
-                body["jwks"] = _key_set(given["jwks"])
-            await visit.api.patch("/clients/{}/settings", id_, body=body)
+            settings = ClientSettings(
+                token_endpoint_auth_method=_text(form, "token_endpoint_auth_method"),
+                access_token_signing_alg=_text(form, "access_token_signing_alg"),
+                management_scopes=_scopes(form) if "access" in form else [],
+                jwks=_key_set(given["jwks"]) if "jwks" in form else None,
+            )
+            await visit.api.client_settings.update_client_settings(
+                UpdateClientSettingsRequest(client_id=id_, settings=settings)
+            )
         except errors.InvalidArgument as problem:
             keys = {one.field: "jwks" for one in problem.violations if ".jwks" in one.field}
             return self._door.wrong(visit, problem, path, fields | keys, _without_private(given))
@@ -204,7 +247,8 @@ class _Applications:
 
     async def delete(self, visit: Visit) -> Response:
         """Delete it."""
-        call = visit.api.delete("/clients/{}", visit.request.params["id"])
+        request = DeleteClientRequest(client_id=visit.request.params["id"])
+        call = visit.api.clients.delete_client(request)
         back = visit.path("applications", visit.request.params["id"])
         path = visit.path("applications")
         return await forms.send(self._door, visit, call, path, "deleted", back=back)
@@ -218,25 +262,29 @@ class _Applications:
         days = visit.request.form().get("days", "").strip()
         try:
             number = forms.days(days)
-            seconds = number * 86_400 if number else None
-            made = await visit.api.post("/clients/{}/secrets", id_, body={}, expires_in=seconds)
+            made = await visit.api.clients.create_client_secret(
+                CreateClientSecretRequest(client_id=id_),
+                extra={"expires_in": [str(number * 86_400)]} if number else None,
+            )
         except errors.InvalidArgument as problem:
             fields = {"expires_in": "days", "days": "days"}
             return self._door.wrong(visit, problem, path, fields, {"days": days})
         return self._door.render(
-            visit, "applications", "secret.html", secret=made["plain_secret"], onward=path
+            visit, "applications", "secret.html", secret=made.plain_secret, onward=path
         )
 
     async def delete_secret(self, visit: Visit) -> Response:
         """Revoke a secret."""
         params = visit.request.params
-        call = visit.api.delete("/clients/{}/secrets/{}", params["id"], params["secret"])
+        call = visit.api.clients.delete_client_secret(
+            DeleteClientSecretRequest(client_id=params["id"], secret_id=params["secret"])
+        )
         return await self._send(visit, call, "ended")
 
     async def _send(
         self,
         visit: Visit,
-        call: Awaitable[Any],
+        call: Awaitable[object],
         change: str,
         given: Mapping[str, str] | None = None,
     ) -> Response:
@@ -252,38 +300,43 @@ class _Scopes:
 
     async def listed(self, visit: Visit) -> Response:
         """List them."""
-        listed = await visit.api.get("/scopes")
+        listed = await visit.api.clients.list_scopes(ListScopesRequest())
         return self._door.render(
             visit,
             "applications",
             "applications/scopes.html",
-            scopes=listed.get("scopes", []),
+            scopes=listed.scopes,
             tabs=_tabs(visit, "scopes"),
         )
 
     async def create(self, visit: Visit) -> Response:
         """Make one."""
         form = visit.request.form()
-        body = {name: form.get(name, "").strip() for name in ("name", "description")}
-        fields = {f"scope.{name}": name for name in body}
-        call = visit.api.post("/scopes", body=body)
-        return await self._send(visit, call, "created", fields=fields, given=body)
+        given = {name: form.get(name, "").strip() for name in ("name", "description")}
+        fields = {f"scope.{name}": name for name in given}
+        scope = CreateScope(name=given["name"], description=given["description"])
+        call = visit.api.clients.create_scope(CreateScopeRequest(scope=scope))
+        return await self._send(visit, call, "created", fields=fields, given=given)
 
     async def switch(self, visit: Visit) -> Response:
         """Enable or disable it."""
         enabled = visit.request.form().get("enabled") == "true"
-        call = visit.api.patch("/scopes/{}", visit.request.params["id"], body={"enabled": enabled})
+        scope = UpdateScope(enabled=BoolValue(value=enabled))
+        call = visit.api.clients.update_scope(
+            UpdateScopeRequest(id=visit.request.params["id"], scope=scope)
+        )
         return await self._send(visit, call, "enabled" if enabled else "disabled")
 
     async def delete(self, visit: Visit) -> Response:
         """Delete it."""
-        call = visit.api.delete("/scopes/{}", visit.request.params["id"])
+        request = DeleteScopeRequest(id=visit.request.params["id"])
+        call = visit.api.clients.delete_scope(request)
         return await self._send(visit, call, "deleted")
 
     async def _send(
         self,
         visit: Visit,
-        call: Awaitable[Any],
+        call: Awaitable[object],
         change: str,
         fields: Mapping[str, str] | None = None,
         given: Mapping[str, str] | None = None,
@@ -292,30 +345,48 @@ class _Scopes:
         return await forms.send(self._door, visit, call, path, change, fields=fields, given=given)
 
 
-def _client(form: Mapping[str, str]) -> dict[str, Any]:
-    """Return the members of a client that a form has."""
-    body: dict[str, Any] = {"name": form.get("name", "").strip()}
-    body |= {name: forms.words_of(form[name]) for name in (*_LISTS, "scopes") if name in form}
-    if "initiate_login_uri" in form:
-        body["initiate_login_uri"] = form["initiate_login_uri"].strip()
-    if "access_token_expiry" in form:
-        seconds = forms.whole(form, "access_token_expiry", "client.access_token_expiry")
-        body["access_token_expiry"] = seconds or 0
+def _client(form: Mapping[str, str]) -> UpdateClient:
+    """Return what a form says of a client: what it does not have is empty.
+
+    Raises:
+        errors.InvalidArgument: the lifetime is no number, or a claim is no pair.
+
+    """
+    client = UpdateClient(
+        name=form.get("name", "").strip(),
+        post_login_uris=forms.words_of(form.get("post_login_uris", "")),
+        post_logout_redirect_uris=forms.words_of(form.get("post_logout_redirect_uris", "")),
+        back_channel_logout_uris=forms.words_of(form.get("back_channel_logout_uris", "")),
+        scopes=forms.words_of(form.get("scopes", "")),
+        initiate_login_uri=_text(form, "initiate_login_uri"),
+        access_token_expiry=forms.whole(form, "access_token_expiry", "client.access_token_expiry")
+        or 0,
+    )
     if "has_pkce" in form:
-        body["enforce_pkce"] = "enforce_pkce" in form
+        client.enforce_pkce = BoolValue(value="enforce_pkce" in form)
     if "has_grants" in form:
-        body["grant_types"] = boxes.ticked(form, _GRANTS)
-    if "custom_claims" in form:
-        claims = forms.named(form, "custom_claims", "client.custom_claims")
-        body["custom_claims"] = [{"key": key, "value": text} for key, text in claims.items()]
+        client.grant_types = boxes.ticked(form, _GRANTS)
+    claims = forms.named(form, "custom_claims", "client.custom_claims")
+    client.custom_claims = [CustomClaim(key=key, value=text) for key, text in claims.items()]
     if "networks" in form:
-        body["ip_allowlist"] = {
-            "opted_in": "networks_only" in form,
-            "cidrs": [{"value": one} for one in forms.words_of(form["networks"])],
-        }
+        client.ip_allowlist = IpAllowlist(
+            opted_in="networks_only" in form,
+            cidrs=[CidrEntry(value=one) for one in forms.words_of(form["networks"])],
+        )
     if "has_access" in form:
-        body["disallow_scalekit_api_access"] = "api_access" not in form
-    return body
+        client.disallow_scalekit_api_access = BoolValue(value="api_access" not in form)
+    return client
+
+
+def _mask(form: Mapping[str, str]) -> FieldMask:
+    """Return the names of the fields that a form has, so that an empty one clears."""
+    return FieldMask(
+        paths=["name", *(field for member, field in _CHANGED.items() if member in form)]
+    )
+
+
+def _text(form: Mapping[str, str], name: str) -> str | None:
+    return form[name].strip() if name in form else None
 
 
 def _scopes(form: Mapping[str, str]) -> list[str]:
@@ -330,7 +401,7 @@ def _scopes(form: Mapping[str, str]) -> list[str]:
     return scopes
 
 
-def _key_set(text: str) -> dict[str, Any]:
+def _key_set(text: str) -> Struct:
     """Return the JWK Set of a field; an empty field is a set without keys."""
     try:
         found = strict_json.loads(text) if text else {"keys": []}
@@ -338,7 +409,11 @@ def _key_set(text: str) -> dict[str, Any]:
         found = None
     if not isinstance(found, dict):
         raise errors.InvalidArgument.field("settings.jwks", "json", "must be a JWK Set in JSON")
-    return found
+    return Struct.from_python(found)
+
+
+def _written(key_set: Struct) -> str:
+    return json.dumps(structs.members(key_set), indent=2)
 
 
 def _without_private(given: dict[str, str]) -> dict[str, str]:

@@ -2,44 +2,45 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+import contextlib
+from typing import TYPE_CHECKING
+
+from protobuf.wkt import BoolValue, StringValue
 
 from tenantry import errors
-from tenantry.doors.console import forms
-from tenantry.doors.console.connections import PROTOCOLS, address, find, start, tabs_of
+from tenantry.api import descriptors
+from tenantry.doors.console import connection, forms, protocol
+from tenantry.doors.console.protocol import CHOSEN, OAUTH, SWITCHES, TEXTS
 from tenantry.doors.console.visit import Door, Page, Visit
-from tenantry.pages import boxes, connections, uploads
-from tenantry.pages.connections import CHOICES, MANUAL, OIDC, OIDC_ENDPOINTS, SAML
+from tenantry.gen.scalekit.v1.connections.connections_pb import (
+    ConfigurationType,
+    ConnectionProvider,
+    OIDCConnectionConfig,
+    SAMLConnectionConfigRequest,
+)
+from tenantry.gen.tenantry.v1.single_sign_on_pb import (
+    AttributeMapping,
+    ConnectionSettings,
+    GetConnectionSettingsRequest,
+    GroupRoles,
+    ImportConnectionMetadataRequest,
+    ReadCertificateRequest,
+    ReadIssuerRequest,
+    ReadMetadataRequest,
+    UpdateConnectionSettingsRequest,
+)
+from tenantry.pages import connections, uploads
+from tenantry.pages.connections import MANUAL, OIDC, OIDC_ENDPOINTS, SAML
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from tenantry.doors.console.protocol import Protocol
+    from tenantry.gen.scalekit.v1.connections.connections_pb import UpdateConnection
     from tenantry.web import Response
 
 _LIMIT = 2 * connections.MOST_METADATA
-OAUTH = "OAUTH"
 _CONFIG = {**connections.CONFIG, OAUTH: "oauth_config"}
-SWITCHES = {**connections.SWITCHES, OAUTH: ("sync_user_profile_on_login", "pkce_enabled")}
-CHOSEN: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    SAML: {name: CHOICES[name] for name in (*connections.CHOSEN[SAML], "idp_slo_request_binding")},
-    OIDC: {name: CHOICES[name] for name in connections.CHOSEN[OIDC]},
-    OAUTH: {"token_endpoint_auth_method": ("client_secret_basic", "client_secret_post")},
-}
-# Texts of the settings, "url" for addresses.
-TEXTS: Mapping[str, Mapping[str, str]] = {
-    SAML: {
-        "default_redirect_uri": "url",
-        "certificate_id": "text",
-        "sp_entity_id": "text",
-        "sp_assertion_url": "url",
-        "sp_slo_url": "url",
-    },
-    OIDC: {},
-    OAUTH: dict.fromkeys(
-        ("prompt", "access_type", "token_access_type", "custom_scope_name", "app_name"), "text"
-    ),
-}
 SCOPES = ("profile", "email", "address", "phone")  # beside openid, which is always asked for
 # Those of our own API.
 FURTHER = {**connections.FURTHER, OIDC: ("private_key_jwt",), OAUTH: ()}
@@ -90,51 +91,62 @@ class _Protocols:
 
     async def show(self, visit: Visit) -> Response:
         """Show all of it, with a form for each part."""
-        found, organization_id = await _find(visit)
-        type_, config = found["type"], found.get(_CONFIG[found["type"]], {})
-        further: Any = {}
-        try:
-            answer = await visit.api.get("/connections/{}/settings", found["id"])
-            further = answer.get("settings", {})
-        except errors.NotFound:
-            further = None  # of an application, by which nobody signs in
-        place, names = address(found["id"], organization_id)
+        found = await protocol.find(visit)
+        type_, id_ = found.type, found.message.id
+        further: ConnectionSettings | None = None
+        # A connection of an application, by which nobody signs in, has none.
+        with contextlib.suppress(errors.NotFound):
+            answer = await visit.api.single_sign_on.get_connection_settings(
+                GetConnectionSettingsRequest(connection_id=id_)
+            )
+            further = answer.settings
+        known = further or ConnectionSettings()
         return self._door.render(
             visit,
             "connections",
             "connections/protocol.html",
-            one=found,
-            config=config,
-            organization_id=organization_id,
-            api=f"/api/v1{place.format(*names)}",
-            simulated=found["provider"] == "IDP_SIMULATOR",
-            certificates=connections.certificates_of(config) if type_ == SAML else [],
+            one=found.message,
+            type=type_,
+            provider=descriptors.enum_name(found.message.provider),
+            configuration_type=descriptors.enum_name(found.message.configuration_type),
+            protocol=found,
+            organization_id=found.organization_id,
+            organization_name=found.organization_name,
+            api=found.address,
+            simulated=found.message.provider is ConnectionProvider.IDP_SIMULATOR,
+            certificates=[connections.certificate_of(one) for one in found.certificates],
             endpoints=OIDC_ENDPOINTS,
             scopes=[(one, one, "") for one in SCOPES] if type_ == OIDC else [],
+            asked_scopes=found.scopes,
             switches=SWITCHES[type_],
+            switched_on=[name for name in SWITCHES[type_] if found.is_on(name)],
             choices=CHOSEN[type_],
             settings_texts=TEXTS[type_],
-            params=_lines(config.get("extensions", {}).get("extra_authorize_params", {})),
+            params=_lines(found.params),
             further=further,
             further_switches=FURTHER[type_],
-            further_texts=FURTHER_TEXTS[type_],
-            roles=_lines(_within(further, "group_roles", "roles")),
-            mapping=_lines(_within(further, "attribute_mapping", "attributes")),
-            shown=json.dumps({**config, **(further or {})}, indent=2, ensure_ascii=False),
-            here=visit.path("connections", found["id"], "protocol"),
-            tabs=tabs_of(visit, found, "protocol"),
+            further_on=[name for name in FURTHER[type_] if getattr(known, name)],
+            further_texts={name: getattr(known, name) for name in FURTHER_TEXTS[type_]},
+            roles=_lines(known.group_roles.roles if known.group_roles else {}),
+            mapping=_lines(known.attribute_mapping.attributes if known.attribute_mapping else {}),
+            shown=protocol.written(found.config, further),
+            here=visit.path("connections", id_, "protocol"),
+            tabs=connection.tabs_of(visit, found.message, "protocol"),
         )
 
     async def take_metadata(self, visit: Visit) -> Response:
         """Take SAML metadata: the address of it, or a file."""
+        found = await protocol.find(visit, SAML)
         form = await uploads.read(visit.request)
         url, file = form.members.get("idp_metadata_url", "").strip(), form.files.get("metadata")
         given = {"idp_metadata_url": url}
         try:
             if url:
-                if not await _is_tried_out(visit):
-                    await visit.api.post("/sso/metadata:read", body={"metadata_url": url})
-                await self._change(visit, SAML, given)
+                if not found.is_tried_out:
+                    request = ReadMetadataRequest(metadata_url=url)
+                    await visit.api.single_sign_on.read_metadata(request)
+                config = SAMLConnectionConfigRequest(idp_metadata_url=StringValue(value=url))
+                await protocol.change(visit, found, found.update(config))
             else:
                 content = b"" if file is None else file.content
                 text = connections.text(content[: connections.MOST_METADATA + 1])
@@ -144,9 +156,8 @@ class _Protocols:
                         "required",
                         "must be an address, or a file of XML of up to 256 KiB",
                     )
-                found, _ = await _find(visit)
-                await visit.api.post(
-                    "/connections/{}/metadata:import", found["id"], body={"metadata": text}
+                await visit.api.single_sign_on.import_connection_metadata(
+                    ImportConnectionMetadataRequest(connection_id=found.message.id, metadata=text)
                 )
         except errors.InvalidArgument as problem:
             return self._wrong(visit, problem, given, "metadata" if file and not url else "")
@@ -154,82 +165,85 @@ class _Protocols:
 
     async def take_saml(self, visit: Visit) -> Response:
         """Take what a SAML provider says of itself, typed by hand; certificates may stay."""
-        form = visit.request.form()
+        found, form = await protocol.find(visit, SAML), visit.request.form()
         given = connections.without_keys(form)
-        config = {name: form.get(name, "").strip() for name in _HAND}
+        config = SAMLConnectionConfigRequest(
+            # An address would bring its own metadata back with the next look.
+            idp_metadata_url=StringValue(value="")
+        )
+        for name in _HAND:
+            setattr(config, name, StringValue(value=form.get(name, "").strip()))
         pasted = form.get("certificate", "").strip()
         if pasted:
-            config["idp_certificate"] = pasted
-        # An address would bring its own metadata back with the next look.
-        config["idp_metadata_url"] = ""
-        return await self._send(visit, SAML, config, given)
+            config.idp_certificate = StringValue(value=pasted)
+        return await self._send(visit, found, found.update(config), given)
 
     async def take_oidc(self, visit: Visit) -> Response:
         """Take what an OpenID Provider says of itself, and our client there."""
+        found = await protocol.find(visit, OIDC)
         form = {name: value.strip() for name, value in visit.request.form().items()}
         given = {name: value for name, value in form.items() if name != "client_secret"}
-        found, _ = await _find(visit)
-        known = found.get(_CONFIG[OIDC], {})
-        config: dict[str, Any] = {name: form.get(name, "") for name in ("issuer", "client_id")}
-        document = form.get("discovery_endpoint", "")
-        if document != known.get("discovery_endpoint", ""):
-            config["discovery_endpoint"] = document
+        config = OIDCConnectionConfig(
+            issuer=StringValue(value=form.get("issuer", "")),
+            client_id=StringValue(value=form.get("client_id", "")),
+        )
+        asked, document = form.get("issuer", ""), form.get("discovery_endpoint", "")
+        if document != found.text("discovery_endpoint"):
+            config.discovery_endpoint = StringValue(value=document)
+            asked = document or asked
         if form.get("client_secret"):
-            config["client_secret"] = form["client_secret"]
+            config.client_secret = StringValue(value=form["client_secret"])
         by_hand = form.get("configuration_type") == MANUAL
-        type_ = MANUAL if by_hand else connections.DISCOVERY
         if by_hand:
-            config |= {name: form.get(name, "") for name in OIDC_ENDPOINTS}
+            for name in OIDC_ENDPOINTS:
+                setattr(config, name, StringValue(value=form.get(name, "")))
+        changed = found.update(config)
+        changed.configuration_type = (
+            ConfigurationType.MANUAL if by_hand else ConfigurationType.DISCOVERY
+        )
         try:
-            asked = config.get("discovery_endpoint") or config["issuer"]
-            if asked and not by_hand and not await _is_tried_out(visit):
-                await visit.api.post("/sso/issuer:read", body={"issuer": asked})
-            await self._change(visit, OIDC, config, {"configuration_type": type_})
+            if asked and not by_hand and not found.is_tried_out:
+                await visit.api.single_sign_on.read_issuer(ReadIssuerRequest(issuer=asked))
+            await protocol.change(visit, found, changed)
         except errors.InvalidArgument as problem:
             return self._wrong(visit, problem, given)
         return self._done(visit)
 
     async def save(self, visit: Visit) -> Response:
         """Take the settings of the protocol."""
-        form = visit.request.form()
+        found, form = await protocol.find(visit), visit.request.form()
         given = {**form, "form": "settings"}
-        found, _ = await _find(visit)
-        type_ = found["type"]
-        config: dict[str, Any] = {name: form.get(name) == "true" for name in SWITCHES[type_]}
-        config |= {name: form[name].strip() for name in TEXTS[type_] if name in form}
-        for name, values in CHOSEN[type_].items():
-            if form.get(name, "") in values or (type_ == OAUTH and name in form):
-                config[name] = form[name]
-        if type_ == OIDC:
-            config["scopes"] = ["openid", *boxes.ticked(form, "scopes")]
-        body: dict[str, Any] = {"debug_enabled": form.get("debug_enabled") == "true"}
-        if "ui_button_title" in form:
-            body["ui_button_title"] = form["ui_button_title"].strip()
-        if form.get("key_id", "").strip():
-            body["key_id"] = form["key_id"].strip()
         try:
-            if "extra_authorize_params" in form:
-                path = "connection.oauth_config.extensions.extra_authorize_params"
-                params = forms.named(form, "extra_authorize_params", path)
-                config["extensions"] = {"extra_authorize_params": params}
+            changed = found.update(protocol.settings_of(found.type, form))
         except errors.InvalidArgument as problem:
             return self._wrong(visit, problem, given)
-        return await self._send(visit, type_, config, given, body)
+        changed.debug_enabled = BoolValue(value=form.get("debug_enabled") == "true")
+        if "ui_button_title" in form:
+            changed.ui_button_title = StringValue(value=form["ui_button_title"].strip())
+        if form.get("key_id", "").strip():
+            changed.key_id = form["key_id"].strip()
+        return await self._send(visit, found, changed, given)
 
     async def save_further(self, visit: Visit) -> Response:
         """Take the settings that the Scalekit API lacks."""
         form, id_ = visit.request.form(), visit.request.params["id"]
-        type_ = (await _find(visit))[0]["type"]
-        body: dict[str, Any] = {name: form.get(name) == "true" for name in FURTHER[type_]}
-        body |= {name: form[name].strip() for name in FURTHER_TEXTS[type_] if name in form}
+        type_ = (await protocol.find(visit)).type
+        settings = ConnectionSettings()
+        for name in FURTHER[type_]:
+            setattr(settings, name, form.get(name) == "true")
+        for name in FURTHER_TEXTS[type_]:
+            if name in form:
+                setattr(settings, name, form[name].strip())
         try:
             if "group_roles" in form:
                 roles = forms.named(form, "group_roles", "settings.group_roles", by_last=True)
-                body["group_roles"] = {"roles": roles}
+                settings.group_roles = GroupRoles(roles=roles)
             if "attribute_mapping" in form:
                 names = forms.named(form, "attribute_mapping", "settings.attribute_mapping")
-                body["attribute_mapping"] = {"attributes": names}
-            await visit.api.patch("/connections/{}/settings", id_, body=body)
+                settings.attribute_mapping = AttributeMapping(attributes=names)
+            await visit.api.single_sign_on.update_connection_settings(
+                UpdateConnectionSettingsRequest(connection_id=id_, settings=settings)
+            )
         except errors.InvalidArgument as problem:
             return self._wrong(visit, problem, {**form, "form": "further"})
         return self._done(visit)
@@ -237,12 +251,15 @@ class _Protocols:
     async def add(self, visit: Visit) -> Response:
         """Take one more certificate, beside those that there are."""
         pasted = visit.request.form().get("next_certificate", "").strip()
-        found, _ = await _find(visit)
-        known = [one["certificate"] for one in _certificates(found)]
+        found = await protocol.find(visit, SAML)
+        known = [one.certificate for one in found.certificates]
         try:
-            read = await visit.api.post("/sso/certificate:read", body={"certificate": pasted})
-            pems = "\n".join([*known, read["certificate"]["certificate"]])
-            await self._change(visit, SAML, {"idp_certificate": pems})
+            read = await visit.api.single_sign_on.read_certificate(
+                ReadCertificateRequest(certificate=pasted)
+            )
+            assert read.certificate is not None
+            config = _of_certificates([*known, read.certificate.certificate])
+            await protocol.change(visit, found, found.update(config))
         except errors.InvalidArgument as problem:
             given = connections.without_keys({"next_certificate": pasted})
             return self._wrong(visit, problem, given, "next_certificate")
@@ -251,34 +268,19 @@ class _Protocols:
     async def remove(self, visit: Visit) -> Response:
         """Take a certificate away."""
         gone = visit.request.form().get("certificate_id", "")
-        found, _ = await _find(visit)
-        kept = [one["certificate"] for one in _certificates(found) if one["id"] != gone]
-        return await self._send(visit, SAML, {"idp_certificate": "\n".join(kept)}, {})
-
-    async def _change(
-        self,
-        visit: Visit,
-        type_: str,
-        config: Mapping[str, Any],
-        beside: Mapping[str, Any] | None = None,
-    ) -> None:
-        found, organization_id = await _find(visit)
-        if found["type"] != type_:
-            raise errors.NotFound("connection")
-        body = {**start(found), **(beside or {}), _CONFIG[type_]: config}
-        place, names = address(found["id"], organization_id)
-        await visit.api.patch(place, *names, body=body)
+        found = await protocol.find(visit, SAML)
+        kept = [one.certificate for one in found.certificates if one.id != gone]
+        return await self._send(visit, found, found.update(_of_certificates(kept)), {})
 
     async def _send(
         self,
         visit: Visit,
-        type_: str,
-        config: Mapping[str, Any],
+        found: Protocol,
+        changed: UpdateConnection,
         given: Mapping[str, str],
-        beside: Mapping[str, Any] | None = None,
     ) -> Response:
         try:
-            await self._change(visit, type_, config, beside)
+            await protocol.change(visit, found, changed)
         except errors.InvalidArgument as problem:
             return self._wrong(visit, problem, given)
         return self._done(visit)
@@ -303,33 +305,9 @@ class _Protocols:
         return visit.path("connections", visit.request.params["id"], "protocol")
 
 
-async def _find(visit: Visit) -> tuple[Any, str]:
-    found, organization_id = await find(visit)
-    if found["type"] not in PROTOCOLS:
-        raise errors.NotFound("connection")
-    return found, organization_id
-
-
-async def _is_tried_out(visit: Visit) -> bool:
-    """Whether a connection takes addresses without TLS.
-
-    Those of others are asked beforehand: a wrong one does not take the place of a good one.
-    """
-    found, _ = await _find(visit)
-    return bool(found.get("debug_enabled"))
-
-
-def _certificates(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    listed: list[Mapping[str, Any]] = found.get(_CONFIG[SAML], {}).get("idp_certificates", [])
-    return listed
-
-
-def _within(further: Mapping[str, Any] | None, *names: str) -> Mapping[str, str]:
-    """Return a map within the further settings, an empty one where it is not there."""
-    found: Any = further or {}
-    for name in names:
-        found = found.get(name) or {}
-    return found  # type: ignore[no-any-return] # of the answer, whose members are of any type
+def _of_certificates(pems: Sequence[str]) -> SAMLConnectionConfigRequest:
+    """Return the settings that replace the certificates of the provider."""
+    return SAMLConnectionConfigRequest(idp_certificate=StringValue(value="\n".join(pems)))
 
 
 def _lines(pairs: Mapping[str, str]) -> str:

@@ -2,21 +2,49 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from tenantry import errors
 from tenantry.db.pages import MOST_COUNTED
 from tenantry.doors.console import forms
 from tenantry.doors.console.organizations import one
 from tenantry.doors.console.visit import Door, Page, Visit
+from tenantry.gen.scalekit.v1.roles.roles_pb import (
+    CreateOrganizationRole,
+    CreateOrganizationRoleRequest,
+    CreatePermission,
+    CreatePermissionRequest,
+    CreateRole,
+    CreateRoleRequest,
+    DeleteOrganizationRoleBaseRequest,
+    DeleteOrganizationRoleRequest,
+    DeletePermissionRequest,
+    DeleteRoleBaseRequest,
+    DeleteRoleRequest,
+    GetPermissionRequest,
+    GetRoleRequest,
+    ListDependentRolesRequest,
+    ListOrganizationRolesRequest,
+    ListPermissionsRequest,
+    ListRolesRequest,
+    Role,
+    UpdateDefaultRolesRequest,
+    UpdateOrganizationRoleRequest,
+    UpdatePermissionRequest,
+    UpdateRole,
+    UpdateRoleRequest,
+)
 from tenantry.pages import boxes
 from tenantry.pages.problems import Problems
 from tenantry.tenants.roles import listing
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from tenantry.gen.api_client import RolesService
     from tenantry.web import Response
+
+_New = TypeVar("_New", CreateRole, CreateOrganizationRole)
 
 _ALL = "permissions"  # what a role holds itself
 _MOST_PERMISSIONS = 100  # with a box each; where there are more, their names are typed
@@ -54,47 +82,46 @@ class _Roles:
 
     async def listed(self, visit: Visit) -> Response:
         """List those of the environment."""
-        found = await visit.api.get("/roles", include=_ALL)
-        roles = found.get("roles", [])
+        found = await visit.api.roles.list_roles(ListRolesRequest(include=_ALL))
         return self._door.render(
             visit,
             "roles",
             "roles/list.html",
-            roles=roles,
-            choices=_choices(roles),
+            roles=found.roles,
+            choices=_choices(found.roles),
             tabs=_tabs(visit, ""),
         )
 
     async def create(self, visit: Visit) -> Response:
         """Make one."""
-        form = visit.request.form()
-        call = visit.api.post("/roles", body=_role(form) | {"name": form.get("name", "").strip()})
+        role = _new(CreateRole, visit.request.form())
+        call = visit.api.roles.create_role(CreateRoleRequest(role=role))
         return await self._send(visit, call, visit.path("roles"), "created")
 
     async def set_defaults(self, visit: Visit) -> Response:
         """Say which roles new members and makers of organizations get."""
         form = visit.request.form()
-        body = {
-            name: form[name]
-            for name in ("default_creator_role", "default_member_role")
-            if form.get(name)
-        }
-        call = visit.api.patch("/roles:set_defaults", body=body)
+        request = UpdateDefaultRolesRequest(
+            default_creator_role=form.get("default_creator_role") or None,
+            default_member_role=form.get("default_member_role") or None,
+        )
+        call = visit.api.roles.update_default_roles(request)
         return await self._send(visit, call, visit.path("roles"), "changed")
 
     async def show(self, visit: Visit) -> Response:
         """Show one with what depends on it."""
-        name = visit.request.params["name"]
-        role = (await visit.api.get("/roles/{}", name, include=_ALL))["role"]
-        everything = (await visit.api.get("/roles")).get("roles", [])
-        dependents = await visit.api.get("/roles/{}/dependents", name)
+        name, roles = visit.request.params["name"], visit.api.roles
+        role = (await roles.get_role(GetRoleRequest(role_name=name, include=_ALL))).role
+        assert role is not None
+        everything = (await roles.list_roles(ListRolesRequest())).roles
+        dependents = await roles.list_dependent_roles(ListDependentRolesRequest(role_name=name))
         # The API counts all holders, which may be a million.
         users = await listing.count_some_holders(visit.call, None, name)
         return self._door.render(
             visit,
             "roles",
             "roles/one.html",
-            dependents=dependents.get("roles", []),
+            dependents=dependents.roles,
             users=users,
             most=MOST_COUNTED,
             here=visit.path("roles", "of", name),
@@ -104,13 +131,21 @@ class _Roles:
     async def update(self, visit: Visit) -> Response:
         """Change its texts, its base and its permissions."""
         name = visit.request.params["name"]
-        return await self._change(visit, visit.path("roles", "of", name), "/roles/{}", name)
+        return await self._change(
+            visit,
+            visit.path("roles", "of", name),
+            end_base=lambda roles: roles.delete_role_base(DeleteRoleBaseRequest(role_name=name)),
+            update=lambda roles, role: roles.update_role(
+                UpdateRoleRequest(role_name=name, role=role)
+            ),
+        )
 
     async def delete(self, visit: Visit) -> Response:
         """Delete it; its members get the one that takes over."""
         name = visit.request.params["name"]
         other = visit.request.form().get("reassign_role_name") or None
-        call = visit.api.delete("/roles/{}", name, reassign_role_name=other)
+        request = DeleteRoleRequest(role_name=name, reassign_role_name=other)
+        call = visit.api.roles.delete_role(request)
         back = visit.path("roles", "of", name)
         return await forms.send(
             self._door, visit, call, visit.path("roles"), "deleted", fields=_TAKES_OVER, back=back
@@ -119,29 +154,29 @@ class _Roles:
     async def of_organization(self, visit: Visit) -> Response:
         """List the roles that members of an organization can have."""
         organization = await one.get(visit)
-        found = await visit.api.get("/organizations/{}/roles", organization["id"], include=_ALL)
-        roles = found.get("roles", [])
+        roles = await _of_organization(visit)
         return one.render(
             self._door, visit, "roles", organization, roles=roles, choices=_choices(roles)
         )
 
     async def create_of_organization(self, visit: Visit) -> Response:
         """Make a role that is an organization's own."""
-        organization_id, form = visit.request.params["id"], visit.request.form()
-        body = _role(form) | {"name": form.get("name", "").strip()}
-        call = visit.api.post("/organizations/{}/roles", organization_id, body=body)
+        organization_id = visit.request.params["id"]
+        role = _new(CreateOrganizationRole, visit.request.form())
+        call = visit.api.roles.create_organization_role(
+            CreateOrganizationRoleRequest(org_id=organization_id, role=role)
+        )
         path = visit.path("organizations", organization_id, "roles")
         return await self._send(visit, call, path, "created")
 
     async def show_of_organization(self, visit: Visit) -> Response:
         """Show an organization's own role."""
         organization, name = await one.get(visit), visit.request.params["name"]
-        path = ("/organizations/{}/roles", organization["id"])
-        everything = (await visit.api.get(*path, include=_ALL)).get("roles", [])
-        role = next((each for each in everything if each["name"] == name), None)
-        if role is None or not role.get("is_org_role"):
+        everything = await _of_organization(visit)
+        role = next((each for each in everything if each.name == name), None)
+        if role is None or not role.is_org_role:
             raise errors.NotFound("role")
-        users = await listing.count_some_holders(visit.call, organization["id"], name)
+        users = await listing.count_some_holders(visit.call, visit.request.params["id"], name)
         return one.render(
             self._door,
             visit,
@@ -156,41 +191,58 @@ class _Roles:
     async def update_of_organization(self, visit: Visit) -> Response:
         """Change the texts, the base and the permissions of an organization's own role."""
         id_, name = visit.request.params["id"], visit.request.params["name"]
-        path = one.path_of(visit, "roles", name)
-        return await self._change(visit, path, "/organizations/{}/roles/{}", id_, name)
+        return await self._change(
+            visit,
+            one.path_of(visit, "roles", name),
+            end_base=lambda roles: roles.delete_organization_role_base(
+                DeleteOrganizationRoleBaseRequest(org_id=id_, role_name=name)
+            ),
+            update=lambda roles, role: roles.update_organization_role(
+                UpdateOrganizationRoleRequest(org_id=id_, role_name=name, role=role)
+            ),
+        )
 
     async def delete_of_organization(self, visit: Visit) -> Response:
         """Delete an organization's own role; its members get the one that takes over."""
         params = visit.request.params
         other = visit.request.form().get("reassign_role_name") or None
-        call = visit.api.delete(
-            "/organizations/{}/roles/{}", params["id"], params["name"], reassign_role_name=other
+        call = visit.api.roles.delete_organization_role(
+            DeleteOrganizationRoleRequest(
+                org_id=params["id"], role_name=params["name"], reassign_role_name=other
+            )
         )
         path, back = one.path_of(visit, "roles"), one.path_of(visit, "roles", params["name"])
         return await forms.send(
             self._door, visit, call, path, "deleted", fields=_TAKES_OVER, back=back
         )
 
-    async def _change(self, visit: Visit, path: str, role: str, *names: str) -> Response:
-        """Change a role, at this address of the API, by the form of its page."""
+    async def _change(
+        self,
+        visit: Visit,
+        path: str,
+        *,
+        end_base: Callable[[RolesService], Awaitable[object]],
+        update: Callable[[RolesService, UpdateRole], Awaitable[object]],
+    ) -> Response:
+        """Change a role by the form of its page, with these calls."""
         form = boxes.form(visit.request)
-        body = _role(form)
-        if "had_permissions" in form and not body.get("permissions"):  # to the API no change
+        role = _changed(form)
+        if "had_permissions" in form and not role.permissions:  # to the API no change
             problems = Problems({_chosen(form): "roles.last_permission"}, form)
             return self._door.failed(visit.request, problems, path)
 
         async def change() -> None:
             async with visit.api.transaction(visit.call.db) as api:
                 if form.get("had_base") and not form.get("extends"):
-                    await api.delete(f"{role}/base", *names)
-                await api.put(role, *names, body=body)
+                    await end_base(api.roles)
+                await update(api.roles, role)
 
         return await self._send(visit, change(), path, "changed", form)
 
     async def _send(
         self,
         visit: Visit,
-        call: Awaitable[Any],
+        call: Awaitable[object],
         path: str,
         change: str,
         form: Mapping[str, str] | None = None,
@@ -212,8 +264,8 @@ class _Permissions:
 
     async def listed(self, visit: Visit) -> Response:
         """List them."""
-        found = await visit.api.get(
-            "/permissions", page_size=30, page_token=visit.query("page_token") or None
+        found = await visit.api.roles.list_permissions(
+            ListPermissionsRequest(page_size=30, page_token=visit.query("page_token") or None)
         )
         return self._door.render(
             visit,
@@ -225,25 +277,24 @@ class _Permissions:
 
     async def create(self, visit: Visit) -> Response:
         """Make one."""
-        given = _permission(visit.request.form())
-        call = visit.api.post("/permissions", body=given)
+        form = visit.request.form()
+        given = {name: form.get(name, "").strip() for name in ("name", "description")}
+        permission = CreatePermission(name=given["name"], description=given["description"])
+        call = visit.api.roles.create_permission(CreatePermissionRequest(permission=permission))
         return await self._send(visit, call, visit.path("roles", "permissions"), "created", given)
 
     async def show(self, visit: Visit) -> Response:
         """Show one with the roles that hold it."""
         name = visit.request.params["name"]
-        found = await visit.api.get("/permissions/{}", name)
-        roles = (await visit.api.get("/roles", include=_ALL)).get("roles", [])
-        holders = [
-            role
-            for role in roles
-            if any(each["name"] == name for each in role.get("permissions", []))
-        ]
+        request = GetPermissionRequest(permission_name=name)
+        found = await visit.api.roles.get_permission(request)
+        roles = (await visit.api.roles.list_roles(ListRolesRequest(include=_ALL))).roles
+        holders = [role for role in roles if any(each.name == name for each in role.permissions)]
         return self._door.render(
             visit,
             "roles",
             "roles/permission.html",
-            permission=found["permission"],
+            permission=found.permission,
             holders=holders,
             here=visit.path("roles", "permissions", "of", name),
         )
@@ -252,14 +303,17 @@ class _Permissions:
         """Describe it otherwise."""
         name = visit.request.params["name"]
         given = {"name": name, "description": visit.request.form().get("description", "").strip()}
-        call = visit.api.put("/permissions/{}", name, body=given)
+        permission = CreatePermission(name=name, description=given["description"])
+        call = visit.api.roles.update_permission(
+            UpdatePermissionRequest(permission_name=name, permission=permission)
+        )
         path = visit.path("roles", "permissions", "of", name)
         return await self._send(visit, call, path, "changed", given)
 
     async def delete(self, visit: Visit) -> Response:
         """Delete it, out of all roles."""
         name = visit.request.params["name"]
-        call = visit.api.delete("/permissions/{}", name)
+        call = visit.api.roles.delete_permission(DeletePermissionRequest(permission_name=name))
         back = visit.path("roles", "permissions", "of", name)
         return await forms.send(
             self._door, visit, call, visit.path("roles", "permissions"), "deleted", back=back
@@ -268,7 +322,7 @@ class _Permissions:
     async def _send(
         self,
         visit: Visit,
-        call: Awaitable[Any],
+        call: Awaitable[object],
         path: str,
         change: str,
         given: Mapping[str, str],
@@ -277,15 +331,22 @@ class _Permissions:
         return await forms.send(self._door, visit, call, path, change, fields=fields, given=given)
 
 
-async def _editor(visit: Visit, role: Any, everything: list[Any]) -> dict[str, Any]:
+async def _of_organization(visit: Visit) -> list[Role]:
+    """Return the roles that members of the visit's organization can have."""
+    request = ListOrganizationRolesRequest(org_id=visit.request.params["id"], include=_ALL)
+    return (await visit.api.roles.list_organization_roles(request)).roles
+
+
+async def _editor(visit: Visit, role: Role, everything: Sequence[Role]) -> dict[str, object]:
     """Return what the form of a role shows: its bases, and permissions where they fit a page."""
-    listed = await visit.api.get("/permissions", page_size=_MOST_PERMISSIONS)
-    permissions = [] if listed.get("next_page_token") else listed.get("permissions", [])
+    request = ListPermissionsRequest(page_size=_MOST_PERMISSIONS)
+    listed = await visit.api.roles.list_permissions(request)
+    permissions = [] if listed.next_page_token else listed.permissions
     return {
         "role": role,
-        "held": {each["name"] for each in role.get("permissions", [])},
-        "others": _choices([each for each in everything if each["name"] != role["name"]])[1:],
-        "offered": [(one["name"], one["name"], one.get("description", "")) for one in permissions],
+        "held": {each.name for each in role.permissions},
+        "others": _choices([each for each in everything if each.name != role.name])[1:],
+        "offered": [(each.name, each.name, each.description) for each in permissions],
     }
 
 
@@ -294,27 +355,34 @@ def _chosen(form: Mapping[str, str]) -> str:
     return "permission_names" if "permission_names" in form else "permission"
 
 
-def _choices(roles: list[Any]) -> list[tuple[str, str]]:
-    return [("", "–"), *((role["name"], role["name"]) for role in roles)]
+def _choices(roles: Sequence[Role]) -> list[tuple[str, str]]:
+    return [("", "–"), *((role.name, role.name) for role in roles)]
 
 
-def _role(form: Mapping[str, str]) -> dict[str, Any]:
-    """Return the members of a role that a form gives; which permissions only where it asks."""
-    given: dict[str, Any] = {"display_name": form.get("display_name", "").strip()}
-    # The API takes no empty one: a role that has one keeps it, and the form is told so.
-    if (description := form.get("description", "").strip()) or "had_description" in form:
-        given["description"] = description
-    if form.get("extends"):
-        given["extends"] = form["extends"]
+def _new(kind: type[_New], form: Mapping[str, str]) -> _New:
+    """Return the new role that a form describes."""
+    return kind(
+        name=form.get("name", "").strip(),
+        display_name=form.get("display_name", "").strip(),
+        description=form.get("description", "").strip() or None,
+        extends=form.get("extends") or None,
+    )
+
+
+def _changed(form: Mapping[str, str]) -> UpdateRole:
+    """Return the changes that a form makes to a role; to its permissions only where it asks."""
+    description = form.get("description", "").strip()
     if "permission_names" in form:
-        given["permissions"] = forms.words_of(form["permission_names"])
-    elif "permissions" in form:
-        given["permissions"] = boxes.ticked(form, "permission")
-    return given
-
-
-def _permission(form: Mapping[str, str]) -> dict[str, str]:
-    return {name: form.get(name, "").strip() for name in ("name", "description")}
+        permissions = forms.words_of(form["permission_names"])
+    else:
+        permissions = boxes.ticked(form, "permission") if "permissions" in form else []
+    return UpdateRole(
+        display_name=form.get("display_name", "").strip(),
+        # The API takes no empty one: a role that has one keeps it, and the form is told so.
+        description=description if description or "had_description" in form else None,
+        extends=form.get("extends") or None,
+        permissions=permissions,
+    )
 
 
 def _tabs(visit: Visit, shown: str) -> list[tuple[str, str, bool]]:
