@@ -435,4 +435,4 @@ async def test_a_value_that_there_is_not_is_refused(browser, make):
         ("session-policy/update", {"policy_source": "made-up"}),
     ):
         page = await browser.send(f"{root}/{path}", **fields)
-        assert "has no value &#39;made-up&#39;" in page, path
+        assert "has no value" in page, path

@@ -8,18 +8,16 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from protobuf import message_from_json_value
-
-from tenantry.gen.scalekit.v1.connections.connections_pb import ConnectionStatus, IDPCertificate
+from tenantry.gen.scalekit.v1.connections.connections_pb import ConnectionStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from protobuf.wkt import Timestamp
 
-    from tenantry.gen.scalekit.v1.connections.connections_pb import ListConnection
+    from tenantry.gen.scalekit.v1.connections.connections_pb import IDPCertificate, ListConnection
     from tenantry.pages.uploads import Form
 
 SAML, OIDC = "SAML", "OIDC"
@@ -71,12 +69,6 @@ class Certificate:
     expire_time: Timestamp | None
     fingerprint: str
     state: str
-
-
-def certificates_of(config: Mapping[str, Any]) -> list[Certificate]:
-    """Return the certificates of a SAML connection's provider."""
-    listed = config.get("idp_certificates", ())
-    return [certificate_of(message_from_json_value(IDPCertificate, one)) for one in listed]
 
 
 def certificate_of(certificate: IDPCertificate) -> Certificate:

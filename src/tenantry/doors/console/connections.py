@@ -11,7 +11,6 @@ from protobuf.wkt import StringValue
 
 from tenantry import errors
 from tenantry.doors.console import connection, forms, organization_filter
-from tenantry.doors.console.connection import PROTOCOLS
 from tenantry.doors.console.visit import Door, Page, Visit
 from tenantry.gen.scalekit.v1.connections.connections_pb import (
     ConnectionProvider,
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from tenantry.gen.scalekit.v1.connections.connections_pb import (
+        IDPCertificate,
         ListConnection,
         ListOrganizationConnectionsResponse,
     )
@@ -170,7 +170,9 @@ class _Connections:
             )
             has_domain = await domains.has_verified(visit.api, organization_id)
         config = one.settings.value if one.settings else None
-        is_saml = isinstance(config, SAMLConnectionConfigResponse)
+        certificates: Sequence[IDPCertificate] = ()
+        if isinstance(config, SAMLConnectionConfigResponse):
+            certificates = config.idp_certificates
         return self._door.render(
             visit,
             "connections",
@@ -183,7 +185,7 @@ class _Connections:
             state=states.get(one.id),
             failed=failed.sign_ins,
             client=config if isinstance(config, OAuthConnectionConfig) else OAuthConnectionConfig(),
-            certificates=config.idp_certificates if is_saml else (),
+            certificates=certificates,
             shown="" if config is None else _written(config),
             here=visit.path("connections", one.id),
             tabs=connection.tabs_of(visit, one, ""),
@@ -280,57 +282,6 @@ class _Connections:
         return await forms.send(
             self._door, visit, call, visit.path("connections"), "deleted", back=back
         )
-
-
-async def find(visit: Visit) -> tuple[Any, str]:
-    """Return the connection that a visit is about, and its organization, "" for none.
-
-    The name of the organization is among the members of the connection.
-
-    Raises:
-        errors.NotFound: there is none.
-
-    """
-    connection_id = visit.request.params["id"]
-    listed = await visit.api.get("/organizations/-/connections:search", query=connection_id)
-    for one in listed.get("connections", []):
-        if one["id"] == connection_id:
-            answer = await visit.api.get(
-                "/organizations/{}/connections/{}", one["organization_id"], connection_id
-            )
-            named = {"organization_name": one.get("organization_name", "")}
-            return answer["connection"] | named, one["organization_id"]
-    answer = await visit.api.get("/connections/{}", connection_id)
-    return answer["connection"], ""
-
-
-def address(connection_id: str, organization_id: str) -> tuple[str, tuple[str, ...]]:
-    """Return the path of a connection in the API, and the names in it."""
-    if organization_id:
-        return "/organizations/{}/connections/{}", (organization_id, connection_id)
-    return "/connections/{}", (connection_id,)
-
-
-def start(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the members that each change of a connection has: whose provider it is."""
-    body: dict[str, Any] = {"provider": found["provider"], "type": found["type"]}
-    if found.get("provider_key"):
-        body["provider_key"] = found["provider_key"]
-    return body
-
-
-def tabs_of(visit: Visit, found: Mapping[str, Any], shown: str) -> list[tuple[str, str, bool]]:
-    """Return the tabs of one connection: none where only its own page is there."""
-    if found["type"] not in PROTOCOLS:
-        return []
-    return [
-        (
-            visit.path("connections", found["id"], *((one,) if one else ())),
-            visit.words.plain(f"tabs.{one or 'general'}"),
-            one == shown,
-        )
-        for one in ("", "protocol")
-    ]
 
 
 def _search(query: str, narrow: Mapping[str, str]) -> SearchOrganizationConnectionsRequest:

@@ -107,7 +107,6 @@ class _Protocols:
             "connections/protocol.html",
             one=found.message,
             type=type_,
-            provider=descriptors.enum_name(found.message.provider),
             configuration_type=descriptors.enum_name(found.message.configuration_type),
             protocol=found,
             organization_id=found.organization_id,
