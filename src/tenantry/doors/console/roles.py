@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tenantry import errors
 from tenantry.db.pages import MOST_COUNTED
@@ -337,7 +337,7 @@ async def _of_organization(visit: Visit) -> list[Role]:
     return (await visit.api.roles.list_organization_roles(request)).roles
 
 
-async def _editor(visit: Visit, role: Role, everything: Sequence[Role]) -> dict[str, object]:
+async def _editor(visit: Visit, role: Role, everything: Sequence[Role]) -> dict[str, Any]:
     """Return what the form of a role shows: its bases, and permissions where they fit a page."""
     request = ListPermissionsRequest(page_size=_MOST_PERMISSIONS)
     listed = await visit.api.roles.list_permissions(request)
