@@ -59,7 +59,6 @@ from tenantry.doors.simulator import web as simulator_pages
 from tenantry.doors.sso import web as sso
 from tenantry.doors.transport import absent, rest
 from tenantry.doors.transport.entry import Entry
-from tenantry.doors.transport.inside import Inside
 from tenantry.doors.transport.router import Router
 from tenantry.doors.transport.rpc import RpcDoor
 from tenantry.events.event_log.following import Follower
@@ -209,7 +208,7 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
     """Return the application on an open database; what its end has to do is pushed."""
     router = Router()
     in_process = Rpcs()
-    parts = _parts(settings, db, closing, Inside(router), in_process)
+    parts = _parts(settings, db, closing, in_process)
     rpcs = [
         method
         for contract, *implementations in _services(parts)
@@ -254,9 +253,7 @@ def _observers(settings: Settings) -> tuple[Observer, ...]:
     return tuple(observers)
 
 
-def _parts(
-    settings: Settings, db: Database, closing: AsyncExitStack, api: Inside, rpcs: Rpcs
-) -> AppContext:
+def _parts(settings: Settings, db: Database, closing: AsyncExitStack, rpcs: Rpcs) -> AppContext:
     """Make all that lives once in a process, and push its closing."""
     issuer, effective = settings.public_url, Effective(settings)
     ring, directory, rates = KeyRing(db), Directory(db), Rates.of(settings)
@@ -323,7 +320,6 @@ def _parts(
         openid=OpenIDParty(db, fetching, settings, ring.client_assertion),
         simulator=simulator,
         looks=Looks(effective),
-        api=api,
         rpcs=rpcs,
         framing=FramingOrigins(db),
         follower=Follower(db),

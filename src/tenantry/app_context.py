@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from tenantry.identity.tokens.key_ring import KeyRing
     from tenantry.identity.tokens.user_tokens import UserTokens
     from tenantry.outgoing import Outgoing
-    from tenantry.pages.api import Answering
     from tenantry.pages.looks import Looks
     from tenantry.rate_limits.rates import Rates
     from tenantry.settings import Settings
@@ -72,7 +71,6 @@ class AppContext:
     simulator: Simulator | None  # in development
     # The API, for pages, and the origins whose pages may hold some of them.
     looks: Looks
-    api: Answering
     rpcs: Rpcs
     framing: FramingOrigins
     # The event log as it grows.

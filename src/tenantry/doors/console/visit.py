@@ -9,13 +9,13 @@ from urllib.parse import quote, urlencode
 from protobuf import Oneof
 
 from tenantry import errors
+from tenantry.api.in_process import InProcessClient
 from tenantry.call import Call
 from tenantry.identity.operators import service as operators
 from tenantry.identity.operators import sessions
 from tenantry.identity.operators.model import OPERATOR, OWNER, READER
 from tenantry.identity.operators.provider import Provider
 from tenantry.pages import door, workspace
-from tenantry.pages.api import Api
 from tenantry.pages.assets import Asset
 from tenantry.pages.looks import Kind
 from tenantry.pages.navigation import Entry, Group, Jump
@@ -72,7 +72,7 @@ class Visit:
 
     request: Request
     call: Call
-    api: Api
+    api: InProcessClient
     session: OperatorSession
     words: Words
 
@@ -176,7 +176,7 @@ class Door(door.Door):
             return None
         caller = request.observed.caller = operators.caller(session.operator)
         call = Call(caller, self.db, request.request_id, origin=request.origin)
-        api = Api(self.parts.api, self.parts.rpcs, caller, request.request_id, request.origin)
+        api = InProcessClient(self.parts.rpcs, caller, request.request_id, request.origin)
         return Visit(request, call, api, session, self.words(request))
 
     def render(

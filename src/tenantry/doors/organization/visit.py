@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 from protobuf import Oneof
 
 from tenantry import errors
+from tenantry.api.in_process import InProcessClient
 from tenantry.call import Call
 from tenantry.db.engine import Failure
 from tenantry.doors.organization import embedding
@@ -18,7 +19,6 @@ from tenantry.identity.grants import subjects
 from tenantry.identity.sessions import applications
 from tenantry.identity.sessions.model import NO_ORGANIZATION
 from tenantry.pages import areas, domains, door, members
-from tenantry.pages.api import Api
 from tenantry.pages.looks import Kind
 from tenantry.pages.navigation import Entry, Group
 from tenantry.pages.problems import Problems
@@ -87,7 +87,7 @@ class Visit:
     request: Request
     frame: Frame
     call: Call  # as this visitor
-    api: Api  # as this visitor
+    api: InProcessClient  # as this visitor
     organization: Organization
     features: frozenset[str]  # that the organization has on and, of a link, that it is for
     words: Words
@@ -339,7 +339,7 @@ class Door(door.Door):
             organization = await organizations.get(call, Identity(caller.organization_id))
         except errors.NotFound:
             return None
-        api = Api(self.parts.api, self.parts.rpcs, caller, request.request_id, request.origin)
+        api = InProcessClient(self.parts.rpcs, caller, request.request_id, request.origin)
         said_in = self.words(request)
         return Visit(request, frame, call, api, organization, organization.features, said_in)
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from protobuf import DescField
 
     from tenantry.api.methods import HttpRoute, Method
-    from tenantry.api.pipeline import Admission, Pipeline
+    from tenantry.api.pipeline import Pipeline
     from tenantry.doors.transport.router import Router
     from tenantry.web import Request
 
@@ -89,22 +89,6 @@ class Transcoder:
         headers["content-type"] = "application/json"
         body = encode(response, self.method.flatten)
         return Response(self.method.success_status, body, headers)
-
-    async def answer(
-        self, request: Request, admission: Admission
-    ) -> tuple[Message[Any] | Answer, dict[str, str]]:
-        """Return the response of the rpc to a caller that was let in, and its headers.
-
-        Its errors name the fields as the message of the rpc has them.
-
-        Raises:
-            errors.Error: see the rpc.
-
-        """
-        message, extra = self._message(request)
-        return await self.pipeline.run(
-            self.method, admission, message, spelled=request.body, extra=extra
-        )
 
     def _message(self, request: Request) -> tuple[Message[Any], dict[str, list[str]]]:
         kind, body = self.method.input, self.route.body
@@ -215,17 +199,6 @@ def encode(response: Message[Any] | Answer, flatten: str = "") -> bytes:
     else:
         return _json(response)
     return b'%b,"%b":%b}' % (inner[:-1], flatten.encode(), inner) if flatten else inner
-
-
-def members_of(response: Message[Any] | Answer, flatten: str = "") -> Any:
-    """Return the members that `encode` writes."""
-    if isinstance(response, Answer):
-        members: Any = response.members()
-    else:
-        members = _members(response)
-    if flatten and isinstance(members, dict) and flatten in members:
-        return {**members[flatten], flatten: members[flatten]}
-    return members
 
 
 def _members(message: Message[Any]) -> Any:
