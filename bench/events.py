@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tenantry.ids import EPOCH_MILLISECONDS
+from tenantry.core.ids import EPOCH_MILLISECONDS
 
 if TYPE_CHECKING:
     from postgresql import PostgreSQL

@@ -28,13 +28,14 @@ from postgresql import PostgreSQL
 from serving import Server, usage
 from tenants import FIRST, ROLE, Tenants
 
-from tenantry import master_key, settings
+from tenantry import settings
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
+from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
-from tenantry.doors.account import web as account
-from tenantry.doors.console import web as console
-from tenantry.doors.organization import web as organization
+from tenantry.endpoints.account import web as account
+from tenantry.endpoints.console import web as console
+from tenantry.endpoints.organization import web as organization
 from tenantry.identity.connections import service as connections
 from tenantry.identity.operators import service as operators
 from tenantry.identity.operators.model import OWNER

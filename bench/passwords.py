@@ -20,7 +20,8 @@ import httpx
 from applications import PASSWORD, Application
 from sqlalchemy import update
 
-from tenantry import master_key, settings
+from tenantry import settings
+from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
 from tenantry.db.statements import Statement
 from tenantry.identity.proofs.passwords import hashes

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Self
 
 from serving import Usage, machine_cpu, usage
 
-from tenantry.ids import EPOCH_MILLISECONDS
+from tenantry.core.ids import EPOCH_MILLISECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

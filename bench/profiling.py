@@ -35,9 +35,13 @@ PROGRAMS = {"Linux": ("[kernel", "[vdso"), "Envoy": ("envoy", "libssl")}
 # Stages of a request, in its order, with parts of the files that do it.
 STAGES = {
     "Hand-over, event loop": (),  # no file of any other stage
-    "Door: route, body, answer": ("tenantry/doors/transport/", "tenantry/app.py", "tenantry/web"),
+    "Door: route, body, answer": (
+        "tenantry/endpoints/grpc_rest/",
+        "tenantry/app.py",
+        "tenantry/web",
+    ),
     "Caller, and what it may": (
-        *("tenantry/doors/oauth/", "tenantry/identity/tokens/", "tenantry/api/policy"),
+        *("tenantry/endpoints/oauth/", "tenantry/identity/tokens/", "tenantry/api/policy"),
         "tenantry/access/",
         *("tenantry/identity/", "tenantry/rate_limits/", "tenantry/read_through"),
     ),
@@ -45,7 +49,7 @@ STAGES = {
         *("tenantry/api/messages", "tenantry/api/message_limits", "tenantry/api/validation"),
         *("tenantry/gen/", "/protovalidate/", "/protobuf/", "/google/"),
     ),
-    "Organization, its event": ("tenantry/tenants/", "tenantry/events/", "tenantry/event.py"),
+    "Organization, its event": ("tenantry/tenants/", "tenantry/events/", "tenantry/core/event.py"),
     "Transaction, statements": ("tenantry/db/", "/sqlalchemy/"),
     "Driver: asyncpg": ("/asyncpg/",),
     "Done later: the log": ("tenantry/worker.py",),

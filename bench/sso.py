@@ -25,14 +25,16 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from sqlalchemy import insert
 
-from tenantry import ids, master_key, settings
+from tenantry import settings
+from tenantry.core import ids
+from tenantry.core.times import DAY, MINUTE, now
+from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
 from tenantry.identity.connections import model
 from tenantry.identity.connections.saml import bindings, certificates, signatures, writing
 from tenantry.identity.connections.saml.parsing import inflate, parse, written
-from tenantry.times import DAY, MINUTE, now
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator

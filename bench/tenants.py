@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from directories import Directories
 
-from tenantry.ids import EPOCH_MILLISECONDS
+from tenantry.core.ids import EPOCH_MILLISECONDS
 
 if TYPE_CHECKING:
     from postgresql import PostgreSQL

@@ -23,12 +23,13 @@ from typing import TYPE_CHECKING, Any
 from receivers import Receivers, taking
 from sqlalchemy import text
 
-from tenantry import master_key, settings
+from tenantry import settings
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
+from tenantry.core.event import Event
+from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
 from tenantry.db.statements import Statement
-from tenantry.event import Event
 from tenantry.events.webhooks import service
 
 if TYPE_CHECKING:

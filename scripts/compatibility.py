@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import tenantry.gen.scalekit.v1
 from tenantry.api import methods
-from tenantry.doors.transport import absent
+from tenantry.endpoints.grpc_rest import absent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -17,7 +17,7 @@ from tenantry.tenants.directories.polling.service_accounts import SCOPES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tenantry.guide_steps import Step
+    from tenantry.i18n.guide_steps import Step
     from tenantry.tenants.directories.guides import Guide
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "directories"

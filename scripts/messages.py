@@ -1,4 +1,4 @@
-"""Updates the translations, `src/tenantry/locale/*.po`, from the English texts.
+"""Updates the translations, `src/tenantry/i18n/locale/*.po`, from the English texts.
 
 New texts are added without a translation, and removed texts are dropped. A changed text keeps its
 translation, marked as fuzzy: a translator sees it beside the former text, and readers get English.
@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
 
-from tenantry import translations
+from tenantry.i18n import translations
+from tenantry.i18n.languages import DEFAULT, LANGUAGES
 from tenantry.identity.connections.guides import explanations
 from tenantry.identity.connections.guides import guides as connections
-from tenantry.languages import DEFAULT, LANGUAGES
-from tenantry.pages import words
 from tenantry.tenants.directories import guides as directories
+from tenantry.web import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from babel.messages.catalog import Message
 
 PACKAGE = Path(translations.__file__).parent
-LOCALE = PACKAGE / "locale"
+LOCALE = PACKAGE / "i18n" / "locale"
 _PREVIOUS = "| msgid "  # read_po takes it for a comment
 _WIDTH = 1_000_000  # a text a line: at 0, write_po wraps former texts in the middle of a string
 _HEADER = """\
@@ -64,9 +64,9 @@ def main() -> int:
 
 def texts(language: str) -> Iterator[tuple[str, str]]:
     """Yield the place and the English of each text that readers of a language see."""
-    rooms = {"pages": ("pages",), "mail": ("events", "mail")}
-    doors = sorted(folder.parent.name for folder in (PACKAGE / "doors").glob("*/words"))
-    rooms |= {door: ("doors", door) for door in doors if language in words.languages(door)}
+    rooms = {"pages": ("web",), "mail": ("events", "mail")}
+    doors = sorted(folder.parent.name for folder in (PACKAGE / "endpoints").glob("*/words"))
+    rooms |= {door: ("endpoints", door) for door in doors if language in words.languages(door)}
     for place, room in rooms.items():
         for key, text in translations.english(*room).items():
             yield f"{place}:{key}", text

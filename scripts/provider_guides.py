@@ -16,7 +16,7 @@ from tenantry.identity.connections.guides.guides import OURS, THEIRS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tenantry.guide_steps import Step
+    from tenantry.i18n.guide_steps import Step
     from tenantry.identity.connections.guides.guides import Guide
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "providers"

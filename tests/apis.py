@@ -25,10 +25,11 @@ import httpx
 import pytest
 from valid_events import assert_all_valid
 
-from tenantry import master_key, settings
+from tenantry import settings
+from tenantry.core.errors import HTTP_STATUS, Code
+from tenantry.crypto import master_key
 from tenantry.db import log
 from tenantry.db.opening import open_database
-from tenantry.errors import HTTP_STATUS, Code
 from tenantry.gen.google.api import annotations_pb
 from tenantry.gen.google.rpc.status_pb import Status
 from tenantry.gen.scalekit.v1.auditlogs import auditlogs_pb

@@ -26,7 +26,12 @@ from typing import Any, NoReturn
 TIMEOUT_SECONDS = 60
 _START_SECONDS = 300  # on a machine that is busy with others
 _IMPORTED = (
-    *("tenantry.cli.commands", "tenantry.doctor", "tenantry.worker", "tenantry.data.bulk.restore"),
+    *(
+        "tenantry.cli.commands",
+        "tenantry.doctor",
+        "tenantry.worker",
+        "tenantry.transfer.bulk.restore",
+    ),
     *("tenantry.db.postgresql", "tenantry.db.sqlite", "rich.table", "typer.rich_utils"),
 )
 

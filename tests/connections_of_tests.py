@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from apis import unique
 from sqlalchemy import bindparam, insert, update
 
-from tenantry import ids
+from tenantry.core import ids
+from tenantry.core.times import now
 from tenantry.db.encrypted_columns import binding
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
 from tenantry.identity.connections import model
 from tenantry.identity.connections.model import Connection
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from hosted import Application, Deployment, Visitor

@@ -9,7 +9,7 @@ import pytest
 from database_copies import Copies
 
 from tenantry.call import Call
-from tenantry.caller import SYSTEM, Origin
+from tenantry.core.caller import SYSTEM, Origin
 from tenantry.db import migrate
 from tenantry.db.opening import open_database
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 
-from tenantry import ids
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core import ids
+from tenantry.core.caller import SYSTEM
+from tenantry.core.times import now
 from tenantry.db import log
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
@@ -27,7 +28,6 @@ from tenantry.tenants.domains import model as domain_model
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.roles import service as roles
 from tenantry.tenants.users import reading
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -16,13 +16,14 @@ import pyotp
 from apis import Api, Make, Rest, Service, access_token, over_https, unique
 from sqlalchemy import bindparam, update
 
-from tenantry import master_key, settings, worker
+from tenantry import settings, worker
+from tenantry.core.times import now
+from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
 from tenantry.db.statements import Statement
 from tenantry.events.mail import service as mail_service
 from tenantry.gen.scalekit.v1.auth import totp_pb
 from tenantry.identity.sign_in.model import auth_requests
-from tenantry.times import now
 
 if TYPE_CHECKING:
     import httpx

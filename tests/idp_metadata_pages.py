@@ -8,8 +8,8 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from tenantry.core.times import DAY, now
 from tenantry.identity.connections.saml import certificates
-from tenantry.times import DAY, now
 
 _METADATA = """\
 <md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" \

@@ -20,11 +20,11 @@ from servers import free_port
 from sqlalchemy import bindparam, update
 
 from tenantry import settings
+from tenantry.core.times import now
 from tenantry.db.statements import Statement
 from tenantry.events.mail import service
 from tenantry.events.mail.delivery import Delivery
 from tenantry.events.mail.model import mail
-from tenantry.times import now
 
 MASTER_KEY = b"m" * 32
 KEY = base64.b64encode(MASTER_KEY).decode()

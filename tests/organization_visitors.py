@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from apis import unique
 
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
 from tenantry.identity.connections import service as connections
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import Bounds

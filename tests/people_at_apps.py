@@ -12,8 +12,9 @@ from apis import unique
 from playwright.sync_api import expect
 from sqlalchemy import bindparam, update
 
-from tenantry import master_key, settings
+from tenantry import settings
 from tenantry.access.clients.model import clients
+from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
 from tenantry.db.statements import Statement
 from tenantry.events.mail import service as mail

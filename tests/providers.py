@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 from apis import Api, Make, Rest, access_token, over_https, unique
 from sqlalchemy import insert
 
-from tenantry import ids, master_key, settings, vault
+from tenantry import settings
+from tenantry.core import ids
+from tenantry.core.times import now
+from tenantry.crypto import master_key, vault
 from tenantry.db.opening import open_database
 from tenantry.db.records import named, rows_of, spelled
 from tenantry.db.statements import Statement
@@ -22,7 +25,6 @@ from tenantry.tenants.directories.model import (
     directories,
     directory_secrets,
 )
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

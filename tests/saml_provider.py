@@ -19,10 +19,10 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from lxml import etree
 
+from tenantry.core.times import DAY, MINUTE
 from tenantry.identity.connections.saml import certificates
 from tenantry.identity.connections.saml.parsing import written
 from tenantry.identity.connections.saml.trust import Trust
-from tenantry.times import DAY, MINUTE
 
 NOW = 1_790_000_000_000_000  # 2026-09-21
 SKEW = 90_000_000

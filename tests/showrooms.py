@@ -25,10 +25,10 @@ from signed_in_people import Person
 from sso_pages import Pages
 from widget_people import Member
 
-from tenantry.doors.console import web as console
-from tenantry.doors.organization import web as organization
+from tenantry.endpoints.console import web as console
+from tenantry.endpoints.organization import web as organization
 from tenantry.identity.operators.model import OWNER
-from tenantry.pages import members
+from tenantry.web import members
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

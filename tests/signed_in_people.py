@@ -11,7 +11,8 @@ import pyotp
 from sqlalchemy import bindparam, update
 
 from tenantry.call import Call
-from tenantry.caller import SYSTEM, Caller, Kind, Origin
+from tenantry.core.caller import SYSTEM, Caller, Kind, Origin
+from tenantry.core.times import now
 from tenantry.db.statements import Statement
 from tenantry.identity.connections import service as connections
 from tenantry.identity.proofs.passkeys import service as passkeys
@@ -21,7 +22,6 @@ from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import Bounds
 from tenantry.identity.sessions.model import sessions as table
 from tenantry.tenants.users import reading
-from tenantry.times import now
 
 if TYPE_CHECKING:
     import httpx

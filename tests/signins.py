@@ -12,7 +12,7 @@ from apis import unique
 from sqlalchemy import text
 
 from tenantry.call import Call
-from tenantry.caller import SYSTEM, Origin
+from tenantry.core.caller import SYSTEM, Origin
 from tenantry.db.statements import Statement
 from tenantry.identity.connections import service as connections
 from tenantry.identity.connections.model import PASSWORDLESS

@@ -13,11 +13,12 @@ from servers import TENANTRY
 from sqlalchemy import select
 from test_guides import GUIDES, blocks, fits, joined, script
 
-from tenantry import master_key, settings
+from tenantry import settings
+from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
 from tenantry.db.schema import events as log
 from tenantry.db.statements import Statement
-from tenantry.doors.reference.languages import CLIENT, samples
+from tenantry.endpoints.docs.languages import CLIENT, samples
 
 # The ids of the blocks before, in each language.
 _FOUND = {

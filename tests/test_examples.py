@@ -21,8 +21,9 @@ from doc_programs import management, need
 from servers import free_port
 from turns import install_node_packages
 
-from tenantry import master_key, settings
+from tenantry import settings
 from tenantry.access.keys import service as keys
+from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

@@ -12,8 +12,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SRC = ROOT / "src" / "tenantry"
 # The hall wires and runs everything.
-HALL = {"app", "worker", "doctor", "cli", "launcher"}
-WINGS = {"doors", "data", "identity", "access", "tenants", "events"}
+HALL = {"app", "worker", "doctor", "cli", "server"}
+WINGS = {"endpoints", "transfer", "identity", "access", "tenants", "events"}
 LINT = Path(sys.executable).with_name("lint-imports")
 
 
@@ -30,7 +30,7 @@ def test_imports_go_down_only():
         ("settings/table.py", "from tenantry.access.clients import service"),
         ("access/clients/service.py", "from tenantry.gen.scalekit.v1.commons import commons_pb"),
         ("api/pipeline.py", "from tenantry.tenants.organizations import service"),
-        ("doors/organization/web.py", "from tenantry.doors.oauth import token"),
+        ("endpoints/organization/web.py", "from tenantry.endpoints.oauth import token"),
         ("tenants/portal_links/service.py", "from tenantry.tenants.organizations import rpc"),
         ("tenants/roles/service.py", "from tenantry.tenants.users import service"),
         ("events/webhooks/service.py", "from tenantry.tenants.organizations import service"),

@@ -14,7 +14,7 @@ import pytest
 from doc_programs import forget, management, need, settings_for
 from servers import TENANTRY
 
-from tenantry.event import KNOWN
+from tenantry.core.event import KNOWN
 
 ROOT = Path(__file__).parent.parent
 RUNBOOKS = ROOT / "docs" / "runbooks.md"

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tenantry.doors.transport import absent
+from tenantry.endpoints.grpc_rest import absent
 
 ROOT = Path(__file__).parent.parent
 CONFORMANCE = ROOT / "tests" / "conformance"

@@ -11,15 +11,16 @@ from doc_programs import RUNNERS, forget, management, settings_for
 from servers import TENANTRY
 from test_guides import GUIDES, JANE, fits, script
 
-from tenantry import master_key, settings
+from tenantry import settings
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
+from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
 from tenantry.identity.connections import service as connections
 from tenantry.identity.connections.model import PASSWORDLESS
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import Bounds
-from tenantry.pages import areas, words
+from tenantry.web import areas, words
 
 GUIDE = "self-service"
 _ROW = re.compile(r"^\| (.+?) \| (.+?) \|(?: (.+?) \|)?$", re.MULTILINE)

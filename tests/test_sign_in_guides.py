@@ -19,9 +19,10 @@ from servers import TENANTRY, free_port
 from test_guides import GUIDES, JANE, blocks, fits, script
 from turns import install_node_packages
 
-from tenantry import master_key, settings
+from tenantry import settings
 from tenantry.call import Call
-from tenantry.caller import SYSTEM, Origin
+from tenantry.core.caller import SYSTEM, Origin
+from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
 from tenantry.identity.connections import service as connections
 from tenantry.identity.connections.model import PASSWORDLESS

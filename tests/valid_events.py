@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs  # some tests cause 100,000 events
 
-from tenantry import master_key, settings
+from tenantry import settings
+from tenantry.crypto import master_key
 from tenantry.db import log
 from tenantry.db.opening import open_database
 from tenantry.db.schema import to_json

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, update
 
-from tenantry import ids
+from tenantry.core import ids
+from tenantry.core.times import now
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
@@ -26,7 +27,6 @@ from tenantry.tenants.domains import service as domains
 from tenantry.tenants.domains.model import domains as domains_table
 from tenantry.tenants.organizations.service import Identity as OrganizationIdentity
 from tenantry.tenants.user_attributes.model import CUSTOM, SSO, UserAttribute, user_attributes
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from visitors import Browser, Place

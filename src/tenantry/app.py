@@ -12,8 +12,8 @@ import threading
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
-from tenantry import credentials, data_folder, log, memory_limit, request_log, spans, worker
 from tenantry import settings as settings_module
+from tenantry import worker
 from tenantry.access.api_tokens.known import Known as KnownApiTokens
 from tenantry.access.api_tokens.model import api_tokens
 from tenantry.access.api_tokens.rpc import ApiTokenRecordService, ApiTokenService
@@ -33,34 +33,34 @@ from tenantry.api.in_process import Rpcs
 from tenantry.api.pipeline import Pipeline
 from tenantry.app_context import AppContext
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
-from tenantry.data.deployment.rpc import DeploymentService
+from tenantry.core.caller import SYSTEM
+from tenantry.crypto import credentials
 from tenantry.db import copies
 from tenantry.db.budget import budget_of_process
 from tenantry.db.engine import Unavailable
 from tenantry.db.last_uses import LastUses
 from tenantry.db.opening import OpenError, alone, bring_up_to_date, database_of
-from tenantry.doors.account import web as account
-from tenantry.doors.assets import web as assets
-from tenantry.doors.console import web as console
-from tenantry.doors.dev import web as dev
-from tenantry.doors.feed import web as feed
-from tenantry.doors.health import web as health
-from tenantry.doors.home import web as home
-from tenantry.doors.imports import web as imports
-from tenantry.doors.login import web as login
-from tenantry.doors.oauth import front_channel
-from tenantry.doors.oauth import web as oauth
-from tenantry.doors.organization import web as organization
-from tenantry.doors.organization.opening import portal_cookie
-from tenantry.doors.reference import web as reference
-from tenantry.doors.scim import web as scim
-from tenantry.doors.simulator import web as simulator_pages
-from tenantry.doors.sso import web as sso
-from tenantry.doors.transport import absent, rest
-from tenantry.doors.transport.entry import Entry
-from tenantry.doors.transport.router import Router
-from tenantry.doors.transport.rpc import RpcDoor
+from tenantry.endpoints.account import web as account
+from tenantry.endpoints.assets import web as assets
+from tenantry.endpoints.console import web as console
+from tenantry.endpoints.dev import web as dev
+from tenantry.endpoints.docs import web as reference
+from tenantry.endpoints.feeds import web as feed
+from tenantry.endpoints.grpc_rest import absent, rest
+from tenantry.endpoints.grpc_rest.entry import Entry
+from tenantry.endpoints.grpc_rest.router import Router
+from tenantry.endpoints.grpc_rest.rpc import RpcDoor
+from tenantry.endpoints.health import web as health
+from tenantry.endpoints.home import web as home
+from tenantry.endpoints.imports import web as imports
+from tenantry.endpoints.login import web as login
+from tenantry.endpoints.oauth import front_channel
+from tenantry.endpoints.oauth import web as oauth
+from tenantry.endpoints.organization import web as organization
+from tenantry.endpoints.organization.opening import portal_cookie
+from tenantry.endpoints.scim import web as scim
+from tenantry.endpoints.simulator import web as simulator_pages
+from tenantry.endpoints.sso import web as sso
 from tenantry.events.event_log.following import Follower
 from tenantry.events.event_log.rpc import EventRecordService, EventsService
 from tenantry.events.interceptors.rpc import InterceptorSecretService, InterceptorService
@@ -143,11 +143,11 @@ from tenantry.identity.tokens.authenticate import Authenticator
 from tenantry.identity.tokens.key_ring import KeyRing
 from tenantry.identity.tokens.signed_tokens import SignedTokens
 from tenantry.identity.tokens.user_tokens import UserTokens
-from tenantry.metrics import kinds
-from tenantry.outgoing import Outgoing
-from tenantry.pages.looks import Looks
+from tenantry.net.outgoing import Outgoing
 from tenantry.rate_limits.rates import Rates
-from tenantry.settings import tracing
+from tenantry.settings import data_folder, memory_limit, tracing
+from tenantry.telemetry import log, request_log, spans
+from tenantry.telemetry.metrics import kinds
 from tenantry.tenants.branding.rpc import BrandingService
 from tenantry.tenants.directories.model import directory_secrets
 from tenantry.tenants.directories.polling.rpc import DirectoryPollingService
@@ -168,15 +168,17 @@ from tenantry.tenants.portal_links.rpc import PortalEventService, PortalLinkServ
 from tenantry.tenants.roles.rpc import RolesService
 from tenantry.tenants.user_attributes.rpc import UserAttributeService
 from tenantry.tenants.users.rpc import UserService
+from tenantry.transfer.deployment.rpc import DeploymentService
+from tenantry.web.looks import Looks
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
     from types import ModuleType
 
     from tenantry.db.engine import Database, Session
-    from tenantry.observed import Observer
+    from tenantry.net.http import Route
     from tenantry.settings import Settings
-    from tenantry.web import Route
+    from tenantry.telemetry.observed import Observer
 
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -245,7 +247,7 @@ def _observers(settings: Settings) -> tuple[Observer, ...]:
     if settings.request_log:
         observers.append(request_log.write)
     if settings.metrics_listen:
-        from tenantry.metrics import requests
+        from tenantry.telemetry.metrics import requests
 
         observers.append(requests.count)
     if spans.tracer is not None:
@@ -552,7 +554,7 @@ class Application:
 def _trace(settings: Settings, closing: AsyncExitStack) -> None:
     """Make traces of requests, where there is a collector of them."""
     if tracing.is_wanted(settings):
-        from tenantry import traces
+        from tenantry.telemetry import traces
 
         closing.callback(traces.start(settings).close)
 

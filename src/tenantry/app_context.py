@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from tenantry.identity.tokens.authenticate import Authenticator
     from tenantry.identity.tokens.key_ring import KeyRing
     from tenantry.identity.tokens.user_tokens import UserTokens
-    from tenantry.outgoing import Outgoing
-    from tenantry.pages.looks import Looks
+    from tenantry.net.outgoing import Outgoing
     from tenantry.rate_limits.rates import Rates
     from tenantry.settings import Settings
     from tenantry.tenants.directories.request_log import RequestLog
     from tenantry.tenants.environment.effective import Effective
+    from tenantry.web.looks import Looks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from tenantry import errors, languages
-from tenantry.caller import NOWHERE, Caller, Origin, signed_in
-from tenantry.event import Event
+from tenantry.core import errors
+from tenantry.core.caller import NOWHERE, Caller, Origin, signed_in
+from tenantry.core.event import Event
+from tenantry.i18n import languages
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tenantry import domain_names, errors, launcher
+from tenantry import server as launcher
 from tenantry import settings as settings_module
-from tenantry.languages import LANGUAGES
-from tenantry.launcher import certificates, envoy
+from tenantry.core import errors
+from tenantry.i18n.languages import LANGUAGES
+from tenantry.net import domain_names
+from tenantry.server import certificates, envoy
 from tenantry.settings import SettingError, tracing
 
 if TYPE_CHECKING:
@@ -127,7 +129,7 @@ def _data_folder(settings: Settings) -> str:
 
 
 def _database(settings: Settings) -> str:
-    from tenantry import master_key
+    from tenantry.crypto import master_key
     from tenantry.db.engine import Unavailable
     from tenantry.db.opening import LaterVersion, OpenError, open_database, schema_version
 
@@ -215,7 +217,7 @@ _ADVICE: dict[type[errors.Busy], str] = {
 
 
 def _event_log(settings: Settings) -> str:
-    from tenantry import master_key
+    from tenantry.crypto import master_key
     from tenantry.db import snapshots
     from tenantry.db.engine import Failure
     from tenantry.db.opening import OpenError, open_database, schema_version
@@ -416,7 +418,7 @@ def _answers(settings: Settings) -> bool:
 
 
 def _outgoing(settings: Settings) -> str:
-    from tenantry import master_key
+    from tenantry.crypto import master_key
     from tenantry.db import copies
     from tenantry.db.opening import OpenError, open_database
 

@@ -48,8 +48,8 @@ from tenantry.identity.security_notices import service as security_notices
 from tenantry.identity.sessions import departures, lapsing
 from tenantry.identity.sessions.back_channel import BackChannel
 from tenantry.identity.tokens.key_ring import KeyRing
-from tenantry.log import seldom
-from tenantry.metrics import table as metrics
+from tenantry.telemetry.log import seldom
+from tenantry.telemetry.metrics import table as metrics
 from tenantry.tenants.directories import removal, request_log, waiting
 from tenantry.tenants.directories.model import directory_user_search
 from tenantry.tenants.domains import verification
@@ -299,8 +299,8 @@ async def measured(db: Database, settings: Settings) -> AsyncIterator[None]:
     if not settings.metrics_listen:
         yield
         return
-    from tenantry.data.deployment.figures import Figures
-    from tenantry.metrics.listener import listening
+    from tenantry.telemetry.metrics.listener import listening
+    from tenantry.transfer.deployment.figures import Figures
 
     measure_loop(settings)
     async with listening(settings, Figures(db, settings)):
@@ -310,7 +310,7 @@ async def measured(db: Database, settings: Settings) -> AsyncIterator[None]:
 def measure_loop(settings: Settings) -> None:
     """Measure how late the running event loop is, if the settings say so."""
     if settings.metrics_listen:
-        from tenantry.metrics.loops import Delay
+        from tenantry.telemetry.metrics.loops import Delay
 
         Delay.of(asyncio.get_running_loop())
 

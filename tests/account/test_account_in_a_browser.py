@@ -15,13 +15,14 @@ from browsers import chromium
 from playwright.async_api import expect
 from signed_in_people import COOKIE, Person, code_of
 
-from tenantry import master_key, settings
+from tenantry import settings
+from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
+from tenantry.i18n.languages import LANGUAGES
 from tenantry.identity.proofs.passkeys import service as passkeys
 from tenantry.identity.proofs.passwordless import proofs
 from tenantry.identity.proofs.totp import service as totp
 from tenantry.identity.sessions import service as sessions
-from tenantry.languages import LANGUAGES
 
 AUTHENTICATOR = {
     "protocol": "ctap2",

@@ -88,9 +88,9 @@ async def test_an_organization_with_a_sign_in_of_its_own_asks_for_it(
 async def begun_ago(database, person, minutes):
     from sqlalchemy import bindparam, update
 
+    from tenantry.core.times import now
     from tenantry.db.statements import Statement
     from tenantry.identity.sessions.model import sessions
-    from tenantry.times import now
 
     statement = Statement(
         update(sessions)

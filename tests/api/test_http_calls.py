@@ -14,10 +14,10 @@ from served import SERVICES
 from tenantry.api import http_calls, messages
 from tenantry.api.http_calls import HttpCall
 from tenantry.api.methods import of_service
-from tenantry.doors.transport import rest
-from tenantry.doors.transport.router import Router
+from tenantry.endpoints.grpc_rest import rest
+from tenantry.endpoints.grpc_rest.router import Router
 from tenantry.gen.scalekit.v1.organizations import organizations_pb
-from tenantry.web import Request
+from tenantry.net.http import Request
 
 
 class Nothing:

@@ -8,11 +8,11 @@ import pytest
 from protobuf import Oneof
 from served import SERVICES
 
-from tenantry import errors
-from tenantry.answer import Answer
 from tenantry.api.in_process import InProcessClient, Rpcs
 from tenantry.api.methods import of_service
-from tenantry.caller import ANONYMOUS, SYSTEM, Origin
+from tenantry.core import errors
+from tenantry.core.answer import Answer
+from tenantry.core.caller import ANONYMOUS, SYSTEM, Origin
 from tenantry.gen.scalekit.v1.organizations.organizations_pb import (
     GetOrganizationRequest,
     GetOrganizationResponse,

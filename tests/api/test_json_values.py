@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from protobuf.wkt import Struct
 
-from tenantry import structs
 from tenantry.api import descriptors
+from tenantry.core import structs
 from tenantry.gen.scalekit.v1.connections.connections_pb import NameIdFormat
 from tenantry.gen.scalekit.v1.directories.directories_pb import DirectoryProvider
 

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from tenantry import read_through
 from tenantry.access.api_tokens import format as format_
 from tenantry.access.api_tokens import known as known_module
 from tenantry.access.api_tokens.known import Known
+from tenantry.db import read_through
 from tenantry.db.engine import Unavailable
 
 pytestmark = pytest.mark.wires("rest")

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from apis import refused
 
-from tenantry.times import now
+from tenantry.core.times import now
 
 pytestmark = pytest.mark.wires("rest", "grpc")
 

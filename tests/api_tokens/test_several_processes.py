@@ -9,8 +9,9 @@ from apis import Api, Make, Rest, access_token, refused
 from servers import LiveServer
 from sqlalchemy import select
 
-from tenantry import master_key, settings
+from tenantry import settings
 from tenantry.access.api_tokens.model import api_tokens
+from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
 from tenantry.db.statements import Statement
 

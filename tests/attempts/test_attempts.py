@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from sqlalchemy import select
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db.statements import Statement
 from tenantry.identity.attempts import service
 from tenantry.identity.attempts.model import attempts

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode
 from apis import unique
 
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import Bounds
 from tenantry.identity.tokens.key_ring import KeyRing

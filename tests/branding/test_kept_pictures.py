@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from pictures_of_tests import png
 
-from tenantry import errors, settings
+from tenantry import settings
+from tenantry.core import errors
 from tenantry.events.mail import own_templates
 from tenantry.tenants.branding import assets, references
 from tenantry.tenants.environment import service as environment

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tenantry.data.bulk import archive
+from tenantry.transfer.bulk import archive
 
 # The characters of a text: anything but a NUL and half a character.
 TEXT = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=20)

@@ -9,11 +9,9 @@ import pytest
 from databases import MASTER_KEY
 from environments import written
 
-from tenantry import errors
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
-from tenantry.data.bulk.dump import dump_environment
-from tenantry.data.bulk.restore import restore_environment
+from tenantry.core import errors
+from tenantry.core.caller import SYSTEM
 from tenantry.db.opening import open_database
 from tenantry.tenants.directories import listing, registry, role_assignments, secrets
 from tenantry.tenants.directories.effects import provisioning
@@ -23,6 +21,8 @@ from tenantry.tenants.directories.scim import filters, resources
 from tenantry.tenants.domains import service as domains
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import Identity
+from tenantry.transfer.bulk.dump import dump_environment
+from tenantry.transfer.bulk.restore import restore_environment
 
 
 async def exported(db):

@@ -17,14 +17,11 @@ from servers import LiveServer
 from sqlalchemy import insert, select
 from user_files import ARGON2, BCRYPT, MASTER_KEY, address, ndjson, run
 
-from tenantry import errors
 from tenantry.access.clients.model import clients
 from tenantry.access.keys.model import signing_keys
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
-from tenantry.data.bulk import archive_tables
-from tenantry.data.bulk.dump import dump_environment
-from tenantry.data.bulk.restore import restore_environment
+from tenantry.core import errors
+from tenantry.core.caller import SYSTEM
 from tenantry.db.opening import open_database
 from tenantry.db.schema import metadata
 from tenantry.db.statements import Statement
@@ -36,8 +33,11 @@ from tenantry.identity.connections.changes.moving import Box
 from tenantry.tenants.memberships import service as memberships
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.users import search
+from tenantry.transfer.bulk import archive_tables
+from tenantry.transfer.bulk.dump import dump_environment
+from tenantry.transfer.bulk.restore import restore_environment
 
-# Tables that no export has, each for a reason: see `tenantry.data.bulk.archive`.
+# Tables that no export has, each for a reason: see `tenantry.transfer.bulk.archive`.
 LEFT_OUT = {
     "signing_keys",  # the deployment's credentials, as its management clients
     *("data_keys", "master_keys", "resealing"),  # of the database itself

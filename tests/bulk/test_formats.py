@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenantry import errors
-from tenantry.data.bulk import formats
-from tenantry.data.bulk.formats import Format
-from tenantry.data.bulk.rows import COLUMNS
+from tenantry.core import errors
 from tenantry.identity.proofs.passwords import hashes
+from tenantry.transfer.bulk import formats
+from tenantry.transfer.bulk.formats import Format
+from tenantry.transfer.bulk.rows import COLUMNS
 
 TEXT = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=12)
 # A cell that is empty says nothing, and a lone \r ends no line of ours.

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from servers import TENANTRY, LiveServer
 
-from tenantry.data.bulk.rows import COLUMNS
+from tenantry.transfer.bulk.rows import COLUMNS
 
 TEXT = (Path(__file__).parents[2] / "docs" / "import-export.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)

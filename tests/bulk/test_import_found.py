@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import text
 from user_files import ndjson
 
-from tenantry.data.bulk import importing
 from tenantry.db.statements import Statement
-from tenantry.doors.imports.contract import Contract
+from tenantry.endpoints.imports.contract import Contract
 from tenantry.tenants.memberships.model import Rules
 from tenantry.tenants.organizations import listing as organizations
 from tenantry.tenants.users import search
+from tenantry.transfer.bulk import importing
 
 MEMBERS = 50  # of each organization
 

@@ -11,8 +11,7 @@ from directory_worlds import world
 from user_files import address, run
 
 import tenantry.app  # noqa: F401 - declares the tables of all rooms
-from tenantry import errors
-from tenantry.data.bulk import importing
+from tenantry.core import errors
 from tenantry.db import log
 from tenantry.db.engine import Unavailable
 from tenantry.tenants.memberships import joining
@@ -24,6 +23,7 @@ from tenantry.tenants.organizations.service import Identity
 from tenantry.tenants.roles import service as roles
 from tenantry.tenants.users import listing, reading
 from tenantry.tenants.users import service as users
+from tenantry.transfer.bulk import importing
 
 RULES = Rules(15, block_disposable_emails=False, block_public_emails=False)
 AT_ONCE = Terms()

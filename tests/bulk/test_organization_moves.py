@@ -20,14 +20,12 @@ from servers import TENANTRY, LiveServer
 from sqlalchemy import select
 from user_files import BCRYPT, ndjson, run
 
-from tenantry import errors
 from tenantry.access.api_tokens import service as api_tokens
 from tenantry.access.clients import organization_clients
 from tenantry.access.scopes import service as scopes
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
-from tenantry.data.bulk.dump import dump_environment, dump_organization
-from tenantry.data.bulk.restore import restore_environment, restore_organization
+from tenantry.core import errors
+from tenantry.core.caller import SYSTEM
 from tenantry.db.opening import open_database
 from tenantry.db.schema import events
 from tenantry.db.statements import Statement
@@ -44,6 +42,8 @@ from tenantry.tenants.organizations.service import Identity
 from tenantry.tenants.roles import permissions
 from tenantry.tenants.roles import service as roles
 from tenantry.tenants.users import search
+from tenantry.transfer.bulk.dump import dump_environment, dump_organization
+from tenantry.transfer.bulk.restore import restore_environment, restore_organization
 
 _TYPES = Statement(select(events.c.type, events.c.organization_id, events.c.after))
 _OF_ENVIRONMENT = {"environment", "permission", "role", "scope"}

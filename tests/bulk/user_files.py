@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from apis import rest_error, unique
 
-from tenantry.data.bulk import importing
-from tenantry.doors.imports.contract import Contract
+from tenantry.endpoints.imports.contract import Contract
 from tenantry.tenants.memberships.model import Rules
+from tenantry.transfer.bulk import importing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import httpx
 
     from tenantry.call import Call
-    from tenantry.data.bulk.report import Report
+    from tenantry.transfer.bulk.report import Report
 
 MASTER_KEY = b"m" * 32
 BCRYPT = "$2b$12$" + "abcdefghijklmnopqrstuv" + "abcdefghijklmnopqrstuvwxyz01234"

@@ -7,15 +7,15 @@ from apis import refused
 from organization_visitors import FEATURES, as_member, by_link, new_organization
 from served import SERVICES
 
-from tenantry import errors
 from tenantry.api import policy
 from tenantry.api.methods import of_service
-from tenantry.caller import Caller, Kind, signed_in
+from tenantry.core import errors
+from tenantry.core.caller import Caller, Kind, signed_in
 from tenantry.identity.tokens import api_scopes
-from tenantry.pages.areas import AREAS
 from tenantry.tenants.organizations import model
 from tenantry.tenants.portal_links import service as portal_links
 from tenantry.tenants.portal_links.model import PortalSession
+from tenantry.web.areas import AREAS
 
 BOUND = (Kind.USER_SESSION, Kind.PORTAL_SESSION)
 # The feature that a call belongs to, by the permissions that it takes.

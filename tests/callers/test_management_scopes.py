@@ -10,12 +10,12 @@ import pytest
 from apis import ApiError, access_token, refused, unique
 from served import SERVICES
 
-from tenantry import errors
 from tenantry.access.clients import management_scopes, service
 from tenantry.api import policy
 from tenantry.api.methods import of_service
 from tenantry.call import Call
-from tenantry.caller import SYSTEM, Caller, Kind
+from tenantry.core import errors
+from tenantry.core.caller import SYSTEM, Caller, Kind
 
 ALL = frozenset(management_scopes.SCOPES)
 

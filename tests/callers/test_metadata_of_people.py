@@ -8,7 +8,7 @@ from protobuf import DescFieldValueList, DescFieldValueMap, DescFieldValueMessag
 from served import SERVICES
 
 from tenantry.api import field_visibility
-from tenantry.caller import Caller, Kind
+from tenantry.core.caller import Caller, Kind
 from tenantry.gen.scalekit.v1.commons.commons_pb import OrganizationMembership
 from tenantry.gen.scalekit.v1.organizations import organizations_pb
 from tenantry.gen.scalekit.v1.users import users_pb

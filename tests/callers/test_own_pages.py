@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tenantry.caller import Origin
+from tenantry.core.caller import Origin
 
 OURS = "https://tenants.example"
 

@@ -22,10 +22,10 @@ from protobuf import (
 from served import SERVICES
 from signins import SignIns
 
-from tenantry import errors
 from tenantry.api import messages, policy
 from tenantry.api.methods import of_service
-from tenantry.caller import Caller, Kind
+from tenantry.core import errors
+from tenantry.core.caller import Caller, Kind
 from tenantry.identity.tokens import api_scopes
 from tenantry.tenants.organizations.model import FEATURES
 from tenantry.tenants.portal_links import service as portal_links

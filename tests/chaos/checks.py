@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
+from tenantry.core.event import PUBLISHED
 from tenantry.db import search
 from tenantry.db.schema import event_columns, events
 from tenantry.db.statements import Statement
-from tenantry.event import PUBLISHED
 from tenantry.events.event_log import verification
 from tenantry.events.event_log.model import event_log
 from tenantry.events.webhooks.model import webhook_attempts, webhook_deliveries

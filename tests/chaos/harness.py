@@ -18,7 +18,8 @@ from receiver import Receiver
 from sqlalchemy import func, select, text
 from writers import Ledger, Writer
 
-from tenantry import master_key, settings
+from tenantry import settings
+from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
 from tenantry.db.schema import events
 from tenantry.db.statements import Statement

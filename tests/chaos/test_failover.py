@@ -23,7 +23,8 @@ from receiver import Receiver
 from servers import LiveServer
 from writers import Ledger
 
-from tenantry import master_key, settings
+from tenantry import settings
+from tenantry.crypto import master_key
 from tenantry.db import copies
 from tenantry.db.opening import open_database
 

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 
 import psutil
 
-from tenantry.launcher import housekeeping
+from tenantry.server import housekeeping
 from tenantry.settings import load
 
 
@@ -41,8 +41,8 @@ async def app(scope, receive, send):
 
 
 if __name__ == "__main__":
-    from tenantry import launcher
-    from tenantry.launcher import envoy
+    from tenantry import server as launcher
+    from tenantry.server import envoy
 
     sys.path.insert(0, str(Path(__file__).parent))
     envoy.HEADERS_SECONDS = 1

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography import x509
 
-from tenantry.launcher import certificates
-from tenantry.launcher.certificates.authority import SERVER_DAYS, Authority
+from tenantry.server import certificates
+from tenantry.server.certificates.authority import SERVER_DAYS, Authority
 from tenantry.settings import SettingError, load
 
 
@@ -108,7 +108,7 @@ def test_it_is_renewed_thirty_days_before_its_end(settings):
 
 
 def test_a_root_that_ends_before_what_it_signs_is_replaced(settings, monkeypatch):
-    monkeypatch.setattr("tenantry.launcher.certificates.authority.CA_DAYS", SERVER_DAYS - 1)
+    monkeypatch.setattr("tenantry.server.certificates.authority.CA_DAYS", SERVER_DAYS - 1)
     found = certificates.ensure(settings())
     before = contents(found)
     monkeypatch.undo()

@@ -15,8 +15,9 @@ import typer
 from servers import TENANTRY, LiveServer, without_settings
 from signed_in_people import Person
 
-from tenantry import master_key, settings
+from tenantry import settings
 from tenantry.cli import commands
+from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
 
 pytestmark = pytest.mark.one_database

@@ -17,7 +17,8 @@ import pytest
 from servers import TENANTRY, LiveServer, without_settings
 from sqlalchemy import text as sql
 
-from tenantry import master_key, settings
+from tenantry import settings
+from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
 from tenantry.db.statements import Statement
 from tenantry.events.event_log import sealing

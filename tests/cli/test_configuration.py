@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tenantry import memory_limit
-from tenantry.launcher import envoy, overload
-from tenantry.settings import load
+from tenantry.server import envoy, overload
+from tenantry.settings import load, memory_limit
 
 
 def configure(**settings: str):
@@ -107,7 +106,7 @@ def test_the_default_database_lies_in_the_data_folder(tmp_path, monkeypatch):
 
 
 def test_nothing_that_is_written_holds_a_secret(tmp_path):
-    from tenantry.launcher import certificates
+    from tenantry.server import certificates
 
     settings = load(
         {

@@ -12,7 +12,7 @@ import time
 import httpx
 import pytest
 
-from tenantry.launcher import draining
+from tenantry.server import draining
 
 TRY = """
 import fcntl, sys

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tenantry import master_key
+from tenantry.crypto import master_key
 from tenantry.settings import SettingError, load
 
 

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from servers import LiveServer
 
-from tenantry.launcher import envoy
+from tenantry.server import envoy
 from tenantry.settings import SettingError, load
 from tenantry.settings.secret_files import MOST_BYTES
 from tenantry.settings.table import declared

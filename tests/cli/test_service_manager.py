@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 from servers import TENANTRY, LiveServer
 
-from tenantry import launcher
-from tenantry.launcher import envoy, notices
-from tenantry.launcher.certificates.authority import Authority
+from tenantry import server as launcher
+from tenantry.server import envoy, notices
+from tenantry.server.certificates.authority import Authority
 
 
 @contextmanager

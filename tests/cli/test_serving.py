@@ -24,9 +24,9 @@ import psutil
 import pytest
 from servers import TENANTRY, LiveServer
 
-from tenantry.launcher import certificates
-from tenantry.launcher.envoy import PATH_PATTERN
-from tenantry.launcher.overload import RELEASE_SECONDS
+from tenantry.server import certificates
+from tenantry.server.envoy import PATH_PATTERN
+from tenantry.server.overload import RELEASE_SECONDS
 from tenantry.settings import load
 
 
@@ -304,7 +304,7 @@ def test_an_address_of_another_machine_is_named(live_server):
 def test_a_python_without_a_shared_library_is_named(tmp_path):
     script = (
         "import find_libpython, sys\n"
-        "from tenantry.launcher import envoy\n"
+        "from tenantry.server import envoy\n"
         "envoy._library_of_this_process = lambda: None\n"
         "find_libpython.candidate_paths = lambda: []\n"
         "from tenantry.cli import main\n"
@@ -401,7 +401,7 @@ def test_a_restart_keeps_everything(tmp_path):
 
 def test_a_new_certificate_is_shown_without_a_restart(tmp_path, monkeypatch):
     """Housekeeping, once a minute."""
-    from tenantry.launcher import housekeeping
+    from tenantry.server import housekeeping
 
     own = certificates.ensure(load({"TENANTRY_DATA_DIR": str(tmp_path / "own")}))
     server = LiveServer(tmp_path, tls_cert=own.chain, tls_key=own.key)

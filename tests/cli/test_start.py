@@ -11,7 +11,7 @@ import pytest
 from servers import LiveServer
 
 # Nothing that runs before Envoy, or looks after several, needs a library.
-LAUNCHER = "tenantry.cli.serving", "tenantry.launcher.supervisor", "tenantry.launcher.whereabouts"
+LAUNCHER = "tenantry.cli.serving", "tenantry.server.supervisor", "tenantry.server.whereabouts"
 NOT_IN_THE_LAUNCHER = {
     *("asyncio", "cryptography", "http.client", "logging.handlers", "pyvoy", "rich", "sqlalchemy"),
     *("ssl", "tenantry.db", "tenantry.events", "typer", "_hashlib"),
@@ -34,7 +34,7 @@ NOT_IN_A_SERVER = {
 
 @pytest.mark.parametrize(
     ("imported", "kept_out"),
-    [(LAUNCHER, NOT_IN_THE_LAUNCHER), (("tenantry.launcher.worker",), NOT_IN_A_SERVER)],
+    [(LAUNCHER, NOT_IN_THE_LAUNCHER), (("tenantry.server.worker",), NOT_IN_A_SERVER)],
 )
 def test_a_start_imports_no_more_than_it_needs(imported, kept_out):
     source = f"import sys, {', '.join(imported)}; print(*{kept_out} & sys.modules.keys())"

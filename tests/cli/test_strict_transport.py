@@ -6,7 +6,7 @@ import httpx
 import pytest
 from servers import LiveServer
 
-from tenantry.web import strict_transport
+from tenantry.net.http import strict_transport
 
 YEAR = "max-age=31536000"
 PATHS = [

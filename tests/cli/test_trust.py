@@ -16,8 +16,8 @@ import pytest
 from playwright.sync_api import Error, sync_playwright
 from servers import TENANTRY, LiveServer, without_settings
 
-from tenantry.launcher import certificates
-from tenantry.launcher.certificates import stores
+from tenantry.server import certificates
+from tenantry.server.certificates import stores
 from tenantry.settings import load
 
 pytestmark = pytest.mark.one_database
@@ -204,7 +204,7 @@ def test_where_certutil_is_missing_the_lines_are_printed(served, home, tmp_path,
 
 
 _WITHOUT_PROGRAMS = """
-from tenantry.launcher.certificates import stores
+from tenantry.server.certificates import stores
 stores._ALSO_ON_PATH = ""
 from tenantry import cli
 cli.main()

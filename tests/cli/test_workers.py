@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from servers import LiveServer
 
-from tenantry.launcher.supervisor import _FIRST_DELAY_SECONDS, Supervisor, _Worker
+from tenantry.server.supervisor import _FIRST_DELAY_SECONDS, Supervisor, _Worker
 from tenantry.settings import load
 
 SLOW_APP = Path(__file__).parent / "slow_app.py"

@@ -7,7 +7,7 @@ from protobuf.wkt import BoolValue, FieldMask
 
 from tenantry.access.clients.rpc import ClientService
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
 from tenantry.gen.scalekit.v1.clients import clients_pb as pb
 
 

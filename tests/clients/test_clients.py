@@ -8,10 +8,10 @@ from contextlib import suppress
 import pytest
 from apis import access_token, refused
 
-from tenantry import errors
 from tenantry.access.clients import service as clients
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core import errors
+from tenantry.core.caller import SYSTEM
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from protobuf import DescFieldValueMessage
 from served import SERVICES
 from sqlalchemy import select
 
-from tenantry import errors
 from tenantry.access.clients import (
     applications,
     client_settings,
@@ -40,7 +39,8 @@ from tenantry.access.scopes.rpc import ScopeService
 from tenantry.api import messages, policy
 from tenantry.api.methods import of_service
 from tenantry.call import Call
-from tenantry.caller import ANONYMOUS, SYSTEM, Caller, Kind
+from tenantry.core import errors
+from tenantry.core.caller import ANONYMOUS, SYSTEM, Caller, Kind
 from tenantry.db.statements import Statement
 from tenantry.gen.scalekit.v1.clients import clients_pb
 from tenantry.gen.tenantry.v1 import client_settings_pb

@@ -23,7 +23,8 @@ from signed_in_people import Person
 from software_authenticator import Authenticator
 from turns import install_node_packages
 
-from tenantry import master_key, settings
+from tenantry import settings
+from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
 
 HERE = Path(__file__).parent

@@ -9,11 +9,12 @@ import pytest
 from apis import unique
 from sqlalchemy import bindparam, select
 
-from tenantry import errors, settings
+from tenantry import settings
 from tenantry.api import messages, policy
 from tenantry.api.methods import of_service
 from tenantry.call import Call
-from tenantry.caller import Caller, Kind
+from tenantry.core import errors
+from tenantry.core.caller import Caller, Kind
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
 from tenantry.events.mail import service as mail
@@ -24,7 +25,7 @@ from tenantry.gen.tenantry.v1 import single_sign_on_pb
 from tenantry.identity.connections.changes import operator_notices
 from tenantry.identity.connections.providers.fetching import Fetching
 from tenantry.identity.connections.rpc import ConnectionService, SingleSignOnService
-from tenantry.outgoing import Outgoing
+from tenantry.net.outgoing import Outgoing
 from tenantry.tenants.environment.effective import Effective
 
 SETTINGS = settings.load({"TENANTRY_CONFIG": "/dev/null", "TENANTRY_APP_NAME": "Projects"})

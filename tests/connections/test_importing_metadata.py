@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from idp_metadata_pages import MetadataPage, certificate
 
-from tenantry import errors
+from tenantry.core import errors
+from tenantry.core.times import DAY, now
 from tenantry.identity.connections.changes import changing, looks, registry
 from tenantry.identity.connections.providers.context import ConnectionContext
 from tenantry.identity.connections.providers.fetching import Fetching
-from tenantry.outgoing import Outgoing
+from tenantry.net.outgoing import Outgoing
 from tenantry.tenants.organizations import service as organizations
-from tenantry.times import DAY, now
 
 VECTORS = Path(__file__).parent.parent / "vectors"
 DOCUMENTS = {

@@ -15,7 +15,7 @@ from tenantry.identity.connections.changes import changing, metadata_refresh, re
 from tenantry.identity.connections.changes.metadata_refresh import OnDemandRefresh
 from tenantry.identity.connections.providers.context import ConnectionContext
 from tenantry.identity.connections.providers.fetching import Fetching
-from tenantry.outgoing import Outgoing
+from tenantry.net.outgoing import Outgoing
 from tenantry.tenants.organizations import service as organizations
 
 _EVENTS = Statement(select(events).order_by(events.c.id))

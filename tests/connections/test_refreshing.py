@@ -9,6 +9,7 @@ from idp_metadata_pages import MetadataPage, certificate
 from sqlalchemy import select, update
 
 from tenantry import settings
+from tenantry.core.times import DAY, now, rfc3339
 from tenantry.db.schema import events, from_json
 from tenantry.db.statements import Statement
 from tenantry.events.mail import service as mail
@@ -19,9 +20,8 @@ from tenantry.identity.connections.changes.refreshing import Refreshing
 from tenantry.identity.connections.model import connections
 from tenantry.identity.connections.providers.context import ConnectionContext
 from tenantry.identity.connections.providers.fetching import Fetching
-from tenantry.outgoing import Outgoing
+from tenantry.net.outgoing import Outgoing
 from tenantry.tenants.organizations import service as organizations
-from tenantry.times import DAY, now, rfc3339
 
 SETTINGS = settings.load(
     {

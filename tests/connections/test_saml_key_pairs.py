@@ -7,12 +7,12 @@ import asyncio
 import pytest
 from sqlalchemy import select
 
+from tenantry.core.times import DAY
 from tenantry.db.encrypted_columns import binding
 from tenantry.db.statements import Statement
 from tenantry.identity.connections import key_pairs
 from tenantry.identity.connections.key_pairs import KeyPairs
 from tenantry.identity.connections.model import saml_key_pairs
-from tenantry.times import DAY
 
 ROWS = Statement(select(saml_key_pairs))
 DAY_SECONDS = DAY // 1_000_000

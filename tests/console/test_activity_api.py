@@ -7,9 +7,10 @@ import json
 import pytest
 from apis import ApiError
 
-from tenantry import master_key, settings
+from tenantry import settings
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
+from tenantry.crypto import master_key
 from tenantry.db import searching
 from tenantry.db.opening import open_database
 from tenantry.events.event_log import records

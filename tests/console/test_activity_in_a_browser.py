@@ -7,7 +7,8 @@ from apis import over_https
 from browsers import chromium
 from operators_at_work import OPERATOR, enter
 
-from tenantry import master_key, settings
+from tenantry import settings
+from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
 
 HOSTILE = "<img src=x onerror=document.title='taken'>"

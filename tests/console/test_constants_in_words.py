@@ -6,7 +6,7 @@ import pytest
 from apis import unique
 from operators_at_work import OPERATOR, enter, texts
 
-from tenantry.doors.console import applications, interceptors, mail, sign_ins
+from tenantry.endpoints.console import applications, interceptors, mail, sign_ins
 from tenantry.events.interceptors.model import TRIGGERS
 from tenantry.gen.scalekit.v1.connections import connections_pb
 from tenantry.gen.scalekit.v1.directories import directories_pb
@@ -14,8 +14,8 @@ from tenantry.gen.scalekit.v1.domains import domains_pb
 from tenantry.identity.sign_in import states
 from tenantry.identity.sign_in.model import FAILED as STATUS_FAILED
 from tenantry.identity.sign_in.model import INITIATED, INTENTS, PENDING, SUCCESS
-from tenantry.pages import words
 from tenantry.tenants.organizations.model import FEATURES
+from tenantry.web import words
 
 ENUMERATIONS = (
     connections_pb.ConnectionStatus,

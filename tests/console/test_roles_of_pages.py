@@ -8,7 +8,7 @@ from unittest.mock import MagicMock
 import pytest
 from operators_at_work import OPERATOR, enter
 
-from tenantry.doors.console import web
+from tenantry.endpoints.console import web
 from tenantry.identity.operators.model import OWNER, READER
 
 ROLES = (READER, OPERATOR, OWNER)

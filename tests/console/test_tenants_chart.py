@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenantry.doors.console.overview import BROADEST, HEIGHT, WIDTH, bars
+from tenantry.endpoints.console.overview import BROADEST, HEIGHT, WIDTH, bars
 from tenantry.gen.tenantry.v1.overview_pb import SignInDay
 
 _numbers = st.integers(0, 10_000)

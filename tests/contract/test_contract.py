@@ -25,7 +25,7 @@ from google.protobuf.descriptor_pb2 import (
 from scalekit.v1.options import options_pb2
 
 import tenantry.gen.scalekit.v1
-from tenantry.doors.transport import absent
+from tenantry.endpoints.grpc_rest import absent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select, text
 
 import tenantry.app  # noqa: F401 - declares the tables of all rooms
+from tenantry.core.times import DAY, now
 from tenantry.db import resealing
 from tenantry.db.encrypted_columns import binding, encrypted_columns
 from tenantry.db.engine import Unavailable
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
 from tenantry.identity.proofs.totp.model import totp_registrations
-from tenantry.times import DAY, now
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session

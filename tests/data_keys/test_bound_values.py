@@ -13,8 +13,10 @@ from filled_rows import fill
 from sqlalchemy import and_, bindparam, literal_column, select, text, update
 
 import tenantry.app  # noqa: F401 - declares the tables of all rooms
-from tenantry import vault
 from tenantry.access.data_keys import service
+from tenantry.core.times import DAY, SECOND
+from tenantry.crypto import vault
+from tenantry.crypto.vault import Binding, DataKey, Vault, WrongKey
 from tenantry.db import key_rows, migrate, resealing, steps
 from tenantry.db.encrypted_columns import binding, bound_columns, encrypted_columns
 from tenantry.db.key_rows import PUBLISHED_SECONDS
@@ -22,8 +24,6 @@ from tenantry.db.opening import open_database
 from tenantry.db.revisions import BOUND_VALUES
 from tenantry.db.schema import data_keys, from_json, metadata, schema_steps, to_json
 from tenantry.db.statements import Statement
-from tenantry.times import DAY, SECOND
-from tenantry.vault import Binding, DataKey, Vault, WrongKey
 
 COLUMNS = sorted(
     (column for table in metadata.tables.values() for column in encrypted_columns(table)),

@@ -9,11 +9,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from servers import free_port
 
 from tenantry.access.data_keys import masters
+from tenantry.crypto.key_services import gcp
+from tenantry.crypto.master_key import MasterKeyError, of_text
+from tenantry.crypto.vault import Binding, WrongKey
 from tenantry.db.opening import open_database
-from tenantry.key_services import gcp
-from tenantry.master_key import MasterKeyError, of_text
 from tenantry.settings import SettingError
-from tenantry.vault import Binding, WrongKey
 
 PLAIN = b"k" * 32
 

@@ -18,14 +18,14 @@ from servers import TENANTRY, without_settings
 from sqlalchemy import bindparam, update
 
 from tenantry.access.data_keys import masters, service
+from tenantry.core.times import MINUTE
+from tenantry.crypto.master_key import LocalKey
+from tenantry.crypto.vault import head_of
 from tenantry.db import key_rows, resealing
 from tenantry.db.key_rows import ACTIVE, DEPRECATED, DESTROYED
 from tenantry.db.opening import OpenError, open_database
 from tenantry.db.schema import data_keys
 from tenantry.db.statements import Statement
-from tenantry.master_key import LocalKey
-from tenantry.times import MINUTE
-from tenantry.vault import head_of
 
 VALUES = 6000
 KILLS = 4

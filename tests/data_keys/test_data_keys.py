@@ -11,13 +11,16 @@ from databases import MASTER_KEY
 from sqlalchemy import bindparam, func, select, update
 
 import tenantry.app  # noqa: F401 - declares the tables of all rooms
-from tenantry import errors, vault
 from tenantry.access.data_keys import service
 from tenantry.access.data_keys.service import KEPT, NotNow
 from tenantry.access.keys import service as signing_keys
 from tenantry.access.keys.model import signing_keys as keys_table
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core import errors
+from tenantry.core.caller import SYSTEM
+from tenantry.core.times import SECOND
+from tenantry.crypto import vault
+from tenantry.crypto.vault import Binding, WrongKey, head_of
 from tenantry.db import key_rows, log, resealing
 from tenantry.db.encrypted_columns import binding
 from tenantry.db.key_rows import ACTIVE, CREATED, DEPRECATED, DESTROYED, PUBLISHED_SECONDS
@@ -25,8 +28,6 @@ from tenantry.db.opening import open_database
 from tenantry.db.schema import data_keys, environment
 from tenantry.db.statements import Statement
 from tenantry.events.webhooks.model import webhook_endpoints
-from tenantry.times import SECOND
-from tenantry.vault import Binding, WrongKey, head_of
 
 SEALED = Statement(select(keys_table.c.id, keys_table.c.private_sealed))
 ENDPOINTS = Statement(

@@ -14,10 +14,10 @@ from key_service_programs import program
 from servers import free_port
 
 from tenantry.access.data_keys import masters
+from tenantry.crypto.key_services import aws
+from tenantry.crypto.master_key import MasterKeyError, of_text
+from tenantry.crypto.vault import Binding, WrongKey
 from tenantry.db.opening import open_database
-from tenantry.key_services import aws
-from tenantry.master_key import MasterKeyError, of_text
-from tenantry.vault import Binding, WrongKey
 
 TOKEN = "root-of-the-tests"
 

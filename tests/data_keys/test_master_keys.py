@@ -8,16 +8,16 @@ import pytest
 from databases import MASTER_KEY
 from sqlalchemy import select
 
-from tenantry import errors
 from tenantry.access.data_keys import masters, service
 from tenantry.access.data_keys.service import NotNow
+from tenantry.core import errors
+from tenantry.crypto.master_key import LocalKey, MasterKeyError
+from tenantry.crypto.vault import Binding, WrongKey
 from tenantry.db import key_rows, log
 from tenantry.db.key_rows import ACTIVE, DEPRECATED, DESTROYED
 from tenantry.db.opening import OpenError, open_database
 from tenantry.db.schema import environment, master_keys
 from tenantry.db.statements import Statement
-from tenantry.master_key import LocalKey, MasterKeyError
-from tenantry.vault import Binding, WrongKey
 
 NEW, THIRD = LocalKey(b"n" * 32), LocalKey(b"t" * 32)
 

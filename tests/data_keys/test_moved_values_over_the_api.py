@@ -12,6 +12,7 @@ from sqlalchemy import Text, bindparam, select, update
 import tenantry.app  # noqa: F401 - declares the tables of all rooms
 from tenantry.access.keys import service as signing_keys
 from tenantry.access.keys.model import signing_keys as keys_table
+from tenantry.crypto.vault import WrongKey
 from tenantry.db.schema import replies
 from tenantry.db.statements import Statement
 from tenantry.events.interceptors.model import interceptors
@@ -20,7 +21,6 @@ from tenantry.identity.connections.model import app_connections, connections
 from tenantry.identity.proofs.totp.model import totp_registrations
 from tenantry.identity.tokens.key_ring import KeyRing
 from tenantry.tenants.directories.model import directories
-from tenantry.vault import WrongKey
 
 pytestmark = pytest.mark.everywhere
 UNREADABLE = {"error_code": "VALUE_UNREADABLE", "says": "cannot be decrypted"}

@@ -19,12 +19,13 @@ from openid_providers import ANN, CLIENT_SECRET, OpenIDProvider
 from servers import LiveServer
 from uses import Receiver, Uses
 
-from tenantry import master_key, settings
+from tenantry import settings
 from tenantry.access.data_keys import masters, service
+from tenantry.crypto import master_key
+from tenantry.crypto.vault import head_of
 from tenantry.db.key_rows import ACTIVE, DESTROYED
 from tenantry.db.opening import open_database
 from tenantry.identity.connections import model
-from tenantry.vault import head_of
 
 pytestmark = [pytest.mark.thorough, pytest.mark.timeout(900)]
 

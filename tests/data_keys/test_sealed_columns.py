@@ -35,18 +35,18 @@ COLUMNS = {
 # A cookie, an address or a row that is over within a day.
 FOR_A_DAY = {
     "db/replies.py",
-    "doors/console/branding.py",
-    "doors/organization/embedding.py",
-    "doors/sso/tests.py",
+    "endpoints/console/branding.py",
+    "endpoints/organization/embedding.py",
+    "endpoints/sso/tests.py",
     "identity/federation/requests.py",
     "identity/federation/sealing.py",
     "identity/operators/provider.py",
     "identity/simulator/openid_provider.py",
-    "pages/problems.py",
+    "web/problems.py",
     "tenants/branding/assets.py",
 }
 # These seal for all of them.
-OURS = {"vault.py", "db/resealing.py", "db/key_rows.py", "master_key.py"}
+OURS = {"crypto/vault.py", "db/resealing.py", "db/key_rows.py", "crypto/master_key.py"}
 
 
 def seals(path):

@@ -7,9 +7,10 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, text, update
 
 from tenantry.access.clients.model import clients
+from tenantry.core.event import Event
+from tenantry.core.times import now
 from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
-from tenantry.event import Event
 from tenantry.tenants.organizations import directory
 from tenantry.tenants.organizations.model import (
     ORGANIZATIONS,
@@ -17,7 +18,6 @@ from tenantry.tenants.organizations.model import (
     organization_tally,
     organizations,
 )
-from tenantry.times import now
 
 INSERT_CLIENT = Statement(
     insert(clients)

@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import insert
 from statements import sql
 
+from tenantry.core.times import now
 from tenantry.db import back_fills, steps
 from tenantry.db.back_fills import BackFilling
 from tenantry.db.revisions import HEAD
 from tenantry.db.schema import schema_steps
 from tenantry.db.statements import Statement
-from tenantry.times import now
 
 ROWS = 1000
 NAME = "organizations 1"

@@ -26,7 +26,7 @@ from statements import (
 from tenantry.db import engine, log
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.schema import metadata
-from tenantry.observed import CURRENT, Observed
+from tenantry.telemetry.observed import CURRENT, Observed
 
 # The error of each driver for an event without a type.
 UNRECORDABLE = (sqlite3.IntegrityError, asyncpg.NotNullViolationError)

@@ -10,8 +10,8 @@ from servers import PostgreSQL
 from standbys import Standby, socket_of
 from statements import INSERT_CLIENT, event, names, sql
 
-from tenantry import errors
 from tenantry.access.clients.model import clients
+from tenantry.core import errors
 from tenantry.db import copies, migrate
 from tenantry.db.cluster import Cluster, NoneTakesChanges
 from tenantry.db.engine import Failure, OutcomeUnknown, Unavailable

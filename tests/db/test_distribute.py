@@ -24,7 +24,7 @@ from tenantry import worker
 from tenantry.access.api_tokens import service as api_tokens
 from tenantry.access.clients import organization_clients
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
 from tenantry.db import distribute, migrate, postgresql
 from tenantry.db.opening import open_database
 from tenantry.db.schema import metadata, postgresql_tables

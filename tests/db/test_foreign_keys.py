@@ -17,8 +17,8 @@ from sqlalchemy import (
 )
 
 import tenantry.app  # noqa: F401 - each room has declared its tables
-from tenantry import errors
 from tenantry.api import error_details
+from tenantry.core import errors
 from tenantry.db import foreign_keys
 from tenantry.db.engine import DuplicateKey, ForeignKey
 from tenantry.db.schema import Json, metadata

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import insert, select
 
 from tenantry.access.clients.model import client_secrets, clients
+from tenantry.core.times import now
 from tenantry.db.engine import Unavailable
 from tenantry.db.last_uses import LastUses
 from tenantry.db.records import named, rows_of, spelled
 from tenantry.db.statements import Statement
-from tenantry.times import now
 
 _CLIENT = Statement(
     insert(clients).values(id="skc_1", name="One", create_time=1).returning(clients.c.id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db.engine import Unavailable
 from tenantry.db.later import Later
 

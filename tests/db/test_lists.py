@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from sampling import examples
 from statements import DELETE_ORGANIZATION, count, event, sql
 
-from tenantry import errors
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core import errors
+from tenantry.core.caller import SYSTEM
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.opening import open_database
 from tenantry.tenants.memberships.leaving import dismiss_members

@@ -27,7 +27,7 @@ from statements import INSERT_CLIENT, event
 import tenantry.app
 import tenantry.tenants.directories.model  # noqa: F401
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
 from tenantry.db import migrate, steps, table_locks
 from tenantry.db.opening import open_database, schema_version
 from tenantry.db.revisions import FENCE, HEAD
@@ -252,7 +252,7 @@ PROGRAM = """
 import sys
 from importlib import import_module
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
 from tenantry.db import migrate, table_locks
 sys.stdin.readline()
 print(migrate.upgrade(sys.argv[1]))

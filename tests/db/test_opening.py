@@ -10,6 +10,8 @@ from sqlalchemy import create_engine, text
 from statements import count, sql
 
 from tenantry import __version__
+from tenantry.core.ids import NODES
+from tenantry.crypto.vault import Binding
 from tenantry.db.engine import Unavailable
 from tenantry.db.opening import (
     OpenError,
@@ -20,8 +22,6 @@ from tenantry.db.opening import (
     schema_version,
 )
 from tenantry.db.revisions import HEAD
-from tenantry.ids import NODES
-from tenantry.vault import Binding
 
 KEY = b"m" * 32
 

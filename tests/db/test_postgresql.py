@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import func, select, text
 from statements import INSERT_CLIENT, INSERT_KEYS, count, event, names, sql
 
-from tenantry import errors
 from tenantry.access.clients.model import clients
 from tenantry.api import error_details
+from tenantry.core import errors
 from tenantry.db import postgresql
 from tenantry.db.engine import DuplicateKey, OutcomeUnknown, Unavailable
 from tenantry.db.opening import OpenError, open_database, schema_version

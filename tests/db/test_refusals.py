@@ -11,13 +11,13 @@ from contextlib import asynccontextmanager
 import pytest
 from statements import INSERT_CLIENT, count, event, names, sql
 
-from tenantry import errors
 from tenantry.api import error_details
+from tenantry.core import errors
 from tenantry.db import pool
 from tenantry.db.budget import Budget
 from tenantry.db.engine import Unavailable
 from tenantry.db.opening import OpenError, open_database
-from tenantry.observed import CURRENT, Observed
+from tenantry.telemetry.observed import CURRENT, Observed
 
 KEY = b"m" * 32
 

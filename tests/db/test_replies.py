@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from statements import INSERT_CLIENT, count, event
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db import replies
 
 HOUR = 3600 * 1_000_000

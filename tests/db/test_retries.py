@@ -7,12 +7,12 @@ import asyncio
 import pytest
 from sqlalchemy import bindparam, insert, select
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db.engine import ForeignKey, OutcomeUnknown, Unavailable, mark_changed
 from tenantry.db.retries import retried
 from tenantry.db.schema import tallies
 from tenantry.db.statements import Statement
-from tenantry.observed import CURRENT, Observed
+from tenantry.telemetry.observed import CURRENT, Observed
 
 LOST = [
     errors.ConcurrentChange(),

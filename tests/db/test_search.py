@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from statements import count, sql
 
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
 from tenantry.db import search
 from tenantry.tenants.directories.model import directory_user_search
 from tenantry.tenants.memberships.leaving import dismiss_members

@@ -14,7 +14,7 @@ from statements import sql
 from test_lists import CHANGES, PARTS, clear, matches, play, walk
 
 from tenantry.call import AT_LEAST, TOTAL_SIZE, Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
 from tenantry.db import search, search_pages, search_terms
 from tenantry.db.search_gaps import Gaps
 from tenantry.db.search_pages import SearchPages

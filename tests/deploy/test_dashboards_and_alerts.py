@@ -13,8 +13,8 @@ import promql_parser
 import pytest
 import yaml
 
-from tenantry.metrics.kinds import Counter, Gauge, Histogram
-from tenantry.metrics.table import METRICS
+from tenantry.telemetry.metrics.kinds import Counter, Gauge, Histogram
+from tenantry.telemetry.metrics.table import METRICS
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "deploy" / "prometheus" / "alerts.yml"
@@ -101,7 +101,7 @@ def test_what_grows_is_asked_for_its_rate_and_a_gauge_is_not(query):
 
 def test_figures_of_the_database_are_never_added_up():
     """They are the same on each target."""
-    from tenantry.metrics.table import FIGURES
+    from tenantry.telemetry.metrics.table import FIGURES
 
     for param in queries():
         for name in re.findall(r"(?:sum|avg)[^(]*(?:\([^)]*\) )?\((tenantry_\w+)", param.values[0]):

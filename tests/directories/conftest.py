@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from tenantry import ids
-from tenantry.caller import Caller, Kind
+from tenantry.core import ids
+from tenantry.core.caller import Caller, Kind
+from tenantry.core.times import now
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
 from tenantry.tenants.directories.model import Directory, directories
 from tenantry.tenants.organizations import service as organizations
-from tenantry.times import now
 
 _INSERT = Statement(insert(directories).values(bound(directories)))
 

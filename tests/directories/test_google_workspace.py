@@ -18,8 +18,9 @@ from google_workspaces import (
     private_key,
 )
 
-from tenantry import errors
-from tenantry.outgoing import Outgoing
+from tenantry.core import errors
+from tenantry.crypto.vault import Vault, WrongKey, new_data_key
+from tenantry.net.outgoing import Outgoing
 from tenantry.tenants.directories.polling import people_of_google, service_accounts
 from tenantry.tenants.directories.polling.workspace import (
     Gone,
@@ -28,7 +29,6 @@ from tenantry.tenants.directories.polling.workspace import (
     StalePage,
     Workspace,
 )
-from tenantry.vault import Vault, WrongKey, new_data_key
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.tenants.directories.resources import groups, paging, people
 from tenantry.tenants.directories.scim import patches
 from tenantry.tenants.directories.scim.resources import GroupPayload

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from statements_of_directories import total_of
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.tenants.directories.resources import groups, people
 from tenantry.tenants.directories.scim import patches
 from tenantry.tenants.directories.scim.faults import Fault

@@ -12,6 +12,7 @@ from google_workspaces import ADMIN, GoogleWorkspace, Refusal, key_file
 from sqlalchemy import bindparam, func, select, update
 
 from tenantry import settings
+from tenantry.core.times import SECOND, now
 from tenantry.db.schema import Json, events, from_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.directories import registry
@@ -36,7 +37,6 @@ from tenantry.tenants.directories.polling import (
 )
 from tenantry.tenants.directories.polling.running import Polling
 from tenantry.tenants.users import reading
-from tenantry.times import SECOND, now
 
 _DIRECTORY = Statement(select(directories).where(directories.c.id == bindparam("p_id")))
 _PEOPLE = Statement(select(directory_users).order_by(directory_users.c.user_name))

@@ -11,7 +11,6 @@ from directory_worlds import world
 from sqlalchemy import func, select
 
 import tenantry.app  # noqa: F401 - declares the tables of all rooms
-from tenantry.data.bulk.dump import dump_environment
 from tenantry.db.statements import Statement
 from tenantry.tenants.directories import model, registry, removal
 from tenantry.tenants.directories.polling import staging
@@ -19,6 +18,7 @@ from tenantry.tenants.directories.scim.faults import Fault
 from tenantry.tenants.memberships import leaving
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import Identity
+from tenantry.transfer.bulk.dump import dump_environment
 
 PROGRAM = Path(__file__).with_name("removing_worker.py")
 KEPT = (

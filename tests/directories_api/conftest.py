@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
 from tenantry.tenants.directories import registry
 from tenantry.tenants.directories.effects import provisioning
 from tenantry.tenants.directories.resources import groups, people

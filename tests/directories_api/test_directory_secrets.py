@@ -11,11 +11,11 @@ from apis import moment, refused
 from sqlalchemy import bindparam, update
 
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
+from tenantry.core.times import SECOND
 from tenantry.db.statements import Statement
 from tenantry.tenants.directories import registry, secrets
 from tenantry.tenants.directories.model import directory_secrets
-from tenantry.times import SECOND
 
 _s = directory_secrets.c
 _EXPIRE = Statement(

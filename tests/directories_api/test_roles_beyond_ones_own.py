@@ -15,10 +15,10 @@ from members import names
 from organization_visitors import as_member, by_link
 from served import SERVICES
 
-from tenantry import errors
 from tenantry.api.methods import of_service
 from tenantry.call import Call
-from tenantry.caller import SYSTEM, Caller, Kind
+from tenantry.core import errors
+from tenantry.core.caller import SYSTEM, Caller, Kind
 from tenantry.tenants.directories import registry, role_assignments
 from tenantry.tenants.directories.effects import provisioning
 from tenantry.tenants.directories.polling import service as polling

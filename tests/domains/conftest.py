@@ -8,10 +8,10 @@ import pytest
 from apis import Api, unique
 from sqlalchemy import bindparam, update
 
+from tenantry.core.times import now
 from tenantry.db.statements import Statement
 from tenantry.tenants.domains.model import domains
 from tenantry.tenants.domains.verification import Resolver
-from tenantry.times import now
 
 _AGE = Statement(
     update(domains)

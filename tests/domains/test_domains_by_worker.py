@@ -9,10 +9,10 @@ import pytest
 from apis import refused, unique
 from sqlalchemy import select, update
 
+from tenantry.core.times import now
 from tenantry.db.statements import Statement
 from tenantry.tenants.domains.model import domains
 from tenantry.tenants.domains.verification import IDLE_SECONDS, Resolver, run_due
-from tenantry.times import now
 
 pytestmark = pytest.mark.wires("rest")
 

@@ -6,13 +6,13 @@ import pytest
 from apis import moment, refused, unique
 from sqlalchemy import text
 
-from tenantry import ids
 from tenantry.call import Call
-from tenantry.caller import SYSTEM, Caller, Kind
+from tenantry.core import ids
+from tenantry.core.caller import SYSTEM, Caller, Kind
+from tenantry.core.errors import PermissionDenied
+from tenantry.core.event import PUBLISHED, Event
 from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
-from tenantry.errors import PermissionDenied
-from tenantry.event import PUBLISHED, Event
 from tenantry.events.event_log import listing, records
 
 

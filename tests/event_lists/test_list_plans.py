@@ -11,7 +11,7 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
-from tenantry import ids
+from tenantry.core import ids
 from tenantry.db import migrate
 from tenantry.events.event_log import apart, listing, records
 from tenantry.events.event_log.listing import Filter

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
+from tenantry.core.event import Event
 from tenantry.db.schema import events, from_json
 from tenantry.db.statements import Statement
-from tenantry.event import Event
 from tenantry.events.event_log import sealing
 from tenantry.events.event_log.model import event_log
 

@@ -10,7 +10,7 @@ from contract_facts import ENVELOPE, ENVELOPE_REQUIRED, EVENTS
 from jsonschema import Draft202012Validator
 from valid_events import ENVIRONMENT, PUBLIC_URL, assert_all_valid, problems
 
-from tenantry.event import PUBLISHED
+from tenantry.core.event import PUBLISHED
 from tenantry.events.webhooks import catalogue
 from tenantry.events.webhooks.shapes import OURS
 

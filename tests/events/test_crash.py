@@ -13,7 +13,8 @@ from apis import access_token, over_https
 from servers import LiveServer
 from sqlalchemy import select
 
-from tenantry import master_key, settings
+from tenantry import settings
+from tenantry.crypto import master_key
 from tenantry.db import log
 from tenantry.db.opening import open_database
 from tenantry.db.statements import Statement

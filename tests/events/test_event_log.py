@@ -12,13 +12,13 @@ import asyncpg
 import pytest
 from apis import access_token, moment, refused, unique
 
-from tenantry import errors, ids
 from tenantry.access.clients import service as clients
 from tenantry.access.keys import service as keys
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core import errors, ids
+from tenantry.core.caller import SYSTEM
+from tenantry.core.event import OBJECT
 from tenantry.db import engine, log
-from tenantry.event import OBJECT
 from tenantry.tenants.memberships.leaving import dismiss_members
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import Identity

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import bindparam, insert, select
 
-from tenantry import errors, ids
+from tenantry.core import errors, ids
+from tenantry.core.times import now
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
@@ -20,7 +21,6 @@ from tenantry.identity.connections.model import (
     connections,
 )
 from tenantry.identity.connections.model import connection_tests as table
-from tenantry.times import now
 
 INSERT = Statement(insert(connections).values(bound(connections)).returning(connections.c.id))
 ROWS = Statement(select(table).where(table.c.connection_id == bindparam("p_connection_id")))

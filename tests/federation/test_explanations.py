@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tenantry import translations
+from tenantry.i18n import translations
+from tenantry.i18n.languages import LANGUAGES
 from tenantry.identity.connections.faults import Faulty
 from tenantry.identity.connections.guides import explanations
 from tenantry.identity.connections.guides.explanations import ENGLISH, PROTOCOLS, say
 from tenantry.identity.connections.saml import faults
-from tenantry.languages import LANGUAGES
 
 ROOT = Path(__file__).parent.parent.parent
 FAULTS = {

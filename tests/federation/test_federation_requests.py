@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select
 
+from tenantry.core.times import SECOND
 from tenantry.db.statements import Statement
 from tenantry.identity.connections import service as connections
 from tenantry.identity.connections.federated_identities import FederatedIdentity
 from tenantry.identity.federation import replays, requests
 from tenantry.identity.federation.model import federation_requests
-from tenantry.times import SECOND
 
 ROWS = Statement(select(federation_requests))
 ANN = FederatedIdentity(

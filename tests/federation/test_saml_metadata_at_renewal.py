@@ -10,12 +10,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 from saml_provider import NAMESPACES
 
+from tenantry.core.times import DAY
 from tenantry.identity.connections import key_pairs, service
 from tenantry.identity.connections.model import SAML
 from tenantry.identity.federation.saml import service_provider
 from tenantry.identity.federation.saml.service_provider import ServiceProvider
 from tenantry.settings import load
-from tenantry.times import DAY
 
 DAY_SECONDS = DAY // 1_000_000
 MD = {"md": "urn:oasis:names:tc:SAML:2.0:metadata", **NAMESPACES}

@@ -15,7 +15,9 @@ from jwts_of_providers import jwk, private_key
 from openid_providers import CLIENT_ID, CLIENT_SECRET, OpenIDProvider
 from sqlalchemy import insert
 
-from tenantry import ids, settings
+from tenantry import settings
+from tenantry.core import ids
+from tenantry.core.times import now
 from tenantry.db.encrypted_columns import binding
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
@@ -27,7 +29,6 @@ from tenantry.identity.connections.providers import social_providers
 from tenantry.identity.connections.providers.fetching import Fetching
 from tenantry.identity.federation import requests, social
 from tenantry.identity.federation.openid import Asked, RelyingParty
-from tenantry.times import now
 
 INSERT = Statement(
     insert(model.connections).values(bound(model.connections)).returning(model.connections.c.id)

@@ -11,10 +11,10 @@ import pytest
 from apis import over_https
 from sqlalchemy import bindparam, select
 
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
+from tenantry.core.event import Event
 from tenantry.db import log
 from tenantry.db.statements import Statement
-from tenantry.event import Event
 from tenantry.events.event_log import following, sealing
 from tenantry.events.event_log.model import event_log
 

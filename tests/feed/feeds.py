@@ -7,8 +7,8 @@ import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from tenantry.caller import SYSTEM
-from tenantry.event import Event
+from tenantry.core.caller import SYSTEM
+from tenantry.core.event import Event
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -17,8 +17,8 @@ from apis import access_token, moment, unique
 from feeds import EXPORT, lines
 from servers import without_settings
 
-from tenantry.caller import SYSTEM
-from tenantry.event import Event
+from tenantry.core.caller import SYSTEM
+from tenantry.core.event import Event
 from tenantry.events.event_log import chain, exporting, following, sealing
 
 # A formula that a spreadsheet would run, in a name that a customer chose.

@@ -14,16 +14,16 @@ from sqlalchemy import bindparam, update
 
 from tenantry.access.clients import service as clients
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
+from tenantry.core.errors import InvalidArgument
 from tenantry.db import log
 from tenantry.db.sqlite import SQLite
 from tenantry.db.statements import Statement
-from tenantry.doors.feed import web
-from tenantry.errors import InvalidArgument
+from tenantry.endpoints.feeds import web
 from tenantry.events.event_log import following, sealing
 from tenantry.events.event_log.model import event_log_state
+from tenantry.net.http import Request
 from tenantry.rate_limits.rates import Rates
-from tenantry.web import Request
 
 _PRUNED = Statement(update(event_log_state).values(pruned_before=bindparam("p_before")))
 

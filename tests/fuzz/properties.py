@@ -19,16 +19,15 @@ from hypothesis import strategies as st
 from saml_mutations import CHANGES, changed
 from served import SERVICES
 
-from tenantry import addresses, domain_names, email_addresses, errors, strict_json
 from tenantry.access.clients import redirect_uris
 from tenantry.api import messages, pipeline, validation
 from tenantry.api.methods import of_service
-from tenantry.data.bulk import formats
+from tenantry.core import addresses, errors, strict_json
 from tenantry.db.page_tokens import PageTokens
-from tenantry.doors.oauth import client_assertion
-from tenantry.doors.transport.address import Addresses
-from tenantry.doors.transport.rest import Transcoder
-from tenantry.doors.transport.router import Router
+from tenantry.endpoints.grpc_rest.address import Addresses
+from tenantry.endpoints.grpc_rest.rest import Transcoder
+from tenantry.endpoints.grpc_rest.router import Router
+from tenantry.endpoints.oauth import client_assertion
 from tenantry.events.interceptors import answers
 from tenantry.events.interceptors.model import PRE_SESSION_CREATION, PRE_SIGNUP
 from tenantry.gen.scalekit.v1.auth import auth_pb
@@ -60,7 +59,8 @@ from tenantry.identity.proofs.passwords.service import Passwords
 from tenantry.identity.sessions import devices
 from tenantry.identity.token_templates import parsing, variables
 from tenantry.identity.tokens import compact
-from tenantry.pages import words
+from tenantry.net import domain_names, email_addresses
+from tenantry.net.http import MAX_ANONYMOUS, Request, cookie
 from tenantry.tenants.directories.scim import (
     filters,
     patches,
@@ -70,7 +70,8 @@ from tenantry.tenants.directories.scim import (
     selections,
 )
 from tenantry.tenants.directories.scim.faults import Fault
-from tenantry.web import MAX_ANONYMOUS, Request, cookie
+from tenantry.transfer.bulk import formats
+from tenantry.web import words
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ import time
 import pytest
 from signins import ALL, SignIns, claims_of, is_refused
 
-from tenantry import vault
+from tenantry.crypto import vault
 from tenantry.identity.grants import refresh_tokens
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import LOGOUT, REVOKED, Bounds

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenantry import domain_names, email_addresses, errors
+from tenantry.core import errors
 from tenantry.gen.scalekit.v1.auth.webauthn_pb import BeginAuthenticationRequest
+from tenantry.net import domain_names, email_addresses
 
 KELVIN, LONG_S = "\u212a", "\u017f"
 DECEIVING = (KELVIN, LONG_S, "\uff41", "\u2170", "\u24d0", "\U0001d41a", "\ufb01")

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenantry import ids
-from tenantry.ids import EPOCH_MILLISECONDS, NODES, Mint, well_formed
+from tenantry.core import ids
+from tenantry.core.ids import EPOCH_MILLISECONDS, NODES, Mint, well_formed
 
 PREFIXES = sorted(
     value

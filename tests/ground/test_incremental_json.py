@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tenantry import incremental_json, strict_json
+from tenantry.core import incremental_json, strict_json
 
 SECONDS = 0.2  # ten times what a slow machine takes for one block
 VALUES = st.recursive(

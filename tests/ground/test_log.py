@@ -11,9 +11,9 @@ import time
 
 import pytest
 
-from tenantry import log, request_log
-from tenantry.observed import Observed
 from tenantry.settings import SettingError, load
+from tenantry.telemetry import log, request_log
+from tenantry.telemetry.observed import Observed
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tenantry import addresses
-from tenantry.launcher.certificates.authority import Authority
-from tenantry.outgoing import Outgoing, Refused, Unanswered, check_url
+from tenantry.core import addresses
+from tenantry.net.outgoing import Outgoing, Refused, Unanswered, check_url
+from tenantry.server.certificates.authority import Authority
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"

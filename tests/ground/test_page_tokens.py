@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db.page_tokens import PageTokens
 
 KEY = b"k" * 32

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenantry import read_through
-from tenantry.read_through import ReadThrough
+from tenantry.db import read_through
+from tenantry.db.read_through import ReadThrough
 
 SECONDS = 0.9
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenantry import strict_json
+from tenantry.core import strict_json
 
 MIB = 1 << 20
 

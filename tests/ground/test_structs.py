@@ -8,7 +8,7 @@ import struct
 import pytest
 from protobuf.wkt import Struct
 
-from tenantry import errors, structs
+from tenantry.core import errors, structs
 
 ONE = Struct.from_json('{"a":1}').to_binary()
 

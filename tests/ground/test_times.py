@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 from protobuf.wkt import Timestamp
 
-from tenantry import errors
-from tenantry.times import check_span, microseconds, timestamp
+from tenantry.core import errors
+from tenantry.core.times import check_span, microseconds, timestamp
 
 
 def violation(problem):

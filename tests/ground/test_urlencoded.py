@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenantry import urlencoded
+from tenantry.core import urlencoded
 
 PIECES = ("%", "%4", "%41", "%c3%a9", "%C3", "%zz", "%25", "+", "&", "=", "\\", "\\x41", "é", "a b")
 

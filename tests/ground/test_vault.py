@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenantry.vault import (
+from tenantry.crypto.vault import (
     Binding,
     Vault,
     WrongKey,

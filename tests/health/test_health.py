@@ -12,13 +12,14 @@ import pytest
 from databases import MASTER_KEY
 from sqlalchemy import text as clause
 
-from tenantry import errors, web
+from tenantry.core import errors
 from tenantry.db import migrate, readiness
 from tenantry.db.opening import open_database
 from tenantry.db.readiness import Readiness
 from tenantry.db.statements import Statement
-from tenantry.doors.health import web as health
-from tenantry.web import Request
+from tenantry.endpoints.health import web as health
+from tenantry.net import http as web
+from tenantry.net.http import Request
 
 PATHS = ["/livez", "/readyz", "/healthz"]
 

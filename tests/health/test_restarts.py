@@ -17,10 +17,11 @@ from providers import connected, patch, says_error
 from servers import LiveServer
 from sqlalchemy import text as clause
 
-from tenantry import master_key, settings
+from tenantry import settings
+from tenantry.core.event import Event
+from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
 from tenantry.db.statements import Statement
-from tenantry.event import Event
 
 CLIENTS = 4  # of each wire
 UNPLACED = Statement(

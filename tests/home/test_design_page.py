@@ -9,7 +9,7 @@ import httpx
 
 import tenantry
 
-PAGES = Path(tenantry.__file__).parent / "pages"
+PAGES = Path(tenantry.__file__).parent / "web"
 
 
 def test_every_part_and_every_colour_has_an_example(live_server):

@@ -10,12 +10,13 @@ from http import HTTPStatus
 import httpx
 import pytest
 
-from tenantry import errors, translations
-from tenantry.doors.home.web import Home, refusal
-from tenantry.languages import LANGUAGES
-from tenantry.pages import words
+from tenantry.core import errors
+from tenantry.endpoints.home.web import Home, refusal
+from tenantry.i18n import translations
+from tenantry.i18n.languages import LANGUAGES
+from tenantry.net.http import Request
 from tenantry.settings import load
-from tenantry.web import Request
+from tenantry.web import words
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from tenantry import settings
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
 from tenantry.events.interceptors import registry
 
 LOOPBACK = "127.0.0.0/8"

@@ -26,9 +26,9 @@ from scalekit import ScalekitClient
 from sqlalchemy import text
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from tenantry import errors, read_through
-from tenantry.caller import Origin
-from tenantry.db import log
+from tenantry.core import errors
+from tenantry.core.caller import Origin
+from tenantry.db import log, read_through
 from tenantry.db.statements import Statement
 from tenantry.events.interceptors import breakers, registry, service
 from tenantry.events.interceptors.model import (

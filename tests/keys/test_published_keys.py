@@ -9,10 +9,10 @@ from apis import access_token
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from tenantry import ids
 from tenantry.access.keys import service as keys
 from tenantry.access.keys.model import State
-from tenantry.doors.oauth.authorization_request import PROMPTS
+from tenantry.core import ids
+from tenantry.endpoints.oauth.authorization_request import PROMPTS
 from tenantry.identity.grants.claims import CLAIMS
 
 DISCOVERY = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"]

@@ -14,17 +14,18 @@ from joserfc import jws, jwt
 from joserfc.jwk import RSAKey
 from sqlalchemy import bindparam, select, update
 
-from tenantry import app, master_key, settings
+from tenantry import app, settings
 from tenantry.access.keys import service as keys
 from tenantry.access.keys.model import State, signing_keys
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
+from tenantry.core.times import now
+from tenantry.crypto import master_key
 from tenantry.db import log
 from tenantry.db.opening import open_database
 from tenantry.db.statements import Statement
 from tenantry.identity.tokens import key_ring
 from tenantry.identity.tokens.key_ring import KeyRing
-from tenantry.times import now
 
 _RETIRE = Statement(
     update(signing_keys)

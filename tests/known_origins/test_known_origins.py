@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
-from tenantry import vault
 from tenantry.call import Call
-from tenantry.caller import SYSTEM, Origin
+from tenantry.core.caller import SYSTEM, Origin
+from tenantry.crypto import vault
 from tenantry.db.statements import Statement
 from tenantry.identity.known_origins import cookies, service
 from tenantry.identity.known_origins import cookies as device_cookies

@@ -19,7 +19,7 @@ from histories import NotDone, Unanswered
 from signins import ALL, CHALLENGE, REDIRECT_URI, VERIFIER
 
 from tenantry.call import Call
-from tenantry.caller import SYSTEM, Origin
+from tenantry.core.caller import SYSTEM, Origin
 from tenantry.db.engine import Failure
 from tenantry.identity.grants import codes
 from tenantry.identity.proofs.passwordless import proofs

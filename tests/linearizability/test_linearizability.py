@@ -15,7 +15,8 @@ from rounds import at_work
 from servers import LiveServer
 from shared_objects import KINDS
 
-from tenantry import master_key, settings
+from tenantry import settings
+from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
 
 SEED = 7

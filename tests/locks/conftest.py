@@ -13,7 +13,7 @@ from tenantry import app, settings
 from tenantry.access.clients import service as clients
 from tenantry.access.keys import service as keys
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
 from tenantry.db.opening import alone
 from tenantry.identity.connections import service as connections
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from members import address, mail_to
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db import log
 from tenantry.tenants.memberships import joining
 from tenantry.tenants.organizations import service as organizations

@@ -14,10 +14,10 @@ import pytest
 from in_process import Answer
 from members import address
 
-from tenantry import errors
 from tenantry.api import error_details
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core import errors
+from tenantry.core.caller import SYSTEM
 from tenantry.db import postgresql
 from tenantry.db.retries import retried
 from tenantry.identity.connections.federated_identities import FederatedIdentity

@@ -8,10 +8,10 @@ import pytest
 from apis import unique
 from hosted import heading
 
-from tenantry.colors import contrast
+from tenantry.core.colors import contrast
 from tenantry.events.mail import service as mail_service
-from tenantry.pages.branding import Brand, icon, shown_logo, style
 from tenantry.tenants.organizations.model import Branding, Organization
+from tenantry.web.branding import Brand, icon, shown_logo, style
 
 DATABASES = ("sqlite",)  # it makes no difference here
 

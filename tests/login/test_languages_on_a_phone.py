@@ -9,8 +9,8 @@ import pytest
 from browsers import chromium
 from hosted import Application, password
 
-from tenantry.languages import DEFAULT, LANGUAGES
-from tenantry.pages import words
+from tenantry.i18n.languages import DEFAULT, LANGUAGES
+from tenantry.web import words
 
 OTHERS = [language for language in LANGUAGES if language != DEFAULT]
 DOORS = ("login", "oauth", "sso")

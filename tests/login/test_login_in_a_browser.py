@@ -24,7 +24,7 @@ from playwright.async_api import expect
 from software_authenticator import Authenticator
 
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
 from tenantry.identity.proofs.passkeys import service as passkeys
 from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
 from tenantry.tenants.users import reading

@@ -9,7 +9,7 @@ from apis import unique
 from hosted import answered
 
 from tenantry.events.mail import service as mail_service
-from tenantry.languages import LANGUAGES
+from tenantry.i18n.languages import LANGUAGES
 
 BUTTONS = {
     "en": "Sign in",

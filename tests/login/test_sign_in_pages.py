@@ -10,9 +10,9 @@ from apis import unique
 from hosted import answered, heading, password, problems
 from sqlalchemy import bindparam, update
 
+from tenantry.core.times import now
 from tenantry.db.statements import Statement
 from tenantry.identity.proofs.passwordless.model import passwordless_requests
-from tenantry.times import now
 
 SIGN_IN, SIGN_UP = "Sign in to Acme Projects", "Sign up for Acme Projects"
 CODE, CHOOSE, CREATE = "Check your mail", "Choose an organization", "Create your organization"

@@ -14,7 +14,7 @@ from playwright.async_api import expect
 from vouching import change, connect, connect_social, somebody
 
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
 from tenantry.identity.federation import requests as ways
 from tenantry.tenants.organizations import service as organizations
 

@@ -9,9 +9,9 @@ import pytest
 from browsers import chromium
 from mail_servers import MailServer
 
-from tenantry.doors.dev import web as development
-from tenantry.doors.transport.router import Router
-from tenantry.web import Request
+from tenantry.endpoints.dev import web as development
+from tenantry.endpoints.grpc_rest.router import Router
+from tenantry.net.http import Request
 
 
 @pytest.fixture

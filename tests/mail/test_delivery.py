@@ -26,10 +26,10 @@ from mail_servers import (
 from servers import free_port, without_settings
 
 from tenantry import settings
+from tenantry.core.times import now
 from tenantry.events.mail import delivery as delivering
 from tenantry.events.mail import service
 from tenantry.events.mail.delivery import RETRY_SECONDS
-from tenantry.times import now
 
 WORKER = Path(__file__).with_name("mail_worker.py")
 

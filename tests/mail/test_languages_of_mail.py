@@ -11,13 +11,13 @@ import looks
 import pytest
 from mail_servers import ENDS, LINK, VARIABLES
 
-from tenantry import translations
+from tenantry.core.times import DAY, MINUTE, now
 from tenantry.events.mail import own_templates, rendering, words
 from tenantry.events.mail.rendering import Templates
+from tenantry.i18n import translations
+from tenantry.i18n.languages import DEFAULT, LANGUAGES
 from tenantry.identity.proofs.passwordless.mails import NO_ACCOUNT_MAIL, SIGN_IN_CODE, SIGN_UP_CODE
 from tenantry.identity.security_notices import service as security_notices
-from tenantry.languages import DEFAULT, LANGUAGES
-from tenantry.times import DAY, MINUTE, now
 
 OTHERS = [language for language in LANGUAGES if language != DEFAULT]
 TEMPLATES = Path(rendering.__file__).with_name("templates")

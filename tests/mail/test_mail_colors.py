@@ -13,7 +13,7 @@ from mail_servers import LINK, VARIABLES
 from members import invited, mail_to
 from sqlalchemy import bindparam, update
 
-from tenantry import colors
+from tenantry.core import colors
 from tenantry.db.statements import Statement
 from tenantry.events.mail import branding
 from tenantry.events.mail.model import Mail

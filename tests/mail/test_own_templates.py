@@ -16,7 +16,7 @@ from mail_servers import (
 )
 
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
 from tenantry.events.mail import own_templates, servers, service, trying
 from tenantry.events.mail.delivery import Delivery
 

@@ -9,14 +9,14 @@ from mail_servers import LINK, configured, deliver, delivery, invite
 from served import SERVICES
 from sqlalchemy import text
 
-from tenantry import errors
 from tenantry.api import methods, policy
 from tenantry.call import Call
-from tenantry.caller import SYSTEM, Caller, Kind
-from tenantry.data.deployment import status
+from tenantry.core import errors
+from tenantry.core.caller import SYSTEM, Caller, Kind
 from tenantry.db.statements import Statement
 from tenantry.events.mail import own_templates
 from tenantry.events.mail.use_cases import PLACEHOLDERS, USE_CASES, draft
+from tenantry.transfer.deployment import status
 
 ELSEWHERE = "https://collector.example/?c="
 REFUSED = [

@@ -10,15 +10,15 @@ import pytest
 from mail_servers import LINK, deliver, delivery, hasten, invite, state
 from sqlalchemy import select
 
-from tenantry import errors
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core import errors
+from tenantry.core.caller import SYSTEM
+from tenantry.core.times import now
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.schema import tallies
 from tenantry.db.statements import Statement
 from tenantry.events.mail import service
 from tenantry.events.mail.model import mail
-from tenantry.times import now
 
 ADDRESS = "https://tenants.example:8443"
 _ROWS = Statement(select(mail))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from apis import unique
 
-from tenantry import errors
 from tenantry.call import Call
-from tenantry.caller import ANONYMOUS, SYSTEM, Caller, Kind, signed_in
+from tenantry.core import errors
+from tenantry.core.caller import ANONYMOUS, SYSTEM, Caller, Kind, signed_in
 from tenantry.identity.connections.changes import further
 from tenantry.tenants.memberships import grantable_roles
 from tenantry.tenants.memberships import roles as member_roles

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from databases import call_from
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db import log
 from tenantry.tenants.memberships import joining, roles
 from tenantry.tenants.memberships.model import NamedRole, Rules, Terms

@@ -6,9 +6,9 @@ import pytest
 from prometheus_client.openmetrics import parser as open_metrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from tenantry.metrics import table
-from tenantry.metrics.exposition import OPEN_METRICS, TEXT, negotiated, rendered
-from tenantry.metrics.kinds import Counter, Histogram, Info
+from tenantry.telemetry.metrics import table
+from tenantry.telemetry.metrics.exposition import OPEN_METRICS, TEXT, negotiated, rendered
+from tenantry.telemetry.metrics.kinds import Counter, Histogram, Info
 
 ODD = 'a "quoted"\\ value\nin two lines'
 

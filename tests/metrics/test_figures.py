@@ -11,17 +11,17 @@ import asyncpg
 import pytest
 from databases import MASTER_KEY
 
-from tenantry.data.deployment import figures as module
-from tenantry.data.deployment.figures import Figures
+from tenantry.core.times import DAY, SECOND, now
 from tenantry.db import migrate, postgresql
 from tenantry.db.opening import open_database
 from tenantry.db.revisions import HEAD
 from tenantry.events.mail import service as mail
 from tenantry.events.webhooks import figures as webhooks
 from tenantry.identity.connections import key_pairs
-from tenantry.metrics import table
 from tenantry.settings import load
-from tenantry.times import DAY, SECOND, now
+from tenantry.telemetry.metrics import table
+from tenantry.transfer.deployment import figures as module
+from tenantry.transfer.deployment.figures import Figures
 
 
 @pytest.fixture

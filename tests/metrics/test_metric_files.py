@@ -7,14 +7,14 @@ import sys
 
 import pytest
 
-from tenantry.metrics import files, kinds, table
-from tenantry.metrics.files import Writer
+from tenantry.telemetry.metrics import files, kinds, table
+from tenantry.telemetry.metrics.files import Writer
 
 _PROCESS = """
 import sys
 from pathlib import Path
-from tenantry.metrics import kinds, table
-from tenantry.metrics.files import Writer
+from tenantry.telemetry.metrics import kinds, table
+from tenantry.telemetry.metrics.files import Writer
 sheet = kinds.begin()
 writer = Writer(Path(sys.argv[1]), sheet)
 for line in sys.stdin:

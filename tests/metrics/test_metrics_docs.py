@@ -6,9 +6,9 @@ import re
 import tomllib
 from pathlib import Path
 
-from tenantry.metrics.listener import ANSWER_SECONDS, HEADER_BYTES, MOST_CONNECTIONS
-from tenantry.metrics.table import METRICS
 from tenantry.settings import load
+from tenantry.telemetry.metrics.listener import ANSWER_SECONDS, HEADER_BYTES, MOST_CONNECTIONS
+from tenantry.telemetry.metrics.table import METRICS
 
 # Of which the values are ours: no id, name or address is one.
 OUR_LABELS = {

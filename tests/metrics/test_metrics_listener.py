@@ -11,9 +11,9 @@ import time
 import pytest
 from servers import free_port
 
-from tenantry.metrics import kinds, listener, table
-from tenantry.metrics.listener import listening
 from tenantry.settings import load
+from tenantry.telemetry.metrics import kinds, listener, table
+from tenantry.telemetry.metrics.listener import listening
 
 TOKEN = "0123456789abcdef"
 

@@ -20,7 +20,7 @@ from providers import connect
 from scrapes import Figures, scrape, until
 from servers import TENANTRY, LiveServer, free_port
 
-from tenantry.metrics.listener import FRESH_SECONDS
+from tenantry.telemetry.metrics.listener import FRESH_SECONDS
 
 _CODE = re.compile(rb"^\d{6}\r?$", re.MULTILINE)
 DATABASES = ("sqlite", "postgresql")
@@ -330,9 +330,9 @@ def test_it_answers_while_the_server_drains(start_server):
 
 def test_without_an_address_nothing_is_imported_or_written(own_server):
     source = (
-        "import sys, tenantry.launcher.worker;"
-        "print(*{'tenantry.metrics.listener', 'tenantry.metrics.exposition',"
-        "'tenantry.data.deployment.figures'} & sys.modules.keys())"
+        "import sys, tenantry.server.worker;"
+        "print(*{'tenantry.telemetry.metrics.listener', 'tenantry.telemetry.metrics.exposition',"
+        "'tenantry.transfer.deployment.figures'} & sys.modules.keys())"
     )
     done = subprocess.run(
         [TENANTRY.parent / "python", "-c", source], capture_output=True, text=True, check=True

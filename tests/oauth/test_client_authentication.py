@@ -15,8 +15,8 @@ import pytest
 from apis import refused
 from machines import Endpoint, basic, by_assertion, is_error, jwks, key_for, says, signed
 
-from tenantry.doors.oauth import client_authentication
-from tenantry.doors.oauth.client_assertion import JWS_ALGORITHMS
+from tenantry.endpoints.oauth import client_authentication
+from tenantry.endpoints.oauth.client_assertion import JWS_ALGORITHMS
 from tenantry.tenants.environment.effective import Effective
 
 ENDPOINTS = ["/oauth/token", "/oauth/introspect", "/oauth/revoke"]

@@ -9,12 +9,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from tenantry import read_through
 from tenantry.access.clients import directory as directory_module
 from tenantry.access.clients import revocations
 from tenantry.access.clients.directory import Directory
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
+from tenantry.db import read_through
 
 
 class Counted:

@@ -9,7 +9,7 @@ import pytest
 from apis import unique
 from machines import basic, claims_of, is_error
 
-from tenantry.times import rfc3339
+from tenantry.core.times import rfc3339
 
 INACTIVE = {"active": False}
 

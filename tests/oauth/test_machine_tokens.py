@@ -10,7 +10,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 from machines import claims_of, is_error, parts_of
 
-from tenantry import ids
+from tenantry.core import ids
 
 
 async def test_a_token_of_an_organizations_client_says_all_this(server, make, new, oauth):

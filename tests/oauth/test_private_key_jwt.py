@@ -18,7 +18,7 @@ from joserfc.jwk import ECKey, OctKey, RSAKey
 from joserfc.util import urlsafe_b64decode
 from machines import TYPE, by_assertion, is_error, jwks, key_for, says, signed
 
-from tenantry.doors.oauth import client_assertion
+from tenantry.endpoints.oauth import client_assertion
 
 ALGORITHMS = [
     *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),

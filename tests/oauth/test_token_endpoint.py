@@ -8,7 +8,7 @@ from urllib.parse import quote_plus
 import pytest
 from machines import basic, is_error, parts_of
 
-from tenantry import ids
+from tenantry.core import ids
 
 
 @pytest.fixture

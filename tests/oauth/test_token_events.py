@@ -14,9 +14,9 @@ from tenantry import worker
 from tenantry.access.clients import assertions, revocations, token_events
 from tenantry.access.clients.token_events import TokenEvents
 from tenantry.call import Call
-from tenantry.caller import Caller, Kind
+from tenantry.core.caller import Caller, Kind
+from tenantry.core.times import now
 from tenantry.settings import load
-from tenantry.times import now
 
 WAIT = 1.6  # for rows that are written about a second later
 

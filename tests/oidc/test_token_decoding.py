@@ -8,9 +8,9 @@ import commands
 import pytest
 from jwts_of_providers import NOW, id_claims, signed
 
+from tenantry.core.times import SECOND
 from tenantry.identity.connections.oidc import decoding
 from tenantry.identity.connections.oidc.faults import OIDCError
-from tenantry.times import SECOND
 
 pytestmark = pytest.mark.one_database
 

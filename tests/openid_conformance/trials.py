@@ -22,7 +22,8 @@ from signins import claims_of, header_of
 from sqlalchemy import text
 from user_agent import Callback, Page, UserAgent
 
-from tenantry import master_key, settings, worker
+from tenantry import settings, worker
+from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
 from tenantry.db.statements import Statement
 from tenantry.events.mail import service as mail_service

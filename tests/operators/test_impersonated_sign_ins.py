@@ -14,11 +14,11 @@ from sqlalchemy import text
 
 from tenantry.api import methods
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
 from tenantry.db.schema import metadata
 from tenantry.db.statements import Statement
-from tenantry.doors.login import web as login
-from tenantry.doors.sso import web as sso
+from tenantry.endpoints.login import web as login
+from tenantry.endpoints.sso import web as sso
 from tenantry.gen.scalekit.v1.auth import auth_pb
 from tenantry.identity.operators import impersonation, service
 from tenantry.identity.sessions import service as sessions

@@ -11,14 +11,14 @@ from organization_visitors import MEMBERS, Visitor, as_member, new_organization
 from protobuf import DescFieldValueMessage
 from served import SERVICES
 
-from tenantry import errors
 from tenantry.api import methods, policy
 from tenantry.call import Call
-from tenantry.caller import ANONYMOUS, SYSTEM, Caller, Kind
-from tenantry.doors.organization import web
+from tenantry.core import errors
+from tenantry.core.caller import ANONYMOUS, SYSTEM, Caller, Kind
+from tenantry.endpoints.organization import web
 from tenantry.identity.operators import impersonation, service
 from tenantry.identity.sessions import service as sessions
-from tenantry.pages.areas import AREAS
+from tenantry.web.areas import AREAS
 
 if TYPE_CHECKING:
     from tenantry.api.methods import Method

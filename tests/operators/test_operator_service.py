@@ -9,9 +9,9 @@ from apis import ApiError, unique
 from operators_with_passkeys import Operator, link_of, problem_of
 from served import SERVICES
 
-from tenantry import errors
 from tenantry.api import methods, policy
-from tenantry.caller import Caller, Kind
+from tenantry.core import errors
+from tenantry.core.caller import Caller, Kind
 
 OWNERS_ALONE = {
     *("InviteOperator", "CreateOperatorLink", "UpdateOperator", "DeleteOperator"),

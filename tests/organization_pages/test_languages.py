@@ -10,8 +10,8 @@ from signed_in_people import COOKIE
 from sso_pages import Pages
 from widget_people import ORGANIZATION, PROFILE, People, text_of
 
-from tenantry.languages import DEFAULT
-from tenantry.pages import words
+from tenantry.i18n.languages import DEFAULT
+from tenantry.web import words
 
 LANGUAGES = [language for language in words.languages("organization") if language != DEFAULT]
 PORTAL = ("sso", "sso/new", "scim", "scim/new", "domains")

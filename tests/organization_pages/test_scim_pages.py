@@ -9,7 +9,7 @@ import pytest
 from scim_pages import MEMBERS, Pushing, by_link, by_session, copied, organization, seen
 from signins import SignIns
 
-from tenantry.languages import LANGUAGES
+from tenantry.i18n.languages import LANGUAGES
 
 READ, MANAGE = "sk_org_scim_read", "sk_org_scim_manage"
 PROVIDERS = (

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from protobuf.wkt import Timestamp
 
-from tenantry.doors.organization.directories import states
+from tenantry.endpoints.organization.directories import states
 from tenantry.gen.scalekit.v1.directories.directories_pb import (
     Directory,
     DirectoryType,

@@ -12,10 +12,10 @@ from operators_at_work import enter
 from signins import SignIns
 from sso_pages import Pages, value_of
 
+from tenantry.i18n.languages import LANGUAGES
 from tenantry.identity.connections.guides import explanations
 from tenantry.identity.connections.saml.faults import METADATA as FAULT
 from tenantry.identity.operators.model import READER
-from tenantry.languages import LANGUAGES
 
 METADATA = """<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata"
  entityID="https://sp.example.com"><md:SPSSODescriptor

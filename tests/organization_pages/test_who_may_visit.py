@@ -19,11 +19,11 @@ from organization_visitors import (
     text,
 )
 
-from tenantry.doors.organization import web
-from tenantry.pages.areas import AREAS
+from tenantry.endpoints.organization import web
+from tenantry.web.areas import AREAS
 
 if TYPE_CHECKING:
-    from tenantry.doors.organization.visit import Page
+    from tenantry.endpoints.organization.visit import Page
 
 PAGES = web.pages(MagicMock())  # they are only asked what they are
 OFFERED = ("sso", "dir_sync", "domain_verification")  # by links

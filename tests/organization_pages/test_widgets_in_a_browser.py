@@ -13,7 +13,8 @@ from playwright.async_api import expect
 from signed_in_people import COOKIE
 from widget_people import HOSTILE, ORGANIZATION, PROFILE, People
 
-from tenantry import master_key, settings
+from tenantry import settings
+from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
 
 PAGES = (

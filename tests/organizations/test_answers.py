@@ -7,9 +7,9 @@ import dataclasses
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenantry.answer import Answer
+from tenantry.core.answer import Answer
 from tenantry.db.pages import Page
-from tenantry.doors.transport import rest
+from tenantry.endpoints.grpc_rest import rest
 from tenantry.gen.scalekit.v1.organizations import organizations_pb as pb
 from tenantry.tenants.organizations import rpc
 from tenantry.tenants.organizations.model import FEATURES, Organization, organizations

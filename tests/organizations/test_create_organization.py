@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from apis import ApiError, moment, refused, unique
 
-from tenantry import ids
+from tenantry.core import ids
 
 
 async def create(api, **members: object):

@@ -9,7 +9,7 @@ from apis import WIRES, Api, access_token, refused, unique
 
 from tenantry.access.clients import service as clients
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
 
 
 def keyed(api, key):

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import select
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db.engine import Failure
 from tenantry.db.statements import Statement
 from tenantry.tenants.memberships import leaving

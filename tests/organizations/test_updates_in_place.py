@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db.schema import events
 from tenantry.db.statements import Statement
 from tenantry.tenants.organizations import service

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from sqlalchemy import insert
 
-from tenantry import ids
+from tenantry.core import ids
+from tenantry.core.times import DAY, MINUTE, SECOND, now
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
 from tenantry.events.mail import service as mail
 from tenantry.identity.auth_log import figures
 from tenantry.identity.overview import service
 from tenantry.identity.sign_in.model import auth_requests
-from tenantry.times import DAY, MINUTE, SECOND, now
 
 _REQUEST = Statement(
     insert(auth_requests).values(bound(auth_requests)).returning(auth_requests.c.id)

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from tenantry import translations
+from tenantry.i18n import translations
+from tenantry.i18n.languages import LANGUAGES
 from tenantry.identity.connections.guides import guides as providers
-from tenantry.languages import LANGUAGES
-from tenantry.pages.marks import labelled
 from tenantry.tenants.directories import guides as directories
+from tenantry.web.marks import labelled
 
 ROOMS = {"connections": providers, "directories": directories}
 CASES = [(room, language) for room in ROOMS for language in LANGUAGES[1:]]

@@ -6,8 +6,8 @@ import gzip
 
 import pytest
 
-from tenantry.pages.packing import LEAST, pack
-from tenantry.web import Request, Response
+from tenantry.net.http import Request, Response
+from tenantry.web.packing import LEAST, pack
 
 PAGE = "<p>Acme</p>" * LEAST
 

@@ -11,9 +11,9 @@ from operators_at_work import enter
 from organization_visitors import by_link, new_organization
 
 from tenantry import app, settings
-from tenantry.pages.door import Door
-from tenantry.pages.places import Places
-from tenantry.web import Route
+from tenantry.net.http import Route
+from tenantry.web.door import Door
+from tenantry.web.places import Places
 
 # Requests of programs, and answers of other servers that browsers bring.
 NO_PAGES = re.compile(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tenantry import errors
-from tenantry.pages import problems
-from tenantry.pages.problems import NONE, Problems, seal, unseal
-from tenantry.pages.words import of
-from tenantry.times import MINUTE, SECOND, now
-from tenantry.vault import Vault, new_data_key
+from tenantry.core import errors
+from tenantry.core.times import MINUTE, SECOND, now
+from tenantry.crypto.vault import Vault, new_data_key
+from tenantry.web import problems
+from tenantry.web.problems import NONE, Problems, seal, unseal
+from tenantry.web.words import of
 
 VAULT = Vault(new_data_key())
 WRONG = Problems({"code": "problem.code"}, {"email": "ann\u00e9@example.com"}, "code")

@@ -6,13 +6,15 @@ import re
 
 import pytest
 
-from tenantry import errors, settings, vault
+from tenantry import settings
+from tenantry.core import errors
+from tenantry.crypto import vault
 from tenantry.db.engine import OutcomeUnknown, Unavailable
-from tenantry.pages import workspace
-from tenantry.pages.door import Door
-from tenantry.pages.looks import Looks
+from tenantry.net.http import Request
 from tenantry.tenants.environment.effective import Effective
-from tenantry.web import Request
+from tenantry.web import workspace
+from tenantry.web.door import Door
+from tenantry.web.looks import Looks
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from babel.messages.pofile import read_po
 
-from tenantry import guide_steps, translations
 from tenantry.events.mail import words as mail_words
+from tenantry.i18n import guide_steps, translations
+from tenantry.i18n.languages import DEFAULT, LANGUAGES
 from tenantry.identity.connections.guides import explanations, guides
-from tenantry.languages import DEFAULT, LANGUAGES
-from tenantry.pages import words
+from tenantry.web import words
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 OTHERS = [language for language in LANGUAGES if language != DEFAULT]
@@ -113,7 +113,7 @@ def test_nearly_all_is_translated(messages, language):
 
 
 def test_a_page_shows_english_where_the_english_text_has_changed(monkeypatch):
-    changed = {**translations.english("doors", "login"), "sign_in.title": "Log in"}
+    changed = {**translations.english("endpoints", "login"), "sign_in.title": "Log in"}
     before, english = words.of("login", "de"), translations.english
     monkeypatch.setattr(
         translations, "english", lambda *room: changed if "login" in room else english(*room)

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenantry import errors
-from tenantry.pages import uploads
-from tenantry.pages.uploads import Upload
-from tenantry.web import Request
+from tenantry.core import errors
+from tenantry.net.http import Request
+from tenantry.web import uploads
+from tenantry.web.uploads import Upload
 
 BOUNDARY = "----WebKitFormBoundary7MA4YWxkTrZu0gW"
 

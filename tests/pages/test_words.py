@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 import tenantry
-from tenantry import translations
+from tenantry.i18n import translations
+from tenantry.i18n.languages import LANGUAGES
 from tenantry.identity.security_notices.service import ACTIVITIES
-from tenantry.languages import LANGUAGES
-from tenantry.pages import words
-from tenantry.pages.words import choose, languages
+from tenantry.web import words
+from tenantry.web.words import choose, languages
 
 DOORS = ("login", "account", "oauth", "sso", "organization", "console")
 _OF_OPERATORS = ("console",)
@@ -120,7 +120,7 @@ def test_each_language_is_written_in_one_way(language):
 def test_no_file_of_a_folder_says_what_another_says(door):
     keys = [
         f"{section}.{key}"
-        for file in (_ROOT / "doors" / door / "words").glob("en/*.toml")
+        for file in (_ROOT / "endpoints" / door / "words").glob("en/*.toml")
         for section, its in tomllib.loads(file.read_text(encoding="utf-8")).items()
         for key in its
     ]
@@ -129,7 +129,7 @@ def test_no_file_of_a_folder_says_what_another_says(door):
 
 @pytest.mark.parametrize("door", DOORS)
 def test_all_that_is_asked_for_is_there(door):
-    written = sources("pages", f"doors/{door}")
+    written = sources("web", f"endpoints/{door}")
     calls = re.findall(r"\b(?:t|words|said_in)(?:\.plain|\.count)?\([\"']([a-z_.]+)[\"']", written)
     assert len(calls) >= 10
     there = words.of(door, "en")
@@ -145,7 +145,7 @@ def test_all_that_is_asked_for_is_there(door):
 
 @pytest.mark.parametrize("door", DOORS)
 def test_all_that_is_there_is_asked_for(door):
-    written = sources("pages", f"doors/{door}")
+    written = sources("web", f"endpoints/{door}")
     keys = set(re.findall(r"[\"']([a-z_]+\.[a-z_]+)[\"']", written))
     sections = set(re.findall(r"[\"']([a-z_]+)[\"']", written))
     # A message of a change is put together of a section and a name.
@@ -161,7 +161,7 @@ def test_all_that_is_there_is_asked_for(door):
 
 
 def test_all_that_all_pages_say_is_asked_for():
-    written = sources("pages", *(f"doors/{door}" for door in DOORS))
+    written = sources("web", *(f"endpoints/{door}" for door in DOORS))
     for key in words.of("", "en").sentences:
         section, _, name = key.partition(".")
         if section in _BUILT_SECTIONS[""]:

@@ -9,7 +9,7 @@ import pytest
 from databases import call_from
 from software_authenticator import Authenticator
 
-from tenantry.caller import Caller, Kind, Origin
+from tenantry.core.caller import Caller, Kind, Origin
 from tenantry.identity.proofs.passkeys import service
 from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
 from tenantry.identity.sessions import service as sessions

@@ -17,7 +17,7 @@ from software_authenticator import (
     from_base64url,
 )
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db import log
 from tenantry.identity.proofs.passkeys import ceremonies, challenges, service
 from tenantry.identity.sessions.freshness import Freshness

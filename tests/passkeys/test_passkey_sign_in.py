@@ -9,7 +9,7 @@ import pytest
 from databases import call_from
 from software_authenticator import Authenticator, Key
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.identity.proofs.passkeys import ceremonies, challenges, service
 
 

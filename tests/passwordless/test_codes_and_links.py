@@ -9,7 +9,7 @@ from databases import call_from
 from mailboxes import code_in, link_in, received, states, token_in, wrong
 from sqlalchemy import select
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db.statements import Statement
 from tenantry.events.mail.model import mail
 from tenantry.identity.attempts import service as attempts

@@ -8,7 +8,7 @@ from databases import call_from
 from sqlalchemy import bindparam, select, update
 
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
 from tenantry.db.statements import Statement
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import Bounds

@@ -17,8 +17,8 @@ from people_with_passwords import EMAIL, HOME, PASSWORD, imported, person, row, 
 from sampling import examples
 from valid_events import assert_all_valid
 
-from tenantry import errors
-from tenantry.caller import Caller, Kind
+from tenantry.core import errors
+from tenantry.core.caller import Caller, Kind
 from tenantry.db import log
 from tenantry.events.mail import service as mail_service
 from tenantry.events.mail.rendering import Templates

@@ -12,7 +12,7 @@ import pytest
 from databases import call_from
 from people_with_passwords import EMAIL, HOME, PASSWORD, imported
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.identity.proofs.passwords import pool as pool_module
 from tenantry.identity.proofs.passwords.pool import (
     HASH_BYTES,

@@ -21,7 +21,8 @@ from role_walks import closure, walk
 from servers import LiveServer
 from sqlalchemy import func, select
 
-from tenantry import master_key, settings
+from tenantry import settings
+from tenantry.crypto import master_key
 from tenantry.db import log
 from tenantry.db.opening import open_database
 from tenantry.db.schema import tallies

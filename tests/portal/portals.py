@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import bindparam, update
 
+from tenantry.core.times import now
 from tenantry.db.statements import Statement
 from tenantry.tenants.portal_links.model import portal_links, portal_sessions
-from tenantry.times import now
 
 
 def _expiry(table):

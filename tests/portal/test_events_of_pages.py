@@ -9,9 +9,9 @@ import re
 import pytest
 from organization_visitors import by_link, new_organization
 
-from tenantry import vault as vaults
-from tenantry.doors.organization import embedding
-from tenantry.doors.organization.embedding import Event
+from tenantry.crypto import vault as vaults
+from tenantry.endpoints.organization import embedding
+from tenantry.endpoints.organization.embedding import Event
 from tenantry.gen.scalekit.v1.connections.connections_pb import (
     Connection,
     ConnectionProvider,

@@ -9,14 +9,16 @@ from unittest.mock import AsyncMock
 import pytest
 from apis import unique
 
-from tenantry import errors, settings, vault
+from tenantry import settings
 from tenantry.access.clients.framing import FramingOrigins
+from tenantry.core import errors
+from tenantry.crypto import vault
 from tenantry.db.engine import Unavailable
-from tenantry.doors.organization.opening import portal_cookie
-from tenantry.doors.organization.visit import Door
-from tenantry.pages.looks import Looks
+from tenantry.endpoints.organization.opening import portal_cookie
+from tenantry.endpoints.organization.visit import Door
+from tenantry.net.http import Request
 from tenantry.tenants.environment.effective import Effective
-from tenantry.web import Request
+from tenantry.web.looks import Looks
 
 PORTAL = ("/portal", "/portal/sso", "/portal/domains", "/magicLink/nonsense")
 OTHERS = ("/", "/login/areq_1", "/ui/organization", "/ui/organization/sso", "/console", "/docs")

@@ -10,9 +10,9 @@ from apis import over_https
 from portals import expire_link, expire_session
 from sqlalchemy import select
 
+from tenantry.crypto.vault import digest
 from tenantry.db.statements import Statement
 from tenantry.tenants.portal_links.model import portal_sessions
-from tenantry.vault import digest
 
 _SESSIONS = Statement(select(portal_sessions))
 

@@ -8,7 +8,7 @@ import pytest
 from apis import moment
 from organization_visitors import as_member, new_organization
 
-from tenantry import ids
+from tenantry.core import ids
 
 
 @pytest.fixture

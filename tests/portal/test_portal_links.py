@@ -8,7 +8,7 @@ import pytest
 from apis import moment, refused
 from portals import expire_link
 
-from tenantry import ids
+from tenantry.core import ids
 
 
 async def make_link(api, organization, **request: object):

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.rate_limits import memory
 from tenantry.rate_limits.memory import Memory
 from tenantry.rate_limits.rates import Limit

@@ -6,7 +6,7 @@ import contextlib
 
 import pytest
 
-from tenantry import errors
+from tenantry.core import errors
 
 ATTACKER, VICTIM = "203.0.113.1", "198.51.100.1"
 

@@ -14,7 +14,7 @@ import pytest
 from redis_server import PATIENT_SECONDS, RedisServer, SlowLink
 from servers import LiveServer, free_port
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.rate_limits import redis
 from tenantry.rate_limits.memory import Memory
 from tenantry.rate_limits.rates import Limit

@@ -10,11 +10,11 @@ import pytest
 from served import SERVICES
 
 import tenantry.app  # noqa: F401 - with all errors that a server knows
-from tenantry import errors
 from tenantry.api.methods import of_service
-from tenantry.doors.reference import openapi, operations, web
-from tenantry.doors.transport.router import Router
-from tenantry.web import Request
+from tenantry.core import errors
+from tenantry.endpoints.docs import openapi, operations, web
+from tenantry.endpoints.grpc_rest.router import Router
+from tenantry.net.http import Request
 
 PUBLIC_URL = "https://tenantry.example.com"
 

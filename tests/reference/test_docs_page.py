@@ -12,13 +12,13 @@ from importlib.resources import files
 import httpx
 import pytest
 
-from tenantry import errors
-from tenantry.doors.reference import endpoints, failures, guides, web
-from tenantry.doors.reference.contents import Contents
-from tenantry.doors.reference.highlight import highlight
-from tenantry.doors.reference.languages import CLIENT, LANGUAGES, samples
+from tenantry.core import errors
+from tenantry.endpoints.docs import endpoints, failures, guides, web
+from tenantry.endpoints.docs.contents import Contents
+from tenantry.endpoints.docs.highlight import highlight
+from tenantry.endpoints.docs.languages import CLIENT, LANGUAGES, samples
 from tenantry.events.webhooks import catalogue
-from tenantry.web import Request
+from tenantry.net.http import Request
 
 ELSEWHERE = {"/openapi.json", "/webhooks/schemas/", *(t.path for t in catalogue.TYPES.values())}
 VOID = {"meta", "link", "input", "wbr", "br"}
@@ -274,7 +274,7 @@ def test_the_document_is_the_one_of_the_operations(get, document):
 
 
 def test_style_and_script_know_the_languages():
-    static = files("tenantry.doors.reference") / "static"
+    static = files("tenantry.endpoints.docs") / "static"
     style, script = (static / "page.css").read_text(), (static / "page.js").read_text()
     keys = [language.key for language in LANGUAGES]
     assert re.findall(r'html\[data-language="(\w+)"\]', style) == keys
@@ -313,7 +313,7 @@ def luminance(colour):
 
 def test_text_stands_out_in_light_and_dark():
     """WCAG 2.2, 1.4.3: 4.5 to 1."""
-    style = (files("tenantry.doors.reference") / "static" / "page.css").read_text()
+    style = (files("tenantry.endpoints.docs") / "static" / "page.css").read_text()
     colours = {
         name: (light, dark)
         for name, light, dark in re.findall(r"--(\w+): light-dark\((#\w+), (#\w+)\)", style)

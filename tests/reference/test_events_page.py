@@ -11,8 +11,8 @@ import httpx
 import pytest
 from test_docs_page import Page
 
-from tenantry.doors.reference import event_types
-from tenantry.event import OURS
+from tenantry.core.event import OURS
+from tenantry.endpoints.docs import event_types
 from tenantry.events.webhooks import catalogue
 
 ROOT = Path(__file__).parent.parent.parent

@@ -9,9 +9,9 @@ import httpx
 import pytest
 from markupsafe import Markup
 
-from tenantry.doors.reference import guides, markdown
-from tenantry.doors.reference.contents import Contents
-from tenantry.doors.reference.guides import Guide
+from tenantry.endpoints.docs import guides, markdown
+from tenantry.endpoints.docs.contents import Contents
+from tenantry.endpoints.docs.guides import Guide
 
 PUBLIC_URL = "https://tenantry.example.com"
 DOCS = Path(__file__).parents[2] / "docs"

@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 import tenantry.app
-from tenantry.doors.reference import endpoints, failures
-from tenantry.doors.reference import names as names_of
-from tenantry.doors.reference.comments import comment, first_sentence
+from tenantry.endpoints.docs import endpoints, failures
+from tenantry.endpoints.docs import names as names_of
+from tenantry.endpoints.docs.comments import comment, first_sentence
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_every_service_has_its_group(methods, named):
 
 def test_names_are_given_to_what_there_is(named):
     titles = tomllib.loads(
-        files("tenantry.doors.reference").joinpath("names.toml").read_text(encoding="utf-8")
+        files("tenantry.endpoints.docs").joinpath("names.toml").read_text(encoding="utf-8")
     )["titles"]
     assert set(titles) <= set(named)
     assert list(titles) == sorted(titles)
@@ -269,7 +269,7 @@ def test_every_error_is_told_with_what_to_do():
     assert told["UNAUTHENTICATED"].status == 401
     assert "EVENT_GONE" in told  # of a room
     assert all(failure.meanings[0] and failure.remedy for failure in told.values())
-    remedies = files("tenantry.doors.reference").joinpath("remedies.toml")
+    remedies = files("tenantry.endpoints.docs").joinpath("remedies.toml")
     assert set(tomllib.loads(remedies.read_text(encoding="utf-8"))) == set(told)
 
 

@@ -37,16 +37,17 @@ from referencing.jsonschema import DRAFT202012
 from software_authenticator import Authenticator
 from sqlalchemy import delete
 
-from tenantry import master_key, settings, vault
+from tenantry import settings
 from tenantry.access.clients.directory import Directory
 from tenantry.access.data_keys import masters
 from tenantry.access.data_keys import service as data_keys
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
+from tenantry.crypto import master_key, vault
 from tenantry.db.opening import open_database
 from tenantry.db.statements import Statement
-from tenantry.doors.reference import endpoints
-from tenantry.doors.reference.languages import CLIENT, LANGUAGES, samples
+from tenantry.endpoints.docs import endpoints
+from tenantry.endpoints.docs.languages import CLIENT, LANGUAGES, samples
 from tenantry.identity.attempts.model import attempts
 from tenantry.identity.connections import tests as connection_tests
 from tenantry.identity.grants import subjects

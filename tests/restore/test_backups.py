@@ -21,10 +21,10 @@ import pytest
 from servers import LiveServer, without_settings
 
 from tenantry import settings
+from tenantry.crypto.master_key import LocalKey
 from tenantry.db import backups, copies, migrate, putting_back
 from tenantry.db.backups import BackupError
 from tenantry.db.opening import database_of, open_database
-from tenantry.master_key import LocalKey
 
 KEY = LocalKey(b"m" * 32)
 
@@ -397,7 +397,7 @@ def test_the_key_has_to_fit(place, tmp_path):
 
 
 def master(known):
-    from tenantry import master_key
+    from tenantry.crypto import master_key
 
     return master_key.find(known)
 

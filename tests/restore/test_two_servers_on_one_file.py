@@ -8,7 +8,8 @@ import httpx
 from servers import LiveServer
 from sqlalchemy import text
 
-from tenantry import master_key, settings
+from tenantry import settings
+from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
 from tenantry.db.statements import Statement
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tenantry import errors
 from tenantry.access.api_tokens import service as api_tokens
 from tenantry.access.clients import applications, changes, organization_clients
+from tenantry.core import errors
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.roles import permissions
 from tenantry.tenants.roles import service as roles

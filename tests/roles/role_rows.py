@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from sqlalchemy import bindparam, insert, select
 
-from tenantry import ids
+from tenantry.core import ids
+from tenantry.core.times import now
 from tenantry.db.statements import Statement
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.roles import listing, service
 from tenantry.tenants.roles.listing import Include
 from tenantry.tenants.roles.model import role_ancestors, role_holders, roles
 from tenantry.tenants.users.model import memberships, users
-from tenantry.times import now
 
 
 def _insert(table):

@@ -10,7 +10,7 @@ import re
 import pytest
 from role_rows import hold, join, organization, role
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db.engine import ForeignKey
 from tenantry.tenants.roles import listing, permissions, service
 from tenantry.tenants.roles.changes import Reference

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from role_rows import closure, organization, permitted, role, walk
 from sampling import examples
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.tenants.roles import listing, permissions, service
 from tenantry.tenants.roles.changes import Reference
 from tenantry.tenants.roles.listing import Include

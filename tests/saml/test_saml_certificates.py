@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from saml_provider import NOW, pair, pem
 
+from tenantry.core.times import DAY, SECOND
 from tenantry.identity.connections.saml import certificates
 from tenantry.identity.connections.saml.faults import SAMLError
-from tenantry.times import DAY, SECOND
 
 CERTIFICATE = pair("idp").certificate
 PEM, DER = CERTIFICATE.public_bytes(Encoding.PEM), CERTIFICATE.public_bytes(Encoding.DER)

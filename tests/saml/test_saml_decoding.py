@@ -13,6 +13,7 @@ import commands
 import pytest
 from saml_provider import ACS, CBC, IDP, NOW, SKEW, SP, Provider, attribute, form, pair, pem, trust
 
+from tenantry.core.times import DAY, MINUTE
 from tenantry.identity.connections.saml import (
     bindings,
     certificates,
@@ -23,7 +24,6 @@ from tenantry.identity.connections.saml import (
 )
 from tenantry.identity.connections.saml.decoding import Expected
 from tenantry.identity.connections.saml.faults import SAMLError
-from tenantry.times import DAY, MINUTE
 
 pytestmark = pytest.mark.one_database
 

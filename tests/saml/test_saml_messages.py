@@ -34,11 +34,11 @@ from saml_provider import (
     trust,
 )
 
+from tenantry.core.times import MINUTE
 from tenantry.identity.connections.saml import bindings, faults, logout, parsing, requests, writing
 from tenantry.identity.connections.saml.faults import SAMLError
 from tenantry.identity.connections.saml.names import NameIDFormat
 from tenantry.identity.connections.saml.trust import NameID
-from tenantry.times import MINUTE
 
 SSO = "https://idp.test/sso"
 ANN = NameID("ann@acme.test", EMAIL_FORMAT, "idp", SP)

@@ -29,10 +29,10 @@ from saml_provider import (
     trust,
 )
 
+from tenantry.core.times import MINUTE, SECOND
 from tenantry.identity.connections.saml import faults, response
 from tenantry.identity.connections.saml.faults import SAMLError
 from tenantry.identity.connections.saml.trust import NameID, SigningOption
-from tenantry.times import MINUTE, SECOND
 
 DS, XENC = NAMESPACES["ds"], NAMESPACES["xenc"]
 

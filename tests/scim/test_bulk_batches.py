@@ -15,16 +15,16 @@ from hypothesis import strategies as st
 from providers import BULK, PATCH_OP, patch
 from sampling import examples
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db.engine import OutcomeUnknown
-from tenantry.doors.scim import batches, bulk
-from tenantry.doors.scim.exchanges import Exchange
+from tenantry.endpoints.scim import batches, bulk
+from tenantry.endpoints.scim.exchanges import Exchange
+from tenantry.net.http import Request
 from tenantry.tenants.directories.resources import groups, people, searching
 from tenantry.tenants.directories.resources.searching import Query
 from tenantry.tenants.memberships import joining
 from tenantry.tenants.memberships.model import Rules, Terms
 from tenantry.tenants.organizations import service as organizations
-from tenantry.web import Request
 
 RULES = Rules(invitation_days=15, block_disposable_emails=False, block_public_emails=False)
 

@@ -8,7 +8,7 @@ import pytest
 from crowds import people
 from providers import patch, says_error
 
-from tenantry.web import MAX_BODY
+from tenantry.net.http import MAX_BODY
 
 MANY = 8000  # members whose list is larger than 1 MiB
 LARGE = 16 << 20

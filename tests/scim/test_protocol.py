@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from providers import BULK, ERROR, GROUP, patch, says_error
 
-from tenantry.doors.scim.bulk import MOST_OPERATIONS
+from tenantry.endpoints.scim.bulk import MOST_OPERATIONS
 
 LIST = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 

@@ -10,10 +10,10 @@ import pytest
 from providers import BULK, USER, add_secret, patch, says_error
 from sqlalchemy import bindparam, update
 
-from tenantry import vault
+from tenantry.core.times import now
+from tenantry.crypto import vault
 from tenantry.db.statements import Statement
 from tenantry.tenants.directories.model import directories, directory_secrets
-from tenantry.times import now
 
 _QUICK_SECONDS = 0.2  # ten times what a refusal takes on a slow machine
 _SWITCH = Statement(

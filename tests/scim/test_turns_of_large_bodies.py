@@ -8,14 +8,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from tenantry import errors
-from tenantry.doors.scim import bodies
-from tenantry.doors.scim.bearers import Bearers
-from tenantry.doors.scim.bodies import Bodies
-from tenantry.doors.scim.door import Door
-from tenantry.doors.transport.bodies import Pieces
+from tenantry.core import errors
+from tenantry.endpoints.grpc_rest.bodies import Pieces
+from tenantry.endpoints.scim import bodies
+from tenantry.endpoints.scim.bearers import Bearers
+from tenantry.endpoints.scim.bodies import Bodies
+from tenantry.endpoints.scim.door import Door
+from tenantry.net.http import MAX_BODY, Request
 from tenantry.rate_limits.rates import Rates
-from tenantry.web import MAX_BODY, Request
 
 pytestmark = pytest.mark.one_database
 SECONDS = 0.5  # ten times what a request may hold the loop

@@ -11,7 +11,7 @@ from signed_in import CHROME, Newest, is_postgresql, rows
 
 from tenantry.access.clients import service as clients
 from tenantry.call import Call
-from tenantry.caller import SYSTEM, Origin
+from tenantry.core.caller import SYSTEM, Origin
 from tenantry.db.schema import to_json
 from tenantry.tenants.memberships import joining
 from tenantry.tenants.memberships.model import Rules, Terms

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import insert, text
 from valid_events import assert_all_valid
 
-from tenantry import ids, vault
+from tenantry.core import ids
+from tenantry.crypto import vault
 from tenantry.db import log
 from tenantry.db.postgresql import PostgreSQL
 from tenantry.db.records import named, rows_of, spelled

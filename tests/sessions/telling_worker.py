@@ -7,7 +7,8 @@ import signal
 
 from applications import telling
 
-from tenantry import master_key, settings, worker
+from tenantry import settings, worker
+from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
 
 

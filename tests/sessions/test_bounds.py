@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from tenantry import errors, settings
+from tenantry import settings
+from tenantry.core import errors
+from tenantry.core.times import now
 from tenantry.identity.sessions.model import Bounds
 from tenantry.identity.sessions.policies import bounds_of
 from tenantry.tenants.organizations import session_policies
 from tenantry.tenants.organizations.model import ApplicationPolicy, Organization, SessionPolicy
-from tenantry.times import now
 
 ACME = Organization(
     id="org_1",

@@ -8,6 +8,7 @@ import pytest
 from signed_in import begun, copied, entered, notices, rows
 from sqlalchemy import bindparam, update
 
+from tenantry.core.times import now
 from tenantry.db.statements import Statement
 from tenantry.events.event_log import sealing
 from tenantry.identity.sessions import departures, ending, service
@@ -17,7 +18,6 @@ from tenantry.tenants.memberships.leaving import dismiss_members
 from tenantry.tenants.memberships.model import Rules, Terms
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.users import service as users
-from tenantry.times import now
 
 RULES = Rules(invitation_days=15, block_disposable_emails=False, block_public_emails=False)
 TERMS = Terms()

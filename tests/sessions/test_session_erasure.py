@@ -8,7 +8,7 @@ import pytest
 from signed_in import CHROME, begun, notices, rows
 
 from tenantry.call import Call
-from tenantry.caller import SYSTEM, Origin
+from tenantry.core.caller import SYSTEM, Origin
 from tenantry.db.schema import from_json
 from tenantry.identity.sessions import erasure as sessions_erasure
 from tenantry.identity.sessions import service

@@ -15,7 +15,7 @@ from apis import moment, refused
 from signed_in import CHROME, age, begun, entered
 
 from tenantry.call import Call
-from tenantry.caller import SYSTEM, Origin
+from tenantry.core.caller import SYSTEM, Origin
 from tenantry.identity.sessions import service
 from tenantry.identity.sessions.model import LOGOUT, Bounds
 from tenantry.tenants.users import reading

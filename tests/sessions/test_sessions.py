@@ -8,15 +8,15 @@ from dataclasses import replace
 import pytest
 from signed_in import MINUTE, WORKDAY, age, begun, entered, rows, set_status
 
-from tenantry import vault
-from tenantry.caller import Caller, Kind, Origin
-from tenantry.errors import NotFound
+from tenantry.core.caller import Caller, Kind, Origin
+from tenantry.core.errors import NotFound
+from tenantry.core.times import now
+from tenantry.crypto import vault
 from tenantry.identity.sessions import service
 from tenantry.identity.sessions.model import EXPIRED, LOGOUT, REVOKED, Bounds
 from tenantry.identity.sessions.service import SessionOver
 from tenantry.tenants.memberships import leaving
 from tenantry.tenants.users import service as users
-from tenantry.times import now
 
 
 async def test_a_session_is_found_by_its_secret_and_its_id(db, call, new_member):

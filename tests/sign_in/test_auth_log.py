@@ -8,12 +8,12 @@ from sqlalchemy import select
 from visitors import Browser, Place
 
 from tenantry import settings
+from tenantry.core.times import now
 from tenantry.db.statements import Statement
 from tenantry.identity.auth_log import erasure, retention, service
 from tenantry.identity.auth_log.service import Filter
 from tenantry.identity.sign_in import requests
 from tenantry.identity.sign_in.model import auth_requests
-from tenantry.times import now
 
 _ALL = Statement(select(auth_requests).order_by(auth_requests.c.id))
 
@@ -238,7 +238,7 @@ async def test_the_api_shows_it(api, served):
 
 
 def _moment(microseconds: int) -> str:
-    from tenantry.times import rfc3339
+    from tenantry.core.times import rfc3339
 
     return rfc3339(microseconds)
 

@@ -6,7 +6,7 @@ import pytest
 from valid_events import assert_all_valid
 from visitors import Browser, code_of, error_of
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.identity.sign_in import states
 from tenantry.tenants.memberships.leaving import dismiss_members
 from tenantry.tenants.organizations import service as organizations

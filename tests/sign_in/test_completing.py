@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, false, select, update
 from valid_events import assert_all_valid
 from visitors import Browser, Deciding, code_of, error_of
 
-from tenantry import vault
+from tenantry.crypto import vault
 from tenantry.db.schema import from_json, to_json
 from tenantry.db.statements import Statement
 from tenantry.identity.grants.model import authorization_codes

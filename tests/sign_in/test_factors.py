@@ -14,7 +14,7 @@ from visitors import (
     register_totp,
 )
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.identity.connections import service as connections
 from tenantry.identity.sign_in import proving, states
 from tenantry.tenants.memberships import leaving

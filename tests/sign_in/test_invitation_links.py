@@ -8,10 +8,11 @@ import pytest
 from valid_events import assert_all_valid
 from visitors import Browser, Deciding, code_of, register_totp
 
-from tenantry import errors
 from tenantry.access.clients import applications
 from tenantry.access.clients import service as management_clients
 from tenantry.access.clients.ways_on import WayOn
+from tenantry.core import errors
+from tenantry.core.times import SECOND, now
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import Bounds, Impersonation
 from tenantry.identity.sign_in import invitations, states
@@ -23,7 +24,6 @@ from tenantry.tenants.memberships.model import NamedRole
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.users import reading
 from tenantry.tenants.users import service as users
-from tenantry.times import SECOND, now
 
 HOME = "https://app.example/login"
 

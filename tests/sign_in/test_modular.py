@@ -19,7 +19,7 @@ from vouching import (
     somebody,
 )
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db.statements import Statement
 from tenantry.identity.connections.model import PASSWORDLESS, connections
 from tenantry.identity.federation import identities

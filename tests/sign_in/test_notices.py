@@ -15,8 +15,8 @@ from visitors import (
     register_totp,
 )
 
-from tenantry import errors
-from tenantry.caller import Kind
+from tenantry.core import errors
+from tenantry.core.caller import Kind
 from tenantry.events.mail import service as mail_service
 from tenantry.identity.proofs.passkeys import service as passkeys
 from tenantry.identity.proofs.totp import service as totp

@@ -8,9 +8,9 @@ from sqlalchemy import select
 from visitors import Browser, code_of, error_of, register_passkey
 from vouching import arrive, connect, connect_social, sign_in_by, somebody
 
-from tenantry import errors
 from tenantry.access.api_tokens import reading as api_tokens
 from tenantry.access.api_tokens import service as tokens_service
+from tenantry.core import errors
 from tenantry.db.statements import Statement
 from tenantry.events.event_log import sealing
 from tenantry.identity.grants import refresh_tokens, subjects

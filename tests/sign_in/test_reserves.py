@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from visitors import Browser, code_of, next_code, register_totp
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.identity.attempts import service as attempts
 from tenantry.identity.proofs.passwordless import service as passwordless
 from tenantry.identity.proofs.passwords import service as passwords

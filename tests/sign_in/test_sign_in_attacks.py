@@ -9,8 +9,9 @@ import time
 import pytest
 from visitors import PUBLIC_URL, Browser, code_of, error_of, next_code, register_totp
 
-from tenantry import errors, vault
-from tenantry.caller import Origin
+from tenantry.core import errors
+from tenantry.core.caller import Origin
+from tenantry.crypto import vault
 from tenantry.identity.proofs.passwordless import service as passwordless
 from tenantry.identity.sign_in import inboxes, refusals, states
 from tenantry.identity.sign_in.browsers import ForeignPage, check_page

@@ -6,7 +6,7 @@ import pytest
 from valid_events import assert_all_valid
 from visitors import REDIRECT_URI, Browser, code_of, error_of
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.identity.sign_in import states
 
 

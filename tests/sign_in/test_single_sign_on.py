@@ -8,13 +8,13 @@ from visitors import MINUTE, Browser, Deciding, code_of, error_of, register_totp
 from vouching import arrive, change, connect, own, register, sign_in_by, somebody
 
 from tenantry import worker
+from tenantry.core.times import now
 from tenantry.db.statements import Statement
 from tenantry.events.event_log import sealing
 from tenantry.identity.federation import identities
 from tenantry.identity.federation import sessions as federated_sessions
 from tenantry.identity.sign_in import realms, states
 from tenantry.identity.sign_in.model import auth_requests
-from tenantry.times import now
 
 REQUESTS = Statement(select(auth_requests))
 

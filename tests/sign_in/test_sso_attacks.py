@@ -18,7 +18,7 @@ from vouching import (
 )
 
 from tenantry.call import Call
-from tenantry.caller import signed_in
+from tenantry.core.caller import signed_in
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
 from tenantry.identity.auth_log import erasure

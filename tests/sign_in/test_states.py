@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 from sampling import examples
 from visitors import Browser, Place, configured, next_code, register_totp
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db.opening import open_database
 from tenantry.gen.scalekit.v1.auth.auth_pb import AuthState
 from tenantry.identity.connections import service as connections

@@ -17,7 +17,7 @@ from software_authenticator import Authenticator
 from tenantry import settings, worker
 from tenantry.access.clients import applications
 from tenantry.call import Call
-from tenantry.caller import ANONYMOUS, SYSTEM, Caller, Kind, Origin
+from tenantry.core.caller import ANONYMOUS, SYSTEM, Caller, Kind, Origin
 from tenantry.db import log
 from tenantry.events.interceptors import registry
 from tenantry.events.interceptors.service import Interceptors

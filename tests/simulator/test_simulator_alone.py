@@ -9,7 +9,8 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from servers import LiveServer
 
-from tenantry.errors import InvalidArgument
+from tenantry.core.errors import InvalidArgument
+from tenantry.crypto.vault import Vault
 from tenantry.identity.connections.oidc import id_token, jwts
 from tenantry.identity.connections.oidc.authorization import challenge
 from tenantry.identity.connections.oidc.faults import OIDCError
@@ -17,7 +18,6 @@ from tenantry.identity.connections.providers.fetching import Fetching
 from tenantry.identity.simulator import provider
 from tenantry.identity.simulator.model import Person
 from tenantry.identity.simulator.openid_provider import OpenIDProvider
-from tenantry.vault import Vault
 
 URL = "https://localhost:8443"
 CONNECTION = "conn_1"

@@ -15,9 +15,9 @@ from connections_of_tests import connection
 from lxml import etree
 from saml_provider import GOOD, IDP, NAMESPACES, Provider, form, pair
 
+from tenantry.core.times import MINUTE, now
 from tenantry.identity.connections import model
 from tenantry.identity.connections.saml.certificates import base64_of
-from tenantry.times import MINUTE, now
 
 if TYPE_CHECKING:
     from hosted import Deployment, Visitor

@@ -9,6 +9,7 @@ from hosted import answered
 from saml_idps import asked, post, provider, saml_connection
 from saml_provider import attribute
 
+from tenantry.core.times import now
 from tenantry.db.statements import Statement
 from tenantry.identity.connections import model
 from tenantry.identity.connections.federated_identities import FederatedIdentity
@@ -17,7 +18,6 @@ from tenantry.identity.federation import identities
 from tenantry.identity.federation.model import federated_identities
 from tenantry.tenants.users import external_identities, reading
 from tenantry.tenants.users.model import ExternalIdentity
-from tenantry.times import now
 
 _KEEP = Statement(identities.KEEP)
 

@@ -24,7 +24,7 @@ from software_authenticator import Authenticator
 from sqlalchemy import text
 
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
 from tenantry.db.schema import metadata
 from tenantry.db.statements import Statement
 from tenantry.identity.proofs.passkeys import service as passkeys

@@ -13,11 +13,11 @@ from saml_idps import asked, post, provider, saml_connection
 from saml_provider import ATTRIBUTES, attribute
 from sqlalchemy import insert
 
+from tenantry.core.times import now
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
 from tenantry.identity.federation import requests
 from tenantry.tenants.user_attributes.model import CUSTOM, SSO, UserAttribute, user_attributes
-from tenantry.times import now
 
 _REGISTER = Statement(
     insert(user_attributes).values(bound(user_attributes)).returning(user_attributes.c.key)

@@ -12,7 +12,7 @@ from joserfc.jwk import KeySet
 from saml_idps import asked, post, provider, saml_connection
 from saml_provider import pair, pem
 
-from tenantry.times import MINUTE, SECOND, now
+from tenantry.core.times import MINUTE, SECOND, now
 
 BEGIN = "https://app.example.com/login?from=portal"
 

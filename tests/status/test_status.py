@@ -12,13 +12,13 @@ import pytest
 from servers import LiveServer, without_settings
 
 from tenantry import __version__, settings
-from tenantry.data.deployment import sizes, status
+from tenantry.core.times import SECOND, now
 from tenantry.db import copies, migrate
 from tenantry.db.opening import database_of, open_database
 from tenantry.db.revisions import HEAD
 from tenantry.db.sqlite_connections import connect
 from tenantry.events.mail import service as mail_service
-from tenantry.times import SECOND, now
+from tenantry.transfer.deployment import sizes, status
 
 KEY = b"m" * 32
 HOUR = 3600 * SECOND

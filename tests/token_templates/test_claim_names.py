@@ -8,9 +8,10 @@ import pytest
 from apis import refused, unique
 from signins import ALL
 
-from tenantry import claim_names
 from tenantry.access.clients import applications, reading
 from tenantry.access.clients.reading import Identity
+from tenantry.core import claim_names
+from tenantry.core.times import SECOND, now
 from tenantry.events.interceptors import answers
 from tenantry.events.interceptors.model import PRE_M2M_TOKEN_CREATION
 from tenantry.identity.grants import claims, subjects
@@ -20,7 +21,6 @@ from tenantry.identity.sessions.model import Bounds, Impersonation
 from tenantry.identity.tokens.access_tokens import AccessTokens
 from tenantry.identity.tokens.id_tokens import IdTokens
 from tenantry.identity.tokens.user_tokens import UserTokens
-from tenantry.times import SECOND, now
 
 # A person's own, which scopes ask for: a template may put them into an access token.
 OF_SCOPES = frozenset(

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from databases import call_from
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db import log
 from tenantry.identity.attempts import service as attempts
 from tenantry.identity.proofs.totp import recovery, service

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 from sqlalchemy import select
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db import log
 from tenantry.db.statements import Statement
 from tenantry.identity.proofs.totp import service

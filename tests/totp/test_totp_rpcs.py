@@ -8,7 +8,7 @@ import pyotp
 import pytest
 from apis import refused, unique
 
-from tenantry.times import now
+from tenantry.core.times import now
 
 UNKNOWN = "totp_1234567890123456789"
 

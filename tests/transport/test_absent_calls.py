@@ -11,7 +11,7 @@ import httpx
 import pytest
 from served import SERVICES
 
-from tenantry.doors.transport import absent
+from tenantry.endpoints.grpc_rest import absent
 from tenantry.gen.google.rpc.status_pb import Status
 
 CALLS = list(absent.calls())

@@ -12,8 +12,8 @@ import pytest
 from http2 import Connection
 from servers import LiveServer, serving
 
-from tenantry.doors.transport import bodies
-from tenantry.launcher import admission, envoy
+from tenantry.endpoints.grpc_rest import bodies
+from tenantry.server import admission, envoy
 
 PER_NETWORK = 100
 STRANGER, OTHER = "203.0.113.7", "198.51.100.9"

@@ -7,9 +7,10 @@ import json
 
 import pytest
 
-from tenantry import errors, web
-from tenantry.doors.transport import bodies
-from tenantry.web import Response, Route
+from tenantry.core import errors
+from tenantry.endpoints.grpc_rest import bodies
+from tenantry.net import http as web
+from tenantry.net.http import Response, Route
 
 
 @pytest.fixture

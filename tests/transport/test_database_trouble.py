@@ -7,7 +7,7 @@ import base64
 import pytest
 import trial
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.gen.google.rpc.status_pb import Status
 from tenantry.gen.scalekit.v1.errdetails.errdetails_pb import ErrorInfo
 
@@ -73,7 +73,7 @@ async def test_nobody_is_told_to_try_again_once_a_change_was_made(over, wire_nam
 
 
 async def test_the_same_trouble_is_logged_once_a_second_with_a_count(over, caplog, monkeypatch):
-    from tenantry import log
+    from tenantry.telemetry import log
 
     monkeypatch.setattr(log, "_last", {})
     monkeypatch.setattr(log, "_untold", {})

@@ -8,8 +8,8 @@ import pytest
 import trial
 from in_process import Door
 
-from tenantry import errors
-from tenantry.web import MAX_BODY
+from tenantry.core import errors
+from tenantry.net.http import MAX_BODY
 
 SHAPE = "/trial/shapes/shp_1"
 JSON = "application/json"

@@ -19,7 +19,7 @@ from apis import over_https
 from in_process import Door
 
 from tenantry import app, settings
-from tenantry.web import MAX_ANONYMOUS, MAX_BODY
+from tenantry.net.http import MAX_ANONYMOUS, MAX_BODY
 
 # The work that costs is the process's own: one database is enough.
 pytestmark = pytest.mark.one_database

@@ -10,10 +10,10 @@ import pytest
 import trial
 from in_process import Door
 
-from tenantry.caller import Kind
-from tenantry.doors.transport.entry import _CutOff
-from tenantry.observed import GONE, Observed
-from tenantry.web import Route, StreamingResponse
+from tenantry.core.caller import Kind
+from tenantry.endpoints.grpc_rest.entry import _CutOff
+from tenantry.net.http import Route, StreamingResponse
+from tenantry.telemetry.observed import GONE, Observed
 
 SHOW, MISBEHAVE = f"/{trial.SERVICE}/Show", f"/{trial.SERVICE}/Misbehave"
 GRPC, WEB = "application/grpc", "application/grpc-web+proto"

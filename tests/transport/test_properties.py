@@ -26,8 +26,8 @@ from protobuf import (
 from protobuf.wkt import Struct
 from sampling import examples
 
-from tenantry import errors
 from tenantry.api import messages
+from tenantry.core import errors
 
 DEPTH = 2
 TEXT = st.text(st.characters(codec="utf-8"), max_size=8)

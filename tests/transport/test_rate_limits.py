@@ -8,7 +8,7 @@ import pytest
 import trial
 from in_process import Door
 
-from tenantry.errors import HTTP_STATUS, Code
+from tenantry.core.errors import HTTP_STATUS, Code
 from tenantry.gen.google.rpc.status_pb import Status
 from tenantry.gen.scalekit.v1.errdetails.errdetails_pb import ErrorInfo
 from tenantry.rate_limits.memory import Memory

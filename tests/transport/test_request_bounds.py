@@ -13,13 +13,13 @@ from urllib.parse import unquote
 import pytest
 from protobuf.wkt import Struct
 
-from tenantry import errors
 from tenantry.api import message_limits, messages, validation
+from tenantry.core import errors
 from tenantry.gen.scalekit.v1.clients import clients_pb
 from tenantry.gen.scalekit.v1.interceptors import interceptors_pb
 from tenantry.gen.scalekit.v1.organizations import organizations_pb
 from tenantry.gen.scalekit.v1.users import users_pb
-from tenantry.web import MAX_ANONYMOUS, MAX_BODY
+from tenantry.net.http import MAX_ANONYMOUS, MAX_BODY
 
 SIZE = MAX_BODY - 100
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenantry import errors
-from tenantry.doors.transport.router import Router
+from tenantry.core import errors
+from tenantry.endpoints.grpc_rest.router import Router
 
 TEMPLATES = [
     ("GET", "/organizations"),

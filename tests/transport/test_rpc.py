@@ -19,10 +19,10 @@ from grpc_status import rpc_status
 from http2 import Connection, framed
 from in_process import Door
 
-from tenantry.errors import HTTP_STATUS, Code
+from tenantry.core.errors import HTTP_STATUS, Code
 from tenantry.gen.google.rpc.status_pb import Status
 from tenantry.gen.scalekit.v1.errdetails.errdetails_pb import ErrorInfo
-from tenantry.web import MAX_BODY
+from tenantry.net.http import MAX_BODY
 
 PATH = f"/{trial.SERVICE}"
 GRPC, WEB, JSON = "application/grpc", "application/grpc-web+proto", "application/json"

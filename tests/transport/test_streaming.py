@@ -8,11 +8,11 @@ import pytest
 from in_process import Door
 
 from tenantry.api.pipeline import Pipeline
-from tenantry.doors.transport.entry import Entry, _CutOff
-from tenantry.doors.transport.router import Router
-from tenantry.doors.transport.rpc import RpcDoor
+from tenantry.endpoints.grpc_rest.entry import Entry, _CutOff
+from tenantry.endpoints.grpc_rest.router import Router
+from tenantry.endpoints.grpc_rest.rpc import RpcDoor
+from tenantry.net.http import Request, Route, StreamingResponse
 from tenantry.rate_limits.rates import Rates
-from tenantry.web import Request, Route, StreamingResponse
 
 
 class Source:

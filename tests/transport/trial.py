@@ -20,18 +20,19 @@ from typing import TYPE_CHECKING, Any
 
 from protobuf.wkt import FieldMask
 
-from tenantry import errors, log
 from tenantry.api import methods
 from tenantry.api.pipeline import Pipeline
-from tenantry.caller import ANONYMOUS, Caller, Kind
+from tenantry.core import errors
+from tenantry.core.caller import ANONYMOUS, Caller, Kind
 from tenantry.db.engine import DuplicateKey, OutcomeUnknown, Unavailable, mark_changed
-from tenantry.doors.health import web as health
-from tenantry.doors.transport import rest
-from tenantry.doors.transport.entry import Entry
-from tenantry.doors.transport.router import Router
-from tenantry.doors.transport.rpc import RpcDoor
+from tenantry.endpoints.grpc_rest import rest
+from tenantry.endpoints.grpc_rest.entry import Entry
+from tenantry.endpoints.grpc_rest.router import Router
+from tenantry.endpoints.grpc_rest.rpc import RpcDoor
+from tenantry.endpoints.health import web as health
+from tenantry.net.http import Response, Route
 from tenantry.rate_limits.rates import Rates
-from tenantry.web import Response, Route
+from tenantry.telemetry import log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db.engine import Database
-    from tenantry.observed import Observer
-    from tenantry.web import Request
+    from tenantry.net.http import Request
+    from tenantry.telemetry.observed import Observer
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTRACT = Path(__file__).parent / "contract"
@@ -247,7 +248,8 @@ class Application:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _start(self) -> None:
-        from tenantry import master_key, settings
+        from tenantry import settings
+        from tenantry.crypto import master_key
         from tenantry.db import migrate
         from tenantry.db.opening import open_database
 
@@ -273,13 +275,13 @@ class Application:
 def _keep_house() -> None:
     """Obey the launcher's way to stop; once for all event loops."""
     from tenantry import settings
-    from tenantry.launcher import housekeeping
+    from tenantry.server import housekeeping
 
     housekeeping.start(settings.load())
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """One application for each event loop, as `tenantry.launcher.worker` has it."""
+    """One application for each event loop, as `tenantry.server.worker` has it."""
     if scope["type"] == "lifespan":
         _keep_house()
         scope["state"]["application"] = Application()
@@ -287,7 +289,8 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 
 if __name__ == "__main__":
-    from tenantry import launcher, settings
+    from tenantry import server as launcher
+    from tenantry import settings
 
     sys.path.insert(0, str(Path(__file__).parent))
     sys.exit(launcher.serve(settings.load(), "trial:app"))

@@ -13,7 +13,8 @@ from last_release import LastRelease, source
 from servers import TENANTRY, LiveServer
 from signins import SignIns
 
-from tenantry import master_key, settings
+from tenantry import settings
+from tenantry.crypto import master_key
 from tenantry.db.opening import open_database, schema_version
 from tenantry.db.revisions import FENCE, HEAD, RELEASED
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
 from tenantry.db.pages import Page
-from tenantry.doors.transport import rest
+from tenantry.endpoints.grpc_rest import rest
 from tenantry.gen.scalekit.v1.users import users_pb as pb
 from tenantry.identity.connections.model import PROVIDERS
 from tenantry.tenants.roles.catalogue import HeldRole

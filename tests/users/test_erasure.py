@@ -11,12 +11,12 @@ from apis import refused, unique
 from sqlalchemy import Text, bindparam, cast, insert, select, update
 from valid_events import problems
 
-from tenantry import errors
 from tenantry.access.api_tokens import service as api_tokens
+from tenantry.core import errors
+from tenantry.core.event import PUBLISHED
 from tenantry.db.schema import Json, event_columns, from_json, metadata, to_json
 from tenantry.db.schema import events as event_table
 from tenantry.db.statements import Statement
-from tenantry.event import PUBLISHED
 from tenantry.events.event_log import erasure as event_erasure
 from tenantry.events.event_log import sealing, verification
 from tenantry.events.event_log.envelopes import envelope

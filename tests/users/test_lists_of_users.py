@@ -11,7 +11,7 @@ from sampling import examples
 from sqlalchemy import column, insert, select, text
 from sqlalchemy.sql import func
 
-from tenantry import errors, ids
+from tenantry.core import errors, ids
 from tenantry.db import pages
 from tenantry.db.statements import Statement
 from tenantry.tenants.memberships import joining, leaving, roles

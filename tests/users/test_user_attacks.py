@@ -8,9 +8,9 @@ import pytest
 from apis import refused, unique
 from members import address, ids_of, invited, names
 
-from tenantry import errors
 from tenantry.call import Call
-from tenantry.caller import Caller, Kind
+from tenantry.core import errors
+from tenantry.core.caller import Caller, Kind
 from tenantry.gen.scalekit.v1.users import users_pb as pb
 from tenantry.tenants.memberships import invitations, joining, leaving
 from tenantry.tenants.memberships import service as memberships

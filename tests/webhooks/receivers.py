@@ -14,9 +14,9 @@ from sqlalchemy import text
 
 from tenantry import settings
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
+from tenantry.core.event import Event
 from tenantry.db.statements import Statement
-from tenantry.event import Event
 from tenantry.events.event_log import sealing
 from tenantry.events.webhooks import service
 from tenantry.events.webhooks.delivery import Pump

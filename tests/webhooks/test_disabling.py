@@ -8,12 +8,12 @@ import pytest
 from receivers import Worker, attempts, configured, deliveries, endpoint, hasten, publish, rows
 
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
+from tenantry.core.times import now
 from tenantry.db.schema import from_json
 from tenantry.events.mail import service as mail
 from tenantry.events.mail.delivery import Delivery
 from tenantry.events.webhooks import disabling, service
-from tenantry.times import now
 
 DAY = 24 * 3600 * 1_000_000
 ALERT = "ops@example.com"

@@ -17,7 +17,7 @@ from receivers import (
 )
 
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
 from tenantry.events.webhooks import claiming, on_demand, replaying
 
 

@@ -16,12 +16,12 @@ from receivers import (
     rows,
 )
 
-from tenantry import errors
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core import errors
+from tenantry.core.caller import SYSTEM
+from tenantry.core.times import now
 from tenantry.events.webhooks import on_demand, pruning, replaying, service
 from tenantry.events.webhooks.model import webhook_deliveries
-from tenantry.times import now
 
 HOUR = 3600 * 1_000_000
 DAY = 24 * HOUR

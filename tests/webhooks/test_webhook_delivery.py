@@ -25,7 +25,7 @@ from receivers import (
 from scalekit import ScalekitClient
 
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
 from tenantry.db.engine import Unavailable
 from tenantry.events.webhooks import results, service
 from tenantry.tenants.organizations import service as organizations

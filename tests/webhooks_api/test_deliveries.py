@@ -8,11 +8,11 @@ import pytest
 from apis import moment, refused, unique
 from sqlalchemy import insert
 
-from tenantry import ids
+from tenantry.core import ids
+from tenantry.core.times import now
 from tenantry.db.records import named, rows_of, spelled
 from tenantry.db.statements import Statement
 from tenantry.events.webhooks.model import webhook_attempts, webhook_deliveries
-from tenantry.times import now
 
 _NOBODY = "dlv_1234567890123456789"
 _COLUMNS = named(webhook_deliveries)

@@ -7,11 +7,11 @@ from typing import Any
 
 from protobuf.wkt import Any as AnyMessage
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db.engine import DuplicateKey, Failure
 from tenantry.gen.scalekit.v1.errdetails import errdetails_pb
-from tenantry.log import seldom
-from tenantry.observed import CURRENT
+from tenantry.telemetry.log import seldom
+from tenantry.telemetry.observed import CURRENT
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from protobuf import DescMessage, Message
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from tenantry.caller import Caller
+    from tenantry.core.caller import Caller
 
 _FIELD = "metadata"
 _PERMISSION = "organizations_read"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
 
-from tenantry.answer import message_of
 from tenantry.api import http_calls, policy
 from tenantry.api.pipeline import Admission
+from tenantry.core.answer import message_of
 from tenantry.gen.api_client import ApiClient
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tenantry.api.http_calls import HttpCall
     from tenantry.api.methods import Method
     from tenantry.api.pipeline import Pipeline
-    from tenantry.caller import Caller, Origin
+    from tenantry.core.caller import Caller, Origin
     from tenantry.db.engine import Session
 
 

@@ -16,8 +16,8 @@ from protobuf import (
     ScalarType,
 )
 
-from tenantry import errors
-from tenantry.strict_json import MAX_VALUES
+from tenantry.core import errors
+from tenantry.core.strict_json import MAX_VALUES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,9 +16,9 @@ from protobuf import (
     message_from_json_value,
 )
 
-from tenantry import errors, strict_json
 from tenantry.api import descriptors, expected_values, message_limits, validation
-from tenantry.nearest import did_you_mean, nearest
+from tenantry.core import errors, strict_json
+from tenantry.core.nearest import did_you_mean, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

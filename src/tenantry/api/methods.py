@@ -6,19 +6,19 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tenantry.caller import Kind
+from tenantry.core.caller import Kind
 from tenantry.gen.google.api import annotations_pb
 from tenantry.gen.scalekit.v1.options import options_pb
 from tenantry.gen.tenantry.v1 import options_pb as own_options_pb
-from tenantry.web import MAX_ANONYMOUS, MAX_BODY
+from tenantry.net.http import MAX_ANONYMOUS, MAX_BODY
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from protobuf import DescMethod, DescService, Message
 
-    from tenantry.answer import Answer
     from tenantry.call import Call
+    from tenantry.core.answer import Answer
 
 # As protobuf says it: idempotent, but may have side effects.
 _ACTS = "IDEMPOTENT"

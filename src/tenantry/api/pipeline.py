@@ -13,11 +13,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tenantry import errors
-from tenantry.answer import message_of
 from tenantry.api import field_visibility, messages, policy, validation
 from tenantry.call import Call
-from tenantry.caller import Kind
+from tenantry.core import errors
+from tenantry.core.answer import message_of
+from tenantry.core.caller import Kind
 from tenantry.db import replies
 from tenantry.db.engine import Failure
 from tenantry.db.retries import retried
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
     from protobuf import Message
 
-    from tenantry.answer import Answer
     from tenantry.api.methods import Method
-    from tenantry.caller import Caller, Origin
+    from tenantry.core.answer import Answer
+    from tenantry.core.caller import Caller, Origin
     from tenantry.db.engine import Database, Session
+    from tenantry.net.http import Request
     from tenantry.rate_limits.rates import Rates
-    from tenantry.web import Request
 
     Authenticate = Callable[[Mapping[str, str], str], Awaitable[Caller]]
 

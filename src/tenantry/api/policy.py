@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from protobuf import DescFieldValueMessage
 from protobuf.wkt import FieldMask
 
-from tenantry import errors
-from tenantry.caller import Kind
+from tenantry.core import errors
+from tenantry.core.caller import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from protobuf import Message
 
     from tenantry.api.methods import Method
-    from tenantry.caller import Caller
+    from tenantry.core.caller import Caller
 
 _TOLD = 100  # characters of a path that an error repeats: a mask's may be any text
 _READS_ONLY = "this caller may read everything and change nothing"

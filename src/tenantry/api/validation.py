@@ -16,8 +16,8 @@ from protobuf import (
     Message,
 )
 
-from tenantry import errors, strict_json
 from tenantry.api import descriptors, expected_values
+from tenantry.core import errors, strict_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

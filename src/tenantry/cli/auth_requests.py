@@ -42,7 +42,7 @@ def show(
     A sign-in: its person, steps, error and remedy. Of an error page: the fault of the
     request, for an hour. Of a request: the events that it caused; `tenantry log find` has its line.
     """
-    from tenantry import ids
+    from tenantry.core import ids
 
     if id_.startswith(ids.AUTH_ERROR):
         _show_refusal(id_, as_json=as_json)
@@ -88,8 +88,8 @@ def _show_sign_in(id_: str, *, as_json: bool) -> None:
 
 def _show_refusal(id_: str, *, as_json: bool) -> None:
     async def work(call: Call) -> dict[str, str]:
-        from tenantry import errors
-        from tenantry.guide_steps import ENGLISH
+        from tenantry.core import errors
+        from tenantry.i18n.guide_steps import ENGLISH
         from tenantry.identity.connections.guides import explanations
         from tenantry.identity.sign_in import refusals
 
@@ -117,7 +117,7 @@ def _show_refusal(id_: str, *, as_json: bool) -> None:
 
 def _show_events(id_: str, *, as_json: bool) -> None:
     async def work(call: Call) -> list[Row]:
-        from tenantry import errors
+        from tenantry.core import errors
         from tenantry.events.event_log import records
 
         async def page(size: int, token: str) -> Page[Row]:

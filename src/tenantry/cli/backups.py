@@ -64,7 +64,7 @@ def backup(
 
 
 def _backed_up(settings: Settings, folder: Path, keys: Path | None) -> tuple[Manifest, list[str]]:
-    from tenantry import master_key
+    from tenantry.crypto import master_key
     from tenantry.db import backups
 
     source = Path(settings.database.removeprefix("sqlite:///"))
@@ -89,7 +89,7 @@ def _backed_up(settings: Settings, folder: Path, keys: Path | None) -> tuple[Man
 
 
 def _where(settings: Settings) -> str:
-    from tenantry import master_key
+    from tenantry.crypto import master_key
 
     if settings.master_key:
         return "it is TENANTRY_MASTER_KEY"
@@ -170,9 +170,9 @@ def restore(
 
 
 def _put_back(folder: Path, keys: Path | None, *, as_json: bool) -> None:
-    from tenantry import data_folder
     from tenantry.db import putting_back
     from tenantry.db.backups import BackupError
+    from tenantry.settings import data_folder
 
     settings = load()
     data_folder.make(settings)

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
 
     from tenantry.call import Call
-    from tenantry.data.bulk.formats import Format
-    from tenantry.data.bulk.report import Report
-    from tenantry.data.bulk.restore import OrganizationReport
     from tenantry.identity.connections.changes.moving import Box
+    from tenantry.transfer.bulk.formats import Format
+    from tenantry.transfer.bulk.report import Report
+    from tenantry.transfer.bulk.restore import OrganizationReport
 
 app = typer.Typer(no_args_is_help=True, help="Bring in users, an organization, an environment.")
 
@@ -71,9 +71,9 @@ def users(
 
     Ends with 1 where rows were refused. The columns are in docs/import-export.md.
     """
-    from tenantry.data.bulk import importing
-    from tenantry.doors.imports.contract import Contract
+    from tenantry.endpoints.imports.contract import Contract
     from tenantry.tenants.memberships.model import Rules
+    from tenantry.transfer.bulk import importing
 
     settings = load()
     order = importing.Order(
@@ -128,7 +128,7 @@ SecretsKey = Annotated[
 @app.command("environment")
 def environment(file: File, *, secrets_key: SecretsKey = None, as_json: AsJson = False) -> None:
     """Import what `tenantry export` wrote, into a fresh database; stop the server meanwhile."""
-    from tenantry.data.bulk.restore import restore_environment
+    from tenantry.transfer.bulk.restore import restore_environment
 
     box = _box(secrets_key)
     with ExitStack() as stack:
@@ -171,7 +171,7 @@ def organization(
 
     All of it goes in or nothing does. Ends with 1 where something here is in its way.
     """
-    from tenantry.data.bulk.restore import restore_organization
+    from tenantry.transfer.bulk.restore import restore_organization
 
     settings, box = load(), _box(secrets_key)
     with ExitStack() as stack:
@@ -249,9 +249,9 @@ def export(
 
     Not in it: management clients, signing keys, portal links, mail, past events.
     """
-    from tenantry import atomic
-    from tenantry.data.bulk.dump import dump_environment, dump_organization
+    from tenantry.core import atomic
     from tenantry.db.engine import Database
+    from tenantry.transfer.bulk.dump import dump_environment, dump_organization
 
     box = _box(secrets_key)
 
@@ -307,7 +307,7 @@ def _size(file: Path) -> int | None:
 
 def _kind(file: Path) -> Format | None:
     """Return the format that a name says; the content says it else."""
-    from tenantry.data.bulk.formats import Format
+    from tenantry.transfer.bulk.formats import Format
 
     return {".csv": Format.CSV, ".ndjson": Format.NDJSON, ".jsonl": Format.NDJSON}.get(
         file.suffix.lower()

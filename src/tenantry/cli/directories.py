@@ -168,8 +168,8 @@ async def _credentials(
     *,
     forget: bool,
 ) -> dict[str, Any] | None:
-    from tenantry import errors
-    from tenantry.outgoing import Outgoing
+    from tenantry.core import errors
+    from tenantry.net.outgoing import Outgoing
     from tenantry.tenants.directories.polling import service, service_accounts
     from tenantry.tenants.directories.polling.workspace import Workspace
 

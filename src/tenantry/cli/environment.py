@@ -8,9 +8,10 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tenantry import atomic, credentials
 from tenantry.cli import running
-from tenantry.launcher import certificates, program, whereabouts
+from tenantry.core import atomic
+from tenantry.crypto import credentials
+from tenantry.server import certificates, program, whereabouts
 
 if TYPE_CHECKING:
     from tenantry.settings import Settings

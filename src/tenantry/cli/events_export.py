@@ -44,7 +44,7 @@ def export(
 
     All types are in it, unless some are named; so is all that events tell of people.
     """
-    from tenantry import atomic, errors
+    from tenantry.core import atomic, errors
     from tenantry.events.event_log import exporting
 
     try:

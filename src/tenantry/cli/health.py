@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tenantry.cli import Failed, printing
-from tenantry.launcher import health
+from tenantry.server import health
 from tenantry.settings import load
 
 PATHS = {False: "/livez", True: "/readyz"}

@@ -52,7 +52,7 @@ def show(
     """Print one mail. Its text is kept only while no mail server is set."""
 
     async def work(call: Call) -> tuple[Mail, Content | None]:
-        from tenantry import errors
+        from tenantry.core import errors
         from tenantry.events.mail import service
 
         found = await service.find(call.db, mail_id)

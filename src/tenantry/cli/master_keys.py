@@ -65,7 +65,7 @@ def rotate(
     Running processes notice nothing. Then give the new key to all of them, and forget the former
     one by `tenantry master-key destroy`.
     """
-    from tenantry import master_key
+    from tenantry.crypto import master_key
 
     if sum(map(bool, (to_file, to_command, to))) != 1:
         running.fail("name the new key by one of --to-file, --to-command, --to")

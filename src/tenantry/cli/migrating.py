@@ -61,10 +61,10 @@ def migrate(
     """Bring the database's schema up to date."""
     if context.invoked_subcommand is not None:
         return
-    from tenantry import data_folder
     from tenantry.db.distribute import DistributeError, distributing
     from tenantry.db.opening import OpenError, bring_up_to_date
     from tenantry.db.revisions import HEAD
+    from tenantry.settings import data_folder
 
     if distribute and not experimental:
         running.fail(_UNSUPPORTED, error="EXPERIMENTAL")

@@ -68,7 +68,7 @@ def create(
         members["metadata"] = _split(metadata)
 
     async def work(call: Call) -> Organization:
-        from tenantry.doors.imports.contract import Contract
+        from tenantry.endpoints.imports.contract import Contract
         from tenantry.tenants.organizations import service
 
         Contract().organization(members)
@@ -158,7 +158,7 @@ def update(
         running.fail("there is nothing to change: see `tenantry org update --help`")
 
     async def work(call: Call) -> Organization:
-        from tenantry.doors.imports.contract import Contract
+        from tenantry.endpoints.imports.contract import Contract
         from tenantry.tenants.organizations import service
 
         before = await find(call, organization)
@@ -204,7 +204,7 @@ async def find(call: Call, key: str) -> Organization:
         errors.NotFound: there is none.
 
     """
-    from tenantry import ids
+    from tenantry.core import ids
     from tenantry.tenants.organizations import service
 
     is_id = ids.well_formed(ids.ORGANIZATION, key)
@@ -222,7 +222,7 @@ async def id_of(call: Call, key: str, *, past: bool = False) -> str:
         errors.NotFound: there is none.
 
     """
-    from tenantry import ids
+    from tenantry.core import ids
 
     if past and ids.well_formed(ids.ORGANIZATION, key):
         return key

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 import typer
 
 from tenantry.cli import Failed, printing, tables
-from tenantry.master_key import is_set
+from tenantry.crypto.master_key import is_set
 from tenantry.settings import load
 
 if TYPE_CHECKING:
@@ -44,9 +44,9 @@ def with_call(
     """
     import asyncio
 
-    from tenantry import errors
     from tenantry.call import Call
-    from tenantry.caller import SYSTEM
+    from tenantry.core import errors
+    from tenantry.core.caller import SYSTEM
     from tenantry.db.engine import Failure
     from tenantry.db.opening import OpenError, database_of
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tenantry import launcher
+from tenantry import server as launcher
 from tenantry.cli import Failed
-from tenantry.launcher.envoy import StartError
+from tenantry.server.envoy import StartError
 from tenantry.settings import load, tracing
 
 

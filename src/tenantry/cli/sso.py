@@ -57,10 +57,10 @@ def decode(
     Nothing is sent and nothing is stored. Exit code 1: it cannot be read, or our rules refuse it
     for more than its age.
     """
+    from tenantry.core.times import now
     from tenantry.identity.connections.faults import Faulty
     from tenantry.identity.connections.oidc import decoding as tokens
     from tenantry.identity.connections.saml import decoding
-    from tenantry.times import now
 
     try:
         expected = _expected(metadata, certificate, audience, acs_url, request_id, sha1=sha1)

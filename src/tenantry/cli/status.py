@@ -12,9 +12,9 @@ from tenantry.cli.running import AsJson  # noqa: TC001 - typer reads it
 from tenantry.settings import load
 
 if TYPE_CHECKING:
-    from tenantry.data.deployment.status import Status
-    from tenantry.launcher.whereabouts import Whereabouts
+    from tenantry.server.whereabouts import Whereabouts
     from tenantry.settings import Settings
+    from tenantry.transfer.deployment.status import Status
 
 
 @dataclass
@@ -56,7 +56,7 @@ async def _look(settings: Settings) -> _Found:
     from tenantry.db.engine import Failure, Unavailable
     from tenantry.db.opening import OpenError, connected, named, older_processes, schema_version
     from tenantry.db.revisions import HEAD
-    from tenantry.launcher import whereabouts
+    from tenantry.server import whereabouts
 
     url = settings.database
     is_sqlite = url.startswith("sqlite:")
@@ -74,7 +74,7 @@ async def _look(settings: Settings) -> _Found:
                 f"the schema is at {found.schema}, this version needs {HEAD}: `tenantry migrate`"
             )
             return found
-        from tenantry.data.deployment import status as room
+        from tenantry.transfer.deployment import status as room
 
         async with connected(url) as db:
             found.status = await room.look(db, settings, await named(db) or "")

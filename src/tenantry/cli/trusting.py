@@ -15,7 +15,7 @@ from tenantry.settings import load
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tenantry.launcher.certificates.stores import Root, Store
+    from tenantry.server.certificates.stores import Root, Store
 
 
 def trust(
@@ -41,7 +41,7 @@ def trust(
     where only root may change a store, it prints the lines to paste. Ends with 1 where something is
     left to do.
     """
-    from tenantry.launcher.certificates import stores
+    from tenantry.server.certificates import stores
 
     root = _root()
     found = [
@@ -57,8 +57,8 @@ def trust(
 
 
 def _root() -> Root:
-    from tenantry.launcher import certificates
-    from tenantry.launcher.certificates import stores
+    from tenantry.server import certificates
+    from tenantry.server.certificates import stores
 
     settings = load()
     path = certificates.files(settings).ca
@@ -80,7 +80,7 @@ def _root() -> Root:
 
 def _done(store: Store, root: Root, *, remove: bool, check: bool) -> dict[str, Any]:
     """Return how a store is, once it was dealt with."""
-    from tenantry.launcher.certificates.stores import StoreError
+    from tenantry.server.certificates.stores import StoreError
 
     trusted, problem, lines = store.has(root), "", []
     if trusted is remove and not check:

@@ -252,7 +252,7 @@ async def find(call: Call, key: str) -> User:
         errors.NotFound: there is none.
 
     """
-    from tenantry import errors, ids
+    from tenantry.core import errors, ids
     from tenantry.tenants.users import reading
 
     user = None
@@ -291,8 +291,8 @@ def _join(
     profile = {name: value for name, value in names.items() if value}
 
     async def work(call: Call) -> User:
-        from tenantry import errors
-        from tenantry.doors.imports.contract import Contract
+        from tenantry.core import errors
+        from tenantry.endpoints.imports.contract import Contract
         from tenantry.tenants.environment.effective import Effective
         from tenantry.tenants.memberships import joining
         from tenantry.tenants.memberships.model import NamedRole, Rules, Terms

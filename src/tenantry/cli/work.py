@@ -24,11 +24,13 @@ def worker() -> None:
 
     import uvloop
 
-    from tenantry import data_folder, launcher, log
+    from tenantry import server as launcher
     from tenantry import worker as work
     from tenantry.db import copies
     from tenantry.db.opening import OpenError, database_of
-    from tenantry.launcher import notices
+    from tenantry.server import notices
+    from tenantry.settings import data_folder
+    from tenantry.telemetry import log
 
     logger = logging.getLogger(__name__)
     with suppress(PermissionError):  # a sandbox may refuse it
@@ -42,7 +44,7 @@ def worker() -> None:
         log.configure(settings.log_level, in_background=True)
         todo = work.jobs(settings)
         if tracing.is_wanted(settings):
-            from tenantry import traces
+            from tenantry.telemetry import traces
 
             closing.callback(traces.start(settings).close)
         launcher.ignore_other_signals()

@@ -21,11 +21,11 @@ from sqlalchemy import bindparam, literal_column, or_, select, text, update
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.elements import ClauseElement
 
+from tenantry.core.times import SECOND, now
 from tenantry.db import fence, steps
 from tenantry.db.revisions import HEAD
 from tenantry.db.schema import from_json, schema_steps, to_json
 from tenantry.db.statements import Statement
-from tenantry.times import SECOND, now
 
 if TYPE_CHECKING:
     from sqlalchemy.sql.compiler import SQLCompiler

@@ -24,7 +24,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from tenantry import __version__, atomic
+from tenantry import __version__
+from tenantry.core import atomic
 from tenantry.db.sqlite_connections import connect
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from tenantry.master_key import LocalKey
+    from tenantry.crypto.master_key import LocalKey
 
 FORMAT = "tenantry-backup-1"
 DATABASE, MANIFEST = "tenantry.db", "manifest.json"

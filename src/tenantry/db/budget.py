@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import threading
 
-from tenantry.metrics import kinds
-from tenantry.metrics import table as metrics
+from tenantry.telemetry.metrics import kinds
+from tenantry.telemetry.metrics import table as metrics
 
 
 class Budget:
@@ -25,7 +25,7 @@ class Budget:
         kinds.watch(self)
 
     def measure(self) -> None:
-        """See `tenantry.metrics.kinds.Measured`."""
+        """See `tenantry.telemetry.metrics.kinds.Measured`."""
         if self._taken:
             metrics.DATABASE_CONNECTIONS_MOST.add(by=self._size)
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from tenantry.core.times import now
 from tenantry.db import steps, table_locks
 from tenantry.db.revisions import HEAD
 from tenantry.db.schema import schema_steps
 from tenantry.db.table_locks import UpgradeError
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

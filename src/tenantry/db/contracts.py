@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tenantry import __version__
+from tenantry.core.times import now
 from tenantry.db import fence, steps, table_locks
 from tenantry.db.revisions import FENCE
 from tenantry.db.schema import metadata, schema_history, schema_steps
 from tenantry.db.table_locks import UpgradeError
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, func, select, text, update
 
-from tenantry import atomic
+from tenantry.core import atomic
+from tenantry.core.times import now
 from tenantry.db.schema import environment
 from tenantry.db.statements import Statement
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, bindparam, func, literal_column, select, update
 
+from tenantry.core.times import SECOND, now
 from tenantry.db.statements import Statement
-from tenantry.times import SECOND, now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

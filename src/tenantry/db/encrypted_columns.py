@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tenantry.vault import Binding
+from tenantry.crypto.vault import Binding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

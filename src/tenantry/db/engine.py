@@ -5,24 +5,24 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db import foreign_keys
 from tenantry.db.records import spelled
 from tenantry.db.schema import to_json
 from tenantry.db.statements import EVENT_GIVEN, RECORD, RECORD_ALL, RECORD_FOUND, event_param
-from tenantry.metrics import kinds
-from tenantry.metrics import table as metrics
-from tenantry.observed import CURRENT
+from tenantry.telemetry.metrics import kinds
+from tenantry.telemetry.metrics import table as metrics
+from tenantry.telemetry.observed import CURRENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from tenantry.core.event import Event
+    from tenantry.core.ids import Mint
+    from tenantry.crypto.vault import Vault
     from tenantry.db.page_tokens import PageTokens
     from tenantry.db.statements import Statement
-    from tenantry.event import Event
-    from tenantry.ids import Mint
-    from tenantry.vault import Vault
 
 Row = Any  # a record of the driver: row["column"]
 
@@ -189,7 +189,7 @@ class Database(Session):
         return self
 
     def measure(self) -> None:
-        """See `tenantry.metrics.kinds.Measured`."""
+        """See `tenantry.telemetry.metrics.kinds.Measured`."""
         now = (self.reads, self.changes, self.transactions)
         reads, changes, transactions = (n - told for n, told in zip(now, self._told, strict=True))
         self._told = now

@@ -13,7 +13,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import NullType, TypeEngine
 
-from tenantry import ids
+from tenantry.core import ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -14,21 +14,21 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, literal_column, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
-from tenantry import ids
+from tenantry.core import ids
+from tenantry.core.times import now
+from tenantry.crypto.master_key import LOCAL, MasterKeyError
+from tenantry.crypto.vault import DataKey, WrongKey, new_data_key
 from tenantry.db import steps
 from tenantry.db.revisions import BOUND_VALUES
 from tenantry.db.rows import bound
 from tenantry.db.schema import data_keys, master_keys, schema_history, schema_steps
 from tenantry.db.statements import Statement
-from tenantry.master_key import LOCAL, MasterKeyError
-from tenantry.times import now
-from tenantry.vault import DataKey, WrongKey, new_data_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from tenantry.crypto.master_key import MasterKey
     from tenantry.db.engine import Row, Session
-    from tenantry.master_key import MasterKey
 
 # States of both kinds, in the contract's words: one that waits for its time, the one that seals or
 # wraps, one that others have followed, and one that is gone.

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import or_, select, update
 
+from tenantry.core.times import now
 from tenantry.db.later import Later
 from tenantry.db.records import records, spelled
 from tenantry.db.statements import Statement
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from sqlalchemy import Table

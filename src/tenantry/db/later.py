@@ -10,7 +10,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db.engine import DuplicateKey, ForeignKey
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from tenantry import ids
+from tenantry.core import ids
 from tenantry.db.snapshots import Spelled
 
 if TYPE_CHECKING:

@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, bindparam, func, literal_column, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
-from tenantry import __version__, errors, ids
-from tenantry import master_key as key_file
+from tenantry import __version__
+from tenantry.core import errors, ids
+from tenantry.core.times import now
+from tenantry.crypto import master_key as key_file
+from tenantry.crypto.vault import Vault, new_data_key
 from tenantry.db import fence, key_rows, migrate, steps
 from tenantry.db.budget import Budget, budget_of_replicas
 from tenantry.db.engine import Database, Failure, Row, Session, Unavailable
@@ -24,14 +27,12 @@ from tenantry.db.revisions import HEAD, RELEASED
 from tenantry.db.schema import environment, schema_history, schema_steps
 from tenantry.db.statements import Statement
 from tenantry.db.table_locks import UpgradeError
-from tenantry.log import seldom
-from tenantry.times import now
-from tenantry.vault import Vault, new_data_key
+from tenantry.telemetry.log import seldom
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
-    from tenantry.master_key import MasterKey
+    from tenantry.crypto.master_key import MasterKey
     from tenantry.settings import Settings
 
 _WATCH_SECONDS = 1.0

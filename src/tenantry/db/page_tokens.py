@@ -7,7 +7,7 @@ import binascii
 import hmac
 import json
 
-from tenantry import errors
+from tenantry.core import errors
 
 _MAC = 12  # bytes
 # Of a token with a total, so that a process of a former version refuses it as one of another list.

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db.engine import Unavailable
 from tenantry.db.refusals import answer_to
-from tenantry.metrics import kinds
-from tenantry.metrics import table as metrics
-from tenantry.observed import CURRENT
+from tenantry.telemetry.metrics import kinds
+from tenantry.telemetry.metrics import table as metrics
+from tenantry.telemetry.observed import CURRENT
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -197,7 +197,7 @@ class Pool:
                 connection.terminate()
 
     def measure(self) -> None:
-        """See `tenantry.metrics.kinds.Measured`."""
+        """See `tenantry.telemetry.metrics.kinds.Measured`."""
         idle = len(self._idle)
         metrics.DATABASE_CONNECTIONS.add("idle", by=idle)
         metrics.DATABASE_CONNECTIONS.add("used", by=max(0, len(self._connected) - idle))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import asyncpg
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db import fence, pgbouncer, unique_keys
 from tenantry.db.budget import Budget
 from tenantry.db.cluster import Cluster
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from tenantry.core.event import Event
     from tenantry.db.statements import Statement
-    from tenantry.event import Event
 
 _log = logging.getLogger(__name__)
 

@@ -16,21 +16,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tenantry import atomic
-from tenantry import master_key as key_file
+from tenantry.core import atomic
+from tenantry.core.times import now
+from tenantry.crypto import master_key as key_file
+from tenantry.crypto.vault import WrongKey
 from tenantry.db import backups, fence, key_rows
 from tenantry.db.backups import BackupError, Manifest
 from tenantry.db.revisions import HEAD
 from tenantry.db.sqlite_connections import connect
 from tenantry.settings import SettingError
-from tenantry.times import now
-from tenantry.vault import WrongKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tenantry.crypto.master_key import MasterKey
     from tenantry.db.engine import Row
-    from tenantry.master_key import MasterKey
     from tenantry.settings import Settings
 
 _HOLDS_SINCE = "0008"  # the schema that can hold outgoing work

@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db.engine import Unavailable
 
 if TYPE_CHECKING:

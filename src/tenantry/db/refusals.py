@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncpg
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db import fence
 
 # A statement that ended by one of these was rolled back by the server, which goes on with the

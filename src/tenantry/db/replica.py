@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db.engine import Failure, Row, Transaction, Unavailable
 from tenantry.db.pool import Connection, Pool
 from tenantry.db.postgresql import PostgreSQL, connecting, fetch
-from tenantry.log import seldom
+from tenantry.telemetry.log import seldom
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from tenantry.core.event import Event
     from tenantry.db.budget import Budget
     from tenantry.db.engine import Session
     from tenantry.db.statements import Statement
-    from tenantry.event import Event
 
 _log = logging.getLogger(__name__)
 

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
-from tenantry import errors
+from tenantry.core import errors
+from tenantry.core.times import now
 from tenantry.db import pruning
 from tenantry.db.encrypted_columns import binding
 from tenantry.db.schema import from_json, replies, to_json
 from tenantry.db.statements import Statement
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tenantry.crypto.vault import Binding
     from tenantry.db.engine import Session
-    from tenantry.vault import Binding
 
 _KEPT_MICROSECONDS = 24 * 3600 * 1_000_000
 # No message begins with it, by which other versions tell encrypted replies from those in the clear.

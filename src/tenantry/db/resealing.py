@@ -20,15 +20,15 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Column, Text, bindparam, case, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_change
 
+from tenantry.core.times import SECOND, now
+from tenantry.crypto.vault import SURE_SECONDS, SURE_UNBOUND_SECONDS, WrongKey, head_of
 from tenantry.db import key_rows
 from tenantry.db.encrypted_columns import binding, bound_columns, encrypted_columns
 from tenantry.db.records import records, spelled
 from tenantry.db.rows import bound
 from tenantry.db.schema import data_keys, metadata, resealing
 from tenantry.db.statements import Statement
-from tenantry.log import seldom
-from tenantry.times import SECOND, now
-from tenantry.vault import SURE_SECONDS, SURE_UNBOUND_SECONDS, WrongKey, head_of
+from tenantry.telemetry.log import seldom
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db.engine import ForeignKey, Unavailable
-from tenantry.observed import CURRENT
+from tenantry.telemetry.observed import CURRENT
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

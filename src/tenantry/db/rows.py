@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from sqlalchemy import Boolean, Table, bindparam
 
+from tenantry.core.times import now
 from tenantry.db.schema import Json, from_json, to_json
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

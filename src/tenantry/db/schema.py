@@ -27,10 +27,10 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import NullType, TypeEngine, UserDefinedType
 
+from tenantry.core.ids import EPOCH_MILLISECONDS
 from tenantry.db import fence
 from tenantry.db.encrypted_columns import encrypted_for_a_day
 from tenantry.db.spread import FOR_THE_PLANNER, OF_ENVIRONMENT, of_organization, spread_of
-from tenantry.ids import EPOCH_MILLISECONDS
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement

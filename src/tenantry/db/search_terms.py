@@ -34,14 +34,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
+from tenantry.core.times import SECOND, now
 from tenantry.db.engine import Failure
 from tenantry.db.schema import metadata, time_column
 from tenantry.db.search_gaps import Gaps
 from tenantry.db.search_sql import end_of_ids, folded_part
 from tenantry.db.spread import OF_ENVIRONMENT
 from tenantry.db.statements import Statement
-from tenantry.log import seldom
-from tenantry.times import SECOND, now
+from tenantry.telemetry.log import seldom
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tenantry import errors, ids
+from tenantry.core import errors, ids
 from tenantry.db.engine import (
     Database,
     Row,
@@ -37,13 +37,13 @@ from tenantry.db.sqlite_connections import (
 )
 from tenantry.db.sqlite_writer import RELEASE, SAVE, UNDO, Change, Writer
 from tenantry.db.statements import RECORD
-from tenantry.metrics import table as metrics
+from tenantry.telemetry.metrics import table as metrics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
+    from tenantry.core.event import Event
     from tenantry.db.statements import Statement
-    from tenantry.event import Event
 
 T = TypeVar("T")
 
@@ -210,7 +210,7 @@ class SQLite(Database):
             raise Unavailable(f"{self._path}: the disk is full", errors.DiskFull)
 
     def measure(self) -> None:
-        """See `tenantry.metrics.kinds.Measured`."""
+        """See `tenantry.telemetry.metrics.kinds.Measured`."""
         super().measure()
         if hasattr(self, "_writer"):
             metrics.DATABASE_WAITING.add(by=self._writer.waiting)

@@ -15,11 +15,11 @@ import time
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tenantry import errors
+from tenantry.core import errors
+from tenantry.core.times import now
 from tenantry.db import fence, foreign_keys
 from tenantry.db.engine import DuplicateKey, ForeignKey, OutcomeUnknown, Unavailable
 from tenantry.db.search import folded
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db.engine import Unavailable
 from tenantry.db.sqlite_connections import Brief, Length, execute, kind_of, meaning
 

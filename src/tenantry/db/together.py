@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tenantry.core.event import Event
     from tenantry.db.engine import Row, Session
     from tenantry.db.statements import Statement
-    from tenantry.event import Event
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.sql.dml import Delete, Insert, Update
 from sqlalchemy.sql.selectable import Select
 
-from tenantry import spans
+from tenantry.telemetry import spans
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Span
 
+    from tenantry.core.event import Event
     from tenantry.db.engine import Row, Session
     from tenantry.db.statements import Statement
-    from tenantry.event import Event
 
 _VERBS = {Insert: "INSERT", Update: "UPDATE", Delete: "DELETE", Select: "SELECT"}
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import literal_column, select, text
 
 from tenantry import __version__
+from tenantry.core.times import SECOND, now
 from tenantry.db import fence, migrate, opening, steps
 from tenantry.db.revisions import FENCE, HEAD, RELEASED
 from tenantry.db.schema import schema_history, schema_steps
 from tenantry.db.statements import Statement
-from tenantry.times import SECOND, now
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Database

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from standardwebhooks import Webhook
 
+from tenantry.core.times import DAY, SECOND, now
+from tenantry.crypto.vault import WrongKey
 from tenantry.db.encrypted_columns import binding
 from tenantry.db.rows import row_of
-from tenantry.times import DAY, SECOND, now
-from tenantry.vault import WrongKey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sqlalchemy import Table
 
-    from tenantry.vault import Vault
+    from tenantry.crypto.vault import Vault
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - a prefix, no secret
 _SECRET_BYTES = 32

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Self
 
-from tenantry import errors
-from tenantry.addresses import network
+from tenantry.core import errors
+from tenantry.core.addresses import network
 from tenantry.rate_limits.memory import Memory
 from tenantry.rate_limits.redis import Redis
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
-from tenantry.addresses import is_public_host
+from tenantry.core.addresses import is_public_host
 from tenantry.settings import secret_files
 from tenantry.settings.table import FILE, PREFIX, Settings, declared, spelled
 

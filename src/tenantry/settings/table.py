@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from tenantry import languages
-from tenantry.addresses import is_this_machine
+from tenantry.core.addresses import is_this_machine
+from tenantry.i18n import languages
 from tenantry.settings import values
 
 if TYPE_CHECKING:

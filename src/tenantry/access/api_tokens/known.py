@@ -11,8 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tenantry.access.api_tokens import reading
-from tenantry.read_through import FRESH_SECONDS, ReadThrough
-from tenantry.times import now
+from tenantry.core.times import now
+from tenantry.db.read_through import FRESH_SECONDS, ReadThrough
 
 if TYPE_CHECKING:
     from tenantry.access.api_tokens.model import ApiToken

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, func, select, true
 
-from tenantry import errors
 from tenantry.access.api_tokens.model import api_tokens
 from tenantry.access.api_tokens.reading import LIVE, from_whole, whole
+from tenantry.core import errors
+from tenantry.core.times import now
 from tenantry.db import pages
 from tenantry.db.statements import Statement
 from tenantry.tenants.organizations.model import organizations
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from tenantry.access.api_tokens.model import ApiToken

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Text, bindparam, or_, select
 
-from tenantry import ids, vault
 from tenantry.access.api_tokens import format as format_
 from tenantry.access.api_tokens.model import ApiToken, api_tokens
+from tenantry.core import ids
+from tenantry.core.times import now
+from tenantry.crypto import vault
 from tenantry.db.schema import from_json, json_list, json_rows, json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.roles.model import role_holders, roles
 from tenantry.tenants.users.model import ACTIVE, memberships, users
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from protobuf.wkt import Empty
 
-from tenantry import errors, ids
 from tenantry.access.api_tokens import listing, reading, service
+from tenantry.core import errors, ids
+from tenantry.core.times import microseconds, timestamp
 from tenantry.gen.scalekit.v1.tokens import tokens_pb as pb
 from tenantry.gen.tenantry.v1 import api_token_records_pb as own_pb
-from tenantry.times import microseconds, timestamp
 
 if TYPE_CHECKING:
     from tenantry.access.api_tokens.known import Known

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, cast, delete, insert, or_, select, update
 
-from tenantry import errors, ids, vault
 from tenantry.access.api_tokens import format as format_
 from tenantry.access.api_tokens import reading
 from tenantry.access.api_tokens.model import ApiToken, api_tokens
+from tenantry.core import errors, ids
+from tenantry.core.times import now
+from tenantry.crypto import vault
 from tenantry.db import pages, pruning
 from tenantry.db.rows import bound, members, prefixed, revised, row_of
 from tenantry.db.schema import from_json, json_list
 from tenantry.db.statements import Statement
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.users.model import ACTIVE, memberships, users
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

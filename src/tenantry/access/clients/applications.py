@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tenantry import errors, ids
 from tenantry.access.clients import changes, reading, values
 from tenantry.access.clients.model import APPLICATIONS, ENV, PUBLIC, Client
 from tenantry.access.clients.reading import Identity
-from tenantry.times import now
+from tenantry.core import errors, ids
+from tenantry.core.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,10 +9,10 @@ from sqlalchemy import bindparam
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry.access.clients.model import spent_assertions
+from tenantry.core.times import now
 from tenantry.db import pruning
 from tenantry.db.engine import ForeignKey
 from tenantry.db.statements import Statement
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session

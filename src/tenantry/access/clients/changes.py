@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, insert, literal_column, select, update
 
-from tenantry import errors, ids, vault
 from tenantry.access.clients import management_scopes, reading
 from tenantry.access.clients.model import (
     ACTIVE,
@@ -22,10 +21,12 @@ from tenantry.access.clients.model import (
     client_secrets,
     clients,
 )
+from tenantry.core import errors, ids
+from tenantry.core.times import now
+from tenantry.crypto import vault
 from tenantry.db import pages
 from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.statements import Statement
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement

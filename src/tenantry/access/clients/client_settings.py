@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tenantry import errors
 from tenantry.access.clients import changes, key_sets, reading
 from tenantry.access.clients import management_scopes as scopes
 from tenantry.access.clients.model import CALLS_API, PUBLIC, Client
 from tenantry.access.clients.reading import Identity
 from tenantry.access.keys import service as keys
+from tenantry.core import errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from sqlalchemy import Text, bindparam, select
 
-from tenantry import ids
 from tenantry.access.clients import reading, revocations
 from tenantry.access.clients.model import clients
 from tenantry.access.scopes.model import scopes
+from tenantry.core import ids
+from tenantry.db.read_through import FRESH_SECONDS, ReadThrough
 from tenantry.db.schema import from_json, json_rows, json_values, to_json
 from tenantry.db.statements import Statement
-from tenantry.read_through import FRESH_SECONDS, ReadThrough
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

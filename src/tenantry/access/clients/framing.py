@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tenantry.access.clients import ways_on
-from tenantry.read_through import ReadThrough
+from tenantry.db.read_through import ReadThrough
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, func, select
 
-from tenantry import errors
 from tenantry.access.clients import reading
 from tenantry.access.clients.model import APPLICATIONS, ENV, clients
+from tenantry.core import errors
 from tenantry.db import pages
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry import errors
 from tenantry.access.clients.model import M2M
-from tenantry.caller import Kind
+from tenantry.core import errors
+from tenantry.core.caller import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,10 +18,10 @@ from sqlalchemy import (
     true,
 )
 
+from tenantry.core.times import rfc3339
 from tenantry.db.rows import members, row_of
 from tenantry.db.schema import Json, metadata, time_column
 from tenantry.db.spread import OF_ENVIRONMENT
-from tenantry.times import rfc3339
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Row

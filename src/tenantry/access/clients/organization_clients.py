@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tenantry import ids
 from tenantry.access.clients import changes, reading, values
 from tenantry.access.clients.model import M2M, Client
 from tenantry.access.clients.reading import Identity
-from tenantry.times import now
+from tenantry.core import ids
+from tenantry.core.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

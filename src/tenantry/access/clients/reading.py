@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, select
 
-from tenantry import errors
 from tenantry.access.clients.model import Client, Secret, client_secrets, clients
+from tenantry.core import errors
 from tenantry.db.schema import from_json, json_list, json_rows
 from tenantry.db.statements import Statement
 

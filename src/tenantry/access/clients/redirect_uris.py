@@ -19,7 +19,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from tenantry.addresses import is_this_machine
+from tenantry.core.addresses import is_this_machine
 
 if TYPE_CHECKING:
     from publicsuffixlist import PublicSuffixList

@@ -8,10 +8,10 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry.access.clients.model import revoked_tokens
+from tenantry.core.times import now
 from tenantry.db import pruning
 from tenantry.db.schema import json_rows, json_values
 from tenantry.db.statements import Statement
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, ScalarSelect

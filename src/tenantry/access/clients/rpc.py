@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from protobuf.wkt import Empty, Struct
 
-from tenantry import errors, structs
 from tenantry.access.clients import (
     applications,
     client_settings,
@@ -19,9 +18,10 @@ from tenantry.access.clients import (
 )
 from tenantry.access.clients.model import ACTIVE, INACTIVE, Client, Secret
 from tenantry.access.clients.reading import Identity
+from tenantry.core import errors, structs
+from tenantry.core.times import timestamp
 from tenantry.gen.scalekit.v1.clients import clients_pb as pb
 from tenantry.gen.tenantry.v1 import client_settings_pb as settings_pb
-from tenantry.times import timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

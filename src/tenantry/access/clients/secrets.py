@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, delete, update
 
-from tenantry import errors
 from tenantry.access.clients import changes, management_scopes
 from tenantry.access.clients.model import (
     ACTIVE,
@@ -23,8 +22,9 @@ from tenantry.access.clients.model import (
     Secret,
     client_secrets,
 )
+from tenantry.core import errors
+from tenantry.core.times import now
 from tenantry.db.statements import Statement
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from tenantry.access.clients.reading import Identity

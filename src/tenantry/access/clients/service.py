@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select
 
-from tenantry import errors, ids
 from tenantry.access.clients import changes, management_scopes, reading, secrets, values
 from tenantry.access.clients.model import ENV, Client, clients
 from tenantry.access.clients.reading import Identity
+from tenantry.core import errors, ids
+from tenantry.core.times import now
 from tenantry.db.statements import Statement
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,18 +13,18 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry.access.clients.model import clients, spent_assertions
+from tenantry.core.times import DAY, now
 from tenantry.db.later import MOST, Later
 from tenantry.db.records import named, records, spelled
 from tenantry.db.statements import Statement
-from tenantry.times import DAY, now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tenantry.access.clients.model import Client
     from tenantry.call import Call
+    from tenantry.core.event import Event
     from tenantry.db.engine import Session
-    from tenantry.event import Event
 
 _AT_ONCE = 500  # events of a transaction
 

@@ -6,9 +6,9 @@ import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tenantry import errors
 from tenantry.access.clients import redirect_uris
 from tenantry.access.clients.model import ENV, GRANT_TYPES, NTV, WEB_APP
+from tenantry.core import errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

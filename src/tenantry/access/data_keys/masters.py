@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, func, insert, literal_column, select, update
 
-from tenantry import errors, ids
 from tenantry.access.data_keys.model import MasterKey
 from tenantry.access.data_keys.service import NotNow
+from tenantry.core import errors, ids
+from tenantry.core.times import now
 from tenantry.db import key_rows, pages
 from tenantry.db.key_rows import ACTIVE, DEPRECATED, DESTROYED
 from tenantry.db.rows import bound
 from tenantry.db.schema import environment, master_keys
 from tenantry.db.statements import Statement
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from sqlalchemy import BindParameter, Select
 
-    from tenantry import master_key as sources
     from tenantry.call import Call
+    from tenantry.crypto import master_key as sources
     from tenantry.db.engine import Row, Session
     from tenantry.db.pages import Page
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from protobuf.wkt import Empty
 
-from tenantry import errors
 from tenantry.access.data_keys import masters, service
+from tenantry.core import errors
+from tenantry.core.times import timestamp
+from tenantry.crypto.master_key import LOCAL
 from tenantry.gen.scalekit.v1.keys import keys_pb as pb
-from tenantry.master_key import LOCAL
-from tenantry.times import timestamp
 
 if TYPE_CHECKING:
     from tenantry.access.data_keys.model import DataKey, MasterKey

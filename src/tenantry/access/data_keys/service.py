@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, func, literal_column, select, text, update
 
-from tenantry import errors, ids
 from tenantry.access.data_keys.model import DataKey
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core import errors, ids
+from tenantry.core.caller import SYSTEM
+from tenantry.core.times import DAY, SECOND, now, plainly
 from tenantry.db import fence, key_rows, pages, resealing
 from tenantry.db.key_rows import (
     ACTIVE,
@@ -28,7 +29,6 @@ from tenantry.db.key_rows import (
 from tenantry.db.revisions import HEAD
 from tenantry.db.schema import data_keys
 from tenantry.db.statements import Statement
-from tenantry.times import DAY, SECOND, now, plainly
 
 if TYPE_CHECKING:
     from sqlalchemy import BindParameter, Select

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry import errors
 from tenantry.access.keys import service
+from tenantry.core import errors
+from tenantry.core.times import SECOND, timestamp
 from tenantry.gen.tenantry.v1 import signing_keys_pb as pb
-from tenantry.times import SECOND, timestamp
 
 if TYPE_CHECKING:
     from tenantry.access.keys.model import SigningKey

@@ -9,20 +9,20 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from tenantry import ids
 from tenantry.access.keys.model import SigningKey, State, signing_keys
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core import ids
+from tenantry.core.caller import SYSTEM
+from tenantry.core.times import DAY, now
 from tenantry.db.encrypted_columns import binding
 from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
-from tenantry.times import DAY, now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from tenantry.crypto.vault import Binding
     from tenantry.db.engine import Row, Session
-    from tenantry.vault import Binding
 
     PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from protobuf.wkt import Empty
 
-from tenantry import errors
 from tenantry.access.scopes import service
+from tenantry.core import errors
 from tenantry.gen.scalekit.v1.clients import clients_pb as pb
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
-from tenantry import errors, ids
 from tenantry.access.scopes.model import Scope, scopes
+from tenantry.core import errors, ids
+from tenantry.core.times import now
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
 from tenantry.db.taken import taken
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from tenantry.call import Call

@@ -24,7 +24,7 @@ from sqlalchemy import (
     true,
 )
 
-from tenantry import ids
+from tenantry.core import ids
 from tenantry.db import key_ranges
 from tenantry.db.schema import NEAR_MILLISECONDS, events, events_apart
 

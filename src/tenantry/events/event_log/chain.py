@@ -19,7 +19,7 @@ from tenantry.db.schema import Json, events, from_json
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tenantry.vault import Vault
+    from tenantry.crypto.vault import Vault
 
 ENVIRONMENT: Final = ""  # the chain of events that are of no organization
 GENESIS: Final = ""  # what the first event of a chain follows

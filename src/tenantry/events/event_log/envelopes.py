@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tenantry.core.times import rfc3339
 from tenantry.db.schema import from_json
-from tenantry.times import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from sqlalchemy import Text, bindparam, func, literal_column, select
 
-from tenantry import errors, ids
+from tenantry.core import errors, ids
+from tenantry.core.times import check_span, rfc3339
 from tenantry.db import key_ranges
 from tenantry.db.schema import events
 from tenantry.db.statements import Statement
@@ -21,7 +22,6 @@ from tenantry.events.event_log import following
 from tenantry.events.event_log.following import Narrow
 from tenantry.events.event_log.listing import known_types
 from tenantry.events.event_log.model import event_log
-from tenantry.times import check_span, rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence

@@ -20,13 +20,13 @@ from sqlalchemy import (
     true,
 )
 
-from tenantry import errors
+from tenantry.core import errors
+from tenantry.core.event import KNOWN, PUBLISHED
+from tenantry.core.times import check_span
 from tenantry.db import key_ranges, pages
 from tenantry.db.schema import event_columns, event_contexts, events
 from tenantry.db.statements import Statement
-from tenantry.event import KNOWN, PUBLISHED
 from tenantry.events.event_log import apart
-from tenantry.times import check_span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, or_, select
 
-from tenantry import errors, ids
+from tenantry.core import errors, ids
+from tenantry.core.times import check_span
 from tenantry.db import key_ranges, searching
 from tenantry.db.schema import event_columns, event_organization, events
 from tenantry.db.statements import Statement
 from tenantry.events.event_log import apart
 from tenantry.events.event_log.listing import known_types
-from tenantry.times import check_span
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import BigInteger, Text, bindparam, delete, func, literal_column, select, tuple_
 
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
+from tenantry.core.times import now
 from tenantry.db import months, snapshots
 from tenantry.db.engine import Unavailable
 from tenantry.db.records import named, records, spelled
@@ -22,7 +23,6 @@ from tenantry.db.statements import Statement
 from tenantry.events.event_log import heads
 from tenantry.events.event_log.heads import Heads
 from tenantry.events.event_log.model import event_log, event_log_state
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from protobuf.wkt import Struct
 
-from tenantry import errors
+from tenantry.core import errors
+from tenantry.core.times import microseconds, timestamp
 from tenantry.db.engine import Database
 from tenantry.db.schema import from_json
 from tenantry.events.event_log import listing, records, verification
 from tenantry.events.event_log.envelopes import display_name, envelope
 from tenantry.gen.scalekit.v1.events import events_pb as pb
 from tenantry.gen.tenantry.v1 import event_records_pb as own_pb
-from tenantry.times import microseconds, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -22,7 +22,7 @@ from tenantry.db.statements import Statement
 from tenantry.events.event_log import chain
 from tenantry.events.event_log.heads import Heads
 from tenantry.events.event_log.model import event_log, event_log_state
-from tenantry.metrics import table as metrics
+from tenantry.telemetry.metrics import table as metrics
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Row

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tenantry import strict_json
-from tenantry.claim_names import RESERVED, SET_BY_INTERCEPTORS
+from tenantry.core import strict_json
+from tenantry.core.claim_names import RESERVED, SET_BY_INTERCEPTORS
 from tenantry.events.interceptors.model import (
     PRE_M2M_TOKEN_CREATION,
     PRE_SESSION_CREATION,

@@ -16,16 +16,16 @@ from urllib.parse import quote_plus, urlencode
 
 import orjson
 
-from tenantry import strict_json
+from tenantry.core import strict_json
 from tenantry.db.encrypted_columns import binding
 from tenantry.events.interceptors.model import API_KEY, interceptors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tenantry.crypto.vault import Binding, Vault
     from tenantry.events.interceptors.model import Interceptor
-    from tenantry.outgoing import Outgoing
-    from tenantry.vault import Binding, Vault
+    from tenantry.net.outgoing import Outgoing
 
 _ANSWER_BYTES = 64 * 1024
 _EARLY_SECONDS = 30  # before its end a token is not used any more

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tenantry import __version__, ids
+from tenantry import __version__
+from tenantry.core import ids
+from tenantry.core.times import now
+from tenantry.crypto.vault import WrongKey
 from tenantry.events.interceptors import answers
 from tenantry.events.interceptors.authorization import Authorization, Unauthorized
 from tenantry.events.interceptors.model import PRE_M2M_TOKEN_CREATION, interceptors
 from tenantry.events.signing import Signer
-from tenantry.outgoing import Outgoing, Refused, Unanswered
-from tenantry.times import now
-from tenantry.vault import WrongKey
+from tenantry.net.outgoing import Outgoing, Refused, Unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

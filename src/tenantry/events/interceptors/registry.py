@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
-from tenantry import errors, ids, outgoing
+from tenantry.core import errors, ids
+from tenantry.core.times import now
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
 from tenantry.events import signing
 from tenantry.events.interceptors import authorization, values
 from tenantry.events.interceptors.model import FAIL_CLOSED, Interceptor, interceptors
-from tenantry.times import now
+from tenantry.net import outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

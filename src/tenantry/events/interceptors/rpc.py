@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, Literal
 from protobuf import Oneof
 from protobuf.wkt import Empty, Struct
 
-from tenantry import errors, structs
+from tenantry.core import errors, structs
+from tenantry.core.times import timestamp
+from tenantry.crypto.vault import WrongKey
 from tenantry.events.interceptors import listing, registry, values
 from tenantry.events.interceptors.authorization import decrypted
 from tenantry.events.interceptors.model import API_KEY, OAUTH2
 from tenantry.gen.scalekit.v1.errdetails.errdetails_pb import ValidationErrorInfo
 from tenantry.gen.scalekit.v1.interceptors import interceptors_pb as pb
 from tenantry.gen.tenantry.v1 import interceptor_secrets_pb
-from tenantry.times import timestamp
-from tenantry.vault import WrongKey
 
 if TYPE_CHECKING:
     from tenantry.call import Call

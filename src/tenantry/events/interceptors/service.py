@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, true
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db.last_uses import LastUses
+from tenantry.db.read_through import FRESH_SECONDS, ReadThrough
 from tenantry.db.statements import Statement
 from tenantry.events.interceptors import answers, exchange
 from tenantry.events.interceptors.breakers import Breakers
@@ -25,14 +26,13 @@ from tenantry.events.interceptors.model import (
     Interceptor,
     interceptors,
 )
-from tenantry.read_through import FRESH_SECONDS, ReadThrough
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tenantry.call import Call
+    from tenantry.core.event import Event
     from tenantry.db.engine import Session
-    from tenantry.event import Event
     from tenantry.events.interceptors.answers import Answer
     from tenantry.events.interceptors.exchange import Reply
     from tenantry.settings import Settings

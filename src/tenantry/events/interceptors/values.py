@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from tenantry import errors, outgoing
+from tenantry.core import errors
 from tenantry.events.interceptors.model import API_KEY, OAUTH2, TRIGGERS
+from tenantry.net import outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

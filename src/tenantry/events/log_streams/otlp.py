@@ -9,7 +9,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
-from tenantry import strict_json
+from tenantry.core import strict_json
 from tenantry.events.log_streams.sinks import SEND_SECONDS, Sink, Unsent, one_line
 from tenantry.events.log_streams.targets import OTLP_HTTPS
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from sqlalchemy import BigInteger, Text, bindparam, exists, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
+from tenantry.core.times import now
 from tenantry.db.schema import event_columns, events
 from tenantry.db.statements import Statement
 from tenantry.events.event_log.model import event_log
 from tenantry.events.log_streams.lines import Line
 from tenantry.events.log_streams.model import log_streams
 from tenantry.events.log_streams.sinks import SEND_SECONDS
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

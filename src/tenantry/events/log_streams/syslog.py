@@ -18,9 +18,9 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from tenantry.core.times import rfc3339
 from tenantry.events.log_streams.sinks import SEND_SECONDS, BlockingSink
 from tenantry.events.log_streams.targets import SYSLOG_TLS, SYSLOG_UDP
-from tenantry.times import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

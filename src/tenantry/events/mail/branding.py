@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry import colors
+from tenantry.core import colors
 from tenantry.events.mail.rendering import BUTTON, split_mailbox
 from tenantry.settings.table import declared
 

@@ -15,7 +15,7 @@ import re
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import unquote, urlsplit
 
-from tenantry import domain_names, log, spans
+from tenantry.crypto.vault import WrongKey
 from tenantry.db.engine import Failure
 from tenantry.events.mail import (
     branding,
@@ -26,7 +26,8 @@ from tenantry.events.mail import (
     service,
     trying,
 )
-from tenantry.vault import WrongKey
+from tenantry.net import domain_names
+from tenantry.telemetry import log, spans
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

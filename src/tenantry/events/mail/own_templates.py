@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, delete, insert, select, true, update
 
-from tenantry import errors, ids
+from tenantry.core import errors, ids
+from tenantry.core.times import now
 from tenantry.db.rows import bound, prefixed, row_of
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
@@ -20,7 +21,6 @@ from tenantry.events.mail.rendering import one_line, paragraphs, time_left
 from tenantry.events.mail.service import Content
 from tenantry.events.mail.use_cases import USE_CASES, of_mail
 from tenantry.events.mail.words import date
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

@@ -11,11 +11,11 @@ import unicodedata
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tenantry import email_addresses
+from tenantry.core.times import MINUTE, now
 from tenantry.events.mail import words
 from tenantry.events.mail.service import Content
-from tenantry.languages import DEFAULT
-from tenantry.times import MINUTE, now
+from tenantry.i18n.languages import DEFAULT
+from tenantry.net import email_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from protobuf import Oneof
 from protobuf.wkt import Empty, StringValue
 
-from tenantry import errors, ids
+from tenantry.core import errors, ids
+from tenantry.core.times import timestamp
 from tenantry.events.mail import own_templates, servers, service, trying
 from tenantry.events.mail.model import QUEUED
 from tenantry.events.mail.rendering import split_mailbox
@@ -18,7 +19,6 @@ from tenantry.events.mail.use_cases import CATEGORIES, PLACEHOLDERS, USE_CASES, 
 from tenantry.gen.scalekit.v1.emails import emails_pb as pb
 from tenantry.gen.tenantry.v1 import email_previews_pb as own_pb
 from tenantry.gen.tenantry.v1 import mail_pb
-from tenantry.times import timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

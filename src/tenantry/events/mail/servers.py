@@ -14,18 +14,19 @@ from urllib.parse import quote
 
 from sqlalchemy import bindparam, delete, insert, select, true, update
 
-from tenantry import domain_names, email_addresses, errors, ids
+from tenantry.core import errors, ids
+from tenantry.core.times import now
 from tenantry.db.encrypted_columns import binding
 from tenantry.db.rows import bound, prefixed, row_of
 from tenantry.db.statements import Statement
 from tenantry.events.mail.model import EmailServer, email_servers
 from tenantry.events.mail.rendering import one_line
-from tenantry.times import now
+from tenantry.net import domain_names, email_addresses
 
 if TYPE_CHECKING:
     from tenantry.call import Call
+    from tenantry.crypto.vault import Binding
     from tenantry.db.engine import Session
-    from tenantry.vault import Binding
 
 SETTING = "TENANTRY_SMTP_URL"
 MOST = 20

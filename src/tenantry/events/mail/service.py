@@ -19,7 +19,9 @@ from sqlalchemy import (
     update,
 )
 
-from tenantry import email_addresses, errors, ids
+from tenantry.core import errors, ids
+from tenantry.core.times import SECOND, now
+from tenantry.crypto.vault import WrongKey
 from tenantry.db import key_ranges, pages, searching
 from tenantry.db.due import Due
 from tenantry.db.encrypted_columns import binding
@@ -28,16 +30,15 @@ from tenantry.db.rows import bound
 from tenantry.db.schema import from_json, to_json
 from tenantry.db.statements import Statement
 from tenantry.events.mail.model import DROPPED, FAILED, KEPT, QUEUED, SENT, Mail, mail
-from tenantry.metrics import table as metrics
-from tenantry.times import SECOND, now
-from tenantry.vault import WrongKey
+from tenantry.net import email_addresses
+from tenantry.telemetry.metrics import table as metrics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tenantry.call import Call
+    from tenantry.crypto.vault import Binding
     from tenantry.db.engine import Row, Session
-    from tenantry.vault import Binding
 
 # The worker that has claimed a mail has it for this long; after that it is thought dead.
 LEASE_SECONDS = 90

@@ -10,7 +10,7 @@ from tenantry.events.mail import branding
 from tenantry.events.mail.rendering import Templates
 from tenantry.events.mail.service import Content
 from tenantry.events.mail.words import date
-from tenantry.languages import DEFAULT
+from tenantry.i18n.languages import DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,8 +10,8 @@ import functools
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tenantry import translations
-from tenantry.languages import DEFAULT
+from tenantry.i18n import translations
+from tenantry.i18n.languages import DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ _UNITS = (("days", 24 * 60), ("hours", 60), ("minutes", 1))
 
 @functools.cache
 def of(language: str) -> Mapping[str, str]:
-    """Return the sentences of one of `tenantry.languages.LANGUAGES` by `section.key`."""
+    """Return the sentences of one of `tenantry.i18n.languages.LANGUAGES` by `section.key`."""
     return translations.translated(language, "mail", translations.english("events", "mail"))
 
 

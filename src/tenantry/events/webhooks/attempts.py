@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
 from tenantry import __version__
-from tenantry.outgoing import Unanswered
-from tenantry.times import now
+from tenantry.core.times import now
+from tenantry.net.outgoing import Unanswered
 
 if TYPE_CHECKING:
     from tenantry.events.signing import Signer
     from tenantry.events.webhooks.records import Endpoint
-    from tenantry.outgoing import Outgoing
+    from tenantry.net.outgoing import Outgoing
 
 RESPONSE_CHARACTERS = 1000
 _RESPONSE_BYTES = 64 * 1024  # read, so that the connection can be used again

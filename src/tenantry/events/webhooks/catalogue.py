@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tenantry.core.times import rfc3339
 from tenantry.events.event_log.envelopes import SPEC_VERSION, display_name
 from tenantry.events.webhooks import shapes
-from tenantry.times import rfc3339
 
 if TYPE_CHECKING:
     from tenantry.events.webhooks.shapes import Schema

@@ -25,12 +25,12 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 
+from tenantry.core.times import now
 from tenantry.db.records import records, spelled
 from tenantry.db.statements import Statement
 from tenantry.events.webhooks.model import PENDING, webhook_deliveries, webhook_endpoints
 from tenantry.events.webhooks.plans import among, first
 from tenantry.events.webhooks.records import Endpoint
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -14,13 +14,13 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from tenantry.core.times import now
+from tenantry.crypto.vault import WrongKey
 from tenantry.events.signing import Signer
 from tenantry.events.webhooks import bodies, claiming, disabling, queue, results
 from tenantry.events.webhooks.attempts import Claimed, attempt
 from tenantry.events.webhooks.model import webhook_endpoints
-from tenantry.outgoing import Outgoing
-from tenantry.times import now
-from tenantry.vault import WrongKey
+from tenantry.net.outgoing import Outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

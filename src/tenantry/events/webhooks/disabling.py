@@ -9,14 +9,14 @@ from urllib.parse import urlsplit
 from sqlalchemy import bindparam, select, update
 
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
+from tenantry.core.times import DAY, now
 from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.statements import Statement
 from tenantry.events.mail import rendering
 from tenantry.events.mail import service as mail
 from tenantry.events.webhooks.model import webhook_endpoints
 from tenantry.events.webhooks.records import Endpoint
-from tenantry.times import DAY, now
 
 if TYPE_CHECKING:
     from typing import Any

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, func, literal_column, select
 
-from tenantry import errors, ids
+from tenantry.core import errors, ids
 from tenantry.db import pages
 from tenantry.db.rows import prefixed
 from tenantry.db.schema import from_json

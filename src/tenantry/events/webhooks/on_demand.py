@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert
 
-from tenantry import errors, ids
+from tenantry.core import errors, ids
+from tenantry.core.times import now
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
 from tenantry.events.webhooks import catalogue, queue, replaying, service, values
 from tenantry.events.webhooks.model import webhook_deliveries
 from tenantry.events.webhooks.records import Delivery
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

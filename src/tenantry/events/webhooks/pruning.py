@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Column, Text, and_, bindparam, delete, literal_column, or_, select, update
 
-from tenantry import ids
+from tenantry.core import ids
+from tenantry.core.times import DAY, now
 from tenantry.db.records import records, spelled
 from tenantry.db.statements import Statement
 from tenantry.events.webhooks.model import (
@@ -16,7 +17,6 @@ from tenantry.events.webhooks.model import (
     webhook_endpoints,
 )
 from tenantry.events.webhooks.plans import among
-from tenantry.times import DAY, now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

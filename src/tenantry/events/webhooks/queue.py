@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, cast, insert, or_, select
 
-from tenantry import ids
+from tenantry.core import ids
+from tenantry.core.event import PUBLISHED
+from tenantry.core.times import now
 from tenantry.db.records import named, records, spelled
 from tenantry.db.rows import prefixed
 from tenantry.db.schema import from_json, json_values, to_json
 from tenantry.db.statements import Statement
-from tenantry.event import PUBLISHED
 from tenantry.events.webhooks.model import PENDING, webhook_deliveries, webhook_endpoints
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tenantry.core.times import rfc3339
 from tenantry.db.rows import members, row_of
 from tenantry.events.webhooks.model import webhook_attempts, webhook_deliveries, webhook_endpoints
-from tenantry.times import rfc3339
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Row

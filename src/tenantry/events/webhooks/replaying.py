@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, insert, literal_column, select
 
-from tenantry import ids
+from tenantry.core import ids
+from tenantry.core.times import now
 from tenantry.db.engine import ForeignKey
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.schema import event_organization, events
@@ -18,7 +19,6 @@ from tenantry.db.statements import Statement
 from tenantry.events.event_log.model import event_log, event_log_state
 from tenantry.events.webhooks import queue
 from tenantry.events.webhooks.model import webhook_deliveries
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

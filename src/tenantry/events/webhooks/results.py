@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
+from tenantry.core.times import SECOND, now
 from tenantry.db.engine import ForeignKey
 from tenantry.db.records import named, records, spelled
 from tenantry.db.schema import json_values, to_json
@@ -22,8 +23,7 @@ from tenantry.events.webhooks.model import (
     webhook_endpoints,
 )
 from tenantry.events.webhooks.plans import first
-from tenantry.metrics import table as metrics
-from tenantry.times import SECOND, now
+from tenantry.telemetry.metrics import table as metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from protobuf.wkt import Duration, Empty, Struct
 
-from tenantry import errors
+from tenantry.core import errors
+from tenantry.core.times import microseconds, timestamp
 from tenantry.events.webhooks import listing, on_demand, service
 from tenantry.gen.tenantry.v1 import webhooks_pb as pb
-from tenantry.times import microseconds, timestamp
 
 if TYPE_CHECKING:
     from protobuf.wkt import Timestamp

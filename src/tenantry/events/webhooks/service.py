@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, func, insert, literal_column, select, update
 
-from tenantry import errors, ids
+from tenantry.core import errors, ids
+from tenantry.core.times import now
 from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.statements import Statement
 from tenantry.events import signing
 from tenantry.events.webhooks import values
 from tenantry.events.webhooks.model import PENDING, webhook_deliveries, webhook_endpoints
 from tenantry.events.webhooks.records import Endpoint
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

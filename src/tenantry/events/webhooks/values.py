@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry import errors, outgoing
-from tenantry.event import KNOWN
+from tenantry.core import errors
+from tenantry.core.event import KNOWN
+from tenantry.net import outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from sqlalchemy import BigInteger, bindparam, case, delete, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_update
 
-from tenantry import errors
+from tenantry.core import errors
+from tenantry.core.times import SECOND, now
 from tenantry.db import pruning
 from tenantry.db.engine import Transaction
 from tenantry.db.statements import Statement
 from tenantry.identity.attempts.model import attempts
-from tenantry.times import SECOND, now
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, func, literal_column, select
 
-from tenantry import ids
+from tenantry.core import ids
+from tenantry.core.times import DAY, rfc3339
 from tenantry.db import key_ranges, pages
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
 from tenantry.identity.sign_in.model import FAILED, INITIATED, PENDING, SUCCESS, auth_requests
-from tenantry.times import DAY, rfc3339
 
 if TYPE_CHECKING:
     from sqlalchemy import ScalarSelect, Select

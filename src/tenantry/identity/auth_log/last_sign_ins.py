@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, literal_column, select
 
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
-from tenantry.guide_steps import ENGLISH
+from tenantry.i18n.guide_steps import ENGLISH
 from tenantry.identity.connections.guides import explanations
 from tenantry.identity.connections.model import OIDC, SAML, connections
 from tenantry.identity.sign_in.model import FAILED, SUCCESS, auth_requests

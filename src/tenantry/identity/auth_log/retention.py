@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, delete, literal_column, select
 
-from tenantry import ids
+from tenantry.core import ids
+from tenantry.core.times import DAY, SECOND, now
 from tenantry.db.statements import Statement
 from tenantry.identity.sign_in.model import UNPROVED, auth_requests
-from tenantry.times import DAY, SECOND, now
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement

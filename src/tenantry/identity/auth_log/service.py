@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, select, true
 
-from tenantry import email_addresses, errors, ids
 from tenantry.access.clients.model import clients
+from tenantry.core import errors, ids
+from tenantry.core.times import check_span
 from tenantry.db import key_ranges, pages
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
@@ -27,7 +28,7 @@ from tenantry.identity.sign_in.model import (
     Facts,
     auth_requests,
 )
-from tenantry.times import check_span
+from tenantry.net import email_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

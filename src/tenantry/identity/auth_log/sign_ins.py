@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Text, bindparam, func, literal_column, or_, select
 
-from tenantry import email_addresses, errors, ids
+from tenantry.core import errors, ids
 from tenantry.db import key_ranges, searching
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
-from tenantry.guide_steps import ENGLISH
+from tenantry.i18n.guide_steps import ENGLISH
 from tenantry.identity.connections.changes import registry
 from tenantry.identity.connections.guides import explanations
 from tenantry.identity.connections.model import connections
 from tenantry.identity.sign_in.model import FAILED, Facts, auth_requests
+from tenantry.net import email_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

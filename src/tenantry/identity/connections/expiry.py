@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tenantry.core.times import DAY, now
 from tenantry.db.snapshots import Spelled
 from tenantry.identity.connections.model import COMPLETED
-from tenantry.times import DAY, now
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session

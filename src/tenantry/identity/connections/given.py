@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tenantry import errors
+from tenantry.core import errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -160,7 +160,7 @@ def taken(
     db: Session, read: Sequence[Any], known: Sequence[Mapping[str, Any]], *, at: int
 ) -> tuple[dict[str, Any], ...]:
     """Return certificates as they are stored, each once; those that are ``known`` as they are."""
-    from tenantry import ids
+    from tenantry.core import ids
     from tenantry.identity.connections.saml import certificates as x509
 
     there = {one["certificate"]: dict(one) for one in known}

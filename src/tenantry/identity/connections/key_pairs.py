@@ -15,22 +15,22 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, insert, literal_column, select
 
-from tenantry import ids
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core import ids
+from tenantry.core.caller import SYSTEM
+from tenantry.core.times import DAY, now
 from tenantry.db.encrypted_columns import binding
+from tenantry.db.read_through import ReadThrough
 from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
 from tenantry.identity.connections.model import saml_key_pairs
-from tenantry.read_through import ReadThrough
-from tenantry.times import DAY, now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tenantry.crypto.vault import Binding
     from tenantry.db.engine import Database, Row, Session
     from tenantry.identity.connections.saml.certificates import SigningPair
-    from tenantry.vault import Binding
 
 LIFE_DAYS = 3653  # of a certificate
 NOTICE_DAYS = 30  # that a pair stands in our metadata before it signs

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, and_, bindparam, func, literal_column, or_, select
 
-from tenantry import domain_names, ids
+from tenantry.core import ids
 from tenantry.db import key_ranges, pages
 from tenantry.db.schema import from_json, json_rows
 from tenantry.db.statements import Statement
@@ -24,6 +24,7 @@ from tenantry.identity.connections.model import (
     Connection,
     connections,
 )
+from tenantry.net import domain_names
 from tenantry.tenants.domains.model import ORGANIZATION_DOMAIN, PROVEN, Domain, domains
 from tenantry.tenants.organizations import service as organization_service
 from tenantry.tenants.organizations.model import organizations

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, literal_column, or_, select
 
-from tenantry import ids
+from tenantry.core import ids
 from tenantry.db.statements import Statement
 from tenantry.identity.connections.model import (
     COMPLETED,

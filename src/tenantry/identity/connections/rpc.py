@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from protobuf import Oneof
 from protobuf.wkt import BoolValue, Empty, StringValue, Struct, UInt32Value
 
-from tenantry import errors, structs
+from tenantry.core import errors, structs
+from tenantry.core.times import SECOND, timestamp
 from tenantry.db.schema import to_json
 from tenantry.gen.scalekit.v1.connections import connections_pb as pb
 from tenantry.gen.scalekit.v1.domains import domains_pb
@@ -33,7 +34,6 @@ from tenantry.identity.connections.model import (
 from tenantry.identity.connections.providers import descriptions
 from tenantry.identity.connections.providers.context import ConnectionContext
 from tenantry.identity.connections.settings import OAuthSettings, OIDCSettings, SAMLSettings
-from tenantry.times import SECOND, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from tenantry.identity.connections.model import Connection
     from tenantry.identity.connections.providers.descriptions import CertificateFacts
     from tenantry.identity.connections.providers.fetching import Fetching
-    from tenantry.outgoing import Outgoing
+    from tenantry.net.outgoing import Outgoing
     from tenantry.settings import Settings
     from tenantry.tenants.domains.model import Domain
     from tenantry.tenants.environment.effective import Effective

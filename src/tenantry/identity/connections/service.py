@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, literal_column, or_, select
 
-from tenantry import ids
+from tenantry.core import ids
+from tenantry.core.times import now
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
 from tenantry.identity.connections.model import (
@@ -15,7 +16,6 @@ from tenantry.identity.connections.model import (
     Connection,
     connections,
 )
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Text, bindparam, insert, literal_column, select, update
 
-from tenantry import errors, ids
+from tenantry.core import errors, ids
+from tenantry.core.times import SECOND, now
 from tenantry.db import pruning
 from tenantry.db.rows import bound
 from tenantry.db.schema import from_json, to_json
 from tenantry.db.statements import Statement
 from tenantry.identity.connections.model import SAML, connection_tests, connections
-from tenantry.times import SECOND, now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from tenantry import strict_json
-from tenantry.read_through import FRESH_SECONDS, ReadThrough
+from tenantry.core import strict_json
+from tenantry.db.read_through import FRESH_SECONDS, ReadThrough
 from tenantry.tenants.user_attributes import reading
 from tenantry.tenants.user_attributes.model import CUSTOM, RESERVED, SSO
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tenantry import vault
+from tenantry.crypto import vault
 from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.connections.oidc import tokens
 from tenantry.identity.connections.settings import BASIC_AUTH

@@ -10,9 +10,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from tenantry.core.times import SECOND, rfc3339
 from tenantry.db.schema import to_json
 from tenantry.identity.connections.federated_identities import FederationError
-from tenantry.times import SECOND, rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tenantry.access.clients import ways_on
+from tenantry.core.times import SECOND, now
 from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.sessions import applications
-from tenantry.times import SECOND, now
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session

@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from tenantry import email_addresses, errors, vault
+from tenantry.core import errors
+from tenantry.core.times import SECOND, now
+from tenantry.crypto import vault
 from tenantry.identity.connections.changes import client_secrets
 from tenantry.identity.connections.faults import evidenced
 from tenantry.identity.connections.federated_identities import FederatedIdentity, FederationError
@@ -42,8 +44,8 @@ from tenantry.identity.federation import (
 from tenantry.identity.federation.attributes import CustomAttributes
 from tenantry.identity.federation.evidence import fault_of
 from tenantry.identity.federation.model import Sent
-from tenantry.log import seldom
-from tenantry.times import SECOND, now
+from tenantry.net import email_addresses
+from tenantry.telemetry.log import seldom
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tenantry.crypto.vault import Binding
 from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.federation import requests, sealing
-from tenantry.vault import Binding
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session

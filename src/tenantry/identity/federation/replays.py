@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
-from tenantry import vault
+from tenantry.core.times import now
+from tenantry.crypto import vault
 from tenantry.db import pruning
 from tenantry.db.statements import Statement
 from tenantry.identity.federation.model import seen_assertions
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Text, bindparam, delete, insert, select, update
 
-from tenantry import vault
+from tenantry.core.times import SECOND, now
+from tenantry.crypto import vault
 from tenantry.db import pruning
 from tenantry.db.encrypted_columns import binding
 from tenantry.db.rows import bound
@@ -20,7 +21,6 @@ from tenantry.db.statements import Statement
 from tenantry.identity.federation import sealing
 from tenantry.identity.federation.model import Request
 from tenantry.identity.federation.model import federation_requests as table
-from tenantry.times import SECOND, now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

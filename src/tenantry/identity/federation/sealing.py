@@ -9,8 +9,8 @@ from tenantry.db.schema import from_json, to_json
 from tenantry.identity.connections.federated_identities import FederatedIdentity
 
 if TYPE_CHECKING:
+    from tenantry.crypto.vault import Binding
     from tenantry.db.engine import Session
-    from tenantry.vault import Binding
 
 
 def seal(db: Session, identity: FederatedIdentity, binding: Binding) -> str:

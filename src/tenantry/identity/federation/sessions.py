@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, bindparam, literal_column, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_change
 
+from tenantry.core.times import now
+from tenantry.crypto.vault import WrongKey
 from tenantry.db.encrypted_columns import binding
 from tenantry.db.schema import from_json, to_json
 from tenantry.db.statements import Statement, happened
@@ -19,16 +21,14 @@ from tenantry.identity.federation import identities
 from tenantry.identity.federation.model import federated_sessions as table
 from tenantry.identity.sessions import ending
 from tenantry.identity.sessions.model import ACTIVE, LOGOUT, sessions
-from tenantry.times import now
-from tenantry.vault import WrongKey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tenantry.call import Call
+    from tenantry.crypto.vault import Binding
     from tenantry.db.engine import Row, Session
     from tenantry.identity.connections.federated_identities import FederatedIdentity
-    from tenantry.vault import Binding
 
 _INDEX_MAX = 500  # characters
 

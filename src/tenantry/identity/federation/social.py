@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tenantry import strict_json
+from tenantry.core import strict_json
 from tenantry.identity.connections.changes import client_secrets
 from tenantry.identity.connections.faults import evidenced
 from tenantry.identity.connections.federated_identities import FederationError

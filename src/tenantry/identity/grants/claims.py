@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tenantry import ids
+from tenantry.core import ids
+from tenantry.core.times import rfc3339
 from tenantry.db.schema import to_json
-from tenantry.times import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

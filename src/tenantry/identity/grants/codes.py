@@ -11,25 +11,25 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Text, bindparam, insert, update
 
-from tenantry import vault
 from tenantry.access.clients import revocations
 from tenantry.access.clients.model import PUBLIC
+from tenantry.core.times import now
+from tenantry.crypto import vault
 from tenantry.db import pruning
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
 from tenantry.identity.grants import pkce, refresh_tokens
 from tenantry.identity.grants.model import InvalidGrant, authorization_codes
 from tenantry.identity.grants.subjects import subject_of, with_subject, with_subject_alone
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tenantry.access.clients.model import Client
     from tenantry.call import Call
+    from tenantry.core.event import Event
     from tenantry.db import engine
     from tenantry.db.engine import Row
-    from tenantry.event import Event
     from tenantry.identity.sessions.model import Session
     from tenantry.identity.sessions.subject import Subject
 

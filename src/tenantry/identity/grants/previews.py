@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from tenantry import errors, ids
+from tenantry.core import errors, ids
+from tenantry.core.times import now
 from tenantry.identity.grants import claims as claims_of
 from tenantry.identity.sessions.model import NO_ORGANIZATION
 from tenantry.identity.sessions.subject import Subject
@@ -14,7 +15,6 @@ from tenantry.identity.token_templates import service as token_templates
 from tenantry.tenants.roles import catalogue
 from tenantry.tenants.users import reading as users
 from tenantry.tenants.users.model import ACTIVE
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, Integer, Text, bindparam, case, cast, insert, select, update
 
-from tenantry import errors, ids
+from tenantry.core import errors, ids
+from tenantry.core.times import now
 from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
 from tenantry.identity.grants.model import InvalidGrant, refresh_tokens
 from tenantry.identity.grants.subjects import subject_of, with_subject, with_subject_alone
 from tenantry.identity.sessions.model import sessions
 from tenantry.identity.sessions.reading import IS_ACTIVE, NOW
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

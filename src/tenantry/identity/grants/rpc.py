@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from protobuf.wkt import Struct
 
-from tenantry import errors, structs
-from tenantry.caller import Kind
+from tenantry.core import errors, structs
+from tenantry.core.caller import Kind
 from tenantry.gen.scalekit.v1.interceptors import interceptors_pb as pb
 from tenantry.identity.grants import previews
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, case, func, literal_column, or_, select, true
 
-from tenantry import vault
 from tenantry.access.clients import revocations
 from tenantry.access.clients.model import clients
+from tenantry.core.times import now
+from tenantry.crypto import vault
 from tenantry.db.schema import from_json, json_list, json_rows
 from tenantry.db.statements import Statement
 from tenantry.identity.connections.model import connections
@@ -35,7 +36,6 @@ from tenantry.tenants.roles.model import role_holders
 from tenantry.tenants.users import reading
 from tenantry.tenants.users.model import ACTIVE as MEMBER
 from tenantry.tenants.users.model import User, is_federated, memberships, users
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select, Table

@@ -6,7 +6,7 @@ cookie makes a browser known as one of its planter, and of nobody else.
 
 from __future__ import annotations
 
-from tenantry.web import Cookie, cookie
+from tenantry.net.http import Cookie, cookie
 
 NAME = "tenantry_device"
 MOST_SECRETS = 8  # of people that share a browser; the one with the oldest sign-in is forgotten

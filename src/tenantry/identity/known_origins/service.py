@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import BigInteger, Text, bindparam, delete, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_update
 
-from tenantry import vault
-from tenantry.addresses import network
+from tenantry.core.addresses import network
+from tenantry.core.times import DAY, now
+from tenantry.crypto import vault
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.identity.known_origins import cookies
 from tenantry.identity.known_origins.model import DEVICE, NETWORK, known_origins
 from tenantry.tenants.users.model import users
-from tenantry.times import DAY, now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tenantry.caller import Origin
+    from tenantry.core.caller import Origin
     from tenantry.db.engine import Row, Session
 
 MOST = 20  # of each kind, for a person

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tenantry import errors
-from tenantry.caller import Kind
+from tenantry.core import errors
+from tenantry.core.caller import Kind
+from tenantry.core.times import MINUTE, now, rfc3339
 from tenantry.identity.operators.model import READER
 from tenantry.identity.operators.service import get
 from tenantry.identity.security_notices import service as security_notices
@@ -18,7 +19,6 @@ from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import Bounds, Impersonation
 from tenantry.tenants.users import service as users
 from tenantry.tenants.users.model import ACTIVE
-from tenantry.times import MINUTE, now, rfc3339
 
 if TYPE_CHECKING:
     from tenantry.call import Call

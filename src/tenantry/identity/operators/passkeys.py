@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, Text, bindparam, delete, insert, literal_column, or_, select
 from sqlalchemy import update as update_table
 
-from tenantry import errors, ids
-from tenantry.addresses import network
+from tenantry.core import errors, ids
+from tenantry.core.addresses import network
+from tenantry.core.times import MINUTE, now
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.rows import bound, prefixed, row_of
 from tenantry.db.statements import Statement
@@ -23,7 +24,6 @@ from tenantry.identity.operators.model import OperatorPasskey, operator_passkeys
 from tenantry.identity.operators.service import get
 from tenantry.identity.proofs.passkeys import authenticators, ceremonies, challenges
 from tenantry.identity.sessions import devices
-from tenantry.times import MINUTE, now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,10 @@ from urllib.parse import urlencode, urlsplit
 
 from sqlalchemy import bindparam, select, update
 
-from tenantry import email_addresses, errors, vault
+from tenantry.core import errors
+from tenantry.core.times import MINUTE, now
+from tenantry.crypto import vault
+from tenantry.crypto.vault import Binding, WrongKey
 from tenantry.db.statements import Statement
 from tenantry.identity.connections.oidc import authorization, callback, faults, metadata, tokens
 from tenantry.identity.connections.oidc.faults import OIDCError
@@ -23,8 +26,7 @@ from tenantry.identity.federation.model import Request
 from tenantry.identity.operators import sessions
 from tenantry.identity.operators.model import Operator, operators
 from tenantry.identity.operators.service import find_by_email
-from tenantry.times import MINUTE, now
-from tenantry.vault import Binding, WrongKey
+from tenantry.net import email_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from protobuf.wkt import Empty
 
+from tenantry.core.times import timestamp
 from tenantry.gen.tenantry.v1 import operators_pb as pb
 from tenantry.identity.operators import service
 from tenantry.identity.operators.model import READER
-from tenantry.times import timestamp
 
 if TYPE_CHECKING:
     from tenantry.call import Call

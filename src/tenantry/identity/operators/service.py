@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy import BigInteger, Text, bindparam, delete, func, insert, literal_column, select
 from sqlalchemy import update as update_table
 
-from tenantry import email_addresses, errors, ids, vault
-from tenantry.caller import Caller, Kind
+from tenantry.core import errors, ids
+from tenantry.core.caller import Caller, Kind
+from tenantry.core.times import MINUTE, now
+from tenantry.crypto import vault
 from tenantry.db import pruning
 from tenantry.db.rows import bound, prefixed, row_of
 from tenantry.db.statements import Statement
@@ -24,7 +26,7 @@ from tenantry.identity.operators.model import (
     operators,
 )
 from tenantry.identity.sessions import service as people_sessions
-from tenantry.times import MINUTE, now
+from tenantry.net import email_addresses
 
 if TYPE_CHECKING:
     from tenantry.call import Call

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, Text, bindparam, delete, insert, literal_column, select, update
 
-from tenantry import errors, ids, vault
-from tenantry.caller import Caller, Kind
+from tenantry.core import errors, ids
+from tenantry.core.caller import Caller, Kind
+from tenantry.core.times import MINUTE, now
+from tenantry.crypto import vault
 from tenantry.db import pruning
 from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
@@ -18,7 +20,6 @@ from tenantry.identity.operators.model import (
     operator_sessions,
     operators,
 )
-from tenantry.times import MINUTE, now
 
 if TYPE_CHECKING:
     from tenantry.call import Call

@@ -6,9 +6,9 @@ import time
 from typing import TYPE_CHECKING
 
 from tenantry import __version__
+from tenantry.core.times import timestamp
 from tenantry.gen.tenantry.v1 import overview_pb as pb
 from tenantry.identity.overview import service
-from tenantry.times import timestamp
 
 if TYPE_CHECKING:
     from tenantry.call import Call

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
+from tenantry.core.times import now
 from tenantry.db import snapshots
 from tenantry.db.schema import schema_history
 from tenantry.db.statements import Statement
@@ -17,7 +18,6 @@ from tenantry.identity.connections import listing as connections
 from tenantry.tenants.directories import states as directories
 from tenantry.tenants.organizations.model import ORGANIZATIONS, organization_tally
 from tenantry.tenants.users.model import USERS, user_tally
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, select
 
-from tenantry import errors, languages
 from tenantry.access.clients import ways_on
+from tenantry.core import errors
+from tenantry.core.times import SECOND, now, rfc3339
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
 from tenantry.events.mail import branding
 from tenantry.events.mail import service as mail_service
+from tenantry.i18n import languages
 from tenantry.identity.attempts import service as attempts
 from tenantry.identity.known_origins import service as known_origins
 from tenantry.identity.security_notices import links
@@ -21,7 +23,6 @@ from tenantry.identity.sessions import devices
 from tenantry.identity.sessions import service as sessions
 from tenantry.tenants.users import reading
 from tenantry.tenants.users.model import users
-from tenantry.times import SECOND, now, rfc3339
 
 if TYPE_CHECKING:
     from tenantry.call import Call

@@ -8,12 +8,12 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from tenantry import ids
+from tenantry.core import ids
+from tenantry.core.times import now
 from tenantry.db.engine import Failure
 from tenantry.identity.sessions import notices
-from tenantry.log import seldom
-from tenantry.outgoing import Outgoing, Unanswered
-from tenantry.times import now
+from tenantry.net.outgoing import Outgoing, Unanswered
+from tenantry.telemetry.log import seldom
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

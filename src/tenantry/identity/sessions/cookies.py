@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tenantry.web import Cookie, cookie
+from tenantry.net.http import Cookie, cookie
 
 if TYPE_CHECKING:
     from tenantry.tenants.environment.effective import Effective

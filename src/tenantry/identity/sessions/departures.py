@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, Text, bindparam, delete, literal_column, select, update
 
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
+from tenantry.core.times import now
 from tenantry.db.schema import from_json, json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.events.event_log import following
@@ -26,7 +27,6 @@ from tenantry.identity.sessions.model import (
 )
 from tenantry.identity.sessions.reading import IS_ACTIVE
 from tenantry.tenants.users.model import INACTIVE
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

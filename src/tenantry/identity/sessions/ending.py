@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, case, select, update
 
-from tenantry.caller import Kind
+from tenantry.core.caller import Kind
+from tenantry.core.times import now
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.identity.sessions import notices
@@ -14,7 +15,6 @@ from tenantry.identity.sessions.model import EXPIRED, LOGOUT, Session, sessions
 from tenantry.identity.sessions.reading import IS_ACTIVE, NOW, sessions_with_places
 from tenantry.tenants.users import reading as users_reading
 from tenantry.tenants.users.model import User, users
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tenantry import errors
-from tenantry.caller import Kind
+from tenantry.core import errors
+from tenantry.core.caller import Kind
+from tenantry.core.times import MINUTE, now
 from tenantry.identity.connections import ours
 from tenantry.identity.sessions import service
-from tenantry.times import MINUTE, now
 
 if TYPE_CHECKING:
     from tenantry.call import Call

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, Text, bindparam, delete, func, literal_column, select
 
-from tenantry import ids
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core import ids
+from tenantry.core.caller import SYSTEM
+from tenantry.core.times import DAY, now
 from tenantry.db.statements import Statement
 from tenantry.identity.sessions import ending
 from tenantry.identity.sessions.model import ACTIVE, EXPIRED, sessions
 from tenantry.identity.sessions.reading import IS_ACTIVE, NOW
-from tenantry.times import DAY, now
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session

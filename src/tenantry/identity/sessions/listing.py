@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, Text, bindparam, case, func, select, true
 
-from tenantry import errors
-from tenantry.caller import Kind
+from tenantry.core import errors
+from tenantry.core.caller import Kind
+from tenantry.core.times import check_span, now
 from tenantry.db import pages
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
@@ -17,7 +18,6 @@ from tenantry.identity.sessions.model import ACTIVE, EXPIRED, LOGOUT, REVOKED, S
 from tenantry.identity.sessions.reading import NOW, sessions_with_places
 from tenantry.tenants.users import reading as users_reading
 from tenantry.tenants.users.model import users
-from tenantry.times import check_span, now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, func, insert, select, update
 
-from tenantry import ids
 from tenantry.access.clients.model import clients
+from tenantry.core import ids
+from tenantry.core.times import now
 from tenantry.db import pages
 from tenantry.db.due import NOW, Due
 from tenantry.db.records import named, rows_of, spelled
 from tenantry.db.schema import from_json, json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.identity.sessions.model import logout_notices, session_clients, sessions
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

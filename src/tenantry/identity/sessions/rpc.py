@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from protobuf import Oneof
 
-from tenantry import errors
-from tenantry.answer import message_of
-from tenantry.caller import Kind
+from tenantry.core import errors
+from tenantry.core.answer import message_of
+from tenantry.core.caller import Kind
+from tenantry.core.times import microseconds, now, timestamp
 from tenantry.gen.scalekit.v1.connections import connections_pb
 from tenantry.gen.scalekit.v1.environments import environments_pb
 from tenantry.gen.scalekit.v1.organizations import organizations_pb
@@ -16,12 +17,11 @@ from tenantry.gen.scalekit.v1.sessions import sessions_pb as pb
 from tenantry.identity.sessions import listing, service
 from tenantry.tenants.portal_links import service as portal_links
 from tenantry.tenants.users import reading as users
-from tenantry.times import microseconds, now, timestamp
 
 if TYPE_CHECKING:
-    from tenantry.answer import Answer
     from tenantry.call import Call
-    from tenantry.caller import Caller
+    from tenantry.core.answer import Answer
+    from tenantry.core.caller import Caller
     from tenantry.identity.sessions.model import Session
 
     _Organization = Oneof[Literal["id"], str]

@@ -20,7 +20,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as insert_or_replace
 
-from tenantry import errors, ids, vault
+from tenantry.core import errors, ids
+from tenantry.core.times import MINUTE, now
+from tenantry.crypto import vault
 from tenantry.db.rows import bound, prefixed, row_of
 from tenantry.db.schema import Json, to_json
 from tenantry.db.statements import Statement
@@ -46,7 +48,6 @@ from tenantry.identity.sessions.reading import (
 from tenantry.tenants.users import service as users
 from tenantry.tenants.users.model import ACTIVE as MEMBER
 from tenantry.tenants.users.model import memberships
-from tenantry.times import MINUTE, now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry import errors
+from tenantry.core import errors
 
 if TYPE_CHECKING:
     from tenantry.call import Call

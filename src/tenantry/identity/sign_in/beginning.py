@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, select
 
-from tenantry import email_addresses, errors, vault
+from tenantry.core import errors
+from tenantry.core.times import MINUTE, SECOND, now
+from tenantry.crypto import vault
 from tenantry.db.schema import from_json, json_list, json_rows
 from tenantry.db.statements import Statement
 from tenantry.identity.connections.model import COMPLETED, connections
@@ -29,10 +31,10 @@ from tenantry.identity.sign_in.model import (
     Answer,
     Facts,
 )
+from tenantry.net import email_addresses
 from tenantry.tenants.organizations.model import Organization, organizations
 from tenantry.tenants.users import reading
 from tenantry.tenants.users.model import ACTIVE, PENDING_INVITE, memberships, users
-from tenantry.times import MINUTE, SECOND, now
 
 if TYPE_CHECKING:
     from tenantry.access.clients.model import Client

@@ -11,11 +11,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tenantry import errors, ids
-from tenantry.web import Cookie, cookies_of
+from tenantry.core import errors, ids
+from tenantry.net.http import Cookie, cookies_of
 
 if TYPE_CHECKING:
-    from tenantry.caller import Origin
+    from tenantry.core.caller import Origin
     from tenantry.identity.sign_in.model import AuthRequest
 
 NAME = "tenantry_login_"

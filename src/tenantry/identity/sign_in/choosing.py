@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, literal_column, or_, select
 
-from tenantry import errors, ids
+from tenantry.core import errors, ids
+from tenantry.core.times import now
 from tenantry.db.statements import Statement
 from tenantry.events.interceptors.model import PRE_SIGNUP
 from tenantry.identity.sessions import service as sessions
@@ -28,7 +29,6 @@ from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.users import reading, values
 from tenantry.tenants.users import service as users_service
 from tenantry.tenants.users.model import ACTIVE, ORG_CREATOR, PENDING_INVITE, memberships
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

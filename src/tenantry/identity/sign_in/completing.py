@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tenantry import errors, vault
+from tenantry.core import errors
+from tenantry.core.times import MINUTE, now
+from tenantry.crypto import vault
 from tenantry.events.interceptors.model import PRE_SESSION_CREATION
 from tenantry.identity.connections import service as connections
 from tenantry.identity.grants import codes
@@ -27,14 +29,13 @@ from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import Identity
 from tenantry.tenants.users import reading
 from tenantry.tenants.users import service as users
-from tenantry.times import MINUTE, now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tenantry.call import Call
+    from tenantry.core.event import Event
     from tenantry.db import engine
-    from tenantry.event import Event
     from tenantry.identity.sessions.model import Bounds, Session
     from tenantry.identity.sign_in.means import Means
     from tenantry.identity.sign_in.model import AuthRequest

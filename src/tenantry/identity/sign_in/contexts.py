@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tenantry import ids
+from tenantry.core import ids
+from tenantry.core.times import rfc3339
 from tenantry.identity.connections import reading
 from tenantry.identity.connections import service as connections
-from tenantry.times import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tenantry import errors, ids
+from tenantry.core import errors, ids
 from tenantry.identity.connections.model import PASSWORD, PASSWORDLESS, WEBAUTHN
 from tenantry.identity.sign_in import states
 from tenantry.identity.sign_in.model import SESSION
-from tenantry.metrics import table as metrics
+from tenantry.telemetry.metrics import table as metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tenantry import email_addresses, errors, ids, strict_json
+from tenantry.core import errors, ids, strict_json
 from tenantry.db.encrypted_columns import binding
 from tenantry.db.engine import ForeignKey
 from tenantry.db.schema import to_json
@@ -33,6 +33,7 @@ from tenantry.identity.sign_in import (
     states,
 )
 from tenantry.identity.sign_in.model import RESET_PASSWORD, SIGN_IN, auth_requests
+from tenantry.net import email_addresses
 from tenantry.tenants.memberships import invitations, joining, seats
 from tenantry.tenants.memberships import service as memberships
 from tenantry.tenants.user_attributes import reading as user_attributes
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tenantry.call import Call
+    from tenantry.crypto.vault import Binding
     from tenantry.db.engine import Session
     from tenantry.identity.connections.federated_identities import FederatedIdentity
     from tenantry.identity.connections.model import Connection
@@ -53,7 +55,6 @@ if TYPE_CHECKING:
     from tenantry.identity.sign_in.model import Answer, AuthRequest, Facts
     from tenantry.identity.sign_in.standing import Standing
     from tenantry.tenants.users.model import User
-    from tenantry.vault import Binding
 
 SUBJECT_MAX = 1000  # bytes, of a key that an index holds
 SUB_MAX = 256  # characters that applications have to keep of it: SAML 2.0 Core 8.3.7 has so many

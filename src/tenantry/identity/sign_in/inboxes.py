@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry import email_addresses, languages
-from tenantry.addresses import network
+from tenantry.core.addresses import network
+from tenantry.i18n import languages
 from tenantry.identity.attempts import service as attempts
 from tenantry.identity.known_origins import service as known_origins
 from tenantry.identity.proofs.passwordless import service as passwordless
 from tenantry.identity.proofs.passwordless.model import LINK_OTP
+from tenantry.net import email_addresses
 
 if TYPE_CHECKING:
     from tenantry.call import Call

@@ -12,8 +12,10 @@ from urllib.parse import urlencode
 
 from sqlalchemy import Text, bindparam, select
 
-from tenantry import errors, vault
 from tenantry.access.clients import ways_on
+from tenantry.core import errors
+from tenantry.core.times import now
+from tenantry.crypto import vault
 from tenantry.db.statements import Statement
 from tenantry.events.interceptors.model import PRE_SESSION_CREATION
 from tenantry.identity.connections.model import PASSWORDLESS
@@ -31,7 +33,6 @@ from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.users import reading
 from tenantry.tenants.users import service as users_service
 from tenantry.tenants.users.model import PENDING_INVITE, memberships, users
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

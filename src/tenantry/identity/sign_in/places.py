@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.events.interceptors.model import PRE_SESSION_CREATION, PRE_SIGNUP
 from tenantry.identity.sessions import policies
 from tenantry.identity.sessions import service as sessions

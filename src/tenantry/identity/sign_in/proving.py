@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, select
 
-from tenantry import email_addresses, errors
-from tenantry.addresses import network
+from tenantry.core import errors
+from tenantry.core.addresses import network
 from tenantry.db.statements import Statement
 from tenantry.identity.attempts import service as attempts
 from tenantry.identity.connections import service as connections
@@ -36,6 +36,7 @@ from tenantry.identity.sign_in import (
 )
 from tenantry.identity.sign_in.methods import EMAIL, PASSKEY, PASSWORD
 from tenantry.identity.sign_in.model import INTENTS, RESET_PASSWORD, SIGN_IN, SIGN_UP
+from tenantry.net import email_addresses
 from tenantry.tenants.users import reading
 from tenantry.tenants.users.model import users
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tenantry import email_addresses, errors
+from tenantry.core import errors
 from tenantry.identity.connections import ours, reading
 from tenantry.identity.connections.model import FEDERATED
 from tenantry.identity.sign_in import requests, states
+from tenantry.net import email_addresses
 from tenantry.tenants.organizations import service as organizations
 
 if TYPE_CHECKING:

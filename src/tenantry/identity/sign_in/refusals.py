@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from tenantry import ids
-from tenantry.times import SECOND, now
+from tenantry.core import ids
+from tenantry.core.times import SECOND, now
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session

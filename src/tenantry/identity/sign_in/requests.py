@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Text, bindparam, exists, insert, literal_column, select, update
 
-from tenantry import email_addresses, ids, vault
+from tenantry.core import ids
+from tenantry.core.times import SECOND, now
+from tenantry.crypto import vault
 from tenantry.db.rows import bound
 from tenantry.db.schema import from_json, json_values, to_json
 from tenantry.db.statements import Statement
@@ -21,7 +23,7 @@ from tenantry.identity.sessions.model import Impersonation, sessions
 from tenantry.identity.sessions.reading import IS_LIVE, IS_LIVE_ALONE, NOW
 from tenantry.identity.sign_in import counting, states
 from tenantry.identity.sign_in.model import AuthRequest, Facts, Params, auth_requests
-from tenantry.times import SECOND, now
+from tenantry.net import email_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from protobuf.wkt import Empty, Struct
 
-from tenantry import errors
 from tenantry.access.clients import applications
+from tenantry.core import errors
+from tenantry.core.times import timestamp
 from tenantry.gen.scalekit.v1.auth import auth_pb as pb
 from tenantry.gen.scalekit.v1.commons.commons_pb import OrganizationCustomizations
 from tenantry.gen.scalekit.v1.connections.connections_pb import ConnectionType, PasswordlessType
@@ -32,7 +33,6 @@ from tenantry.tenants.branding import customization
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import Identity
 from tenantry.tenants.users import service as users
-from tenantry.times import timestamp
 
 if TYPE_CHECKING:
     from tenantry.call import Call

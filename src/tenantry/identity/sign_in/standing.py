@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tenantry import email_addresses
 from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.connections.settings import Settings
 from tenantry.identity.federation import identities
+from tenantry.net import email_addresses
 from tenantry.tenants.domains import service as domains
 from tenantry.tenants.memberships import dismissed
 from tenantry.tenants.users import reading

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.identity.sign_in.model import FAILED as STATUS_FAILED
 from tenantry.identity.sign_in.model import INITIATED, PENDING, SUCCESS
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, select
 
-from tenantry import ids
 from tenantry.access.clients import ways_on
 from tenantry.access.clients.model import clients
+from tenantry.core import ids
 from tenantry.db.statements import Statement
 from tenantry.identity.sign_in.model import auth_requests
 

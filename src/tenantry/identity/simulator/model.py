@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tenantry import errors
-from tenantry.email_addresses import key
+from tenantry.core import errors
+from tenantry.net.email_addresses import key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,10 +14,10 @@ from urllib.parse import parse_qsl, urlsplit
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
+from tenantry.core.times import SECOND, now
+from tenantry.crypto.vault import Binding, WrongKey
 from tenantry.identity.connections.oidc.authorization import challenge
-from tenantry.outgoing import Answer
-from tenantry.times import SECOND, now
-from tenantry.vault import Binding, WrongKey
+from tenantry.net.outgoing import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -22,7 +22,7 @@ from tenantry.identity.connections.settings import HTTP_REDIRECT, URL_PARAMS
 if TYPE_CHECKING:
     from cryptography import x509
 
-    from tenantry.vault import Vault
+    from tenantry.crypto.vault import Vault
 
 PATH = "/simulator"
 _FROM, _UNTIL = 1_735_689_600, 2_051_222_400  # 2025 and 2035: nobody waits for an expiry

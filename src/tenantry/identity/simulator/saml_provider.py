@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
+from tenantry.core.times import MINUTE, now
 from tenantry.identity.connections.saml import bindings, certificates, parsing, writing
 from tenantry.identity.connections.saml.names import (
     BEARER,
@@ -21,7 +22,6 @@ from tenantry.identity.connections.saml.names import (
     NameIDFormat,
 )
 from tenantry.identity.connections.settings import SAMLSettings
-from tenantry.times import MINUTE, now
 
 if TYPE_CHECKING:
     from lxml.etree import _Element

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.identity.connections import reading
 from tenantry.identity.connections.changes import registry
 from tenantry.identity.connections.model import IDP_SIMULATOR, OIDC, SAML

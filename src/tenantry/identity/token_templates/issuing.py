@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db.engine import Failure
 from tenantry.identity.token_templates import reading, templates, variables
 

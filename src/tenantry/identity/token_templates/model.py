@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Boolean, Column, Integer, Table, Text, select, true
 
+from tenantry.core.times import rfc3339
 from tenantry.db.rows import members, row_of
 from tenantry.db.schema import Json, metadata, time_column
 from tenantry.db.spread import OF_ENVIRONMENT
-from tenantry.times import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from protobuf.wkt import Empty, Struct
 
-from tenantry import errors, structs
-from tenantry.claim_names import RESERVED
+from tenantry.core import errors, structs
+from tenantry.core.claim_names import RESERVED
+from tenantry.core.times import timestamp
 from tenantry.gen.scalekit.v1.interceptors import interceptors_pb as pb
 from tenantry.identity.token_templates import service, variables
-from tenantry.times import timestamp
 
 if TYPE_CHECKING:
     from tenantry.call import Call

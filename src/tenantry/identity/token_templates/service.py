@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, select, update
 
-from tenantry import errors, ids
+from tenantry.core import errors, ids
+from tenantry.core.times import now
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
 from tenantry.identity.token_templates import reading, templates
 from tenantry.identity.token_templates.model import TokenTemplate, token_templates
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tenantry import errors
-from tenantry.claim_names import RESERVED
-from tenantry.errors import Violation
+from tenantry.core import errors
+from tenantry.core.claim_names import RESERVED
+from tenantry.core.errors import Violation
 from tenantry.identity.token_templates import parsing, variables
 from tenantry.identity.token_templates.expressions import STEPS, Expression
 from tenantry.identity.token_templates.functions import Budget, Unfit

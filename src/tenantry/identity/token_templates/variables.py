@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tenantry.core.times import rfc3339
 from tenantry.identity.token_templates.parsing import OPEN
 from tenantry.tenants.users.model import ACTIVE, full_name
-from tenantry.times import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tenantry import errors, ids
 from tenantry.access.clients.model import M2M
+from tenantry.core import errors, ids
 from tenantry.identity.tokens.signed_tokens import NOT_IN_FORCE
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tenantry import errors
 from tenantry.access.clients import allowed_networks
 from tenantry.access.clients.model import M2M
-from tenantry.caller import ANONYMOUS, Caller, Kind, Origin
+from tenantry.core import errors
+from tenantry.core.caller import ANONYMOUS, Caller, Kind, Origin
 from tenantry.identity.grants import subjects
 from tenantry.identity.sessions.model import NO_ORGANIZATION
 from tenantry.identity.tokens import api_scopes
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from tenantry.identity.tokens.access_tokens import AccessTokens
     from tenantry.identity.tokens.signed_tokens import SignedTokens
     from tenantry.identity.tokens.user_tokens import UserToken, UserTokens
+    from tenantry.net.http import Cookie
     from tenantry.tenants.environment.effective import Effective
-    from tenantry.web import Cookie
 
 
 _MOST_TOKENS = 4  # looked at in one request

@@ -6,7 +6,7 @@ from typing import Any
 
 from joserfc.util import urlsafe_b64decode
 
-from tenantry import strict_json
+from tenantry.core import strict_json
 
 # Of a header that we wrote: algorithm, key and type.
 _MAX_HEADER = 1024

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from joserfc.jwk import ECKey, RSAKey
 
-from tenantry import ids
 from tenantry.access.keys import service as keys
 from tenantry.access.keys.model import State
+from tenantry.core import ids
+from tenantry.crypto.vault import WrongKey
 from tenantry.db.engine import Failure
 from tenantry.identity.tokens.signer import Signer
-from tenantry.log import seldom
-from tenantry.vault import WrongKey
+from tenantry.telemetry.log import seldom
 
 if TYPE_CHECKING:
     from tenantry.access.keys.model import SigningKey

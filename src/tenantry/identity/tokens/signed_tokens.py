@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from joserfc import jwt
 from joserfc.errors import JoseError
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.identity.tokens import compact
 
 if TYPE_CHECKING:

@@ -11,14 +11,14 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tenantry import errors, ids
+from tenantry.core import errors, ids
+from tenantry.db.read_through import FRESH_SECONDS, ReadThrough
 from tenantry.identity.grants import claims as claims_of
 from tenantry.identity.grants import subjects
 from tenantry.identity.sessions.model import NO_ORGANIZATION
 from tenantry.identity.tokens import api_scopes
 from tenantry.identity.tokens.access_tokens import Issued
 from tenantry.identity.tokens.signed_tokens import NOT_IN_FORCE
-from tenantry.read_through import FRESH_SECONDS, ReadThrough
 from tenantry.tenants.users.model import is_federated
 
 if TYPE_CHECKING:

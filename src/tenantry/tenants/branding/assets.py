@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, delete, func, insert, select
 
-from tenantry import errors, ids
+from tenantry.core import errors, ids
+from tenantry.core.times import MINUTE, SECOND, now
+from tenantry.crypto.vault import Binding, WrongKey
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
 from tenantry.tenants.branding import pictures, references
 from tenantry.tenants.branding.model import Asset, assets
-from tenantry.times import MINUTE, SECOND, now
-from tenantry.vault import Binding, WrongKey
 
 if TYPE_CHECKING:
     from tenantry.call import Call

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.settings.table import spelled
 from tenantry.settings.values import UPLOADED
 from tenantry.tenants.environment import service as environment

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from protobuf.wkt import Struct
 
-from tenantry import errors, structs
+from tenantry.core import errors, structs
 from tenantry.gen.scalekit.v1.commons.commons_pb import OrganizationCustomizations
 from tenantry.gen.scalekit.v1.environments import environments_pb as pb
 from tenantry.tenants.branding import assets, customization

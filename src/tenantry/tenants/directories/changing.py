@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, or_, select
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db.statements import Statement
 from tenantry.tenants.directories import mapped_roles, registry
 from tenantry.tenants.directories.effects import profiles

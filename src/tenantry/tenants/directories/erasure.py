@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, Text, bindparam, case, delete, literal, or_, select, update
 
+from tenantry.core.times import now
 from tenantry.db.schema import Json, json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.directories import request_log
@@ -23,7 +24,6 @@ from tenantry.tenants.directories.model import (
 from tenantry.tenants.directories.scim import resources
 from tenantry.tenants.users.blanking import Person
 from tenantry.tenants.users.model import users
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

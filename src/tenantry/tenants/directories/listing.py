@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, bindparam, cast, func, select
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db.schema import from_json, json_list, json_rows
 from tenantry.db.statements import Statement
 from tenantry.tenants.directories import secrets

@@ -26,7 +26,8 @@ from sqlalchemy import (
     literal_column,
 )
 
-from tenantry import ids
+from tenantry.core import ids
+from tenantry.core.times import rfc3339
 from tenantry.db.encrypted_columns import encrypted
 from tenantry.db.rows import members, row_of
 from tenantry.db.schema import Json, from_json, metadata, time_column
@@ -34,7 +35,6 @@ from tenantry.db.search import Searched
 from tenantry.db.spread import OF_ENVIRONMENT, of_organization
 from tenantry.db.tallies import Tally
 from tenantry.tenants.directories.scim.resources import name_keys
-from tenantry.times import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

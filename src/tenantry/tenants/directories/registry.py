@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
-from tenantry import errors, ids
+from tenantry.core import errors, ids
+from tenantry.core.times import SECOND, now
 from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
@@ -29,14 +30,13 @@ from tenantry.tenants.directories.model import (
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.model import organizations as organizations_table
 from tenantry.tenants.organizations.service import Identity
-from tenantry.times import SECOND, now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tenantry.call import Call
+    from tenantry.core.event import Event
     from tenantry.db.engine import Row, Session
-    from tenantry.event import Event
 
 MOST = 20  # of one organization
 MAX_CONTEXT = 16 * 1024  # bytes, as JSON

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, case, literal_column, null, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
-from tenantry import errors, ids
+from tenantry.core import errors, ids
+from tenantry.core.times import DAY, now
 from tenantry.db import pages, pruning
 from tenantry.db.later import Later
 from tenantry.db.records import named, records, spelled
@@ -23,7 +24,6 @@ from tenantry.db.rows import members
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.directories.model import directories, directory_requests
-from tenantry.times import DAY, now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, and_, bindparam, delete, insert, select, tuple_
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db.records import named, records, rows_of, spelled
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement

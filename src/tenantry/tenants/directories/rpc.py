@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from protobuf.wkt import Empty, Struct
 
-from tenantry import errors, ids, structs
-from tenantry.caller import Kind
+from tenantry.core import errors, ids, structs
+from tenantry.core.caller import Kind
+from tenantry.core.times import SECOND, microseconds, now, timestamp
 from tenantry.db.pages import DEFAULT_SIZE
 from tenantry.db.schema import to_json
 from tenantry.gen.scalekit.v1.directories import directories_pb as pb
@@ -29,14 +30,13 @@ from tenantry.tenants.directories.polling import service as polling
 from tenantry.tenants.directories.polling.workspace import Workspace
 from tenantry.tenants.directories.resources import paging
 from tenantry.tenants.directories.role_assignments import Given
-from tenantry.times import SECOND, microseconds, now, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
     from tenantry.call import Call
-    from tenantry.outgoing import Outgoing
+    from tenantry.net.outgoing import Outgoing
     from tenantry.settings import Settings
     from tenantry.tenants.directories.listing import Assignment, Whole
     from tenantry.tenants.directories.model import (

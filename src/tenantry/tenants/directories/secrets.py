@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, delete, insert, select, tuple_, update
 
-from tenantry import errors, ids, vault
+from tenantry.core import errors, ids
+from tenantry.core.times import DAY, now
+from tenantry.crypto import vault
 from tenantry.db.records import named, rows_of, spelled
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.schema import json_values, to_json
@@ -28,7 +30,6 @@ from tenantry.tenants.directories.model import (
     directories,
     directory_secrets,
 )
-from tenantry.times import DAY, now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Text, bindparam, cast, func, literal_column, or_, select
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db import pages
 from tenantry.db.statements import Statement
 from tenantry.tenants.directories.model import (

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from protobuf.wkt import Empty
 
-from tenantry import errors
+from tenantry.core import errors
+from tenantry.core.times import timestamp
 from tenantry.gen.scalekit.v1.domains import domains_pb as pb
 from tenantry.tenants.domains import service
 from tenantry.tenants.domains.model import ALLOWED_EMAIL_DOMAIN, ORGANIZATION_DOMAIN, Domain
 from tenantry.tenants.organizations.service import Identity
-from tenantry.times import timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, bindparam, delete, func, insert, or_, select
 
-from tenantry import domain_names, errors, ids, vault
-from tenantry.caller import Kind
+from tenantry.core import errors, ids
+from tenantry.core.caller import Kind
+from tenantry.core.times import now
+from tenantry.crypto import vault
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
 from tenantry.db.taken import taken
+from tenantry.net import domain_names
 from tenantry.tenants.domains import email_domains, verification
 from tenantry.tenants.domains.model import (
     ADMIN,
@@ -34,7 +37,6 @@ from tenantry.tenants.domains.model import (
 )
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.model import organizations as organizations_table
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, or_, select, update
 
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
+from tenantry.core.times import SECOND, now
 from tenantry.db.due import Due
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.rows import revised
@@ -35,7 +36,6 @@ from tenantry.tenants.domains.model import (
     Domain,
     domains,
 )
-from tenantry.times import SECOND, now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

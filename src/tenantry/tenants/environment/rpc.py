@@ -7,13 +7,13 @@ from urllib.parse import urlsplit
 
 from protobuf.wkt import BoolValue, Empty, Int32Value, StringValue, Struct, UInt32Value, Value
 
-from tenantry import errors, ids, structs
+from tenantry.core import errors, ids, structs
+from tenantry.core.times import timestamp
 from tenantry.gen.scalekit.v1.commons.commons_pb import EnvironmentType, RegionCode
 from tenantry.gen.scalekit.v1.environments import environments_pb as pb
 from tenantry.gen.tenantry.v1 import settings_pb as own_pb
 from tenantry.tenants.environment import service
 from tenantry.tenants.environment.model import CONTEXT, ENVIRONMENT
-from tenantry.times import timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

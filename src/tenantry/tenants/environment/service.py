@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_update
 
-from tenantry import errors
+from tenantry.core import errors
+from tenantry.core.times import now
 from tenantry.db.rows import bound
 from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
@@ -17,14 +18,13 @@ from tenantry.settings.reading import SettingError, check_sessions
 from tenantry.settings.table import PREFIX, declared, spelled
 from tenantry.tenants.environment.effective import OF_SESSIONS, STORABLE
 from tenantry.tenants.environment.model import DOCUMENT, SETTING, stored_values
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from tenantry.call import Call
+    from tenantry.core.event import Event
     from tenantry.db.engine import Session
-    from tenantry.event import Event
     from tenantry.tenants.environment.effective import Effective
 
 DOCUMENT_MAX = 32 * 1024  # bytes of JSON

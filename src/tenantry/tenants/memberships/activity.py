@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Text, bindparam, func, select, update
 
-from tenantry import errors
+from tenantry.core import errors
+from tenantry.core.times import now
 from tenantry.db.rows import bound
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
@@ -24,15 +25,14 @@ from tenantry.tenants.users.model import (
     memberships,
     shown_together,
 )
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from tenantry.call import Call
+    from tenantry.core.event import Event
     from tenantry.db.engine import Session
     from tenantry.db.together import Left
-    from tenantry.event import Event
     from tenantry.tenants.organizations.model import Organization
     from tenantry.tenants.users.model import Membership, User
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, insert
 
+from tenantry.core.times import now
 from tenantry.db.records import named, rows_of, spelled
 from tenantry.db.statements import Statement
 from tenantry.tenants.memberships.joining import membership
@@ -22,7 +23,6 @@ from tenantry.tenants.users.model import (
     user_tally,
     users,
 )
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
 
     from tenantry.call import Call
-    from tenantry.event import Event
+    from tenantry.core.event import Event
     from tenantry.tenants.organizations.model import Organization
     from tenantry.tenants.roles.catalogue import HeldRole
     from tenantry.tenants.users.model import User

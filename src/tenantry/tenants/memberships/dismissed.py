@@ -24,9 +24,10 @@ from sqlalchemy import (
     union_all,
 )
 
-from tenantry import email_addresses, errors
+from tenantry.core import errors
 from tenantry.db.records import records, spelled
 from tenantry.db.statements import Statement
+from tenantry.net import email_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Collection

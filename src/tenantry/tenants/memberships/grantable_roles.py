@@ -15,8 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tenantry import errors
-from tenantry.caller import Kind
+from tenantry.core import errors
+from tenantry.core.caller import Kind
 from tenantry.tenants.memberships import roles as member_roles
 from tenantry.tenants.roles import catalogue
 from tenantry.tenants.users import reading

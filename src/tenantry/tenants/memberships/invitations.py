@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Text, bindparam, func, or_, select, update
 
-from tenantry import errors, languages, vault
+from tenantry.core import errors
+from tenantry.core.times import DAY, now
+from tenantry.crypto import vault
 from tenantry.db.rows import bound
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
 from tenantry.events.interceptors.model import PRE_USER_INVITATION
 from tenantry.events.mail import branding
 from tenantry.events.mail import service as mail_service
+from tenantry.i18n import languages
 from tenantry.tenants.memberships import grantable_roles, seats
 from tenantry.tenants.memberships.service import member
 from tenantry.tenants.organizations import service as organizations_service
@@ -38,7 +41,6 @@ from tenantry.tenants.users.model import (
 )
 from tenantry.tenants.users.model import users as user_table
 from tenantry.tenants.users.service import Identity
-from tenantry.times import DAY, now
 
 if TYPE_CHECKING:
     from tenantry.call import Call

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, insert
 
-from tenantry import email_addresses, errors, ids
+from tenantry.core import errors, ids
+from tenantry.core.times import now
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
 from tenantry.events.mail import service as mail_service
+from tenantry.net import email_addresses
 from tenantry.tenants.domains import email_domains
 from tenantry.tenants.memberships import (
     activity,
@@ -40,15 +42,14 @@ from tenantry.tenants.users.model import (
     memberships,
     shown_together,
 )
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tenantry.call import Call
+    from tenantry.core.event import Event
     from tenantry.db.engine import Session
     from tenantry.db.together import Left
-    from tenantry.event import Event
     from tenantry.tenants.organizations.model import Organization
     from tenantry.tenants.roles.catalogue import HeldRole
     from tenantry.tenants.users.service import Identity

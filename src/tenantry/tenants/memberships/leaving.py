@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, delete, exists, select
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db.left_behind import delete_left_behind
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Text, bindparam, func, or_, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db.schema import from_json, json_list, json_rows, json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.organizations.model import Organization, organizations

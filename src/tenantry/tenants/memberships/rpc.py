@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from protobuf.wkt import Empty
 
-from tenantry import errors
+from tenantry.core import errors
+from tenantry.core.times import timestamp
 from tenantry.gen.scalekit.v1.users import users_pb as pb
 from tenantry.tenants.memberships import grantable_roles, invitations, joining, leaving, service
 from tenantry.tenants.memberships.model import NamedRole, Rules, Terms
@@ -17,13 +18,12 @@ from tenantry.tenants.users.rpc import (
     role_messages,
     shown,
 )
-from tenantry.times import timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from tenantry.answer import Answer
     from tenantry.call import Call
+    from tenantry.core.answer import Answer
     from tenantry.events.interceptors.service import Interceptors
     from tenantry.gen.scalekit.v1.commons.commons_pb import Role
     from tenantry.rate_limits.rates import Rates

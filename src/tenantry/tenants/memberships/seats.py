@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, case, func, or_, select
 
-from tenantry import errors
+from tenantry.core import errors
+from tenantry.core.times import now
 from tenantry.db.statements import Statement
 from tenantry.tenants.organizations.model import Organization, organizations
 from tenantry.tenants.users.model import ACTIVE, PENDING_INVITE, member_tally, memberships
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Row, Session

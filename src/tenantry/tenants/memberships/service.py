@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, delete, select, update
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.memberships import administrators, grantable_roles, roles, seats

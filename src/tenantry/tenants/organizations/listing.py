@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, func, select, true
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db import pages
 from tenantry.db.schema import json_has
 from tenantry.db.search_pages import SearchPages

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from protobuf.wkt import BoolValue, Empty, Int32Value, Struct
 
-from tenantry import errors, structs
-from tenantry.answer import Answer
+from tenantry.core import errors, structs
+from tenantry.core.answer import Answer
+from tenantry.core.times import proto_json, timestamp
 from tenantry.db.schema import from_json
 from tenantry.gen.scalekit.v1.commons.commons_pb import RegionCode, TimeUnit
 from tenantry.gen.scalekit.v1.organizations import organizations_pb as pb
@@ -22,7 +23,6 @@ from tenantry.tenants.organizations.model import (
     features_of,
 )
 from tenantry.tenants.organizations.service import Identity
-from tenantry.times import proto_json, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable

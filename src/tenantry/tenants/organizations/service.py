@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
-from tenantry import errors, ids
+from tenantry.core import errors, ids
+from tenantry.core.times import now
 from tenantry.db.engine import DuplicateKey, event_params
 from tenantry.db.left_behind import delete_left_behind
 from tenantry.db.rows import bound, prefixed, revised
@@ -31,7 +32,6 @@ from tenantry.tenants.organizations.model import (
     organization_tally,
     organizations,
 )
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence

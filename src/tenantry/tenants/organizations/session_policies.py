@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.tenants.organizations.model import ApplicationPolicy, Organization, SessionPolicy
 from tenantry.tenants.organizations.service import Identity, revise
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from protobuf.wkt import Empty
 
-from tenantry import errors, structs
+from tenantry.core import errors, structs
+from tenantry.core.times import timestamp
 from tenantry.gen.scalekit.v1.events import events_pb
 from tenantry.gen.scalekit.v1.organizations import organizations_pb as pb
 from tenantry.tenants.portal_links import service
-from tenantry.times import timestamp
 
 if TYPE_CHECKING:
     from tenantry.call import Call

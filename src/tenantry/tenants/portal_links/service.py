@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
-from tenantry import errors, ids, vault
-from tenantry.caller import Caller, Kind
+from tenantry.core import errors, ids
+from tenantry.core.caller import Caller, Kind
+from tenantry.core.times import SECOND, now
+from tenantry.crypto import vault
 from tenantry.db.rows import bound
 from tenantry.db.schema import events, from_json, to_json
 from tenantry.db.statements import Statement
@@ -25,7 +27,6 @@ from tenantry.tenants.portal_links.model import (
     portal_links,
     portal_sessions,
 )
-from tenantry.times import SECOND, now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Text, bindparam
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db.rows import bound, prefixed, revised, row_of
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from tenantry.call import Call
+    from tenantry.core.event import Event
     from tenantry.db.engine import Session
-    from tenantry.event import Event
 
 _r = roles.c
 _role = bindparam("p_role_id", type_=Text)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, func, literal, or_, select
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db import pages
 from tenantry.db.schema import from_json, json_list, json_rows
 from tenantry.db.statements import Statement

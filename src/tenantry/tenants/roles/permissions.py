@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, delete, false, func, insert, select, true, update
 
-from tenantry import errors, ids
+from tenantry.core import errors, ids
+from tenantry.core.times import now
 from tenantry.db import pages
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.rows import bound, prefixed, revised, row_of
@@ -20,7 +21,6 @@ from tenantry.db.statements import Statement
 from tenantry.db.taken import taken
 from tenantry.tenants.roles.catalogue import RAISE
 from tenantry.tenants.roles.model import Permission, permissions
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from protobuf.wkt import Empty
 
-from tenantry import errors
+from tenantry.core import errors
+from tenantry.core.times import timestamp
 from tenantry.gen.scalekit.v1.roles import roles_pb as pb
 from tenantry.tenants.roles import defaults, listing, permissions, service
 from tenantry.tenants.roles.changes import Reference
 from tenantry.tenants.roles.listing import Include, Listed
-from tenantry.times import timestamp
 
 if TYPE_CHECKING:
     from tenantry.call import Call

@@ -8,7 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy import Text, bindparam
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
-from tenantry import errors, ids
+from tenantry.core import errors, ids
+from tenantry.core.times import now
 from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
 from tenantry.db.taken import taken
@@ -35,7 +36,6 @@ from tenantry.tenants.roles.model import (
     role_permissions,
     roles,
 )
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

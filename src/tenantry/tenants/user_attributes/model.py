@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Boolean, Column, Table, Text
 
-from tenantry import claim_names
+from tenantry.core import claim_names
 from tenantry.db.rows import members, row_of
 from tenantry.db.schema import metadata, time_column
 from tenantry.db.spread import OF_ENVIRONMENT

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from protobuf import Oneof
 from protobuf.wkt import Empty
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.gen.scalekit.v1.user_attributes import user_attributes_pb as pb
 from tenantry.tenants.user_attributes import service
 from tenantry.tenants.user_attributes.model import DIRECTORY, SSO

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from tenantry import errors
+from tenantry.core import errors
+from tenantry.core.times import now
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
@@ -20,7 +21,6 @@ from tenantry.tenants.user_attributes.model import (
     UserAttribute,
     user_attributes,
 )
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from tenantry.call import Call

@@ -23,13 +23,14 @@ from sqlalchemy import (
     update,
 )
 
-from tenantry import email_addresses, errors, ids
+from tenantry.core import errors, ids
 from tenantry.db.retries import retried
 from tenantry.db.schema import events, from_json, json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.events.event_log import erasure as event_erasure
 from tenantry.events.mail import service as mail_service
 from tenantry.events.webhooks import pruning as webhooks
+from tenantry.net import email_addresses
 from tenantry.tenants.users import service
 from tenantry.tenants.users.blanking import ADDRESS, Person
 from tenantry.tenants.users.model import memberships, users

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, select, true
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db import pages
 from tenantry.db.statements import Statement
 from tenantry.tenants.organizations.model import organizations

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, Text
 
-from tenantry import email_addresses, ids
+from tenantry.core import ids
+from tenantry.core.times import rfc3339
 from tenantry.db.schema import Json, from_json, metadata, tallies, time_column, to_json
 from tenantry.db.search import Searched
 from tenantry.db.spread import OF_ENVIRONMENT, of_organization
 from tenantry.db.tallies import Tally
-from tenantry.times import rfc3339
+from tenantry.net import email_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

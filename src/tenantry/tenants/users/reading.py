@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, select
 
-from tenantry import email_addresses, errors
+from tenantry.core import errors
+from tenantry.core.times import now
 from tenantry.db.schema import from_json, json_list, json_rows, json_values, to_json
 from tenantry.db.statements import Statement
+from tenantry.net import email_addresses
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.roles import catalogue
 from tenantry.tenants.roles.model import role_holders
@@ -26,7 +28,6 @@ from tenantry.tenants.users.model import (
     memberships,
     users,
 )
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tenantry.answer import Answer
-from tenantry.caller import Kind
+from tenantry.core.answer import Answer
+from tenantry.core.caller import Kind
+from tenantry.core.times import proto_json, timestamp
 from tenantry.gen.scalekit.v1.commons import commons_pb
 from tenantry.gen.scalekit.v1.commons.commons_pb import (
     MembershipStatus,
@@ -19,7 +20,6 @@ from tenantry.tenants.roles import catalogue
 from tenantry.tenants.users import listing, search, service, support_hash
 from tenantry.tenants.users.model import INVITE_EXPIRED, PENDING_INVITE
 from tenantry.tenants.users.service import Identity
-from tenantry.times import proto_json, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

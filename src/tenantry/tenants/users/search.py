@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, func, literal_column, or_, select, union
 
-from tenantry import errors, ids
+from tenantry.core import errors, ids
+from tenantry.core.times import now
 from tenantry.db import pages
 from tenantry.db.search_pages import NEAR, SearchPages
 from tenantry.db.search_terms import FEW
@@ -23,7 +24,6 @@ from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.users import listing, reading
 from tenantry.tenants.users.listing import ORGANIZATION_ID
 from tenantry.tenants.users.model import USERS, memberships, user_search, user_tally, users
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

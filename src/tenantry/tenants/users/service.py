@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Boolean, Text, bindparam, delete, insert, select, true, update
 
-from tenantry import email_addresses, errors
+from tenantry.core import errors
+from tenantry.core.times import now
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.left_behind import delete_left_behind
 from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.db.taken import taken
+from tenantry.net import email_addresses
 from tenantry.tenants.organizations.model import Organization, organizations
 from tenantry.tenants.users import reading, values
 from tenantry.tenants.users.model import (
@@ -31,7 +33,6 @@ from tenantry.tenants.users.model import (
     user_tally,
     users,
 )
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

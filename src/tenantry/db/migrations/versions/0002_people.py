@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from alembic import op
 
-from tenantry import ids
+from tenantry.core import ids
 from tenantry.db.schema import Json
 
 if TYPE_CHECKING:

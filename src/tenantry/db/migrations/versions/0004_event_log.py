@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from tenantry import ids
+from tenantry.core import ids
 from tenantry.db.schema import Json
 
 revision = "0004"

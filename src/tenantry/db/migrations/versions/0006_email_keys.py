@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from tenantry import email_addresses
+from tenantry.net import email_addresses
 
 revision = "0006"
 down_revision = "0005"

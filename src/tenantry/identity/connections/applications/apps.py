@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, delete, func, insert, or_, select, update
 
-from tenantry import errors, ids
+from tenantry.core import errors, ids
+from tenantry.core.times import now
 from tenantry.db import pages
 from tenantry.db.rows import bound, members, prefixed, revised, row_of
 from tenantry.db.schema import from_json, to_json
@@ -37,7 +38,6 @@ from tenantry.identity.connections.model import (
     Connection,
     app_connections,
 )
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from tenantry.call import Call

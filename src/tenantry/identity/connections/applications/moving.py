@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db.rows import row_of
 from tenantry.identity.connections.applications import apps
 from tenantry.identity.connections.changes import client_secrets

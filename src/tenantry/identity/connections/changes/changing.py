@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from tenantry import errors
+from tenantry.core import errors
+from tenantry.core.times import now
 from tenantry.identity.connections import addresses, given
 from tenantry.identity.connections.changes import client_secrets, completeness, looks, registry
 from tenantry.identity.connections.model import (
@@ -28,7 +29,6 @@ from tenantry.identity.connections.settings import (
     OIDCSettings,
     SAMLSettings,
 )
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry import errors
+from tenantry.core import errors
+from tenantry.crypto.vault import WrongKey
 from tenantry.db.encrypted_columns import binding
 from tenantry.identity.connections.model import OAUTH, app_connections, connections
-from tenantry.outgoing import is_same_server
-from tenantry.vault import WrongKey
+from tenantry.net.outgoing import is_same_server
 
 if TYPE_CHECKING:
+    from tenantry.crypto.vault import Binding
     from tenantry.db.engine import Session
     from tenantry.identity.connections.model import Connection
-    from tenantry.vault import Binding
 
 # Shown before the end of a secret. A caller that sends it back keeps the secret.
 HIDDEN = "********"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.identity.connections import given
 from tenantry.identity.connections.changes import changing, registry
 from tenantry.identity.connections.changes.changing import Changes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from tenantry.times import DAY, MINUTE
+from tenantry.core.times import DAY, MINUTE
 
 if TYPE_CHECKING:
     from tenantry.identity.connections.model import Connection

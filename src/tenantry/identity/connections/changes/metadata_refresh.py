@@ -19,22 +19,22 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, Text, bindparam, or_, select, update
 
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
+from tenantry.core.times import MINUTE, SECOND, now
+from tenantry.db.read_through import ReadThrough
 from tenantry.db.statements import Statement
 from tenantry.identity.connections import given, reading
 from tenantry.identity.connections.changes import changing, looks, registry
 from tenantry.identity.connections.model import Connection, connections
 from tenantry.identity.connections.providers import metadata
 from tenantry.identity.connections.settings import SAMLSettings
-from tenantry.read_through import ReadThrough
-from tenantry.times import MINUTE, SECOND, now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tenantry.db.engine import Database, Session
     from tenantry.identity.connections.saml.idp_metadata import IdentityProvider
-    from tenantry.outgoing import Outgoing
+    from tenantry.net.outgoing import Outgoing
 
 INTERVAL = MINUTE  # between two reads on demand of one connection's metadata
 # A browser waits for the answer: a provider that needs longer is read by the worker.

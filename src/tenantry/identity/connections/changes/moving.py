@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.identity.connections.changes import client_secrets, completeness
 from tenantry.identity.connections.model import COMPLETED, FEDERATED, OAUTH, Connection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tenantry.crypto.vault import Binding
     from tenantry.db.engine import Row, Session
-    from tenantry.vault import Binding
 
 KEY_BYTES = 32
 _NONCE = 12

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tenantry import errors, languages
-from tenantry.caller import Kind
+from tenantry.core import errors
+from tenantry.core.caller import Kind
+from tenantry.core.times import now
 from tenantry.events.mail import branding
 from tenantry.events.mail import service as mail
+from tenantry.i18n import languages
 from tenantry.identity.attempts import service as attempts
 from tenantry.tenants.memberships import administrators
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import Identity
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from tenantry.call import Call

@@ -12,14 +12,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tenantry.call import Call
-from tenantry.caller import SYSTEM
+from tenantry.core.caller import SYSTEM
+from tenantry.core.times import DAY, now, rfc3339
 from tenantry.db.due import Due
 from tenantry.events.mail import rendering
 from tenantry.events.mail import service as mail
 from tenantry.identity.connections.changes import looks, metadata_refresh, registry
 from tenantry.identity.connections.model import Connection, connections
-from tenantry.outgoing import Outgoing
-from tenantry.times import DAY, now, rfc3339
+from tenantry.net.outgoing import Outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

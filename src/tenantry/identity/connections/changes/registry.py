@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, delete, func, insert, select, update
 
-from tenantry import errors, ids
+from tenantry.core import errors, ids
+from tenantry.core.times import now, rfc3339
 from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
@@ -27,7 +28,6 @@ from tenantry.identity.connections.model import (
 from tenantry.tenants.domains.model import ORGANIZATION_DOMAIN, domains
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import Identity
-from tenantry.times import now, rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -1,8 +1,8 @@
 """The meaning of each error of a sign-in, and the remedy, in each language: for pages and docs.
 
 `explanations.toml` has the codes that applications get as `error`. The faults of the protocols
-(`saml/faults.py`, `oidc/faults.py`) are English where they are raised. `tenantry.translations` has
-both in other languages: a description is found again by its sentence, and said in the reader's
+(`saml/faults.py`, `oidc/faults.py`) are English where they are raised.
+`tenantry.i18n.translations` has both in other languages: a description is found again by its sentence, and said in the reader's
 language with its details.
 """
 
@@ -13,8 +13,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tenantry import guide_steps, translations
-from tenantry.guide_steps import ENGLISH
+from tenantry.i18n import guide_steps, translations
+from tenantry.i18n.guide_steps import ENGLISH
 from tenantry.identity.connections.faults import Fault
 from tenantry.identity.connections.oidc import faults as oidc_faults
 from tenantry.identity.connections.saml import faults as saml_faults

@@ -9,13 +9,13 @@ import functools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tenantry import guide_steps, translations
-from tenantry.guide_steps import ENGLISH
+from tenantry.i18n import guide_steps, translations
+from tenantry.i18n.guide_steps import ENGLISH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tenantry.guide_steps import Step
+    from tenantry.i18n.guide_steps import Step
 
 _FOLDER = ("identity", "connections", "guides")
 

@@ -9,10 +9,10 @@ import json
 import re
 from typing import Any
 
+from tenantry.core.times import SECOND
 from tenantry.identity.connections.oidc import jwts
 from tenantry.identity.connections.oidc.key_sets import ALGORITHMS
 from tenantry.identity.connections.saml.decoding import Decoded, Judgement, Section, said, shown
-from tenantry.times import SECOND
 
 _COMPACT = re.compile(rb"\s*[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*){2,4}\s*")
 _TIMES = {"iat", "exp", "nbf", "auth_time", "updated_at"}

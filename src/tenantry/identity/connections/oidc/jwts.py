@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from joserfc.util import urlsafe_b64decode
 
-from tenantry import strict_json
+from tenantry.core import strict_json
 from tenantry.identity.connections.oidc import faults
 from tenantry.identity.connections.oidc.faults import OIDCError
 from tenantry.identity.connections.oidc.key_sets import ALGORITHMS

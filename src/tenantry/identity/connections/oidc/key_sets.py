@@ -15,7 +15,7 @@ from joserfc.jwa import JWS_ALGORITHMS
 from joserfc.jwk import import_key
 from joserfc.util import urlsafe_b64decode
 
-from tenantry import strict_json
+from tenantry.core import strict_json
 from tenantry.identity.connections.oidc import faults
 from tenantry.identity.connections.oidc.faults import OIDCError
 

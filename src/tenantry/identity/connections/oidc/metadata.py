@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from tenantry import strict_json
+from tenantry.core import strict_json
 from tenantry.identity.connections.oidc import faults
 from tenantry.identity.connections.oidc.faults import OIDCError
 from tenantry.identity.connections.oidc.key_sets import ALGORITHMS

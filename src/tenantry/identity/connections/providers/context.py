@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tenantry.identity.connections.providers.fetching import Fetching
-    from tenantry.outgoing import Outgoing
+    from tenantry.net.outgoing import Outgoing
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.identity.connections import given
 from tenantry.identity.connections.providers import metadata
 

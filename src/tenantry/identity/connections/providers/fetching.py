@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from urllib.parse import urlencode
 
+from tenantry.db.read_through import ReadThrough
 from tenantry.identity.connections.oidc import (
     faults,
     jwts,
@@ -27,8 +28,7 @@ from tenantry.identity.connections.oidc import (
     userinfo,
 )
 from tenantry.identity.connections.oidc.faults import OIDCError
-from tenantry.outgoing import Outgoing, Unanswered
-from tenantry.read_through import ReadThrough
+from tenantry.net.outgoing import Outgoing, Unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from tenantry.identity.connections.oidc.key_sets import KeySet
     from tenantry.identity.connections.oidc.metadata import Metadata
     from tenantry.identity.connections.oidc.tokens import Tokens
-    from tenantry.outgoing import Answer
+    from tenantry.net.outgoing import Answer
 
 SECONDS = 8.0  # that one request may take
 KEPT_SECONDS = 600.0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tenantry.outgoing import Unanswered
+from tenantry.net.outgoing import Unanswered
 
 if TYPE_CHECKING:
     from tenantry.identity.connections.saml.idp_metadata import IdentityProvider
-    from tenantry.outgoing import Outgoing
+    from tenantry.net.outgoing import Outgoing
 
 SECONDS = 8.0
 MOST_BYTES = 256 << 10

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tenantry.core.times import MINUTE
 from tenantry.identity.connections.saml import (
     bindings,
     decryption,
@@ -26,7 +27,6 @@ from tenantry.identity.connections.saml.trust import (
     hold_to_issuer,
     read_name_id,
 )
-from tenantry.times import MINUTE
 
 if TYPE_CHECKING:
     from lxml.etree import _Element

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, TypeVar
 
+from tenantry.core.times import MINUTE, now
 from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.connections.saml import bindings, faults, logout, writing
 from tenantry.identity.connections.saml.bindings import REQUEST, RESPONSE
@@ -19,7 +20,6 @@ from tenantry.identity.connections.settings import HTTP_POST
 from tenantry.identity.federation import replays, requests, sessions
 from tenantry.identity.federation.evidence import fault_of
 from tenantry.identity.federation.model import Sent
-from tenantry.times import MINUTE, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable

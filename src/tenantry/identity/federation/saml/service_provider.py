@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
+from tenantry.core.times import DAY, SECOND, now
 from tenantry.identity.connections.key_pairs import KeyPairs
 from tenantry.identity.connections.model import SAML
 from tenantry.identity.connections.saml import faults, sp_metadata, writing
@@ -20,7 +21,6 @@ from tenantry.identity.connections.saml.names import NameIDFormat
 from tenantry.identity.connections.saml.trust import SigningOption, Trust
 from tenantry.identity.connections.settings import SAMLSettings
 from tenantry.identity.federation.attributes import CustomAttributes
-from tenantry.times import DAY, SECOND, now
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -10,7 +10,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from tenantry import email_addresses, errors
+from tenantry.core import errors
+from tenantry.core.times import now
 from tenantry.identity.connections.faults import evidenced
 from tenantry.identity.connections.federated_identities import FederatedIdentity
 from tenantry.identity.connections.saml import bindings, faults, response, writing
@@ -23,7 +24,7 @@ from tenantry.identity.connections.settings import HTTP_POST
 from tenantry.identity.federation import attributes, evidence, replays, requests
 from tenantry.identity.federation.evidence import fault_of
 from tenantry.identity.federation.model import Sent
-from tenantry.times import now
+from tenantry.net import email_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

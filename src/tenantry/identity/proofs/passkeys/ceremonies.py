@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tenantry import errors
+from tenantry.core import errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

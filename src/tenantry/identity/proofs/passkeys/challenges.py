@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, delete, func, insert
 
-from tenantry import errors, ids, vault
+from tenantry.core import errors, ids
+from tenantry.core.times import now
+from tenantry.crypto import vault
 from tenantry.db import pruning
 from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
 from tenantry.identity.proofs.passkeys.ceremonies import CHALLENGE_SECONDS
 from tenantry.identity.proofs.passkeys.model import webauthn_challenges
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Table, Text
 
+from tenantry.core.times import rfc3339
 from tenantry.db.rows import members, row_of
 from tenantry.db.schema import Json, metadata, time_column
 from tenantry.db.spread import OF_ENVIRONMENT
 from tenantry.identity.proofs.passkeys import authenticators
-from tenantry.times import rfc3339
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Row

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from protobuf.wkt import Struct
 
-from tenantry import errors
+from tenantry.core import errors
+from tenantry.core.times import timestamp
 from tenantry.gen.scalekit.v1.auth import webauthn_pb as pb
 from tenantry.identity.proofs.passkeys import service
-from tenantry.times import timestamp
 
 if TYPE_CHECKING:
     from tenantry.call import Call

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
-from tenantry import errors, ids
-from tenantry.addresses import network
-from tenantry.caller import Kind
+from tenantry.core import errors, ids
+from tenantry.core.addresses import network
+from tenantry.core.caller import Kind
+from tenantry.core.times import now
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
@@ -21,7 +22,6 @@ from tenantry.identity.security_notices import service as security_notices
 from tenantry.identity.sessions import devices
 from tenantry.tenants.users import reading
 from tenantry.tenants.users.model import users
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, select
 
-from tenantry import errors, languages
 from tenantry.access.clients import ways_on
+from tenantry.core import errors
+from tenantry.core.times import now
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
 from tenantry.events.mail import branding
 from tenantry.events.mail import service as mail_service
+from tenantry.i18n import languages
 from tenantry.identity.proofs.passwordless import proofs
 from tenantry.identity.proofs.passwordless.model import (
     NO_ACCOUNT,
@@ -25,7 +27,6 @@ from tenantry.identity.proofs.passwordless.model import (
 )
 from tenantry.tenants.organizations.model import Branding, organizations
 from tenantry.tenants.users.model import full_name, users
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, Index, Integer, Table, Text
 
-from tenantry import email_addresses
 from tenantry.db.rows import prefixed
 from tenantry.db.schema import Json, from_json, metadata, time_column, to_json
 from tenantry.db.spread import OF_ENVIRONMENT
+from tenantry.net import email_addresses
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Row

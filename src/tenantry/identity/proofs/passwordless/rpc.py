@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.gen.scalekit.v1.auth import passwordless_pb as pb
 from tenantry.identity.proofs.passwordless import service
 

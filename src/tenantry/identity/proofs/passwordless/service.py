@@ -21,8 +21,9 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import BigInteger, Text, bindparam, delete, insert, select, update
 
-from tenantry import email_addresses, errors, ids
-from tenantry.addresses import network
+from tenantry.core import errors, ids
+from tenantry.core.addresses import network
+from tenantry.core.times import SECOND, now
 from tenantry.db import pruning
 from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
@@ -40,8 +41,8 @@ from tenantry.identity.proofs.passwordless.model import (
     Request,
     passwordless_requests,
 )
+from tenantry.net import email_addresses
 from tenantry.tenants.users.model import users
-from tenantry.times import SECOND, now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

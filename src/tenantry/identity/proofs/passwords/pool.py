@@ -18,7 +18,7 @@ from collections import OrderedDict, deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.identity.proofs.passwords.cores import Cores
 
 if TYPE_CHECKING:

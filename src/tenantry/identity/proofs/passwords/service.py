@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select, update
 
-from tenantry import email_addresses, errors
-from tenantry.addresses import network
+from tenantry.core import errors
+from tenantry.core.addresses import network
+from tenantry.core.times import now
 from tenantry.db.rows import revised
 from tenantry.db.statements import Statement
 from tenantry.identity.attempts import service as attempts
@@ -29,9 +30,9 @@ from tenantry.identity.proofs.passwords.breached import BreachedPasswords
 from tenantry.identity.proofs.passwords.pool import HASH_BYTES, Pool, most_threads
 from tenantry.identity.security_notices import service as security_notices
 from tenantry.identity.sessions import service as sessions
+from tenantry.net import email_addresses
 from tenantry.tenants.users import service as users_service
 from tenantry.tenants.users.model import users
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from pathlib import Path

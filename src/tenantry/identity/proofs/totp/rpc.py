@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Literal
 from protobuf import Oneof
 from protobuf.wkt import Empty
 
+from tenantry.core.times import timestamp
 from tenantry.gen.scalekit.v1.auth import totp_pb as pb
 from tenantry.gen.tenantry.v1 import second_factors_pb as own_pb
 from tenantry.identity.proofs.totp import service
-from tenantry.times import timestamp
 
 if TYPE_CHECKING:
     from tenantry.call import Call

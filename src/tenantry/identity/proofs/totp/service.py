@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, delete, func, insert, select, update
 
-from tenantry import errors, ids
+from tenantry.core import errors, ids
+from tenantry.core.times import SECOND, now
 from tenantry.db import pruning
 from tenantry.db.encrypted_columns import binding
 from tenantry.db.engine import DuplicateKey
@@ -26,14 +27,13 @@ from tenantry.identity.proofs.totp.model import (
 )
 from tenantry.identity.security_notices import service as security_notices
 from tenantry.tenants.users.model import users
-from tenantry.times import SECOND, now
 
 if TYPE_CHECKING:
     from pyotp import TOTP
 
     from tenantry.call import Call
+    from tenantry.crypto.vault import Binding
     from tenantry.db.engine import Session
-    from tenantry.vault import Binding
 
 STEP_SECONDS = 30
 PENDING_SECONDS = 7 * 86400  # that a registration waits for its first code

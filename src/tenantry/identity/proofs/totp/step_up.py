@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.identity.proofs.totp import service
 from tenantry.identity.sessions.freshness import check_account
 

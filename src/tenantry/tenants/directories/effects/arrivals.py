@@ -10,7 +10,7 @@ import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.tenants.directories.effects import profiles, provisioning, reading, shown
 from tenantry.tenants.directories.scim.faults import Fault
 from tenantry.tenants.memberships import arriving, seats
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tenantry.call import Call
-    from tenantry.event import Event
+    from tenantry.core.event import Event
     from tenantry.tenants.directories.effects.reading import Mapping
     from tenantry.tenants.directories.model import Directory, DirectoryUser
 

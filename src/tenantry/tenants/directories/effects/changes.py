@@ -9,17 +9,17 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from tenantry import errors
+from tenantry.core import errors
+from tenantry.core.times import now
 from tenantry.tenants.directories.effects import profiles, provisioning, reading
 from tenantry.tenants.memberships import activity
 from tenantry.tenants.users.model import ACTIVE, INACTIVE
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tenantry.call import Call
-    from tenantry.event import Event
+    from tenantry.core.event import Event
     from tenantry.tenants.directories.effects.reading import Around, Mapping
     from tenantry.tenants.directories.model import Directory, DirectoryUser
 

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, select, update
 
-from tenantry import email_addresses, errors, ids
-from tenantry.caller import Caller, Kind
+from tenantry.core import errors, ids
+from tenantry.core.caller import Caller, Kind
+from tenantry.core.times import now
 from tenantry.db.statements import Statement
+from tenantry.net import email_addresses
 from tenantry.tenants.directories.effects import profiles, reading, role_mapping, shown
 from tenantry.tenants.directories.model import directory_users
 from tenantry.tenants.directories.scim import resources
@@ -27,15 +29,14 @@ from tenantry.tenants.users import reading as users_reading
 from tenantry.tenants.users import service as users
 from tenantry.tenants.users.model import ACTIVE, INACTIVE, User
 from tenantry.tenants.users.model import users as accounts
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tenantry.call import Call
+    from tenantry.core.event import Event
     from tenantry.db.engine import Session
     from tenantry.db.together import Left
-    from tenantry.event import Event
     from tenantry.tenants.directories.effects.reading import Around
     from tenantry.tenants.directories.model import Directory, DirectoryUser
     from tenantry.tenants.users.model import Membership

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, and_, bindparam, select
 
-from tenantry import email_addresses
 from tenantry.db.schema import from_json, json_list, json_rows, json_values, one_of, to_json
 from tenantry.db.statements import Statement
+from tenantry.net import email_addresses
 from tenantry.tenants.directories.model import (
     DirectoryUser,
     directory_groups,

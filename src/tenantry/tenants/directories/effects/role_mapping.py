@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Text, bindparam, delete, exists, select, tuple_
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db.records import records, rows_of, spelled
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Sequence
 
     from tenantry.call import Call
-    from tenantry.event import Event
+    from tenantry.core.event import Event
     from tenantry.tenants.directories.effects.reading import Mapping, Person
     from tenantry.tenants.directories.model import Directory, DirectoryGroup, DirectoryUser
     from tenantry.tenants.users.model import Membership

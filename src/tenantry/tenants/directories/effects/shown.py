@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from tenantry.call import Call
-    from tenantry.event import Event
+    from tenantry.core.event import Event
     from tenantry.tenants.directories.model import Directory, DirectoryGroup, DirectoryUser
 
 # By this the log of events finds what directories have changed.

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, delete, insert, literal_column, select
 
-from tenantry import ids
 from tenantry.call import Call
-from tenantry.caller import Caller, Kind
+from tenantry.core import ids
+from tenantry.core.caller import Caller, Kind
+from tenantry.core.times import now
 from tenantry.db.records import rows_of, spelled
 from tenantry.db.schema import from_json, json_values, to_json
 from tenantry.db.statements import Statement
@@ -24,13 +25,12 @@ from tenantry.tenants.directories.waiting import IDLE_SECONDS
 from tenantry.tenants.roles import catalogue
 from tenantry.tenants.users import reading as users_reading
 from tenantry.tenants.users.model import users
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from tenantry.core.event import Event
     from tenantry.db.engine import Session
-    from tenantry.event import Event
     from tenantry.tenants.organizations.model import Organization
     from tenantry.tenants.roles.catalogue import HeldRole
 

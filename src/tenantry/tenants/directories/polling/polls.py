@@ -6,10 +6,10 @@ import random
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from tenantry.core.times import SECOND, now
+from tenantry.crypto.vault import digest
 from tenantry.db.schema import to_json
 from tenantry.tenants.directories.model import SELECTED
-from tenantry.times import SECOND, now
-from tenantry.vault import digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

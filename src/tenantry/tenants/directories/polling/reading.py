@@ -10,7 +10,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.db.engine import DuplicateKey
 from tenantry.tenants.directories.model import SELECTED
 from tenantry.tenants.directories.polling import (

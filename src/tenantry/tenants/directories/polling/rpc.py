@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 from protobuf.wkt import Empty
 
+from tenantry.core.times import timestamp
 from tenantry.gen.tenantry.v1 import directory_polling_pb as pb
 from tenantry.tenants.directories.model import SELECTED
 from tenantry.tenants.directories.polling import polls, service, service_accounts
 from tenantry.tenants.directories.polling.polls import Poll
 from tenantry.tenants.directories.polling.workspace import Workspace
-from tenantry.times import timestamp
 
 if TYPE_CHECKING:
     from tenantry.call import Call
-    from tenantry.outgoing import Outgoing
+    from tenantry.net.outgoing import Outgoing
     from tenantry.settings import Settings
     from tenantry.tenants.directories.model import Directory
     from tenantry.tenants.directories.polling.service_accounts import ServiceAccount

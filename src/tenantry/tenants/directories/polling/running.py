@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, Text, bindparam, func, select, update
 
-from tenantry import errors
+from tenantry.core import errors
+from tenantry.core.times import SECOND, now
+from tenantry.crypto.vault import WrongKey
 from tenantry.db.engine import Failure, ForeignKey
 from tenantry.db.statements import Statement
-from tenantry.outgoing import Outgoing
+from tenantry.net.outgoing import Outgoing
 from tenantry.tenants.directories import registry
 from tenantry.tenants.directories.effects import provisioning
 from tenantry.tenants.directories.model import POLL, Directory, directories
@@ -40,8 +42,6 @@ from tenantry.tenants.directories.request_log import RequestLog
 from tenantry.tenants.directories.scim import schemas
 from tenantry.tenants.user_attributes import reading as user_attributes
 from tenantry.tenants.user_attributes.model import DIRECTORY
-from tenantry.times import SECOND, now
-from tenantry.vault import WrongKey
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tenantry import errors
+from tenantry.core import errors
+from tenantry.core.times import now
+from tenantry.crypto.vault import WrongKey
 from tenantry.tenants.directories import registry
 from tenantry.tenants.directories.model import POLL, Directory
 from tenantry.tenants.directories.polling import polls, service_accounts
 from tenantry.tenants.directories.polling.workspace import Problem, StalePage
-from tenantry.times import now
-from tenantry.vault import WrongKey
 
 if TYPE_CHECKING:
     from tenantry.call import Call

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tenantry import email_addresses, errors, strict_json
+from tenantry.core import errors, strict_json
 from tenantry.db.encrypted_columns import binding
+from tenantry.net import email_addresses
 from tenantry.tenants.directories.model import directories
 
 if TYPE_CHECKING:
+    from tenantry.crypto.vault import Binding, Vault
     from tenantry.tenants.directories.model import Directory
-    from tenantry.vault import Binding, Vault
 
 SCOPES = tuple(
     f"https://www.googleapis.com/auth/admin.directory.{one}.readonly"

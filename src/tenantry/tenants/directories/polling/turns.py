@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING
 from sqlalchemy import BigInteger, Text, bindparam, select, update
 
 from tenantry.call import Call
+from tenantry.core.times import SECOND, now
 from tenantry.db.schema import Json
 from tenantry.db.statements import Statement
 from tenantry.tenants.directories.model import directories
 from tenantry.tenants.directories.polling.polls import Poll
 from tenantry.tenants.organizations.model import organizations
-from tenantry.times import SECOND, now
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from tenantry.caller import Caller
+    from tenantry.core.caller import Caller
     from tenantry.db.engine import Session
     from tenantry.tenants.directories.model import Directory
     from tenantry.tenants.directories.polling.service_accounts import ServiceAccount

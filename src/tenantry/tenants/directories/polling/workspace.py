@@ -16,15 +16,15 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
-from tenantry import strict_json
-from tenantry.outgoing import Unanswered
+from tenantry.core import strict_json
+from tenantry.crypto.vault import digest
+from tenantry.net.outgoing import Unanswered
 from tenantry.tenants.directories.polling import service_accounts
-from tenantry.vault import digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tenantry.outgoing import Answer, Outgoing
+    from tenantry.net.outgoing import Answer, Outgoing
     from tenantry.tenants.directories.polling.service_accounts import ServiceAccount
 
 PAGE = 200  # people, groups or members; more than 200 members, none gets

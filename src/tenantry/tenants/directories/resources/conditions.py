@@ -31,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 
-from tenantry import email_addresses
+from tenantry.net import email_addresses
 from tenantry.tenants.directories.model import (
     directory_emails,
     directory_groups,

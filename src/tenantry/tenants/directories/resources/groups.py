@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, bindparam, delete, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from tenantry import ids
+from tenantry.core import ids
+from tenantry.core.times import now
 from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.schema import from_json, json_values, to_json
 from tenantry.db.statements import Statement
@@ -39,14 +40,13 @@ from tenantry.tenants.directories.resources.holding import (
 from tenantry.tenants.directories.resources.moving_members import Steps
 from tenantry.tenants.directories.scim import patches, resources
 from tenantry.tenants.roles import catalogue
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from tenantry.call import Call
+    from tenantry.core.event import Event
     from tenantry.db.engine import Session
-    from tenantry.event import Event
     from tenantry.tenants.directories.model import Directory
     from tenantry.tenants.directories.scim.patches import Operation
     from tenantry.tenants.directories.scim.resources import GroupPayload

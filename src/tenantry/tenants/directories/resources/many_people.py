@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Column, bindparam, delete, select, update
 
+from tenantry.core.errors import ConcurrentChange
+from tenantry.core.times import now
 from tenantry.db.records import records, spelled
 from tenantry.db.rows import revised
 from tenantry.db.schema import one_of, to_json
 from tenantry.db.statements import Statement
-from tenantry.errors import ConcurrentChange
 from tenantry.tenants.directories.effects import changes as effects
 from tenantry.tenants.directories.model import (
     directory_emails,
@@ -37,7 +38,6 @@ from tenantry.tenants.directories.resources.holding import (
 from tenantry.tenants.directories.scim import resources
 from tenantry.tenants.directories.scim.faults import Fault
 from tenantry.tenants.roles import catalogue
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

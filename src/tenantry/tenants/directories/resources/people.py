@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import BigInteger, Text, bindparam, delete, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 
-from tenantry import ids
+from tenantry.core import ids
+from tenantry.core.errors import ConcurrentChange
+from tenantry.core.times import now
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.records import records, rows_of, spelled
 from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement, happened
 from tenantry.db.together import Left
-from tenantry.errors import ConcurrentChange
 from tenantry.tenants.directories.effects import arrivals, provisioning
 from tenantry.tenants.directories.model import (
     DirectoryUser,
@@ -44,7 +45,6 @@ from tenantry.tenants.directories.resources.holding import (
 from tenantry.tenants.directories.scim import patches, resources
 from tenantry.tenants.directories.scim.faults import Fault
 from tenantry.tenants.roles import catalogue
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import orjson
 from sqlalchemy import Text, and_, bindparam, func, literal_column, select, tuple_
 
-from tenantry import errors
+from tenantry.core import errors
+from tenantry.core.times import rfc3339
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.directories.model import (
@@ -45,7 +46,6 @@ from tenantry.tenants.directories.resources.marks import Marks
 from tenantry.tenants.directories.scim import filters
 from tenantry.tenants.directories.scim.faults import Fault
 from tenantry.tenants.directories.scim.schemas import AttributePath, definition, fold
-from tenantry.times import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence

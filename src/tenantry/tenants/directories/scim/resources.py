@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tenantry import email_addresses, errors, strict_json, times
+from tenantry.core import errors, strict_json, times
+from tenantry.net import email_addresses
 from tenantry.tenants.directories.scim.faults import Fault, shown
 from tenantry.tenants.directories.scim.places import Place
 from tenantry.tenants.directories.scim.records import Record

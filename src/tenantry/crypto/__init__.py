@@ -1,0 +1,1 @@
+"""Encryption of stored values, the master key and the services that hold it."""

@@ -1,0 +1,94 @@
+"""`/ui/profile/organizations`: where a person is a member; going there, leaving, founding one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantry.core import errors
+from tenantry.identity.sign_in import places
+from tenantry.tenants.directories import members as directory_members
+from tenantry.tenants.memberships import invitations, leaving
+from tenantry.tenants.users import reading
+from tenantry.tenants.users.model import ACTIVE, PENDING_INVITE
+from tenantry.tenants.users.service import Identity
+
+if TYPE_CHECKING:
+    from tenantry.call import Call
+    from tenantry.endpoints.account.door import Door, Visit
+    from tenantry.identity.sign_in.means import Means
+    from tenantry.net.http import Response
+
+PATH = "/ui/profile/organizations"
+_DONE = ("switched", "left", "founded", "accepted")
+_MOST = 100  # that are shown
+
+
+class OrganizationPages:
+    """Handlers of the routes."""
+
+    def __init__(self, door: Door, means: Means) -> None:
+        self._door = door
+        self._means = means
+
+    async def show(self, visit: Visit) -> Response:
+        """Show the person's organizations, the oldest membership first, and the last change."""
+        user = await reading.find(visit.call.db, id_=visit.person.id, external_id=None)
+        if user is None:
+            raise errors.NotFound("user")
+        found = [place for place in user.memberships if place.status in {ACTIVE, PENDING_INVITE}]
+        done = visit.query("done")
+        return self._door.render(
+            visit,
+            "organizations.html",
+            page="organizations",
+            done=visit.words.plain(f"organizations.done_{done}") if done in _DONE else "",
+            places=found[:_MOST],
+            more=len(found) > _MOST,
+            may_found=await places.may_found(self._means, user),
+            may_accept=user.email_verified,
+            way=visit.way,
+        )
+
+    async def switch(self, visit: Visit) -> Response:
+        """Go over to another organization, or say that it takes a sign-in."""
+        wanted = visit.request.params["id"]
+        if not await places.go_to(self._means, visit.call, visit.session, wanted):
+            return self._door.wrong(visit, "", "organizations.sign_in_anew")
+        return self._door.redirect(f"{PATH}?done=switched")
+
+    async def accept(self, visit: Visit) -> Response:
+        """Accept an invitation."""
+        wanted = visit.request.params["id"]
+        if not visit.person.email_verified:
+            raise errors.PermissionDenied
+        try:
+            async with visit.call.db.transaction() as db:
+                acting = visit.call.as_user(db, visit.person.id, wanted, visit.session.id)
+                await invitations.accept(acting, wanted, visit.person.id, verified=False)
+        except errors.InvalidArgument:
+            return self._door.wrong(visit, "", "organizations.full")
+        return self._door.redirect(f"{PATH}?done=accepted")
+
+    async def leave(self, visit: Visit) -> Response:
+        """End a membership."""
+        wanted, person = visit.request.params["id"], visit.person
+        acting: Call = visit.call.as_user(visit.call.db, person.id, wanted, visit.session.id)
+        if await directory_members.held(acting.db, wanted, [person.id]):
+            return self._door.wrong(visit, "", "organizations.by_directory")
+        try:
+            await leaving.remove_member(
+                acting, wanted, Identity(person.id), cascade=False, forced=False
+            )
+        except errors.InvalidArgument:
+            return self._door.wrong(visit, "", "organizations.last_administrator")
+        return self._door.redirect(f"{PATH}?done=left")
+
+    async def found(self, visit: Visit) -> Response:
+        """Found an organization."""
+        name = visit.request.form().get("display_name", "").strip()
+        try:
+            await places.found(self._means, visit.call, visit.session, display_name=name)
+        except errors.InvalidArgument:
+            given = {"display_name": name}
+            return self._door.wrong(visit, "display_name", "problem.organization", given=given)
+        return self._door.redirect(f"{PATH}?done=founded")

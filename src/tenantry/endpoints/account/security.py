@@ -1,0 +1,188 @@
+"""`/ui/profile/security`: a person's second factor, and where they are signed in."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from tenantry.core import errors
+from tenantry.db.pages import MAX_SIZE
+from tenantry.endpoints.account.door import Visit, registration_of
+from tenantry.identity.proofs.totp import service as totp
+from tenantry.identity.proofs.totp import step_up
+from tenantry.identity.sessions import listing as session_list
+from tenantry.identity.sessions import service as sessions
+from tenantry.identity.sessions.model import ACTIVE
+from tenantry.net.http import Response
+from tenantry.web.problems import Problems
+from tenantry.web.rendering import HEADERS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tenantry.endpoints.account.door import Door
+    from tenantry.identity.proofs.totp.model import Registration
+
+PATH = "/ui/profile/security"
+_DONE = ("disabled", "revoked", "others")
+_GROUP = 4  # characters of a key that somebody types
+
+
+class SecurityPages:
+    """Handlers of the routes."""
+
+    def __init__(self, door: Door, *, issuer: str) -> None:
+        self._door = door
+        self._issuer = issuer
+
+    async def show(self, visit: Visit) -> Response:
+        """Show the second factor and the sessions, and the last change of them."""
+        registration = await registration_of(visit)
+        listed = await session_list.of_user(
+            visit.call,
+            visit.person.id,
+            session_list.Filter(statuses=(ACTIVE,)),
+            page_size=MAX_SIZE,
+            page_token="",
+        )
+        done = visit.query("done")
+        return self._door.render(
+            visit,
+            "security.html",
+            page="security",
+            done=visit.words.plain(f"security.done_{done}") if done in _DONE else "",
+            proof=visit.proof(registration),
+            totp=registration,
+            codes_left=await totp.recovery_codes_left(visit.call.db, registration.id)
+            if registration
+            else 0,
+            sessions=listed.items,
+            current=visit.session.id,
+            more=listed.total_size > len(listed.items),
+        )
+
+    async def set_up(self, visit: Visit) -> Response:
+        """Begin to register an authenticator app, which takes a proof."""
+        try:
+            await step_up.check(
+                visit.call,
+                visit.session,
+                self._door.freshness,
+                visit.request.form().get("code", ""),
+            )
+        except errors.InvalidArgument:
+            return self._door.wrong(visit, "start-code", "problem.code")
+        except errors.ReauthenticationRequired:
+            return self._door.wrong(visit, "", "fresh.sign_in")
+        registration = await totp.register(visit.call, user_id=visit.person.id)
+        return self._door.redirect(f"{PATH}/totp/{registration.id}")
+
+    async def setup(self, visit: Visit) -> Response:
+        """Show the QR code and the key of a registration that is under way."""
+        registration = await self._pending(visit)
+        key = totp.secret(visit.call.db, registration)
+        return self._door.render(
+            visit,
+            "setup.html",
+            page="security",
+            packs=False,
+            registration=registration,
+            key=" ".join(key[at : at + _GROUP] for at in range(0, len(key), _GROUP)),
+        )
+
+    async def picture(self, visit: Visit) -> Response:
+        """Answer with the QR code, in SVG."""
+        import segno  # start time: most processes never need it
+
+        registration = await self._pending(visit)
+        written = io.BytesIO()
+        code = segno.make(totp.uri(visit.call.db, registration, self._issuer), error="m")
+        code.save(written, kind="svg", scale=4, border=4, light="#fff", xmldecl=False)
+        headers = {"content-type": "image/svg+xml", "content-security-policy": "default-src 'none'"}
+        return Response(200, written.getvalue(), HEADERS | headers)
+
+    async def enable(self, visit: Visit) -> Response:
+        """Put a registration into force, and show its recovery codes, this once."""
+        registration = await self._own(visit)
+        if registration.enabled:  # the page was loaded again: its codes are not shown twice
+            return self._door.redirect(PATH)
+        try:
+            _, codes = await totp.enable(
+                visit.call, registration.id, visit.request.form().get("code", "")
+            )
+        except errors.InvalidArgument:
+            path = f"{PATH}/totp/{registration.id}"
+            return self._door.wrong(visit, "code", "problem.code", path)
+        except errors.RateLimited as problem:
+            path = f"{PATH}/totp/{registration.id}"
+            return self._door.failed(visit.request, Problems.limited(problem), path)
+        return self._show_codes(visit, codes)
+
+    async def disable(self, visit: Visit) -> Response:
+        """Turn the second factor off, for a code."""
+        registration = await self._own(visit)
+        try:
+            await totp.disable(visit.call, registration.id, visit.request.form().get("code", ""))
+        except errors.InvalidArgument:
+            return self._door.wrong(visit, "disable-code", "problem.code")
+        return self._door.redirect(f"{PATH}?done=disabled")
+
+    async def renew_codes(self, visit: Visit) -> Response:
+        """Show new recovery codes, this once, for a code."""
+        registration = await self._own(visit)
+        code = visit.request.form().get("code", "")
+        try:
+            codes = await totp.renew_recovery_codes(visit.call, registration.id, code)
+        except errors.InvalidArgument:
+            return self._door.wrong(visit, "renew-code", "problem.code")
+        return self._show_codes(visit, codes, is_new_set=True)
+
+    def _show_codes(
+        self, visit: Visit, codes: Sequence[str], *, is_new_set: bool = False
+    ) -> Response:
+        return self._door.render(
+            visit,
+            "codes.html",
+            page="security",
+            packs=False,
+            codes=codes,
+            is_new_set=is_new_set,
+            app=self._door.pages.look.brand.name,
+        )
+
+    async def revoke(self, visit: Visit) -> Response:
+        """Sign one other browser out."""
+        await sessions.revoke(visit.call, visit.request.params["id"])
+        return self._door.redirect(f"{PATH}?done=revoked")
+
+    async def revoke_others(self, visit: Visit) -> Response:
+        """Sign out everywhere but here."""
+        await sessions.end_all(visit.call, visit.person.id, but=visit.session.id)
+        return self._door.redirect(f"{PATH}?done=others")
+
+    async def _own(self, visit: Visit) -> Registration:
+        """Return the registration of the path, if it is this person's.
+
+        Raises:
+            errors.NotFound: it is not.
+
+        """
+        registration = await totp.get(visit.call.db, visit.request.params["id"])
+        if registration.user_id != visit.person.id:
+            raise errors.NotFound("TOTP registration")
+        return registration
+
+    async def _pending(self, visit: Visit) -> Registration:
+        """Return the registration of the path, whose secret is shown until it is in force.
+
+        Raises:
+            errors.NotFound: it is in force, or not this person's.
+            errors.Impersonated: it is not the person that looks.
+
+        """
+        if visit.session.impersonation is not None:
+            raise errors.Impersonated
+        registration = await self._own(visit)
+        if registration.enabled:
+            raise errors.NotFound("TOTP registration")
+        return registration

@@ -1,0 +1,99 @@
+"""API keys of organizations and their people: by organization, one by its id, made, revoked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantry.core import errors
+from tenantry.endpoints.console import forms, organization_filter
+from tenantry.endpoints.console.visit import Door, Page, Visit
+from tenantry.gen.scalekit.v1.tokens.tokens_pb import (
+    CreateToken,
+    CreateTokenRequest,
+    InvalidateTokenRequest,
+    ListTokensRequest,
+    ListTokensResponse,
+)
+from tenantry.gen.tenantry.v1.api_token_records_pb import GetApiTokenRequest
+
+if TYPE_CHECKING:
+    from tenantry.net.http import Response
+
+_SHOWN = 30
+_FIELDS = {
+    "token.organization_id": "organization_id",
+    "token.user_id": "user_id",
+    "token.description": "description",
+    "token.expiry": "days",
+    "days": "days",
+}
+
+
+def pages(door: Door) -> list[Page]:
+    """Return the pages of this subject."""
+    keys = _ApiKeys(door)
+    return [
+        Page("GET", "/api-keys", keys.listed),
+        Page("POST", "/api-keys/create", keys.create),
+        Page("GET", "/api-keys/{id}", keys.show),
+        Page("POST", "/api-keys/{id}/revoke", keys.revoke),
+    ]
+
+
+class _ApiKeys:
+    """Handlers of the pages."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    async def listed(self, visit: Visit) -> Response:
+        """List those of an organization, or go to the one of an id."""
+        asked = visit.query("query").strip()
+        if asked.startswith("apit_"):
+            return self._door.redirect(visit.path("api-keys", asked))
+        listed = ListTokensResponse()
+        chosen = await organization_filter.find(visit, asked)
+        if chosen.id and chosen.name:
+            listed = await visit.api.tokens.list_tokens(
+                ListTokensRequest(
+                    organization_id=chosen.id,
+                    page_size=_SHOWN,
+                    page_token=visit.query("page_token"),
+                )
+            )
+        return self._door.render(
+            visit, "api-keys", "api_keys/list.html", listed=listed, chosen=chosen
+        )
+
+    async def create(self, visit: Visit) -> Response:
+        """Make one and show it, this once."""
+        form = visit.request.form()
+        given = {name: form.get(name, "").strip() for name in set(_FIELDS.values())}
+        token = CreateToken(
+            organization_id=given["organization_id"],
+            user_id=given["user_id"],
+            description=given["description"],
+        )
+        back = visit.path("api-keys", query=given["organization_id"])
+        try:
+            token.expiry = forms.end(given["days"])
+            made = await visit.api.tokens.create_token(CreateTokenRequest(token=token))
+        except errors.InvalidArgument as problem:
+            return self._door.wrong(visit, problem, visit.path("api-keys"), _FIELDS, given)
+        return self._door.render(visit, "api-keys", "secret.html", secret=made.token, onward=back)
+
+    async def show(self, visit: Visit) -> Response:
+        """Show one."""
+        request = GetApiTokenRequest(token_id=visit.request.params["id"])
+        found = await visit.api.api_token_records.get_api_token(request)
+        return self._door.render(
+            visit, "api-keys", "api_keys/one.html", found=found, token=found.token_info
+        )
+
+    async def revoke(self, visit: Visit) -> Response:
+        """End it for good."""
+        request = InvalidateTokenRequest(token=visit.request.params["id"])
+        call = visit.api.tokens.invalidate_token(request)
+        organization_id = visit.request.form().get("organization_id", "")
+        path = visit.path("api-keys", query=organization_id)
+        return await forms.send(self._door, visit, call, path, "ended")

@@ -1,0 +1,58 @@
+"""Health: whether all is well, the backlog, the ends of certificates; and all checks if asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantry.endpoints.console.visit import Door, Page, Visit
+from tenantry.gen.tenantry.v1.deployment_pb import ExamineRequest, GetHealthRequest
+from tenantry.gen.tenantry.v1.overview_pb import GetOverviewRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tenantry.gen.tenantry.v1.deployment_pb import Finding
+    from tenantry.net.http import Response
+
+_GIB = 1 << 30
+
+
+def pages(door: Door) -> list[Page]:
+    """Return the pages of this subject."""
+    health = _Health(door)
+    return [
+        Page("GET", "/health", health.show),
+        Page("POST", "/health/examine", health.examine),
+    ]
+
+
+class _Health:
+    """Handlers of the pages."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    async def show(self, visit: Visit) -> Response:
+        """Show it."""
+        return await self._show(visit, None)
+
+    async def examine(self, visit: Visit) -> Response:
+        """Run all checks, and show what they have found."""
+        examined = await visit.api.deployment.examine(ExamineRequest())
+        return await self._show(visit, examined.findings)
+
+    async def _show(self, visit: Visit, findings: Sequence[Finding] | None) -> Response:
+        health = await visit.api.deployment.get_health(GetHealthRequest())
+        found = await visit.api.overview.get_overview(GetOverviewRequest())
+        free, total = health.disk_free / _GIB, health.disk_total / _GIB
+        return self._door.render(
+            visit,
+            "health",
+            "health.html",
+            health=health,
+            overview=found.overview,
+            findings=findings,
+            disk_free=f"{free:.1f}",
+            disk_total=f"{total:.1f}",
+            disk_low=free < total / 20,
+        )

@@ -1,0 +1,68 @@
+"""Mail that waits, was sent or has failed; its text is shown nowhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from tenantry.endpoints.console import forms
+from tenantry.endpoints.console.visit import Door, Page, Visit
+from tenantry.gen.tenantry.v1.mail_pb import GetMailRequest, ListMailRequest, RetryMailRequest
+
+if TYPE_CHECKING:
+    from tenantry.net.http import Response
+
+STATES = ("", "QUEUED", "SENT", "KEPT", "FAILED", "DROPPED")
+_SHOWN = 30
+
+
+def pages(door: Door) -> list[Page]:
+    """Return the pages of this subject."""
+    mail = _Mail(door)
+    return [
+        Page("GET", "/mail", mail.listed),
+        Page("GET", "/mail/{id}", mail.show),
+        Page("POST", "/mail/{id}/retry", mail.retry),
+    ]
+
+
+class _Mail:
+    """Handlers of the pages."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    async def listed(self, visit: Visit) -> Response:
+        """List it."""
+        state, recipient = visit.query("state"), visit.query("recipient").strip()[:320]
+        query = {"state": state if state in STATES else "", "recipient": recipient}
+        query = {name: value for name, value in query.items() if value}
+        listed = await visit.api.mail.list_mail(
+            ListMailRequest(
+                state=query.get("state", ""),
+                recipient=query.get("recipient", ""),
+                page_size=_SHOWN,
+                page_token=visit.query("page_token"),
+            )
+        )
+        server = urlsplit(self._door.parts.settings.smtp_url or "").hostname
+        return self._door.render(
+            visit,
+            "mail",
+            "mail/list.html",
+            listed=listed,
+            query=query,
+            states=STATES,
+            server=server,
+        )
+
+    async def show(self, visit: Visit) -> Response:
+        """Show one."""
+        found = await visit.api.mail.get_mail(GetMailRequest(mail_id=visit.request.params["id"]))
+        return self._door.render(visit, "mail", "mail/one.html", mail=found.mail)
+
+    async def retry(self, visit: Visit) -> Response:
+        """Send it at once."""
+        mail_id = visit.request.params["id"]
+        call = visit.api.mail.retry_mail(RetryMailRequest(mail_id=mail_id))
+        return await forms.send(self._door, visit, call, visit.path("mail", mail_id), "queued")

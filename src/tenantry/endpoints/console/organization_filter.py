@@ -1,0 +1,93 @@
+"""The organization that a filter names: by its ID, its external ID or its name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from protobuf import Oneof
+
+from tenantry.core import errors, ids
+from tenantry.endpoints.console.visit import by_id
+from tenantry.gen.scalekit.v1.organizations.organizations_pb import (
+    GetOrganizationRequest,
+    SearchOrganizationsRequest,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Sequence
+
+    from tenantry.endpoints.console.visit import Visit
+    from tenantry.gen.scalekit.v1.organizations.organizations_pb import (
+        GetOrganizationResponse,
+        Organization,
+    )
+
+MAX_LENGTH = 255  # characters of the input, as of an external ID
+_LEAST_SEARCHED, _MOST_SEARCHED = 3, 100
+_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The organization of a filter, or those to choose among.
+
+    ``id`` is "" where none was found, or several. ``name`` is "" where the organization of an ID
+    does not exist, or does no longer.
+    """
+
+    asked: str = ""
+    id: str = ""
+    name: str = ""
+    candidates: Sequence[Organization] = ()
+    has_more: bool = False  # candidates than these
+
+    @property
+    def is_unresolved(self) -> bool:
+        """Whether something was typed that names no organization."""
+        return bool(self.asked) and not self.id
+
+
+async def find(visit: Visit, asked: str) -> Chosen:
+    """Find the organization with this ID, external ID or name."""
+    asked = asked.strip()[:MAX_LENGTH]
+    if not asked:
+        return Chosen()
+    organizations = visit.api.organizations
+    if ids.well_formed(ids.ORGANIZATION, asked):
+        request = GetOrganizationRequest(identities=by_id(asked))
+        found = await _found(organizations.get_organization(request))
+        return Chosen(asked, asked, found.display_name if found else "")
+    external_id: Oneof[Literal["external_id"], str] = Oneof("external_id", asked)
+    request = GetOrganizationRequest(identities=external_id)
+    if found := await _found(organizations.get_organization_by_external_id(request)):
+        return _one(asked, found)
+    return await _by_name(visit, asked)
+
+
+async def _by_name(visit: Visit, asked: str) -> Chosen:
+    if not _LEAST_SEARCHED <= len(asked) <= _MOST_SEARCHED:
+        return Chosen(asked)
+    try:
+        listed = await visit.api.organizations.search_organization(
+            SearchOrganizationsRequest(query=asked, page_size=_SHOWN)
+        )
+    except errors.InvalidArgument:
+        return Chosen(asked)
+    rows = listed.organizations
+    named = [row for row in rows if row.display_name.casefold() == asked.casefold()]
+    if len(named) == 1:
+        return _one(asked, named[0])
+    has_more = not named and bool(listed.next_page_token)
+    return Chosen(asked, candidates=named or rows, has_more=has_more)
+
+
+def _one(asked: str, row: Organization) -> Chosen:
+    return Chosen(asked, row.id, row.display_name)
+
+
+async def _found(call: Awaitable[GetOrganizationResponse]) -> Organization | None:
+    try:
+        return (await call).organization
+    except (errors.NotFound, errors.InvalidArgument):
+        return None

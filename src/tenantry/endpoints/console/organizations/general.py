@@ -1,0 +1,138 @@
+"""The first tab of an organization: what it is, what it may, its branding, and its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from protobuf.wkt import FieldMask
+
+from tenantry.core import errors
+from tenantry.endpoints.console import forms
+from tenantry.endpoints.console.organizations import one
+from tenantry.endpoints.console.visit import Door, Page, Visit, by_id
+from tenantry.gen.scalekit.v1.organizations.organizations_pb import (
+    BrandingSource,
+    DeleteOrganizationRequest,
+    GetOrganizationBrandingRequest,
+    OrganizationSettings,
+    OrganizationSettingsFeature,
+    UpdateOrganization,
+    UpdateOrganizationBrandingRequest,
+    UpdateOrganizationRequest,
+    UpdateOrganizationSettingsRequest,
+)
+from tenantry.web import boxes
+
+if TYPE_CHECKING:
+    from tenantry.net.http import Response
+
+_TEXTS = ("display_name", "external_id", "slug", "logo_url")
+
+
+def pages(door: Door) -> list[Page]:
+    """Return the pages of the tab."""
+    general = _General(door)
+    root = "/organizations/{id}"
+    return [
+        Page("GET", root, general.show),
+        Page("POST", f"{root}/update", general.update),
+        Page("POST", f"{root}/metadata", general.change_metadata),
+        Page("POST", f"{root}/features", general.switch_features),
+        Page("POST", f"{root}/branding", general.choose_branding),
+        Page("POST", f"{root}/delete", general.delete),
+    ]
+
+
+class _General:
+    """Handlers of the pages."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    async def show(self, visit: Visit) -> Response:
+        """Show it."""
+        organization = await one.get(visit)
+        found = await visit.api.organizations.get_organization_branding(
+            GetOrganizationBrandingRequest(organization_id=organization.id)
+        )
+        assert found.branding is not None
+        return one.render(
+            self._door,
+            visit,
+            "",
+            organization,
+            is_custom=found.branding.source is BrandingSource.CUSTOM,
+        )
+
+    async def update(self, visit: Visit) -> Response:
+        """Change its texts."""
+        form = visit.request.form()
+        given = {name: form.get(name, "").strip() for name in _TEXTS}
+        fields = {f"organization.{name}": name for name in _TEXTS} | {n: n for n in _TEXTS}
+        organization = UpdateOrganization(
+            display_name=given["display_name"],
+            external_id=given["external_id"],
+            slug=given["slug"],
+            logo_url=given["logo_url"],
+        )
+        call = visit.api.organizations.update_organization(
+            UpdateOrganizationRequest(
+                identities=by_id(visit.request.params["id"]), organization=organization
+            )
+        )
+        path = one.path_of(visit)
+        return await forms.send(
+            self._door, visit, call, path, "changed", fields=fields, given=given
+        )
+
+    async def change_metadata(self, visit: Visit) -> Response:
+        """Put other metadata in the place of what it has."""
+        form, path = visit.request.form(), one.path_of(visit)
+        try:
+            metadata = forms.pairs(form, "metadata")
+        except errors.InvalidArgument as problem:
+            return self._door.wrong(visit, problem, path, given=form)
+        # Without a pair the mask says that the map is meant: an empty one is as if not given.
+        request = UpdateOrganizationRequest(
+            identities=by_id(visit.request.params["id"]),
+            organization=UpdateOrganization(metadata=metadata),
+            update_mask=FieldMask(paths=["metadata"]),
+        )
+        call = visit.api.organizations.update_organization(request)
+        return await forms.send(self._door, visit, call, path, "changed", given=form)
+
+    async def switch_features(self, visit: Visit) -> Response:
+        """Switch its features as they are ticked."""
+        form = visit.request.form()
+        there = form.get("features", "").split()
+        on = boxes.ticked(form, "feature")
+        settings = OrganizationSettings(
+            features=[OrganizationSettingsFeature(name=name, enabled=name in on) for name in there]
+        )
+        call = visit.api.organizations.update_organization_settings(
+            UpdateOrganizationSettingsRequest(id=visit.request.params["id"], settings=settings)
+        )
+        return await forms.send(self._door, visit, call, one.path_of(visit), "changed")
+
+    async def choose_branding(self, visit: Visit) -> Response:
+        """Let pages for its people show its own name and logo, or those of the deployment."""
+        own = "custom" in visit.request.form()
+        request = UpdateOrganizationBrandingRequest(
+            organization_id=visit.request.params["id"],
+            source=BrandingSource.CUSTOM if own else BrandingSource.ENVIRONMENT,
+        )
+        call = visit.api.organizations.update_organization_branding(request)
+        return await forms.send(self._door, visit, call, one.path_of(visit), "changed")
+
+    async def delete(self, visit: Visit) -> Response:
+        """Delete it, if its name was typed."""
+        organization = await one.get(visit)
+        typed = visit.request.form().get("name", "").strip()
+        if typed != organization.display_name.strip():
+            problem = errors.InvalidArgument.field(
+                "name", "same", f"must be the name of what is deleted, got {typed[:60]!r}"
+            )
+            return self._door.wrong(visit, problem, one.path_of(visit), {"name": "delete-name"})
+        request = DeleteOrganizationRequest(identities=by_id(organization.id))
+        call = visit.api.organizations.delete_organization(request)
+        return await forms.send(self._door, visit, call, visit.path("organizations"), "deleted")

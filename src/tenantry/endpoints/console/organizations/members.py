@@ -1,0 +1,163 @@
+"""The members of an organization: listed, invited, given roles, removed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from tenantry.core import errors
+from tenantry.endpoints.console import forms
+from tenantry.endpoints.console.organizations import one
+from tenantry.endpoints.console.visit import Door, Page, Visit, by_id
+from tenantry.gen.scalekit.v1.commons.commons_pb import OrganizationMembership, Role
+from tenantry.gen.scalekit.v1.roles.roles_pb import ListOrganizationRolesRequest
+from tenantry.gen.scalekit.v1.users.users_pb import (
+    CreateMembership,
+    CreateUser,
+    CreateUserAndMembershipRequest,
+    DeleteMembershipRequest,
+    ListOrganizationUsersRequest,
+    ResendInviteRequest,
+    SearchOrganizationUsersRequest,
+    UpdateMembership,
+    UpdateMembershipRequest,
+)
+from tenantry.web import boxes
+from tenantry.web.problems import Problems
+
+if TYPE_CHECKING:
+    from tenantry.gen.scalekit.v1.users.users_pb import (
+        ListOrganizationUsersResponse,
+        SearchOrganizationUsersResponse,
+    )
+    from tenantry.net.http import Response
+
+_SHOWN = 30
+
+
+def pages(door: Door) -> list[Page]:
+    """Return the pages of the tab."""
+    members = _Members(door)
+    root = "/organizations/{id}/members"
+    return [
+        Page("GET", root, members.listed),
+        Page("POST", f"{root}/invite", members.invite),
+        Page("POST", f"{root}/{{user_id}}/roles", members.give_roles),
+        Page("POST", f"{root}/{{user_id}}/resend", members.resend),
+        Page("POST", f"{root}/{{user_id}}/remove", members.remove),
+    ]
+
+
+class _Members:
+    """Handlers of the pages."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    async def listed(self, visit: Visit) -> Response:
+        """List them, or those that the search finds."""
+        organization = await one.get(visit)
+        query, token = visit.query("query").strip()[:100], visit.query("page_token")
+        found: ListOrganizationUsersResponse | SearchOrganizationUsersResponse
+        if query:
+            found = await visit.api.users.search_organization_users(
+                SearchOrganizationUsersRequest(
+                    organization_id=organization.id,
+                    query=query,
+                    page_size=_SHOWN,
+                    page_token=token,
+                )
+            )
+        else:
+            found = await visit.api.users.list_organization_users(
+                ListOrganizationUsersRequest(
+                    organization_id=organization.id, page_size=_SHOWN, page_token=token
+                )
+            )
+        answer = await visit.api.roles.list_organization_roles(
+            ListOrganizationRolesRequest(org_id=organization.id)
+        )
+        roles = answer.roles
+        offered = [(role.name, role.display_name or role.name, "") for role in roles]
+        return one.render(
+            self._door,
+            visit,
+            "members",
+            organization,
+            rows=[
+                (user, user.memberships[0] if user.memberships else OrganizationMembership())
+                for user in found.users
+            ],
+            listed=found,
+            query=query,
+            shown=_shown(visit),
+            changed=visit.query("change"),  # the one whose form is open: of all it would be long
+            offered=[] if len(roles) > boxes.MOST else offered,
+            role_choices=[(role.name, role.name) for role in roles],
+        )
+
+    async def invite(self, visit: Visit) -> Response:
+        """Invite somebody, or make them a member at once."""
+        form = visit.request.form()
+        given = {"email": form.get("email", "").strip(), "role": form.get("role", "")}
+        membership = CreateMembership(roles=[Role(name=given["role"])] if given["role"] else [])
+        request = CreateUserAndMembershipRequest(
+            organization_id=visit.request.params["id"],
+            user=CreateUser(email=given["email"], membership=membership),
+            send_invitation_email="invited" in form,
+        )
+        call = visit.api.users.create_user_and_membership(request)
+        return await forms.send(
+            self._door,
+            visit,
+            call,
+            one.path_of(visit, "members"),
+            "invited",
+            fields={"user.email": "email", "email": "email"},
+            given=given,
+        )
+
+    async def give_roles(self, visit: Visit) -> Response:
+        """Put other roles in the place of those that they have."""
+        form, params = boxes.form(visit.request), visit.request.params
+        if "role_names" in form:  # there are too many for a box each
+            names, field = forms.words_of(form["role_names"]), "role_names"
+        else:
+            names, field = boxes.ticked(form, "roles"), "roles"
+        path, shown = one.path_of(visit, "members"), _shown(visit)
+        again = {**shown, "change": params["user_id"]}
+        if not names:  # to the API that is no change
+            problems = Problems({field: "organizations.no_role"})
+            return self._door.failed(visit.request, problems, path, again)
+        request = UpdateMembershipRequest(
+            organization_id=params["id"],
+            identities=by_id(params["user_id"]),
+            membership=UpdateMembership(roles=[Role(name=name) for name in names]),
+        )
+        try:
+            await visit.api.users.update_membership(request)
+        except errors.InvalidArgument as problem:
+            kept = Problems({field: "refusal.said"}, {"": problem.message})
+            return self._door.failed(visit.request, kept, path, again)
+        return self._door.done(f"{path}?{urlencode(shown)}" if shown else path, "changed")
+
+    async def resend(self, visit: Visit) -> Response:
+        """Send the invitation once more."""
+        params = visit.request.params
+        request = ResendInviteRequest(organization_id=params["id"], id=params["user_id"])
+        call = visit.api.users.resend_invite(request)
+        return await forms.send(self._door, visit, call, one.path_of(visit, "members"), "invited")
+
+    async def remove(self, visit: Visit) -> Response:
+        """Take them out of the organization; the person stays."""
+        params = visit.request.params
+        request = DeleteMembershipRequest(
+            organization_id=params["id"], identities=by_id(params["user_id"])
+        )
+        call = visit.api.users.delete_membership(request)
+        return await forms.send(self._door, visit, call, one.path_of(visit, "members"), "removed")
+
+
+def _shown(visit: Visit) -> dict[str, str]:
+    """Return the members of the query that say which part of the list is shown."""
+    return {name: value for name in ("query", "page_token") if (value := visit.query(name))}

@@ -1,0 +1,37 @@
+"""All settings, with where each comes from; a secret's value is shown nowhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantry.endpoints.console.visit import Door, Page, Visit
+from tenantry.gen.tenantry.v1.settings_pb import ListSettingsRequest
+
+if TYPE_CHECKING:
+    from tenantry.net.http import Response
+
+
+def pages(door: Door) -> list[Page]:
+    """Return the pages of this subject."""
+    settings = _Settings(door)
+    return [Page("GET", "/settings", settings.show)]
+
+
+class _Settings:
+    """The handler of the page."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    async def show(self, visit: Visit) -> Response:
+        """Show those whose name or text has the word that is looked for."""
+        listed = await visit.api.settings.list_settings(ListSettingsRequest())
+        asked = visit.query("query").strip().lower()[:100]
+        found = [
+            one
+            for one in listed.settings
+            if asked in one.name.lower() or asked in one.description.lower()
+        ]
+        return self._door.render(
+            visit, "settings", "settings.html", settings=found, asked_for=asked
+        )

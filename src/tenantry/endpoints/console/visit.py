@@ -1,0 +1,254 @@
+"""A visit of the console: an operator, and the API as they may call it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from urllib.parse import quote, urlencode
+
+from protobuf import Oneof
+
+from tenantry.api.in_process import InProcessClient
+from tenantry.call import Call
+from tenantry.core import errors
+from tenantry.identity.operators import service as operators
+from tenantry.identity.operators import sessions
+from tenantry.identity.operators.model import OPERATOR, OWNER, READER
+from tenantry.identity.operators.provider import Provider
+from tenantry.net.http import MAX_ANONYMOUS, Cookie
+from tenantry.web import door, workspace
+from tenantry.web.assets import Asset
+from tenantry.web.looks import Kind
+from tenantry.web.navigation import Entry, Group, Jump
+from tenantry.web.problems import Problems
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from tenantry.app_context import AppContext
+    from tenantry.identity.operators.model import OperatorSession
+    from tenantry.net.http import Request, Response
+    from tenantry.web.door import Handler
+    from tenantry.web.words import Words
+
+    Visited = Callable[["Visit"], Awaitable[Response]]
+
+ROOT = "/console"
+PASSKEYS_SCRIPT = Asset.of_files(f"{ROOT}/passkeys.js", "endpoints/console/static/passkeys.js")
+LIVE_SCRIPT = Asset.of_files(f"{ROOT}/live.js", "endpoints/console/static/live.js")
+_RANK = (READER, OPERATOR, OWNER)
+# The navigation: groups with the keys of their subjects, each of which has a page of that name.
+NAVIGATION = (
+    ("", ("overview",)),
+    ("tenants", ("organizations", "people", "connections", "directories", "roles")),
+    ("access", ("applications", "api-keys", "token-claims", "keys")),
+    ("activity", ("sign-ins", "events", "webhooks", "interceptors", "mail")),
+    ("deployment", ("branding", "settings", "health", "operators")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One address of the console, and the role that it takes.
+
+    A reader sees every page and sends no form; the API refuses them the same.
+    """
+
+    verb: str
+    path: str  # below /console, "/organizations/{id}"
+    handler: Visited
+    role: str = ""  # "": a READER for a page, an OPERATOR for a form
+    body_limit: int = MAX_ANONYMOUS
+
+    @property
+    def least_role(self) -> str:
+        """The role that is enough."""
+        return self.role or (READER if self.verb == "GET" else OPERATOR)
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request by an operator."""
+
+    request: Request
+    call: Call
+    api: InProcessClient
+    session: OperatorSession
+    words: Words
+
+    def query(self, name: str) -> str:
+        """Return a member of the query, "" without it."""
+        return door.query(self.request, name, strict=True)
+
+    def path(self, *segments: str, **query: str) -> str:
+        """Return the address of a page of the console."""
+        found = "/".join((ROOT, *(quote(each, safe="") for each in segments)))
+        return f"{found}?{urlencode(query)}" if query else found
+
+    def has_role(self, role: str) -> bool:
+        """Whether the operator has this role, or one that may more."""
+        return _RANK.index(self.session.operator.role) >= _RANK.index(role)
+
+    @property
+    def writes(self) -> bool:
+        """Whether the operator may change anything: a reader sees no form."""
+        return self.has_role(OPERATOR)
+
+
+class Door(door.Door):
+    """The base of all pages of the console."""
+
+    sections: ClassVar = {**door.Door.sections, errors.NotFound: "gone"}
+
+    def __init__(self, parts: AppContext) -> None:
+        settings = parts.settings
+        super().__init__(
+            workspace.pages(
+                "console", parts.looks, layout="console/templates/frame.html", kind=Kind.PLAIN
+            ),
+            parts.db.vault,
+            settings.public_url,
+        )
+        self.parts = parts
+        self.db = parts.db
+        self.provider = Provider(parts.openid, settings)
+        self.cookie = Cookie.of(
+            settings.public_url,
+            "tenantry_console",
+            seconds=sessions.LIFE // 1_000_000,
+            same_site="strict",
+        )
+
+    def holder(self, request: Request) -> str:
+        """Return the secret of the session."""
+        return self.cookie.read(request.headers.get("cookie", ""))
+
+    def visited(self, page: Page) -> Handler:
+        """Return the handler of a page, for operators of its role."""
+
+        async def answered(request: Request) -> Response:
+            visit = await self.visit(request)
+            if visit is None:
+                return self.signed_out(request)
+            if not visit.has_role(page.least_role):
+                raise errors.PermissionDenied
+            return await page.handler(visit)
+
+        return self.page(answered) if page.verb == "GET" else self.form(answered)
+
+    def signed_out(self, request: Request) -> Response:
+        """Return what somebody without a session gets: the way to sign in, and back here.
+
+        A browser that comes from another site keeps the strict cookie to itself, and sends it with
+        the next request, of a page of ours.
+        """
+        if request.verb != "GET":
+            return self.pages.message("signed_out", self.words(request), status=401, back=ROOT)
+        here = self.here(request)
+        if request.origin.site == "cross-site" and not self.holder(request):
+            return self.pages.render("onward.html", self.words(request), path=here)
+        response = self.sign_in(request, here)
+        response.status = 401
+        return response
+
+    def sign_in(self, request: Request, goal: str) -> Response:
+        """Return the page with the ways to sign in; ``goal`` is the page of ours to go on to."""
+        return self.show(
+            request,
+            "sign_in.html",
+            self.words(request),
+            next=goal,
+            provider=self.provider.name,
+            passkeys_script=PASSKEYS_SCRIPT,
+        )
+
+    def entered(self, goal: str, secret: str) -> Response:
+        """Return the redirect that begins a session in a browser."""
+        response = self.redirect(goal)
+        response.cookies.append(self.cookie.issue(secret))
+        return response
+
+    async def visit(self, request: Request) -> Visit | None:
+        """Return the visit of a request, None where nobody is signed in."""
+        secret = self.holder(request)
+        session = await sessions.find(self.db, secret) if secret else None
+        if session is None:
+            return None
+        caller = request.observed.caller = operators.caller(session.operator)
+        call = Call(caller, self.db, request.request_id, origin=request.origin)
+        api = InProcessClient(self.parts.rpcs, caller, request.request_id, request.origin)
+        return Visit(request, call, api, session, self.words(request))
+
+    def render(
+        self,
+        visit: Visit,
+        subject: str,
+        template: str,
+        problems: Problems | None = None,
+        **values: Any,
+    ) -> Response:
+        """Return a page of a subject, one of those of `NAVIGATION`.
+
+        ``problems`` are those of a form that is answered at once, in the place of a redirect's.
+        """
+        key = f"done.{visit.query('done')}"
+        return self.show(
+            visit.request,
+            template,
+            visit.words,
+            problems,
+            packs=True,
+            visit=visit,
+            subject=subject,
+            operator=visit.session.operator,
+            passkeys_script=PASSKEYS_SCRIPT,
+            public_url=self.public_url,
+            navigation=_navigation(visit, subject),
+            jump=Jump(
+                visit.path("jump"),
+                visit.words.plain("overview.jump"),
+                visit.words.plain("overview.jump_hint"),
+            ),
+            asked=tuple(visit.api.sent),
+            done=visit.words.plain(key) if visit.words.has(key) else "",
+            **values,
+        )
+
+    def wrong(
+        self,
+        visit: Visit,
+        problem: errors.Error,
+        path: str,
+        fields: Mapping[str, str] | None = None,
+        given: Mapping[str, str] | None = None,
+    ) -> Response:
+        """Return the redirect to the page of a form that the API did not take.
+
+        ``fields`` are ids of the form's fields by the paths that the API names; a field that it
+        does not have is told at its top. Operators read the API's own sentence.
+        """
+        place = door.place_of(problem, fields or {})
+        kept = {**(given or {}), "": problem.message}
+        return self.failed(visit.request, Problems({place: "refusal.said"}, kept), path)
+
+    def done(self, path: str, change: str) -> Response:
+        """Return the redirect to a page that tells of a change: `done.{change}` of the words."""
+        return self.redirect(f"{path}{'&' if '?' in path else '?'}done={change}")
+
+
+def by_id(value: str) -> Oneof[Literal["id"], str]:
+    """Return the identity of a request that names its object by its ID."""
+    return Oneof("id", value)
+
+
+def _navigation(visit: Visit, shown: str) -> tuple[Group, ...]:
+    return tuple(
+        Group(
+            visit.words.plain(f"navigation.{group}") if group else "",
+            tuple(
+                Entry(visit.words.plain(f"subjects.{key}"), visit.path(key), current=key == shown)
+                for key in keys
+            ),
+        )
+        for group, keys in NAVIGATION
+    )

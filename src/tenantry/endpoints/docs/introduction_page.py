@@ -1,0 +1,22 @@
+"""The page at `/docs`: how a program gets in, and the rules that hold for every operation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantry.endpoints.docs.languages import CLIENT, LANGUAGES
+from tenantry.endpoints.docs.page import highlighted
+
+if TYPE_CHECKING:
+    from tenantry.endpoints.docs.page import Frame
+
+
+def render(frame: Frame) -> str:
+    """Return the page."""
+    return frame.render(
+        "introduction.html",
+        current="/docs",
+        group=None,
+        languages=LANGUAGES,
+        client=highlighted(CLIENT),
+    )

@@ -1,0 +1,205 @@
+"""The HTTP routes of this door: its pages, what they load, and the documents for programs."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from tenantry.core import errors
+from tenantry.events.webhooks import catalogue
+from tenantry.net.http import Request, Response, Route
+from tenantry.web.assets import Asset, Content
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tenantry.api.methods import Method
+    from tenantry.endpoints.docs.contents import Contents
+    from tenantry.endpoints.docs.page import Frame
+
+# The page needs nothing but its own two files, and nothing may frame it.
+_CSP = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {"content-security-policy": _CSP, "referrer-policy": "no-referrer"}
+_STYLE = Asset.of_files("/docs/page.css", "endpoints/docs/static/page.css")
+_SCRIPT = Asset.of_files("/docs/page.js", "endpoints/docs/static/page.js")
+_TRY = Asset.of_files("/docs/try.js", "endpoints/docs/static/try.js")
+_A_WHILE = "public, max-age=300"  # then asked for again, by its ETag
+_HTML = "text/html; charset=utf-8"
+_MARKDOWN = "text/markdown; charset=utf-8"
+_TEXT = "text/plain; charset=utf-8"
+_KEPT = 2 << 20  # bytes of pages that a process keeps: the ones that were asked for last
+
+
+def routes(methods: Sequence[Method], public_url: str, *, development: bool = False) -> list[Route]:
+    """Return what this door serves; the first request for a document makes it.
+
+    In ``development`` the page of an operation can send it.
+    """
+    door = Reference(methods, public_url, development=development)
+    return [
+        Route("GET", "/docs", door.page),
+        Route("GET", "/docs/{path*}", door.page),
+        Route("GET", "/docs.md", door.page),
+        Route("GET", "/llms.txt", door.page),
+        _STYLE.route,
+        _SCRIPT.route,
+        *([_TRY.route] if development else ()),
+        Route("GET", "/docs/search.json", door.search),
+        Route("GET", "/openapi.json", door.openapi, public=True),
+        Route("GET", catalogue.PATH, door.schemas, public=True),
+        Route("GET", catalogue.PATH.rstrip("/"), door.schemas, public=True),
+        *(Route("GET", kind.path, door.schema, public=True) for kind in catalogue.TYPES.values()),
+    ]
+
+
+class Reference:
+    """Handlers of the routes."""
+
+    def __init__(
+        self, methods: Sequence[Method], public_url: str, *, development: bool = False
+    ) -> None:
+        self._methods = methods
+        self._public_url = public_url
+        self._development = development
+        self._documents: dict[str, Content] = {}
+        self._pages: OrderedDict[str, Content] = OrderedDict()  # the one asked for last at the end
+        self._making = asyncio.Lock()
+
+    async def page(self, request: Request) -> Response:
+        """Answer with the page of a path below `/docs`, as Markdown where it ends in `.md`."""
+        path = request.path
+        if path not in self._pages:
+            async with self._making:
+                if path not in self._pages:
+                    # It takes a few milliseconds, the first one more: not on the loop of the calls.
+                    self._pages[path] = await asyncio.to_thread(self._made, self._page, path)
+                    self._forget()
+        self._pages.move_to_end(path)
+        kind = {"md": _MARKDOWN, "txt": _TEXT}.get(path.rpartition(".")[2], _HTML)
+        return self._answer(request, kind, self._pages[path])
+
+    async def schemas(self, request: Request) -> Response:
+        """Answer with the list of the schemas of events."""
+        return await self._document(request, "application/json", self._schemas)
+
+    async def schema(self, request: Request) -> Response:
+        """Answer with the schema of one type of event."""
+        event_type = request.path.removeprefix(catalogue.PATH).removesuffix(".json")
+        make = functools.partial(self._schema, event_type)
+        return await self._document(request, "application/schema+json", make)
+
+    async def search(self, request: Request) -> Response:
+        """Answer with the index of the search."""
+        return await self._document(request, "application/json", self._search)
+
+    async def openapi(self, request: Request) -> Response:
+        """Answer with the OpenAPI document."""
+        return await self._document(request, "application/json", self._openapi)
+
+    @functools.cached_property
+    def _contents(self) -> Contents:
+        # Start time: most processes never show the reference.
+        from tenantry.endpoints.docs.contents import Contents
+
+        return Contents(self._methods)
+
+    @functools.cached_property
+    def _frame(self) -> Frame:
+        from tenantry.endpoints.docs.page import Frame
+
+        try_url = _TRY.url if self._development else ""
+        return Frame(self._contents, self._public_url, _STYLE.url, _SCRIPT.url, try_url)
+
+    def _page(self, path: str) -> str:
+        """Return the page of a path.
+
+        Raises:
+            errors.RouteNotFound: there is none.
+
+        """
+        from tenantry.endpoints.docs import (
+            error_page,
+            event_page,
+            guide_page,
+            guides,
+            introduction_page,
+            operation_page,
+            plain,
+        )
+
+        if path == "/llms.txt":
+            return plain.llms(self._contents, self._public_url)
+        if path.endswith(".md"):
+            text = plain.page(self._contents, path.removesuffix(".md"), self._public_url)
+            if text is None:
+                raise errors.RouteNotFound
+            return text
+        pages = {
+            "/docs": introduction_page.render,
+            "/docs/events": event_page.render,
+            "/docs/errors": error_page.render,
+        }
+        if path in pages:
+            return pages[path](self._frame)
+        if guide := guides.by_url().get(path):
+            return guide_page.render(self._frame, guide)
+        name = path.removeprefix("/docs/api/")
+        if entry := self._contents.by_name.get(name):
+            return operation_page.render(self._frame, entry)
+        if group := self._contents.group(name):
+            return operation_page.render_group(self._frame, group)
+        raise errors.RouteNotFound
+
+    def _schemas(self) -> str:
+        listed = [
+            {
+                "type": kind.name,
+                "object": kind.object,
+                "description": kind.summary,
+                "schema": self._public_url + kind.path,
+            }
+            for kind in catalogue.TYPES.values()
+        ]
+        return json.dumps({"event_types": listed}, indent=2)
+
+    def _schema(self, event_type: str) -> str:
+        return json.dumps(catalogue.schema(event_type, self._public_url), indent=2)
+
+    def _search(self) -> str:
+        from tenantry.endpoints.docs import search
+
+        index = search.index(self._contents)
+        return json.dumps(index, ensure_ascii=False, separators=(",", ":"))
+
+    def _openapi(self) -> str:
+        from tenantry.endpoints.docs import openapi, operations
+
+        document = openapi.document(*operations.read(self._methods), self._public_url)
+        return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+
+    async def _document(self, request: Request, kind: str, make: Callable[[], str]) -> Response:
+        """Answer with a document that is made once and kept."""
+        async with self._making:  # requests for it meanwhile wait, and make no other
+            if request.path not in self._documents:
+                # A second: not on the loop that calls run on.
+                self._documents[request.path] = await asyncio.to_thread(self._made, make)
+        return self._answer(request, kind, self._documents[request.path])
+
+    def _made(self, make: Callable[..., str], *given: str) -> Content:
+        return Content.of(make(*given).encode())
+
+    def _forget(self) -> None:
+        """Keep no more pages than may be."""
+        size = sum(len(page.plain) + len(page.packed) for page in self._pages.values())
+        while size > _KEPT:
+            _, page = self._pages.popitem(last=False)
+            size -= len(page.plain) + len(page.packed)
+
+    def _answer(self, request: Request, kind: str, content: Content) -> Response:
+        return content.answer(request, kind, {**_HEADERS, "cache-control": _A_WHILE})

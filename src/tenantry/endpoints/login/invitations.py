@@ -1,0 +1,61 @@
+"""The page of an invitation: whose it is, from whom, and a button."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantry.core import errors
+from tenantry.identity.known_origins import cookies as device_cookies
+from tenantry.identity.sign_in import invitations
+from tenantry.web.problems import Problems
+
+if TYPE_CHECKING:
+    from tenantry.endpoints.login.door import Door
+    from tenantry.identity.sign_in.means import Means
+    from tenantry.net.http import Request, Response
+
+
+class Invitations:
+    """Handlers of `/invitations/{token}`."""
+
+    def __init__(self, door: Door, means: Means) -> None:
+        self._door = door
+        self._means = means
+
+    async def show(self, request: Request) -> Response:
+        """Show whose invitation it is, and a button: opening the link changes nothing."""
+        found = await invitations.find(self._door.db, request.params["token"])
+        if found is None:
+            return await self._over(request)
+        words = self._door.words(request)
+        return self._door.show(request, "invitation.html", words, invitation=found)
+
+    async def accept(self, request: Request) -> Response:
+        """Accept it: the link is in the inbox that it was sent to, and nowhere else."""
+        door = self._door
+        session = await door.session(request)
+        try:
+            accepted = await invitations.accept(
+                self._means, door.call(request), request.params["token"], session=session
+            )
+        except errors.NotFound:
+            return await self._over(request)
+        except errors.InvalidArgument:
+            return door.failed(request, Problems({"": "invitation.full"}))
+        way = accepted.way
+        if way is not None and way.begins:
+            response = door.redirect(way.uri)
+        else:
+            words = door.words(request)
+            link = None if way is None else door.link(way, words, starts_again=False)
+            response = door.pages.render(
+                "invitation_accepted.html", words, accepted=accepted, link=link
+            )
+        if accepted.secret:
+            response.cookies.append(door.session_cookie.issue(accepted.secret))
+            response.cookies.append(device_cookies.issue(door.public_url, accepted.devices))
+        return response
+
+    async def _over(self, request: Request) -> Response:
+        way = await invitations.way_of(self._door.db, request.params["token"])
+        return await self._door.leaving(request, "invitation_over", way, status=410)

@@ -1,0 +1,500 @@
+"""The HTTP routes of the sign-in pages.
+
+`/login/{id}` shows what the auth request waits for. A step is a form that is posted below it: when
+it is taken, the browser is sent back to `/login/{id}`, or on to the application; when it is not,
+it is sent back to the same page, which says why. No GET of a link from a mail changes anything, so
+programs that follow it do no harm.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from tenantry.access.clients import applications, ways_on
+from tenantry.core import errors
+from tenantry.endpoints.login import problems
+from tenantry.endpoints.login.door import Door
+from tenantry.endpoints.login.invitations import Invitations
+from tenantry.endpoints.login.not_me import NotMe
+from tenantry.endpoints.login.steps import STEPS, Given, page_of
+from tenantry.identity.connections import reading
+from tenantry.identity.connections.providers import provider_names
+from tenantry.identity.known_origins import cookies as device_cookies
+from tenantry.identity.proofs.passwordless.model import EXPIRED, GOOD, USED
+from tenantry.identity.security_notices import links
+from tenantry.identity.sign_in import (
+    beginning,
+    choosing,
+    completing,
+    federating,
+    proving,
+    realms,
+    refusals,
+    requests,
+    states,
+    ways_back,
+)
+from tenantry.identity.sign_in.model import RESET_PASSWORD, SIGN_UP
+from tenantry.identity.sign_in.refusals import Refusal
+from tenantry.net.http import Request, Response, Route
+from tenantry.tenants.organizations import service as organizations
+from tenantry.tenants.organizations.service import Identity
+from tenantry.web import answers as answer_pages
+from tenantry.web import branding
+from tenantry.web.door import query
+from tenantry.web.problems import NONE, Problems
+from tenantry.web.rendering import HEADERS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tenantry.access.clients.ways_on import WayOn
+    from tenantry.app_context import AppContext
+    from tenantry.identity.sign_in.choosing import Choice
+    from tenantry.identity.sign_in.means import Means
+    from tenantry.identity.sign_in.model import Answer, AuthRequest
+    from tenantry.web.branding import Brand
+    from tenantry.web.words import Words
+
+# The pages of each state: the first one, unless the query member `page` names another.
+_PAGES = {
+    states.IN_PROGRESS: ("sign_in", "sign_up", "reset"),
+    states.LINK_OTP_SENT: ("code", "sign_in", "sign_up", "reset"),
+    states.SSO_PENDING: ("sso", "sign_in", "sign_up", "reset"),
+    states.VERIFICATION_SENT: ("code",),
+    states.SECOND_FACTOR_PENDING: ("second_factor", "recovery"),
+    states.PASSWORD_CHOICE: ("new_password",),
+    states.ORGANIZATION_SWITCHER: ("organizations",),
+    states.ORGANIZATION_SWITCHER_SIGNUP: ("organizations", "organization"),
+    states.ORGANIZATION_SIGNUP: ("organization",),
+}
+_TOKEN_MAX = 200  # characters of a link's token that go back into an address
+# The pages of links that are not taken.
+_LINKS = {
+    USED: "link_used",
+    EXPIRED: "link_expired",
+    proving.FOREIGN: "other_browser",
+    proving.WRONG: "link_wrong",
+}
+# Pages that share a template.
+_TEMPLATES = {"sign_up": "sign_in", "recovery": "second_factor"}
+
+
+def routes(parts: AppContext) -> list[Route]:
+    """Return what this door serves."""
+    door = Door(parts)
+    login = Login(door, parts.sign_in)
+    invitations = Invitations(door, parts.sign_in)
+    not_me = NotMe(door)
+    page, form = door.page, door.form
+    return door.served(
+        [
+            *parts.looks.routes(),
+            door.script.route,
+            Route("GET", "/login/error/{error_id}", page(login.error)),
+            Route("GET", "/login/{id}", page(login.show)),
+            *(
+                Route("POST", f"/login/{{id}}/{name}", form(functools.partial(login.step, name)))
+                for name in STEPS
+            ),
+            Route("POST", "/login/{id}/passkey/options", door.own(login.passkey_options)),
+            Route("POST", "/login/{id}/resend", form(login.resend)),
+            Route("POST", "/login/{id}/restart", form(login.restart)),
+            Route("POST", "/login/{id}/cancel", form(login.cancel)),
+            Route("GET", "/login/{id}/sso", page(login.arrive)),
+            Route("GET", "/login/{id}/link", page(login.link)),
+            Route("GET", "/login/{id}/waits", page(login.waits)),
+            Route("POST", "/login/{id}/link", form(login.open_link)),
+            Route("GET", "/invitations/{token}", page(invitations.show)),
+            Route("POST", "/invitations/{token}", form(invitations.accept)),
+            Route("GET", f"{links.PATH}{{token}}", page(not_me.show)),
+            Route("POST", f"{links.PATH}{{token}}", form(not_me.disown)),
+        ]
+    )
+
+
+class Login:
+    """Handlers of the paths below `/login`."""
+
+    def __init__(self, door: Door, means: Means) -> None:
+        settings = means.settings
+        self._door = door
+        self._means = means
+        self._is_modular = settings.is_modular
+        self._development = settings.development
+
+    @property
+    def _methods(self) -> tuple[str, ...]:
+        return self._means.settings.own_methods
+
+    @property
+    def _may_sign_up(self) -> bool:
+        """Whether people may found organizations: a passkey is never the start of an account."""
+        return self._means.settings.may_sign_up and self._methods != ("passkey",)
+
+    async def show(self, request: Request) -> Response:
+        """Show what the auth request waits for; one that waits for nothing is completed."""
+        found = await self._find(request)
+        if found is None:
+            # A browser that keeps no cookies would come back for ever: it gets the page.
+            kept = self._door.browser_cookies.secrets(request.headers.get("cookie", ""))
+            return await self._gone(request, moves_on=bool(kept))
+        if found.state != states.ORGANIZATION_SELECTED and found.error is None:
+            return await self._page(request, found)
+        if request.verb == "HEAD":
+            return Response(200, b"", dict(HEADERS))
+        return await self._complete(request, found)
+
+    async def step(self, name: str, request: Request) -> Response:
+        """Take a step: the form is proof of something, or a choice."""
+        found = await self._find(request)
+        if found is None:
+            return await self._gone(request)
+        given = Given(request.form())
+        try:
+            found = await STEPS[name].take(self._means, self._door.call(request), found, given)
+        except states.OutOfStep:
+            raise
+        except errors.InvalidArgument as problem:
+            page = page_of(name, given)
+            keys = problems.keys("recovery" if page == "recovery" else name, problem)
+            failed = Problems(keys, given.shown, page)
+            return self._door.failed(request, failed, members={"page": page})
+        except errors.RateLimited as problem:
+            # The other ways are counted by themselves: they are on the same page.
+            page = page_of(name, given)
+            limited = Problems.limited(problem, problems.limit(name))
+            failed = replace(limited, given=given.shown, page=page)
+            return self._door.failed(request, failed, members={"page": page})
+        return await self._proceed(request, found)
+
+    async def passkey_options(self, request: Request) -> Response:
+        """Answer, to our script, with what a browser asks for a passkey with."""
+        found = await self._find(request)
+        if found is None:
+            raise errors.NotFound("auth request")
+        call = self._door.call(request)
+        challenge_id, options = await proving.passkey_options(self._means, call, found)
+        return Response.json({"challenge_id": challenge_id, "options": options})
+
+    async def resend(self, request: Request) -> Response:
+        """Send the mail again."""
+        found = await self._find(request)
+        if found is None:
+            return await self._gone(request)
+        try:
+            await proving.resend_email(self._door.call(request), found)
+        except errors.RateLimited as problem:
+            return self._door.failed(request, Problems.limited(problem, problems.limit("resend")))
+        return self._door.redirect(f"{_path(found)}?sent=again")
+
+    async def restart(self, request: Request) -> Response:
+        """Begin anew, from the first page on."""
+        found = await self._find(request)
+        if found is None:
+            return await self._gone(request)
+        await self._door.parts.rates.take_sign_in(request.origin.address)
+        begun = await beginning.again(self._door.call(request), found)
+        response = self._door.redirect(realms.path(begun))
+        cookies = self._door.browser_cookies
+        response.cookies = cookies.make_room(request.origin.cookies) + cookies.issue(begun)
+        return response
+
+    async def cancel(self, request: Request) -> Response:
+        """End it, and tell the application; a choice alone leads back to where one was."""
+        found = await self._find(request)
+        if found is None:
+            return await self._gone(request)
+        call = self._door.call(request)
+        answer = await completing.cancel(self._means, call, found)
+        session = await self._door.session(request)
+        if session is not None:
+            client = await applications.get(call, found.client_id)
+            stays = await beginning.stay(self._means, call, client, found, session)
+            answer = stays or answer
+        return self._back(request, answer, found)
+
+    async def arrive(self, request: Request) -> Response:
+        """Go on with the answer of a provider, whose handler has led the browser back here."""
+        if request.verb == "HEAD":
+            return Response(200, b"", dict(HEADERS))
+        found = await self._find(request)
+        if found is None:
+            return await self._gone(request)
+        arrived = await federating.arrive(
+            self._means, self._door.call(request), found, query(request, "arrival")
+        )
+        return await self._proceed(request, arrived)
+
+    async def link(self, request: Request) -> Response:
+        """Show a button: programs that look into mails follow links, and press none.
+
+        A link that would not be taken is told from others before that.
+        """
+        found, token = await self._find(request), query(request, "link_token")
+        if found is not None and found.state not in proving.SENT:
+            return self._door.redirect(_path(found))
+        request_id = request.params["id"]
+        state = await proving.look_at_link(
+            self._means, self._door.db, request_id, found, token[:_TOKEN_MAX]
+        )
+        if state == GOOD or found is not None:
+            return self._door.show(
+                request,
+                "link.html" if state == GOOD else "old_link.html",
+                self._words(request, found),
+                action=request.path,
+                token=token,
+                key=_LINKS.get(state, ""),
+                code_path="" if found is None else _path(found),
+                email="" if found is None else found.email,
+                brand=None if found is None else await self._brand(request, found),
+            )
+        way = await ways_back.find(self._door.db, request_id)
+        status = 200 if state == proving.FOREIGN else 410
+        return self._over(request, _LINKS[state], way, status)
+
+    async def waits(self, request: Request) -> Response:
+        """Answer, to our script, whether a page still waits for a mail, or its link was opened.
+
+        A page whose time is up goes on waiting: its form says so.
+        """
+        found = await self._find(request)
+        if found is None:
+            waits = not await self._is_completed(request)
+        else:
+            # It is completed just now, in the browser tab of the link.
+            waits = found.state in {*proving.SENT, states.ORGANIZATION_SELECTED}
+        response = Response.json({"waits": waits})
+        response.headers |= HEADERS
+        return response
+
+    async def open_link(self, request: Request) -> Response:
+        """Take the link from a mail for a proof; where that is allowed, in any browser."""
+        found = await self._find(request)
+        token, call = request.form().get("token", ""), self._door.call(request)
+        try:
+            if found is not None:
+                proved = await proving.verify_link(self._means, call, found, token)
+            else:
+                elsewhere = await proving.verify_link_elsewhere(
+                    self._means, call, request.params["id"], token
+                )
+                if elsewhere is None:
+                    return self._door.message(request, "other_browser", status=410)
+                proved = elsewhere
+        except states.OutOfStep:
+            raise
+        except errors.InvalidArgument:
+            # Its page says why.
+            members = urlencode({"link_token": token[:_TOKEN_MAX]})
+            return self._door.redirect(f"{request.path}?{members}")
+        return await self._proceed(request, proved)
+
+    async def error(self, request: Request) -> Response:
+        """Say why an application's request was refused."""
+        error_id = request.params["error_id"]
+        found = refusals.find(self._door.db, error_id)
+        if found is None:
+            return await self._door.leaving(request, "gone", status=404)
+        request.observed.error, request.observed.error_id = found.refusal.error, error_id
+        way = await ways_on.of_client_or_only(self._door.db, found.client_id)
+        came = ""
+        registered: tuple[str, ...] = ()
+        is_unregistered = found.refusal is Refusal.REDIRECT_URI_UNKNOWN
+        if self._development and is_unregistered and found.client_id is not None:
+            client = await applications.get(self._door.call(request), found.client_id)
+            came, registered = query(request, "redirect_uri"), client.post_login_uris
+        said_in = self._door.words(request)
+        return self._door.pages.render(
+            "failed.html",
+            said_in,
+            status=400,
+            key="failed",
+            said=found.refusal.description,
+            quoted=error_id,
+            link=way and self._door.link(way, said_in, starts_again=True),
+            came=came,
+            registered=registered,
+        )
+
+    async def _find(self, request: Request) -> AuthRequest | None:
+        request_id = request.params["id"]
+        secret = self._door.browser_cookies.read(request.headers.get("cookie", ""), request_id)
+        return await requests.find(self._door.db, request_id, secret)
+
+    async def _proceed(self, request: Request, found: AuthRequest) -> Response:
+        if found.state in {states.ORGANIZATION_SELECTED, states.FAILED}:
+            response = await self._complete(request, found)
+        else:
+            response = self._door.redirect(realms.path(found))
+        response.cookies += self._door.browser_cookies.issue(found)
+        return response
+
+    async def _complete(self, request: Request, found: AuthRequest) -> Response:
+        if found.error is not None and found.state != states.FAILED:
+            # The application has told the end, and the browser comes for it only now.
+            answer = await completing.cancel(
+                self._means,
+                self._door.call(request),
+                found,
+                found.error["error"],
+                found.error["error_description"],
+            )
+            return self._back(request, answer, found)
+        session = await self._door.session(request)
+        done = await completing.complete(
+            self._means, self._door.call(request), found, session=session
+        )
+        response = self._back(request, done.answer, found)
+        if done.secret is not None:
+            response.cookies.append(self._door.session_cookie.issue(done.secret))
+        if done.devices:
+            response.cookies.append(device_cookies.issue(self._door.public_url, done.devices))
+        return response
+
+    def _back(self, request: Request, answer: Answer, found: AuthRequest) -> Response:
+        accepted = request.headers.get("accept-language", "")
+        return answer_pages.response(answer, accepted, found.params.ui_locales)
+
+    async def _gone(self, request: Request, *, moves_on: bool = False) -> Response:
+        """Return the page of a sign-in that is over, or the way to where one begins again."""
+        way = await ways_back.find(self._door.db, request.params["id"])
+        if way is None:
+            return await self._door.leaving(request, "gone", status=410)
+        if way.begins and moves_on:
+            return self._door.redirect(way.uri)
+        went_on = await self._is_completed(request) and await self._door.session(request)
+        return self._over(request, "went_on" if went_on else "gone", way, 410)
+
+    def _over(self, request: Request, key: str, way: WayOn | None, status: int) -> Response:
+        """Return a page that says one thing of a sign-in of an application."""
+        brand = self._door.pages.look.brand.of_client("" if way is None else way.app)
+        return self._door.message(request, key, status=status, way=way, brand=brand)
+
+    async def _is_completed(self, request: Request) -> bool:
+        request_id = request.params["id"]
+        secret = self._door.browser_cookies.read(request.headers.get("cookie", ""), request_id)
+        return await requests.is_completed(self._door.db, request_id, secret)
+
+    async def _page(self, request: Request, found: AuthRequest) -> Response:
+        page = self._which(found, query(request, "page"))
+        failed = self._door.problems(request)
+        if failed.page not in {"", page}:
+            failed = NONE
+        given = Given(failed.given)
+        values: dict[str, Any] = {
+            "path": _path(found),
+            "page": page,
+            "given": given,
+            "email": given["email"] or found.email or found.params.login_hint or "",
+            "notice": found.facts.notice.lower(),
+            "methods": self._methods,
+            "may_sign_up": self._may_sign_up,
+            "inbox": found.state == states.VERIFICATION_SENT,
+            "is_sent": self._may_sign_up and found.facts.intent != RESET_PASSWORD,
+            "other_page": self._page_of_intent(found),
+            "is_known": bool(device_cookies.read(request.headers.get("cookie", ""))),
+            "waits": f"{_path(found)}/waits" if page == "code" else "",
+            "sent_again": query(request, "sent") == "again",
+        }
+        if page == "sso":
+            values["start"] = realms.start_path(found)
+            values["may_choose"] = not self._is_fixed(found)
+            values["provider"] = await self._provider(found)
+        elif page in {"sign_in", "sign_up"}:
+            values["social"] = await self._social(found)
+        logos: list[str] = []
+        if page in {"organizations", "organization"}:
+            choices = await choosing.choices(self._door.call(request), found)
+            logos = [logo for choice in choices if (logo := branding.shown_logo(choice.logo_url))]
+            is_both = found.state == states.ORGANIZATION_SWITCHER_SIGNUP
+            values["choices"] = choices
+            values["may_sign_up"] = values["may_choose"] = is_both
+            values |= await self._where(request, found, choices)
+        return self._door.show(
+            request,
+            f"{_TEMPLATES.get(page, page)}.html",
+            self._words(request, found),
+            failed,
+            brand=await self._brand(request, found),
+            logos=logos,
+            **values,
+        )
+
+    async def _where(
+        self, request: Request, found: AuthRequest, choices: Sequence[Choice]
+    ) -> dict[str, Any]:
+        """Return where somebody is that has a session: the organization, to mark it and to stay."""
+        session = await self._door.session(request) if found.facts.session_id else None
+        here = session.organization_id if session is not None else ""
+        named = next((choice.name for choice in choices if choice.id == here), "")
+        wants_to_found = "create" in found.params.prompt
+        return {
+            "here": here,
+            "stays_in": named if found.params.organization_id is None else "",
+            "has_session": bool(found.facts.session_id),
+            "is_limited": wants_to_found and found.state == states.ORGANIZATION_SWITCHER,
+            "is_new": found.user_id is None,
+        }
+
+    async def _provider(self, found: AuthRequest) -> str:
+        """Return the name of the social provider that somebody is to go to, "" for an own one."""
+        named = await reading.find(self._door.db, found.facts.sso.rpartition("/")[2])
+        return "" if named is None or named.organization_id else provider_names.of(named)
+
+    async def _social(self, found: AuthRequest) -> list[tuple[str, str, str]]:
+        """Return the social providers: where each begins, the title of its button, or its name."""
+        return [
+            (realms.start_path(found, one), one.ui_button_title, provider_names.of(one))
+            for one in await reading.social(self._door.db)
+        ]
+
+    def _which(self, found: AuthRequest, wanted: str) -> str:
+        there = _PAGES[found.state]
+        if found.state == states.SSO_PENDING and self._is_fixed(found):
+            there = there[:1]
+        if not wanted and found.state == states.IN_PROGRESS:
+            wanted = "sign_up" if "create" in found.params.prompt else ""
+        if not wanted and found.facts.session_id and "create" in found.params.prompt:
+            wanted = "organization"
+        off = {"sign_up": not self._may_sign_up, "reset": "password" not in self._methods}
+        return wanted if wanted in there and not off.get(wanted) else there[0]
+
+    def _page_of_intent(self, found: AuthRequest) -> str:
+        """Return the page on which somebody names an address for what they came for."""
+        if found.facts.intent == RESET_PASSWORD and "password" in self._methods:
+            return "reset"
+        return "sign_up" if found.facts.intent == SIGN_UP and self._may_sign_up else "sign_in"
+
+    def _is_fixed(self, found: AuthRequest) -> bool:
+        """Whether somebody that waits for a provider can go no other way."""
+        return self._is_modular or found.params.connection_id is not None
+
+    def _words(self, request: Request, found: AuthRequest | None) -> Words:
+        return self._door.words(request, () if found is None else found.params.ui_locales)
+
+    async def _brand(self, request: Request, found: AuthRequest) -> Brand:
+        """Return the brand of the organization that the application named, if it has its own.
+
+        Else that of the deployment; of the application, while nobody has set one.
+        """
+        look = self._door.pages.look
+        brand = look.brand
+        if not brand.is_set:
+            brand = brand.of_client(await ways_on.name_of(self._door.db, found.client_id))
+        named = found.params.organization_id
+        if named is None:
+            return brand
+        try:
+            organization = await organizations.get(self._door.call(request), Identity(named))
+        except errors.NotFound:
+            return brand
+        return look.within(organization, brand)
+
+
+def _path(found: AuthRequest) -> str:
+    return f"/login/{found.id}"

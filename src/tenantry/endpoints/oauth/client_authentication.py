@@ -1,0 +1,190 @@
+"""Client authentication: the first step of endpoints that clients call (RFC 6749 section 2.3)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_plus
+
+from tenantry.access.clients import allowed_networks, assertions
+from tenantry.access.clients.model import PUBLIC
+from tenantry.core.times import now
+from tenantry.crypto import vault
+from tenantry.endpoints.oauth import client_assertion
+from tenantry.endpoints.oauth.errors import OAuthError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry.access.clients.directory import Directory
+    from tenantry.access.clients.model import Client
+    from tenantry.db.engine import Database
+    from tenantry.db.last_uses import LastUses
+    from tenantry.endpoints.oauth.client_assertion import Assertion
+    from tenantry.net.http import Request
+    from tenantry.rate_limits.rates import Rates
+
+BASIC, POST, JWT = "client_secret_basic", "client_secret_post", "private_key_jwt"
+METHODS = (BASIC, POST, JWT)
+NONE = "none"  # of public clients, where that is enough: RFC 6749 section 3.2.1
+_COMPARED = 8  # digests, at least: as many for a client without secrets as for one with five
+_NOBODYS = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticated:
+    """A client that has proved who it is, and whether it did by Basic."""
+
+    client: Client
+    basic: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Credentials:
+    """A request's word about its client: with a secret, or with an assertion."""
+
+    method: str
+    client_id: str
+    secret: str = ""
+    assertion: Assertion | None = None
+
+
+class ClientAuthentication:
+    """Authenticates the client of a request, by any of the `METHODS`."""
+
+    def __init__(
+        self,
+        db: Database,
+        directory: Directory,
+        secret_uses: LastUses,
+        rates: Rates,
+        *,
+        issuer: str,
+    ) -> None:
+        self._db = db
+        self._directory = directory
+        self._secret_uses = secret_uses
+        self._rates = rates
+        self._issuer = issuer
+
+    async def __call__(
+        self, request: Request, form: Mapping[str, str], *, public: bool = False
+    ) -> Authenticated:
+        """Return the client; with ``public``, also one that can keep no secret, by its name.
+
+        Raises:
+            OAuthError: it did not prove who it is. Why, is only said where it tells nothing of
+                any client: an unknown one looks like a wrong secret, and takes the same work.
+            errors.RateLimited: too many wrong credentials came from this address.
+
+        """
+        arrived = time.monotonic()
+        credentials = self._credentials(request, form, public=public)
+        basic = credentials.method == BASIC
+        client = await self._directory.find(credentials.client_id)
+        proof = _proof(client, credentials)
+        if proof is None:
+            # Nobody is refused by memory: the secret may be a moment old.
+            client = await self._directory.find(credentials.client_id, since=arrived)
+            proof = _proof(client, credentials)
+        if client is None or proof is None:
+            request.tell(await self._rates.take_failure(request.address))
+            raise OAuthError.invalid_client("unknown client or wrong credentials", basic=basic)
+        if not allowed_networks.allows(client, request.address):
+            raise OAuthError.invalid_client(allowed_networks.REFUSAL, basic=basic)
+        if credentials.method in {BASIC, POST}:
+            self._secret_uses.note(proof)
+        elif credentials.assertion is not None and not await assertions.spend(
+            self._db, client.id, credentials.assertion.jti, expires=credentials.assertion.expires
+        ):
+            raise OAuthError.invalid_client("client_assertion: its jti was used before")
+        return Authenticated(client, basic)
+
+    def _credentials(
+        self, request: Request, form: Mapping[str, str], *, public: bool
+    ) -> _Credentials:
+        """Return what the request has; a Bearer header is not looked at.
+
+        Some SDKs send their stale access token along.
+        """
+        scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
+        basic = scheme.lower() == "basic"
+        ways = [basic, bool(form.get("client_secret")), "client_assertion" in form]
+        if sum(ways) > 1:
+            raise OAuthError("invalid_request", "the client authenticates in more than one way")
+        if basic:
+            return by_basic(encoded, form)
+        if "client_assertion" in form:
+            return self._by_assertion(request, form)
+        client_id, secret = form.get("client_id", ""), form.get("client_secret", "")
+        if public and client_id and not secret:
+            return _Credentials(NONE, client_id)
+        if not client_id or not secret:
+            raise OAuthError.invalid_client(
+                "client_id and client_secret, or a client_assertion, are required"
+            )
+        return _Credentials(POST, client_id, secret)
+
+    def _by_assertion(self, request: Request, form: Mapping[str, str]) -> _Credentials:
+        if form.get("client_assertion_type") != client_assertion.TYPE:
+            raise OAuthError.invalid_client(
+                f"client_assertion_type must be {client_assertion.TYPE}"
+            )
+        # The token endpoint's URL is what most libraries write, wherever they send it.
+        audiences = (self._issuer, f"{self._issuer}/oauth/token", self._issuer + request.path)
+        try:
+            assertion = client_assertion.read(
+                form["client_assertion"], audiences=audiences, now=time.time()
+            )
+        except client_assertion.InvalidAssertion as problem:
+            raise OAuthError.invalid_client(f"client_assertion: {problem}") from None
+        if form.get("client_id", assertion.client_id) != assertion.client_id:
+            raise OAuthError("invalid_request", "client_id is not the sub of client_assertion")
+        return _Credentials(JWT, assertion.client_id, assertion=assertion)
+
+
+def by_basic(encoded: str, form: Mapping[str, str]) -> _Credentials:
+    """Return what a Basic header holds (section 2.3.1)."""
+    try:
+        pair = base64.b64decode(encoded.strip(), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise OAuthError.invalid_client(
+            "the Basic credentials cannot be read", basic=True
+        ) from None
+    name, _, secret = pair.partition(":")
+    client_id = unquote_plus(name)
+    if form.get("client_id", client_id) != client_id:
+        raise OAuthError("invalid_request", "two different client_id", basic=True)
+    return _Credentials(BASIC, client_id, unquote_plus(secret))
+
+
+def _proof(client: Client | None, credentials: _Credentials) -> str | None:
+    """Return its proof: the id of the secret, or the jti of the assertion; else None.
+
+    The work is the same for a client that is not there.
+    """
+    if credentials.assertion is not None:
+        jwks = client.jwks if client is not None else None
+        signed = client_assertion.is_signed(credentials.assertion, jwks)
+        proof = credentials.assertion.jti if signed else None
+    else:
+        proof = _secret_id(client, credentials.secret)
+    if credentials.method == NONE:
+        proof = credentials.client_id  # it has nothing to prove, if it is one of these
+    if client is None or (client.client_type in PUBLIC) != (credentials.method == NONE):
+        return None
+    only = client.token_endpoint_auth_method
+    return proof if only in {"", credentials.method} else None
+
+
+def _secret_id(client: Client | None, secret: str) -> str | None:
+    """Return the id of the secret in force that this is; all are compared, in constant time."""
+    given, at = vault.digest(secret), now()
+    kept = [(s.digest, s.id) for s in client.secrets if s.in_force(at)] if client else []
+    kept += [(_NOBODYS, "")] * (_COMPARED - len(kept))
+    right = [id_ for digest, id_ in kept if hmac.compare_digest(given, digest)]
+    return right[0] if right else None

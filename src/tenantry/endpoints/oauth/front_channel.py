@@ -1,0 +1,52 @@
+"""The HTTP routes of this door that browsers come to, sent by an application."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantry.access.clients import redirect_uris
+from tenantry.endpoints.oauth import authorize, logout
+from tenantry.endpoints.oauth.authorize import AuthorizationEndpoint
+from tenantry.endpoints.oauth.id_token_hints import IdTokenHints
+from tenantry.endpoints.oauth.logout import LogoutEndpoint
+from tenantry.endpoints.oauth.registered_uris import RegisteredUris
+from tenantry.identity.federation.leaving import Leaving
+from tenantry.net.http import Route
+from tenantry.web import answers
+
+if TYPE_CHECKING:
+    from tenantry.app_context import AppContext
+
+
+def routes(parts: AppContext) -> list[Route]:
+    """Return the routes that browsers use."""
+    db, settings = parts.db, parts.settings
+    issuer = settings.public_url
+    production = redirect_uris.is_production(issuer, development=settings.development)
+    registered = RegisteredUris(parts.directory, production=production)
+    hints = IdTokenHints(parts.ring, issuer)
+    authorization = AuthorizationEndpoint(
+        db,
+        registered,
+        parts.sign_in,
+        hints,
+        rates=parts.rates,
+        session_cookie=parts.session_cookie,
+        browser_cookies=parts.browser_cookies,
+    )
+    end_session = LogoutEndpoint(
+        db,
+        registered,
+        hints,
+        settings,
+        Leaving(db, settings, parts.openid),
+        looks=parts.looks,
+        session_cookie=parts.session_cookie,
+    )
+    return [
+        Route("GET", authorize.PATH, authorization),
+        Route("POST", authorize.PATH, authorization.post),
+        answers.SCRIPT.route,
+        Route("GET", logout.PATH, end_session),
+        Route("POST", logout.PATH, end_session.post),
+    ]

@@ -1,0 +1,119 @@
+"""Revocation (RFC 7009): a token is put out of force before it expires."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantry.access.api_tokens import service
+from tenantry.access.clients import management_scopes, revocations
+from tenantry.access.clients.model import ENV
+from tenantry.call import Call
+from tenantry.core import errors, ids
+from tenantry.endpoints.oauth.errors import NO_STORE, OAuthError
+from tenantry.identity.grants import refresh_tokens
+from tenantry.identity.tokens.authenticate import caller_of
+from tenantry.net.http import Response
+
+if TYPE_CHECKING:
+    from tenantry.access.api_tokens.known import Known as KnownApiTokens
+    from tenantry.access.clients.directory import Directory
+    from tenantry.access.clients.model import Client
+    from tenantry.db.engine import Database
+    from tenantry.endpoints.oauth.client_authentication import ClientAuthentication
+    from tenantry.identity.tokens.access_tokens import AccessToken, AccessTokens
+    from tenantry.identity.tokens.user_tokens import UserToken, UserTokens
+    from tenantry.net.http import Request
+    from tenantry.rate_limits.rates import Rates
+
+
+# Of a management client, for tokens that are not its own.
+_SCOPE = "api_credentials:rotate"
+
+
+class RevocationEndpoint:
+    """POST /oauth/revoke."""
+
+    def __init__(
+        self,
+        db: Database,
+        authenticate: ClientAuthentication,
+        directory: Directory,
+        tokens: AccessTokens,
+        user_tokens: UserTokens,
+        *,
+        api_tokens: KnownApiTokens,
+        rates: Rates,
+    ) -> None:
+        self._db = db
+        self._authenticate = authenticate
+        self._directory = directory
+        self._tokens = tokens
+        self._user_tokens = user_tokens
+        self._api_tokens = api_tokens
+        self._rates = rates
+
+    async def __call__(self, request: Request) -> Response:
+        """Revoke a token; one that is unknown, expired or revoked before is no error."""
+        try:
+            form = request.form()
+            client = (await self._authenticate(request, form)).client
+            caller = request.observed.caller = caller_of(client)
+            request.tell(await self._rates.take_client(client.id))
+            token = form.get("token")
+            if not token:
+                raise OAuthError("invalid_request", "token is required")  # noqa: TRY301
+            call = Call(caller, self._db, request.request_id, origin=request.origin)
+            if token.count(".") == 2:
+                await self._access_token(call, client, token)
+            elif token.startswith(refresh_tokens.PREFIX):
+                await self._refresh_token(call, client, token)
+            elif _may_end_all(client) and not ids.well_formed(ids.API_TOKEN, token):
+                await self._api_token(call, token)
+        except OAuthError as problem:
+            return problem.response()
+        except OAuthError.TRANSLATED as problem:
+            return OAuthError.of(problem).response()
+        return Response(200, b"", dict(NO_STORE))
+
+    async def _access_token(self, call: Call, client: Client, text: str) -> None:
+        try:
+            if await self._user_tokens.is_one(text):
+                token: AccessToken | UserToken = await self._user_tokens.verify(text)
+            else:
+                token = await self._tokens.verify(text)
+        except errors.Unauthenticated:
+            return
+        owner = await self._owner(client, token.client_id)
+        if owner is not None:
+            await revocations.revoke(call, owner, jti=token.id, expires=token.expires)
+            self._directory.forget_token(token.client_id, token.id)
+            self._user_tokens.forget(token.id)
+
+    async def _refresh_token(self, call: Call, client: Client, text: str) -> None:
+        """End all of the family, whichever of its tokens it is (section 2.1)."""
+        token = await refresh_tokens.find(self._db, text)
+        if token is None:
+            return
+        owner = await self._owner(client, token.client_id)
+        if owner is not None:
+            await refresh_tokens.revoke(call, owner, token.id)
+            self._user_tokens.forget_all()
+
+    async def _api_token(self, call: Call, text: str) -> None:
+        token = await service.invalidate(call, text)
+        if token is not None:
+            self._api_tokens.forget(token)
+
+    async def _owner(self, client: Client, owner_id: str) -> Client | None:
+        """Return whose token it is, if this client may end it; None if that client is gone."""
+        if client.id == owner_id:
+            return client
+        if not _may_end_all(client):
+            # Section 2.1: a client with another client's token is told that it may not end it.
+            raise OAuthError("unauthorized_client", "the token was issued to another client")
+        return await self._directory.find(owner_id)
+
+
+def _may_end_all(client: Client) -> bool:
+    """Whether this is a management client with the scope that `InvalidateToken` takes."""
+    return client.client_type == ENV and management_scopes.holds(client, _SCOPE)

@@ -1,0 +1,130 @@
+"""The HTTP routes of this door for programs: the endpoints of clients, keys, discovery."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantry.endpoints.oauth import authorization_request, authorize, logout
+from tenantry.endpoints.oauth.client_assertion import ALGORITHMS
+from tenantry.endpoints.oauth.client_authentication import METHODS, NONE, ClientAuthentication
+from tenantry.endpoints.oauth.grant_types import (
+    authorization_code,
+    client_credentials,
+    refresh_token,
+)
+from tenantry.endpoints.oauth.introspection import IntrospectionEndpoint
+from tenantry.endpoints.oauth.revocation import RevocationEndpoint
+from tenantry.endpoints.oauth.token import TokenEndpoint
+from tenantry.endpoints.oauth.userinfo import PATH as USERINFO
+from tenantry.endpoints.oauth.userinfo import UserInfoEndpoint
+from tenantry.i18n.languages import LANGUAGES
+from tenantry.identity.grants import claims, pkce
+from tenantry.identity.sign_in import answers
+from tenantry.identity.tokens.id_tokens import ALGORITHM, IdTokens
+from tenantry.net.http import Request, Response, Route
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tenantry.app_context import AppContext
+    from tenantry.endpoints.oauth.grant_types import Grant
+
+# RFC 5861: a stale answer is better than nothing while we cannot be reached.
+_CACHE = "public, max-age=60, stale-if-error=86400"
+
+
+def routes(parts: AppContext) -> list[Route]:
+    """Return the routes that programs use."""
+    db, ring, rates, issuer = parts.db, parts.ring, parts.rates, parts.settings.public_url
+    tokens, user_tokens, templates = parts.tokens, parts.user_tokens, parts.token_templates
+    of_client = ClientAuthentication(db, parts.directory, parts.secret_uses, rates, issuer=issuer)
+    id_tokens = IdTokens(ring, issuer, compact=parts.settings.compact_tokens)
+    grants: dict[str, Grant] = {
+        authorization_code.GRANT_TYPE: authorization_code.AuthorizationCode(
+            user_tokens, id_tokens, templates
+        ),
+        refresh_token.GRANT_TYPE: refresh_token.RefreshToken(user_tokens, templates),
+        client_credentials.GRANT_TYPE: client_credentials.ClientCredentials(
+            parts.directory, tokens, parts.interceptors
+        ),
+    }
+    token = TokenEndpoint(db, of_client, grants, token_events=parts.token_events, rates=rates)
+    introspection = IntrospectionEndpoint(
+        of_client,
+        db,
+        tokens,
+        user_tokens,
+        api_tokens=parts.api_tokens,
+        api_token_uses=parts.api_token_uses,
+        rates=rates,
+        issuer=issuer,
+    )
+    revocation = RevocationEndpoint(
+        db,
+        of_client,
+        parts.directory,
+        tokens,
+        user_tokens,
+        api_tokens=parts.api_tokens,
+        rates=rates,
+    )
+    userinfo = UserInfoEndpoint(user_tokens, templates, rates)
+    metadata = discovery(issuer, grants)
+
+    async def keys(_request: Request) -> Response:
+        published = await ring.published()
+        # RFC 9111 section 5.1: more than a second or two while the database is away.
+        return Response.json(published, cache_control=_CACHE, age=str(ring.age))
+
+    async def discovered(_request: Request) -> Response:
+        return Response.json(metadata, cache_control=_CACHE)
+
+    return [
+        # Pages of applications fetch their tokens themselves: no cookie counts here.
+        Route("POST", "/oauth/token", token, public=True),
+        Route("POST", "/oauth/introspect", introspection),
+        Route("POST", "/oauth/revoke", revocation),
+        Route("GET", USERINFO, userinfo, public=True),
+        Route("POST", USERINFO, userinfo, public=True),
+        Route("GET", "/keys", keys, public=True),
+        Route("GET", "/.well-known/openid-configuration", discovered, public=True),
+        Route("GET", "/.well-known/oauth-authorization-server", discovered, public=True),
+    ]
+
+
+def discovery(issuer: str, grant_types: Iterable[str]) -> dict[str, object]:
+    """Return the metadata of RFC 8414 section 2, and of OpenID Connect: only served features."""
+    metadata: dict[str, object] = {
+        "issuer": issuer,
+        "authorization_endpoint": issuer + authorize.PATH,
+        "token_endpoint": f"{issuer}/oauth/token",
+        "introspection_endpoint": f"{issuer}/oauth/introspect",
+        "revocation_endpoint": f"{issuer}/oauth/revoke",
+        "userinfo_endpoint": issuer + USERINFO,
+        "end_session_endpoint": issuer + logout.PATH,
+        "jwks_uri": f"{issuer}/keys",
+        "response_types_supported": ["code"],
+        "response_modes_supported": list(answers.RESPONSE_MODES),
+        "grant_types_supported": list(grant_types),
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": [ALGORITHM],
+        "scopes_supported": list(claims.SCOPES),
+        "claims_supported": list(claims.CLAIMS),
+        "code_challenge_methods_supported": [pkce.METHOD],
+        "prompt_values_supported": list(authorization_request.PROMPTS),
+        # RFC 9207
+        "authorization_response_iss_parameter_supported": True,
+        "backchannel_logout_supported": True,
+        "backchannel_logout_session_supported": True,
+        "claims_parameter_supported": False,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "ui_locales_supported": list(LANGUAGES),
+        "service_documentation": f"{issuer}/docs",
+    }
+    for endpoint in ("token", "introspection", "revocation"):
+        metadata[f"{endpoint}_endpoint_auth_methods_supported"] = list(METHODS)
+        metadata[f"{endpoint}_endpoint_auth_signing_alg_values_supported"] = list(ALGORITHMS)
+    # By its name alone a public client may get tokens, and nothing else.
+    metadata["token_endpoint_auth_methods_supported"] = [*METHODS, NONE]
+    return metadata

@@ -1,0 +1,70 @@
+"""Opening a link into the admin portal: `/magicLink/{token}`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantry.call import Call
+from tenantry.core.caller import ANONYMOUS
+from tenantry.endpoints.organization import embedding
+from tenantry.endpoints.organization.visit import Frame
+from tenantry.net.http import Cookie, Response
+from tenantry.tenants.portal_links import service as portal_links
+from tenantry.web.rendering import HEADERS
+
+if TYPE_CHECKING:
+    from tenantry.endpoints.organization.visit import Door
+    from tenantry.net.http import Request
+
+
+def portal_cookie(public_url: str) -> Cookie:
+    """Return the cookie of the portal's sessions.
+
+    Over TLS it works in a frame of another site, and each such site has its own. No cookie keeps
+    requests of other sites out then: `Origin.is_of` does.
+    """
+    return Cookie.of(
+        public_url,
+        "tenantry_portal",
+        seconds=portal_links.SESSION_SECONDS,
+        **({"same_site": "none", "partitioned": True} if public_url.startswith("https:") else {}),
+    )
+
+
+class Opening:
+    """The handler of the route."""
+
+    def __init__(self, door: Door, cookie: Cookie) -> None:
+        self._door = door
+        self._cookie = cookie
+
+    async def open(self, request: Request) -> Response:
+        """Open a link and go on to the portal, leaving the link's address behind.
+
+        One to share is opened by a button: programs that look at links in mail and chats push none.
+        """
+        if request.verb == "HEAD" or _is_ahead_of_time(request):
+            # A preview or a scanner: it must not use up the link.
+            return Response(200, b"", dict(HEADERS))
+        link = await portal_links.find(self._door.db, request.params["token"])
+        if link is not None and link.shareable:
+            pages = self._door.portal()
+            return pages.render("opening.html", self._door.words(request))
+        return await self.enter(request)
+
+    async def enter(self, request: Request) -> Response:
+        """Open a link into a session."""
+        call = Call(ANONYMOUS, self._door.db, request.request_id, origin=request.origin)
+        opened = await portal_links.open_link(call, request.params["token"])
+        if opened is None:
+            closed = self._door.portal(embedding.LINK_EXPIRED)
+            return closed.message("closed", self._door.words(request), status=410)
+        _, secret = opened
+        response = self._door.redirect(Frame.PORTAL.value)
+        response.cookies.append(self._cookie.issue(secret))
+        return response
+
+
+def _is_ahead_of_time(request: Request) -> bool:
+    """Whether a browser fetches a page that nobody has asked for yet (Fetch, section 3.2.7)."""
+    return "prefetch" in request.headers.get("sec-purpose", "")

@@ -1,0 +1,1 @@
+"""HTTP requests and responses, outgoing requests, domain names and e-mail addresses."""

@@ -1,0 +1,53 @@
+"""Printed by a start once the server answers: its URL, its credentials, the next command."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from tenantry import __version__
+from tenantry.crypto import credentials
+from tenantry.server import program
+
+if TYPE_CHECKING:
+    from tenantry.settings import Settings
+
+
+def text(settings: Settings) -> str:
+    """Return the lines; the client is named where its secret lies beside the database."""
+    rows = [("URL", settings.public_url), ("Docs", f"{settings.public_url}/docs")]
+    if settings.development:
+        rows.append(("Mail", f"{settings.public_url}/dev/mail"))
+    if settings.has_simulator:
+        rows.append(("Simulator", f"{settings.public_url}/simulator"))
+    if settings.console:
+        rows.append(("Console", _console(settings)))
+    if (client := credentials.read(settings.data_dir)) is not None:
+        rows.append(("Client id", client.client_id))
+        rows.append(("Run next", f'eval "$({_command(settings)} env)"'))
+        if settings.has_own_root:
+            rows.append(("And then", "tenantry trust, for browsers to open it without a warning"))
+    else:
+        rows.append(("Run next", f"{_command(settings)} client create"))
+    rows += [("Mode", _mode(settings)), ("Version", __version__)]
+    return "\n".join(["", "  Tenantry is ready", *(f"  {n:<10} {v}" for n, v in rows), ""])
+
+
+def _console(settings: Settings) -> str:
+    """Return the one-time link that makes the first operator, else where operators sign in."""
+    link = next(iter(credentials.FIRST_OPERATOR), "")
+    return f"{link} (once)" if link else f"{settings.public_url}/console"
+
+
+def _mode(settings: Settings) -> str:
+    """Return which mode it is, and what to do for the other one."""
+    if not settings.development:
+        return "production: mail is sent, or kept for `tenantry mail list`"
+    whose = "anybody on this machine" if settings.is_local else "anybody who reaches it"
+    return f"development: {whose} can read its mail; TENANTRY_DEVELOPMENT=false ends that"
+
+
+def _command(settings: Settings) -> str:
+    """Return how to run our command for this server, from any folder."""
+    folder = shlex.quote(str(settings.data_dir.absolute()))
+    return f"TENANTRY_DATA_DIR={folder} {shlex.quote(str(program()))}"

@@ -1,0 +1,178 @@
+"""Traces: spans of requests, statements and outgoing calls, sent by OpenTelemetry's SDK.
+
+The SDK reads its environment variables (https://opentelemetry.io/docs/specs/otel/configuration/
+sdk-environment-variables/), which `settings/tracing.py` checks first. This module is imported only
+where a collector is named: the SDK needs 0.1 s to import.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import SpanKind, StatusCode, set_span_in_context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from tenantry import __version__
+from tenantry.settings import tracing
+from tenantry.telemetry import log, spans
+from tenantry.telemetry.observed import CURRENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from opentelemetry.trace import Span
+
+    from tenantry.settings import Settings
+    from tenantry.telemetry.observed import Observed
+
+_log = logging.getLogger(__name__)
+
+_MOST_PARTS = 500  # of one request; an import makes hundreds of thousands of statements
+_MOST_PARENT = 256  # characters; the SDK logs a warning of a longer header
+_STOP_SECONDS = 2.0
+_WARN_SECONDS = 300.0
+_OURS = {2, 13, 14, 15}
+_HEALTH = {"/livez", "/readyz", "/healthz"}
+_propagator = TraceContextTextMapPropagator()
+
+
+class Tracer:
+    """Starts spans, and ends those of requests.
+
+    The SDK's global provider and current span are not used, so that instrumented libraries add no
+    spans and HTTP clients add no `traceparent` header.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        exporter = OTLPSpanExporter(tracing.url(settings) or None)
+        # Not at exit: that would wait up to 30 seconds for a collector that does not answer.
+        self._provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
+        self._provider.add_span_processor(BatchSpanProcessor(exporter))
+        self._tracer = self._provider.get_tracer("tenantry", __version__)
+
+    def begin(self, traceparent: str | None) -> Span:
+        """Start the span of a request, below a caller's span if the header names one."""
+        known = traceparent is not None and len(traceparent) <= _MOST_PARENT
+        parent = _propagator.extract({"traceparent": traceparent} if known else {})
+        return self._tracer.start_span("", parent, SpanKind.SERVER)
+
+    @contextmanager
+    def part(
+        self, name: str, attributes: Mapping[str, str | int], *, root: bool
+    ) -> Iterator[Span | None]:
+        """Record a block as a part of the current request: see `spans.part`."""
+        observed = CURRENT.get()
+        parent = None if observed is None or observed.seconds else observed.span
+        if observed is None or parent is None:
+            is_traced, context = root, Context()
+        else:
+            observed.parts += 1
+            is_traced = observed.parts <= _MOST_PARTS and (root or parent.is_recording())
+            context = set_span_in_context(parent, Context())
+        if not is_traced:
+            yield None
+            return
+        span = self._tracer.start_span(name, context, SpanKind.CLIENT, attributes)
+        try:
+            yield span
+        except BaseException as problem:
+            # Its class alone: the text of an exception may hold a value.
+            span.set_attribute("error.type", type(problem).__qualname__)
+            span.set_status(StatusCode.ERROR)
+            raise
+        finally:
+            span.end()
+
+    def observe(self, observed: Observed) -> None:
+        """End the span of a request that is over."""
+        span = observed.span
+        if span is None or not span.is_recording() or observed.route in _HEALTH:
+            return
+        name = f"{observed.method} {observed.route}".strip()
+        attributes: dict[str, str | int] = {
+            "http.request.method": observed.method,
+            "http.response.status_code": observed.status,
+            "tenantry.request_id": observed.request_id,
+        }
+        if observed.wire in {"grpc", "grpc-web", "connect"} and observed.route:
+            service, _, method = observed.route[1:].rpartition("/")
+            attributes["rpc.system"] = "connect_rpc" if observed.wire == "connect" else "grpc"
+            attributes["rpc.service"], attributes["rpc.method"] = service, method
+            name = observed.route[1:]
+            if observed.grpc_status is not None:
+                attributes["rpc.grpc.status_code"] = observed.grpc_status
+        elif observed.route:
+            attributes["http.route"] = observed.route
+        failed = observed.status >= 500 or observed.grpc_status in _OURS
+        if failed:
+            span.set_status(StatusCode.ERROR)
+        if observed.error or failed:
+            attributes["error.type"] = observed.error or str(observed.status)
+        if observed.caller is not None and observed.caller.organization_id is not None:
+            attributes["tenantry.organization_id"] = observed.caller.organization_id
+        span.update_name(name)
+        span.set_attributes(attributes)
+        span.end()
+
+    def close(self) -> None:
+        """Send the spans that wait, for two seconds at most."""
+        # The SDK's own shutdown has no parameter for its limit of 30 seconds.
+        stopping = threading.Thread(target=self._provider.shutdown, name="traces", daemon=True)
+        stopping.start()
+        stopping.join(_STOP_SECONDS)
+
+
+def headers(span: Span) -> dict[str, str]:
+    """Return the headers that hand a trace on (https://www.w3.org/TR/trace-context/)."""
+    carrier: dict[str, str] = {}
+    _propagator.inject(carrier, set_span_in_context(span, Context()))
+    return carrier
+
+
+def _resource() -> Resource:
+    own: dict[str, str | int] = {"service.version": __version__, "process.pid": os.getpid()}
+    if "service.name" not in OTELResourceDetector().detect().attributes:
+        own["service.name"] = "tenantry"
+    return Resource.create(own)
+
+
+class _Problems(logging.Handler):
+    """Logs what the SDK reports, once in five minutes for each kind.
+
+    The SDK itself logs each batch that it cannot send, and each span that it drops.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        problem = re.sub(r"\?\S*", "?...", record.getMessage())  # a URL's query may hold a key
+        log.seldom(
+            _log,
+            "OpenTelemetry reports a problem with traces",
+            f"{record.name} {record.levelname}",
+            {"problem": problem[:300]},
+            seconds=_WARN_SECONDS,
+        )
+
+
+def start(settings: Settings) -> Tracer:
+    """Trace from now on; once in a process.
+
+    `settings.tracing.check` comes first: the import of the SDK fails where a limit is no number.
+    """
+    if spans.tracer is None:
+        reported = logging.getLogger("opentelemetry")
+        reported.addHandler(_Problems(logging.WARNING))
+        reported.propagate = False
+        logging.getLogger("urllib3").setLevel(logging.WARNING)  # its debug lines have the URL
+        spans.tracer = Tracer(settings)
+    assert isinstance(spans.tracer, Tracer)
+    return spans.tracer
