@@ -2,5 +2,6 @@
 
 Owns their creation, activation and destruction, and the encryption of existing values with new
 keys. `tenantry.crypto.vault` encrypts a value, `tenantry.db.encrypted_columns` lists the encrypted
-columns, and `tenantry.db.key_rows` keeps the keys that a process knows. See docs/decisions/0036-data-keys.md.
+columns, and `tenantry.db.key_rows` keeps the keys that a process knows. See
+docs/decisions/0036-data-keys.md.
 """
