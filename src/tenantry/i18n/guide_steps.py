@@ -1,9 +1,9 @@
 """Steps of a guide for somebody who sets a provider up, and their words in each language.
 
 Guides are data: TOML of a package, in English, which `tenantry.i18n.translations` has in other
-languages. A text has Markdown of two kinds: `**a label**` of the provider's own console, which is English
-everywhere, and code between backticks. Names, fields and values are labels of the provider as well,
-except for those that a guide lists as `translated`.
+languages. A text has Markdown of two kinds: `**a label**` of the provider's own console, which is
+English everywhere, and code between backticks. Names, fields and values are labels of the provider
+as well, except for those that a guide lists as `translated`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """English texts of this package, and their translations into other languages.
 
 English stays with the page that shows it, in `words/en.toml`. A translation is an entry of the
-gettext catalogue `i18n/locale/{language}.po`: `msgctxt` is the place of the text, `msgid` the English
-text. A changed English text matches no entry, so readers get English until the text is translated
-again. So they do where an entry is fuzzy, empty, or has other placeholders than English.
+gettext catalogue `i18n/locale/{language}.po`: `msgctxt` is the place of the text, `msgid` the
+English text. A changed English text matches no entry, so readers get English until the text is
+translated again, as they do where an entry is fuzzy, empty, or has other placeholders than English.
 """
 
 from __future__ import annotations

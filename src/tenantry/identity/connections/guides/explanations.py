@@ -2,8 +2,8 @@
 
 `explanations.toml` has the codes that applications get as `error`. The faults of the protocols
 (`saml/faults.py`, `oidc/faults.py`) are English where they are raised.
-`tenantry.i18n.translations` has both in other languages: a description is found again by its sentence, and said in the reader's
-language with its details.
+`tenantry.i18n.translations` has both in other languages: a description is found by its English
+sentence, and shown in the reader's language with its details.
 """
 
 from __future__ import annotations
