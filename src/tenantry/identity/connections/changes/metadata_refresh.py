@@ -27,7 +27,7 @@ from tenantry.identity.connections.model import Connection, connections
 from tenantry.identity.connections.providers import metadata
 from tenantry.identity.connections.settings import SAMLSettings
 from tenantry.read_through import ReadThrough
-from tenantry.tenants.organizations.model import organizations
+from tenantry.tenants.organizations.model import PREVENT_DELETION
 from tenantry.times import MINUTE, SECOND, now
 
 if TYPE_CHECKING:
@@ -47,12 +47,6 @@ _POLL_SECONDS = 0.2
 _log = logging.getLogger(__name__)
 
 _c = connections.c
-# Mail about the connection refers to its organization, whose lock comes before the connection's.
-_HOLD_ORGANIZATION = Statement(
-    select(organizations.c.id)
-    .where(organizations.c.id == bindparam("p_organization_id", type_=Text))
-    .with_for_update(read=True, key_share=True)
-)
 _HOLD = Statement(
     select(connections).where(_c.id == bindparam("p_id", type_=Text)).with_for_update()
 )
@@ -165,8 +159,8 @@ async def fetch(
 
 async def hold(db: Session, seen: Connection) -> Connection | None:
     """Return a connection for an update; None if its URL has changed since, and was read then."""
-    if seen.organization_id is not None:
-        await db.fetch_one(_HOLD_ORGANIZATION, p_organization_id=seen.organization_id)
+    if seen.organization_id is not None:  # mail about the connection refers to it
+        await db.fetch_one(PREVENT_DELETION, p_organization_id=seen.organization_id)
     row = await db.fetch_one(_HOLD, p_id=seen.id)
     if row is None:
         return None
