@@ -273,16 +273,16 @@ async def test_a_role_that_goes_away_meanwhile_is_not_given(call, acme, monkeypa
         extends=None,
         permission_names=[],
     )
-    read = importing.standing.read
+    read = importing.existing_rows.load
     left = [1]
 
     async def then_gone(db, *args: object):
-        standing = await read(db, *args)
+        found = await read(db, *args)
         if left and left.pop() and call.db.__class__.__name__ == "PostgreSQL":
             await roles.remove(call, None, "pilot", None)
-        return standing
+        return found
 
-    monkeypatch.setattr(importing.standing, "read", then_gone)
+    monkeypatch.setattr(importing.existing_rows, "load", then_gone)
     row = {"email": address(), "organization_id": acme.id, "roles": ["pilot"]}
     report = await run(call, row)
     if call.db.__class__.__name__ == "PostgreSQL":

@@ -113,8 +113,8 @@ async def test_a_deleted_group_takes_its_roles_along(acme, db, editor):
 async def test_a_changed_mapping_holds_at_once(acme, db, editor, viewer):
     ada = await acme.create("ada")
     group = await acme.group("Editors", ada, roles=(editor,))
+    await acme.map(group, viewer, db)
     async with db.transaction() as held:
-        await acme.map(group, viewer, held)
         await role_mapping.roles_reassigned(acme.call(held), acme.directory, [group.id])
     assert await acme.roles("ada") == ["editor", "viewer"]
 

@@ -525,6 +525,7 @@ async def test_credentials_of_another_key_are_said_and_not_a_crash(google, polle
 
 
 @pytest.mark.thorough
+@pytest.mark.timeout(900)  # the lock recorder asks after each statement for all locked rows
 async def test_ten_thousand_people_and_a_hundred_groups(google, poller):
     people = [google.person(f"p{number:05}") for number in range(10_000)]
     for number in range(100):

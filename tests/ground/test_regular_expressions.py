@@ -28,7 +28,10 @@ LENGTHS = (14, 20, 26, 200, 1000, 16_000)
 NOTICEABLE_SECONDS = 0.03  # a quadratic one takes longer for 16,000 characters
 GROWTH = 2.5  # of the time, for twice the text: a quadratic one takes four times as long
 # Modules that only ever read texts of ours, at start or while a page is made.
-OF_OURS = {"docs", "settings", "gen", "cli", "db", "webhooks", "certificates", "server"}
+OF_OURS = {
+    *("translations.py", "docs", "settings", "gen", "cli"),
+    *("db", "webhooks", "certificates", "server"),
+}
 
 
 def sources():

@@ -194,6 +194,7 @@ INSERT = Statement(
 )
 
 
+@pytest.mark.one_database  # the settings of `status` are those of SQLite
 async def test_one_that_was_kept_before_gives_way_to_ours_and_is_reported(
     db, mail_server, tmp_path
 ):

@@ -55,7 +55,8 @@ class Exchange:
                 PostgreSQL keeps in no text.
 
         """
-        self.payload = payload = self.parsed or _body(self.request)
+        payload = _body(self.request) if self.parsed is None else self.parsed
+        self.payload = payload
         return payload
 
     def skip(self, kind: str, ids: Any) -> None:

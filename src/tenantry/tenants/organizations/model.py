@@ -7,13 +7,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text, bindparam, select
 
 from tenantry.core import ids
 from tenantry.core.times import rfc3339
 from tenantry.db.schema import Json, from_json, metadata, tallies, time_column, to_json
 from tenantry.db.search import Searched
 from tenantry.db.spread import OF_ENVIRONMENT, of_organization
+from tenantry.db.statements import Statement
 from tenantry.db.tallies import Tally
 
 if TYPE_CHECKING:
@@ -40,6 +41,12 @@ organizations = Table(
     time_column("create_time"),
     time_column("update_time"),
     info=of_organization("id", prefix=ids.ORGANIZATION),
+)
+# Keeps an organization from being deleted; taken before locks of rows that belong to it.
+PREVENT_DELETION = Statement(
+    select(organizations.c.id)
+    .where(organizations.c.id == bindparam("p_organization_id", type_=Text))
+    .with_for_update(read=True, key_share=True)
 )
 
 # Of the organizations that have one of these: each is of one (`directory`).

@@ -17,7 +17,7 @@ from tenantry.core import errors
 from tenantry.db.rows import bound, prefixed, revised, row_of
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
-from tenantry.tenants.organizations.model import organizations
+from tenantry.tenants.organizations.model import PREVENT_DELETION
 from tenantry.tenants.roles import catalogue, listing
 from tenantry.tenants.roles.listing import Include, Listed
 from tenantry.tenants.roles.model import Role, permissions, role_permissions, roles
@@ -31,11 +31,6 @@ if TYPE_CHECKING:
 
 _r = roles.c
 _role = bindparam("p_role_id", type_=Text)
-_HOLD_ORGANIZATION = Statement(
-    sa.select(organizations.c.id)
-    .where(organizations.c.id == bindparam("p_organization_id"))
-    .with_for_update(read=True, key_share=True)
-)
 _UPDATE = Statement(
     sa.update(roles)
     .where(_r.id == _role)
@@ -93,7 +88,7 @@ async def changing(call: Call, organization_id: str | None) -> AsyncIterator[Ses
         await db.serialize("roles")
         # Its deletion locks it first too: so neither waits for the other in a circle.
         if organization_id is not None and not await db.fetch_one(
-            _HOLD_ORGANIZATION, p_organization_id=organization_id
+            PREVENT_DELETION, p_organization_id=organization_id
         ):
             raise errors.NotFound("organization")
         yield db

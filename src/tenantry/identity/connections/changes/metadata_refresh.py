@@ -28,6 +28,7 @@ from tenantry.identity.connections.changes import changing, looks, registry
 from tenantry.identity.connections.model import Connection, connections
 from tenantry.identity.connections.providers import metadata
 from tenantry.identity.connections.settings import SAMLSettings
+from tenantry.tenants.organizations.model import PREVENT_DELETION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -158,6 +159,8 @@ async def fetch(
 
 async def hold(db: Session, seen: Connection) -> Connection | None:
     """Return a connection for an update; None if its URL has changed since, and was read then."""
+    if seen.organization_id is not None:  # mail about the connection refers to it
+        await db.fetch_one(PREVENT_DELETION, p_organization_id=seen.organization_id)
     row = await db.fetch_one(_HOLD, p_id=seen.id)
     if row is None:
         return None

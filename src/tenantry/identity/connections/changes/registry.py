@@ -27,6 +27,7 @@ from tenantry.identity.connections.model import (
 )
 from tenantry.tenants.domains.model import ORGANIZATION_DOMAIN, domains
 from tenantry.tenants.organizations import service as organizations
+from tenantry.tenants.organizations.model import PREVENT_DELETION
 from tenantry.tenants.organizations.service import Identity
 
 if TYPE_CHECKING:
@@ -266,6 +267,8 @@ async def hold(
 
     """
     _check_visible(call, organization_id)
+    if organization_id is not None:  # mail about the connection refers to it
+        await db.fetch_one(PREVENT_DELETION, p_organization_id=organization_id)
     found = _found(
         await db.fetch_one(
             _HOLD[organization_id is not None], p_id=connection_id, **_scope(organization_id)

@@ -134,10 +134,10 @@ def say_fault(language: str, description: str) -> Said:
 def _known(
     language: str, error: str | None, description: str, hint: str
 ) -> tuple[tuple[tuple[str, str], ...], str, str] | None:
-    """Return the parts of a description of ours, its remedy, and the language of the remedy.
+    """Return the parts of a known description, its remedy, and the language of the remedy.
 
-    It returns None for somebody else's. Where both protocols say the same, the hint tells them
-    apart; ``error`` None is any code.
+    It returns None for an unknown description. Where both protocols have the same description, the
+    hint decides between them. If ``error`` is None, any code matches.
     """
     if len(description) > _LONGEST:
         return None

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Text, bindparam, select, update
+from sqlalchemy import BigInteger, Text, bindparam, update
 
 from tenantry.call import Call
 from tenantry.core.times import SECOND, now
@@ -19,7 +19,7 @@ from tenantry.db.schema import Json
 from tenantry.db.statements import Statement
 from tenantry.tenants.directories.model import directories
 from tenantry.tenants.directories.polling.polls import Poll
-from tenantry.tenants.organizations.model import organizations
+from tenantry.tenants.organizations.model import PREVENT_DELETION
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -37,12 +37,6 @@ _d = directories.c
 _this = (
     _d.organization_id == bindparam("p_organization_id", type_=Text),
     _d.id == bindparam("p_id", type_=Text),
-)
-# A change of people holds the organization before the directory.
-_STAY = Statement(
-    select(organizations.c.id)
-    .where(organizations.c.id == bindparam("p_organization_id", type_=Text))
-    .with_for_update(read=True, key_share=True)
 )
 _RENEW = Statement(
     update(directories)
@@ -97,7 +91,7 @@ class Turn:
         """
         lease = max(now() + LEASE_SECONDS * SECOND, self._lease + 1)
         async with self.db.transaction() as db:
-            await db.fetch_all(_STAY, p_organization_id=self.directory.organization_id)
+            await db.fetch_all(PREVENT_DELETION, p_organization_id=self.directory.organization_id)
             renewed = {"p_lease": self._lease, "p_poll_time": lease}
             if await db.fetch_one(_RENEW, **renewed, **self._key) is None:
                 raise Lost
