@@ -26,7 +26,6 @@ from tenantry.gen.scalekit.v1.connections.connections_pb import (
     UpdateConnectionRequest,
     UpdateEnvironmentConnectionRequest,
 )
-from tenantry.gen.tenantry.v1.single_sign_on_pb import ConnectionSettings
 from tenantry.web import boxes, connections
 from tenantry.web.connections import CHOICES, OIDC, SAML
 
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
         IDPCertificate,
         UpdateConnection,
     )
+    from tenantry.gen.tenantry.v1.single_sign_on_pb import ConnectionSettings
 
     _Config = SAMLConnectionConfigResponse | OIDCConnectionConfig | OAuthConnectionConfig
     _NewConfig = SAMLConnectionConfigRequest | OIDCConnectionConfig | OAuthConnectionConfig
@@ -237,7 +237,9 @@ def _scope(name: str) -> OIDCScope:
 def written(config: _Config, further: ConnectionSettings | None) -> str:
     """Return all settings as JSON."""
     members: dict[str, object] = {}
-    for message in (config, further or ConnectionSettings()):
+    for message in (config, further):
+        if message is None:
+            continue
         found = message_to_json_value(message, use_proto_field_name=True, always_emit_implicit=True)
         assert isinstance(found, dict)
         members |= found
