@@ -17,9 +17,10 @@ from members import address
 from tenantry.api import error_details
 from tenantry.call import Call
 from tenantry.core import errors
-from tenantry.core.caller import SYSTEM
+from tenantry.core.caller import SYSTEM, Caller, Kind
 from tenantry.db import postgresql
 from tenantry.db.retries import retried
+from tenantry.identity.connections.changes import registry
 from tenantry.identity.connections.federated_identities import FederatedIdentity
 from tenantry.identity.federation import sessions as federated
 from tenantry.identity.sessions import service as sessions
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 ROUNDS = 6
 EACH = 6  # calls of a kind in one round
+OPERATOR = Caller(Kind.OPERATOR, "opr_storm", owns=True)
 
 
 @pytest.fixture
@@ -408,6 +410,35 @@ async def sign_ins_at_a_connection_that_goes(program: Program) -> Calls:
     ]
 
 
+async def connections_that_operators_change(program: Program) -> Calls:
+    """Each change queues mail to the organization's admin, which refers to the organization."""
+    one = await organization(program)
+    await user(program, one, roles=("admin",))
+    path = f"/organizations/{one}/connections"
+    made = await program.made(path, {"provider": "OKTA", "type": "OIDC"}, "connection")
+    config = {
+        "client_id": "us",
+        "client_secret": "a-secret-of-some-length",
+        "issuer": "https://storm.example",
+        "authorize_uri": "https://storm.example/authorize",
+        "token_uri": "https://storm.example/token",
+        "jwks_uri": "https://storm.example/keys",
+    }
+    change = {"provider": "OKTA", "type": "OIDC", "oidc_config": config}
+    for verb, each, body in (("PATCH", "", change), ("PATCH", ":enable", {})):
+        answer = await program(verb, f"{path}/{made['id']}{each}", body)
+        assert answer.status == 200, answer.body
+
+    async def annotate(n: int) -> None:
+        call = Call(OPERATOR, program.db, "req_storm")
+        await registry.keep_context(call, one, made["id"], {"n": n})
+
+    return [
+        *(served(partial(annotate, n)) for n in range(EACH)),
+        program("DELETE", f"/organizations/{one}"),
+    ]
+
+
 async def served(work: Callable[[], Awaitable[None]]) -> Answer:
     """The answer of a step that no request of the API makes."""
     try:
@@ -434,6 +465,7 @@ STORMS: list[Callable[[Program], Awaitable[Calls]]] = [
     sessions_of_users_who_are_deleted,
     invitations_that_are_accepted,
     sign_ins_at_a_connection_that_goes,
+    connections_that_operators_change,
 ]
 
 
