@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Text, bindparam, cast, delete, insert, or_, select, update
+from sqlalchemy import Text, bindparam, cast, delete, insert, or_, select
 
 from tenantry.access.api_tokens import format as format_
 from tenantry.access.api_tokens import reading
@@ -13,7 +13,7 @@ from tenantry.access.api_tokens.model import ApiToken, api_tokens
 from tenantry.core import errors, ids
 from tenantry.core.times import now
 from tenantry.crypto import vault
-from tenantry.db import pages, pruning
+from tenantry.db import crud, pages, pruning
 from tenantry.db.rows import bound, members, prefixed, revised, row_of
 from tenantry.db.schema import from_json, json_list
 from tenantry.db.statements import Statement
@@ -79,12 +79,7 @@ _INSERT = Statement(
 )
 _this = or_(_t.digest == _KEY, _t.id == _KEY)
 _HOLD = Statement(select(_t.id).where(_this).with_for_update())
-_UPDATE = Statement(
-    update(api_tokens)
-    .where(_t.id == bindparam("p_id"))
-    .values(bound(("description", "custom_claims", "revision", "update_time")))
-    .returning(_t.id)
-)
+_UPDATE = crud.update(api_tokens, set_=("description", "custom_claims", "revision", "update_time"))
 _DELETE = Statement(delete(api_tokens).where(_this, reading.UNEXPIRED).returning(api_tokens))
 _PRUNE = pruning.prune(_t.expire_time)
 

@@ -24,6 +24,7 @@ from tenantry.access.clients.model import (
 )
 from tenantry.core import errors
 from tenantry.core.times import now
+from tenantry.db import crud
 from tenantry.db.statements import Statement
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ _SET_STATUS = Statement(
     .values(status=bindparam("p_status"), update_time=bindparam("p_at"))
     .returning(_s.id)
 )
-_DELETE = Statement(delete(client_secrets).where(_this).returning(_s.id))
+_DELETE = crud.delete(client_secrets, by=("client_id", "id"))
 
 
 async def add(

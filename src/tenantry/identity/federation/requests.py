@@ -9,13 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Text, bindparam, delete, insert, select, update
+from sqlalchemy import BigInteger, Text, bindparam, delete, select
 
 from tenantry.core.times import SECOND, now
 from tenantry.crypto import vault
-from tenantry.db import pruning
+from tenantry.db import crud, pruning
 from tenantry.db.encrypted_columns import binding
-from tenantry.db.rows import bound
 from tenantry.db.schema import from_json, to_json
 from tenantry.db.statements import Statement
 from tenantry.identity.federation import sealing
@@ -35,7 +34,7 @@ ARRIVAL_SECONDS = 120
 _SECRET_MAX = 80  # characters: a RelayState has no more (SAML 2.0 Bindings 3.4.3)
 
 _t = table.c
-_INSERT = Statement(insert(table).values(bound(table)).returning(_t.digest))
+_INSERT = crud.insert(table)
 _live = (
     _t.digest == bindparam("p_digest", type_=Text),
     _t.expire_time > bindparam("p_now", type_=BigInteger),
@@ -52,12 +51,7 @@ _HOLD = Statement(
     )
     .with_for_update()
 )
-_NOTE = Statement(
-    update(table)
-    .where(_t.digest == bindparam("p_digest", type_=Text))
-    .values(facts=bindparam("p_facts"))
-    .returning(_t.digest)
-)
+_NOTE = crud.update(table, set_=("facts",))
 _PRUNE = pruning.prune(_t.expire_time)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry.core import errors, ids
 from tenantry.core.times import now
-from tenantry.db.rows import bound
+from tenantry.db import crud
 from tenantry.db.statements import Statement
 from tenantry.db.taken import taken
 from tenantry.tenants.roles import catalogue, inheritance, listing
@@ -57,15 +57,9 @@ _NAME_TAKEN_IN_ORGANIZATION = Statement(
     _name_taken.where(sa.or_(_r.organization_id.is_(None), _r.organization_id == _organization))
 )
 ENVIRONMENT_MAX, ORGANIZATION_MAX = 1000, 500  # roles
-_COUNT = Statement(
-    sa.select(sa.func.count().label("n"))
-    .select_from(roles)
-    .where(_r.organization_id == _organization)
-)
-_COUNT_OF_ENVIRONMENT = Statement(
-    sa.select(sa.func.count().label("n")).select_from(roles).where(_r.organization_id.is_(None))
-)
-_INSERT = Statement(sa.insert(roles).values(bound(roles)).returning(_r.id))
+_COUNT = crud.count(roles, by=("organization_id",))
+_COUNT_OF_ENVIRONMENT = crud.count(roles, by=(_r.organization_id.is_(None),))
+_INSERT = crud.insert(roles)
 _DELETE = Statement(sa.delete(roles).where(_r.id == _role).returning(_r.id))
 _HELD = Statement(sa.select(_h.user_id).where(_h.role_id == _role).limit(1))
 # A role may be a million members': as many are moved at once as a statement has time for.

@@ -24,7 +24,7 @@ from sqlalchemy import BigInteger, Text, bindparam, delete, insert, select, upda
 from tenantry.core import errors, ids
 from tenantry.core.addresses import network
 from tenantry.core.times import SECOND, now
-from tenantry.db import pruning
+from tenantry.db import crud, pruning
 from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
 from tenantry.events.mail import service as mail_service
@@ -71,8 +71,8 @@ _INSERT = Statement(
     mail_service.INSERT,
 )
 _STORED = Statement(select(users.c.email).where(users.c.email_key == bindparam("key", type_=Text)))
-_FIND = Statement(select(passwordless_requests).where(_r.id == _ID))
-_HOLD = Statement(select(passwordless_requests).where(_r.id == _ID).with_for_update())
+_FIND = crud.get(passwordless_requests)
+_HOLD = crud.hold(passwordless_requests)
 _RENEW = Statement(
     update(passwordless_requests)
     .where(_r.id == _ID, _r.verify_time.is_(None), _r.generation == bindparam("p_old_generation"))
