@@ -36,6 +36,7 @@ from tenantry.tenants.roles.model import (
     role_permissions,
     roles,
 )
+from tenantry.tenants.tables.memberships import memberships
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,9 +46,7 @@ if TYPE_CHECKING:
     from tenantry.tenants.roles.catalogue import HeldRole
 
 _r, _h = roles.c, role_holders.c
-# Users are above roles.
-_memberships = sa.table("memberships", sa.column("organization_id"), sa.column("user_id"))
-_m = _memberships.c
+_m = memberships.c
 _role = bindparam("p_role_id", type_=Text)
 _organization = bindparam("p_organization_id", type_=Text)
 _HOLD = Statement(sa.select(_r.id).where(_r.id == _role).with_for_update())
@@ -73,13 +72,13 @@ _ALSO_GIVE = Statement(
         ["organization_id", "user_id", "role_id"],
         sa.select(_h.organization_id, _h.user_id, _target)
         .join(
-            _memberships,
-            (_m.organization_id == _h.organization_id) & (_m.user_id == _h.user_id),
+            memberships,
+            (_h.organization_id == _m.organization_id) & (_h.user_id == _m.user_id),
         )
         .where(_h.role_id == _role)
         .order_by(_h.organization_id, _h.user_id)
         .limit(bindparam("p_at_once"))
-        .with_for_update(read=True, key_share=True, of=_memberships),
+        .with_for_update(read=True, key_share=True, of=memberships),
     )
     .on_conflict_do_nothing()
 )
