@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Text, bindparam, cast, delete, insert, or_, select
+from sqlalchemy import Text, bindparam, cast, insert, or_, select
 
 from tenantry.access.api_tokens import format as format_
 from tenantry.access.api_tokens import reading
@@ -78,9 +78,9 @@ _INSERT = Statement(
     insert(api_tokens).from_select(list(bound(api_tokens)), _of_kept).returning(_t.id)
 )
 _this = or_(_t.digest == _KEY, _t.id == _KEY)
-_HOLD = Statement(select(_t.id).where(_this).with_for_update())
+_HOLD = crud.hold(api_tokens, by=(_this,), columns=("id",))
 _UPDATE = crud.update(api_tokens, set_=("description", "custom_claims", "revision", "update_time"))
-_DELETE = Statement(delete(api_tokens).where(_this, reading.UNEXPIRED).returning(api_tokens))
+_DELETE = crud.delete(api_tokens, by=(_this, reading.UNEXPIRED), whole_row=True)
 _PRUNE = pruning.prune(_t.expire_time)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, update
+from sqlalchemy import bindparam, update
 
 from tenantry.access.clients import changes, management_scopes
 from tenantry.access.clients.model import (
@@ -52,9 +52,7 @@ _EXPIRE = Statement(
     .values(expire_time=bindparam("p_expire_time"), update_time=bindparam("p_at"))
     .returning(_s.id)
 )
-_PRUNE = Statement(
-    delete(client_secrets).where(_of_client, _s.expire_time <= bindparam("p_at")).returning(_s.id)
-)
+_PRUNE = crud.delete(client_secrets, by=("client_id", _s.expire_time <= bindparam("p_at")))
 _SET_STATUS = Statement(
     update(client_secrets)
     .where(_this)

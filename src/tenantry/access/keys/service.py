@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, select, update
 
 from tenantry.access.keys.model import SigningKey, State, signing_keys
 from tenantry.call import Call
@@ -45,10 +45,8 @@ _MOVE = Statement(
     .returning(_k.id)
 )
 _FORGET = crud.delete(signing_keys, by=("algorithm",))
-_PRUNE = Statement(
-    delete(signing_keys)
-    .where(_k.state == State.RETIRED.value, _k.retire_time < bindparam("p_before"))
-    .returning(_k.id)
+_PRUNE = crud.delete(
+    signing_keys, by=(_k.state == State.RETIRED.value, _k.retire_time < bindparam("p_before"))
 )
 
 

@@ -113,7 +113,7 @@ _PRUNE = Statement(
 )
 
 _ADDRESS = bindparam("p_address", type_=Text)
-_FORGET = Statement(delete(mail).where(func.lower(_m.recipient) == _ADDRESS).returning(_m.id))
+_FORGET = crud.delete(mail, by=(func.lower(_m.recipient) == _ADDRESS,))
 # Columns that can hold an address which is not that of the mail's reader.
 _TELLING = Statement(
     select(_m.id, _m.organization_id, _m.variables, _m.content_sealed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Text, bindparam, delete, func, literal_column, select
+from sqlalchemy import BigInteger, Text, bindparam, literal_column, select
 
 from tenantry.core import errors, ids
 from tenantry.core.caller import Caller, Kind
@@ -45,7 +45,7 @@ _PEEK = Statement(
     .select_from(operator_links.outerjoin(operators, _o.id == _l.operator_id))
     .where(_LIVE_LINK)
 )
-_TAKE_LINK = Statement(delete(operator_links).where(_LIVE_LINK).returning(operator_links))
+_TAKE_LINK = crud.delete(operator_links, by=(_LIVE_LINK,), whole_row=True)
 _DROP_LINKS = crud.delete(operator_links, by=("operator_id",))
 _PRUNE_LINKS = pruning.prune(_l.expire_time)
 _INSERT = crud.insert(operators)
@@ -55,14 +55,9 @@ _LIST = Statement(select(operators).order_by(_o.id).limit(literal_column(str(MOS
 _UPDATE = crud.update(operators, set_=("name", "email", "role", "subject", "update_time"))
 _DELETE = crud.delete(operators)
 # An owner that never signed in may have no way to.
-_OTHER_OWNERS = Statement(
-    select(func.count().label("n"))
-    .select_from(operators)
-    .where(
-        _o.id != _ID,
-        _o.role == literal_column(f"'{OWNER}'"),
-        _o.last_sign_in_time.is_not(None),
-    )
+_OTHER_OWNERS = crud.count(
+    operators,
+    by=(_o.id != _ID, _o.role == literal_column(f"'{OWNER}'"), _o.last_sign_in_time.is_not(None)),
 )
 
 

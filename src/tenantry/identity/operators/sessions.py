@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Text, bindparam, delete, literal_column, select, update
+from sqlalchemy import BigInteger, Text, bindparam, literal_column, select, update
 
 from tenantry.core import errors, ids
 from tenantry.core.caller import Caller, Kind
@@ -60,10 +60,8 @@ _USE = Statement(
     update(operator_sessions).where(_s.id == _ID).values(last_use_time=_NOW).returning(_s.id)
 )
 _END = crud.delete(operator_sessions, by=("id", "operator_id"))
-_END_OTHERS = Statement(
-    delete(operator_sessions)
-    .where(_s.operator_id == _OPERATOR_ID, _s.id != bindparam("p_but", type_=Text))
-    .returning(_s.id)
+_END_OTHERS = crud.delete(
+    operator_sessions, by=("operator_id", _s.id != bindparam("p_but", type_=Text))
 )
 _PRUNE = pruning.prune(_s.expire_time)
 

@@ -92,13 +92,10 @@ _FIND = (
 )
 _FIND_BY_ID = Statement(_FIND.where(_o.id == bindparam("key")))
 _FIND_BY_EXTERNAL_ID = Statement(_FIND.where(_o.external_id == bindparam("key")))
-_OWNS = Statement(
-    select(_d.id).where(
-        _d.domain == bindparam("p_domain"),
-        _d.organization_id == bindparam("p_organization_id"),
-        _d.domain_type == ORGANIZATION_DOMAIN,
-        _is_proven,
-    )
+_OWNS = crud.get(
+    domains,
+    by=("domain", "organization_id", _d.domain_type == ORGANIZATION_DOMAIN, _is_proven),
+    columns=("id",),
 )
 _DELETE = crud.delete(domains, by=("organization_id", "id"), whole_row=True)
 

@@ -49,7 +49,7 @@ _r, _h = roles.c, role_holders.c
 _m = memberships.c
 _role = bindparam("p_role_id", type_=Text)
 _organization = bindparam("p_organization_id", type_=Text)
-_HOLD = Statement(sa.select(_r.id).where(_r.id == _role).with_for_update())
+_HOLD = crud.hold(roles, columns=("id",))
 _name_taken = sa.select(_r.id).where(_r.name == bindparam("p_name")).limit(1)
 _NAME_TAKEN = Statement(_name_taken)
 _NAME_TAKEN_IN_ORGANIZATION = Statement(
@@ -59,7 +59,7 @@ ENVIRONMENT_MAX, ORGANIZATION_MAX = 1000, 500  # roles
 _COUNT = crud.count(roles, by=("organization_id",))
 _COUNT_OF_ENVIRONMENT = crud.count(roles, by=(_r.organization_id.is_(None),))
 _INSERT = crud.insert(roles)
-_DELETE = Statement(sa.delete(roles).where(_r.id == _role).returning(_r.id))
+_DELETE = crud.delete(roles)
 _HELD = Statement(sa.select(_h.user_id).where(_h.role_id == _role).limit(1))
 # A role may be a million members': as many are moved at once as a statement has time for.
 _AT_ONCE = 200_000
@@ -256,7 +256,7 @@ async def remove(
                 "one the default first"
             )
         # From here on nobody gets it: a row that would refer to it waits, and then finds it gone.
-        await db.fetch_one(_HOLD, p_role_id=role.id)
+        await db.fetch_one(_HOLD, p_id=role.id)
         before = gone.shown()
         if takes_over is not None:
             target = await referred(db, organization_id, takes_over)
@@ -271,7 +271,7 @@ async def remove(
         elif role.dependents:
             raise errors.InvalidArgument("role cannot be deleted as other roles extend it")
         event = event_of(call, "role.deleted", role, before=before)
-        await db.apply(_DELETE, event, p_role_id=role.id)
+        await db.apply(_DELETE, event, p_id=role.id)
 
 
 async def roles_of(db: Session, organization_id: str, user_id: str) -> list[HeldRole]:

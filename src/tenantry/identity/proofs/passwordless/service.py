@@ -19,7 +19,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sqlalchemy import BigInteger, Text, bindparam, delete, insert, select, update
+from sqlalchemy import BigInteger, Text, bindparam, delete, insert, update
 
 from tenantry.core import errors, ids
 from tenantry.core.addresses import network
@@ -70,7 +70,7 @@ _INSERT = Statement(
     insert(passwordless_requests).values(bound(passwordless_requests)).returning(_r.id),
     mail_service.INSERT,
 )
-_STORED = Statement(select(users.c.email).where(users.c.email_key == bindparam("key", type_=Text)))
+_STORED = crud.get(users, by=("email_key",), columns=("email",))
 _FIND = crud.get(passwordless_requests)
 _HOLD = crud.hold(passwordless_requests)
 _RENEW = Statement(
@@ -139,7 +139,7 @@ async def send(
     variables = dict(template_variables or {})
     mails.check_variables(variables)
     await _take_mail(call, email, of_application=auth_request_id is None)
-    stored = await call.db.fetch_one(_STORED, key=email_addresses.key(email))
+    stored = await call.db.fetch_one(_STORED, p_email_key=email_addresses.key(email))
     at = now()
     new = Request(
         id=call.db.new_id(ids.PASSWORDLESS_REQUEST),
