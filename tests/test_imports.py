@@ -14,6 +14,7 @@ SRC = ROOT / "src" / "tenantry"
 # The hall wires and runs everything.
 HALL = {"app", "worker", "doctor", "cli", "server"}
 WINGS = {"endpoints", "transfer", "identity", "access", "tenants", "events"}
+DECLARATIONS = {"Table", "table", "sa.Table", "sa.table"}
 LINT = Path(sys.executable).with_name("lint-imports")
 
 
@@ -104,6 +105,37 @@ def test_others_import_only_the_modules_that_a_room_offers():
             assert module in offers[there], (parts, there, module)
             seen[there].add(module)
     assert offers == seen  # and none is offered that no other room wants
+
+
+def declarations(tree):
+    """The name of each table that a module declares, as it is written there."""
+    for node in ast.walk(tree):
+        declares = isinstance(node, ast.Call) and ast.unparse(node.func) in DECLARATIONS
+        if declares and node.args:
+            yield ast.unparse(node.args[0])
+
+
+def test_each_table_is_declared_once():
+    found = {}
+    for parts, tree in modules():
+        for name in () if parts[:2] == ("db", "migrations") else declarations(tree):
+            assert parts[0] == "db" or name.startswith("'"), (parts, name)
+            found.setdefault(name, []).append(".".join(parts))
+    assert {name: where for name, where in found.items() if len(where) > 1} == {}
+    assert {"'organizations'", "'memberships'", "'directories'", "'connections'"} < set(found)
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ('table("users", column("id"))', ["'users'"]),
+        ('[sa.table("users"), sa.Table("roles", metadata)]', ["'users'", "'roles'"]),
+        ("[table(name) for name in NAMES]", ["name"]),
+        ("settings.table()", []),
+    ],
+)
+def test_a_declaration_of_a_table_is_found(source, names):
+    assert list(declarations(ast.parse(source))) == names
 
 
 def test_no_two_modules_of_tests_have_one_name():

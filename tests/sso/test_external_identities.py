@@ -13,23 +13,14 @@ from tenantry.core.times import now
 from tenantry.db.statements import Statement
 from tenantry.identity.connections import model
 from tenantry.identity.connections.federated_identities import FederatedIdentity
-from tenantry.identity.connections.model import connections
 from tenantry.identity.federation import identities
-from tenantry.identity.federation.model import federated_identities
-from tenantry.tenants.users import external_identities, reading
+from tenantry.tenants.users import reading
 from tenantry.tenants.users.model import ExternalIdentity
 
 _KEEP = Statement(identities.KEEP)
 
 
-def test_the_columns_that_are_read_are_those_of_the_rooms_that_keep_them():
-    for named, kept in (
-        (external_identities.IDENTITIES, federated_identities),
-        (external_identities.CONNECTIONS, connections),
-    ):
-        assert named.name == kept.name
-        for one in named.c:
-            assert type(kept.c[one.name].type) is type(one.type)
+def test_an_account_at_a_social_provider_is_social():
     one = ExternalIdentity("conn_1", model.OAUTH, "GOOGLE", "1", create_time=1, last_login_time=1)
     assert one.is_social
 

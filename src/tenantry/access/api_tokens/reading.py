@@ -101,6 +101,7 @@ def from_whole(text: str) -> ApiToken:
 
 
 _given = json_values(bindparam("keys", type_=Text)).subquery("given")
+# Hot path, written by hand: the verification of API tokens.
 _READ = Statement(
     select(
         _given.c.value,

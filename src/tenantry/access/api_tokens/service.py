@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Text, bindparam, cast, delete, insert, or_, select, update
+from sqlalchemy import Text, bindparam, cast, insert, or_, select
 
 from tenantry.access.api_tokens import format as format_
 from tenantry.access.api_tokens import reading
@@ -13,7 +13,7 @@ from tenantry.access.api_tokens.model import ApiToken, api_tokens
 from tenantry.core import errors, ids
 from tenantry.core.times import now
 from tenantry.crypto import vault
-from tenantry.db import pages, pruning
+from tenantry.db import crud, pages, pruning
 from tenantry.db.rows import bound, members, prefixed, revised, row_of
 from tenantry.db.schema import from_json, json_list
 from tenantry.db.statements import Statement
@@ -78,14 +78,9 @@ _INSERT = Statement(
     insert(api_tokens).from_select(list(bound(api_tokens)), _of_kept).returning(_t.id)
 )
 _this = or_(_t.digest == _KEY, _t.id == _KEY)
-_HOLD = Statement(select(_t.id).where(_this).with_for_update())
-_UPDATE = Statement(
-    update(api_tokens)
-    .where(_t.id == bindparam("p_id"))
-    .values(bound(("description", "custom_claims", "revision", "update_time")))
-    .returning(_t.id)
-)
-_DELETE = Statement(delete(api_tokens).where(_this, reading.UNEXPIRED).returning(api_tokens))
+_HOLD = crud.hold(api_tokens, by=(_this,), columns=("id",))
+_UPDATE = crud.update(api_tokens, set_=("description", "custom_claims", "revision", "update_time"))
+_DELETE = crud.delete(api_tokens, by=(_this, reading.UNEXPIRED), whole_row=True)
 _PRUNE = pruning.prune(_t.expire_time)
 
 

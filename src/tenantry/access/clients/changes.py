@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, insert, literal_column, select, update
+from sqlalchemy import bindparam, insert, literal_column, select
 
 from tenantry.access.clients import management_scopes, reading
 from tenantry.access.clients.model import (
@@ -24,7 +24,7 @@ from tenantry.access.clients.model import (
 from tenantry.core import errors, ids
 from tenantry.core.times import now
 from tenantry.crypto import vault
-from tenantry.db import pages
+from tenantry.db import crud, pages
 from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.statements import Statement
 
@@ -38,9 +38,8 @@ if TYPE_CHECKING:
 APPLICATIONS_MAX = 1000  # of the environment
 ORGANIZATION_MAX = pages.MOST_COUNTED  # clients of one organization
 _SUFFIX = 4  # characters of a secret that are shown
-_FIXED = {"id", "client_type", "organization_id", "create_time"}
 
-_c, _s = clients.c, client_secrets.c
+_c = clients.c
 INSERT = insert(clients).values(bound(clients))
 INSERT_SECRET = insert(client_secrets).values(bound(client_secrets, "secret_"))
 _applications: list[ColumnElement[str]] = [
@@ -52,13 +51,8 @@ _COUNT_APPLICATIONS = Statement(select(pages.counted(_of_applications).c.total))
 _COUNT = Statement(select(pages.counted(_of_organization).c.total))
 _CREATE = Statement(INSERT.returning(_c.id))
 _CREATE_WITH_SECRET = Statement(INSERT.returning(_c.id), INSERT_SECRET)
-_UPDATE = Statement(
-    update(clients)
-    .where(_c.id == bindparam("p_id"))
-    .values(bound(clients, but=_FIXED))
-    .returning(_c.id)
-)
-_DELETE = Statement(delete(clients).where(_c.id == bindparam("p_id")).returning(_c.id))
+_UPDATE = crud.update(clients, fixed=("client_type",))
+_DELETE = crud.delete(clients)
 
 
 def new_secret(call: Call, *, expire_time: int | None = None) -> tuple[Secret, str]:

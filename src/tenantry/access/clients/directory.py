@@ -37,6 +37,7 @@ _off = (
     .correlate(clients)
     .scalar_subquery()
 )
+# Hot path, written by hand: the verification of access tokens.
 _FIND = Statement(
     reading.with_secrets()
     .add_columns(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, update
+from sqlalchemy import bindparam, update
 
 from tenantry.access.clients import changes, management_scopes
 from tenantry.access.clients.model import (
@@ -24,6 +24,7 @@ from tenantry.access.clients.model import (
 )
 from tenantry.core import errors
 from tenantry.core.times import now
+from tenantry.db import crud
 from tenantry.db.statements import Statement
 
 if TYPE_CHECKING:
@@ -51,16 +52,14 @@ _EXPIRE = Statement(
     .values(expire_time=bindparam("p_expire_time"), update_time=bindparam("p_at"))
     .returning(_s.id)
 )
-_PRUNE = Statement(
-    delete(client_secrets).where(_of_client, _s.expire_time <= bindparam("p_at")).returning(_s.id)
-)
+_PRUNE = crud.delete(client_secrets, by=("client_id", _s.expire_time <= bindparam("p_at")))
 _SET_STATUS = Statement(
     update(client_secrets)
     .where(_this)
     .values(status=bindparam("p_status"), update_time=bindparam("p_at"))
     .returning(_s.id)
 )
-_DELETE = Statement(delete(client_secrets).where(_this).returning(_s.id))
+_DELETE = crud.delete(client_secrets, by=("client_id", "id"))
 
 
 async def add(

@@ -11,15 +11,14 @@ from dataclasses import fields
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, func, insert, literal_column, select, update
+from sqlalchemy import Text, bindparam, func, literal_column, select, update
 
 from tenantry.access.data_keys.model import MasterKey
 from tenantry.access.data_keys.service import NotNow
 from tenantry.core import errors, ids
 from tenantry.core.times import now
-from tenantry.db import key_rows, pages
+from tenantry.db import crud, key_rows, pages
 from tenantry.db.key_rows import ACTIVE, DEPRECATED, DESTROYED
-from tenantry.db.rows import bound
 from tenantry.db.schema import environment, master_keys
 from tenantry.db.statements import Statement
 
@@ -37,7 +36,7 @@ _m = master_keys.c
 _SHOWN = [_m[one.name] for one in fields(MasterKey)]
 _ALL = Statement(select(*_SHOWN).order_by(_m.version))
 _FIND = Statement(select(*_SHOWN).where(_m.version == bindparam("p_version")))
-_INSERT = Statement(insert(master_keys).values(bound(master_keys)).returning(_m.version))
+_INSERT = crud.insert(master_keys)
 _DEPRECATE = Statement(
     update(master_keys)
     .where(_m.state == literal_column(f"'{ACTIVE}'"))
@@ -169,8 +168,7 @@ def _of_state(statement: Select[Any]) -> Select[Any]:
 
 @cache
 def _listed(direction: str) -> Statement:
-    listed = pages.part(_of_state(select(*_SHOWN)), _m.id, direction)
-    return Statement(listed.limit(bindparam("take")))
+    return crud.list_page(_of_state(select(*_SHOWN)), _m.id, direction)
 
 
 _COUNT = Statement(_of_state(select(func.count().label("n")).select_from(master_keys)))

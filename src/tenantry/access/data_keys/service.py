@@ -16,7 +16,7 @@ from tenantry.call import Call
 from tenantry.core import errors, ids
 from tenantry.core.caller import SYSTEM
 from tenantry.core.times import DAY, SECOND, now, plainly
-from tenantry.db import fence, key_rows, pages, resealing
+from tenantry.db import crud, fence, key_rows, pages, resealing
 from tenantry.db.key_rows import (
     ACTIVE,
     CREATED,
@@ -45,16 +45,7 @@ _d = data_keys.c
 _SHOWN = [_d[one.name] for one in fields(DataKey)]
 _ALL = Statement(select(*_SHOWN).order_by(_d.version))
 _FIND = Statement(select(*_SHOWN).where(_d.version == bindparam("p_version")))
-_CHANGE = Statement(
-    update(data_keys)
-    .where(_d.version == bindparam("p_version"))
-    .values(
-        state=bindparam("p_state"),
-        activate_time=bindparam("p_activate_time"),
-        deprecate_time=bindparam("p_deprecate_time"),
-    )
-    .returning(_d.version)
-)
+_CHANGE = crud.update(data_keys, set_=("state", "activate_time", "deprecate_time"))
 _DESTROY = Statement(
     update(data_keys)
     .where(_d.version == bindparam("p_version"))
@@ -292,8 +283,7 @@ def _of_state(statement: Select[Any]) -> Select[Any]:
 
 @cache
 def _listed(direction: str) -> Statement:
-    listed = pages.part(_of_state(select(*_SHOWN)), _d.id, direction)
-    return Statement(listed.limit(bindparam("take")))
+    return crud.list_page(_of_state(select(*_SHOWN)), _d.id, direction)
 
 
 _COUNT = Statement(_of_state(select(func.count().label("n")).select_from(data_keys)))

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, select, update
 
 from tenantry.access.keys.model import SigningKey, State, signing_keys
 from tenantry.call import Call
 from tenantry.core import ids
 from tenantry.core.caller import SYSTEM
 from tenantry.core.times import DAY, now
+from tenantry.db import crud
 from tenantry.db.encrypted_columns import binding
-from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
 
 if TYPE_CHECKING:
@@ -35,22 +35,18 @@ _LOOK_SECONDS = 3600.0
 _WORD = "signing keys"  # what only one process makes at a time
 
 _k = signing_keys.c
-_ALL = Statement(select(signing_keys).order_by(_k.id))
+_ALL = crud.list_all(signing_keys)
 _OF_ALGORITHM = Statement(select(_k.id).where(_k.algorithm == bindparam("p_algorithm")).limit(1))
-_INSERT = Statement(insert(signing_keys).values(bound(signing_keys)).returning(_k.id))
+_INSERT = crud.insert(signing_keys)
 _MOVE = Statement(
     update(signing_keys)
     .where(_k.id == bindparam("p_id"), _k.state == bindparam("p_from"))
     .values(state=bindparam("p_state"), retire_time=bindparam("p_retire_time"))
     .returning(_k.id)
 )
-_FORGET = Statement(
-    delete(signing_keys).where(_k.algorithm == bindparam("p_algorithm")).returning(_k.id)
-)
-_PRUNE = Statement(
-    delete(signing_keys)
-    .where(_k.state == State.RETIRED.value, _k.retire_time < bindparam("p_before"))
-    .returning(_k.id)
+_FORGET = crud.delete(signing_keys, by=("algorithm",))
+_PRUNE = crud.delete(
+    signing_keys, by=(_k.state == State.RETIRED.value, _k.retire_time < bindparam("p_before"))
 )
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
-
 from tenantry.access.scopes.model import Scope, scopes
 from tenantry.core import errors, ids
 from tenantry.core.times import now
+from tenantry.db import crud
 from tenantry.db.engine import DuplicateKey
-from tenantry.db.rows import bound, prefixed
-from tenantry.db.statements import Statement
+from tenantry.db.rows import prefixed
 from tenantry.db.taken import taken
 
 if TYPE_CHECKING:
@@ -20,23 +18,13 @@ if TYPE_CHECKING:
 
 SCOPES_MAX = 1000  # they are listed all at once
 
-_s = scopes.c
-_COUNT = Statement(select(func.count().label("n")).select_from(scopes))
-_HOLDER = Statement(select(_s.id).where(_s.name == bindparam("p_name")))
-_ALL = Statement(select(scopes).order_by(_s.name))
-_HOLD = Statement(select(scopes).where(_s.id == bindparam("p_id")).with_for_update())
-_INSERT = Statement(insert(scopes).values(bound(scopes)).returning(_s.id))
-_UPDATE = Statement(
-    update(scopes)
-    .where(_s.id == bindparam("p_id"))
-    .values(
-        description=bindparam("p_description"),
-        enabled=bindparam("p_enabled"),
-        update_time=bindparam("p_update_time"),
-    )
-    .returning(_s.id)
-)
-_DELETE = Statement(delete(scopes).where(_s.id == bindparam("p_id")).returning(scopes))
+_COUNT = crud.count(scopes)
+_HOLDER = crud.get(scopes, by=("name",), columns=("id",))
+_ALL = crud.list_all(scopes, order_by="name")
+_HOLD = crud.hold(scopes)
+_INSERT = crud.insert(scopes)
+_UPDATE = crud.update(scopes, set_=("description", "enabled", "update_time"))
+_DELETE = crud.delete(scopes, whole_row=True)
 
 
 async def create(call: Call, *, name: str, description: str) -> Scope:

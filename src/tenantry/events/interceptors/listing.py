@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, func, select
 
-from tenantry.db import pages
+from tenantry.db import crud, pages
 from tenantry.db.statements import Statement
 from tenantry.events.interceptors.model import Interceptor, interceptors
 
@@ -48,8 +48,7 @@ async def page(
 
 @functools.cache
 def _statement(narrow: tuple[bool, bool], direction: str) -> Statement:
-    statement = pages.part(_narrowed(select(interceptors), narrow), _i.id, direction)
-    return Statement(statement.limit(bindparam("take")))
+    return crud.list_page(_narrowed(select(interceptors), narrow), _i.id, direction)
 
 
 @functools.cache

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
-
 from tenantry.core import errors, ids
 from tenantry.core.times import now
-from tenantry.db.rows import bound, prefixed
-from tenantry.db.statements import Statement
+from tenantry.db import crud
+from tenantry.db.rows import prefixed
 from tenantry.events import signing
 from tenantry.events.interceptors import authorization, values
 from tenantry.events.interceptors.model import FAIL_CLOSED, Interceptor, interceptors
@@ -29,24 +27,12 @@ UPDATABLE = (
 )
 _SUFFIX = 4
 # The last is written by those who ask, at any time.
-_FIXED = {"id", "create_time", "last_executed_time"}
-
-_i = interceptors.c
-_FIND = Statement(select(interceptors).where(_i.id == bindparam("p_id")))
-_HOLD = Statement(select(interceptors).where(_i.id == bindparam("p_id")).with_for_update())
-_COUNT = Statement(
-    select(func.count().label("n"))
-    .select_from(interceptors)
-    .where(_i.trigger_point == bindparam("p_trigger_point"))
-)
-_INSERT = Statement(insert(interceptors).values(bound(interceptors)).returning(_i.id))
-_UPDATE = Statement(
-    update(interceptors)
-    .where(_i.id == bindparam("p_id"))
-    .values(bound(interceptors, but=_FIXED))
-    .returning(_i.id)
-)
-_DELETE = Statement(delete(interceptors).where(_i.id == bindparam("p_id")).returning(_i.id))
+_FIND = crud.get(interceptors)
+_HOLD = crud.hold(interceptors)
+_COUNT = crud.count(interceptors, by=("trigger_point",))
+_INSERT = crud.insert(interceptors)
+_UPDATE = crud.update(interceptors, fixed=("last_executed_time",))
+_DELETE = crud.delete(interceptors)
 
 
 async def create(

@@ -11,12 +11,12 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, true
+from sqlalchemy import true
 
 from tenantry.core import errors
+from tenantry.db import crud
 from tenantry.db.last_uses import LastUses
 from tenantry.db.read_through import FRESH_SECONDS, ReadThrough
-from tenantry.db.statements import Statement
 from tenantry.events.interceptors import answers, exchange
 from tenantry.events.interceptors.breakers import Breakers
 from tenantry.events.interceptors.exchange import Exchange, Failed
@@ -41,7 +41,7 @@ ALL_SECONDS = 15.0  # of all interceptors of one trigger together
 SUCCEEDED, FAILED = "SUCCESS", "FAILURE"  # interceptor_status of an event
 
 _i = interceptors.c
-_ENABLED = Statement(select(interceptors).where(_i.enabled == true()).order_by(_i.id))
+_ENABLED = crud.list_all(interceptors, by=(_i.enabled == true(),))
 
 
 @dataclass(frozen=True, slots=True)

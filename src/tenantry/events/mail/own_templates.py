@@ -8,11 +8,12 @@ import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, delete, insert, select, true, update
+from sqlalchemy import Text, bindparam, select, true
 
 from tenantry.core import errors, ids
 from tenantry.core.times import now
-from tenantry.db.rows import bound, prefixed, row_of
+from tenantry.db import crud
+from tenantry.db.rows import prefixed, row_of
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.events.mail import jet, placement
@@ -39,16 +40,11 @@ _t = email_templates.c
 _ORGANIZATION = bindparam("p_organization_id", type_=Text)
 _IS_ITS = _t.organization_id.is_not_distinct_from(_ORGANIZATION)
 _ONE = (_t.id == bindparam("p_id"), _IS_ITS)
-_INSERT = Statement(insert(email_templates).values(bound(email_templates)).returning(_t.id))
-_GET = Statement(select(email_templates).where(*_ONE))
-_LIST = Statement(select(email_templates).where(_IS_ITS).order_by(_t.id))
-_UPDATE = Statement(
-    update(email_templates)
-    .where(*_ONE)
-    .values(bound((*_CONTENTS, "enabled", "update_time")))
-    .returning(_t.id)
-)
-_DELETE = Statement(delete(email_templates).where(*_ONE).returning(_t.id))
+_INSERT = crud.insert(email_templates)
+_GET = crud.get(email_templates, by=_ONE)
+_LIST = crud.list_all(email_templates, by=(_IS_ITS,))
+_UPDATE = crud.update(email_templates, by=_ONE, set_=(*_CONTENTS, "enabled", "update_time"))
+_DELETE = crud.delete(email_templates, by=_ONE)
 _ENABLED = Statement(
     select(email_templates)
     .where(_t.enabled == true())

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from sqlalchemy import bindparam, delete, insert, select, true, update
+from sqlalchemy import true
 
 from tenantry.core import errors, ids
 from tenantry.core.times import now
+from tenantry.db import crud
 from tenantry.db.encrypted_columns import binding
-from tenantry.db.rows import bound, prefixed, row_of
-from tenantry.db.statements import Statement
+from tenantry.db.rows import prefixed, row_of
 from tenantry.events.mail.model import EmailServer, email_servers
 from tenantry.events.mail.rendering import one_line
 from tenantry.net import domain_names, email_addresses
@@ -35,18 +35,12 @@ _LOCK = "email servers"
 _HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,252}[a-z0-9_])?")
 
 _s = email_servers.c
-_ID = _s.id == bindparam("p_id")
-_INSERT = Statement(insert(email_servers).values(bound(email_servers)).returning(_s.id))
-_GET = Statement(select(email_servers).where(_ID))
-_LIST = Statement(select(email_servers).order_by(_s.id))
-_IN_FORCE = Statement(select(email_servers).where(_s.enabled == true()))
-_UPDATE = Statement(
-    update(email_servers)
-    .where(_ID)
-    .values(bound(email_servers, but={"id", "create_time"}))
-    .returning(_s.id)
-)
-_DELETE = Statement(delete(email_servers).where(_ID).returning(_s.id))
+_INSERT = crud.insert(email_servers)
+_GET = crud.get(email_servers)
+_LIST = crud.list_all(email_servers)
+_IN_FORCE = crud.get(email_servers, by=(_s.enabled == true(),))
+_UPDATE = crud.update(email_servers)
+_DELETE = crud.delete(email_servers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from tenantry.core import errors, ids
 from tenantry.core.times import SECOND, now
 from tenantry.crypto.vault import WrongKey
-from tenantry.db import key_ranges, pages, searching
+from tenantry.db import crud, key_ranges, pages, searching
 from tenantry.db.due import Due
 from tenantry.db.encrypted_columns import binding
 from tenantry.db.records import records, spelled
@@ -55,7 +55,7 @@ _QUEUED = _m.state == literal_column(f"'{QUEUED}'")
 # its own parameters: the mail is there when the change is.
 INSERT = insert(mail).values(bound(mail, "mail_"))
 _INSERT = Statement(INSERT.returning(_m.id))
-_FIND = Statement(select(mail).where(_m.id == bindparam("p_id")))
+_FIND = crud.get(mail)
 _NEWEST = Statement(select(mail).order_by(_m.id.desc()).limit(bindparam("take")))
 _queued = pages.counted(select(_m.id).where(_QUEUED))
 _latest = select(_m.state).order_by(_m.id.desc()).limit(literal_column("1000")).subquery("latest")
@@ -96,11 +96,8 @@ _AGAIN = Statement(
     )
     .returning(mail)
 )
-_END = Statement(
-    update(mail)
-    .where(_m.id == bindparam("p_id"), _QUEUED)
-    .values(bound(("state", "problem", "content_sealed", "sent_time")))
-    .returning(_m.id)
+_END = crud.update(
+    mail, by=("id", _QUEUED), set_=("state", "problem", "content_sealed", "sent_time")
 )
 _PRUNE = Statement(
     delete(mail)
@@ -116,7 +113,7 @@ _PRUNE = Statement(
 )
 
 _ADDRESS = bindparam("p_address", type_=Text)
-_FORGET = Statement(delete(mail).where(func.lower(_m.recipient) == _ADDRESS).returning(_m.id))
+_FORGET = crud.delete(mail, by=(func.lower(_m.recipient) == _ADDRESS,))
 # Columns that can hold an address which is not that of the mail's reader.
 _TELLING = Statement(
     select(_m.id, _m.organization_id, _m.variables, _m.content_sealed)

@@ -6,13 +6,11 @@ import logging
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sqlalchemy import bindparam, select, update
-
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
 from tenantry.core.times import DAY, now
-from tenantry.db.rows import bound, prefixed, revised
-from tenantry.db.statements import Statement
+from tenantry.db import crud
+from tenantry.db.rows import prefixed, revised
 from tenantry.events.mail import rendering
 from tenantry.events.mail import service as mail
 from tenantry.events.webhooks.model import webhook_endpoints
@@ -29,17 +27,9 @@ UNWANTED = "The endpoint answered 410 Gone."
 
 _log = logging.getLogger(__name__)
 
-_e = webhook_endpoints.c
-_HOLD = Statement(
-    select(webhook_endpoints).where(_e.id == bindparam("p_id")).with_for_update(key_share=True)
-)
+_HOLD = crud.hold(webhook_endpoints, allow_references=True)
 _CHANGED = ("enabled", "disabled_reason", "revision", "update_time")
-_DISABLE = Statement(
-    update(webhook_endpoints)
-    .where(_e.id == bindparam("p_id"))
-    .values(bound(_CHANGED))
-    .returning(_e.id)
-)
+_DISABLE = crud.update(webhook_endpoints, set_=_CHANGED)
 
 
 async def disable_unwanted(db: Session, seen: Endpoint, *, alert_mail: str) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, func, literal_column, select
 
 from tenantry.core import errors, ids
-from tenantry.db import pages
+from tenantry.db import crud, pages
 from tenantry.db.rows import prefixed
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
@@ -42,7 +42,7 @@ _e, _d, _a = webhook_endpoints.c, webhook_deliveries.c, webhook_attempts.c
 _of_endpoint = _d.endpoint_id == bindparam("p_endpoint_id")
 # Spelled out: there are indexes for one state alone.
 _IN_STATE = {state: _d.state == literal_column(f"'{state}'") for state in STATES}
-_DELIVERY = Statement(select(webhook_deliveries).where(_of_endpoint, _d.id == bindparam("p_id")))
+_DELIVERY = crud.get(webhook_deliveries, by=("endpoint_id", "id"))
 _ATTEMPTS = Statement(
     select(webhook_attempts)
     .join(webhook_deliveries, _d.id == _a.delivery_id)
@@ -179,7 +179,7 @@ def _endpoints_statement(of_organization: bool, direction: str) -> Statement:
     statement = select(webhook_endpoints, total)
     if of_organization:
         statement = statement.where(_e.organization_id == bindparam("p_organization_id"))
-    return Statement(pages.part(statement, _e.id, direction).limit(bindparam("take")))
+    return crud.list_page(statement, _e.id, direction)
 
 
 @functools.cache
@@ -211,7 +211,7 @@ def _deliveries_statement(state: str, shape: tuple[str, ...], direction: str) ->
         statement = statement.where(_IN_STATE[state])
     for name in shape:
         statement = statement.where(*conditions[name])
-    return Statement(pages.part(statement, _d.id, direction).limit(bindparam("take")))
+    return crud.list_page(statement, _d.id, direction)
 
 
 def _id_at(microseconds: int) -> str:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert
-
 from tenantry.core import errors, ids
 from tenantry.core.times import now
-from tenantry.db.rows import bound, prefixed
+from tenantry.db import crud
+from tenantry.db.rows import prefixed
 from tenantry.db.schema import to_json
-from tenantry.db.statements import Statement
 from tenantry.events.webhooks import catalogue, queue, replaying, service, values
 from tenantry.events.webhooks.model import webhook_deliveries
 from tenantry.events.webhooks.records import Delivery
@@ -23,10 +21,7 @@ if TYPE_CHECKING:
 TEST_EVENT = "organization.created"
 _NOWHERE = 0  # before all that the log has: an example waits for nothing
 
-_d = webhook_deliveries.c
-_INSERT = Statement(
-    insert(webhook_deliveries).values(bound(webhook_deliveries)).returning(webhook_deliveries)
-)
+_INSERT = crud.insert(webhook_deliveries, whole_row=True)
 
 
 async def send_test_event(

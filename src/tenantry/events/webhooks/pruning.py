@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Column, Text, and_, bindparam, delete, literal_column, or_, select, update
+from sqlalchemy import Column, Text, and_, bindparam, literal_column, or_, select, update
 
 from tenantry.core import ids
 from tenantry.core.times import DAY, now
+from tenantry.db import crud
 from tenantry.db.records import records, spelled
 from tenantry.db.statements import Statement
 from tenantry.events.webhooks.model import (
@@ -44,7 +45,7 @@ _old = (
     .order_by(_d.id)
     .limit(literal_column(str(_PAGE)))
 )
-_PRUNE = Statement(delete(webhook_deliveries).where(among(_d.id, _old)).returning(_d.id))
+_PRUNE = crud.delete(webhook_deliveries, by=(among(_d.id, _old),))
 
 _GIVEN = [Column("id", Text), Column("type", Text)]
 _given = records("given", _GIVEN)

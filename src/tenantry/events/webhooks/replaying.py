@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, insert, literal_column, select
+from sqlalchemy import bindparam, literal_column, select
 
 from tenantry.core import ids
 from tenantry.core.times import now
+from tenantry.db import crud
 from tenantry.db.engine import ForeignKey
-from tenantry.db.rows import bound, prefixed
+from tenantry.db.rows import prefixed
 from tenantry.db.schema import event_organization, events
 from tenantry.db.statements import Statement
 from tenantry.events.event_log.model import event_log, event_log_state
@@ -30,7 +31,7 @@ _PAGE = 2000
 # The database makes id and time of an event one after the other.
 _SLACK_MICROSECONDS = 1_000_000
 
-_d, _ev = webhook_deliveries.c, events.c
+_ev = events.c
 # An event that is not in the log yet is about to be delivered for the first time.
 _EVENTS = Statement(
     select(_ev.id, _ev.type, event_organization, _ev.occurred_at)
@@ -40,15 +41,9 @@ _EVENTS = Statement(
     .limit(literal_column(str(_PAGE)))
 )
 _POSITION = Statement(select(event_log_state.c.position))
-_DELIVERY = Statement(
-    select(webhook_deliveries).where(
-        _d.endpoint_id == bindparam("p_endpoint_id"), _d.id == bindparam("p_id")
-    )
-)
+_DELIVERY = crud.get(webhook_deliveries, by=("endpoint_id", "id"))
 _EVENT = Statement(select(_ev.id).where(_ev.id == bindparam("p_id")))
-_INSERT = Statement(
-    insert(webhook_deliveries).values(bound(webhook_deliveries)).returning(webhook_deliveries)
-)
+_INSERT = crud.insert(webhook_deliveries, whole_row=True)
 
 
 async def replay_delivery(db: Session, endpoint_id: str, delivery_id: str) -> Row | None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, func, insert, literal_column, select, update
+from sqlalchemy import bindparam, literal_column, update
 
 from tenantry.core import errors, ids
 from tenantry.core.times import now
-from tenantry.db.rows import bound, prefixed, revised
+from tenantry.db import crud
+from tenantry.db.rows import prefixed, revised
 from tenantry.db.statements import Statement
 from tenantry.events import signing
 from tenantry.events.webhooks import values
@@ -26,37 +27,18 @@ if TYPE_CHECKING:
 ENVIRONMENT_MAX = 100
 ORGANIZATION_MAX = 20
 UPDATABLE = ("url", "description", "event_types", "ordered")
-_FIXED = {"id", "organization_id", "create_time"}
 # A delivery that is due within this may be under way, and would be sent twice.
 _UNDER_WAY_MICROSECONDS = 60 * 1_000_000
 
 _e = webhook_endpoints.c
-_FIND = Statement(select(webhook_endpoints).where(_e.id == bindparam("p_id")))
-_HOLD = Statement(
-    select(webhook_endpoints)
-    .where(_e.id == bindparam("p_id"))
-    # Not against new deliveries, which refer to the row.
-    .with_for_update(key_share=True)
-)
+_FIND = crud.get(webhook_endpoints)
+_HOLD = crud.hold(webhook_endpoints, allow_references=True)
 _COUNT = {
-    "environment": Statement(
-        select(func.count().label("n"))
-        .select_from(webhook_endpoints)
-        .where(_e.organization_id.is_(None))
-    ),
-    "organization": Statement(
-        select(func.count().label("n"))
-        .select_from(webhook_endpoints)
-        .where(_e.organization_id == bindparam("p_organization_id"))
-    ),
+    "environment": crud.count(webhook_endpoints, by=(_e.organization_id.is_(None),)),
+    "organization": crud.count(webhook_endpoints, by=("organization_id",)),
 }
-_INSERT = Statement(insert(webhook_endpoints).values(bound(webhook_endpoints)).returning(_e.id))
-_UPDATE = Statement(
-    update(webhook_endpoints)
-    .where(_e.id == bindparam("p_id"))
-    .values(bound(webhook_endpoints, but=_FIXED))
-    .returning(_e.id)
-)
+_INSERT = crud.insert(webhook_endpoints)
+_UPDATE = crud.update(webhook_endpoints)
 _d = webhook_deliveries.c
 _HASTEN = Statement(
     update(webhook_deliveries)
@@ -69,7 +51,7 @@ _HASTEN = Statement(
     )
     .values(due_time=bindparam("p_at"))
 )
-_DELETE = Statement(delete(webhook_endpoints).where(_e.id == bindparam("p_id")).returning(_e.id))
+_DELETE = crud.delete(webhook_endpoints)
 
 
 async def create(

@@ -13,15 +13,15 @@ import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, insert, literal_column, select
+from sqlalchemy import bindparam, literal_column, select
 
 from tenantry.call import Call
 from tenantry.core import ids
 from tenantry.core.caller import SYSTEM
 from tenantry.core.times import DAY, now
+from tenantry.db import crud
 from tenantry.db.encrypted_columns import binding
 from tenantry.db.read_through import ReadThrough
-from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
 from tenantry.identity.connections.model import saml_key_pairs
 
@@ -54,7 +54,7 @@ _CURRENT = Statement(
     .order_by(_k.sign_time.desc(), _k.id.desc())
     .limit(literal_column("1"))
 )
-_INSERT = Statement(insert(saml_key_pairs).values(bound(saml_key_pairs)).returning(_k.id))
+_INSERT = crud.insert(saml_key_pairs)
 
 
 @dataclass(frozen=True, slots=True)

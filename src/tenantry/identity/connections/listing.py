@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, and_, bindparam, func, literal_column, or_, select
 
 from tenantry.core import ids
-from tenantry.db import key_ranges, pages
+from tenantry.db import crud, key_ranges, pages
 from tenantry.db.schema import from_json, json_rows
 from tenantry.db.statements import Statement
 from tenantry.identity.connections.model import (
@@ -240,7 +240,7 @@ def _page(narrow: tuple[str, ...], direction: str) -> Statement:
     statement = with_names().where(
         _c.organization_id.is_not(None), *(_FILTERS[name] for name in narrow)
     )
-    return Statement(pages.part(statement, _c.id, direction).limit(bindparam("take")))
+    return crud.list_page(statement, _c.id, direction)
 
 
 @functools.cache

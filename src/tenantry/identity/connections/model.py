@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Table, Text, false
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Table, Text
 
 from tenantry.db.encrypted_columns import encrypted
 from tenantry.db.rows import members, row_of
 from tenantry.db.schema import Json, metadata, time_column
 from tenantry.db.spread import OF_ENVIRONMENT
+from tenantry.tenants.tables import identities as declared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,36 +39,8 @@ PROVIDERS = (
     *("CUSTOM", "GITHUB", "GITLAB", "LINKEDIN", "SALESFORCE", "MICROSOFT", IDP_SIMULATOR),
     *("SCALEKIT", "ADFS"),
 )
-_SECRET = encrypted("secret of a connection")
 
-connections = Table(
-    "connections",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("organization_id", Text, ForeignKey("organizations.id", ondelete="CASCADE")),
-    Column("type", Text, nullable=False),
-    Column("provider", Text, nullable=False),
-    Column("provider_key", Text, nullable=False, server_default=""),
-    Column("key_id", Text),
-    Column("status", Text, nullable=False, server_default=COMPLETED),
-    Column("enabled", Boolean, nullable=False),
-    Column("debug_enabled", Boolean, nullable=False, server_default=false()),
-    Column("ui_button_title", Text, nullable=False, server_default=""),
-    Column("configuration_type", Text, nullable=False, server_default=DISCOVERY),
-    Column("attribute_mapping", Json, nullable=False, server_default="{}"),
-    # The settings of its protocol, of `tenantry.identity.connections.settings`.
-    Column("settings", Json, nullable=False, server_default="{}"),
-    Column("secret", Text, info=_SECRET),  # the client secret
-    Column("context", Json),  # that a portal keeps for itself
-    time_column("check_time", nullable=True),  # when the worker looks at its metadata next
-    # When its metadata was last read because a signature did not verify.
-    time_column("refresh_time", nullable=True),
-    time_column("test_time", nullable=True),  # when a test of it last succeeded
-    Column("revision", BigInteger, nullable=False, server_default="0"),
-    time_column("create_time"),
-    time_column("update_time"),
-    info=OF_ENVIRONMENT,
-)
+connections = declared.connections
 _c = connections.c
 # Literals, not parameters: the planner matches a partial index by its text.
 _only_one = _c.organization_id.is_(None) & _c.type.in_(TYPES)
@@ -105,7 +78,7 @@ app_connections = Table(
     Column("enabled", Boolean, nullable=False),
     Column("settings", Json, nullable=False),
     # A client secret, or the key of a service account.
-    Column("secret", Text, info=_SECRET),
+    Column("secret", Text, info=connections.c.secret.info),
     Column("revision", BigInteger, nullable=False),
     time_column("create_time"),
     time_column("update_time"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Text, bindparam, literal_column, or_, select
 
 from tenantry.core import ids
+from tenantry.db import crud
 from tenantry.db.statements import Statement
 from tenantry.identity.connections.model import (
     COMPLETED,
@@ -35,7 +36,7 @@ _is_serving = _c.enabled & (_c.status == literal_column(f"'{COMPLETED}'"))
 _is_owned = (_d.domain_type == literal_column(f"'{ORGANIZATION_DOMAIN}'")) & (
     _d.verification_status.in_([literal_column(text) for text in _either(*PROVEN)])
 )
-_FIND = Statement(select(connections).where(_c.id == bindparam("p_id", type_=Text)))
+_FIND = crud.get(connections)
 _of_organization = (
     select(connections).where(_c.organization_id == _ORGANIZATION_ID, _is_federated).order_by(_c.id)
 )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, literal_column, or_, select
+from sqlalchemy import literal_column, or_, select
 
 from tenantry.core import ids
 from tenantry.core.times import now
-from tenantry.db.rows import bound, prefixed
+from tenantry.db import crud
+from tenantry.db.rows import prefixed
 from tenantry.db.statements import Statement
 from tenantry.identity.connections.model import (
     COMPLETED,
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Session
 
 _c = connections.c
-_INSERT = Statement(insert(connections).values(bound(connections)).returning(_c.id))
+_INSERT = crud.insert(connections)
 _of_a_type = or_(*(_c.type == literal_column(f"'{type_}'") for type_ in TYPES))
 _LIST = Statement(select(connections).where(_c.organization_id.is_(None), _of_a_type))
 _KEY = "connections.of_environment"

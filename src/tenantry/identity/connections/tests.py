@@ -10,12 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Text, bindparam, insert, literal_column, select, update
+from sqlalchemy import BigInteger, Text, bindparam, literal_column, select, update
 
 from tenantry.core import errors, ids
 from tenantry.core.times import SECOND, now
-from tenantry.db import pruning
-from tenantry.db.rows import bound
+from tenantry.db import crud, pruning
 from tenantry.db.schema import from_json, to_json
 from tenantry.db.statements import Statement
 from tenantry.identity.connections.model import SAML, connection_tests, connections
@@ -40,7 +39,7 @@ _MOST_ATTRIBUTES, _MOST_VALUES, _MOST_CHARACTERS, _MOST_BYTES = 100, 50, 500, 65
 _NAMES = ("given_name", "family_name")
 
 _t = connection_tests.c
-_INSERT = Statement(insert(connection_tests).values(bound(connection_tests)).returning(_t.id))
+_INSERT = crud.insert(connection_tests)
 _FIND = Statement(
     select(
         connection_tests,
@@ -54,13 +53,10 @@ _FIND = Statement(
         _t.expire_time > bindparam("p_now", type_=BigInteger),
     )
 )
-_END = Statement(
-    update(connection_tests)
-    .where(_t.id == bindparam("p_id"), _t.status == PENDING)
-    .values(
-        bound(("status", "user_info", "error", "error_description", "error_details", "expire_time"))
-    )
-    .returning(_t.id)
+_END = crud.update(
+    connection_tests,
+    by=("id", _t.status == PENDING),
+    set_=("status", "user_info", "error", "error_description", "error_details", "expire_time"),
 )
 _of_connection = select(connection_tests).where(
     _t.connection_id == bindparam("p_connection_id", type_=Text),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, Text, bindparam, case, cast, delete, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_change
 
+from tenantry.db import crud
 from tenantry.db.rows import bound
 from tenantry.db.schema import from_json, to_json
 from tenantry.db.statements import Statement
@@ -76,7 +77,7 @@ _newest = (
     .limit(literal_column(str(MOST)))
 )
 _DROP_OLD = Statement(delete(table).where(*_of_person, _t.subject.not_in(_newest)))
-_OF_USER = Statement(select(table).where(_t.user_id == _USER_ID).order_by(_t.create_time))
+_OF_USER = crud.list_all(table, by=("user_id",), order_by="create_time")
 _c = connections.c
 _FORGET = Statement(
     delete(table).where(

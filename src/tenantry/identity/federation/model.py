@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Table, Text
+from sqlalchemy import Column, ForeignKey, Index, Table, Text
 
 from tenantry.db.encrypted_columns import encrypted, encrypted_for_a_day
-from tenantry.db.schema import Json, metadata, time_column
+from tenantry.db.schema import metadata, time_column
 from tenantry.db.spread import OF_ENVIRONMENT
+from tenantry.tenants.tables import identities as declared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,26 +53,7 @@ seen_assertions = Table(
 )
 Index(None, seen_assertions.c.expire_time)
 
-# The identities that providers have vouched for, each of one user.
-federated_identities = Table(
-    "federated_identities",
-    metadata,
-    Column(
-        "connection_id",
-        Text,
-        ForeignKey("connections.id", ondelete="CASCADE"),
-        primary_key=True,
-    ),
-    Column("subject", Text, primary_key=True),  # NameID or sub
-    Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
-    Column("email", Text, nullable=False),
-    # The person has shown that the address is theirs, once.
-    Column("is_proved", Boolean, nullable=False),
-    Column("claims", Json, nullable=False),  # custom attributes, as they came last
-    time_column("create_time"),
-    time_column("update_time"),
-    info=OF_ENVIRONMENT,
-)
+federated_identities = declared.federated_identities
 Index(None, federated_identities.c.user_id)
 
 # Sessions of ours that go with one at a provider: each ends with the other.

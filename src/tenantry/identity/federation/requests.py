@@ -9,15 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Text, bindparam, delete, insert, select, update
+from sqlalchemy import BigInteger, bindparam
 
 from tenantry.core.times import SECOND, now
 from tenantry.crypto import vault
-from tenantry.db import pruning
+from tenantry.db import crud, pruning
 from tenantry.db.encrypted_columns import binding
-from tenantry.db.rows import bound
 from tenantry.db.schema import from_json, to_json
-from tenantry.db.statements import Statement
 from tenantry.identity.federation import sealing
 from tenantry.identity.federation.model import Request
 from tenantry.identity.federation.model import federation_requests as table
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tenantry.db.engine import Row, Session
+    from tenantry.db.statements import Statement
     from tenantry.identity.connections.federated_identities import FederatedIdentity
 
 # From the moment that a browser is sent to the provider: people look for their phones.
@@ -35,29 +34,13 @@ ARRIVAL_SECONDS = 120
 _SECRET_MAX = 80  # characters: a RelayState has no more (SAML 2.0 Bindings 3.4.3)
 
 _t = table.c
-_INSERT = Statement(insert(table).values(bound(table)).returning(_t.digest))
-_live = (
-    _t.digest == bindparam("p_digest", type_=Text),
-    _t.expire_time > bindparam("p_now", type_=BigInteger),
-)
-_TAKE = Statement(delete(table).where(*_live, _t.identity.is_(None)).returning(*_t))
-_TAKE_ARRIVAL = Statement(delete(table).where(*_live, _t.identity.is_not(None)).returning(*_t))
-_HOLD = Statement(
-    select(table)
-    .where(
-        _t.connection_id == bindparam("p_connection_id", type_=Text),
-        _t.auth_request_id == bindparam("p_auth_request_id", type_=Text),
-        _t.expire_time > bindparam("p_now", type_=BigInteger),
-        _t.identity.is_(None),
-    )
-    .with_for_update()
-)
-_NOTE = Statement(
-    update(table)
-    .where(_t.digest == bindparam("p_digest", type_=Text))
-    .values(facts=bindparam("p_facts"))
-    .returning(_t.digest)
-)
+_INSERT = crud.insert(table)
+_is_live = _t.expire_time > bindparam("p_now", type_=BigInteger)
+_live = ("digest", _is_live)
+_TAKE = crud.delete(table, by=(*_live, _t.identity.is_(None)), whole_row=True)
+_TAKE_ARRIVAL = crud.delete(table, by=(*_live, _t.identity.is_not(None)), whole_row=True)
+_HOLD = crud.hold(table, by=("connection_id", "auth_request_id", _is_live, _t.identity.is_(None)))
+_NOTE = crud.update(table, set_=("facts",))
 _PRUNE = pruning.prune(_t.expire_time)
 
 

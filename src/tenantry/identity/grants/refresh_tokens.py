@@ -18,11 +18,11 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Integer, Text, bindparam, case, cast, insert, select, update
+from sqlalchemy import BigInteger, Integer, Text, bindparam, case, cast, select, update
 
 from tenantry.core import errors, ids
 from tenantry.core.times import now
-from tenantry.db.rows import bound
+from tenantry.db import crud
 from tenantry.db.statements import Statement
 from tenantry.identity.grants.model import InvalidGrant, refresh_tokens
 from tenantry.identity.grants.subjects import subject_of, with_subject, with_subject_alone
@@ -46,7 +46,7 @@ _TRIES = 5
 _r, _s = refresh_tokens.c, sessions.c
 _ID = bindparam("p_id", type_=Text)
 _SESSION_ID = bindparam("p_session_id", type_=Text)
-_BEGIN = Statement(insert(refresh_tokens).values(bound(refresh_tokens)).returning(_r.id))
+_BEGIN = crud.insert(refresh_tokens)
 _FIND = Statement(with_subject(refresh_tokens).where(_r.id == _ID))
 # The session's row is held meanwhile: one that ends it has come before, and then nothing matches,
 # or comes after, and then the token is worth nothing.

@@ -245,7 +245,8 @@ _of_token = (
         ~_gone_with_family,
     )
 )
-# By whether a provider alone knows the person.
+# Hot path, written by hand: the verification of tokens of users. By whether a provider alone knows
+# the person.
 _OF_TOKEN = {
     False: Statement(_of_token.where(_s.sub.is_(None), _m.user_id == _SUB, _u.id == _SUB)),
     True: Statement(_of_token.where(_s.sub == _SUB)),
@@ -258,6 +259,7 @@ _OF_TOKEN_ALONE = Statement(
         ~_gone_with_family,
     )
 )
+# Hot path, written by hand: the lookup of a session.
 _OF_COOKIE = Statement(
     select(*_COLUMNS)
     .select_from(_everybody)

@@ -9,18 +9,19 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Text, bindparam, delete, insert, literal_column, or_, select
+from sqlalchemy import BigInteger, Text, bindparam, literal_column, or_, select
 from sqlalchemy import update as update_table
 
 from tenantry.core import errors, ids
 from tenantry.core.addresses import network
 from tenantry.core.times import MINUTE, now
+from tenantry.db import crud
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.rows import bound, prefixed, row_of
 from tenantry.db.statements import Statement
 from tenantry.identity.attempts import service as attempts
 from tenantry.identity.operators import sessions
-from tenantry.identity.operators.model import OperatorPasskey, operator_passkeys, operators
+from tenantry.identity.operators.model import OperatorPasskey, operator_passkeys
 from tenantry.identity.operators.service import get
 from tenantry.identity.proofs.passkeys import authenticators, ceremonies, challenges
 from tenantry.identity.sessions import devices
@@ -44,15 +45,15 @@ _log = logging.getLogger(__name__)
 _p = operator_passkeys.c
 _ID, _OPERATOR_ID = bindparam("p_id", type_=Text), bindparam("p_operator_id", type_=Text)
 _COUNT = bindparam("p_sign_count", type_=BigInteger)
-_own = (_p.id == _ID) & (_p.operator_id == _OPERATOR_ID)
-_INSERT = Statement(insert(operator_passkeys).values(bound(operator_passkeys)).returning(_p.id))
+_OWN = ("id", "operator_id")
+_INSERT = crud.insert(operator_passkeys)
 _LIST = Statement(
     select(operator_passkeys)
     .where(_p.operator_id == _OPERATOR_ID)
     .order_by(_p.id)
     .limit(literal_column(str(MOST)))
 )
-_FIND = Statement(select(operator_passkeys).where(_p.credential_id == bindparam("p_credential_id")))
+_FIND = crud.get(operator_passkeys, by=("credential_id",))
 _USE = Statement(
     update_table(operator_passkeys)
     .where(
@@ -63,14 +64,8 @@ _USE = Statement(
     .values(bound(("sign_count", "last_use_time")))
     .returning(_p.id)
 )
-_RENAME = Statement(
-    update_table(operator_passkeys)
-    .where(_own)
-    .values(name=bindparam("p_name", type_=Text))
-    .returning(_p.id)
-)
-_DELETE = Statement(delete(operator_passkeys).where(_own).returning(_p.id))
-_OPERATOR = Statement(select(operators.c.id).where(operators.c.id == _OPERATOR_ID))
+_RENAME = crud.update(operator_passkeys, by=_OWN, set_=("name",))
+_DELETE = crud.delete(operator_passkeys, by=_OWN)
 
 
 async def begin_registration(

@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, update
 
 from tenantry.core import errors
 from tenantry.core.times import MINUTE, now
 from tenantry.crypto import vault
 from tenantry.crypto.vault import Binding, WrongKey
+from tenantry.db import crud
 from tenantry.db.statements import Statement
 from tenantry.identity.connections.oidc import authorization, callback, faults, metadata, tokens
 from tenantry.identity.connections.oidc.faults import OIDCError
@@ -47,7 +48,7 @@ _NOBODY = "console"  # whose requests they are, where a connection's id is asked
 _log = logging.getLogger(__name__)
 
 _o = operators.c
-_BY_SUBJECT = Statement(select(operators).where(_o.subject == bindparam("p_subject")))
+_BY_SUBJECT = crud.get(operators, by=("subject",))
 _KNOW = Statement(
     update(operators)
     .where(_o.id == bindparam("p_id"), _o.subject.is_(None))

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Text, bindparam, delete, func, insert, literal_column, select
-from sqlalchemy import update as update_table
+from sqlalchemy import BigInteger, Text, bindparam, literal_column, select
 
 from tenantry.core import errors, ids
 from tenantry.core.caller import Caller, Kind
 from tenantry.core.times import MINUTE, now
 from tenantry.crypto import vault
-from tenantry.db import pruning
-from tenantry.db.rows import bound, prefixed, row_of
+from tenantry.db import crud, pruning
+from tenantry.db.rows import prefixed, row_of
 from tenantry.db.statements import Statement
 from tenantry.identity.operators import sessions
 from tenantry.identity.operators.model import (
@@ -39,40 +38,26 @@ MOST = 500  # operators of a deployment
 _l, _o = operator_links.c, operators.c
 _ID, _DIGEST = bindparam("p_id", type_=Text), bindparam("p_digest", type_=Text)
 _NOW = bindparam("p_now", type_=BigInteger)
-_INSERT_LINK = Statement(insert(operator_links).values(bound(operator_links)).returning(_l.digest))
+_INSERT_LINK = crud.insert(operator_links)
 _LIVE_LINK = (_l.digest == _DIGEST) & (_l.expire_time > _NOW)
 _PEEK = Statement(
     select(operators.c.name, _l.operator_id)
     .select_from(operator_links.outerjoin(operators, _o.id == _l.operator_id))
     .where(_LIVE_LINK)
 )
-_TAKE_LINK = Statement(delete(operator_links).where(_LIVE_LINK).returning(operator_links))
-_DROP_LINKS = Statement(
-    delete(operator_links)
-    .where(_l.operator_id == bindparam("p_operator_id", type_=Text))
-    .returning(_l.digest)
-)
+_TAKE_LINK = crud.delete(operator_links, by=(_LIVE_LINK,), whole_row=True)
+_DROP_LINKS = crud.delete(operator_links, by=("operator_id",))
 _PRUNE_LINKS = pruning.prune(_l.expire_time)
-_INSERT = Statement(insert(operators).values(bound(operators)).returning(_o.id))
-_GET = Statement(select(operators).where(_o.id == _ID))
+_INSERT = crud.insert(operators)
+_GET = crud.get(operators)
 _ANY = Statement(select(_o.id).limit(literal_column("1")))
 _LIST = Statement(select(operators).order_by(_o.id).limit(literal_column(str(MOST))))
-_UPDATE = Statement(
-    update_table(operators)
-    .where(_o.id == _ID)
-    .values(bound(("name", "email", "role", "subject", "update_time")))
-    .returning(_o.id)
-)
-_DELETE = Statement(delete(operators).where(_o.id == _ID).returning(_o.id))
+_UPDATE = crud.update(operators, set_=("name", "email", "role", "subject", "update_time"))
+_DELETE = crud.delete(operators)
 # An owner that never signed in may have no way to.
-_OTHER_OWNERS = Statement(
-    select(func.count().label("n"))
-    .select_from(operators)
-    .where(
-        _o.id != _ID,
-        _o.role == literal_column(f"'{OWNER}'"),
-        _o.last_sign_in_time.is_not(None),
-    )
+_OTHER_OWNERS = crud.count(
+    operators,
+    by=(_o.id != _ID, _o.role == literal_column(f"'{OWNER}'"), _o.last_sign_in_time.is_not(None)),
 )
 
 

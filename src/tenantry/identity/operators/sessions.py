@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Text, bindparam, delete, insert, literal_column, select, update
+from sqlalchemy import BigInteger, Text, bindparam, literal_column, select, update
 
 from tenantry.core import errors, ids
 from tenantry.core.caller import Caller, Kind
 from tenantry.core.times import MINUTE, now
 from tenantry.crypto import vault
-from tenantry.db import pruning
-from tenantry.db.rows import bound
+from tenantry.db import crud, pruning
 from tenantry.db.statements import Statement
 from tenantry.identity.operators.model import (
     Operator,
@@ -37,7 +36,7 @@ _s, _o = operator_sessions.c, operators.c
 _ID, _OPERATOR_ID = bindparam("p_id", type_=Text), bindparam("p_operator_id", type_=Text)
 _NOW = bindparam("p_now", type_=BigInteger)
 _is_live = (_s.expire_time > _NOW) & (_s.last_use_time > bindparam("p_idle", type_=BigInteger))
-_INSERT = Statement(insert(operator_sessions).values(bound(operator_sessions)).returning(_s.id))
+_INSERT = crud.insert(operator_sessions)
 _SIGNED_IN = Statement(
     update(operators).where(_o.id == _OPERATOR_ID).values(last_sign_in_time=_NOW).returning(_o.id)
 )
@@ -60,13 +59,9 @@ _LIST = Statement(
 _USE = Statement(
     update(operator_sessions).where(_s.id == _ID).values(last_use_time=_NOW).returning(_s.id)
 )
-_END = Statement(
-    delete(operator_sessions).where(_s.id == _ID, _s.operator_id == _OPERATOR_ID).returning(_s.id)
-)
-_END_OTHERS = Statement(
-    delete(operator_sessions)
-    .where(_s.operator_id == _OPERATOR_ID, _s.id != bindparam("p_but", type_=Text))
-    .returning(_s.id)
+_END = crud.delete(operator_sessions, by=("id", "operator_id"))
+_END_OTHERS = crud.delete(
+    operator_sessions, by=("operator_id", _s.id != bindparam("p_but", type_=Text))
 )
 _PRUNE = pruning.prune(_s.expire_time)
 

@@ -6,13 +6,11 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, select
-
 from tenantry.access.clients import ways_on
 from tenantry.core import errors
 from tenantry.core.times import SECOND, now, rfc3339
+from tenantry.db import crud
 from tenantry.db.schema import from_json
-from tenantry.db.statements import Statement
 from tenantry.events.mail import branding
 from tenantry.events.mail import service as mail_service
 from tenantry.i18n import languages
@@ -51,9 +49,7 @@ MAILS, MAILS_SECONDS = 10, 3600
 LINK_SECONDS = 7 * 24 * 3600
 _LONGEST_USER_AGENT = 512
 
-_PERSON = Statement(
-    select(users.c.email, users.c.profile).where(users.c.id == bindparam("p_id", type_=Text))
-)
+_PERSON = crud.get(users, columns=("email", "profile"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Text, bindparam, delete, func, literal_column, select
+from sqlalchemy import BigInteger, Text, bindparam, func, literal_column, select
 
 from tenantry.call import Call
 from tenantry.core import ids
 from tenantry.core.caller import SYSTEM
 from tenantry.core.times import DAY, now
+from tenantry.db import crud
 from tenantry.db.statements import Statement
 from tenantry.identity.sessions import ending
 from tenantry.identity.sessions.model import ACTIVE, EXPIRED, sessions
@@ -43,7 +44,7 @@ _old = (
     .order_by(_s.id)
     .limit(literal_column(str(_PRUNED_AT_ONCE)))
 )
-_PRUNE = Statement(delete(sessions).where(_s.id.in_(_old)).returning(_s.id))
+_PRUNE = crud.delete(sessions, by=(_s.id.in_(_old),))
 
 
 async def run(db: Session) -> float:

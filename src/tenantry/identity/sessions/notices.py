@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, func, insert, select, update
+from sqlalchemy import BigInteger, Integer, Text, bindparam, func, insert, select, update
 
 from tenantry.access.clients.model import clients
 from tenantry.core import ids
 from tenantry.core.times import now
-from tenantry.db import pages
+from tenantry.db import crud, pages
 from tenantry.db.due import NOW, Due
 from tenantry.db.records import named, rows_of, spelled
 from tenantry.db.schema import from_json, json_values, to_json
@@ -78,7 +78,7 @@ _WAITING = Statement(
     )
 )
 _mine = (_n.id == _ID) & (_n.attempts == _ATTEMPTS)
-_DONE = Statement(delete(logout_notices).where(_mine).returning(_n.id))
+_DONE = crud.delete(logout_notices, by=(_mine,))
 _AGAIN = Statement(
     update(logout_notices)
     .where(_mine)

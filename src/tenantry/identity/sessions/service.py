@@ -159,7 +159,7 @@ _AUTHENTICATED = Statement(
     .values(auth_time=NOW, update_time=NOW)
     .returning(_s.id)
 )
-# Of an organization first: nearly all are.
+# Hot path, written by hand. Of an organization first: nearly all are.
 _LIVE = (IS_LIVE, IS_LIVE_ALONE)
 _FIND_BY_SECRET = [
     Statement(sessions_with_places().where(_s.digest == bindparam("p_digest", type_=Text), is_live))

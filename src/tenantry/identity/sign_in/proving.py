@@ -9,11 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, select
-
 from tenantry.core import errors
 from tenantry.core.addresses import network
-from tenantry.db.statements import Statement
+from tenantry.db import crud
 from tenantry.identity.attempts import service as attempts
 from tenantry.identity.connections import service as connections
 from tenantry.identity.connections.model import PASSWORD as PASSWORD_CONNECTION
@@ -60,7 +58,7 @@ SECOND_FACTORS_OF_ORIGIN, SECOND_FACTORS_OF_ORIGIN_SECONDS = 20, 3600
 FOREIGN, WRONG = "FOREIGN", "WRONG"
 # A mail is on its way.
 SENT = (states.LINK_OTP_SENT, states.VERIFICATION_SENT)
-_KNOWN = Statement(select(users.c.id).where(users.c.email_key == bindparam("key", type_=Text)))
+_KNOWN = crud.get(users, by=("email_key",), columns=("id",))
 
 
 async def start_email(
@@ -87,7 +85,7 @@ async def start_email(
     _check_intent(means.settings, intent)
     key = email_addresses.key(address)
     await inboxes.take(call, address)
-    if await call.db.fetch_one(_KNOWN, key=key) is not None:
+    if await call.db.fetch_one(_KNOWN, p_email_key=key) is not None:
         template = SIGNIN
     elif means.settings.may_sign_up and intent != RESET_PASSWORD:
         template = SIGNUP

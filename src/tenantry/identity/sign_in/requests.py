@@ -16,6 +16,7 @@ from sqlalchemy import BigInteger, Text, bindparam, exists, insert, literal_colu
 from tenantry.core import ids
 from tenantry.core.times import SECOND, now
 from tenantry.crypto import vault
+from tenantry.db import crud
 from tenantry.db.rows import bound
 from tenantry.db.schema import from_json, json_values, to_json
 from tenantry.db.statements import Statement
@@ -75,7 +76,7 @@ _as_seen = (
 _is_proved_still = _a.session_id.is_(None) | exists().where(
     sessions.c.id == _a.session_id, IS_LIVE | IS_LIVE_ALONE
 )
-_HOLD = Statement(select(_a.id).where(*_as_seen, _is_proved_still).with_for_update())
+_HOLD = crud.hold(auth_requests, by=(*_as_seen, _is_proved_still), columns=("id",))
 
 
 def _move(*columns: str, further: tuple[ColumnElement[bool], ...] = ()) -> Statement:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, select, update
-
 from tenantry.core import errors, ids
 from tenantry.core.times import now
-from tenantry.db.rows import bound, prefixed
-from tenantry.db.statements import Statement
+from tenantry.db import crud
+from tenantry.db.rows import prefixed
 from tenantry.identity.token_templates import reading, templates
 from tenantry.identity.token_templates.model import TokenTemplate, token_templates
 
@@ -20,16 +18,10 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.db.engine import Session
 
-_HOLD = Statement(select(token_templates).with_for_update())
-_INSERT = Statement(
-    insert(token_templates).values(bound(token_templates)).returning(token_templates.c.only)
-)
-_UPDATE = Statement(
-    update(token_templates)
-    .values(bound(token_templates, but={"only", "create_time"}))
-    .returning(token_templates.c.only)
-)
-_DELETE = Statement(delete(token_templates).returning(token_templates.c.only))
+_HOLD = crud.hold(token_templates, by=())
+_INSERT = crud.insert(token_templates)
+_UPDATE = crud.update(token_templates, by=())
+_DELETE = crud.delete(token_templates, by=())
 _FIELD = "template"
 
 

@@ -8,13 +8,13 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, func, insert, select
+from sqlalchemy import bindparam, func, select
 
 from tenantry.core import errors, ids
 from tenantry.core.times import MINUTE, SECOND, now
 from tenantry.crypto.vault import Binding, WrongKey
+from tenantry.db import crud
 from tenantry.db.engine import DuplicateKey
-from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
 from tenantry.tenants.branding import pictures, references
 from tenantry.tenants.branding.model import Asset, assets
@@ -37,11 +37,11 @@ _TYPES = {"png": pictures.PNG, "jpg": pictures.JPEG, "jpeg": pictures.JPEG}
 _ENDINGS = {pictures.PNG: "png", pictures.JPEG: "jpg"}
 
 _a = assets.c
-_INSERT = Statement(insert(assets).values(bound(assets)).returning(_a.id))
-_FIND = Statement(select(_a.id, _a.media_type, _a.content).where(_a.id == bindparam("p_id")))
+_INSERT = crud.insert(assets)
+_FIND = crud.get(assets, columns=("id", "media_type", "content"))
 _OWNER = func.coalesce(_a.organization_id, "") == bindparam("p_owner")
 _KEPT = Statement(select(_a.id, _a.create_time).where(_OWNER).order_by(_a.id))
-_DELETE = Statement(delete(assets).where(_a.id == bindparam("p_id")).returning(_a.id))
+_DELETE = crud.delete(assets)
 
 
 @dataclass(frozen=True, slots=True)

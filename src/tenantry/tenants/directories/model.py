@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     ForeignKey,
     ForeignKeyConstraint,
@@ -26,15 +25,15 @@ from sqlalchemy import (
     literal_column,
 )
 
-from tenantry.core import ids
 from tenantry.core.times import rfc3339
-from tenantry.db.encrypted_columns import encrypted
 from tenantry.db.rows import members, row_of
 from tenantry.db.schema import Json, from_json, metadata, time_column
 from tenantry.db.search import Searched
 from tenantry.db.spread import OF_ENVIRONMENT, of_organization
 from tenantry.db.tallies import Tally
 from tenantry.tenants.directories.scim.resources import name_keys
+from tenantry.tenants.tables import directories as declared
+from tenantry.tenants.tables.directories import key_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,10 +54,6 @@ ACTIVE, INACTIVE = "ACTIVE", "INACTIVE"
 # A polled directory tracks all groups, or those that are assigned.
 ALL, SELECTED = "ALL", "SELECTED"
 _OF_DIRECTORY = "organization_id", "directory_id"
-
-
-def _keys(*names: str) -> list[Column[str]]:
-    return [Column(name, Text, primary_key=True) for name in names]
 
 
 def _goes_with(table: str, column: str, to: str) -> ForeignKeyConstraint:
@@ -83,39 +78,7 @@ def _partial(table: Table, column: str, *before: str, after: str = "") -> None:
     Index(f"ix_{table.name}__{column}", *columns, postgresql_where=there, sqlite_where=there)
 
 
-directories = Table(
-    "directories",
-    metadata,
-    Column(
-        "organization_id",
-        Text,
-        ForeignKey("organizations.id", ondelete="CASCADE"),
-        primary_key=True,
-    ),
-    *_keys("id"),
-    Column("name", Text, nullable=False),
-    Column("directory_type", Text, nullable=False),
-    Column("directory_provider", Text, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("enabled", Boolean, nullable=False),
-    Column("attribute_mapping", Json, nullable=False),  # our attribute: theirs
-    Column("context", Json),  # that a portal keeps for itself
-    # Of one that is polled: as whom, which groups by their ids there, with which credentials
-    # (sealed), where the poll is (page tokens), when it goes on, and what it last failed for.
-    Column("email", Text, nullable=False),
-    Column("groups_tracked", Text, nullable=False),
-    Column("external_groups", Json, nullable=False),
-    Column("credentials", Text, info=encrypted("credentials of a directory")),
-    Column("poll", Json),
-    time_column("poll_time", nullable=True),
-    Column("error", Text, nullable=False),
-    time_column("last_sync_time", nullable=True),
-    time_column("first_enable_time", nullable=True),
-    Column("revision", BigInteger, nullable=False),
-    time_column("create_time"),
-    time_column("update_time"),
-    info=of_organization(),
-)
+directories = declared.directories
 _index(directories, "id")
 _partial(directories, "poll_time")
 
@@ -124,7 +87,7 @@ _partial(directories, "poll_time")
 directory_secrets = Table(
     "directory_secrets",
     metadata,
-    *_keys("id"),
+    *key_columns("id"),
     Column(
         "organization_id",
         Text,
@@ -143,30 +106,7 @@ directory_secrets = Table(
 Index("uq_directory_secrets__digest", directory_secrets.c.digest, unique=True)
 _index(directory_secrets, "directory_id", "organization_id", after="id")
 
-directory_users = Table(
-    "directory_users",
-    metadata,
-    *_keys("organization_id", "directory_id", "id"),
-    Column("user_name", Text, nullable=False),
-    Column("user_name_key", Text, nullable=False),  # as it is compared: without regard to case
-    Column("external_id", Text),
-    Column("display_name_key", Text, nullable=False),
-    # On PostgreSQL in the order of the codes, which an index finds the beginning of a text in.
-    Column("family_name_key", Text),
-    Column("given_name_key", Text),
-    # The revision that both keys belong to; another one if a version before 0041 wrote the row.
-    Column("names_revision", BigInteger, nullable=False, server_default="0"),
-    Column("email", Text, nullable=False),  # the one that names the account; "" for none
-    Column("email_key", Text, nullable=False),  # `email_addresses.key`
-    Column("active", Boolean, nullable=False),
-    # All attributes but id, meta, groups and those that are never kept, by the names of RFC 7643.
-    Column("document", Json, nullable=False),
-    Column("user_id", Text),  # the account; its own deletion leaves the row
-    Column("revision", BigInteger, nullable=False),
-    time_column("create_time"),
-    time_column("update_time"),
-    info=of_organization(prefix=ids.DIRECTORY_USER),
-)
+directory_users = declared.directory_users
 directory_user_search = Searched(
     directory_users,
     "directory_user_id",
@@ -196,20 +136,13 @@ Index(
     sqlite_where=names_are_due,
 )
 
-# All addresses of people, to find them by. A change of the person holds and writes them, so no
-# foreign key does. PostgreSQL checked it by a plan of when the table was empty: it read all people.
-directory_emails = Table(
-    "directory_emails",
-    metadata,
-    *_keys("organization_id", "directory_id", "email_key", "directory_user_id"),
-    info=of_organization(),
-)
+directory_emails = declared.directory_emails
 _index(directory_emails, "directory_user_id", *_OF_DIRECTORY)
 
 directory_groups = Table(
     "directory_groups",
     metadata,
-    *_keys("organization_id", "directory_id", "id"),
+    *key_columns("organization_id", "directory_id", "id"),
     Column("display_name", Text, nullable=False),
     Column("display_name_key", Text, nullable=False),
     Column("external_id", Text),
@@ -228,7 +161,7 @@ _partial(directory_groups, "external_id", *_OF_DIRECTORY)
 directory_members = Table(
     "directory_members",
     metadata,
-    *_keys("organization_id", "directory_id", "directory_group_id", "directory_user_id"),
+    *key_columns("organization_id", "directory_id", "directory_group_id", "directory_user_id"),
     _goes_with("directory_members", "directory_group_id", "directory_groups"),
     _goes_with("directory_members", "directory_user_id", "directory_users"),
     info=of_organization(),
@@ -238,7 +171,7 @@ _index(directory_members, "directory_user_id", *_OF_DIRECTORY, after="directory_
 directory_role_assignments = Table(
     "directory_role_assignments",
     metadata,
-    *_keys("organization_id", "directory_id", "directory_group_id"),
+    *key_columns("organization_id", "directory_id", "directory_group_id"),
     Column("role_id", Text, ForeignKey("roles.id", ondelete="CASCADE"), primary_key=True),
     _goes_with("directory_role_assignments", "directory_group_id", "directory_groups"),
     info=of_organization(),
@@ -250,7 +183,7 @@ _index(directory_role_assignments, "role_id")
 directory_tallies = Table(
     "directory_tallies",
     metadata,
-    *_keys("organization_id", "directory_id"),
+    *key_columns("organization_id", "directory_id"),
     Column("slot", Integer, primary_key=True),
     Column("n", BigInteger, nullable=False),
     info=of_organization(),
@@ -262,7 +195,7 @@ user_tally = Tally(directory_tallies.c.organization_id, directory_tallies.c.dire
 directory_changes = Table(
     "directory_changes",
     metadata,
-    *_keys("organization_id", "directory_id", "id"),
+    *key_columns("organization_id", "directory_id", "id"),
     Column("actor", Text, nullable=False),
     Column("request_id", Text, nullable=False),
     Column("directory_user_ids", Json, nullable=False),
@@ -276,7 +209,7 @@ for _column in ("id", "due_time"):
 directory_requests = Table(
     "directory_requests",
     metadata,
-    *_keys("organization_id", "directory_id", "id"),
+    *key_columns("organization_id", "directory_id", "id"),
     Column("method", Text, nullable=False),
     Column("path", Text, nullable=False),
     Column("query", Text, nullable=False),
@@ -306,7 +239,7 @@ _partial(directory_requests, "resource_id", *_OF_DIRECTORY)
 directory_polled = Table(
     "directory_polled",
     metadata,
-    *_keys("organization_id", "directory_id", "kind", "external_id"),
+    *key_columns("organization_id", "directory_id", "kind", "external_id"),
     Column("document", Json),
     info=of_organization(),
 )

@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import bindparam, delete, or_, select, update
 
 from tenantry.core import errors, ids
 from tenantry.core.times import SECOND, now
-from tenantry.db.rows import bound, prefixed, revised
+from tenantry.db import crud
+from tenantry.db.rows import prefixed, revised
 from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.directories import mapped_roles, removal
@@ -56,7 +57,7 @@ NAMES = {
 _d, _o = directories.c, organizations_table.c
 _within = _d.organization_id == bindparam("p_organization_id")
 _this = _within & (_d.id == bindparam("p_id"))
-_FIND = Statement(select(directories).where(_this))
+_FIND = crud.get(directories)
 # The organization is locked first: its deletion does the same.
 _kept = (
     select(_o.id)
@@ -74,15 +75,10 @@ _HOLD = {
     False: Statement(_of_kept.with_for_update(key_share=True, of=directories)),
     True: Statement(_of_kept.with_for_update(of=directories)),
 }
-_COUNT = Statement(select(func.count().label("n")).select_from(directories).where(_within))
-_INSERT = Statement(insert(directories).values(bound(directories)).returning(_d.id))
-_UPDATE = Statement(
-    update(directories)
-    .where(_this)
-    .values(bound(directories, but={"id", "organization_id", "create_time"}))
-    .returning(_d.id)
-)
-_DELETE = Statement(delete(directories).where(_this).returning(_d.id))
+_COUNT = crud.count(directories, by=("organization_id",))
+_INSERT = crud.insert(directories)
+_UPDATE = crud.update(directories)
+_DELETE = crud.delete(directories)
 _s = directory_secrets.c
 _DELETE_SECRETS = Statement(
     delete(directory_secrets)

@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry.core import errors, ids
 from tenantry.core.times import DAY, now
-from tenantry.db import pages, pruning
+from tenantry.db import crud, pages, pruning
 from tenantry.db.later import Later
 from tenantry.db.records import named, records, spelled
 from tenantry.db.rows import members
@@ -286,7 +286,7 @@ _of_directory = (
     _r.organization_id == bindparam("p_organization_id"),
     _r.directory_id == bindparam("p_directory_id"),
 )
-_GET = Statement(select(directory_requests).where(*_of_directory, _r.id == bindparam("p_id")))
+_GET = crud.get(directory_requests)
 # Those of a directory that was deleted meanwhile go nowhere.
 _given = records("given", named(directory_requests))
 _INSERT = Statement(

@@ -11,13 +11,14 @@ import string
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Text, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import Text, bindparam, delete, select, tuple_
 
 from tenantry.core import errors, ids
 from tenantry.core.times import DAY, now
 from tenantry.crypto import vault
+from tenantry.db import crud
 from tenantry.db.records import named, rows_of, spelled
-from tenantry.db.rows import bound, prefixed
+from tenantry.db.rows import prefixed
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.directories import registry
@@ -49,30 +50,19 @@ _s, _d = directory_secrets.c, directories.c
 _of_directory = (_s.organization_id == bindparam("p_organization_id")) & (
     _s.directory_id == bindparam("p_directory_id")
 )
-_LIST = Statement(select(directory_secrets).where(_of_directory).order_by(_s.id))
-_OF_ORGANIZATION = Statement(
-    select(directory_secrets)
-    .where(_s.organization_id == bindparam("p_organization_id"))
-    .order_by(_s.id)
-)
+_LIST = crud.list_all(directory_secrets, by=("organization_id", "directory_id"))
+_OF_ORGANIZATION = crud.list_all(directory_secrets, by=("organization_id",))
 _FIND = Statement(
     select(directory_secrets).where(_s.digest.in_(json_values(bindparam("p_digests", type_=Text))))
 )
 _KEY = named(directories, "organization_id", "id")
-_DIRECTORY = Statement(
-    select(directories).where(
-        _d.organization_id == bindparam("p_organization_id"), _d.id == bindparam("p_id")
-    )
-)
+_DIRECTORY = crud.get(directories)
 _DIRECTORIES = Statement(
     select(directories).where(tuple_(_d.organization_id, _d.id).in_(rows_of("p_keys", _KEY)))
 )
-_INSERT = Statement(insert(directory_secrets).values(bound(directory_secrets)).returning(_s.id))
-_EXPIRE = Statement(
-    update(directory_secrets)
-    .where(_of_directory, _s.id == bindparam("p_id"))
-    .values(expire_time=bindparam("p_expire_time"))
-    .returning(_s.id)
+_INSERT = crud.insert(directory_secrets)
+_EXPIRE = crud.update(
+    directory_secrets, by=("organization_id", "directory_id", "id"), set_=("expire_time",)
 )
 _DELETE = Statement(
     delete(directory_secrets)

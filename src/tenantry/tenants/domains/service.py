@@ -12,14 +12,15 @@ import functools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, bindparam, delete, func, insert, or_, select
+from sqlalchemy import and_, bindparam, func, or_, select
 
 from tenantry.core import errors, ids
 from tenantry.core.caller import Kind
 from tenantry.core.times import now
 from tenantry.crypto import vault
+from tenantry.db import crud
 from tenantry.db.engine import DuplicateKey
-from tenantry.db.rows import bound, prefixed
+from tenantry.db.rows import prefixed
 from tenantry.db.statements import Statement
 from tenantry.db.taken import taken
 from tenantry.net import domain_names
@@ -83,7 +84,7 @@ _HOLDER = Statement(
     )
     .limit(1)
 )
-_INSERT = Statement(insert(domains).values(bound(domains)).returning(_d.id))
+_INSERT = crud.insert(domains)
 _FIND = (
     select(domains)
     .join(organizations_table, _o.id == _d.organization_id)
@@ -91,19 +92,12 @@ _FIND = (
 )
 _FIND_BY_ID = Statement(_FIND.where(_o.id == bindparam("key")))
 _FIND_BY_EXTERNAL_ID = Statement(_FIND.where(_o.external_id == bindparam("key")))
-_OWNS = Statement(
-    select(_d.id).where(
-        _d.domain == bindparam("p_domain"),
-        _d.organization_id == bindparam("p_organization_id"),
-        _d.domain_type == ORGANIZATION_DOMAIN,
-        _is_proven,
-    )
+_OWNS = crud.get(
+    domains,
+    by=("domain", "organization_id", _d.domain_type == ORGANIZATION_DOMAIN, _is_proven),
+    columns=("id",),
 )
-_DELETE = Statement(
-    delete(domains)
-    .where(_d.organization_id == bindparam("p_organization_id"), _d.id == bindparam("p_id"))
-    .returning(domains)
-)
+_DELETE = crud.delete(domains, by=("organization_id", "id"), whole_row=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,12 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import bindparam, or_, update
 
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
 from tenantry.core.times import SECOND, now
+from tenantry.db import crud
 from tenantry.db.due import Due
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.rows import revised
@@ -81,13 +82,14 @@ _DECIDE = Statement(
     )
     .returning(_d.id)
 )
-_HOLD = Statement(select(_d.id).where(_pending).with_for_update())
-_OWNER = Statement(
-    select(domains).where(
-        _d.domain == bindparam("p_domain"),
+_HOLD = crud.hold(domains, by=(_pending,), columns=("id",))
+_OWNER = crud.get(
+    domains,
+    by=(
+        "domain",
         _d.domain_type == ORGANIZATION_DOMAIN,
         or_(*(_d.verification_status == status for status in PROVEN)),
-    )
+    ),
 )
 _EVENT = {
     VERIFIED: "organization.domain_dns_verification_success",

@@ -6,11 +6,12 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_update
 
 from tenantry.core import errors
 from tenantry.core.times import now
+from tenantry.db import crud
 from tenantry.db.rows import bound
 from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
@@ -31,10 +32,9 @@ DOCUMENT_MAX = 32 * 1024  # bytes of JSON
 DEFAULT, FIXED, STORED = "DEFAULT", "FIXED", "STORED"
 
 _s = stored_values.c
-_one = (_s.kind == bindparam("p_kind"), _s.name == bindparam("p_name"))
 _ALL = Statement(select(stored_values).where(_s.kind == bindparam("p_kind")))
-_FIND = Statement(select(stored_values).where(*_one))
-_DELETE = Statement(delete(stored_values).where(*_one).returning(_s.name))
+_FIND = crud.get(stored_values)
+_DELETE = crud.delete(stored_values)
 _insert = insert_or_update(stored_values).values(bound(stored_values))
 _PUT = Statement(
     _insert.on_conflict_do_update(

@@ -1,8 +1,7 @@
 """People whom a directory of an organization has as inactive: they do not become members again.
 
 By any address that the directory knows of them, so that neither a new account nor one that lost its
-membership is a way in. The room `directories` keeps its tables. It stands above this one, so those
-of their columns that are read here are named anew, and nothing is written.
+membership is a way in.
 """
 
 from __future__ import annotations
@@ -15,12 +14,10 @@ from sqlalchemy import (
     Text,
     bindparam,
     case,
-    column,
     false,
     func,
     or_,
     select,
-    table,
     union_all,
 )
 
@@ -28,29 +25,17 @@ from tenantry.core import errors
 from tenantry.db.records import records, spelled
 from tenantry.db.statements import Statement
 from tenantry.net import email_addresses
+from tenantry.tenants.tables.directories import directories, directory_emails, directory_users
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from sqlalchemy import ColumnElement, FromClause, ScalarSelect, TableClause
+    from sqlalchemy import ColumnElement, FromClause, ScalarSelect
 
     from tenantry.db.engine import Session
 
 
-def _named(name: str, *texts: str, flag: str = "") -> TableClause:
-    flags = [column(flag, Boolean)] if flag else []
-    return table(name, *(column(text, Text) for text in texts), *flags)
-
-
-DIRECTORIES = _named("directories", "organization_id", "id", flag="enabled")
-USERS = _named(
-    "directory_users", "organization_id", "directory_id", "id", "email_key", flag="active"
-)
-EMAILS = _named(
-    "directory_emails", "organization_id", "directory_id", "email_key", "directory_user_id"
-)
-
-_d, _u, _e = DIRECTORIES.c, USERS.c, EMAILS.c
+_d, _u, _e = directories.c, directory_users.c, directory_emails.c
 _of_directory = (_u.organization_id == _d.organization_id) & (_u.directory_id == _d.id)
 _in_directory = (_e.organization_id == _d.organization_id) & (_e.directory_id == _d.id)
 
@@ -67,14 +52,14 @@ def _activity(
     """
     by_name = (
         select(_u.active, _d.enabled)
-        .join_from(DIRECTORIES, USERS, _of_directory)
+        .join_from(directories, directory_users, _of_directory)
         .where(_d.organization_id == organization_id, _u.email_key == key)
         .correlate(*outside)
     )
     by_any = (
         select(_u.active, _d.enabled)
-        .join_from(DIRECTORIES, EMAILS, _in_directory)
-        .join(USERS, _of_directory & (_u.id == _e.directory_user_id))
+        .join_from(directories, directory_emails, _in_directory)
+        .join(directory_users, _of_directory & (_u.id == _e.directory_user_id))
         .where(_d.organization_id == organization_id, _e.email_key == key)
         .correlate(*outside)
     )

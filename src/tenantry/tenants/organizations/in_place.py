@@ -2,7 +2,8 @@
 
 One statement of PostgreSQL locks the row, changes it, and shows it to the event: the database works
 as long as for a read and a write, and we work less (docs/decisions/0001-statements.md). The
-event's JSON is spelled as text, which is cheaper than the functions that build jsonb.
+event's JSON is spelled as text, which is cheaper than the functions that build jsonb. This is a hot
+path, written by hand.
 """
 
 from __future__ import annotations

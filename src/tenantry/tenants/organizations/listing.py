@@ -85,7 +85,7 @@ async def _total(call: Call, shape: tuple[bool, int, bool], params: dict[str, An
     return int(row["total"] or 0) if row else 0
 
 
-# The number of shapes is small: each is built and compiled once.
+# Hot path, written by hand. The number of shapes is small: each is built and compiled once.
 
 
 @functools.cache

@@ -52,6 +52,7 @@ _LOGO_URL = re.compile(r"https://[^\x00-\x20\x7f\"'<>\\/?#][^\x00-\x20\x7f\"'<>\
 _ATTEMPTS = 3
 
 _o = organizations.c
+# Hot path, written by hand. By: the identifier that is given.
 _FIND = {
     by: Statement(sa.select(organizations).where(condition))
     for by, condition in in_place.IDENTIFIED.items()

@@ -8,13 +8,13 @@ import hmac
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 
 from tenantry.core import errors, ids
 from tenantry.core.caller import Caller, Kind
 from tenantry.core.times import SECOND, now
 from tenantry.crypto import vault
-from tenantry.db.rows import bound
+from tenantry.db import crud
 from tenantry.db.schema import events, from_json, to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.organizations import service as organizations
@@ -65,50 +65,29 @@ _MAC = 18  # bytes
 _SHAREABLE = "_p"  # at the end of a token
 _l, _s = portal_links.c, portal_sessions.c
 _OPENABLE = or_(_l.open_time.is_(None), _l.shareable) & (_l.expire_time > bindparam("p_now"))
-_INSERT = Statement(insert(portal_links).values(bound(portal_links)).returning(_l.id))
+_INSERT = crud.insert(portal_links)
 _LIST = Statement(
     select(portal_links)
     .where(_l.organization_id == bindparam("p_organization_id"), _OPENABLE)
     .order_by(_l.id.desc())
 )
-_DELETE = Statement(
-    delete(portal_links)
-    .where(_l.organization_id == bindparam("p_organization_id"), _l.id == bindparam("p_id"))
-    .returning(portal_links)
-)
+_DELETE = crud.delete(portal_links, by=("organization_id", "id"), whole_row=True)
 _OPEN = Statement(
     update(portal_links)
     .where(_l.id == bindparam("p_id"), _OPENABLE)
     .values(open_time=func.coalesce(_l.open_time, bindparam("p_now")))
     .returning(portal_links)
 )
-_FIND = Statement(select(portal_links).where(_l.id == bindparam("p_id"), _OPENABLE))
-_PRUNE_LINKS = Statement(
-    delete(portal_links)
-    .where(
-        _l.organization_id == bindparam("p_organization_id"),
-        _l.expire_time < bindparam("p_now"),
-    )
-    .returning(_l.id)
+_FIND = crud.get(portal_links, by=("id", _OPENABLE))
+_PRUNE_LINKS = crud.delete(
+    portal_links, by=("organization_id", _l.expire_time < bindparam("p_now"))
 )
-_PRUNE_SESSIONS = Statement(
-    delete(portal_sessions)
-    .where(
-        _s.organization_id == bindparam("p_organization_id"),
-        _s.expire_time < bindparam("p_now"),
-    )
-    .returning(_s.id)
+_PRUNE_SESSIONS = crud.delete(
+    portal_sessions, by=("organization_id", _s.expire_time < bindparam("p_now"))
 )
-_END_SESSIONS = Statement(
-    delete(portal_sessions)
-    .where(
-        _s.organization_id == bindparam("p_organization_id"),
-        _s.link_id == bindparam("p_link_id"),
-    )
-    .returning(_s.id)
-)
+_END_SESSIONS = crud.delete(portal_sessions, by=("organization_id", "link_id"))
 _ALL_IDS = Statement(select(_l.id).where(_l.organization_id == bindparam("p_organization_id")))
-_INSERT_SESSION = Statement(insert(portal_sessions).values(bound(portal_sessions)).returning(_s.id))
+_INSERT_SESSION = crud.insert(portal_sessions)
 _with_features = select(
     portal_sessions, organizations_table.c.features.label("organization_features")
 ).join(organizations_table, organizations_table.c.id == _s.organization_id)

@@ -9,13 +9,13 @@ import functools
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, false, func, insert, select, true, update
+from sqlalchemy import bindparam, delete, false, func, select, true
 
 from tenantry.core import errors, ids
 from tenantry.core.times import now
-from tenantry.db import pages
+from tenantry.db import crud, pages
 from tenantry.db.engine import DuplicateKey
-from tenantry.db.rows import bound, prefixed, revised, row_of
+from tenantry.db.rows import prefixed, revised, row_of
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.db.taken import taken
@@ -31,16 +31,11 @@ if TYPE_CHECKING:
 PERMISSIONS_MAX = 1000
 
 _p = permissions.c
-_COUNT = Statement(select(func.count().label("n")).select_from(permissions))
-_FIND = Statement(select(permissions).where(_p.name == bindparam("p_name")))
+_COUNT = crud.count(permissions)
+_FIND = crud.get(permissions, by=("name",))
 _NAMED = Statement(select(_p.id, _p.name).where(_p.name.in_(json_values(bindparam("p_names")))))
-_INSERT = Statement(insert(permissions).values(bound(permissions)).returning(_p.id))
-_UPDATE = Statement(
-    update(permissions)
-    .where(_p.id == bindparam("p_id"))
-    .values(bound(("description", "revision", "update_time")))
-    .returning(_p.id)
-)
+_INSERT = crud.insert(permissions)
+_UPDATE = crud.update(permissions, set_=("description", "revision", "update_time"))
 # The only change of one that a role shows.
 _DELETE = Statement(delete(permissions).where(_p.id == bindparam("p_id")).returning(_p.id), RAISE)
 
@@ -206,8 +201,7 @@ _CONDITIONS = {
 
 @functools.cache
 def _page_statement(kind: Kind, direction: str) -> Statement:
-    statement = pages.part(select(permissions).where(_CONDITIONS[kind]), _p.id, direction)
-    return Statement(statement.limit(bindparam("take")))
+    return crud.list_page(select(permissions).where(_CONDITIONS[kind]), _p.id, direction)
 
 
 @functools.cache

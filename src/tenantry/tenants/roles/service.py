@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry.core import errors, ids
 from tenantry.core.times import now
-from tenantry.db.rows import bound
+from tenantry.db import crud
 from tenantry.db.statements import Statement
 from tenantry.db.taken import taken
 from tenantry.tenants.roles import catalogue, inheritance, listing
@@ -36,6 +36,7 @@ from tenantry.tenants.roles.model import (
     role_permissions,
     roles,
 )
+from tenantry.tenants.tables.memberships import memberships
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,28 +46,20 @@ if TYPE_CHECKING:
     from tenantry.tenants.roles.catalogue import HeldRole
 
 _r, _h = roles.c, role_holders.c
-# Users are above roles.
-_memberships = sa.table("memberships", sa.column("organization_id"), sa.column("user_id"))
-_m = _memberships.c
+_m = memberships.c
 _role = bindparam("p_role_id", type_=Text)
 _organization = bindparam("p_organization_id", type_=Text)
-_HOLD = Statement(sa.select(_r.id).where(_r.id == _role).with_for_update())
+_HOLD = crud.hold(roles, columns=("id",))
 _name_taken = sa.select(_r.id).where(_r.name == bindparam("p_name")).limit(1)
 _NAME_TAKEN = Statement(_name_taken)
 _NAME_TAKEN_IN_ORGANIZATION = Statement(
     _name_taken.where(sa.or_(_r.organization_id.is_(None), _r.organization_id == _organization))
 )
 ENVIRONMENT_MAX, ORGANIZATION_MAX = 1000, 500  # roles
-_COUNT = Statement(
-    sa.select(sa.func.count().label("n"))
-    .select_from(roles)
-    .where(_r.organization_id == _organization)
-)
-_COUNT_OF_ENVIRONMENT = Statement(
-    sa.select(sa.func.count().label("n")).select_from(roles).where(_r.organization_id.is_(None))
-)
-_INSERT = Statement(sa.insert(roles).values(bound(roles)).returning(_r.id))
-_DELETE = Statement(sa.delete(roles).where(_r.id == _role).returning(_r.id))
+_COUNT = crud.count(roles, by=("organization_id",))
+_COUNT_OF_ENVIRONMENT = crud.count(roles, by=(_r.organization_id.is_(None),))
+_INSERT = crud.insert(roles)
+_DELETE = crud.delete(roles)
 _HELD = Statement(sa.select(_h.user_id).where(_h.role_id == _role).limit(1))
 # A role may be a million members': as many are moved at once as a statement has time for.
 _AT_ONCE = 200_000
@@ -79,13 +72,13 @@ _ALSO_GIVE = Statement(
         ["organization_id", "user_id", "role_id"],
         sa.select(_h.organization_id, _h.user_id, _target)
         .join(
-            _memberships,
-            (_m.organization_id == _h.organization_id) & (_m.user_id == _h.user_id),
+            memberships,
+            (_h.organization_id == _m.organization_id) & (_h.user_id == _m.user_id),
         )
         .where(_h.role_id == _role)
         .order_by(_h.organization_id, _h.user_id)
         .limit(bindparam("p_at_once"))
-        .with_for_update(read=True, key_share=True, of=_memberships),
+        .with_for_update(read=True, key_share=True, of=memberships),
     )
     .on_conflict_do_nothing()
 )
@@ -263,7 +256,7 @@ async def remove(
                 "one the default first"
             )
         # From here on nobody gets it: a row that would refer to it waits, and then finds it gone.
-        await db.fetch_one(_HOLD, p_role_id=role.id)
+        await db.fetch_one(_HOLD, p_id=role.id)
         before = gone.shown()
         if takes_over is not None:
             target = await referred(db, organization_id, takes_over)
@@ -278,7 +271,7 @@ async def remove(
         elif role.dependents:
             raise errors.InvalidArgument("role cannot be deleted as other roles extend it")
         event = event_of(call, "role.deleted", role, before=before)
-        await db.apply(_DELETE, event, p_role_id=role.id)
+        await db.apply(_DELETE, event, p_id=role.id)
 
 
 async def roles_of(db: Session, organization_id: str, user_id: str) -> list[HeldRole]:

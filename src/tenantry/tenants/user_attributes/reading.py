@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Text, bindparam, select
-
-from tenantry.db.statements import Statement
+from tenantry.db import crud
 from tenantry.tenants.user_attributes.model import UserAttribute, user_attributes
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session
 
-_u = user_attributes.c
-_OF_KIND = Statement(
-    select(user_attributes).where(_u.kind == bindparam("p_kind", type_=Text)).order_by(_u.key)
-)
+_OF_KIND = crud.list_all(user_attributes, by=("kind",), order_by="key")
 
 
 async def of_kind(db: Session, kind: str) -> list[UserAttribute]:

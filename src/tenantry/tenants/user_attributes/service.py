@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, insert, select, update
-
 from tenantry.core import errors
 from tenantry.core.times import now
+from tenantry.db import crud
 from tenantry.db.engine import DuplicateKey
-from tenantry.db.rows import bound, prefixed
-from tenantry.db.statements import Statement
+from tenantry.db.rows import prefixed
 from tenantry.tenants.user_attributes import reading
 from tenantry.tenants.user_attributes.model import (
     CUSTOM,
@@ -28,17 +26,10 @@ if TYPE_CHECKING:
 
 MOST = 50  # of one kind
 
-_u = user_attributes.c
-_one = (_u.kind == bindparam("p_kind"), _u.key == bindparam("p_key"))
-_INSERT = Statement(insert(user_attributes).values(bound(user_attributes)).returning(_u.key))
-_HOLD = Statement(select(user_attributes).where(*_one).with_for_update())
-_UPDATE = Statement(
-    update(user_attributes)
-    .where(*_one)
-    .values(bound(user_attributes, but={"kind", "key", "category", "create_time"}))
-    .returning(_u.key)
-)
-_DELETE = Statement(delete(user_attributes).where(*_one).returning(_u.key))
+_INSERT = crud.insert(user_attributes)
+_HOLD = crud.hold(user_attributes)
+_UPDATE = crud.update(user_attributes, fixed=("category",))
+_DELETE = crud.delete(user_attributes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

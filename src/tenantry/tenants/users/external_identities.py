@@ -1,32 +1,19 @@
-"""The accounts at identity providers that sign in as a user, as far as a user shows them.
-
-The rooms `federation` and `connections` keep them. They stand above this one, so those of their
-columns that are read here are named anew, and nothing is written.
-"""
+"""The accounts at identity providers that sign in as a user, as a user shows them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Text, bindparam, column, literal_column, or_, select, table
+from sqlalchemy import Text, bindparam, literal_column, or_, select
 
 from tenantry.db.schema import json_list, json_rows
+from tenantry.tenants.tables.identities import connections, federated_identities
 from tenantry.tenants.users.model import ExternalIdentity, users
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
 MOST = 100  # of a user; the newest
-
-IDENTITIES = table(
-    "federated_identities",
-    *(column(name, Text) for name in ("connection_id", "subject", "user_id")),
-    *(column(name, BigInteger) for name in ("create_time", "update_time")),
-)
-CONNECTIONS = table(
-    "connections",
-    *(column(name, Text) for name in ("id", "organization_id", "type", "provider")),
-)
 
 
 def listed(*, of_one: bool) -> ColumnElement[Any]:
@@ -35,14 +22,14 @@ def listed(*, of_one: bool) -> ColumnElement[Any]:
     With ``of_one`` those by the connections of one `organization_id`, a parameter, and by those of
     the environment; what another organization's provider says is not this one's to see.
     """
-    i, c = IDENTITIES.alias("i"), CONNECTIONS.alias("c")
+    i, c = federated_identities.alias("i"), connections.alias("c")
     shown = (
         select(
             *(i.c.connection_id, c.c.type, c.c.provider, i.c.subject),
             *(i.c.create_time, i.c.update_time),
         )
         .join(c, c.c.id == i.c.connection_id)
-        .where(i.c.user_id == users.c.id)
+        .where(users.c.id == i.c.user_id)
         .correlate(users)
         .order_by(i.c.create_time.desc(), i.c.connection_id, i.c.subject)
         .limit(literal_column(str(MOST)))

@@ -15,6 +15,7 @@ from tenantry.db.search import Searched
 from tenantry.db.spread import OF_ENVIRONMENT, of_organization
 from tenantry.db.tallies import Tally
 from tenantry.net import email_addresses
+from tenantry.tenants.tables import memberships as declared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,31 +50,7 @@ user_search = Searched(users, "user_id", "email", "external_id")
 user_tally = Tally(tallies.c.name)
 USERS = users.name  # its key
 
-memberships = Table(
-    "memberships",
-    metadata,
-    Column(
-        "organization_id",
-        Text,
-        ForeignKey("organizations.id", ondelete="CASCADE"),
-        primary_key=True,
-    ),
-    Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
-    Column("id", Text, nullable=False),  # gives lists their order
-    Column("status", Text, nullable=False),
-    Column("metadata", Json, nullable=False),
-    Column("inviter_email", Text),
-    Column("provisioning_method", Text, nullable=False),
-    time_column("create_time"),
-    time_column("accept_time", nullable=True),
-    time_column("join_time", nullable=True),
-    time_column("expire_time", nullable=True),  # of the invitation
-    Column("invite_digest", Text),
-    Column("invite_client_id", Text),  # the application that the invitation leads to
-    time_column("invite_resend_time", nullable=True),
-    Column("invite_resend_count", Integer, nullable=False),
-    info=of_organization(),
-)
+memberships = declared.memberships
 Index("uq_memberships__id", memberships.c.organization_id, memberships.c.id, unique=True)
 Index("ix_memberships__user_id_id", memberships.c.user_id, memberships.c.id)
 _invited = memberships.c.invite_digest.is_not(None)

@@ -13,6 +13,7 @@ from sqlalchemy import BigInteger, Boolean, Text, bindparam, delete, insert, sel
 
 from tenantry.core import errors
 from tenantry.core.times import now
+from tenantry.db import crud
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.left_behind import delete_left_behind
 from tenantry.db.rows import bound, prefixed, revised
@@ -51,8 +52,8 @@ INSERT = insert(users).values(bound(users, but={"password_hash", "password_time"
 MARK = user_search.mark
 COUNT = user_tally.one_more(USERS)
 _INSERT = Statement(INSERT, MARK, COUNT)
-_HOLDER_OF_EMAIL = Statement(select(_u.id).where(_u.email_key == bindparam("key")))
-_HOLDER_OF_EXTERNAL_ID = Statement(select(_u.id).where(_u.external_id == bindparam("key")))
+_HOLDER_OF_EMAIL = crud.get(users, by=("email_key",), columns=("id",))
+_HOLDER_OF_EXTERNAL_ID = crud.get(users, by=("external_id",), columns=("id",))
 _next_revision = {"revision": _u.revision + 1, "update_time": bindparam("p_update_time")}
 VERIFY = (
     update(users)
@@ -364,8 +365,8 @@ def duplicate(problem: DuplicateKey, user: User) -> errors.Duplicate:
     """Return the error for a user whose e-mail address or external id another one has."""
     if problem.field == "external_id":
         key = user.external_id or ""
-        return taken("external_id", key, _HOLDER_OF_EXTERNAL_ID, key=key)
-    return taken("email", user.email, _HOLDER_OF_EMAIL, key=email_addresses.key(user.email))
+        return taken("external_id", key, _HOLDER_OF_EXTERNAL_ID, p_external_id=key)
+    return taken("email", user.email, _HOLDER_OF_EMAIL, p_email_key=email_addresses.key(user.email))
 
 
 async def _attempt(call: Call, identity: Identity, changes: Mapping[str, Any]) -> User | None:

@@ -13,12 +13,12 @@ import string
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Text, bindparam, func, or_, select
 
 from tenantry.core import errors, ids
 from tenantry.core.times import now
-from tenantry.db import pages
-from tenantry.db.rows import bound, members, prefixed, revised, row_of
+from tenantry.db import crud, pages
+from tenantry.db.rows import members, prefixed, revised, row_of
 from tenantry.db.schema import from_json, to_json
 from tenantry.db.statements import Statement
 from tenantry.identity.connections import given
@@ -53,18 +53,12 @@ _SERVICE_ACCOUNT_MAX = 16 * 1024
 _SUFFIX = string.ascii_lowercase + string.digits
 
 _a = app_connections.c
-_one = _a.id == bindparam("p_id")
-_FIND = Statement(select(app_connections).where(_one))
-_HOLD = Statement(select(app_connections).where(_one).with_for_update())
-_COUNT = Statement(select(func.count().label("n")).select_from(app_connections))
-_INSERT = Statement(insert(app_connections).values(bound(app_connections)).returning(_a.id))
-_UPDATE = Statement(
-    update(app_connections)
-    .where(_one)
-    .values(bound(app_connections, but={"id", "type", "create_time"}))
-    .returning(_a.id)
-)
-_DELETE = Statement(delete(app_connections).where(_one).returning(_a.id))
+_FIND = crud.get(app_connections)
+_HOLD = crud.hold(app_connections)
+_COUNT = crud.count(app_connections)
+_INSERT = crud.insert(app_connections)
+_UPDATE = crud.update(app_connections, fixed=("type",))
+_DELETE = crud.delete(app_connections)
 
 
 async def create(
@@ -207,7 +201,7 @@ _FILTERS = {
 @functools.cache
 def _page(narrow: tuple[str, ...], direction: str) -> Statement:
     statement = select(app_connections).where(*(_FILTERS[name] for name in narrow))
-    return Statement(pages.part(statement, _a.id, direction).limit(bindparam("take")))
+    return crud.list_page(statement, _a.id, direction)
 
 
 @functools.cache

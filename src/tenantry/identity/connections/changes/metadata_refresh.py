@@ -16,11 +16,12 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Text, bindparam, or_, select, update
+from sqlalchemy import BigInteger, Text, bindparam, or_, update
 
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
 from tenantry.core.times import MINUTE, SECOND, now
+from tenantry.db import crud
 from tenantry.db.read_through import ReadThrough
 from tenantry.db.statements import Statement
 from tenantry.identity.connections import given, reading
@@ -47,9 +48,7 @@ _POLL_SECONDS = 0.2
 _log = logging.getLogger(__name__)
 
 _c = connections.c
-_HOLD = Statement(
-    select(connections).where(_c.id == bindparam("p_id", type_=Text)).with_for_update()
-)
+_HOLD = crud.hold(connections)
 _CLAIM = Statement(
     update(connections)
     .where(

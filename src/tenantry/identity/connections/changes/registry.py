@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, delete, func, insert, select, update
+from sqlalchemy import Text, bindparam, update
 
 from tenantry.core import errors, ids
 from tenantry.core.times import now, rfc3339
-from tenantry.db.rows import bound, prefixed, revised
+from tenantry.db import crud
+from tenantry.db.rows import prefixed, revised
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.identity.connections import reading
@@ -47,31 +48,18 @@ _OF_ENVIRONMENT = (OAUTH,)
 _PREFIX = {True: "organization.sso_", False: "connection."}
 
 _c = connections.c
-_within = _c.organization_id == bindparam("p_organization_id")
 _without = _c.organization_id.is_(None)
-_one = select(connections).where(_c.id == bindparam("p_id"))
 # By: is it of an organization.
-_FIND = {True: Statement(_one.where(_within)), False: Statement(_one.where(_without))}
-_HOLD = {
-    True: Statement(_one.where(_within).with_for_update()),
-    False: Statement(_one.where(_without).with_for_update()),
-}
+_ONE: dict[bool, crud.By] = {True: ("id", "organization_id"), False: ("id", _without)}
+_FIND = {of: crud.get(connections, by=by) for of, by in _ONE.items()}
+_HOLD = {of: crud.hold(connections, by=by) for of, by in _ONE.items()}
 _COUNT = {
-    of_organization: Statement(
-        select(func.count().label("n"))
-        .select_from(connections)
-        .where(_within if of_organization else _without)
-    )
-    for of_organization in (True, False)
+    True: crud.count(connections, by=("organization_id",)),
+    False: crud.count(connections, by=(_without,)),
 }
-_INSERT = Statement(insert(connections).values(bound(connections)).returning(_c.id))
-_UPDATE = Statement(
-    update(connections)
-    .where(_c.id == bindparam("p_id"))
-    .values(bound(connections, but={"id", "organization_id", "type", "create_time"}))
-    .returning(_c.id)
-)
-_DELETE = Statement(delete(connections).where(_c.id == bindparam("p_id")).returning(_c.id))
+_INSERT = crud.insert(connections)
+_UPDATE = crud.update(connections, fixed=("type",))
+_DELETE = crud.delete(connections)
 _d = domains.c
 _of_organization = _d.organization_id == bindparam("p_organization_id")
 _RELEASE = Statement(

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Text, bindparam, delete, func, insert
+from sqlalchemy import Text, bindparam, delete, func
 
 from tenantry.core import errors, ids
 from tenantry.core.times import now
 from tenantry.crypto import vault
-from tenantry.db import pruning
-from tenantry.db.rows import bound
+from tenantry.db import crud, pruning
 from tenantry.db.statements import Statement
 from tenantry.identity.proofs.passkeys.ceremonies import CHALLENGE_SECONDS
 from tenantry.identity.proofs.passkeys.model import webauthn_challenges
@@ -25,7 +24,7 @@ OPERATOR_REGISTRATION = "operator registration"
 OPERATOR_AUTHENTICATION = "operator authentication"
 
 _c = webauthn_challenges.c
-_INSERT = Statement(insert(webauthn_challenges).values(bound(webauthn_challenges)).returning(_c.id))
+_INSERT = crud.insert(webauthn_challenges)
 _LIVE = (_c.kind == bindparam("p_kind")) & (_c.expire_time > bindparam("p_now"))
 # An answer for another sign-in must not use it up either.
 _OF = bindparam("p_auth_request_id", type_=Text)

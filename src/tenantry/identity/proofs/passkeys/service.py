@@ -6,12 +6,13 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 
 from tenantry.core import errors, ids
 from tenantry.core.addresses import network
 from tenantry.core.caller import Kind
 from tenantry.core.times import now
+from tenantry.db import crud
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
@@ -41,17 +42,13 @@ _MINUTE = 60
 _log = logging.getLogger(__name__)
 
 _p = passkeys.c
-_INSERT = Statement(insert(passkeys).values(bound(passkeys)).returning(_p.id))
+_INSERT = crud.insert(passkeys)
 _LIST = Statement(
     select(passkeys).where(_p.user_id == bindparam("p_user_id")).order_by(_p.id).limit(MOST)
 )
-_COUNT = Statement(
-    select(func.count().label("n"))
-    .select_from(passkeys)
-    .where(_p.user_id == bindparam("p_user_id"))
-)
-_GET = Statement(select(passkeys).where(_p.id == bindparam("p_id")))
-_FIND = Statement(select(passkeys).where(_p.credential_id == bindparam("p_credential_id")))
+_COUNT = crud.count(passkeys, by=("user_id",))
+_GET = crud.get(passkeys)
+_FIND = crud.get(passkeys, by=("credential_id",))
 _USE = Statement(
     update(passkeys)
     .where(
@@ -65,14 +62,9 @@ _USE = Statement(
     .values(bound(("sign_count", "user_verified", "backup_state", "last_used_time")))
     .returning(passkeys)
 )
-_RENAME = Statement(
-    update(passkeys)
-    .where(_p.id == bindparam("p_id"))
-    .values(display_name=bindparam("p_display_name"), update_time=bindparam("p_update_time"))
-    .returning(_p.id)
-)
-_DELETE = Statement(delete(passkeys).where(_p.id == bindparam("p_id")).returning(_p.id))
-_USER = Statement(select(users.c.id).where(users.c.id == bindparam("p_id")))
+_RENAME = crud.update(passkeys, set_=("display_name", "update_time"))
+_DELETE = crud.delete(passkeys)
+_USER = crud.get(users, columns=("id",))
 
 
 async def begin_registration(

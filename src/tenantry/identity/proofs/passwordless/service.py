@@ -19,12 +19,12 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sqlalchemy import BigInteger, Text, bindparam, delete, insert, select, update
+from sqlalchemy import BigInteger, Text, bindparam, delete, insert, update
 
 from tenantry.core import errors, ids
 from tenantry.core.addresses import network
 from tenantry.core.times import SECOND, now
-from tenantry.db import pruning
+from tenantry.db import crud, pruning
 from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
 from tenantry.events.mail import service as mail_service
@@ -70,9 +70,9 @@ _INSERT = Statement(
     insert(passwordless_requests).values(bound(passwordless_requests)).returning(_r.id),
     mail_service.INSERT,
 )
-_STORED = Statement(select(users.c.email).where(users.c.email_key == bindparam("key", type_=Text)))
-_FIND = Statement(select(passwordless_requests).where(_r.id == _ID))
-_HOLD = Statement(select(passwordless_requests).where(_r.id == _ID).with_for_update())
+_STORED = crud.get(users, by=("email_key",), columns=("email",))
+_FIND = crud.get(passwordless_requests)
+_HOLD = crud.hold(passwordless_requests)
 _RENEW = Statement(
     update(passwordless_requests)
     .where(_r.id == _ID, _r.verify_time.is_(None), _r.generation == bindparam("p_old_generation"))
@@ -139,7 +139,7 @@ async def send(
     variables = dict(template_variables or {})
     mails.check_variables(variables)
     await _take_mail(call, email, of_application=auth_request_id is None)
-    stored = await call.db.fetch_one(_STORED, key=email_addresses.key(email))
+    stored = await call.db.fetch_one(_STORED, p_email_key=email_addresses.key(email))
     at = now()
     new = Request(
         id=call.db.new_id(ids.PASSWORDLESS_REQUEST),

@@ -16,11 +16,12 @@ import unicodedata
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, update
 
 from tenantry.core import errors
 from tenantry.core.addresses import network
 from tenantry.core.times import now
+from tenantry.db import crud
 from tenantry.db.rows import revised
 from tenantry.db.statements import Statement
 from tenantry.identity.attempts import service as attempts
@@ -63,7 +64,7 @@ _WORD, _WORD_IN_ALL = "password", "password in all"
 _WORD_OF_NETWORK = "password of a network"
 
 _u = users.c
-_FIND = Statement(select(_u.id, _u.password_hash).where(_u.email_key == bindparam("p_email_key")))
+_FIND = crud.get(users, by=("email_key",), columns=("id", "password_hash"))
 _CHOOSE = Statement(
     update(users)
     .where(_u.id == bindparam("p_id"))

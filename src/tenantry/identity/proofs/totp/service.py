@@ -6,14 +6,14 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Text, bindparam, delete, func, insert, select, update
+from sqlalchemy import Text, bindparam, insert, select, update
 
 from tenantry.core import errors, ids
 from tenantry.core.times import SECOND, now
-from tenantry.db import pruning
+from tenantry.db import crud, pruning
 from tenantry.db.encrypted_columns import binding
 from tenantry.db.engine import DuplicateKey
-from tenantry.db.rows import bound, prefixed, row_of
+from tenantry.db.rows import prefixed, row_of
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.identity.attempts import service as attempts
@@ -45,19 +45,13 @@ _LONGEST_URI = 1024  # characters, the contract's
 _WINDOW = 1  # steps before and after, for clocks that differ (RFC 6238 section 5.2)
 _CODE = re.compile(r"[0-9]{6}")
 
-_t, _r = totp_registrations.c, recovery_codes.c
+_t = totp_registrations.c
 _ENABLED = _t.enabled.is_(True)
-_USER = Statement(select(users.c.email).where(users.c.id == bindparam("p_id")))
-_INSERT = Statement(insert(totp_registrations).values(bound(totp_registrations)).returning(_t.id))
-_FORGET_PENDING = Statement(
-    delete(totp_registrations)
-    .where(_t.user_id == bindparam("p_user_id"), _t.enabled.is_(False))
-    .returning(_t.id)
-)
-_GET = Statement(select(totp_registrations).where(_t.id == bindparam("p_id")))
-_OF_USER = Statement(
-    select(totp_registrations).where(_t.user_id == bindparam("p_user_id"), _ENABLED)
-)
+_USER = crud.get(users, columns=("email",))
+_INSERT = crud.insert(totp_registrations)
+_FORGET_PENDING = crud.delete(totp_registrations, by=("user_id", _t.enabled.is_(False)))
+_GET = crud.get(totp_registrations)
+_OF_USER = crud.get(totp_registrations, by=("user_id", _ENABLED))
 _ENABLE = Statement(
     update(totp_registrations)
     .where(_t.id == bindparam("p_id"), _t.enabled.is_(False))
@@ -72,7 +66,7 @@ _TAKE_STEP = Statement(
     .values(last_step=bindparam("p_step"))
     .returning(_t.id)
 )
-_DELETE = Statement(delete(totp_registrations).where(_t.id == bindparam("p_id")).returning(_t.id))
+_DELETE = crud.delete(totp_registrations)
 _PRUNE = pruning.prune(_t.create_time, where=NOT_IN_FORCE)
 _digests = json_values(bindparam("p_digests", type_=Text)).subquery("digests")
 _KEEP_CODES = Statement(
@@ -81,27 +75,15 @@ _KEEP_CODES = Statement(
         select(bindparam("p_registration_id", type_=Text), _digests.c.value),
     )
 )
-_TAKE_CODE = Statement(
-    delete(recovery_codes)
-    .where(_r.registration_id == bindparam("p_registration_id"), _r.digest == bindparam("p_digest"))
-    .returning(_r.registration_id)
-)
+_TAKE_CODE = crud.delete(recovery_codes)
 _HOLD = Statement(
     update(totp_registrations)
     .where(_t.id == bindparam("p_id"), _ENABLED)
     .values(last_step=_t.last_step)
     .returning(_t.id)
 )
-_FORGET_CODES = Statement(
-    delete(recovery_codes)
-    .where(_r.registration_id == bindparam("p_registration_id"))
-    .returning(_r.registration_id)
-)
-_COUNT_CODES = Statement(
-    select(func.count().label("n"))
-    .select_from(recovery_codes)
-    .where(_r.registration_id == bindparam("p_registration_id"))
-)
+_FORGET_CODES = crud.delete(recovery_codes, by=("registration_id",))
+_COUNT_CODES = crud.count(recovery_codes, by=("registration_id",))
 
 
 async def register(

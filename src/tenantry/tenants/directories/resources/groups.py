@@ -11,12 +11,12 @@ from dataclasses import replace as replaced
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, delete, func, literal_column, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Text, bindparam, func, literal_column, select
 
 from tenantry.core import ids
 from tenantry.core.times import now
-from tenantry.db.rows import bound, prefixed, revised
+from tenantry.db import crud
+from tenantry.db.rows import prefixed, revised
 from tenantry.db.schema import from_json, json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.directories.effects import role_mapping
@@ -52,18 +52,9 @@ if TYPE_CHECKING:
     from tenantry.tenants.directories.scim.resources import GroupPayload
 
 _u, _g, _m = directory_users.c, directory_groups.c, directory_members.c
-_KEY = "organization_id", "directory_id", "id"
-
-_p_key = [bindparam(f"p_{name}", type_=Text) for name in _KEY]
-_CREATE = Statement(insert(directory_groups).values(bound(directory_groups)).returning(_g.id))
-_this = _g.organization_id == _p_key[0], _g.directory_id == _p_key[1], _g.id == _p_key[2]
-_UPDATE = Statement(
-    update(directory_groups)
-    .where(*_this)
-    .values(bound(directory_groups, but=(*_KEY, "create_time")))
-    .returning(_g.id)
-)
-_DELETE = Statement(delete(directory_groups).where(*_this).returning(_g.id))
+_CREATE = crud.insert(directory_groups)
+_UPDATE = crud.update(directory_groups)
+_DELETE = crud.delete(directory_groups)
 _GET = Statement(select(directory_groups).where(*of_directory(directory_groups), _g.id == ID))
 
 _members = *of_directory(directory_members), _m.directory_group_id == ID
