@@ -11,13 +11,13 @@ from tenantry.core.answer import message_of
 from tenantry.gen.api_client import ApiClient
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
     from protobuf import Message
 
     from tenantry.api.http_calls import HttpCall
     from tenantry.api.methods import Method
-    from tenantry.api.pipeline import Pipeline
+    from tenantry.api.pipeline import Runner
     from tenantry.core.caller import Caller, Origin
     from tenantry.db.engine import Session
 
@@ -26,16 +26,25 @@ class Rpcs:
     """The rpcs that are served, by their paths, and the pipeline that runs them."""
 
     def __init__(self) -> None:
-        self._pipeline: Pipeline | None = None
+        self._pipeline: Runner | None = None
         self._methods: dict[str, Method] = {}
+        self._load: Callable[[str], Iterable[Method]] = lambda _: ()
 
-    def serve(self, methods: Iterable[Method], pipeline: Pipeline) -> None:
+    def serve(self, methods: Iterable[Method], pipeline: Runner) -> None:
         """Serve these from now on."""
         self._methods = {method.path: method for method in methods}
         self._pipeline = pipeline
 
+    def serve_on_demand(self, rpcs_of: Callable[[str], Iterable[Method]], pipeline: Runner) -> None:
+        """Serve the rpcs of each service from the first call on; the service is known by name."""
+        self._load = rpcs_of
+        self._pipeline = pipeline
+
     def method(self, path: str) -> Method:
         """Return the rpc at a path."""
+        if path not in self._methods:
+            _, service, _ = path.split("/")
+            self._methods |= {method.path: method for method in self._load(service)}
         return self._methods[path]
 
     async def run(
