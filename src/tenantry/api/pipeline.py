@@ -219,7 +219,7 @@ class Pipeline(Runner):
             raise errors.InvalidArgument.field(
                 "idempotency-key", "pattern", "must be 1 to 255 visible ASCII characters"
             )
-        if_match = _revisions(headers.get("if-match")) if method.if_match else None
+        if_match = revisions(headers.get("if-match")) if method.if_match else None
         return Admission(
             caller, request.request_id, if_match, key, _extra(method, headers), request.origin
         )
@@ -230,7 +230,7 @@ def _extra(method: Method, headers: Mapping[str, str]) -> dict[str, list[str]]:
     return {name: [headers[header]] for name, header in method.extra_headers if header in headers}
 
 
-def _revisions(if_match: str | None) -> frozenset[int] | None:
+def revisions(if_match: str | None) -> frozenset[int] | None:
     """Return the revisions that If-Match allows; None for any.
 
     Another ETag than ours matches nothing, a weak one included (RFC 9110 section 13.1.1).

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 def organizations() -> Service:
     from tenantry.gen.scalekit.v1.organizations import organizations_pb
-    from tenantry.tenants.memberships import leaving
     from tenantry.tenants.organizations.rpc import OrganizationService
     from tenantry.tenants.portal_links.rpc import PortalLinkService
 
@@ -20,7 +19,7 @@ def organizations() -> Service:
         organizations_pb,
         lambda c: (
             OrganizationService(
-                c.effective, region_code=c.settings.region, dismiss_members=leaving.dismiss_members
+                c.effective, region_code=c.settings.region, dismiss_members=_dismiss_members
             ),
             PortalLinkService(public_url=c.settings.public_url),
         ),
@@ -77,7 +76,6 @@ def environments() -> Service:
     from tenantry.identity.sessions.rpc import CurrentSessionService
     from tenantry.tenants.branding.rpc import BrandingService
     from tenantry.tenants.environment.rpc import EnvironmentService
-    from tenantry.tenants.memberships import leaving
     from tenantry.tenants.organizations.rpc import OrganizationService
 
     return Service(
@@ -90,7 +88,7 @@ def environments() -> Service:
                 OrganizationService(
                     c.effective,
                     region_code=c.settings.region,
-                    dismiss_members=leaving.dismiss_members,
+                    dismiss_members=_dismiss_members,
                 ),
                 ConnectionService(c.effective, fetching=c.fetching, outgoing=c.outgoing),
                 BrandingService(c.effective),
@@ -134,6 +132,12 @@ def user_attributes() -> Service:
     from tenantry.tenants.user_attributes.rpc import UserAttributeService
 
     return Service(user_attributes_pb, lambda _: (UserAttributeService(),))
+
+
+async def _dismiss_members(call: Call, organization_id: str) -> None:
+    from tenantry.tenants.memberships import leaving
+
+    await leaving.dismiss_members(call, organization_id)
 
 
 async def _application_of(call: Call) -> str | None:
