@@ -1,16 +1,19 @@
-"""The record of all that lives once in a process, for doors to pick from; app.py makes it."""
+"""The objects that live once in a process, each made when it is first needed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from tenantry.api.in_process import Rpcs
+
 if TYPE_CHECKING:
+    from contextlib import AsyncExitStack
+
     from tenantry.access.api_tokens.known import Known as KnownApiTokens
     from tenantry.access.clients.directory import Directory
     from tenantry.access.clients.framing import FramingOrigins
     from tenantry.access.clients.token_events import TokenEvents
-    from tenantry.api.in_process import Rpcs
     from tenantry.db.engine import Database
     from tenantry.db.last_uses import LastUses
     from tenantry.events.event_log.following import Follower
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from tenantry.identity.tokens.access_tokens import AccessTokens
     from tenantry.identity.tokens.authenticate import Authenticator
     from tenantry.identity.tokens.key_ring import KeyRing
+    from tenantry.identity.tokens.signed_tokens import SignedTokens
     from tenantry.identity.tokens.user_tokens import UserTokens
     from tenantry.net.outgoing import Outgoing
     from tenantry.rate_limits.rates import Rates
@@ -36,42 +40,271 @@ if TYPE_CHECKING:
     from tenantry.web.looks import Looks
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AppContext:
-    """All that several doors or services of one process share."""
+    """All that several endpoints or services of one process share.
 
-    settings: Settings  # those given at start
-    effective: Effective  # those and the stored ones, as they are now
-    db: Database
-    rates: Rates
+    A module is imported when the first object of it is made, so that a command loads only what it
+    uses. ``closing`` closes the objects at the end.
+    """
+
+    def __init__(self, settings: Settings, db: Database, closing: AsyncExitStack) -> None:
+        self.settings = settings  # those given at start
+        self.db = db
+        self.rpcs = Rpcs()  # the API, for pages and commands
+        self._closing = closing
+
+    @cached_property
+    def effective(self) -> Effective:
+        """The settings given at start and the stored ones, as they are now."""
+        from tenantry.tenants.environment.effective import Effective
+
+        return Effective(self.settings)
+
+    @cached_property
+    def rates(self) -> Rates:
+        """The limits of requests."""
+        from tenantry.rate_limits.rates import Rates
+
+        rates = Rates.of(self.settings)
+        self._closing.push_async_callback(rates.aclose)
+        return rates
+
     # Credentials of programs, some of them remembered.
-    ring: KeyRing
-    directory: Directory
-    tokens: AccessTokens
-    user_tokens: UserTokens
-    token_templates: TokenTemplates
-    authenticate: Authenticator
-    api_tokens: KnownApiTokens
-    api_token_uses: LastUses
-    secret_uses: LastUses
-    directory_secret_uses: LastUses
-    directory_requests: RequestLog
-    token_events: TokenEvents
+
+    @cached_property
+    def ring(self) -> KeyRing:
+        """The keys that sign tokens."""
+        from tenantry.identity.tokens.key_ring import KeyRing
+
+        return KeyRing(self.db)
+
+    @cached_property
+    def directory(self) -> Directory:
+        """The clients."""
+        from tenantry.access.clients.directory import Directory
+
+        return Directory(self.db)
+
+    @cached_property
+    def _signed(self) -> SignedTokens:
+        from tenantry.identity.tokens.signed_tokens import SignedTokens
+
+        return SignedTokens(self.ring, self.settings.public_url)
+
+    @cached_property
+    def tokens(self) -> AccessTokens:
+        """Access tokens of clients."""
+        from tenantry.identity.tokens.access_tokens import AccessTokens
+
+        return AccessTokens(
+            self.db, self.directory, self.ring, self._signed, issuer=self.settings.public_url
+        )
+
+    @cached_property
+    def user_tokens(self) -> UserTokens:
+        """Access tokens of people."""
+        from tenantry.identity.tokens.user_tokens import UserTokens
+
+        return UserTokens(
+            self.db,
+            self.ring,
+            self._signed,
+            issuer=self.settings.public_url,
+            effective=self.effective,
+            compact=self.settings.compact_tokens,
+        )
+
+    @cached_property
+    def token_templates(self) -> TokenTemplates:
+        """The templates of tokens' claims."""
+        from tenantry.identity.token_templates.issuing import TokenTemplates
+
+        return TokenTemplates(self.db)
+
+    @cached_property
+    def authenticate(self) -> Authenticator:
+        """The authentication of requests."""
+        from tenantry.identity.tokens.authenticate import Authenticator
+        from tenantry.tenants.portal_links.cookies import portal_cookie
+
+        return Authenticator(
+            self.db,
+            self._signed,
+            self.tokens,
+            self.user_tokens,
+            session_cookie=self.session_cookie,
+            portal_cookie=portal_cookie(self.settings.public_url),
+            effective=self.effective,
+        )
+
+    @cached_property
+    def api_tokens(self) -> KnownApiTokens:
+        """The API tokens of customers."""
+        from tenantry.access.api_tokens.known import Known
+
+        return Known(self.db)
+
+    @cached_property
+    def api_token_uses(self) -> LastUses:
+        """The times at which API tokens were used."""
+        from tenantry.access.api_tokens.model import api_tokens
+        from tenantry.db.last_uses import LastUses
+
+        return self._closed(LastUses(self.db, api_tokens))
+
+    @cached_property
+    def secret_uses(self) -> LastUses:
+        """The times at which secrets of clients were used."""
+        from tenantry.access.clients.model import client_secrets
+        from tenantry.db.last_uses import LastUses
+
+        return self._closed(LastUses(self.db, client_secrets))
+
+    @cached_property
+    def directory_secret_uses(self) -> LastUses:
+        """The times at which tokens of directories were used."""
+        from tenantry.db.last_uses import LastUses
+        from tenantry.tenants.directories.model import directory_secrets
+
+        return self._closed(LastUses(self.db, directory_secrets))
+
+    @cached_property
+    def directory_requests(self) -> RequestLog:
+        """The log of requests of directories."""
+        from tenantry.tenants.directories.request_log import RequestLog
+
+        requests = RequestLog(self.db)
+        self._closing.push_async_callback(requests.close)
+        return requests
+
+    @cached_property
+    def token_events(self) -> TokenEvents:
+        """Events about tokens that were issued."""
+        from tenantry.access.clients.token_events import TokenEvents
+
+        events = TokenEvents(self.db, self.settings.token_events)
+        self._closing.push_async_callback(events.close)
+        return events
+
     # People signing in.
-    session_cookie: SessionCookie
-    browser_cookies: BrowserCookies
-    relying_party: PasskeyParty
-    passwords: Passwords
-    sign_in: Means
-    interceptors: Interceptors
-    # Requests to their providers, and to addresses that tenants chose.
-    fetching: Fetching
-    openid: RelyingParty
-    outgoing: Outgoing
-    simulator: Simulator | None  # in development
-    # The API, for pages, and the origins whose pages may hold some of them.
-    looks: Looks
-    rpcs: Rpcs
-    framing: FramingOrigins
-    # The event log as it grows.
-    follower: Follower
+
+    @cached_property
+    def session_cookie(self) -> SessionCookie:
+        """The cookie of sessions."""
+        from tenantry.identity.sessions.cookies import SessionCookie
+
+        return SessionCookie.of(self.effective)
+
+    @cached_property
+    def browser_cookies(self) -> BrowserCookies:
+        """The cookies of sign-ins that are under way."""
+        from tenantry.identity.sign_in.browsers import BrowserCookies
+
+        return BrowserCookies.of(self.settings.public_url)
+
+    @cached_property
+    def relying_party(self) -> PasskeyParty:
+        """This server, as passkeys know it."""
+        from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
+
+        return RelyingParty.of(self.settings)
+
+    @cached_property
+    def passwords(self) -> Passwords:
+        """The hashing of passwords."""
+        from tenantry.identity.proofs.passwords.service import Passwords
+        from tenantry.settings import memory_limit
+
+        settings = self.settings
+        passwords = Passwords(
+            breached=settings.breached_passwords,
+            memory=memory_limit.of_server(settings),
+            shared=settings.data_dir / "run" / f"{settings.port}-hashing",
+        )
+        self._closing.push_async_callback(passwords.aclose)
+        return passwords
+
+    @cached_property
+    def sign_in(self) -> Means:
+        """What the steps of a sign-in share."""
+        from tenantry.identity.sign_in.means import Means
+
+        return Means(
+            effective=self.effective,
+            passwords=self.passwords,
+            interceptors=self.interceptors,
+            relying_party=self.relying_party,
+        )
+
+    @cached_property
+    def interceptors(self) -> Interceptors:
+        """The requests to interceptors."""
+        from tenantry.events.interceptors.service import Interceptors
+
+        interceptors = Interceptors(self.db, self.settings)
+        self._closing.push_async_callback(interceptors.aclose)
+        return interceptors
+
+    # Requests to identity providers, and to addresses that tenants chose.
+
+    @cached_property
+    def fetching(self) -> Fetching:
+        """Requests to identity providers."""
+        from tenantry.identity.connections.providers.fetching import Fetching
+        from tenantry.identity.simulator.openid_provider import OpenIDProvider
+
+        near = OpenIDProvider(self.simulator) if self.simulator is not None else None
+        fetching = Fetching(self.settings.outgoing_allow, near)
+        self._closing.push_async_callback(fetching.aclose)
+        return fetching
+
+    @cached_property
+    def openid(self) -> RelyingParty:
+        """This server, as OpenID providers know it."""
+        from tenantry.identity.federation.openid import RelyingParty
+
+        return RelyingParty(self.db, self.fetching, self.settings, self.ring.client_assertion)
+
+    @cached_property
+    def outgoing(self) -> Outgoing:
+        """Requests to other addresses."""
+        from tenantry.net.outgoing import Outgoing
+
+        outgoing = Outgoing(self.settings.outgoing_allow)
+        self._closing.push_async_callback(outgoing.close)
+        return outgoing
+
+    @cached_property
+    def simulator(self) -> Simulator | None:
+        """The identity provider of development."""
+        from tenantry.identity.simulator.provider import Simulator
+
+        settings = self.settings
+        return Simulator(self.db.vault, settings.public_url) if settings.has_simulator else None
+
+    @cached_property
+    def looks(self) -> Looks:
+        """The branding of pages."""
+        from tenantry.web.looks import Looks
+
+        return Looks(self.effective)
+
+    @cached_property
+    def framing(self) -> FramingOrigins:
+        """The origins whose pages may frame ours."""
+        from tenantry.access.clients.framing import FramingOrigins
+
+        return FramingOrigins(self.db)
+
+    @cached_property
+    def follower(self) -> Follower:
+        """The event log as it grows."""
+        from tenantry.events.event_log.following import Follower
+
+        follower = Follower(self.db)
+        self._closing.push_async_callback(follower.close)
+        return follower
+
+    def _closed(self, uses: LastUses) -> LastUses:
+        self._closing.push_async_callback(uses.close)
+        return uses

@@ -17,6 +17,8 @@ from tenantry.gen.scalekit.v1.organizations.organizations_pb import (
     GetOrganizationRequest,
     GetOrganizationResponse,
     Organization,
+    UpdateOrganization,
+    UpdateOrganizationRequest,
 )
 
 
@@ -35,7 +37,7 @@ class Pipeline:
     async def run(self, _method, admission, _message):
         self.admissions.append(admission)
         found = GetOrganizationResponse(organization=Organization(id="org_1"))
-        return Answer(lambda: found, dict), {}
+        return Answer(lambda: found, dict), {"etag": '"3"'}
 
 
 class Database:
@@ -82,3 +84,30 @@ async def test_calls_of_one_transaction_are_part_of_it(client_of, pipeline):
         await together.organizations.get_organization(ASKED)
     assert pipeline.admissions[0].db == "the transaction"
     assert len(api.sent) == 1
+
+
+async def test_a_change_may_be_of_what_the_last_response_showed(client_of, pipeline):
+    api = client_of(SYSTEM)
+    await api.organizations.get_organization(ASKED)
+    change = UpdateOrganizationRequest(
+        identities=Oneof("id", "org_1"), organization=UpdateOrganization(display_name="Acme")
+    )
+    await api.if_unchanged().organizations.update_organization(change)
+    await api.organizations.update_organization(change)
+    assert [one.if_match for one in pipeline.admissions] == [None, frozenset({3}), None]
+
+
+async def test_a_service_is_loaded_by_its_first_call(pipeline):
+    loaded = []
+
+    def rpcs_of(name):
+        loaded.append(name)
+        (service,) = (one for one in SERVICES if one.type_name == name)
+        return of_service(service, Nothing())
+
+    rpcs = Rpcs()
+    rpcs.serve_on_demand(rpcs_of, pipeline)
+    api = InProcessClient(rpcs, SYSTEM, "req_1", Origin())
+    for _ in range(2):
+        await api.organizations.get_organization(ASKED)
+    assert loaded == ["scalekit.v1.organizations.OrganizationService"]

@@ -14,10 +14,10 @@ from tenantry.access.clients.framing import FramingOrigins
 from tenantry.core import errors
 from tenantry.crypto import vault
 from tenantry.db.engine import Unavailable
-from tenantry.endpoints.organization.opening import portal_cookie
 from tenantry.endpoints.organization.visit import Door
 from tenantry.net.http import Request
 from tenantry.tenants.environment.effective import Effective
+from tenantry.tenants.portal_links.cookies import portal_cookie
 from tenantry.web.looks import Looks
 
 PORTAL = ("/portal", "/portal/sso", "/portal/domains", "/magicLink/nonsense")

@@ -6,18 +6,18 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 from tenantry.api import http_calls, policy
-from tenantry.api.pipeline import Admission
+from tenantry.api.pipeline import Admission, revisions
 from tenantry.core.answer import message_of
 from tenantry.gen.api_client import ApiClient
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
     from protobuf import Message
 
     from tenantry.api.http_calls import HttpCall
     from tenantry.api.methods import Method
-    from tenantry.api.pipeline import Pipeline
+    from tenantry.api.pipeline import Runner
     from tenantry.core.caller import Caller, Origin
     from tenantry.db.engine import Session
 
@@ -26,22 +26,31 @@ class Rpcs:
     """The rpcs that are served, by their paths, and the pipeline that runs them."""
 
     def __init__(self) -> None:
-        self._pipeline: Pipeline | None = None
+        self._pipeline: Runner | None = None
         self._methods: dict[str, Method] = {}
+        self._load: Callable[[str], Iterable[Method]] = lambda _: ()
 
-    def serve(self, methods: Iterable[Method], pipeline: Pipeline) -> None:
+    def serve(self, methods: Iterable[Method], pipeline: Runner) -> None:
         """Serve these from now on."""
         self._methods = {method.path: method for method in methods}
         self._pipeline = pipeline
 
+    def serve_on_demand(self, rpcs_of: Callable[[str], Iterable[Method]], pipeline: Runner) -> None:
+        """Serve the rpcs of each service from the first call on; the service is known by name."""
+        self._load = rpcs_of
+        self._pipeline = pipeline
+
     def method(self, path: str) -> Method:
         """Return the rpc at a path."""
+        if path not in self._methods:
+            _, service, _ = path.split("/")
+            self._methods |= {method.path: method for method in self._load(service)}
         return self._methods[path]
 
     async def run(
         self, method: Method, admission: Admission, message: Message[Any]
-    ) -> Message[Any]:
-        """Return the response to a caller that is signed in.
+    ) -> tuple[Message[Any], dict[str, str]]:
+        """Return the response to a caller that is signed in, and its headers.
 
         Raises:
             errors.Error: see the rpc; the caller may not make the call.
@@ -49,8 +58,8 @@ class Rpcs:
         """
         assert self._pipeline is not None
         policy.check(method, admission.caller)
-        response, _ = await self._pipeline.run(method, admission, message)
-        return message_of(response)
+        response, headers = await self._pipeline.run(method, admission, message)
+        return message_of(response), headers
 
 
 class InProcessClient(ApiClient):
@@ -75,6 +84,14 @@ class InProcessClient(ApiClient):
         self._request_id = request_id
         self._origin = origin
         self._db = db
+        self._etag = ""
+        self._if_match: str | None = None
+
+    def if_unchanged(self) -> Self:
+        """Return a client that changes the object of the last response only as that showed it."""
+        client = self._within(self._db)
+        client._if_match = self._etag  # noqa: SLF001 - of the same class
+        return client
 
     @asynccontextmanager
     async def transaction(self, db: Session) -> AsyncIterator[Self]:
@@ -87,7 +104,7 @@ class InProcessClient(ApiClient):
             client.sent = self.sent
             yield client
 
-    def _within(self, session: Session) -> Self:
+    def _within(self, session: Session | None) -> Self:
         return type(self)(self._rpcs, self.caller, self._request_id, self._origin, session)
 
     async def _invoke(
@@ -98,7 +115,10 @@ class InProcessClient(ApiClient):
         if call is not None:
             self.sent.append(call)
         beyond = {name: list(values) for name, values in extra.items()}
+        if_match = revisions(self._if_match) if method.if_match else None
         admission = Admission(
-            self.caller, self._request_id, None, None, beyond, self._origin, self._db
+            self.caller, self._request_id, if_match, None, beyond, self._origin, self._db
         )
-        return await self._rpcs.run(method, admission, request)
+        response, headers = await self._rpcs.run(method, admission, request)
+        self._etag = headers.get("etag", "")
+        return response

@@ -55,52 +55,15 @@ class Admission:
     db: Session | None = None  # a transaction that is open; None for none
 
 
-class Pipeline:
-    """Runs rpcs on one database, for callers whom `authenticate` finds by headers and address.
+class Runner:
+    """Runs rpcs on one database, for callers who are known.
 
     ``visible_metadata`` are the keys of metadata that others than management clients see.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        authenticate: Authenticate,
-        rates: Rates,
-        *,
-        visible_metadata: Collection[str] = (),
-    ) -> None:
+    def __init__(self, database: Database, *, visible_metadata: Collection[str] = ()) -> None:
         self._database = database
-        self._authenticate = authenticate
-        self._rates = rates
         self._visible_metadata = visible_metadata
-
-    async def admit(self, method: Method, request: Request) -> Admission:
-        """Find the caller and whether it may call; before the body is even parsed.
-
-        Raises:
-            errors.Unauthenticated: the access token is missing or bad.
-            errors.RateLimited: the client makes too many calls.
-            errors.PermissionDenied: the caller may not make this call.
-            errors.InvalidArgument: a header is malformed.
-
-        """
-        headers = request.headers
-        caller = await self._authenticate(headers, request.address)
-        request.observed.caller = caller
-        if self._rates.of_clients and caller.is_client:
-            request.tell(await self._rates.take_client(caller.id))
-        policy.check(method, caller)
-        # Nothing is kept for anonymous callers: all of them would share their keys.
-        keeps = method.keeps_replies and caller.kind is not Kind.ANONYMOUS
-        key = headers.get("idempotency-key") if keeps else None
-        if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
-            raise errors.InvalidArgument.field(
-                "idempotency-key", "pattern", "must be 1 to 255 visible ASCII characters"
-            )
-        if_match = _revisions(headers.get("if-match")) if method.if_match else None
-        return Admission(
-            caller, request.request_id, if_match, key, _extra(method, headers), request.origin
-        )
 
     async def run(
         self,
@@ -218,12 +181,56 @@ class Pipeline:
         return response, call.headers
 
 
+class Pipeline(Runner):
+    """Runs rpcs for callers whom `authenticate` finds by headers and address."""
+
+    def __init__(
+        self,
+        database: Database,
+        authenticate: Authenticate,
+        rates: Rates,
+        *,
+        visible_metadata: Collection[str] = (),
+    ) -> None:
+        super().__init__(database, visible_metadata=visible_metadata)
+        self._authenticate = authenticate
+        self._rates = rates
+
+    async def admit(self, method: Method, request: Request) -> Admission:
+        """Find the caller and whether it may call; before the body is even parsed.
+
+        Raises:
+            errors.Unauthenticated: the access token is missing or bad.
+            errors.RateLimited: the client makes too many calls.
+            errors.PermissionDenied: the caller may not make this call.
+            errors.InvalidArgument: a header is malformed.
+
+        """
+        headers = request.headers
+        caller = await self._authenticate(headers, request.address)
+        request.observed.caller = caller
+        if self._rates.of_clients and caller.is_client:
+            request.tell(await self._rates.take_client(caller.id))
+        policy.check(method, caller)
+        # Nothing is kept for anonymous callers: all of them would share their keys.
+        keeps = method.keeps_replies and caller.kind is not Kind.ANONYMOUS
+        key = headers.get("idempotency-key") if keeps else None
+        if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+            raise errors.InvalidArgument.field(
+                "idempotency-key", "pattern", "must be 1 to 255 visible ASCII characters"
+            )
+        if_match = revisions(headers.get("if-match")) if method.if_match else None
+        return Admission(
+            caller, request.request_id, if_match, key, _extra(method, headers), request.origin
+        )
+
+
 def _extra(method: Method, headers: Mapping[str, str]) -> dict[str, list[str]]:
     """Return what the call takes beyond its message: `force` from `x-force`, as from a query."""
     return {name: [headers[header]] for name, header in method.extra_headers if header in headers}
 
 
-def _revisions(if_match: str | None) -> frozenset[int] | None:
+def revisions(if_match: str | None) -> frozenset[int] | None:
     """Return the revisions that If-Match allows; None for any.
 
     Another ETag than ours matches nothing, a weak one included (RFC 9110 section 13.1.1).

@@ -10,6 +10,7 @@ does this module, so that an interrupt finds `main` soon.
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -70,8 +71,11 @@ def _run() -> int:
 
             return health.look(ready="--ready" in sys.argv)
         _check_arguments()
+        # Imports make next to no garbage, and each collection looks at all that they have made.
+        gc.disable()
         from tenantry.cli import commands
 
+        gc.enable()
         return commands.run()
     except SettingError as problem:
         raise Failed(str(problem), error="SETTING", code=2) from problem

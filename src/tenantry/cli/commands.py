@@ -2,100 +2,112 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from tenantry import __version__
-from tenantry.cli import (
-    Failed,
-    applications,
-    auth_requests,
-    backups,
-    bulk,
-    clients,
-    data_keys,
-    directories,
-    events,
-    events_export,
-    interceptors,
-    keys,
-    logs,
-    mail,
-    master_keys,
-    migrating,
-    operators,
-    organizations,
-    running,
-    sso,
-    status,
-    trusting,
-    users,
-    webhooks,
-    work,
-)
+from tenantry.cli import Failed, running
 from tenantry.cli.running import AsJson  # noqa: TC001 - typer reads it
 from tenantry.settings import load
 
-
-class _InOrder(TyperGroup):
-    """Lists commands in the order of the help's panels, in which one needs them."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Return their names."""
-        known = super().list_commands(ctx)
-        return sorted(known, key=_NAMES.index)
-
-
-PANELS = {
-    "To begin": ("serve", "env", "trust", "status", "doctor"),
-    "Tenants and people": ("org", "user", "auth-requests", "sso", "directories"),
-    "Applications": ("app", "client", "webhook", "interceptor"),
-    "What has happened": ("events", "mail", "log"),
-    "Running it": (
-        *("worker", "health", "operators", "migrate", "backup", "restore", "import", "export"),
-        *("key", "data-key", "master-key"),
-    ),
+# The panels of the help, each with its commands: the module and the name of the group in it, or of
+# the function.
+_PANELS = {
+    "To begin": {
+        "serve": "commands:serve",
+        "env": "commands:env",
+        "trust": "trusting:trust",
+        "status": "status:status",
+        "doctor": "commands:doctor",
+    },
+    "Tenants and people": {
+        "org": "organizations:app",
+        "user": "users:app",
+        "auth-requests": "auth_requests:app",
+        "sso": "sso:app",
+        "directories": "directories:app",
+    },
+    "Applications": {
+        "app": "applications:app",
+        "client": "clients:app",
+        "webhook": "webhooks:app",
+        "interceptor": "interceptors:app",
+    },
+    "What has happened": {
+        "events": "events:app",
+        "mail": "mail:app",
+        "log": "logs:app",
+    },
+    "Running it": {
+        "worker": "work:worker",
+        "health": "commands:health",
+        "operators": "operators:app",
+        "migrate": "migrating:app",
+        "backup": "backups:backup",
+        "restore": "backups:restore",
+        "import": "bulk:app",
+        "export": "bulk:export",
+        "key": "keys:app",
+        "data-key": "data_keys:app",
+        "master-key": "master_keys:app",
+    },
 }
-_NAMES = [name for names in PANELS.values() for name in names]
-_PANEL = {name: panel for panel, names in PANELS.items() for name in names}
+PANELS = {panel: tuple(places) for panel, places in _PANELS.items()}
+_PLACES = {
+    name: (panel, place) for panel, places in _PANELS.items() for name, place in places.items()
+}
+
+
+class _Commands(Mapping[str, Any]):
+    """The commands by their names, each made from its module when it is asked for."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            panel, place = _PLACES[name]
+            module, _, attribute = place.partition(":")
+            found = getattr(importlib.import_module(f"tenantry.cli.{module}"), attribute)
+            alone = typer.Typer()
+            if isinstance(found, typer.Typer):
+                alone.add_typer(found, name=name, rich_help_panel=panel)
+            else:
+                alone.command(name, rich_help_panel=panel)(found)
+            self._made[name] = typer.main.get_group(alone).commands[name]
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_PLACES)
+
+    def __len__(self) -> int:
+        return len(_PLACES)
+
+
+class _Group(TyperGroup):
+    """Imports the module of a command when it is asked for: a run asks for one, the help for all.
+
+    The names have the order of the help's panels.
+    """
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.commands: Any = _Commands()
+
 
 app = typer.Typer(
     name="tenantry",
-    cls=_InOrder,
+    cls=_Group,
     help="A self-hosted home for the tenants of a B2B SaaS product.",
     epilog="Settings are TENANTRY_... variables or lines of tenantry.toml: see docs/settings.md.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-events.app.command("export")(events_export.export)
-for _name, _group in {
-    "org": organizations.app,
-    "user": users.app,
-    "auth-requests": auth_requests.app,
-    "sso": sso.app,
-    "directories": directories.app,
-    "app": applications.app,
-    "client": clients.app,
-    "webhook": webhooks.app,
-    "interceptor": interceptors.app,
-    "events": events.app,
-    "mail": mail.app,
-    "log": logs.app,
-    "operators": operators.app,
-    "migrate": migrating.app,
-    "import": bulk.app,
-    "key": keys.app,
-    "data-key": data_keys.app,
-    "master-key": master_keys.app,
-}.items():
-    app.add_typer(_group, name=_name, rich_help_panel=_PANEL[_name])
-for _command in (
-    *(trusting.trust, status.status, work.worker, bulk.export, backups.backup, backups.restore),
-):
-    app.command(rich_help_panel=_PANEL[_command.__name__])(_command)
 
 
 # Typer has a copy of click's own, which it shows by its kinds alone.
@@ -144,7 +156,6 @@ def _tenantry(
 ) -> None: ...
 
 
-@app.command(rich_help_panel=_PANEL["serve"])
 def serve() -> None:
     """Serve until stopped; a first start makes everything that is missing."""
     from tenantry.cli import serving
@@ -152,7 +163,6 @@ def serve() -> None:
     raise typer.Exit(serving.serve())
 
 
-@app.command(rich_help_panel=_PANEL["health"])
 def health(
     *,
     ready: Annotated[
@@ -165,7 +175,6 @@ def health(
     raise typer.Exit(probe.look(ready=ready))
 
 
-@app.command(rich_help_panel=_PANEL["env"])
 def env(*, as_json: AsJson = False) -> None:
     """Print what lets curl, the SDKs and commands use this server: eval "$(tenantry env)".
 
@@ -192,7 +201,6 @@ def env(*, as_json: AsJson = False) -> None:
         running.remark(f"This shell uses {url}, of {settings.data_dir.absolute()}, from now on.")
 
 
-@app.command(rich_help_panel=_PANEL["doctor"])
 def doctor(
     *,
     as_json: AsJson = False,

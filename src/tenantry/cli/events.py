@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tenantry.cli import organizations, printing, running
+from tenantry.cli import events_export, organizations, printing, running
 from tenantry.cli.organizations import OfOrganization  # noqa: TC001 - typer reads it
 from tenantry.cli.running import AsJson  # noqa: TC001 - typer reads it
 
@@ -94,16 +94,19 @@ def verify(
 
     async def work(call: Call) -> Verified:
         assert isinstance(call.db, Database)
-        where = await organizations.id_of(call, organization, past=True)
         return await verification.verify(call.db, where or None, found=tell)
 
-    counts = running.with_call(work, named=organization)
+    where = organizations.id_of_past(organization)
+    counts = running.with_call(work)
     if as_json:
         running.print_json({**asdict(counts), "problems": problems})
     else:
         running.say(f"{counts.events} events in {counts.chains} chains, {counts.problems} problems")
     if counts.problems:
         raise typer.Exit(1)
+
+
+app.command("export")(events_export.export)
 
 
 def _problem(problem: Problem) -> str:

@@ -58,18 +58,18 @@ def export(
         raise typer.BadParameter(str(problem)) from None
 
     async def work(call: Call) -> None:
-        where = await organizations.id_of(call, organization, past=True)
         narrowed = replace(order, organization_id=where or None)
         async with aclosing(exporting.pieces(call.db, narrowed)) as pieces:
             async for piece in pieces:
                 file.write(piece)
 
+    where = organizations.id_of_past(organization)
     with ExitStack() as stack:
         # Events tell of people: the file is for its owner's eyes.
         file: printing.Output = (
             stack.enter_context(atomic.writing(output, mode=0o600)) if output else printing.output()
         )
-        running.with_call(work, named=organization)
+        running.with_call(work)
         file.flush()
     if output:
         running.remark(f"wrote {output}")

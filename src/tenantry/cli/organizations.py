@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tenantry.cli import running
 from tenantry.cli.running import AsJson, Limit, PageToken, Yes  # noqa: TC001 - typer reads them
-from tenantry.settings import load
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from tenantry.call import Call
-    from tenantry.db.engine import Row
-    from tenantry.db.pages import Page
-    from tenantry.tenants.organizations.model import Organization
+    from tenantry.api.in_process import InProcessClient
+    from tenantry.cli.running import ListResponse
+    from tenantry.gen.scalekit.v1.organizations.organizations_pb import (
+        CreateOrganizationResponse,
+        GetOrganizationResponse,
+        Organization,
+        UpdateOrganizationResponse,
+    )
 
 app = typer.Typer(no_args_is_help=True, help="Organizations: the tenants.")
 
@@ -63,18 +65,18 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Create an organization and print it."""
-    members = _given(external_id, slug, logo_url) | {"display_name": name}
-    if metadata:
-        members["metadata"] = _split(metadata)
+    given = _given(external_id, slug, logo_url)
 
-    async def work(call: Call) -> Organization:
-        from tenantry.endpoints.imports.contract import Contract
-        from tenantry.tenants.organizations import service
+    async def work(api: InProcessClient) -> Organization:
+        from tenantry.gen.scalekit.v1.organizations import organizations_pb as pb
 
-        Contract().organization(members)
-        return await service.create(call, region_code=load().region, **members)
+        new = pb.CreateOrganization(display_name=name, metadata=_split(metadata), **given)
+        answer = await api.organizations.create_organization(
+            pb.CreateOrganizationRequest(organization=new)
+        )
+        return _of(answer)
 
-    _print(running.with_call(work), as_json=as_json)
+    _print(running.with_api(work), as_json=as_json)
 
 
 @app.command("list")
@@ -91,23 +93,34 @@ def list_(
     """List organizations, the newest first."""
     running.check_search(search)
 
-    async def work(call: Call) -> tuple[list[Organization], str, int]:
-        from tenantry.tenants.organizations import listing
-        from tenantry.tenants.organizations.model import Organization
+    async def work(api: InProcessClient) -> tuple[list[Organization], str, int]:
+        from tenantry.gen.scalekit.v1.organizations import organizations_pb as pb
 
-        narrow = listing.Filter(
-            query=search or None, metadata=tuple(sorted(_split(metadata).items()))
-        )
+        pairs = _split(metadata)
 
-        async def page(size: int, token: str) -> Page[Row]:
-            return await listing.page(call, narrow, page_size=size, page_token=token)
+        async def page(size: int, token: str) -> tuple[list[Organization], ListResponse]:
+            at: Any = {"page_size": size, "page_token": token}
+            if not search:
+                listed = await api.organizations.list_organization(
+                    pb.ListOrganizationsRequest(**at),
+                    extra={f"metadata.{key}": [value] for key, value in pairs.items()},
+                )
+                return listed.organizations, listed
+            found = await api.organizations.search_organization(
+                pb.SearchOrganizationsRequest(query=search, **at)
+            )
+            # The API searches or looks for metadata.
+            if pairs:
+                found.total_size = 0
+            return [
+                one for one in found.organizations if pairs.items() <= one.metadata.items()
+            ], found
 
-        rows, token, total = await running.collected(page, limit=limit, page_token=page_token)
-        return [Organization.from_row(row) for row in rows], token, total
+        return await running.collected(page, limit=limit, page_token=page_token)
 
-    found, token, total = running.with_call(work)
+    found, token, total = running.with_api(work)
     if as_json:
-        running.print_json([organization.shown() for organization in found])
+        running.print_json([running.members_of(organization) for organization in found])
     else:
         running.print_table(
             ["Organization", "Name", "External id", "Created"],
@@ -115,7 +128,7 @@ def list_(
                 (
                     one.id,
                     one.display_name,
-                    one.external_id or "",
+                    one.external_id,
                     running.moment(one.create_time) or "",
                 )
                 for one in found
@@ -128,12 +141,20 @@ def list_(
 def show(organization: Which, *, as_json: AsJson = False) -> None:
     """Print an organization, with the number of its members."""
 
-    async def work(call: Call) -> tuple[Organization, int]:
-        found = await find(call, organization)
-        return found, await _members(call, found)
+    async def work(api: InProcessClient) -> tuple[Organization, dict[str, int]]:
+        from tenantry.gen.scalekit.v1.organizations import organizations_pb as pb
 
-    found, members = running.with_call(work, named=organization)
-    _print(found, as_json=as_json, members=members)
+        found = await get(api, organization)
+        answer = await api.organizations.get_organization_user_management_setting(
+            pb.GetOrganizationUserManagementSettingsRequest(organization_id=found.id)
+        )
+        assert answer.settings is not None
+        seats = answer.settings.max_allowed_users
+        further = {"members": await _members(api, found)}
+        return found, further if seats is None else further | {"max_allowed_users": seats.value}
+
+    found, further = running.with_api(work, named=organization)
+    _print(found, as_json=as_json, further=further)
 
 
 @app.command()
@@ -151,82 +172,98 @@ def update(
 
     Pairs of metadata are added to those that are there, and KEY= takes one away.
     """
-    members = _given(external_id, slug, logo_url)
+    changes: dict[str, Any] = _given(external_id, slug, logo_url)
     if name is not None:
-        members["display_name"] = name
-    if not members and not metadata:
+        changes["display_name"] = name
+    if not changes and not metadata:
         running.fail("there is nothing to change: see `tenantry org update --help`")
 
-    async def work(call: Call) -> Organization:
-        from tenantry.endpoints.imports.contract import Contract
-        from tenantry.tenants.organizations import service
+    async def work(api: InProcessClient) -> Organization:
+        from protobuf import Oneof
+        from protobuf.wkt import FieldMask
 
-        before = await find(call, organization)
-        changes = dict(members)
+        from tenantry.gen.scalekit.v1.organizations import organizations_pb as pb
+
+        before = await get(api, organization)
         if metadata:
             pairs = before.metadata | _split(metadata)
             changes["metadata"] = {key: value for key, value in pairs.items() if value}
             # Another change since then would be lost with the pairs.
-            call = replace(call, if_match=frozenset({before.revision}))
-        Contract().organization({"display_name": before.display_name, **changes})
-        return await service.update(call, service.Identity(before.id), changes)
+            api = api.if_unchanged()
+        answer = await api.organizations.update_organization(
+            pb.UpdateOrganizationRequest(
+                identities=Oneof("id", before.id),
+                organization=pb.UpdateOrganization(**changes),
+                update_mask=FieldMask(paths=list(changes)),
+            )
+        )
+        return _of(answer)
 
-    _print(running.with_call(work, named=organization), as_json=as_json)
+    _print(running.with_api(work, named=organization), as_json=as_json)
 
 
 @app.command()
 def delete(organization: Which, *, yes: Yes = False, as_json: AsJson = False) -> None:
     """Delete an organization with all that it holds, and the people of no other one."""
 
-    async def look(call: Call) -> tuple[Organization, int]:
-        found = await find(call, organization)
-        return found, 0 if yes else await _members(call, found)
+    async def look(api: InProcessClient) -> tuple[Organization, int]:
+        found = await get(api, organization)
+        return found, 0 if yes else await _members(api, found)
 
-    found, members = running.with_call(look, named=organization)
+    found, members = running.with_api(look, named=organization)
     running.confirm(
         f"Delete {found.id} ({found.display_name}) with its {members:,} members?", yes=yes
     )
 
-    async def work(call: Call) -> None:
-        from tenantry.tenants.memberships import leaving
-        from tenantry.tenants.organizations import service
+    async def work(api: InProcessClient) -> None:
+        from protobuf import Oneof
 
-        await service.remove(call, service.Identity(found.id), leaving.dismiss_members)
+        from tenantry.gen.scalekit.v1.organizations import organizations_pb as pb
 
-    running.with_call(work, named=found.id)
+        await api.organizations.delete_organization(
+            pb.DeleteOrganizationRequest(identities=Oneof("id", found.id))
+        )
+
+    running.with_api(work, named=found.id)
     running.tell({"deleted": found.id}, f"deleted {found.id}", as_json=as_json)
 
 
-async def find(call: Call, key: str) -> Organization:
+async def get(api: InProcessClient, key: str) -> Organization:
     """Return an organization by its id or its external id.
 
     Raises:
         errors.NotFound: there is none.
 
     """
+    from protobuf import Oneof
+
     from tenantry.core import ids
-    from tenantry.tenants.organizations import service
+    from tenantry.gen.scalekit.v1.organizations import organizations_pb as pb
 
     is_id = ids.well_formed(ids.ORGANIZATION, key)
-    return await service.get(
-        call, service.Identity(id=key) if is_id else service.Identity(external_id=key)
+    identity = Oneof("id", key) if is_id else Oneof("external_id", key)
+    return _of(
+        await api.organizations.get_organization(pb.GetOrganizationRequest(identities=identity))
     )
 
 
-async def id_of(call: Call, key: str, *, past: bool = False) -> str:
+async def id_in(api: InProcessClient, key: str) -> str:
     """Return the id of an organization that is named so; "" for "".
-
-    ``past``: it may be one that was deleted, by its id.
 
     Raises:
         errors.NotFound: there is none.
 
     """
+    return (await get(api, key)).id if key else ""
+
+
+def id_of_past(key: str) -> str:
+    """Return the id of an organization, or of one that was deleted, by that id; "" for ""."""
     from tenantry.core import ids
 
-    if past and ids.well_formed(ids.ORGANIZATION, key):
+    if not key or ids.well_formed(ids.ORGANIZATION, key):
         return key
-    return (await find(call, key)).id if key else ""
+    return running.with_api(lambda api: id_in(api, key), named=key)
 
 
 def _given(external_id: str | None, slug: str | None, logo_url: str | None) -> dict[str, Any]:
@@ -238,18 +275,31 @@ def _split(pairs: Sequence[str]) -> dict[str, str]:
     return {key: value for key, _, value in (pair.partition("=") for pair in pairs)}
 
 
-async def _members(call: Call, organization: Organization) -> int:
-    from tenantry.tenants.users import listing
+async def _members(api: InProcessClient, organization: Organization) -> int:
+    from tenantry.gen.scalekit.v1.users import users_pb
 
-    page = await listing.of_organization(call, organization.id, page_size=1, page_token="")
-    return page.total_size
+    answer = await api.users.list_organization_users(
+        users_pb.ListOrganizationUsersRequest(organization_id=organization.id, page_size=1)
+    )
+    return answer.total_size
 
 
-def _print(organization: Organization, *, as_json: bool, members: int | None = None) -> None:
+def _of(
+    answer: CreateOrganizationResponse | GetOrganizationResponse | UpdateOrganizationResponse,
+) -> Organization:
+    assert answer.organization is not None
+    return answer.organization
+
+
+def _print(
+    organization: Organization, *, as_json: bool, further: Mapping[str, int] | None = None
+) -> None:
+    further = further or {}
     if as_json:
-        more = {} if members is None else {"members": members}
-        running.print_json(organization.shown() | more)
+        running.print_json(running.members_of(organization) | further)
         return
+    settings = organization.settings
+    features = [one.name for one in settings.features if one.enabled] if settings else []
     running.print_members(
         [
             ("organization", organization.id),
@@ -258,10 +308,10 @@ def _print(organization: Organization, *, as_json: bool, members: int | None = N
             ("slug", organization.slug),
             ("logo", organization.logo_url),
             ("metadata", "\n".join(f"{k}={v}" for k, v in organization.metadata.items())),
-            ("features", ", ".join(sorted(organization.features))),
-            ("members", None if members is None else f"{members:,}"),
-            ("seats", str(organization.max_allowed_users or "")),
-            ("region", organization.region_code),
+            ("features", ", ".join(sorted(features))),
+            ("members", f"{further['members']:,}" if "members" in further else None),
+            ("seats", str(further.get("max_allowed_users", ""))),
+            ("region", organization.region_code.name),
             ("created", running.moment(organization.create_time)),
             ("updated", running.moment(organization.update_time)),
         ]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Protocol, TypeVar
 
 import typer
 
@@ -16,19 +17,57 @@ from tenantry.settings import load
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
+    from protobuf import Message
+    from protobuf.wkt import Timestamp
+
+    from tenantry.api.in_process import InProcessClient
     from tenantry.call import Call
-    from tenantry.db.pages import Page
+    from tenantry.db.engine import Database
     from tenantry.settings import Settings
+
+    class ListResponse(Protocol):
+        """A response with a page of a list."""
+
+        next_page_token: str
+
 
 T = TypeVar("T")
 say, remark = printing.say, printing.remark
 
 _PAGE = 100
+_REQUEST_ID = "cli"
 _SHORTEST = 3  # characters that are searched for
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="So many at most.")]
 PageToken = Annotated[str, typer.Option(help="Go on where a list ended, which printed this.")]
+
+
+def with_api(
+    work: Callable[[InProcessClient], Awaitable[T]], *, named: str | Mapping[str, str] = ""
+) -> T:
+    """Run the work with the API, as the system itself, and return its result.
+
+    ``named`` is the id that was asked for, or each by what it is of: an error says it where nothing
+    is found by it.
+    """
+    gc.disable()  # to the end: the work imports what it calls
+    from contextlib import AsyncExitStack
+
+    from tenantry import services
+    from tenantry.api.in_process import InProcessClient
+    from tenantry.api.pipeline import Runner
+    from tenantry.app_context import AppContext
+    from tenantry.core.caller import NOWHERE, SYSTEM
+
+    async def run(db: Database) -> T:
+        async with AsyncExitStack() as closing:
+            context = AppContext(load(), db, closing)
+            context.rpcs.serve_on_demand(lambda name: services.rpcs_of(name, context), Runner(db))
+            await context.effective.read(db)
+            return await work(InProcessClient(context.rpcs, SYSTEM, _REQUEST_ID, NOWHERE))
+
+    return _with_database(run, named=named, connections=2)
 
 
 def with_call(
@@ -37,16 +76,28 @@ def with_call(
     named: str | Mapping[str, str] = "",
     connections: int = 1,
 ) -> T:
-    """Open the database, run the work as a call of the system itself, and return its result.
+    """Run the work as a call of the system itself, and return its result.
 
-    ``named`` is the id that was asked for, or each by what it is of: an error says it where nothing
-    is found by it.
+    For what the API does not offer; ``named``: see `with_api`.
     """
+    gc.disable()
+    from tenantry.call import Call
+    from tenantry.core.caller import SYSTEM
+
+    async def run(db: Database) -> T:
+        gc.freeze()
+        gc.enable()
+        return await work(Call(SYSTEM, db, request_id=_REQUEST_ID))
+
+    return _with_database(run, named=named, connections=connections)
+
+
+def _with_database(
+    work: Callable[[Database], Awaitable[T]], *, named: str | Mapping[str, str], connections: int
+) -> T:
     import asyncio
 
-    from tenantry.call import Call
     from tenantry.core import errors
-    from tenantry.core.caller import SYSTEM
     from tenantry.db.engine import Failure
     from tenantry.db.opening import OpenError, database_of
 
@@ -55,7 +106,7 @@ def with_call(
 
     async def run() -> T:
         async with database_of(settings, pool_size=connections) as db:
-            return await work(Call(SYSTEM, db, request_id="cli"))
+            return await work(db)
 
     try:
         return asyncio.run(run())
@@ -73,20 +124,33 @@ def with_call(
 
 
 async def collected(
-    fetch: Callable[[int, str], Awaitable[Page[T]]], *, limit: int, page_token: str = ""
+    fetch: Callable[[int, str], Awaitable[tuple[Sequence[T], ListResponse]]],
+    *,
+    limit: int,
+    page_token: str = "",
 ) -> tuple[list[T], str, int]:
     """Read pages, each from where the last one ended, until so many items are there.
 
-    ``fetch`` is given a page's size and token. Returns the items, the token to go on with, "" at
-    the end, and the total.
+    ``fetch`` is given a page's size and token, and returns its items and the response that has
+    them. Returns the items, the token to go on with, "" at the end, and the total, 0 where the
+    responses have none.
     """
     found: list[T] = []
     while True:
-        page = await fetch(min(limit - len(found), _PAGE), page_token)
-        found += page.items
+        items, page = await fetch(min(limit - len(found), _PAGE), page_token)
+        found += items
         page_token = page.next_page_token
         if not page_token or len(found) >= limit:
-            return found, page_token, page.total_size
+            return found, page_token, getattr(page, "total_size", 0)
+
+
+def members_of(message: Message[Any]) -> dict[str, Any]:
+    """Return the JSON of a message as the REST API has it."""
+    from protobuf import message_to_json_value
+
+    members = message_to_json_value(message, use_proto_field_name=True, always_emit_implicit=True)
+    assert isinstance(members, dict)
+    return members
 
 
 def check_search(text: str) -> None:
@@ -164,11 +228,11 @@ def confirm(question: str, *, yes: bool) -> None:
         fail("nothing was done")
 
 
-def moment(microseconds: int | None) -> str | None:
-    """Return a time of the database in RFC 3339, UTC."""
+def moment(at: int | Timestamp | None) -> str | None:
+    """Return a time, of the database or of a message, in RFC 3339, UTC."""
     from datetime import UTC, datetime
 
-    if microseconds is None:
+    if at is None:
         return None
-    at = datetime.fromtimestamp(microseconds // 1_000_000, UTC)
-    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
+    seconds = at // 1_000_000 if isinstance(at, int) else at.seconds
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"

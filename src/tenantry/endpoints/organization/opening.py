@@ -8,27 +8,13 @@ from tenantry.call import Call
 from tenantry.core.caller import ANONYMOUS
 from tenantry.endpoints.organization import embedding
 from tenantry.endpoints.organization.visit import Frame
-from tenantry.net.http import Cookie, Response
+from tenantry.net.http import Response
 from tenantry.tenants.portal_links import service as portal_links
 from tenantry.web.rendering import HEADERS
 
 if TYPE_CHECKING:
     from tenantry.endpoints.organization.visit import Door
-    from tenantry.net.http import Request
-
-
-def portal_cookie(public_url: str) -> Cookie:
-    """Return the cookie of the portal's sessions.
-
-    Over TLS it works in a frame of another site, and each such site has its own. No cookie keeps
-    requests of other sites out then: `Origin.is_of` does.
-    """
-    return Cookie.of(
-        public_url,
-        "tenantry_portal",
-        seconds=portal_links.SESSION_SECONDS,
-        **({"same_site": "none", "partitioned": True} if public_url.startswith("https:") else {}),
-    )
+    from tenantry.net.http import Cookie, Request
 
 
 class Opening:

@@ -14,10 +14,11 @@ from tenantry.endpoints.organization import (
     session_policy,
     users,
 )
-from tenantry.endpoints.organization.opening import Opening, portal_cookie
+from tenantry.endpoints.organization.opening import Opening
 from tenantry.endpoints.organization.single_sign_on import pages as single_sign_on
 from tenantry.endpoints.organization.visit import Door, Frame
 from tenantry.net.http import Route
+from tenantry.tenants.portal_links.cookies import portal_cookie
 from tenantry.web import areas, members, workspace
 
 if TYPE_CHECKING:

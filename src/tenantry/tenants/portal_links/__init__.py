@@ -7,4 +7,4 @@ A session is the browser of the customer's IT admin, bound to one organization a
 link was made for; it ends with its time, or when its link is deleted.
 """
 
-__all__ = ["service"]
+__all__ = ["cookies", "service"]
