@@ -68,10 +68,10 @@ def create(
         members["metadata"] = _split(metadata)
 
     async def work(call: Call) -> Organization:
-        from tenantry.endpoints.imports.contract import Contract
+        from tenantry.api import row_validation
         from tenantry.tenants.organizations import service
 
-        Contract().organization(members)
+        row_validation.check_organization(members)
         return await service.create(call, region_code=load().region, **members)
 
     _print(running.with_call(work), as_json=as_json)
@@ -158,7 +158,7 @@ def update(
         running.fail("there is nothing to change: see `tenantry org update --help`")
 
     async def work(call: Call) -> Organization:
-        from tenantry.endpoints.imports.contract import Contract
+        from tenantry.api import row_validation
         from tenantry.tenants.organizations import service
 
         before = await find(call, organization)
@@ -168,7 +168,7 @@ def update(
             changes["metadata"] = {key: value for key, value in pairs.items() if value}
             # Another change since then would be lost with the pairs.
             call = replace(call, if_match=frozenset({before.revision}))
-        Contract().organization({"display_name": before.display_name, **changes})
+        row_validation.check_organization({"display_name": before.display_name, **changes})
         return await service.update(call, service.Identity(before.id), changes)
 
     _print(running.with_call(work, named=organization), as_json=as_json)
