@@ -139,6 +139,185 @@ def test_a_declaration_of_a_table_is_found(source, names):
     assert list(declarations(ast.parse(source))) == names
 
 
+# Pages call the API by its typed client. These functions of domain packages are the exceptions: by
+# the endpoint package that calls them, and by the reason. A function that changes something also
+# does all that belongs to the change, such as clearing a cache.
+_VISITOR = "finds the visitor, or begins or ends their session: there is no caller before that"
+_OWN = "the contract has no rpc by which users do this to their own account"
+_NARROWER = "the rpc is for management clients, or needs a permission that the visitor may lack"
+_MORE = "the answer of the rpc lacks a value that the page shows"
+_STREAM = "the contract has no rpc that streams the log, or follows it"
+_FILES = "the contract has no rpc that takes the content of a picture"
+_DEVELOPMENT = "exists in development alone"
+_DATA = "returns texts and guides of the product, or computes: no stored data"
+EXCEPTIONS = {
+    "account": {
+        _VISITOR: {
+            "identity.sessions.applications.of_session",
+            "identity.sessions.service.end",
+            "identity.sessions.service.find",
+            "tenants.organizations.service.get",
+            "tenants.users.service.get",
+        },
+        _OWN: {
+            "identity.proofs.passkeys.service.begin_registration_after_step_up",
+            "identity.proofs.passkeys.service.remove_after_step_up",
+            "identity.proofs.totp.service.disable",
+            "identity.proofs.totp.service.enable",
+            "identity.proofs.totp.service.get",
+            "identity.proofs.totp.service.of_user",
+            "identity.proofs.totp.service.recovery_codes_left",
+            "identity.proofs.totp.service.renew_recovery_codes",
+            "identity.proofs.totp.service.secret",
+            "identity.proofs.totp.service.uri",
+            "identity.proofs.totp.step_up.register",
+            "identity.sessions.service.end_all",
+            "identity.sign_in.confirming.confirm_by_code",
+            "identity.sign_in.confirming.confirm_by_password",
+            "identity.sign_in.confirming.send_code",
+            "identity.sign_in.places.accept",
+            "identity.sign_in.places.found",
+            "identity.sign_in.places.go_to",
+            "identity.sign_in.places.leave",
+            "identity.sign_in.places.may_found",
+            "tenants.users.reading.find",
+            "tenants.users.service.change_own",
+        },
+        _MORE: {  # the last use of a passkey, the operator in a session
+            "identity.proofs.passkeys.service.list_of",
+            "identity.sessions.listing.of_user",
+        },
+        _DATA: {"tenants.roles.catalogue.effective"},
+    },
+    "organization": {
+        _VISITOR: {
+            "identity.grants.subjects.find_of_cookie",
+            "identity.sessions.applications.of_session",
+            "tenants.organizations.service.get",
+            "tenants.portal_links.service.caller",
+            "tenants.portal_links.service.find",
+            "tenants.portal_links.service.find_session",
+            "tenants.portal_links.service.open_link",
+        },
+        _NARROWER: {
+            "access.api_tokens.listing.page",
+            "access.api_tokens.service.create",
+            "access.api_tokens.service.invalidate_of",
+            "access.clients.listing.of_organization",
+            "access.clients.organization_clients.create",
+            "access.clients.organization_clients.get",
+            "access.clients.organization_clients.remove",
+            "access.clients.secrets.add",
+            "access.clients.secrets.remove",
+            "events.event_log.listing.page",
+            "identity.connections.changes.registry.remove",
+            "tenants.memberships.grantable_roles.of_caller",
+            "tenants.roles.listing.list_all",
+            "tenants.user_attributes.reading.of_kind",
+            "tenants.users.reading.addresses",
+            "tenants.users.reading.find_by_email",
+            "tenants.users.search.of_organization",
+            "tenants.users.service.get",
+        },
+        _MORE: {  # when a record is looked for next, a past test, provisioning by a directory
+            "identity.connections.reading.find",
+            "tenants.directories.members.held",
+            "tenants.domains.service.page",
+        },
+        _STREAM: {"events.event_log.exporting.pieces"},
+        _FILES: {"tenants.branding.assets.store"},
+        _DATA: {
+            "events.event_log.exporting.parsed_time",
+            "identity.connections.guides.explanations.say",
+            "identity.connections.guides.explanations.say_fault",
+            "identity.connections.guides.guides.guides",
+            "tenants.directories.guides.guides",
+        },
+    },
+    "console": {
+        _VISITOR: {
+            "identity.operators.impersonation.begin",
+            "identity.operators.passkeys.begin_authentication",
+            "identity.operators.passkeys.finish_authentication",
+            "identity.operators.service.caller",
+            "identity.operators.service.end_session",
+            "identity.operators.service.open_link",
+            "identity.operators.service.peek",
+            "identity.operators.sessions.find",
+        },
+        _OWN: {
+            "identity.operators.passkeys.begin_registration",
+            "identity.operators.passkeys.finish_registration",
+            "identity.operators.passkeys.is_fresh",
+            "identity.operators.passkeys.list_of",
+            "identity.operators.passkeys.remove",
+            "identity.operators.passkeys.rename",
+            "identity.operators.service.sign_out",
+            "identity.operators.sessions.list_of",
+        },
+        _MORE: {"tenants.roles.listing.count_some_holders"},  # it counts all, maybe a million
+        _STREAM: {"events.event_log.exporting.pieces", "events.event_log.following.head"},
+        _FILES: {"tenants.branding.assets.store"},
+        _DEVELOPMENT: {"identity.simulator.test_organization.ensure"},
+        _DATA: {
+            "events.mail.branding.variables",
+            "identity.connections.guides.explanations.say",
+            "identity.sessions.devices.describe",
+            "tenants.branding.customization.texts_of",
+            "tenants.environment.effective.combined",
+        },
+    },
+}
+
+
+def domain_calls(tree, known):
+    """Each function of a domain package that a module names, by its full name."""
+    aliases = {}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.ImportFrom) or not node.module:
+            continue
+        _, *source = node.module.split(".")
+        if not source or source[0] not in WINGS - {"endpoints"}:
+            continue
+        for name in node.names:
+            target = (*source, name.name)
+            if target in known:
+                aliases[name.asname or name.name] = target
+            elif name.name[0].islower():
+                yield ".".join(target)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            target = aliases.get(node.value.id)
+            if target and node.attr[0].islower():
+                yield ".".join((*target, node.attr))
+
+
+@pytest.mark.parametrize("package", EXCEPTIONS)
+def test_pages_call_no_domain_function_beside_the_exceptions(package):
+    found = dict(modules())
+    called = {
+        call
+        for parts, tree in found.items()
+        if parts[:2] == ("endpoints", package)
+        for call in domain_calls(tree, found.keys())
+    }
+    listed = [call for calls in EXCEPTIONS[package].values() for call in calls]
+    assert sorted(called) == sorted(listed)
+
+
+def test_a_call_of_a_domain_function_is_found():
+    known = {("tenants", "users", "service")}
+    source = (
+        "from tenantry.tenants.users import service as users\n"
+        "from tenantry.tenants.users.service import Identity, change\n"
+        "async def f(): await users.delete_held(users.Identity('usr_1'))\n"
+    )
+    assert sorted(domain_calls(ast.parse(source), known)) == [
+        "tenants.users.service.change",
+        "tenants.users.service.delete_held",
+    ]
+
+
 def test_no_two_modules_of_tests_have_one_name():
     """Pytest collects the second of them not at all."""
     names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]

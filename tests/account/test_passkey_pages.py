@@ -97,9 +97,15 @@ async def test_what_was_done_is_only_one_of_ours(visitor):
 
 async def test_a_name_that_cannot_be_is_said_beside_it(visitor, person, authenticator):
     passkey = await person.add_passkey(authenticator)
-    page = await visitor.refused(f"passkeys/{passkey.id}/rename", display_name=" ")
-    assert "Give it a name of 1 to 120 characters." in text_of(page)
-    assert "<title>Error: Passkeys" in page.text
+    for name in (" ", "x" * 121):
+        page = await visitor.refused(f"passkeys/{passkey.id}/rename", display_name=name)
+        assert "Give it a name of 1 to 120 characters." in text_of(page)
+        assert "<title>Error: Passkeys" in page.text
+    longest = "x" * 120
+    answer = await visitor.post(f"passkeys/{passkey.id}/rename", display_name=f" {longest} ")
+    assert answer.headers["location"] == "/ui/profile/passkeys?done=renamed"
+    assert [one.display_name for one in await person.passkeys()] == [longest]
+    assert (await visitor.post("passkeys/nonsense/rename", display_name="x")).status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,7 @@ async def test_sessions_are_shown_and_ended(visitor, person, new_person):
     answer = await visitor.post(f"security/sessions/{other.session_id}/revoke")
     assert answer.status_code == 404
     assert await sessions.find_live(other.database, other.session_id)
+    assert (await visitor.post("security/sessions/nonsense/revoke")).status_code == 404
 
 
 async def test_everywhere_else_is_signed_out_at_once(visitor, person):

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import text
 from user_files import ndjson
 
+from tenantry.api import row_validation
 from tenantry.db.statements import Statement
-from tenantry.endpoints.imports.contract import Contract
 from tenantry.tenants.memberships.model import Rules
 from tenantry.tenants.organizations import listing as organizations
 from tenantry.tenants.users import search
@@ -35,7 +35,13 @@ async def test_each_of_twenty_thousand_imported_rows_is_found_at_once(call, db, 
     async def pieces():
         yield ndjson(row(number) for number in range(many))
 
-    order = importing.Order(Contract(), Rules(15, False, False), "US", create_organizations=True)
+    order = importing.Order(
+        row_validation.check_user,
+        row_validation.check_organization,
+        Rules(15, False, False),
+        "US",
+        create_organizations=True,
+    )
     began = time.perf_counter()
     report = await importing.run(call, pieces(), order)
     imported = time.perf_counter() - began

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from apis import rest_error, unique
 
-from tenantry.endpoints.imports.contract import Contract
+from tenantry.api import row_validation
 from tenantry.tenants.memberships.model import Rules
 from tenantry.transfer.bulk import importing
 
@@ -75,7 +75,14 @@ async def run(
 
     rules = Rules(15, block_disposable, block_public)
     # Small batches: most of these files have several.
-    made = importing.Order(Contract(), rules, "US", batch_rows=7, **order)
+    made = importing.Order(
+        row_validation.check_user,
+        row_validation.check_organization,
+        rules,
+        "US",
+        batch_rows=7,
+        **order,
+    )
     return await importing.run(call, pieces(), made)
 
 

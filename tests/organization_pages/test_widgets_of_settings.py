@@ -8,7 +8,7 @@ import json
 import re
 
 import pytest
-from apis import unique
+from apis import refused, unique
 from pictures_of_tests import png
 from widget_people import HOSTILE, ORGANIZATION, People, links, text_of
 
@@ -199,6 +199,8 @@ async def test_an_api_key_is_made_shown_once_and_ended(admin, rest):
     assert key not in page.text
     (id_,) = re.findall(r"/keys/(apit_\d+)/end", page.text)
     assert "The key was ended." in text_of(await admin.done(f"{PROGRAMS}/keys/{id_}/end"))
+    with refused("NOT_FOUND"):  # at once, though the process has just read it
+        await rest.tokens.validate_token(token=key)
     listed = await rest.tokens.list_tokens(organization_id=admin.person.organization_id)
     assert not listed.get("tokens")
 

@@ -74,14 +74,14 @@ async def test_what_is_never_enabled_is_forgotten_after_a_week(
 
     monkeypatch.setattr(service, "now", lambda: begun + 7 * 86_400_000_000)
     assert not await service.prune(db)
-    assert await service.get(db, of_name.id) == of_name
+    assert await service.get(call, of_name.id) == of_name
 
     monkeypatch.setattr(service, "now", lambda: begun + 7 * 86_400_000_000 + 1)
     assert not await service.prune(db)
-    assert await service.get(db, in_force.id) == in_force
+    assert await service.get(call, in_force.id) == in_force
     for one in (of_user, of_name):
         with pytest.raises(errors.NotFound):
-            await service.get(db, one.id)
+            await service.get(call, one.id)
 
 
 async def test_neither_secret_nor_codes_lie_in_the_tables(db, call, enabled):

@@ -71,13 +71,14 @@ def users(
 
     Ends with 1 where rows were refused. The columns are in docs/import-export.md.
     """
-    from tenantry.endpoints.imports.contract import Contract
+    from tenantry.api import row_validation
     from tenantry.tenants.memberships.model import Rules
     from tenantry.transfer.bulk import importing
 
     settings = load()
     order = importing.Order(
-        Contract(),
+        row_validation.check_user,
+        row_validation.check_organization,
         Rules.of(settings),
         settings.region,
         create_organizations=create_organizations,

@@ -291,8 +291,8 @@ def _join(
     profile = {name: value for name, value in names.items() if value}
 
     async def work(call: Call) -> User:
+        from tenantry.api import row_validation
         from tenantry.core import errors
-        from tenantry.endpoints.imports.contract import Contract
         from tenantry.tenants.environment.effective import Effective
         from tenantry.tenants.memberships import joining
         from tenantry.tenants.memberships.model import NamedRole, Rules, Terms
@@ -308,7 +308,7 @@ def _join(
         members: dict[str, Any] = {"email": email, "user_profile": profile}
         if external_id:
             members["external_id"] = external_id
-        Contract().user(members)
+        row_validation.check_user(members)
         user = await reading.find_by_email(call.db, email)
         if user is not None and (profile or external_id):
             raise errors.InvalidArgument(

@@ -65,17 +65,15 @@ class ApiTokenService:
     ) -> pb.UpdateTokenResponse:
         token = await service.change(
             call,
+            self._known,
             request.token,
             description=request.description if request.has_field("description") else None,
             custom_claims=request.custom_claims,
         )
-        self._known.forget(token)
         return pb.UpdateTokenResponse(token_info=_message(token))
 
     async def invalidate_token(self, request: pb.InvalidateTokenRequest, call: Call) -> Empty:
-        token = await service.invalidate(call, request.token)
-        if token is not None:
-            self._known.forget(token)
+        await service.invalidate(call, self._known, request.token)
         return Empty()
 
     async def list_tokens(self, request: pb.ListTokensRequest, call: Call) -> pb.ListTokensResponse:

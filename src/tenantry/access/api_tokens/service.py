@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement
 
+    from tenantry.access.api_tokens.known import Known
     from tenantry.call import Call
     from tenantry.db.engine import Row, Session
 
@@ -145,9 +146,16 @@ async def create(
 
 
 async def change(
-    call: Call, text: str, *, description: str | None, custom_claims: Mapping[str, str]
+    call: Call,
+    known: Known,
+    text: str,
+    *,
+    description: str | None,
+    custom_claims: Mapping[str, str],
 ) -> ApiToken:
     """Change a token in force; None keeps the description, and no claims keep those there are.
+
+    ``known`` is the cache of this process, which reads the token again.
 
     Raises:
         errors.NotFound: it is dead.
@@ -183,34 +191,21 @@ async def change(
                 after=after.shown(),
             )
         )
+    known.forget(after)
     return after
 
 
-async def invalidate(call: Call, text: str) -> ApiToken | None:
-    """End a token for good, and return it; None if there is nothing to end.
+async def invalidate(call: Call, known: Known, text: str) -> None:
+    """End a token for good; one that is unknown or has ended is no error.
 
-    One that rests, because its member does, ends as well. Of its owner only the ids are told.
+    One that rests, because its member does, ends as well. ``known`` is the cache of this process,
+    which forgets the token.
     """
-    key = reading.key_of(text)
-    if key is None:
-        return None
-    async with call.db.transaction() as db:
-        row = await db.fetch_one(_DELETE, p_key=key, p_at=now())
-        if row is None:
-            return None
-        gone = _from_row(row)
-        await db.record(
-            call.event(
-                "api_token.invalidated",
-                organization_id=gone.organization_id,
-                before=gone.shown(),
-            )
-        )
-    return gone
+    await _invalidate(call, known, reading.key_of(text))
 
 
-async def invalidate_of(call: Call, organization_id: str, token_id: str) -> ApiToken:
-    """End a token of an organization for good, given by its id, and return it.
+async def invalidate_of(call: Call, known: Known, organization_id: str, token_id: str) -> None:
+    """End a token of an organization for good, given by its id; see `invalidate`.
 
     Raises:
         errors.NotFound: the organization has none such in force.
@@ -219,15 +214,33 @@ async def invalidate_of(call: Call, organization_id: str, token_id: str) -> ApiT
     found = (await reading.read(call.db, [token_id])).get(token_id)
     if found is None or found.id != token_id or found.organization_id != organization_id:
         raise errors.NotFound("token")
-    gone = await invalidate(call, token_id)
-    if gone is None:
+    if not await _invalidate(call, known, token_id):
         raise errors.NotFound("token")
-    return gone
 
 
 async def prune(db: Session) -> int:
     """Delete some that expired 30 days ago, and return how many these were."""
     return len(await db.fetch_all(_PRUNE, p_before=now() - _KEPT_MICROSECONDS))
+
+
+async def _invalidate(call: Call, known: Known, key: str | None) -> bool:
+    """End a token; return whether there was one to end. Of its owner only the ids are told."""
+    if key is None:
+        return False
+    async with call.db.transaction() as db:
+        row = await db.fetch_one(_DELETE, p_key=key, p_at=now())
+        if row is None:
+            return False
+        gone = _from_row(row)
+        await db.record(
+            call.event(
+                "api_token.invalidated",
+                organization_id=gone.organization_id,
+                before=gone.shown(),
+            )
+        )
+    known.forget(gone)
+    return True
 
 
 def _no_member() -> errors.InvalidArgument:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tenantry.core import errors
-from tenantry.core.caller import signed_in
 from tenantry.tenants.users import service as users
 
 if TYPE_CHECKING:
@@ -41,10 +39,8 @@ class AccountPages:
         too_long = next((name for name in _NAMES if len(given[name]) > _NAME_MAX), None)
         if too_long is not None:
             return self._door.wrong(visit, too_long, "problem.own_name", given=given)
-        # The name is theirs in every organization, so they are not looked for in one.
-        own = replace(visit.call, caller=signed_in(visit.person.id, None, visit.session.id))
         try:
-            await users.change(own, users.Identity(visit.person.id), {"profile": given})
+            await users.change_own(visit.call, {"profile": given})
         except errors.InvalidArgument as problem:
             fields = {one.field.rpartition(".")[2] for one in problem.violations}
             name = next((name for name in _NAMES if name in fields), "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tenantry.api.in_process import InProcessClient
 from tenantry.call import Call
 from tenantry.core import errors
 from tenantry.core.caller import signed_in
@@ -41,6 +42,7 @@ class Visit:
 
     request: Request
     call: Call  # as this person
+    api: InProcessClient  # as this person
     session: Session
     person: User  # with the membership in that organization
     organization: Organization  # that the session is of now
@@ -156,6 +158,7 @@ class Door(door.Door):
         )
         request.observed.caller = caller
         call = Call(caller, self.db, request.request_id, origin=request.origin)
+        api = InProcessClient(self.parts.rpcs, caller, request.request_id, request.origin)
         identity = organizations.Identity(session.organization_id)
         try:
             person = await users.get(call, users.Identity(session.user_id))
@@ -165,7 +168,7 @@ class Door(door.Door):
         fresh = self.freshness.has(session)
         way = await applications.of_session(self.db, session.id, session.organization_id)
         said_in = self.words(request)
-        return Visit(request, call, session, person, organization, said_in, fresh, way)
+        return Visit(request, call, api, session, person, organization, said_in, fresh, way)
 
 
 async def registration_of(visit: Visit) -> Registration | None:

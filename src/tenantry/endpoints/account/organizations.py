@@ -6,14 +6,10 @@ from typing import TYPE_CHECKING
 
 from tenantry.core import errors
 from tenantry.identity.sign_in import places
-from tenantry.tenants.directories import members as directory_members
-from tenantry.tenants.memberships import invitations, leaving
 from tenantry.tenants.users import reading
 from tenantry.tenants.users.model import ACTIVE, PENDING_INVITE
-from tenantry.tenants.users.service import Identity
 
 if TYPE_CHECKING:
-    from tenantry.call import Call
     from tenantry.endpoints.account.door import Door, Visit
     from tenantry.identity.sign_in.means import Means
     from tenantry.net.http import Response
@@ -59,26 +55,18 @@ class OrganizationPages:
     async def accept(self, visit: Visit) -> Response:
         """Accept an invitation."""
         wanted = visit.request.params["id"]
-        if not visit.person.email_verified:
-            raise errors.PermissionDenied
         try:
-            async with visit.call.db.transaction() as db:
-                acting = visit.call.as_user(db, visit.person.id, wanted, visit.session.id)
-                await invitations.accept(acting, wanted, visit.person.id, verified=False)
+            await places.accept(visit.call, visit.session, visit.person, wanted)
         except errors.InvalidArgument:
             return self._door.wrong(visit, "", "organizations.full")
         return self._door.redirect(f"{PATH}?done=accepted")
 
     async def leave(self, visit: Visit) -> Response:
         """End a membership."""
-        wanted, person = visit.request.params["id"], visit.person
-        acting: Call = visit.call.as_user(visit.call.db, person.id, wanted, visit.session.id)
-        if await directory_members.held(acting.db, wanted, [person.id]):
-            return self._door.wrong(visit, "", "organizations.by_directory")
         try:
-            await leaving.remove_member(
-                acting, wanted, Identity(person.id), cascade=False, forced=False
-            )
+            await places.leave(visit.call, visit.session, visit.request.params["id"])
+        except places.ProvisionedByDirectory:
+            return self._door.wrong(visit, "", "organizations.by_directory")
         except errors.InvalidArgument:
             return self._door.wrong(visit, "", "organizations.last_administrator")
         return self._door.redirect(f"{PATH}?done=left")

@@ -5,10 +5,14 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
+from tenantry.api import messages
 from tenantry.core import errors, strict_json
 from tenantry.endpoints.account.door import Visit, registration_of
+from tenantry.gen.scalekit.v1.auth.webauthn_pb import (
+    FinishRegistrationRequest,
+    UpdateCredentialRequest,
+)
 from tenantry.identity.proofs.passkeys import service as passkeys
-from tenantry.identity.proofs.totp import step_up
 from tenantry.net.http import Response
 from tenantry.web.rendering import HEADERS
 
@@ -56,11 +60,13 @@ class PasskeyPages:
         that only this person was given.
         """
         try:
-            await step_up.check(
-                visit.call, visit.session, self._door.freshness, _form(visit).get("code", "")
-            )
-            _, options = await passkeys.begin_registration(
-                visit.call, visit.person, self._relying_party
+            options = await passkeys.begin_registration_after_step_up(
+                visit.call,
+                visit.session,
+                visit.person,
+                self._relying_party,
+                freshness=self._door.freshness,
+                code=_form(visit).get("code", ""),
             )
         except (
             errors.InvalidArgument,
@@ -74,11 +80,7 @@ class PasskeyPages:
         """Keep the passkey that the browser made."""
         try:
             credential = strict_json.loads(_form(visit).get("credential", ""))
-            if not isinstance(credential, dict):
-                raise errors.InvalidArgument.field("credential", "type", "must be an object")
-            await passkeys.finish_registration(
-                visit.call, visit.person.id, self._relying_party, credential
-            )
+            await visit.api.webauthn.finish_registration(_finishing(credential))
         except errors.Duplicate:
             return self._door.wrong(visit, "", "problem.duplicate")
         except (errors.InvalidArgument, ValueError):
@@ -88,8 +90,10 @@ class PasskeyPages:
     async def rename(self, visit: Visit) -> Response:
         """Give a passkey another name."""
         id_ = visit.request.params["id"]
+        name = _form(visit).get("display_name", "").strip()
+        request = UpdateCredentialRequest(credential_id=id_, display_name=name)
         try:
-            await passkeys.rename(visit.call, id_, _form(visit).get("display_name", ""))
+            await visit.api.webauthn.update_credential(request)
         except errors.InvalidArgument:
             return self._door.wrong(visit, f"{id_[:_ID_MAX]}-name", "problem.name")
         return self._door.redirect(f"{PATH}?done=renamed")
@@ -98,14 +102,17 @@ class PasskeyPages:
         """Delete a passkey."""
         id_ = visit.request.params["id"]
         try:
-            await step_up.check(
-                visit.call, visit.session, self._door.freshness, _form(visit).get("code", "")
+            await passkeys.remove_after_step_up(
+                visit.call,
+                visit.session,
+                id_,
+                freshness=self._door.freshness,
+                code=_form(visit).get("code", ""),
             )
         except errors.InvalidArgument:
             return self._door.wrong(visit, f"{id_[:_ID_MAX]}-code", "problem.code")
         except errors.ReauthenticationRequired:
             return self._door.wrong(visit, "", "fresh.sign_in")
-        await passkeys.remove(visit.call, id_, None)
         return self._door.redirect(f"{PATH}?done=deleted")
 
     def _reason(self, visit: Visit, problem: errors.Error) -> str:
@@ -117,6 +124,27 @@ class PasskeyPages:
             return visit.words.plain("fresh.sign_in", minutes=self._door.freshness.minutes)
         wrong_code = any(violation.field == "code" for violation in problem.violations)
         return visit.words.plain("problem.code" if wrong_code else "passkeys.full")
+
+
+def _finishing(credential: Any) -> FinishRegistrationRequest:
+    """Return the request that carries a RegistrationResponseJSON (WebAuthn section 5.1).
+
+    Raises:
+        errors.InvalidArgument: it is none.
+
+    """
+    response = credential.get("response") if isinstance(credential, dict) else None
+    if not isinstance(response, dict):
+        raise errors.InvalidArgument.field("credential", "type", "must be an object")
+    members = {
+        "credential_id": credential.get("rawId"),
+        "attestation_object": response.get("attestationObject"),
+        "client_data_json": response.get("clientDataJSON"),
+        "type": credential.get("type"),
+        "transports": response.get("transports"),
+        "authenticator_attachment": credential.get("authenticatorAttachment"),
+    }
+    return messages.from_members(FinishRegistrationRequest, members)
 
 
 def _form(visit: Visit) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tenantry.core import errors
 from tenantry.db.pages import MAX_SIZE
 from tenantry.endpoints.account.door import Visit, registration_of
+from tenantry.gen.scalekit.v1.sessions.sessions_pb import RevokeSessionRequest
 from tenantry.identity.proofs.totp import service as totp
 from tenantry.identity.proofs.totp import step_up
 from tenantry.identity.sessions import listing as session_list
@@ -64,7 +65,7 @@ class SecurityPages:
     async def set_up(self, visit: Visit) -> Response:
         """Begin to register an authenticator app, which takes a proof."""
         try:
-            await step_up.check(
+            registration = await step_up.register(
                 visit.call,
                 visit.session,
                 self._door.freshness,
@@ -74,7 +75,6 @@ class SecurityPages:
             return self._door.wrong(visit, "start-code", "problem.code")
         except errors.ReauthenticationRequired:
             return self._door.wrong(visit, "", "fresh.sign_in")
-        registration = await totp.register(visit.call, user_id=visit.person.id)
         return self._door.redirect(f"{PATH}/totp/{registration.id}")
 
     async def setup(self, visit: Visit) -> Response:
@@ -103,7 +103,7 @@ class SecurityPages:
 
     async def enable(self, visit: Visit) -> Response:
         """Put a registration into force, and show its recovery codes, this once."""
-        registration = await self._own(visit)
+        registration = await totp.get(visit.call, visit.request.params["id"])
         if registration.enabled:  # the page was loaded again: its codes are not shown twice
             return self._door.redirect(PATH)
         try:
@@ -120,19 +120,18 @@ class SecurityPages:
 
     async def disable(self, visit: Visit) -> Response:
         """Turn the second factor off, for a code."""
-        registration = await self._own(visit)
+        code = visit.request.form().get("code", "")
         try:
-            await totp.disable(visit.call, registration.id, visit.request.form().get("code", ""))
+            await totp.disable(visit.call, visit.request.params["id"], code)
         except errors.InvalidArgument:
             return self._door.wrong(visit, "disable-code", "problem.code")
         return self._door.redirect(f"{PATH}?done=disabled")
 
     async def renew_codes(self, visit: Visit) -> Response:
         """Show new recovery codes, this once, for a code."""
-        registration = await self._own(visit)
         code = visit.request.form().get("code", "")
         try:
-            codes = await totp.renew_recovery_codes(visit.call, registration.id, code)
+            codes = await totp.renew_recovery_codes(visit.call, visit.request.params["id"], code)
         except errors.InvalidArgument:
             return self._door.wrong(visit, "renew-code", "problem.code")
         return self._show_codes(visit, codes, is_new_set=True)
@@ -152,25 +151,17 @@ class SecurityPages:
 
     async def revoke(self, visit: Visit) -> Response:
         """Sign one other browser out."""
-        await sessions.revoke(visit.call, visit.request.params["id"])
+        request = RevokeSessionRequest(session_id=visit.request.params["id"])
+        try:
+            await visit.api.sessions.revoke_session(request)
+        except errors.InvalidArgument:  # the ID of no session
+            raise errors.NotFound("session") from None
         return self._door.redirect(f"{PATH}?done=revoked")
 
     async def revoke_others(self, visit: Visit) -> Response:
         """Sign out everywhere but here."""
         await sessions.end_all(visit.call, visit.person.id, but=visit.session.id)
         return self._door.redirect(f"{PATH}?done=others")
-
-    async def _own(self, visit: Visit) -> Registration:
-        """Return the registration of the path, if it is this person's.
-
-        Raises:
-            errors.NotFound: it is not.
-
-        """
-        registration = await totp.get(visit.call.db, visit.request.params["id"])
-        if registration.user_id != visit.person.id:
-            raise errors.NotFound("TOTP registration")
-        return registration
 
     async def _pending(self, visit: Visit) -> Registration:
         """Return the registration of the path, whose secret is shown until it is in force.
@@ -182,7 +173,7 @@ class SecurityPages:
         """
         if visit.session.impersonation is not None:
             raise errors.Impersonated
-        registration = await self._own(visit)
+        registration = await totp.get(visit.call, visit.request.params["id"])
         if registration.enabled:
             raise errors.NotFound("TOTP registration")
         return registration

@@ -34,7 +34,7 @@ def routes(parts: AppContext) -> list[Route]:
     places = OrganizationPages(door, parts.sign_in)
     keys = PasskeyPages(door, parts.relying_party)
     safety = SecurityPages(door, issuer=parts.relying_party.name)
-    again = ConfirmPages(door, parts.effective, parts.passwords)
+    again = ConfirmPages(door, parts.sign_in)
 
     def page(handler: PersonsHandler) -> Handler:
         return door.page(door.visit(handler))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
+from tenantry.api import row_validation
 from tenantry.call import Call
 from tenantry.core import errors
 from tenantry.core.caller import Caller, Kind
-from tenantry.endpoints.imports.contract import Contract
 from tenantry.net.http import Request, Response, Route
 from tenantry.tenants.memberships.model import Rules
 from tenantry.transfer.bulk import importing
@@ -75,7 +75,12 @@ class Imports:
 
     def _order(self, switches: Mapping[str, bool]) -> Order:
         return importing.Order(
-            Contract(), self._rules, self._region_code, batch_rows=_BATCH_ROWS, **switches
+            row_validation.check_user,
+            row_validation.check_organization,
+            self._rules,
+            self._region_code,
+            batch_rows=_BATCH_ROWS,
+            **switches,
         )
 
 

@@ -68,7 +68,7 @@ class RevocationEndpoint:
             elif token.startswith(refresh_tokens.PREFIX):
                 await self._refresh_token(call, client, token)
             elif _may_end_all(client) and not ids.well_formed(ids.API_TOKEN, token):
-                await self._api_token(call, token)
+                await service.invalidate(call, self._api_tokens, token)
         except OAuthError as problem:
             return problem.response()
         except OAuthError.TRANSLATED as problem:
@@ -98,11 +98,6 @@ class RevocationEndpoint:
         if owner is not None:
             await refresh_tokens.revoke(call, owner, token.id)
             self._user_tokens.forget_all()
-
-    async def _api_token(self, call: Call, text: str) -> None:
-        token = await service.invalidate(call, text)
-        if token is not None:
-            self._api_tokens.forget(token)
 
     async def _owner(self, client: Client, owner_id: str) -> Client | None:
         """Return whose token it is, if this client may end it; None if that client is gone."""

@@ -113,10 +113,12 @@ class _Programs:
 
     async def end_key(self, visit: Visit) -> Response:
         """Put an API key out of force for good."""
-        gone = await api_tokens.invalidate_of(
-            visit.call, visit.organization.id, visit.request.params["id"]
+        await api_tokens.invalidate_of(
+            visit.call,
+            self._door.parts.api_tokens,
+            visit.organization.id,
+            visit.request.params["id"],
         )
-        self._door.parts.api_tokens.forget(gone)
         return self._door.done(visit.path(PROGRAMS), "key_ended")
 
     async def clients(self, visit: Visit) -> Response:

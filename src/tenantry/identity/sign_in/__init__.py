@@ -16,6 +16,7 @@ __all__ = [
     "browsers",
     "choosing",
     "completing",
+    "confirming",
     "federating",
     "invitations",
     "means",

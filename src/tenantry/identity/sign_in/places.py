@@ -1,6 +1,6 @@
-"""The organizations of a signed-in person: going over to another one, and founding one more.
+"""The organizations of a signed-in user: switching, accepting an invitation, leaving, creating one.
 
-Neither takes an application's request; a new sign-in, where one is needed, is left to one.
+None of these takes an application's request; a new sign-in, where one is needed, is left to one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from tenantry.events.interceptors.model import PRE_SESSION_CREATION, PRE_SIGNUP
 from tenantry.identity.sessions import policies
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sign_in import choosing, completing, realms
-from tenantry.tenants.memberships import joining
+from tenantry.tenants.directories import members as directory_members
+from tenantry.tenants.memberships import invitations, joining, leaving
 from tenantry.tenants.memberships.model import Rules
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.users import reading
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
     from tenantry.identity.sign_in.means import Means
     from tenantry.tenants.organizations.model import Organization
     from tenantry.tenants.users.model import User
+
+
+class ProvisionedByDirectory(errors.InvalidArgument):
+    """The membership is provisioned by a directory of the organization, which alone ends it."""
+
+    sentence = "membership is provisioned by a directory"
 
 
 async def go_to(means: Means, call: Call, session: Session, organization_id: str) -> bool:
@@ -69,6 +76,40 @@ async def go_to(means: Means, call: Call, session: Session, organization_id: str
         if is_new:
             await db.record(completing.login(held, user, entered, {}))
     return True
+
+
+async def accept(call: Call, session: Session, user: User, organization_id: str) -> None:
+    """Accept an invitation of the user of a session.
+
+    Raises:
+        errors.PermissionDenied: the user's email address is not verified.
+        errors.NotFound: there is no such invitation (any more).
+        errors.InvalidArgument: the organization has no free seat.
+
+    """
+    if not user.email_verified:
+        raise errors.PermissionDenied
+    async with call.db.transaction() as db:
+        acting = call.as_user(db, user.id, organization_id, session.id)
+        await invitations.accept(acting, organization_id, user.id, verified=False)
+
+
+async def leave(call: Call, session: Session, organization_id: str) -> None:
+    """End a membership of the user of a session.
+
+    Raises:
+        errors.NotFound: the user is no member.
+        errors.InvalidArgument: the user is the last administrator of others.
+        ProvisionedByDirectory: an enabled directory of the organization has the user.
+
+    """
+    user_id = session.user_id
+    if await directory_members.held(call.db, organization_id, [user_id]):
+        raise ProvisionedByDirectory
+    acting = call.as_user(call.db, user_id, organization_id, session.id)
+    await leaving.remove_member(
+        acting, organization_id, users.Identity(user_id), cascade=False, forced=False
+    )
 
 
 async def may_found(means: Means, user: User) -> bool:

@@ -150,6 +150,11 @@ async def of_creator(db: Session) -> tuple[HeldRole, ...]:
     return tuple(held.values())
 
 
+def unknown(field: str, name: str) -> errors.InvalidArgument:
+    """Return the error for a role that does not exist, given by its name or ID."""
+    return errors.InvalidArgument.field(field, "exists", f"there is no role {name[:100]!r}")
+
+
 def _resolved(named: Sequence[NamedRole], known: Mapping[str, str]) -> set[str]:
     """Return the ids of the roles meant, of those known: names by id."""
     by_name = {name: id_ for id_, name in known.items()}
@@ -159,9 +164,7 @@ def _resolved(named: Sequence[NamedRole], known: Mapping[str, str]) -> set[str]:
             raise errors.InvalidArgument.field(one.field, "required", "name or id is required")
         id_ = one.id or by_name.get(one.name, "")
         if id_ not in known:
-            raise errors.InvalidArgument.field(
-                one.field, "exists", f"there is no role {(one.id or one.name)[:100]!r}"
-            )
+            raise unknown(one.field, one.id or one.name)
         if one.name and known[id_] != one.name:
             raise errors.InvalidArgument.field(
                 one.field, "exists", f"{id_} is the role {known[id_]!r}, not {one.name[:100]!r}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, Boolean, Text, bindparam, delete, insert, select, true, update
 
 from tenantry.core import errors
+from tenantry.core.caller import signed_in as signed_in_caller
 from tenantry.core.times import now
 from tenantry.db import crud
 from tenantry.db.engine import DuplicateKey
@@ -213,6 +214,12 @@ async def change(call: Call, identity: Identity, changes: Mapping[str, Any]) -> 
         if done := await _attempt(held, identity, changes):
             return done
     raise errors.ConcurrentChange  # the external id went over to another user meanwhile
+
+
+async def change_own(call: Call, changes: Mapping[str, Any]) -> User:
+    """Change the signed-in user who calls, in whichever organization they are: see `change`."""
+    own = signed_in_caller(call.caller.id, None, call.caller.session_id)
+    return await change(replace(call, caller=own), Identity(call.caller.id), changes)
 
 
 async def change_profile(call: Call, user: User, profile: Mapping[str, Any]) -> User:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from tenantry.tenants.memberships.model import Rules
     from tenantry.transfer.bulk.formats import Format, Reader, Record
     from tenantry.transfer.bulk.model import Offers, Plan
-    from tenantry.transfer.bulk.rows import Contract, Row
+    from tenantry.transfer.bulk.rows import Check, Row
 
 _BATCH_BYTES = 2 << 20
 # Rows that are checked in one go: other calls of this process wait that long.
@@ -52,7 +52,8 @@ _PAUSE_SECONDS = 0.2
 class Order:
     """How users are to be imported."""
 
-    contract: Contract
+    check_user: Check  # of the API, for each row
+    check_organization: Check
     rules: Rules
     region_code: str
     create_organizations: bool = False
@@ -72,9 +73,9 @@ class _Batch:
     def count(self) -> int:
         return len(self.rows) + self.refused.refused
 
-    def take(self, record: Record, contract: Contract) -> None:
+    def take(self, record: Record, check_user: Check) -> None:
         self.size += record.size
-        found = rows.checked(record, contract)
+        found = rows.checked(record, check_user)
         if isinstance(found, rows.Row):
             self.rows.append(found)
             self.keys.update(found.keys)
@@ -151,7 +152,7 @@ async def _batches(
     batch, waiting = _Batch(), 0
     async for records in _records(pieces, kind):
         for record in records:
-            batch.take(record, order.contract)
+            batch.take(record, order.check_user)
             waiting += 1
             if waiting == _CHECKED_AT_ONCE:
                 waiting = 0
@@ -220,7 +221,7 @@ class _Importing:
         return await organizations.offered(
             self.call,
             batch,
-            contract=self.order.contract,
+            check_organization=self.order.check_organization,
             region_code=self.order.region_code,
             create=self.order.create_organizations,
             dry_run_writes=self.dry_run_writes,

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.db.engine import Session
     from tenantry.transfer.bulk.dry_run import DryRunWrites
-    from tenantry.transfer.bulk.rows import Contract, Row
+    from tenantry.transfer.bulk.rows import Check, Row
 
 _o = organizations.c
 _COLUMNS = named(organizations)
@@ -54,7 +54,7 @@ async def offered(
     call: Call,
     rows: Sequence[Row],
     *,
-    contract: Contract,
+    check_organization: Check,
     region_code: str,
     create: bool,
     dry_run_writes: DryRunWrites | None,
@@ -73,7 +73,9 @@ async def offered(
             offers.add(Offer(Organization.from_row(values), row["default_role_id"]))
         if not create:
             return offers
-        founded = _founded(db, rows, offers, contract=contract, region_code=region_code)
+        founded = _founded(
+            db, rows, offers, check_organization=check_organization, region_code=region_code
+        )
         offers.created = len(founded)
         if dry_run_writes is not None:
             dry_run_writes.add_organizations(founded)
@@ -106,7 +108,7 @@ async def _find(
 
 
 def _founded(
-    db: Session, rows: Sequence[Row], offers: Offers, *, contract: Contract, region_code: str
+    db: Session, rows: Sequence[Row], offers: Offers, *, check_organization: Check, region_code: str
 ) -> list[Organization]:
     """Return those that are to be founded: each by the first of its rows that has a name for it."""
     founded = []
@@ -121,7 +123,7 @@ def _founded(
                 raise errors.InvalidArgument.field(
                     "organization_name", "required", "is required for a new organization"
                 )
-            contract.organization({"display_name": name, "external_id": external_id})
+            check_organization({"display_name": name, "external_id": external_id})
             organization = service.new(
                 db, region_code=region_code, display_name=name, external_id=external_id
             )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tenantry.core import errors, ids
-from tenantry.tenants.memberships import administrators, dismissed, joining
+from tenantry.tenants.memberships import administrators, dismissed, joining, roles, seats
 from tenantry.tenants.memberships.model import Terms
 from tenantry.tenants.users import values
 from tenantry.tenants.users.model import ACTIVE, User
@@ -35,7 +35,7 @@ async def build_plan(
     rows: Sequence[Row],
     existing: ExistingRows,
     offers: Offers,
-    seats: Mapping[str, int | None],
+    left: Mapping[str, int | None],
     *,
     rules: Rules,
     at: int,
@@ -43,10 +43,10 @@ async def build_plan(
 ) -> Plan:
     """Return the plan for rows; it holds only if all of its ``to_hold`` were held.
 
-    ``seats`` are left in each organization that is held, None where there is no limit.
+    ``left`` are the free seats of each organization that is held, None where there is no limit.
     """
     plan = Plan(Report(dry_run))
-    planner = _Planner(db, existing, offers, plan, dict(seats), rules, at)
+    planner = _Planner(db, existing, offers, plan, dict(left), rules, at)
     for row in rows:
         try:
             await planner.take(row)
@@ -173,10 +173,7 @@ class _Planner:
         left = self.seats.get(organization.id)
         if left is None:
             return
-        if left <= 0:
-            raise errors.InvalidArgument(
-                f"organization has reached its limit of {organization.max_allowed_users} users"
-            )
+        seats.check_left(organization, left)
         self.seats[organization.id] = left - 1
 
     async def _changed_membership(self, place: Place, offer: Offer, row: Row) -> Membership:
@@ -197,9 +194,7 @@ class _Planner:
         for index, name in enumerate(row.roles):
             role = self.existing.roles.find(offer.organization.id, name)
             if role is None:
-                raise errors.InvalidArgument.field(
-                    f"roles[{index}]", "exists", f"there is no role {name[:100]!r}"
-                )
+                raise roles.unknown(f"roles[{index}]", name)
             found[role.id] = role
         return tuple(found[id_] for id_ in sorted(found))
 

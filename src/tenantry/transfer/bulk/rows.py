@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from tenantry.core import errors
 from tenantry.identity.proofs.passwords import hashes
@@ -12,9 +12,12 @@ from tenantry.tenants.users import values
 from tenantry.transfer.bulk.formats import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from tenantry.transfer.bulk.formats import Record
+
+    # Validates an object to be created by the rules of the API; raises errors.InvalidArgument.
+    Check = Callable[[dict[str, Any]], None]
 
 # Of the profile, by the contract's names.
 _PROFILE = {
@@ -53,16 +56,6 @@ _PLACES = {
     "membership.inviter_email": "inviter_email",
 }
 _STATUS = {"active": False, "invite": True}
-
-
-class Contract(Protocol):
-    """The rules of the contract, which a door knows: each raises `errors.InvalidArgument`."""
-
-    def user(self, members: dict[str, Any]) -> None:
-        """Hold a user to be created against them."""
-
-    def organization(self, members: dict[str, Any]) -> None:
-        """Hold an organization to be created against them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +101,7 @@ class Row:
             yield f"#{self.external_id}"
 
 
-def checked(record: Record, contract: Contract) -> Row | list[Refusal]:
+def checked(record: Record, check_user: Check) -> Row | list[Refusal]:
     """Return the row of a record, or its fault."""
     if record.members is None:
         return [Refusal(record.line, "", record.problem)]
@@ -118,7 +111,7 @@ def checked(record: Record, contract: Contract) -> Row | list[Refusal]:
     try:
         _check_columns(members)
         row = _row(record.line, members)
-        contract.user(_as_new_user(members, row.profile))
+        check_user(_as_new_user(members, row.profile))
         _check_values(row)
     except errors.InvalidArgument as problem:
         return refusals(record.line, problem)

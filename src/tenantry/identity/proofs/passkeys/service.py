@@ -19,6 +19,7 @@ from tenantry.db.statements import Statement
 from tenantry.identity.attempts import service as attempts
 from tenantry.identity.proofs.passkeys import authenticators, ceremonies, challenges
 from tenantry.identity.proofs.passkeys.model import Passkey, passkeys
+from tenantry.identity.proofs.totp import step_up
 from tenantry.identity.security_notices import service as security_notices
 from tenantry.identity.sessions import devices
 from tenantry.tenants.users import reading
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Row, Session
     from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
     from tenantry.identity.sessions.freshness import Freshness
+    from tenantry.identity.sessions.model import Session as SignedInSession
     from tenantry.tenants.users.model import User
 
 MOST = 20  # passkeys of one person
@@ -167,6 +169,26 @@ async def begin_own_registration(
     if user is None:
         raise errors.NotFound("user")
     return await begin_registration(call, user, relying_party)
+
+
+async def begin_registration_after_step_up(
+    call: Call,
+    session: SignedInSession,
+    user: User,
+    relying_party: RelyingParty,
+    *,
+    freshness: Freshness,
+    code: str,
+) -> dict[str, Any]:
+    """Return the options of `begin_registration` to the user of a session, after `step_up.check`.
+
+    Raises:
+        errors.Error: see both.
+
+    """
+    await step_up.check(call, session, freshness, code)
+    _, options = await begin_registration(call, user, relying_party)
+    return options
 
 
 async def finish_own_registration(
@@ -333,6 +355,25 @@ async def remove(call: Call, passkey_id: str, freshness: Freshness | None) -> Pa
             held, passkey.user_id, security_notices.PASSKEY_REMOVED, name=name
         )
     return passkey
+
+
+async def remove_after_step_up(
+    call: Call,
+    session: SignedInSession,
+    passkey_id: str,
+    *,
+    freshness: Freshness,
+    code: str,
+) -> None:
+    """Delete a passkey of the user of a session, after `step_up.check`.
+
+    Raises:
+        errors.Error: see there.
+        errors.NotFound: the user has no such passkey.
+
+    """
+    await step_up.check(call, session, freshness, code)
+    await remove(call, passkey_id, None)
 
 
 async def _get(call: Call, passkey_id: str) -> Passkey:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Text, bindparam, insert, select, update
 
 from tenantry.core import errors, ids
+from tenantry.core.caller import Kind
 from tenantry.core.times import SECOND, now
 from tenantry.db import crud, pruning
 from tenantry.db.encrypted_columns import binding
@@ -144,15 +145,15 @@ def secret(db: Session, registration: Registration) -> str:
     return _totp(db, registration).secret
 
 
-async def get(db: Session, registration_id: str) -> Registration:
+async def get(call: Call, registration_id: str) -> Registration:
     """Return a registration.
 
     Raises:
-        errors.NotFound: there is none of this id.
+        errors.NotFound: there is none that this caller may see: a signed-in user sees their own.
 
     """
-    row = await db.fetch_one(_GET, p_id=registration_id)
-    if row is None:
+    row = await call.db.fetch_one(_GET, p_id=registration_id)
+    if row is None or (call.caller.kind is Kind.USER_SESSION and row["user_id"] != call.caller.id):
         raise errors.NotFound("TOTP registration")
     return Registration.from_row(row)
 
@@ -185,7 +186,7 @@ async def enable(call: Call, registration_id: str, code: str) -> tuple[Registrat
         errors.RateLimited: there were too many wrong codes.
 
     """
-    before = await get(call.db, registration_id)
+    before = await get(call, registration_id)
     if before.enabled:
         raise errors.InvalidArgument.field("registration_id", "enabled", "is in force already")
     guesser = await _count_attempt(call, before)
@@ -240,7 +241,7 @@ async def verify_registration(call: Call, registration_id: str, code: str) -> bo
         errors.RateLimited: there were too many wrong codes.
 
     """
-    registration = await get(call.db, registration_id)
+    registration = await get(call, registration_id)
     return registration.enabled and await _use(call, registration, code)
 
 
@@ -253,7 +254,7 @@ async def disable(call: Call, registration_id: str, code: str) -> None:
         errors.RateLimited: there were too many wrong codes.
 
     """
-    registration = await get(call.db, registration_id)
+    registration = await get(call, registration_id)
     if not registration.enabled:
         raise errors.InvalidArgument.field("registration_id", "enabled", "is not in force")
     if not await _use(call, registration, code):
@@ -272,7 +273,7 @@ async def renew_recovery_codes(call: Call, registration_id: str, code: str) -> l
         errors.RateLimited: there were too many wrong codes.
 
     """
-    registration = await get(call.db, registration_id)
+    registration = await get(call, registration_id)
     if not registration.enabled:
         raise errors.NotFound("TOTP registration")
     if not await _use(call, registration, code):

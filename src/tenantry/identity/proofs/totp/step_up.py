@@ -13,6 +13,7 @@ from tenantry.identity.sessions.freshness import check_account
 
 if TYPE_CHECKING:
     from tenantry.call import Call
+    from tenantry.identity.proofs.totp.model import Registration
     from tenantry.identity.sessions.freshness import Freshness
     from tenantry.identity.sessions.model import Session
 
@@ -35,3 +36,14 @@ async def check(call: Call, session: Session, freshness: Freshness, code: str = 
         raise errors.ReauthenticationRequired
     if not await service.verify(call, session.user_id, code):
         raise service.wrong_code()
+
+
+async def register(call: Call, session: Session, freshness: Freshness, code: str) -> Registration:
+    """Begin to register an authenticator app of the user of a session.
+
+    Raises:
+        errors.Error: see `check`.
+
+    """
+    await check(call, session, freshness, code)
+    return await service.register(call, user_id=session.user_id)

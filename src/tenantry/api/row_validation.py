@@ -1,0 +1,28 @@
+"""Validation of a new user or organization that does not come as a message, but as a row of a file.
+
+A row is held to the rules of the message that would create the same object.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tenantry.api import messages, validation
+from tenantry.gen.scalekit.v1.organizations.organizations_pb import CreateOrganization
+from tenantry.gen.scalekit.v1.users.users_pb import CreateUser
+
+
+def check_user(members: dict[str, Any]) -> None:
+    """Validate a user to be created, in the types of JSON.
+
+    Raises:
+        errors.InvalidArgument: a rule is broken; the field is named.
+
+    """
+    # The reader of the file has looked for characters that a text may not hold.
+    validation.check(messages.from_members(CreateUser, members), spelled=b"")
+
+
+def check_organization(members: dict[str, Any]) -> None:
+    """Validate an organization to be created: see `check_user`."""
+    validation.check(messages.from_members(CreateOrganization, members), spelled=b"")

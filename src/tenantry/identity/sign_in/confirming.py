@@ -1,0 +1,89 @@
+"""Reauthentication of a signed-in user on the account pages, within the session that they have.
+
+By a code that is sent to their address, or by their password, as people sign in here. Neither is
+enough for a user who has a second factor: its code is asked for where it is needed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantry.core import errors
+from tenantry.identity.proofs.passwordless import service as passwordless
+from tenantry.identity.proofs.passwordless.model import OTP
+from tenantry.identity.proofs.totp import service as totp
+from tenantry.identity.sessions import service as sessions
+
+if TYPE_CHECKING:
+    from tenantry.call import Call
+    from tenantry.identity.sessions.model import Session
+    from tenantry.identity.sign_in.means import Means
+    from tenantry.tenants.users.model import User
+
+
+async def send_code(means: Means, call: Call, session: Session, user: User, language: str) -> str:
+    """Send a code to the user of a session, good in that session alone; return the mail's id.
+
+    Raises:
+        errors.InvalidArgument: nobody signs in by email here.
+        errors.RateLimited: too many mails to this address.
+
+    """
+    _check_method(means, "email")
+    sent = await passwordless.send(
+        call,
+        email=user.email,
+        type_=OTP,
+        link_uri=None,
+        seconds=means.settings.email_code_seconds,
+        auth_request_id=session.id,
+        language=language,
+    )
+    return sent.id
+
+
+async def confirm_by_code(call: Call, session: Session, request_id: str, code: str) -> None:
+    """Use up a code that was sent for a session, whose user has authenticated by it.
+
+    Raises:
+        errors.ReauthenticationRequired: the user has a second factor.
+        errors.InvalidArgument: the code is wrong or has expired.
+        errors.NotFound: there was no such mail of this session.
+        errors.RateLimited: there were too many wrong codes.
+
+    """
+    await _check_no_second_factor(call, session)
+    sent = await passwordless.find(call.db, request_id)
+    if sent is None or sent.auth_request_id != session.id:
+        raise errors.NotFound("mail")
+    await passwordless.verify_code(call, request_id, code)
+    await sessions.authenticated(call, session)
+
+
+async def confirm_by_password(
+    means: Means, call: Call, session: Session, user: User, password: str
+) -> None:
+    """Check the password of the user of a session, who has authenticated by it.
+
+    Raises:
+        errors.ReauthenticationRequired: the user has a second factor.
+        errors.InvalidArgument: the password is wrong, or nobody signs in by one here.
+        errors.RateLimited: there were too many wrong passwords.
+
+    """
+    await _check_no_second_factor(call, session)
+    _check_method(means, "password")
+    found = await means.passwords.sign_in(call, email=user.email, password=password)
+    if found != user.id:
+        raise errors.InvalidArgument("this password is another's")
+    await sessions.authenticated(call, session)
+
+
+async def _check_no_second_factor(call: Call, session: Session) -> None:
+    if await totp.is_enabled(call.db, session.user_id):
+        raise errors.ReauthenticationRequired
+
+
+def _check_method(means: Means, method: str) -> None:
+    if method not in means.settings.own_methods:
+        raise errors.InvalidArgument(f"there is no sign-in by {method} here")
