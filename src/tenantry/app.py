@@ -37,9 +37,11 @@ from tenantry.core.caller import SYSTEM
 from tenantry.crypto import credentials
 from tenantry.db import copies
 from tenantry.db.budget import budget_of_process
+from tenantry.db.connecting import OpenError
 from tenantry.db.engine import Unavailable
 from tenantry.db.last_uses import LastUses
-from tenantry.db.opening import OpenError, alone, bring_up_to_date, database_of
+from tenantry.db.opening import alone, database_of
+from tenantry.db.schema_versions import bring_up_to_date
 from tenantry.endpoints.account import web as account
 from tenantry.endpoints.assets import web as assets
 from tenantry.endpoints.console import web as console
@@ -106,7 +108,7 @@ from tenantry.gen.tenantry.v1 import (
     webhooks_pb,
 )
 from tenantry.identity.auth_log.rpc import AuditLogsService, SignInService
-from tenantry.identity.connections import service as connections
+from tenantry.identity.connections import environment as connections
 from tenantry.identity.connections.providers.fetching import Fetching
 from tenantry.identity.connections.rpc import (
     ConnectionService,

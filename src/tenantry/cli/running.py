@@ -47,8 +47,9 @@ def with_call(
     from tenantry.call import Call
     from tenantry.core import errors
     from tenantry.core.caller import SYSTEM
+    from tenantry.db.connecting import OpenError
     from tenantry.db.engine import Failure
-    from tenantry.db.opening import OpenError, database_of
+    from tenantry.db.opening import database_of
 
     settings = load()
     look(settings)
