@@ -36,7 +36,7 @@ from tenantry.db.opening import open_database
 from tenantry.endpoints.account import web as account
 from tenantry.endpoints.console import web as console
 from tenantry.endpoints.organization import web as organization
-from tenantry.identity.connections import service as connections
+from tenantry.identity.connections import environment as connections
 from tenantry.identity.operators import service as operators
 from tenantry.identity.operators.model import OWNER
 from tenantry.identity.sessions import service as sessions

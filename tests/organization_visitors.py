@@ -11,7 +11,7 @@ from apis import unique
 
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
-from tenantry.identity.connections import service as connections
+from tenantry.identity.connections import environment as connections
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import Bounds
 

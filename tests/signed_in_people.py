@@ -14,7 +14,7 @@ from tenantry.call import Call
 from tenantry.core.caller import SYSTEM, Caller, Kind, Origin
 from tenantry.core.times import now
 from tenantry.db.statements import Statement
-from tenantry.identity.connections import service as connections
+from tenantry.identity.connections import environment as connections
 from tenantry.identity.proofs.passkeys import service as passkeys
 from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
 from tenantry.identity.proofs.totp import service as totp

@@ -210,7 +210,7 @@ EXCEPTIONS = {
             "access.clients.secrets.add",
             "access.clients.secrets.remove",
             "events.event_log.listing.page",
-            "identity.connections.changes.registry.remove",
+            "identity.connections.service.remove",
             "tenants.memberships.grantable_roles.of_caller",
             "tenants.roles.listing.list_all",
             "tenants.user_attributes.reading.of_kind",

@@ -16,7 +16,7 @@ from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
 from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
-from tenantry.identity.connections import service as connections
+from tenantry.identity.connections import environment as connections
 from tenantry.identity.connections.model import PASSWORDLESS
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import Bounds

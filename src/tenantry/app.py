@@ -23,8 +23,10 @@ from tenantry.core.caller import SYSTEM
 from tenantry.crypto import credentials
 from tenantry.db import copies
 from tenantry.db.budget import budget_of_process
+from tenantry.db.connecting import OpenError
 from tenantry.db.engine import Unavailable
-from tenantry.db.opening import OpenError, alone, bring_up_to_date, database_of
+from tenantry.db.opening import alone, database_of
+from tenantry.db.schema_versions import bring_up_to_date
 from tenantry.endpoints.account import web as account
 from tenantry.endpoints.assets import web as assets
 from tenantry.endpoints.console import web as console
@@ -45,7 +47,7 @@ from tenantry.endpoints.organization import web as organization
 from tenantry.endpoints.scim import web as scim
 from tenantry.endpoints.simulator import web as simulator_pages
 from tenantry.endpoints.sso import web as sso
-from tenantry.identity.connections import service as connections
+from tenantry.identity.connections import environment as connections
 from tenantry.identity.operators import service as operators
 from tenantry.identity.simulator import test_organization
 from tenantry.settings import data_folder, tracing

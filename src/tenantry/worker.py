@@ -32,9 +32,9 @@ from tenantry.events.webhooks import disabling, pruning
 from tenantry.events.webhooks.delivery import Pump
 from tenantry.identity.attempts import service as attempts
 from tenantry.identity.auth_log import retention as sign_ins
-from tenantry.identity.connections import key_pairs
+from tenantry.identity.connections import key_pairs, operator_notices
 from tenantry.identity.connections import tests as connection_tests
-from tenantry.identity.connections.changes import operator_notices, refreshing
+from tenantry.identity.connections.changes import refreshing
 from tenantry.identity.federation import identities, replays
 from tenantry.identity.federation import requests as federation_requests
 from tenantry.identity.grants import codes

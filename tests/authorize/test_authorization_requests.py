@@ -19,7 +19,7 @@ from sqlalchemy import bindparam, func, select
 
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
-from tenantry.identity.connections import service as connections
+from tenantry.identity.connections import environment as connections
 from tenantry.identity.sign_in.model import auth_requests
 
 _FIND = Statement(select(auth_requests).where(auth_requests.c.id == bindparam("id")))

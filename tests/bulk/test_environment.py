@@ -25,9 +25,9 @@ from tenantry.core.caller import SYSTEM
 from tenantry.db.opening import open_database
 from tenantry.db.schema import metadata
 from tenantry.db.statements import Statement
-from tenantry.identity.connections import reading
+from tenantry.identity.connections import reading, service
 from tenantry.identity.connections.applications import apps
-from tenantry.identity.connections.changes import client_secrets, registry
+from tenantry.identity.connections.changes import client_secrets
 from tenantry.identity.connections.changes.changing import Changes
 from tenantry.identity.connections.changes.moving import Box
 from tenantry.tenants.memberships import service as memberships
@@ -410,8 +410,8 @@ async def test_a_connection_comes_back_with_its_secret_only_under_a_key_for_the_
     await run(call, {"email": address(), **customer}, create_organizations=True)
     organization = (await db.fetch_one(_ORGANIZATION))["id"]
     common = {"provider": "OKTA", "provider_key": ""}
-    oidc = await registry.create(call, organization, type_="OIDC", **common)
-    saml = await registry.create(call, organization, type_="SAML", **common)
+    oidc = await service.create(call, organization, type_="OIDC", **common)
+    saml = await service.create(call, organization, type_="SAML", **common)
     whole = {
         "idp_entity_id": "x",
         "idp_sso_url": "https://idp.example.com",
@@ -424,7 +424,7 @@ async def test_a_connection_comes_back_with_its_secret_only_under_a_key_for_the_
         (saml, whole, None),
     ):
         after = replace(made, settings=settings_, secret=sealed, enabled=True, status="COMPLETED")
-        await registry.write(db, after)
+        await service.write(db, after)
     content = await exported(db)
     assert secret.encode() not in content
     async with open_database(new_database("sqlite"), MASTER_KEY, pool_size=2) as other:

@@ -31,7 +31,7 @@ from tenantry.db.schema import events
 from tenantry.db.statements import Statement
 from tenantry.events.event_log import sealing
 from tenantry.events.event_log.verification import verify
-from tenantry.identity.connections.changes import registry as connections
+from tenantry.identity.connections import service as connections
 from tenantry.tenants.directories import registry
 from tenantry.tenants.directories.effects import provisioning
 from tenantry.tenants.directories.resources import people as pushing

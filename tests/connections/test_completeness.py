@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tenantry.identity.connections.changes import completeness
+from tenantry.identity.connections import completeness
 from tenantry.identity.connections.model import Connection
 
 OIDC = dict.fromkeys(("issuer", "authorize_uri", "token_uri", "jwks_uri", "client_id"), "x")

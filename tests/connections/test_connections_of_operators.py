@@ -22,7 +22,7 @@ from tenantry.events.mail.model import mail as mail_table
 from tenantry.events.mail.rendering import Templates
 from tenantry.gen.scalekit.v1.connections import connections_pb
 from tenantry.gen.tenantry.v1 import single_sign_on_pb
-from tenantry.identity.connections.changes import operator_notices
+from tenantry.identity.connections import operator_notices
 from tenantry.identity.connections.providers.fetching import Fetching
 from tenantry.identity.connections.rpc import ConnectionService, SingleSignOnService
 from tenantry.net.outgoing import Outgoing

@@ -9,7 +9,8 @@ from idp_metadata_pages import MetadataPage, certificate
 
 from tenantry.core import errors
 from tenantry.core.times import DAY, now
-from tenantry.identity.connections.changes import changing, looks, registry
+from tenantry.identity.connections import service as registry
+from tenantry.identity.connections.changes import changing, looks
 from tenantry.identity.connections.providers.context import ConnectionContext
 from tenantry.identity.connections.providers.fetching import Fetching
 from tenantry.net.outgoing import Outgoing

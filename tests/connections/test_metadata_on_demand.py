@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from tenantry.db.schema import events, from_json
 from tenantry.db.statements import Statement
-from tenantry.identity.connections import reading
-from tenantry.identity.connections.changes import changing, metadata_refresh, registry
+from tenantry.identity.connections import reading, service
+from tenantry.identity.connections.changes import changing, metadata_refresh
 from tenantry.identity.connections.changes.metadata_refresh import OnDemandRefresh
 from tenantry.identity.connections.providers.context import ConnectionContext
 from tenantry.identity.connections.providers.fetching import Fetching
@@ -40,7 +40,7 @@ async def connection(call, page, outgoing):
     fetching = Fetching(("127.0.0.0/8",))
     ground = ConnectionContext("https://auth.example.com", True, fetching, outgoing)
     organization = await organizations.create(call, region_code="EU", display_name="Acme")
-    made = await registry.create(
+    made = await service.create(
         call, organization.id, type_="SAML", provider="OKTA", provider_key=""
     )
     changes = changing.Changes(

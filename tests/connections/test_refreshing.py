@@ -14,8 +14,8 @@ from tenantry.db.schema import events, from_json
 from tenantry.db.statements import Statement
 from tenantry.events.mail import service as mail
 from tenantry.events.mail.delivery import Delivery
-from tenantry.identity.connections import expiry, reading
-from tenantry.identity.connections.changes import changing, looks, refreshing, registry
+from tenantry.identity.connections import expiry, reading, service
+from tenantry.identity.connections.changes import changing, looks, refreshing
 from tenantry.identity.connections.changes.refreshing import Refreshing
 from tenantry.identity.connections.model import connections
 from tenantry.identity.connections.providers.context import ConnectionContext
@@ -60,7 +60,7 @@ async def refresh():
 async def connection(call, page, ground):
     """A connection that serves, by this metadata."""
     organization = await organizations.create(call, region_code="EU", display_name="Acme")
-    made = await registry.create(
+    made = await service.create(
         call, organization.id, type_="SAML", provider="OKTA", provider_key=""
     )
     changes = changing.Changes(
@@ -72,7 +72,7 @@ async def connection(call, page, ground):
     where = (organization.id, made.id)
     call.found = await changing.ask(call, ground, *where, changes)
     await changing.change(call, ground, *where, changes)
-    return await registry.enable(call, *where)
+    return await service.enable(call, *where)
 
 
 async def look(db, refresh):
@@ -174,7 +174,7 @@ async def test_one_that_is_changed_or_deleted_meanwhile_is_left_alone(
     call, db, page, refresh, connection
 ):
     await db.fetch_all(_DUE_NOW)
-    await registry.remove(call, connection.organization_id, connection.id)
+    await service.remove(call, connection.organization_id, connection.id)
     await refresh.run(db)
     assert await reading.find(db, connection.id) is None
 
@@ -224,7 +224,7 @@ async def test_a_certificate_beside_that_lasts_longer_is_enough(db, page, refres
 
 
 async def test_one_that_serves_nobody_is_not_told_of(call, db, page, refresh, connection):
-    await registry.disable(call, connection.organization_id, connection.id)
+    await service.disable(call, connection.organization_id, connection.id)
     page.certificates = [certificate("brief", days=20)]
     await look(db, refresh)
     assert await events_of(db, "organization.sso_certificate_expiring") == []
@@ -246,5 +246,5 @@ async def test_the_certificate_that_ends_first_is_found(db, call, page, refresh,
     )
     assert last > known["expiry_time"]
     assert await expiry.soonest(db) == last
-    await registry.disable(call, connection.organization_id, connection.id)
+    await service.disable(call, connection.organization_id, connection.id)
     assert await expiry.soonest(db) is None

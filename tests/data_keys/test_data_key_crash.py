@@ -22,8 +22,9 @@ from tenantry.core.times import MINUTE
 from tenantry.crypto.master_key import LocalKey
 from tenantry.crypto.vault import head_of
 from tenantry.db import key_rows, resealing
+from tenantry.db.connecting import OpenError
 from tenantry.db.key_rows import ACTIVE, DEPRECATED, DESTROYED
-from tenantry.db.opening import OpenError, open_database
+from tenantry.db.opening import open_database
 from tenantry.db.schema import data_keys
 from tenantry.db.statements import Statement
 

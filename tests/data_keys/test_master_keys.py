@@ -14,8 +14,9 @@ from tenantry.core import errors
 from tenantry.crypto.master_key import LocalKey, MasterKeyError
 from tenantry.crypto.vault import Binding, WrongKey
 from tenantry.db import key_rows, log
+from tenantry.db.connecting import OpenError
 from tenantry.db.key_rows import ACTIVE, DEPRECATED, DESTROYED
-from tenantry.db.opening import OpenError, open_database
+from tenantry.db.opening import open_database
 from tenantry.db.schema import environment, master_keys
 from tenantry.db.statements import Statement
 

@@ -29,9 +29,10 @@ import tenantry.tenants.directories.model  # noqa: F401
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
 from tenantry.db import migrate, steps, table_locks
-from tenantry.db.opening import open_database, schema_version
+from tenantry.db.opening import open_database
 from tenantry.db.revisions import FENCE, HEAD
 from tenantry.db.schema import event_columns, events, metadata
+from tenantry.db.schema_versions import schema_version
 from tenantry.db.statements import Statement
 from tenantry.events.event_log import chain, listing
 from tenantry.events.event_log.listing import Filter

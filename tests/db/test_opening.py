@@ -12,16 +12,11 @@ from statements import count, sql
 from tenantry import __version__
 from tenantry.core.ids import NODES
 from tenantry.crypto.vault import Binding
+from tenantry.db.connecting import OpenError, make_file
 from tenantry.db.engine import Unavailable
-from tenantry.db.opening import (
-    OpenError,
-    alone,
-    bring_up_to_date,
-    make_file,
-    open_database,
-    schema_version,
-)
+from tenantry.db.opening import alone, open_database
 from tenantry.db.revisions import HEAD
+from tenantry.db.schema_versions import bring_up_to_date, schema_version
 
 KEY = b"m" * 32
 

@@ -12,9 +12,11 @@ from poolers import PgBouncer
 from statements import INSERT_CLIENT, count, event, names, sql
 
 from tenantry.db import migrate, pgbouncer
+from tenantry.db.connecting import OpenError
 from tenantry.db.engine import DuplicateKey
-from tenantry.db.opening import OpenError, open_database, schema_version
+from tenantry.db.opening import open_database
 from tenantry.db.revisions import HEAD
+from tenantry.db.schema_versions import schema_version
 
 KEY = b"m" * 32
 

@@ -15,8 +15,9 @@ from tenantry.api import error_details
 from tenantry.core import errors
 from tenantry.db import pool
 from tenantry.db.budget import Budget
+from tenantry.db.connecting import OpenError
 from tenantry.db.engine import Unavailable
-from tenantry.db.opening import OpenError, open_database
+from tenantry.db.opening import open_database
 from tenantry.telemetry.observed import CURRENT, Observed
 
 KEY = b"m" * 32

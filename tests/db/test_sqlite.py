@@ -135,7 +135,7 @@ async def test_a_killed_process_loses_nothing_that_it_answered(sqlite_migrated):
 
 
 async def test_a_folder_that_is_not_there_is_said_in_one_line(tmp_path):
-    from tenantry.db.opening import OpenError
+    from tenantry.db.connecting import OpenError
 
     with pytest.raises(OpenError) as problem:
         async with open_database(f"sqlite:///{tmp_path}/missing/tenantry.db", KEY):
@@ -145,7 +145,7 @@ async def test_a_folder_that_is_not_there_is_said_in_one_line(tmp_path):
 
 
 async def test_a_file_that_is_no_database_is_said_in_one_line(tmp_path):
-    from tenantry.db.opening import OpenError
+    from tenantry.db.connecting import OpenError
 
     path = tmp_path / "tenantry.db"
     path.write_text("this is a text, and not even a short one" * 100)

@@ -15,7 +15,7 @@ from statements_of_directories import total_of
 
 from tenantry.tenants.directories.resources import groups, people, searching
 from tenantry.tenants.directories.resources.searching import Query
-from tenantry.tenants.directories.scim import filters, patches
+from tenantry.tenants.directories.scim import filters, matching, patches
 from tenantry.tenants.directories.scim.faults import Fault
 from tenantry.tenants.directories.scim.resources import GroupPayload
 
@@ -224,7 +224,7 @@ class Directory:
         }
         for text in ('userName eq "ADA"', "active eq false", 'title eq "ceo"'):
             query = Query(filter=filters.parse(text))
-            matches = filters.matcher(filters.parse(text))
+            matches = matching.matcher(filters.parse(text))
             narrowed = await searching.users(db, directory, query)
             assert [one.id for one in narrowed.resources] == [
                 id_ for id_, one in model.users.items() if matches({"active": True, **one})

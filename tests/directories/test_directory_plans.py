@@ -18,7 +18,13 @@ from tenantry.tenants.directories.model import (
     directory_user_search,
     directory_users,
 )
-from tenantry.tenants.directories.resources import in_place, paging, people, searching
+from tenantry.tenants.directories.resources import (
+    in_place,
+    paging,
+    people,
+    search_order,
+    search_statements,
+)
 from tenantry.tenants.directories.resources.conditions import narrowed
 from tenantry.tenants.directories.scim import filters, resources
 
@@ -106,22 +112,24 @@ async def test_people_and_groups_are_found_by_an_index(plan):
     for table, asked in ((directory_users, OF_PEOPLE), (directory_groups, OF_GROUPS)):
         for text, index in asked.items():
             found = narrowed(table, filters.parse(text))
-            page = searching._page(table.name, found.shape, searching._Order(), "first")
-            for statement in (page, searching._total(table.name, found.shape)):
+            page = search_statements.page_statement(
+                table.name, found.shape, search_order.Order(), "first"
+            )
+            for statement in (page, search_statements.total_statement(table.name, found.shape)):
                 steps = await plan(statement, take=11, **found.params)
                 assert re.search(index, steps), f"{text}\n{steps}"
                 assert not WALKED.search(steps), f"{text}\n{steps}"
 
 
 async def test_names_that_are_not_of_their_revision_are_found_by_an_index(plan):
-    steps = await plan(searching._NAMES_DUE)
+    steps = await plan(search_statements.NAMES_DUE)
     assert "ix_directory_users__names_revision" in steps, steps
 
 
 async def test_a_page_far_behind_is_found_by_keys_alone(plan):
-    order = searching._Order()
+    order = search_order.Order()
     for way in ("first", "forward", "backward", "far", "skip"):
-        statement = searching._page(directory_users.name, None, order, way)
+        statement = search_statements.page_statement(directory_users.name, None, order, way)
         steps = await plan(statement, take=11, skip=2000, after0="diruser_1")
         assert not WALKED.search(steps), steps
         assert "Sort" not in steps, steps

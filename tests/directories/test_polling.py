@@ -25,7 +25,6 @@ from tenantry.tenants.directories.model import (
     directory_groups,
     directory_members,
     directory_polled,
-    directory_requests,
     directory_users,
 )
 from tenantry.tenants.directories.polling import (
@@ -36,6 +35,7 @@ from tenantry.tenants.directories.polling import (
     turns,
 )
 from tenantry.tenants.directories.polling.running import Polling
+from tenantry.tenants.directories.request_model import directory_requests
 from tenantry.tenants.users import reading
 
 _DIRECTORY = Statement(select(directories).where(directories.c.id == bindparam("p_id")))

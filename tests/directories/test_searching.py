@@ -13,10 +13,16 @@ from sqlalchemy import text as sa_text
 from tenantry.db.back_fills import BackFilling
 from tenantry.db.statements import Statement
 from tenantry.tenants.directories.model import directory_users
-from tenantry.tenants.directories.resources import groups, marks, people, searching
+from tenantry.tenants.directories.resources import (
+    groups,
+    marks,
+    people,
+    search_statements,
+    searching,
+)
 from tenantry.tenants.directories.resources.conditions import narrowed
 from tenantry.tenants.directories.resources.searching import Query
-from tenantry.tenants.directories.scim import filters, patches
+from tenantry.tenants.directories.scim import filters, matching, patches
 from tenantry.tenants.directories.scim.faults import Fault
 from tenantry.tenants.directories.scim.resources import GroupPayload
 from tenantry.tenants.directories.scim.schemas import attribute_path
@@ -271,15 +277,15 @@ def test_marks_are_few_and_end(monkeypatch):
 
 
 async def test_no_more_documents_are_looked_into_than_may_be(search, users, monkeypatch):
-    monkeypatch.setattr(searching, "MOST_LOOKED_INTO", 3)
-    searching._few.cache_clear()  # it was made for more
+    monkeypatch.setattr(search_statements, "MOST_LOOKED_INTO", 3)
+    search_statements.few_statement.cache_clear()  # it was made for more
     with pytest.raises(Fault) as refused:
         await search("title pr")
     assert (refused.value.status, refused.value.scim_type) == (400, "tooMany")
     assert await search("title pr and active eq true") == "d"
     with pytest.raises(Fault):
         await search(sort_by="title")
-    searching._few.cache_clear()
+    search_statements.few_statement.cache_clear()
 
 
 TERMS = [
@@ -305,7 +311,7 @@ FILTERS = st.recursive(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 async def test_rows_find_what_documents_say(search, users, text):
     parsed = filters.parse(text)
-    matches = filters.matcher(parsed)
+    matches = matching.matcher(parsed)
     resources = [{"active": True, **document} for document in DOCUMENTS]
     expected = [one["userName"][:1].lower() for one in resources if matches(one)]
     assert await search(text) == "".join(expected)
@@ -328,7 +334,7 @@ async def test_names_of_all_letters_and_lengths_are_found_as_documents_say(by_pr
     for op in ("eq", "sw", "gt", "co"):
         for value in [*NAMES, "a", "\U0010ffff", LONG[1:], "strass"]:
             filter_ = filters.Compare(attribute_path("name.familyName"), op, value)
-            matches = filters.matcher(filter_)
+            matches = matching.matcher(filter_)
             wanted = [n for n in NAMES if matches({"name": {"familyName": n}})]
             found = await searching.users(by_provider.db, directory, Query(filter=filter_))
             assert [one.document["name"]["familyName"] for one in found.resources] == wanted
@@ -338,8 +344,8 @@ async def test_names_are_found_by_their_keys_once_all_are_of_their_revision(
     by_provider, directory, users, search, monkeypatch
 ):
     """Earlier versions write rows without the keys; the back-fill adds them."""
-    monkeypatch.setattr(searching, "MOST_LOOKED_INTO", 1)
-    searching._few.cache_clear()  # it was made for more
+    monkeypatch.setattr(search_statements, "MOST_LOOKED_INTO", 1)
+    search_statements.few_statement.cache_clear()  # it was made for more
     asked = {'name.familyName eq "lovelace"': "a", 'name.givenName sw "a"': "a"}
     try:
         for former in (
@@ -362,7 +368,7 @@ async def test_names_are_found_by_their_keys_once_all_are_of_their_revision(
         )
         assert await search('name.familyName eq "lovelace"') == "ab"
     finally:
-        searching._few.cache_clear()
+        search_statements.few_statement.cache_clear()
 
 
 async def back_filled(db):

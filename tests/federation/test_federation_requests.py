@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from tenantry.core.times import SECOND
 from tenantry.db.statements import Statement
-from tenantry.identity.connections import service as connections
+from tenantry.identity.connections import environment as connections
 from tenantry.identity.connections.federated_identities import FederatedIdentity
 from tenantry.identity.federation import replays, requests
 from tenantry.identity.federation.model import federation_requests

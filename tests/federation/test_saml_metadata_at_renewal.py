@@ -11,7 +11,7 @@ from lxml import etree
 from saml_provider import NAMESPACES
 
 from tenantry.core.times import DAY
-from tenantry.identity.connections import key_pairs, service
+from tenantry.identity.connections import environment, key_pairs
 from tenantry.identity.connections.model import SAML
 from tenantry.identity.federation.saml import service_provider
 from tenantry.identity.federation.saml.service_provider import ServiceProvider
@@ -24,8 +24,8 @@ MD = {"md": "urn:oasis:names:tc:SAML:2.0:metadata", **NAMESPACES}
 @pytest.fixture
 async def connection(db):
     """Any connection, as one by SAML."""
-    await service.ensure(db)
-    first = next(iter((await service.of_environment(db)).values()))
+    await environment.ensure(db)
+    first = next(iter((await environment.of_environment(db)).values()))
     return replace(first, type=SAML, settings={})
 
 

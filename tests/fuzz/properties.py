@@ -63,6 +63,7 @@ from tenantry.net import domain_names, email_addresses
 from tenantry.net.http import MAX_ANONYMOUS, Request, cookie
 from tenantry.tenants.directories.scim import (
     filters,
+    matching,
     patches,
     paths,
     resources,
@@ -376,7 +377,7 @@ def _scim_filter(text: str) -> None:
     with suppress(Fault):
         filter_ = filters.parse(text)
         assert filters.parse(str(filter_)) == filter_
-        assert filters.matches(filter_, _SCIM_USER) in {True, False}
+        assert matching.matches(filter_, _SCIM_USER) in {True, False}
     with suppress(Fault):
         path = paths.parse(text)
         assert paths.parse(str(path)) == path

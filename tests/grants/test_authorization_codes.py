@@ -20,7 +20,7 @@ from signins import (
     is_refused,
 )
 
-from tenantry.identity.connections import service as connections
+from tenantry.identity.connections import environment as connections
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import REVOKED
 

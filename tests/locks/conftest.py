@@ -15,7 +15,7 @@ from tenantry.access.keys import service as keys
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
 from tenantry.db.opening import alone
-from tenantry.identity.connections import service as connections
+from tenantry.identity.connections import environment as connections
 
 if TYPE_CHECKING:
     from in_process import Answer

@@ -18,9 +18,9 @@ from tenantry.api import error_details
 from tenantry.call import Call
 from tenantry.core import errors
 from tenantry.core.caller import SYSTEM, Caller, Kind
-from tenantry.db import postgresql
+from tenantry.db import postgresql_statements
 from tenantry.db.retries import retried
-from tenantry.identity.connections.changes import registry
+from tenantry.identity.connections import service as connections
 from tenantry.identity.connections.federated_identities import FederatedIdentity
 from tenantry.identity.federation import sessions as federated
 from tenantry.identity.sessions import service as sessions
@@ -51,14 +51,14 @@ def watches_locks(request, kind):
 def deadlocks(monkeypatch):
     """The deadlocks that PostgreSQL has reported to this process."""
     found: list[str] = []
-    meant = postgresql._meant
+    meant = postgresql_statements._meant
 
     def noting(problem, connection, *, undone):
         if isinstance(problem, asyncpg.DeadlockDetectedError):
             found.append(f"{problem}: {problem.detail}")
         return meant(problem, connection, undone=undone)
 
-    monkeypatch.setattr(postgresql, "_meant", noting)
+    monkeypatch.setattr(postgresql_statements, "_meant", noting)
     return found
 
 
@@ -431,7 +431,7 @@ async def connections_that_operators_change(program: Program) -> Calls:
 
     async def annotate(n: int) -> None:
         call = Call(OPERATOR, program.db, "req_storm")
-        await registry.keep_context(call, one, made["id"], {"n": n})
+        await connections.keep_context(call, one, made["id"], {"n": n})
 
     return [
         *(served(partial(annotate, n)) for n in range(EACH)),

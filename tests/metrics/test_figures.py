@@ -12,7 +12,7 @@ import pytest
 from databases import MASTER_KEY
 
 from tenantry.core.times import DAY, SECOND, now
-from tenantry.db import migrate, postgresql
+from tenantry.db import migrate, postgresql_connections
 from tenantry.db.opening import open_database
 from tenantry.db.revisions import HEAD
 from tenantry.events.mail import service as mail
@@ -125,7 +125,7 @@ async def _plan(kind, url, sql, args):
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as file:
             rows = file.execute(f"EXPLAIN QUERY PLAN {sql}", args).fetchall()
         return "\n".join(row[3] for row in rows)
-    connection = await asyncpg.connect(url, server_settings=postgresql._SESSION)
+    connection = await asyncpg.connect(url, server_settings=postgresql_connections._SESSION)
     try:
         rows = await connection.fetch(f"EXPLAIN {sql}", *args)
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tenantry.tenants.directories.scim import filters
+from tenantry.tenants.directories.scim import filters, matching
 from tenantry.tenants.directories.scim.faults import Fault
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
@@ -127,4 +127,4 @@ RESOURCE = {
     ],
 )
 def test_a_filter_holds_for_a_resource(text, expected):
-    assert filters.matches(filters.parse(text), RESOURCE) is expected
+    assert matching.matches(filters.parse(text), RESOURCE) is expected

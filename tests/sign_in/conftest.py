@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from visitors import Place, configured
 
-from tenantry.identity.connections import service as connections
+from tenantry.identity.connections import environment as connections
 
 
 @pytest.fixture

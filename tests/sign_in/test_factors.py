@@ -15,7 +15,7 @@ from visitors import (
 )
 
 from tenantry.core import errors
-from tenantry.identity.connections import service as connections
+from tenantry.identity.connections import environment as connections
 from tenantry.identity.sign_in import proving, states
 from tenantry.tenants.memberships import leaving
 

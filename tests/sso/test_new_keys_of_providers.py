@@ -19,8 +19,7 @@ from test_saml_logout import is_signed_in, send, their_request
 from test_saml_logout import signed_in as signed_in_by_saml
 from valid_events import assert_all_valid_of
 
-from tenantry.identity.connections import reading
-from tenantry.identity.connections.changes import registry
+from tenantry.identity.connections import reading, service
 from tenantry.identity.connections.saml.certificates import base64_of
 
 # People come from many networks.
@@ -148,7 +147,7 @@ async def following(place, conn, page):
     members, settings = by_metadata(page)
     after = replace(conn, settings={**conn.settings, **settings}, **members)
     async with place.database.transaction() as db:
-        await registry.write(db, after)
+        await service.write(db, after)
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ from signins import SignIns
 
 from tenantry import settings
 from tenantry.crypto import master_key
-from tenantry.db.opening import open_database, schema_version
+from tenantry.db.opening import open_database
 from tenantry.db.revisions import FENCE, HEAD, RELEASED
+from tenantry.db.schema_versions import schema_version
 
 CALLS = 40  # of each side in each step
 THOROUGH = 600

@@ -102,7 +102,7 @@ def _how_on_postgresql(settings: Settings, given: Path | None, *, as_json: bool)
     import asyncio
 
     from tenantry.db import archiving
-    from tenantry.db.opening import OpenError
+    from tenantry.db.connecting import OpenError
 
     if given is not None:
         running.fail(

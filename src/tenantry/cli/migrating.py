@@ -61,9 +61,10 @@ def migrate(
     """Bring the database's schema up to date."""
     if context.invoked_subcommand is not None:
         return
+    from tenantry.db.connecting import OpenError
     from tenantry.db.distribute import DistributeError, distributing
-    from tenantry.db.opening import OpenError, bring_up_to_date
     from tenantry.db.revisions import HEAD
+    from tenantry.db.schema_versions import bring_up_to_date
     from tenantry.settings import data_folder
 
     if distribute and not experimental:
@@ -100,7 +101,7 @@ def migrate(
 def _take_away(url: str) -> list[str]:
     """Close former versions out, look through all rows a last time, and take away the rest."""
     from tenantry.db.back_fills import BackFilling
-    from tenantry.db.opening import take_away
+    from tenantry.db.schema_versions import take_away
 
     async def fill(call: Call) -> None:
         filling = BackFilling()
@@ -118,7 +119,7 @@ def _take_away(url: str) -> list[str]:
 def status(*, as_json: AsJson = False) -> None:
     """Show how far an upgrade is: its steps, the processes, and the next thing to do."""
     from tenantry.db import upgrade_status
-    from tenantry.db.opening import OpenError
+    from tenantry.db.connecting import OpenError
 
     settings = load()
     running.look(settings)

@@ -98,8 +98,9 @@ def _with_database(
     import asyncio
 
     from tenantry.core import errors
+    from tenantry.db.connecting import OpenError
     from tenantry.db.engine import Failure
-    from tenantry.db.opening import OpenError, database_of
+    from tenantry.db.opening import database_of
 
     settings = load()
     look(settings)

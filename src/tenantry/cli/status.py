@@ -53,9 +53,11 @@ def status(
 
 async def _look(settings: Settings) -> _Found:
     from tenantry.db.archiving import without_password
+    from tenantry.db.connecting import OpenError, connected
     from tenantry.db.engine import Failure, Unavailable
-    from tenantry.db.opening import OpenError, connected, named, older_processes, schema_version
+    from tenantry.db.opening import named
     from tenantry.db.revisions import HEAD
+    from tenantry.db.schema_versions import older_processes, schema_version
     from tenantry.server import whereabouts
 
     url = settings.database

@@ -27,7 +27,8 @@ def worker() -> None:
     from tenantry import server as launcher
     from tenantry import worker as work
     from tenantry.db import copies
-    from tenantry.db.opening import OpenError, database_of
+    from tenantry.db.connecting import OpenError
+    from tenantry.db.opening import database_of
     from tenantry.server import notices
     from tenantry.settings import data_folder
     from tenantry.telemetry import log

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from sqlalchemy import text
 
-from tenantry.db.opening import connected
+from tenantry.db.connecting import connected
 from tenantry.db.statements import Statement
 
 if TYPE_CHECKING:

@@ -10,14 +10,10 @@ from typing import TYPE_CHECKING, Any, Self
 import asyncpg
 
 from tenantry.core import errors
-from tenantry.db import fence, pgbouncer, unique_keys
+from tenantry.db import pgbouncer
 from tenantry.db.budget import Budget
-from tenantry.db.cluster import Cluster
 from tenantry.db.engine import (
     Database,
-    DuplicateKey,
-    ForeignKey,
-    OutcomeUnknown,
     Row,
     Session,
     Transaction,
@@ -25,7 +21,15 @@ from tenantry.db.engine import (
     event_params,
     mark_changed,
 )
-from tenantry.db.pool import LOCK_SECONDS, Connection, Pool
+from tenantry.db.pool import Connection, Pool
+from tenantry.db.postgresql_connections import check_session_mode, connecting, session
+from tenantry.db.postgresql_statements import (
+    LOST,
+    Lost,
+    command,
+    fetch,
+    roll_back,
+)
 from tenantry.db.refusals import ANSWERED, answer_to
 from tenantry.settings.servers import shown
 
@@ -34,32 +38,11 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from tenantry.core.event import Event
+    from tenantry.db.cluster import Cluster
     from tenantry.db.statements import Statement
 
 _log = logging.getLogger(__name__)
 
-_STATEMENT_SECONDS = 15.0
-# The server gives up first, and says that nothing was changed; this is for one that hangs.
-_ANSWER_SECONDS = _STATEMENT_SECONDS + 2
-_SESSION = {
-    "jit": "off",
-    # Statements are few and their plans do not hang on the arguments; PostgreSQL would plan
-    # one with LIMIT anew each time, which is two thirds of a list's cost.
-    "plan_cache_mode": "force_generic_plan",
-    # Such a plan is kept, also those by which foreign keys are checked: one that was made while a
-    # table was small would read all of it for each new row, until somebody counted its rows again.
-    "enable_seqscan": "off",
-    "statement_timeout": f"{_STATEMENT_SECONDS:.0f}s",
-    # Less than others wait for a connection: one that waits for a lock gives its own back in time.
-    "lock_timeout": f"{LOCK_SECONDS:.0f}s",
-    # A process that stands still within a transaction holds up others for so long at most.
-    "idle_in_transaction_session_timeout": "60s",
-    # A machine that loses its power leaves connections that count up to max_connections: PostgreSQL
-    # asks each that is silent, and gives it up after a minute; by default after two hours.
-    "tcp_keepalives_idle": "30",
-    "tcp_keepalives_interval": "10",
-    "tcp_keepalives_count": "3",
-}
 # The rest is a loop over the given values, with a look into an index for each.
 _EXPECT_GROWTH = "SELECT " + ", ".join(
     f"set_config('enable_{way}', 'off', true)" for way in ("seqscan", "hashjoin", "mergejoin")
@@ -80,16 +63,6 @@ _GROW = (
 )
 _PROBE_SECONDS = 0.9
 _FOLLOW_SECONDS = 1.0
-# The connection is gone, or its time limit has passed.
-_LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError)
-
-
-class _Lost(Unavailable):
-    """The connection was lost; ``unsent`` says that the server has not seen the statement."""
-
-    def __init__(self, problem: BaseException, *, unsent: bool) -> None:
-        super().__init__(str(problem) or type(problem).__name__, errors.Away)
-        self.unsent = unsent
 
 
 class PostgreSQL(Database):
@@ -120,7 +93,7 @@ class PostgreSQL(Database):
         first = await pool.acquire()
         try:
             if connect.cluster.mode == pgbouncer.SESSION:
-                await _check_session_mode(connect, first)
+                await check_session_mode(connect, first)
         finally:
             pool.give_back(first)
         if not connect.cluster.has_several:
@@ -167,7 +140,7 @@ class PostgreSQL(Database):
             return await fetch(connection, sql, args, undone=is_read)
         except Unavailable as problem:
             self._note(problem)
-            if not (isinstance(problem, _Lost) and (is_read or problem.unsent)):
+            if not (isinstance(problem, Lost) and (is_read or problem.unsent)):
                 raise
         finally:
             self._pool.give_back(connection)
@@ -197,9 +170,9 @@ class PostgreSQL(Database):
             try:
                 yield session
             except BaseException:
-                await _roll_back(connection, "ROLLBACK")
+                await roll_back(connection, "ROLLBACK")
                 raise
-            await _command(connection, "COMMIT", undone=False)
+            await command(connection, "COMMIT", undone=False)
             if session.changed:
                 mark_changed()
         except (asyncio.CancelledError, TimeoutError):
@@ -219,8 +192,8 @@ class PostgreSQL(Database):
         self.transactions += 1
         connection = await self._pool.acquire()
         try:
-            await _command(connection, begin, undone=True)
-        except _Lost:
+            await command(connection, begin, undone=True)
+        except Lost:
             self._pool.give_back(connection)
         except BaseException:
             connection.terminate()
@@ -230,7 +203,7 @@ class PostgreSQL(Database):
             return connection
         connection = await self._pool.acquire_new()
         try:
-            await _command(connection, begin, undone=True)
+            await command(connection, begin, undone=True)
         except BaseException:
             connection.terminate()
             self._pool.give_back(connection)
@@ -255,7 +228,7 @@ class PostgreSQL(Database):
                     raise
                 finally:
                     pool.give_back(connection)
-        except (asyncpg.PostgresError, *_LOST, asyncpg.InternalClientError) as problem:
+        except (asyncpg.PostgresError, *LOST, asyncpg.InternalClientError) as problem:
             text = str(problem) or type(problem).__name__
             raise Unavailable(text, answer_to(problem)) from problem
 
@@ -275,47 +248,6 @@ class PostgreSQL(Database):
             await self.replica.close()
         await self._pool.close()
         await self._probes.close()
-
-
-class connecting:  # noqa: N801 - a function that keeps its servers
-    """Connects to the servers of a URL, for a pool.
-
-    Raises:
-        Unavailable: the URL names no servers.
-
-    """
-
-    def __init__(self, url: str, *, replica: bool = False) -> None:
-        try:
-            self.cluster = Cluster(url, replica=replica)
-        except ValueError as problem:
-            raise Unavailable(str(problem), errors.Away) from None
-
-    async def __call__(self, seconds: float) -> Connection:
-        """Connect within so many seconds."""
-        made: Connection = await self.cluster.connect(
-            session(),
-            connection_class=Connection,
-            timeout=seconds,
-            command_timeout=_ANSWER_SECONDS,
-        )
-        made.prepares = self.cluster.mode != pgbouncer.TRANSACTION
-        return made
-
-
-async def _check_session_mode(connect: connecting, first: Connection) -> None:
-    try:
-        wrong = await pgbouncer.is_in_transaction_mode(first, connect)
-    except (asyncpg.PostgresError, *_LOST) as problem:
-        text = str(problem) or type(problem).__name__
-        raise Unavailable(text, answer_to(problem)) from problem
-    if wrong:
-        raise Unavailable(pgbouncer.ADVICE_TRANSACTION, errors.Away)
-
-
-def session() -> dict[str, str]:
-    """Return the settings of each session of ours."""
-    return {"application_name": fence.application_name(), **_SESSION}
 
 
 async def _follow(cluster: Cluster, *pools: Pool) -> None:
@@ -379,94 +311,11 @@ class _Transaction(Transaction):
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
         """See `Session.transaction`: a savepoint, so that a duplicate inside undoes only that."""
-        await _command(self._connection, "SAVEPOINT nested", undone=True)
+        await command(self._connection, "SAVEPOINT nested", undone=True)
         try:
             yield self
         except BaseException:
             # The name is that of all: released, it means the one around this again.
-            await _roll_back(self._connection, "ROLLBACK TO nested; RELEASE nested")
+            await roll_back(self._connection, "ROLLBACK TO nested; RELEASE nested")
             raise
-        await _command(self._connection, "RELEASE nested", undone=True)
-
-
-async def fetch(
-    connection: Connection,
-    sql: str,
-    args: list[Any],
-    *,
-    undone: bool,
-    seconds: float | None = None,
-) -> Sequence[Row]:
-    """Run a statement; if it is cut off, ``undone`` says that nothing remains of it.
-
-    Raises:
-        Failure: it was not done, or nobody knows.
-        DuplicateKey, ForeignKey: see `Session.apply`.
-
-    """
-    try:
-        rows: Sequence[Row] = await connection.rows(
-            sql, args, _ANSWER_SECONDS if seconds is None else seconds
-        )
-    except Exception as problem:
-        meant = _meant(problem, connection, undone=undone)
-        if meant is problem:
-            raise
-        raise meant from problem
-    return rows
-
-
-async def _command(connection: Connection, sql: str, *, undone: bool) -> None:
-    """Begin, mark or end a transaction; ``undone`` as for `fetch`."""
-    try:
-        await connection.command(sql, _ANSWER_SECONDS)
-    except Exception as problem:
-        meant = _meant(problem, connection, undone=undone)
-        if meant is problem:
-            raise
-        raise meant from problem
-
-
-async def _roll_back(connection: Connection, sql: str) -> None:
-    try:
-        await connection.command(sql, _ANSWER_SECONDS)
-    except (asyncpg.PostgresError, *_LOST, asyncpg.InternalClientError):
-        connection.terminate()  # the server undoes an open transaction when we hang up
-
-
-def _meant(problem: Exception, connection: Connection, *, undone: bool) -> Exception:
-    """Return what an error of the driver means to the rooms; an unknown one is returned as it is.
-
-    A connection that was lost is ended here, so that it is lent to nobody else.
-    """
-    match problem:
-        case asyncpg.UniqueViolationError():
-            return DuplicateKey(unique_keys.field_of(problem.constraint_name or ""))
-        case asyncpg.ForeignKeyViolationError():
-            return ForeignKey(problem.constraint_name or "")
-        case asyncpg.CharacterNotInRepertoireError() | asyncpg.UntranslatableCharacterError():
-            return errors.InvalidArgument("a text may not hold a NUL")
-    if isinstance(problem, ANSWERED):
-        return Unavailable(str(problem), answer_to(problem))
-    if isinstance(problem, pgbouncer.MIXED_UP):
-        return Unavailable(f"{problem} ({pgbouncer.ADVICE_TRANSACTION})", errors.Away)
-    return _lost(problem, connection, undone=undone)
-
-
-def _lost(problem: Exception, connection: Connection, *, undone: bool) -> Exception:
-    # The driver refused to send it: the connection is closed, or has read the server's farewell.
-    closed = connection.is_closed()
-    unsent = closed and isinstance(problem, asyncpg.InterfaceError)
-    if type(problem) is asyncpg.InternalClientError:
-        unsent = "cannot switch to state" in str(problem)
-    late = connection.is_late or isinstance(problem, TimeoutError)
-    if not (unsent or late or (closed and isinstance(problem, _LOST))):
-        return problem  # it was used wrongly
-    connection.terminate()
-    if late:
-        return Unavailable("no answer in time", errors.Away) if undone else OutcomeUnknown(problem)
-    # The last word of a server that ends a connection in order is that nothing was changed.
-    ended = isinstance(problem.__cause__, asyncpg.AdminShutdownError)
-    if undone or unsent or ended:
-        return _Lost(problem, unsent=unsent)
-    return OutcomeUnknown(problem)
+        await command(self._connection, "RELEASE nested", undone=True)

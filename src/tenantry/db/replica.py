@@ -18,7 +18,9 @@ import asyncpg
 from tenantry.core import errors
 from tenantry.db.engine import Failure, Row, Transaction, Unavailable
 from tenantry.db.pool import Connection, Pool
-from tenantry.db.postgresql import PostgreSQL, connecting, fetch
+from tenantry.db.postgresql import PostgreSQL
+from tenantry.db.postgresql_connections import connecting
+from tenantry.db.postgresql_statements import fetch
 from tenantry.telemetry.log import seldom
 
 if TYPE_CHECKING:

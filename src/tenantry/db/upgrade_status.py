@@ -12,7 +12,7 @@ from sqlalchemy import literal_column, select, text
 
 from tenantry import __version__
 from tenantry.core.times import SECOND, now
-from tenantry.db import fence, migrate, opening, steps
+from tenantry.db import connecting, fence, migrate, schema_versions, steps
 from tenantry.db.revisions import FENCE, HEAD, RELEASED
 from tenantry.db.schema import schema_history, schema_steps
 from tenantry.db.statements import Statement
@@ -105,10 +105,10 @@ async def look(url: str) -> Status:
 
     """
     found = Status()
-    async with opening.as_it_is(url) as database:
-        found.floor, found.database_schema = await opening.floor_and_newest(database)
+    async with connecting.as_it_is(url) as database:
+        found.floor, found.database_schema = await schema_versions.floor_and_newest(database)
         if found.database_schema is not None:
-            made_by = await opening.asked(database, _MADE_BY)
+            made_by = await connecting.asked(database, _MADE_BY)
             found.database_version = made_by["program"] if made_by else None
             found.steps = await _steps(database, postgresql=not url.startswith("sqlite:"))
         found.processes = await _processes(database, url)
@@ -131,9 +131,9 @@ def _missing(before: str | None) -> list[Migration]:
 async def _steps(database: Database, *, postgresql: bool) -> list[Step]:
     building = {}
     if postgresql:
-        building = {row["name"]: row for row in await opening.asked_all(database, _BUILDING)}
+        building = {row["name"]: row for row in await connecting.asked_all(database, _BUILDING)}
     found = []
-    for row in await opening.asked_all(database, _STEPS):
+    for row in await connecting.asked_all(database, _STEPS):
         done, total, phase = row["done"], row["total"], ""
         if row["kind"] == steps.INDEX and row["state"] == steps.RUNNING:
             for name, progress in building.items():

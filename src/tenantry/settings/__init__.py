@@ -1,4 +1,6 @@
-"""Every setting: its name, type, default and one line of help stand in `table`.
+"""Every setting: its name, type, default and one line of help.
+
+`serving`, `infrastructure`, `tenancy` and `identity` declare them by subject; `table` joins them.
 
 A setting is read from the environment (``TENANTRY_LISTEN``), else from ``tenantry.toml`` in the
 working directory or where ``TENANTRY_CONFIG`` points (``listen = "..."``), else it is the default:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from tenantry.access.clients import applications, ways_on
@@ -19,15 +19,13 @@ from tenantry.endpoints.login import problems
 from tenantry.endpoints.login.door import Door
 from tenantry.endpoints.login.invitations import Invitations
 from tenantry.endpoints.login.not_me import NotMe
+from tenantry.endpoints.login.page import SignInPage, path_of
 from tenantry.endpoints.login.steps import STEPS, Given, page_of
-from tenantry.identity.connections import reading
-from tenantry.identity.connections.providers import provider_names
 from tenantry.identity.known_origins import cookies as device_cookies
 from tenantry.identity.proofs.passwordless.model import EXPIRED, GOOD, USED
 from tenantry.identity.security_notices import links
 from tenantry.identity.sign_in import (
     beginning,
-    choosing,
     completing,
     federating,
     proving,
@@ -37,40 +35,19 @@ from tenantry.identity.sign_in import (
     states,
     ways_back,
 )
-from tenantry.identity.sign_in.model import RESET_PASSWORD, SIGN_UP
 from tenantry.identity.sign_in.refusals import Refusal
 from tenantry.net.http import Request, Response, Route
-from tenantry.tenants.organizations import service as organizations
-from tenantry.tenants.organizations.service import Identity
 from tenantry.web import answers as answer_pages
-from tenantry.web import branding
 from tenantry.web.door import query
-from tenantry.web.problems import NONE, Problems
+from tenantry.web.problems import Problems
 from tenantry.web.rendering import HEADERS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from tenantry.access.clients.ways_on import WayOn
     from tenantry.app_context import AppContext
-    from tenantry.identity.sign_in.choosing import Choice
     from tenantry.identity.sign_in.means import Means
     from tenantry.identity.sign_in.model import Answer, AuthRequest
-    from tenantry.web.branding import Brand
-    from tenantry.web.words import Words
 
-# The pages of each state: the first one, unless the query member `page` names another.
-_PAGES = {
-    states.IN_PROGRESS: ("sign_in", "sign_up", "reset"),
-    states.LINK_OTP_SENT: ("code", "sign_in", "sign_up", "reset"),
-    states.SSO_PENDING: ("sso", "sign_in", "sign_up", "reset"),
-    states.VERIFICATION_SENT: ("code",),
-    states.SECOND_FACTOR_PENDING: ("second_factor", "recovery"),
-    states.PASSWORD_CHOICE: ("new_password",),
-    states.ORGANIZATION_SWITCHER: ("organizations",),
-    states.ORGANIZATION_SWITCHER_SIGNUP: ("organizations", "organization"),
-    states.ORGANIZATION_SIGNUP: ("organization",),
-}
 _TOKEN_MAX = 200  # characters of a link's token that go back into an address
 # The pages of links that are not taken.
 _LINKS = {
@@ -79,8 +56,6 @@ _LINKS = {
     proving.FOREIGN: "other_browser",
     proving.WRONG: "link_wrong",
 }
-# Pages that share a template.
-_TEMPLATES = {"sign_up": "sign_in", "recovery": "second_factor"}
 
 
 def routes(parts: AppContext) -> list[Route]:
@@ -123,17 +98,8 @@ class Login:
         settings = means.settings
         self._door = door
         self._means = means
-        self._is_modular = settings.is_modular
+        self._page = SignInPage(door, means)
         self._development = settings.development
-
-    @property
-    def _methods(self) -> tuple[str, ...]:
-        return self._means.settings.own_methods
-
-    @property
-    def _may_sign_up(self) -> bool:
-        """Whether people may found organizations: a passkey is never the start of an account."""
-        return self._means.settings.may_sign_up and self._methods != ("passkey",)
 
     async def show(self, request: Request) -> Response:
         """Show what the auth request waits for; one that waits for nothing is completed."""
@@ -143,7 +109,7 @@ class Login:
             kept = self._door.browser_cookies.secrets(request.headers.get("cookie", ""))
             return await self._gone(request, moves_on=bool(kept))
         if found.state != states.ORGANIZATION_SELECTED and found.error is None:
-            return await self._page(request, found)
+            return await self._page.render(request, found)
         if request.verb == "HEAD":
             return Response(200, b"", dict(HEADERS))
         return await self._complete(request, found)
@@ -189,7 +155,7 @@ class Login:
             await proving.resend_email(self._door.call(request), found)
         except errors.RateLimited as problem:
             return self._door.failed(request, Problems.limited(problem, problems.limit("resend")))
-        return self._door.redirect(f"{_path(found)}?sent=again")
+        return self._door.redirect(f"{path_of(found)}?sent=again")
 
     async def restart(self, request: Request) -> Response:
         """Begin anew, from the first page on."""
@@ -236,7 +202,7 @@ class Login:
         """
         found, token = await self._find(request), query(request, "link_token")
         if found is not None and found.state not in proving.SENT:
-            return self._door.redirect(_path(found))
+            return self._door.redirect(path_of(found))
         request_id = request.params["id"]
         state = await proving.look_at_link(
             self._means, self._door.db, request_id, found, token[:_TOKEN_MAX]
@@ -245,13 +211,13 @@ class Login:
             return self._door.show(
                 request,
                 "link.html" if state == GOOD else "old_link.html",
-                self._words(request, found),
+                self._page.words(request, found),
                 action=request.path,
                 token=token,
                 key=_LINKS.get(state, ""),
-                code_path="" if found is None else _path(found),
+                code_path="" if found is None else path_of(found),
                 email="" if found is None else found.email,
-                brand=None if found is None else await self._brand(request, found),
+                brand=None if found is None else await self._page.brand(request, found),
             )
         way = await ways_back.find(self._door.db, request_id)
         status = 200 if state == proving.FOREIGN else 410
@@ -379,122 +345,3 @@ class Login:
         request_id = request.params["id"]
         secret = self._door.browser_cookies.read(request.headers.get("cookie", ""), request_id)
         return await requests.is_completed(self._door.db, request_id, secret)
-
-    async def _page(self, request: Request, found: AuthRequest) -> Response:
-        page = self._which(found, query(request, "page"))
-        failed = self._door.problems(request)
-        if failed.page not in {"", page}:
-            failed = NONE
-        given = Given(failed.given)
-        values: dict[str, Any] = {
-            "path": _path(found),
-            "page": page,
-            "given": given,
-            "email": given["email"] or found.email or found.params.login_hint or "",
-            "notice": found.facts.notice.lower(),
-            "methods": self._methods,
-            "may_sign_up": self._may_sign_up,
-            "inbox": found.state == states.VERIFICATION_SENT,
-            "is_sent": self._may_sign_up and found.facts.intent != RESET_PASSWORD,
-            "other_page": self._page_of_intent(found),
-            "is_known": bool(device_cookies.read(request.headers.get("cookie", ""))),
-            "waits": f"{_path(found)}/waits" if page == "code" else "",
-            "sent_again": query(request, "sent") == "again",
-        }
-        if page == "sso":
-            values["start"] = realms.start_path(found)
-            values["may_choose"] = not self._is_fixed(found)
-            values["provider"] = await self._provider(found)
-        elif page in {"sign_in", "sign_up"}:
-            values["social"] = await self._social(found)
-        logos: list[str] = []
-        if page in {"organizations", "organization"}:
-            choices = await choosing.choices(self._door.call(request), found)
-            logos = [logo for choice in choices if (logo := branding.shown_logo(choice.logo_url))]
-            is_both = found.state == states.ORGANIZATION_SWITCHER_SIGNUP
-            values["choices"] = choices
-            values["may_sign_up"] = values["may_choose"] = is_both
-            values |= await self._where(request, found, choices)
-        return self._door.show(
-            request,
-            f"{_TEMPLATES.get(page, page)}.html",
-            self._words(request, found),
-            failed,
-            brand=await self._brand(request, found),
-            logos=logos,
-            **values,
-        )
-
-    async def _where(
-        self, request: Request, found: AuthRequest, choices: Sequence[Choice]
-    ) -> dict[str, Any]:
-        """Return where somebody is that has a session: the organization, to mark it and to stay."""
-        session = await self._door.session(request) if found.facts.session_id else None
-        here = session.organization_id if session is not None else ""
-        named = next((choice.name for choice in choices if choice.id == here), "")
-        wants_to_found = "create" in found.params.prompt
-        return {
-            "here": here,
-            "stays_in": named if found.params.organization_id is None else "",
-            "has_session": bool(found.facts.session_id),
-            "is_limited": wants_to_found and found.state == states.ORGANIZATION_SWITCHER,
-            "is_new": found.user_id is None,
-        }
-
-    async def _provider(self, found: AuthRequest) -> str:
-        """Return the name of the social provider that somebody is to go to, "" for an own one."""
-        named = await reading.find(self._door.db, found.facts.sso.rpartition("/")[2])
-        return "" if named is None or named.organization_id else provider_names.of(named)
-
-    async def _social(self, found: AuthRequest) -> list[tuple[str, str, str]]:
-        """Return the social providers: where each begins, the title of its button, or its name."""
-        return [
-            (realms.start_path(found, one), one.ui_button_title, provider_names.of(one))
-            for one in await reading.social(self._door.db)
-        ]
-
-    def _which(self, found: AuthRequest, wanted: str) -> str:
-        there = _PAGES[found.state]
-        if found.state == states.SSO_PENDING and self._is_fixed(found):
-            there = there[:1]
-        if not wanted and found.state == states.IN_PROGRESS:
-            wanted = "sign_up" if "create" in found.params.prompt else ""
-        if not wanted and found.facts.session_id and "create" in found.params.prompt:
-            wanted = "organization"
-        off = {"sign_up": not self._may_sign_up, "reset": "password" not in self._methods}
-        return wanted if wanted in there and not off.get(wanted) else there[0]
-
-    def _page_of_intent(self, found: AuthRequest) -> str:
-        """Return the page on which somebody names an address for what they came for."""
-        if found.facts.intent == RESET_PASSWORD and "password" in self._methods:
-            return "reset"
-        return "sign_up" if found.facts.intent == SIGN_UP and self._may_sign_up else "sign_in"
-
-    def _is_fixed(self, found: AuthRequest) -> bool:
-        """Whether somebody that waits for a provider can go no other way."""
-        return self._is_modular or found.params.connection_id is not None
-
-    def _words(self, request: Request, found: AuthRequest | None) -> Words:
-        return self._door.words(request, () if found is None else found.params.ui_locales)
-
-    async def _brand(self, request: Request, found: AuthRequest) -> Brand:
-        """Return the brand of the organization that the application named, if it has its own.
-
-        Else that of the deployment; of the application, while nobody has set one.
-        """
-        look = self._door.pages.look
-        brand = look.brand
-        if not brand.is_set:
-            brand = brand.of_client(await ways_on.name_of(self._door.db, found.client_id))
-        named = found.params.organization_id
-        if named is None:
-            return brand
-        try:
-            organization = await organizations.get(self._door.call(request), Identity(named))
-        except errors.NotFound:
-            return brand
-        return look.within(organization, brand)
-
-
-def _path(found: AuthRequest) -> str:
-    return f"/login/{found.id}"

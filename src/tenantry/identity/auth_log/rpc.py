@@ -8,7 +8,7 @@ from tenantry.core.times import microseconds, timestamp
 from tenantry.gen.scalekit.v1.auditlogs import auditlogs_pb as pb
 from tenantry.gen.tenantry.v1 import sign_ins_pb as own_pb
 from tenantry.identity.auth_log import last_sign_ins, service, sign_ins
-from tenantry.identity.connections import service as connections
+from tenantry.identity.connections import environment as connections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -17,7 +17,7 @@ from tenantry.db import key_ranges, searching
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
 from tenantry.i18n.guide_steps import ENGLISH
-from tenantry.identity.connections.changes import registry
+from tenantry.identity.connections import service
 from tenantry.identity.connections.guides import explanations
 from tenantry.identity.connections.model import connections
 from tenantry.identity.sign_in.model import FAILED, Facts, auth_requests
@@ -94,7 +94,7 @@ async def failed(call: Call, connection_id: str) -> list[SignIn]:
         errors.NotFound: there is no such connection that this caller may see.
 
     """
-    found = await registry.get_any(call, connection_id)
+    found = await service.get_any(call, connection_id)
     return await newest(call.db, limit=20, connection_id=found.id)
 
 

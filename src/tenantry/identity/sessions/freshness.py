@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tenantry.core import errors
 from tenantry.core.caller import Kind
 from tenantry.core.times import MINUTE, now
-from tenantry.identity.connections import ours
+from tenantry.identity.connections import environment
 from tenantry.identity.sessions import service
 
 if TYPE_CHECKING:
@@ -68,5 +68,5 @@ async def check_account(db: engine.Session, session: Session) -> None:
     """
     if session.impersonation is not None:
         raise errors.Impersonated
-    if not await ours.any_of(db, session.amr):
+    if not await environment.any_of(db, session.amr):
         raise ByProviderAlone

@@ -9,14 +9,22 @@ from tenantry.core import errors
 from tenantry.core.times import MINUTE, now
 from tenantry.crypto import vault
 from tenantry.events.interceptors.model import PRE_SESSION_CREATION
-from tenantry.identity.connections import service as connections
+from tenantry.identity.connections import environment as connections
 from tenantry.identity.grants import codes
 from tenantry.identity.known_origins import service as known_origins
 from tenantry.identity.security_notices import service as security_notices
 from tenantry.identity.sessions import policies
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import LOGOUT, NO_ORGANIZATION
-from tenantry.identity.sign_in import answers, counting, federating, realms, requests, states
+from tenantry.identity.sign_in import (
+    answers,
+    counting,
+    federating,
+    provider_answer,
+    realms,
+    requests,
+    states,
+)
 from tenantry.identity.sign_in.contexts import (
     amr_of,
     connection_details,
@@ -173,7 +181,7 @@ async def _completed(
         if user is None or bounds is None:
             raise _Refused(_GONE)
         amr = await amr_of(call.db, proofs)
-        until = federating.expire_time(db, request)
+        until = provider_answer.expire_time(db, request)
         where: dict[str, Any] = {
             "organization_id": request.organization_id,
             "client_id": request.client_id,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry.core import ids
 from tenantry.core.times import rfc3339
+from tenantry.identity.connections import environment as connections
 from tenantry.identity.connections import reading
-from tenantry.identity.connections import service as connections
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

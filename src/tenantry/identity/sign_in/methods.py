@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tenantry.identity.connections import service as connections
+from tenantry.identity.connections import environment as connections
 from tenantry.identity.connections.model import PASSWORD as PASSWORD_CONNECTION
 from tenantry.identity.connections.model import PASSWORDLESS, WEBAUTHN
 from tenantry.identity.sign_in.model import SIGN_UP

@@ -13,7 +13,7 @@ from tenantry.core import errors
 from tenantry.core.addresses import network
 from tenantry.db import crud
 from tenantry.identity.attempts import service as attempts
-from tenantry.identity.connections import service as connections
+from tenantry.identity.connections import environment as connections
 from tenantry.identity.connections.model import PASSWORD as PASSWORD_CONNECTION
 from tenantry.identity.connections.model import PASSWORDLESS, WEBAUTHN
 from tenantry.identity.known_origins import service as known_origins

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tenantry.core import errors
-from tenantry.identity.connections import ours, reading
+from tenantry.identity.connections import environment, reading
 from tenantry.identity.connections.model import FEDERATED
 from tenantry.identity.sign_in import requests, states
 from tenantry.net import email_addresses
@@ -199,7 +199,7 @@ async def barrier_of(
         demanded = await enforced(db, email, organization_id)
         if demanded is not None:
             return Barrier(demanded)
-    return None if await ours.any_of(db, amr) else Barrier(None)
+    return None if await environment.any_of(db, amr) else Barrier(None)
 
 
 async def send(

@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tenantry.core import errors
-from tenantry.identity.connections import reading
-from tenantry.identity.connections.changes import registry
+from tenantry.identity.connections import reading, service
 from tenantry.identity.connections.model import IDP_SIMULATOR, OIDC, SAML
 from tenantry.tenants.domains import service as domains
 from tenantry.tenants.domains.model import ORGANIZATION_DOMAIN
@@ -60,10 +59,10 @@ async def _connect(call: Call, organization: Organization) -> None:
     for type_, settings in ((OIDC, {}), (SAML, {"allow_idp_initiated_login": True})):
         if type_ in known:
             continue
-        made = await registry.create(
+        made = await service.create(
             call, organization.id, type_=type_, provider=IDP_SIMULATOR, provider_key=""
         )
         async with call.db.transaction() as db:
-            before = await registry.hold(call, db, organization.id, made.id)
+            before = await service.hold(call, db, organization.id, made.id)
             after = replace(before, settings={**before.settings, **settings}, enabled=True)
-            await registry.save(call, db, before, after, "enabled")
+            await service.save(call, db, before, after, "enabled")

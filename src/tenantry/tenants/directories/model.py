@@ -22,7 +22,6 @@ from sqlalchemy import (
     Integer,
     Table,
     Text,
-    literal_column,
 )
 
 from tenantry.core.times import rfc3339
@@ -53,7 +52,7 @@ DRAFT, IN_PROGRESS, COMPLETED = "DRAFT", "IN_PROGRESS", "COMPLETED"
 ACTIVE, INACTIVE = "ACTIVE", "INACTIVE"
 # A polled directory tracks all groups, or those that are assigned.
 ALL, SELECTED = "ALL", "SELECTED"
-_OF_DIRECTORY = "organization_id", "directory_id"
+OF_DIRECTORY = "organization_id", "directory_id"
 
 
 def _goes_with(table: str, column: str, to: str) -> ForeignKeyConstraint:
@@ -66,12 +65,12 @@ def _goes_with(table: str, column: str, to: str) -> ForeignKeyConstraint:
     )
 
 
-def _index(table: Table, column: str, *before: str, after: str = "") -> None:
+def index(table: Table, column: str, *before: str, after: str = "") -> None:
     columns = [table.c[name] for name in (*before, column, *((after,) if after else ()))]
     Index(f"ix_{table.name}__{column}", *columns)
 
 
-def _partial(table: Table, column: str, *before: str, after: str = "") -> None:
+def partial(table: Table, column: str, *before: str, after: str = "") -> None:
     """Index the rows that have a value in this column."""
     there = table.c[column].is_not(None)
     columns = [table.c[name] for name in (*before, column, *((after,) if after else ()))]
@@ -79,8 +78,8 @@ def _partial(table: Table, column: str, *before: str, after: str = "") -> None:
 
 
 directories = declared.directories
-_index(directories, "id")
-_partial(directories, "poll_time")
+index(directories, "id")
+partial(directories, "poll_time")
 
 # Bearer tokens of SCIM. They are found by their digest before their organization is known, so they
 # lie elsewhere, and whatever deletes a directory deletes them.
@@ -104,14 +103,14 @@ directory_secrets = Table(
     info=OF_ENVIRONMENT,
 )
 Index("uq_directory_secrets__digest", directory_secrets.c.digest, unique=True)
-_index(directory_secrets, "directory_id", "organization_id", after="id")
+index(directory_secrets, "directory_id", "organization_id", after="id")
 
 directory_users = declared.directory_users
 directory_user_search = Searched(
     directory_users,
     "directory_user_id",
     *("user_name_key", "display_name_key", "email_key"),
-    place=_OF_DIRECTORY,
+    place=OF_DIRECTORY,
 )
 _u = directory_users.c
 Index(
@@ -121,23 +120,23 @@ Index(
     _u.user_name_key,
     unique=True,
 )
-_index(directory_users, "email_key", "organization_id")
-_partial(directory_users, "user_id", "organization_id")
+index(directory_users, "email_key", "organization_id")
+partial(directory_users, "user_id", "organization_id")
 for _column in ("display_name_key", "update_time", "active"):
-    _index(directory_users, _column, *_OF_DIRECTORY, after="id")
-_partial(directory_users, "external_id", *_OF_DIRECTORY)
+    index(directory_users, _column, *OF_DIRECTORY, after="id")
+partial(directory_users, "external_id", *OF_DIRECTORY)
 for _column in ("family_name_key", "given_name_key"):
-    _partial(directory_users, _column, *_OF_DIRECTORY, after="id")
+    partial(directory_users, _column, *OF_DIRECTORY, after="id")
 names_are_due = _u.names_revision != _u.revision
 Index(
     "ix_directory_users__names_revision",
-    *(_u[name] for name in (*_OF_DIRECTORY, "id")),
+    *(_u[name] for name in (*OF_DIRECTORY, "id")),
     postgresql_where=names_are_due,
     sqlite_where=names_are_due,
 )
 
 directory_emails = declared.directory_emails
-_index(directory_emails, "directory_user_id", *_OF_DIRECTORY)
+index(directory_emails, "directory_user_id", *OF_DIRECTORY)
 
 directory_groups = Table(
     "directory_groups",
@@ -155,8 +154,8 @@ directory_groups = Table(
     info=of_organization(),
 )
 for _column in ("display_name_key", "update_time"):
-    _index(directory_groups, _column, *_OF_DIRECTORY, after="id")
-_partial(directory_groups, "external_id", *_OF_DIRECTORY)
+    index(directory_groups, _column, *OF_DIRECTORY, after="id")
+partial(directory_groups, "external_id", *OF_DIRECTORY)
 
 directory_members = Table(
     "directory_members",
@@ -166,7 +165,7 @@ directory_members = Table(
     _goes_with("directory_members", "directory_user_id", "directory_users"),
     info=of_organization(),
 )
-_index(directory_members, "directory_user_id", *_OF_DIRECTORY, after="directory_group_id")
+index(directory_members, "directory_user_id", *OF_DIRECTORY, after="directory_group_id")
 
 directory_role_assignments = Table(
     "directory_role_assignments",
@@ -176,7 +175,7 @@ directory_role_assignments = Table(
     _goes_with("directory_role_assignments", "directory_group_id", "directory_groups"),
     info=of_organization(),
 )
-_index(directory_role_assignments, "role_id")
+index(directory_role_assignments, "role_id")
 
 # How many people a directory has; see `tenantry.db.tallies`. It has a row from its first moment to
 # the end of all that it had: so the worker finds the directories that are gone.
@@ -203,37 +202,7 @@ directory_changes = Table(
     info=of_organization(),
 )
 for _column in ("id", "due_time"):
-    _index(directory_changes, _column)
-
-# Requests of providers, kept for 30 days.
-directory_requests = Table(
-    "directory_requests",
-    metadata,
-    *key_columns("organization_id", "directory_id", "id"),
-    Column("method", Text, nullable=False),
-    Column("path", Text, nullable=False),
-    Column("query", Text, nullable=False),
-    Column("user_agent", Text, nullable=False),
-    Column("request_id", Text, nullable=False),
-    Column("status", Integer, nullable=False),
-    Column("milliseconds", Integer, nullable=False),
-    Column("error", Text, nullable=False),
-    # The person or group that it was about, or the name that it did not find.
-    Column("resource_id", Text),
-    Column("payload", Json),  # without passwords
-    Column("skipped", Json),  # what of it was not taken, and why
-    time_column("create_time"),
-    info=of_organization(),
-)
-_index(directory_requests, "create_time")
-_failed = directory_requests.c.error != literal_column("''")
-Index(
-    "ix_directory_requests__error",
-    *(directory_requests.c[name] for name in (*_OF_DIRECTORY, "id")),
-    postgresql_where=_failed,
-    sqlite_where=_failed,
-)
-_partial(directory_requests, "resource_id", *_OF_DIRECTORY)
+    index(directory_changes, _column)
 
 # The ids at the provider that a poll under way has read so far; `kind` says of which list one is.
 directory_polled = Table(

@@ -21,12 +21,12 @@ from tenantry.tenants.directories.model import (
     directory_groups,
     directory_members,
     directory_polled,
-    directory_requests,
     directory_role_assignments,
     directory_tallies,
     directory_user_search,
     directory_users,
 )
+from tenantry.tenants.directories.request_model import directory_requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -23,7 +23,8 @@ from tenantry.db.records import named, records, spelled
 from tenantry.db.rows import members
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
-from tenantry.tenants.directories.model import directories, directory_requests
+from tenantry.tenants.directories.model import directories
+from tenantry.tenants.directories.request_model import directory_requests
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,12 +12,8 @@ from sqlalchemy import BigInteger, Text, bindparam, cast, func, literal_column, 
 from tenantry.core import errors
 from tenantry.db import pages
 from tenantry.db.statements import Statement
-from tenantry.tenants.directories.model import (
-    Directory,
-    directories,
-    directory_requests,
-    directory_tallies,
-)
+from tenantry.tenants.directories.model import Directory, directories, directory_tallies
+from tenantry.tenants.directories.request_model import directory_requests
 from tenantry.tenants.organizations.model import organizations
 
 if TYPE_CHECKING:

@@ -17,8 +17,7 @@ from tenantry.gen.scalekit.v1.connections.connections_pb import (
 )
 from tenantry.gen.tenantry.v1.sign_ins_pb import LastSignIns, ListLastSignInsRequest
 from tenantry.gen.tenantry.v1.single_sign_on_pb import ListConnectionTestsRequest
-from tenantry.identity.connections import reading
-from tenantry.identity.connections.changes import registry
+from tenantry.identity.connections import reading, service
 from tenantry.identity.connections.guides import explanations
 from tenantry.web.areas import SSO
 from tenantry.web.connections import serving
@@ -92,7 +91,7 @@ class Overview(Subject):
     async def delete(self, visit: Visit) -> Response:
         """Delete a connection."""
         # The contract lets a link delete one, and no member; here the permission decides.
-        await registry.remove(visit.call, visit.organization.id, visit.request.params["id"])
+        await service.remove(visit.call, visit.organization.id, visit.request.params["id"])
         return self.door.done(visit.path(SSO), "sso_deleted")
 
     async def _switched(self, visit: Visit, call: Awaitable[object], change: str) -> Response:

@@ -21,14 +21,9 @@ from tenantry.db import crud, pages
 from tenantry.db.rows import members, prefixed, revised, row_of
 from tenantry.db.schema import from_json, to_json
 from tenantry.db.statements import Statement
-from tenantry.identity.connections import given
+from tenantry.identity.connections import given, operator_notices, service
 from tenantry.identity.connections.applications import catalogue
-from tenantry.identity.connections.changes import (
-    changing,
-    client_secrets,
-    operator_notices,
-    registry,
-)
+from tenantry.identity.connections.changes import changing, client_secrets
 from tenantry.identity.connections.model import (
     COMPLETED,
     DRAFT,
@@ -72,7 +67,7 @@ async def create(
 
     """
     operator_notices.check_owner(call, None)
-    provider, provider_key = registry.named(provider, provider_key.strip().upper())
+    provider, provider_key = service.named(provider, provider_key.strip().upper())
     at = now()
     made = Connection(
         id=call.db.new_id(ids.CONNECTION),
@@ -95,7 +90,7 @@ async def create(
                 f"there are {MOST} connections of applications, which is the most that there may"
                 " be: delete one first"
             )
-        event = registry.event(call, "created", None, made)
+        event = service.event(call, "created", None, made)
         await db.apply(_INSERT, event, **prefixed(row_of(made, app_connections)))
     return made
 
@@ -157,7 +152,7 @@ async def remove(call: Call, connection_id: str) -> None:
     """
     async with call.db.transaction() as db:
         before = await _hold(call, db, connection_id)
-        await db.apply(_DELETE, registry.event(call, "deleted", before, None), p_id=before.id)
+        await db.apply(_DELETE, service.event(call, "deleted", before, None), p_id=before.id)
 
 
 async def page(
@@ -309,6 +304,6 @@ async def _save(
     if verb != "disabled":
         operator_notices.check_owner(call, None)
     after = revised(after)
-    event = registry.event(call, verb, before, after)
+    event = service.event(call, verb, before, after)
     await db.apply(_UPDATE, event, **prefixed(row_of(after, app_connections)))
     return after

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry.core import errors
 from tenantry.core.times import now
-from tenantry.identity.connections import addresses, given
-from tenantry.identity.connections.changes import client_secrets, completeness, looks, registry
+from tenantry.identity.connections import addresses, completeness, given, service
+from tenantry.identity.connections.changes import client_secrets, looks
 from tenantry.identity.connections.model import (
     DISCOVERY,
     IDP_SIMULATOR,
@@ -106,7 +106,7 @@ async def ask(
         errors.InvalidArgument: a value cannot be taken; the field is named.
 
     """
-    before = await registry.get(call, organization_id, connection_id)
+    before = await service.get(call, organization_id, connection_id)
     after = changed(call.db, before, changes, ground)
     if before.type == OIDC and _asks_issuer(before, after, changes):
         return await _discovered(ground, after)
@@ -133,13 +133,13 @@ async def change(
 
     """
     async with call.db.transaction() as db:
-        before = normal(await registry.hold(call, db, organization_id, connection_id))
+        before = normal(await service.hold(call, db, organization_id, connection_id))
         after = completed(db, changed(db, before, changes, ground), changes, call.found)
         if before.enabled:
-            registry.check_complete(after)
+            service.check_complete(after)
         if not client_secrets.is_given(changes.secret):
             client_secrets.check_kept(before, after, f"connection.{changes.config}.client_secret")
-        return await registry.save(call, db, before, after, "updated")
+        return await service.save(call, db, before, after, "updated")
 
 
 async def import_metadata(
@@ -159,7 +159,7 @@ async def import_metadata(
     from tenantry.identity.connections.saml import idp_metadata
     from tenantry.identity.connections.saml.faults import SAMLError
 
-    before = await registry.get_any(call, connection_id)
+    before = await service.get_any(call, connection_id)
     if before.type != SAML:
         raise errors.InvalidArgument.field(
             "connection_id", "type", f"must be a SAML connection; this one is {before.type}"
@@ -189,7 +189,7 @@ def changed(
     """
     _check_kind(before, changes)
     members: dict[str, Any] = {}
-    provider, provider_key = registry.named(changes.provider, changes.provider_key)
+    provider, provider_key = service.named(changes.provider, changes.provider_key)
     if not changes.provider_key and provider == before.provider:
         provider_key = before.provider_key  # each update has to name a provider
     if (provider == IDP_SIMULATOR) != (before.provider == IDP_SIMULATOR):

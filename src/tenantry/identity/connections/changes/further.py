@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tenantry.core import errors
-from tenantry.identity.connections import given
-from tenantry.identity.connections.changes import changing, registry
+from tenantry.identity.connections import given, service
+from tenantry.identity.connections.changes import changing
 from tenantry.identity.connections.changes.changing import Changes
 from tenantry.identity.connections.model import OAUTH, OIDC, SAML
 from tenantry.identity.connections.settings import BASIC_AUTH, PRIVATE_KEY_JWT
@@ -69,16 +69,14 @@ async def change(
         errors.PreconditionFailed: If-Match names another revision.
 
     """
-    found = await registry.get_any(call, connection_id)
+    found = await service.get_any(call, connection_id)
     for name in members:
         if found.type not in _TYPES[name]:
             reason = "is set by the server" if name == "fault" else f"is not for {found.type}"
             raise errors.InvalidArgument.field(f"settings.{name}", "immutable", reason)
     async with call.db.transaction() as db:
         await _check_roles(db, found.organization_id or "", members.get("group_roles") or {})
-        before = changing.normal(
-            await registry.hold(call, db, found.organization_id, connection_id)
-        )
+        before = changing.normal(await service.hold(call, db, found.organization_id, connection_id))
         settings, mapping = dict(before.settings), before.attribute_mapping
         if "group_roles" in members:
             moved = (settings.get("group_roles") or {}).items() ^ members["group_roles"].items()
@@ -96,8 +94,8 @@ async def change(
         after = replace(before, settings=settings, attribute_mapping=mapping)
         after = changing.completed(db, after, Changes(), None)
         if before.enabled:
-            registry.check_complete(after)
-        return await registry.save(call, db, before, after, "updated")
+            service.check_complete(after)
+        return await service.save(call, db, before, after, "updated")
 
 
 async def _check_roles(db: Session, organization_id: str, group_roles: Mapping[str, str]) -> None:

@@ -24,8 +24,8 @@ from tenantry.core.times import MINUTE, SECOND, now
 from tenantry.db import crud
 from tenantry.db.read_through import ReadThrough
 from tenantry.db.statements import Statement
-from tenantry.identity.connections import given, reading
-from tenantry.identity.connections.changes import changing, looks, registry
+from tenantry.identity.connections import given, reading, service
+from tenantry.identity.connections.changes import changing, looks
 from tenantry.identity.connections.model import Connection, connections
 from tenantry.identity.connections.providers import metadata
 from tenantry.identity.connections.settings import SAMLSettings
@@ -114,7 +114,7 @@ class OnDemandRefresh:
                 return None
             after = applied(db, before, provider, development=self._development, at=now())
             call = Call(SYSTEM, db, request_id="metadata-refresh")
-            after = await registry.save(call, db, before, after, "updated")
+            after = await service.save(call, db, before, after, "updated")
         fields = {"connection_id": connection.id}
         _log.info("metadata was read again after a signature failed", extra={"fields": fields})
         return after

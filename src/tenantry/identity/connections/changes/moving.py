@@ -16,7 +16,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tenantry.core import errors
-from tenantry.identity.connections.changes import client_secrets, completeness
+from tenantry.identity.connections import completeness
+from tenantry.identity.connections.changes import client_secrets
 from tenantry.identity.connections.model import COMPLETED, FEDERATED, OAUTH, Connection
 
 if TYPE_CHECKING:

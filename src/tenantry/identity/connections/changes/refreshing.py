@@ -17,7 +17,8 @@ from tenantry.core.times import DAY, now, rfc3339
 from tenantry.db.due import Due
 from tenantry.events.mail import rendering
 from tenantry.events.mail import service as mail
-from tenantry.identity.connections.changes import looks, metadata_refresh, registry
+from tenantry.identity.connections import service
+from tenantry.identity.connections.changes import looks, metadata_refresh
 from tenantry.identity.connections.model import Connection, connections
 from tenantry.net.outgoing import Outgoing
 
@@ -98,16 +99,16 @@ class Refreshing:
                 after = _noted(after, due)
             after = replace(after, check_time=looks.next_look(now(), after, failed=bool(fault)))
             if _content(after) == _content(before):
-                await registry.write(session, after)
+                await service.write(session, after)
             else:
-                after = await registry.save(call, session, before, after, "updated")
+                after = await service.save(call, session, before, after, "updated")
             if due:
                 await self._tell(call, session, after)
 
     async def _tell(self, call: Call, db: Session, connection: Connection) -> None:
         """Record that the last certificate expires, and mail it to the operator."""
         expires = _expiry(connection)
-        shown = registry.shown(connection) | {"certificate_expiry_time": rfc3339(expires)}
+        shown = service.shown(connection) | {"certificate_expiry_time": rfc3339(expires)}
         organization_id = connection.organization_id
         await db.record(call.event(_EXPIRING, organization_id=organization_id, after=shown))
         recipient = self._settings.alert_mail

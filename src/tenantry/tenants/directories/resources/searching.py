@@ -7,59 +7,52 @@ If only documents can answer it, so many of them are looked into at most, or the
 from __future__ import annotations
 
 import asyncio
-import functools
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import orjson
-from sqlalchemy import Text, and_, bindparam, func, literal_column, select, tuple_
 
 from tenantry.core import errors
 from tenantry.core.times import rfc3339
-from tenantry.db.schema import json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.schema import to_json
 from tenantry.tenants.directories.model import (
     DirectoryGroup,
     DirectoryUser,
     directory_groups,
     directory_users,
-    names_are_due,
-    user_tally,
 )
 from tenantry.tenants.directories.resources.conditions import (
-    condition,
-    has_prefix,
-    is_selective,
     narrowed,
-    sorted_alone,
-    sorted_apart,
 )
 from tenantry.tenants.directories.resources.holding import (
-    DIRECTORY_ID,
-    ORGANIZATION_ID,
-    groups_of,
     key,
-    of_directory,
 )
 from tenantry.tenants.directories.resources.marks import Marks
-from tenantry.tenants.directories.scim import filters
+from tenantry.tenants.directories.resources.search_order import NAMES, Order
+from tenantry.tenants.directories.resources.search_statements import (
+    MOST,
+    MOST_LOOKED_INTO,
+    NAMES_DUE,
+    by_id_statement,
+    few_statement,
+    page_statement,
+    total_statement,
+)
+from tenantry.tenants.directories.scim import matching
 from tenantry.tenants.directories.scim.faults import Fault
 from tenantry.tenants.directories.scim.schemas import AttributePath, definition, fold
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
-    from sqlalchemy import BindParameter, ColumnElement, FromClause, Select, Table
+    from sqlalchemy import Table
 
     from tenantry.db.engine import Row, Session
     from tenantry.tenants.directories.model import Directory
-    from tenantry.tenants.directories.resources.conditions import Narrowed, Shape
+    from tenantry.tenants.directories.resources.conditions import Narrowed
     from tenantry.tenants.directories.scim.filters import Filter
 
-MOST = 200  # resources of one page
-# Resources whose documents one search looks into at most.
-MOST_LOOKED_INTO = 10_000
 _AT_ONCE = 200
 _SHARE_SECONDS = 0.005  # after which others have their turn
 
@@ -104,64 +97,6 @@ class Found(Generic[_R]):
     previous_cursor: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """The order of a list: by a column, then the id; a row without a value comes last."""
-
-    name: str = "id"
-    descending: bool = False
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether each row has a value, and an index the order."""
-        return self.name in {"id", "user_name_key", "update_time", "active"}
-
-    def keys(self, rows: FromClause) -> list[ColumnElement[Any]]:
-        """Return what rows are sorted by."""
-        column = rows.c[self.name]
-        if self.name == "id":
-            return [column]
-        if self.is_plain:
-            return [column, rows.c.id]
-        lacking = column.is_(None) if self.name == "external_id" else column == ""
-        return [lacking, column, rows.c.id]
-
-    def by(
-        self,
-        rows: FromClause,
-        *,
-        backward: bool = False,
-        apart: type[sorted_apart | sorted_alone] | None = None,
-    ) -> list[ColumnElement[Any]]:
-        """Return the same as directions, which are the opposite ones ``backward``.
-
-        ``apart`` is for rows that are found first, and that no index need have in this order.
-        """
-        down = self.descending is not backward
-        keys = self.keys(rows) if apart is None else [apart(column) for column in self.keys(rows)]
-        return [column.desc() if down else column for column in keys]
-
-    def behind(self, rows: FromClause, *, backward: bool) -> ColumnElement[bool]:
-        """Return the condition of the rows behind these values: after0, after1, …."""
-        keys = self.keys(rows)
-        values = [bindparam(f"after{n}", type_=column.type) for n, column in enumerate(keys)]
-        left, right = (keys[0], values[0]) if len(keys) == 1 else (tuple_(*keys), tuple_(*values))
-        return left < right if self.descending is not backward else left > right
-
-
-_NAMES = {
-    "id": "id",
-    "meta.created": "id",  # ids have the order in which they were made
-    "meta.lastModified": "update_time",
-    "userName": "user_name_key",
-    "displayName": "display_name_key",
-    "externalId": "external_id",
-    "active": "active",
-    "emails": "email_key",
-    "emails.value": "email_key",
-}
-
-
 async def users(db: Session, directory: Directory, query: Query) -> Found[DirectoryUser]:
     """Return the people of a directory that a query finds, one page of them.
 
@@ -191,7 +126,7 @@ async def _search(
     record: Callable[[Row], _R],
 ) -> Found[_R]:
     found = narrowed(table, query.filter)
-    if found.has_names and await db.fetch_one(_NAMES_DUE, **key(directory)) is not None:
+    if found.has_names and await db.fetch_one(NAMES_DUE, **key(directory)) is not None:
         found = narrowed(table, query.filter, by_names=False)
     search = _Search[_R](db, directory, query, table, found)
     if search.is_exact:
@@ -207,7 +142,7 @@ class _Search(Generic[_R]):
     table: Table
     narrowed: Narrowed
     params: dict[str, Any] = field(init=False)
-    order: _Order | None = field(init=False)  # None: documents know it
+    order: Order | None = field(init=False)  # None: documents know it
 
     def __post_init__(self) -> None:
         self.params = {**key(self.directory), **self.narrowed.params}
@@ -235,7 +170,7 @@ class _Search(Generic[_R]):
         way, values, skip = self._place(order)
         rows: list[Row] = []
         if query.size:
-            statement = _page(self.table.name, self.narrowed.shape, order, way)
+            statement = page_statement(self.table.name, self.narrowed.shape, order, way)
             after = {f"after{number}": value for number, value in enumerate(values)}
             paged = {"take": query.size + 1, "skip": skip}  # one more tells of a next page
             rows = list(await self.db.fetch_all(statement, **paged, **after, **self.params))
@@ -253,7 +188,7 @@ class _Search(Generic[_R]):
             return Found(found, total, query.skipped + 1)
         return Found(found, total, 1, *self._cursors(rows, order, skip, way, more=more))
 
-    def _place(self, order: _Order) -> tuple[str, list[Any], int]:
+    def _place(self, order: Order) -> tuple[str, list[Any], int]:
         """Return where the page is: which way, behind which values, and how many rows further."""
         values: list[Any] = []
         skip, backward = 0, False
@@ -269,7 +204,7 @@ class _Search(Generic[_R]):
         return "far" if skip else "first", values, skip
 
     def _cursors(
-        self, rows: Sequence[Row], order: _Order, skip: int, way: str, *, more: bool
+        self, rows: Sequence[Row], order: Order, skip: int, way: str, *, more: bool
     ) -> tuple[str, str]:
         """Return the cursors of the next page and of the one before."""
         if not rows:
@@ -300,12 +235,14 @@ class _Search(Generic[_R]):
         return False, [], values[0]
 
     async def _total(self) -> int:
-        statement = _total(self.table.name, self.narrowed.shape)
+        statement = total_statement(self.table.name, self.narrowed.shape)
         row = await self.db.fetch_one(statement, **self.params)
         return int(row["total"] or 0) if row else 0
 
     async def by_documents(self, record: Callable[[Row], _R]) -> Found[_R]:
-        row = await self.db.fetch_one(_few(self.table.name, self.narrowed.shape), **self.params)
+        row = await self.db.fetch_one(
+            few_statement(self.table.name, self.narrowed.shape), **self.params
+        )
         if row is None or row["total"] > MOST_LOOKED_INTO:
             raise Fault(
                 *(400, "tooMany"),
@@ -320,7 +257,7 @@ class _Search(Generic[_R]):
         skip = query.skipped if query.cursor is None else self._start()[2] if query.cursor else 0
         ids = [id_ for _, id_ in found[skip : skip + query.size]]
         rows = await self.db.fetch_all(
-            _by_id(self.table.name), given=to_json(ids), **key(self.directory)
+            by_id_statement(self.table.name), given=to_json(ids), **key(self.directory)
         )
         by_id = {row["id"]: record(row) for row in rows}
         resources = [by_id[id_] for id_ in ids if id_ in by_id]
@@ -333,8 +270,8 @@ class _Search(Generic[_R]):
     async def _matching(self, record: Callable[[Row], _R]) -> AsyncIterator[tuple[Any, str]]:
         """Look into documents; return what each found one is sorted by, and its id."""
         query = self.query
-        matches = filters.matcher(query.filter) if query.filter else None
-        statement = _page(self.table.name, self.narrowed.shape, _Order(), "forward")
+        matches = matching.matcher(query.filter) if query.filter else None
+        statement = page_statement(self.table.name, self.narrowed.shape, Order(), "forward")
         after, until = "", time.perf_counter() + _SHARE_SECONDS
         while True:
             rows = await self.db.fetch_all(statement, take=_AT_ONCE, after0=after, **self.params)
@@ -352,14 +289,14 @@ class _Search(Generic[_R]):
             after = rows[-1]["id"]
 
 
-def _order(table: Table, query: Query) -> _Order | None:
+def _order(table: Table, query: Query) -> Order | None:
     if query.sort_by is None:
-        return _Order()
+        return Order()
     path = query.sort_by
-    name = _NAMES.get(f"{path.name}.{path.sub}" if path.sub else path.name)
+    name = NAMES.get(f"{path.name}.{path.sub}" if path.sub else path.name)
     if path.schema or name is None or name not in table.c:
         return None
-    return _Order(name, query.descending)
+    return Order(name, query.descending)
 
 
 def _resource(one: DirectoryUser | DirectoryGroup) -> dict[str, Any]:
@@ -404,86 +341,3 @@ def _values(resource: Mapping[str, Any], path: AttributePath) -> Iterator[tuple[
                 yield one.get("primary") is True, value
         elif one is not None and not path.sub:
             yield False, one
-
-
-# Whether the keys of any name are not those of its revision: before the back-fill of 0041 is done.
-_NAMES_DUE = Statement(
-    select(directory_users.c.id)
-    .where(*of_directory(directory_users), names_are_due)
-    .limit(literal_column("1"))
-)
-_TABLES = {table.name: table for table in (directory_users, directory_groups)}
-
-
-# As many as there are kinds of filters: a further one takes the place of the oldest.
-@functools.lru_cache(maxsize=256)
-def _page(table_name: str, shape: Shape | None, order: _Order, way: str) -> Statement:
-    """Return the statement of a page.
-
-    It is the "first" one, or one "forward" or "backward" of values; or so many rows further, the
-    "skip" behind values, and the "far" one behind none.
-    """
-    table = _TABLES[table_name]
-    take: BindParameter[int] = bindparam("take")
-    backward = way == "backward"
-    if way in {"skip", "far"}:
-        # The index alone is walked, and not the rows.
-        keys = _found(table, shape).order_by(*order.by(table))
-        if way == "skip":
-            keys = keys.where(order.behind(table, backward=False))
-        few = keys.offset(bindparam("skip")).limit(take).subquery("few")
-        page = select(table, *_beside(table, table.c.id)).where(*of_directory(table))
-        page = page.join(few, few.c.id == table.c.id)
-        return Statement(page.order_by(*order.by(table)))
-    # Many texts may begin alike: they are sorted by the columns of an index alone.
-    keyed = has_prefix(shape)
-    found = _found(table, shape) if keyed else select(table).where(*_conditions(table, shape))
-    if way != "first":
-        found = found.where(order.behind(table, backward=backward))
-    # Planned for as few: for a number that it does not know, PostgreSQL takes a tenth of the table.
-    apart = sorted_apart if is_selective(shape) else sorted_alone if keyed else None
-    found = found.order_by(*order.by(table, backward=backward, apart=apart))
-    few = found.limit(literal_column(str(MOST + 1))).subquery("few")
-    rows: FromClause = few
-    if keyed:
-        page = select(table).where(*of_directory(table)).join(few, few.c.id == table.c.id)
-        rows = page.subquery("page")
-    page = select(rows, *_beside(table, rows.c.id)).order_by(*order.by(rows, backward=backward))
-    return Statement(page.limit(take))
-
-
-def _beside(table: Table, id_: ColumnElement[str]) -> list[ColumnElement[Any]]:
-    """Return the columns that are read beside a row: of a person the groups."""
-    return [groups_of(id_)] if table is directory_users else []
-
-
-def _found(table: Table, shape: Shape | None) -> Select[Any]:
-    return select(table.c.id).where(*_conditions(table, shape))
-
-
-def _conditions(table: Table, shape: Shape | None) -> list[ColumnElement[bool]]:
-    return [*of_directory(table), condition(table, shape)]
-
-
-@functools.lru_cache(maxsize=256)
-def _total(table_name: str, shape: Shape | None) -> Statement:
-    """Return the statement that counts all resources that are found."""
-    if shape is None and table_name == directory_users.name:
-        return Statement(select(user_tally.of(ORGANIZATION_ID, DIRECTORY_ID).label("total")))
-    found = _found(_TABLES[table_name], shape).subquery("found")
-    return Statement(select(func.count().label("total")).select_from(found))
-
-
-@functools.lru_cache(maxsize=256)
-def _few(table_name: str, shape: Shape | None) -> Statement:
-    """Return the statement that counts them, up to one more than may be looked into."""
-    limited = _found(_TABLES[table_name], shape).limit(literal_column(str(MOST_LOOKED_INTO + 1)))
-    return Statement(select(func.count().label("total")).select_from(limited.subquery("found")))
-
-
-@functools.cache
-def _by_id(table_name: str) -> Statement:
-    table = _TABLES[table_name]
-    given = json_values(bindparam("given", type_=Text))
-    found = select(table, *_beside(table, table.c.id))
-    return Statement(found.where(and_(*of_directory(table), table.c.id.in_(given))))

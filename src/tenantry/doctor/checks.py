@@ -7,18 +7,16 @@ import ipaddress
 import itertools
 import os
 import ssl
-import time
 import urllib.error
 import urllib.request
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tenantry import server as launcher
 from tenantry import settings as settings_module
-from tenantry.core import errors
+from tenantry.doctor.database import check_clock, check_database, check_event_log
+from tenantry.doctor.findings import Finding, Problem
 from tenantry.i18n.languages import LANGUAGES
 from tenantry.net import domain_names
 from tenantry.server import certificates, envoy
@@ -27,12 +25,8 @@ from tenantry.settings import SettingError, tracing
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tenantry.db.engine import Session
     from tenantry.settings import Settings
 
-_CLOCK_SECONDS = 5.0
-_SEALED_SECONDS = 60.0  # it takes 0.1 while a worker runs
-_EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)  # this program is not older
 # Shown by the mail of an invitation, with and without its optional parts.
 _INVITATION: dict[str, Any] = {
     "organization_name": "Acme",
@@ -67,35 +61,6 @@ _HAPPENED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The result of a check; ``advice`` is the remedy where it is not well."""
-
-    check: str
-    ok: bool
-    text: str
-    advice: str = ""
-
-    def line(self) -> str:
-        """Return it as one line."""
-        word = "ok" if self.ok else "problem"
-        advice = f": {self.advice}" if self.advice else ""
-        return f"{word:<8} {self.check:<12} {self.text}{advice}"
-
-    def shown(self) -> dict[str, Any]:
-        """Return it for JSON."""
-        return asdict(self)
-
-
-class Problem(Exception):
-    """A check failed: the problem, and its remedy."""
-
-    def __init__(self, text: str, advice: str) -> None:
-        super().__init__(text)
-        self.text = text
-        self.advice = advice
-
-
 def examine() -> list[Finding]:
     """Run all checks; with wrong settings there is nothing more to check."""
     try:
@@ -126,126 +91,6 @@ def _data_folder(settings: Settings) -> str:
         if path.exists() and path.stat().st_mode & 0o077:
             raise Problem(f"{path} can be read by other users", f"chmod 600 {path}")
     return f"{folder} is ours alone"
-
-
-def _database(settings: Settings) -> str:
-    from tenantry.crypto import master_key
-    from tenantry.db.engine import Unavailable
-    from tenantry.db.opening import LaterVersion, OpenError, open_database, schema_version
-
-    scheme, _, rest = settings.database.partition("://")
-    place = rest[1:]
-    if scheme == "sqlite" and not Path(place).exists():
-        return f"{place} does not exist yet, the first start makes it"
-
-    async def look() -> str:
-        version = await schema_version(settings.database)
-        if version is None:
-            return f"{scheme} is empty, the first start fills it"
-        await _check_versions(settings, version)
-        if not master_key.is_set(settings) and not master_key.file(settings).exists():
-            raise Problem(
-                f"{master_key.file(settings)} is missing", "put the file of this database back"
-            )
-        async with open_database(settings.database, master_key.load(settings), pool_size=1) as db:
-            await db.probe(growing=True)
-            well = f"{scheme} takes changes, its schema is current, the master key fits"
-            return well if scheme == "sqlite" else f"{well}; {await _connections(settings, db)}"
-
-    try:
-        return asyncio.run(look())
-    except Unavailable as problem:
-        text = f"{problem.answer.sentence.partition(',')[0]} ({problem})"
-        raise Problem(text, _ADVICE.get(problem.answer, _ADVICE_AWAY)) from None
-    except LaterVersion as problem:
-        text, _, advice = str(problem).rpartition(": ")
-        raise Problem(text, advice) from None
-    except OpenError as problem:
-        advice = _ADVICE.get(problem.answer or errors.Away, _ADVICE_AWAY)
-        raise Problem(str(problem), advice) from None
-    except SettingError as problem:
-        raise Problem(str(problem), _ADVICE_AWAY) from None
-
-
-async def _check_versions(settings: Settings, version: str) -> None:
-    """Check that the schema, and all who use it, are of this version."""
-    from tenantry.db.opening import older_processes
-    from tenantry.db.revisions import HEAD
-
-    older = "; ".join(await older_processes(settings.database))
-    if version < HEAD:
-        beside = f"; beside it runs {older}" if older else ""
-        raise Problem(
-            f"its schema is at {version}, this version needs {HEAD}{beside}",
-            "run `tenantry migrate`",
-        )
-    if older and not settings.database.startswith("sqlite:"):
-        raise Problem(f"a former version runs beside this one: {older}", "stop it")
-
-
-async def _connections(settings: Settings, db: Session) -> str:
-    """Return how many of its connections are ours."""
-    from sqlalchemy import text
-
-    from tenantry.db.statements import Statement
-
-    asked = (
-        "SELECT current_setting('max_connections')::int AS most, "
-        "current_setting('lock_timeout') AS lock_timeout"
-    )
-    row = await db.fetch_one(Statement(text(asked)))
-    assert row is not None
-    # Each process also has one for readiness in each of its event loops: TLS and cleartext.
-    ours = (settings.pool_size + 2) * settings.workers
-    shown = f"{ours} of its {row['most']} connections may be those of this server"
-    if ours > row["most"]:
-        raise Problem(shown, _ADVICE[errors.TooManyConnections])
-    if row["lock_timeout"] == "0":  # PgBouncer in transaction mode keeps no setting of ours
-        shown += "; its role has no lock_timeout, see docs/database.md"
-    return shown
-
-
-_ADVICE_AWAY = "check TENANTRY_DATABASE_URL and TENANTRY_MASTER_KEY"
-_ADVICE: dict[type[errors.Busy], str] = {
-    errors.ReadOnly: "connect to a primary (target_session_attrs=read-write in the URL), and see "
-    "default_transaction_read_only; with SQLite, let this user write the file and its folder",
-    errors.DiskFull: "make room where the database has its files",
-    errors.TooManyConnections: "raise max_connections, or lower TENANTRY_POOL_SIZE",
-    errors.Locked: "find out who holds it: pg_stat_activity, or a program that has the file open",
-    errors.Damaged: "stop the server, and restore a backup (docs/backups.md)",
-}
-
-
-def _event_log(settings: Settings) -> str:
-    from tenantry.crypto import master_key
-    from tenantry.db import snapshots
-    from tenantry.db.engine import Failure
-    from tenantry.db.opening import OpenError, open_database, schema_version
-    from tenantry.db.revisions import HEAD
-
-    scheme, _, rest = settings.database.partition("://")
-    has_key = master_key.is_set(settings) or master_key.file(settings).exists()
-    unknown = "cannot be looked at before the database can"
-    if not has_key or (scheme == "sqlite" and not Path(rest[1:]).exists()):
-        return unknown
-
-    async def look() -> int | None:
-        if (await schema_version(settings.database) or "") < HEAD:
-            raise OpenError(unknown)
-        async with open_database(settings.database, master_key.load(settings), pool_size=1) as db:
-            return await snapshots.unsealed_since(db)
-
-    try:
-        since = asyncio.run(look())
-    except (OpenError, SettingError, Failure):
-        return unknown
-    seconds = 0.0 if since is None else time.time() - since / 1_000_000
-    if seconds > _SEALED_SECONDS:
-        raise Problem(
-            f"an event waits for its place since {seconds:.0f} s",
-            "run `tenantry worker` or set TENANTRY_BACKGROUND=true, and look at what it logs",
-        )
-    return "every event has its place"
 
 
 def _mail(settings: Settings) -> str:
@@ -318,44 +163,6 @@ def _is_for(leaf: Any, host: str) -> bool:
     return host in dns_names or f"*.{host.partition('.')[2]}" in dns_names
 
 
-def _clock(settings: Settings) -> str:
-    now = datetime.now(UTC)
-    if now < _EARLIEST:
-        raise Problem(f"it shows {now:%Y-%m-%d}", "set it, best by NTP: tokens depend on it")
-    if settings.database.startswith("sqlite"):
-        return f"it shows {now:%Y-%m-%d %H:%M:%S} UTC"
-    try:
-        ahead = asyncio.run(_seconds_ahead_of_postgresql(settings.database))
-    except OSError:
-        return f"it shows {now:%Y-%m-%d %H:%M:%S} UTC; the database's cannot be asked"
-    if abs(ahead) > _CLOCK_SECONDS:
-        side = "ahead of" if ahead > 0 else "behind"
-        raise Problem(
-            f"it is {abs(ahead):.1f} s {side} the database's",
-            "set both by NTP: tokens expire by it",
-        )
-    return f"within {_CLOCK_SECONDS:.0f} s of the database's"
-
-
-async def _seconds_ahead_of_postgresql(url: str) -> float:
-    import asyncpg
-
-    from tenantry.db import fence
-    from tenantry.db.cluster import Cluster
-
-    try:
-        connection = await Cluster(url).connect(
-            {"application_name": fence.application_name()}, timeout=5
-        )
-        try:
-            theirs: datetime = await connection.fetchval("SELECT clock_timestamp()")
-            return time.time() - theirs.timestamp()
-        finally:
-            await connection.close()
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, ValueError) as problem:
-        raise OSError(str(problem)) from problem
-
-
 def _libpython(_settings: Settings) -> str:
     try:
         variables = envoy.embedding()
@@ -420,7 +227,8 @@ def _answers(settings: Settings) -> bool:
 def _outgoing(settings: Settings) -> str:
     from tenantry.crypto import master_key
     from tenantry.db import copies
-    from tenantry.db.opening import OpenError, open_database
+    from tenantry.db.connecting import OpenError
+    from tenantry.db.opening import open_database
 
     unknown = "cannot be looked at before the database can"
 
@@ -456,12 +264,12 @@ _CHECKS: list[tuple[str, Callable[[Settings], str]]] = [
     ("libpython", _libpython),
     ("watches", _watches),
     ("data folder", _data_folder),
-    ("database", _database),
-    ("event log", _event_log),
+    ("database", check_database),
+    ("event log", check_event_log),
     ("outgoing", _outgoing),
     ("mail", _mail),
     ("certificate", _certificate),
-    ("clock", _clock),
+    ("clock", check_clock),
     ("metrics", _metrics),
     ("traces", _traces),
     ("address", _address),

@@ -1,0 +1,182 @@
+"""Checks of the database: its schema and connections, the event log, the clock."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tenantry.core import errors
+from tenantry.doctor.findings import Problem
+from tenantry.settings import SettingError
+
+if TYPE_CHECKING:
+    from tenantry.db.engine import Session
+    from tenantry.settings import Settings
+_CLOCK_SECONDS = 5.0
+_SEALED_SECONDS = 60.0  # it takes 0.1 while a worker runs
+_EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)  # this program is not older
+
+
+def check_database(settings: Settings) -> str:
+    from tenantry.crypto import master_key
+    from tenantry.db.connecting import OpenError
+    from tenantry.db.engine import Unavailable
+    from tenantry.db.opening import open_database
+    from tenantry.db.schema_versions import LaterVersion, schema_version
+
+    scheme, _, rest = settings.database.partition("://")
+    place = rest[1:]
+    if scheme == "sqlite" and not Path(place).exists():
+        return f"{place} does not exist yet, the first start makes it"
+
+    async def look() -> str:
+        version = await schema_version(settings.database)
+        if version is None:
+            return f"{scheme} is empty, the first start fills it"
+        await _check_versions(settings, version)
+        if not master_key.is_set(settings) and not master_key.file(settings).exists():
+            raise Problem(
+                f"{master_key.file(settings)} is missing", "put the file of this database back"
+            )
+        async with open_database(settings.database, master_key.load(settings), pool_size=1) as db:
+            await db.probe(growing=True)
+            well = f"{scheme} takes changes, its schema is current, the master key fits"
+            return well if scheme == "sqlite" else f"{well}; {await _connections(settings, db)}"
+
+    try:
+        return asyncio.run(look())
+    except Unavailable as problem:
+        text = f"{problem.answer.sentence.partition(',')[0]} ({problem})"
+        raise Problem(text, _ADVICE.get(problem.answer, _ADVICE_AWAY)) from None
+    except LaterVersion as problem:
+        text, _, advice = str(problem).rpartition(": ")
+        raise Problem(text, advice) from None
+    except OpenError as problem:
+        advice = _ADVICE.get(problem.answer or errors.Away, _ADVICE_AWAY)
+        raise Problem(str(problem), advice) from None
+    except SettingError as problem:
+        raise Problem(str(problem), _ADVICE_AWAY) from None
+
+
+async def _check_versions(settings: Settings, version: str) -> None:
+    """Check that the schema, and all who use it, are of this version."""
+    from tenantry.db.revisions import HEAD
+    from tenantry.db.schema_versions import older_processes
+
+    older = "; ".join(await older_processes(settings.database))
+    if version < HEAD:
+        beside = f"; beside it runs {older}" if older else ""
+        raise Problem(
+            f"its schema is at {version}, this version needs {HEAD}{beside}",
+            "run `tenantry migrate`",
+        )
+    if older and not settings.database.startswith("sqlite:"):
+        raise Problem(f"a former version runs beside this one: {older}", "stop it")
+
+
+async def _connections(settings: Settings, db: Session) -> str:
+    """Return how many of its connections are ours."""
+    from sqlalchemy import text
+
+    from tenantry.db.statements import Statement
+
+    asked = (
+        "SELECT current_setting('max_connections')::int AS most, "
+        "current_setting('lock_timeout') AS lock_timeout"
+    )
+    row = await db.fetch_one(Statement(text(asked)))
+    assert row is not None
+    # Each process also has one for readiness in each of its event loops: TLS and cleartext.
+    ours = (settings.pool_size + 2) * settings.workers
+    shown = f"{ours} of its {row['most']} connections may be those of this server"
+    if ours > row["most"]:
+        raise Problem(shown, _ADVICE[errors.TooManyConnections])
+    if row["lock_timeout"] == "0":  # PgBouncer in transaction mode keeps no setting of ours
+        shown += "; its role has no lock_timeout, see docs/database.md"
+    return shown
+
+
+_ADVICE_AWAY = "check TENANTRY_DATABASE_URL and TENANTRY_MASTER_KEY"
+_ADVICE: dict[type[errors.Busy], str] = {
+    errors.ReadOnly: "connect to a primary (target_session_attrs=read-write in the URL), and see "
+    "default_transaction_read_only; with SQLite, let this user write the file and its folder",
+    errors.DiskFull: "make room where the database has its files",
+    errors.TooManyConnections: "raise max_connections, or lower TENANTRY_POOL_SIZE",
+    errors.Locked: "find out who holds it: pg_stat_activity, or a program that has the file open",
+    errors.Damaged: "stop the server, and restore a backup (docs/backups.md)",
+}
+
+
+def check_event_log(settings: Settings) -> str:
+    from tenantry.crypto import master_key
+    from tenantry.db import snapshots
+    from tenantry.db.connecting import OpenError
+    from tenantry.db.engine import Failure
+    from tenantry.db.opening import open_database
+    from tenantry.db.revisions import HEAD
+    from tenantry.db.schema_versions import schema_version
+
+    scheme, _, rest = settings.database.partition("://")
+    has_key = master_key.is_set(settings) or master_key.file(settings).exists()
+    unknown = "cannot be looked at before the database can"
+    if not has_key or (scheme == "sqlite" and not Path(rest[1:]).exists()):
+        return unknown
+
+    async def look() -> int | None:
+        if (await schema_version(settings.database) or "") < HEAD:
+            raise OpenError(unknown)
+        async with open_database(settings.database, master_key.load(settings), pool_size=1) as db:
+            return await snapshots.unsealed_since(db)
+
+    try:
+        since = asyncio.run(look())
+    except (OpenError, SettingError, Failure):
+        return unknown
+    seconds = 0.0 if since is None else time.time() - since / 1_000_000
+    if seconds > _SEALED_SECONDS:
+        raise Problem(
+            f"an event waits for its place since {seconds:.0f} s",
+            "run `tenantry worker` or set TENANTRY_BACKGROUND=true, and look at what it logs",
+        )
+    return "every event has its place"
+
+
+def check_clock(settings: Settings) -> str:
+    now = datetime.now(UTC)
+    if now < _EARLIEST:
+        raise Problem(f"it shows {now:%Y-%m-%d}", "set it, best by NTP: tokens depend on it")
+    if settings.database.startswith("sqlite"):
+        return f"it shows {now:%Y-%m-%d %H:%M:%S} UTC"
+    try:
+        ahead = asyncio.run(_seconds_ahead_of_postgresql(settings.database))
+    except OSError:
+        return f"it shows {now:%Y-%m-%d %H:%M:%S} UTC; the database's cannot be asked"
+    if abs(ahead) > _CLOCK_SECONDS:
+        side = "ahead of" if ahead > 0 else "behind"
+        raise Problem(
+            f"it is {abs(ahead):.1f} s {side} the database's",
+            "set both by NTP: tokens expire by it",
+        )
+    return f"within {_CLOCK_SECONDS:.0f} s of the database's"
+
+
+async def _seconds_ahead_of_postgresql(url: str) -> float:
+    import asyncpg
+
+    from tenantry.db import fence
+    from tenantry.db.cluster import Cluster
+
+    try:
+        connection = await Cluster(url).connect(
+            {"application_name": fence.application_name()}, timeout=5
+        )
+        try:
+            theirs: datetime = await connection.fetchval("SELECT clock_timestamp()")
+            return time.time() - theirs.timestamp()
+        finally:
+            await connection.close()
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, ValueError) as problem:
+        raise OSError(str(problem)) from problem

@@ -1,0 +1,144 @@
+"""Settings of the database, of outgoing email, of limits and of calls to other servers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tenantry.i18n import languages
+from tenantry.settings import values
+from tenantry.settings.declaration import setting
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class InfrastructureSettings:
+    """Settings of the database, of outgoing email, of limits and of calls to other servers."""
+
+    # The database, and the key of its secrets
+    database_url: str = setting(
+        "",
+        values.database_url,
+        "postgresql://user:password@host/name, or empty for SQLite in the data folder. Several "
+        "servers of one cluster as host,host:port,[::1]:port, of which the one that takes changes "
+        "is used. By way of PgBouncer with ?pgbouncer=session or ?pgbouncer=transaction.",
+        secret=True,
+    )
+    database_password: str = setting(
+        "",
+        values.secret,
+        "Password of the user that a postgresql:// URL names without one, not percent-encoded.",
+        secret=True,
+    )
+    database_replica_url: str = setting(
+        "",
+        values.replica_url,
+        "postgresql:// URL of a standby of the same database, or of several, for lists and "
+        "searches; each sees every change that was acknowledged before it was asked. With the "
+        "password of database_url where it names none.",
+        secret=True,
+    )
+    pool_size: int = setting(
+        "10",
+        values.count(1, 1000),
+        "Connections to PostgreSQL that each process opens at most, TLS and cleartext together.",
+    )
+    master_key: str = setting(
+        "",
+        values.master_key,
+        "32 bytes in base64 that wrap the keys of all secrets at rest, or the URL of a key that "
+        "stays where it is: aws-kms://, gcp-kms://, vault-transit://. Empty for a file in the "
+        "data folder.",
+        secret=True,
+    )
+    master_key_command: str = setting(
+        "",
+        values.command,
+        "Command that prints the master key, 32 bytes in base64, in place of the key itself; no "
+        "shell runs it.",
+    )
+    signing_key_days: int = setting(
+        "90",
+        values.count(0, 3650),
+        "Days until the keys that sign tokens are rotated by themselves; 0 for never.",
+    )
+
+    # Mail
+    smtp_url: str = setting(
+        "",
+        values.smtp_url,
+        "smtp://user:password@host:587 or smtps://..., the server that sends mail. TLS is a must "
+        "outside loopback, unless ?starttls=no is added. Empty keeps mail in the database: "
+        "`tenantry mail list`.",
+        secret=True,
+    )
+    mail_from: str = setting(
+        "", values.mailbox, "Sender of mail, such as `Example <no-reply@example.com>`."
+    )
+    mail_templates: Path | None = setting(
+        "", values.folder, "Folder of mail templates that replace ours of the same names."
+    )
+    mail_language: str = setting(
+        languages.DEFAULT,
+        values.one_of(*languages.LANGUAGES),
+        "Language of mail to people whose own is not known, and to TENANTRY_ALERT_MAIL: en, de, "
+        "fr, es, it, nl or pt.",
+    )
+    alert_mail: str = setting(
+        "",
+        values.mailbox,
+        "Address that gets mail when a webhook endpoint was disabled, or an identity provider's "
+        "last certificate expires; nobody when empty.",
+    )
+
+    # Limits
+    memory_mb: int = setting(
+        "0",
+        values.count(0, 10_000_000),
+        "MiB of memory that all processes of this server may use together; they refuse requests "
+        "before they need more. 0 for nine tenths of the container's limit, or of the machine.",
+    )
+    requests_per_network: int = setting(
+        "256",
+        values.count(4, 1_000_000),
+        "Requests that each process serves at the same time for one client network (an IPv4 "
+        "address, or the /64 of an IPv6 address); more are answered 429.",
+    )
+    requests_per_process: int = setting(
+        "4096",
+        values.count(16, 1_000_000),
+        "Requests that each process serves at the same time for all client networks together.",
+    )
+    rate_limit_client: str = setting(
+        "",
+        values.rate,
+        "Calls that one client may make, such as 6000/minute; no limit when empty.",
+    )
+    rate_limit_address: str = setting(
+        "",
+        values.rate,
+        "Requests that may come from one address, such as 1000/second; no limit when empty.",
+    )
+    rate_limit_token: str = setting(
+        "",
+        values.rate,
+        "Access tokens that one client may get, such as 60/minute; no limit when empty.",
+    )
+    rate_limit_failures: str = setting(
+        "100/minute",
+        values.rate,
+        "Wrong client credentials from one address that are looked at; right ones always are.",
+    )
+    rate_limit_sign_ins: str = setting(
+        "600/minute",
+        values.rate,
+        "Sign-ins that may begin from one network without a session; no limit when empty.",
+    )
+    rate_limit_storage: str = setting(
+        "",
+        values.redis_url,
+        "redis://host:6379 where all processes count together; each by itself when empty.",
+        secret=True,
+    )

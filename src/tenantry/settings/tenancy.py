@@ -1,0 +1,126 @@
+"""Settings of organizations, clients, the event log and webhooks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tenantry.settings import values
+from tenantry.settings.declaration import setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class TenancySettings:
+    """Settings of organizations, clients, the event log and webhooks."""
+
+    # Tenants: organizations, domains, members
+    region: str = setting(
+        "US", values.one_of("US", "EU"), "Region code of every organization in this deployment."
+    )
+    visible_metadata: tuple[str, ...] = setting(
+        "",
+        lambda text: tuple(key.strip() for key in text.split(",") if key.strip()),
+        "Keys, separated by commas, of the metadata of organizations, memberships and users that "
+        "signed-in people and the admin portal may read by the API; none by default.",
+    )
+    domain_txt_label: str = setting(
+        "_tenantry-domain-verification",
+        values.txt_label,
+        "Label, in front of a domain, of the TXT record that proves who owns it.",
+    )
+    dns_resolver: tuple[str, ...] = setting(
+        "",
+        values.resolvers,
+        "HOST:PORT of the DNS servers, separated by commas, that are asked for TXT records; "
+        "empty for the system's.",
+    )
+    invitation_days: int = setting(
+        "15",
+        values.count(1, 30),
+        "Days until an invitation that nobody accepts expires.",
+        stored=True,
+    )
+    block_disposable_emails: bool = setting(
+        "false",
+        values.switch,
+        "Refuse to invite or add people with a disposable e-mail address.",
+        stored=True,
+    )
+    block_public_emails: bool = setting(
+        "false",
+        values.switch,
+        "Refuse to invite or add people with an address of a public mail provider.",
+        stored=True,
+    )
+    portal_roles: tuple[str, ...] = setting(
+        "",
+        values.role_names,
+        "Names of the roles, separated by commas, that a link into the admin portal may assign to "
+        "groups of a directory; when empty, every role that holds no built-in permission (sk_...) "
+        "beyond those of the organization's default member role.",
+        stored=True,
+    )
+    google_workspace_url: str = setting(
+        "",
+        values.url_of_gateway,
+        "Address of a gateway by which Google Workspace is asked for its people and groups, at "
+        "/token and /admin/directory/v1; Google's own when empty.",
+    )
+
+    directory_secret_overlap_hours: int = setting(
+        "24",
+        values.count(0, 8760),
+        "Hours that the secrets of a directory go on working once they are regenerated, where the "
+        "call does not say.",
+    )
+
+    # Access: clients and API tokens
+    application_api_access: bool = setting(
+        "true",
+        values.switch,
+        "The secret of a new application may call the whole management API where its creation "
+        "does not say; false is safer, but Scalekit's Python SDK does not start with one then.",
+    )
+    token_events: str = setting(
+        "first",
+        values.one_of("none", "first", "all"),
+        "Which access tokens leave an event: none, the first of a client on each day, or all.",
+    )
+    api_token_prefix: str = setting(
+        "tnat_",
+        values.token_prefix,
+        "Beginning of every new API token, for secret scanners.",
+    )
+
+    # Events: the log, its streams, webhooks
+    event_retention_days: int = setting(
+        "400", values.count(0, 36500), "Days that events are kept; 0 for ever."
+    )
+    log_streams: tuple[str, ...] = setting(
+        "",
+        values.log_streams,
+        "URLs, separated by commas, that every event is copied to: file:///path, "
+        "syslog+tcp://host:601, syslog+udp://, syslog+tls://, otlp+https://host/v1/logs.",
+        secret=True,
+    )
+    outgoing_allow: tuple[str, ...] = setting(
+        "",
+        values.networks,
+        "Networks in CIDR notation, separated by commas, that webhooks may go to although they "
+        "are not public, also by http://; none by default.",
+    )
+    webhook_retries: tuple[int, ...] = setting(
+        "0,5,300,1800,7200,18000,36000,36000",
+        values.schedule,
+        "Seconds before each attempt of a delivery, separated by commas.",
+    )
+    webhook_timeout_seconds: int = setting(
+        "10", values.count(1, 60), "Seconds that a webhook endpoint may take to answer."
+    )
+    webhook_disable_days: int = setting(
+        "5",
+        values.count(0, 365),
+        "Days of failed attempts after which a webhook endpoint is disabled; 0 for never.",
+    )
+    delivery_retention_days: int = setting(
+        "30", values.count(1, 3650), "Days that webhook deliveries which have ended are kept."
+    )

@@ -1,0 +1,72 @@
+"""DirectoryRequestService: message in, message out. No SQL, no rules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from protobuf.wkt import Struct
+
+from tenantry.core import ids
+from tenantry.core.times import timestamp
+from tenantry.db.schema import to_json
+from tenantry.gen.tenantry.v1 import directory_requests_pb as requests_pb
+from tenantry.tenants.directories import (
+    registry,
+    request_log,
+)
+
+if TYPE_CHECKING:
+    from tenantry.call import Call
+    from tenantry.tenants.directories.request_log import DirectoryRequest
+
+
+class DirectoryRequestService:
+    """One async method per rpc."""
+
+    async def list_directory_requests(
+        self, request: requests_pb.ListDirectoryRequestsRequest, call: Call
+    ) -> requests_pb.ListDirectoryRequestsResponse:
+        directory = await registry.get(call, request.organization_id, request.directory_id)
+        page = await request_log.listing(
+            call.db,
+            directory,
+            failed=request.failed,
+            resource_id=request.resource_id,
+            page_size=request.page_size,
+            page_token=request.page_token,
+        )
+        return requests_pb.ListDirectoryRequestsResponse(
+            requests=[_request(one) for one in page.items],
+            next_page_token=page.next_page_token,
+            prev_page_token=page.prev_page_token,
+        )
+
+    async def get_directory_request(
+        self, request: requests_pb.GetDirectoryRequestRequest, call: Call
+    ) -> requests_pb.GetDirectoryRequestResponse:
+        directory = await registry.get(call, request.organization_id, request.directory_id)
+        found = await request_log.get(call.db, directory, request.id)
+        return requests_pb.GetDirectoryRequestResponse(request=_request(found))
+
+
+def _request(one: DirectoryRequest) -> requests_pb.DirectoryRequest:
+    # A request that found nobody is kept under the name that it asked for, which is no id.
+    found = (one.resource_id or "").startswith((ids.DIRECTORY_USER, ids.DIRECTORY_GROUP))
+    return requests_pb.DirectoryRequest(
+        id=one.id,
+        create_time=timestamp(one.create_time),
+        method=one.method,
+        path=one.path,
+        query=one.query,
+        user_agent=one.user_agent,
+        request_id=one.request_id,
+        status=one.status,
+        milliseconds=one.milliseconds,
+        error=one.error,
+        resource_id=(one.resource_id or "") if found else "",
+        payload=None if one.payload is None else Struct.from_json(to_json(one.payload)),
+        skipped=[
+            requests_pb.SkippedPart(member=part.get("member", ""), reason=part["reason"])
+            for part in one.skipped or ()
+        ],
+    )
