@@ -13,7 +13,7 @@ from tenantry.settings import load
 if TYPE_CHECKING:
     from tenantry.access.clients.model import Client
     from tenantry.call import Call
-    from tenantry.db.pages import Page
+    from tenantry.cli.running import ListResponse
 
 app = typer.Typer(no_args_is_help=True, help="Applications, which sign people in.")
 
@@ -33,10 +33,11 @@ def list_(*, limit: Limit = 20, page_token: PageToken = "", as_json: AsJson = Fa
         from tenantry.access.clients import listing
         from tenantry.access.clients.model import APPLICATIONS
 
-        async def page(size: int, token: str) -> Page[Client]:
-            return await listing.of_environment(
+        async def page(size: int, token: str) -> tuple[list[Client], ListResponse]:
+            found = await listing.of_environment(
                 call, APPLICATIONS, page_size=size, page_token=token
             )
+            return found.items, found
 
         return await running.collected(page, limit=limit, page_token=page_token)
 

@@ -10,9 +10,9 @@ from tenantry.cli import running, sso
 from tenantry.cli.running import AsJson  # noqa: TC001 - typer reads it
 
 if TYPE_CHECKING:
+    from tenantry.api.in_process import InProcessClient
     from tenantry.call import Call
-    from tenantry.db.engine import Row
-    from tenantry.db.pages import Page
+    from tenantry.gen.tenantry.v1.event_records_pb import EventRecord
     from tenantry.identity.auth_log.sign_ins import SignIn
 
 app = typer.Typer(no_args_is_help=True, help="Sign-ins, by the ids that people are shown.")
@@ -116,23 +116,21 @@ def _show_refusal(id_: str, *, as_json: bool) -> None:
 
 
 def _show_events(id_: str, *, as_json: bool) -> None:
-    async def work(call: Call) -> list[Row]:
+    async def work(api: InProcessClient) -> list[EventRecord]:
         from tenantry.core import errors
-        from tenantry.events.event_log import records
+        from tenantry.gen.tenantry.v1 import event_records_pb as pb
 
-        async def page(size: int, token: str) -> Page[Row]:
-            narrow = records.Filter(request_id=id_)
-            return await records.search(call, narrow, page_size=size, page_token=token)
-
-        found, _, _ = await running.collected(page, limit=_MOST)
-        if not found:
+        answer = await api.event_records.search_events(
+            pb.SearchEventsRequest(request_id=id_, page_size=_MOST)
+        )
+        if not answer.events:
             raise errors.NotFound("event of the request")
-        return found
+        return answer.events
 
-    found = running.with_call(work, named=id_)
+    found = running.with_api(work, named=id_)
     shown = [
-        {"id": row["id"], "type": row["type"], "time": running.moment(row["occurred_at"])}
-        for row in found
+        {"id": one.id, "type": one.type, "time": running.moment(one.occurred_at) or ""}
+        for one in found
     ]
     if as_json:
         running.print_json(shown)

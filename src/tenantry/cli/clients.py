@@ -15,8 +15,9 @@ from tenantry.settings import load
 
 if TYPE_CHECKING:
     from tenantry.access.clients.model import Client
+    from tenantry.api.in_process import InProcessClient
     from tenantry.call import Call
-    from tenantry.db.pages import Page
+    from tenantry.cli.running import ListResponse
 
 app = typer.Typer(no_args_is_help=True, help="Clients: who may call the API, or get access tokens.")
 
@@ -113,22 +114,23 @@ def list_(
 ) -> None:
     """List clients with the last characters of their secrets: ours, or those of an organization."""
 
-    async def work(call: Call) -> tuple[list[Client], str, int]:
+    async def work(api: InProcessClient, call: Call) -> tuple[list[Client], str, int]:
         from tenantry.access.clients import listing, service
 
-        where = await organizations.id_of(call, organization)
+        where = await organizations.id_in(api, organization)
 
-        async def page(size: int, token: str) -> Page[Client]:
+        async def page(size: int, token: str) -> tuple[list[Client], ListResponse]:
+            at: Any = {"page_size": size, "page_token": token}
             if where:
-                return await listing.of_organization(call, where, page_size=size, page_token=token)
-            return await listing.of_environment(
-                call, [listing.ALL], page_size=size, page_token=token
-            )
+                found = await listing.of_organization(call, where, **at)
+            else:
+                found = await listing.of_environment(call, [listing.ALL], **at)
+            return found.items, found
 
         found, token, total = await running.collected(page, limit=limit, page_token=page_token)
         return [service.live(client) for client in found], token, total
 
-    found, token, total = running.with_call(work, named=organization)
+    found, token, total = running.with_api_and_call(work, named=organization)
     if as_json:
         running.print_json([_shown(client) for client in found])
     else:

@@ -11,9 +11,15 @@ from tenantry.cli.organizations import OfOrganization  # noqa: TC001 - typer rea
 from tenantry.cli.running import AsJson, Limit, PageToken  # noqa: TC001 - typer reads them
 
 if TYPE_CHECKING:
-    from tenantry.call import Call
-    from tenantry.db.pages import Page
-    from tenantry.events.webhooks.records import Attempt, Delivery
+    from protobuf.wkt import Timestamp
+
+    from tenantry.api.in_process import InProcessClient
+    from tenantry.cli.running import ListResponse
+    from tenantry.gen.tenantry.v1.webhooks_pb import (
+        DeliveryState,
+        WebhookAttempt,
+        WebhookDelivery,
+    )
 
 EndpointId = Annotated[
     str, typer.Argument(metavar="ENDPOINT_ID", help="The endpoint, whe_ and digits.")
@@ -37,12 +43,16 @@ def send_test(
 ) -> None:
     """Send an example of an event."""
 
-    async def work(call: Call) -> tuple[Delivery, dict[str, Any]]:
-        from tenantry.events.webhooks import on_demand
+    async def work(api: InProcessClient) -> tuple[WebhookDelivery, dict[str, Any]]:
+        from tenantry.gen.tenantry.v1 import webhooks_pb as pb
 
-        return await on_demand.send_test_event(call, endpoint_id, event_type)
+        sent = await api.webhooks.send_test_event(
+            pb.SendTestEventRequest(endpoint_id=endpoint_id, event_type=event_type)
+        )
+        assert sent.delivery is not None
+        return sent.delivery, running.members_of(sent)["event_payload"]
 
-    delivery, payload = running.with_call(work, named=endpoint_id)
+    delivery, payload = running.with_api(work, named=endpoint_id)
     if as_json:
         running.print_json({"delivery": _delivery(delivery), "event_payload": payload})
         return
@@ -65,28 +75,31 @@ def deliveries(
     as_json: AsJson = False,
 ) -> None:
     """List an endpoint's deliveries, sent and waiting, the newest first."""
-    start, end = _microseconds(since, "--since"), _microseconds(until, "--until")
+    start, end = _time(since, "--since"), _time(until, "--until")
 
-    async def work(call: Call) -> tuple[list[Delivery], str, int]:
-        from tenantry.events.webhooks import listing
+    async def work(api: InProcessClient) -> tuple[list[WebhookDelivery], str, int]:
+        from tenantry.gen.tenantry.v1 import webhooks_pb as pb
 
-        narrow = listing.Filter(
-            state=_one_of_states(state),
-            event_type=event_type,
-            organization_id=await organizations.id_of(call, organization),
-            start_time=start,
-            end_time=end,
-        )
+        narrow: Any = {
+            "state": _one_of_states(state),
+            "event_type": event_type,
+            "organization_id": await organizations.id_in(api, organization),
+            "start_time": start,
+            "end_time": end,
+        }
 
-        async def page(size: int, token: str) -> Page[Delivery]:
-            return await listing.deliveries(
-                call, endpoint_id, narrow, page_size=size, page_token=token
+        async def page(size: int, token: str) -> tuple[list[WebhookDelivery], ListResponse]:
+            found = await api.webhooks.list_deliveries(
+                pb.ListDeliveriesRequest(
+                    endpoint_id=endpoint_id, page_size=size, page_token=token, **narrow
+                )
             )
+            return found.deliveries, found
 
         return await running.collected(page, limit=limit, page_token=page_token)
 
     named = {"endpoint": endpoint_id, "organization": organization}
-    found, token, total = running.with_call(work, named=named)
+    found, token, total = running.with_api(work, named=named)
     if as_json:
         running.print_json([_delivery(delivery) for delivery in found])
     else:
@@ -96,10 +109,10 @@ def deliveries(
                 (
                     d.id,
                     f"{d.event_type}\n{d.event_id}",
-                    f"{d.state} {d.last_status or ''}",
+                    f"{d.state.name} {d.last_status or ''}",
                     str(d.attempts),
                     running.moment(d.create_time) or "",
-                    running.moment(d.due_time) or "",
+                    running.moment(d.next_attempt_time) or "",
                 )
                 for d in found
             ],
@@ -110,12 +123,13 @@ def deliveries(
 def attempts(endpoint_id: EndpointId, delivery_id: DeliveryId, *, as_json: AsJson = False) -> None:
     """List the attempts of a delivery, the first one first."""
 
-    async def work(call: Call) -> list[Attempt]:
-        from tenantry.events.webhooks import listing
+    async def work(api: InProcessClient) -> list[WebhookAttempt]:
+        from tenantry.gen.tenantry.v1 import webhooks_pb as pb
 
-        return await listing.attempts(call.db, endpoint_id, delivery_id)
+        request = pb.ListAttemptsRequest(endpoint_id=endpoint_id, delivery_id=delivery_id)
+        return (await api.webhooks.list_attempts(request)).attempts
 
-    found = running.with_call(work, named={"endpoint": endpoint_id, "delivery": delivery_id})
+    found = running.with_api(work, named={"endpoint": endpoint_id, "delivery": delivery_id})
     if as_json:
         running.print_json([_attempt(attempt) for attempt in found])
         return
@@ -125,9 +139,9 @@ def attempts(endpoint_id: EndpointId, delivery_id: DeliveryId, *, as_json: AsJso
             (
                 str(a.number),
                 running.moment(a.attempt_time) or "",
-                f"{a.duration // 1000} ms",
+                f"{_milliseconds(a)} ms",
                 str(a.status_code or "-"),
-                a.problem or "",
+                a.problem,
             )
             for a in found
         ],
@@ -147,55 +161,64 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Send a delivery once more, or all events of a time."""
-    start, end = _microseconds(since, "--since"), _microseconds(until, "--until")
+    start, end = _time(since, "--since"), _time(until, "--until")
     if delivery_id and (since or until or event_type or organization):
         running.fail("a delivery is replayed alone: leave out what narrows a time")
     if not delivery_id and start is None:
         running.fail("name a delivery, or a time by --since")
 
-    async def one(call: Call) -> Delivery:
-        from tenantry.events.webhooks import on_demand
+    async def one(api: InProcessClient) -> WebhookDelivery:
+        from tenantry.gen.tenantry.v1 import webhooks_pb as pb
 
-        return await on_demand.replay_delivery(call, endpoint_id, delivery_id)
+        request = pb.ReplayDeliveryRequest(endpoint_id=endpoint_id, delivery_id=delivery_id)
+        replayed = await api.webhooks.replay_delivery(request)
+        assert replayed.delivery is not None
+        return replayed.delivery
 
-    async def many(call: Call) -> int:
-        from tenantry.events.webhooks import on_demand
+    async def many(api: InProcessClient) -> int:
+        from tenantry.gen.tenantry.v1 import webhooks_pb as pb
 
-        assert start is not None
-        return await on_demand.replay_events(
-            call,
-            endpoint_id,
-            start=start,
-            end=end,
-            event_types=event_type,
-            organization_id=await organizations.id_of(call, organization) or None,
+        replayed = await api.webhooks.replay_events(
+            pb.ReplayEventsRequest(
+                endpoint_id=endpoint_id,
+                start_time=start,
+                end_time=end,
+                event_types=event_type,
+                organization_id=await organizations.id_in(api, organization) or None,
+            )
         )
+        return replayed.queued
 
     named = {"endpoint": endpoint_id, "delivery": delivery_id, "organization": organization}
     if delivery_id:
-        delivery = running.with_call(one, named=named)
+        delivery = running.with_api(one, named=named)
         if as_json:
             running.print_json(_delivery(delivery))
         else:
             running.say(delivery.id)
         return
-    queued = running.with_call(many, named=named)
+    queued = running.with_api(many, named=named)
     if as_json:
         running.print_json({"queued": queued})
     else:
         running.say(f"{queued} queued")
 
 
-def _one_of_states(text: str) -> str:
-    from tenantry.events.webhooks.listing import STATES
+def _one_of_states(text: str) -> DeliveryState:
+    from tenantry.gen.tenantry.v1.webhooks_pb import DeliveryState
 
-    if text and text.upper() not in STATES:
-        running.fail(f"--state must be {', '.join(STATES)}")
-    return text.upper()
+    if not text:
+        return DeliveryState.UNSPECIFIED
+    states = [state.name for state in DeliveryState if state is not DeliveryState.UNSPECIFIED]
+    if text.upper() not in states:
+        running.fail(f"--state must be {', '.join(states)}")
+    return DeliveryState[text.upper()]
 
 
-def _microseconds(text: str, option: str) -> int | None:
+def _time(text: str, option: str) -> Timestamp | None:
     from datetime import UTC, datetime
+
+    from tenantry.core.times import timestamp
 
     if not text:
         return None
@@ -205,33 +228,38 @@ def _microseconds(text: str, option: str) -> int | None:
         running.fail(f"{option} must be a time such as 2026-01-05T14:48:00Z, got {text!r}")
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return round(moment.timestamp() * 1_000_000)
+    return timestamp(round(moment.timestamp() * 1_000_000))
 
 
-def _delivery(delivery: Delivery) -> dict[str, Any]:
+def _delivery(delivery: WebhookDelivery) -> dict[str, Any]:
     return {
         "id": delivery.id,
         "endpoint_id": delivery.endpoint_id,
         "event_id": delivery.event_id,
         "event_type": delivery.event_type,
-        "organization_id": delivery.organization_id,
-        "state": delivery.state,
+        "organization_id": delivery.organization_id or None,
+        "state": delivery.state.name,
         "attempts": delivery.attempts,
-        "last_status": delivery.last_status,
-        "next_attempt_time": running.moment(delivery.due_time),
+        "last_status": delivery.last_status or None,
+        "next_attempt_time": running.moment(delivery.next_attempt_time),
         "replay": delivery.replay,
-        "test": delivery.body is not None,
+        "test": delivery.test,
         "create_time": running.moment(delivery.create_time),
         "end_time": running.moment(delivery.end_time),
     }
 
 
-def _attempt(attempt: Attempt) -> dict[str, Any]:
+def _milliseconds(attempt: WebhookAttempt) -> int:
+    took = attempt.duration
+    return 0 if took is None else took.seconds * 1000 + took.nanos // 1_000_000
+
+
+def _attempt(attempt: WebhookAttempt) -> dict[str, Any]:
     return {
         "number": attempt.number,
         "attempt_time": running.moment(attempt.attempt_time),
-        "duration_ms": attempt.duration // 1000,
-        "status_code": attempt.status_code,
-        "problem": attempt.problem,
-        "response": attempt.response,
+        "duration_ms": _milliseconds(attempt),
+        "status_code": attempt.status_code or None,
+        "problem": attempt.problem or None,
+        "response": attempt.response or None,
     }

@@ -11,14 +11,14 @@ import typer
 from tenantry.cli import organizations, running
 from tenantry.cli.organizations import Which  # noqa: TC001 - typer reads it
 from tenantry.cli.running import AsJson, Limit, PageToken  # noqa: TC001 - typer reads them
-from tenantry.settings import load
 
 if TYPE_CHECKING:
+    from tenantry.api.in_process import InProcessClient
     from tenantry.call import Call
-    from tenantry.db.pages import Page
+    from tenantry.cli.running import ListResponse
+    from tenantry.gen.tenantry.v1.directory_requests_pb import DirectoryRequest
     from tenantry.tenants.directories.listing import Whole
     from tenantry.tenants.directories.model import Directory
-    from tenantry.tenants.directories.request_log import DirectoryRequest
 
 app = typer.Typer(no_args_is_help=True, help="Directories, which people and groups come from.")
 
@@ -29,12 +29,12 @@ DirectoryId = Annotated[str, typer.Argument(help="Id of the directory, dir_...")
 def list_(organization: Which, *, as_json: AsJson = False) -> None:
     """List the directories of an organization, with how they are."""
 
-    async def work(call: Call) -> list[Whole]:
+    async def work(api: InProcessClient, call: Call) -> list[Whole]:
         from tenantry.tenants.directories import listing
 
-        return await listing.of_organization(call, await organizations.id_of(call, organization))
+        return await listing.of_organization(call, await organizations.id_in(api, organization))
 
-    found = running.with_call(work, named=organization)
+    found = running.with_api_and_call(work, named=organization)
     if as_json:
         running.print_json([_members(one) for one in found])
         return
@@ -67,26 +67,28 @@ def requests(
 ) -> None:
     """List the latest requests of a provider, and polls, with all that was skipped and why."""
 
-    async def work(call: Call) -> tuple[list[DirectoryRequest], str, int]:
-        from tenantry.tenants.directories import registry, request_log
+    async def work(api: InProcessClient) -> tuple[list[DirectoryRequest], str, int]:
+        from tenantry.gen.tenantry.v1 import directory_requests_pb as pb
 
-        where = await organizations.id_of(call, organization)
-        directory = await registry.get(call, where, directory_id)
+        where = await organizations.id_in(api, organization)
 
-        async def page(size: int, token: str) -> Page[DirectoryRequest]:
-            return await request_log.listing(
-                call.db,
-                directory,
-                failed=failed,
-                resource_id=resource,
-                page_size=size,
-                page_token=token,
+        async def page(size: int, token: str) -> tuple[list[DirectoryRequest], ListResponse]:
+            found = await api.directory_requests.list_directory_requests(
+                pb.ListDirectoryRequestsRequest(
+                    organization_id=where,
+                    directory_id=directory_id,
+                    failed=failed,
+                    resource_id=resource,
+                    page_size=size,
+                    page_token=token,
+                )
             )
+            return found.requests, found
 
         return await running.collected(page, limit=limit, page_token=page_token)
 
     named = {"organization": organization, "directory": directory_id}
-    found, token, total = running.with_call(work, named=named)
+    found, token, total = running.with_api(work, named=named)
     if as_json:
         running.print_json([_of_request(one) for one in found])
     elif found:
@@ -105,20 +107,23 @@ def _print_requests(found: list[DirectoryRequest]) -> None:
         )
         if one.error:
             running.say(f"  {one.error}")
-        for skipped in one.skipped or ():
-            running.say(f"  skipped: {', '.join(map(str, skipped.values()))}")
+        for skipped in one.skipped:
+            running.say(f"  skipped: {', '.join(filter(None, (skipped.member, skipped.reason)))}")
 
 
 @app.command()
 def sync(organization: Which, directory_id: DirectoryId, *, as_json: AsJson = False) -> None:
     """Poll a directory now. It also removes whom the last poll held back as too many at once."""
 
-    async def work(call: Call) -> None:
-        from tenantry.tenants.directories.polling import service
+    async def work(api: InProcessClient) -> None:
+        from tenantry.gen.scalekit.v1.directories import directories_pb as pb
 
-        await service.sync_now(call, await organizations.id_of(call, organization), directory_id)
+        where = await organizations.id_in(api, organization)
+        await api.directories.trigger_directory_sync(
+            pb.TriggerDirectorySyncRequest(organization_id=where, directory_id=directory_id)
+        )
 
-    running.with_call(work, named={"organization": organization, "directory": directory_id})
+    running.with_api(work, named={"organization": organization, "directory": directory_id})
     if as_json:
         running.print_json({"polled": directory_id})
     else:
@@ -145,11 +150,12 @@ def credentials(
         running.fail("--forget goes without --key")
     text = None if key is None else sys.stdin.read() if key == "-" else Path(key).read_text("utf-8")
 
-    async def work(call: Call) -> dict[str, Any] | None:
-        where = await organizations.id_of(call, organization)
-        return await _credentials(call, where, directory_id, text, email, forget=forget)
+    async def work(api: InProcessClient) -> dict[str, Any] | None:
+        where = await organizations.id_in(api, organization)
+        return await _credentials(api, where, directory_id, text, email, forget=forget)
 
-    shown = running.with_call(work, named={"organization": organization, "directory": directory_id})
+    named = {"organization": organization, "directory": directory_id}
+    shown = running.with_api(work, named=named)
     if as_json:
         running.print_json({"forgotten": directory_id} if shown is None else shown)
     elif shown is None:
@@ -160,7 +166,7 @@ def credentials(
 
 
 async def _credentials(
-    call: Call,
+    api: InProcessClient,
     organization_id: str,
     directory_id: str,
     text: str | None,
@@ -169,34 +175,24 @@ async def _credentials(
     forget: bool,
 ) -> dict[str, Any] | None:
     from tenantry.core import errors
-    from tenantry.net.outgoing import Outgoing
-    from tenantry.tenants.directories.polling import service, service_accounts
-    from tenantry.tenants.directories.polling.workspace import Workspace
+    from tenantry.gen.tenantry.v1 import directory_polling_pb as pb
 
-    where = organization_id, directory_id
+    where: Any = {"organization_id": organization_id, "directory_id": directory_id}
     if forget:
-        await service.remove(call, *where)
+        await api.directory_polling.delete_directory_credentials(
+            pb.DeleteDirectoryCredentialsRequest(**where)
+        )
         return None
-    found = await service.get(call, *where)
     if text is not None:
-        settings = load()
-        given = service_accounts.read(text, subject=email)
-        outgoing = Outgoing(settings.outgoing_allow)
-        try:
-            error = await service.ask(Workspace(outgoing, settings.google_workspace_url), given)
-        finally:
-            await outgoing.close()
-        found = await service.put(call, *where, given, error=error)
-    account = service.account_of(call, found)
-    if account is None:
+        await api.directory_polling.set_directory_credentials(
+            pb.SetDirectoryCredentialsRequest(**where, email=email, service_account_key=text)
+        )
+    found = await api.directory_polling.get_directory_poll(pb.GetDirectoryPollRequest(**where))
+    if found.credentials is None:
         raise errors.NotFound("credentials")
-    return {
-        "email": account.subject,
-        "client_email": account.client_email,
-        "client_id": account.client_id,
-        "private_key_id": account.private_key_id,
-        "scopes": ",".join(service_accounts.SCOPES),
-        "error": found.error,
+    return running.members_of(found.credentials) | {
+        "scopes": ",".join(found.credentials.scopes),
+        "error": found.poll.error if found.poll else "",
     }
 
 
@@ -222,6 +218,7 @@ def _members(one: Whole) -> dict[str, Any]:
 
 
 def _of_request(one: DirectoryRequest) -> dict[str, Any]:
+    members = running.members_of(one)
     return {
         "id": one.id,
         "time": running.moment(one.create_time),
@@ -231,7 +228,7 @@ def _of_request(one: DirectoryRequest) -> dict[str, Any]:
         "status": one.status,
         "milliseconds": one.milliseconds,
         "error": one.error,
-        "resource_id": one.resource_id,
-        "payload": one.payload,
-        "skipped": list(one.skipped or ()),
+        "resource_id": one.resource_id or None,
+        "payload": members.get("payload"),
+        "skipped": members["skipped"],
     }

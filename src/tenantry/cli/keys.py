@@ -10,8 +10,8 @@ from tenantry.cli import running
 from tenantry.cli.running import AsJson  # noqa: TC001 - typer reads it
 
 if TYPE_CHECKING:
-    from tenantry.access.keys.model import SigningKey
-    from tenantry.call import Call
+    from tenantry.api.in_process import InProcessClient
+    from tenantry.gen.tenantry.v1.signing_keys_pb import SigningKey
 
 app = typer.Typer(no_args_is_help=True, help="The keys that sign access tokens.")
 
@@ -20,22 +20,22 @@ app = typer.Typer(no_args_is_help=True, help="The keys that sign access tokens."
 def list_(*, as_json: AsJson = False) -> None:
     """List the published keys: the current one, the next one, and those that have retired."""
 
-    async def work(call: Call) -> list[SigningKey]:
-        from tenantry.access.keys import service
+    async def work(api: InProcessClient) -> list[SigningKey]:
+        from tenantry.gen.tenantry.v1 import signing_keys_pb as pb
 
-        return await service.load(call.db)
+        return (await api.signing_keys.list_signing_keys(pb.ListSigningKeysRequest())).keys
 
-    found = running.with_call(work)
+    found = running.with_api(work)
     if as_json:
         running.print_json(
             [
                 {
                     "kid": key.id,
                     "algorithm": key.algorithm,
-                    "state": key.state.value,
+                    "state": key.state,
                     "create_time": running.moment(key.create_time),
                     "retire_time": running.moment(key.retire_time),
-                    "public_key": key.public_pem,
+                    "public_key": key.public_key,
                 }
                 for key in found
             ]
@@ -47,7 +47,7 @@ def list_(*, as_json: AsJson = False) -> None:
             (
                 key.id,
                 key.algorithm,
-                key.state.value,
+                key.state,
                 running.moment(key.create_time) or "",
                 running.moment(key.retire_time) or "",
             )
@@ -67,15 +67,15 @@ def rotate(
 ) -> None:
     """Sign with the next keys, which are published already, and publish new next ones."""
 
-    async def work(call: Call) -> dict[str, str]:
-        from tenantry.access.keys import service
+    async def work(api: InProcessClient) -> dict[str, str]:
+        from tenantry.gen.tenantry.v1 import signing_keys_pb as pb
 
-        return await (service.revoke(call) if at_once else service.rotate(call))
+        rotated = await api.signing_keys.rotate_signing_keys(
+            pb.RotateSigningKeysRequest(now=at_once)
+        )
+        return {key.algorithm: key.id for key in rotated.keys if key.state == "current"}
 
-    try:
-        current = running.with_call(work)
-    except RuntimeError as problem:  # another rotation
-        running.fail(str(problem))
+    current = running.with_api(work)
     if as_json:
         running.print_json({"kid": current["RS256"], "kids": current})
     else:

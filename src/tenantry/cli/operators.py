@@ -11,8 +11,9 @@ from tenantry.cli.running import AsJson  # noqa: TC001 - typer reads it
 from tenantry.settings import load
 
 if TYPE_CHECKING:
+    from tenantry.api.in_process import InProcessClient
     from tenantry.call import Call
-    from tenantry.identity.operators.model import Operator
+    from tenantry.gen.tenantry.v1.operators_pb import Operator
 
 app = typer.Typer(no_args_is_help=True, help="Operators: who may enter the console.")
 
@@ -55,16 +56,22 @@ def link(
 def list_(*, as_json: AsJson = False) -> None:
     """List all operators, their roles, and when they last signed in."""
 
-    async def work(call: Call) -> list[Operator]:
-        from tenantry.identity.operators import service
+    async def work(api: InProcessClient) -> list[Operator]:
+        from tenantry.gen.tenantry.v1 import operators_pb as pb
 
-        return await service.list_all(call.db)
+        return (await api.operators.list_operators(pb.ListOperatorsRequest())).operators
 
-    found = running.with_call(work)
+    found = running.with_api(work)
     if as_json:
         running.print_json(
             [
-                {**one.shown(), "last_sign_in_time": running.moment(one.last_sign_in_time)}
+                {
+                    "id": one.id,
+                    "name": one.name,
+                    "email": one.email,
+                    "role": one.role,
+                    "last_sign_in_time": running.moment(one.last_sign_in_time),
+                }
                 for one in found
             ]
         )

@@ -10,7 +10,7 @@ from tenantry.cli import running
 from tenantry.cli.running import AsJson, Limit, PageToken, Yes  # noqa: TC001 - typer reads them
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from tenantry.api.in_process import InProcessClient
     from tenantry.cli.running import ListResponse
@@ -179,7 +179,6 @@ def update(
         running.fail("there is nothing to change: see `tenantry org update --help`")
 
     async def work(api: InProcessClient) -> Organization:
-        from protobuf import Oneof
         from protobuf.wkt import FieldMask
 
         from tenantry.gen.scalekit.v1.organizations import organizations_pb as pb
@@ -192,7 +191,7 @@ def update(
             api = api.if_unchanged()
         answer = await api.organizations.update_organization(
             pb.UpdateOrganizationRequest(
-                identities=Oneof("id", before.id),
+                identities=running.by_id(before.id),
                 organization=pb.UpdateOrganization(**changes),
                 update_mask=FieldMask(paths=list(changes)),
             )
@@ -216,12 +215,10 @@ def delete(organization: Which, *, yes: Yes = False, as_json: AsJson = False) ->
     )
 
     async def work(api: InProcessClient) -> None:
-        from protobuf import Oneof
-
         from tenantry.gen.scalekit.v1.organizations import organizations_pb as pb
 
         await api.organizations.delete_organization(
-            pb.DeleteOrganizationRequest(identities=Oneof("id", found.id))
+            pb.DeleteOrganizationRequest(identities=running.by_id(found.id))
         )
 
     running.with_api(work, named=found.id)
@@ -235,13 +232,11 @@ async def get(api: InProcessClient, key: str) -> Organization:
         errors.NotFound: there is none.
 
     """
-    from protobuf import Oneof
-
     from tenantry.core import ids
     from tenantry.gen.scalekit.v1.organizations import organizations_pb as pb
 
     is_id = ids.well_formed(ids.ORGANIZATION, key)
-    identity = Oneof("id", key) if is_id else Oneof("external_id", key)
+    identity = running.by_id(key) if is_id else running.by_external_id(key)
     return _of(
         await api.organizations.get_organization(pb.GetOrganizationRequest(identities=identity))
     )
@@ -292,7 +287,7 @@ def _of(
 
 
 def _print(
-    organization: Organization, *, as_json: bool, further: Mapping[str, int] | None = None
+    organization: Organization, *, as_json: bool, further: dict[str, int] | None = None
 ) -> None:
     further = further or {}
     if as_json:

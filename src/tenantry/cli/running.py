@@ -6,7 +6,7 @@ import gc
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, Protocol, TypeVar
 
 import typer
 
@@ -17,7 +17,7 @@ from tenantry.settings import load
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
-    from protobuf import Message
+    from protobuf import Message, Oneof
     from protobuf.wkt import Timestamp
 
     from tenantry.api.in_process import InProcessClient
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     class ListResponse(Protocol):
         """A response with a page of a list."""
 
-        next_page_token: str
+        @property
+        def next_page_token(self) -> str:
+            """The token to go on with, "" at the end."""
 
 
 T = TypeVar("T")
@@ -51,6 +53,15 @@ def with_api(
     ``named`` is the id that was asked for, or each by what it is of: an error says it where nothing
     is found by it.
     """
+    return with_api_and_call(lambda api, _: work(api), named=named)
+
+
+def with_api_and_call(
+    work: Callable[[InProcessClient, Call], Awaitable[T]],
+    *,
+    named: str | Mapping[str, str] = "",
+) -> T:
+    """Run the work as `with_api` does, with a call for what the API does not offer."""
     gc.disable()  # to the end: the work imports what it calls
     from contextlib import AsyncExitStack
 
@@ -58,6 +69,7 @@ def with_api(
     from tenantry.api.in_process import InProcessClient
     from tenantry.api.pipeline import Runner
     from tenantry.app_context import AppContext
+    from tenantry.call import Call
     from tenantry.core.caller import NOWHERE, SYSTEM
 
     async def run(db: Database) -> T:
@@ -65,7 +77,8 @@ def with_api(
             context = AppContext(load(), db, closing)
             context.rpcs.serve_on_demand(lambda name: services.rpcs_of(name, context), Runner(db))
             await context.effective.read(db)
-            return await work(InProcessClient(context.rpcs, SYSTEM, _REQUEST_ID, NOWHERE))
+            api = InProcessClient(context.rpcs, SYSTEM, _REQUEST_ID, NOWHERE)
+            return await work(api, Call(SYSTEM, db, request_id=_REQUEST_ID))
 
     return _with_database(run, named=named, connections=2)
 
@@ -152,6 +165,20 @@ def members_of(message: Message[Any]) -> dict[str, Any]:
     members = message_to_json_value(message, use_proto_field_name=True, always_emit_implicit=True)
     assert isinstance(members, dict)
     return members
+
+
+def by_id(id_: str) -> Oneof[Literal["id"], str]:
+    """Return the identity of a request."""
+    from protobuf import Oneof
+
+    return Oneof("id", id_)
+
+
+def by_external_id(id_: str) -> Oneof[Literal["external_id"], str]:
+    """Return the identity of a request for what your application calls so."""
+    from protobuf import Oneof
+
+    return Oneof("external_id", id_)
 
 
 def check_search(text: str) -> None:

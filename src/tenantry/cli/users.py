@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,14 +9,15 @@ import typer
 from tenantry.cli import organizations, running
 from tenantry.cli.organizations import OfOrganization  # noqa: TC001 - typer reads it
 from tenantry.cli.running import AsJson, Limit, PageToken, Yes  # noqa: TC001 - typer reads them
-from tenantry.settings import load
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tenantry.api.in_process import InProcessClient
     from tenantry.call import Call
-    from tenantry.db.pages import Page
-    from tenantry.tenants.users.model import User
+    from tenantry.cli.running import ListResponse
+    from tenantry.gen.scalekit.v1.commons.commons_pb import OrganizationMembership
+    from tenantry.gen.scalekit.v1.users.users_pb import User
 
 app = typer.Typer(no_args_is_help=True, help="People: who they are, and where they are members.")
 
@@ -51,25 +51,32 @@ def list_(
     """List people, the newest first."""
     running.check_search(search)
 
-    async def work(call: Call) -> tuple[list[User], str, int]:
-        from tenantry.tenants.users import listing
-        from tenantry.tenants.users import search as searching
+    async def work(api: InProcessClient) -> tuple[list[User], str, int]:
+        from tenantry.gen.scalekit.v1.users import users_pb as pb
 
-        where = await organizations.id_of(call, organization)
+        where = await organizations.id_in(api, organization)
 
-        async def page(size: int, token: str) -> Page[User]:
-            at: dict[str, Any] = {"page_size": size, "page_token": token}
+        async def page(size: int, token: str) -> tuple[list[User], ListResponse]:
+            at: Any = {"page_size": size, "page_token": token}
             if where and search:
-                return await searching.of_organization(call, where, search, **at)
+                found = await api.users.search_organization_users(
+                    pb.SearchOrganizationUsersRequest(organization_id=where, query=search, **at)
+                )
+                return found.users, found
             if where:
-                return await listing.of_organization(call, where, **at)
+                members = await api.users.list_organization_users(
+                    pb.ListOrganizationUsersRequest(organization_id=where, **at)
+                )
+                return members.users, members
             if search:
-                return await searching.of_environment(call, search, **at)
-            return await listing.of_environment(call, **at)
+                everywhere = await api.users.search_users(pb.SearchUsersRequest(query=search, **at))
+                return everywhere.users, everywhere
+            listed = await api.users.list_users(pb.ListUsersRequest(**at))
+            return listed.users, listed
 
         return await running.collected(page, limit=limit, page_token=page_token)
 
-    found, token, total = running.with_call(work, named=organization)
+    found, token, total = running.with_api(work, named=organization)
     if as_json:
         running.print_json([_shown(user) for user in found])
     else:
@@ -80,7 +87,7 @@ def list_(
                     user.id,
                     user.email,
                     _name(user),
-                    "\n".join(_place(user, n) for n in range(min(len(user.memberships), _PLACES)))
+                    "\n".join(_place(one) for one in user.memberships[:_PLACES])
                     + ("\n..." if len(user.memberships) > _PLACES else ""),
                     running.moment(user.last_login_time) or "never",
                 )
@@ -94,28 +101,35 @@ def list_(
 def show(key: Who, *, as_json: AsJson = False) -> None:
     """Print a person: memberships, roles, second factor and sessions."""
 
-    async def work(call: Call) -> _Whole:
-        from tenantry.identity.proofs.totp import service as totp
-        from tenantry.identity.sessions import listing as sessions
+    async def work(api: InProcessClient, call: Call) -> tuple[User, int, bool]:
+        from tenantry.gen.scalekit.v1.sessions import sessions_pb
+        from tenantry.gen.tenantry.v1 import second_factors_pb
 
-        user = await find(call, key)
-        active = await sessions.of_user(
-            call, user.id, sessions.Filter(statuses=("active",)), page_size=1, page_token=""
+        user = await find(api, call, key)
+        active = await api.sessions.get_user_sessions(
+            sessions_pb.UserSessionDetailsRequest(
+                user_id=user.id,
+                filter=sessions_pb.UserSessionFilter(status=["active"]),
+                page_size=1,
+            )
         )
-        return _Whole(user, active.total_size, await totp.is_enabled(call.db, user.id))
+        answer = await api.second_factors.get_second_factor(
+            second_factors_pb.GetSecondFactorRequest(user_id=user.id)
+        )
+        second_factor = answer.second_factor
+        return user, active.total_size, second_factor is not None and second_factor.enabled
 
-    whole = running.with_call(work, named=key)
+    user, sessions, has_second_factor = running.with_api_and_call(work, named=key)
     if as_json:
         running.print_json(
-            _shown(whole.user)
-            | {"sessions": whole.sessions, "second_factor": whole.has_second_factor}
+            _shown(user) | {"sessions": sessions, "second_factor": has_second_factor}
         )
         return
-    _print(whole.user)
+    _print(user)
     running.print_members(
         [
-            ("second factor", "an authenticator app" if whole.has_second_factor else "none"),
-            ("active sessions", f"{whole.sessions:,}"),
+            ("second factor", "an authenticator app" if has_second_factor else "none"),
+            ("active sessions", f"{sessions:,}"),
         ]
     )
 
@@ -170,13 +184,16 @@ def invite(
 def end_sessions(key: Who, *, as_json: AsJson = False) -> None:
     """Sign a person out everywhere."""
 
-    async def work(call: Call) -> tuple[str, list[str]]:
-        from tenantry.identity.sessions import service
+    async def work(api: InProcessClient, call: Call) -> tuple[str, list[str]]:
+        from tenantry.gen.scalekit.v1.sessions import sessions_pb
 
-        user = await find(call, key)
-        return user.id, [one.id for one in await service.revoke_all(call, user.id)]
+        user = await find(api, call, key)
+        answer = await api.sessions.revoke_all_user_sessions(
+            sessions_pb.RevokeAllUserSessionsRequest(user_id=user.id)
+        )
+        return user.id, [one.session_id for one in answer.revoked_sessions]
 
-    user_id, ended = running.with_call(work, named=key)
+    user_id, ended = running.with_api_and_call(work, named=key)
     if as_json:
         running.print_json({"user": user_id, "sessions": ended})
     else:
@@ -190,15 +207,17 @@ def reset_second_factor(key: Who, *, yes: Yes = False, as_json: AsJson = False) 
     The person is told by mail, and sets a new one up after the next sign-in.
     """
 
-    async def work(call: Call) -> str:
-        from tenantry.identity.proofs.totp import service
+    async def work(api: InProcessClient, call: Call) -> str:
+        from tenantry.gen.tenantry.v1 import second_factors_pb
 
-        user = await find(call, key)
+        user = await find(api, call, key)
         running.confirm(f"Take the second factor of {user.id} ({user.email}) away?", yes=yes)
-        await service.reset(call, user.id)
+        await api.second_factors.delete_second_factor(
+            second_factors_pb.DeleteSecondFactorRequest(user_id=user.id)
+        )
         return user.id
 
-    user_id = running.with_call(work, named=key)
+    user_id = running.with_api_and_call(work, named=key)
     done = {"user": user_id, "second_factor": False}
     running.tell(done, f"{user_id} has no second factor now", as_json=as_json)
 
@@ -245,7 +264,7 @@ def erase(
         running.say(f"erased {', '.join(users) or key}, with {events} events")
 
 
-async def find(call: Call, key: str) -> User:
+async def find(api: InProcessClient, call: Call, key: str) -> User:
     """Return a user by id, e-mail address or external id.
 
     Raises:
@@ -253,25 +272,23 @@ async def find(call: Call, key: str) -> User:
 
     """
     from tenantry.core import errors, ids
+    from tenantry.gen.scalekit.v1.users import users_pb as pb
+
+    user_id = key if ids.well_formed(ids.USER, key) else await _id_by_email(call, key)
+    if not key:
+        raise errors.NotFound("user")
+    identity = running.by_id(user_id) if user_id else running.by_external_id(key)
+    answer = await api.users.get_user(pb.GetUserRequest(identities=identity))
+    assert answer.user is not None
+    return answer.user
+
+
+async def _id_by_email(call: Call, email: str) -> str:
+    """Return the id of the user with an address, "" without one. No rpc finds it by that."""
     from tenantry.tenants.users import reading
 
-    user = None
-    if ids.well_formed(ids.USER, key):
-        user = await reading.find(call.db, id_=key, external_id=None)
-    elif "@" in key:
-        user = await reading.find_by_email(call.db, key)
-    if user is None and key:
-        user = await reading.find(call.db, id_=None, external_id=key)
-    if user is None:
-        raise errors.NotFound("user")
-    return user
-
-
-@dataclass(frozen=True, slots=True)
-class _Whole:
-    user: User
-    sessions: int  # that are active
-    has_second_factor: bool
+    user = await reading.find_by_email(call.db, email) if "@" in email else None
+    return "" if user is None else user.id
 
 
 _PLACES = 5  # organizations of each person of a list
@@ -287,49 +304,44 @@ def _join(
     invite: bool,
     as_json: bool,
 ) -> None:
-    settings = load()
-    profile = {name: value for name, value in names.items() if value}
-
-    async def work(call: Call) -> User:
-        from tenantry.api import row_validation
+    async def work(api: InProcessClient, call: Call) -> User:
         from tenantry.core import errors
-        from tenantry.tenants.environment.effective import Effective
-        from tenantry.tenants.memberships import joining
-        from tenantry.tenants.memberships.model import NamedRole, Rules, Terms
-        from tenantry.tenants.users import reading
-        from tenantry.tenants.users.service import Identity
+        from tenantry.gen.scalekit.v1.commons.commons_pb import Role
+        from tenantry.gen.scalekit.v1.users import users_pb as pb
 
-        if invite and settings.is_modular:
-            raise errors.Modular
-        where = (await organizations.find(call, organization)).id
-        effective = Effective(settings)
-        await effective.read(call.db)
-        terms = Terms(roles=[NamedRole("--role", "", name) for name in roles], invite=invite)
-        members: dict[str, Any] = {"email": email, "user_profile": profile}
-        if external_id:
-            members["external_id"] = external_id
-        row_validation.check_user(members)
-        user = await reading.find_by_email(call.db, email)
-        if user is not None and (profile or external_id):
-            raise errors.InvalidArgument(
-                f"{email} is {user.id} already: names and external id are not changed here"
+        where = await organizations.id_in(api, organization)
+        membership = pb.CreateMembership(roles=[Role(name=name) for name in roles])
+        user_id = await _id_by_email(call, email)
+        if not user_id:
+            new = pb.CreateUser(
+                email=email,
+                external_id=external_id or None,
+                membership=membership,
+                user_profile=pb.CreateUserProfile(**names),
             )
-        if invite:
-            await _ask_interceptors(call, where, email, user)
-        rules = Rules.of(effective.settings)
-        if user is not None:
-            return await joining.add(call, where, Identity(user.id), terms, rules=rules)
-        return await joining.create(
-            call,
-            where,
-            terms,
-            rules=rules,
-            email=email,
-            external_id=external_id or None,
-            profile=profile,
+            made = await api.users.create_user_and_membership(
+                pb.CreateUserAndMembershipRequest(
+                    organization_id=where, user=new, send_invitation_email=invite
+                )
+            )
+            assert made.user is not None
+            return made.user
+        if external_id or any(names.values()):
+            raise errors.InvalidArgument(
+                f"{email} is {user_id} already: names and external id are not changed here"
+            )
+        added = await api.users.create_membership(
+            pb.CreateMembershipRequest(
+                organization_id=where,
+                identities=running.by_id(user_id),
+                membership=membership,
+                send_invitation_email=invite,
+            )
         )
+        assert added.user is not None
+        return added.user
 
-    user = running.with_call(work, named=organization)
+    user = running.with_api_and_call(work, named=organization)
     if as_json:
         running.print_json(_shown(user))
         return
@@ -338,53 +350,35 @@ def _join(
         running.remark(f"an invitation goes to {user.email}")
 
 
-async def _ask_interceptors(
-    call: Call, organization_id: str, email: str, user: User | None
-) -> None:
-    from tenantry.events.interceptors.service import Interceptors
-    from tenantry.tenants.memberships import invitations
-    from tenantry.tenants.users.service import Identity
-
-    interceptors = Interceptors(call.db, load())
-    identity = None if user is None else Identity(user.id)
-    try:
-        await invitations.ask_interceptors(
-            call, interceptors, organization_id, email=email, identity=identity
-        )
-    finally:
-        await interceptors.aclose()
-
-
 def _name(user: User) -> str:
-    from tenantry.tenants.users.model import full_name
+    profile = user.user_profile
+    if profile is None:
+        return ""
+    return profile.name or " ".join(filter(None, (profile.given_name, profile.family_name)))
 
-    return full_name(user.profile)
 
-
-def _place(user: User, number: int) -> str:
-    place = user.memberships[number]
-    return f"{place.organization_id} {place.organization_name}"
+def _place(place: OrganizationMembership) -> str:
+    return f"{place.organization_id} {place.name}"
 
 
 def _shown(user: User) -> dict[str, Any]:
-    return user.shown() | {
-        "memberships": [
-            place.shown() | {"organization_name": place.organization_name}
-            for place in user.memberships
-        ]
-    }
+    members = running.members_of(user)
+    for place in members["memberships"]:
+        place["organization_name"] = place["name"]
+    return members
 
 
 def _print(user: User) -> None:
+    proved = user.user_profile is not None and user.user_profile.email_verified
     places = [
-        f"{place.organization_id} {place.organization_name}, {place.status.lower()}"
+        f"{_place(place)}, {(place.membership_status.name or '').lower()}"
         + (f", {' '.join(role.name for role in place.roles)}" if place.roles else "")
         for place in user.memberships
     ]
     running.print_members(
         [
             ("user", user.id),
-            ("e-mail", user.email + ("" if user.email_verified else " (not proved yet)")),
+            ("e-mail", user.email + ("" if proved else " (not proved yet)")),
             ("name", _name(user)),
             ("external id", user.external_id),
             ("metadata", "\n".join(f"{k}={v}" for k, v in user.metadata.items())),

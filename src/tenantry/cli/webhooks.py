@@ -10,12 +10,11 @@ from tenantry.cli import deliveries, organizations, running
 from tenantry.cli.deliveries import EndpointId, EventTypes  # noqa: TC001 - typer reads them
 from tenantry.cli.organizations import OfOrganization  # noqa: TC001 - typer reads it
 from tenantry.cli.running import AsJson, Limit, PageToken, Yes  # noqa: TC001 - typer reads them
-from tenantry.settings import load
 
 if TYPE_CHECKING:
-    from tenantry.call import Call
-    from tenantry.db.pages import Page
-    from tenantry.events.webhooks.records import Endpoint
+    from tenantry.api.in_process import InProcessClient
+    from tenantry.cli.running import ListResponse
+    from tenantry.gen.tenantry.v1.webhooks_pb import WebhookEndpoint
 
 app = typer.Typer(no_args_is_help=True, help="Webhook endpoints, and what is sent to them.")
 
@@ -34,21 +33,20 @@ def create(
 ) -> None:
     """Create an endpoint and print the secret that signs its deliveries, this once."""
 
-    async def work(call: Call) -> tuple[Endpoint, str]:
-        from tenantry.events.webhooks import service
+    async def work(api: InProcessClient) -> tuple[WebhookEndpoint | None, str]:
+        from tenantry.gen.tenantry.v1 import webhooks_pb as pb
 
-        members = {
-            "url": url,
-            "description": description,
-            "event_types": event_type,
-            "ordered": ordered,
-        }
-        where = await organizations.id_of(call, organization)
-        return await service.create(
-            call, members, organization_id=where or None, allow=load().outgoing_allow
+        new = pb.CreateEndpoint(
+            url=url,
+            description=description,
+            event_types=event_type,
+            organization_id=await organizations.id_in(api, organization) or None,
+            ordered=ordered,
         )
+        made = await api.webhooks.create_endpoint(pb.CreateEndpointRequest(endpoint=new))
+        return made.endpoint, made.secret
 
-    endpoint, secret = running.with_call(work, named=organization)
+    endpoint, secret = running.with_api(work, named=organization)
     _print_secret(endpoint, secret, as_json=as_json)
 
 
@@ -62,19 +60,22 @@ def list_(
 ) -> None:
     """List endpoints, the newest first."""
 
-    async def work(call: Call) -> tuple[list[Endpoint], str, int]:
-        from tenantry.events.webhooks import listing
+    async def work(api: InProcessClient) -> tuple[list[WebhookEndpoint], str, int]:
+        from tenantry.gen.tenantry.v1 import webhooks_pb as pb
 
-        where = await organizations.id_of(call, organization) or None
+        where = await organizations.id_in(api, organization) or None
 
-        async def page(size: int, token: str) -> Page[Endpoint]:
-            return await listing.endpoints(call, where, page_size=size, page_token=token)
+        async def page(size: int, token: str) -> tuple[list[WebhookEndpoint], ListResponse]:
+            found = await api.webhooks.list_endpoints(
+                pb.ListEndpointsRequest(organization_id=where, page_size=size, page_token=token)
+            )
+            return found.endpoints, found
 
         return await running.collected(page, limit=limit, page_token=page_token)
 
-    found, token, total = running.with_call(work, named=organization)
+    found, token, total = running.with_api(work, named=organization)
     if as_json:
-        running.print_json([endpoint.shown() for endpoint in found])
+        running.print_json([_shown(endpoint) for endpoint in found])
     else:
         running.print_table(
             ["Endpoint", "URL", "Events", "State"],
@@ -95,12 +96,13 @@ def list_(
 def show(endpoint_id: EndpointId, *, as_json: AsJson = False) -> None:
     """Print an endpoint with all but its secret."""
 
-    async def work(call: Call) -> Endpoint:
-        from tenantry.events.webhooks import service
+    async def work(api: InProcessClient) -> WebhookEndpoint | None:
+        from tenantry.gen.tenantry.v1 import webhooks_pb as pb
 
-        return await service.get(call.db, endpoint_id)
+        request = pb.GetEndpointRequest(endpoint_id=endpoint_id)
+        return (await api.webhooks.get_endpoint(request)).endpoint
 
-    _print_endpoint(running.with_call(work, named=endpoint_id), as_json=as_json)
+    _print_endpoint(running.with_api(work, named=endpoint_id), as_json=as_json)
 
 
 @app.command()
@@ -121,19 +123,23 @@ def update(
     """Change the given members of an endpoint."""
     if event_type and all_event_types:
         running.fail("--event-type and --all-event-types cannot be given together")
-    given: dict[str, Any] = {"url": url, "description": description, "ordered": ordered}
-    members = {name: value for name, value in given.items() if value is not None}
-    if event_type or all_event_types:
-        members["event_types"] = event_type
-    if not members:
+    if not event_type and not all_event_types and (url, description, ordered) == (None,) * 3:
         running.fail("there is nothing to change: see `tenantry webhook update --help`")
 
-    async def work(call: Call) -> Endpoint:
-        from tenantry.events.webhooks import service
+    async def work(api: InProcessClient) -> WebhookEndpoint | None:
+        from tenantry.gen.tenantry.v1 import webhooks_pb as pb
 
-        return await service.change(call, endpoint_id, members, allow=load().outgoing_allow)
+        change = pb.UpdateEndpoint(
+            url=url,
+            description=description,
+            event_types=event_type,
+            all_event_types=all_event_types,
+            ordered=ordered,
+        )
+        request = pb.UpdateEndpointRequest(endpoint_id=endpoint_id, endpoint=change)
+        return (await api.webhooks.update_endpoint(request)).endpoint
 
-    _print_endpoint(running.with_call(work, named=endpoint_id), as_json=as_json)
+    _print_endpoint(running.with_api(work, named=endpoint_id), as_json=as_json)
 
 
 app.command("test")(deliveries.send_test)
@@ -145,24 +151,26 @@ for _command in (deliveries.deliveries, deliveries.attempts, deliveries.replay):
 def enable(endpoint_id: EndpointId, *, as_json: AsJson = False) -> None:
     """Send to an endpoint again, waiting deliveries first."""
 
-    async def work(call: Call) -> Endpoint:
-        from tenantry.events.webhooks import service
+    async def work(api: InProcessClient) -> WebhookEndpoint | None:
+        from tenantry.gen.tenantry.v1 import webhooks_pb as pb
 
-        return await service.enable(call, endpoint_id)
+        request = pb.EnableEndpointRequest(endpoint_id=endpoint_id)
+        return (await api.webhooks.enable_endpoint(request)).endpoint
 
-    _print_endpoint(running.with_call(work, named=endpoint_id), as_json=as_json)
+    _print_endpoint(running.with_api(work, named=endpoint_id), as_json=as_json)
 
 
 @app.command()
 def disable(endpoint_id: EndpointId, *, as_json: AsJson = False) -> None:
     """Send nothing to an endpoint until it is enabled."""
 
-    async def work(call: Call) -> Endpoint:
-        from tenantry.events.webhooks import service
+    async def work(api: InProcessClient) -> WebhookEndpoint | None:
+        from tenantry.gen.tenantry.v1 import webhooks_pb as pb
 
-        return await service.disable(call, endpoint_id)
+        request = pb.DisableEndpointRequest(endpoint_id=endpoint_id)
+        return (await api.webhooks.disable_endpoint(request)).endpoint
 
-    _print_endpoint(running.with_call(work, named=endpoint_id), as_json=as_json)
+    _print_endpoint(running.with_api(work, named=endpoint_id), as_json=as_json)
 
 
 @app.command()
@@ -175,12 +183,12 @@ def delete(
     """Delete an endpoint with all its deliveries."""
     running.confirm(f"Delete {endpoint_id}?", yes=yes)
 
-    async def work(call: Call) -> None:
-        from tenantry.events.webhooks import service
+    async def work(api: InProcessClient) -> None:
+        from tenantry.gen.tenantry.v1 import webhooks_pb as pb
 
-        await service.remove(call, endpoint_id)
+        await api.webhooks.delete_endpoint(pb.DeleteEndpointRequest(endpoint_id=endpoint_id))
 
-    running.with_call(work, named=endpoint_id)
+    running.with_api(work, named=endpoint_id)
     running.tell({"deleted": endpoint_id}, f"deleted {endpoint_id}", as_json=as_json)
 
 
@@ -188,25 +196,36 @@ def delete(
 def rotate_secret(endpoint_id: EndpointId, *, as_json: AsJson = False) -> None:
     """Give an endpoint a new secret and print it, this once; the old one is good for a day."""
 
-    async def work(call: Call) -> tuple[Endpoint, str]:
-        from tenantry.events.webhooks import service
+    async def work(api: InProcessClient) -> tuple[WebhookEndpoint | None, str]:
+        from tenantry.gen.tenantry.v1 import webhooks_pb as pb
 
-        return await service.rotate_secret(call, endpoint_id)
+        request = pb.RotateEndpointSecretRequest(endpoint_id=endpoint_id)
+        rotated = await api.webhooks.rotate_endpoint_secret(request)
+        return rotated.endpoint, rotated.secret
 
-    endpoint, secret = running.with_call(work, named=endpoint_id)
+    endpoint, secret = running.with_api(work, named=endpoint_id)
     _print_secret(endpoint, secret, as_json=as_json)
 
 
-def _print_secret(endpoint: Endpoint, secret: str, *, as_json: bool) -> None:
+def _print_secret(endpoint: WebhookEndpoint | None, secret: str, *, as_json: bool) -> None:
+    assert endpoint is not None
     if as_json:
-        running.print_json({"endpoint": endpoint.shown(), "secret": secret})
+        running.print_json({"endpoint": _shown(endpoint), "secret": secret})
         return
     running.say(f"endpoint  {endpoint.id}\nsecret    {secret}")
     running.remark("The secret is not shown again.")
 
 
-def _print_endpoint(endpoint: Endpoint, *, as_json: bool) -> None:
-    shown = endpoint.shown()
+def _shown(endpoint: WebhookEndpoint) -> dict[str, Any]:
+    """Return the JSON of an endpoint; what is not set is null."""
+    members = running.members_of(endpoint)
+    members["disabled_reason"] = endpoint.disabled_reason or None
+    return {field.name: members.get(field.name) for field in endpoint.desc().fields}
+
+
+def _print_endpoint(endpoint: WebhookEndpoint | None, *, as_json: bool) -> None:
+    assert endpoint is not None
+    shown = _shown(endpoint)
     if as_json:
         running.print_json(shown)
         return
@@ -215,8 +234,8 @@ def _print_endpoint(endpoint: Endpoint, *, as_json: bool) -> None:
         running.say(f"{name:<28}{'' if text is None else text}")
 
 
-def _state(endpoint: Endpoint) -> str:
+def _state(endpoint: WebhookEndpoint) -> str:
     if not endpoint.enabled:
-        return f"disabled\n{endpoint.disabled_reason or ''}".strip()
+        return f"disabled\n{endpoint.disabled_reason}".strip()
     since = running.moment(endpoint.failing_since)
     return "enabled" if since is None else f"failing since\n{since}"

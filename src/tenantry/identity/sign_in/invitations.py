@@ -14,6 +14,7 @@ from sqlalchemy import Text, bindparam, select
 
 from tenantry.access.clients import ways_on
 from tenantry.core import errors
+from tenantry.core.caller import SYSTEM
 from tenantry.core.times import now
 from tenantry.crypto import vault
 from tenantry.db.statements import Statement
@@ -117,7 +118,7 @@ async def application_of(call: Call) -> str | None:
     caller = call.caller
     if caller.session_id is not None and caller.calling_client_id is None:
         return await applications.client_id_of_session(call.db, caller.session_id)
-    return caller.calling_client_id
+    return None if caller is SYSTEM else caller.calling_client_id
 
 
 async def _find(db: engine.Session, token: str) -> Invitation | None:
