@@ -40,7 +40,7 @@ def trace(session: Session) -> None:
 
 
 def _traced(kind: type[Any]) -> type[Any]:
-    system = kind.__module__.rpartition(".")[2]  # tenantry.db.sqlite, tenantry.db.postgresql
+    system = kind.__module__.split(".")[2]  # tenantry.db.sqlite, tenantry.db.postgresql
 
     class Traced(kind):  # type: ignore[misc]
         __slots__ = ()  # else an object could not become one
