@@ -446,7 +446,8 @@ def test_a_part_that_fails_says_the_class_of_the_error_alone(tracer, monkeypatch
 
 def test_nothing_of_opentelemetry_is_imported_where_no_collector_is_named(tmp_path):
     source = (
-        "import sys; from tenantry import app, worker, spans; from tenantry.settings import load;"
+        "import sys; from tenantry import app, worker; from tenantry.settings import load;"
+        "from tenantry.telemetry import spans;"
         "app._trace(load(), None); spans.part('SELECT', {}).__enter__();"
         "print([name for name in sys.modules if name.startswith(('opentelemetry', 'requests'))])"
     )
