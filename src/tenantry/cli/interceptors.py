@@ -236,8 +236,8 @@ def _shown(interceptor: Interceptor) -> dict[str, Any]:
         "enabled": interceptor.enabled,
         "secret_id": interceptor.secret_id,
         "secret_suffix": interceptor.secret_suffix,
-        "create_time": running.moment(interceptor.created_at),
-        "update_time": running.moment(interceptor.updated_at),
+        "create_time": running.precise_moment(interceptor.created_at),
+        "update_time": running.precise_moment(interceptor.updated_at),
     }
 
 
