@@ -25,9 +25,16 @@ from typing import Any, NoReturn
 
 TIMEOUT_SECONDS = 60
 _START_SECONDS = 300  # on a machine that is busy with others
+_GROUPS = ("organizations", "users", "clients", "webhooks", "events", "mail", "bulk", "backups")
 _IMPORTED = (
     *(
         "tenantry.cli.commands",
+        *(f"tenantry.cli.{name}" for name in _GROUPS),
+        "tenantry.api.in_process",
+        "tenantry.app_context",
+        "tenantry.services",
+        "tenantry.tenants.organizations.rpc",
+        "tenantry.tenants.users.rpc",
         "tenantry.doctor",
         "tenantry.worker",
         "tenantry.transfer.bulk.restore",

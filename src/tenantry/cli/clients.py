@@ -54,10 +54,10 @@ def create(
     application that signs people in on a server (WEB_APP). With --scope, which may be repeated, it
     makes only the API calls that these scopes allow, and cannot administer operators.
     """
-    uris = {
+    uris: dict[str, Any] = {
         "post_login_uris": redirect_uri,
         "post_logout_redirect_uris": post_logout_redirect_uri,
-        "initiate_login_uri": initiate_login_uri,
+        "initiate_login_uri": initiate_login_uri or None,
     }
     if any(uris.values()) and not redirect_uri:
         running.fail("an application that signs people in needs a --redirect-uri")
@@ -66,39 +66,16 @@ def create(
         # Scripts of before gave none.
         name = typer.prompt("Name", default=kind, err=True) if sys.stdin.isatty() else kind
 
-    async def work(call: Call) -> tuple[Client, str]:
-        from tenantry.access.clients import (
-            applications,
-            client_settings,
-            redirect_uris,
-            secrets,
-            service,
-        )
-        from tenantry.access.clients.model import WEB_APP
-        from tenantry.access.clients.reading import Identity
+    async def work(api: InProcessClient, call: Call) -> tuple[Client, str]:
+        from tenantry.access.clients import service
 
-        if not redirect_uri:
-            limit = {"scopes": scope} if scope else {}
-            return await service.create(call, name=name, **limit)
-        settings = load()
-        production = redirect_uris.is_production(
-            settings.public_url, development=settings.development
-        )
-        client = await applications.create(
-            call,
-            client_type=WEB_APP,
-            members={
-                "name": name,
-                "disallow_scalekit_api_access": not settings.application_api_access,
-                **uris,
-            },
-            production=production,
-        )
-        client = await client_settings.update(call, client.id, management_scopes=scope)
-        _, secret = await secrets.add(call, Identity(client.id))
-        return client, secret
+        if redirect_uri:
+            client_id, secret = await _create_application(api, name, uris, scope)
+            return await service.get(call.db, client_id), secret
+        limit = {"scopes": scope} if scope else {}
+        return await service.create(call, name=name, **limit)
 
-    client, secret = running.with_call(work)
+    client, secret = running.with_api_and_call(work)
     _print_secret(client.id, secret, as_json=as_json)
     for sentence in may(client):
         running.remark(sentence)
@@ -173,12 +150,13 @@ def set_scopes(
 ) -> None:
     """Limit a client to these management scopes, within a second; * lifts the limit."""
 
-    async def work(call: Call) -> Client:
-        from tenantry.access.clients import client_settings
+    async def work(api: InProcessClient, call: Call) -> Client:
+        from tenantry.access.clients import service
 
-        return await client_settings.update(call, client_id, management_scopes=scopes)
+        await _set_scopes(api, client_id, scopes)
+        return await service.get(call.db, client_id)
 
-    print_client(running.with_call(work, named=client_id), as_json=as_json)
+    print_client(running.with_api_and_call(work, named=client_id), as_json=as_json)
 
 
 @app.command()
@@ -228,6 +206,30 @@ def delete(
     if kept is not None and kept.client_id == client_id:
         credentials.forget(data_dir)
     running.tell({"deleted": client_id}, f"deleted {client_id}", as_json=as_json)
+
+
+async def _create_application(
+    api: InProcessClient, name: str, uris: dict[str, Any], scopes: list[str]
+) -> tuple[str, str]:
+    """Create an application with a secret, and return its id and the secret."""
+    from tenantry.gen.scalekit.v1.clients import clients_pb as pb
+
+    new = pb.CreateClient(name=name, client_type="WEB_APP", **uris)
+    made = await api.clients.create_client(pb.CreateClientRequest(client=new))
+    assert made.client is not None
+    client_id = made.client.id
+    await _set_scopes(api, client_id, scopes)
+    request = pb.CreateClientSecretRequest(client_id=client_id)
+    return client_id, (await api.clients.create_client_secret(request)).plain_secret
+
+
+async def _set_scopes(api: InProcessClient, client_id: str, scopes: list[str]) -> None:
+    from tenantry.gen.tenantry.v1 import client_settings_pb as pb
+
+    settings = pb.ClientSettings(management_scopes=scopes)
+    await api.client_settings.update_client_settings(
+        pb.UpdateClientSettingsRequest(client_id=client_id, settings=settings)
+    )
 
 
 def _print_secret(client_id: str, secret: str, *, as_json: bool) -> None:

@@ -14,9 +14,12 @@ from tenantry.cli.running import AsJson, Yes  # noqa: TC001 - typer reads them
 from tenantry.settings import load
 
 if TYPE_CHECKING:
+    from tenantry.api.in_process import InProcessClient
     from tenantry.call import Call
-    from tenantry.events.interceptors.model import Interceptor
-    from tenantry.events.interceptors.service import Trial
+    from tenantry.gen.scalekit.v1.interceptors.interceptors_pb import (
+        Interceptor,
+        TestInterceptorResponse,
+    )
 
 app = typer.Typer(no_args_is_help=True, help="Interceptors: who is asked before something happens.")
 
@@ -62,30 +65,31 @@ def create(
         "failure_policy": FAIL_OPEN if fail_open else FAIL_CLOSED,
     }
 
-    async def work(call: Call) -> tuple[Interceptor, str]:
+    async def work(api: InProcessClient, call: Call) -> tuple[Interceptor, str]:
         from tenantry.events.interceptors import registry
 
+        # The API shows the secret of no new interceptor.
         made, secret = await registry.create(call, members, allow=load().outgoing_allow)
-        return (await registry.enable(call, made.id) if enabled else made), secret
+        if enabled:
+            await _enable(api, made.id)
+        return await _get(api, made.id), secret
 
-    _print_secret(*running.with_call(work), as_json=as_json)
+    _print_secret(*running.with_api_and_call(work), as_json=as_json)
 
 
 @app.command("list")
 def list_(*, as_json: AsJson = False) -> None:
     """List all interceptors, the newest first."""
 
-    async def work(call: Call) -> list[Interceptor]:
-        from tenantry.events.interceptors import listing
+    async def work(api: InProcessClient) -> list[Interceptor]:
+        from tenantry.gen.scalekit.v1.interceptors import interceptors_pb as pb
 
-        page = await listing.page(
-            call, trigger_point=None, enabled=None, page_size=_PAGE, page_token=""
-        )
-        return page.items
+        request = pb.ListInterceptorsRequest(page_size=_PAGE)
+        return (await api.interceptors.list_interceptors(request)).interceptors
 
-    found = running.with_call(work)
+    found = running.with_api(work)
     if as_json:
-        running.print_json([one.shown() for one in found])
+        running.print_json([_shown(one) for one in found])
         return
     running.print_table(
         ["Interceptor", "Name", "Trigger", "URL", "State"],
@@ -93,9 +97,9 @@ def list_(*, as_json: AsJson = False) -> None:
             (
                 one.id,
                 one.display_name,
-                one.trigger_point,
+                one.trigger_point.name or "",
                 one.api_url,
-                f"{'enabled' if one.enabled else 'disabled'}\n{one.failure_policy}",
+                f"{'enabled' if one.enabled else 'disabled'}\n{one.failure_policy.name}",
             )
             for one in found
         ],
@@ -106,26 +110,26 @@ def list_(*, as_json: AsJson = False) -> None:
 def enable(interceptor_id: InterceptorId, *, as_json: AsJson = False) -> None:
     """Ask an interceptor from now on; a running server does within a second."""
 
-    async def work(call: Call) -> Interceptor:
-        from tenantry.events.interceptors import registry
+    async def work(api: InProcessClient) -> Interceptor:
+        await _enable(api, interceptor_id)
+        return await _get(api, interceptor_id)
 
-        return await registry.enable(call, interceptor_id)
-
-    enabled = running.with_call(work, named=interceptor_id)
-    running.tell(enabled.shown(), f"enabled {interceptor_id}", as_json=as_json)
+    enabled = running.with_api(work, named=interceptor_id)
+    running.tell(_shown(enabled), f"enabled {interceptor_id}", as_json=as_json)
 
 
 @app.command()
 def disable(interceptor_id: InterceptorId, *, as_json: AsJson = False) -> None:
     """Ask an interceptor no more; a running server stops within a second."""
 
-    async def work(call: Call) -> Interceptor:
-        from tenantry.events.interceptors import registry
+    async def work(api: InProcessClient) -> Interceptor:
+        from tenantry.gen.scalekit.v1.interceptors import interceptors_pb as pb
 
-        return await registry.disable(call, interceptor_id)
+        await api.interceptors.disable_interceptor(pb.DisableInterceptorRequest(id=interceptor_id))
+        return await _get(api, interceptor_id)
 
-    disabled = running.with_call(work, named=interceptor_id)
-    running.tell(disabled.shown(), f"disabled {interceptor_id}", as_json=as_json)
+    disabled = running.with_api(work, named=interceptor_id)
+    running.tell(_shown(disabled), f"disabled {interceptor_id}", as_json=as_json)
 
 
 @app.command()
@@ -138,12 +142,12 @@ def delete(
     """Delete an interceptor; its trigger goes on without it."""
     running.confirm(f"Delete {interceptor_id}?", yes=yes)
 
-    async def work(call: Call) -> None:
-        from tenantry.events.interceptors import registry
+    async def work(api: InProcessClient) -> None:
+        from tenantry.gen.scalekit.v1.interceptors import interceptors_pb as pb
 
-        await registry.remove(call, interceptor_id)
+        await api.interceptors.delete_interceptor(pb.DeleteInterceptorRequest(id=interceptor_id))
 
-    running.with_call(work, named=interceptor_id)
+    running.with_api(work, named=interceptor_id)
     running.tell({"deleted": interceptor_id}, f"deleted {interceptor_id}", as_json=as_json)
 
 
@@ -151,12 +155,16 @@ def delete(
 def rotate_secret(interceptor_id: InterceptorId, *, as_json: AsJson = False) -> None:
     """Give an interceptor a new secret and print it, this once; the old one is good for a day."""
 
-    async def work(call: Call) -> tuple[Interceptor, str]:
-        from tenantry.events.interceptors import registry
+    async def work(api: InProcessClient) -> tuple[Interceptor, str]:
+        from tenantry.gen.tenantry.v1 import interceptor_secrets_pb as pb
 
-        return await registry.rotate_secret(call, interceptor_id)
+        rotated = await api.interceptor_secrets.rotate_interceptor_secret(
+            pb.RotateInterceptorSecretRequest(id=interceptor_id)
+        )
+        assert rotated.interceptor is not None
+        return rotated.interceptor, rotated.secret
 
-    _print_secret(*running.with_call(work, named=interceptor_id), as_json=as_json)
+    _print_secret(*running.with_api(work, named=interceptor_id), as_json=as_json)
 
 
 @app.command("test")
@@ -181,28 +189,61 @@ def try_out(
     if not isinstance(data, dict):
         running.fail(f"{sample}: is no JSON object")
 
-    async def work(call: Call) -> Trial:
-        from tenantry.events.interceptors import registry
-        from tenantry.events.interceptors.service import Interceptors
+    async def work(api: InProcessClient) -> TestInterceptorResponse:
+        from protobuf.wkt import Struct
 
-        interceptor = await registry.get(call.db, interceptor_id)
-        interceptors = Interceptors(call.db, load())
-        try:
-            return await interceptors.test(call, interceptor, data)
-        finally:
-            await interceptors.aclose()
+        from tenantry.gen.scalekit.v1.interceptors import interceptors_pb as pb
 
-    trial = running.with_call(work, named=interceptor_id)
-    if trial.failed is not None:
-        running.fail(f"{trial.failed.code}: {trial.failed}")
-    running.print_json(trial.content)
-    if trial.invalid is not None:
-        running.fail(f"the person would not be told why: {trial.invalid}")
+        given = Struct.from_json(json.dumps(data))
+        return await api.interceptors.test_interceptor(
+            pb.TestInterceptorRequest(id=interceptor_id, data=given)
+        )
+
+    trial = running.with_api(work, named=interceptor_id)
+    if trial.error is not None:
+        running.fail(f"{trial.error.code}: {trial.error.message}")
+    running.print_json(running.members_of(trial).get("interceptor_response"))
+    if trial.validation_error is not None:
+        (broken,) = trial.validation_error.field_violations
+        running.fail(f"the person would not be told why: {broken.field} {broken.description}")
+
+
+async def _get(api: InProcessClient, interceptor_id: str) -> Interceptor:
+    from tenantry.gen.scalekit.v1.interceptors import interceptors_pb as pb
+
+    answer = await api.interceptors.get_interceptor(pb.GetInterceptorRequest(id=interceptor_id))
+    assert answer.interceptor is not None
+    return answer.interceptor
+
+
+async def _enable(api: InProcessClient, interceptor_id: str) -> None:
+    from tenantry.gen.scalekit.v1.interceptors import interceptors_pb as pb
+
+    await api.interceptors.enable_interceptor(pb.EnableInterceptorRequest(id=interceptor_id))
+
+
+def _shown(interceptor: Interceptor) -> dict[str, Any]:
+    auth = interceptor.config.auth_config if interceptor.config else None
+    return {
+        "id": interceptor.id,
+        "display_name": interceptor.display_name,
+        "description": interceptor.description,
+        "trigger_point": interceptor.trigger_point.name,
+        "api_url": interceptor.api_url,
+        "timeout_ms": interceptor.timeout_ms,
+        "failure_policy": interceptor.failure_policy.name,
+        "auth_config_type": auth.auth_config_type.name if auth else None,
+        "enabled": interceptor.enabled,
+        "secret_id": interceptor.secret_id,
+        "secret_suffix": interceptor.secret_suffix,
+        "create_time": running.precise_moment(interceptor.created_at),
+        "update_time": running.precise_moment(interceptor.updated_at),
+    }
 
 
 def _print_secret(interceptor: Interceptor, secret: str, *, as_json: bool) -> None:
     if as_json:
-        running.print_json({"interceptor": interceptor.shown(), "secret": secret})
+        running.print_json({"interceptor": _shown(interceptor), "secret": secret})
         return
     running.say(f"interceptor  {interceptor.id}\nsecret       {secret}")
     running.remark("The secret is not shown again.")

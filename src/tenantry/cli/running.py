@@ -264,3 +264,9 @@ def moment(at: int | Timestamp | None) -> str | None:
         return None
     seconds = at // 1_000_000 if isinstance(at, int) else at.seconds
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def precise_moment(at: Timestamp | None) -> str | None:
+    """Return a time of a message in RFC 3339, UTC, to the microsecond."""
+    whole = moment(at)
+    return None if at is None or whole is None else f"{whole[:-1]}.{at.nanos // 1000:06}Z"

@@ -217,10 +217,20 @@ def _print_secret(endpoint: WebhookEndpoint | None, secret: str, *, as_json: boo
 
 
 def _shown(endpoint: WebhookEndpoint) -> dict[str, Any]:
-    """Return the JSON of an endpoint; what is not set is null."""
-    members = running.members_of(endpoint)
-    members["disabled_reason"] = endpoint.disabled_reason or None
-    return {field.name: members.get(field.name) for field in endpoint.desc().fields}
+    return {
+        "id": endpoint.id,
+        "url": endpoint.url,
+        "description": endpoint.description,
+        "event_types": endpoint.event_types,
+        "organization_id": endpoint.organization_id or None,
+        "enabled": endpoint.enabled,
+        "ordered": endpoint.ordered,
+        "disabled_reason": endpoint.disabled_reason or None,
+        "failing_since": running.precise_moment(endpoint.failing_since),
+        "previous_secret_expire_time": running.precise_moment(endpoint.previous_secret_expire_time),
+        "create_time": running.precise_moment(endpoint.create_time),
+        "update_time": running.precise_moment(endpoint.update_time),
+    }
 
 
 def _print_endpoint(endpoint: WebhookEndpoint | None, *, as_json: bool) -> None:
