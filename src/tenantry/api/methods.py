@@ -73,7 +73,7 @@ class Method:
     for_anybody: bool = field(init=False)
     body_limit: int = field(init=False)  # bytes of a request, also once decompressed
     lists: bool = field(init=False)  # a standby may answer it
-    keeps_replies: bool = field(init=False)  # an Idempotency-Key is honoured: it is a POST
+    keeps_replies: bool = field(init=False)  # an Idempotency-Key is honored: it is a POST
     extra_headers: tuple[tuple[str, str], ...] = field(init=False)  # of query members, by name
 
     def __post_init__(self) -> None:

@@ -1,7 +1,7 @@
 """Pages of a list: by key, the newest first, in both directions, never by offset.
 
 A room has the statement and the record. Here is where a page starts, how much it takes, and the
-tokens of its neighbours. A page is read in one of three directions: ``first``, ``forward`` (older
+tokens of its neighbors. A page is read in one of three directions: ``first``, ``forward`` (older
 than the row it starts behind) or ``backward`` (newer than that row, the nearest first).
 """
 

@@ -1,4 +1,4 @@
-"""A background that an operator writes in CSS: colours, gradients and pictures of ours, no more.
+"""A background that an operator writes in CSS: colors, gradients and pictures of ours, no more.
 
 It is what `background` takes (https://www.w3.org/TR/css-backgrounds-3/#background), and is written
 into a style sheet of pages where passwords are typed. So all that it may hold is listed, by kinds
@@ -122,7 +122,7 @@ def checked(text: str) -> str:
         raise ValueError(f"takes at most {MOST} characters")
     if not _CHARACTERS.fullmatch(text) or "/*" in text or "//" in text:
         raise ValueError(
-            "holds a character that no background of colours, gradients and uploads needs"
+            "holds a character that no background of colors, gradients and uploads needs"
         )
     if text.count("(") > _MOST_BRACKETS:
         raise ValueError(f"takes at most {_MOST_BRACKETS} brackets")
@@ -178,7 +178,7 @@ def _is_length(token: Any) -> bool:
 
 
 def _is_color(token: Any, within: str) -> bool:
-    """Whether a token names a colour by itself, and may do so where it stands."""
+    """Whether a token names a color by itself, and may do so where it stands."""
     if within in _COLORS:
         return False
     try:

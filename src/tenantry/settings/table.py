@@ -416,7 +416,7 @@ class Settings:
     app_color: str = _setting(
         "#1f5eff",
         values.color,
-        "Colour of the buttons on the sign-in pages, such as #1f5eff.",
+        "Color of the buttons on the sign-in pages, such as #1f5eff.",
         stored=True,
     )
     support_email: str = _setting(
@@ -452,7 +452,7 @@ class Settings:
     portal_color: str = _setting(
         "",
         values.color_or_none,
-        "Colour of the buttons in the admin portal; the product's when empty.",
+        "Color of the buttons in the admin portal; the product's when empty.",
         stored=True,
     )
     login_logo_url: str = _setting(
@@ -500,14 +500,14 @@ class Settings:
     login_background_color: str = _setting(
         "",
         values.color_or_none,
-        "Colour behind the sign-in pages; ours when empty.",
+        "Color behind the sign-in pages; ours when empty.",
         stored=True,
     )
     login_background_style: str = _setting(
         "",
         values.background,
-        "What is behind the sign-in pages, as CSS has it in `background`: colours, gradients and "
-        "uploaded pictures; the colour alone when empty.",
+        "What is behind the sign-in pages, as CSS has it in `background`: colors, gradients and "
+        "uploaded pictures; the color alone when empty.",
         stored=True,
     )
     organization_branding: bool = _setting(

@@ -301,7 +301,7 @@ def picture(text: str) -> str:
 
 def color(text: str) -> str:
     if not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
-        raise ValueError(f"{text!r} is not a colour such as #1f5eff")
+        raise ValueError(f"{text!r} is not a color such as #1f5eff")
     return text
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Prepare = Callable[[Session, Mail], Awaitable[dict[str, Any] | None]]
 
 
-# Colours of buttons on the light card and on the dark one, where a mail has none of its own.
+# Colors of buttons on the light card and on the dark one, where a mail has none of its own.
 BUTTON = {
     "button_color": "#1b55d9",
     "button_text": "#ffffff",

@@ -24,7 +24,7 @@ PNG, JPEG = "image/png", "image/jpeg"
 
 _PNG_BEGINS = b"\x89PNG\r\n\x1a\n"
 _JPEG_BEGINS = b"\xff\xd8\xff"
-# Bits of a sample, by the colour type (section 11.2.1), and samples of a pixel.
+# Bits of a sample, by the color type (section 11.2.1), and samples of a pixel.
 _DEPTHS = {0: {1, 2, 4, 8, 16}, 2: {8, 16}, 3: {1, 2, 4, 8}, 4: {8, 16}, 6: {8, 16}}
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 # Beside IHDR, IDAT and IEND: parts that change how it looks, and how long each may be.
@@ -244,7 +244,7 @@ def _marker(content: bytes, place: int) -> tuple[int, int]:
 
 
 def _is_needed(marker: int, body: bytes) -> bool:
-    """Whether a segment of an application says how to read the colours: JFIF's, and Adobe's."""
+    """Whether a segment of an application says how to read the colors: JFIF's, and Adobe's."""
     if marker == _APP0:
         # With no small picture within.
         return body[2:7] == b"JFIF\0" and len(body) == 16 and body[14:16] == b"\0\0"

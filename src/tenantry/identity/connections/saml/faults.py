@@ -175,7 +175,7 @@ WRONG_EMAIL = Fault(
 OLD_SESSION = Fault(
     "user_login_required",
     "A new proof was asked for, and the person signed in at the identity provider before that.",
-    "Have the identity provider honour ForceAuthn: it must ask the person to sign in again.",
+    "Have the identity provider honor ForceAuthn: it must ask the person to sign in again.",
 )
 # Signatures.
 UNSIGNED = Fault(
