@@ -459,7 +459,7 @@ def _services(parts: AppContext) -> list[tuple[ModuleType, *tuple[object, ...]]]
 class Application:
     """The ASGI application: lifespan, then requests to the entry that `wire` returned.
 
-    A further one of a process, on an event loop of its own, opens the database once the ``first``
+    A further one of a process, on its own event loop, opens the database once the ``first``
     has done all that a process does once, and is wired by its first request.
     """
 

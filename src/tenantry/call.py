@@ -26,7 +26,7 @@ class Call:
     db: Session
     request_id: str
     if_match: frozenset[int] | None = None  # revisions that the caller allows; None for any
-    extra: dict[str, list[str]] = field(default_factory=dict)  # query members of ours
+    extra: dict[str, list[str]] = field(default_factory=dict)  # members of the query
     headers: dict[str, str] = field(default_factory=dict)  # of the answer; trailers on gRPC
     origin: Origin = NOWHERE
     found: Any = None  # by an rpc's `before_` method, for the rpc itself

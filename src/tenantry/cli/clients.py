@@ -62,7 +62,7 @@ def create(
         running.fail("an application that signs people in needs a --redirect-uri")
     kind = "Application" if redirect_uri else "Management client"
     if not name:
-        # Scripts of before gave none.
+        # Earlier scripts gave none.
         name = typer.prompt("Name", default=kind, err=True) if sys.stdin.isatty() else kind
 
     async def work(call: Call) -> tuple[Client, str]:

@@ -1,4 +1,4 @@
-"""The commands: the list that `tenantry --help` shows, and those without a file of their own."""
+"""The commands: the list that `tenantry --help` shows, and those without their own file."""
 
 from __future__ import annotations
 

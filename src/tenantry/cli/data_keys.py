@@ -73,7 +73,7 @@ def rotate(*, as_json: AsJson = False) -> None:
 
 @app.command("re-encrypt")
 def re_encrypt(*, as_json: AsJson = False) -> None:
-    """Seal anew all that former data keys have sealed, now; else the worker does it by and by."""
+    """Seal anew all that former data keys have encrypted, now; else the worker does it by and by."""
 
     async def work(call: Call) -> tuple[int, dict[str, int]]:
         import tenantry.app  # noqa: F401 - declares the tables of all rooms
@@ -97,7 +97,7 @@ def re_encrypt(*, as_json: AsJson = False) -> None:
 
 @app.command()
 def status(*, as_json: AsJson = False) -> None:
-    """Say how far the worker is with what former data keys have sealed."""
+    """Say how far the worker is with what former data keys have encrypted."""
 
     async def work(call: Call) -> Progress:
         import tenantry.app  # noqa: F401 - declares the tables of all rooms
@@ -139,7 +139,7 @@ def destroy(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Forget a former data key for good, once nothing is sealed with it any more."""
+    """Forget a former data key for good, once nothing is encrypted with it any more."""
     running.confirm(f"Destroy data key {version}? It cannot be brought back.", yes=yes)
 
     async def work(call: Call) -> DataKey:

@@ -47,7 +47,7 @@ Metadata = Annotated[
         "--metadata",
         metavar="KEY=VALUE",
         callback=_pairs,
-        help="A pair of your own data; may be given several times.",
+        help="A key and value of metadata; may be given several times.",
     ),
 ]
 

@@ -64,8 +64,8 @@ def _root() -> Root:
     path = certificates.files(settings).ca
     if path is None:
         running.fail(
-            f"the certificate is one of your own ({settings.tls_cert}): its issuer is to be "
-            "trusted, not a root of ours"
+            f"the certificate is your own ({settings.tls_cert}): its issuer is to be "
+            "trusted, not a Tenantry root"
         )
     if not path.is_file():
         running.fail(

@@ -32,7 +32,7 @@ SURE_SECONDS = 12 * 3600.0
 SURE_UNBOUND_SECONDS = 60.0
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 _NONCE = 12  # bytes, NIST SP 800-38D section 8.2.2
-# What a data key sealed begins with: three bytes that are `dekv` in base64, and its version.
+# What a data key encrypted begins with: three bytes that are `dekv` in base64, and its version.
 _MARK = base64.b64decode("dekv")
 _VERSION = 3  # bytes
 _HEAD = len(_MARK) + _VERSION

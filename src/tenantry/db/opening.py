@@ -56,7 +56,7 @@ class LaterVersion(OpenError):
     """The database belongs to a later version of the program."""
 
 
-# The floor of the schema, by the name at which versions of before look for it.
+# The floor of the schema, by the name at which earlier versions look for it.
 _FLOOR = Statement(text("SELECT version_num FROM alembic_version"))
 _NEWEST = Statement(select(func.max(schema_history.c.revision).label("revision")))
 _PROGRAM = Statement(
@@ -302,7 +302,7 @@ async def _has_steps(url: str) -> bool:
 
 
 def _read_again(url: str, vault: Vault) -> None:
-    """Read the data keys on a connection of its own, while the event loop waits."""
+    """Read the data keys on its own connection, while the event loop waits."""
 
     async def read() -> None:
         database = await _connect(url, Budget(1))

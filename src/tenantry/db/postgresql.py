@@ -102,7 +102,7 @@ class PostgreSQL(Database):
     ) -> None:
         super().__init__()
         self._pool = pool
-        # A connection of its own: a pool whose connections all wait is no lost database.
+        # Its own connection: a pool whose connections all wait is no lost database.
         self._probes = probes
         self._watching = watching
         self._was_full = False
@@ -238,7 +238,7 @@ class PostgreSQL(Database):
         return connection
 
     async def probe(self, *, growing: bool = False) -> None:
-        """See `Database.probe`: for a second at most, on a connection of its own."""
+        """See `Database.probe`: for a second at most, on its own connection."""
         self.check_version()
         try:
             async with asyncio.timeout(_PROBE_SECONDS):

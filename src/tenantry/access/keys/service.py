@@ -119,7 +119,7 @@ async def rotate(call: Call, *, published_before: int | None = None) -> dict[str
 async def revoke(call: Call) -> dict[str, str]:
     """Forget all keys that there are, and sign with new ones: for a key that others may have.
 
-    Tokens of before are refused by every process within a second, and by verifiers that keep our
+    Earlier tokens are refused by every process within a second, and by verifiers that keep our
     keys once they read them anew. Those that were to sign next go too: they lay beside the others.
     Returns the id of the new current key by algorithm.
     """

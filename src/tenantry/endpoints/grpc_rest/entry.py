@@ -132,7 +132,7 @@ class Entry:
         for observer in self._observers:
             try:
                 observer(observed)
-            except Exception:  # noqa: BLE001 - whatever it is, the answer is sent
+            except Exception:  # noqa: BLE001 - the response is sent on any error
                 _log.exception("a request could not be observed")
 
     def _find_route(self, request: Request) -> None:
@@ -177,7 +177,7 @@ class Entry:
                 response = await _run(target, request)
         except bodies.ClientGone:
             raise
-        except Exception as problem:  # noqa: BLE001 - whatever it is, it is answered
+        except Exception as problem:  # noqa: BLE001 - any error is answered
             error = error_details.translate(problem, request.request_id)
             request.observed.error = error.name
             if rpc.is_grpc(request):

@@ -1,4 +1,4 @@
-"""The HTTP routes of this door: `/` says where everything is; an unknown path gets a page, too.
+"""The HTTP routes of this package: `/` says where everything is; an unknown path gets a page, too.
 
 A program reads its errors as JSON. A browser that somebody uses gets them as a page with a way on.
 """
@@ -31,7 +31,7 @@ _ICONS = [
 
 
 def routes(parts: AppContext) -> list[Route]:
-    """Return what this door serves."""
+    """Return the routes of this package."""
     home = Home(parts.settings)
     return [
         Route("GET", "/", home.page),

@@ -84,7 +84,7 @@ _TEMPLATES = {"sign_up": "sign_in", "recovery": "second_factor"}
 
 
 def routes(parts: AppContext) -> list[Route]:
-    """Return what this door serves."""
+    """Return the routes of this package."""
     door = Door(parts)
     login = Login(door, parts.sign_in)
     invitations = Invitations(door, parts.sign_in)

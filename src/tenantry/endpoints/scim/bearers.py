@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _MOST = 10_000  # tokens in force, and as many that are not
 _AT_ONCE = 1000  # of a statement
-# A token of ours; another spelling costs no more than this look.
+# A Tenantry token; another spelling costs no more than this look.
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,256}")
 
 

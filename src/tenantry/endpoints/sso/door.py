@@ -169,7 +169,7 @@ class Door(door.Door):
     ) -> Response:
         """Return the response that takes the browser, with these members, to a provider.
 
-        They go in the query, or in a form that a script of ours or a button sends.
+        They go in the query, or in a form that a Tenantry script or a button sends.
         """
         answer = Answer(address, FORM_POST if by_post else QUERY, dict(members))
         return answers.response(answer, request.headers.get("accept-language", ""))
@@ -209,7 +209,7 @@ class Door(door.Door):
         return self.pages.message("gone", words, status=410, link=link)
 
     def said(self, request: Request, fault: FederationError, back: str = "") -> Response:
-        """Return the page of a fault that no application is told of; ``back`` is a page of ours."""
+        """Return the page of a fault that no application is told of; ``back`` is a Tenantry page."""
         words = self.words(request)
         told = explanations.say(words.language, fault.error, fault.description)
         parts = told.parts

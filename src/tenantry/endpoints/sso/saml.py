@@ -183,7 +183,7 @@ class Saml:
         """Whether a path is that of the connection of a way.
 
         It is so too at the address that the connection keeps from another vendor: a host that an
-        operator takes along, and serves from here, gets responses for connections of before.
+        operator takes along, and serves from here, gets responses for earlier connections.
         """
         if way.connection_id == request.params["connection"]:
             return True

@@ -130,7 +130,7 @@ def _sealed(vault: Vault, test_ids: list[str]) -> str:
 
 
 def _known(vault: Vault, sealed: str) -> list[str]:
-    """Return the tests that a cookie of ours names."""
+    """Return the tests that a Tenantry cookie names."""
     try:
         return vault.decrypt(sealed, _BINDING, from_outside=True).decode().split() if sealed else []
     except (WrongKey, ValueError):

@@ -37,7 +37,7 @@ class Sink(ABC):
 
 
 class BlockingSink(Sink):
-    """A sink that writes in a thread of its own: one that hangs keeps no other waiting."""
+    """A sink that writes in its own thread: one that hangs keeps no other waiting."""
 
     def __init__(self, name: str) -> None:
         self._thread = ThreadPoolExecutor(1, name)

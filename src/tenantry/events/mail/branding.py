@@ -23,7 +23,7 @@ def variables(settings: Settings, own_color: str = "", client_name: str = "") ->
     that of the application in whose place it is sent: it stands for the product's until that has
     one, as on pages.
     """
-    logo = settings.app_logo_url  # one that was uploaded is a path of ours
+    logo = settings.app_logo_url  # one that was uploaded is a Tenantry path
     return {
         "app_name": settings.app_name or client_name,
         "app_logo_url": f"{settings.public_url}{logo}" if logo.startswith("/") else logo,

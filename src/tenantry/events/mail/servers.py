@@ -51,7 +51,7 @@ _DELETE = Statement(delete(email_servers).where(_ID).returning(_s.id))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """The settings of a server as a request gives them; without ``password`` that of before."""
+    """The settings of a server as a request gives them; without ``password`` the earlier one."""
 
     provider: str
     host: str
@@ -112,7 +112,7 @@ async def change(
 
 
 async def enable(call: Call, server_id: str, *, fixed: bool) -> EmailServer | None:
-    """Have mail go by a server; return the one of before, None where there was no such.
+    """Have mail go by a server; return the earlier one, None where there was no such.
 
     Raises:
         errors.NotFound: there is no such server.
