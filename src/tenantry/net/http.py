@@ -185,7 +185,7 @@ class Route:
     verb: str
     template: str
     handler: Callable[[Request], Awaitable[Response | StreamingResponse]]
-    # Other origins may always read it (discovery, keys), whatever the CORS setting.
+    # Other origins may always read it (discovery, keys), regardless of the CORS setting.
     public: bool = False
     # It takes the body piece by piece, as `Request.pieces`.
     streams: bool = False
@@ -217,7 +217,7 @@ def strict_transport(public_url: str) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Cookie:
-    """A cookie of ours, for this host alone, which no script reads.
+    """A Tenantry cookie, for this host alone, which no script reads.
 
     ``seconds`` is how long browsers keep it, None until they are closed. A partitioned
     one is kept for the frames of each site apart (CHIPS, draft-cutler-httpbis-partitioned-cookies).

@@ -4,7 +4,7 @@
 and may name a network's and a connection's counter in a header; `Finished.count` counts the request
 as finished when the application is done with it. Both use the same memory, whose address is in the
 environment. A counter has one writer, so neither side needs a lock: TLS and cleartext have an event
-loop each, and each loop has counters of its own.
+loop each, and each loop has its own counters.
 """
 
 from __future__ import annotations

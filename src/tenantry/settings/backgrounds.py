@@ -1,4 +1,4 @@
-"""A background that an operator writes in CSS: colors, gradients and pictures of ours, no more.
+"""A background that an operator writes in CSS: colors, gradients and our pictures, no more.
 
 It is what `background` takes (https://www.w3.org/TR/css-backgrounds-3/#background), and is written
 into a style sheet of pages where passwords are typed. So all that it may hold is listed, by kinds

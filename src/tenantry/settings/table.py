@@ -513,7 +513,7 @@ class Settings:
     organization_branding: bool = _setting(
         "true",
         values.switch,
-        "Pages for an organization that has branding of its own show its name and logo.",
+        "Pages for an organization that has its own branding show its name and logo.",
         stored=True,
     )
     authentication_mode: str = _setting(

@@ -136,7 +136,7 @@ def log_levels(text: str) -> str:
 
 
 def _is_ours(name: str) -> bool:
-    """Whether it is a module of ours, or of a library: those nobody looks for."""
+    """Whether it is a Tenantry module, or of a library: those nobody looks for."""
     first, *rest = name.split(".")
     if first != "tenantry":
         return True

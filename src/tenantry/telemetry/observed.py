@@ -28,7 +28,7 @@ class Observed:
     An observer is called on the event loop that answered, and there are several in a process: it
     may not wait, and locks what it shares. It keeps values of this, and changes none.
 
-    The route, the wire, the method, the statuses and the error are words from tables of ours, a few
+    The route, the wire, the method, the statuses and the error are words from our tables, a few
     of each: these may be labels of figures.
     """
 

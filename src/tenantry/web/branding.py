@@ -52,7 +52,7 @@ class Brand:
         return Brand(name, self.logo_url, has_letter=True)
 
     def within(self, organization: Organization | None) -> Brand:
-        """Return that of an organization if it has branding of its own, else this one."""
+        """Return that of an organization if it has its own branding, else this one."""
         if (
             organization is None
             or organization.branding is None
@@ -102,7 +102,7 @@ def layout(settings: Settings) -> str:
     """Return the style of the sign-in pages, beside their color: corners, places, the ground.
 
     Text on a ground of one color is black or white, as on a button; on any other ground it has
-    a card of its own.
+    its own card.
     """
     box, field = _RADII[settings.login_border_radius]
     places = [

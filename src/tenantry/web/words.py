@@ -73,7 +73,7 @@ def of(door: str, language: str) -> Words:
 
 
 def languages(door: str) -> tuple[str, ...]:
-    """Return the languages that a door speaks; English alone where it has no words of its own."""
+    """Return the languages that a door speaks; English alone where it has none."""
     if door and not translations.english("endpoints", door):
         return (DEFAULT,)
     return OF_OPERATORS if door == "console" else LANGUAGES

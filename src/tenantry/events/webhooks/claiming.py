@@ -123,7 +123,7 @@ def _due(of: type[_line]) -> Select[tuple[str]]:
 
 
 def _claim(due: CTE, *conditions: ColumnElement[bool]) -> Statement:
-    # To look is to take, so it is done once, whatever the planner thinks.
+    # To look is to take, so it is done once, regardless of the planner.
     ids = due.prefix_with("MATERIALIZED", dialect="postgresql")
     return Statement(
         update(webhook_deliveries)
@@ -187,7 +187,7 @@ async def claim_heads(
     held = await db.fetch_all(_HOLD, p_enabled=True, p_ordered=True, given=_spelled(rooms))
     if not held:
         return []
-    # In statements of their own: they see all changes from before the rows were held.
+    # In their own statements: they see all changes from before the rows were held.
     params = _params(dict.fromkeys((row["id"] for row in held), MOST), lease_seconds)
     heads = await db.fetch_all(_CLAIM_HEADS, **params)
     return [*heads, *await db.fetch_all(_CLAIM_TESTS, **params, p_ordered=True)]

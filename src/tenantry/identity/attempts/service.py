@@ -1,6 +1,6 @@
 """Counting attempts before they are made.
 
-The kind of attempt and its owner are digested under a key of ours: no e-mail address lies here in
+The kind of attempt and its owner are digested under a Tenantry key: no e-mail address lies here in
 clear. Times are those of the process that counts.
 """
 

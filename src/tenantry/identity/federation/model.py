@@ -74,7 +74,7 @@ federated_identities = Table(
 )
 Index(None, federated_identities.c.user_id)
 
-# Sessions of ours that go with one at a provider: each ends with the other.
+# Our sessions that go with one at a provider: each ends with the other.
 federated_sessions = Table(
     "federated_sessions",
     metadata,

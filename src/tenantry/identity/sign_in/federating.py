@@ -90,7 +90,7 @@ async def named(
     connection_id: str,
     identity: FederatedIdentity | None,
 ) -> AuthRequest:
-    """Go on with the person that an application names, which has a sign-in of its own.
+    """Go on with the person that an application names, which has its own sign-in.
 
     As if the connection that the request waits for had vouched for this person; None is nobody.
     The browser finds it so when it comes back.

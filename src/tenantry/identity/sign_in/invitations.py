@@ -203,7 +203,7 @@ async def accept(means: Means, call: Call, token: str, *, session: Session | Non
 
 
 async def _begins_session(means: Means, call: Call, user: User, organization_id: str) -> bool:
-    """Whether the link alone signs somebody in: not past a factor or a provider of their own."""
+    """Whether the link alone signs somebody in: not past a factor or their own provider."""
     return (
         user.last_login_time is None
         and EMAIL in means.settings.own_methods

@@ -89,7 +89,7 @@ async def of(db: Session, connection: Connection, identity: FederatedIdentity) -
     found = await identities.find(db, connection.id, identity.subject)
     if found is not None and found[1].sub is not None:
         found = None  # of modular mode: not the user of any address
-    # Somebody known is the same person, whatever the address there is by now.
+    # Somebody known is the same person, regardless of the address there by now.
     known, user = found or (None, await reading.find_by_email(db, identity.email))
     address = identity.email if user is None else user.email
     place = None if user is None else user.membership_in(organization_id)

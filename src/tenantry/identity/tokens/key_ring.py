@@ -89,7 +89,7 @@ class KeyRing:
     async def published(self) -> dict[str, Any]:
         """Return all keys as a JWK Set (RFC 7517 section 5).
 
-        Where the database is away or slow, those that were read last, of which `age` tells.
+        Where the database is unavailable or slow, those that were read last, of which `age` tells.
 
         Raises:
             Unavailable: none were read yet.

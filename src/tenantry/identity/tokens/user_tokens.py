@@ -50,7 +50,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class UserToken:
-    """A token of ours that is good: its claims, and its subject as that is now."""
+    """A Tenantry token that is good: its claims, and its subject as that is now."""
 
     claims: Mapping[str, Any]
     subject: Subject

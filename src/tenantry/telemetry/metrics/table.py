@@ -1,7 +1,7 @@
 """The table of all metrics, by subject.
 
 Names follow https://prometheus.io/docs/practices/naming/: base units, the unit last, `_total` for
-counters. A label's values are words from tables of ours, few of each: no caller can make more.
+counters. A label's values are words from our tables, few of each: no caller can make more.
 """
 
 from __future__ import annotations

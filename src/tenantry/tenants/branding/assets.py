@@ -46,7 +46,7 @@ _DELETE = Statement(delete(assets).where(_a.id == bindparam("p_id")).returning(_
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """Where a picture is sent, and where it is served once it has come; paths of ours."""
+    """Where a picture is sent, and where it is served once it has come; our paths."""
 
     upload: str
     fetch: str
@@ -117,7 +117,7 @@ async def store(
     organization_id: str | None = None,
     field: str = "logo",
 ) -> str:
-    """Keep a picture that came with a form of ours; return the path that serves it.
+    """Keep a picture that came with a Tenantry form; return the path that serves it.
 
     ``given`` as for `take`.
 

@@ -101,7 +101,7 @@ directories = Table(
     Column("attribute_mapping", Json, nullable=False),  # our attribute: theirs
     Column("context", Json),  # that a portal keeps for itself
     # Of one that is polled: as whom, which groups by their ids there, with which credentials
-    # (sealed), where the poll is (page tokens), when it goes on, and what it last failed for.
+    # (encrypted), where the poll is (page tokens), when it goes on, and what it last failed for.
     Column("email", Text, nullable=False),
     Column("groups_tracked", Text, nullable=False),
     Column("external_groups", Json, nullable=False),

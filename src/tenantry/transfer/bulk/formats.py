@@ -228,7 +228,7 @@ class _Csv(Reader):
 class _Rows:
     """Puts lines together to rows: a quoted cell goes on in the next line.
 
-    Each line is looked at twice at most. Those of a row that cannot be read are rows of their own
+    Each line is looked at twice at most. Those of a row that cannot be read are their own rows
     then, but for its first: an open quote costs one row, and not all that follow.
     """
 

@@ -1,4 +1,4 @@
-"""The checks of `tenantry doctor`, run by the server: in a process of their own.
+"""The checks of `tenantry doctor`, run by the server: in their own process.
 
 They import much, wait for addresses and open the database anew: nothing of that is left behind in
 the process that answers calls.

@@ -53,7 +53,7 @@ _DISCOVERED = {
     "end_session_uri": "end_session_endpoint",
 }
 _NEEDED = ("authorize_uri", "token_uri", "jwks_uri")
-# Addresses of ours that others may stand for.
+# Our addresses that others may stand for.
 _OURS = {
     "sp_entity_id": addresses.base,
     "sp_assertion_url": addresses.callback,

@@ -2,7 +2,7 @@
 
 A row says where its endpoints are, and how its answers tell id, e-mail address and whether that
 is verified. One with an issuer speaks OpenID Connect: its ID token is the proof. A connection may
-have endpoints of its own (GitHub Enterprise, a GitLab of the company): then it needs all
+have its own endpoints (GitHub Enterprise, a GitLab of the company): then it needs all
 of them, and its userinfo endpoint says whose account it is.
 """
 
@@ -67,8 +67,8 @@ PROVIDERS = {
         scopes=("openid", "email", "profile"),
         prompts=("none", "consent", "select_account"),
     ),
-    # The address of an account is whatever the admin of its tenant wrote; xms_edov, an optional
-    # claim, says that the tenant owns its domain.
+    # The address of an account is any text that the admin of its tenant wrote; xms_edov, an
+    # optional claim, says that the tenant owns its domain.
     MICROSOFT: Provider(
         issuer="https://login.microsoftonline.com/{tenant}/v2.0",
         user_info_uri="https://graph.microsoft.com/v1.0/me",

@@ -99,7 +99,7 @@ async def start(
 
 
 def _hinted(url: str, login_hint: str | None) -> str:
-    """Return a hint for an address that has none of its own; one that is too long stays here."""
+    """Return a hint for an address that has none; one that is too long stays here."""
     given = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
     has_room = "login_hint" not in given and len(login_hint or "") <= email_addresses.MAX
     return login_hint or "" if has_room else ""

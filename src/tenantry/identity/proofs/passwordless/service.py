@@ -8,7 +8,7 @@ The limits, and why nobody can lock out the owner of an address by them:
 - Wrong codes: five in ten minutes for one request, which harms the asker alone; and
   fifty in an hour over all requests for an address, for else many requests would be many guesses.
   The link that is in the same mail goes on working: it has 144 bits, and nobody guesses it.
-- A device or network that the person has signed in from before has mails and codes of its own,
+- A device or network that the person has signed in from before has its own mails and codes,
   which nobody elsewhere can use up.
 - The same wrong code again within five seconds is the same attempt: clients repeat calls.
 """

@@ -152,7 +152,7 @@ class Pool:
 
 
 def _let_calls_go_first() -> None:
-    if sys.platform == "linux":  # where each thread has a niceness of its own
+    if sys.platform == "linux":  # where each thread has its own niceness
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
 
 

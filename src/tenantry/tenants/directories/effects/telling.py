@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tenantry.tenants.roles.catalogue import HeldRole
 
 AT_ONCE = 100  # people of whom a change tells itself, and of one row for the worker
-_FEW = 3  # events that another statement may record: each number of them is one of its own
+_FEW = 3  # events that another statement may record: each number of them is a separate statement
 _WORD = "changes of directories"
 
 _c, _d = directory_changes.c, directories.c

@@ -265,7 +265,7 @@ def _copied(value: Any) -> Any:
 
 
 class _Patch:
-    """A document of its own, and the operations on it."""
+    """Its own document, and the operations on it."""
 
     def __init__(self, document: dict[str, Any], schema: Schema, custom: Schema | None) -> None:
         self.document = document
