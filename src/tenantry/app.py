@@ -186,7 +186,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-# A door is one line here; a service of the contract is one of `_services`.
+# An endpoint package is one line here; a service of the contract is one of `_services`.
 _DOORS: tuple[Callable[[AppContext], list[Route]], ...] = (
     oauth.routes,
     front_channel.routes,

@@ -1,4 +1,4 @@
-"""The record of all that lives once in a process, for doors to pick from; app.py makes it."""
+"""The objects that live once in a process, for endpoint packages; app.py makes it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppContext:
-    """All that several doors or services of one process share."""
+    """The objects that several endpoint packages or services of one process share."""
 
     settings: Settings  # those given at start
     effective: Effective  # those and the stored ones, as they are now

@@ -58,7 +58,7 @@ class Call:
             raise errors.PreconditionFailed(revision)
 
     def text(self, name: str, most: int) -> str:
-        """Return a query member of ours that is a text; "" where it is not given.
+        """Return a Tenantry query parameter that is a text; "" where it is not given.
 
         Raises:
             errors.InvalidArgument: it has more than ``most`` characters or holds a NUL, or is
@@ -78,7 +78,8 @@ class Call:
         return found
 
     def seconds(self, name: str, allowed: range) -> int | None:
-        """Return a query member of ours that is a number of seconds; None where it is not given.
+        """Return a Tenantry query parameter that is a number of seconds; None where it is not
+        given.
 
         Raises:
             errors.InvalidArgument: it is no such number, or is given more than once.

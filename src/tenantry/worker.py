@@ -223,7 +223,7 @@ def _polling(settings: Settings) -> Job:
 
 
 async def _left(db: Session, user_id: str, organization_id: str, at: int) -> None:
-    """Tell the rooms that keep something of a member that one has left."""
+    """Notify the packages with data of a member when one has left."""
     await identities.forget(db, user_id, organization_id, at)
     from tenantry.tenants.directories.effects import provisioning
 

@@ -36,7 +36,7 @@ class HttpRoute:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One rpc: its messages, the method of ours behind it, its policy and its routes."""
+    """One rpc: its messages, the Python method behind it, its policy and its routes."""
 
     service: str
     name: str
@@ -98,7 +98,7 @@ class Method:
 def of_service(service: DescService, *implementations: object) -> Iterator[Method]:
     """Yield the service's rpcs, each bound to the method of its name in snake_case.
 
-    Where rooms share a service, each implementation has some of the methods.
+    Where packages share a service, each implementation has some of the methods.
 
     Raises:
         AttributeError: one is missing.

@@ -1,6 +1,6 @@
 """Every error: its name, gRPC code, error_code and sentence; one table from code to HTTP status.
 
-Raised anywhere, translated by the doors. The text is for the caller's eyes: it names the
+Raised anywhere, translated by the endpoints. The text is for the caller's eyes: it names the
 field and never holds a secret.
 """
 
@@ -139,7 +139,7 @@ class InvalidArgument(Error):
 
     @classmethod
     def of(cls, violations: tuple[Violation, ...], *, more: int = 0) -> InvalidArgument:
-        """Return the error of several broken field rules, and of so many more."""
+        """Return the error of several broken field rules, and of a number of further ones."""
         told = _told(violations)
         return cls(f"{told}; and {more} more" if more else told, violations=violations)
 

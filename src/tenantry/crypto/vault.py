@@ -1,6 +1,6 @@
 """Secrets: made at random, kept as hashes where they are only compared, encrypted where not.
 
-Pure functions over bytes; storing them is the rooms' concern.
+Pure functions over bytes; storing them is the concern of the domain packages.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ class Vault:
         """Decrypt by these data keys, and no others, from now on; encrypt by that of the time.
 
         The same keys may be told again, at no cost. Once values without binding are refused they
-        are refused for as long as this process lives, whatever it is told later.
+        are refused for as long as this process lives, even when it is told otherwise later.
         """
         known = list(keys)
         former, self._data_keys = self._data_keys, {}
@@ -196,7 +196,7 @@ class Vault:
         """Return the bytes in the clear.
 
         ``from_outside`` says that it did not come out of the database: a key of an unknown version
-        is then none of ours, and nothing is read for it.
+        is then not a Tenantry key, and nothing is read for it.
 
         Raises:
             WrongKey: it was encrypted by another key or for another place, or was changed; or it is

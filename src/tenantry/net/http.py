@@ -1,4 +1,4 @@
-"""HTTP as the doors see it: a request read whole, a response, and a route to a handler."""
+"""HTTP as the endpoints see it: a request read whole, a response, and a route to a handler."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Request:
     pieces: Pieces | None = None
     # Headers that its answer has in any case: how it stands with the rate limits.
     limits: dict[str, str] = field(default_factory=dict)
-    # The record that observers get once it is over: a door says here for whom it answers.
+    # The record that observers get once it is over: an endpoint sets the caller here.
     observed: Observed = field(default_factory=Observed)
 
     def tell(self, headers: Mapping[str, str]) -> None:
@@ -180,7 +180,7 @@ class StreamingResponse:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A door's answer at a verb and path; `{name}` is one segment of it, `{name*}` the rest."""
+    """An endpoint's handler at a verb and path; `{name}` is one segment of it, `{name*}` the rest."""
 
     verb: str
     template: str

@@ -85,7 +85,7 @@ class Outgoing:
         seconds: float,
         most_bytes: int,
     ) -> Answer:
-        """Send one request; return the answer, whatever its status, with its first bytes.
+        """Send one request; return the response with any status, with its first bytes.
 
         ``seconds`` is the limit of all of it: looking up the name, connecting, and the answer to
         its end or to ``most_bytes``.

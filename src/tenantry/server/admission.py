@@ -30,7 +30,8 @@ _TOTAL, _REFUSED, _OTHERS = 0, 1, 2
 _CELLS = _OTHERS + _NETWORKS + _CONNECTIONS
 _LOOPS = 2
 _MASK = 0xFFFFFFFF
-# Up to so many requests in flight are not counted by network: that would cost each of them time.
+# Up to this number of requests in flight are not counted by network: that would cost each of them
+# time.
 UNCOUNTED = 64
 # A network that is at its limit has one more request of each connection served, up to four times
 # the limit. At the limit of the process, networks with fewer than eight requests still get in.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MOST = 1000  # characters, counted before anything is parsed
-# No backslash, so no escape; nothing that ends a declaration, a rule or an element.
+# No backslash, so no escape; nothing to end a declaration, a rule or an element.
 _CHARACTERS = re.compile(r"[A-Za-z0-9#%(),./ \t\r\n'\"_+-]*")
 _PICTURE = re.compile(r"/assets/ast_[0-9]{1,24}\.(?:png|jpg)")
 _GRADIENTS = {
@@ -112,7 +112,7 @@ _UNITS = frozenset(
 
 
 def checked(text: str) -> str:
-    """Return a background as it may stand in a style sheet of ours, spelled anew.
+    """Return a background as it may stand in a Tenantry style sheet, spelled anew.
 
     Raises:
         ValueError: it is too long, or something in it is not allowed, which is named.

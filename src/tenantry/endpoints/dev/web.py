@@ -112,7 +112,7 @@ class Development:
 
 
 def _members(found: Mail, content: Content | None) -> dict[str, object]:
-    """Return a mail as JSON has it; what it says is absent where that is not kept here."""
+    """Return an email as JSON; its content is absent where it is not kept here."""
     members: dict[str, object] = {
         "id": found.id,
         "recipient": found.recipient,

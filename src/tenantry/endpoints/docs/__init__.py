@@ -1,4 +1,5 @@
-"""The door of the reference: the pages below `/docs`, the OpenAPI document, the schemas of events.
+"""The reference documentation: the pages below `/docs`, the OpenAPI document, the schemas of
+events.
 
 Owns how the contract is shown: the operations read off the descriptors, their names and groups
 (`names.toml`), their rules in words and as JSON Schema, the example answers and the samples in five

@@ -1,4 +1,4 @@
-"""Markdown of our own pages as HTML: CommonMark and tables, by markdown-it-py.
+"""Markdown of Tenantry's docs as HTML: CommonMark and tables, by markdown-it-py.
 
 HTML in a page is shown as text, but for the few tags that the pages use. Links between pages lead
 to where a server has them, those to other files of the source are told as their path.

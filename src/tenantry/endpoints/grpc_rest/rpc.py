@@ -1,4 +1,4 @@
-"""The door of rpcs: gRPC by `transport.grpc`, gRPC-Web and Connect by connectrpc.
+"""The rpc endpoint: gRPC by `transport.grpc`, gRPC-Web and Connect by connectrpc.
 
 Every error leaves with its details.
 """

@@ -1,4 +1,4 @@
-"""The HTTP route of this door: a file of users as the body, the report as the answer."""
+"""The HTTP route of this package: a file of users as the body, the report as the answer."""
 
 from __future__ import annotations
 

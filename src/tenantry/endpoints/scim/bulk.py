@@ -177,7 +177,7 @@ def _ordered(operations: Sequence[_Operation]) -> list[int]:
 
 
 class _TooManyFailures(Exception):
-    """A batch reaches the failures that end the request after so many of its changes."""
+    """A batch reaches the failures that end the request after a number of its changes."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)

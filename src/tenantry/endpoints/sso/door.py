@@ -1,4 +1,4 @@
-"""Shared by all protocols of this door: whose sign-in it is, where it leads, how it fails."""
+"""Shared by all SSO protocols: the request, the redirect after it, and the error pages."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Door(door.Door):
         return self.page(begun)
 
     def call(self, request: Request) -> Call:
-        """Return the call that a request makes to the rooms."""
+        """Return the call with which a request calls the domain packages."""
         return Call(ANONYMOUS, self.db, request.request_id, origin=request.origin)
 
     async def find(self, connection_id: str) -> Connection | None:
@@ -243,7 +243,7 @@ class Door(door.Door):
         """Count a way to a provider: each is remembered for a while.
 
         Raises:
-            FederationError: the sign-in has begun so many that no person does it.
+            FederationError: the sign-in has started more logins than a person would.
 
         """
         try:

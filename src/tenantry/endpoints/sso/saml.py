@@ -147,7 +147,7 @@ class Saml:
         return self._door.on(way.facts[logging_out.BACK])
 
     async def _initiated(self, request: Request, form: Mapping[str, str]) -> Response:
-        """Take a response to no request of ours: hand the person to the application.
+        """Take an IdP-initiated response: hand the person to the application.
 
         Nothing of it is parsed where the connection does not allow this.
         """

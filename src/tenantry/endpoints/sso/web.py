@@ -1,4 +1,6 @@
-"""The HTTP routes of this package: for each protocol, a way to the provider and one back."""
+"""The HTTP routes of this package: for each protocol, the redirect to the provider and the
+callback.
+"""
 
 from __future__ import annotations
 

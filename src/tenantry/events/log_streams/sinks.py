@@ -33,7 +33,7 @@ class Sink(ABC):
 
     @abstractmethod
     async def close(self) -> None:
-        """Let go of files and connections; the next batch opens them again."""
+        """Close files and connections; the next batch opens them again."""
 
 
 class BlockingSink(Sink):

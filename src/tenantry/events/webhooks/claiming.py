@@ -46,8 +46,8 @@ MOST = 20  # of one endpoint, at a time and in a process
 class _line(GenericFunction[Any]):  # noqa: N801 - named as it reads in a statement
     """The deliveries of an endpoint that are due: (endpoint, now, room), as rows of value and key.
 
-    Those that another process is taking right now are left out. LIMIT takes a column on
-    PostgreSQL alone: on SQLite ``key``, which counts from 0, is to be compared with the room.
+    Those that another process is taking right now are left out. LIMIT takes a column on PostgreSQL
+    alone: on SQLite ``key``, which counts from 0, is to be compared with the free capacity.
     """
 
     inherit_cache = True
@@ -172,7 +172,7 @@ async def with_work(db: Session) -> dict[str, bool]:
 
 
 async def claim(db: Session, rooms: Mapping[str, int], *, lease_seconds: float) -> Sequence[Row]:
-    """Take due deliveries of each of these endpoints, up to its room."""
+    """Take due deliveries of each of these endpoints, up to its free capacity."""
     return await db.fetch_all(_CLAIM, **_params(rooms, lease_seconds), p_ordered=False)
 
 

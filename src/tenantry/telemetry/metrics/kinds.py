@@ -57,7 +57,7 @@ class Counter(Metric):
     type = "counter"
 
     def add(self, *labels: str | int, by: float = 1.0) -> None:
-        """Count one more, or so many."""
+        """Count one more, or a number."""
         self._add(labels, by)
 
 

@@ -40,7 +40,7 @@ HTTP_RECEIVED = Counter(
 HTTP_SENT = Counter("tenantry_http_response_body_bytes_total", "Bytes of the bodies of answers.")
 SCIM_REQUESTS = Counter(
     "tenantry_scim_requests_total",
-    "Requests of identity providers to directories that were let in.",
+    "Requests of identity providers to directories that were accepted.",
     ("resource", "method", "status"),
 )
 EVENT_LOOP_SECONDS = Histogram(

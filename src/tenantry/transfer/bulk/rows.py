@@ -56,7 +56,7 @@ _STATUS = {"active": False, "invite": True}
 
 
 class Contract(Protocol):
-    """The rules of the contract, which a door knows: each raises `errors.InvalidArgument`."""
+    """The rules of the contract, which an endpoint knows: each raises `errors.InvalidArgument`."""
 
     def user(self, members: dict[str, Any]) -> None:
         """Hold a user to be created against them."""
