@@ -29,7 +29,7 @@ place each test module of the profiles below is driven by its name: relying part
 wrote ([openid-client](https://github.com/panva/openid-client),
 [oauth4webapi](https://github.com/panva/oauth4webapi), [Authlib](https://authlib.org)) send a
 browser to a running server over HTTPS, which signs in by its pages, and the test asserts what the
-module asserts. Whoever operates a server can run the suite itself against it, with clients made
+module asserts. Operators of a server can run the suite itself against it, with clients made
 beforehand (`static_client`).
 """
 

@@ -276,7 +276,7 @@ def may(client: Client) -> list[str]:
         can.append(
             "Its secret makes no call of the API."
             if not client.may_call_api
-            else "Whoever holds its secret may make every call of the API, for every organization."
+            else "Its secret permits every call of the API, for every organization."
             if client.management_scopes is None
             else "Its secret makes the API calls that its management scopes allow, for every "
             "organization."

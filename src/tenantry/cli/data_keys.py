@@ -73,10 +73,10 @@ def rotate(*, as_json: AsJson = False) -> None:
 
 @app.command("re-encrypt")
 def re_encrypt(*, as_json: AsJson = False) -> None:
-    """Seal anew all that former data keys have encrypted, now; else the worker does it by and by."""
+    """Re-encrypt all values of former data keys now, instead of gradually by the worker."""
 
     async def work(call: Call) -> tuple[int, dict[str, int]]:
-        import tenantry.app  # noqa: F401 - declares the tables of all rooms
+        import tenantry.app  # noqa: F401 - declares all tables
         from tenantry.access.data_keys import service
 
         total, finished = 0, False
@@ -100,7 +100,7 @@ def status(*, as_json: AsJson = False) -> None:
     """Say how far the worker is with what former data keys have encrypted."""
 
     async def work(call: Call) -> Progress:
-        import tenantry.app  # noqa: F401 - declares the tables of all rooms
+        import tenantry.app  # noqa: F401 - declares all tables
         from tenantry.access.data_keys import service
 
         return await service.progress(call.db)
@@ -143,7 +143,7 @@ def destroy(
     running.confirm(f"Destroy data key {version}? It cannot be brought back.", yes=yes)
 
     async def work(call: Call) -> DataKey:
-        import tenantry.app  # noqa: F401 - declares the tables of all rooms
+        import tenantry.app  # noqa: F401 - declares all tables
         from tenantry.access.data_keys import service
 
         return await service.destroy(call, version)

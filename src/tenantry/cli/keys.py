@@ -61,7 +61,7 @@ def rotate(
     *,
     at_once: Annotated[
         bool,
-        typer.Option("--now", help="Refuse every token of before: a key is in wrong hands."),
+        typer.Option("--now", help="Reject all tokens issued so far, because a key was disclosed."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tenantry.events.mail.model import Mail
     from tenantry.events.mail.service import Content
 
-app = typer.Typer(no_args_is_help=True, help="Mail: what went out, and what waits.")
+app = typer.Typer(no_args_is_help=True, help="Sent and pending email.")
 
 
 @app.command("list")

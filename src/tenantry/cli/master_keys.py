@@ -19,7 +19,7 @@ app = typer.Typer(no_args_is_help=True, help="The master key, which lies outside
 
 @app.command("list")
 def list_(*, as_json: AsJson = False) -> None:
-    """List the master keys that this database knows, and which one is that of now."""
+    """List the master keys of this database, and which one is current."""
 
     async def work(call: Call) -> list[MasterKey]:
         from tenantry.access.data_keys import masters

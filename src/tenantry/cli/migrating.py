@@ -75,7 +75,7 @@ def migrate(
         upgraded = bring_up_to_date(settings.database, beside_older=beside_older)
         if not distribute:
             return (await upgraded)[1], []
-        import tenantry.app  # noqa: F401 - each room of it declares its tables
+        import tenantry.app  # noqa: F401 - each package of it declares its tables
 
         return await distributing(settings.database, upgraded)
 

@@ -27,7 +27,7 @@ _PAGE = 100
 _SHORTEST = 3  # characters that are searched for
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="So many at most.")]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="The most to list.")]
 PageToken = Annotated[str, typer.Option(help="Go on where a list ended, which printed this.")]
 
 
@@ -75,7 +75,7 @@ def with_call(
 async def collected(
     fetch: Callable[[int, str], Awaitable[Page[T]]], *, limit: int, page_token: str = ""
 ) -> tuple[list[T], str, int]:
-    """Read pages, each from where the last one ended, until so many items are there.
+    """Read pages, each from where the last one ended, until a number of items are there.
 
     ``fetch`` is given a page's size and token. Returns the items, the token to go on with, "" at
     the end, and the total.

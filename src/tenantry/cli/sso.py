@@ -125,7 +125,7 @@ def failures(
 
 
 def members_of(one: SignIn) -> dict[str, Any]:
-    """Return a sign-in as JSON has it."""
+    """Return a sign-in as JSON."""
     return {
         "auth_request_id": one.id,
         "time": running.moment(one.time),

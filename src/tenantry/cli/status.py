@@ -126,7 +126,7 @@ def _rows(found: _Found) -> list[tuple[str, str]]:
     rows = [
         (
             "server",
-            f"process {server.pid}, version {server.version or 'of before'}, {server.public_url}"
+            f"process {server.pid}, version {server.version or 'unknown'}, {server.public_url}"
             if server
             else "no server of this data folder runs on this machine",
         ),

@@ -1,4 +1,4 @@
-"""`tenantry trust`: has this machine trust the certificates of our own root, or no more."""
+"""`tenantry trust`: has this machine trust the certificates of Tenantry's own root, or no more."""
 
 from __future__ import annotations
 
@@ -133,6 +133,6 @@ def _remarks(
     if any(one["trusted"] for one in found) and not (remove or check):
         yield "Browsers that are open take it up when they are started again."
         yield (
-            f"Whoever has {root.path.parent / 'ca-key.pem'} can now pretend to be any site to this "
+            f"Anyone with {root.path.parent / 'ca-key.pem'} can now impersonate any site to this "
             "user: `tenantry trust --remove` ends that."
         )

@@ -1,11 +1,11 @@
 """Values for the rows that were there before a column was, written in batches: the worker's job.
 
-One process is at it at a time. It walks a table by its key, so many rows in a transaction as take
+One process is at it at a time. It walks a table by its key, in transactions of as many rows as take
 a moment, and keeps how far it is in that same transaction: killed, another one goes on from there.
 A row that a call holds is passed by.
 
 While earlier processes run they write rows without the value, so it begins anew until a pass that
-began without them has found nothing that it could not write. The program reads a missing value in
+began without them has written all rows. The program reads a missing value in
 another way until the migration's `contract()` is made, before which comes one more pass.
 """
 
@@ -266,7 +266,7 @@ class BackFilling:
         found = await older_running(db, HEAD)
         if not found:
             return False
-        # Those of before schema 0013 do not say theirs.
+        # Those from before schema 0013 do not say theirs.
         oldest = min(schema[1] if (schema := _SCHEMA.search(name)) else "" for name in found)
         return bool(await db.fetch_all(_AGAIN, p_oldest=oldest))
 

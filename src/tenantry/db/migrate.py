@@ -184,7 +184,7 @@ async def _upgrade_postgresql(url: str, *, beside_older: bool) -> list[str]:
         async with _turn(engine) as turn:
             waiting = await turn.run_sync(building.waiting)
             if waiting:
-                # An index waits for the end of each snapshot. That of the look is let go by a
+                # An index waits for the end of each snapshot. That of the look is released by a
                 # statement that has none itself.
                 await turn.exec_driver_sql("SAVEPOINT quiet")
                 async with engine.connect() as connection:

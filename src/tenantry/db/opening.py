@@ -107,7 +107,7 @@ _LOCK = Statement(select(environment.c.id).with_for_update())
 async def open_database(
     url: str, master_key: MasterKey | bytes, *, pool_size: int = 10, budget: Budget | None = None
 ) -> AsyncIterator[Database]:
-    """Open the database for one event loop, with so many connections, or those of a budget.
+    """Open the database for one event loop, with a number of connections, or those of a budget.
 
     Raises:
         OpenError: it does not answer, its schema is not current, or the master key is another or
@@ -185,7 +185,7 @@ async def alone(database: Database) -> AsyncIterator[Session]:
 
 @asynccontextmanager
 async def connected(url: str) -> AsyncIterator[Database]:
-    """Connect to a database whatever its schema, and without its key: to look at it.
+    """Connect to a database with any schema, and without its key: to look at it.
 
     Raises:
         OpenError: it does not answer.
@@ -225,7 +225,7 @@ async def schema_version(url: str) -> str | None:
 
 @asynccontextmanager
 async def as_it_is(url: str) -> AsyncIterator[Database]:
-    """Connect to a database without opening it, whatever its schema is.
+    """Connect to a database with any schema, without opening it.
 
     Raises:
         OpenError: it does not answer.
@@ -243,7 +243,7 @@ async def as_it_is(url: str) -> AsyncIterator[Database]:
 async def older_processes(url: str) -> list[str]:
     """Return the processes of former versions that have the database open, a phrase for each.
 
-    On SQLite all of ours but this one: nothing tells their versions.
+    On SQLite all Tenantry processes but this one: nothing tells their versions.
 
     Raises:
         OpenError: it does not answer.

@@ -73,7 +73,7 @@ _PROBE = (
     "LOCK TABLE ONLY events IN ROW EXCLUSIVE MODE;"
     "UPDATE environment SET nodes = nodes"
 )
-# A change of one row fits into what its file has already. Once there was no room, a file is grown.
+# A change of one row fits into what its file has already. When it was full, the file is grown.
 _GROW = (
     "CREATE TEMPORARY TABLE probe_of_room ON COMMIT DROP AS "
     "SELECT repeat(md5(n::text), 50) AS filling FROM generate_series(1, 500) n"
@@ -260,7 +260,7 @@ class PostgreSQL(Database):
             raise Unavailable(text, answer_to(problem)) from problem
 
     async def _connection_to_probe(self) -> tuple[Pool, Connection]:
-        """Return one of its own; one of all where the server has no room for another."""
+        """Return one reserved for it; one of all where the server has no room for another."""
         try:
             async with asyncio.timeout(_PROBE_SECONDS / 2):
                 return self._probes, await self._probes.acquire()
@@ -292,7 +292,7 @@ class connecting:  # noqa: N801 - a function that keeps its servers
             raise Unavailable(str(problem), errors.Away) from None
 
     async def __call__(self, seconds: float) -> Connection:
-        """Connect within so many seconds."""
+        """Connect within a number of seconds."""
         made: Connection = await self.cluster.connect(
             session(),
             connection_class=Connection,
@@ -314,12 +314,12 @@ async def _check_session_mode(connect: connecting, first: Connection) -> None:
 
 
 def session() -> dict[str, str]:
-    """Return the settings of each session of ours."""
+    """Return the settings of each Tenantry session."""
     return {"application_name": fence.application_name(), **_SESSION}
 
 
 async def _follow(cluster: Cluster, *pools: Pool) -> None:
-    """Let go of a primary once another server of the cluster has taken its place.
+    """Drop a primary once another server of the cluster has taken its place.
 
     One that hangs, or was cut off, does not say so itself, and would be waited for.
     """
@@ -435,7 +435,8 @@ async def _roll_back(connection: Connection, sql: str) -> None:
 
 
 def _meant(problem: Exception, connection: Connection, *, undone: bool) -> Exception:
-    """Return what an error of the driver means to the rooms; an unknown one is returned as it is.
+    """Return what an error of the driver means to the domain packages; an unknown one is returned
+    as it is.
 
     A connection that was lost is ended here, so that it is lent to nobody else.
     """

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from tenantry.db.engine import Row, Session
 
-# Tables with encrypted columns, of all rooms; a test holds the list against what they say.
+# Tables with encrypted columns, of all packages; a test holds the list against what they say.
 TABLES = (
     *("app_connections", "connections", "directories", "email_servers", "federated_sessions"),
     *("interceptors", "mail", "saml_key_pairs", "signing_keys", "totp_registrations"),
@@ -128,7 +128,7 @@ def tables() -> list[Table]:
     """Return the tables that have values to be encrypted anew.
 
     Raises:
-        KeyError: the room of one is not loaded: nothing may be said of all without it.
+        KeyError: the package of one is not loaded: nothing may be said of all without it.
 
     """
     return [metadata.tables[name] for name in TABLES]
@@ -304,7 +304,9 @@ def _pairs(table: Table) -> list[Column[Any]]:
 
 @cache
 def _page(table: Table, *, is_first: bool) -> Statement:
-    """Return the next rows by their keys: of the encrypted values those that another key encrypted."""
+    """Return the next rows by their keys: of the encrypted values those that another key
+    encrypted.
+    """
     keys, head = list(table.primary_key), bindparam("p_head", type_=Text)
     bound_to = {name for one in encrypted_columns(table, stays=True) for name in bound_columns(one)}
     shown = [*keys, *(table.c[name] for name in sorted(bound_to - {c.name for c in keys}))]

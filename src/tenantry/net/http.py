@@ -180,7 +180,9 @@ class StreamingResponse:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An endpoint's handler at a verb and path; `{name}` is one segment of it, `{name*}` the rest."""
+    """An endpoint's handler at a verb and path; `{name}` is one segment of it, `{name*}` the
+    rest.
+    """
 
     verb: str
     template: str

@@ -99,7 +99,7 @@ class Settings:
     metrics_token: str = _setting(
         "",
         values.bearer_token,
-        "Token that whoever asks for /metrics has to bring; needed where others reach the address.",
+        "Bearer token that requests to /metrics must send; needed where others reach the address.",
         secret=True,
     )
     background: bool = _setting(
@@ -506,8 +506,8 @@ class Settings:
     login_background_style: str = _setting(
         "",
         values.background,
-        "What is behind the sign-in pages, as CSS has it in `background`: colors, gradients and "
-        "uploaded pictures; the color alone when empty.",
+        "Background of the sign-in pages, as in the CSS property `background`: colors, gradients "
+        "and uploaded pictures; only the color when empty.",
         stored=True,
     )
     organization_branding: bool = _setting(

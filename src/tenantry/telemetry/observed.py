@@ -45,7 +45,7 @@ class Observed:
     # Of HTTP, which for gRPC is 200 also where the call failed. `GONE` where none was sent.
     status: int = GONE
     grpc_status: int | None = None  # of grpc and grpc-web, where one was sent
-    error: str = ""  # error_code of ours, `error` of OAuth; "" where it went well or has none
+    error: str = ""  # `error_code`, or `error` of OAuth; "" where it went well or has none
     error_id: str = ""  # `err_...`, where the answer is about a refusal that has one
     seconds: float = 0.0  # until the last byte was handed over
     received: int = 0  # bytes of the body, as they came

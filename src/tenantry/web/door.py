@@ -108,7 +108,9 @@ class Door:
         return self.page(checked)
 
     def form(self, handler: Handler) -> Handler:
-        """Return a handler of a form of Tenantry's pages; one that comes too often is told there."""
+        """Return a handler of a form of Tenantry's pages; one that comes too often is told
+        there.
+        """
 
         async def limited(request: Request) -> Response:
             try:

@@ -81,7 +81,7 @@ class Pages:
     ) -> Response:
         """Return a page of the deployment, or of another brand.
 
-        ``template`` is one of the door's; ``logos`` are shown beside that of the brand.
+        ``template`` is one of the site's; ``logos`` are shown beside that of the brand.
         """
         return self._render(
             f"{self.door}/templates/{template}",
@@ -107,8 +107,8 @@ class Pages:
         """Return a page that says one thing, which the words have under this key.
 
         ``said`` is what somebody else says about it, and ``quoted`` what to quote to support.
-        ``link`` leads on: an address and its text; without one, ``back`` is the page of ours to go
-        back to.
+        ``link`` leads on: an address and its text; without one, ``back`` is the Tenantry page to
+        return to.
         """
         values = {
             "key": key,

@@ -1,6 +1,6 @@
 """The words of pages, in each language, and the language of a person.
 
-A site has English words of its own beside those of all pages, and `tenantry.i18n.translations` has
+A site has its own English words beside those of all pages, and `tenantry.i18n.translations` has
 them in other languages. A word is a sentence under `section.key`; `{name}` in it is filled with a
 value, which is text, markup or not. A key that ends in `_one` stands beside one in `_other`; a
 number says which is used.

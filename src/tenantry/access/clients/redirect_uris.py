@@ -60,7 +60,7 @@ def check(uri: str, *, production: bool, native: bool = False) -> None:
     if scheme in {"https", "http"}:
         _check_web(uri, scheme, production=production, native=native, wildcard=not production)
     elif not native:
-        raise ValueError("must be an https or http URL; schemes of their own are for NTV")
+        raise ValueError("must be an https or http URL; private-use schemes are for NTV")
     elif scheme in _UNSAFE_SCHEMES:
         raise ValueError(f"the scheme {scheme!r} cannot belong to one app alone")
     elif not uri.partition(":")[2]:
@@ -128,7 +128,7 @@ def _without_port(authority: str) -> str:
     if not colon or authority.endswith("]"):
         return authority
     if not _PORT.fullmatch(port) or int(port) > 65_535:
-        raise ValueError("has a port that is none")
+        raise ValueError("has an invalid port")
     return host
 
 

@@ -145,7 +145,7 @@ async def rotate(call: Call) -> DataKey:
 
 
 async def destroy(call: Call, version: int) -> DataKey:
-    """Forget a data key for good: whatever it has encrypted is lost, as in copies of the database.
+    """Forget a data key for good: all that it has encrypted is lost, as in copies of the database.
 
     Raises:
         errors.NotFound: there is none of this version.
@@ -234,7 +234,7 @@ async def _activate(call: Call, db: Session, key: DataKey) -> DataKey:
         at = max(at, now() + PUBLISHED_SECONDS * SECOND)
     for one in await list_all(db):
         if one.state == ACTIVE:
-            # Never before the one that it follows, whatever a clock says.
+            # Never before the one that it follows, even when a clock is wrong.
             at = max(at, (one.activate_time or 0) + 1)
             await _change(db, one, DEPRECATED, one.activate_time, at)
             deprecated = await get(db, one.version)

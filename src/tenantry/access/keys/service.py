@@ -158,7 +158,8 @@ async def revoke(call: Call) -> dict[str, str]:
 
 
 async def rotate_due(db: Session, *, days: int) -> float:
-    """Rotate the keys that have signed for so many days, 0 for ever; return the seconds to wait.
+    """Rotate the keys that have signed for a number of days, 0 for ever; return the seconds to
+    wait.
 
     The next key of an algorithm is made when the current one begins to sign: so its age is both how
     long that has signed, and how long it has been published itself.

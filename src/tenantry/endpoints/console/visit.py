@@ -152,7 +152,9 @@ class Door(door.Door):
         return response
 
     def sign_in(self, request: Request, goal: str) -> Response:
-        """Return the page with the ways to sign in; ``goal`` is the Tenantry page to continue to."""
+        """Return the page with the ways to sign in; ``goal`` is the Tenantry page to continue
+        to.
+        """
         return self.show(
             request,
             "sign_in.html",

@@ -5,7 +5,7 @@ Owns how the contract is shown: the operations read off the descriptors, their n
 (`names.toml`), their rules in words and as JSON Schema, the example answers and the samples in five
 languages (`samples/`, one file per operation; each is run by a test), the endpoints of OAuth
 (`endpoints.toml`), what to do about each error (`remedies.toml`), and the catalogue of the
-`webhooks` room as a page. Owns how the guides of `docs/` are shown, all pages as Markdown, and the
-search in them. Does not own the contract: routes, rules, comments and examples stand in `proto/`.
+`webhooks` package as a page. Owns how the guides of `docs/` are shown, all pages as Markdown, and
+the search in them. Does not own the contract: routes, rules, comments and examples stand in `proto/`.
 Nothing is made before the first request for it, and of pages those asked for last are kept.
 """

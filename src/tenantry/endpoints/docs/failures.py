@@ -148,7 +148,9 @@ def status(kind: type[errors.Error]) -> int:
 
 @functools.cache
 def failures() -> tuple[Failure, ...]:
-    """Return all that is declared in `errors.py`, and in the packages that are loaded, by status."""
+    """Return all that is declared in `errors.py`, and in the packages that are loaded, by
+    status.
+    """
     meanings: dict[tuple[int, str, str], list[str]] = {}
     for kind in _all_below(errors.Error):
         key = (status(kind), kind.error_code or kind.code.name, kind.code.name)

@@ -55,5 +55,7 @@ class Bearers:
             # It may just have been enabled, after the provider's test: no is not from memory.
             found = await self._known.get(digest, since=time.monotonic())
         if found is None or not found[0].in_force(now()) or found[1].id != directory_id:
-            raise errors.Unauthenticated("the bearer token is none of this directory, or has ended")
+            raise errors.Unauthenticated(
+                "the bearer token is not one of this directory, or has ended"
+            )
         return found

@@ -34,7 +34,9 @@ def routes(parts: AppContext) -> list[Route]:
 
 
 class _Opening:
-    """The SCIM endpoint, whose modules the first request loads: most deployments have no directory."""
+    """The SCIM endpoint, whose modules the first request loads: most deployments have no
+    directory.
+    """
 
     def __init__(self, parts: AppContext) -> None:
         self._parts = parts

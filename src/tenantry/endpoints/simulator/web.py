@@ -82,7 +82,9 @@ class Door:
         self._gate = Gate(parts.settings)
 
     def gated(self, handler: Handler) -> Handler:
-        """Return a handler of requests from this machine, and of forms of the pages of this server."""
+        """Return a handler of requests from this machine, and of forms of the pages of this
+        server.
+        """
 
         async def answered(request: Request) -> Response:
             self._gate.check(request)

@@ -209,7 +209,9 @@ class Door(door.Door):
         return self.pages.message("gone", words, status=410, link=link)
 
     def said(self, request: Request, fault: FederationError, back: str = "") -> Response:
-        """Return the page of a fault that no application is told of; ``back`` is a Tenantry page."""
+        """Return the page of a fault that no application is told of; ``back`` is a Tenantry
+        page.
+        """
         words = self.words(request)
         told = explanations.say(words.language, fault.error, fault.description)
         parts = told.parts

@@ -48,8 +48,8 @@ _PRUNE = pruning.prune(_a.end_time)
 async def take(db: Session, what: str, whose: str, *, most: int, seconds: int) -> None:
     """Count one attempt, which is committed when this returns: look at the secret after that.
 
-    So many may be made, however many come at once, until ``seconds`` after the first of them. One
-    that is refused does not put off the end.
+    A limited number may be made, however many come at once, until ``seconds`` after the first of
+    them. One that is refused does not put off the end.
 
     Raises:
         errors.RateLimited: it is one too many.

@@ -69,7 +69,7 @@ _OAUTH_TEXTS = (
     "token_endpoint_auth_method",
 )
 _OAUTH_FLAGS = ("pkce_enabled", "use_platform_creds", "sync_user_profile_on_login")
-# Enums of SAML, which are texts in the room.
+# Enums of SAML, which are texts in the model.
 _SAML_ENUMS = {
     "idp_name_id_format": pb.NameIdFormat,
     "idp_sso_request_binding": pb.RequestBinding,

@@ -2,7 +2,7 @@
 
 Owns the requests that are on their way, the assertions that were used, the identities that
 providers have vouched for, and which our sessions go with sessions there. The protocols stand
-in `connections`, their addresses in the door `sso`.
+in `connections`, their addresses in the endpoint package `sso`.
 """
 
 __all__ = [

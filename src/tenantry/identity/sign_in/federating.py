@@ -1,4 +1,4 @@
-"""A person whom a provider vouches for: trusted how far, and let in to which organization.
+"""Completes a federated login: evaluates trust in the provider and provisions the user.
 
 For organizations, `standing` says what their providers may say. A social provider speaks for the
 addresses that it calls verified. Nobody's account goes over to a provider without a proof.
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from tenantry.tenants.users.model import User
 
 SUBJECT_MAX = 1000  # bytes, of a key that an index holds
-SUB_MAX = 256  # characters that applications have to keep of it: SAML 2.0 Core 8.3.7 has so many
+SUB_MAX = 256  # characters that applications have to keep of it: the limit of SAML 2.0 Core 8.3.7
 CLAIMS_MAX = 8192  # characters of JSON: they are in each ID token
 # Members of a profile that a provider may fill.
 _PROFILE = (
@@ -302,7 +302,7 @@ async def _by_organization(answer: _Answer) -> AuthRequest:
 
 
 async def _by_itself(answer: _Answer) -> AuthRequest:
-    """Let in a person whom this connection alone knows: the address leads to nobody."""
+    """Sign in a person known to this connection only: the address identifies nobody."""
     db, connection, sso = answer.call.db, answer.connection, answer.request.facts.sso
     if sso != realms.address(connection):
         # The application has said whose provider is meant: another one of them may do.

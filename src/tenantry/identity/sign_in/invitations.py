@@ -75,9 +75,9 @@ class Invitation:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The outcome of accepting: secrets for the browser if a session began, and the way on.
+    """The outcome of accepting: secrets for the browser if a session began, and the redirect.
 
-    Without a way the person opens the application by themselves; ``app`` is its name, if known.
+    Without one the person opens the application by themselves; ``app`` is its name, if known.
     """
 
     invitation: Invitation

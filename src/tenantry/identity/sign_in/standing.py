@@ -66,7 +66,7 @@ class Standing:
         if self.place is None and not self.owned and self.sub is None:
             raise FederationError(
                 "invalid_user_domain",
-                "the domain of this e-mail address is none of the organization's, and there is no "
+                "the organization does not have the domain of this e-mail address, and there is no "
                 "member with it",
             )
         if (self.place is None or self.is_late) and not self.takes_in:
@@ -116,7 +116,9 @@ async def of(db: Session, connection: Connection, identity: FederatedIdentity) -
 
 
 async def of_itself(db: Session, connection: Connection, identity: FederatedIdentity) -> Standing:
-    """Return the standing of somebody whom a provider alone knows, by its own id of the person."""
+    """Return the trust decision on a person known to a provider only, by its own id of the
+    person.
+    """
     organization_id = connection.organization_id
     sub = federated_sub(connection.id, identity.subject)
     user = await reading.find_by_sub(db, sub)

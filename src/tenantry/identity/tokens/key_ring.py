@@ -132,7 +132,8 @@ class KeyRing:
     async def client_assertion(self, claims: dict[str, Any]) -> str:
         """Return a JWT by which we show ourselves to a provider of somebody else (RFC 7523).
 
-        Its type is its own: no token of ours looks like it, though an admin chose its claims.
+        Its type is its own: no other Tenantry token looks like it, though an admin chose its
+        claims.
         """
         return (await self.signer("RS256"))(claims, typ="client-authentication+jwt")
 

@@ -140,12 +140,15 @@ MAIL_OVERDUE_SECONDS = Gauge(
 )
 MAIL_ATTEMPTS = Counter(
     "tenantry_mail_attempts_total",
-    "Attempts to send mail: sent, kept (without a server), to be tried again (retried), given up "
-    "(failed), or pointless by then (dropped).",
+    "Attempts to send email: sent, kept (without a server), to be retried (retried), failed after "
+    "the last attempt (failed), or obsolete (dropped).",
     ("outcome",),
 )
 MAIL_SECONDS = Histogram(
-    "tenantry_mail_age_seconds", "Age of mail when it was sent or given up.", ("outcome",), _LATER
+    "tenantry_mail_age_seconds",
+    "Age of email when it was sent or had failed.",
+    ("outcome",),
+    _LATER,
 )
 JOB_FAILURES = Counter(
     "tenantry_job_failures_total", "Runs of a worker's job that ended by an error.", ("name",)

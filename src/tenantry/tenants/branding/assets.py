@@ -84,7 +84,7 @@ async def take(call: Call, token: str, content: bytes, media_type: str, *, given
     ``given`` are the settings that the process was started with: they too refer to pictures.
 
     Raises:
-        errors.NotFound: the path is not one of ours, its time is over, it was used, or its
+        errors.NotFound: the path is unknown, its time is over, it was used, or its
             organization is gone.
         errors.UnsupportedMediaType: Content-Type says another type than the upload is for.
         errors.InvalidArgument: the bytes are no such picture, or there are as many in use as are

@@ -141,7 +141,7 @@ async def map_attributes(
 
     Raises:
         errors.NotFound: there is none such, or this caller may not see it.
-        errors.InvalidArgument: there is no such attribute of ours; the field is named.
+        errors.InvalidArgument: there is no such attribute; the field is named.
         errors.PreconditionFailed: If-Match names another revision.
 
     """

@@ -1,8 +1,8 @@
 """People whom a directory of an organization has as inactive: they do not become members again.
 
-By any address that the directory knows of them, so that neither a new account nor one that lost its
-membership is a way in. The room `directories` keeps its tables. It stands above this one, so those
-of their columns that are read here are named anew, and nothing is written.
+By any address that the directory has of them, so that neither a new account nor one that lost its
+membership is a way in. The package `directories` keeps its tables. It stands above this one, so
+those of their columns that are read here are named anew, and nothing is written.
 """
 
 from __future__ import annotations

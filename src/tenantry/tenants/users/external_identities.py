@@ -1,6 +1,6 @@
 """The accounts at identity providers that sign in as a user, as far as a user shows them.
 
-The rooms `federation` and `connections` keep them. They stand above this one, so those of their
+The packages `federation` and `connections` keep them. They stand above this one, so those of their
 columns that are read here are named anew, and nothing is written.
 """
 

@@ -27,7 +27,7 @@ class Metadata:
     userinfo_endpoint: str = ""
     jwks_uri: str = ""
     end_session_endpoint: str = ""
-    # Those of ours that it signs ID tokens by.
+    # Those that Tenantry supports and it signs ID tokens by.
     algorithms: tuple[str, ...] = tuple(ALGORITHMS)
     # RFC 9207: each of its answers says the issuer.
     says_issuer: bool = False

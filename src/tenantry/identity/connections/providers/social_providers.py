@@ -127,7 +127,7 @@ def of(connection: Connection, settings: OAuthSettings) -> Provider:
     names = ("authorize_uri", "token_uri", "user_info_uri")
     own = {name: getattr(settings, name) for name in names}
     if any(own.values()):
-        # Those are of another server: it issues ID tokens of its own, and none of its access
+        # Those are of another server: it issues its own ID tokens, and none of its access
         # tokens is for the servers of the row.
         row = replace(row, issuer="", **own)
     if settings.token_endpoint_auth_method:
@@ -221,7 +221,7 @@ def apple_secret(secret: str, client_id: str, *, issuer: str) -> str:
 
 
 def _verified_of(emails: Sequence[Any], public: Any) -> dict[str, Any]:
-    """Return the address that counts of a list as GitHub has it, and whether it is verified."""
+    """Return the address that counts of GitHub's list, and whether it is verified."""
     verified = [
         one
         for one in emails

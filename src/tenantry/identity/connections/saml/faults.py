@@ -89,7 +89,7 @@ UNENCRYPTED = Fault(
 )
 DECRYPTION = Fault(
     "invalid_saml_response",
-    "What is encrypted could not be decrypted with any key of ours.",
+    "What is encrypted could not be decrypted with any Tenantry key.",
     "Give the identity provider our present encryption certificate, from our metadata.",
 )
 ENCRYPTION_METHOD = Fault(

@@ -2,7 +2,7 @@
 
 The limits, and why nobody can lock out the owner of an address by them:
 
-- Mails: two a minute to one address. Those of our own pages are counted for each network that
+- Mails: two a minute to one address. Those of the sign-in pages are counted for each network that
   they are asked from, so that a stranger that asks all the time leaves the owner's two alone; over
   all networks there are six a minute. Those of applications are counted by themselves.
 - Wrong codes: five in ten minutes for one request, which harms the asker alone; and
@@ -266,7 +266,7 @@ async def verify_link(
 
 
 async def look_at_link(db: Session, link_token: str) -> tuple[Request, str] | None:
-    """Return the request of a link, and its state; None for a token that is not of ours.
+    """Return the request of a link, and its state; None for an unknown token.
 
     So the holder of the link alone learns anything of it. One that a newer mail took the place
     of has expired.

@@ -118,9 +118,9 @@ class Passwords:
         return await self._pool.run(self._argon2().hash, _normal(password), network=network)
 
     async def verify(self, password: str, hash_: str | None, *, network: str = "") -> bool:
-        """Whether a password is that of a hash: of ours, or of any that an import brings.
+        """Whether a password matches a hash, made here or imported.
 
-        None takes as long as one of ours. ``network`` is as in `hash`.
+        None takes as long as a hash made here. ``network`` is as in `hash`.
 
         Raises:
             errors.Busy: too many hashes are waiting.

@@ -2,7 +2,7 @@
 
 Those of many are left to the worker, in rows of `directory_changes` that the change itself writes.
 The worker takes the oldest row, tells of its people as they are then, and deletes it, all in one
-transaction: so each is told of once, in order, whatever process dies meanwhile.
+transaction: so each is told of once, in order, even when a process dies meanwhile.
 """
 
 from __future__ import annotations
