@@ -33,7 +33,7 @@ def backup(
     keys: Keys = None,
     as_json: AsJson = False,
 ) -> None:
-    """Copy the database while servers run; on PostgreSQL, say how that is done.
+    """Copy the database while servers run; on PostgreSQL, print instructions.
 
     The master key is never in the backup: --keys saves it elsewhere.
     """
@@ -141,7 +141,7 @@ def restore(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Put a backup back, or hold all that would go out of a database that was: before a start.
+    """Restore a backup, or hold the outgoing work of a restored database, before a start.
 
     Mail, webhooks, log streams and logout notices wait until `tenantry restore --go`.
     """

@@ -47,7 +47,7 @@ def create(
     ] = [],  # noqa: B006
     as_json: AsJson = False,
 ) -> None:
-    """Create a client, print its secret, this once, and say what it may do.
+    """Create a client, and print its secret, once, and its permissions.
 
     Without options it is a management client; with --redirect-uri, which may be repeated, it is an
     application that signs people in on a server (WEB_APP). With --scope, which may be repeated, it
@@ -111,7 +111,7 @@ def list_(
     page_token: PageToken = "",
     as_json: AsJson = False,
 ) -> None:
-    """List clients with the last characters of their secrets: ours, or those of an organization."""
+    """List the clients of the environment or of an organization, with the end of each secret."""
 
     async def work(call: Call) -> tuple[list[Client], str, int]:
         from tenantry.access.clients import listing, service
@@ -150,7 +150,7 @@ def list_(
 
 @app.command()
 def show(client_id: ClientId, *, as_json: AsJson = False) -> None:
-    """Print a client: what it may do, its addresses, and what its secrets end with."""
+    """Print a client: its permissions, addresses, and the end of each secret."""
 
     async def work(call: Call) -> Client:
         from tenantry.access.clients import service
@@ -169,7 +169,7 @@ def set_scopes(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Limit a client to these management scopes, within a second; * lifts the limit."""
+    """Limit a client to management scopes, within a second; * removes the limit."""
 
     async def work(call: Call) -> Client:
         from tenantry.access.clients import client_settings
@@ -188,7 +188,7 @@ def rotate(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Give a client a new secret and print it, this once."""
+    """Create a new secret for a client and print it, once."""
 
     async def work(call: Call) -> str:
         from tenantry.access.clients import service
@@ -212,7 +212,7 @@ def delete(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete a client: programs that run with it are refused from now on."""
+    """Delete a client; its credentials are rejected from now on."""
     running.confirm(f"Delete {client_id}?", yes=yes)
 
     async def work(call: Call) -> None:

@@ -159,7 +159,7 @@ def health(
         bool, typer.Option("--ready", help="Ask /readyz: does it take requests?")
     ] = False,
 ) -> None:
-    """Ask the server here whether it answers (/livez), as a container's health check does."""
+    """Check that the local server responds (/livez), for container health checks."""
     from tenantry.cli import health as probe
 
     raise typer.Exit(probe.look(ready=ready))
@@ -167,7 +167,7 @@ def health(
 
 @app.command(rich_help_panel=_PANEL["env"])
 def env(*, as_json: AsJson = False) -> None:
-    """Print what lets curl, the SDKs and commands use this server: eval "$(tenantry env)".
+    """Print shell variables for curl, the SDKs and commands: eval "$(tenantry env)".
 
     The address, a management client with its secret, and where the roots are that make the
     server's certificate trusted: the system's and ours, so that other HTTPS goes on working. For a
@@ -200,7 +200,7 @@ def doctor(
         bool, typer.Option("--settings", help="Print every setting first, secrets hidden.")
     ] = False,
 ) -> None:
-    """Check settings, database, certificate, clock and port, and say what to do."""
+    """Check settings, database, certificate, clock and port, and print remedies."""
     from tenantry import doctor as examination
 
     findings = examination.examine()

@@ -23,7 +23,7 @@ _ROUND_SECONDS = 5.0
 
 @app.command("list")
 def list_(*, as_json: AsJson = False) -> None:
-    """List all data keys: which one seals, and since when."""
+    """List all data keys, with the active one and its start."""
 
     async def work(call: Call) -> list[DataKey]:
         from tenantry.access.data_keys import service
@@ -57,7 +57,7 @@ def list_(*, as_json: AsJson = False) -> None:
 
 @app.command()
 def rotate(*, as_json: AsJson = False) -> None:
-    """Seal with a new data key, as soon as every process knows it; the worker re-encrypts then."""
+    """Rotate the data key; the worker then re-encrypts existing values."""
 
     async def work(call: Call) -> DataKey:
         from tenantry.access.data_keys import service
@@ -97,7 +97,7 @@ def re_encrypt(*, as_json: AsJson = False) -> None:
 
 @app.command()
 def status(*, as_json: AsJson = False) -> None:
-    """Say how far the worker is with what former data keys have encrypted."""
+    """Show the progress of re-encryption."""
 
     async def work(call: Call) -> Progress:
         import tenantry.app  # noqa: F401 - declares all tables
@@ -139,7 +139,7 @@ def destroy(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Forget a former data key for good, once nothing is encrypted with it any more."""
+    """Destroy a former data key that no value needs any more."""
     running.confirm(f"Destroy data key {version}? It cannot be brought back.", yes=yes)
 
     async def work(call: Call) -> DataKey:

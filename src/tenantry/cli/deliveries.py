@@ -35,7 +35,7 @@ def send_test(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Send an example of an event."""
+    """Send an example event."""
 
     async def work(call: Call) -> tuple[Delivery, dict[str, Any]]:
         from tenantry.events.webhooks import on_demand
@@ -64,7 +64,7 @@ def deliveries(
     page_token: PageToken = "",
     as_json: AsJson = False,
 ) -> None:
-    """List an endpoint's deliveries, sent and waiting, the newest first."""
+    """List an endpoint's deliveries, sent and pending, the newest first."""
     start, end = _microseconds(since, "--since"), _microseconds(until, "--until")
 
     async def work(call: Call) -> tuple[list[Delivery], str, int]:
@@ -108,7 +108,7 @@ def deliveries(
 
 
 def attempts(endpoint_id: EndpointId, delivery_id: DeliveryId, *, as_json: AsJson = False) -> None:
-    """List the attempts of a delivery, the first one first."""
+    """List the attempts of a delivery, the oldest first."""
 
     async def work(call: Call) -> list[Attempt]:
         from tenantry.events.webhooks import listing
@@ -146,7 +146,7 @@ def replay(
     organization: OfOrganization = "",
     as_json: AsJson = False,
 ) -> None:
-    """Send a delivery once more, or all events of a time."""
+    """Send a delivery again, or all events of a period."""
     start, end = _microseconds(since, "--since"), _microseconds(until, "--until")
     if delivery_id and (since or until or event_type or organization):
         running.fail("a delivery is replayed alone: leave out what narrows a time")

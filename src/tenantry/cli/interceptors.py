@@ -50,7 +50,7 @@ def create(
     enabled: Annotated[bool, typer.Option("--enable", help="Ask it from now on.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Create an interceptor, disabled, and print the secret that signs requests, this once."""
+    """Create a disabled interceptor, and print its signing secret, once."""
     from tenantry.events.interceptors.model import FAIL_CLOSED, FAIL_OPEN
 
     members = {
@@ -104,7 +104,7 @@ def list_(*, as_json: AsJson = False) -> None:
 
 @app.command()
 def enable(interceptor_id: InterceptorId, *, as_json: AsJson = False) -> None:
-    """Ask an interceptor from now on; a running server does within a second."""
+    """Enable an interceptor; running servers follow within a second."""
 
     async def work(call: Call) -> Interceptor:
         from tenantry.events.interceptors import registry
@@ -117,7 +117,7 @@ def enable(interceptor_id: InterceptorId, *, as_json: AsJson = False) -> None:
 
 @app.command()
 def disable(interceptor_id: InterceptorId, *, as_json: AsJson = False) -> None:
-    """Ask an interceptor no more; a running server stops within a second."""
+    """Disable an interceptor; running servers follow within a second."""
 
     async def work(call: Call) -> Interceptor:
         from tenantry.events.interceptors import registry
@@ -135,7 +135,7 @@ def delete(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete an interceptor; its trigger goes on without it."""
+    """Delete an interceptor."""
     running.confirm(f"Delete {interceptor_id}?", yes=yes)
 
     async def work(call: Call) -> None:
@@ -149,7 +149,7 @@ def delete(
 
 @app.command("rotate-secret")
 def rotate_secret(interceptor_id: InterceptorId, *, as_json: AsJson = False) -> None:
-    """Give an interceptor a new secret and print it, this once; the old one is good for a day."""
+    """Create a new secret for an interceptor and print it, once; the old one is valid for a day."""
 
     async def work(call: Call) -> tuple[Interceptor, str]:
         from tenantry.events.interceptors import registry
@@ -171,7 +171,7 @@ def try_out(
         ),
     ] = None,
 ) -> None:
-    """Ask an interceptor with sample data and print its answer; nothing is recorded of it."""
+    """Call an interceptor with sample data and print its response, without recording it."""
     data: Any = {}
     if sample is not None:
         try:

@@ -18,7 +18,7 @@ app = typer.Typer(no_args_is_help=True, help="The keys that sign access tokens."
 
 @app.command("list")
 def list_(*, as_json: AsJson = False) -> None:
-    """List the published keys: the current one, the next one, and those that have retired."""
+    """List the published keys: current, next and retired ones."""
 
     async def work(call: Call) -> list[SigningKey]:
         from tenantry.access.keys import service
@@ -65,7 +65,7 @@ def rotate(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Sign with the next keys, which are published already, and publish new next ones."""
+    """Rotate the signing keys: use the next keys, and publish new next ones."""
 
     async def work(call: Call) -> dict[str, str]:
         from tenantry.access.keys import service

@@ -116,7 +116,7 @@ def _take_away(url: str) -> list[str]:
 
 @app.command()
 def status(*, as_json: AsJson = False) -> None:
-    """Show how far an upgrade is: its steps, the processes, and the next thing to do."""
+    """Show the progress of an upgrade: steps, processes, and the next action."""
     from tenantry.db import upgrade_status
     from tenantry.db.opening import OpenError
 

@@ -147,7 +147,7 @@ def update(
     metadata: Metadata = [],  # noqa: B006
     as_json: AsJson = False,
 ) -> None:
-    """Change the given members of an organization; an empty text takes one away.
+    """Change the given fields of an organization; an empty value clears a field.
 
     Pairs of metadata are added to those that are there, and KEY= takes one away.
     """
@@ -176,7 +176,7 @@ def update(
 
 @app.command()
 def delete(organization: Which, *, yes: Yes = False, as_json: AsJson = False) -> None:
-    """Delete an organization with all that it holds, and the people of no other one."""
+    """Delete an organization with its data, and users without another membership."""
 
     async def look(call: Call) -> tuple[Organization, int]:
         found = await find(call, organization)

@@ -33,7 +33,7 @@ def status(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Show the server, the database, its sizes, the waiting work; end with 1 where to act.
+    """Show the state of the server, the database and the queues; exit code 1 on problems.
 
     It asks the database alone, and is as fast for millions of rows: numbers end at 10,000, and rows
     of tables are estimates. `tenantry doctor` checks settings, certificates and more.

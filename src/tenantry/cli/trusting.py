@@ -35,7 +35,7 @@ def trust(
     ] = Path("/"),
     as_json: AsJson = False,
 ) -> None:
-    """Have the system and the browsers of this user trust the certificate that a start has made.
+    """Make the system and this user's browsers trust the generated certificate.
 
     For a server of this data folder that makes its certificate by itself. It never becomes root:
     where only root may change a store, it prints the lines to paste. Ends with 1 where something is

@@ -15,7 +15,7 @@ _NICENESS = 5
 
 
 def worker() -> None:
-    """Send mail and look up domains until stopped, for servers that leave that to others.
+    """Run background jobs until stopped, for servers with TENANTRY_BACKGROUND=false.
 
     A server does it itself unless TENANTRY_BACKGROUND is false.
     """

@@ -6,6 +6,6 @@ Owns how the contract is shown: the operations read off the descriptors, their n
 languages (`samples/`, one file per operation; each is run by a test), the endpoints of OAuth
 (`endpoints.toml`), what to do about each error (`remedies.toml`), and the catalogue of the
 `webhooks` package as a page. Owns how the guides of `docs/` are shown, all pages as Markdown, and
-the search in them. Does not own the contract: routes, rules, comments and examples stand in `proto/`.
-Nothing is made before the first request for it, and of pages those asked for last are kept.
+the search in them. Does not own the contract: routes, rules, comments and examples are in
+`proto/`. Nothing is made before the first request for it, and of pages those asked for last are kept.
 """
