@@ -54,25 +54,21 @@ class Settings:
     files: Mapping[str, Path] = field(default_factory=dict, compare=False)
 
     # Serving
-    listen: str = _setting(
-        "127.0.0.1:8443", values.listen, "Address and port that every wire is served on."
-    )
+    listen: str = _setting("127.0.0.1:8443", values.listen, "Address and port of all protocols.")
     public_url: str = _setting(
         "https://localhost:8443",
         values.public_url,
-        "The URL that clients use: issuer of tokens and start of every URL in an answer.",
+        "Public URL: the issuer of tokens and the base of every URL in a response.",
     )
     data_dir: Path = _setting(
         "./data",
         lambda text: Path(text).expanduser(),
-        "Folder of the SQLite database, the certificates and the master key.",
+        "Directory of the SQLite database, the certificates and the master key.",
     )
     tls_cert: Path | None = _setting(
         "", values.file, "Certificate chain in PEM; empty for one from our own private CA."
     )
-    tls_key: Path | None = _setting(
-        "", values.file, "Private key in PEM that belongs to the chain."
-    )
+    tls_key: Path | None = _setting("", values.file, "Private key of the certificate, in PEM.")
     cleartext: bool = _setting(
         "true",
         values.switch,
@@ -82,19 +78,19 @@ class Settings:
     workers: int = _setting(
         "1",
         values.count(1, 64),
-        "Server processes that share the port; one for each core is enough.",
+        "Number of server processes; one per core is enough.",
     )
     drain_seconds: int = _setting(
         "2",
         values.count(0, 300),
-        "Seconds that a server which got SIGTERM goes on answering while /readyz is 503 and "
-        "clients are asked to leave; more than a balancer takes to notice.",
+        "Seconds after SIGTERM in which a server still responds while /readyz returns 503; longer "
+        "than a load balancer takes to notice.",
     )
     metrics_listen: str = _setting(
         "",
         values.listen_or_none,
-        "Address and port of /metrics for Prometheus, such as 127.0.0.1:9464, never the one of "
-        "the wires; nothing is counted when empty.",
+        "Address and port of /metrics for Prometheus, such as 127.0.0.1:9464, different from the "
+        "address to listen on; metrics are off when empty.",
     )
     metrics_token: str = _setting(
         "",
@@ -105,22 +101,23 @@ class Settings:
     background: bool = _setting(
         "true",
         values.switch,
-        "The server also does the work of `tenantry worker`: it sends mail and looks up domains.",
+        "Run background jobs in the server, such as sending email; otherwise run `tenantry "
+        "worker`.",
     )
     console: bool = _setting(
         "true",
         values.switch,
-        "Serve the operator's console at /console, to operators that sign in alone.",
+        "Serve the console at /console, for signed-in operators.",
     )
     console_oidc_issuer: str = _setting(
         "",
         values.issuer_or_none,
-        "Issuer of an OpenID Provider by which operators sign in to the console, who were invited "
-        "by their e-mail address; empty for passkeys alone.",
+        "Issuer of an OpenID Provider with which invited operators sign in to the console; empty "
+        "for passkeys only.",
     )
-    console_oidc_client_id: str = _setting("", values.line, "Our client id at that provider.")
+    console_oidc_client_id: str = _setting("", values.line, "Client ID at that provider.")
     console_oidc_client_secret: str = _setting(
-        "", values.line, "Our client secret at that provider.", secret=True
+        "", values.line, "Client secret at that provider.", secret=True
     )
     trusted_proxies: tuple[str, ...] = _setting(
         "",
@@ -135,14 +132,14 @@ class Settings:
     log_level: str = _setting(
         "info",
         values.log_levels,
-        "How much is logged: debug, info, warning or error; of a module more or less by "
+        "Log level: debug, info, warning or error; for single modules, such as "
         "info,tenantry.events.webhooks=debug.",
     )
     request_log: bool = _setting(
         "true",
         values.switch,
-        "A line of the log for each request but health checks: its route, status, duration and "
-        "caller, and nothing secret.",
+        "Log each request except health checks, with route, status, duration and caller, without "
+        "secrets.",
     )
     traces_endpoint: str = _setting(
         "",
@@ -190,7 +187,7 @@ class Settings:
     pool_size: int = _setting(
         "10",
         values.count(1, 1000),
-        "Connections to PostgreSQL that each process opens at most, TLS and cleartext together.",
+        "Maximum number of PostgreSQL connections per process, for TLS and cleartext together.",
     )
     master_key: str = _setting(
         "",
@@ -203,13 +200,12 @@ class Settings:
     master_key_command: str = _setting(
         "",
         values.command,
-        "Command that prints the master key, 32 bytes in base64, in place of the key itself; no "
-        "shell runs it.",
+        "Command that prints the master key, 32 bytes in base64; it runs without a shell.",
     )
     signing_key_days: int = _setting(
         "90",
         values.count(0, 3650),
-        "Days until the keys that sign tokens are rotated by themselves; 0 for never.",
+        "Days until token signing keys are rotated automatically; 0 for never.",
     )
 
     # Mail
@@ -236,16 +232,16 @@ class Settings:
     alert_mail: str = _setting(
         "",
         values.mailbox,
-        "Address that gets mail when a webhook endpoint was disabled, or an identity provider's "
-        "last certificate expires; nobody when empty.",
+        "Address that is notified when a webhook endpoint is disabled or an identity provider's "
+        "last certificate expires.",
     )
 
     # Limits
     memory_mb: int = _setting(
         "0",
         values.count(0, 10_000_000),
-        "MiB of memory that all processes of this server may use together; they refuse requests "
-        "before they need more. 0 for nine tenths of the container's limit, or of the machine.",
+        "Memory limit in MiB for all processes of this server together; they reject requests "
+        "before they exceed it. 0 for nine tenths of the container's or machine's memory.",
     )
     requests_per_network: int = _setting(
         "256",
@@ -261,32 +257,32 @@ class Settings:
     rate_limit_client: str = _setting(
         "",
         values.rate,
-        "Calls that one client may make, such as 6000/minute; no limit when empty.",
+        "Rate limit per client, such as 6000/minute; no limit when empty.",
     )
     rate_limit_address: str = _setting(
         "",
         values.rate,
-        "Requests that may come from one address, such as 1000/second; no limit when empty.",
+        "Rate limit per address, such as 1000/second; no limit when empty.",
     )
     rate_limit_token: str = _setting(
         "",
         values.rate,
-        "Access tokens that one client may get, such as 60/minute; no limit when empty.",
+        "Rate limit of access tokens per client, such as 60/minute; no limit when empty.",
     )
     rate_limit_failures: str = _setting(
         "100/minute",
         values.rate,
-        "Wrong client credentials from one address that are looked at; right ones always are.",
+        "Rate limit of invalid client credentials per address; valid ones are always accepted.",
     )
     rate_limit_sign_ins: str = _setting(
         "600/minute",
         values.rate,
-        "Sign-ins that may begin from one network without a session; no limit when empty.",
+        "Rate limit of sign-ins without a session per network; no limit when empty.",
     )
     rate_limit_storage: str = _setting(
         "",
         values.redis_url,
-        "redis://host:6379 where all processes count together; each by itself when empty.",
+        "redis://host:6379 to share rate limits between processes; per process when empty.",
         secret=True,
     )
 
@@ -303,7 +299,7 @@ class Settings:
     domain_txt_label: str = _setting(
         "_tenantry-domain-verification",
         values.txt_label,
-        "Label, in front of a domain, of the TXT record that proves who owns it.",
+        "Label of the TXT record that verifies a domain, in front of the domain.",
     )
     dns_resolver: tuple[str, ...] = _setting(
         "",
@@ -314,19 +310,19 @@ class Settings:
     invitation_days: int = _setting(
         "15",
         values.count(1, 30),
-        "Days until an invitation that nobody accepts expires.",
+        "Days until an invitation expires.",
         stored=True,
     )
     block_disposable_emails: bool = _setting(
         "false",
         values.switch,
-        "Refuse to invite or add people with a disposable e-mail address.",
+        "Reject invitations and members with a disposable email address.",
         stored=True,
     )
     block_public_emails: bool = _setting(
         "false",
         values.switch,
-        "Refuse to invite or add people with an address of a public mail provider.",
+        "Reject invitations and members with an address of a public email provider.",
         stored=True,
     )
     portal_roles: tuple[str, ...] = _setting(
@@ -347,8 +343,7 @@ class Settings:
     directory_secret_overlap_hours: int = _setting(
         "24",
         values.count(0, 8760),
-        "Hours that the secrets of a directory go on working once they are regenerated, where the "
-        "call does not say.",
+        "Default number of hours that directory secrets stay valid after they are regenerated.",
     )
 
     # Access: clients and API tokens
@@ -361,17 +356,17 @@ class Settings:
     token_events: str = _setting(
         "first",
         values.one_of("none", "first", "all"),
-        "Which access tokens leave an event: none, the first of a client on each day, or all.",
+        "Access tokens that emit an event: none, the first of each client on a day, or all.",
     )
     api_token_prefix: str = _setting(
         "tnat_",
         values.token_prefix,
-        "Beginning of every new API token, for secret scanners.",
+        "Prefix of new API tokens, for secret scanners.",
     )
 
     # Events: the log, its streams, webhooks
     event_retention_days: int = _setting(
-        "400", values.count(0, 36500), "Days that events are kept; 0 for ever."
+        "400", values.count(0, 36500), "Days that events are kept; 0 for no limit."
     )
     log_streams: tuple[str, ...] = _setting(
         "",
@@ -389,10 +384,10 @@ class Settings:
     webhook_retries: tuple[int, ...] = _setting(
         "0,5,300,1800,7200,18000,36000,36000",
         values.schedule,
-        "Seconds before each attempt of a delivery, separated by commas.",
+        "Seconds before each delivery attempt, separated by commas.",
     )
     webhook_timeout_seconds: int = _setting(
-        "10", values.count(1, 60), "Seconds that a webhook endpoint may take to answer."
+        "10", values.count(1, 60), "Timeout of a webhook endpoint, in seconds."
     )
     webhook_disable_days: int = _setting(
         "5",
@@ -400,14 +395,14 @@ class Settings:
         "Days of failed attempts after which a webhook endpoint is disabled; 0 for never.",
     )
     delivery_retention_days: int = _setting(
-        "30", values.count(1, 3650), "Days that webhook deliveries which have ended are kept."
+        "30", values.count(1, 3650), "Days that finished webhook deliveries are kept."
     )
 
     # Identity: pages, ways to sign in, sessions
     app_name: str = _setting(
         "",
         values.line,
-        "Name of the product, on the sign-in pages and in their mail; the client's when empty.",
+        "Product name on the sign-in pages and in their email; the client's name when empty.",
         stored=True,
     )
     app_logo_url: str = _setting(
@@ -422,7 +417,7 @@ class Settings:
     support_email: str = _setting(
         "",
         values.mailbox,
-        "Address that people may write to when they cannot sign in; shown on the pages.",
+        "Support email address, shown on the sign-in pages.",
         stored=True,
     )
     organization_name: str = _setting(
@@ -470,37 +465,37 @@ class Settings:
     login_border_radius: str = _setting(
         "M",
         values.one_of("S", "M", "L"),
-        "How round corners are on the sign-in pages: S, M or L.",
+        "Corner radius on the sign-in pages: S, M or L.",
         stored=True,
     )
     login_logo_position: str = _setting(
         "OUTSIDE",
         values.one_of("INSIDE", "OUTSIDE"),
-        "Where the logo is on the sign-in pages, by their box: INSIDE or OUTSIDE.",
+        "Logo position on the sign-in pages, relative to the box: INSIDE or OUTSIDE.",
         stored=True,
     )
     login_logo_alignment: str = _setting(
         "CENTER",
         values.one_of("LEFT", "CENTER"),
-        "Where the logo stands on the sign-in pages: LEFT or CENTER.",
+        "Logo alignment on the sign-in pages: LEFT or CENTER.",
         stored=True,
     )
     login_header_alignment: str = _setting(
         "LEFT",
         values.one_of("LEFT", "CENTER"),
-        "Where headings stand on the sign-in pages: LEFT or CENTER.",
+        "Heading alignment on the sign-in pages: LEFT or CENTER.",
         stored=True,
     )
     login_social_placement: str = _setting(
         "BOTTOM",
         values.one_of("TOP", "BOTTOM"),
-        "Where the buttons of social providers are on the sign-in pages: TOP or BOTTOM.",
+        "Position of the social sign-in buttons: TOP or BOTTOM.",
         stored=True,
     )
     login_background_color: str = _setting(
         "",
         values.color_or_none,
-        "Color behind the sign-in pages; ours when empty.",
+        "Background color of the sign-in pages; the default when empty.",
         stored=True,
     )
     login_background_style: str = _setting(
@@ -513,7 +508,7 @@ class Settings:
     organization_branding: bool = _setting(
         "true",
         values.switch,
-        "Pages for an organization that has its own branding show its name and logo.",
+        "Show the name and logo of an organization with its own branding on its pages.",
         stored=True,
     )
     authentication_mode: str = _setting(
@@ -526,31 +521,31 @@ class Settings:
     sign_in_methods: tuple[str, ...] = _setting(
         "email,passkey",
         values.some_of("email", "passkey", "password"),
-        "Ways to sign in, separated by commas: email (code and link), passkey, password.",
+        "Sign-in methods, separated by commas: email (code and link), passkey, password.",
         stored=True,
     )
     sign_up: bool = _setting(
         "true",
         values.switch,
-        "People whom nobody invited may sign up and found an organization.",
+        "Users without an invitation may sign up and create an organization.",
         stored=True,
     )
     organizations_per_user: int = _setting(
         "10",
         values.count(0, 1000),
-        "Organizations that one person may found by sign-up; 0 for any.",
+        "Organizations that one user may create by sign-up; 0 for no limit.",
         stored=True,
     )
     email_code_seconds: int = _setting(
         "300",
         values.count(60, 3600),
-        "Seconds that a code or link sent by mail is good to sign in.",
+        "Seconds that an emailed code or link is valid.",
         stored=True,
     )
     email_same_browser: bool = _setting(
         "true",
         values.switch,
-        "A link sent by mail signs in only in the browser that asked for it.",
+        "An emailed link signs in only in the browser that requested it.",
         stored=True,
     )
     breached_passwords: Path | None = _setting(
@@ -567,47 +562,48 @@ class Settings:
     access_token_minutes: int = _setting(
         "5",
         values.count(1, 1440),
-        "Minutes that the access token of a person is good.",
+        "Lifetime of a user's access token, in minutes.",
         stored=True,
     )
     compact_tokens: bool = _setting(
         "true",
         values.switch,
-        "Tokens of a person fit into a cookie: many permissions and a long profile are left out.",
+        "Keep a user's tokens small enough for a cookie, without long permission lists and "
+        "profiles.",
     )
     fresh_sign_in_minutes: int = _setting(
         "10",
         values.count(1, 1440),
-        "Minutes after a sign-in in which a person may change how they sign in; after them they "
-        "show once more who they are.",
+        "Minutes after a sign-in in which a user may change sign-in methods without "
+        "reauthentication.",
     )
     sso_clock_skew_seconds: int = _setting(
         "90",
         values.count(0, 600),
-        "Seconds that the clock of an identity provider may be ahead or behind.",
+        "Allowed clock skew of identity providers, in seconds.",
     )
     session_absolute_minutes: int = _setting(
         "480",
         values.count(2, 525_600),
-        "Minutes after which a session ends in any case.",
+        "Absolute session lifetime, in minutes.",
         stored=True,
     )
     session_idle_minutes: int = _setting(
         "0",
         values.count(0, 10_080),
-        "Minutes without activity after which a session ends; 0 for never.",
+        "Idle session timeout, in minutes; 0 for none.",
         stored=True,
     )
     session_cookie_persistent: bool = _setting(
         "true",
         values.switch,
-        "The session outlives the browser: its cookie has an age.",
+        "Use a persistent session cookie, which outlives the browser.",
         stored=True,
     )
     session_cookie_same_site: str = _setting(
         "lax",
         values.one_of("lax", "none"),
-        "SameSite of the session's cookie: lax or none.",
+        "SameSite attribute of the session cookie: lax or none.",
         stored=True,
     )
     auth_log_retention_days: int = _setting(

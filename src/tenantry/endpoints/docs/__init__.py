@@ -7,5 +7,5 @@ languages (`samples/`, one file per operation; each is run by a test), the endpo
 (`endpoints.toml`), what to do about each error (`remedies.toml`), and the catalogue of the
 `webhooks` package as a page. Owns how the guides of `docs/` are shown, all pages as Markdown, and
 the search in them. Does not own the contract: routes, rules, comments and examples are in
-`proto/`. Nothing is made before the first request for it, and of pages those asked for last are kept.
+`proto/`. Pages are rendered at the first request, and the latest ones are cached.
 """
