@@ -35,7 +35,7 @@ PHRASES = [
     r"of (?:its|their|his|her|our|your|one's) own",
     r"who(?:so|m)?ever",
     r"whatever",
-    r"(?<!there )(?:is|are|was|were|be) none",
+    r"(?<!there )(?-i:is|are|was|were|be) (?-i:none)",
     r"nothing that",
     r"as [\w ]{1,40} has it",
     r"so many",
