@@ -14,7 +14,7 @@ BASE ?= 54b6b78
 
 help:
 	@echo 'make serve   install, then serve https://localhost:8443'
-	@echo 'make check   format, lint, types, import rules'
+	@echo 'make check   format, lint, types, import rules, spelling'
 	@echo 'make test    that, and the tests that decide'
 	@echo 'make test-all  all tests: each rule on each database over each wire, and long runs'
 	@echo 'make chaos   kill processes 10,000 times, then 200 other faults; CHAOS="..." are its options'
@@ -38,6 +38,7 @@ check: .venv/installed-dev
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/codespell *.md docs src scripts deploy examples
 	$(BIN)/python scripts/gen.py --check
 	$(BIN)/python scripts/events.py --check
 	$(BIN)/python scripts/sign_in_errors.py --check

@@ -59,7 +59,7 @@ signature, work as they are.
 
 What is not here answers UNIMPLEMENTED, over REST 501, with a sentence such as "connected accounts
 are not in this version", and the SDKs raise their own error for that. Everybody gets this answer,
-with a token or without one: it tells nothing that is not on this page, and none of these SDKs
+with a token or without one: it tells no more than this page, and none of these SDKs
 takes it for a reason to fetch a token or to try again. A path that is not in the contract at all
 is "path not found" (404).
 

@@ -27,7 +27,7 @@ _INDEX = """\
 
 {made}
 These pages say what the admin of a customer does at their identity provider, so that people and
-groups arrive here. Each directory has an endpoint and a secret of its own: `DIRECTORY` stands for
+groups arrive here. Each directory has its own endpoint and secret: `DIRECTORY` stands for
 its id, `https://auth.example.com` for your server. [The guide](../guides/directories.md) says what
 happens with what arrives.
 

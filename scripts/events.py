@@ -25,7 +25,7 @@ _BEGINNING = """\
 
 <!-- Made from the schemas by `make gen`; never edited. -->
 
-Whatever changes leaves one event, in the same transaction. The published types, which this page
+Every change writes one event, in the same transaction. The published types, which this page
 lists, go to your [webhook endpoints](guides/receive-events.md) and into the
 [stream](guides/replay-and-audit.md). A running server shows this page at `/docs/events` and has a
 JSON Schema (draft 2020-12) of each type at `/webhooks/schemas/`.

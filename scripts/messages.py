@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from babel.messages.catalog import Message
 
-PACKAGE = Path(translations.__file__).parent
+PACKAGE = Path(translations.__file__).parents[1]
 LOCALE = PACKAGE / "i18n" / "locale"
 _PREVIOUS = "| msgid "  # read_po takes it for a comment
 _WIDTH = 1_000_000  # a text a line: at 0, write_po wraps former texts in the middle of a string

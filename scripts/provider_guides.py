@@ -26,7 +26,7 @@ _INDEX = """\
 
 {made}
 These pages say what the admin of a customer does at their identity provider, and which values go
-into the connection. Each connection has addresses of its own: `CONNECTION` stands for its id, and
+into the connection. Each connection has its own addresses: `CONNECTION` stands for its id, and
 `https://auth.example.com` for your server. Test the connection before you enable it: its test shows
 what was sent, and [what is wrong](../sign-in-errors.md).
 

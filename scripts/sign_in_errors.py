@@ -25,7 +25,7 @@ _BEGINNING = """\
 A sign-in that fails ends at the application's redirect URI with `error`, a code of this page, and
 `error_description`, a sentence about this one case. So it does if the provider is not even reached.
 Only somebody that our own sign-in page sends there, by an address or a button, sees code and
-sentence on a page of ours, which leads back to the other ways to sign in. The page of a test of a
+sentence on a Tenantry page, which leads back to the other ways to sign in. The page of a test of a
 connection shows the same, with what to do, in the reader's language. So does the admin portal.
 
 ## A message that you have at hand

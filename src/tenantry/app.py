@@ -139,7 +139,7 @@ def _observers(settings: Settings) -> tuple[Observer, ...]:
 class Application:
     """The ASGI application: lifespan, then requests to the entry that `wire` returned.
 
-    A further one of a process, on an event loop of its own, opens the database once the ``first``
+    A further one of a process, on its own event loop, opens the database once the ``first``
     has done all that a process does once, and is wired by its first request.
     """
 

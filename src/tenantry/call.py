@@ -26,7 +26,7 @@ class Call:
     db: Session
     request_id: str
     if_match: frozenset[int] | None = None  # revisions that the caller allows; None for any
-    extra: dict[str, list[str]] = field(default_factory=dict)  # query members of ours
+    extra: dict[str, list[str]] = field(default_factory=dict)  # members of the query
     headers: dict[str, str] = field(default_factory=dict)  # of the answer; trailers on gRPC
     origin: Origin = NOWHERE
     found: Any = None  # by an rpc's `before_` method, for the rpc itself
@@ -58,7 +58,7 @@ class Call:
             raise errors.PreconditionFailed(revision)
 
     def text(self, name: str, most: int) -> str:
-        """Return a query member of ours that is a text; "" where it is not given.
+        """Return a Tenantry query parameter that is a text; "" where it is not given.
 
         Raises:
             errors.InvalidArgument: it has more than ``most`` characters or holds a NUL, or is
@@ -78,7 +78,8 @@ class Call:
         return found
 
     def seconds(self, name: str, allowed: range) -> int | None:
-        """Return a query member of ours that is a number of seconds; None where it is not given.
+        """Return a Tenantry query parameter that is a number of seconds; None where it is not
+        given.
 
         Raises:
             errors.InvalidArgument: it is no such number, or is given more than once.

@@ -72,7 +72,7 @@ if TYPE_CHECKING:
 
 _STOP_SECONDS = 5.0  # for jobs under way
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 60.0  # after an error
-_AWAY_SECONDS = 1.0  # while the database is away: held up work is due as soon as it is back
+_AWAY_SECONDS = 1.0  # while the database is unavailable: held up work is due as soon as it is back
 _PRUNE_SECONDS = 3600.0
 _SEARCHES = (organization_search, user_search, directory_user_search)
 _HELD_SECONDS = 1.0  # until a hold is looked at again
@@ -223,7 +223,7 @@ def _polling(settings: Settings) -> Job:
 
 
 async def _left(db: Session, user_id: str, organization_id: str, at: int) -> None:
-    """Tell the rooms that keep something of a member that one has left."""
+    """Notify the packages with data of a member when one has left."""
     await identities.forget(db, user_id, organization_id, at)
     from tenantry.tenants.directories.effects import provisioning
 

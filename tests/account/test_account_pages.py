@@ -82,7 +82,7 @@ async def test_an_organization_with_a_sign_in_of_its_own_asks_for_it(
     )
     await begun_ago(database, person, 7)
     page = await visitor.refused(f"organizations/{made['id']}/switch")
-    assert "asks for a sign-in of its own" in page.text
+    assert "asks for its own sign-in" in page.text
 
 
 async def begun_ago(database, person, minutes):

@@ -57,7 +57,7 @@ def test_lines_that_never_end_are_counted_and_refused():
     bomb = png(10, 10, lines=bytes(50_000_000))
     assert len(bomb) < 100_000
     refused(bomb, PNG, "more in it")
-    refused(png(10, 10, lines=bytes(109)), PNG, "not whole")
+    refused(png(10, 10, lines=bytes(109)), PNG, "incomplete")
     assert cleaned(png(10, 10, lines=bytes(110)), PNG)
 
 

@@ -287,9 +287,9 @@ def test_a_client_is_shown_with_what_it_may_do(live_server, application):
     shown = output(live_server, "client", "show", application)
     assert any("come back to https://app.example.com/callback" in one for one in shown["may"])
     management = live_server.run("client", "show", live_server.client_id)
-    assert "may make every call of the API, for every organization" in management.stdout
+    assert "permits every call of the API, for every organization" in management.stdout
     done = live_server.run("client", "create", "Billing")
-    assert "may make every call of the API, for every organization" in done.stderr
+    assert "permits every call of the API, for every organization" in done.stderr
     assert live_server.client_secret not in management.stdout
 
 

@@ -18,8 +18,8 @@ async def browser(http, database):
 async def test_the_overview_says_how_the_deployment_is(browser):
     page = await browser.get("/console")
     # The figures are those of up to ten seconds ago.
-    assert ('role="img"' in page) == ("Sign-ins of seven days:" in page)
-    assert ('role="img"' in page) != ("Nobody has signed in on these days." in page)
+    assert ('role="img"' in page) == ("Sign-ins in seven days:" in page)
+    assert ('role="img"' in page) != ("No sign-ins in this period." in page)
     assert "/api/v1/overview" in page
     assert "style=" not in page
 

@@ -94,8 +94,8 @@ def test_without_credentials_it_says_what_to_set(kms, monkeypatch):
         ({"client_email": "other@project-1.iam.gserviceaccount.com"}, "400 .invalid_grant"),
         ({"type": "authorized_user"}, "is no key file of a service account"),
         ({"token_uri": "http://tokens.example.com/"}, "is no key file of a service account"),
-        ({"private_key": "-----BEGIN secret-of-the-file"}, "its private key is none of RSA"),
-        ({"private_key": 7}, "its private key is none of RSA"),
+        ({"private_key": "-----BEGIN secret-of-the-file"}, "its private key is not an RSA key"),
+        ({"private_key": 7}, "its private key is not an RSA key"),
     ],
 )
 def test_an_account_that_is_refused_is_told_without_its_key(kms, tmp_path, changed, said):
@@ -110,7 +110,7 @@ def test_a_key_of_another_kind_does_not_sign(kms, tmp_path):
     key = ec.generate_private_key(ec.SECP256R1())
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     kms.key_file(tmp_path / "account.json", private_key=pem)
-    with pytest.raises(MasterKeyError, match="none of RSA"):
+    with pytest.raises(MasterKeyError, match="not an RSA key"):
         of_text(kms.url("tenantry")).wrap(PLAIN)
 
 

@@ -188,7 +188,7 @@ async def test_a_link_may_open_in_any_browser_where_that_is_allowed(special_plac
             assert heading(page) == "Sign in to Acme Projects"
             wrong = await opening.post(f"{asking.path}/link", token="areq_1.x")
             told = await opening.get(wrong.headers["location"])
-            assert heading(told) == "This link is not whole"
+            assert heading(told) == "This link is incomplete"
             token = re.search(r'name="token" value="([^"]+)"', page.text)[1]
             done = await opening.post(f"{asking.path}/link", token=token)
             assert done.status_code == 303

@@ -155,7 +155,7 @@ async def test_a_stranger_learns_nothing_of_a_sign_in_from_a_link(place, applica
         assert (await stranger.get(f"{visitor.path}/waits")).json() == {"waits": True}
         # Nor is the token of another sign-in of use.
         other = await stranger.get(f"/login/areq_1/link?link_token={token}")
-    assert {heading(page) for page in (before, after, other)} == {"This link is not whole"}
+    assert {heading(page) for page in (before, after, other)} == {"This link is incomplete"}
     assert before.status_code == after.status_code == other.status_code == 410
     assert (await visitor.get(f"{visitor.path}/waits")).json() == {"waits": False}
 
@@ -181,7 +181,7 @@ async def test_a_wrong_link_is_said_to_be_wrong(place, application, visitor):
     await visitor.step("email", email=user["email"])
     sent = await visitor.step("link", token="areq_1.wrong")
     page = await visitor.get(sent.headers["location"])
-    assert heading(page) == "This link is not whole"
+    assert heading(page) == "This link is incomplete"
     assert f'href="{visitor.path}"' in page.text
     assert heading(await visitor.page()) == CODE
 

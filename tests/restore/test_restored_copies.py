@@ -116,7 +116,7 @@ def test_a_backup_that_is_started_elsewhere_sends_nothing_until_told(
         assert (got, stream.read_text()) == (sent, written)
 
         assert copy.run("restore").stdout.startswith("outgoing work is held already")
-        assert copy.run("restore", "--go").stdout == "what waits goes out\n"
+        assert copy.run("restore", "--go").stdout == "outgoing work resumes\n"
         eventually(lambda: all(name in str(got[len(sent) :]) for name in ("Two", "Three")))
         eventually(lambda: "Three" in stream.read_text())
         assert copy.run("restore", "--go").stdout == "nothing was held\n"

@@ -162,7 +162,7 @@ async def test_it_is_tried_four_times_at_growing_distances(
             await hasten(db)
         await eventually(lambda: nothing_left(db))
     assert len(application.got) == 4
-    (warning,) = [record for record in caplog.records if "given up" in record.message]
+    (warning,) = [record for record in caplog.records if "has failed" in record.message]
     assert warning.levelno == logging.WARNING
     assert warning.fields["problem"] == "status 500"
     assert application.got[0].token not in caplog.text

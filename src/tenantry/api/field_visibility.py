@@ -1,7 +1,7 @@
 """Left out of answers for callers other than the operator's own: the product's metadata.
 
 The product keeps in it what it likes: the id of a customer elsewhere, a note on a person. So people
-see of it, in whatever answer, the keys that a setting names, where they may read settings at all.
+see of it, in any response, the keys that a setting names, where they may read settings at all.
 """
 
 from __future__ import annotations

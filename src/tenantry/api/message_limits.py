@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MAX_ELEMENTS = 500
 
 _VARINT, _BYTES = 0, 2  # wire types
-_FIXED = {1: 8, 5: 4}  # those of as many bytes; the rest, groups, has no bytes of its own
+_FIXED = {1: 8, 5: 4}  # those of as many bytes; the rest, groups, has no separate bytes
 _LONGEST_VARINT = 10
 # Fields whose bytes hold values: a message, the entry of a map of messages, or packed numbers.
 _PACKED = "packed"
@@ -147,7 +147,7 @@ def too_many(where: str) -> errors.InvalidArgument:
 
 
 def _messages(kind: Any, value: Any) -> Iterator[Message[Any]]:
-    """Yield the messages of the contract in a field; what a Struct holds is no list of its own."""
+    """Yield the messages of the contract in a field; what a Struct holds is no separate list."""
     match kind:
         case DescFieldValueMessage(message=inner) if not _is_well_known(inner):
             yield value

@@ -36,7 +36,7 @@ class HttpRoute:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One rpc: its messages, the method of ours behind it, its policy and its routes."""
+    """One rpc: its messages, the Python method behind it, its policy and its routes."""
 
     service: str
     name: str
@@ -73,7 +73,7 @@ class Method:
     for_anybody: bool = field(init=False)
     body_limit: int = field(init=False)  # bytes of a request, also once decompressed
     lists: bool = field(init=False)  # a standby may answer it
-    keeps_replies: bool = field(init=False)  # an Idempotency-Key is honoured: it is a POST
+    keeps_replies: bool = field(init=False)  # an Idempotency-Key is honored: it is a POST
     extra_headers: tuple[tuple[str, str], ...] = field(init=False)  # of query members, by name
 
     def __post_init__(self) -> None:
@@ -98,7 +98,7 @@ class Method:
 def of_service(service: DescService, *implementations: object) -> Iterator[Method]:
     """Yield the service's rpcs, each bound to the method of its name in snake_case.
 
-    Where rooms share a service, each implementation has some of the methods.
+    Where packages share a service, each implementation has some of the methods.
 
     Raises:
         AttributeError: one is missing.

@@ -44,7 +44,7 @@ def main() -> None:
     except OSError as problem:
         if problem.errno == errno.EPIPE:
             _leave_quietly()
-        # A file that a command was given, or a folder of ours.
+        # A file that a command was given, or a Tenantry folder.
         where = f"{problem.filename}: " if problem.filename else ""
         _end(1, f"{where}{problem.strerror or problem}", "FAILED")
     except Exception as problem:  # noqa: BLE001 - the last one there is

@@ -64,7 +64,7 @@ def list_(*, limit: Limit = 20, page_token: PageToken = "", as_json: AsJson = Fa
 def add_redirect(
     client_id: AppId, uri: Uri, *, post_logout: AfterSignOut = False, as_json: AsJson = False
 ) -> None:
-    """Let codes be sent to one more address, or people come to it after they have signed out."""
+    """Add a redirect URI, or a post-logout redirect URI."""
     _change(client_id, post_logout=post_logout, add=[uri], as_json=as_json)
 
 
@@ -72,7 +72,7 @@ def add_redirect(
 def remove_redirect(
     client_id: AppId, uri: Uri, *, post_logout: AfterSignOut = False, as_json: AsJson = False
 ) -> None:
-    """Take an address away: codes are not sent there any more."""
+    """Remove a redirect URI."""
     _change(client_id, post_logout=post_logout, remove=[uri], as_json=as_json)
 
 

@@ -37,7 +37,7 @@ def show(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Print all that we know of a sign-in, of a refused one, or of one request.
+    """Print the details of a sign-in, a rejected sign-in, or a request.
 
     A sign-in: its person, steps, error and remedy. Of an error page: the fault of the
     request, for an hour. Of a request: the events that it caused; `tenantry log find` has its line.

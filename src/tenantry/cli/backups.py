@@ -33,7 +33,7 @@ def backup(
     keys: Keys = None,
     as_json: AsJson = False,
 ) -> None:
-    """Copy the database while servers run; on PostgreSQL, say how that is done.
+    """Copy the database while servers run; on PostgreSQL, print instructions.
 
     The master key is never in the backup: --keys saves it elsewhere.
     """
@@ -137,11 +137,11 @@ def restore(
         typer.Option("--keys", help="The folder of `tenantry backup --keys`, if it is to be used."),
     ] = None,
     go: Annotated[
-        bool, typer.Option("--go", help="Let it go out again: this is the one that sends.")
+        bool, typer.Option("--go", help="Resume outgoing email and webhooks from this database.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Put a backup back, or hold all that would go out of a database that was: before a start.
+    """Restore a backup, or hold the outgoing work of a restored database, before a start.
 
     Mail, webhooks, log streams and logout notices wait until `tenantry restore --go`.
     """
@@ -163,7 +163,7 @@ def restore(
     if as_json:
         running.print_json({"held": not go, "changed": changed})
     elif go:
-        running.say("what waits goes out" if changed else "nothing was held")
+        running.say("outgoing work resumes" if changed else "nothing was held")
     else:
         word = "is held" if changed else "is held already"
         running.say(f"outgoing work {word}; `tenantry restore --go` when it may go out")

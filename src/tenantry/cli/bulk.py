@@ -67,7 +67,7 @@ def users(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Import users with their memberships from NDJSON or CSV; run it again to go on.
+    """Import users with their memberships from NDJSON or CSV; run it again to resume.
 
     Ends with 1 where rows were refused. The columns are in docs/import-export.md.
     """
@@ -128,7 +128,7 @@ SecretsKey = Annotated[
 
 @app.command("environment")
 def environment(file: File, *, secrets_key: SecretsKey = None, as_json: AsJson = False) -> None:
-    """Import what `tenantry export` wrote, into a fresh database; stop the server meanwhile."""
+    """Import a file of `tenantry export` into an empty database; stop the server first."""
     from tenantry.transfer.bulk.restore import restore_environment
 
     box = _box(secrets_key)
@@ -168,7 +168,7 @@ def organization(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Import what `tenantry export --organization` wrote, into a deployment that is in use.
+    """Import a file of `tenantry export --organization` into an existing deployment.
 
     All of it goes in or nothing does. Ends with 1 where something here is in its way.
     """

@@ -48,7 +48,7 @@ def create(
     ] = [],  # noqa: B006
     as_json: AsJson = False,
 ) -> None:
-    """Create a client, print its secret, this once, and say what it may do.
+    """Create a client, and print its secret, once, and its permissions.
 
     Without options it is a management client; with --redirect-uri, which may be repeated, it is an
     application that signs people in on a server (WEB_APP). With --scope, which may be repeated, it
@@ -63,7 +63,7 @@ def create(
         running.fail("an application that signs people in needs a --redirect-uri")
     kind = "Application" if redirect_uri else "Management client"
     if not name:
-        # Scripts of before gave none.
+        # Earlier scripts gave none.
         name = typer.prompt("Name", default=kind, err=True) if sys.stdin.isatty() else kind
 
     async def work(api: InProcessClient, call: Call) -> tuple[Client, str]:
@@ -89,7 +89,7 @@ def list_(
     page_token: PageToken = "",
     as_json: AsJson = False,
 ) -> None:
-    """List clients with the last characters of their secrets: ours, or those of an organization."""
+    """List the clients of the environment or of an organization, with the end of each secret."""
 
     async def work(api: InProcessClient, call: Call) -> tuple[list[Client], str, int]:
         from tenantry.access.clients import listing, service
@@ -129,7 +129,7 @@ def list_(
 
 @app.command()
 def show(client_id: ClientId, *, as_json: AsJson = False) -> None:
-    """Print a client: what it may do, its addresses, and what its secrets end with."""
+    """Print a client: its permissions, addresses, and the end of each secret."""
 
     async def work(call: Call) -> Client:
         from tenantry.access.clients import service
@@ -148,7 +148,7 @@ def set_scopes(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Limit a client to these management scopes, within a second; * lifts the limit."""
+    """Limit a client to management scopes, within a second; * removes the limit."""
 
     async def work(api: InProcessClient, call: Call) -> Client:
         from tenantry.access.clients import service
@@ -168,7 +168,7 @@ def rotate(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Give a client a new secret and print it, this once."""
+    """Create a new secret for a client and print it, once."""
 
     async def work(call: Call) -> str:
         from tenantry.access.clients import service
@@ -192,7 +192,7 @@ def delete(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete a client: programs that run with it are refused from now on."""
+    """Delete a client; its credentials are rejected from now on."""
     running.confirm(f"Delete {client_id}?", yes=yes)
 
     async def work(call: Call) -> None:
@@ -280,7 +280,7 @@ def may(client: Client) -> list[str]:
         can.append(
             "Its secret makes no call of the API."
             if not client.may_call_api
-            else "Whoever holds its secret may make every call of the API, for every organization."
+            else "Its secret permits every call of the API, for every organization."
             if client.management_scopes is None
             else "Its secret makes the API calls that its management scopes allow, for every "
             "organization."

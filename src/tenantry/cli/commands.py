@@ -1,4 +1,4 @@
-"""The commands: the list that `tenantry --help` shows, and those without a file of their own."""
+"""The commands: the list that `tenantry --help` shows, and those without their own file."""
 
 from __future__ import annotations
 
@@ -169,14 +169,14 @@ def health(
         bool, typer.Option("--ready", help="Ask /readyz: does it take requests?")
     ] = False,
 ) -> None:
-    """Ask the server here whether it answers (/livez), as a container's health check does."""
+    """Check that the local server responds (/livez), for container health checks."""
     from tenantry.cli import health as probe
 
     raise typer.Exit(probe.look(ready=ready))
 
 
 def env(*, as_json: AsJson = False) -> None:
-    """Print what lets curl, the SDKs and commands use this server: eval "$(tenantry env)".
+    """Print shell variables for curl, the SDKs and commands: eval "$(tenantry env)".
 
     The address, a management client with its secret, and where the roots are that make the
     server's certificate trusted: the system's and ours, so that other HTTPS goes on working. For a
@@ -208,7 +208,7 @@ def doctor(
         bool, typer.Option("--settings", help="Print every setting first, secrets hidden.")
     ] = False,
 ) -> None:
-    """Check settings, database, certificate, clock and port, and say what to do."""
+    """Check settings, database, certificate, clock and port, and print remedies."""
     from tenantry import doctor as examination
 
     findings = examination.examine()

@@ -23,7 +23,7 @@ _ROUND_SECONDS = 5.0
 
 @app.command("list")
 def list_(*, as_json: AsJson = False) -> None:
-    """List all data keys: which one seals, and since when."""
+    """List all data keys, with the active one and its start."""
 
     async def work(call: Call) -> list[DataKey]:
         from tenantry.access.data_keys import service
@@ -57,7 +57,7 @@ def list_(*, as_json: AsJson = False) -> None:
 
 @app.command()
 def rotate(*, as_json: AsJson = False) -> None:
-    """Seal with a new data key, as soon as every process knows it; the worker re-encrypts then."""
+    """Rotate the data key; the worker then re-encrypts existing values."""
 
     async def work(call: Call) -> DataKey:
         from tenantry.access.data_keys import service
@@ -73,10 +73,10 @@ def rotate(*, as_json: AsJson = False) -> None:
 
 @app.command("re-encrypt")
 def re_encrypt(*, as_json: AsJson = False) -> None:
-    """Seal anew all that former data keys have sealed, now; else the worker does it by and by."""
+    """Re-encrypt all values of former data keys now, instead of gradually by the worker."""
 
     async def work(call: Call) -> tuple[int, dict[str, int]]:
-        import tenantry.app  # noqa: F401 - declares the tables of all rooms
+        import tenantry.app  # noqa: F401 - declares all tables
         from tenantry.access.data_keys import service
 
         total, finished = 0, False
@@ -97,10 +97,10 @@ def re_encrypt(*, as_json: AsJson = False) -> None:
 
 @app.command()
 def status(*, as_json: AsJson = False) -> None:
-    """Say how far the worker is with what former data keys have sealed."""
+    """Show the progress of re-encryption."""
 
     async def work(call: Call) -> Progress:
-        import tenantry.app  # noqa: F401 - declares the tables of all rooms
+        import tenantry.app  # noqa: F401 - declares all tables
         from tenantry.access.data_keys import service
 
         return await service.progress(call.db)
@@ -139,11 +139,11 @@ def destroy(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Forget a former data key for good, once nothing is sealed with it any more."""
+    """Destroy a former data key that no value needs any more."""
     running.confirm(f"Destroy data key {version}? It cannot be brought back.", yes=yes)
 
     async def work(call: Call) -> DataKey:
-        import tenantry.app  # noqa: F401 - declares the tables of all rooms
+        import tenantry.app  # noqa: F401 - declares all tables
         from tenantry.access.data_keys import service
 
         return await service.destroy(call, version)

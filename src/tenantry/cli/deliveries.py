@@ -41,7 +41,7 @@ def send_test(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Send an example of an event."""
+    """Send an example event."""
 
     async def work(api: InProcessClient) -> tuple[WebhookDelivery, dict[str, Any]]:
         from tenantry.gen.tenantry.v1 import webhooks_pb as pb
@@ -121,7 +121,7 @@ def deliveries(
 
 
 def attempts(endpoint_id: EndpointId, delivery_id: DeliveryId, *, as_json: AsJson = False) -> None:
-    """List the attempts of a delivery, the first one first."""
+    """List the attempts of a delivery, the oldest first."""
 
     async def work(api: InProcessClient) -> list[WebhookAttempt]:
         from tenantry.gen.tenantry.v1 import webhooks_pb as pb

@@ -27,7 +27,7 @@ DirectoryId = Annotated[str, typer.Argument(help="Id of the directory, dir_...")
 
 @app.command("list")
 def list_(organization: Which, *, as_json: AsJson = False) -> None:
-    """List the directories of an organization, with how they are."""
+    """List the directories of an organization, with their state."""
 
     async def work(api: InProcessClient, call: Call) -> list[Whole]:
         from tenantry.tenants.directories import listing
@@ -65,7 +65,7 @@ def requests(
     page_token: PageToken = "",
     as_json: AsJson = False,
 ) -> None:
-    """List the latest requests of a provider, and polls, with all that was skipped and why."""
+    """List the latest requests and polls of a directory, with skipped items and the reason."""
 
     async def work(api: InProcessClient) -> tuple[list[DirectoryRequest], str, int]:
         from tenantry.gen.tenantry.v1 import directory_requests_pb as pb
@@ -113,7 +113,7 @@ def _print_requests(found: list[DirectoryRequest]) -> None:
 
 @app.command()
 def sync(organization: Which, directory_id: DirectoryId, *, as_json: AsJson = False) -> None:
-    """Poll a directory now. It also removes whom the last poll held back as too many at once."""
+    """Poll a directory now. This also applies removals that the last poll held back."""
 
     async def work(api: InProcessClient) -> None:
         from tenantry.gen.scalekit.v1.directories import directories_pb as pb
@@ -145,7 +145,7 @@ def credentials(
     forget: Annotated[bool, typer.Option("--forget", help="Forget it: poll no more.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Set the service account by which a directory is polled; without a key, show it."""
+    """Set the service account that polls a directory; without a key, show it."""
     if forget and key is not None:
         running.fail("--forget goes without --key")
     text = None if key is None else sys.stdin.read() if key == "-" else Path(key).read_text("utf-8")

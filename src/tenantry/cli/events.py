@@ -78,7 +78,7 @@ def verify(
     organization: OfOrganization = "",
     as_json: AsJson = False,
 ) -> None:
-    """Check that no event was changed, removed or put in; exit code 1 if one was."""
+    """Check that no event was changed, removed or inserted; exit code 1 otherwise."""
     from dataclasses import asdict
 
     from tenantry.db.engine import Database

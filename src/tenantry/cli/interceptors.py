@@ -53,7 +53,7 @@ def create(
     enabled: Annotated[bool, typer.Option("--enable", help="Ask it from now on.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Create an interceptor, disabled, and print the secret that signs requests, this once."""
+    """Create a disabled interceptor, and print its signing secret, once."""
     from tenantry.events.interceptors.model import FAIL_CLOSED, FAIL_OPEN
 
     members = {
@@ -108,7 +108,7 @@ def list_(*, as_json: AsJson = False) -> None:
 
 @app.command()
 def enable(interceptor_id: InterceptorId, *, as_json: AsJson = False) -> None:
-    """Ask an interceptor from now on; a running server does within a second."""
+    """Enable an interceptor; running servers follow within a second."""
 
     async def work(api: InProcessClient) -> Interceptor:
         await _enable(api, interceptor_id)
@@ -120,7 +120,7 @@ def enable(interceptor_id: InterceptorId, *, as_json: AsJson = False) -> None:
 
 @app.command()
 def disable(interceptor_id: InterceptorId, *, as_json: AsJson = False) -> None:
-    """Ask an interceptor no more; a running server stops within a second."""
+    """Disable an interceptor; running servers follow within a second."""
 
     async def work(api: InProcessClient) -> Interceptor:
         from tenantry.gen.scalekit.v1.interceptors import interceptors_pb as pb
@@ -139,7 +139,7 @@ def delete(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete an interceptor; its trigger goes on without it."""
+    """Delete an interceptor."""
     running.confirm(f"Delete {interceptor_id}?", yes=yes)
 
     async def work(api: InProcessClient) -> None:
@@ -153,7 +153,7 @@ def delete(
 
 @app.command("rotate-secret")
 def rotate_secret(interceptor_id: InterceptorId, *, as_json: AsJson = False) -> None:
-    """Give an interceptor a new secret and print it, this once; the old one is good for a day."""
+    """Create a new secret for an interceptor and print it, once; the old one is valid for a day."""
 
     async def work(api: InProcessClient) -> tuple[Interceptor, str]:
         from tenantry.gen.tenantry.v1 import interceptor_secrets_pb as pb
@@ -179,7 +179,7 @@ def try_out(
         ),
     ] = None,
 ) -> None:
-    """Ask an interceptor with sample data and print its answer; nothing is recorded of it."""
+    """Call an interceptor with sample data and print its response, without recording it."""
     data: Any = {}
     if sample is not None:
         try:

@@ -18,7 +18,7 @@ app = typer.Typer(no_args_is_help=True, help="The keys that sign access tokens."
 
 @app.command("list")
 def list_(*, as_json: AsJson = False) -> None:
-    """List the published keys: the current one, the next one, and those that have retired."""
+    """List the published keys: current, next and retired ones."""
 
     async def work(api: InProcessClient) -> list[SigningKey]:
         from tenantry.gen.tenantry.v1 import signing_keys_pb as pb
@@ -61,11 +61,11 @@ def rotate(
     *,
     at_once: Annotated[
         bool,
-        typer.Option("--now", help="Refuse every token of before: a key is in wrong hands."),
+        typer.Option("--now", help="Reject all tokens issued so far, because a key was disclosed."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Sign with the next keys, which are published already, and publish new next ones."""
+    """Rotate the signing keys: use the next keys, and publish new next ones."""
 
     async def work(api: InProcessClient) -> dict[str, str]:
         from tenantry.gen.tenantry.v1 import signing_keys_pb as pb

@@ -46,7 +46,7 @@ def find(
         ),
     ] = None,
 ) -> None:
-    """Print the lines of a log that have this id; exit code 1 where there are none."""
+    """Print the log lines with an ID; exit code 1 if there are none."""
     if not _ID.fullmatch(id_):
         raise typer.BadParameter("is no id: req_... or err_...", param_hint="ID")
     found = False

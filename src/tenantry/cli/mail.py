@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tenantry.events.mail.model import Mail
     from tenantry.events.mail.service import Content
 
-app = typer.Typer(no_args_is_help=True, help="Mail: what went out, and what waits.")
+app = typer.Typer(no_args_is_help=True, help="Sent and pending email.")
 
 
 @app.command("list")
@@ -25,7 +25,7 @@ def list_(
     limit: Limit = 20,
     as_json: AsJson = False,
 ) -> None:
-    """List mail, the newest first."""
+    """List email, the newest first."""
 
     async def work(call: Call) -> list[Mail]:
         from tenantry.events.mail import service
@@ -49,7 +49,7 @@ def show(
     html: Annotated[bool, typer.Option("--html", help="Print the HTML alone.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print one mail. Its text is kept only while no mail server is set."""
+    """Print one email. Its text is kept only while no mail server is configured."""
 
     async def work(call: Call) -> tuple[Mail, Content | None]:
         from tenantry.core import errors

@@ -19,7 +19,7 @@ app = typer.Typer(no_args_is_help=True, help="The master key, which lies outside
 
 @app.command("list")
 def list_(*, as_json: AsJson = False) -> None:
-    """List the master keys that this database knows, and which one is that of now."""
+    """List the master keys of this database, and which one is current."""
 
     async def work(call: Call) -> list[MasterKey]:
         from tenantry.access.data_keys import masters
@@ -60,7 +60,7 @@ def rotate(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Have another master key wrap the database's key; the one of now goes on to open it, too.
+    """Rotate the master key; the current one still opens the database.
 
     Running processes notice nothing. Then give the new key to all of them, and forget the former
     one by `tenantry master-key destroy`.
@@ -99,7 +99,7 @@ def destroy(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Let a former master key open this database no more."""
+    """Destroy a former master key: it no longer opens this database."""
     running.confirm(f"Destroy what master key {version} has wrapped?", yes=yes)
 
     async def work(call: Call) -> MasterKey:

@@ -76,7 +76,7 @@ def migrate(
         upgraded = bring_up_to_date(settings.database, beside_older=beside_older)
         if not distribute:
             return (await upgraded)[1], []
-        import tenantry.app  # noqa: F401 - each room of it declares its tables
+        import tenantry.app  # noqa: F401 - each package of it declares its tables
 
         return await distributing(settings.database, upgraded)
 
@@ -117,7 +117,7 @@ def _take_away(url: str) -> list[str]:
 
 @app.command()
 def status(*, as_json: AsJson = False) -> None:
-    """Show how far an upgrade is: its steps, the processes, and the next thing to do."""
+    """Show the progress of an upgrade: steps, processes, and the next action."""
     from tenantry.db import upgrade_status
     from tenantry.db.connecting import OpenError
 

@@ -28,7 +28,7 @@ def link(
     role: Annotated[str, typer.Option(help="OWNER, OPERATOR or READER, of a new one.")] = "OWNER",
     as_json: AsJson = False,
 ) -> None:
-    """Print a link that makes an operator, or lets one back in without a passkey.
+    """Print a link that creates an operator, or signs in one without a passkey.
 
     It works once, for 30 minutes, for anybody that opens it: send it to that person alone.
     """

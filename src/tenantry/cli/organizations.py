@@ -49,7 +49,7 @@ Metadata = Annotated[
         "--metadata",
         metavar="KEY=VALUE",
         callback=_pairs,
-        help="A pair of your own data; may be given several times.",
+        help="A key and value of metadata; may be given several times.",
     ),
 ]
 
@@ -168,7 +168,7 @@ def update(
     metadata: Metadata = [],  # noqa: B006
     as_json: AsJson = False,
 ) -> None:
-    """Change the given members of an organization; an empty text takes one away.
+    """Change the given fields of an organization; an empty value clears a field.
 
     Pairs of metadata are added to those that are there, and KEY= takes one away.
     """
@@ -203,7 +203,7 @@ def update(
 
 @app.command()
 def delete(organization: Which, *, yes: Yes = False, as_json: AsJson = False) -> None:
-    """Delete an organization with all that it holds, and the people of no other one."""
+    """Delete an organization with its data, and users without another membership."""
 
     async def look(api: InProcessClient) -> tuple[Organization, int]:
         found = await get(api, organization)

@@ -45,18 +45,18 @@ class Progress:
             self._bar.stop()
 
     def read(self, size: int) -> None:
-        """Note that so many bytes more were read."""
+        """Add a number of bytes read."""
         self._read += size
 
     def rows(self, done: int, refused: int) -> None:
-        """Show that so many rows in all are done."""
+        """Show the number of rows done."""
         said = f"{done:,} rows, {done / self._seconds():,.0f} a second"
         if refused:
             said += f", {refused:,} refused"
         self._show(said)
 
     def copied(self, done: int, size: int) -> None:
-        """Show that so many bytes of a size are copied."""
+        """Show the number of bytes copied, of a size."""
         self._read, self._size = done, size
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], total=size)

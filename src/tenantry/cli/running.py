@@ -41,7 +41,7 @@ _REQUEST_ID = "cli"
 _SHORTEST = 3  # characters that are searched for
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="So many at most.")]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="The most to list.")]
 PageToken = Annotated[str, typer.Option(help="Go on where a list ended, which printed this.")]
 
 
@@ -143,7 +143,7 @@ async def collected(
     limit: int,
     page_token: str = "",
 ) -> tuple[list[T], str, int]:
-    """Read pages, each from where the last one ended, until so many items are there.
+    """Read pages, each from where the last one ended, until a number of items are there.
 
     ``fetch`` is given a page's size and token, and returns its items and the response that has
     them. Returns the items, the token to go on with, "" at the end, and the total, 0 where the

@@ -52,7 +52,7 @@ def decode(
     sha1: Annotated[bool, typer.Option("--sha1", help="Take signatures with SHA-1.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Explain a SAML message, metadata, a certificate or an ID token, and judge it by our rules.
+    """Decode a SAML message, metadata, a certificate or an ID token, and validate it.
 
     Nothing is sent and nothing is stored. Exit code 1: it cannot be read, or our rules refuse it
     for more than its age.
@@ -93,7 +93,7 @@ def failures(
     worked: Annotated[bool, typer.Option("--all", help="Those that did not fail, too.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the newest sign-ins by a connection that failed, each with its error and remedy.
+    """List the newest failed sign-ins of a connection, with error and remedy.
 
     And with its steps, and how the provider vouched for the person, if it came so far.
     """
@@ -125,7 +125,7 @@ def failures(
 
 
 def members_of(one: SignIn) -> dict[str, Any]:
-    """Return a sign-in as JSON has it."""
+    """Return a sign-in as JSON."""
     return {
         "auth_request_id": one.id,
         "time": running.moment(one.time),

@@ -33,7 +33,7 @@ def status(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Show the server, the database, its sizes, the waiting work; end with 1 where to act.
+    """Show the state of the server, the database and the queues; exit code 1 on problems.
 
     It asks the database alone, and is as fast for millions of rows: numbers end at 10,000, and rows
     of tables are estimates. `tenantry doctor` checks settings, certificates and more.
@@ -128,7 +128,7 @@ def _rows(found: _Found) -> list[tuple[str, str]]:
     rows = [
         (
             "server",
-            f"process {server.pid}, version {server.version or 'of before'}, {server.public_url}"
+            f"process {server.pid}, version {server.version or 'unknown'}, {server.public_url}"
             if server
             else "no server of this data folder runs on this machine",
         ),

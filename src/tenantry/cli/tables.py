@@ -15,7 +15,7 @@ _GAP = "  "
 def lines(
     heads: Sequence[str], rows: Iterable[Sequence[str]], columns: int | None
 ) -> Iterator[str]:
-    """Yield the lines of a table, for a terminal of so many columns; None for no terminal."""
+    """Yield the lines of a table, for a terminal of a width in columns; None for no terminal."""
     table = [[[plain(line) for line in cell.split("\n")] for cell in row] for row in (heads, *rows)]
     widths = [max(_width(line) for row in table for line in row[n]) for n in range(len(heads))]
     if columns is not None:

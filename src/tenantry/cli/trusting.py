@@ -1,4 +1,4 @@
-"""`tenantry trust`: has this machine trust the certificates of our own root, or no more."""
+"""`tenantry trust`: has this machine trust the certificates of Tenantry's own root, or no more."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def trust(
     ] = Path("/"),
     as_json: AsJson = False,
 ) -> None:
-    """Have the system and the browsers of this user trust the certificate that a start has made.
+    """Make the system and this user's browsers trust the generated certificate.
 
     For a server of this data folder that makes its certificate by itself. It never becomes root:
     where only root may change a store, it prints the lines to paste. Ends with 1 where something is
@@ -64,8 +64,8 @@ def _root() -> Root:
     path = certificates.files(settings).ca
     if path is None:
         running.fail(
-            f"the certificate is one of your own ({settings.tls_cert}): its issuer is to be "
-            "trusted, not a root of ours"
+            f"the certificate is your own ({settings.tls_cert}): its issuer is to be "
+            "trusted, not a Tenantry root"
         )
     if not path.is_file():
         running.fail(
@@ -133,6 +133,6 @@ def _remarks(
     if any(one["trusted"] for one in found) and not (remove or check):
         yield "Browsers that are open take it up when they are started again."
         yield (
-            f"Whoever has {root.path.parent / 'ca-key.pem'} can now pretend to be any site to this "
+            f"Anyone with {root.path.parent / 'ca-key.pem'} can now impersonate any site to this "
             "user: `tenantry trust --remove` ends that."
         )

@@ -48,7 +48,7 @@ def list_(
     page_token: PageToken = "",
     as_json: AsJson = False,
 ) -> None:
-    """List people, the newest first."""
+    """List users, the newest first."""
     running.check_search(search)
 
     async def work(api: InProcessClient) -> tuple[list[User], str, int]:
@@ -99,7 +99,7 @@ def list_(
 
 @app.command()
 def show(key: Who, *, as_json: AsJson = False) -> None:
-    """Print a person: memberships, roles, second factor and sessions."""
+    """Print a user: memberships, roles, second factor and sessions."""
 
     async def work(api: InProcessClient, call: Call) -> tuple[User, int, bool]:
         from tenantry.gen.scalekit.v1.sessions import sessions_pb
@@ -145,7 +145,7 @@ def create(
     external_id: ExternalId = "",
     as_json: AsJson = False,
 ) -> None:
-    """Make a person a member of an organization at once, as a new user or an old one."""
+    """Add a new or existing user to an organization, without an invitation."""
     _join(
         email,
         organization,
@@ -168,7 +168,7 @@ def invite(
     external_id: ExternalId = "",
     as_json: AsJson = False,
 ) -> None:
-    """Invite a person into an organization by mail, as a new user or an old one."""
+    """Invite a new or existing user to an organization by email."""
     _join(
         email,
         organization,
@@ -182,7 +182,7 @@ def invite(
 
 @app.command("end-sessions")
 def end_sessions(key: Who, *, as_json: AsJson = False) -> None:
-    """Sign a person out everywhere."""
+    """End all sessions of a user."""
 
     async def work(api: InProcessClient, call: Call) -> tuple[str, list[str]]:
         from tenantry.gen.scalekit.v1.sessions import sessions_pb
@@ -202,7 +202,7 @@ def end_sessions(key: Who, *, as_json: AsJson = False) -> None:
 
 @app.command("reset-second-factor")
 def reset_second_factor(key: Who, *, yes: Yes = False, as_json: AsJson = False) -> None:
-    """Take a person's authenticator app away, for somebody without it and without recovery codes.
+    """Remove the authenticator app of a user who has lost it and the recovery codes.
 
     The person is told by mail, and sets a new one up after the next sign-in.
     """
@@ -229,7 +229,7 @@ def erase(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Forget a person: delete the user, and blank their data in events, mail and deliveries.
+    """Delete a user, and erase their data in events, email and deliveries.
 
     Also of a person that was deleted before. The events stay in the log with their time, and
     proven.

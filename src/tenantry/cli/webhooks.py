@@ -31,7 +31,7 @@ def create(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Create an endpoint and print the secret that signs its deliveries, this once."""
+    """Create an endpoint, and print its signing secret, once."""
 
     async def work(api: InProcessClient) -> tuple[WebhookEndpoint | None, str]:
         from tenantry.gen.tenantry.v1 import webhooks_pb as pb
@@ -94,7 +94,7 @@ def list_(
 
 @app.command()
 def show(endpoint_id: EndpointId, *, as_json: AsJson = False) -> None:
-    """Print an endpoint with all but its secret."""
+    """Print an endpoint, without its secret."""
 
     async def work(api: InProcessClient) -> WebhookEndpoint | None:
         from tenantry.gen.tenantry.v1 import webhooks_pb as pb
@@ -120,7 +120,7 @@ def update(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change the given members of an endpoint."""
+    """Change the given fields of an endpoint."""
     if event_type and all_event_types:
         running.fail("--event-type and --all-event-types cannot be given together")
     if not event_type and not all_event_types and (url, description, ordered) == (None,) * 3:
@@ -149,7 +149,7 @@ for _command in (deliveries.deliveries, deliveries.attempts, deliveries.replay):
 
 @app.command()
 def enable(endpoint_id: EndpointId, *, as_json: AsJson = False) -> None:
-    """Send to an endpoint again, waiting deliveries first."""
+    """Enable an endpoint; pending deliveries are sent first."""
 
     async def work(api: InProcessClient) -> WebhookEndpoint | None:
         from tenantry.gen.tenantry.v1 import webhooks_pb as pb
@@ -162,7 +162,7 @@ def enable(endpoint_id: EndpointId, *, as_json: AsJson = False) -> None:
 
 @app.command()
 def disable(endpoint_id: EndpointId, *, as_json: AsJson = False) -> None:
-    """Send nothing to an endpoint until it is enabled."""
+    """Disable an endpoint."""
 
     async def work(api: InProcessClient) -> WebhookEndpoint | None:
         from tenantry.gen.tenantry.v1 import webhooks_pb as pb
@@ -194,7 +194,7 @@ def delete(
 
 @app.command("rotate-secret")
 def rotate_secret(endpoint_id: EndpointId, *, as_json: AsJson = False) -> None:
-    """Give an endpoint a new secret and print it, this once; the old one is good for a day."""
+    """Create a new secret for an endpoint and print it, once; the old one is valid for a day."""
 
     async def work(api: InProcessClient) -> tuple[WebhookEndpoint | None, str]:
         from tenantry.gen.tenantry.v1 import webhooks_pb as pb

@@ -1,4 +1,4 @@
-"""`tenantry worker`: the work beside the calls, in a process of its own."""
+"""`tenantry worker`: the work beside the calls, in its own process."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from tenantry.cli import running
 from tenantry.settings import load, tracing
 
 # A third of the weight of another process: where cores are short, calls to a server on this machine
-# go first. On a machine of its own it makes no difference.
+# go first. On its own machine it makes no difference.
 _NICENESS = 5
 
 
 def worker() -> None:
-    """Send mail and look up domains until stopped, for servers that leave that to others.
+    """Run background jobs until stopped, for servers with TENANTRY_BACKGROUND=false.
 
     A server does it itself unless TENANTRY_BACKGROUND is false.
     """

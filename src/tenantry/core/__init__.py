@@ -1,1 +1,1 @@
-"""Types and functions that everything else uses; nothing here imports another package of ours."""
+"""Types and functions that everything else uses; nothing here imports another Tenantry package."""

@@ -1,4 +1,4 @@
-"""Addresses and URLs that requests of ours may go to: public ones, and those that are allowed."""
+"""Addresses and URLs that our requests may go to: public ones, and those that are allowed."""
 
 from __future__ import annotations
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 class Answer:
     """The response of an rpc that is called often, or whose lists are long.
 
-    ``message`` makes it. ``members`` makes the JSON of that message as REST has it, member for
-    member and in the same order, without making a message of everything in it first: that takes
-    a third of the time (docs/decisions/0017-answers.md).
+    ``message`` makes it. ``members`` makes the JSON of that message as REST returns it, member for
+    member and in the same order, without making a message of everything in it first: that takes a
+    third of the time (docs/decisions/0017-answers.md).
     """
 
     message: Callable[[], Message[Any]]

@@ -42,11 +42,11 @@ class Caller:
     permissions: frozenset[str] | None = None
     session_id: str | None = None  # of a USER_SESSION, whose id is that of the user
     # Of a USER_SESSION: the scopes of the access token that speaks for the person. None:
-    # it is a page of ours that calls, with the session's cookie.
+    # it is a Tenantry page that calls, with the session's cookie.
     token_scopes: frozenset[str] | None = None
     client_id: str = ""  # of a USER_SESSION: the application whose access token it is
     impersonator: str = ""  # of a USER_SESSION: the operator that is in it in the person's place
-    # Of a USER_SESSION: a page of ours acts for the person by no permission of theirs, as the
+    # Of a USER_SESSION: a Tenantry page acts for the person by no permission of theirs, as the
     # product has set it up: to accept an invitation, to sign up.
     acts_by_rule: bool = False
     # Of a USER_SESSION or a PORTAL_SESSION: the features that its organization has on, and of a
@@ -65,7 +65,7 @@ class Caller:
 
     @property
     def is_client(self) -> bool:
-        """Whether it is a program with credentials of its own, and its id a client_id."""
+        """Whether it is a program with its own credentials, and its id a client_id."""
         return self.kind is Kind.MANAGEMENT_CLIENT or self.kind is Kind.ORGANIZATION_CLIENT
 
     def check_feature(self, name: str) -> None:
@@ -98,7 +98,7 @@ def signed_in(
     *,
     impersonator: str = "",
 ) -> Caller:
-    """Return a person as a page of ours lets them act: for themselves, by no permission."""
+    """Return a person as a Tenantry page lets them act: for themselves, by no permission."""
     return Caller(
         Kind.USER_SESSION,
         user_id,
@@ -128,7 +128,7 @@ class Origin:
     def is_of(
         self, public_url: str, *, no_browser: bool = False, address_bar: bool = False
     ) -> bool:
-        """Whether a page of ours made a browser send this: for a form, nothing else will do.
+        """Whether a Tenantry page made a browser send this: for a form, nothing else will do.
 
         Browsers say so in Sec-Fetch-Site (https://www.w3.org/TR/fetch-metadata/), older ones in
         Origin alone. SameSite is not enough: it lets pages of sibling domains send our cookies.

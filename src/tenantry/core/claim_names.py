@@ -1,4 +1,4 @@
-"""The claims that tokens have of their own, which nobody else may set.
+"""The claims that tokens always have, which nobody else may set.
 
 Neither a token template, nor an interceptor, nor a custom attribute of an identity provider or a
 directory has one of these names (RFC 7519, RFC 9068, OpenID Connect Core, the contract).
@@ -44,7 +44,7 @@ RESERVED = {
     "typ": "the kind of token",
 }
 # Reserved claims that an interceptor may set in a client's token: the contract lets it replace the
-# first ones, and such a token has no last ones of its own.
+# first ones, and such a token has none of the last ones.
 SET_BY_INTERCEPTORS = frozenset({"aud", "scope", "scopes", "custom_claims", "roles", "permissions"})
 # Of a person, by scope (OpenID Connect Core section 5.4), or beside what a provider says. Access
 # tokens have none of them, so a template may put them there.

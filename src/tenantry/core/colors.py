@@ -1,4 +1,4 @@
-"""Colours such as #1f5eff: how well one can be seen on another (WCAG 2.2)."""
+"""Colors such as #1f5eff: how well one can be seen on another (WCAG 2.2)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ STANDS_OUT = 3.0
 
 
 def parse(text: str) -> Color:
-    """Return the colour of a text such as #1f5eff."""
+    """Return the color of a text such as #1f5eff."""
     red, green, blue = bytes.fromhex(text.removeprefix("#"))
     return red, green, blue
 
 
 def spelled(color: Color) -> str:
-    """Return the text of a colour."""
+    """Return the text of a color."""
     return f"#{bytes(color).hex()}"
 
 
@@ -29,13 +29,13 @@ def text_on(ground: Color) -> Color:
 
 
 def mix(color: Color, other: Color, part: float) -> Color:
-    """Return a colour with a part of another, 0 to 1, in it."""
+    """Return a color with a part of another, 0 to 1, in it."""
     red, green, blue = (round(a + (b - a) * part) for a, b in zip(color, other, strict=True))
     return red, green, blue
 
 
 def contrast(one: Color, other: Color) -> float:
-    """Return the contrast ratio of two colours, 1 to 21."""
+    """Return the contrast ratio of two colors, 1 to 21."""
     darker, lighter = sorted((_luminance(one), _luminance(other)))
     return (lighter + 0.05) / (darker + 0.05)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-# Parsers recurse, and so do readers of their result: nothing of ours nests so deep.
+# Parsers recurse, and so do readers of their result: no Tenantry message nests so deep.
 MAX_DEPTH = 64
 # A value costs more than its bytes: parsing and checking takes some microseconds for each.
 MAX_VALUES = 4000

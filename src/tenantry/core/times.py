@@ -31,7 +31,7 @@ def rfc3339(microseconds: int) -> str:
 
 
 def proto_json(microseconds: int) -> str:
-    """Return a time as the JSON of a Timestamp has it: with three or six digits, or none."""
+    """Return a time as in the JSON of a Timestamp: with three or six digits, or none."""
     second, rest = divmod(microseconds, SECOND)
     if not rest:
         return _whole(second) + "Z"

@@ -247,7 +247,7 @@ def _printed(command: str) -> bytes:
 
 
 def _end(pid: int) -> None:
-    """End a command and whatever it has started."""
+    """End a command and all processes that it has started."""
     import signal
     from contextlib import suppress
 

@@ -1,6 +1,6 @@
 """Secrets: made at random, kept as hashes where they are only compared, encrypted where not.
 
-Pure functions over bytes; storing them is the rooms' concern.
+Pure functions over bytes; storing them is the concern of the domain packages.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SURE_SECONDS = 12 * 3600.0
 SURE_UNBOUND_SECONDS = 60.0
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 _NONCE = 12  # bytes, NIST SP 800-38D section 8.2.2
-# What a data key sealed begins with: three bytes that are `dekv` in base64, and its version.
+# What a data key encrypted begins with: three bytes that are `dekv` in base64, and its version.
 _MARK = base64.b64decode("dekv")
 _VERSION = 3  # bytes
 _HEAD = len(_MARK) + _VERSION
@@ -144,7 +144,7 @@ class Vault:
         """Decrypt by these data keys, and no others, from now on; encrypt by that of the time.
 
         The same keys may be told again, at no cost. Once values without binding are refused they
-        are refused for as long as this process lives, whatever it is told later.
+        are refused for as long as this process lives, even when it is told otherwise later.
         """
         known = list(keys)
         former, self._data_keys = self._data_keys, {}
@@ -196,7 +196,7 @@ class Vault:
         """Return the bytes in the clear.
 
         ``from_outside`` says that it did not come out of the database: a key of an unknown version
-        is then none of ours, and nothing is read for it.
+        is then not a Tenantry key, and nothing is read for it.
 
         Raises:
             WrongKey: it was encrypted by another key or for another place, or was changed; or it is

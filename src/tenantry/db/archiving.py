@@ -103,7 +103,7 @@ def _problem(row: Row) -> str:
 
 
 def without_password(url: str) -> str:
-    """Return the URL as libpq takes it, without a password and without words of ours."""
+    """Return the URL as libpq takes it, without a password and without our words."""
     parts = urlsplit(url)
     user, at, host = parts.netloc.rpartition("@")
     kept = [

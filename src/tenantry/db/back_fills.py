@@ -1,11 +1,11 @@
 """Values for the rows that were there before a column was, written in batches: the worker's job.
 
-One process is at it at a time. It walks a table by its key, so many rows in a transaction as take
+One process is at it at a time. It walks a table by its key, in transactions of as many rows as take
 a moment, and keeps how far it is in that same transaction: killed, another one goes on from there.
 A row that a call holds is passed by.
 
-While processes of before run they write rows without the value, so it begins anew until a pass that
-began without them has found nothing that it could not write. The program reads a missing value in
+While earlier processes run they write rows without the value, so it begins anew until a pass that
+began without them has written all rows. The program reads a missing value in
 another way until the migration's `contract()` is made, before which comes one more pass.
 """
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 LEASE_SECONDS = 15.0
 _IDLE_SECONDS = 60.0
-_PASS_SECONDS = 60.0  # between two passes while processes of before run
+_PASS_SECONDS = 60.0  # between two passes while earlier processes run
 _MISSED_SECONDS = 1.0  # where a pass had to leave rows out
 # Others wait for a batch where it writes the row that they want, on SQLite in any case.
 _SHORT_SECONDS, _LONG_SECONDS = 0.05, 0.1
@@ -95,7 +95,7 @@ _END = Statement(
     )
     .returning(_c.revision)
 )
-# Those that were done, while their contract was not: a process of before has come back.
+# Those that were done, while their contract was not: an earlier process has come back.
 _contracts = schema_steps.alias("contracts")
 _AGAIN = Statement(
     update(schema_steps)
@@ -260,13 +260,13 @@ class BackFilling:
         return pause
 
     async def _again(self, db: Session) -> bool:
-        """Let back-fills begin anew that a process of before has come back beside."""
+        """Let back-fills begin anew that an earlier process has come back beside."""
         if await db.fetch_one(_ANY) is None:
             return False
         found = await older_running(db, HEAD)
         if not found:
             return False
-        # Those of before schema 0013 do not say theirs.
+        # Those from before schema 0013 do not say theirs.
         oldest = min(schema[1] if (schema := _SCHEMA.search(name)) else "" for name in found)
         return bool(await db.fetch_all(_AGAIN, p_oldest=oldest))
 

@@ -41,7 +41,7 @@ PIECE = 8 << 20  # bytes that are copied at a time
 _PARTIAL = ".tenantry-partial"
 _LARGEST_MANIFEST = 64 << 10  # bytes
 _SPARE = 16 << 20  # bytes of the disk that stay free
-_SYNC = 64 << 20  # bytes: no more of ours wait for the disk when a server wants to commit
+_SYNC = 64 << 20  # bytes: at most these wait for the disk when a server commits
 
 _NEEDED = "SELECT version_num FROM alembic_version"
 _HAS_SCHEMA = "SELECT name FROM sqlite_master WHERE name = 'schema_history'"
@@ -71,7 +71,7 @@ class Manifest:
     schema: str  # its newest revision
     needed_schema: str  # the oldest that a program has to know
     environment_id: str
-    taken_at: str  # RFC 3339, UTC: nothing that was committed later is in it
+    taken_at: str  # RFC 3339, UTC: changes committed later are not in it
     size: int
     sha256: str
     rows: Mapping[str, int]
@@ -281,7 +281,7 @@ def _delete_partial(parent: Path) -> None:
 
 
 def look_for_room(folder: Path, size: int) -> None:
-    """Check that a disk has room for so many bytes.
+    """Check that a disk has space for a number of bytes.
 
     Raises:
         BackupError: it has not.

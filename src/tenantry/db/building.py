@@ -62,7 +62,7 @@ def waiting(connection: Connection) -> Waiting:
 def build(connection: Connection, found: Waiting, *, own_session: bool) -> None:
     """Build these, each statement committed by itself.
 
-    Without a session of our own nothing is set for one, and the limits of the role hold.
+    Without our own session nothing is set for one, and the limits of the role hold.
     """
     if own_session:
         connection.exec_driver_sql(_UNLIMITED)

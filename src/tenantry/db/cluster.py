@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tenantry.settings.servers import Server
 
 _FIRST_SECONDS = 0.5  # for the server of last time, before all are asked
-_EACH_SECONDS = 2.0  # for one of several: in vain, and there is time left to say so
+_EACH_SECONDS = 2.0  # for one of several: after which there is time left to report it
 _LATER_SECONDS = 0.3  # for one on a newer timeline, once another says that it takes changes
 _ANSWER_SECONDS = 1.0  # of an open connection, when it is looked at
 
@@ -73,7 +73,7 @@ class Cluster:
         The connection says where it leads: ``server``, if its class lets it.
 
         Raises:
-            NoneTakesChanges: all of several servers were asked in vain.
+            NoneTakesChanges: none of several servers accepts changes.
             what asyncpg raises.
 
         """
@@ -199,7 +199,7 @@ class Cluster:
 
 
 def _in_vain(problems: Mapping[Server, BaseException | None]) -> BaseException:
-    """Return the error for servers that were all asked in vain."""
+    """Return the error for servers of which none accepts changes."""
     for problem in problems.values():
         # Such as a wrong password, or too many connections: that is what the operator has to know.
         passing = (OSError, asyncpg.CannotConnectNowError)

@@ -1,6 +1,6 @@
 """The last step of migrations, which takes away, and the floor of the schema.
 
-A migration that has a `contract()` leaves, until that is made, what processes of before need. It is
+A migration that has a `contract()` leaves, until that is made, what earlier processes need. It is
 made in two steps, between which its back-fills look through all rows once more:
 
 1. Processes that do not know the migration are closed out (`fence`): its revision is the floor.
@@ -22,7 +22,7 @@ from tenantry.db.table_locks import UpgradeError
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-# By this name versions of before look for the newest revision. They run where they know it: it says
+# By this name earlier versions look for the newest revision. They run where they know it: it says
 # the floor now, and additions since stand in `schema_history` alone.
 _FLOOR_TABLE = """
     CREATE TABLE IF NOT EXISTS alembic_version (
@@ -105,7 +105,7 @@ def _close(connection: Connection, revision: str, *, is_new: bool) -> None:
     )
     if is_new:
         return
-    # Once more, from the first row on: a process of before can write none any more.
+    # Once more, from the first row on: an earlier process can write none any more.
     again = {"position": None, "done": 0, "missed": 0, "holder": None, "due_time": 0}
     connection.execute(
         of_this.where(step.kind == steps.BACK_FILL).values(

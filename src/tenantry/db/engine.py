@@ -1,4 +1,6 @@
-"""The database as rooms see it: statements, changes with their event, transactions."""
+"""The database as the domain packages see it: statements, changes with their event,
+transactions.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +90,7 @@ class Session(ABC):
     sees_before: bool = False
     # Whether the index of a search gives its matches in the order of their ids.
     orders_matches: bool = False
-    # Kept by a room in this process, by a key of its own; None within a transaction, where a
+    # Kept by a package in this process, by its own key; None within a transaction, where a
     # read row may never come to be.
     remembered: dict[Any, Any] | None
     # The same of the database itself, also within a transaction: only from committed rows.
@@ -250,7 +252,7 @@ class Transaction(Session):
 
 
 def mark_changed() -> None:
-    """Let the request that is answered know that a change of its own stands from here on."""
+    """Let the request that is answered know that its own change stands from here on."""
     observed = CURRENT.get()
     if observed is not None:
         observed.changed = True

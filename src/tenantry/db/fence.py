@@ -38,10 +38,10 @@ _REFUSED = "this database belongs to version "
 _NO_FUNCTION = "no such function: needs_tenantry_of_schema_"
 
 # A process asks the database once a second: one that is silent for long is a connection that
-# PgBouncer keeps after its end. Those of before 0013 have no more than a name, and may be silent.
+# PgBouncer keeps after its end. Those from before 0013 have no more than a name, and may be silent.
 _HEARD_SECONDS = 10
 MIGRATING = "tenantry migrate"
-# By :below, the schema that the others know; those of before 0013 do not say theirs.
+# By :below, the schema that the others know; those from before 0013 do not say theirs.
 RUNNING = f"""
     SELECT application_name, coalesce(host(client_addr), 'this machine') AS host,
       count(*) AS connections,
@@ -114,7 +114,7 @@ def phrase(row: Any) -> str:
 
 
 def running_on_sqlite(path: Path) -> list[str]:
-    """Return the other processes of ours that have this file open, a phrase for each.
+    """Return the other Tenantry processes that have this file open, a phrase for each.
 
     Only Linux tells. No file is opened for it: to close one would end the locks of this process.
     """
@@ -199,7 +199,7 @@ def close_to_older(connection: Connection, floor: str = FENCE, program: str = __
                 f"CREATE FUNCTION {name}() RETURNS text LANGUAGE sql VOLATILE AS $${body}$$"
             )
     sentence = SENTENCE.format(program=program, revision=floor)
-    # Replaced, not renamed: statements that are prepared call it by its number. Versions of before
+    # Replaced, not renamed: statements that are prepared call it by its number. Earlier versions
     # answer this kind of error by UNAVAILABLE.
     for name in (row.proname for row in found if row.is_open):
         if name < f"{_FUNCTION}_{floor}":

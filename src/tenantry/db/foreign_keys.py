@@ -87,7 +87,7 @@ def _refers(connection: sqlite3.Connection, rule: ForeignKeyConstraint, row: sql
 
 
 def _by_name() -> Mapping[str, ForeignKeyConstraint]:
-    # The rooms have declared their tables by the time a statement is refused.
+    # The packages have declared their tables by the time a statement is refused.
     return _known(len(metadata.tables))
 
 

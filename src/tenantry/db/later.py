@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _SECONDS = 1.0  # between the first note and its writing, and between two attempts
 MOST = 20_000  # notes that wait
-# These are about a row. After any other fault, of the database or of ours, the notes wait.
+# These are about a row. After any other fault, of the database or a bug, the notes wait.
 _REFUSED = (errors.InvalidArgument, DuplicateKey, ForeignKey)
 
 _Key = TypeVar("_Key", bound="tuple[Any, ...] | str")

@@ -37,7 +37,7 @@ async def delete_left_behind(db: Session, table: Table, keys: Sequence[Mapping[s
 
 @functools.cache
 def _statements(table: Table) -> list[tuple[Statement, list[Column[Any]]]]:
-    # At the first deletion: by then each room has declared its tables.
+    # At the first deletion: by then each package has declared its tables.
     rules = left_behind(table)
     return [(_statement(rule), [part.column for part in rule.elements]) for rule in rules]
 

@@ -65,7 +65,7 @@ def upgrade(url: str, *, beside_older: bool = False) -> list[str]:
 
 
 def take_away(url: str) -> list[str]:
-    """Take away what only processes of before this version need; return the revisions.
+    """Take away what only older processes than this version need; return the revisions.
 
     First such processes are closed out; then a revision waits for the last pass of its back-fills.
 
@@ -155,7 +155,7 @@ def _sqlite(url: str) -> Iterator[Engine]:
 def _await_their_end_on_sqlite(engine: Engine, path: Path) -> None:
     """Wait a while until no other process has the file open, if a missing migration wants that.
 
-    Without a connection of our own meanwhile, for which another one that starts would wait.
+    Without our own connection meanwhile, for which another one that starts would wait.
 
     Raises:
         UpgradeError: one has it open.
@@ -184,7 +184,7 @@ async def _upgrade_postgresql(url: str, *, beside_older: bool) -> list[str]:
         async with _turn(engine) as turn:
             waiting = await turn.run_sync(building.waiting)
             if waiting:
-                # An index waits for the end of each snapshot. That of the look is let go by a
+                # An index waits for the end of each snapshot. That of the look is released by a
                 # statement that has none itself.
                 await turn.exec_driver_sql("SAVEPOINT quiet")
                 async with engine.connect() as connection:

@@ -70,7 +70,7 @@ _LOCK = Statement(select(environment.c.id).with_for_update())
 async def open_database(
     url: str, master_key: MasterKey | bytes, *, pool_size: int = 10, budget: Budget | None = None
 ) -> AsyncIterator[Database]:
-    """Open the database for one event loop, with so many connections, or those of a budget.
+    """Open the database for one event loop, with a number of connections, or those of a budget.
 
     Raises:
         OpenError: it does not answer, its schema is not current, or the master key is another or
@@ -153,7 +153,7 @@ async def named(database: Database) -> str | None:
 
 
 def _read_again(url: str, vault: Vault) -> None:
-    """Read the data keys on a connection of its own, while the event loop waits."""
+    """Read the data keys on its own connection, while the event loop waits."""
 
     async def read() -> None:
         database = await connect(url, Budget(1))

@@ -35,7 +35,8 @@ class PageTokens:
         """Return (backward, id, total) of a token.
 
         Raises:
-            errors.InvalidArgument: it is not one of ours, or of another list or filter.
+            errors.InvalidArgument: it is not a Tenantry page token, or is of another list or
+                filter.
 
         """
         try:

@@ -1,8 +1,8 @@
 """Pages of a list: by key, the newest first, in both directions, never by offset.
 
-A room has the statement and the record. Here is where a page starts, how much it takes, and the
-tokens of its neighbours. A page is read in one of three directions: ``first``, ``forward`` (older
-than the row it starts behind) or ``backward`` (newer than that row, the nearest first).
+The domain package has the statement and the record. Here is where a page starts, how much it takes,
+and the tokens of its neighbors. A page is read in one of three directions: ``first``, ``forward``
+(older than the row it starts behind) or ``backward`` (newer than that row, the nearest first).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Page(Generic[_Item]):
     total_size: int  # of the list; 0 where it is not counted
     next_page_token: str
     prev_page_token: str
-    is_exact: bool = True  # the total; else there are at least so many
+    is_exact: bool = True  # the total; else a lower bound
 
     def of(self, make: Callable[[_Item], _Made]) -> Page[_Made]:
         """Return the page with something made of each item."""
@@ -137,7 +137,7 @@ def order(key: ColumnElement[Any], *, backward: bool) -> ColumnElement[Any]:
 
 
 def few(keys: Select[Any], most: int = MAX_SIZE) -> Subquery:
-    """Return so many of these ordered keys as a page takes, of ``most`` and one at the most.
+    """Return as many of these ordered keys as a page takes, of ``most`` and one at the most.
 
     Read no further than `take`, but planned for as few as this: for a number that it does not know
     yet, PostgreSQL takes a tenth of the table, and would read all of it at once.

@@ -78,10 +78,10 @@ async def connect(url: str, mode: str, session: Mapping[str, str], **how: Any) -
 async def is_in_transaction_mode(first: Any, connect: Callable[[float], Awaitable[Any]]) -> bool:
     """Return whether PgBouncer gives a connection another server process between transactions.
 
-    A second connection, which ``connect`` opens within so many seconds, holds a transaction open on
-    the process that the first used last: in transaction mode the first then has to use another
-    process, and in session mode it keeps its own. False where there is no second connection in
-    time. The first cannot be used any more after True.
+    A second connection, which ``connect`` opens within a number of seconds, holds a transaction
+    open on the process that the first used last: in transaction mode the first then has to use
+    another process, and in session mode it keeps its own. False where there is no second connection
+    in time. The first cannot be used any more after True.
     """
     try:
         async with asyncio.timeout(_DETECT_SECONDS):

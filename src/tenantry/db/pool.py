@@ -54,7 +54,7 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # it has no types
 
     prepares = True  # else each statement is sent whole
     is_late = False  # it was ended because the server did not answer
-    until = float("inf")  # monotonic time at which the answer is given up
+    until = float("inf")  # monotonic time at which waiting for the answer ends
     server: Server | None = None  # of several that the URL names
     lock_seconds = LOCK_SECONDS  # its lock_timeout
 

@@ -56,7 +56,7 @@ _PROBE = (
     "LOCK TABLE ONLY events IN ROW EXCLUSIVE MODE;"
     "UPDATE environment SET nodes = nodes"
 )
-# A change of one row fits into what its file has already. Once there was no room, a file is grown.
+# A change of one row fits into what its file has already. When it was full, the file is grown.
 _GROW = (
     "CREATE TEMPORARY TABLE probe_of_room ON COMMIT DROP AS "
     "SELECT repeat(md5(n::text), 50) AS filling FROM generate_series(1, 500) n"
@@ -75,7 +75,7 @@ class PostgreSQL(Database):
     ) -> None:
         super().__init__()
         self._pool = pool
-        # A connection of its own: a pool whose connections all wait is no lost database.
+        # Its own connection: a pool whose connections all wait is no lost database.
         self._probes = probes
         self._watching = watching
         self._was_full = False
@@ -211,7 +211,7 @@ class PostgreSQL(Database):
         return connection
 
     async def probe(self, *, growing: bool = False) -> None:
-        """See `Database.probe`: for a second at most, on a connection of its own."""
+        """See `Database.probe`: for a second at most, on its own connection."""
         self.check_version()
         try:
             async with asyncio.timeout(_PROBE_SECONDS):
@@ -233,7 +233,7 @@ class PostgreSQL(Database):
             raise Unavailable(text, answer_to(problem)) from problem
 
     async def _connection_to_probe(self) -> tuple[Pool, Connection]:
-        """Return one of its own; one of all where the server has no room for another."""
+        """Return one reserved for it; one of all where the server has no room for another."""
         try:
             async with asyncio.timeout(_PROBE_SECONDS / 2):
                 return self._probes, await self._probes.acquire()
@@ -251,7 +251,7 @@ class PostgreSQL(Database):
 
 
 async def _follow(cluster: Cluster, *pools: Pool) -> None:
-    """Let go of a primary once another server of the cluster has taken its place.
+    """Drop a primary once another server of the cluster has taken its place.
 
     One that hangs, or was cut off, does not say so itself, and would be waited for.
     """

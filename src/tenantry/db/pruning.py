@@ -1,4 +1,4 @@
-"""Statements that delete old rows, so many at once that none takes long or holds many locks."""
+"""Statements that delete old rows, in batches so small that none takes long or holds many locks."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class _Batch(Generic[_K, _V]):
 
 
 class ReadThrough(Generic[_K, _V]):
-    """Values by their keys, none older than so many seconds, counted from before it was read.
+    """Values by their keys, none older than a number of seconds, counted from before it was read.
 
     ``read`` returns those that exist. A read that fails fails for all that wait for it, and is
     not remembered. Keys that are missed in one turn of the event loop are read together, at most
@@ -75,7 +75,7 @@ class ReadThrough(Generic[_K, _V]):
     async def get(self, key: _K, *, since: float | None = None) -> _V | None:
         """Return the value of a key, None where there is none.
 
-        ``since`` is a monotonic time, in place of so many seconds ago: an earlier read is not good
+        ``since`` is a monotonic time, instead of the maximum age: an earlier read is not good
         enough.
         """
         oldest = time.monotonic() - self._seconds if since is None else since
@@ -113,7 +113,7 @@ class ReadThrough(Generic[_K, _V]):
         self._values.pop(key, None)
         self._absent.pop(key, None)
         if key in self._under_way and self._under_way[key].at < float("inf"):
-            # Its result may be of before: those that have asked get it, and nobody else.
+            # Its result may be outdated: those that have asked get it, and nobody else.
             del self._under_way[key]
 
     def forget_all(self) -> None:

@@ -1,8 +1,9 @@
 """Sealing all values anew, with the data key that is active: batch by batch, beside writers.
 
-A pass goes over each table that has sealed columns, by its primary key. A batch is one transaction,
-with the place that it came to; so a process may end at any time, and another one goes on. A value
-is replaced where it is still the one that was read, and nothing else of its row changes.
+A pass goes over each table that has encrypted columns, by its primary key. A batch is one
+transaction, with the place that it came to; so a process may end at any time, and another one goes
+on. A value is replaced where it is still the one that was read, and nothing else of its row
+changes.
 
 A writer that has read a row before may put a former value back. So a table is done when a pass that
 began after the last of those must have ended has found nothing to do. See
@@ -37,14 +38,14 @@ if TYPE_CHECKING:
 
     from tenantry.db.engine import Row, Session
 
-# Tables with sealed columns, of all rooms; a test holds the list against what they say.
+# Tables with encrypted columns, of all packages; a test holds the list against what they say.
 TABLES = (
     *("app_connections", "connections", "directories", "email_servers", "federated_sessions"),
     *("interceptors", "mail", "saml_key_pairs", "signing_keys", "totp_registrations"),
     "webhook_endpoints",
 )
 AT_ONCE = 200  # rows
-# From the moment that a data key seals until a writer that sealed with the one before has
+# From the moment that a data key seals until a writer that encrypted with the one before has
 # committed: no transaction lives so long.
 SETTLED = 120 * SECOND
 # The same where a process was stopped meanwhile, with a former key in mind.
@@ -119,15 +120,15 @@ class Progress:
 
     @property
     def is_done(self) -> bool:
-        """Whether no value is left that another key has sealed."""
+        """Whether no value is left that another key has encrypted."""
         return self.done == self.of
 
 
 def tables() -> list[Table]:
-    """Return the tables that have values to be sealed anew.
+    """Return the tables that have values to be encrypted anew.
 
     Raises:
-        KeyError: the room of one is not loaded: nothing may be said of all without it.
+        KeyError: the package of one is not loaded: nothing may be said of all without it.
 
     """
     return [metadata.tables[name] for name in TABLES]
@@ -139,7 +140,7 @@ async def passes(db: Session) -> dict[str, Pass]:
 
 
 async def progress(db: Session) -> Progress:
-    """Return how far the values of all tables are sealed with the data key that is active."""
+    """Return how far the values of all tables are encrypted with the data key that is active."""
     version = db.vault.version
     known = await passes(db)
     of_version = [one for one in known.values() if one.version == version]
@@ -244,7 +245,7 @@ def _next(known: Mapping[str, Pass], version: int, since: int) -> Pass | None:
 
 
 async def _reseal(db: Session, table: Table, todo: Pass) -> Pass:
-    """Look at the next rows of a table, and seal anew what another key has sealed."""
+    """Look at the next rows of a table, and seal anew what another key has encrypted."""
     after = [] if todo.position is None else json.loads(todo.position)
     keys = [column.name for column in table.primary_key]
     given = {f"p_{name}": value for name, value in zip(keys, after, strict=False)}
@@ -303,7 +304,9 @@ def _pairs(table: Table) -> list[Column[Any]]:
 
 @cache
 def _page(table: Table, *, is_first: bool) -> Statement:
-    """Return the next rows by their keys: of the sealed values those that another key sealed."""
+    """Return the next rows by their keys: of the encrypted values those that another key
+    encrypted.
+    """
     keys, head = list(table.primary_key), bindparam("p_head", type_=Text)
     bound_to = {name for one in encrypted_columns(table, stays=True) for name in bound_columns(one)}
     shown = [*keys, *(table.c[name] for name in sorted(bound_to - {c.name for c in keys}))]

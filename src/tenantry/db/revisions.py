@@ -11,5 +11,5 @@ HEAD = "0042"
 FENCE = "0030"
 # The newest that the last release knows: only `releases.py` of scripts/ moves it.
 RELEASED = "0030"
-# Its contract lets data keys bind values to their rows, which processes of before cannot read.
+# Its contract lets data keys bind values to their rows, which earlier processes cannot read.
 BOUND_VALUES = "0036"

@@ -77,7 +77,7 @@ def _kinds(table: Table) -> tuple[tuple[str, type[Any]], ...]:
 def revised(before: _Record, *, at: int | None = None, **changes: Any) -> _Record:
     """Return a record after these changes, now or ``at`` a time: its next revision.
 
-    Its time of update is later than the one before, whatever the clock says.
+    Its time of update is later than the one before, regardless of the clock.
     """
     after: _Record = replace(
         cast("Any", before),

@@ -45,7 +45,7 @@ metadata = MetaData(
         "fk": "fk_%(table_name)s__%(column_0_name)s",
     }
 )
-# Tables that SQLite has in a form of its own (tenantry.db.search).
+# Tables that SQLite has in its own form (tenantry.db.search).
 postgresql_tables = MetaData()
 
 
@@ -262,7 +262,7 @@ data_keys = Table(
     time_column("destroy_time", nullable=True),
     info=OF_ENVIRONMENT,
 )
-# How far a pass over each table is that has sealed values, to seal them with a data key.
+# How far a pass over each table is that has encrypted values, to seal them with a data key.
 resealing = Table(
     "resealing",
     metadata,
@@ -296,7 +296,7 @@ schema_steps = Table(
     Column("revision", Text, primary_key=True),
     Column("name", Text, primary_key=True),
     Column("kind", Text, nullable=False),
-    # A contract runs from when processes of before may write no more until it has been made.
+    # A contract runs from when earlier processes may write no more until it has been made.
     Column("state", Text, nullable=False),
     # Of a back-fill: the key of the last row that this pass has seen, rows seen, how many there
     # are about, and those that somebody else held.
@@ -304,7 +304,7 @@ schema_steps = Table(
     Column("done", BigInteger, nullable=False, server_default="0"),
     Column("total", BigInteger),
     Column("missed", BigInteger, nullable=False, server_default="0"),
-    # Whether no process of before ran when this pass began.
+    # Whether no earlier process ran when this pass began.
     Column("alone", Boolean, nullable=False, server_default=false()),
     # The process that is at it, and when another one may be.
     Column("holder", Text),

@@ -4,7 +4,7 @@ A change that touches the text marks its row as due, for the price of a row in a
 worker indexes many at once. A search reads the rows that are due beside the index, so it is exact
 at every moment, and slower the more of them there are (docs/decisions/0002-search.md).
 
-The index is a table of its own. PostgreSQL: the text with all parts of `GRAM` characters, under a
+The index is its own table. PostgreSQL: the text with all parts of `GRAM` characters, under a
 GIN index. SQLite: FTS5 with the trigram tokenizer, by the number of the id.
 """
 

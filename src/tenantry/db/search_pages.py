@@ -130,7 +130,7 @@ class SearchPages:
     ) -> str:
         """Add the ids of a page to those that are found, read in its order, but for known gaps.
 
-        Return the id that was reached, where the page is not full after so many stretches.
+        Return the id that was reached, where the page is not full after a number of stretches.
         """
         sizes = itertools.chain(STRETCHES, itertools.repeat(STRETCHES[-1], _MOST_STRETCHES))
         backward, take = position.backward, position.size + 1

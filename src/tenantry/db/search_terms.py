@@ -52,12 +52,12 @@ if TYPE_CHECKING:
 
 # A term is common that has more matches than this: fewer are counted for each page.
 FEW = 5_000
-# A table of so many rows is counted for each page.
+# A table of this number of rows is counted for each page.
 SMALL = 20_000
 # A term is counted anew after this time.
 _KEPT_SECONDS = 3600
 _MOST_TERMS = 200  # of one table
-# A request waits so long for a count, and so many counts wait for the one that runs.
+# A request waits so long for a count, and this number of counts wait for the one that runs.
 _WAIT_SECONDS = 5.0
 _MOST_COUNTS = 20
 _MOST_RARE = 1_000
@@ -82,7 +82,7 @@ _PART: ColumnElement[str] = bindparam("part", type_=Text)
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """How many rows match; where it is not exact, there are at least so many."""
+    """How many rows match; where it is not exact, it is a lower bound."""
 
     count: int
     is_exact: bool = True
@@ -218,7 +218,7 @@ class Terms:
         return row["gaps"], row["matches_added"]
 
     async def count(self, db: Session, part: str, *, rows: int, at_least: int) -> Total:
-        """Count the rows that have a part, of a table of so many ``rows``.
+        """Count the rows that have a part, of a table with ``rows`` rows.
 
         The total of a common part is kept from then on. Each process counts one part at a time;
         requests wait for it some seconds, without a connection, and get ``at_least`` after that.

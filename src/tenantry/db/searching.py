@@ -1,4 +1,4 @@
-"""Searches by what no index finds: so many rows are looked through at a time, the newest first.
+"""Searches by what no index finds: a limited number of rows is scanned at a time, the newest first.
 
 So no search takes long, however rare the rows are that it is for. A page can have few of them, or
 none, and a token all the same: of the row up to which it looked.

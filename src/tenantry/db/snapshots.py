@@ -93,7 +93,7 @@ _ANY = Spelled(
         " FROM event_log_state s"
     ),
 )
-# A statement of its own, after the row is held: a snapshot from before could be older than what
+# Its own statement, after the row is held: a snapshot from before could be older than what
 # the last holder has looked at.
 _SEEN = Spelled(
     postgresql=f"SELECT {_NOW}::text AS seen, {_STRAY} AS is_stray FROM event_log_state s",

@@ -178,7 +178,7 @@ class SQLite(Database):
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Session]:
-        """See `Database.snapshot`: a thread of its own, so that other reads go on."""
+        """See `Database.snapshot`: its own thread, so that other reads go on."""
         self.check_version()
         self.transactions += 1
         reader = ThreadPoolExecutor(1, "sqlite-snapshot")

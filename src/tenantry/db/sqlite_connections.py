@@ -46,7 +46,7 @@ _BUSY_SECONDS = 3.0
 _STEPS = 10_000
 _ROUND_SECONDS = 0.005
 # Pages that a connection keeps, and that of the writer. The system's cache has those that are
-# read, too; changed ones go to the disk before the commit where there is no room.
+# read, too; changed ones go to the disk before the commit where the cache is full.
 _KEPT_KIB, WRITER_KEPT_KIB = 2000, 8000
 # The write-ahead log grows while one reader stays, an export or a copy, by 20 MB a second under
 # load. It is cut to this size when its pages are in the database, and would else stay as it is.
@@ -182,8 +182,8 @@ class Rounds:
 class Brief:
     """A connection whose statements are limited while the event loop's thread has them.
 
-    The handler is called every so many steps, counted from the first run of a statement. So one
-    is interrupted after one to two times as many.
+    The handler is called after each number of steps, counted from the first run of a statement. So
+    one is interrupted after one to two times as many.
     """
 
     def __init__(self, connection: sqlite3.Connection, rounds: Rounds) -> None:

@@ -31,7 +31,7 @@ T = TypeVar("T")
 TURN_SECONDS = 3.0
 BUSY_SECONDS = 3.0
 _POLL_SECONDS = 0.001  # while another process writes
-# A group ends with so many changes, and takes no further one after so long.
+# A group ends with this number of changes, and takes no further one after so long.
 MOST = 128
 _GROUP_SECONDS = 0.005
 
@@ -275,7 +275,7 @@ class Writer:
             self._brief.unlimit()
 
     async def _make_each(self, group: list[Change]) -> None:
-        """Make the changes anew, each undone by itself, in whatever time they take."""
+        """Make the changes anew, each undone by itself, without a time limit."""
         await self._hand_over(_roll_back)
         await self._begin()
         await self._hand_over(partial(_make_each, group))

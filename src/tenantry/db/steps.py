@@ -5,7 +5,7 @@ A migration changes the schema by its `upgrade`, and may have beside that:
 - ``locks``: the tables that it locks; it may name them where it knows, else all are locked
 - ``indexes``: built while calls go on, before a process of this version serves
 - ``back_fills``: values for the rows that are there, written by the worker in batches
-- ``contract()``: takes away what processes of before need, once there are none
+- ``contract()``: takes away what earlier processes need, once there are none
 
 Each is a row of `schema_steps` until it is done, and then still. See
 docs/decisions/0034-upgrades.md.
@@ -58,7 +58,7 @@ class BackFill:
     """Values for rows that lack them: ``values`` as in UPDATE, ``missing`` a condition.
 
     The rows are walked by ``key``, the columns of the table's primary key, which are texts. A row
-    that a process of before writes is ``missing``, and no other one.
+    that an earlier process writes is ``missing``, and no other one.
 
     ``computed`` has further columns, whose values no SQL makes: each with the expression of a text
     that ``compute`` makes its value of, which is a text or None.

@@ -88,7 +88,7 @@ class Tally:
             await db.fetch_all(self._add, given=spelled(self._numbers, rows))
 
     def _goes_with(self) -> Column[str] | None:
-        """Return the key of the row that the number goes with, by the first column of its own."""
+        """Return the key of the row that the number goes with, by its first own column."""
         return next((foreign.column for foreign in self._key[0].foreign_keys), None)
 
     def _step(

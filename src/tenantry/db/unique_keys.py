@@ -10,7 +10,7 @@ _PRIMARY = "pk_"
 def field_of(constraint: str) -> str:
     """Return the column that a rule is named after; of a primary key the first one.
 
-    A partition has a primary key of its own name; ids alone are unique there.
+    A partition has its own name for the primary key; ids alone are unique there.
     """
     table = metadata.tables.get(constraint.removeprefix(_PRIMARY))
     if constraint.startswith(_PRIMARY) and table is not None:

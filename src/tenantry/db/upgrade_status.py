@@ -1,4 +1,4 @@
-"""How far an upgrade is: what `tenantry migrate status` shows, whatever the schema is."""
+"""How far an upgrade is: what `tenantry migrate status` shows, for any schema."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def _mail(settings: Settings) -> str:
         try:
             templates.render(name, {**variables, "user_language": language})
         except rendering.RenderError as problem:
-            # An application brings variables of its own to these (template_variables).
+            # Its own application brings variables to these (template_variables).
             if name in passwordless.TEMPLATES and str(problem).endswith("is undefined"):
                 continue
             raise Problem(str(problem), "correct that file in TENANTRY_MAIL_TEMPLATES") from None

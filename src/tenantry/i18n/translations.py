@@ -32,7 +32,7 @@ _keys: dict[tuple[str, str], tuple[str, str]] = {}  # all languages share them, 
 
 @functools.cache
 def english(*room: str) -> Mapping[str, str]:
-    """Return the English texts of a room by `section.key`; none where it has no words.
+    """Return the English texts of a package by `section.key`; none where it has no words.
 
     They are in `words/en.toml`, or in all files of the folder `words/en`.
     """

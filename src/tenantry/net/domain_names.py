@@ -16,7 +16,7 @@ _MAX_TEXT = 255
 def to_ascii(text: str) -> str:
     """Return a name in A-labels and lower case, with no dot at its end.
 
-    ASCII is a name already, for whatever its labels stand: DNS compares no more than that.
+    An ASCII name is returned as it is: DNS compares no more than that.
 
     Raises:
         ValueError: it is not such a name; the text says why.

@@ -15,7 +15,7 @@ LOCAL_MAX = 64  # RFC 5321 section 4.5.3.1.1
 MAX = 254  # RFC 5321 section 4.5.3.1.3, without the brackets
 
 _LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
-# `buf.validate.field.string.email`, as protovalidate has it.
+# `buf.validate.field.string.email`, as protovalidate defines it.
 _ADDRESS = re.compile(rf"[a-zA-Z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{_LABEL}(?:\.{_LABEL})*")
 _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
@@ -55,7 +55,7 @@ def key(address: str) -> str:
 
 
 def domain_of(address: str) -> str:
-    """Return the domain of an address as DNS has it; one that it cannot have is left as it is."""
+    """Return the domain of an address in its DNS form; one that it cannot have is left as it is."""
     return key(address).rpartition("@")[2]
 
 

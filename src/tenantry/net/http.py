@@ -1,4 +1,4 @@
-"""HTTP as the doors see it: a request read whole, a response, and a route to a handler."""
+"""HTTP as the endpoints see it: a request read whole, a response, and a route to a handler."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Request:
     pieces: Pieces | None = None
     # Headers that its answer has in any case: how it stands with the rate limits.
     limits: dict[str, str] = field(default_factory=dict)
-    # The record that observers get once it is over: a door says here for whom it answers.
+    # The record that observers get once it is over: an endpoint sets the caller here.
     observed: Observed = field(default_factory=Observed)
 
     def tell(self, headers: Mapping[str, str]) -> None:
@@ -180,12 +180,14 @@ class StreamingResponse:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A door's answer at a verb and path; `{name}` is one segment of it, `{name*}` the rest."""
+    """An endpoint's handler at a verb and path; `{name}` is one segment of it, `{name*}` the
+    rest.
+    """
 
     verb: str
     template: str
     handler: Callable[[Request], Awaitable[Response | StreamingResponse]]
-    # Other origins may always read it (discovery, keys), whatever the CORS setting.
+    # Other origins may always read it (discovery, keys), regardless of the CORS setting.
     public: bool = False
     # It takes the body piece by piece, as `Request.pieces`.
     streams: bool = False
@@ -217,7 +219,7 @@ def strict_transport(public_url: str) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Cookie:
-    """A cookie of ours, for this host alone, which no script reads.
+    """A Tenantry cookie, for this host alone, which no script reads.
 
     ``seconds`` is how long browsers keep it, None until they are closed. A partitioned
     one is kept for the frames of each site apart (CHIPS, draft-cutler-httpbis-partitioned-cookies).

@@ -85,14 +85,14 @@ class Outgoing:
         seconds: float,
         most_bytes: int,
     ) -> Answer:
-        """Send one request; return the answer, whatever its status, with its first bytes.
+        """Send one request; return the response with any status, with its first bytes.
 
         ``seconds`` is the limit of all of it: looking up the name, connecting, and the answer to
         its end or to ``most_bytes``.
 
         Raises:
             Refused: we do not go to the URL or to an address of its host.
-            Unanswered: there is no complete answer, for whatever reason.
+            Unanswered: there is no complete answer, for any reason.
 
         """
         import aiohttp
@@ -264,7 +264,7 @@ class _Guard:
 
 
 async def _in_a_thread(work: Any) -> Any:
-    """Run what blocks in a thread of its own, which the end of the process does not wait for."""
+    """Run what blocks in its own thread, which the end of the process does not wait for."""
     loop = asyncio.get_running_loop()
     done = loop.create_future()
 

@@ -10,5 +10,5 @@ In memory a process counts by itself, all of its event loops together. In Redis 
 count together, by the scripts of the library `limits`; while Redis is slow or unavailable, each
 process enforces the limits by its own count. The storages of the library are not used: the one in
 memory belongs to one event loop and looks through all keys after each request, and the one in
-Redis takes two round trips for each request, on a connection of its own.
+Redis takes two round trips for each request, on its own connection.
 """

@@ -164,7 +164,8 @@ def _check_free(name: str, address: str) -> None:
 
 
 def check_watches(workers: int) -> None:
-    """Check that so many workers can watch files: each would abort with no word about the cause.
+    """Check that this number of workers can watch files: each would abort with no word about the
+    cause.
 
     Raises:
         envoy.StartError: this user watches too many already (inotify(7)).

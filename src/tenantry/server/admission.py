@@ -4,7 +4,7 @@
 and may name a network's and a connection's counter in a header; `Finished.count` counts the request
 as finished when the application is done with it. Both use the same memory, whose address is in the
 environment. A counter has one writer, so neither side needs a lock: TLS and cleartext have an event
-loop each, and each loop has counters of its own.
+loop each, and each loop has its own counters.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ _TOTAL, _REFUSED, _OTHERS = 0, 1, 2
 _CELLS = _OTHERS + _NETWORKS + _CONNECTIONS
 _LOOPS = 2
 _MASK = 0xFFFFFFFF
-# Up to so many requests in flight are not counted by network: that would cost each of them time.
+# Up to this number of requests in flight are not counted by network: that would cost each of them
+# time.
 UNCOUNTED = 64
 # A network that is at its limit has one more request of each connection served, up to four times
 # the limit. At the limit of the process, networks with fewer than eight requests still get in.

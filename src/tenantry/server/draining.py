@@ -1,4 +1,5 @@
-"""Leaving unnoticed: clients are asked to go, then nobody new is let in, then the rest ends.
+"""Leaving unnoticed: clients are asked to disconnect, new connections are refused, then the rest
+ends.
 
 Envoy alone would lose some. A connection that the system has taken and Envoy has not is reset when
 the listener closes, and one that has just been opened has no request in flight yet. So new

@@ -383,7 +383,7 @@ def _limit(http: dict[str, Any], settings: Settings) -> None:
             "max_concurrent_streams": STREAMS,
             "initial_stream_window_size": 256 << 10,
             "initial_connection_window_size": 1 << 20,
-            # One bad request ends itself, not its neighbours on the connection.
+            # One bad request ends itself, not its neighbors on the connection.
             "override_stream_error_on_invalid_http_message": True,
         },
         "server_header_transformation": "PASS_THROUGH",

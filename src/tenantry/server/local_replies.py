@@ -80,7 +80,7 @@ def access_log() -> dict[str, Any]:
         "request_id": "%RESP(X-REQUEST-ID)%",
     }
     # Answers of the application have no details, unless the client went away before their end.
-    # Refusals by `admission` are counted: a line of each would be a flood of its own.
+    # Refusals by `admission` are counted: a line of each would itself be a flood.
     expression = (
         '!(response.code_details in ["", "downstream_remote_disconnect", "lua_response"]) '
         '&& "x-request-id" in response.headers'

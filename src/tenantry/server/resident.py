@@ -1,4 +1,4 @@
-"""Pages of programs and libraries that only the start needed, let go once the server is ready."""
+"""Releases memory pages of executables and libraries that only the start needed."""
 
 from __future__ import annotations
 

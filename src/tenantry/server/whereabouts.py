@@ -52,7 +52,7 @@ def of(settings: Settings) -> Whereabouts:
 
 
 def leave(settings: Settings) -> None:
-    """Leave the whereabouts of this process, which is or becomes a server."""
+    """Register this process, which is or becomes a server."""
     content = json.dumps(asdict(of(settings))).encode() + b"\n"
     atomic.write(_file(settings), content, mode=0o600)
 
@@ -72,7 +72,7 @@ def at_port(settings: Settings) -> Whereabouts | None:
 
 
 def _read(path: Path) -> tuple[int, Whereabouts] | None:
-    """Return a running server, and when it left its whereabouts."""
+    """Return a running server, and when it registered."""
     try:
         content: dict[str, Any] = json.loads(path.read_bytes())
         server = Whereabouts(**content)

@@ -29,7 +29,7 @@ async def app(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> 
     """Answer a request with the application of its event loop.
 
     TLS and cleartext are two filter chains, and pyvoy gives each its event loop and its lifespan.
-    A pool of connections belongs to one loop, so each loop gets an application of its own.
+    A pool of connections belongs to one loop, so each loop gets its own application.
     """
     state = scope["state"]
     if scope["type"] == "lifespan":

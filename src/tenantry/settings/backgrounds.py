@@ -1,4 +1,4 @@
-"""A background that an operator writes in CSS: colours, gradients and pictures of ours, no more.
+"""A background that an operator writes in CSS: colors, gradients and our pictures, no more.
 
 It is what `background` takes (https://www.w3.org/TR/css-backgrounds-3/#background), and is written
 into a style sheet of pages where passwords are typed. So all that it may hold is listed, by kinds
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MOST = 1000  # characters, counted before anything is parsed
-# No backslash, so no escape; nothing that ends a declaration, a rule or an element.
+# No backslash, so no escape; nothing to end a declaration, a rule or an element.
 _CHARACTERS = re.compile(r"[A-Za-z0-9#%(),./ \t\r\n'\"_+-]*")
 _PICTURE = re.compile(r"/assets/ast_[0-9]{1,24}\.(?:png|jpg)")
 _GRADIENTS = {
@@ -112,7 +112,7 @@ _UNITS = frozenset(
 
 
 def checked(text: str) -> str:
-    """Return a background as it may stand in a style sheet of ours, spelled anew.
+    """Return a background as it may stand in a Tenantry style sheet, spelled anew.
 
     Raises:
         ValueError: it is too long, or something in it is not allowed, which is named.
@@ -122,7 +122,7 @@ def checked(text: str) -> str:
         raise ValueError(f"takes at most {MOST} characters")
     if not _CHARACTERS.fullmatch(text) or "/*" in text or "//" in text:
         raise ValueError(
-            "holds a character that no background of colours, gradients and uploads needs"
+            "holds a character that no background of colors, gradients and uploads needs"
         )
     if text.count("(") > _MOST_BRACKETS:
         raise ValueError(f"takes at most {_MOST_BRACKETS} brackets")
@@ -178,7 +178,7 @@ def _is_length(token: Any) -> bool:
 
 
 def _is_color(token: Any, within: str) -> bool:
-    """Whether a token names a colour by itself, and may do so where it stands."""
+    """Whether a token names a color by itself, and may do so where it stands."""
     if within in _COLORS:
         return False
     try:

@@ -19,8 +19,7 @@ def make(settings: Settings) -> None:
     """Make the folder where it is missing; take our files in it from others that could read them.
 
     Raises:
-        SettingError: it cannot be made, or others may put files into it, as ours or in the place
-            of ours.
+        SettingError: it cannot be made, or others may add or replace files in it.
 
     """
     folder = settings.data_dir

@@ -136,7 +136,7 @@ def log_levels(text: str) -> str:
 
 
 def _is_ours(name: str) -> bool:
-    """Whether it is a module of ours, or of a library: those nobody looks for."""
+    """Whether it is a Tenantry module, or of a library: those nobody looks for."""
     first, *rest = name.split(".")
     if first != "tenantry":
         return True
@@ -301,7 +301,7 @@ def picture(text: str) -> str:
 
 def color(text: str) -> str:
     if not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
-        raise ValueError(f"{text!r} is not a colour such as #1f5eff")
+        raise ValueError(f"{text!r} is not a color such as #1f5eff")
     return text
 
 

@@ -2,8 +2,8 @@
 
 By the standard library: structlog imports rich with it, 190 ms and 5 MB in every process. Fields
 logged beside the sentence are given as ``extra={"fields": {...}}``; locals are never logged, since
-they hold access tokens. Everything but ASCII is escaped: whatever a line repeats, it is one line,
-and no terminal obeys it.
+they hold access tokens. Everything but ASCII is escaped: a value from a request can neither break a
+line nor control a terminal.
 """
 
 from __future__ import annotations
@@ -205,7 +205,7 @@ def configure(levels: str, *, in_background: bool = False) -> None:
     handler.setFormatter(_Json())
     level, *modules = levels.split(",")
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # It reports each of its own steps; the applied ones, we say ourselves.
+    # It logs each of its steps; Tenantry logs the applied ones itself.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     for module in modules:
         name, _, own = module.partition("=")

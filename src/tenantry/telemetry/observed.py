@@ -28,7 +28,7 @@ class Observed:
     An observer is called on the event loop that answered, and there are several in a process: it
     may not wait, and locks what it shares. It keeps values of this, and changes none.
 
-    The route, the wire, the method, the statuses and the error are words from tables of ours, a few
+    The route, the wire, the method, the statuses and the error are words from our tables, a few
     of each: these may be labels of figures.
     """
 
@@ -45,7 +45,7 @@ class Observed:
     # Of HTTP, which for gRPC is 200 also where the call failed. `GONE` where none was sent.
     status: int = GONE
     grpc_status: int | None = None  # of grpc and grpc-web, where one was sent
-    error: str = ""  # error_code of ours, `error` of OAuth; "" where it went well or has none
+    error: str = ""  # `error_code`, or `error` of OAuth; "" where it went well or has none
     error_id: str = ""  # `err_...`, where the answer is about a refusal that has one
     seconds: float = 0.0  # until the last byte was handed over
     received: int = 0  # bytes of the body, as they came

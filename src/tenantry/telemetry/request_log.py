@@ -23,7 +23,8 @@ _log = logging.getLogger("tenantry.request_log")  # the name in docs/observabili
 _HEALTH = {"/livez", "/readyz", "/healthz"}
 # UNKNOWN, INTERNAL, UNAVAILABLE, DATA_LOSS: the server's doing, as 500 and 503 are.
 _OURS = {2, 13, 14, 15}
-# Segments of a path that are words: no id or secret of ours is one, having digits and capitals.
+# Segments of a path that are words: no Tenantry ID or secret is one, since they have digits and
+# capitals.
 _WORD = re.compile(r"[A-Za-z.]?[a-z._-]{0,31}\d?")
 _MOST_SEGMENTS = 8
 

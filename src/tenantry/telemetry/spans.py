@@ -41,7 +41,7 @@ def part(
 ) -> AbstractContextManager[Span | None]:
     """Return a context manager that records its block as a part of the current request.
 
-    The value is None where the block is not traced. ``root``: without a request, the block is a
-    trace of its own.
+    The value is None where the block is not traced. ``root``: without a request, the block is its
+    own trace.
     """
     return nullcontext() if tracer is None else tracer.part(name, attributes, root=root)

@@ -19,7 +19,7 @@ def form(request: Request) -> dict[str, str]:
 
     Raises:
         errors.UnsupportedMediaType: it is another kind of body.
-        errors.InvalidArgument: as `Request.form`, with so many more members.
+        errors.InvalidArgument: as `Request.form`, with a number of further members.
 
     """
     return request.form(MOST + _BESIDE)

@@ -1,4 +1,4 @@
-"""The brand of pages: the product's name, logo and colour, and those of an organization.
+"""The brand of pages: the product's name, logo and color, and those of an organization.
 
 Of an organization's own branding the pages show its name and its logo. Its free settings are for
 the application to read: no style of a tenant gets onto a page where passwords are typed.
@@ -52,7 +52,7 @@ class Brand:
         return Brand(name, self.logo_url, has_letter=True)
 
     def within(self, organization: Organization | None) -> Brand:
-        """Return that of an organization if it has branding of its own, else this one."""
+        """Return that of an organization if it has its own branding, else this one."""
         if (
             organization is None
             or organization.branding is None
@@ -78,16 +78,16 @@ def origin(logo_url: str) -> str:
 
 
 def style(color: str) -> str:
-    """Return the style of a colour such as #1f5eff: of buttons, and of the text on them.
+    """Return the style of a color such as #1f5eff: of buttons, and of the text on them.
 
     The text is black or white, whichever can be read better. Under the pointer a button moves away
-    from the text's colour.
+    from the text's color.
     """
     brand = colors.parse(color)
     text = colors.text_on(brand)
     away = colors.BLACK if text == colors.WHITE else colors.WHITE
     under_pointer = colors.mix(brand, away, 0.14)
-    # Where the colour is too close to the ground, a line around a button and our ink do instead.
+    # Where the color is too close to the ground, a line around a button and our ink do instead.
     stands_out = [colors.contrast(brand, card) >= colors.STANDS_OUT for card in _CARDS]
     edges = ["transparent" if yes else "var(--quiet)" for yes in stands_out]
     rings = [colors.spelled(brand) if yes else "var(--ink)" for yes in stands_out]
@@ -99,10 +99,10 @@ def style(color: str) -> str:
 
 
 def layout(settings: Settings) -> str:
-    """Return the style of the sign-in pages, beside their colour: corners, places, the ground.
+    """Return the style of the sign-in pages, beside their color: corners, places, the ground.
 
-    Text on a ground of one colour is black or white, as on a button; on any other ground it has
-    a card of its own.
+    Text on a ground of one color is black or white, as on a button; on any other ground it has
+    its own card.
     """
     box, field = _RADII[settings.login_border_radius]
     places = [

@@ -1,4 +1,6 @@
-"""How a door answers people: errors as pages, forms from our own pages alone, then a redirect."""
+"""The base of sites for people: errors as pages, forms from the server's own pages only, then a
+redirect.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 
 class Door:
-    """The base of all handlers of a door.
+    """The base of all handlers of a site.
 
     Forms are posted below their page; ``depth`` is the number of segments that its path has at
     most, None for any.
@@ -59,7 +61,8 @@ class Door:
         self._places = Places(depth)
 
     def served(self, routes: list[Route]) -> list[Route]:
-        """Return the routes of the door, and ways from the addresses of its forms to their pages.
+        """Return the routes of the site, and redirects from the addresses of its forms to their
+        pages.
 
         See `places`.
         """
@@ -71,7 +74,7 @@ class Door:
         return ""
 
     def pages_of(self, _request: Request) -> Pages:
-        """Return the pages by which a request is answered: those of the door."""
+        """Return the pages by which a request is answered: those of the site."""
         return self.pages
 
     def words(self, request: Request, wanted: Sequence[str] = ()) -> Words:
@@ -105,7 +108,9 @@ class Door:
         return self.page(checked)
 
     def form(self, handler: Handler) -> Handler:
-        """Return a handler of a form of our own pages; one that comes too often is told there."""
+        """Return a handler of a form of Tenantry's pages; one that comes too often is told
+        there.
+        """
 
         async def limited(request: Request) -> Response:
             try:
@@ -148,7 +153,7 @@ class Door:
         packs: bool = False,
         **values: Any,
     ) -> Response:
-        """Return a page of the door, with the problems of the form that led to it.
+        """Return a page of the site, with the problems of the form that led to it.
 
         ``packs`` says that it may be compressed (`packing`): no secret is on it. While nothing may
         be tried again the status is 429 (RFC 6585 section 4).

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Kind(Enum):
-    """The pages that have a look of their own, by the names of their style sheets."""
+    """The pages that have their own look, by the names of their style sheets."""
 
     LOGIN = "style"  # sign-in pages, and those of signed-in people
     PORTAL = "portal"  # the admin portal
@@ -43,7 +43,7 @@ class Look:
     countdown: Asset  # the script of pages that have people wait
     logo_inside: bool = False  # the box
     social_first: bool = False
-    shows_organizations: bool = True  # that have branding of their own
+    shows_organizations: bool = True  # that have their own branding
 
     def within(self, organization: Organization | None, brand: Brand | None = None) -> Brand:
         """Return the brand of a page of an organization: its own, where that is shown.

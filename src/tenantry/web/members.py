@@ -1,4 +1,4 @@
-"""The frame of a member's pages at `/ui`: one navigation for all doors that have some of them."""
+"""The frame of a member's pages at `/ui`: one navigation for all sites that have some of them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def pages(
     styles: tuple[Asset, ...] = (),
     scripts: tuple[Asset, ...] = (),
 ) -> Pages:
-    """Return the pages of a door in this frame, with what they load beside what all do."""
+    """Return the pages of a site in this frame, with what they load beside what all do."""
     framed = workspace.pages(door, looks, styles=styles, scripts=scripts)
     defaults = {**framed.defaults, "person": None, "organization": None, "way_back": None}
     return replace(framed, layout="members.html", defaults=defaults)

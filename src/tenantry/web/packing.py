@@ -1,7 +1,7 @@
 """Pages in gzip, where nothing in them is somebody's guess at the rest (decision 0030).
 
 The length of a compressed page tells whether a text that a stranger put into it is there twice: so
-a page is only compressed where its request brings nothing that it could show again.
+a page is only compressed where the page repeats no value of its request.
 """
 
 from __future__ import annotations

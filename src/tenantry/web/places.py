@@ -1,8 +1,8 @@
-"""Which page stands above an address of a door: that of a form, or of a page that failed.
+"""Finds the page above an address of a site: that of a form, or of a page that failed.
 
 A page that answers a form stands at the address of that form, where a browser asks for it once more
-by GET: when it is reloaded from its address bar, or by Back. So each of them has a way on to the
-page above.
+by GET: when it is reloaded from its address bar, or by Back. So each of them redirects to the page
+above.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Places:
-    """The addresses of a door, by the templates of its routes.
+    """The addresses of a site, by the templates of its routes.
 
     ``depth`` is the number of segments that the page of a form has at most, None for any.
     """
@@ -27,7 +27,7 @@ class Places:
         self._forms: frozenset[str] = frozenset()
 
     def take(self, routes: Iterable[Route]) -> frozenset[str]:
-        """Know the routes of the door; return the templates of forms where no page stands."""
+        """Learn the routes of the site; return the templates of forms where no page stands."""
         known = {(route.verb, route.template) for route in routes}
         self._pages = frozenset(template for verb, template in known if verb == "GET")
         posted = frozenset(template for verb, template in known if verb == "POST")

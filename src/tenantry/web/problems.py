@@ -1,9 +1,9 @@
 """Problems of a form, for the page that is read after the redirect (303).
 
-It travels in the address of that page, sealed: encrypted under the key of the deployment, and bound
-to the page, to the cookie of the browser that sent the form, and to a few minutes. So Back and
-reload work, another tab shows nothing of it, and nobody makes a page of ours say anything. It holds
-keys of the catalogue, and never a secret that was typed.
+It travels in the address of that page, encrypted under the key of the deployment, and
+bound to the page, to the cookie of the browser that sent the form, and to a few minutes. So Back
+and reload work, another tab shows nothing of it, and nobody makes a Tenantry page say anything. It
+holds keys of the catalogue, and never a secret that was typed.
 """
 
 from __future__ import annotations

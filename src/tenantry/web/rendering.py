@@ -45,15 +45,15 @@ PLAIN_HEADERS = HEADERS | {
         "form-action 'none'; frame-ancestors 'none'"
     ),
 }
-PLAIN_STYLE = "web/static/plain.css"  # what a door with plain pages puts before its own style
+PLAIN_STYLE = "web/static/plain.css"  # what a site with plain pages puts before its own style
 
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """Renders the pages of one door; its folder has `templates/`, of which `layout` is the frame.
+    """Renders the pages of one site; its folder has `templates/`, of which `layout` is the frame.
 
-    ``styles`` and ``scripts`` are what the door's pages load beside what all do, and ``defaults``
-    the values of its layout that not every page gives.
+    ``styles`` and ``scripts`` are those that the site's pages load beside what all do, and
+    ``defaults`` the values of its layout that not every page gives.
     """
 
     door: str
@@ -81,7 +81,7 @@ class Pages:
     ) -> Response:
         """Return a page of the deployment, or of another brand.
 
-        ``template`` is one of the door's; ``logos`` are shown beside that of the brand.
+        ``template`` is one of the site's; ``logos`` are shown beside that of the brand.
         """
         return self._render(
             f"{self.door}/templates/{template}",
@@ -107,8 +107,8 @@ class Pages:
         """Return a page that says one thing, which the words have under this key.
 
         ``said`` is what somebody else says about it, and ``quoted`` what to quote to support.
-        ``link`` leads on: an address and its text; without one, ``back`` is the page of ours to go
-        back to.
+        ``link`` leads on: an address and its text; without one, ``back`` is the Tenantry page to
+        return to.
         """
         values = {
             "key": key,
@@ -164,7 +164,7 @@ def page(
 ) -> Response:
     """Return a page with these headers.
 
-    ``template`` is a shared one, such as message.html, or one of a door, such as
+    ``template`` is a shared one, such as message.html, or one of a site, such as
     home/templates/home.html.
     """
     response = Response.html(environment().get_template(template).render(values), status)

@@ -19,7 +19,7 @@ _MOST_TEXT = 64 << 10  # bytes of one member that is no file
 _MOST_HEADERS, _MOST_HEADER = 8, 4 << 10  # of a part; bytes of one
 # Semicolons of a header: the time to take one apart grows with their number times its length.
 _MOST_SEMICOLONS = 100
-# Bytes that are parsed before others have their turn: under 5 ms, whatever they are.
+# Bytes that are parsed before others have their turn: under 5 ms for any content.
 _PIECE = 8 << 10
 
 

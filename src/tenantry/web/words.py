@@ -1,6 +1,6 @@
 """The words of pages, in each language, and the language of a person.
 
-A site has English words of its own beside those of all pages, and `tenantry.i18n.translations` has
+A site has its own English words beside those of all pages, and `tenantry.i18n.translations` has
 them in other languages. A word is a sentence under `section.key`; `{name}` in it is filled with a
 value, which is text, markup or not. A key that ends in `_one` stands beside one in `_other`; a
 number says which is used.
@@ -61,9 +61,9 @@ def _spoken(sentence: str) -> Markup:
 
 @functools.cache
 def of(door: str, language: str) -> Words:
-    """Return the words of a door in one of `LANGUAGES`; its own go before those of all pages.
+    """Return the words of a site in one of `LANGUAGES`; its own go before those of all pages.
 
-    Without a door, "", it returns those of all pages.
+    Without a site, "", it returns those of all pages.
     """
     sentences = translations.translated(language, "pages", translations.english("web"))
     if door:
@@ -73,14 +73,14 @@ def of(door: str, language: str) -> Words:
 
 
 def languages(door: str) -> tuple[str, ...]:
-    """Return the languages that a door speaks; English alone where it has no words of its own."""
+    """Return the languages of a site; English alone where it has none."""
     if door and not translations.english("endpoints", door):
         return (DEFAULT,)
     return OF_OPERATORS if door == "console" else LANGUAGES
 
 
 def choose(door: str, accepted: str, wanted: Sequence[str] = ()) -> Words:
-    """Return a door's words in the language that a person understands best.
+    """Return a site's words in the language that a person understands best.
 
     See `tenantry.i18n.languages.best`; English where that is not known.
     """

@@ -24,9 +24,9 @@ def pages(
     layout: str = "workspace.html",
     kind: Kind = Kind.LOGIN,
 ) -> Pages:
-    """Return the pages of a door in this frame, with what they load beside what all do.
+    """Return the pages of a site in this frame, with what they load beside what all do.
 
-    ``layout`` is a frame of the door's own, which extends this one.
+    ``layout`` is a frame of the site's own, which extends this one.
     """
     return Pages(
         door,

@@ -2,8 +2,8 @@
 
 The 43 are 256 random bits and the 6 the CRC-32 (ISO 3309) of all before it, both as numbers in
 Base62 (`0-9A-Za-z`, the most significant first). So a program that finds one in a repository or a
-log knows it by its looks, and without asking anybody that it is no accident. For secret scanners,
-with the prefix of the settings in place of `tnat_`:
+log recognizes it by its form, and without asking anybody that it is no accident. For secret
+scanners, with the prefix of the settings in place of `tnat_`:
 
     \\btnat_[0-9A-Za-z]{49}\\b
 """

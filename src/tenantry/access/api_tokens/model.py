@@ -1,4 +1,4 @@
-"""The table of API tokens, and one token as the room knows it."""
+"""The table of API tokens, and the record of one token."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def allows(client: Client, address: str) -> bool:
     try:
         found = ip_address(address)
     except ValueError:
-        return False  # an address that cannot be told apart is not let in
+        return False  # an address that cannot be told apart is refused
     if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
         found = found.ipv4_mapped
     return any(found in network for network in _networks(tuple(listed["cidrs"])))

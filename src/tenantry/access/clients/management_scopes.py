@@ -86,7 +86,7 @@ def parse(values: Sequence[str], field: str) -> tuple[str, ...] | None:
 def _refusal(value: str) -> str:
     if value == OPERATORS_WRITE:
         return (
-            f"{value} cannot be given by itself: whoever administers operators can obtain every "
+            f"{value} cannot be given by itself: a client that administers operators can get every "
             f"scope. A client with {ALL} has it"
         )
     return f"{value[:60]!r} is not a management scope; use {', '.join(SCOPES)}, or {ALL} for all"

@@ -1,4 +1,4 @@
-"""The tables of clients and their secrets, and one of each as the room knows it."""
+"""The tables of clients and their secrets, and their records."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Which URIs a client may register, where people and logouts are sent (pure functions).
 
 The rules are those of the redirect URIs of the Scalekit API: at most 256 characters, no query, no
-fragment, no user name; `https` and outside of production `http`; for native apps also a scheme of
-their own (RFC 8252 section 7.1). Outside of production one `*` may stand for the first label of the
+fragment, no user name; `https` and outside of production `http`; for native apps also their own
+scheme (RFC 8252 section 7.1). Outside of production one `*` may stand for the first label of the
 host, and the host may be this machine. `{{name}}` stands for something of the organization: as a
 whole label, the whole host, or a whole part of the path.
 
@@ -60,9 +60,9 @@ def check(uri: str, *, production: bool, native: bool = False) -> None:
     if scheme in {"https", "http"}:
         _check_web(uri, scheme, production=production, native=native, wildcard=not production)
     elif not native:
-        raise ValueError("must be an https or http URL; schemes of their own are for NTV")
+        raise ValueError("must be an https or http URL; private-use schemes are for NTV")
     elif scheme in _UNSAFE_SCHEMES:
-        raise ValueError(f"the scheme {scheme!r} is none that an app can have of its own")
+        raise ValueError(f"the scheme {scheme!r} cannot belong to one app alone")
     elif not uri.partition(":")[2]:
         raise ValueError("must go on after its scheme")
     else:
@@ -128,7 +128,7 @@ def _without_port(authority: str) -> str:
     if not colon or authority.endswith("]"):
         return authority
     if not _PORT.fullmatch(port) or int(port) > 65_535:
-        raise ValueError("has a port that is none")
+        raise ValueError("has an invalid port")
     return host
 
 
@@ -138,7 +138,7 @@ def _check_host(host: str, *, wildcard: bool) -> None:
     if host.startswith("["):
         _check_address(host[1:-1] if host.endswith("]") else "")
         return
-    # Outside of labels a template has dots of its own.
+    # Outside of labels a template has its own dots.
     labels = _TEMPLATE.sub(lambda found: found[0].replace(".", "_"), host).split(".")
     if _NUMERIC.fullmatch(labels[-1]):
         _check_address(host)

@@ -1,8 +1,8 @@
 """`client.token_issued`: how much of it is recorded, is a setting (TENANTRY_TOKEN_EVENTS).
 
 `all`: one event for each token, committed before the token is handed out. `first`: one for each
-client and day (UTC), whatever the number of processes, written within a second or so; a request
-writes nothing. `none`: none.
+client and day (UTC), regardless of the number of processes, written within a second or so; a
+request writes nothing. `none`: none.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ POST_LOGIN_URIS_MAX = 5
 POST_LOGOUT_URIS_MAX = 20
 BACK_CHANNEL_URIS_MAX = 5
 
-# scope-token (RFC 6749 section 3.3), up to a length of ours.
+# scope-token (RFC 6749 section 3.3), up to a fixed length.
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,100}")
 
 

@@ -1,4 +1,4 @@
-"""A data key and a master key as the room knows them; times in microseconds since 1970, UTC."""
+"""The records of a data key and a master key; times in microseconds since 1970, UTC."""
 
 from __future__ import annotations
 

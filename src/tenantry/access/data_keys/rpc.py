@@ -34,7 +34,7 @@ class KeyManagementService:
         for name in ("provider", "key_ref"):
             if getattr(request, name):
                 raise errors.InvalidArgument.field(
-                    name, "absent", "is for a key of your own at a provider, which is not served"
+                    name, "absent", "is for your own key at a provider, which is not served"
                 )
         return pb.CreateDEKResponse(dek=await _shown(call, await service.create(call)))
 

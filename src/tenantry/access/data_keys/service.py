@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from tenantry.db.pages import Page
     from tenantry.db.resealing import Progress
 
-# From the moment that another key seals until one may be destroyed. Values that were sealed for a
-# while, in cookies, links and rows that are over soon, have had their time by then.
+# From the moment that another key seals until one may be destroyed. Values that were encrypted for
+# a while, in cookies, links and rows that are over soon, have had their time by then.
 KEPT = 2 * DAY
 
 _d = data_keys.c
@@ -136,11 +136,11 @@ async def rotate(call: Call) -> DataKey:
 
 
 async def destroy(call: Call, version: int) -> DataKey:
-    """Forget a data key for good: whatever it has sealed is lost, as in copies of the database.
+    """Forget a data key for good: all that it has encrypted is lost, as in copies of the database.
 
     Raises:
         errors.NotFound: there is none of this version.
-        NotNow: it seals, or a value may be left that it has sealed.
+        NotNow: it seals, or a value may be left that it has encrypted.
 
     """
     async with call.db.transaction() as db:
@@ -154,7 +154,7 @@ async def destroy(call: Call, version: int) -> DataKey:
 
 
 async def reseal(call: Call, *, seconds: float) -> tuple[int, dict[str, int], bool]:
-    """Seal anew what former keys have sealed, for so long at most.
+    """Seal anew what former keys have encrypted, for so long at most.
 
     Returns how many values were, how many of which tables no key opens, and whether that is all.
     """
@@ -180,7 +180,7 @@ async def work(db: Session) -> float:
 
 
 async def _bind(db: Session) -> None:
-    """Take a data key that binds values to their rows, once no process of before may run."""
+    """Take a data key that binds values to their rows, once no earlier process may run."""
     if not await key_rows.may_bind(db):
         return
     await key_rows.read(db)
@@ -191,7 +191,7 @@ async def _bind(db: Session) -> None:
 
 
 async def progress(db: Session) -> Progress:
-    """Return how far the values of former keys are sealed anew."""
+    """Return how far the values of former keys are encrypted anew."""
     return await resealing.progress(db)
 
 
@@ -225,7 +225,7 @@ async def _activate(call: Call, db: Session, key: DataKey) -> DataKey:
         at = max(at, now() + PUBLISHED_SECONDS * SECOND)
     for one in await list_all(db):
         if one.state == ACTIVE:
-            # Never before the one that it follows, whatever a clock says.
+            # Never before the one that it follows, even when a clock is wrong.
             at = max(at, (one.activate_time or 0) + 1)
             await _change(db, one, DEPRECATED, one.activate_time, at)
             deprecated = await get(db, one.version)
@@ -252,7 +252,7 @@ async def _change(
 
 async def _check_unused(db: Session, key: DataKey) -> None:
     if key.state == CREATED:
-        return  # it has sealed nothing
+        return  # it has encrypted nothing
     if key.state != DEPRECATED:
         raise NotNow(f"data key {key.version} is {key.state}: one that is {DEPRECATED} can go")
     assert key.deprecate_time is not None

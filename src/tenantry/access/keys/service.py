@@ -115,7 +115,7 @@ async def rotate(call: Call, *, published_before: int | None = None) -> dict[str
 async def revoke(call: Call) -> dict[str, str]:
     """Forget all keys that there are, and sign with new ones: for a key that others may have.
 
-    Tokens of before are refused by every process within a second, and by verifiers that keep our
+    Earlier tokens are refused by every process within a second, and by verifiers that keep our
     keys once they read them anew. Those that were to sign next go too: they lay beside the others.
     Returns the id of the new current key by algorithm.
     """
@@ -154,7 +154,8 @@ async def revoke(call: Call) -> dict[str, str]:
 
 
 async def rotate_due(db: Session, *, days: int) -> float:
-    """Rotate the keys that have signed for so many days, 0 for ever; return the seconds to wait.
+    """Rotate the keys that have signed for a number of days, 0 for ever; return the seconds to
+    wait.
 
     The next key of an algorithm is made when the current one begins to sign: so its age is both how
     long that has signed, and how long it has been published itself.

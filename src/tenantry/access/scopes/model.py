@@ -1,4 +1,4 @@
-"""The table of scopes, and one of them as the room knows it."""
+"""The table of scopes, and the record of one."""
 
 from __future__ import annotations
 

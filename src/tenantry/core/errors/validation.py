@@ -23,7 +23,7 @@ class InvalidArgument(Error):
 
     @classmethod
     def of(cls, violations: tuple[Violation, ...], *, more: int = 0) -> InvalidArgument:
-        """Return the error of several broken field rules, and of so many more."""
+        """Return the error of several broken field rules, and of a number of further ones."""
         told = described(violations)
         return cls(f"{told}; and {more} more" if more else told, violations=violations)
 

@@ -172,7 +172,7 @@ def _assertion(account: Mapping[str, str], key_id: Any) -> str:
     try:
         return jwt.encode(header, claims, RSAKey.import_key(account["private_key"]))
     except (JoseError, ValueError, TypeError):
-        raise MasterKeyError(f"{_FILE}: its private key is none of RSA") from None
+        raise MasterKeyError(f"{_FILE}: its private key is not an RSA key") from None
 
 
 def _of_machine() -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tenantry.net.http import Response
 
 PATH = "/ui/profile/confirm"
-# Where one may have come from: nothing else is a way on.
+# Where one may have come from: nothing else is a redirect target.
 _NEXT = ("passkeys", "security")
 _ID_MAX = 64  # characters of an id that go back into an address
 

@@ -1,4 +1,4 @@
-"""Shared by all pages of this door: the signed-in person, and the problems of a form."""
+"""Shared by all account pages: the signed-in person, and the problems of a form."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _HEADERS = {
 
 
 def routes(parts: AppContext) -> list[Route]:
-    """Return what this door serves."""
+    """Return the routes of this package."""
 
     async def show(request: Request) -> Response:
         """Answer with a picture."""

@@ -1,7 +1,7 @@
 """Branding: `/console/branding`, a form beside previews of the pages with what it holds.
 
 A preview is the answer to the form itself, in a frame. Its style sheet is asked for by an address
-that holds the unsaved values, sealed: nothing is stored for it, and no page has a style within.
+that holds the unsaved values, encrypted: nothing is stored for it, and no page has a style within.
 """
 
 from __future__ import annotations

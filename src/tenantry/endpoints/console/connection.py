@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tenantry.endpoints.console.visit import Visit
     from tenantry.gen.scalekit.v1.connections.connections_pb import Connection
 
-# Those whose protocol has a page of its own: `protocols`.
+# Those whose protocol has its own page: `protocols`.
 PROTOCOLS = ("SAML", "OIDC", "OAUTH")
 
 

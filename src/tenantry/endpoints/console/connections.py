@@ -334,7 +334,7 @@ def _days_left(state: ConnectionState) -> int | None:
 
 
 def _written(config: Message[Any]) -> str:
-    """Return a configuration as JSON, without certificates: they have a place of their own."""
+    """Return a configuration as JSON, without certificates: they have their own place."""
     members = message_to_json_value(config, use_proto_field_name=True, always_emit_implicit=True)
     assert isinstance(members, dict)
     members.pop("idp_certificates", None)

@@ -20,7 +20,7 @@ _Constant = TypeVar("_Constant", bound=Enum)
 
 _MOST_DAYS = 36_500
 MOST_PAIRS = 10  # of metadata, in the contract
-# What a form can be wrong in; anything else is a page of its own.
+# What a form can be wrong in; anything else is its own page.
 _WRONG = (
     errors.InvalidArgument,
     errors.Duplicate,

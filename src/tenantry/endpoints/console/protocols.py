@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 _LIMIT = 2 * connections.MOST_METADATA
 _CONFIG = {**connections.CONFIG, OAUTH: "oauth_config"}
 SCOPES = ("profile", "email", "address", "phone")  # beside openid, which is always asked for
-# Those of our own API.
+# Scopes of the Tenantry API.
 FURTHER = {**connections.FURTHER, OIDC: ("private_key_jwt",), OAUTH: ()}
 FURTHER_TEXTS = {SAML: (), OIDC: ("end_session_uri", "login_uri"), OAUTH: ("login_uri",)}
 _HAND = ("idp_entity_id", "idp_sso_url", "idp_slo_url")

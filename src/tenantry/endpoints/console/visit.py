@@ -140,7 +140,7 @@ class Door(door.Door):
         """Return what somebody without a session gets: the way to sign in, and back here.
 
         A browser that comes from another site keeps the strict cookie to itself, and sends it with
-        the next request, of a page of ours.
+        the next request, of a Tenantry page.
         """
         if request.verb != "GET":
             return self.pages.message("signed_out", self.words(request), status=401, back=ROOT)
@@ -152,7 +152,9 @@ class Door(door.Door):
         return response
 
     def sign_in(self, request: Request, goal: str) -> Response:
-        """Return the page with the ways to sign in; ``goal`` is the page of ours to go on to."""
+        """Return the page with the ways to sign in; ``goal`` is the Tenantry page to continue
+        to.
+        """
         return self.show(
             request,
             "sign_in.html",

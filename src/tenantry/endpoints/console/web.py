@@ -51,7 +51,7 @@ _SUBJECTS = (
 
 
 def routes(parts: AppContext) -> list[Route]:
-    """Return what this door serves: nothing where the console is switched off."""
+    """Return the routes of this package: nothing where the console is switched off."""
     if not parts.settings.console:
         return []
     door = Door(parts)

@@ -48,7 +48,7 @@ class Design:
 
 @functools.cache
 def tokens() -> list[tuple[str, str]]:
-    """Return the colours that the style sheets name, with their values."""
+    """Return the colors that the style sheets name, with their values."""
     folder = files("tenantry").joinpath("web", "static")
     sheets = [folder.joinpath(name).read_text(encoding="utf-8") for name in _SHEETS]
     return [(name, value) for sheet in sheets for name, value in _TOKEN.findall(sheet)]

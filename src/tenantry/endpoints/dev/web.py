@@ -1,4 +1,4 @@
-"""The HTTP routes of this door: `/dev/mail` lists the newest mail, `/dev/mail/{id}` shows one.
+"""The HTTP routes of this package: `/dev/mail` lists the newest mail, `/dev/mail/{id}` shows one.
 
 `/dev/mail.json` is the same list for programs, such as tests of a sign-in. The page is up to date
 by itself: a script asks for it again, without one the page loads anew.
@@ -41,7 +41,7 @@ _SCRIPT = Asset.of_files("/dev/mail/dev.js", "endpoints/dev/static/dev.js")
 
 
 def routes(parts: AppContext) -> list[Route]:
-    """Return what this door serves: nothing, unless the server is for development."""
+    """Return the routes of this package: nothing, unless the server is for development."""
     settings = parts.settings
     if not settings.development:
         return []
@@ -93,7 +93,7 @@ class Development:
         return Response.json({"mail": listed}, cache_control="no-store")
 
     async def one(self, request: Request) -> Response:
-        """Show one mail: its state, its text, and its HTML in a frame of its own."""
+        """Show one mail: its state, its text, and its HTML in its own frame."""
         self._gate.check(request)
         found = await mail.find(self._db, request.params["id"])
         if found is None:
@@ -112,7 +112,7 @@ class Development:
 
 
 def _members(found: Mail, content: Content | None) -> dict[str, object]:
-    """Return a mail as JSON has it; what it says is absent where that is not kept here."""
+    """Return an email as JSON; its content is absent where it is not kept here."""
     members: dict[str, object] = {
         "id": found.id,
         "recipient": found.recipient,

@@ -18,7 +18,9 @@ def _all() -> dict[str, str]:
 
 
 def comment(full_name: str) -> str:
-    """Return the comment above an element of the contract; "" where it is not one of ours."""
+    """Return the comment above an element of the contract; "" where it is not a Tenantry
+    element.
+    """
     return _all().get(full_name, "")
 
 

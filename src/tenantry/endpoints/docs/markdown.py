@@ -1,4 +1,4 @@
-"""Markdown of our own pages as HTML: CommonMark and tables, by markdown-it-py.
+"""Markdown of Tenantry's docs as HTML: CommonMark and tables, by markdown-it-py.
 
 HTML in a page is shown as text, but for the few tags that the pages use. Links between pages lead
 to where a server has them, those to other files of the source are told as their path.
@@ -170,7 +170,7 @@ def _block(token: Token, code: Code) -> Markup:
 
 
 def _table(token: Token) -> str:
-    """Return a table in a box of its own: on a phone it is wider than the page."""
+    """Return a table in its own box: on a phone it is wider than the page."""
     if token.type == "table_open":
         return '<div class="scrolls" tabindex="0" role="group" aria-label="Table"><table>\n'
     return "</table></div>\n"

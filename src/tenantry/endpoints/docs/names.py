@@ -62,7 +62,7 @@ def groups() -> tuple[Group, ...]:
 
 
 def group_of(method: Method) -> Group:
-    """Return the group of an rpc; a service that `names.toml` does not have is one of its own."""
+    """Return the group of an rpc; a service that `names.toml` does not have forms its own group."""
     service = method.service.rpartition(".")[2]
     for group in groups():
         if method.name in group.operations:

@@ -35,7 +35,7 @@ class Frame:
     try_url: str = ""  # of the script of "Try it", in development
 
     def render(self, template: str, **values: Any) -> str:
-        """Return the page of a template of this door."""
+        """Return the page of a template of this package."""
         return environment().get_template(template).render(frame=self, **values)
 
 
@@ -70,7 +70,7 @@ def _listed(names: Iterable[str]) -> Markup:
 
 @functools.cache
 def environment() -> Environment:
-    """Return what the templates of this door are rendered by."""
+    """Return the renderer of this package's templates."""
     made = rendering.environment().overlay(loader=PackageLoader("tenantry.endpoints.docs"))
     made.filters = made.filters | {"prose": _prose, "path": _path, "listed": _listed}
     return made

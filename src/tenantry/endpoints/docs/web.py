@@ -1,4 +1,4 @@
-"""The HTTP routes of this door: its pages, what they load, and the documents for programs."""
+"""The HTTP routes of this package: its pages, what they load, and the documents for programs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _KEPT = 2 << 20  # bytes of pages that a process keeps: the ones that were asked
 
 
 def routes(methods: Sequence[Method], public_url: str, *, development: bool = False) -> list[Route]:
-    """Return what this door serves; the first request for a document makes it.
+    """Return the routes of this package; the first request for a document makes it.
 
     In ``development`` the page of an operation can send it.
     """

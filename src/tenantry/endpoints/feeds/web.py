@@ -1,4 +1,4 @@
-"""The HTTP routes of this door: events as they come, and all of them as a file.
+"""The HTTP routes of this package: events as they come, and all of them as a file.
 
 Server-Sent Events are those of https://html.spec.whatwg.org/multipage/server-sent-events.html.
 """
@@ -46,7 +46,7 @@ _HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
 def routes(parts: AppContext) -> list[Route]:
-    """Return what this door serves."""
+    """Return the routes of this package."""
     door = Feed(parts.db, parts.follower, parts.authenticate, parts.rates)
     return [Route("GET", STREAM, door.stream), Route("GET", EXPORT, door.export)]
 

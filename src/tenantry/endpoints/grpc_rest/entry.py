@@ -1,4 +1,4 @@
-"""Where every request comes in: read whole within limits, sent to its door, answered once."""
+"""Receives every request: reads it within limits, calls its endpoint, and sends one response."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Entry:
         self.in_flight = 0  # requests that came and are not over
 
     def add_routes(self, routes: Iterable[Route]) -> None:
-        """Register what a door serves."""
+        """Register the routes of an endpoint package."""
         for route in routes:
             self._router.add(route.verb, route.template, route)
             if route.public:
@@ -132,7 +132,7 @@ class Entry:
         for observer in self._observers:
             try:
                 observer(observed)
-            except Exception:  # noqa: BLE001 - whatever it is, the answer is sent
+            except Exception:  # noqa: BLE001 - the response is sent on any error
                 _log.exception("a request could not be observed")
 
     def _find_route(self, request: Request) -> None:
@@ -149,7 +149,7 @@ class Entry:
     async def _answer(
         self, scope: Mapping[str, Any], request: Request, receive: Receive, send: Send
     ) -> Response | StreamingResponse | None:
-        """Return the answer; None where the door of rpcs has sent it itself."""
+        """Return the answer; None where the rpc endpoint has sent it itself."""
         response: Response | StreamingResponse
         pieces = None
         try:
@@ -177,7 +177,7 @@ class Entry:
                 response = await _run(target, request)
         except bodies.ClientGone:
             raise
-        except Exception as problem:  # noqa: BLE001 - whatever it is, it is answered
+        except Exception as problem:  # noqa: BLE001 - any error is answered
             error = error_details.translate(problem, request.request_id)
             request.observed.error = error.name
             if rpc.is_grpc(request):
@@ -200,7 +200,7 @@ class Entry:
         return target
 
     def _nowhere(self, request: Request, problem: errors.Error) -> Response:
-        """Answer a request that no door waits for.
+        """Answer a request that no endpoint serves.
 
         Raises:
             errors.Error: it is not one that asks which verbs there are.
@@ -217,7 +217,9 @@ class Entry:
         raise problem
 
     def _refused(self, error: errors.Error, request: Request) -> Response:
-        """Return an error as its caller reads it: Connect, a door's own, a browser, REST."""
+        """Return an error as its caller reads it: Connect, the endpoint's own format, a browser,
+        REST.
+        """
         if request.verb == "POST" and self._door.has(request.path):
             return rpc.connect_response(error, request)
         own = self._own_refusal(request)
@@ -270,7 +272,7 @@ class Entry:
         }
 
     def _finish(self, request: Request, send: Send) -> Send:
-        """Add to what the rpc door sends the headers that every answer has."""
+        """Add the headers that every response has to those of the rpc endpoint."""
 
         async def sent(event: MutableMapping[str, Any]) -> None:
             if event["type"] == "http.response.start":
@@ -338,7 +340,7 @@ async def _stream(request: Request, response: StreamingResponse, send: Send) -> 
                     await _deliver(request, event, send)
             except bodies.ClientGone:
                 raise
-            except Exception as problem:  # noqa: BLE001 - whatever it is, the rest cannot follow
+            except Exception as problem:  # noqa: BLE001 - on any error the rest cannot follow
                 request.observed.error = error_details.translate(problem, request.request_id).name
                 raise _CutOff from None
     await _deliver(request, {"type": "http.response.body", "body": b""}, send)
@@ -352,7 +354,7 @@ async def _deliver(request: Request, event: MutableMapping[str, Any], send: Send
     try:
         await send(event)
     except OSError as problem:
-        # pyvoy raises one object each time: what it collects would never be let go.
+        # pyvoy raises one object each time: its traceback would never be released.
         problem.__traceback__ = None
         raise bodies.ClientGone from None
     observed = request.observed

@@ -49,7 +49,7 @@ async def serve(method: Method, pipeline: Pipeline, request: Request, send: Send
         else:
             async with asyncio.timeout(seconds) as limit:
                 payload, headers = await _call(method, pipeline, request)
-    except Exception as problem:  # noqa: BLE001 - whatever it is, it is answered
+    except Exception as problem:  # noqa: BLE001 - any error is answered
         if isinstance(problem, TimeoutError) and limit is not None and limit.expired():
             problem = errors.DeadlineExceeded()
         await send_error(send, request, error_details.translate(problem, request.request_id))

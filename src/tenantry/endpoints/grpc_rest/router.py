@@ -1,4 +1,4 @@
-"""Finds what a verb and a path mean; the same for rpcs over REST and for the other doors."""
+"""Finds the endpoint of a verb and a path, for rpcs over REST and for all other endpoints."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Router:
     """A tree of path segments. `{name}` is one whole segment, or one up to a `:verb`.
 
     `{name*}`, which ends a template, is all the rest of a path, "" included, as it is spelled: for
-    a door that reads it itself, as the parameter ``name*``.
+    an endpoint that parses it itself, as the parameter ``name*``.
     """
 
     def __init__(self) -> None:

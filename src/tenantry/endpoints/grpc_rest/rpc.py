@@ -1,4 +1,4 @@
-"""The door of rpcs: gRPC by `transport.grpc`, gRPC-Web and Connect by connectrpc.
+"""The rpc endpoint: gRPC by `transport.grpc`, gRPC-Web and Connect by connectrpc.
 
 Every error leaves with its details.
 """
@@ -103,7 +103,7 @@ class RpcDoor:
                     message,
                     spelled=None if _is_compressed(request) else request.body,
                 )
-            except Exception as problem:  # noqa: BLE001 - whatever it is, it is answered
+            except Exception as problem:  # noqa: BLE001 - any error is answered
                 error = error_details.translate(problem, request.request_id)
                 # A client that waits as told (Retry-After) finds it where HTTP has it.
                 to = ctx.response_trailers if is_grpc(request) else ctx.response_headers
@@ -156,7 +156,7 @@ class RpcDoor:
 
         async def receive() -> dict[str, Any]:
             # connectrpc goes on to wait for a disconnect, and cancels that; the server's own
-            # receive does not bear it, so it waits on a future of ours.
+            # receive does not bear it, so it waits on a Tenantry future.
             nonlocal body, done
             if done is None:
                 done = asyncio.get_running_loop().create_future()

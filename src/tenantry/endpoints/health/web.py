@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def routes(parts: AppContext) -> list[Route]:
-    """Return what this door serves."""
+    """Return the routes of this package."""
     readiness = Readiness(parts.db)
 
     async def ready(_request: Request) -> Response:

@@ -1,6 +1,7 @@
-"""The HTTP routes of this door: `/` says where everything is; an unknown path gets a page, too.
+"""The HTTP routes of this package: `/` says where everything is; an unknown path gets a page, too.
 
-A program reads its errors as JSON. A browser that somebody uses gets them as a page with a way on.
+A program reads its errors as JSON. A browser that somebody uses gets them as a page with a link to
+continue.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _ICONS = [
 
 
 def routes(parts: AppContext) -> list[Route]:
-    """Return what this door serves."""
+    """Return the routes of this package."""
     home = Home(parts.settings)
     return [
         Route("GET", "/", home.page),

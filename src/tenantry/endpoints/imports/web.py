@@ -1,4 +1,4 @@
-"""The HTTP route of this door: a file of users as the body, the report as the answer."""
+"""The HTTP route of this package: a file of users as the body, the report as the answer."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SWITCHES = ("dry_run", "create_organizations")
 
 
 def routes(parts: AppContext) -> list[Route]:
-    """Return what this door serves."""
+    """Return the routes of this package."""
     s = parts.settings
     door = Imports(parts.db, parts.authenticate, parts.rates, Rules.of(s), s.region)
     return [Route("POST", PATH, door.users, streams=True)]

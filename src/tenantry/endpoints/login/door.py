@@ -1,4 +1,4 @@
-"""Shared by all pages of this door: the database, the cookies, the way on to an application."""
+"""Shared by all sign-in pages: the database, the cookies, the redirect to an application."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Door(door.Door):
         return super().page(answered)
 
     def call(self, request: Request) -> Call:
-        """Return the call that a request makes to the rooms."""
+        """Return the call with which a request calls the domain packages."""
         return Call(ANONYMOUS, self.db, request.request_id, origin=request.origin)
 
     async def session(self, request: Request) -> Session | None:

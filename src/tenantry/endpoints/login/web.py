@@ -59,7 +59,7 @@ _LINKS = {
 
 
 def routes(parts: AppContext) -> list[Route]:
-    """Return what this door serves."""
+    """Return the routes of this package."""
     door = Door(parts)
     login = Login(door, parts.sign_in)
     invitations = Invitations(door, parts.sign_in)

@@ -200,7 +200,7 @@ def _check_response_type(client: Client, asked: Parameters) -> None:
 def _scope(client: Client, text: str | None) -> str:
     """Return the scopes that we know, in our order; a request without a known one is told so.
 
-    Those of our own API only where the application is registered for them.
+    Those of the Tenantry API only where the application is registered for them.
     """
     wanted = set((text or DEFAULT_SCOPE).split(" "))
     ours = [scope for scope in api_scopes.NAMES if scope in client.scopes]

@@ -1,8 +1,8 @@
 """The authorization endpoint: has the parameters checked, then hands them to `sign_in`.
 
 RFC 6749 section 3.1, OpenID Connect Core 1.0 section 3.1.2, RFC 9207 (iss). Before the client and
-its redirect_uri are known to belong together, nothing is sent there: an error is shown on a page of
-ours (RFC 9700 section 4.11).
+its redirect_uri are known to belong together, nothing is sent there: an error is shown on a
+Tenantry page (RFC 9700 section 4.11).
 """
 
 from __future__ import annotations

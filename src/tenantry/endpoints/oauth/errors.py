@@ -15,7 +15,7 @@ _CHALLENGE = 'Basic realm="oauth"'
 class OAuthError(Exception):
     """One of them; the description is for a developer and holds no secret."""
 
-    # Errors of ours that these endpoints answer in their own form.
+    # Our Errors that these endpoints answer in their own form.
     TRANSLATED = (errors.InvalidArgument, errors.UnsupportedMediaType, errors.RateLimited)
 
     def __init__(
@@ -35,7 +35,7 @@ class OAuthError(Exception):
 
     @classmethod
     def of(cls, problem: errors.Error) -> OAuthError:
-        """Return an error of ours as one of these."""
+        """Return a Tenantry error as one of these."""
         if isinstance(problem, errors.RateLimited):
             found = cls("temporarily_unavailable", problem.message, status=problem.status)
         else:

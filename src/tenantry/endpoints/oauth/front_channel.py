@@ -1,4 +1,4 @@
-"""The HTTP routes of this door that browsers come to, sent by an application."""
+"""The HTTP routes of this package that browsers come to, sent by an application."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ MAX_CHARACTERS = 16_000
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """The claims of an ID token of ours: its person, session and client."""
+    """The claims of an ID token that Tenantry issued: its person, session and client."""
 
     sub: str
     session_id: str | None
@@ -31,7 +31,7 @@ class IdTokenHints:
         self._issuer = issuer
 
     async def verify(self, token: str) -> Hint | None:
-        """Return what an ID token says; None if it is not one of ours."""
+        """Return what an ID token says; None if Tenantry did not issue it."""
         if len(token) > MAX_CHARACTERS:
             return None
         claims = await signed(self._ring, self._issuer, token)

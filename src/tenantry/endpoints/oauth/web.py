@@ -1,4 +1,4 @@
-"""The HTTP routes of this door for programs: the endpoints of clients, keys, discovery."""
+"""The HTTP routes of this package for programs: the endpoints of clients, keys, discovery."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def routes(parts: AppContext) -> list[Route]:
 
     async def keys(_request: Request) -> Response:
         published = await ring.published()
-        # RFC 9111 section 5.1: more than a second or two while the database is away.
+        # RFC 9111 section 5.1: more than a second or two while the database is unavailable.
         return Response.json(published, cache_control=_CACHE, age=str(ring.age))
 
     async def discovered(_request: Request) -> Response:

@@ -2,5 +2,5 @@
 
 Owns `/portal`, the admin portal with its links, sessions and frames, and `/ui/organization`, the
 same subjects and more for members with the permissions. `visit.py` says which visitor sees which;
-a subject has a module or folder of its own, whose `pages` web.py lists.
+each subject has its own module or folder, whose `pages` web.py lists.
 """

@@ -94,7 +94,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class _Filter:
-    """The filter of the page, as its form has it."""
+    """The filter of the page, as entered in its form."""
 
     group: str
     since: str

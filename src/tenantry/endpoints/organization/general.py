@@ -64,7 +64,7 @@ class _General:
             GENERAL,
             "general.html",
             domains=listed.domains,
-            # One of ours: the policy of the page lets a browser load no other.
+            # A local URL: the policy of the page lets a browser load no other.
             shown=logo.removeprefix(self._door.public_url) if logo.startswith(ours) else "",
         )
 

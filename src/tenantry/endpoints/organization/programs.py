@@ -1,4 +1,4 @@
-"""The programs of an organization: its API keys, and its clients with their secrets.
+"""The API clients of an organization: its API keys, and its clients with their secrets.
 
 A member lets no program do more than they may: a client gets scopes out of the member's own
 permissions, and a key acts for the organization or for the member.

@@ -101,7 +101,7 @@ class _SessionPolicy:
 
 @dataclass(frozen=True)
 class _Timeouts:
-    """The timeouts of a policy in minutes; 0 is no limit of its own."""
+    """The timeouts of a policy in minutes; 0 is no separate limit."""
 
     absolute: int
     idle: int

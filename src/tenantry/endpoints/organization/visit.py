@@ -200,7 +200,7 @@ class Door(door.Door):
         """Return a handler whose answers pages of allowed origins may hold in a frame."""
 
         async def answered(request: Request) -> Response:
-            # Without the database those of before: its page of an error has to be seen there, too.
+            # Without the database the earlier ones: its page of an error has to be seen there, too.
             with contextlib.suppress(Failure):
                 self.framing = await self.parts.framing.get()
             return embedding.framed(await handler(request), self.framing)

@@ -36,7 +36,7 @@ def list_of(resources: Sequence[Any], total: int, **beside: Any) -> dict[str, An
 
 
 def envelope(total: int, shown: int, **beside: Any) -> dict[str, Any]:
-    """Return an answer that lists so many resources, without these."""
+    """Return a response that lists a number of resources, without their content."""
     page = beside or {"startIndex": 1}
     return {"schemas": [LIST], "totalResults": total, "itemsPerPage": shown, **page}
 

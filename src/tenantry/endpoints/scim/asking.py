@@ -47,7 +47,7 @@ def asked(given: Mapping[str, Any]) -> Asked:
     if sort_order not in {"ascending", "descending"}:
         raise _invalid("sortOrder", "must be ascending or descending")
     if cursor is not None and len(cursor) > _MOST_CURSOR:
-        raise Fault(400, "invalidCursor", "The cursor is none of ours.")
+        raise Fault(400, "invalidCursor", "The cursor is invalid.")
     query = Query(
         filter=_filter(given),
         sort_by=_sort_by(given),

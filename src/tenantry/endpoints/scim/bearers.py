@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _MOST = 10_000  # tokens in force, and as many that are not
 _AT_ONCE = 1000  # of a statement
-# A token of ours; another spelling costs no more than this look.
+# A Tenantry token; another spelling costs no more than this look.
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,256}")
 
 
@@ -55,5 +55,7 @@ class Bearers:
             # It may just have been enabled, after the provider's test: no is not from memory.
             found = await self._known.get(digest, since=time.monotonic())
         if found is None or not found[0].in_force(now()) or found[1].id != directory_id:
-            raise errors.Unauthenticated("the bearer token is none of this directory, or has ended")
+            raise errors.Unauthenticated(
+                "the bearer token is not one of this directory, or has ended"
+            )
         return found

@@ -177,7 +177,7 @@ def _ordered(operations: Sequence[_Operation]) -> list[int]:
 
 
 class _TooManyFailures(Exception):
-    """A batch reaches the failures that end the request after so many of its changes."""
+    """A batch reaches the failures that end the request after a number of its changes."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -352,7 +352,7 @@ def _target(operation: _Operation, ids: dict[str, str]) -> tuple[Endpoint, str]:
     parts = [unquote(part) for part in operation.path.split("/") if part]
     endpoint = ENDPOINTS.get(parts[0].lower()) if parts else None
     if endpoint is None or len(parts) != (1 if operation.method == "POST" else 2):
-        detail = f"The path {shown(operation.path)} is none for {operation.method}."
+        detail = f"The path {shown(operation.path)} is not valid for {operation.method}."
         raise Fault(400, "invalidPath", detail)
     id_ = parts[1] if len(parts) == 2 else ""
     if id_.startswith(_REFERENCE):

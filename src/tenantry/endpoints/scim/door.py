@@ -86,7 +86,7 @@ class Door:
         """Answer a request.
 
         Raises:
-            errors.Error: its sender may not ask, asks too often, or the database is away.
+            errors.Error: its sender may not ask, asks too often, or the database is unavailable.
 
         """
         began = time.perf_counter()

@@ -24,9 +24,9 @@ INLINE_MEMBERS = 1000
 
 
 class Endpoint(Protocol):
-    """Resources of one type. A record is what the room keeps of one.
+    """Resources of one type. A record is a row of the domain package.
 
-    Changes raise what the room raises: `Fault`, and `errors.Error`.
+    Changes raise its errors: `Fault`, and `errors.Error`.
     """
 
     name: ClassVar[str]

@@ -1,4 +1,4 @@
-"""The HTTP routes of this door: one for each verb below an address of a directory."""
+"""The HTTP routes of this package: one for each verb below an address of a directory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 def routes(parts: AppContext) -> list[Route]:
-    """Return what this door serves."""
+    """Return the routes of this package."""
     answer = _Opening(parts)
     return [
         Route(verb, f"{base}/{{path*}}", answer, streams=True, refused=refused)
@@ -34,7 +34,9 @@ def routes(parts: AppContext) -> list[Route]:
 
 
 class _Opening:
-    """The door, whose modules the first request loads: most deployments have no directory."""
+    """The SCIM endpoint, whose modules the first request loads: most deployments have no
+    directory.
+    """
 
     def __init__(self, parts: AppContext) -> None:
         self._parts = parts

@@ -50,7 +50,7 @@ _MOST_MEMBERS = 50
 
 
 def routes(parts: AppContext) -> list[Route]:
-    """Return what this door serves: nothing, unless the server is for development."""
+    """Return the routes of this package: nothing, unless the server is for development."""
     if parts.simulator is None:
         return []
     door = Door(parts, parts.simulator)
@@ -82,7 +82,9 @@ class Door:
         self._gate = Gate(parts.settings)
 
     def gated(self, handler: Handler) -> Handler:
-        """Return a handler of requests from this machine, and of forms of our own pages."""
+        """Return a handler of requests from this machine, and of forms of the pages of this
+        server.
+        """
 
         async def answered(request: Request) -> Response:
             self._gate.check(request)
@@ -137,7 +139,7 @@ class Door:
         connection = await self._connection(request)
         refusal = REFUSALS.get(form.get("refusal", ""))
         if any(not form.get(name, "").isprintable() for name in _OF_REQUEST):
-            raise errors.InvalidArgument("the request of the form is not one of ours")
+            raise errors.InvalidArgument("the request in the form was not made by this server")
         if form.get("do") == "refuse" and refusal is not None:
             if connection.type == SAML:
                 sealed = self._saml(connection, refusal, form)

@@ -91,7 +91,7 @@ class CodeFlow:
             raise FederationError(
                 "invalid_request",
                 "People of this connection sign in at an application, which a test cannot do.",
-                hint="Sign in by it from an application of yours.",
+                hint="Sign in by it from your application.",
             )
         try:
             sent = await self._start(connection, Asked(), test_id=test_id)

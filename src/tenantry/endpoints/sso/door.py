@@ -1,4 +1,4 @@
-"""Shared by all protocols of this door: whose sign-in it is, where it leads, how it fails."""
+"""Shared by all SSO protocols: the request, the redirect after it, and the error pages."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Door(door.Door):
         return self.page(begun)
 
     def call(self, request: Request) -> Call:
-        """Return the call that a request makes to the rooms."""
+        """Return the call with which a request calls the domain packages."""
         return Call(ANONYMOUS, self.db, request.request_id, origin=request.origin)
 
     async def find(self, connection_id: str) -> Connection | None:
@@ -169,7 +169,7 @@ class Door(door.Door):
     ) -> Response:
         """Return the response that takes the browser, with these members, to a provider.
 
-        They go in the query, or in a form that a script of ours or a button sends.
+        They go in the query, or in a form that a Tenantry script or a button sends.
         """
         answer = Answer(address, FORM_POST if by_post else QUERY, dict(members))
         return answers.response(answer, request.headers.get("accept-language", ""))
@@ -209,7 +209,9 @@ class Door(door.Door):
         return self.pages.message("gone", words, status=410, link=link)
 
     def said(self, request: Request, fault: FederationError, back: str = "") -> Response:
-        """Return the page of a fault that no application is told of; ``back`` is a page of ours."""
+        """Return the page of a fault that no application is told of; ``back`` is a Tenantry
+        page.
+        """
         words = self.words(request)
         told = explanations.say(words.language, fault.error, fault.description)
         parts = told.parts
@@ -243,7 +245,7 @@ class Door(door.Door):
         """Count a way to a provider: each is remembered for a while.
 
         Raises:
-            FederationError: the sign-in has begun so many that no person does it.
+            FederationError: the sign-in has started more logins than a person would.
 
         """
         try:

@@ -147,7 +147,7 @@ class Saml:
         return self._door.on(way.facts[logging_out.BACK])
 
     async def _initiated(self, request: Request, form: Mapping[str, str]) -> Response:
-        """Take a response to no request of ours: hand the person to the application.
+        """Take an IdP-initiated response: hand the person to the application.
 
         Nothing of it is parsed where the connection does not allow this.
         """
@@ -183,7 +183,7 @@ class Saml:
         """Whether a path is that of the connection of a way.
 
         It is so too at the address that the connection keeps from another vendor: a host that an
-        operator takes along, and serves from here, gets responses for connections of before.
+        operator takes along, and serves from here, gets responses for earlier connections.
         """
         if way.connection_id == request.params["connection"]:
             return True

@@ -1,7 +1,7 @@
 """Tests of connections, seen from the browser: how one begins, and the page of its result.
 
-Anybody may begin one, from each network so many; its result, which holds a person's data, is shown
-to the browser that began it, and to nobody else.
+Anybody may begin one, with a limit for each network; its result, which holds a person's data, is
+shown to the browser that began it, and to nobody else.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def _sealed(vault: Vault, test_ids: list[str]) -> str:
 
 
 def _known(vault: Vault, sealed: str) -> list[str]:
-    """Return the tests that a cookie of ours names."""
+    """Return the tests that a Tenantry cookie names."""
     try:
         return vault.decrypt(sealed, _BINDING, from_outside=True).decode().split() if sealed else []
     except (WrongKey, ValueError):

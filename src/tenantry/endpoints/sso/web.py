@@ -1,4 +1,6 @@
-"""The HTTP routes of this door: for each protocol, a way to the provider and one back."""
+"""The HTTP routes of this package: for each protocol, the redirect to the provider and the
+callback.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def routes(parts: AppContext) -> list[Route]:
-    """Return what this door serves."""
+    """Return the routes of this package."""
     door = Door(parts)
     return [
         *(*oidc.routes(door), *oauth.routes(door), *saml.routes(door)),

@@ -1,8 +1,8 @@
-"""The arithmetic of the log's chains: hashes over events, and seals under a key of ours.
+"""The arithmetic of the log's chains: hashes over events, and seals under a Tenantry key.
 
 Pure functions over rows. A hash links each event to the one before it in its chain, so that none
 can be changed, taken out or put in between unseen; the newest hash of each chain is sealed under a
-key that is not in the database, so that nobody who only writes there can make a chain of his own.
+key that is not in the database, so that nobody who only writes there can make his own chain.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Seals:
         return self._seal("erasure", [entry["event_id"], entry["content_hash"], content.decode()])
 
     def is_intact(self, entry: Mapping[str, Any], event: Any) -> bool:
-        """Whether an event is as it was sealed, or as an erasure of ours left it."""
+        """Whether an event is as it was sealed, or as a Tenantry erasure left it."""
         content = canonical(event)
         if entry["erasure"] is None:
             return content_hash(entry["salt"], content) == str(entry["content_hash"])

@@ -130,7 +130,7 @@ async def _span(db: Session, order: Order) -> tuple[int, int]:
     """Return the position before the first row that may be wanted, and that of the last one.
 
     Positions are given at the commit, and say nothing of the time: each event of the time that is
-    asked for is looked up. An organization has a list of its own, and needs no such bounds.
+    asked for is looked up. An organization has its own list, and needs no such bounds.
     """
     head = await following.head(db)
     timed = order.start_time is not None or order.end_time is not None

@@ -179,7 +179,7 @@ class Follower:
             and event_id < pruned_before
         ):
             return EventGone()
-        return errors.InvalidArgument.field("after", "event", "is no event of this log")
+        return errors.InvalidArgument.field("after", "event", "event not found")
 
     async def follow(
         self, narrow: Narrow, position: int, *, seconds: float

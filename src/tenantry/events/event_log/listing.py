@@ -198,7 +198,7 @@ def _statement(shape: _Shape, *, backward: bool, counted: bool) -> Statement:
 def _by_type(
     shape: _Shape, *, most: int, backward: bool = False, prefix: str = ""
 ) -> list[Select[Any]]:
-    """Return a list for each type: the ids of so many events, found by the index of types."""
+    """Return a list for each type: the ids of a number of events, found by the index of types."""
     owner = (_e.organization_id, bindparam("organization_id", type_=Text))
     keyed = select(_e.id)
     if shape.timed:

@@ -194,7 +194,7 @@ def _membership(value: Any) -> dict[str, Any] | None:
 
 
 def _is_deep(value: Any, left: int) -> bool:
-    """Whether objects and lists within each other are more than so many."""
+    """Whether objects and lists are nested deeper than a limit."""
     if not isinstance(value, dict | list):
         return False
     inner = value.values() if isinstance(value, dict) else value

@@ -71,7 +71,7 @@ class Authorization:
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def headers(self, interceptor: Interceptor, *, seconds: float) -> dict[str, str]:
-        """Return the headers of a request to an interceptor, within so many seconds.
+        """Return the headers of a request to an interceptor, within a number of seconds.
 
         Raises:
             Unauthorized: there is no access token to be had.

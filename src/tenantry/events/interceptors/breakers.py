@@ -18,7 +18,9 @@ class _State:
 
 
 class Breakers:
-    """Says whether to ask; after so many failures in a row not for 10 s, then one at a time."""
+    """Says whether to ask; after a number of failures in a row it allows no request for 10 s, then
+    one at a time.
+    """
 
     def __init__(self) -> None:
         self._states: dict[str, _State] = {}

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tenantry.events.interceptors.answers import Answer, Invalid
     from tenantry.events.interceptors.model import Interceptor
 
-MOST_SECONDS = 10.0  # of one request, whatever its interceptor is allowed
+MOST_SECONDS = 10.0  # of one request, even when its interceptor allows more
 ANSWER_BYTES = 64 * 1024
 PREFIXES = ("interceptor", "webhook")  # of signatures: SDKs look for one or the other
 _HEADERS = {
@@ -70,7 +70,7 @@ class Exchange:
         self._authorization = Authorization(self._client, db.vault)
 
     async def ask(self, interceptor: Interceptor, body: bytes, *, seconds: float) -> Reply:
-        """Send a body and return the answer, within so many seconds for all of it.
+        """Send a body and return the answer, within a number of seconds in all.
 
         Raises:
             Failed: there is none that can be used.

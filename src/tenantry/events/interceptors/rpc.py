@@ -167,7 +167,7 @@ def _config(call: Call, interceptor: Interceptor) -> pb.Config | None:
 
 
 def _members(given: pb.CreateInterceptor | pb.UpdateInterceptor) -> dict[str, Any]:
-    """Return the members that are present, by their names in the room."""
+    """Return the members that are present, by their names in the model."""
     members: dict[str, Any] = {}
     for name in _TEMPLATES:
         values.no_template(getattr(given, name), f"interceptor.{name}")

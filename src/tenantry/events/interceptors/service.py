@@ -1,8 +1,7 @@
 """Running interceptors: asking those of a trigger, one after the other, before it happens.
 
 Nobody asks within a transaction: a receiver takes its time. No answer, or one that breaks a rule,
-is a failure, and the interceptor's own policy says whether that stops the sign-in, or whatever it
-is.
+is a failure, and the interceptor's own policy says whether that stops the sign-in or other action.
 """
 
 from __future__ import annotations

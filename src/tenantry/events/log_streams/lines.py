@@ -22,7 +22,7 @@ _WARNINGS = {"failed", "disabled"}
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One event: its JSON, and beside it what a protocol has fields of its own for."""
+    """One event: its JSON, and beside it what a protocol has its own fields for."""
 
     position: int
     id: str

@@ -33,11 +33,11 @@ class Sink(ABC):
 
     @abstractmethod
     async def close(self) -> None:
-        """Let go of files and connections; the next batch opens them again."""
+        """Close files and connections; the next batch opens them again."""
 
 
 class BlockingSink(Sink):
-    """A sink that writes in a thread of its own: one that hangs keeps no other waiting."""
+    """A sink that writes in its own thread: one that hangs keeps no other waiting."""
 
     def __init__(self, name: str) -> None:
         self._thread = ThreadPoolExecutor(1, name)

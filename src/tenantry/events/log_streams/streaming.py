@@ -62,7 +62,7 @@ class Stream:
         return 0.0
 
     async def close(self) -> None:
-        """Let go of files and connections."""
+        """Close files and connections."""
         if self._sink is not None:
             await self._sink.close()
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _FACILITY = 13  # log audit
 _INFORMATIONAL, _WARNING = 6, 4
 _APP_NAME = "tenantry"
-# Under the number that RFC 5612 sets aside for those without one of their own.
+# Under the number that RFC 5612 sets aside for organizations without a number.
 _SD_ID = "tenantry@32473"
 _MSGID_CHARACTERS = 32
 _HOSTNAME_CHARACTERS = 255

@@ -1,4 +1,4 @@
-"""Mail: an outbox that other rooms put mail into, and what the worker does with it.
+"""Email: an outbox that other packages put email into, and what the worker does with it.
 
 A mail is queued with the change that causes it, in the same commit, and goes out later: no call
 waits for a mail server or fails with it. Delivered at least once, tried again for a day.

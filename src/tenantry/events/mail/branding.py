@@ -1,4 +1,4 @@
-"""The settings' words about the product, and its colour: for mail that people get from it."""
+"""The settings' words about the product, and its color: for mail that people get from it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _CARDS = {"button": ("#ffffff", "#5a6675"), "button_dark": ("#1a2029", "#a7b1bf"
 
 
 def variables(settings: Settings, own_color: str = "", client_name: str = "") -> dict[str, str]:
-    """Return what templates show of it, "" where nothing is set, and the colours of buttons.
+    """Return what templates show of it, "" where nothing is set, and the colors of buttons.
 
     ``own_color`` is that of the organization whose mail it is, "" for none, and ``client_name``
     that of the application in whose place it is sent: it stands for the product's until that has
     one, as on pages.
     """
-    logo = settings.app_logo_url  # one that was uploaded is a path of ours
+    logo = settings.app_logo_url  # one that was uploaded is a Tenantry path
     return {
         "app_name": settings.app_name or client_name,
         "app_logo_url": f"{settings.public_url}{logo}" if logo.startswith("/") else logo,
@@ -34,12 +34,12 @@ def variables(settings: Settings, own_color: str = "", client_name: str = "") ->
 
 
 def color_of(settings: Settings, own_color: str = "") -> str:
-    """Return the colour of a mail: the organization's own where that is shown, or the product's."""
+    """Return the color of a mail: the organization's own where that is shown, or the product's."""
     return own_color if own_color and settings.organization_branding else settings.app_color
 
 
 def button(color: str) -> dict[str, str]:
-    """Return the colours of buttons by one such as #1f5eff; ours, where it is the default.
+    """Return the colors of buttons by one such as #1f5eff; ours, where it is the default.
 
     Text on a button is black or white, whichever can be read better. Where a button would not
     stand out of its card, a line goes around it.

@@ -130,7 +130,7 @@ class Delivery:
     async def _attempt(self, db: Session, mail: Mail) -> None:
         if mail.attempts > len(RETRY_SECONDS) + 1:
             # Each attempt ended with the worker's death.
-            raise Refused(mail.problem or "given up")
+            raise Refused(mail.problem or "failed")
         prepare = self._prepare.get(mail.template)
         if prepare is None:
             raise rendering.RenderError(f"there is no template {mail.template}")

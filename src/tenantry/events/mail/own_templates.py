@@ -111,7 +111,7 @@ async def change(
 
 
 async def enable(call: Call, organization_id: str | None, template_id: str) -> EmailTemplate | None:
-    """Have mail made by a template; return the one of before, None where there was no such.
+    """Have mail made by a template; return the earlier one, None where there was no such.
 
     Raises:
         errors.NotFound: there is no such template of this organization.

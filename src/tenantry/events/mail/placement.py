@@ -52,7 +52,7 @@ _INLINE = frozenset(
         *("strike", "strong", "sub", "sup", "tt", "u", "var", "wbr"),
     }
 )
-# Beside a secret, up to the next blank: nothing that could make an address of it.
+# Beside a secret, up to the next blank: no character that could make an address of it.
 _ADDRESS = r"\s./\\@?=&%#+~|^$"
 _BEFORE = re.compile(rf"[^{_ADDRESS}]*")
 _AFTER = re.compile(rf"[^{_ADDRESS}:]*+[.,;:!?…)\]}}\"'”»›>*_。、！？：；]*")

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Prepare = Callable[[Session, Mail], Awaitable[dict[str, Any] | None]]
 
 
-# Colours of buttons on the light card and on the dark one, where a mail has none of its own.
+# Colors of buttons on the light card and on the dark one, where a mail has none.
 BUTTON = {
     "button_color": "#1b55d9",
     "button_text": "#ffffff",
@@ -76,7 +76,7 @@ class Templates:
             RenderError: a template is missing, is no template, or asks for what there is not.
 
         """
-        # No value is more than one line: a name must not look like a paragraph of its own.
+        # No value is more than one line: a name must not look like its own paragraph.
         values = BUTTON | {
             k: one_line(v) if isinstance(v, str) else v for k, v in variables.items()
         }

@@ -45,7 +45,7 @@ _DELETE = crud.delete(email_servers)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """The settings of a server as a request gives them; without ``password`` that of before."""
+    """The settings of a server as a request gives them; without ``password`` the earlier one."""
 
     provider: str
     host: str
@@ -106,7 +106,7 @@ async def change(
 
 
 async def enable(call: Call, server_id: str, *, fixed: bool) -> EmailServer | None:
-    """Have mail go by a server; return the one of before, None where there was no such.
+    """Have mail go by a server; return the earlier one, None where there was no such.
 
     Raises:
         errors.NotFound: there is no such server.

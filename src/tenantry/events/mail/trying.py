@@ -21,7 +21,7 @@ TEMPLATE = "test"
 
 
 def preview(use_case: str, contents: Mapping[str, str], color: str = NO_COLOR) -> Content:
-    """Return what a mail would say; contents that are left out or empty are ours, in a colour.
+    """Return what a mail would say; contents that are left out or empty are ours, in a color.
 
     Raises:
         errors.InvalidArgument: as `own_templates.check` says.

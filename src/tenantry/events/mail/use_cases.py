@@ -128,7 +128,7 @@ _LIFE = ("expiry_time_relative", "expire_time")
 
 @dataclass(frozen=True, slots=True)
 class UseCase:
-    """One reason. ``is_open``: an application gives values of its own beside the placeholders."""
+    """One reason. ``is_open``: its own application gives values beside the placeholders."""
 
     name: str
     title: str
@@ -193,7 +193,7 @@ USE_CASES = {
 
 
 def of_mail(template: str, variables: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the use cases of a mail that is made by a template of ours, the closest first."""
+    """Return the use cases of a mail that is made by a Tenantry template, the closest first."""
     if template == "invitation":
         return ("USER_INVITE",)
     if template not in {"sign_in_code", "sign_up_code"}:

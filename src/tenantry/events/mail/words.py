@@ -1,6 +1,6 @@
 """The words of our mail in each language: `words/en.toml`, and the translations of it.
 
-A template of ours says a sentence by the filter `said`: `{{ "code.good" | said(time=left) }}`. A
+A Tenantry template says a sentence by the filter `said`: `{{ "code.good" | said(time=left) }}`. A
 filter, for a variable of an application could have any name, and would stand before a function.
 """
 

@@ -68,7 +68,7 @@ class Result:
 
 
 async def attempt(client: Outgoing, claimed: Claimed, *, seconds: float) -> Result:
-    """Make one attempt within so many seconds; a failure is in the result."""
+    """Make one attempt within a number of seconds; a failure is in the result."""
     at, started = now(), time.perf_counter()
     status, problem, response = None, None, None
     if claimed.body is None:

@@ -264,7 +264,9 @@ class _Example:
     time: str
 
     def of(self, asked: Schema, otherwise: Any = None) -> Any:
-        """Return an example of a schema, with the members of ``otherwise`` in place of its own."""
+        """Return an example of a schema, with the members of ``otherwise`` instead of the default
+        ones.
+        """
         if "properties" in asked:
             changes = otherwise or {}
             return {

@@ -46,8 +46,8 @@ MOST = 20  # of one endpoint, at a time and in a process
 class _line(GenericFunction[Any]):  # noqa: N801 - named as it reads in a statement
     """The deliveries of an endpoint that are due: (endpoint, now, room), as rows of value and key.
 
-    Those that another process is taking right now are left out. LIMIT takes a column on
-    PostgreSQL alone: on SQLite ``key``, which counts from 0, is to be compared with the room.
+    Those that another process is taking right now are left out. LIMIT takes a column on PostgreSQL
+    alone: on SQLite ``key``, which counts from 0, is to be compared with the free capacity.
     """
 
     inherit_cache = True
@@ -123,7 +123,7 @@ def _due(of: type[_line]) -> Select[tuple[str]]:
 
 
 def _claim(due: CTE, *conditions: ColumnElement[bool]) -> Statement:
-    # To look is to take, so it is done once, whatever the planner thinks.
+    # To look is to take, so it is done once, regardless of the planner.
     ids = due.prefix_with("MATERIALIZED", dialect="postgresql")
     return Statement(
         update(webhook_deliveries)
@@ -172,7 +172,7 @@ async def with_work(db: Session) -> dict[str, bool]:
 
 
 async def claim(db: Session, rooms: Mapping[str, int], *, lease_seconds: float) -> Sequence[Row]:
-    """Take due deliveries of each of these endpoints, up to its room."""
+    """Take due deliveries of each of these endpoints, up to its free capacity."""
     return await db.fetch_all(_CLAIM, **_params(rooms, lease_seconds), p_ordered=False)
 
 
@@ -187,7 +187,7 @@ async def claim_heads(
     held = await db.fetch_all(_HOLD, p_enabled=True, p_ordered=True, given=_spelled(rooms))
     if not held:
         return []
-    # In statements of their own: they see all changes from before the rows were held.
+    # In their own statements: they see all changes from before the rows were held.
     params = _params(dict.fromkeys((row["id"] for row in held), MOST), lease_seconds)
     heads = await db.fetch_all(_CLAIM_HEADS, **params)
     return [*heads, *await db.fetch_all(_CLAIM_TESTS, **params, p_ordered=True)]

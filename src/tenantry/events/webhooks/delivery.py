@@ -1,8 +1,8 @@
 """The pump of deliveries, one in each worker process: takes due ones, sends them, notes the rest.
 
-An endpoint has room for so many at a time, whatever the others do; one that fails has less, so
-that many that hang do not take all there is. Attempts run beside the pump: it writes their results,
-some at once, and then takes what there is room for. Any number of processes may do this.
+An endpoint has room for a limited number at a time, regardless of the others; one that fails has
+less, so that many that hang do not take all there is. Attempts run beside the pump: it writes their
+results, some at once, and then takes what there is room for. Any number of processes may do this.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ async def disable_unwanted(db: Session, seen: Endpoint, *, alert_mail: str) -> b
 
 
 async def disable_failing(db: Session, endpoint_id: str, *, days: int, alert_mail: str) -> bool:
-    """Disable an endpoint if it has failed for so many days without a success; 0 for never."""
+    """Disable an endpoint if it has failed for a number of days without a success; 0 for never."""
 
     def reason(endpoint: Endpoint) -> str | None:
         if not is_overdue(endpoint, days):
@@ -53,7 +53,7 @@ async def disable_failing(db: Session, endpoint_id: str, *, days: int, alert_mai
 
 
 def is_overdue(endpoint: Endpoint, days: int) -> bool:
-    """Whether an endpoint has failed for so many days; 0 for never."""
+    """Whether an endpoint has failed for a number of days; 0 for never."""
     since = endpoint.failing_since
     return days > 0 and since is not None and since <= now() - days * DAY
 

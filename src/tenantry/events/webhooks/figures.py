@@ -1,4 +1,4 @@
-"""Figures of webhooks: how many deliveries wait, and how many were given up."""
+"""Figures of webhooks: the numbers of pending and failed deliveries."""
 
 from __future__ import annotations
 

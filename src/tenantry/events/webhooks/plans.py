@@ -1,4 +1,4 @@
-"""Statements over the queue that PostgreSQL plans by index whatever it believes of its size.
+"""Statements over the queue that PostgreSQL plans by index, regardless of its statistics.
 
 A queue is empty at one moment and has a million rows at the next. A join may begin with either
 side, and with the queue while that is thought to be empty; a statement spelled as below has one

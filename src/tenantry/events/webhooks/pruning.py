@@ -66,7 +66,7 @@ _BLANK_BODIES = Statement(
 
 
 async def prune(db: Session, *, days: int) -> bool:
-    """Delete some deliveries that ended so many days ago; return whether there may be more.
+    """Delete some deliveries that ended a number of days ago; return whether there may be more.
 
     Those queued so long ago for a disabled endpoint go as well.
     """

@@ -55,7 +55,7 @@ async def add(db: Session, sealed: Sequence[Sealed], *, wait_seconds: int = 0) -
     """Queue events for every endpoint that takes them; return how many deliveries that made.
 
     To be called in the transaction that gives the events their positions in the log, so that none
-    is in the log without its deliveries. They are due after so many seconds.
+    is in the log without its deliveries. They are due after a number of seconds.
     """
     organizations = {one.organization_id for one in sealed if one.organization_id is not None}
     endpoints = await db.fetch_all(

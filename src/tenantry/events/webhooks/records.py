@@ -1,4 +1,4 @@
-"""Endpoints, deliveries and attempts as the room knows them; times in microseconds since 1970."""
+"""Endpoints, deliveries and attempts as records; times in microseconds since 1970."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ async def replay_events(
 
     """
     after = ids.at(ids.EVENT, max(0, start - _SLACK_MICROSECONDS))
-    # Nothing that happens from now on: it would go on for as long as it is busy.
+    # No event from now on: it would go on for as long as it is busy.
     before = ids.at(ids.EVENT, min(end, now()) + _SLACK_MICROSECONDS)
     replayed = 0
     while True:

@@ -1,6 +1,6 @@
 """Counting attempts before they are made.
 
-The kind of attempt and its owner are digested under a key of ours: no e-mail address lies here in
+The kind of attempt and its owner are digested under a Tenantry key: no e-mail address lies here in
 clear. Times are those of the process that counts.
 """
 
@@ -48,8 +48,8 @@ _PRUNE = pruning.prune(_a.end_time)
 async def take(db: Session, what: str, whose: str, *, most: int, seconds: int) -> None:
     """Count one attempt, which is committed when this returns: look at the secret after that.
 
-    So many may be made, however many come at once, until ``seconds`` after the first of them. One
-    that is refused does not put off the end.
+    A limited number may be made, however many come at once, until ``seconds`` after the first of
+    them. One that is refused does not put off the end.
 
     Raises:
         errors.RateLimited: it is one too many.

@@ -32,7 +32,7 @@ _PRUNE, _PRUNE_UNPROVED = _prune(), _prune(UNPROVED)
 
 
 async def prune(db: Session, *, days: int) -> bool:
-    """Delete some requests that began so many days ago; return whether there may be more."""
+    """Delete some requests that began a number of days ago; return whether there may be more."""
     before = ids.at(ids.AUTH_REQUEST, now() - days * DAY)
     return len(await db.fetch_all(_PRUNE, p_before=before)) == _PRUNED_AT_ONCE
 

@@ -183,7 +183,7 @@ def _statement(shape: _Shape, *, backward: bool) -> Statement:
 def _keys(
     shape: _Shape, *, most: int, backward: bool = False, prefix: str = ""
 ) -> Select[tuple[str]]:
-    """Return the ids of so many requests, each list found by its index."""
+    """Return the ids of a number of requests, each list found by its index."""
     given: list[tuple[ColumnElement[Any], ColumnElement[Any]]] = []
     keyed = select(_a.id)
     statuses: Sequence[ColumnElement[Any]] = [

@@ -1,4 +1,4 @@
-"""Addresses of ours that a connection has, as its provider is told them."""
+"""Our addresses that a connection has, as its provider is told them."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def missing(connection: Connection) -> tuple[str, ...]:
 
 
 def status(connection: Connection) -> str:
-    """Return DRAFT, IN_PROGRESS or COMPLETED, whatever the connection itself says."""
+    """Return DRAFT, IN_PROGRESS or COMPLETED, regardless of the state of the connection itself."""
     if not missing(connection):
         return COMPLETED
     has_some = connection.secret is not None or connection.settings.keys() - {"fault"}

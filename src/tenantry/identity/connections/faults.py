@@ -1,6 +1,6 @@
 """How the faults of a provider's messages are told: code, sentence and remedy, for the IT admin.
 
-Each protocol has a table of its own (`saml.faults`, `oidc.faults`). The codes are those that an
+Each protocol has its own table (`saml.faults`, `oidc.faults`). The codes are those that an
 application gets as `error`. Test results, the log of sign-ins and the guide show the same
 sentences. A value from a message is shortened before it stands in one.
 """

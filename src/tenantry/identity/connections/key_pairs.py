@@ -77,7 +77,7 @@ class Pairs:
 
     @property
     def all(self) -> tuple[KeyPair, ...]:
-        """The current one, the next one, those of before."""
+        """The current one, the next one, the earlier ones."""
         following = () if self.following is None else (self.following,)
         return (self.current, *following, *self.former)
 

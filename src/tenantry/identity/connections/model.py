@@ -125,7 +125,7 @@ class Connection:
     """One connection; ``organization_id`` is None for one of the environment.
 
     Times in microseconds since 1970, UTC. ``secret`` is encrypted. ``is_app`` says that it is
-    one of an application, of a table of its own. The defaults are those of a new one.
+    one of an application, in a separate table. The defaults are those of a new one.
     """
 
     id: str

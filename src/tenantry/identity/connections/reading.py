@@ -82,7 +82,7 @@ async def serving_domain(db: Session, domain: str) -> Connection | None:
     """Return the connection that people of a domain sign in by, if there is one.
 
     It serves, and the domain, exactly this one, is proved to be its organization's. A domain that
-    has a connection of its own goes by that alone, others by the oldest one.
+    has its own connection goes by that alone, others by the oldest one.
     """
     row = await db.fetch_one(_SERVING_DOMAIN, p_domain=domain)
     return None if row is None else Connection.from_row(row)

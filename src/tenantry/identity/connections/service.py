@@ -219,7 +219,7 @@ async def assign_domains(
         for index, domain_id in enumerate(domain_ids):
             if domain_id not in there:
                 raise errors.InvalidArgument.field(
-                    f"domain_ids[{index}]", "exists", "is not an organization domain of its own"
+                    f"domain_ids[{index}]", "exists", "must be one of this organization's domains"
                 )
         after = revised(before)
         await db.apply(_UPDATE, event(call, "updated", before, after), **prefixed(after.to_row()))

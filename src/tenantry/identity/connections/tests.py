@@ -83,7 +83,7 @@ _PRUNE = pruning.prune(_t.expire_time)
 class Result:
     """How a test ended, and of which connection it is; ``error_details`` say what to do.
 
-    ``user_info`` has the normalised members (email, given_name, family_name, and nameid or sub),
+    ``user_info`` has the normalized members (email, given_name, family_name, and nameid or sub),
     and as ``received`` all attributes as they came.
     """
 

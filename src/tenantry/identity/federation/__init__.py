@@ -1,8 +1,8 @@
-"""Sign-ins that another provider vouches for: the way there and back, whatever the protocol.
+"""Sign-ins that another provider vouches for: the way there and back, for any protocol.
 
 Owns the requests that are on their way, the assertions that were used, the identities that
-providers have vouched for, and which sessions of ours go with sessions there. The protocols stand
-in `connections`, their addresses in the door `sso`.
+providers have vouched for, and which our sessions go with sessions there. The protocols stand
+in `connections`, their addresses in the endpoint package `sso`.
 """
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Sign-ins that a provider begins: handed to an application, which then begins one of its own.
+"""Sign-ins that a provider begins: handed to an application, which then begins its own sign-in.
 
 The application gets a signed `idp_initiated_login` at its initiate_login_uri, verifies it with our
 published keys, and sends the browser to the authorization endpoint, with its own state. So nobody

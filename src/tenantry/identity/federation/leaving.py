@@ -32,7 +32,7 @@ class Leaving:
     async def before(self, session_id: str, back: str) -> Sent | None:
         """Return where the browser goes first, now that this session has ended; None for nowhere.
 
-        The provider sends it back to us, and we on to ``back``: an address of ours, or one that
+        The provider sends it back to us, and we on to ``back``: a Tenantry address, or one that
         an application has registered. Several providers are visited one after the other, up to
         `MOST`, and the one that was used last comes first: should another keep the browser, that
         one has been told. A message by a form can only be the first.

@@ -56,7 +56,7 @@ Index(None, seen_assertions.c.expire_time)
 federated_identities = declared.federated_identities
 Index(None, federated_identities.c.user_id)
 
-# Sessions of ours that go with one at a provider: each ends with the other.
+# Our sessions that go with one at a provider: each ends with the other.
 federated_sessions = Table(
     "federated_sessions",
     metadata,

@@ -102,7 +102,7 @@ class RelyingParty:
         auth_request_id: str | None = None,
         test_id: str | None = None,
     ) -> tuple[str, dict[str, str]]:
-        """Begin a way to the provider; return the address and the members of the request.
+        """Start a login at the provider; return the address and the members of the request.
 
         Raises:
             FederationError: the provider's metadata cannot be loaded.
@@ -394,7 +394,7 @@ def begun(asked: Asked) -> dict[str, Any]:
 
 
 def mapping_of(connection: Connection, registered: Sequence[UserAttribute]) -> dict[str, str]:
-    """Return the claim of each attribute by its key: as the connection has it, else all do."""
+    """Return the claim of each attribute by its key: as the connection maps it, else all do."""
     mapping = {one.key: one.default_oidc_mapping or one.key for one in registered}
     return mapping | dict(connection.attribute_mapping)
 

@@ -33,7 +33,7 @@ def login_uri(connection: Connection) -> str:
 async def start(
     db: Session, connection: Connection, auth_request_id: str
 ) -> tuple[str, dict[str, str]]:
-    """Begin a way to the application; return the address and the members of its query."""
+    """Start a login at the application; return the address and the members of its query."""
     state = await requests.begin(
         db, connection.id, auth_request_id=auth_request_id, facts={_OWN: True}
     )

@@ -52,7 +52,9 @@ async def begin(
     test_id: str | None = None,
     facts: Mapping[str, Any],
 ) -> str:
-    """Begin a way to the provider of a connection; return its secret, for `state` or RelayState."""
+    """Start a login at the provider of a connection; return its secret, for `state` or
+    RelayState.
+    """
     return await _add(
         db,
         connection_id,

@@ -1,4 +1,4 @@
-"""Sessions of ours that go with one at a provider: which they are, and their end from there.
+"""Our sessions that go with one at a provider: which they are, and their end from there.
 
 OpenID Connect Back-Channel Logout 1.0 section 2.5 and SAML 2.0 Profiles 4.4 name the sessions that
 end: of a subject, or of one of its sessions.
@@ -74,7 +74,7 @@ _WHICH = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FederatedSession:
-    """A session of ours, and the one at a provider that it goes with."""
+    """A Tenantry session, and the one at a provider that it goes with."""
 
     session_id: str
     connection_id: str
@@ -121,7 +121,7 @@ async def keep(
 
 
 async def of_session(db: Session, session_id: str) -> list[FederatedSession]:
-    """Return the sessions at providers that a session of ours goes with, the newest first."""
+    """Return the sessions at providers that a Tenantry session goes with, the newest first."""
     return [
         FederatedSession(
             session_id=row["session_id"],

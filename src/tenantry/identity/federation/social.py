@@ -46,7 +46,7 @@ async def start(
     auth_request_id: str | None = None,
     test_id: str | None = None,
 ) -> tuple[str, dict[str, str]]:
-    """Begin a way to the provider; return the address and the members of the request.
+    """Start a login at the provider; return the address and the members of the request.
 
     Raises:
         FederationError: the connection has no client, or the provider's metadata cannot be loaded.
@@ -59,7 +59,7 @@ async def start(
         raise fault_of(error) from None
     settings, provider = side.settings, side.provider
     if not settings.client_id:
-        raise FederationError("invalid_client", "The connection has no client ID of its own.")
+        raise FederationError("invalid_client", "The connection has no own client ID.")
     # Not all of these providers know max_age, or say when somebody signed in.
     facts = begun(replace(asked, max_age=None))
     state = await requests.begin(

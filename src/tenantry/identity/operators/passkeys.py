@@ -1,6 +1,6 @@
 """Passkeys of operators: made in the console, and the way to sign in to it.
 
-Web Authentication as for users (`proofs.passkeys`), with challenges of a kind of their own, and an
+Web Authentication as for users (`proofs.passkeys`), with a separate kind of challenge, and an
 authenticator that has to know the person each time.
 """
 

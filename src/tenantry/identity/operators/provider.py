@@ -1,4 +1,4 @@
-"""Operators by an OpenID Provider of their own, which the settings name: code flow with PKCE.
+"""Operators by their own OpenID Provider, which the settings name: code flow with PKCE.
 
 It says who somebody is, and nothing about what they may do: only an operator that was invited by
 the e-mail address comes in. From then on they are known by the provider's `sub`.
@@ -65,7 +65,7 @@ class NotLetIn(errors.PermissionDenied):
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way to the provider: kept by the browser that goes it, sealed."""
+    """One way to the provider: kept by the browser that goes it, encrypted."""
 
     state: str
     nonce: str

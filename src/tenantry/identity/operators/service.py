@@ -114,7 +114,7 @@ async def link_for(call: Call, *, email: str, name: str, role: str) -> str:
 
 
 async def peek(db: Session, token: str) -> str:
-    """Return the name of the operator that a link lets in, "" for none yet; it stays unopened.
+    """Return the name of the operator of a link, "" for none yet; it stays unopened.
 
     Raises:
         errors.NotFound: it was opened before, is over, or was never made.
@@ -311,7 +311,7 @@ async def end_session(call: Call, operator_id: str, session_id: str) -> None:
 async def sign_out(call: Call, operator_id: str, *, but: str = "") -> int:
     """End all sessions of an operator, ``but`` one, and those that they are in for people.
 
-    Return how many of their own there were.
+    Return the number of the operator's own ones.
     """
     async with call.db.transaction() as db:
         ended = await sessions.end_all(db, operator_id, but=but)

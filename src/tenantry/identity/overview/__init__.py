@@ -1,6 +1,6 @@
-"""The overview: a few figures of all rooms, about tenants, sign-ins and queues.
+"""The overview: a few figures of all packages, about tenants, sign-ins and queues.
 
-Owns no table: each room counts its own, within a bound, and here the figures come together.
+Owns no table: each package counts its own, within a bound, and here the figures come together.
 """
 
 __all__: list[str] = []

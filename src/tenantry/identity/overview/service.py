@@ -1,4 +1,4 @@
-"""Gathering the figures of all rooms."""
+"""Gathers the figures of all packages."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The token in the link of a mail: the mail's id, and a proof that we made it.
 
-An HMAC-SHA256 under a key of ours, cut to 144 bits: nobody has to keep it, and the
+An HMAC-SHA256 under a Tenantry key, cut to 144 bits: nobody has to keep it, and the
 database without its master key is not enough to make one.
 """
 

@@ -30,10 +30,10 @@ TYPE = "logout+jwt"  # section 2.4
 TOKEN_SECONDS = 120
 IDLE_SECONDS = 0.5
 TIMEOUT_SECONDS = 10.0
-# From the first, second... attempt to the next; after the last one it is given up.
+# From the first, second... attempt to the next; after the last one it has failed.
 RETRY_SECONDS = (5, 30, 300)
 _AT_ONCE = 100  # requests of a process
-_AT_AN_ADDRESS = notices.AT_AN_ADDRESS  # no more are begun while so many are under way
+_AT_AN_ADDRESS = notices.AT_AN_ADDRESS  # the most that are sent at the same time
 _CLOSE_SECONDS = 3.0
 _ANSWER_BYTES = 1024
 
@@ -88,7 +88,7 @@ class BackChannel:
             elif notice.attempts <= len(RETRY_SECONDS):
                 await notices.again(db, notice, seconds=RETRY_SECONDS[notice.attempts - 1])
             else:
-                self._warn("a logout notice was not taken, it is given up", notice, problem)
+                self._warn("a logout notice was not accepted and has failed", notice, problem)
                 await notices.done(db, notice)
         except Failure as failure:  # it is due again when its claim is over
             fields = {"notice": notice.id, "problem": str(failure)}

@@ -1,5 +1,6 @@
 """The sessions of departed people: the worker ends them when a user, a membership or an
-organization is gone, or a membership is switched off. Other rooms are told of a member that left.
+organization is gone, or a membership is switched off. Other packages are told of a member that
+left.
 
 It follows the event log by position, so that no departure is missed, however late it was committed.
 Until it comes to one, a read of a session, and a renewal of tokens, looks at the membership.

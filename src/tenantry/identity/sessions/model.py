@@ -1,4 +1,4 @@
-"""The tables of sessions and of notices of their end, and one session as the room knows it."""
+"""The tables of sessions and of notices of their end, and the record of one session."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ async def claim(db: Session, *, most: int, full: Iterable[str]) -> list[Notice]:
 
 
 async def done(db: Session, notice: Notice) -> None:
-    """Forget a notice that was taken, or given up."""
+    """Forget a notice that was delivered or has failed."""
     await db.fetch_all(_DONE, p_id=notice.id, p_attempts=notice.attempts)
 
 

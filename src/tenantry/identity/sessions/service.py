@@ -266,7 +266,7 @@ async def enter(
 
     It is the same session. Its limits only become tighter. With ``amr`` the person has
     authenticated just now. With ``secret`` that is its cookie's from here on. With ``until`` it
-    ends then at the latest. Without ``custom_claims`` those of before are kept.
+    ends then at the latest. Without ``custom_claims`` the earlier ones are kept.
 
     Raises:
         SessionOver: it has ended, or the person is no active member of the organization; or an

@@ -1,6 +1,6 @@
 """The cookies that bind auth requests to the browser that made them, and whose pages may use them.
 
-Each request has a cookie of its own, so sign-ins in several tabs go on side by side. Its secret is
+Each request has its own cookie, so sign-ins in several tabs go on side by side. Its secret is
 new then and again at each proof: a cookie that somebody planted in a browser, or copied from it
 before, opens nothing of worth.
 """

@@ -333,7 +333,7 @@ def may_found(settings: Settings, user: User | None) -> bool:
 
 def _check_founding(settings: Settings, user: User | None) -> None:
     if not may_found(settings, user):
-        raise errors.InvalidArgument("you may not found any more organizations")
+        raise errors.InvalidArgument("you have reached the limit for creating organizations")
 
 
 def _needs_password(settings: Settings, request: AuthRequest) -> bool:

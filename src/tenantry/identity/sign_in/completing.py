@@ -126,7 +126,7 @@ async def _checked_and_completed(
         and await realms.barrier(call.db, request.organization_id, email=user.email, amr=amr)
         is not None
     ):
-        raise _Refused("this organization has a sign-in of its own: sign in again", _LOGIN_REQUIRED)
+        raise _Refused("this organization has its own sign-in: sign in again", _LOGIN_REQUIRED)
     try:
         claims = await session_claims(means, call, request, user)
     except errors.Intercepted as refusal:
@@ -257,7 +257,7 @@ async def _bounds(means: Means, db: engine.Session, request: AuthRequest) -> Bou
 async def _joined(db: engine.Session, before: Sequence[str], amr: Sequence[str]) -> Sequence[str]:
     """Return the connections that a session rests on, once its person has signed in anew.
 
-    Those of before stay where one of both is a provider's, for that is good for one organization
+    The earlier ones stay where one of both is a provider's, for that is good for one organization
     alone: so going back and forth takes one proof for each.
     """
     fixed = {one.id for one in (await connections.of_environment(db)).values()}

@@ -1,4 +1,4 @@
-"""A person whom a provider vouches for: trusted how far, and let in to which organization.
+"""Completes a federated login: evaluates trust in the provider and provisions the user.
 
 For organizations, `standing` says what their providers may say. A social provider speaks for the
 addresses that it calls verified. Nobody's account goes over to a provider without a proof.
@@ -72,7 +72,7 @@ async def named(
     connection_id: str,
     identity: FederatedIdentity | None,
 ) -> AuthRequest:
-    """Go on with the person that an application names, which has a sign-in of its own.
+    """Go on with the person that an application names, which has its own sign-in.
 
     As if the connection that the request waits for had vouched for this person; None is nobody.
     The browser finds it so when it comes back.

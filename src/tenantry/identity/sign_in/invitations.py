@@ -76,9 +76,9 @@ class Invitation:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The outcome of accepting: secrets for the browser if a session began, and the way on.
+    """The outcome of accepting: secrets for the browser if a session began, and the redirect.
 
-    Without a way the person opens the application by themselves; ``app`` is its name, if known.
+    Without one the person opens the application by themselves; ``app`` is its name, if known.
     """
 
     invitation: Invitation
@@ -204,7 +204,7 @@ async def accept(means: Means, call: Call, token: str, *, session: Session | Non
 
 
 async def _begins_session(means: Means, call: Call, user: User, organization_id: str) -> bool:
-    """Whether the link alone signs somebody in: not past a factor or a provider of their own."""
+    """Whether the link alone signs somebody in: not past a factor or their own provider."""
     return (
         user.last_login_time is None
         and EMAIL in means.settings.own_methods

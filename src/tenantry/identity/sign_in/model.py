@@ -1,4 +1,4 @@
-"""The table of auth requests, and one of them as the room knows it."""
+"""The table of auth requests, and the record of one."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class Facts:
     session_id: str = ""  # of the session that proves the person
     organization_id: str = ""  # that it is for, where that was chosen on the way
     sso: str = ""  # the connection that it is sent to: its type and id, as in its address
-    identity: str = ""  # the provider's answer, sealed, until the sign-in is over
+    identity: str = ""  # the provider's answer, encrypted, until the sign-in is over
     inbox_proved: bool = False  # and so is what the provider says of it
     # For the log alone: how the provider vouched, and each state with milliseconds since the begin.
     evidence: Mapping[str, Any] = field(default_factory=dict, hash=False)

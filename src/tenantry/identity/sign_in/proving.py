@@ -66,7 +66,7 @@ async def start_email(
 ) -> AuthRequest:
     """Send a code and a link to an address, whether anybody has it or not.
 
-    An address of a domain that has a provider of its own sends its person there instead.
+    An address of a domain that has its own provider sends its person there instead.
 
     ``intent`` is one of `model.INTENTS`; "" stands for SIGN_IN.
 

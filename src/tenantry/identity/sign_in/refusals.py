@@ -1,7 +1,7 @@
 """Authorization requests that cannot be trusted: nothing of them is stored.
 
 Anybody can send as many as they like. The text of the page about one follows from the id that its
-URL ends with: the refusal, the application and the time until when, with a MAC of ours.
+URL ends with: the refusal, the application and the time until when, with a Tenantry MAC.
 """
 
 from __future__ import annotations

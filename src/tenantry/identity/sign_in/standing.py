@@ -66,7 +66,7 @@ class Standing:
         if self.place is None and not self.owned and self.sub is None:
             raise FederationError(
                 "invalid_user_domain",
-                "the domain of this e-mail address is none of the organization's, and there is no "
+                "the organization does not have the domain of this e-mail address, and there is no "
                 "member with it",
             )
         if (self.place is None or self.is_late) and not self.takes_in:
@@ -89,7 +89,7 @@ async def of(db: Session, connection: Connection, identity: FederatedIdentity) -
     found = await identities.find(db, connection.id, identity.subject)
     if found is not None and found[1].sub is not None:
         found = None  # of modular mode: not the user of any address
-    # Somebody known is the same person, whatever the address there is by now.
+    # Somebody known is the same person, regardless of the address there by now.
     known, user = found or (None, await reading.find_by_email(db, identity.email))
     address = identity.email if user is None else user.email
     place = None if user is None else user.membership_in(organization_id)
@@ -116,7 +116,9 @@ async def of(db: Session, connection: Connection, identity: FederatedIdentity) -
 
 
 async def of_itself(db: Session, connection: Connection, identity: FederatedIdentity) -> Standing:
-    """Return the standing of somebody whom a provider alone knows, by its own id of the person."""
+    """Return the trust decision on a person known to a provider only, by its own id of the
+    person.
+    """
     organization_id = connection.organization_id
     sub = federated_sub(connection.id, identity.subject)
     user = await reading.find_by_sub(db, sub)

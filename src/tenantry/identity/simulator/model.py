@@ -29,7 +29,7 @@ class Person:
 
     @property
     def subject(self) -> str:
-        """The id of the person: the same for the same address, whatever its spelling."""
+        """The id of the person: the same for all spellings of an address."""
         return hashlib.sha256(f"simulator {key(self.email)}".encode()).hexdigest()[:32]
 
     @classmethod

@@ -149,7 +149,7 @@ class OpenIDProvider:
         return self._simulator.vault.encrypt(plain, Binding(purpose)).translate(_TO_URL)
 
     def _open(self, sealed: str, purpose: str) -> dict[str, Any] | None:
-        """Return sealed content, while it is good."""
+        """Return encrypted content, while it is good."""
         padded = sealed.translate(_FROM_URL) + "=" * (-len(sealed) % 4)
         try:
             opened = self._simulator.vault.decrypt(padded, Binding(purpose), from_outside=True)

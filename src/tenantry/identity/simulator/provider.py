@@ -29,7 +29,7 @@ _FROM, _UNTIL = 1_735_689_600, 2_051_222_400  # 2025 and 2035: nobody waits for 
 
 
 class Simulator:
-    """The simulator of one deployment, beside each of its connections by an issuer of its own."""
+    """The simulator of one deployment, beside each of its connections by its own issuer."""
 
     def __init__(self, vault: Vault, public_url: str) -> None:
         self.vault = vault

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tenantry.identity.tokens.key_ring import KeyRing
     from tenantry.identity.tokens.signed_tokens import SignedTokens
 
-# Seconds, where a client has no lifetime of its own; keys.service.LONGEST_TOKEN_SECONDS at most.
+# Seconds, where a client has no separate lifetime; keys.service.LONGEST_TOKEN_SECONDS at most.
 LIFETIME_SECONDS = {M2M: 3600}
 _LONGEST_SECONDS = 24 * 3600
 # Claim with the management scopes that a token is limited to, of a client that does not hold all.
@@ -38,7 +38,7 @@ class Issued:
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """A token of ours that is good: what it says, and the client whose it is."""
+    """A Tenantry token that is good: what it says, and the client whose it is."""
 
     client: Client
     claims: Mapping[str, Any]

@@ -21,7 +21,7 @@ def header(token: str) -> dict[str, Any]:
     """
     first, _, rest = token.partition(".")
     if len(first) > _MAX_HEADER or rest.count(".") != 1:
-        raise ValueError("not a signed JWT of ours")
+        raise ValueError("not a signed JWT of this server")
     return members(first.encode("ascii"))
 
 

@@ -89,7 +89,7 @@ class KeyRing:
     async def published(self) -> dict[str, Any]:
         """Return all keys as a JWK Set (RFC 7517 section 5).
 
-        Where the database is away or slow, those that were read last, of which `age` tells.
+        Where the database is unavailable or slow, those that were read last, of which `age` tells.
 
         Raises:
             Unavailable: none were read yet.
@@ -132,7 +132,8 @@ class KeyRing:
     async def client_assertion(self, claims: dict[str, Any]) -> str:
         """Return a JWT by which we show ourselves to a provider of somebody else (RFC 7523).
 
-        Its type is its own: no token of ours looks like it, though an admin chose its claims.
+        Its type is its own: no other Tenantry token looks like it, though an admin chose its
+        claims.
         """
         return (await self.signer("RS256"))(claims, typ="client-authentication+jwt")
 

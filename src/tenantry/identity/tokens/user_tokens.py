@@ -50,7 +50,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class UserToken:
-    """A token of ours that is good: its claims, and its subject as that is now."""
+    """A Tenantry token that is good: its claims, and its subject as that is now."""
 
     claims: Mapping[str, Any]
     subject: Subject
@@ -132,7 +132,7 @@ class UserTokens:
         """
         sign = await self._ring.signer(client.access_token_signing_alg)
         at, seconds = draft.issue_time, draft.seconds
-        if subject.impersonation is not None:  # an API that looks at the token alone lets go, too
+        if subject.impersonation is not None:  # an API that looks at the token alone rejects, too
             seconds = max(1, min(seconds, subject.impersonation.until // 1_000_000 - at))
         # A refresh token may have a scope that the application has lost since.
         for_us = [name for name in api_scopes.NAMES if name in scopes and name in client.scopes]

@@ -312,7 +312,7 @@ def _run(command: Sequence[str]) -> str:
     if program is None:
         raise StoreError(f"{name} is missing")
     try:
-        done = subprocess.run(  # noqa: S603 - of our own words, and names of files
+        done = subprocess.run(  # noqa: S603 - constant arguments, and names of files
             [program, *command[1:]],
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -1,4 +1,4 @@
-"""The figures of each process in files of its own, so that any process can answer for all.
+"""The figures of each process in its own files, so that any process can answer for all.
 
 A process has two files in the folder: the names of its series, one a line, and their values. It
 holds a lock on the second one while it lives. Values are written once a second, and a value

@@ -12,7 +12,7 @@ from weakref import WeakSet
 
 Labels = tuple[str | int, ...]
 
-# Of one metric. Labels are words from tables of ours, so that there are never as many.
+# Of one metric. Labels are words from our tables, so that there are never as many.
 MOST_SERIES = 20_000
 _OTHER = "other"
 
@@ -57,7 +57,7 @@ class Counter(Metric):
     type = "counter"
 
     def add(self, *labels: str | int, by: float = 1.0) -> None:
-        """Count one more, or so many."""
+        """Count one more, or a number."""
         self._add(labels, by)
 
 
@@ -158,7 +158,7 @@ _counting = _Counting()
 
 
 def begin() -> Sheet:
-    """Switch counting on, and return the sheet: that of before, where it was on already."""
+    """Switch counting on, and return the sheet: the earlier one, where it was on already."""
     if _counting.sheet is None:
         _counting.sheet = Sheet()
     return _counting.sheet

@@ -1,4 +1,4 @@
-"""The listener of `/metrics`: on an address and a thread of its own, in each process.
+"""The listener of `/metrics`: on its own address and thread, in each process.
 
 The processes of a machine that are given one address share it, and whichever the system chooses
 answers for all of them. So one that dies takes nothing with it, and one that drains still answers.
@@ -122,7 +122,7 @@ class Listener:
             self._writer.close()
 
     def _write(self) -> None:
-        """Write the figures of this process; where that fails, those of before stand."""
+        """Write the figures of this process; where that fails, the earlier ones stand."""
         self._sheet.measure()
         try:
             self._writer.write()

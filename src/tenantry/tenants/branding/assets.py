@@ -46,7 +46,7 @@ _DELETE = crud.delete(assets)
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """Where a picture is sent, and where it is served once it has come; paths of ours."""
+    """Where a picture is sent, and where it is served once it has come; our paths."""
 
     upload: str
     fetch: str
@@ -84,7 +84,7 @@ async def take(call: Call, token: str, content: bytes, media_type: str, *, given
     ``given`` are the settings that the process was started with: they too refer to pictures.
 
     Raises:
-        errors.NotFound: the path is not one of ours, its time is over, it was used, or its
+        errors.NotFound: the path is unknown, its time is over, it was used, or its
             organization is gone.
         errors.UnsupportedMediaType: Content-Type says another type than the upload is for.
         errors.InvalidArgument: the bytes are no such picture, or there are as many in use as are
@@ -117,7 +117,7 @@ async def store(
     organization_id: str | None = None,
     field: str = "logo",
 ) -> str:
-    """Keep a picture that came with a form of ours; return the path that serves it.
+    """Keep a picture that came with a Tenantry form; return the path that serves it.
 
     ``given`` as for `take`.
 

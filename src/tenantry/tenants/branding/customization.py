@@ -1,6 +1,6 @@
 """The look as one document: each known member is a setting, and others are kept.
 
-Pictures of ours are stored by their path and shown by their whole address, which changes with the
+Our pictures are stored by their path and shown by their whole address, which changes with the
 public URL.
 """
 

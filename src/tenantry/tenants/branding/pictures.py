@@ -24,7 +24,7 @@ PNG, JPEG = "image/png", "image/jpeg"
 
 _PNG_BEGINS = b"\x89PNG\r\n\x1a\n"
 _JPEG_BEGINS = b"\xff\xd8\xff"
-# Bits of a sample, by the colour type (section 11.2.1), and samples of a pixel.
+# Bits of a sample, by the color type (section 11.2.1), and samples of a pixel.
 _DEPTHS = {0: {1, 2, 4, 8, 16}, 2: {8, 16}, 3: {1, 2, 4, 8}, 4: {8, 16}, 6: {8, 16}}
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 # Beside IHDR, IDAT and IEND: parts that change how it looks, and how long each may be.
@@ -82,7 +82,7 @@ def _png(content: bytes) -> bytes:
         if kind == b"IDAT" or kind in _KEPT_CHUNKS:
             kept.append(_chunk(kind, body))
     if not lines.complete:
-        raise NotAPicture("is not whole")
+        raise NotAPicture("is incomplete")
     return b"".join((*kept, _chunk(b"IEND", b"")))
 
 
@@ -98,11 +98,11 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
     place = len(_PNG_BEGINS)
     for _ in range(_MOST_CHUNKS):
         if place + 12 > len(content):
-            raise NotAPicture("is not whole")
+            raise NotAPicture("is incomplete")
         (length,) = struct.unpack_from(">I", content, place)
         kind, end = content[place + 4 : place + 8], place + 8 + length
         if length > MAX_BYTES or end + 4 > len(content) or not kind.isalpha():
-            raise NotAPicture("is not whole")
+            raise NotAPicture("is incomplete")
         body = content[place + 8 : end]
         if zlib.crc32(kind + body) != struct.unpack_from(">I", content, end)[0]:
             raise NotAPicture("is broken: a checksum is wrong")
@@ -206,10 +206,10 @@ def _jpeg(content: bytes) -> bytes:
 def _segment(content: bytes, place: int) -> tuple[bytes, int]:
     """Return a segment with its length, and the place behind it."""
     if place + 2 > len(content):
-        raise NotAPicture("is not whole")
+        raise NotAPicture("is incomplete")
     (length,) = struct.unpack_from(">H", content, place)
     if length < 2 or place + length > len(content):
-        raise NotAPicture("is not whole")
+        raise NotAPicture("is incomplete")
     return content[place : place + length], place + length
 
 
@@ -222,7 +222,7 @@ def _is_kept(marker: int, body: bytes) -> bool:
     """
     if marker in _FRAMES:
         if len(body) < 8:
-            raise NotAPicture("is not whole")
+            raise NotAPicture("is incomplete")
         height, width = struct.unpack_from(">HH", body, 3)
         _check_size(width, height)
     if marker in _KEPT_SEGMENTS or _is_needed(marker, body):
@@ -239,12 +239,12 @@ def _marker(content: bytes, place: int) -> tuple[int, int]:
     while content[place : place + 1] == b"\xff":
         place += 1
     if place >= len(content):
-        raise NotAPicture("is not whole")
+        raise NotAPicture("is incomplete")
     return content[place], place + 1
 
 
 def _is_needed(marker: int, body: bytes) -> bool:
-    """Whether a segment of an application says how to read the colours: JFIF's, and Adobe's."""
+    """Whether a segment of an application says how to read the colors: JFIF's, and Adobe's."""
     if marker == _APP0:
         # With no small picture within.
         return body[2:7] == b"JFIF\0" and len(body) == 16 and body[14:16] == b"\0\0"
@@ -256,7 +256,7 @@ def _end_of_scan(content: bytes, place: int) -> int:
     while True:
         place = content.find(b"\xff", place)
         if place < 0 or place + 1 >= len(content):
-            raise NotAPicture("is not whole")
+            raise NotAPicture("is incomplete")
         following = content[place + 1]
         if following == 0 or 0xD0 <= following <= 0xD7:
             place += 2

@@ -137,11 +137,11 @@ async def follow_groups(
 async def map_attributes(
     call: Call, organization_id: str, directory_id: str, attributes: Sequence[tuple[str, str]]
 ) -> Directory:
-    """Replace the attributes that are mapped: pairs of ours and theirs.
+    """Replace the attributes that are mapped: our pairs and theirs.
 
     Raises:
         errors.NotFound: there is none such, or this caller may not see it.
-        errors.InvalidArgument: there is no such attribute of ours; the field is named.
+        errors.InvalidArgument: there is no such attribute; the field is named.
         errors.PreconditionFailed: If-Match names another revision.
 
     """
@@ -153,7 +153,7 @@ async def map_attributes(
 
 
 async def _enabled(call: Call, db: Session, before: Directory, after: Directory) -> Directory:
-    """Return a directory that is on; if that is new, it is an event of its own."""
+    """Return a directory that is on; if that is new, it causes an event."""
     changed = registry.switched(after, enabled=True)
     if changed == after:
         return after

@@ -82,7 +82,7 @@ index(directories, "id")
 partial(directories, "poll_time")
 
 # Bearer tokens of SCIM. They are found by their digest before their organization is known, so they
-# lie elsewhere, and whatever deletes a directory deletes them.
+# lie elsewhere, and go with their directory.
 directory_secrets = Table(
     "directory_secrets",
     metadata,
@@ -294,7 +294,7 @@ _OF_NAMES = ("family_name_key", "given_name_key", "names_revision")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DirectoryUser:
-    """A person as a directory knows it; ``document`` is the resource (RFC 7643 section 4.1)."""
+    """A person of a directory; ``document`` is the resource (RFC 7643 section 4.1)."""
 
     id: str
     organization_id: str
@@ -333,7 +333,7 @@ class DirectoryUser:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DirectoryGroup:
-    """A group as a directory knows it, without its members (RFC 7643 section 4.2)."""
+    """A group of a directory, without its members (RFC 7643 section 4.2)."""
 
     id: str
     organization_id: str

@@ -1,6 +1,6 @@
 """Directories as they move to another deployment: rows of a file, and rows that hang on them.
 
-Columns that a row alone decides are made anew. Credentials for polling are sealed by the
+Columns that a row alone decides are made anew. Credentials for polling are encrypted by the
 deployment's own key and stay with it; a poll under way begins again.
 """
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 AT_ONCE = 1000  # rows of one transaction
 IDLE_SECONDS = 5.0
-_FULL = 50  # transactions of one run that delete so many
+_FULL = 50  # transactions of one run that delete the above number
 _WORD = "removed directories"
 # A table that refers to another one comes before it.
 _TABLES = (

@@ -49,7 +49,7 @@ _PARAMETERS = frozenset(
     }
 )
 _NAMES_OF_MEMBERS = frozenset({"display", "$ref"})
-# Of a payload are kept so many values, elements of a list, characters of a text, and levels.
+# The limits of a kept payload: values, elements of a list, characters of a text, and levels.
 _MOST_VALUES, _MOST_ELEMENTS, _MOST_TEXT, _MOST_DEPTH = 400, 50, 300, 10
 
 

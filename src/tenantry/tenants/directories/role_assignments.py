@@ -89,7 +89,7 @@ async def assign(
             _FIELD, "repeated.max_items", f"may have {MOST} items at most"
         )
     async with call.db.transaction() as db:
-        # No group gets or loses members meanwhile: they would have the roles of before.
+        # No group gets or loses members meanwhile: they would have the earlier roles.
         before = await registry.hold(call, db, organization_id, directory_id, alone=True)
         asked = await _resolved(db, before, given)
         where = {"p_organization_id": organization_id, "p_directory_id": before.id}

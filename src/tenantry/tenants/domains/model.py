@@ -1,4 +1,4 @@
-"""The table of domains, and one domain as the room knows it."""
+"""The table of domains, and the record of one domain."""
 
 from __future__ import annotations
 

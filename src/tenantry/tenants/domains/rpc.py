@@ -95,7 +95,7 @@ class DomainService:
     async def list_authorized_domains(
         self, _request: pb.ListAuthorizedDomainRequest, _call: Call
     ) -> pb.ListAuthorizedDomainResponse:
-        # They are the same whatever page asks, and before a link is opened.
+        # They are the same on every page, and before a link is opened.
         return pb.ListAuthorizedDomainResponse(domains=list(await self._framing()))
 
 

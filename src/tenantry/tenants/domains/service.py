@@ -112,7 +112,7 @@ class Page:
 async def create(
     call: Call, identity: Identity, *, domain: str, domain_type: str, txt_label: str
 ) -> Domain:
-    """Register a domain; one that must be proven gets a TXT record of its own, under the label.
+    """Register a domain; one that must be proven gets its own TXT record, under the label.
 
     Raises:
         errors.NotFound: there is no such organization that this caller may see.

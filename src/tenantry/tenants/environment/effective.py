@@ -88,7 +88,7 @@ class Effective:
         try:
             await self.read(db)
         except Failure:
-            # Those of before go on: a sign-in fails by itself if the database is away.
+            # The earlier ones go on: a sign-in fails by itself if the database is unavailable.
             self._read = self._clock() - FRESH_SECONDS
 
 

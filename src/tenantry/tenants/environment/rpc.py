@@ -57,7 +57,7 @@ def check_environment(call: Call, id_: str) -> None:
 
 
 class EnvironmentService:
-    """One async method per rpc, but for those of other rooms."""
+    """One async method per rpc, but for those of other packages."""
 
     def __init__(self, effective: Effective, *, production: bool) -> None:
         self._effective = effective

@@ -1,7 +1,7 @@
 """The directory of organizations: which one has an external id or a slug.
 
 Each of them is of one organization. Where organizations are spread over machines none of them could
-hold that rule, so it lies on one of its own, and is written by the statement that writes the row.
+hold that rule, so it lies on a separate one, and is written by the statement that writes the row.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The table of organizations, and one organization as the room knows it."""
+"""The table of organizations, and the record of one organization."""
 
 from __future__ import annotations
 
@@ -190,7 +190,9 @@ class Organization:
         return name in self.features
 
     def shown(self) -> dict[str, Any]:
-        """Return its content in events: the published members, then those of ours that are set."""
+        """Return its content in events: the published members, then those that only Tenantry has
+        and that are set.
+        """
         event: dict[str, Any] = {
             "id": self.id,
             "display_name": self.display_name,

@@ -1,4 +1,4 @@
-"""The tables of roles and permissions, and one of each as the room knows it."""
+"""The tables of roles and permissions, and their records."""
 
 from __future__ import annotations
 

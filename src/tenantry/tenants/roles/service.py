@@ -221,7 +221,7 @@ async def remove_permission(call: Call, name: str, permission_name: str) -> None
     """Take a permission from a role of the environment.
 
     Raises:
-        errors.NotFound: there is no such role, or it has no such permission of its own.
+        errors.NotFound: there is no such role, or it does not itself have this permission.
         errors.PreconditionFailed: If-Match names another revision.
         errors.PermissionDenied: the caller is bound to one organization.
 

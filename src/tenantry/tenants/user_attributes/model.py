@@ -1,4 +1,4 @@
-"""The table of registered attributes, and one of them as the room knows it."""
+"""The table of registered attributes, and the record of one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ STANDARD_KEYS = {
     "gender": ("Gender", "STRING"),
     "groups": ("Groups", "ARRAY"),
 }
-# Never a custom attribute: these, and the claims that tokens have of their own.
+# Never a custom attribute: these, and the claims that tokens always have.
 RESERVED = frozenset({*STANDARD_KEYS, *claim_names.RESERVED, *claim_names.OF_PERSON})
 
 user_attributes = Table(

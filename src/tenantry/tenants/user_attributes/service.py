@@ -50,8 +50,8 @@ async def create(call: Call, kind: str, given: Given) -> UserAttribute:
 
     Raises:
         errors.Duplicate: there is one with this key.
-        errors.InvalidArgument: the key is one of the standard ones, or of a claim that tokens have
-            of their own; or there are as many attributes as there may be.
+        errors.InvalidArgument: the key is one of the standard ones, or of a claim that tokens
+            always have; or there are as many attributes as there may be.
 
     """
     if given.key.lower() in RESERVED:

@@ -2,7 +2,7 @@
 
 One user for one e-mail address, but for people whom an identity provider alone knows, in modular
 mode: these are found by its connection and its id. How a user becomes a member, and leaves, is the
-room ``memberships``'; the permissions of a member are those of ``roles``.
+package ``memberships``; the permissions of a member are those of ``roles``.
 """
 
 __all__ = ["blanking", "erasure", "model", "reading", "search", "service", "values"]

@@ -221,7 +221,7 @@ async def _widened(db: Session, found: Found, external_id: str | None) -> Found:
                     user_ids.add(user["id"])
                     addresses |= _spellings(user.get("email") or "") - {"", ADDRESS}
                     is_known = True
-    # A user that is there now and was not asked for is another person, with ids of their own.
+    # A user that is there now and was not asked for is another person, with their own ids.
     others = await db.fetch_all(
         _HOLDERS, ids=to_json(sorted(user_ids)), addresses=to_json(sorted(addresses))
     )

@@ -1,4 +1,4 @@
-"""The tables of users and memberships, and one of each as the room knows it."""
+"""The tables of users and memberships, and their records."""
 
 from __future__ import annotations
 

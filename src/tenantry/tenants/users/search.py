@@ -188,7 +188,7 @@ def _found(how: str, direction: str, *, by_id: bool = False) -> Statement:
 
 @functools.cache
 def _members(direction: str, most: int | None) -> Statement:
-    """Return the page of those that match among so many of the nearest, or among all."""
+    """Return the page of those that match among a number of the nearest, or among all."""
     nearest = pages.part(_all_members(), _m.id, direction)
     if most is not None:
         nearest = nearest.limit(literal_column(str(most)))

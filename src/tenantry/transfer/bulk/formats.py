@@ -228,13 +228,13 @@ class _Csv(Reader):
 class _Rows:
     """Puts lines together to rows: a quoted cell goes on in the next line.
 
-    Each line is looked at twice at most. Those of a row that cannot be read are rows of their own
+    Each line is looked at twice at most. Those of a row that cannot be read are their own rows
     then, but for its first: an open quote costs one row, and not all that follow.
     """
 
     def __init__(self) -> None:
         self._waiting: deque[_Line] = deque()
-        self._taken: list[_Line] = []  # of a row that is not whole yet
+        self._taken: list[_Line] = []  # of a row that is incomplete
         self._size = 0  # in bytes, of those taken, with their ends
         self._opened = 0  # the line of the quote that is open, 0 without one
         self._text: list[str] = []  # the line that the next one reads
@@ -264,7 +264,7 @@ class _Rows:
                 self._text.append(text.decode())
                 return next(self._reader)
             text = text.removesuffix(b"\r")
-            if b"\r" in text:  # which ends no line of ours, and is in no cell without quotes
+            if b"\r" in text:  # which ends no line here, and is in no cell without quotes
                 return None
             return text.decode().split(",") if text else []
         except (csv.Error, UnicodeDecodeError):

@@ -196,7 +196,7 @@ class _Importing:
         """Import one batch, again where somebody else came in between.
 
         Raises:
-            errors.Busy: it was in vain each time.
+            errors.Busy: each attempt failed.
 
         """
         report = replace(batch.refused, dry_run=self.order.dry_run, rows=batch.count)

@@ -66,7 +66,7 @@ class Offers:
 
 @dataclass(slots=True)
 class Person:
-    """A user as it is to be, and as the database has it: None for a new one."""
+    """A user after the import, and before it: None for a new one."""
 
     user: User
     password_hash: str | None
@@ -82,7 +82,7 @@ class Person:
 
 @dataclass(slots=True)
 class Place:
-    """A membership as it is to be, and as the database has it: None for a new one."""
+    """A membership after the import, and before it: None for a new one."""
 
     membership: Membership
     before: Membership | None = None

@@ -1,6 +1,6 @@
 """The organizations that rows name: found, or founded where that is asked for.
 
-They are founded before their members come, in a transaction of their own: so two batches that
+They are founded before their members come, in their own transaction: so two batches that
 are written side by side do not found one organization twice.
 """
 

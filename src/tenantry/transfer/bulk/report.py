@@ -47,7 +47,7 @@ class Report:
     refusals: list[Refusal] = field(default_factory=list)  # the first of them
 
     def add(self, other: Report, *, most: int | None = None) -> None:
-        """Add the outcome of further rows; of the refusals only so many in all."""
+        """Add the outcome of further rows; refusals are kept up to a limit."""
         self.rows += other.rows
         self.refused += other.refused
         self.users.add(other.users)

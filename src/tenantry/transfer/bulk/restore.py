@@ -64,7 +64,7 @@ _built_in = _of_environment & or_(_r.name == "admin", _r.name == "member")
 _ALREADY = {
     "organizations": _any(organizations.c.id),
     "users": _any(users.c.id),
-    "permissions of its own": _any(permissions.c.id, ~permissions.c.built_in),
+    "custom permissions": _any(permissions.c.id, ~permissions.c.built_in),
     "scopes": _any(scopes.c.id),
     "applications": _any(clients.c.id, clients.c.client_type != ENV),
     "connections": _any(
@@ -73,7 +73,7 @@ _ALREADY = {
     ),
     "connections of applications": _any(app_connections.c.id),
     "a token template": _any(token_templates.c.version),
-    "roles of its own": _any(_r.id, or_(~_built_in, _r.revision > 1)),
+    "custom roles": _any(_r.id, or_(~_built_in, _r.revision > 1)),
 }
 _SET_ENVIRONMENT = Statement(
     update(environment).values(id=bindparam("p_id"), create_time=bindparam("p_create_time"))

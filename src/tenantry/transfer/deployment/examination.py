@@ -1,7 +1,7 @@
-"""The checks of `tenantry doctor`, run by the server: in a process of their own.
+"""The checks of `tenantry doctor`, run by the server: in their own process.
 
-They import much, wait for addresses and open the database anew: nothing of that is left behind in
-the process that answers calls.
+They import much, wait for addresses and open the database anew: none of that stays in the process
+that answers calls.
 """
 
 from __future__ import annotations

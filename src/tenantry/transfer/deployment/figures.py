@@ -65,7 +65,7 @@ class Figures:
         self._soonest: int | None = None
 
     async def __call__(self) -> Iterable[Value]:
-        """Return them; where the database is away, those of before."""
+        """Return them; where the database is unavailable, the earlier ones."""
         async with self._asking:
             if time.monotonic() - self._asked >= FRESH_SECONDS:
                 await self._ask()

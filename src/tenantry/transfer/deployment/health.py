@@ -23,7 +23,7 @@ _LARGEST_CHAIN = 1 << 20  # bytes of a file of certificates
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A certificate of ours; ``use`` is "tls" or "saml". Its end in microseconds since 1970."""
+    """A Tenantry certificate; ``use`` is "tls" or "saml". Its end in microseconds since 1970."""
 
     use: str
     name: str

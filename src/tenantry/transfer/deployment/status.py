@@ -48,7 +48,7 @@ class Waiting:
     count: int
     overdue: float
     is_progressing: bool = False  # it is overdue, and some of it was done while it was watched
-    failed: int | None = None  # given up, and still kept
+    failed: int | None = None  # failed, and still kept
     most: float = OVERDUE_SECONDS  # that it may be overdue
     counted_to: int = MOST_COUNTED  # it may be more
 

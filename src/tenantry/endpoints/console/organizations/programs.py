@@ -72,7 +72,7 @@ class _Programs:
         self._door = door
 
     async def show(self, visit: Visit) -> Response:
-        """List its API keys and its clients, each by pages of its own."""
+        """List its API keys and its clients, each by its own pages."""
         organization = await one.get(visit)
         keys = await visit.api.tokens.list_tokens(
             ListTokensRequest(

@@ -1,4 +1,4 @@
-"""Which attributes of the provider fill which of ours."""
+"""The mapping from attributes of the provider to Tenantry's."""
 
 from __future__ import annotations
 
@@ -84,6 +84,6 @@ class _Attributes(Subject):
 async def _registered(visit: Visit) -> list[str]:
     """Return the keys of attributes that the environment has beside the standard ones.
 
-    By their room: the API shows them to management clients alone.
+    Read from their package: the API shows them to management clients alone.
     """
     return [one.key for one in await reading.of_kind(visit.call.db, DIRECTORY)]

@@ -156,8 +156,8 @@ class Subject:
     async def roles(self, visit: Visit) -> Roles:
         """Return the roles of the organization.
 
-        By its room and not by the API, for whom directories are may not read all else of the
-        organization.
+        Read from its package and not through the API, for whom directories are may not read all
+        else of the organization.
         """
         organization_id = visit.organization.id
         found = await roles.list_all(visit.call, organization_id, roles.Include.ALL)

@@ -81,7 +81,7 @@ class Choosing(Subject):
         guide = shown.guide(visit.request.params["guide"], visit.words.language)
         protocol = visit.request.form().get("protocol", "")
         if protocol not in _protocols(guide):
-            raise errors.InvalidArgument.field("protocol", "in", "is none of this provider")
+            raise errors.InvalidArgument.field("protocol", "in", "is not one of this provider")
         request = CreateConnectionRequest(
             organization_id=visit.organization.id,
             connection=CreateConnection(

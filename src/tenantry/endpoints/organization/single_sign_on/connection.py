@@ -139,7 +139,7 @@ class Shown:
 
     @property
     def is_generic(self) -> bool:
-        """Whether its provider has no guide of its own."""
+        """Whether its provider has no separate guide."""
         return self.guide.id in {"saml", "oidc"}
 
     @property
@@ -178,7 +178,7 @@ def status_of(connection: Connection | ListConnection) -> tuple[str, str]:
 
 
 def guide_of(connection: Connection | ListConnection, language: str = "en") -> Guide:
-    """Return the guide for a connection's provider; one for any where it has none of its own."""
+    """Return the guide for a connection's provider; one for any where it has none."""
     key, type_ = connection.provider_key, connection.type.name
     if connection.provider is ConnectionProvider.CUSTOM:
         own = key.lower() if key.lower() in WITH_KEY and key.isupper() else ""

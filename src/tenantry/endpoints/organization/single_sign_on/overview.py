@@ -132,7 +132,7 @@ def _steps(connection: Shown, *, is_tested: bool) -> list[Step]:
 
 
 def _ours(connection: Shown) -> dict[str, str]:
-    """Return the values of ours that the steps of a guide name."""
+    """Return our values that the steps of a guide name."""
     names = ("sp_assertion_url", "sp_entity_id", "sp_metadata_url", "sp_slo_url", "redirect_uri")
     also = ("post_logout_redirect_uri", "backchannel_logout_redirect_uri")
     texts = {name: connection.text(name) for name in (*names, *also)}

@@ -1,7 +1,7 @@
 """Connections by which an application reaches other services; nobody signs in by one.
 
-They are kept and listed, in a table of their own, so that no sign-in ever finds one. They are on
-from the start, whatever their settings lack. An organization's callers see none of them.
+They are kept and listed, in their own table, so that no sign-in ever finds one. They are on
+from the start, even with incomplete settings. An organization's callers see none of them.
 """
 
 from __future__ import annotations

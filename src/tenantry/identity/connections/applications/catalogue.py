@@ -1,4 +1,4 @@
-"""Providers that applications reach by connections of their own, each a row of data.
+"""Providers that applications reach by their own connections, each a row of data.
 
 A provider whose endpoints lie at an address of each customer's (a shop, a help desk) is not here:
 its connection is one of CUSTOM, with the addresses that it is given.

@@ -53,7 +53,7 @@ _DISCOVERED = {
     "end_session_uri": "end_session_endpoint",
 }
 _NEEDED = ("authorize_uri", "token_uri", "jwks_uri")
-# Addresses of ours that others may stand for.
+# Our addresses that others may stand for.
 _OURS = {
     "sp_entity_id": addresses.base,
     "sp_assertion_url": addresses.callback,
@@ -145,7 +145,7 @@ async def change(
 async def import_metadata(
     call: Call, ground: ConnectionContext, connection_id: str, xml: str
 ) -> Connection:
-    """Replace what a SAML connection knows of its provider by metadata given as XML.
+    """Replace the provider settings of a SAML connection by metadata given as XML.
 
     The connection gets exactly the settings that it would get from the same document at a URL. It
     has no metadata URL afterwards, which would bring that document back.

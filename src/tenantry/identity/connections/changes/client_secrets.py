@@ -63,7 +63,7 @@ def check_kept(before: Connection, after: Connection, field: str) -> None:
     """Refuse to send the secret that a connection has to another server than it was given for.
 
     A sign-in reads the token endpoint from the discovery document, where there is one. A social
-    provider has endpoints without settings of its own.
+    provider has fixed endpoints.
 
     Raises:
         errors.InvalidArgument: the server of an address in `_PLACES` changes; ``field`` is named.

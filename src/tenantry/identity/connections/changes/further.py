@@ -1,4 +1,4 @@
-"""Settings of a connection that the Scalekit API lacks, by names of ours."""
+"""Settings of a connection that the Scalekit API lacks, by our names."""
 
 from __future__ import annotations
 

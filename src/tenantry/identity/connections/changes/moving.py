@@ -31,7 +31,7 @@ _NONCE = 12
 
 
 class WrongKey(Exception):
-    """A secret was sealed under another key, for another connection, or was changed."""
+    """A secret was encrypted under another key, for another connection, or was changed."""
 
 
 class Box:
@@ -63,7 +63,7 @@ class Box:
         """Return the secret in the clear; in files of former versions it is bound to the id alone.
 
         Raises:
-            WrongKey: it was sealed under another key, for another connection, or was changed.
+            WrongKey: it was encrypted under another key, for another connection, or was changed.
 
         """
         try:

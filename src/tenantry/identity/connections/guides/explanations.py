@@ -121,7 +121,7 @@ def say(language: str, error: str, description: str, hint: str = "") -> Said:
 
 
 def say_fault(language: str, description: str) -> Said:
-    """Say a description of ours in a reader's language, with its remedy, whatever its code is.
+    """Say a Tenantry description in a reader's language, with its remedy, for any code.
 
     A description of somebody else stays as it is, without a remedy.
     """

@@ -1,6 +1,6 @@
 """Tokens of OpenID Providers in plain words, for people who look for a fault.
 
-Nothing that is read here is proved: the keys that would prove it are the provider's.
+No value read here is verified: the keys that would prove it are the provider's.
 """
 
 from __future__ import annotations

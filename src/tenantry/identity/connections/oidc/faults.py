@@ -151,7 +151,7 @@ AUTHORIZED_PARTY = Fault(
 )
 CLAIM = Fault(
     "invalid_id_token",
-    "The ID token has no {claim}, or one that is not as OpenID Connect has it.",
+    "The ID token has no {claim}, or one that does not conform to OpenID Connect.",
     _ASK,
 )
 EXPIRED = Fault(

@@ -27,7 +27,7 @@ class Metadata:
     userinfo_endpoint: str = ""
     jwks_uri: str = ""
     end_session_endpoint: str = ""
-    # Those of ours that it signs ID tokens by.
+    # Those that Tenantry supports and it signs ID tokens by.
     algorithms: tuple[str, ...] = tuple(ALGORITHMS)
     # RFC 9207: each of its answers says the issuer.
     says_issuer: bool = False
@@ -53,7 +53,7 @@ def read(document: bytes, *, fetched_from: str) -> Metadata:
     """Return what a discovery document says, which was fetched from this address.
 
     Its issuer is that of the address (section 4.3), but for a slash at the end. One for many
-    tenants of Microsoft's says `{tenantid}` in a place of its own.
+    tenants of Microsoft's has `{tenantid}` there instead.
 
     Raises:
         OIDCError: it is no such document, or another issuer's.

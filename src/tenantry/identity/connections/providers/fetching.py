@@ -1,7 +1,7 @@
 """Asking providers: their metadata, keys, token and userinfo endpoints; guarded and bounded.
 
 A connection's admin chose the addresses, so that every request goes through `Outgoing`: public
-addresses only, or networks that the operator allows, no redirects, so many bytes and seconds.
+addresses only, or networks that the operator allows, no redirects, limited in bytes and seconds.
 Without TLS nobody is asked but for a connection whose `debug_enabled` is set, in such a network.
 
 Documents are cached for minutes by their URL. A key that is not in a provider's key set, and a

@@ -35,7 +35,7 @@ async def fetch(
             "GET", url, headers={"accept": _ACCEPT}, seconds=seconds, most_bytes=MOST_BYTES
         )
     except Unanswered as problem:
-        reason = f"its address was asked in vain, {problem}"
+        reason = f"its address gave no metadata, {problem}"
     else:
         if answer.status != 200:
             reason = f"its address answers with the status {answer.status}"

@@ -21,6 +21,6 @@ _NAMES = {
 
 
 def of(connection: Connection) -> str:
-    """Return the name of a connection's provider; a word of its own where we know none."""
+    """Return the name of a connection's provider; its own word where we know none."""
     word = connection.provider_key or connection.provider
     return _NAMES.get(connection.provider) or _NAMES.get(word.upper()) or word.title()

@@ -2,7 +2,7 @@
 
 A row says where its endpoints are, and how its answers tell id, e-mail address and whether that
 is verified. One with an issuer speaks OpenID Connect: its ID token is the proof. A connection may
-have endpoints of its own (GitHub Enterprise, a GitLab of the company): then it needs all
+have its own endpoints (GitHub Enterprise, a GitLab of the company): then it needs all
 of them, and its userinfo endpoint says whose account it is.
 """
 
@@ -67,8 +67,8 @@ PROVIDERS = {
         scopes=("openid", "email", "profile"),
         prompts=("none", "consent", "select_account"),
     ),
-    # The address of an account is whatever the admin of its tenant wrote; xms_edov, an optional
-    # claim, says that the tenant owns its domain.
+    # The address of an account is any text that the admin of its tenant wrote; xms_edov, an
+    # optional claim, says that the tenant owns its domain.
     MICROSOFT: Provider(
         issuer="https://login.microsoftonline.com/{tenant}/v2.0",
         user_info_uri="https://graph.microsoft.com/v1.0/me",
@@ -127,7 +127,7 @@ def of(connection: Connection, settings: OAuthSettings) -> Provider:
     names = ("authorize_uri", "token_uri", "user_info_uri")
     own = {name: getattr(settings, name) for name in names}
     if any(own.values()):
-        # Those are of another server: it issues ID tokens of its own, and none of its access
+        # Those are of another server: it issues its own ID tokens, and none of its access
         # tokens is for the servers of the row.
         row = replace(row, issuer="", **own)
     if settings.token_endpoint_auth_method:
@@ -221,7 +221,7 @@ def apple_secret(secret: str, client_id: str, *, issuer: str) -> str:
 
 
 def _verified_of(emails: Sequence[Any], public: Any) -> dict[str, Any]:
-    """Return the address that counts of a list as GitHub has it, and whether it is verified."""
+    """Return the address that counts of GitHub's list, and whether it is verified."""
     verified = [
         one
         for one in emails

@@ -54,7 +54,7 @@ OAUTH_TEXTS = (
     "token_endpoint_auth_method",
 )
 OAUTH_FLAGS = ("pkce_enabled", "use_platform_creds", "sync_user_profile_on_login")
-# Enums of SAML, which are texts in the room.
+# Enums of SAML, which are texts in the model.
 SAML_ENUMS = {
     "idp_name_id_format": pb.NameIdFormat,
     "idp_sso_request_binding": pb.RequestBinding,

@@ -1,6 +1,6 @@
 """How messages travel: in an address (HTTP-Redirect) or in a form (HTTP-POST) (Bindings 3.4, 3.5).
 
-A form's fields are the door's to write and to read: `SAMLRequest` or `SAMLResponse`, `RelayState`.
+The endpoint writes and reads a form's fields: `SAMLRequest` or `SAMLResponse`, `RelayState`.
 """
 
 from __future__ import annotations

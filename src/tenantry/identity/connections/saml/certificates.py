@@ -40,7 +40,7 @@ class Details:
 
 @dataclass(frozen=True, slots=True)
 class SigningPair:
-    """A key of ours, and the certificate that identity providers know it by."""
+    """A Tenantry key, and the certificate that identity providers know it by."""
 
     private_key: rsa.RSAPrivateKey
     certificate: x509.Certificate

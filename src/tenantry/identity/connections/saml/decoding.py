@@ -1,6 +1,6 @@
 """Messages, metadata and certificates in plain words, for people who look for a fault.
 
-Nothing that is read here is proved; `judgements` say what our rules hold against a response. Times
+No value read here is verified; `judgements` say what our rules hold against a response. Times
 are shown with their distance from the time that is given as now.
 """
 
@@ -336,7 +336,7 @@ def _judge_metadata(root: _Element, data: bytes) -> Judgement:
 
 
 def _judge(root: _Element, expected: Expected, *, now: int, skew: int) -> list[Judgement]:
-    """Hold a response to our rules: now, and if it is out of time, as of its own time too."""
+    """Hold a response to our rules: now, and if it is out of time, as of its issue time too."""
     given = expected.certificates
     pinned = given or tuple(_brought(root))
     if not pinned:

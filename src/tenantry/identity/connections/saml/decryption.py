@@ -1,6 +1,6 @@
-"""Encrypted assertions and NameIDs (XML Encryption 1.1), with keys of ours.
+"""Encrypted assertions and NameIDs (XML Encryption 1.1), with our keys.
 
-RSA 1.5 and 3DES are never taken. AES-CBC has no integrity of its own: many questions of
+RSA 1.5 and 3DES are never taken. AES-CBC has no separate integrity: many questions of
 "does this decrypt?" read it without the key, so a verified signature must cover it.
 """
 

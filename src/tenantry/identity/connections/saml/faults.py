@@ -89,7 +89,7 @@ UNENCRYPTED = Fault(
 )
 DECRYPTION = Fault(
     "invalid_saml_response",
-    "What is encrypted could not be decrypted with any key of ours.",
+    "What is encrypted could not be decrypted with any Tenantry key.",
     "Give the identity provider our present encryption certificate, from our metadata.",
 )
 ENCRYPTION_METHOD = Fault(
@@ -175,7 +175,7 @@ WRONG_EMAIL = Fault(
 OLD_SESSION = Fault(
     "user_login_required",
     "A new proof was asked for, and the person signed in at the identity provider before that.",
-    "Have the identity provider honour ForceAuthn: it must ask the person to sign in again.",
+    "Have the identity provider honor ForceAuthn: it must ask the person to sign in again.",
 )
 # Signatures.
 UNSIGNED = Fault(

@@ -109,7 +109,7 @@ def _checked(url: str, service: str) -> str:
     except ValueError:
         good = False
     if not good or not url.isascii() or not url.isprintable() or " " in url:
-        raise _fault(f"the address of its {service} is none of the web: {url}")
+        raise _fault(f"the address of its {service} is not a web address: {url}")
     return url
 
 

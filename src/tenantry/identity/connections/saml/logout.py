@@ -52,7 +52,7 @@ class LogoutRequest:
 
 @dataclass(frozen=True, slots=True)
 class LogoutResponse:
-    """A verified answer to a LogoutRequest of ours; `success` is False for a part of it too."""
+    """A verified answer to a Tenantry LogoutRequest; `success` is False for a part of it too."""
 
     in_response_to: str
     success: bool

@@ -143,7 +143,7 @@ def _check(root: _Element) -> None:
 
 
 def serialize(element: _Element) -> bytes:
-    """Return an element as a document of its own, with the namespaces that it stands in."""
+    """Return an element as its own document, with the namespaces that it stands in."""
     from lxml import etree
 
     data: bytes = etree.tostring(element, encoding="utf-8", with_tail=False, xml_declaration=False)

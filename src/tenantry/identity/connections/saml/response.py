@@ -123,7 +123,7 @@ def verify(
 
     `in_response_to` is the ID of the request that this browser was sent with, or None for a
     sign-in that the identity provider began. `now` is in microseconds since 1970, `skew` in
-    microseconds. Not decided here: whether the assertion came before, and whom it lets in.
+    microseconds. Not decided here: whether the assertion came before, and who may sign in with it.
     """
     read = _Read(received.root)
     with evidenced(read.evidence):

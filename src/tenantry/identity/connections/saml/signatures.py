@@ -2,7 +2,7 @@
 
 signxml does the cryptography. It takes more than SAML allows, so each signature is first held to
 one shape. The covered element is then read from the canonical bytes that were digested, and
-from nothing else. The element is verified as a document of its own: nothing around it can be meant.
+from nothing else. The element is verified as its own document: nothing around it can be meant.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def write(
 ) -> bytes:
     """Return our metadata, signed by the current pair; `valid_until` in microseconds since 1970.
 
-    `others` are certificates of ours beside the current one: the next, so that each identity
+    `others` are our certificates beside the current one: the next, so that each identity
     provider knows it before it signs, and the previous, until none encrypts for it any more.
     """
     from lxml import etree

@@ -1,4 +1,4 @@
-"""Elements of messages and metadata of ours."""
+"""Elements of Tenantry's messages and metadata."""
 
 from __future__ import annotations
 

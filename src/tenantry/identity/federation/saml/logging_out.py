@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     _T = TypeVar("_T")
 
-_GOOD_FOR = 5 * MINUTE  # a request of ours
+_GOOD_FOR = 5 * MINUTE  # a Tenantry request
 _LARGE = 16 * 1024  # characters of a message that a thread verifies
 _LOGOUT, BACK = "logout", "back"  # facts of a way
 
@@ -127,7 +127,7 @@ async def take_response(
 
 
 def is_logout(way: Request) -> bool:
-    """Whether a way began with a logout of ours."""
+    """Whether a way began with a Tenantry logout."""
     return _LOGOUT in way.facts
 
 

@@ -58,10 +58,11 @@ async def start(
     force_authn: bool = False,
     login_hint: str | None = None,
 ) -> Sent:
-    """Begin a way to the identity provider; return where the browser goes.
+    """Start an SP-initiated login; return the redirect.
 
-    ``force_authn`` asks for a new proof, whatever session there is (Core 3.4.1). A ``login_hint``
-    goes with a redirect; the address of a form stays as the provider has it.
+    ``force_authn`` asks for a new proof, despite any session there is (Core 3.4.1). A
+    ``login_hint`` goes with a redirect; the address of a form stays as the provider's metadata has
+    it.
     """
     settings = side.settings
     force_authn = force_authn or settings.force_authn
@@ -99,7 +100,7 @@ async def start(
 
 
 def _hinted(url: str, login_hint: str | None) -> str:
-    """Return a hint for an address that has none of its own; one that is too long stays here."""
+    """Return a hint for an address that has none; one that is too long stays here."""
     given = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
     has_room = "login_hint" not in given and len(login_hint or "") <= email_addresses.MAX
     return login_hint or "" if has_room else ""

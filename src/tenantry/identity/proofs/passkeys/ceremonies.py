@@ -204,7 +204,7 @@ def verify_registration(
     """Verify a RegistrationResponseJSON (WebAuthn section 7.1).
 
     Raises:
-        NotAccepted: it is malformed, or does not answer this challenge on a page of ours.
+        NotAccepted: it is malformed, or does not answer this challenge on a Tenantry page.
 
     """
     with _input_from_outside():

@@ -1,4 +1,4 @@
-"""The tables of passkeys and of challenges, and one passkey as the room knows it."""
+"""The tables of passkeys and of challenges, and the record of one passkey."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Passkey:
         return authenticators.name_of(self.aaguid)
 
     def shown(self) -> dict[str, Any]:
-        """Return it as its events show it: with neither the key nor the person's whereabouts."""
+        """Return it as its events show it: with neither the key nor the person's location."""
         event: dict[str, Any] = {
             "id": self.id,
             "user_id": self.user_id,

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tenantry.tenants.users.model import User
 
 MOST = 20  # passkeys of one person
-# To one network. Each view of a sign-in page asks for one.
+# To one network. Each view of a sign-in page requests one.
 CHALLENGES_A_MINUTE, CHALLENGES_OF_SIGN_INS_A_MINUTE = 300, 1200
 NAME_MAX = 120  # characters, the contract's
 _MINUTE = 60
@@ -102,7 +102,7 @@ async def finish_registration(
     Raises:
         errors.InvalidArgument: the answer is to no challenge of this person, or does not hold; or
             the person has as many passkeys as one may have.
-        errors.Duplicate: the passkey is registered already, for whomever.
+        errors.Duplicate: the passkey is registered already, for any person.
         errors.NotFound: the person is gone.
 
     """

@@ -66,7 +66,7 @@ def check_variables(variables: Mapping[str, str]) -> None:
     """Check the names that an application gives to its variables.
 
     Raises:
-        errors.InvalidArgument: one has the name of a variable of ours.
+        errors.InvalidArgument: one has the name of a Tenantry variable.
 
     """
     for name in variables:

@@ -1,4 +1,4 @@
-"""The table of passwordless requests, and one of them as the room knows it."""
+"""The table of passwordless requests, and the record of one."""
 
 from __future__ import annotations
 

@@ -2,13 +2,13 @@
 
 The limits, and why nobody can lock out the owner of an address by them:
 
-- Mails: two a minute to one address. Those of our own pages are counted for each network that
+- Mails: two a minute to one address. Those of the sign-in pages are counted for each network that
   they are asked from, so that a stranger that asks all the time leaves the owner's two alone; over
   all networks there are six a minute. Those of applications are counted by themselves.
 - Wrong codes: five in ten minutes for one request, which harms the asker alone; and
   fifty in an hour over all requests for an address, for else many requests would be many guesses.
   The link that is in the same mail goes on working: it has 144 bits, and nobody guesses it.
-- A device or network that the person has signed in from before has mails and codes of its own,
+- A device or network that the person has signed in from before has its own mails and codes,
   which nobody elsewhere can use up.
 - The same wrong code again within five seconds is the same attempt: clients repeat calls.
 """
@@ -266,7 +266,7 @@ async def verify_link(
 
 
 async def look_at_link(db: Session, link_token: str) -> tuple[Request, str] | None:
-    """Return the request of a link, and its state; None for a token that is not of ours.
+    """Return the request of a link, and its state; None for an unknown token.
 
     So the holder of the link alone learns anything of it. One that a newer mail took the place
     of has expired.

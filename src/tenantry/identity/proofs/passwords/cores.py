@@ -1,7 +1,7 @@
-"""Cores that hash: so many over all processes of a server that calls keep one.
+"""Cores that hash: over all processes of a server, as many as leave one to calls.
 
-A core is a file, and the hash that is under way on it holds its lock (flock(2)). So a process that
-dies lets go of it.
+A core is a file, and the hash that runs on it holds its lock (flock(2)). So a process that dies
+releases it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Cores:
-    """So many cores, shared by all that name the same ``place``; without one they are ours."""
+    """A number of cores, shared by all that name the same ``place``; without one they are ours."""
 
     def __init__(self, number: int, place: Path | None) -> None:
         numbers = range(number if place is not None else 0)

@@ -1,6 +1,6 @@
-"""Threads that hash: so many that calls keep a core, and only so many waiting, served in turn.
+"""Threads that hash: as many as leave one core to calls, with a bounded queue, served in turn.
 
-A hash takes one core for some 70 ms, and lets go of the interpreter meanwhile. All processes of a
+A hash takes one core for some 70 ms, and releases the GIL meanwhile. All processes of a
 server take turns on the same cores (`cores`), and the threads of calls go first. Those that wait
 for a thread are served network by network, so that a flood from one of them costs the others the
 wait for one hash. Where too many wait, the last of the longest line goes. A hash that waits longer
@@ -31,7 +31,7 @@ WAITING_FOR_EACH_THREAD = 50  # about four seconds
 LONGEST_WAIT_SECONDS = 5.0
 _RETRY_SECONDS = 2
 HASH_BYTES = 46 << 20  # of memory that one hash takes
-_SHARE_OF_MEMORY = 4  # the part of the memory for all hashes: one in so many
+_SHARE_OF_MEMORY = 4  # the part of the memory for all hashes: the divisor
 _NICENESS = 5  # a third of the weight of another thread, so that hashes go on beside calls
 
 
@@ -107,7 +107,7 @@ class Pool:
                 await turn
         except BaseException as problem:
             if turn.done() and not turn.cancelled() and turn.exception() is None:
-                self._pass_on()  # it came just when it was given up
+                self._pass_on()  # it came just when waiting ended
             else:
                 self._leave(network, turn)
             if isinstance(problem, TimeoutError):
@@ -152,7 +152,7 @@ class Pool:
 
 
 def _let_calls_go_first() -> None:
-    if sys.platform == "linux":  # where each thread has a niceness of its own
+    if sys.platform == "linux":  # where each thread has its own niceness
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
 
 

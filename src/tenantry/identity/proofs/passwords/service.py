@@ -2,12 +2,12 @@
 
 Guessing is limited for an account from one network, for an account over all networks, and for one
 network over all accounts. Nobody can lock out the owner by it: a device or network that they have
-signed in from before has guesses of its own, and a person with none left is told that the code
+signed in from before has its own guesses, and a person with none left is told that the code
 by mail works, which counts by itself (`tenantry.identity.proofs.passwordless`).
 
 Unknown addresses, people without a password and wrong passwords get one answer after one amount of
-work: that of a hash of ours. Only a hash that an import brought takes another, until its person has
-signed in once.
+work: that of a Tenantry hash. Only a hash that an import brought takes another, until its person
+has signed in once.
 """
 
 from __future__ import annotations
@@ -119,9 +119,9 @@ class Passwords:
         return await self._pool.run(self._argon2().hash, _normal(password), network=network)
 
     async def verify(self, password: str, hash_: str | None, *, network: str = "") -> bool:
-        """Whether a password is that of a hash: of ours, or of any that an import brings.
+        """Whether a password matches a hash, made here or imported.
 
-        None takes as long as one of ours. ``network`` is as in `hash`.
+        None takes as long as a hash made here. ``network`` is as in `hash`.
 
         Raises:
             errors.Busy: too many hashes are waiting.

@@ -1,4 +1,4 @@
-"""The tables of registrations and of recovery codes, and one registration as the room knows it."""
+"""The tables of registrations and of recovery codes, and the record of one registration."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Recovery codes: each lets in, once, a person whose authenticator app is gone.
+"""Recovery codes: each signs in, once, a person whose authenticator app is gone.
 
 A code has 80 random bits, too many to guess, so nothing counts attempts: guesses at the app's
-codes cannot lock the person out of these. They are stored as an HMAC under a key of ours.
+codes cannot lock the person out of these. They are stored as an HMAC under a Tenantry key.
 """
 
 from __future__ import annotations

@@ -263,7 +263,7 @@ async def disable(call: Call, registration_id: str, code: str) -> None:
 
 
 async def renew_recovery_codes(call: Call, registration_id: str, code: str) -> list[str]:
-    """Return new recovery codes, which are shown this once; those of before are good no more.
+    """Return new recovery codes, which are shown this once; the earlier ones are good no more.
 
     It takes one more code, of the app or one of them.
 

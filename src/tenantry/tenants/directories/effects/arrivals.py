@@ -1,6 +1,6 @@
 """Many people that come to a directory at once: the meaning of it, by few statements for all.
 
-Each has the same as by `provisioning.person_changed`. People that need a look of their own, with an
+Each has the same as by `provisioning.person_changed`. People that need their own look, with an
 account that is there, where seats are counted, or to be refused, go that way.
 """
 
@@ -78,7 +78,7 @@ async def _by_itself(
 async def _plain(
     call: Call, directory: Directory, people: Sequence[DirectoryUser], mapping: Mapping
 ) -> dict[str, Arrival]:
-    """Return the arrivals of those that need no look of their own, by their ids."""
+    """Return the arrivals of those that need no separate look, by their ids."""
     if mapping.organization.max_allowed_users:
         return {}
     plain: dict[str, Arrival] = {}

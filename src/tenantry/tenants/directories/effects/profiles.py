@@ -71,7 +71,7 @@ def find(document: Mapping[str, Any], path: str) -> Any:
 
 
 class _Names:
-    """The attributes of a document by their names, in whatever case; made once to find many."""
+    """The attributes of a document by their names, case-insensitively; made once to find many."""
 
     __slots__ = ("_core", "_extensions")
 

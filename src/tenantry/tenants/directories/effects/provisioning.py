@@ -127,7 +127,7 @@ async def left(db: Session, user_id: str, organization_id: str, _at: int) -> Non
 
 
 def _of_same_address(before: DirectoryUser, after: DirectoryUser) -> DirectoryUser:
-    """Return a person by the address of before, where it is still one of the person's."""
+    """Return a person by the earlier address, where it is still one of the person's."""
     if before.email_key in {"", after.email_key}:
         return after
     known = {*resources.addresses(after.document), email_addresses.key(after.user_name)}

@@ -2,7 +2,7 @@
 
 Those of many are left to the worker, in rows of `directory_changes` that the change itself writes.
 The worker takes the oldest row, tells of its people as they are then, and deletes it, all in one
-transaction: so each is told of once, in order, whatever process dies meanwhile.
+transaction: so each is told of once, in order, even when a process dies meanwhile.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tenantry.tenants.roles.catalogue import HeldRole
 
 AT_ONCE = 100  # people of whom a change tells itself, and of one row for the worker
-_FEW = 3  # events that another statement may record: each number of them is one of its own
+_FEW = 3  # events that another statement may record: each number of them is a separate statement
 _WORD = "changes of directories"
 
 _c, _d = directory_changes.c, directories.c

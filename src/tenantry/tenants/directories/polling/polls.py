@@ -132,7 +132,7 @@ def next_time() -> int:
 
 
 def pause(failures: int, asked: float | None) -> float:
-    """Return the seconds to wait after so many refusals in a row, at least those asked for."""
+    """Return the seconds to wait after a number of refusals in a row, at least those asked for."""
     longest = min(_FIRST_PAUSE * 2 ** min(failures, 20), _LONGEST_PAUSE)
     own = random.uniform(longest / 2, longest)  # noqa: S311 - no secret
     return max(own, asked or 0.0)

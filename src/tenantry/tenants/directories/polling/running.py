@@ -52,7 +52,7 @@ TURN_SECONDS = 20.0
 _AT_ONCE = 4  # directories
 FAILED = "organization.directory_sync_failed"
 _SEALED_OTHERWISE = "The credentials were sealed by another key: set them anew."
-_OURS = "The poll has failed by a fault of ours, which the log of this server has."
+_OURS = "The poll has failed because of a fault in Tenantry, which the log of this server has."
 _READS = {
     polls.GROUPS: reading.read_groups,
     polls.MEMBERS: reading.read_members,

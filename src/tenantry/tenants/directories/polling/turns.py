@@ -107,7 +107,7 @@ class Turn:
         await db.fetch_all(_KEEP, p_poll=poll.to_json(), **self._key)
 
     async def move(self, poll: Poll) -> None:
-        """Go to a place, by a transaction of its own.
+        """Go to a place, by its own transaction.
 
         Raises:
             Lost: the turn is somebody else's by now.

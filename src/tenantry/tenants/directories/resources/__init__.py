@@ -1,4 +1,4 @@
 """The people and groups of directories as rows: changed, held, searched, listed.
 
-Each change is one transaction, with its effects inside; groups have members by rows of their own.
+Each change is one transaction, with its effects inside; groups have members by their own rows.
 """

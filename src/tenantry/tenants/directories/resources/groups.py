@@ -1,6 +1,6 @@
 """Groups of a directory and their members, which are rows and never part of a document.
 
-A change of members is one statement that adds and one that removes, whatever their number; the row
+A change of members is one statement that adds and one that removes, for any number of them; the row
 of their group is held meanwhile, so that two of them follow each other and none is lost.
 """
 
@@ -205,7 +205,7 @@ async def remove(call: Call, directory: Directory, id_: str) -> None:
 async def members_of(
     db: Session, directory: Directory, id_: str, *, after: str = "", take: int = 1000
 ) -> list[Member]:
-    """Return members of a group by their ids, those behind ``after``, so many at most."""
+    """Return members of a group by their ids, those behind ``after``, up to a limit."""
     rows = await db.fetch_all(_MEMBERS, id=id_, after=after, take=take, **key(directory))
     return [Member(row["directory_user_id"], row["display"]) for row in rows]
 

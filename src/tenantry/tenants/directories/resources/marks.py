@@ -26,7 +26,7 @@ class Marks:
         self._lists: OrderedDict[str, OrderedDict[int, _Mark]] = OrderedDict()
 
     def note(self, listing: str, position: int, values: list[Any]) -> None:
-        """Note what a row is sorted by, after so many rows of a list."""
+        """Note what a row is sorted by, after a number of rows of a list."""
         if position < FAR:
             return
         marks = self._lists.setdefault(listing, OrderedDict())

@@ -86,7 +86,7 @@ class Steps:
 
 
 async def expect(db: Session, number: int) -> None:
-    """Prepare a transaction that is about to move so many members."""
+    """Prepare a transaction that is about to move a number of members."""
     if number > AT_ONCE:
         await db.expect_growth()
 

@@ -58,9 +58,10 @@ _SEARCH = bindparam("search", type_=Text)
 _NEAR, _BY_INDEX, _ALL_OF_INDEX, _AMONG_ALL = "near", "by index", "all of the index", "among all"
 _NOT_COUNTED: Select[Any] = select(literal_column("0").label("total"))
 MOST_SEARCHED = 256  # characters
-# Where people are searched: among so many of the nearest, which fill a page for what many have;
-# then by index, which has parts of so many characters, where that finds no more than so many. Of
-# more, all that the index finds are sorted, unless a group or a time narrows the list already.
+# Where people are searched: among this number of the nearest, which fill a page for what many have;
+# then by index, which has parts of this number of characters, where that finds no more than this
+# number. Of more, all that the index finds are sorted, unless a group or a time narrows the list
+# already.
 _NEAREST, _LEAST_INDEXED, _FEW = 1000, 3, 5000
 
 

@@ -1,7 +1,7 @@
 """Searching a directory (RFC 7644 section 3.4.2): by one statement, if rows can answer the query.
 
 Pages go by index (section 3.4.2.4) or by cursor (RFC 9865), in the order of the ids unless sorted.
-If only documents can answer it, so many of them are looked into at most, or the search is refused.
+If only documents can answer it, a limited number of them is scanned, or the search is refused.
 """
 
 from __future__ import annotations

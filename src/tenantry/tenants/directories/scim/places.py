@@ -93,7 +93,7 @@ class Place:
         return AttributePath(self.urn or None, self.name, self.sub)
 
     def value(self, given: object) -> Any:
-        """Return a value that was sent as a document has it; None for no value.
+        """Return the normalized form of a value that was sent; None for no value.
 
         Raises:
             Fault: 400 invalidValue: it is of another type, or too large; the attribute is named.

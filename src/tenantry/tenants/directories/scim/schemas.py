@@ -19,7 +19,7 @@ MOST_MEMBERS = 100_000  # of groups, in one request
 MAX_GROUP_BODY = 16 << 20  # bytes
 # Attributes that an index holds.
 INDEXED = 256  # characters
-# The longest path of ours is far shorter.
+# The longest known path is far shorter.
 _LONGEST_PATH = 1000
 _NAME = re.compile(r"([A-Za-z$][A-Za-z0-9_$-]*)(?:\.([A-Za-z$][A-Za-z0-9_$-]*))?")
 # A URN as it is with its version and the name of its resource, then maybe an attribute.
@@ -64,7 +64,7 @@ class Attribute:
         self._names = _by_name(self.sub_attributes)
 
     def find(self, name: str) -> Attribute | None:
-        """Return the sub-attribute of a name, in whatever case."""
+        """Return the sub-attribute of a name, case-insensitively."""
         return self._names.get(name) or self._names.get(name.casefold())
 
 
@@ -83,7 +83,7 @@ class Schema:
         self._names = _by_name(self.attributes)
 
     def find(self, name: str) -> Attribute | None:
-        """Return the attribute of a name, in whatever case."""
+        """Return the attribute of a name, case-insensitively."""
         return self._names.get(name) or self._names.get(name.casefold())
 
 
@@ -179,7 +179,7 @@ COMMON = (
 
 _PHONES = ("work", "home", "mobile", "fax", "pager", "other")
 _MESSENGERS = ("aim", "gtalk", "icq", "xmpp", "msn", "skype", "qq", "yahoo")
-# A password is no attribute of ours: it is never kept.
+# A password is not a supported attribute: it is never kept.
 USER = Schema(
     id=f"{_RFC}core:2.0:User",
     name="User",

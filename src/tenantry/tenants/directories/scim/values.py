@@ -42,7 +42,7 @@ def members_of(urn: str, given: object) -> dict[str, Any]:
 
 
 def value_of(attribute: Attribute, given: object, where: str) -> Any:
-    """Return a value that was sent as a document has it; None for no value.
+    """Return the normalized form of a value that was sent; None for no value.
 
     Raises:
         Fault: 400 invalidValue: it is of another type, or too large; the attribute is named.
