@@ -159,7 +159,7 @@ async def collected(
 
 
 def members_of(message: Message[Any]) -> dict[str, Any]:
-    """Return the JSON of a message as the REST API has it."""
+    """Return the JSON of a message as the REST API returns it."""
     from protobuf import message_to_json_value
 
     members = message_to_json_value(message, use_proto_field_name=True, always_emit_implicit=True)

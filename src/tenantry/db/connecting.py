@@ -30,7 +30,7 @@ class OpenError(Exception):
 
 @asynccontextmanager
 async def connected(url: str) -> AsyncIterator[Database]:
-    """Connect to a database whatever its schema, and without its key: to look at it.
+    """Connect to a database of any schema, without its key, to inspect it.
 
     Raises:
         OpenError: it does not answer.
@@ -47,7 +47,7 @@ async def connected(url: str) -> AsyncIterator[Database]:
 
 @asynccontextmanager
 async def as_it_is(url: str) -> AsyncIterator[Database]:
-    """Connect to a database without opening it, whatever its schema is.
+    """Connect to a database of any schema without opening it.
 
     Raises:
         OpenError: it does not answer.

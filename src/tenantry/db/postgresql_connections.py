@@ -54,7 +54,7 @@ class connecting:  # noqa: N801 - a function that keeps its servers
             raise Unavailable(str(problem), errors.Away) from None
 
     async def __call__(self, seconds: float) -> Connection:
-        """Connect within so many seconds."""
+        """Connect within a number of seconds."""
         made: Connection = await self.cluster.connect(
             session(),
             connection_class=Connection,
@@ -76,5 +76,5 @@ async def check_session_mode(connect: connecting, first: Connection) -> None:
 
 
 def session() -> dict[str, str]:
-    """Return the settings of each session of ours."""
+    """Return the settings of each session."""
     return {"application_name": fence.application_name(), **_SESSION}

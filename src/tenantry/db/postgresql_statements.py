@@ -83,7 +83,7 @@ async def roll_back(connection: Connection, sql: str) -> None:
 
 
 def _meant(problem: Exception, connection: Connection, *, undone: bool) -> Exception:
-    """Return what an error of the driver means to the rooms; an unknown one is returned as it is.
+    """Return what an error of the driver means to its callers; an unknown one is returned as it is.
 
     A connection that was lost is ended here, so that it is lent to nobody else.
     """

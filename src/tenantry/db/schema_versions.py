@@ -31,7 +31,7 @@ class LaterVersion(OpenError):
     """The database belongs to a later version of the program."""
 
 
-# The floor of the schema, by the name at which versions of before look for it.
+# The floor of the schema, by the name at which earlier versions look for it.
 _FLOOR = Statement(text("SELECT version_num FROM alembic_version"))
 _NEWEST = Statement(select(func.max(schema_history.c.revision).label("revision")))
 _PROGRAM = Statement(
@@ -78,7 +78,7 @@ async def schema_version(url: str) -> str | None:
 async def older_processes(url: str) -> list[str]:
     """Return the processes of former versions that have the database open, a phrase for each.
 
-    On SQLite all of ours but this one: nothing tells their versions.
+    On SQLite every other process counts: their versions are unknown.
 
     Raises:
         OpenError: it does not answer.

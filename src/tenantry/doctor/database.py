@@ -94,7 +94,7 @@ async def _connections(settings: Settings, db: Session) -> str:
     shown = f"{ours} of its {row['most']} connections may be those of this server"
     if ours > row["most"]:
         raise Problem(shown, _ADVICE[errors.TooManyConnections])
-    if row["lock_timeout"] == "0":  # PgBouncer in transaction mode keeps no setting of ours
+    if row["lock_timeout"] == "0":  # PgBouncer in transaction mode keeps no session settings
         shown += "; its role has no lock_timeout, see docs/database.md"
     return shown
 

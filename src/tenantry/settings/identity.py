@@ -121,14 +121,14 @@ class IdentitySettings:
     login_background_style: str = setting(
         "",
         values.background,
-        "What is behind the sign-in pages, as CSS has it in `background`: colours, gradients and "
-        "uploaded pictures; the colour alone when empty.",
+        "Background of the sign-in pages, a value of CSS `background`: colors, gradients and "
+        "uploaded images; the background color alone when empty.",
         stored=True,
     )
     organization_branding: bool = setting(
         "true",
         values.switch,
-        "Pages for an organization that has branding of its own show its name and logo.",
+        "Pages for an organization that has branding show its name and logo.",
         stored=True,
     )
     authentication_mode: str = setting(

@@ -56,7 +56,7 @@ class ServerSettings:
     metrics_token: str = setting(
         "",
         values.bearer_token,
-        "Token that whoever asks for /metrics has to bring; needed where others reach the address.",
+        "Bearer token that requests for /metrics must carry; required if others can reach it.",
         secret=True,
     )
     background: bool = setting(

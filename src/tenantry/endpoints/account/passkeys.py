@@ -130,7 +130,7 @@ def _finishing(credential: Any) -> FinishRegistrationRequest:
     """Return the request that carries a RegistrationResponseJSON (WebAuthn section 5.1).
 
     Raises:
-        errors.InvalidArgument: it is none.
+        errors.InvalidArgument: it is not one.
 
     """
     response = credential.get("response") if isinstance(credential, dict) else None

@@ -148,7 +148,7 @@ def status(kind: type[errors.Error]) -> int:
 
 @functools.cache
 def failures() -> tuple[Failure, ...]:
-    """Return all that is declared in `core/errors`, and in the rooms that are loaded, by status."""
+    """Return all that is declared in `core/errors`, and in the loaded modules, by status."""
     meanings: dict[tuple[int, str, str], list[str]] = {}
     for kind in _all_below(errors.Error):
         key = (status(kind), kind.error_code or kind.code.name, kind.code.name)

@@ -206,7 +206,7 @@ async def _by_organization(answer: ProviderAnswer) -> AuthRequest:
 
 
 async def _by_itself(answer: ProviderAnswer) -> AuthRequest:
-    """Let in a person whom this connection alone knows: the address leads to nobody."""
+    """Sign in a user whom only this connection identifies: no account has the email address."""
     db, connection, sso = answer.call.db, answer.connection, answer.request.facts.sso
     if sso != realms.address(connection):
         # The application has said whose provider is meant: another one of them may do.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tenantry.identity.sign_in.means import Means
     from tenantry.identity.sign_in.model import AuthRequest, Facts
 SUBJECT_MAX = 1000  # bytes, of a key that an index holds
-SUB_MAX = 256  # characters that applications have to keep of it: SAML 2.0 Core 8.3.7 has so many
+SUB_MAX = 256  # the longest NameID that applications must store: SAML 2.0 Core 8.3.7
 
 
 def expire_time(db: Session, request: AuthRequest) -> int | None:

@@ -1,7 +1,7 @@
-"""People whom a directory of an organization has as inactive: they do not become members again.
+"""Users that a directory of the organization lists as inactive: they cannot become members again.
 
-By any address that the directory knows of them, so that neither a new account nor one that lost its
-membership is a way in.
+They are compared by every email address in the directory, so that neither a new account nor one
+that lost its membership can join.
 """
 
 from __future__ import annotations

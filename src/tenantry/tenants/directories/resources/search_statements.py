@@ -51,8 +51,8 @@ _TABLES = {table.name: table for table in (directory_users, directory_groups)}
 def page_statement(table_name: str, shape: Shape | None, order: Order, way: str) -> Statement:
     """Return the statement of a page.
 
-    It is the "first" one, or one "forward" or "backward" of values; or so many rows further, the
-    "skip" behind values, and the "far" one behind none.
+    ``way`` is "first", "forward" or "backward" of values, "skip" for a number of rows after values,
+    or "far" for a number of rows after the first.
     """
     table = _TABLES[table_name]
     take: BindParameter[int] = bindparam("take")

@@ -170,7 +170,7 @@ def _exactly(mapping: Mapping[str, Any], name: str) -> Any:
 
 
 def member(mapping: Mapping[str, Any], name: str) -> Any:
-    """Return a member by its name, in whatever case; None if there is no such member."""
+    """Return a member by its name, regardless of case; None if there is no such member."""
     found = mapping.get(name)
     if found is None:
         folded = name.casefold()

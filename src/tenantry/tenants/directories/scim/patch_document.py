@@ -54,7 +54,7 @@ def count_terms(terms: int, path: Path | None) -> int:
 
 
 class Patch:
-    """A document of its own, and the operations on it."""
+    """A copy of a document, and the operations on it."""
 
     def __init__(self, document: dict[str, Any], schema: Schema, custom: Schema | None) -> None:
         self.document = document
