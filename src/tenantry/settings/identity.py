@@ -31,7 +31,7 @@ class IdentitySettings:
     app_color: str = setting(
         "#1f5eff",
         values.color,
-        "Colour of the buttons on the sign-in pages, such as #1f5eff.",
+        "Color of the buttons on the sign-in pages, such as #1f5eff.",
         stored=True,
     )
     support_email: str = setting(
@@ -67,7 +67,7 @@ class IdentitySettings:
     portal_color: str = setting(
         "",
         values.color_or_none,
-        "Colour of the buttons in the admin portal; the product's when empty.",
+        "Color of the buttons in the admin portal; the product's when empty.",
         stored=True,
     )
     login_logo_url: str = setting(
@@ -115,7 +115,7 @@ class IdentitySettings:
     login_background_color: str = setting(
         "",
         values.color_or_none,
-        "Colour behind the sign-in pages; ours when empty.",
+        "Color behind the sign-in pages; ours when empty.",
         stored=True,
     )
     login_background_style: str = setting(
