@@ -23,10 +23,10 @@ _BEGINNING = """\
 <!-- Made from tests/openid_conformance/profiles.toml by `make gen`; never edited. -->
 
 The OpenID Foundation certifies providers with its
-[conformance suite](https://openid.net/certification/), a service with a database and a browser of
-its own that no package registry has. Our tests do not run it, and Tenantry is not certified. In its
-place each test module of the profiles below is driven by its name: relying parties that others
-wrote ([openid-client](https://github.com/panva/openid-client),
+[conformance suite](https://openid.net/certification/), a service with its own
+database and browser that no package registry has. Our tests do not run it, and Tenantry is not
+certified. In its place each test module of the profiles below is driven by its name: relying
+parties that others wrote ([openid-client](https://github.com/panva/openid-client),
 [oauth4webapi](https://github.com/panva/oauth4webapi), [Authlib](https://authlib.org)) send a
 browser to a running server over HTTPS, which signs in by its pages, and the test asserts what the
 module asserts. Operators of a server can run the suite itself against it, with clients made

@@ -66,19 +66,32 @@ CODE = re.compile(
 )
 
 
+def _lines(match: re.Match[str]) -> str:
+    return "\n" * match[0].count("\n")
+
+
 def prose(path: Path):
     """Yield `(line, text)` of each text that people read."""
     source = path.read_text(encoding="utf-8")
     if path.suffix != ".py":
-        blank = CODE.sub(lambda match: "\n" * match[0].count("\n"), source)
-        yield from enumerate(blank.splitlines(), 1)
+        line = 1
+        for paragraph in re.split(r"(\n\s*\n)", CODE.sub(_lines, source)):
+            yield line, paragraph
+            line += paragraph.count("\n")
         return
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
             yield node.lineno, CODE.sub("", node.value)
+    block: list[str] = []
+    last = 0
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
-            yield token.start[0], CODE.sub("", token.string)
+            if token.start[0] != last + 1:
+                yield last, CODE.sub("", " ".join(block))
+                block = []
+            block.append(token.string.lstrip("# "))
+            last = token.start[0]
+    yield last, CODE.sub("", " ".join(block))
 
 
 def test_no_replaced_phrase_is_left():
