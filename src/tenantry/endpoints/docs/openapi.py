@@ -133,7 +133,7 @@ def access(operation: Operation) -> str:
     sent = method.fields.get(Kind.USER_SESSION)
     if sent is None:
         return told
-    told += " A person calls by the cookie of their session, from one of the server's own pages"
+    told += " A person calls by the cookie of their session, from one of our own pages"
     if method.token and method.own:
         told += ", or by an access token of theirs"
     elif method.token:

@@ -86,7 +86,7 @@ _EXTRAS = {
         "All other secrets that are in force expire after this many seconds.",
     ),
     "expires_in": ("integer", "The new secret expires after this many seconds."),
-    "search": ("string", "Text that a name or an address has in it, regardless of case."),
+    "search": ("string", "Text that a name or an address has in it, whatever its case."),
 }
 
 

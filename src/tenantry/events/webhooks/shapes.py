@@ -287,7 +287,7 @@ ROLE = _object(
     description=_text("What it is for.", "Writes invoices"),
     extends=_text("The role whose permissions it has as well.", "viewer"),
     permissions=_ours(
-        _list("The role's own permissions.", _text("A permission's name.", "invoices:write"))
+        _list("The permissions of its own.", _text("A permission's name.", "invoices:write"))
     ),
     reassign_role_name=_ours(
         _seldom(_text("Of one that is gone: the role that its members have instead.", "viewer"))
