@@ -25,7 +25,7 @@ from tenantry.access.api_tokens import service as api_tokens
 from tenantry.access.clients import organization_clients
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
-from tenantry.db import distribute, migrate, postgresql_statements
+from tenantry.db import distribute, migrate, postgresql
 from tenantry.db.opening import open_database
 from tenantry.db.schema import metadata, postgresql_tables
 from tenantry.db.spread import spread_of
@@ -272,13 +272,13 @@ def _read(plan):
 @pytest.fixture
 def recorder(monkeypatch):
     recorder = Recorder()
-    fetch = postgresql_statements.fetch
+    fetch = postgresql.fetch
 
     async def recorded(connection, sql, args, *, undone):
         await recorder.explain(connection, sql, args)
         return await fetch(connection, sql, args, undone=undone)
 
-    monkeypatch.setattr(postgresql_statements, "fetch", recorded)
+    monkeypatch.setattr(postgresql, "fetch", recorded)
     return recorder
 
 

@@ -9,7 +9,8 @@ import sqlite3
 import pytest
 from databases import MASTER_KEY
 
-from tenantry import doctor, settings
+from tenantry import settings
+from tenantry.doctor import checks, database
 
 
 def look(url, tmp_path):
@@ -21,7 +22,7 @@ def look(url, tmp_path):
             "TENANTRY_MASTER_KEY": base64.b64encode(MASTER_KEY).decode(),
         }
     )
-    found = doctor._run("database", doctor._database, known)
+    found = checks._run("database", database.check_database, known)
     assert "\n" not in found.line()
     return found
 

@@ -22,6 +22,7 @@ from tenantry.tenants.directories.model import (
     directory_groups,
     directory_users,
 )
+from tenantry.tenants.directories.resources import search_statements
 from tenantry.tenants.directories.resources.conditions import (
     narrowed,
 )
@@ -32,7 +33,6 @@ from tenantry.tenants.directories.resources.marks import Marks
 from tenantry.tenants.directories.resources.search_order import NAMES, Order
 from tenantry.tenants.directories.resources.search_statements import (
     MOST,
-    MOST_LOOKED_INTO,
     NAMES_DUE,
     by_id_statement,
     few_statement,
@@ -243,10 +243,11 @@ class _Search(Generic[_R]):
         row = await self.db.fetch_one(
             few_statement(self.table.name, self.narrowed.shape), **self.params
         )
-        if row is None or row["total"] > MOST_LOOKED_INTO:
+        most = search_statements.MOST_LOOKED_INTO
+        if row is None or row["total"] > most:
             raise Fault(
                 *(400, "tooMany"),
-                f"Only what {MOST_LOOKED_INTO} resources say can be looked into: narrow the filter "
+                f"Only what {most} resources say can be looked into: narrow the filter "
                 "by userName, externalId, emails.value, displayName, name.familyName, "
                 "name.givenName, id, active, groups, members or meta.lastModified.",
             )
