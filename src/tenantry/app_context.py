@@ -190,7 +190,6 @@ class AppContext:
 
     @cached_property
     def session_cookie(self) -> SessionCookie:
-        """The cookie of sessions."""
         from tenantry.identity.sessions.cookies import SessionCookie
 
         return SessionCookie.of(self.effective)

@@ -48,23 +48,12 @@ class Call:
             self.headers[TOTAL_SIZE] = AT_LEAST
 
     def expect(self, revision: int) -> None:
-        """Stop a change of an object with another revision than the caller's If-Match allows.
-
-        Raises:
-            errors.PreconditionFailed: it has (RFC 9110 section 13.1.1).
-
-        """
+        """Stop a change of an object with another revision than the caller's If-Match allows."""
         if self.if_match is not None and revision not in self.if_match:
             raise errors.PreconditionFailed(revision)
 
     def text(self, name: str, most: int) -> str:
-        """Return a Tenantry query parameter that is a text; "" where it is not given.
-
-        Raises:
-            errors.InvalidArgument: it has more than ``most`` characters or holds a NUL, or is
-                given more than once.
-
-        """
+        """Return a Tenantry query parameter that is a text; "" where it is not given."""
         given = self.extra.get(name, [])
         if len(given) > 1:
             raise errors.InvalidArgument.field(name, "once", "is given more than once")
@@ -80,10 +69,6 @@ class Call:
     def seconds(self, name: str, allowed: range) -> int | None:
         """Return a Tenantry query parameter that is a number of seconds; None where it is not
         given.
-
-        Raises:
-            errors.InvalidArgument: it is no such number, or is given more than once.
-
         """
         given = self.extra.get(name, [])
         if len(given) > 1:

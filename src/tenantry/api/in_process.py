@@ -50,12 +50,7 @@ class Rpcs:
     async def run(
         self, method: Method, admission: Admission, message: Message[Any]
     ) -> tuple[Message[Any], dict[str, str]]:
-        """Return the response to a caller that is signed in, and its headers.
-
-        Raises:
-            errors.Error: see the rpc; the caller may not make the call.
-
-        """
+        """Return the response to a caller that is signed in, and its headers."""
         assert self._pipeline is not None
         policy.check(method, admission.caller)
         response, headers = await self._pipeline.run(method, admission, message)

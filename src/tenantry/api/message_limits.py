@@ -38,10 +38,6 @@ def check_binary(desc: DescMessage, data: bytes | bytearray) -> None:
     """Refuse the binary form of a message with more values than one takes.
 
     Bytes that cannot be read are left to the parser, which refuses them where this stops to count.
-
-    Raises:
-        errors.InvalidArgument: there are more than `MAX_VALUES`.
-
     """
     if len(data) <= 2 * MAX_VALUES:  # a field takes two bytes at least
         return
@@ -117,10 +113,6 @@ def check_elements(message: Message[Any], size: int) -> None:
     """Refuse a message that has far more elements than any call takes.
 
     ``size`` is the bytes it came in: only many can spell many.
-
-    Raises:
-        errors.InvalidArgument: its lists and maps have more than `MAX_ELEMENTS`.
-
     """
     if size <= 2 * MAX_ELEMENTS:
         return

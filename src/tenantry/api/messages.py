@@ -35,11 +35,6 @@ def from_json(kind: type[M], text: bytes, *, of: DescMessage | None = None) -> M
     """Return the message that this JSON object spells, in snake_case or camelCase.
 
     ``of`` is the message around it, where it is a field of one and the object spells that alone.
-
-    Raises:
-        errors.InvalidArgument: it is not UTF-8 or JSON, nests too deep, holds too much, has an
-            unknown field, two members of a oneof, or a value of the wrong type; the field is named.
-
     """
     _check_bounds(text)
     try:
@@ -55,12 +50,7 @@ def from_json(kind: type[M], text: bytes, *, of: DescMessage | None = None) -> M
 
 
 def from_binary(kind: type[M], data: bytes | bytearray) -> M:
-    """Return the message in protobuf's binary form; unknown fields are left aside, as usual.
-
-    Raises:
-        errors.InvalidArgument: it cannot be read, or holds too much.
-
-    """
+    """Return the message in protobuf's binary form; unknown fields are left aside, as usual."""
     message_limits.check_binary(kind.desc(), data)
     try:
         message = kind.from_binary(data)
@@ -71,12 +61,7 @@ def from_binary(kind: type[M], data: bytes | bytearray) -> M:
 
 
 def from_json_member(kind: type[M], field: DescField, text: bytes) -> Any:
-    """Return the value of a field that is no message, a list mostly, that this JSON spells.
-
-    Raises:
-        errors.InvalidArgument: see `from_json`.
-
-    """
+    """Return the value of a field that is no message, a list mostly, that this JSON spells."""
     _check_bounds(text)
     try:
         value = strict_json.loads(text)
@@ -90,12 +75,7 @@ def from_json_member(kind: type[M], field: DescField, text: bytes) -> Any:
 
 
 def from_members(kind: type[M], members: dict[str, Any]) -> M:
-    """Return the message that has these members, in the types of JSON.
-
-    Raises:
-        errors.InvalidArgument: a value is of the wrong type; the field is named.
-
-    """
+    """Return the message that has these members, in the types of JSON."""
     try:
         return _whole(message_from_json_value(kind, members))
     except UNREADABLE as problem:
@@ -103,12 +83,7 @@ def from_members(kind: type[M], members: dict[str, Any]) -> M:
 
 
 def check_oneofs(desc: DescMessage, members: object, path: str = "") -> None:
-    """Refuse two members of one oneof: the parser would let the last one win.
-
-    Raises:
-        errors.InvalidArgument: there are two.
-
-    """
+    """Refuse two members of one oneof: the parser would let the last one win."""
     if not isinstance(members, dict):
         return
     fields = {name: f for f in desc.fields for name in (f.name, f.json_name)}

@@ -78,12 +78,6 @@ class Runner:
 
         ``spelled`` is the body as it came; ``extra`` are query members beyond the message, which
         go before those that came as headers.
-
-        Raises:
-            errors.PermissionDenied: the caller may not send a field of the request.
-            errors.Duplicate: with the id of the other object, where this caller may see all.
-            errors.Error: see the rpc.
-
         """
         try:
             if admission.db is not None:  # its opener runs all of it once more
@@ -197,15 +191,7 @@ class Pipeline(Runner):
         self._rates = rates
 
     async def admit(self, method: Method, request: Request) -> Admission:
-        """Find the caller and whether it may call; before the body is even parsed.
-
-        Raises:
-            errors.Unauthenticated: the access token is missing or bad.
-            errors.RateLimited: the client makes too many calls.
-            errors.PermissionDenied: the caller may not make this call.
-            errors.InvalidArgument: a header is malformed.
-
-        """
+        """Find the caller and whether it may call; before the body is even parsed."""
         headers = request.headers
         caller = await self._authenticate(headers, request.address)
         request.observed.caller = caller
@@ -234,10 +220,6 @@ def revisions(if_match: str | None) -> frozenset[int] | None:
     """Return the revisions that If-Match allows; None for any.
 
     Another ETag than ours matches nothing, a weak one included (RFC 9110 section 13.1.1).
-
-    Raises:
-        errors.InvalidArgument: it is no list of ETags.
-
     """
     if if_match is None or if_match.strip() == "*":
         return None

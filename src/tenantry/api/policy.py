@@ -41,11 +41,7 @@ def check(method: Method, caller: Caller) -> None:
     """Let this caller make this call, or raise.
 
     Raises:
-        errors.Unauthenticated: the call needs an access token and there is none.
-        errors.PermissionDenied: this kind of caller, or this one, may not make it.
         errors.FeatureDisabled: the call belongs to a feature that its organization has off.
-        errors.Impersonated: an operator in the place of a person makes only calls that change
-            nothing and show no secret.
 
     """
     _check_kind(method, caller)
@@ -101,10 +97,6 @@ def check_fields(
     """Let this caller send the fields of this request, or raise.
 
     ``extra`` are the names of values beyond the message.
-
-    Raises:
-        errors.PermissionDenied: there is a field that it may not send, which is named.
-
     """
     if caller.is_operators:
         return

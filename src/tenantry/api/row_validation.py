@@ -13,12 +13,7 @@ from tenantry.gen.scalekit.v1.users.users_pb import CreateUser
 
 
 def check_user(members: dict[str, Any]) -> None:
-    """Validate a user to be created, in the types of JSON.
-
-    Raises:
-        errors.InvalidArgument: a rule is broken; the field is named.
-
-    """
+    """Validate a user to be created, in the types of JSON."""
     # The reader of the file has looked for characters that a text may not hold.
     validation.check(messages.from_members(CreateUser, members), spelled=b"")
 

@@ -30,11 +30,6 @@ def check(message: Message[Any], *, spelled: bytes | None = None) -> None:
 
     ``spelled`` is the body it came from, where there was one: only if that holds a NUL are the
     strings searched for it, which the database could not keep.
-
-    Raises:
-        errors.InvalidArgument: with every broken rule, or the first of very many: field, rule, and
-        value.
-
     """
     if spelled is None or strict_json.may_hold_nul(spelled):
         for path, text in _strings(message):
@@ -50,12 +45,7 @@ def check(message: Message[Any], *, spelled: bytes | None = None) -> None:
 
 
 def _check_enums(message: Message[Any], path: str) -> None:
-    """Refuse a number that an enum has no name for: the parsers take any.
-
-    Raises:
-        errors.InvalidArgument: there is one.
-
-    """
+    """Refuse a number that an enum has no name for: the parsers take any."""
     for field in message:
         if field not in message or not (
             descriptors.is_enum(field) or descriptors.message_of(field)

@@ -226,12 +226,7 @@ def delete(organization: Which, *, yes: Yes = False, as_json: AsJson = False) ->
 
 
 async def get(api: InProcessClient, key: str) -> Organization:
-    """Return an organization by its id or its external id.
-
-    Raises:
-        errors.NotFound: there is none.
-
-    """
+    """Return an organization by its id or its external id."""
     from tenantry.core import ids
     from tenantry.gen.scalekit.v1.organizations import organizations_pb as pb
 
@@ -243,12 +238,7 @@ async def get(api: InProcessClient, key: str) -> Organization:
 
 
 async def id_in(api: InProcessClient, key: str) -> str:
-    """Return the id of an organization that is named so; "" for "".
-
-    Raises:
-        errors.NotFound: there is none.
-
-    """
+    """Return the id of an organization that is named so; "" for ""."""
     return (await get(api, key)).id if key else ""
 
 

@@ -265,12 +265,7 @@ def erase(
 
 
 async def find(api: InProcessClient, call: Call, key: str) -> User:
-    """Return a user by id, e-mail address or external id.
-
-    Raises:
-        errors.NotFound: there is none.
-
-    """
+    """Return a user by id, e-mail address or external id."""
     from tenantry.core import errors, ids
     from tenantry.gen.scalekit.v1.users import users_pb as pb
 

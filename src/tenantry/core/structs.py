@@ -14,13 +14,7 @@ _LARGEST = 2**53  # a float represents each whole number up to it
 
 
 def plain(struct: Struct, field: str) -> dict[str, Any]:
-    """Return what a Struct of a request holds.
-
-    Raises:
-        errors.InvalidArgument: NaN, an infinity, or a value of no kind, which the binary form can
-            spell and JSON cannot; the field is named.
-
-    """
+    """Return what a Struct of a request holds."""
     try:
         content: dict[str, Any] = json.loads(struct.to_json())
     except (ValueError, RecursionError) as problem:

@@ -62,12 +62,8 @@ def microseconds(
     first: int = _FIRST_SECOND,
     refusal: str = "must be a time of the years 1 to 9999",
 ) -> int | None:
-    """Return a time of a message in microseconds since 1970, rounded down or ``up``; None for none.
-
-    Raises:
-        errors.InvalidArgument: the time of this field is before the second ``first``, or is no
-            Timestamp as the contract has them.
-
+    """Return a time of a message in microseconds since 1970, rounded down or ``up``; None for
+    none.
     """
     if moment is None:
         return None
@@ -77,12 +73,7 @@ def microseconds(
 
 
 def check_span(start: int | None, end: int | None, field: str = "end_time") -> None:
-    """Refuse a span of time that ends before it starts; None is an open end.
-
-    Raises:
-        errors.InvalidArgument: it does; the end is named by this field.
-
-    """
+    """Refuse a span of time that ends before it starts; None is an open end."""
     if start is not None and end is not None and end < start:
         raise errors.InvalidArgument.field(field, "timestamp.gte", "must not be before start_time")
 

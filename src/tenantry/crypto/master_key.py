@@ -92,13 +92,11 @@ class LocalKey:
         return hmac.digest(self.key, b"reference of a master key", "sha256").hex()[:16]
 
     def wrap(self, plain: bytes) -> bytes:
-        """See `MasterKey.wrap`."""
         from tenantry.crypto.vault import Binding, Vault
 
         return base64.b64decode(Vault(self.key).encrypt(plain, Binding(_PURPOSE)))
 
     def unwrap(self, wrapped: bytes) -> bytes:
-        """See `MasterKey.unwrap`."""
         from tenantry.crypto.vault import Binding, Vault
 
         return Vault(self.key).decrypt(base64.b64encode(wrapped).decode(), Binding(_PURPOSE))

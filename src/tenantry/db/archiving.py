@@ -60,7 +60,6 @@ class Archiving:
         )
 
     def shown(self) -> dict[str, Any]:
-        """Return it for JSON."""
         return {
             "server_version": self.version,
             "archived_seconds_ago": self.archived_ago,

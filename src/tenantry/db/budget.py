@@ -25,7 +25,6 @@ class Budget:
         kinds.watch(self)
 
     def measure(self) -> None:
-        """See `tenantry.telemetry.metrics.kinds.Measured`."""
         if self._taken:
             metrics.DATABASE_CONNECTIONS_MOST.add(by=self._size)
 

@@ -71,11 +71,6 @@ class Cluster:
         """Connect to the server that takes changes, within ``timeout`` seconds.
 
         The connection says where it leads: ``server``, if its class lets it.
-
-        Raises:
-            NoneTakesChanges: none of several servers accepts changes.
-            what asyncpg raises.
-
         """
         if self._wanted == servers.ANY and len(self._servers) < 2:
             one = self._servers[0] if self._servers else None

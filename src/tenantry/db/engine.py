@@ -65,7 +65,6 @@ class Unavailable(Failure):
         self.answer = answer
 
     def error(self) -> errors.Error:
-        """See `Failure.error`."""
         return self.answer()
 
 
@@ -76,7 +75,6 @@ class OutcomeUnknown(Failure):
         super().__init__(str(problem) or type(problem).__name__)
 
     def error(self) -> errors.Error:
-        """See `Failure.error`."""
         return errors.OutcomeUnknown()
 
 
@@ -187,11 +185,9 @@ class Database(Session):
 
     @property
     def database(self) -> Database:
-        """See `Session.database`."""
         return self
 
     def measure(self) -> None:
-        """See `tenantry.telemetry.metrics.kinds.Measured`."""
         now = (self.reads, self.changes, self.transactions)
         reads, changes, transactions = (n - told for n, told in zip(now, self._told, strict=True))
         self._told = now
@@ -210,7 +206,6 @@ class Database(Session):
             raise Unavailable(self.refusal, errors.Upgraded)
 
     def new_id(self, prefix: str) -> str:
-        """See `Session.new_id`."""
         return self.mint.new(prefix)
 
     @abstractmethod
@@ -247,7 +242,6 @@ class Transaction(Session):
         self.page_tokens = database.page_tokens
 
     def new_id(self, prefix: str) -> str:
-        """See `Session.new_id`."""
         return self._database.new_id(prefix)
 
 

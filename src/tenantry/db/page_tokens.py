@@ -32,13 +32,7 @@ class PageTokens:
         return _encoded(self._mac(named, payload) + payload)
 
     def decode(self, listing: str, token: str) -> tuple[bool, str, int | None]:
-        """Return (backward, id, total) of a token.
-
-        Raises:
-            errors.InvalidArgument: it is not a Tenantry page token, or is of another list or
-                filter.
-
-        """
+        """Return (backward, id, total) of a token."""
         try:
             raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):

@@ -109,10 +109,6 @@ def position(
 
     ``listing`` says which list with which filter: a token opens no other. ``page_size`` 0 is the
     default of 10, and more than ``most`` is ``most``.
-
-    Raises:
-        errors.InvalidArgument: the page token is not of this list and filter.
-
     """
     start, direction, total = "", "first", None
     if page_token:

@@ -48,12 +48,7 @@ def split(url: str) -> tuple[str, str]:
 
 
 async def connect(url: str, mode: str, session: Mapping[str, str], **how: Any) -> Any:
-    """Connect to one server, with these settings of the session as far as the mode allows.
-
-    Raises:
-        what asyncpg raises, with the right mode named where PgBouncer refuses.
-
-    """
+    """Connect to one server, with these settings of the session as far as the mode allows."""
     if not mode:
         how["server_settings"] = session
     elif mode == TRANSACTION:

@@ -73,10 +73,6 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # it has no types
 
         ``seconds`` is how long the server may take. A statement is run as
         `asyncpg.PreparedStatement.fetch` does it, without its eight calls on the way.
-
-        Raises:
-            what asyncpg raises; where the answer is late, as after the loss of the connection.
-
         """
         if not self.prepares:
             return await self.fetch(sql, *args)
@@ -105,10 +101,6 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # it has no types
         """Run a statement without arguments and rows, such as BEGIN.
 
         ``seconds`` is how long the server may take.
-
-        Raises:
-            what asyncpg raises, and TimeoutError.
-
         """
         self._check_open()
         await self._protocol.query(sql, seconds)
@@ -170,10 +162,6 @@ class Pool:
         """Return a connection that was made just now, where there is room for one.
 
         Where one has turned out to be dead, the other idle ones most likely are.
-
-        Raises:
-            Unavailable: see `acquire`.
-
         """
         if self._idle:
             self._end(self._idle.pop(0))
@@ -197,7 +185,6 @@ class Pool:
                 connection.terminate()
 
     def measure(self) -> None:
-        """See `tenantry.telemetry.metrics.kinds.Measured`."""
         idle = len(self._idle)
         metrics.DATABASE_CONNECTIONS.add("idle", by=idle)
         metrics.DATABASE_CONNECTIONS.add("used", by=max(0, len(self._connected) - idle))

@@ -101,7 +101,6 @@ class PostgreSQL(Database):
         return cls(pool, probes, asyncio.create_task(_follow(connect.cluster, pool, probes)))
 
     async def fetch_all(self, statement: Statement, **params: Any) -> Sequence[Row]:
-        """See `Session.fetch_all`."""
         if statement.is_read:
             self.reads += 1
         else:
@@ -110,7 +109,6 @@ class PostgreSQL(Database):
         return await self._run(sql, args, is_read=statement.is_read)
 
     async def apply(self, change: Statement, *events: Event, **params: Any) -> Row | None:
-        """See `Session.apply`."""
         self.changes += 1
         sql, args = change.bind_recorded({**params, **event_params(*events)}, len(events))
         rows = await self._run(sql, args, is_read=False)
@@ -155,11 +153,9 @@ class PostgreSQL(Database):
             self._was_full = True
 
     def transaction(self) -> AbstractAsyncContextManager[Session]:
-        """See `Session.transaction`."""
         return self._begun()
 
     def snapshot(self) -> AbstractAsyncContextManager[Session]:
-        """See `Database.snapshot`."""
         return self._begun("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
     @asynccontextmanager
@@ -278,7 +274,6 @@ class _Transaction(Transaction):
         self._connection = connection
 
     async def fetch_all(self, statement: Statement, **params: Any) -> Sequence[Row]:
-        """See `Session.fetch_all`."""
         if statement.is_read:
             self._database.reads += 1
         else:
@@ -288,7 +283,6 @@ class _Transaction(Transaction):
         return await fetch(self._connection, sql, args, undone=True)
 
     async def apply(self, change: Statement, *events: Event, **params: Any) -> Row | None:
-        """See `Session.apply`."""
         self._database.changes += 1
         self.changed = True
         sql, args = change.bind_recorded({**params, **event_params(*events)}, len(events))
@@ -296,16 +290,13 @@ class _Transaction(Transaction):
         return rows[0] if rows else None
 
     async def serialize(self, word: str) -> None:
-        """See `Session.serialize`."""
         await fetch(self._connection, _SERIALIZE, [word], undone=True)
 
     async def alone(self, word: str) -> bool:
-        """See `Session.alone`."""
         rows = await fetch(self._connection, _ALONE, [word], undone=True)
         return bool(rows[0][0])
 
     async def expect_growth(self) -> None:
-        """See `Session.expect_growth`."""
         await fetch(self._connection, _EXPECT_GROWTH, [], undone=True)
 
     @asynccontextmanager

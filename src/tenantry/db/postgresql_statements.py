@@ -49,7 +49,6 @@ async def fetch(
 
     Raises:
         Failure: it was not done, or nobody knows.
-        DuplicateKey, ForeignKey: see `Session.apply`.
 
     """
     try:

@@ -102,7 +102,6 @@ class ReadThrough(Generic[_K, _V]):
         ]
 
     def measure(self) -> None:
-        """See `tenantry.telemetry.metrics.kinds.Measured`."""
         now = (self._hits, self._misses)
         metrics.CACHE_LOOKUPS.add(self._name, "hit", by=now[0] - self._told[0])
         metrics.CACHE_LOOKUPS.add(self._name, "miss", by=now[1] - self._told[1])

@@ -26,12 +26,7 @@ class Readiness:
         self._look: asyncio.Task[None] | None = None
 
     async def check(self) -> None:
-        """Return if the database takes changes.
-
-        Raises:
-            errors.Busy: it does not, or has not answered within a second; the kind says why.
-
-        """
+        """Return if the database takes changes."""
         if time.monotonic() - self._at >= REMEMBERED_SECONDS:
             await self._look_again()
         if self._found is not None:

@@ -154,12 +154,10 @@ class _Reading(Transaction):
 
     @property
     def database(self) -> PostgreSQL:
-        """See `Session.database`."""
         assert isinstance(self._database, PostgreSQL)
         return self._database
 
     async def fetch_all(self, statement: Statement, **params: Any) -> Sequence[Row]:
-        """See `Session.fetch_all`."""
         sql, args = statement.bind("postgresql", params)
         return await fetch(self._connection, sql, args, undone=True, seconds=_LIST_SECONDS)
 

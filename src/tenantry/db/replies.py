@@ -59,10 +59,6 @@ async def claim(
 
     Call it first in the transaction of the change: a second request with the key then waits for
     the first to end.
-
-    Raises:
-        errors.IdempotencyMismatch: the key belongs to another request.
-
     """
     at = now()
     before = at - _KEPT_MICROSECONDS

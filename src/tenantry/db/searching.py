@@ -50,12 +50,7 @@ class Start:
 
 
 def start(db: Session, listing: str, *, page_size: int, page_token: str, searches: bool) -> Start:
-    """Return where a page starts; ``searches`` says whether rows are looked through.
-
-    Raises:
-        errors.InvalidArgument: the page token is not of this search.
-
-    """
+    """Return where a page starts; ``searches`` says whether rows are looked through."""
     position = pages.position(db, listing, page_size=page_size, page_token=page_token)
     return Start(position, LOOKED_AT if searches else pages.MAX_SIZE + 1)
 

@@ -44,7 +44,6 @@ class Spelled(Statement):
         self._spellings = spellings
 
     def bind(self, dialect: str, params: Mapping[str, Any]) -> tuple[str, list[Any]]:
-        """See `Statement.bind`."""
         return self._spellings[dialect].bind(dialect, params)
 
 

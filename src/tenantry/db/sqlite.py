@@ -122,7 +122,6 @@ class SQLite(Database):
         return await self._writer.run(work)
 
     async def fetch_all(self, statement: Statement, **params: Any) -> Sequence[Row]:
-        """See `Session.fetch_all`."""
         self.check_version()
         sql, args = statement.bind("sqlite", params)
         if statement.is_read:
@@ -150,7 +149,6 @@ class SQLite(Database):
         return await self._run(self._readers, work)
 
     async def apply(self, change: Statement, *events: Event, **params: Any) -> Row | None:
-        """See `Session.apply`."""
         self.check_version()
         self.changes += 1
         row: Row | None = await self._writer.make(Change(_recorded(change, events, params)))
@@ -159,7 +157,6 @@ class SQLite(Database):
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
-        """See `Session.transaction`."""
         self.check_version()
         self.transactions += 1
         writer = self._writer
@@ -210,7 +207,6 @@ class SQLite(Database):
             raise Unavailable(f"{self._path}: the disk is full", errors.DiskFull)
 
     def measure(self) -> None:
-        """See `tenantry.telemetry.metrics.kinds.Measured`."""
         super().measure()
         if hasattr(self, "_writer"):
             metrics.DATABASE_WAITING.add(by=self._writer.waiting)
@@ -232,7 +228,6 @@ class _Transaction(Transaction):
         self._run = run
 
     async def fetch_all(self, statement: Statement, **params: Any) -> Sequence[Row]:
-        """See `Session.fetch_all`."""
         if statement.is_read:
             self._database.reads += 1
         else:
@@ -245,7 +240,6 @@ class _Transaction(Transaction):
         return rows
 
     async def apply(self, change: Statement, *events: Event, **params: Any) -> Row | None:
-        """See `Session.apply`."""
         self._database.changes += 1
         self.changed = True
         made = Change(_recorded(change, events, params))

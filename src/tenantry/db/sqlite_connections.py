@@ -54,12 +54,7 @@ _LOG_BYTES = 32 << 20
 
 
 def connect(path: str, new_event_id: Callable[[], str]) -> sqlite3.Connection:
-    """Open the file; a statement waits a while for a lock of another connection.
-
-    Raises:
-        sqlite3.Error: it cannot be opened, or is no database.
-
-    """
+    """Open the file; a statement waits a while for a lock of another connection."""
     connection = sqlite3.connect(
         path,
         timeout=_BUSY_SECONDS,
@@ -98,12 +93,7 @@ class ForeignKeyViolation(sqlite3.IntegrityError):
 def execute(
     connection: sqlite3.Connection, sql: str, arguments: Sequence[Any] = ()
 ) -> sqlite3.Cursor:
-    """Run a statement of a transaction.
-
-    Raises:
-        ForeignKeyViolation: it refers to a row that is not there.
-
-    """
+    """Run a statement of a transaction."""
     try:
         return connection.execute(sql, arguments)
     except sqlite3.IntegrityError as problem:

@@ -213,7 +213,6 @@ class _Record(Statement):
         self._found = Statement(_with_contexts(clause))
 
     def bind(self, dialect: str, params: Mapping[str, Any]) -> tuple[str, list[Any]]:
-        """See `Statement.bind`."""
         if dialect == "postgresql":
             return self._found.bind(dialect, params)
         return super().bind(dialect, params)

@@ -80,7 +80,6 @@ class Declared:
 
     @property
     def indexes(self) -> dict[str, Index]:
-        """Return the indexes."""
         return {index.name: index for index in getattr(self.module, "indexes", ())}
 
     @property

@@ -93,7 +93,6 @@ class Status:
     next: list[str] = field(default_factory=list)
 
     def shown(self) -> dict[str, Any]:
-        """Return it for JSON."""
         return asdict(self)
 
 

@@ -16,13 +16,11 @@ class Finding:
     advice: str = ""
 
     def line(self) -> str:
-        """Return it as one line."""
         word = "ok" if self.ok else "problem"
         advice = f": {self.advice}" if self.advice else ""
         return f"{word:<8} {self.check:<12} {self.text}{advice}"
 
     def shown(self) -> dict[str, Any]:
-        """Return it for JSON."""
         return asdict(self)
 
 

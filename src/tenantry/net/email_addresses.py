@@ -21,12 +21,7 @@ _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
 def checked(text: str, field: str = "email") -> str:
-    """Return an e-mail address that mail can reach.
-
-    Raises:
-        errors.InvalidArgument: not an address, or too long; the field is named.
-
-    """
+    """Return an e-mail address that mail can reach."""
     if len(text) > MAX:
         raise errors.InvalidArgument.field(
             field, "string.max_len", f"must be at most {MAX} characters, got {len(text)}"

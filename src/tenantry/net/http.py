@@ -39,13 +39,7 @@ class Pieces(Protocol):
         """Iterate over the pieces that have not been taken."""
 
     async def __anext__(self) -> bytes:
-        """Return the next piece.
-
-        Raises:
-            errors.PayloadTooLarge: the body is larger than the limit.
-            errors.RequestTimeout: the body did not arrive in time.
-
-        """
+        """Return the next piece."""
 
     def limit(self, size: int, seconds: float) -> None:
         """Limit the size of the whole body, and the seconds in which the rest arrives."""
@@ -109,14 +103,7 @@ class Request:
         return asked and headers.get("sec-fetch-mode", "navigate") == "navigate"
 
     def form(self, most: int = 50) -> dict[str, str]:
-        """Return the members of an application/x-www-form-urlencoded body; each comes once.
-
-        Raises:
-            errors.UnsupportedMediaType: it is another kind of body.
-            errors.InvalidArgument: there are more than ``most``, one is repeated (RFC 6749 section
-                3.2), is not UTF-8, or holds a NUL.
-
-        """
+        """Return the members of an application/x-www-form-urlencoded body; each comes once."""
         if self.media_type != "application/x-www-form-urlencoded":
             raise errors.UnsupportedMediaType(
                 "content-type must be application/x-www-form-urlencoded"

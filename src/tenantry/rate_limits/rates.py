@@ -63,31 +63,17 @@ class Rates:
             await self._redis.aclose()
 
     async def take_address(self, address: str) -> dict[str, str]:
-        """Count a request from this address; "" (unknown) is not limited.
-
-        Raises:
-            errors.RateLimited: there were too many.
-
-        """
+        """Count a request from this address; "" (unknown) is not limited."""
         return await self._take("address", network(address))
 
     async def take_client(self, client_id: str) -> dict[str, str]:
-        """Count a call of this client, which has shown who it is.
-
-        Raises:
-            errors.RateLimited: there were too many.
-
-        """
+        """Count a call of this client, which has shown who it is."""
         return await self._take("client", client_id)
 
     async def take_token(self, client_id: str) -> dict[str, str]:
         """Count an access token for this client, which has shown who it is.
 
         Only then: or anybody could use up the tokens of a client whose id they know.
-
-        Raises:
-            errors.RateLimited: there were too many.
-
         """
         return await self._take("token", client_id)
 
@@ -100,37 +86,20 @@ class Rates:
 
         The default bears one mistake that a client repeats on its own: a user action arrives
         three times by some SDKs, so a hundred failures are some thirty mistakes.
-
-        Raises:
-            errors.RateLimited: there were too many.
-
         """
         return await self._take("failures", network(address))
 
     async def take_sign_in(self, address: str) -> dict[str, str]:
-        """Count a sign-in that begins from this address, of a browser that has no session.
-
-        Raises:
-            errors.RateLimited: there were too many.
-
-        """
+        """Count a sign-in that begins from this address, of a browser that has no session."""
         return await self._take("sign-ins", network(address))
 
     async def take_way(self, auth_request_id: str) -> dict[str, str]:
-        """Count a way of this sign-in to an identity provider.
-
-        Raises:
-            errors.RateLimited: there were too many.
-
-        """
+        """Count a way of this sign-in to an identity provider."""
         return await self._take("ways", auth_request_id)
 
     async def take_invitation(self, inviter_id: str, invited: str) -> None:
-        """Count a mail that a member has sent to an invited person, by that person's address or id.
-
-        Raises:
-            errors.RateLimited: there were too many, by this member or to this person.
-
+        """Count a mail that a member has sent to an invited person, by that person's address or
+        id.
         """
         await self._take("reminders", f"{inviter_id} {invited}")
         await self._take("invitations", inviter_id)

@@ -46,12 +46,7 @@ def url(settings: Settings) -> str:
 
 
 def check(settings: Settings) -> None:
-    """Check the variables of OpenTelemetry, where traces are wanted.
-
-    Raises:
-        WrongVariable: one of them cannot be used.
-
-    """
+    """Check the variables of OpenTelemetry, where traces are wanted."""
     if not is_wanted(settings):
         return
     for name, text in os.environ.items():

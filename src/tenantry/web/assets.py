@@ -83,7 +83,6 @@ class Asset:
         return f"{self.path}?v={self._content.digest}"
 
     async def answer(self, request: Request) -> Response:
-        """Answer with it."""
         current = f"{request.path}?{request.query}" == self.url
         headers = {"cache-control": _FOREVER if current else self._cache}
         return self._content.answer(request, self._media_type, headers)

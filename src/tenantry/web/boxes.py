@@ -15,13 +15,7 @@ _BESIDE = 50  # members of the form that are no boxes
 
 
 def form(request: Request) -> dict[str, str]:
-    """Return the members of a form that has boxes: only of the ticked ones one comes.
-
-    Raises:
-        errors.UnsupportedMediaType: it is another kind of body.
-        errors.InvalidArgument: as `Request.form`, with a number of further members.
-
-    """
+    """Return the members of a form that has boxes: only of the ticked ones one comes."""
     return request.form(MOST + _BESIDE)
 
 

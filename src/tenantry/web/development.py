@@ -28,10 +28,6 @@ class Gate:
 
         A proxy that somebody has put before a server on localhost brings strangers: it is refused
         where it says that it is one.
-
-        Raises:
-            errors.RouteNotFound: as if there was no such page.
-
         """
         if self._local and any(name in request.headers for name in _OF_A_PROXY):
             raise errors.RouteNotFound

@@ -20,12 +20,7 @@ _VERIFIED = {VerificationStatus.VERIFIED, VerificationStatus.AUTO_VERIFIED}
 
 
 async def has_verified(api: InProcessClient, organization_id: str) -> bool:
-    """Whether an organization has a verified domain, by which its connections are found.
-
-    Raises:
-        errors.PermissionDenied: the visitor may not read domains.
-
-    """
+    """Whether an organization has a verified domain, by which its connections are found."""
     owner: Oneof[Literal["organization_id"], str] = Oneof("organization_id", organization_id)
     answer = await api.domains.list_domains(
         ListDomainRequest(

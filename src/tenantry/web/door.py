@@ -229,12 +229,7 @@ def place_of(problem: errors.Error, fields: Mapping[str, str]) -> str:
 
 
 def query(request: Request, name: str, *, strict: bool = False) -> str:
-    """Return a member of the query, "" without it; no database keeps one that holds a NUL.
-
-    Raises:
-        errors.InvalidArgument: ``strict``: it holds a NUL.
-
-    """
+    """Return a member of the query, "" without it; no database keeps one that holds a NUL."""
     try:
         members = urlencoded.members(request.query, most=20, errors="replace")
     except ValueError:

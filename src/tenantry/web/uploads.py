@@ -40,14 +40,7 @@ class Form:
 
 
 async def read(request: Request) -> Form:
-    """Return the form of a request, which may also be application/x-www-form-urlencoded.
-
-    Raises:
-        errors.UnsupportedMediaType: it is another kind of body.
-        errors.InvalidArgument: it does not keep RFC 7578; it has more than 60 members, or one that
-            is repeated, longer than 64 KiB, not in UTF-8, or that holds a NUL.
-
-    """
+    """Return the form of a request, which may also be application/x-www-form-urlencoded."""
     if request.media_type != _KIND:
         if len(request.body) <= MAX_ANONYMOUS:
             return Form(request.form())

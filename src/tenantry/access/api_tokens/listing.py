@@ -28,13 +28,7 @@ _t, _o = api_tokens.c, organizations.c
 async def page(
     call: Call, organization_id: str, user_id: str | None, *, page_size: int, page_token: str
 ) -> pages.Page[ApiToken]:
-    """Return one page, of one member's if a user is named; ``page_size`` 0 is the default of 10.
-
-    Raises:
-        errors.NotFound: there is no such organization.
-        errors.InvalidArgument: the page token is not of this list and filter.
-
-    """
+    """Return one page, of one member's if a user is named; ``page_size`` 0 is the default of 10."""
     listing = "api tokens" + json.dumps([organization_id, user_id])
     position = pages.position(
         call.db, listing, page_size=page_size, page_token=page_token, most=MAX_PAGE

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 
 class ApiTokenService:
-    """One async method per rpc."""
-
     def __init__(self, known: Known, uses: LastUses, *, prefix: str) -> None:
         self._known = known
         self._uses = uses
@@ -93,8 +91,6 @@ class ApiTokenService:
 
 
 class ApiTokenRecordService:
-    """One async method per rpc."""
-
     async def get_api_token(
         self, request: own_pb.GetApiTokenRequest, call: Call
     ) -> own_pb.GetApiTokenResponse:

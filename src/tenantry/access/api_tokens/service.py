@@ -95,14 +95,7 @@ async def create(
     expire_time: int | None,
     description: str,
 ) -> tuple[ApiToken, str]:
-    """Make a token, and return it with its text, which nobody can show again.
-
-    Raises:
-        errors.NotFound: there is no such organization.
-        errors.InvalidArgument: the user is no active member of it, the time is not to come, or
-            there are as many tokens as may be.
-
-    """
+    """Make a token, and return it with its text, which nobody can show again."""
     at = now()
     if expire_time is not None and expire_time <= at:
         raise errors.InvalidArgument.field("token.expiry", "timestamp.gt_now", "is over already")
@@ -156,10 +149,6 @@ async def change(
     """Change a token in force; None keeps the description, and no claims keep those there are.
 
     ``known`` is the cache of this process, which reads the token again.
-
-    Raises:
-        errors.NotFound: it is dead.
-
     """
     key = reading.key_of(text)
     if key is None:
@@ -205,12 +194,7 @@ async def invalidate(call: Call, known: Known, text: str) -> None:
 
 
 async def invalidate_of(call: Call, known: Known, organization_id: str, token_id: str) -> None:
-    """End a token of an organization for good, given by its id; see `invalidate`.
-
-    Raises:
-        errors.NotFound: the organization has none such in force.
-
-    """
+    """End a token of an organization for good, given by its id; see `invalidate`."""
     found = (await reading.read(call.db, [token_id])).get(token_id)
     if found is None or found.id != token_id or found.organization_id != organization_id:
         raise errors.NotFound("token")

@@ -75,12 +75,7 @@ MEMBERS = tuple(_RULES)
 async def create(
     call: Call, *, client_type: str, members: Mapping[str, Any], production: bool
 ) -> Client:
-    """Create an application from members by their names in `MEMBERS`; it has no secret yet.
-
-    Raises:
-        errors.InvalidArgument: a value cannot be taken; the field is named.
-
-    """
+    """Create an application from members by their names in `MEMBERS`; it has no secret yet."""
     if client_type not in APPLICATIONS:
         raise errors.InvalidArgument.field(
             "client.client_type",
@@ -102,26 +97,14 @@ async def create(
 
 
 async def get(call: Call, client_id: str) -> Client:
-    """Return a client of the environment.
-
-    Raises:
-        errors.NotFound: there is none of this id.
-
-    """
+    """Return a client of the environment."""
     return await reading.get(call.db, Identity(client_id))
 
 
 async def update(
     call: Call, client_id: str, members: Mapping[str, Any], *, production: bool
 ) -> Client:
-    """Change the given members, by their names in `MEMBERS`; an empty value clears one.
-
-    Raises:
-        errors.NotFound: there is no client of the environment of this id.
-        errors.PreconditionFailed: If-Match names another revision.
-        errors.InvalidArgument: a value cannot be taken; the field is named.
-
-    """
+    """Change the given members, by their names in `MEMBERS`; an empty value clears one."""
     async with call.db.transaction() as db:
         before = await changes.hold(call, db, Identity(client_id))
         after = replace(before, **_columns(before, members, production=production))
@@ -137,14 +120,7 @@ async def change_uris(
     remove: Sequence[str] = (),
     production: bool,
 ) -> Client:
-    """Add URIs to a member that is a list of them, and take others away; return the client.
-
-    Raises:
-        errors.NotFound: there is no client of the environment of this id, or it has no such URI
-            that is to be removed.
-        errors.InvalidArgument: one cannot be taken, or there are as many as may be.
-
-    """
+    """Add URIs to a member that is a list of them, and take others away; return the client."""
     column, rule = _RULES[member]
     async with call.db.transaction() as db:
         before = await changes.hold(call, db, Identity(client_id))
@@ -158,14 +134,7 @@ async def change_uris(
 
 
 async def remove(call: Call, client_id: str) -> None:
-    """Delete an application.
-
-    Raises:
-        errors.NotFound: there is no client of the environment of this id.
-        errors.PreconditionFailed: If-Match names another revision.
-        errors.InvalidArgument: it is a management client.
-
-    """
+    """Delete an application."""
     async with call.db.transaction() as db:
         client = await changes.hold(call, db, Identity(client_id))
         if client.client_type == ENV:

@@ -73,14 +73,7 @@ def new_secret(call: Call, *, expire_time: int | None = None) -> tuple[Secret, s
 
 
 async def create(call: Call, client: Client) -> None:
-    """Insert a client with its first secret, if it has one.
-
-    Raises:
-        errors.NotFound: its organization is not there.
-        errors.InvalidArgument: the organization, or the environment, has as many as it may have.
-        errors.PermissionDenied: see `management_scopes.check_reach`.
-
-    """
+    """Insert a client with its first secret, if it has one."""
     management_scopes.check_reach(call, client)
     await _check_limit(call.db, client)
     event = call.event(
@@ -111,13 +104,7 @@ async def _check_limit(db: Session, client: Client) -> None:
 
 
 async def hold(call: Call, db: Session, identity: Identity) -> Client:
-    """Return a client as nobody else changes it until this transaction ends.
-
-    Raises:
-        errors.NotFound: there is none such, or it is somebody else's.
-        errors.PreconditionFailed: If-Match names another revision.
-
-    """
+    """Return a client as nobody else changes it until this transaction ends."""
     client = await reading.hold(db, identity)
     call.expect(client.revision)
     return client
@@ -129,11 +116,6 @@ async def save(
     """Write a client that is held, and the event of this type; return it as it is now.
 
     Nothing is done where nothing has changed.
-
-    Raises:
-        errors.PermissionDenied: more than a label changes, and the caller does not hold everything
-            that the client can do, before or after: see `management_scopes.check_reach`.
-
     """
     if after == before:
         return before
@@ -152,12 +134,7 @@ async def save(
 
 
 async def remove(call: Call, db: Session, client: Client) -> None:
-    """Delete a client that is held, with its secrets.
-
-    Raises:
-        errors.PermissionDenied: see `management_scopes.check_reach`.
-
-    """
+    """Delete a client that is held, with its secrets."""
     management_scopes.check_reach(call, client)
     await db.fetch_all(_DELETE, p_id=client.id)
     await db.record(

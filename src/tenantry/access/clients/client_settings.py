@@ -21,12 +21,7 @@ _SCOPES_FIELD = "settings.management_scopes"
 
 
 async def get(call: Call, client_id: str) -> Client:
-    """Return a client of the environment or of any organization.
-
-    Raises:
-        errors.NotFound: there is none of this id.
-
-    """
+    """Return a client of the environment or of any organization."""
     return await reading.get(call.db, Identity(client_id, anywhere=True))
 
 
@@ -42,13 +37,6 @@ async def update(
     """Change the members that are given; a key set without keys removes the client's.
 
     The first client that asks for another signing algorithm has its keys made.
-
-    Raises:
-        errors.NotFound: there is no client of this id.
-        errors.PreconditionFailed: If-Match names another revision.
-        errors.InvalidArgument: a value cannot be taken; the field is named.
-        errors.PermissionDenied: see `changes.save`.
-
     """
     changed: dict[str, Any] = {}
     if jwks is not None:

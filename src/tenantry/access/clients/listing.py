@@ -33,12 +33,7 @@ _c = clients.c
 async def of_environment(
     call: Call, types: Sequence[str], *, page_size: int, page_token: str
 ) -> pages.Page[Client]:
-    """Return one page of the environment's clients of these types; of no type means ENV.
-
-    Raises:
-        errors.InvalidArgument: there is no such type, or the page token is not of this list.
-
-    """
+    """Return one page of the environment's clients of these types; of no type means ENV."""
     for index, type_ in enumerate(types):
         if type_ not in {*_OF_ENVIRONMENT, ALL}:
             raise errors.InvalidArgument.field(
@@ -60,13 +55,7 @@ async def of_environment(
 async def of_organization(
     call: Call, organization_id: str, *, page_size: int, page_token: str
 ) -> pages.Page[Client]:
-    """Return one page of an organization's clients.
-
-    Raises:
-        errors.NotFound: there is no such organization that this caller may see.
-        errors.InvalidArgument: the page token is not of this list.
-
-    """
+    """Return one page of an organization's clients."""
     page = await _page(
         call,
         "organization",

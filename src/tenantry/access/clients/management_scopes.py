@@ -65,12 +65,7 @@ _SCOPES_OF_USERS = {
 
 
 def parse(values: Sequence[str], field: str) -> tuple[str, ...] | None:
-    """Return management scopes in the order of `SCOPES`, each once; None where `*` is given.
-
-    Raises:
-        errors.InvalidArgument: a value is not a management scope; its index is named.
-
-    """
+    """Return management scopes in the order of `SCOPES`, each once; None where `*` is given."""
     for index, value in enumerate(values):
         if value not in SCOPES and value != ALL:
             raise errors.InvalidArgument.field(f"{field}[{index}]", "in", _refusal(value))

@@ -189,7 +189,6 @@ class Client:
         return self.api_access and self.client_type in CALLS_API
 
     def to_row(self) -> dict[str, Any]:
-        """Return the columns of its row."""
         return row_of(self, clients)
 
     @classmethod

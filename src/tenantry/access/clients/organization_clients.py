@@ -31,11 +31,6 @@ async def create(
     """Create a client and return it with its first secret, which is not shown again.
 
     ``expiry`` is the lifetime of its access tokens in seconds, 0 for an hour.
-
-    Raises:
-        errors.NotFound: there is no such organization.
-        errors.InvalidArgument: a value cannot be taken; the field is named.
-
     """
     secret, plain = changes.new_secret(call)
     at = now()
@@ -60,12 +55,7 @@ async def create(
 
 
 async def get(call: Call, organization_id: str, client_id: str) -> Client:
-    """Return a client of an organization.
-
-    Raises:
-        errors.NotFound: the organization has none such.
-
-    """
+    """Return a client of an organization."""
     return await reading.get(call.db, Identity(client_id, organization_id))
 
 
@@ -81,14 +71,7 @@ async def update(
     custom_claims: Sequence[tuple[str, str]] = (),
     expiry: int = 0,
 ) -> Client:
-    """Change the members that are not empty; a list that is given replaces the whole list.
-
-    Raises:
-        errors.NotFound: the organization has none such.
-        errors.PreconditionFailed: If-Match names another revision.
-        errors.InvalidArgument: a value cannot be taken; the field is named.
-
-    """
+    """Change the members that are not empty; a list that is given replaces the whole list."""
     changed: dict[str, Any] = {}
     if name:
         changed["name"] = values.name(name)
@@ -108,13 +91,7 @@ async def update(
 
 
 async def remove(call: Call, organization_id: str, client_id: str) -> None:
-    """Delete a client of an organization; it gets no access tokens any more.
-
-    Raises:
-        errors.NotFound: the organization has none such.
-        errors.PreconditionFailed: If-Match names another revision.
-
-    """
+    """Delete a client of an organization; it gets no access tokens any more."""
     async with call.db.transaction() as db:
         client = await changes.hold(call, db, Identity(client_id, organization_id))
         await changes.remove(call, db, client)

@@ -75,22 +75,12 @@ _HOLD_SECRETS = Statement(
 
 
 async def get(db: Session, identity: Identity) -> Client:
-    """Return a client.
-
-    Raises:
-        errors.NotFound: there is none such, or it is somebody else's.
-
-    """
+    """Return a client."""
     return from_row(await _one(db, _FIND, identity))
 
 
 async def hold(db: Session, identity: Identity) -> Client:
-    """Return a client as nobody else changes it, nor its secrets, until this transaction ends.
-
-    Raises:
-        errors.NotFound: there is none such, or it is somebody else's.
-
-    """
+    """Return a client as nobody else changes it, nor its secrets, until this transaction ends."""
     row = await _one(db, _HOLD, identity)
     secrets = await db.fetch_all(_HOLD_SECRETS, p_id=identity.client_id)
     return Client.from_row(

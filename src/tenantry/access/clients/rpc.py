@@ -207,8 +207,6 @@ class ClientService:
 
 
 class ClientSettingsService:
-    """One async method per rpc."""
-
     async def get_client_settings(
         self, request: settings_pb.GetClientSettingsRequest, call: Call
     ) -> settings_pb.GetClientSettingsResponse:

@@ -76,9 +76,7 @@ async def add(
     Those that had expired before are forgotten.
 
     Raises:
-        errors.NotFound: there is no such client, or it is somebody else's.
         errors.InvalidArgument: the client is public, or has as many secrets as it may.
-        errors.PermissionDenied: see `changes.save`.
 
     """
     async with call.db.transaction() as db:
@@ -110,7 +108,6 @@ async def set_status(call: Call, identity: Identity, secret_id: str, status: str
     """Take a secret out of force, or put it back; return it.
 
     Raises:
-        errors.NotFound: there is no such client or secret, or it is somebody else's.
         errors.InvalidArgument: it is the last one in force of a client that must have one, or
             there are as many in force as may be.
 
@@ -140,7 +137,6 @@ async def remove(call: Call, identity: Identity, secret_id: str) -> None:
     """Delete a secret.
 
     Raises:
-        errors.NotFound: there is no such client or secret, or it is somebody else's.
         errors.InvalidArgument: it is the last one of a client that must have one.
 
     """

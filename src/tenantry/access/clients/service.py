@@ -41,10 +41,6 @@ async def create(
     """Create a client with these management scopes, and return it with its first secret.
 
     The secret is not shown again.
-
-    Raises:
-        errors.InvalidArgument: the name or a scope cannot be taken.
-
     """
     secret, plain = changes.new_secret(call)
     at = now()
@@ -62,12 +58,7 @@ async def create(
 
 
 async def get(db: Session, client_id: str) -> Client:
-    """Return a client of any type with its live secrets.
-
-    Raises:
-        errors.NotFound: there is none of this id.
-
-    """
+    """Return a client of any type with its live secrets."""
     return live(await reading.get(db, Identity(client_id, anywhere=True)))
 
 
@@ -80,7 +71,6 @@ async def rotate(call: Call, client_id: str, *, overlap_seconds: int = OVERLAP_S
     """Add a secret, let the others expire after the overlap, and return the new one.
 
     Raises:
-        errors.NotFound: there is no client of this id.
         errors.InvalidArgument: the client is public, or has as many secrets as it may.
 
     """
@@ -97,7 +87,6 @@ async def remove(call: Call, client_id: str) -> None:
     """Delete a client of any type; its access tokens are refused within seconds.
 
     Raises:
-        errors.NotFound: there is none of this id.
         errors.InvalidArgument: it is the last management client.
 
     """
@@ -111,12 +100,7 @@ async def remove(call: Call, client_id: str) -> None:
 
 
 async def add_redirect_uri(call: Call, uri: str, *, production: bool) -> Client:
-    """Add a redirect URI to the oldest management client, unless it has it; return the client.
-
-    Raises:
-        errors.InvalidArgument: it cannot be one, or there are as many as may be.
-
-    """
+    """Add a redirect URI to the oldest management client, unless it has it; return the client."""
     uri = values.redirect_uri(uri, ENV, production, field="redirect_uri")
     async with call.db.transaction() as db:
         before = await _hold_first(call, db)
@@ -129,12 +113,7 @@ async def add_redirect_uri(call: Call, uri: str, *, production: bool) -> Client:
 
 
 async def remove_redirect_uri(call: Call, uri: str) -> Client:
-    """Take a redirect URI from the oldest management client; return the client.
-
-    Raises:
-        errors.NotFound: the client has no such redirect URI.
-
-    """
+    """Take a redirect URI from the oldest management client; return the client."""
     async with call.db.transaction() as db:
         before = await _hold_first(call, db)
         if uri not in before.post_login_uris:
@@ -144,12 +123,7 @@ async def remove_redirect_uri(call: Call, uri: str) -> Client:
 
 
 async def set_initiate_login_uri(call: Call, uri: str, *, production: bool) -> Client:
-    """Set where the oldest management client starts a login; return the client.
-
-    Raises:
-        errors.InvalidArgument: it cannot be the URL of a page.
-
-    """
+    """Set where the oldest management client starts a login; return the client."""
     uri = values.initiate_login_uri(uri, production=production, field="initiate_login_uri")
     async with call.db.transaction() as db:
         before = await _hold_first(call, db)

@@ -111,8 +111,6 @@ def grant_types(values: Sequence[str], client_type: str) -> tuple[str, ...]:
 
 
 def redirect_uri(value: str, client_type: str, production: bool, *, field: str) -> str:
-    """Return one redirect URI."""
-
     def check(uri: str) -> None:
         redirect_uris.check(uri, production=production, native=client_type == NTV)
 

@@ -63,12 +63,7 @@ async def list_all(db: Session) -> list[MasterKey]:
 
 
 async def list_page(db: Session, *, state: str, page_size: int, page_token: str) -> Page[MasterKey]:
-    """Return a page of the master keys in a state, of all when it is "", the newest first.
-
-    Raises:
-        errors.InvalidArgument: the page token is not of this list.
-
-    """
+    """Return a page of the master keys in a state, of all when it is "", the newest first."""
     position = pages.position(
         db, f"master keys {state}", page_size=page_size, page_token=page_token
     )
@@ -78,12 +73,7 @@ async def list_page(db: Session, *, state: str, page_size: int, page_token: str)
 
 
 async def get(db: Session, version: int) -> MasterKey:
-    """Return the master key of a version.
-
-    Raises:
-        errors.NotFound: there is none.
-
-    """
+    """Return the master key of a version."""
     row = await db.fetch_one(_FIND, p_version=version)
     if row is None:
         raise errors.NotFound("master key")
@@ -143,7 +133,6 @@ async def destroy(call: Call, version: int) -> MasterKey:
     """Forget what a former master key has wrapped: it opens the database no more.
 
     Raises:
-        errors.NotFound: there is none of this version.
         NotNow: it is the one of now, or was destroyed before.
 
     """

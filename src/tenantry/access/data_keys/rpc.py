@@ -24,8 +24,6 @@ _STATES = ("CREATED", "ACTIVE", "DEPRECATED", "DESTROYED")
 
 
 class KeyManagementService:
-    """One async method per rpc."""
-
     async def create_dek(self, request: pb.CreateDEKRequest, call: Call) -> pb.CreateDEKResponse:
         if request.key_type not in {None, *_SERVED}:
             raise errors.InvalidArgument.field(

@@ -68,12 +68,7 @@ async def list_all(db: Session) -> list[DataKey]:
 
 
 async def list_page(db: Session, *, state: str, page_size: int, page_token: str) -> Page[DataKey]:
-    """Return a page of the data keys in a state, of all when it is "", the newest first.
-
-    Raises:
-        errors.InvalidArgument: the page token is not of this list.
-
-    """
+    """Return a page of the data keys in a state, of all when it is "", the newest first."""
     position = pages.position(db, f"data keys {state}", page_size=page_size, page_token=page_token)
     rows = await db.fetch_all(_listed(position.direction), p_state=state, **position.params)
     count = await db.fetch_one(_COUNT, p_state=state)
@@ -81,12 +76,7 @@ async def list_page(db: Session, *, state: str, page_size: int, page_token: str)
 
 
 async def get(db: Session, version: int) -> DataKey:
-    """Return the data key of a version.
-
-    Raises:
-        errors.NotFound: there is none.
-
-    """
+    """Return the data key of a version."""
     row = await db.fetch_one(_FIND, p_version=version)
     if row is None:
         raise errors.NotFound("data key")
@@ -109,7 +99,6 @@ async def activate(call: Call, version: int) -> DataKey:
     """Let a data key seal, as soon as every process knows it; the one that did so opens only.
 
     Raises:
-        errors.NotFound: there is none of this version.
         NotNow: it is not one that waits for its time.
 
     """
@@ -139,7 +128,6 @@ async def destroy(call: Call, version: int) -> DataKey:
     """Forget a data key for good: all that it has encrypted is lost, as in copies of the database.
 
     Raises:
-        errors.NotFound: there is none of this version.
         NotNow: it seals, or a value may be left that it has encrypted.
 
     """

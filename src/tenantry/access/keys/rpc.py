@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 
 class SigningKeyService:
-    """One async method per rpc."""
-
     async def list_signing_keys(
         self, _request: pb.ListSigningKeysRequest, call: Call
     ) -> pb.ListSigningKeysResponse:

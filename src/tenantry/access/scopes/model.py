@@ -45,7 +45,6 @@ class Scope:
         return cls(**members(row, scopes))
 
     def to_row(self) -> dict[str, Any]:
-        """Return the columns of its row."""
         return row_of(self, scopes)
 
     def shown(self) -> dict[str, Any]:

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 
 class ScopeService:
-    """One async method per rpc."""
-
     async def create_scope(
         self, request: pb.CreateScopeRequest, call: Call
     ) -> pb.CreateScopeResponse:

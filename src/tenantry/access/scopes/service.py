@@ -28,13 +28,7 @@ _DELETE = crud.delete(scopes, whole_row=True)
 
 
 async def create(call: Call, *, name: str, description: str) -> Scope:
-    """Add a scope, switched on.
-
-    Raises:
-        errors.Duplicate: there is one of this name.
-        errors.InvalidArgument: there are as many as may be.
-
-    """
+    """Add a scope, switched on."""
     at = now()
     scope = Scope(call.db.new_id(ids.SCOPE), name, description, True, at, at)
     try:
@@ -58,12 +52,7 @@ async def list_all(call: Call) -> list[Scope]:
 async def change(
     call: Call, scope_id: str, *, description: str = "", enabled: bool | None = None
 ) -> Scope:
-    """Describe a scope anew, unless with "", and switch it on or off, unless with None.
-
-    Raises:
-        errors.NotFound: there is none of this id.
-
-    """
+    """Describe a scope anew, unless with "", and switch it on or off, unless with None."""
     async with call.db.transaction() as db:
         row = await db.fetch_one(_HOLD, p_id=scope_id)
         if row is None:
@@ -83,12 +72,7 @@ async def change(
 
 
 async def remove(call: Call, scope_id: str) -> None:
-    """Take a scope out of the catalogue; clients keep the name.
-
-    Raises:
-        errors.NotFound: there is none of this id.
-
-    """
+    """Take a scope out of the catalogue; clients keep the name."""
     async with call.db.transaction() as db:
         row = await db.fetch_one(_DELETE, p_id=scope_id)
         if row is None:

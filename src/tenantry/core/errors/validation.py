@@ -66,7 +66,6 @@ class Duplicate(Error):
         self._say()
 
     def rename(self, body: str) -> None:
-        """See `Error.rename`."""
         self._field = prefixed(self.violations[0], body).field
         self._say()
 

@@ -58,16 +58,13 @@ class KmsKey:
 
     @property
     def reference(self) -> str:
-        """See `MasterKey.reference`."""
         return self.key
 
     def wrap(self, plain: bytes) -> bytes:
-        """See `MasterKey.wrap`."""
         given = {"KeyId": self.key, "Plaintext": base64.b64encode(plain).decode()}
         return base64.b64decode(self._asked("Encrypt", given, "CiphertextBlob"))
 
     def unwrap(self, wrapped: bytes) -> bytes:
-        """See `MasterKey.unwrap`."""
         given = {"KeyId": self.key, "CiphertextBlob": base64.b64encode(wrapped).decode()}
         return base64.b64decode(self._asked("Decrypt", given, "Plaintext"))
 

@@ -53,11 +53,9 @@ class CloudKey:
 
     @property
     def reference(self) -> str:
-        """See `MasterKey.reference`."""
         return self.name
 
     def wrap(self, plain: bytes) -> bytes:
-        """See `MasterKey.wrap`."""
         answer = self._asked("encrypt", "plaintext", plain)
         wrapped = _content(answer, "ciphertext")
         # It says so where the sums were there when it looked.
@@ -66,7 +64,6 @@ class CloudKey:
         return wrapped
 
     def unwrap(self, wrapped: bytes) -> bytes:
-        """See `MasterKey.unwrap`."""
         return _content(self._asked("decrypt", "ciphertext", wrapped), "plaintext")
 
     def _asked(self, verb: str, name: str, content: bytes) -> bytes:

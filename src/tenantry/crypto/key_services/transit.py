@@ -43,16 +43,13 @@ class TransitKey:
 
     @property
     def reference(self) -> str:
-        """See `MasterKey.reference`."""
         return f"{urlsplit(self.address).netloc}/{self.mount}/{self.name}"
 
     def wrap(self, plain: bytes) -> bytes:
-        """See `MasterKey.wrap`."""
         given = {"plaintext": base64.b64encode(plain).decode()}
         return self._asked("encrypt", given, "ciphertext").encode()
 
     def unwrap(self, wrapped: bytes) -> bytes:
-        """See `MasterKey.unwrap`."""
         given = {"ciphertext": wrapped.decode("ascii", "replace")}
         return base64.b64decode(self._asked("decrypt", given, "plaintext"))
 

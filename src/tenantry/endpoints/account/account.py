@@ -17,8 +17,6 @@ _NAME_MAX = 255
 
 
 class AccountPages:
-    """Handlers of the routes."""
-
     def __init__(self, door: Door) -> None:
         self._door = door
 

@@ -26,8 +26,6 @@ _ID_MAX = 64  # characters of an id that go back into an address
 
 
 class ConfirmPages:
-    """Handlers of the routes."""
-
     def __init__(self, door: Door, means: Means) -> None:
         self._door = door
         self._means = means

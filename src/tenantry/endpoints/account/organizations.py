@@ -20,8 +20,6 @@ _MOST = 100  # that are shown
 
 
 class OrganizationPages:
-    """Handlers of the routes."""
-
     def __init__(self, door: Door, means: Means) -> None:
         self._door = door
         self._means = means

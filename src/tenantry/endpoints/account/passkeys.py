@@ -26,8 +26,6 @@ _ID_MAX = 64  # characters of an id that go back into an address
 
 
 class PasskeyPages:
-    """Handlers of the routes."""
-
     def __init__(self, door: Door, relying_party: RelyingParty) -> None:
         self._door = door
         self._relying_party = relying_party
@@ -127,12 +125,7 @@ class PasskeyPages:
 
 
 def _finishing(credential: Any) -> FinishRegistrationRequest:
-    """Return the request that carries a RegistrationResponseJSON (WebAuthn section 5.1).
-
-    Raises:
-        errors.InvalidArgument: it is not one.
-
-    """
+    """Return the request that carries a RegistrationResponseJSON (WebAuthn section 5.1)."""
     response = credential.get("response") if isinstance(credential, dict) else None
     if not isinstance(response, dict):
         raise errors.InvalidArgument.field("credential", "type", "must be an object")

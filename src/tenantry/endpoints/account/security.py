@@ -30,8 +30,6 @@ _GROUP = 4  # characters of a key that somebody types
 
 
 class SecurityPages:
-    """Handlers of the routes."""
-
     def __init__(self, door: Door, *, issuer: str) -> None:
         self._door = door
         self._issuer = issuer
@@ -164,13 +162,7 @@ class SecurityPages:
         return self._door.redirect(f"{PATH}?done=others")
 
     async def _pending(self, visit: Visit) -> Registration:
-        """Return the registration of the path, whose secret is shown until it is in force.
-
-        Raises:
-            errors.NotFound: it is in force, or not this person's.
-            errors.Impersonated: it is not the person that looks.
-
-        """
+        """Return the registration of the path, whose secret is shown until it is in force."""
         if visit.session.impersonation is not None:
             raise errors.Impersonated
         registration = await totp.get(visit.call, visit.request.params["id"])

@@ -16,8 +16,6 @@ PATH = "/ui/impersonation/stop"
 
 
 class Stopping:
-    """The handler of the route."""
-
     def __init__(self, door: Door, cookie: SessionCookie) -> None:
         self._door = door
         self._cookie = cookie

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 
 def routes(parts: AppContext) -> list[Route]:
-    """Return the routes of this package."""
     door = Door(parts)
     own = AccountPages(door)
     places = OrganizationPages(door, parts.sign_in)

@@ -24,8 +24,6 @@ _HEADERS = {
 
 
 def routes(parts: AppContext) -> list[Route]:
-    """Return the routes of this package."""
-
     async def show(request: Request) -> Response:
         """Answer with a picture."""
         name = request.params["name"]

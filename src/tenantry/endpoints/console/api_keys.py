@@ -30,7 +30,6 @@ _FIELDS = {
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this subject."""
     keys = _ApiKeys(door)
     return [
         Page("GET", "/api-keys", keys.listed),
@@ -41,8 +40,6 @@ def pages(door: Door) -> list[Page]:
 
 
 class _ApiKeys:
-    """Handlers of the pages."""
-
     def __init__(self, door: Door) -> None:
         self._door = door
 
@@ -83,7 +80,6 @@ class _ApiKeys:
         return self._door.render(visit, "api-keys", "secret.html", secret=made.token, onward=back)
 
     async def show(self, visit: Visit) -> Response:
-        """Show one."""
         request = GetApiTokenRequest(token_id=visit.request.params["id"])
         found = await visit.api.api_token_records.get_api_token(request)
         return self._door.render(

@@ -94,7 +94,6 @@ _FIELDS = _fields()
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this subject."""
     applications, scopes = _Applications(door), _Scopes(door)
     return [
         Page("GET", "/applications", applications.listed),
@@ -174,7 +173,6 @@ class _Applications:
         return self._door.done(visit.path("applications", made.client.id), "created")
 
     async def show(self, visit: Visit) -> Response:
-        """Show one."""
         id_ = visit.request.params["id"]
         client = (await visit.api.clients.get_client(GetClientRequest(client_id=id_))).client
         told = await visit.api.client_settings.get_client_settings(
@@ -246,7 +244,6 @@ class _Applications:
         return self._door.done(path, "changed")
 
     async def delete(self, visit: Visit) -> Response:
-        """Delete it."""
         request = DeleteClientRequest(client_id=visit.request.params["id"])
         call = visit.api.clients.delete_client(request)
         back = visit.path("applications", visit.request.params["id"])
@@ -299,7 +296,6 @@ class _Scopes:
         self._door = door
 
     async def listed(self, visit: Visit) -> Response:
-        """List them."""
         listed = await visit.api.clients.list_scopes(ListScopesRequest())
         return self._door.render(
             visit,
@@ -310,7 +306,6 @@ class _Scopes:
         )
 
     async def create(self, visit: Visit) -> Response:
-        """Make one."""
         form = visit.request.form()
         given = {name: form.get(name, "").strip() for name in ("name", "description")}
         fields = {f"scope.{name}": name for name in given}
@@ -328,7 +323,6 @@ class _Scopes:
         return await self._send(visit, call, "enabled" if enabled else "disabled")
 
     async def delete(self, visit: Visit) -> Response:
-        """Delete it."""
         request = DeleteScopeRequest(id=visit.request.params["id"])
         call = visit.api.clients.delete_scope(request)
         return await self._send(visit, call, "deleted")
@@ -346,12 +340,7 @@ class _Scopes:
 
 
 def _client(form: Mapping[str, str]) -> UpdateClient:
-    """Return what a form says of a client: what it does not have is empty.
-
-    Raises:
-        errors.InvalidArgument: the lifetime is no number, or a claim is no pair.
-
-    """
+    """Return what a form says of a client: what it does not have is empty."""
     client = UpdateClient(
         name=form.get("name", "").strip(),
         post_login_uris=forms.words_of(form.get("post_login_uris", "")),

@@ -55,7 +55,6 @@ _FRAMED = {"x-frame-options": "SAMEORIGIN", "referrer-policy": "no-referrer"}
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this subject."""
     branding = _Branding(door)
     limit = 3 * pictures.MAX_BYTES
     return [
@@ -76,8 +75,6 @@ def routes(door: Door) -> list[Route]:
 
 
 class _Branding:
-    """Handlers of the pages."""
-
     def __init__(self, door: Door) -> None:
         self._door = door
 

@@ -30,12 +30,7 @@ class Found:
 
 
 async def get(visit: Visit) -> Found:
-    """Return the connection that a visit is about.
-
-    Raises:
-        errors.NotFound: there is none.
-
-    """
+    """Return the connection that a visit is about."""
     id_, connections = visit.request.params["id"], visit.api.connections
     listed = await connections.search_organization_connections(
         SearchOrganizationConnectionsRequest(query=id_)

@@ -67,7 +67,6 @@ _TEXTS = ("client_id", "tenant_id", "authorize_uri", "token_uri", "user_info_uri
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this subject."""
     connections = _Connections(door)
     root = "/connections/{id}"
     return [
@@ -84,8 +83,6 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Connections:
-    """Handlers of the pages."""
-
     def __init__(self, door: Door) -> None:
         self._door = door
 
@@ -269,7 +266,6 @@ class _Connections:
         return await forms.send(self._door, visit, call, visit.path("connections", id_), change)
 
     async def delete(self, visit: Visit) -> Response:
-        """Delete it."""
         found, connections = await connection.get(visit), visit.api.connections
         id_, organization_id = found.message.id, found.organization_id
         if organization_id:
@@ -285,12 +281,7 @@ class _Connections:
 
 
 def _search(query: str, narrow: Mapping[str, str]) -> SearchOrganizationConnectionsRequest:
-    """Return the search that filters ask for.
-
-    Raises:
-        errors.InvalidArgument: a filter has a value that there is not.
-
-    """
+    """Return the search that filters ask for."""
     request = SearchOrganizationConnectionsRequest(
         query=query or None,
         provider=narrow["provider"] or None,

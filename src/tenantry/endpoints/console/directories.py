@@ -39,7 +39,6 @@ _SHOWN = 30
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this subject."""
     directories = _Directories(door)
     root = "/directories/{id}"
     return [
@@ -57,8 +56,6 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Directories:
-    """Handlers of the pages."""
-
     def __init__(self, door: Door) -> None:
         self._door = door
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 
 class Entering:
-    """Handlers of the routes."""
-
     def __init__(self, door: Door) -> None:
         self._door = door
 

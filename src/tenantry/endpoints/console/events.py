@@ -43,7 +43,6 @@ _STREAM = {"content-type": "text/event-stream", "cache-control": "no-store"}
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this subject."""
     events = _Events(door)
     return [
         Page("GET", "/events", events.listed),
@@ -56,8 +55,6 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Events:
-    """Handlers of the pages."""
-
     def __init__(self, door: Door) -> None:
         self._door = door
 

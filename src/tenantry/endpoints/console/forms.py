@@ -53,12 +53,7 @@ async def send(
 
 
 def pairs(form: Mapping[str, str], name: str) -> dict[str, str]:
-    """Return the pairs of a form's editor, without those that have no key.
-
-    Raises:
-        errors.InvalidArgument: two have the same key.
-
-    """
+    """Return the pairs of a form's editor, without those that have no key."""
     found: dict[str, str] = {}
     for number in range(MOST_PAIRS):
         key = form.get(f"{name}-key-{number}", "").strip()
@@ -71,11 +66,8 @@ def pairs(form: Mapping[str, str], name: str) -> dict[str, str]:
 
 
 def whole(form: Mapping[str, str], name: str, path: str) -> int | None:
-    """Return the whole number of a field, None where it is empty; ``path`` is its name in the API.
-
-    Raises:
-        errors.InvalidArgument: it holds another text.
-
+    """Return the whole number of a field, None where it is empty; ``path`` is its name in the
+    API.
     """
     text = form.get(name, "").strip()
     if not text:
@@ -86,12 +78,7 @@ def whole(form: Mapping[str, str], name: str, path: str) -> int | None:
 
 
 def constant(kind: type[_Constant], text: str, path: str) -> _Constant:
-    """Return the value of an enum by its name in the API; ``path`` is the field's name there.
-
-    Raises:
-        errors.InvalidArgument: there is no such value.
-
-    """
+    """Return the value of an enum by its name in the API; ``path`` is the field's name there."""
     values = kind.desc().values
     number = next((value.number for value in values if value.name == text), None)
     if number is None:
@@ -100,12 +87,7 @@ def constant(kind: type[_Constant], text: str, path: str) -> _Constant:
 
 
 def switch(text: str, path: str) -> bool | None:
-    """Return whether a filter is true or false, None where it is empty; ``path`` is its name.
-
-    Raises:
-        errors.InvalidArgument: it holds another text.
-
-    """
+    """Return whether a filter is true or false, None where it is empty; ``path`` is its name."""
     if text not in {"", "true", "false"}:
         raise errors.InvalidArgument.field(path, "type", f"must be true or false, got {text!r}")
     return text == "true" if text else None
@@ -117,10 +99,6 @@ def named(
     """Return the pairs of a field of lines, each `name = value`; ``path`` is its name in the API.
 
     ``by_last``: the last sign in a line parts it, since names have such signs as well.
-
-    Raises:
-        errors.InvalidArgument: a line is no such pair, or names what another one does.
-
     """
     found: dict[str, str] = {}
     for line in form.get(name, "").splitlines():
@@ -139,12 +117,7 @@ def named(
 
 
 def days(text: str) -> int | None:
-    """Return the number of days that a field has, None where it is empty.
-
-    Raises:
-        errors.InvalidArgument: it is no number from 1 to 36500; the field is `days`.
-
-    """
+    """Return the number of days that a field has, None where it is empty."""
     if not text:
         return None
     number = int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 0
@@ -156,12 +129,7 @@ def days(text: str) -> int | None:
 
 
 def end(text: str) -> Timestamp | None:
-    """Return the time after this number of days, in whole seconds; None for an empty field.
-
-    Raises:
-        errors.InvalidArgument: as `days`.
-
-    """
+    """Return the time after this number of days, in whole seconds; None for an empty field."""
     number = days(text)
     if number is None:
         return None

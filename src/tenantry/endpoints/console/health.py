@@ -18,7 +18,6 @@ _GIB = 1 << 30
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this subject."""
     health = _Health(door)
     return [
         Page("GET", "/health", health.show),
@@ -27,13 +26,10 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Health:
-    """Handlers of the pages."""
-
     def __init__(self, door: Door) -> None:
         self._door = door
 
     async def show(self, visit: Visit) -> Response:
-        """Show it."""
         return await self._show(visit, None)
 
     async def examine(self, visit: Visit) -> Response:

@@ -18,7 +18,6 @@ _DEFAULT_MINUTES = "30"
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this subject."""
     impersonating = _Impersonating(door)
     path = "/people/{id}/impersonate"
     return [
@@ -28,8 +27,6 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Impersonating:
-    """Handlers of the pages."""
-
     def __init__(self, door: Door) -> None:
         self._door = door
 

@@ -66,7 +66,6 @@ _SHOWN = 20
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this subject."""
     interceptors = _Interceptors(door)
     return [
         Page("GET", "/interceptors", interceptors.listed),
@@ -82,13 +81,10 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Interceptors:
-    """Handlers of the pages."""
-
     def __init__(self, door: Door) -> None:
         self._door = door
 
     async def listed(self, visit: Visit) -> Response:
-        """List them."""
         listed = await visit.api.interceptors.list_interceptors(
             ListInterceptorsRequest(page_size=_SHOWN, page_token=visit.query("page_token") or None)
         )
@@ -217,7 +213,6 @@ class _Interceptors:
         return await self._show(visit, _written(answer))
 
     async def delete(self, visit: Visit) -> Response:
-        """Delete it."""
         request = DeleteInterceptorRequest(id=visit.request.params["id"])
         call = visit.api.interceptors.delete_interceptor(request)
         return await forms.send(self._door, visit, call, visit.path("interceptors"), "deleted")
@@ -257,12 +252,7 @@ def _text(form: Mapping[str, str], name: str) -> str | None:
 
 
 def _constant(kind: type[_Constant], form: Mapping[str, str], name: str) -> _Constant | None:
-    """Return the constant of a field, None where it is empty.
-
-    Raises:
-        errors.InvalidArgument: there is no such constant.
-
-    """
+    """Return the constant of a field, None where it is empty."""
     text = form.get(name, "").strip()
     if not text:
         return None

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this subject."""
     keys = _Keys(door)
     return [
         Page("GET", "/keys", keys.show),
@@ -31,13 +30,10 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Keys:
-    """Handlers of the pages."""
-
     def __init__(self, door: Door) -> None:
         self._door = door
 
     async def show(self, visit: Visit) -> Response:
-        """Show all."""
         keys = await visit.api.signing_keys.list_signing_keys(ListSigningKeysRequest())
         pairs = await visit.api.saml_key_pairs.list_saml_key_pairs(ListSamlKeyPairsRequest())
         return self._door.render(

@@ -17,7 +17,6 @@ _SHOWN = 30
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this subject."""
     mail = _Mail(door)
     return [
         Page("GET", "/mail", mail.listed),
@@ -27,13 +26,10 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Mail:
-    """Handlers of the pages."""
-
     def __init__(self, door: Door) -> None:
         self._door = door
 
     async def listed(self, visit: Visit) -> Response:
-        """List it."""
         state, recipient = visit.query("state"), visit.query("recipient").strip()[:320]
         query = {"state": state if state in STATES else "", "recipient": recipient}
         query = {name: value for name, value in query.items() if value}
@@ -57,7 +53,6 @@ class _Mail:
         )
 
     async def show(self, visit: Visit) -> Response:
-        """Show one."""
         found = await visit.api.mail.get_mail(GetMailRequest(mail_id=visit.request.params["id"]))
         return self._door.render(visit, "mail", "mail/one.html", mail=found.mail)
 

@@ -33,7 +33,6 @@ _DEFAULT_PORT = 587
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this subject."""
     servers = _Servers(door)
     return [
         Page("GET", "/mail/servers", servers.listed),

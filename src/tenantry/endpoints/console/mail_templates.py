@@ -51,7 +51,6 @@ _PREVIEW_HEADERS = HEADERS | {
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this subject."""
     templates = _Templates(door)
     return [
         Page("GET", "/mail/templates", templates.listed),

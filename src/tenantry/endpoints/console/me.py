@@ -34,8 +34,6 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Me:
-    """Handlers of the pages."""
-
     def __init__(self, door: Door) -> None:
         self._door = door
         self._relying_party = door.parts.relying_party

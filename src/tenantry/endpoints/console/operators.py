@@ -28,7 +28,6 @@ _FIELDS = {"operator.name": "name", "operator.email": "email", "operator.role": 
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this subject."""
     operators = _Operators(door)
     return [
         Page("GET", "/operators", operators.listed),
@@ -42,8 +41,6 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Operators:
-    """Handlers of the pages."""
-
     def __init__(self, door: Door) -> None:
         self._door = door
 
@@ -73,7 +70,6 @@ class _Operators:
         return self._linked(visit, made.operator, made.link)
 
     async def show(self, visit: Visit) -> Response:
-        """Show one."""
         request = GetOperatorRequest(operator_id=visit.request.params["id"])
         found = await visit.api.operators.get_operator(request)
         return self._door.render(
@@ -115,7 +111,6 @@ class _Operators:
         return self._door.done(visit.path("operators", id_), "operator_signed_out")
 
     async def remove(self, visit: Visit) -> Response:
-        """Remove one."""
         id_ = visit.request.params["id"]
         try:
             await visit.api.operators.delete_operator(DeleteOperatorRequest(operator_id=id_))

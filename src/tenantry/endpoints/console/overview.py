@@ -30,7 +30,6 @@ _MOST = 10_000  # figures of the API go no further
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this subject."""
     overview = _Overview(door)
     return [
         Page("GET", "", overview.show),
@@ -40,8 +39,6 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Overview:
-    """Handlers of the pages."""
-
     def __init__(self, door: Door) -> None:
         self._door = door
 

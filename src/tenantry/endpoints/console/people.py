@@ -47,7 +47,6 @@ _SHOWN = 30
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this subject."""
     people = _People(door)
     root = "/people/{id}"
     return [
@@ -66,8 +65,6 @@ def pages(door: Door) -> list[Page]:
 
 
 class _People:
-    """Handlers of the pages."""
-
     def __init__(self, door: Door) -> None:
         self._door = door
 

@@ -162,12 +162,7 @@ class Protocol:
 
 
 async def find(visit: Visit, type_: str = "") -> Protocol:
-    """Return the connection that a visit is about; ``type_`` is the one that its form is for.
-
-    Raises:
-        errors.NotFound: there is none, or it is of another type.
-
-    """
+    """Return the connection that a visit is about; ``type_`` is the one that its form is for."""
     found = await connection.get(visit)
     name, settings = found.message.type.name, found.message.settings
     config = settings.value if settings else None
@@ -180,12 +175,7 @@ async def find(visit: Visit, type_: str = "") -> Protocol:
 
 
 async def change(visit: Visit, found: Protocol, changed: UpdateConnection) -> None:
-    """Change a connection, of an organization or of the environment.
-
-    Raises:
-        errors.Error: see the rpc.
-
-    """
+    """Change a connection, of an organization or of the environment."""
     if found.organization_id:
         await visit.api.connections.update_connection(
             UpdateConnectionRequest(
@@ -199,12 +189,7 @@ async def change(visit: Visit, found: Protocol, changed: UpdateConnection) -> No
 
 
 def settings_of(type_: str, form: Mapping[str, str]) -> _NewConfig:
-    """Return the settings of a protocol that a form has.
-
-    Raises:
-        errors.InvalidArgument: it has a scope that there is not, or a parameter that is no pair.
-
-    """
+    """Return the settings of a protocol that a form has."""
     config = _NEW[type_]()
     for name in SWITCHES[type_]:
         setattr(config, name, BoolValue(value=form.get(name) == "true"))

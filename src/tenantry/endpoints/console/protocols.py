@@ -68,7 +68,6 @@ _FIELDS = _fields()
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this subject."""
     protocols = _Protocols(door)
     root = "/connections/{id}/protocol"
     return [
@@ -84,8 +83,6 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Protocols:
-    """Handlers of the pages."""
-
     def __init__(self, door: Door) -> None:
         self._door = door
 

@@ -52,7 +52,6 @@ _TAKES_OVER = {"reassign_role_name": "reassign_role_name"}
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this subject."""
     roles, permissions = _Roles(door), _Permissions(door)
     return [
         Page("GET", "/roles", roles.listed),
@@ -93,7 +92,6 @@ class _Roles:
         )
 
     async def create(self, visit: Visit) -> Response:
-        """Make one."""
         role = _new(CreateRole, visit.request.form())
         call = visit.api.roles.create_role(CreateRoleRequest(role=role))
         return await self._send(visit, call, visit.path("roles"), "created")
@@ -263,7 +261,6 @@ class _Permissions:
         self._door = door
 
     async def listed(self, visit: Visit) -> Response:
-        """List them."""
         found = await visit.api.roles.list_permissions(
             ListPermissionsRequest(page_size=30, page_token=visit.query("page_token") or None)
         )
@@ -276,7 +273,6 @@ class _Permissions:
         )
 
     async def create(self, visit: Visit) -> Response:
-        """Make one."""
         form = visit.request.form()
         given = {name: form.get(name, "").strip() for name in ("name", "description")}
         permission = CreatePermission(name=given["name"], description=given["description"])

@@ -12,14 +12,11 @@ if TYPE_CHECKING:
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this subject."""
     settings = _Settings(door)
     return [Page("GET", "/settings", settings.show)]
 
 
 class _Settings:
-    """The handler of the page."""
-
     def __init__(self, door: Door) -> None:
         self._door = door
 

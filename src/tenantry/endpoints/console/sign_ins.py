@@ -26,7 +26,6 @@ _SHOWN = 30
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this subject."""
     sign_ins = _SignIns(door)
     return [
         Page("GET", "/sign-ins", sign_ins.listed),
@@ -35,8 +34,6 @@ def pages(door: Door) -> list[Page]:
 
 
 class _SignIns:
-    """Handlers of the pages."""
-
     def __init__(self, door: Door) -> None:
         self._door = door
 
@@ -84,7 +81,6 @@ class _SignIns:
         )
 
     async def show(self, visit: Visit) -> Response:
-        """Show one."""
         request = GetSignInRequest(auth_request_id=visit.request.params["id"])
         sign_in = (await visit.api.sign_ins.get_sign_in(request)).sign_in
         assert sign_in is not None

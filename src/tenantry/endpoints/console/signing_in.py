@@ -31,8 +31,6 @@ _ANSWER_SECONDS = 12  # that the provider's endpoints may take together
 
 
 class SigningIn:
-    """Handlers of the routes."""
-
     def __init__(self, door: Door) -> None:
         self._door = door
         self._relying_party = door.parts.relying_party
@@ -125,12 +123,7 @@ def next_of(text: str) -> str:
 
 
 def credential_of(form: dict[str, str]) -> dict[str, Any]:
-    """Return what the script put into a form as the browser's answer.
-
-    Raises:
-        errors.InvalidArgument: it is no object of JSON.
-
-    """
+    """Return what the script put into a form as the browser's answer."""
     try:
         credential = strict_json.loads(form.get("credential", ""))
     except ValueError:

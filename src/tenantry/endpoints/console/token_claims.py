@@ -33,7 +33,6 @@ _MOST_CARRIED = 3000  # bytes of a wrong template that the address of its page c
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this subject."""
     claims = _TokenClaims(door)
     return [
         Page("GET", "/token-claims", claims.show),
@@ -45,8 +44,6 @@ def pages(door: Door) -> list[Page]:
 
 
 class _TokenClaims:
-    """Handlers of the pages."""
-
     def __init__(self, door: Door) -> None:
         self._door = door
 
@@ -98,7 +95,6 @@ class _TokenClaims:
         return await self._send(visit, call, "disabled")
 
     async def delete(self, visit: Visit) -> Response:
-        """Delete it."""
         call = visit.api.interceptors.delete_token_template(DeleteTokenTemplateRequest())
         return await self._send(visit, call, "deleted")
 

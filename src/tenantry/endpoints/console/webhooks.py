@@ -55,7 +55,6 @@ _TYPED: tuple[str, ...] = ("url", "description", "types")
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this subject."""
     webhooks, deliveries = _Webhooks(door), _Deliveries(door)
     return [
         Page("GET", "/webhooks", webhooks.listed),
@@ -80,7 +79,6 @@ class _Webhooks:
         self._door = door
 
     async def listed(self, visit: Visit) -> Response:
-        """List them."""
         listed = await visit.api.webhooks.list_endpoints(
             ListEndpointsRequest(page_size=_SHOWN, page_token=visit.query("page_token"))
         )
@@ -247,12 +245,7 @@ class _Deliveries:
 
 
 def _time(form: Mapping[str, str], name: str, path: str) -> Timestamp | None:
-    """Return the time of a field, which is in UTC; ``path`` is its name in the API.
-
-    Raises:
-        errors.InvalidArgument: it holds another text.
-
-    """
+    """Return the time of a field, which is in UTC; ``path`` is its name in the API."""
     text = form.get(name, "")
     if not text:
         return None

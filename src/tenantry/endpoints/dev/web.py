@@ -58,8 +58,6 @@ def routes(parts: AppContext) -> list[Route]:
 
 
 class Development:
-    """Handlers of the routes."""
-
     def __init__(self, db: Database, gate: Gate) -> None:
         self._db = db
         self._gate = gate
@@ -71,12 +69,7 @@ class Development:
         return _page("list.html", _CSP, found=found, shown=_SHOWN)
 
     async def said(self, request: Request) -> Response:
-        """Return the newest mail as JSON, that of one ``recipient`` if the query names one.
-
-        Raises:
-            errors.InvalidArgument: the query is not UTF-8, or too long.
-
-        """
+        """Return the newest mail as JSON, that of one ``recipient`` if the query names one."""
         self._gate.check(request)
         try:
             query = dict(urlencoded.members(request.query, most=10))

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 
 def render(frame: Frame) -> str:
-    """Return the page."""
     by_status = groupby(failures(), key=attrgetter("status"))
     return frame.render(
         "errors.html",

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 
 def render(frame: Frame) -> str:
-    """Return the page."""
     return frame.render(
         "events.html",
         current="/docs/events",

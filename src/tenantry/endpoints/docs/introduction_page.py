@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 
 def render(frame: Frame) -> str:
-    """Return the page."""
     return frame.render(
         "introduction.html",
         current="/docs",

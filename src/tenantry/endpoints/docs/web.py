@@ -59,8 +59,6 @@ def routes(methods: Sequence[Method], public_url: str, *, development: bool = Fa
 
 
 class Reference:
-    """Handlers of the routes."""
-
     def __init__(
         self, methods: Sequence[Method], public_url: str, *, development: bool = False
     ) -> None:
@@ -117,12 +115,7 @@ class Reference:
         return Frame(self._contents, self._public_url, _STYLE.url, _SCRIPT.url, try_url)
 
     def _page(self, path: str) -> str:
-        """Return the page of a path.
-
-        Raises:
-            errors.RouteNotFound: there is none.
-
-        """
+        """Return the page of a path."""
         from tenantry.endpoints.docs import (
             error_page,
             event_page,

@@ -46,14 +46,11 @@ _HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
 def routes(parts: AppContext) -> list[Route]:
-    """Return the routes of this package."""
     door = Feed(parts.db, parts.follower, parts.authenticate, parts.rates)
     return [Route("GET", STREAM, door.stream), Route("GET", EXPORT, door.export)]
 
 
 class Feed:
-    """Handlers of the routes."""
-
     def __init__(
         self, db: Database, follower: Follower, authenticate: Authenticate, rates: Rates
     ) -> None:
@@ -190,12 +187,7 @@ class _Query:
     """The members of a query; but for ``event_types``, each comes once."""
 
     def __init__(self, query: str, *names: str) -> None:
-        """Read it.
-
-        Raises:
-            errors.InvalidArgument: it cannot be read, or has a member that is not one of these.
-
-        """
+        """Read it."""
         self._members: dict[str, list[str]] = {}
         if len(query) > _MOST_QUERY:
             raise errors.InvalidArgument(f"the query is over {_MOST_QUERY} characters")

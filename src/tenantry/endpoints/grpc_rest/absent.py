@@ -40,12 +40,7 @@ class Absent:
         return MAX_ANONYMOUS
 
     async def __call__(self, _request: Request) -> Response:
-        """Refuse a request over REST.
-
-        Raises:
-            errors.NotInThisVersion: always.
-
-        """
+        """Refuse a request over REST."""
         raise self.refusal()
 
     def refusal(self) -> errors.NotInThisVersion:

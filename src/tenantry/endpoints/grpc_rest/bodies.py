@@ -33,8 +33,6 @@ async def read(request: Request, receive: Receive, limit: int) -> bytes:
     """Return the whole body.
 
     Raises:
-        errors.PayloadTooLarge: the body is larger than the limit.
-        errors.RequestTimeout: the body did not arrive in time.
         ClientGone: the client closed the connection or reset the stream.
 
     """
@@ -83,7 +81,6 @@ class Pieces:
         self._until: float | None = None
 
     def limit(self, size: int, seconds: float) -> None:
-        """See `tenantry.net.http.Pieces.limit`."""
         self._limit = size
         self._until = time.monotonic() + seconds
 
@@ -129,12 +126,7 @@ def _piece(event: Mapping[str, Any]) -> tuple[bytes, bool]:
 
 
 async def _received(receive: Receive, until: float) -> Mapping[str, Any]:
-    """Return the next piece.
-
-    Raises:
-        errors.RequestTimeout: it did not arrive in time.
-
-    """
+    """Return the next piece."""
     coming = receive()
     if not isinstance(coming, asyncio.Future):
         if not inspect.iscoroutine(coming):  # the server has it: most requests have no body

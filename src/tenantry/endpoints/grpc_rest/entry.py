@@ -99,7 +99,6 @@ class Entry:
                 self._public.add(route.template)
 
     def measure(self) -> None:
-        """See `tenantry.telemetry.metrics.kinds.Measured`."""
         metrics.HTTP_IN_FLIGHT.add(by=self.in_flight)
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
@@ -200,12 +199,7 @@ class Entry:
         return target
 
     def _nowhere(self, request: Request, problem: errors.Error) -> Response:
-        """Answer a request that no endpoint serves.
-
-        Raises:
-            errors.Error: it is not one that asks which verbs there are.
-
-        """
+        """Answer a request that no endpoint serves."""
         if rpc.is_grpc(request):
             raise problem
         if request.verb == "OPTIONS":

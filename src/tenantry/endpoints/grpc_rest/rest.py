@@ -70,12 +70,7 @@ class Transcoder:
         return self.method.body_limit
 
     async def __call__(self, request: Request) -> Response:
-        """Answer a request that the router found to be this route's.
-
-        Raises:
-            errors.Error: see the rpc.
-
-        """
+        """Answer a request that the router found to be this route's."""
         admission = await self.pipeline.admit(self.method, request)
         message, extra = self._message(request)
         try:

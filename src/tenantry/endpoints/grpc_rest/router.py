@@ -125,12 +125,6 @@ class Router:
         A segment is decoded only after the path was split, so an encoded slash stays a part of
         its value. HEAD finds what GET does, where that only reads. Of several templates that
         fit, the most literal one that has the verb is meant.
-
-        Raises:
-            errors.RouteNotFound: nothing is at this path.
-            errors.MethodNotAllowed: another verb is.
-            errors.InvalidArgument: a variable is not UTF-8, or holds a NUL.
-
         """
         values: list[str] = []
         found = _find(self._root, path[1:].split("/"), 0, verb, values)

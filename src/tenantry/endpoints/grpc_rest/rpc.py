@@ -125,14 +125,7 @@ class RpcDoor:
         return Endpoint.unary(method=info, function=run)
 
     async def __call__(self, scope: Mapping[str, Any], request: Request, send: Send) -> None:
-        """Answer a request whose body was read whole.
-
-        Raises:
-            errors.NotInThisVersion: the rpc is not served.
-            errors.UnsupportedMediaType: its content type is of no protocol.
-            errors.Error: the caller may not, as `Pipeline.admit` says.
-
-        """
+        """Answer a request whose body was read whole."""
         if (absent := self._absent.get(request.path)) is not None:
             raise absent.refusal()
         method = self._methods[request.path]

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 
 def routes(parts: AppContext) -> list[Route]:
-    """Return the routes of this package."""
     readiness = Readiness(parts.db)
 
     async def ready(_request: Request) -> Response:

@@ -32,7 +32,6 @@ _ICONS = [
 
 
 def routes(parts: AppContext) -> list[Route]:
-    """Return the routes of this package."""
     home = Home(parts.settings)
     return [
         Route("GET", "/", home.page),
@@ -41,8 +40,6 @@ def routes(parts: AppContext) -> list[Route]:
 
 
 class Home:
-    """Handlers of the routes."""
-
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 

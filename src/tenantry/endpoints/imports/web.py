@@ -32,15 +32,12 @@ _SWITCHES = ("dry_run", "create_organizations")
 
 
 def routes(parts: AppContext) -> list[Route]:
-    """Return the routes of this package."""
     s = parts.settings
     door = Imports(parts.db, parts.authenticate, parts.rates, Rules.of(s), s.region)
     return [Route("POST", PATH, door.users, streams=True)]
 
 
 class Imports:
-    """Handlers of the routes."""
-
     def __init__(
         self,
         db: Database,
@@ -111,12 +108,7 @@ def _format(request: Request) -> Format:
 
 
 def _switches(query: str) -> dict[str, bool]:
-    """Return the switches that a query sets.
-
-    Raises:
-        errors.InvalidArgument: there is no such switch, or it is neither true nor false.
-
-    """
+    """Return the switches that a query sets."""
     switches = {}
     for name, value in parse_qsl(query[:_MOST_QUERY], keep_blank_values=True):
         if name not in _SWITCHES:

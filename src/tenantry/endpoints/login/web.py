@@ -59,7 +59,6 @@ _LINKS = {
 
 
 def routes(parts: AppContext) -> list[Route]:
-    """Return the routes of this package."""
     door = Door(parts)
     login = Login(door, parts.sign_in)
     invitations = Invitations(door, parts.sign_in)

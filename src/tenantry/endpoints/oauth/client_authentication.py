@@ -74,14 +74,7 @@ class ClientAuthentication:
     async def __call__(
         self, request: Request, form: Mapping[str, str], *, public: bool = False
     ) -> Authenticated:
-        """Return the client; with ``public``, also one that can keep no secret, by its name.
-
-        Raises:
-            OAuthError: it did not prove who it is. Why, is only said where it tells nothing of
-                any client: an unknown one looks like a wrong secret, and takes the same work.
-            errors.RateLimited: too many wrong credentials came from this address.
-
-        """
+        """Return the client; with ``public``, also one that can keep no secret, by its name."""
         arrived = time.monotonic()
         credentials = self._credentials(request, form, public=public)
         basic = credentials.method == BASIC

@@ -37,23 +37,12 @@ class Parameters:
 
 
 def of_query(request: Request) -> Parameters:
-    """Return the parameters of a query.
-
-    Raises:
-        errors.InvalidArgument: it is not UTF-8, or has too many of them.
-
-    """
+    """Return the parameters of a query."""
     return _read(request.query.encode("latin-1"))
 
 
 def of_form(request: Request) -> Parameters:
-    """Return the parameters of a form.
-
-    Raises:
-        errors.UnsupportedMediaType: the body is not a form.
-        errors.InvalidArgument: it is not UTF-8, or has too many of them.
-
-    """
+    """Return the parameters of a form."""
     if request.media_type != _FORM:
         raise errors.UnsupportedMediaType(f"content-type must be {_FORM}")
     return _read(request.body)
@@ -64,10 +53,6 @@ def as_query(parameters: Parameters, path: str) -> str:
 
     A form that another site's page posts comes without our cookies (SameSite), a redirect that
     follows it has them.
-
-    Raises:
-        errors.InvalidArgument: it is too long for an address.
-
     """
     pairs = list(parameters.first.items())
     # So that a faulty value stays faulty.

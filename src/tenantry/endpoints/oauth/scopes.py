@@ -10,12 +10,7 @@ _SCOPES = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*")
 
 
 def read(text: str) -> tuple[str, ...]:
-    """Return the names in a scope, each once, in their order; none for an empty one.
-
-    Raises:
-        OAuthError: it is not one.
-
-    """
+    """Return the names in a scope, each once, in their order; none for an empty one."""
     if not text:
         return ()
     if not _SCOPES.fullmatch(text):

@@ -57,12 +57,7 @@ class UserInfoEndpoint:
 
 
 def _token_of(request: Request) -> str:
-    """Return the token that a header or a form brings (RFC 6750 section 2), "" without one.
-
-    Raises:
-        errors.InvalidArgument: both bring one, or the body is not a form.
-
-    """
+    """Return the token that a header or a form brings (RFC 6750 section 2), "" without one."""
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
     text = text.strip() if scheme.lower() == "bearer" else ""
     if request.verb != "POST" or request.media_type != "application/x-www-form-urlencoded":

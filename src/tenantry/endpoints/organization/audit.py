@@ -75,7 +75,6 @@ _ACTORS = {"portal_session", "management_client", "directory", "operator"}
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this subject."""
     subject = _Audit(door)
     return [
         Page("GET", "", subject.show, AUDIT),
@@ -135,8 +134,6 @@ class _Filter:
 
 
 class _Audit:
-    """Handlers of the pages."""
-
     def __init__(self, door: Door) -> None:
         self._door = door
 
@@ -271,12 +268,7 @@ def _subject(row: Mapping[str, Any]) -> str:
 
 
 def _day(text: str, field: str) -> int | None:
-    """Return the beginning of a day that a form names, in microseconds since 1970.
-
-    Raises:
-        errors.InvalidArgument: it is no day.
-
-    """
+    """Return the beginning of a day that a form names, in microseconds since 1970."""
     return exporting.parsed_time(f"{text}T00:00:00Z", field) if text else None
 
 

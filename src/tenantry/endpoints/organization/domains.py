@@ -22,7 +22,6 @@ _BROKEN = {"not_public": "domains.public", "string.max_len": "domains.too_long"}
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this subject."""
     subject = _Domains(door)
     return [
         Page("GET", "", subject.show, DOMAINS),
@@ -33,8 +32,6 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Domains:
-    """Handlers of the pages."""
-
     def __init__(self, door: Door) -> None:
         self._door = door
 

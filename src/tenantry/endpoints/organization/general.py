@@ -32,7 +32,6 @@ _FIELDS = {
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this subject."""
     subject = _General(door)
     return [
         Page("GET", "", subject.show, GENERAL),
@@ -44,13 +43,10 @@ def pages(door: Door) -> list[Page]:
 
 
 class _General:
-    """Handlers of the pages."""
-
     def __init__(self, door: Door) -> None:
         self._door = door
 
     async def show(self, visit: Visit) -> Response:
-        """Show it."""
         listed = await visit.api.domains.list_domains(
             domains_pb.ListDomainRequest(
                 identities=visit.identities,

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 
 class Opening:
-    """The handler of the route."""
-
     def __init__(self, door: Door, cookie: Cookie) -> None:
         self._door = door
         self._cookie = cookie

@@ -37,7 +37,6 @@ _BOX = "scope."
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this subject."""
     subject = _Programs(door)
     return [
         Page("GET", "", subject.keys, PROGRAMS),
@@ -53,8 +52,6 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Programs:
-    """Handlers of the pages."""
-
     def __init__(self, door: Door) -> None:
         self._door = door
 

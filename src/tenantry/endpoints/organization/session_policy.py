@@ -28,7 +28,6 @@ _DIGITS = 6
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this subject."""
     subject = _SessionPolicy(door)
     return [
         Page("GET", "", subject.show, SESSION_POLICY),
@@ -37,13 +36,10 @@ def pages(door: Door) -> list[Page]:
 
 
 class _SessionPolicy:
-    """Handlers of the pages."""
-
     def __init__(self, door: Door) -> None:
         self._door = door
 
     async def show(self, visit: Visit) -> Response:
-        """Show it."""
         organization_id = visit.organization.id
         own = await visit.api.organizations.get_organization_session_policy(
             organizations_pb.GetOrganizationSessionPolicyRequest(organization_id=organization_id)

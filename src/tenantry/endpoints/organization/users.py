@@ -37,7 +37,6 @@ _LAST, _FULL = "last admin", "limit of"  # in the sentences of errors that name 
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this subject."""
     subject = _Users(door)
     return [
         Page("GET", "", subject.show, USERS),
@@ -100,8 +99,6 @@ class _Row:
 
 
 class _Users:
-    """Handlers of the pages."""
-
     def __init__(self, door: Door) -> None:
         self._door = door
 

@@ -30,7 +30,6 @@ _SUBJECTS = (general, users, single_sign_on, directories, domains, session_polic
 
 
 def routes(parts: AppContext) -> list[Route]:
-    """Return the routes of this package."""
     cookie = portal_cookie(parts.settings.public_url)
     door = Door(parts, cookie)
     opening, first = Opening(door, cookie), _First(door)

@@ -36,12 +36,7 @@ class Asked:
 
 
 def asked(given: Mapping[str, Any]) -> Asked:
-    """Return the question of these parameters, whose names are in lower case.
-
-    Raises:
-        Fault: 400: one of them cannot be read; it is named.
-
-    """
+    """Return the question of these parameters, whose names are in lower case."""
     cursor = _text(given, "cursor")
     sort_order = (_text(given, "sortOrder") or "ascending").casefold()
     if sort_order not in {"ascending", "descending"}:
@@ -60,12 +55,7 @@ def asked(given: Mapping[str, Any]) -> Asked:
 
 
 def selection(given: Mapping[str, Any]) -> Selection:
-    """Return which attributes are asked for.
-
-    Raises:
-        Fault: 400 invalidValue: one of the names is no attribute.
-
-    """
+    """Return which attributes are asked for."""
     if "attributes" not in given and "excludedattributes" not in given:
         return USUAL
     return Selection.of(_names(given, "attributes"), _names(given, "excludedAttributes"))

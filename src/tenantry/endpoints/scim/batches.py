@@ -33,12 +33,7 @@ class Batch(Protocol):
         """Begin a batch without operations."""
 
     def add(self, id_: str, payload: dict[str, Any], if_match: frozenset[int] | None) -> bool:
-        """Add an operation, and return whether it can be made with the others.
-
-        Raises:
-            Fault: it will be refused.
-
-        """
+        """Add an operation, and return whether it can be made with the others."""
 
     async def make(self, call: Call) -> Sequence[Any]:
         """Make the first operations; return the record of each, or why it was refused.
@@ -56,7 +51,6 @@ class _NewUsers:
         self._keys: set[str] = set()
 
     def add(self, _id: str, payload: dict[str, Any], _if_match: frozenset[int] | None) -> bool:
-        """See `Batch.add`."""
         document = resources.read_user(payload, custom=self._x.custom)
         columns = resources.columns(document)
         keys = {f"userName {columns['user_name_key']}", f"email {columns['email_key']}"}
@@ -68,7 +62,6 @@ class _NewUsers:
         return True
 
     async def make(self, call: Call) -> Sequence[Any]:
-        """See `Batch.make`."""
         return await people.create_many(call, self._x.directory, self._documents)
 
 
@@ -80,7 +73,6 @@ class _ChangedUsers:
         self._changes: dict[str, many_people.Change] = {}
 
     def add(self, id_: str, payload: dict[str, Any], if_match: frozenset[int] | None) -> bool:
-        """See `Batch.add`."""
         if id_ in self._changes:
             return False
         self._changes[id_] = many_people.Change(id_, self._change(id_, payload), if_match)
@@ -92,7 +84,6 @@ class _ChangedUsers:
         raise NotImplementedError
 
     async def make(self, call: Call) -> Sequence[Any]:
-        """See `Batch.make`."""
         return await many_people.change(call, self._x.directory, list(self._changes.values()))
 
 
@@ -121,14 +112,12 @@ class _RemovedUsers:
         self._given: dict[str, frozenset[int] | None] = {}
 
     def add(self, id_: str, _payload: dict[str, Any], if_match: frozenset[int] | None) -> bool:
-        """See `Batch.add`."""
         if id_ in self._given:
             return False
         self._given[id_] = if_match
         return True
 
     async def make(self, call: Call) -> Sequence[Any]:
-        """See `Batch.make`."""
         return [None] * await many_people.remove(call, self._x.directory, self._given)
 
 
@@ -160,7 +149,6 @@ class _NewGroups(_Movers):
         self._payloads: list[resources.GroupPayload] = []
 
     def add(self, _id: str, payload: dict[str, Any], _if_match: frozenset[int] | None) -> bool:
-        """See `Batch.add`."""
         read = resources.read_group(payload)
         if not self._takes(set(read.members or ())):
             return False
@@ -168,7 +156,6 @@ class _NewGroups(_Movers):
         return True
 
     async def make(self, call: Call) -> Sequence[Any]:
-        """See `Batch.make`."""
         return self._taken(await many_groups.create(call, self._x.directory, self._payloads))
 
 
@@ -180,7 +167,6 @@ class _ChangedMembers(_Movers):
         self._changes: list[tuple[str, Steps]] = []
 
     def add(self, id_: str, payload: dict[str, Any], if_match: frozenset[int] | None) -> bool:
-        """See `Batch.add`."""
         read = patches.read_group_patch(patches.parse(payload), id=id_)
         steps = Steps.of(read.member_steps)
         is_plain = not read.operations and not steps.only and if_match is None
@@ -190,7 +176,6 @@ class _ChangedMembers(_Movers):
         return True
 
     async def make(self, call: Call) -> Sequence[Any]:
-        """See `Batch.make`."""
         return self._taken(await many_groups.change_members(call, self._x.directory, self._changes))
 
 

@@ -39,12 +39,7 @@ class Bearers:
         )
 
     async def find(self, headers: Mapping[str, str], directory_id: str) -> tuple[Secret, Directory]:
-        """Return the secret of a request's header, and its directory, which has this id.
-
-        Raises:
-            errors.Unauthenticated: there is no token, or none that is in force for this directory.
-
-        """
+        """Return the secret of a request's header, and its directory, which has this id."""
         scheme, _, token = headers.get("authorization", "").strip().partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not token:

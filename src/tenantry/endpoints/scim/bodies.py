@@ -45,15 +45,7 @@ class Bodies:
 
     @asynccontextmanager
     async def read(self, x: Exchange) -> AsyncIterator[None]:
-        """Read the body of a request; the block is the work with it.
-
-        Raises:
-            errors.PayloadTooLarge: the body is larger than the limit.
-            errors.RequestTimeout: the body did not arrive in time.
-            errors.Busy: other large bodies are still being processed.
-            errors.UnsupportedMediaType, Fault: see `Exchange.read`, of a large body.
-
-        """
+        """Read the body of a request; the block is the work with it."""
         pieces = x.request.pieces
         if pieces is None or x.request.verb not in _CHANGES:
             yield

@@ -64,12 +64,7 @@ class _Done:
 
 
 async def answered(x: Exchange) -> Response:
-    """Make the changes of a request, and answer with the outcome of each.
-
-    Raises:
-        Fault: 400: it cannot be read as a whole; 413: there are too many changes.
-
-    """
+    """Make the changes of a request, and answer with the outcome of each."""
     payload = {name.lower(): value for name, value in x.read().items()}
     x.payload = None  # it is about many people, and kept in the log for none of them
     operations = _read(payload.get("operations"))

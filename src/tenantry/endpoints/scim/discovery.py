@@ -27,12 +27,7 @@ def has(name: str) -> bool:
 def document(
     x: Exchange, name: str, rest: Sequence[str], documentation: str, *, is_modular: bool
 ) -> dict[str, Any]:
-    """Return the document below a name, or the list of all of them.
-
-    Raises:
-        Fault: 404: there is no such document; 403: a filter is asked for (section 4).
-
-    """
+    """Return the document below a name, or the list of all of them."""
     if "filter" in x.parameters:
         raise Fault(403, "", f"/{name} takes no filter.")
     if name == _CONFIG and not rest:

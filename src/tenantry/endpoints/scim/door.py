@@ -83,12 +83,7 @@ class Door:
         )
 
     async def __call__(self, request: Request) -> Response | StreamingResponse:
-        """Answer a request.
-
-        Raises:
-            errors.Error: its sender may not ask, asks too often, or the database is unavailable.
-
-        """
+        """Answer a request."""
         began = time.perf_counter()
         directory = await self._admitted(request)
         caller = provisioning.caller_of(directory, is_modular=self._is_modular)

@@ -69,7 +69,6 @@ class Users:
     patched: ClassVar[int] = 200
 
     async def create(self, x: Exchange, payload: dict[str, Any]) -> DirectoryUser:
-        """See `Endpoint.create`."""
         document = resources.read_user(payload, custom=x.custom)
         x.resource_id = fold(document["userName"])
         user = await people.create(x.call, x.directory, document)
@@ -77,29 +76,23 @@ class Users:
         return user
 
     async def get(self, x: Exchange, id_: str) -> DirectoryUser:
-        """See `Endpoint.get`."""
         return await people.get(x.call.db, x.directory, id_)
 
     async def replace(self, x: Exchange, id_: str, payload: dict[str, Any]) -> DirectoryUser:
-        """See `Endpoint.replace`."""
         document = resources.read_user(payload, custom=x.custom)
         return await people.replace(x.call, x.directory, id_, document)
 
     async def patch(self, x: Exchange, id_: str, payload: dict[str, Any]) -> DirectoryUser:
-        """See `Endpoint.patch`."""
         operations = patches.parse(payload)
         return await people.patch(x.call, x.directory, id_, operations, custom=x.custom)
 
     async def remove(self, x: Exchange, id_: str) -> None:
-        """See `Endpoint.remove`."""
         await people.remove(x.call, x.directory, id_)
 
     async def search(self, x: Exchange, query: Query) -> Found[DirectoryUser]:
-        """See `Endpoint.search`."""
         return await searching.users(x.call.db, x.directory, query)
 
     def members(self, records: Iterable[DirectoryUser], selection: Selection) -> int:
-        """See `Endpoint.members`."""
         del records, selection
         return 0
 
@@ -111,7 +104,6 @@ class Users:
         *,
         new: bool = False,
     ) -> list[dict[str, Any]]:
-        """See `Endpoint.shown`."""
         del new  # its groups are known: it has none
         return [
             resources.represent(
@@ -143,35 +135,28 @@ class Groups:
     patched: ClassVar[int] = 204
 
     async def create(self, x: Exchange, payload: dict[str, Any]) -> DirectoryGroup:
-        """See `Endpoint.create`."""
         changed = await groups.create(x.call, x.directory, resources.read_group(payload))
         x.resource_id = changed.group.id
         return _taken(x, changed)
 
     async def get(self, x: Exchange, id_: str) -> DirectoryGroup:
-        """See `Endpoint.get`."""
         return await groups.get(x.call.db, x.directory, id_)
 
     async def replace(self, x: Exchange, id_: str, payload: dict[str, Any]) -> DirectoryGroup:
-        """See `Endpoint.replace`."""
         group = resources.read_group(payload)
         return _taken(x, await groups.replace(x.call, x.directory, id_, group))
 
     async def patch(self, x: Exchange, id_: str, payload: dict[str, Any]) -> DirectoryGroup:
-        """See `Endpoint.patch`."""
         operations = patches.parse(payload)
         return _taken(x, await groups.patch(x.call, x.directory, id_, operations))
 
     async def remove(self, x: Exchange, id_: str) -> None:
-        """See `Endpoint.remove`."""
         await groups.remove(x.call, x.directory, id_)
 
     async def search(self, x: Exchange, query: Query) -> Found[DirectoryGroup]:
-        """See `Endpoint.search`."""
         return await searching.groups(x.call.db, x.directory, query)
 
     def members(self, records: Iterable[DirectoryGroup], selection: Selection) -> int:
-        """See `Endpoint.members`."""
         return sum(g.member_count for g in records) if selection.wants("members") else 0
 
     async def shown(

@@ -47,14 +47,7 @@ class Exchange:
     skipped: list[dict[str, str]] = field(default_factory=list)
 
     def read(self) -> dict[str, Any]:
-        """Return the JSON object of the body, which the log keeps as far as it does.
-
-        Raises:
-            errors.UnsupportedMediaType: it says to be something else.
-            Fault: 400 invalidSyntax: it is no object; 400 invalidValue: it holds a NUL, which
-                PostgreSQL keeps in no text.
-
-        """
+        """Return the JSON object of the body, which the log keeps as far as it does."""
         payload = _body(self.request) if self.parsed is None else self.parsed
         self.payload = payload
         return payload
@@ -69,10 +62,6 @@ def parameters(query: str) -> dict[str, str]:
 
     In a query that spells its spaces as %20 a plus is a plus, as in an address: there are
     providers that send it so (RFC 3986); in one without, it is a space, as forms have it.
-
-    Raises:
-        Fault: 400 invalidValue: it is too long, not UTF-8, or repeats a parameter.
-
     """
     if not query:
         return {}
@@ -119,12 +108,7 @@ def not_json(problem: ValueError) -> Fault:
 
 
 def object_of(content: Any, *, has_nul: bool) -> dict[str, Any]:
-    """Return the content of a body, which must be an object without NUL characters.
-
-    Raises:
-        Fault: 400 invalidSyntax or invalidValue.
-
-    """
+    """Return the content of a body, which must be an object without NUL characters."""
     if not isinstance(content, dict):
         raise Fault(400, "invalidSyntax", "The body must be a JSON object.")
     if has_nul:

@@ -37,12 +37,7 @@ async def of_type(x: Exchange, endpoint: Endpoint, asked: Asked) -> Response | S
 
 
 async def of_all(x: Exchange, asked: Asked) -> Response:
-    """Return a page of all resources, users before groups; each of them sorted for itself.
-
-    Raises:
-        Fault: 400 invalidCursor: such a list has no cursors.
-
-    """
+    """Return a page of all resources, users before groups; each of them sorted for itself."""
     query = asked.query
     if query.cursor is not None:
         raise Fault(400, "invalidCursor", "Search /Users or /Groups by cursor, not both at once.")

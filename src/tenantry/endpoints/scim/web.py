@@ -24,7 +24,6 @@ _VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 def routes(parts: AppContext) -> list[Route]:
-    """Return the routes of this package."""
     answer = _Opening(parts)
     return [
         Route(verb, f"{base}/{{path*}}", answer, streams=True, refused=refused)

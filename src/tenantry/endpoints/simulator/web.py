@@ -72,8 +72,6 @@ def routes(parts: AppContext) -> list[Route]:
 
 
 class Door:
-    """Handlers of the routes."""
-
     def __init__(self, parts: AppContext, simulator: Simulator) -> None:
         self._parts = parts
         self._db = parts.db
@@ -265,12 +263,7 @@ class Door:
 
 
 def _members(query: str) -> dict[str, str]:
-    """Return the members of a query.
-
-    Raises:
-        errors.InvalidArgument: there are too many.
-
-    """
+    """Return the members of a query."""
     try:
         return dict(parse_qsl(query, max_num_fields=_MOST_MEMBERS))
     except ValueError:
@@ -278,12 +271,7 @@ def _members(query: str) -> dict[str, str]:
 
 
 def _person(form: Mapping[str, str]) -> Person:
-    """Return the person of a form.
-
-    Raises:
-        errors.InvalidArgument: the address is not one, or there is too much.
-
-    """
+    """Return the person of a form."""
     email = email_addresses.checked(f"{form.get('local', '').strip()}@{form.get('domain', '')}")
     rows = {
         form.get(f"name{number}", ""): form.get(f"value{number}", "")

@@ -73,12 +73,7 @@ class Saml:
         self._provider = ServiceProvider(door.db, settings, refresh)
 
     async def metadata(self, request: Request) -> Response:
-        """Answer with our metadata for a connection, finished or not; `download` names a file.
-
-        Raises:
-            errors.NotFound: there is no such connection.
-
-        """
+        """Answer with our metadata for a connection, finished or not; `download` names a file."""
         found = await self._door.find(request.params["connection"])
         if found is None or found.type != SAML:
             raise errors.NotFound("connection")

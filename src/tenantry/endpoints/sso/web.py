@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 
 def routes(parts: AppContext) -> list[Route]:
-    """Return the routes of this package."""
     door = Door(parts)
     return [
         *(*oidc.routes(door), *oauth.routes(door), *saml.routes(door)),

@@ -84,12 +84,7 @@ class Order:
     end_time: int | None = None
 
     def __post_init__(self) -> None:
-        """Check it.
-
-        Raises:
-            errors.InvalidArgument: a type is not known, or the time ends before it starts.
-
-        """
+        """Check it."""
         known_types(self.types, "event_types")
         check_span(self.start_time, self.end_time)
 
@@ -205,12 +200,7 @@ def _writer(
 
 
 def parsed_time(text: str, field: str) -> int:
-    """Return a time in RFC 3339 as microseconds since 1970.
-
-    Raises:
-        errors.InvalidArgument: not such a time; it is named by this field.
-
-    """
+    """Return a time in RFC 3339 as microseconds since 1970."""
     try:
         if not _TIME.fullmatch(text):
             raise ValueError  # noqa: TRY301

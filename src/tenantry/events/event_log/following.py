@@ -152,14 +152,7 @@ class Follower:
         self._closing = False
 
     async def place(self, event_id: str) -> int:
-        """Return the position of an event.
-
-        Raises:
-            errors.InvalidArgument: there is no such event.
-            EventGone: retention has removed it.
-            errors.Busy: it is so new that it has no position yet.
-
-        """
+        """Return the position of an event."""
         until = time.monotonic() + _SEAL_SECONDS
         while True:
             row = await self._db.fetch_one(_PLACE, event_id=event_id)

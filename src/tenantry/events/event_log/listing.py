@@ -72,12 +72,6 @@ async def page(
 
     ``page_size`` 0 is the default of 10; more than 100 is 100. A caller that is bound to an
     organization gets the events of that one alone.
-
-    Raises:
-        errors.InvalidArgument: the page token is not of this list and filter, a type is not known,
-            or the time ends before it starts.
-        errors.PermissionDenied: another organization is asked for than the caller is bound to.
-
     """
     narrow = _for(call, replace(narrow, types=known_types(narrow.types)))
     listing = "events" + json.dumps(_spelled(narrow))
@@ -104,12 +98,7 @@ async def page(
 
 
 def known_types(types: Sequence[str], field: str = "filter.event_types") -> tuple[str, ...]:
-    """Return these types in order, each once; without any, all that are published.
-
-    Raises:
-        errors.InvalidArgument: a type is not known; it is named by its place in this field.
-
-    """
+    """Return these types in order, each once; without any, all that are published."""
     for index, name in enumerate(types):
         if name not in KNOWN:
             raise errors.InvalidArgument.field(

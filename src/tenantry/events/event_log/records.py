@@ -46,12 +46,7 @@ class Filter:
 
 
 async def find(call: Call, event_id: str) -> Row:
-    """Return one event, a row of `events`.
-
-    Raises:
-        errors.NotFound: there is no such event.
-
-    """
+    """Return one event, a row of `events`."""
     row = None
     if ids.well_formed(ids.EVENT, event_id):
         row = await call.db.fetch_one(_FIND, p_id=event_id)
@@ -61,13 +56,7 @@ async def find(call: Call, event_id: str) -> Row:
 
 
 async def search(call: Call, narrow: Filter, *, page_size: int, page_token: str) -> Page[Row]:
-    """Return one page, the newest first: rows of `events` (see `tenantry.db.searching`).
-
-    Raises:
-        errors.InvalidArgument: the page token is not of this search, a type is not known, or the
-            time ends before it starts.
-
-    """
+    """Return one page, the newest first: rows of `events` (see `tenantry.db.searching`)."""
     check_span(narrow.start_time, narrow.end_time)
     types = narrow.types and known_types(narrow.types, "event_types")
     timed = narrow.start_time is not None or narrow.end_time is not None

@@ -37,8 +37,6 @@ _FROM_DIRECTORY = {pb.Source.SCALEKIT: False, pb.Source.DIR_SYNC: True}
 
 
 class EventsService:
-    """One async method per rpc."""
-
     async def list_events(self, request: pb.ListEventsRequest, call: Call) -> pb.ListEventsResponse:
         page = await listing.page(
             call,
@@ -72,8 +70,6 @@ class EventsService:
 
 
 class EventRecordService:
-    """One async method per rpc."""
-
     def __init__(self) -> None:
         self._verifying = asyncio.Lock()
 

@@ -28,12 +28,7 @@ async def page(
     page_size: int,
     page_token: str,
 ) -> pages.Page[Interceptor]:
-    """Return one page, of one trigger, or of those that are enabled or not, if that is given.
-
-    Raises:
-        errors.InvalidArgument: the page token is not of this list and filter.
-
-    """
+    """Return one page, of one trigger, or of those that are enabled or not, if that is given."""
     narrow = (trigger_point is not None, enabled is not None)
     listing = "interceptors" + json.dumps([trigger_point, enabled])
     params = {"p_trigger_point": trigger_point, "p_enabled": enabled}

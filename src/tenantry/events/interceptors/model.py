@@ -75,7 +75,6 @@ class Interceptor:
     last_executed_time: int | None = None
 
     def to_row(self) -> dict[str, Any]:
-        """Return the columns of its row."""
         return row_of(self, interceptors)
 
     @classmethod

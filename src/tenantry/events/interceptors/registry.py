@@ -42,10 +42,6 @@ async def create(
 
     ``members`` are its members by their names in `UPDATABLE`; ``allow`` are the private networks
     that may be asked.
-
-    Raises:
-        errors.InvalidArgument: a value cannot be taken, or the trigger has as many as it may.
-
     """
     plain, at = signing.new_secret(), now()
     given = {
@@ -73,26 +69,14 @@ async def create(
 
 
 async def get(db: Session, interceptor_id: str) -> Interceptor:
-    """Return an interceptor.
-
-    Raises:
-        errors.NotFound: there is none of this id.
-
-    """
+    """Return an interceptor."""
     return _found(await db.fetch_one(_FIND, p_id=interceptor_id))
 
 
 async def change(
     call: Call, interceptor_id: str, members: Mapping[str, Any], *, allow: tuple[str, ...]
 ) -> Interceptor:
-    """Change the given members, by their names in `UPDATABLE`.
-
-    Raises:
-        errors.NotFound: there is none of this id.
-        errors.InvalidArgument: a value cannot be taken; the field is named. Or the trigger has as
-            many as it may, or another server would get the credentials, which are left out.
-
-    """
+    """Change the given members, by their names in `UPDATABLE`."""
     checked = _checked(call.db, interceptor_id, members, allow)
     async with call.db.transaction() as db:
         before = await _hold(db, interceptor_id)
@@ -105,24 +89,14 @@ async def change(
 
 
 async def enable(call: Call, interceptor_id: str) -> Interceptor:
-    """Ask an interceptor from now on.
-
-    Raises:
-        errors.NotFound: there is none of this id.
-
-    """
+    """Ask an interceptor from now on."""
     async with call.db.transaction() as db:
         before = await _hold(db, interceptor_id)
         return await _save(call, db, before, replace(before, enabled=True), "interceptor.enabled")
 
 
 async def disable(call: Call, interceptor_id: str) -> Interceptor:
-    """Ask an interceptor no more.
-
-    Raises:
-        errors.NotFound: there is none of this id.
-
-    """
+    """Ask an interceptor no more."""
     async with call.db.transaction() as db:
         before = await _hold(db, interceptor_id)
         return await _save(call, db, before, replace(before, enabled=False), "interceptor.disabled")
@@ -133,10 +107,6 @@ async def rotate_secret(call: Call, interceptor_id: str) -> tuple[Interceptor, s
 
     Requests are signed by the one before as well for 24 hours from now; one that was the one
     before already ends at once.
-
-    Raises:
-        errors.NotFound: there is none of this id.
-
     """
     plain = signing.new_secret()
     async with call.db.transaction() as db:
@@ -148,12 +118,7 @@ async def rotate_secret(call: Call, interceptor_id: str) -> tuple[Interceptor, s
 
 
 async def remove(call: Call, interceptor_id: str) -> None:
-    """Delete an interceptor.
-
-    Raises:
-        errors.NotFound: there is none of this id.
-
-    """
+    """Delete an interceptor."""
     async with call.db.transaction() as db:
         interceptor = await _hold(db, interceptor_id)
         event = call.event("interceptor.deleted", before=interceptor.shown())

@@ -30,8 +30,6 @@ _TEMPLATES = ("request_template", "response_template")
 
 
 class InterceptorService:
-    """One async method per rpc."""
-
     def __init__(self, interceptors: Interceptors) -> None:
         self._interceptors = interceptors
         self._allow = interceptors.allow
@@ -105,8 +103,6 @@ class InterceptorService:
 
 
 class InterceptorSecretService:
-    """One async method per rpc."""
-
     def __init__(self, interceptors: Interceptors) -> None:
         self._interceptors = interceptors
 

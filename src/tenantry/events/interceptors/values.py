@@ -25,34 +25,19 @@ _OURS_PREFIXES = ("interceptor-", "webhook-", "proxy-")
 
 
 def display_name(value: str, field: str = "interceptor.display_name") -> str:
-    """Return a name: 1 to 255 characters.
-
-    Raises:
-        errors.InvalidArgument: it is empty or longer.
-
-    """
+    """Return a name: 1 to 255 characters."""
     if not value.strip():
         raise errors.InvalidArgument.field(field, "string.min_len", "must not be empty")
     return _short(value, NAME_MAX, field)
 
 
 def description(value: str, field: str = "interceptor.description") -> str:
-    """Return a description: any text of up to 1024 characters.
-
-    Raises:
-        errors.InvalidArgument: it is longer.
-
-    """
+    """Return a description: any text of up to 1024 characters."""
     return _short(value, DESCRIPTION_MAX, field)
 
 
 def trigger_point(value: str, field: str = "interceptor.trigger_point") -> str:
-    """Return a point at which interceptors run.
-
-    Raises:
-        errors.InvalidArgument: none runs there, so that one would look as if it kept watch.
-
-    """
+    """Return a point at which interceptors run."""
     if value not in TRIGGERS:
         raise errors.InvalidArgument.field(
             field, "in", f"is not one of those that run: {', '.join(TRIGGERS)}"
@@ -61,12 +46,7 @@ def trigger_point(value: str, field: str = "interceptor.trigger_point") -> str:
 
 
 def api_url(value: str, *, allow: tuple[str, ...], field: str = "interceptor.api_url") -> str:
-    """Return an address that may be asked; ``allow`` are the private networks that may be.
-
-    Raises:
-        errors.InvalidArgument: it is no such address.
-
-    """
+    """Return an address that may be asked; ``allow`` are the private networks that may be."""
     if not value:
         raise errors.InvalidArgument.field(field, "required", "is required")
     _short(value, URL_MAX, field)
@@ -82,12 +62,7 @@ def auth_config(
     allow: tuple[str, ...],
     field: str = "interceptor.config.auth_config",
 ) -> Mapping[str, Any]:
-    """Return the authorization of requests to an interceptor: members of `API_KEY` or `OAUTH2`.
-
-    Raises:
-        errors.InvalidArgument: a member cannot be taken; it is named, and never quoted.
-
-    """
+    """Return the authorization of requests to an interceptor: members of `API_KEY` or `OAUTH2`."""
     type_ = value["type"]
     if type_ == API_KEY:
         name = value["header_name"].lower()
@@ -112,12 +87,7 @@ def auth_config(
 
 
 def no_template(value: str, field: str) -> None:
-    """Refuse a template: requests and answers have the one form that is documented.
-
-    Raises:
-        errors.InvalidArgument: it is not empty.
-
-    """
+    """Refuse a template: requests and answers have the one form that is documented."""
     if value.strip():
         raise errors.InvalidArgument.field(
             field, "string.max_len", "is not supported: leave it empty"

@@ -28,7 +28,6 @@ class FileSink(BlockingSink):
         self._file = -1
 
     def write(self, lines: Sequence[Line]) -> None:
-        """See `BlockingSink.write`."""
         self._open()
         data = b"".join(line.text().encode() + _NEWLINE for line in lines)
         size = os.fstat(self._file).st_size
@@ -49,7 +48,6 @@ class FileSink(BlockingSink):
         """See `BlockingSink.abort`: nothing ends a disk's waiting."""
 
     def drop(self) -> None:
-        """See `BlockingSink.drop`."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1

@@ -57,7 +57,6 @@ class OtlpSink(Sink):
         return remark
 
     async def close(self) -> None:
-        """See `Sink.close`."""
         if self._session is not None:
             await self._session.close()
             self._session = None

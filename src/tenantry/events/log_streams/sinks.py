@@ -43,7 +43,6 @@ class BlockingSink(Sink):
         self._thread = ThreadPoolExecutor(1, name)
 
     async def send(self, lines: Sequence[Line]) -> str | None:
-        """See `Sink.send`."""
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 await self._run(lambda: self.write(lines))
@@ -59,7 +58,6 @@ class BlockingSink(Sink):
         return None
 
     async def close(self) -> None:
-        """See `Sink.close`."""
         self.abort()
         await self._run(self.drop)
 

@@ -73,7 +73,6 @@ class SyslogSink(BlockingSink):
         self._socket: socket.socket | None = None
 
     def write(self, lines: Sequence[Line]) -> None:
-        """See `BlockingSink.write`."""
         until = time.monotonic() + SEND_SECONDS
         if self._target.scheme == SYSLOG_UDP:
             self._write_datagrams(lines, until)
@@ -81,7 +80,6 @@ class SyslogSink(BlockingSink):
             self._write_stream(lines, until)
 
     def abort(self) -> None:
-        """See `BlockingSink.abort`."""
         open_ = self._socket
         if open_ is not None:
             with suppress(OSError):
@@ -89,7 +87,6 @@ class SyslogSink(BlockingSink):
                 socket.socket.shutdown(open_, socket.SHUT_RDWR)
 
     def drop(self) -> None:
-        """See `BlockingSink.drop`."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None

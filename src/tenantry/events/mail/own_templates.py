@@ -63,12 +63,8 @@ _IN_FORCE = Statement(
 async def create(
     call: Call, organization_id: str | None, use_case: str, contents: Mapping[str, str]
 ) -> EmailTemplate:
-    """Keep a template, which is not enabled yet; ``contents`` has subject, html_content and so on.
-
-    Raises:
-        errors.NotFound: there is no such organization.
-        errors.InvalidArgument: as `check` says, or there are as many as there may be.
-
+    """Keep a template, which is not enabled yet; ``contents`` has subject, html_content and so
+    on.
     """
     await asyncio.to_thread(check, use_case, contents)
     at = now()
@@ -89,14 +85,7 @@ async def create(
 async def change(
     call: Call, organization_id: str | None, template_id: str, contents: Mapping[str, str]
 ) -> EmailTemplate:
-    """Give a template other contents, of which those that are left out stay.
-
-    Raises:
-        errors.NotFound: there is no such template of this organization.
-        errors.InvalidArgument: as `check` says.
-        errors.Busy: somebody else changed it at the same time.
-
-    """
+    """Give a template other contents, of which those that are left out stay."""
     seen = await get(call.db, organization_id, template_id)
     await asyncio.to_thread(check, seen.use_case, contents_of(_with(seen, contents)))
     async with call.db.transaction() as db:
@@ -111,13 +100,7 @@ async def change(
 
 
 async def enable(call: Call, organization_id: str | None, template_id: str) -> EmailTemplate | None:
-    """Have mail made by a template; return the earlier one, None where there was no such.
-
-    Raises:
-        errors.NotFound: there is no such template of this organization.
-        errors.InvalidArgument: it puts the code or the link where it may not be.
-
-    """
+    """Have mail made by a template; return the earlier one, None where there was no such."""
     seen = await get(call.db, organization_id, template_id)
     await asyncio.to_thread(check, seen.use_case, contents_of(seen))
     async with call.db.transaction() as db:
@@ -136,12 +119,7 @@ async def enable(call: Call, organization_id: str | None, template_id: str) -> E
 
 
 async def disable(call: Call, organization_id: str | None, template_id: str) -> None:
-    """Have no mail made by a template any more.
-
-    Raises:
-        errors.NotFound: there is no such template of this organization.
-
-    """
+    """Have no mail made by a template any more."""
     async with call.db.transaction() as db:
         await db.serialize(_LOCK)
         before = await get(db, organization_id, template_id)
@@ -151,12 +129,7 @@ async def disable(call: Call, organization_id: str | None, template_id: str) -> 
 
 
 async def remove(call: Call, organization_id: str | None, template_id: str) -> None:
-    """Delete a template.
-
-    Raises:
-        errors.NotFound: there is no such template of this organization.
-
-    """
+    """Delete a template."""
     async with call.db.transaction() as db:
         await db.serialize(_LOCK)
         before = await get(db, organization_id, template_id)
@@ -167,12 +140,7 @@ async def remove(call: Call, organization_id: str | None, template_id: str) -> N
 
 
 async def get(db: Session, organization_id: str | None, template_id: str) -> EmailTemplate:
-    """Return a template of an organization, or of the environment for None.
-
-    Raises:
-        errors.NotFound: there is no such template there.
-
-    """
+    """Return a template of an organization, or of the environment for None."""
     row = await db.fetch_one(_GET, p_id=template_id, p_organization_id=organization_id)
     if row is None:
         raise errors.NotFound("email template")
@@ -221,13 +189,7 @@ def values(mail: Mail, variables: Mapping[str, Any], language: str) -> dict[str,
 
 
 def check(use_case: str, contents: Mapping[str, str]) -> None:
-    """Check the contents of a template, all of them.
-
-    Raises:
-        errors.InvalidArgument: a text is no template, asks for what there is not, or puts the code
-            or the link where it may not be.
-
-    """
+    """Check the contents of a template, all of them."""
     tested: dict[str, set[str]] = {}
     for name, text in contents.items():
         field = f"template.{name}"

@@ -246,8 +246,6 @@ class EmailPreviewService:
 
 
 class MailService:
-    """One async method per rpc."""
-
     async def list_mail(
         self, request: mail_pb.ListMailRequest, call: Call
     ) -> mail_pb.ListMailResponse:

@@ -57,12 +57,7 @@ class Given:
 
 
 async def create(call: Call, given: Given, *, place: str = "settings") -> EmailServer:
-    """Keep a server, which is not enabled yet; ``place`` is where a request has its settings.
-
-    Raises:
-        errors.InvalidArgument: a value is not of its kind; there are as many as there may be.
-
-    """
+    """Keep a server, which is not enabled yet; ``place`` is where a request has its settings."""
     _check(given, place)
     if not given.password:
         raise errors.InvalidArgument.field(f"{place}.password", "required", "is required")
@@ -81,14 +76,7 @@ async def create(call: Call, given: Given, *, place: str = "settings") -> EmailS
 async def change(
     call: Call, server_id: str, given: Given, *, place: str = "settings"
 ) -> EmailServer:
-    """Replace the settings of a server.
-
-    Raises:
-        errors.NotFound: there is no such server.
-        errors.InvalidArgument: a value is not of its kind; the password is left out, and another
-            host would get it.
-
-    """
+    """Replace the settings of a server."""
     _check(given, place)
     async with call.db.transaction() as db:
         await db.serialize(_LOCK)
@@ -109,7 +97,6 @@ async def enable(call: Call, server_id: str, *, fixed: bool) -> EmailServer | No
     """Have mail go by a server; return the earlier one, None where there was no such.
 
     Raises:
-        errors.NotFound: there is no such server.
         errors.Fixed: ``fixed``: the deployment's own setting says by which.
 
     """
@@ -129,12 +116,7 @@ async def enable(call: Call, server_id: str, *, fixed: bool) -> EmailServer | No
 
 
 async def disable(call: Call, server_id: str) -> None:
-    """Have mail go by no server of these, if it went by this one.
-
-    Raises:
-        errors.NotFound: there is no such server.
-
-    """
+    """Have mail go by no server of these, if it went by this one."""
     async with call.db.transaction() as db:
         await db.serialize(_LOCK)
         server = await get(db, server_id)
@@ -144,12 +126,7 @@ async def disable(call: Call, server_id: str) -> None:
 
 
 async def remove(call: Call, server_id: str) -> None:
-    """Delete a server.
-
-    Raises:
-        errors.NotFound: there is no such server.
-
-    """
+    """Delete a server."""
     async with call.db.transaction() as db:
         await db.serialize(_LOCK)
         server = await get(db, server_id)
@@ -158,12 +135,7 @@ async def remove(call: Call, server_id: str) -> None:
 
 
 async def get(db: Session, server_id: str) -> EmailServer:
-    """Return a server.
-
-    Raises:
-        errors.NotFound: there is no such server.
-
-    """
+    """Return a server."""
     found = await find(db, server_id)
     if found is None:
         raise errors.NotFound("email server")

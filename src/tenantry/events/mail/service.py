@@ -224,12 +224,7 @@ async def waiting_and_failed(db: Session) -> tuple[int, int]:
 async def page(
     db: Session, *, state: str, recipient: str, page_size: int, page_token: str
 ) -> pages.Page[Mail]:
-    """Return one page of mail, the newest first (see `tenantry.db.searching`); "" is any.
-
-    Raises:
-        errors.InvalidArgument: the page token is not of this search.
-
-    """
+    """Return one page of mail, the newest first (see `tenantry.db.searching`); "" is any."""
     key = email_addresses.key(recipient) if recipient else ""
     start = searching.start(
         db,
@@ -263,13 +258,7 @@ def _page_statement(*, by_state: bool, by_recipient: bool, most: int) -> Stateme
 
 
 async def send_again(call: Call, mail_id: str) -> Mail:
-    """Have a mail that waits or has failed sent at once, from the start of the schedule.
-
-    Raises:
-        errors.NotFound: there is no such mail.
-        errors.InvalidArgument: it was sent, is kept or was dropped.
-
-    """
+    """Have a mail that waits or has failed sent at once, from the start of the schedule."""
     async with call.db.transaction() as db:
         row = await db.fetch_one(_AGAIN, p_id=mail_id, p_due_time=now())
         if row is None:

@@ -21,12 +21,7 @@ TEMPLATE = "test"
 
 
 def preview(use_case: str, contents: Mapping[str, str], color: str = NO_COLOR) -> Content:
-    """Return what a mail would say; contents that are left out or empty are ours, in a color.
-
-    Raises:
-        errors.InvalidArgument: as `own_templates.check` says.
-
-    """
+    """Return what a mail would say; contents that are left out or empty are ours, in a color."""
     case = USE_CASES[use_case]
     ours = draft(case, color)
     first = {"subject": ours.subject, "html_content": ours.html, "plain_content": ours.text}
@@ -45,13 +40,7 @@ async def send(
     *,
     color: str = NO_COLOR,
 ) -> str:
-    """Queue a mail that says what `preview` returns; return its id.
-
-    Raises:
-        errors.NotFound: there is no such server.
-        errors.InvalidArgument: as `preview`.
-
-    """
+    """Queue a mail that says what `preview` returns; return its id."""
     said = await asyncio.to_thread(preview, use_case, contents, color)
     if server_id:
         await servers.get(call.db, server_id)

@@ -90,12 +90,7 @@ class Filter:
 async def endpoints(
     call: Call, organization_id: str | None, *, page_size: int, page_token: str
 ) -> pages.Page[Endpoint]:
-    """Return one page of endpoints, of one organization's if it is named.
-
-    Raises:
-        errors.InvalidArgument: the page token is not of this list.
-
-    """
+    """Return one page of endpoints, of one organization's if it is named."""
     of_organization = organization_id is not None
     params = {"p_organization_id": organization_id}
     listing = "webhook endpoints" + json.dumps(organization_id)
@@ -114,14 +109,7 @@ async def endpoints(
 async def deliveries(
     call: Call, endpoint_id: str, narrow: Filter, *, page_size: int, page_token: str
 ) -> pages.Page[Delivery]:
-    """Return one page of the deliveries to an endpoint.
-
-    Raises:
-        errors.NotFound: there is no such endpoint.
-        errors.InvalidArgument: there is no such type of events, the end is before the start, or
-            the page token is not of this list and filter.
-
-    """
+    """Return one page of the deliveries to an endpoint."""
     if narrow.event_type:
         values.event_type(narrow.event_type)
     values.span(narrow.start_time, narrow.end_time)
@@ -139,12 +127,7 @@ async def deliveries(
 
 
 async def delivery(db: Session, endpoint_id: str, delivery_id: str) -> Delivery:
-    """Return one delivery to an endpoint.
-
-    Raises:
-        errors.NotFound: there is no such endpoint, or it has no such delivery.
-
-    """
+    """Return one delivery to an endpoint."""
     row = await db.fetch_one(_DELIVERY, p_endpoint_id=endpoint_id, p_id=delivery_id)
     if row is None:
         await service.get(db, endpoint_id)
@@ -153,12 +136,7 @@ async def delivery(db: Session, endpoint_id: str, delivery_id: str) -> Delivery:
 
 
 async def attempts(db: Session, endpoint_id: str, delivery_id: str) -> list[Attempt]:
-    """Return the attempts of a delivery, the first one first; of more than 100 the newest.
-
-    Raises:
-        errors.NotFound: there is no such endpoint, or it has no such delivery.
-
-    """
+    """Return the attempts of a delivery, the first one first; of more than 100 the newest."""
     rows = await db.fetch_all(_ATTEMPTS, p_endpoint_id=endpoint_id, p_id=delivery_id)
     if not rows:
         await delivery(db, endpoint_id, delivery_id)

@@ -32,7 +32,6 @@ async def send_test_event(
     The type need not be one of those that the endpoint gets. The event is in no log.
 
     Raises:
-        errors.NotFound: there is no such endpoint.
         errors.InvalidArgument: it is disabled, or there is no example of this type.
 
     """
@@ -68,7 +67,6 @@ async def replay_delivery(call: Call, endpoint_id: str, delivery_id: str) -> Del
     """Send what a delivery brought once more, by a new delivery with the same id of the event.
 
     Raises:
-        errors.NotFound: there is no such endpoint, it has no such delivery, or its event is gone.
         errors.InvalidArgument: the endpoint is disabled.
 
     """
@@ -94,7 +92,6 @@ async def replay_events(
     that the endpoint gets.
 
     Raises:
-        errors.NotFound: there is no such endpoint.
         errors.InvalidArgument: it is disabled, the end is before the start, there is no such type,
             or the endpoint gets events of another organization only.
 

@@ -34,7 +34,6 @@ class Endpoint:
     update_time: int
 
     def to_row(self) -> dict[str, Any]:
-        """Return the columns of its row."""
         return row_of(self, webhook_endpoints)
 
     @classmethod

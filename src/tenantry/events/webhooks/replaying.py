@@ -85,10 +85,6 @@ async def replay_events(
 
     ``start`` and ``end`` are included, in microseconds since 1970. Without types, those that the
     endpoint takes. Each page is committed by itself, and none holds anybody up.
-
-    Raises:
-        errors.NotFound: the endpoint was deleted meanwhile.
-
     """
     after = ids.at(ids.EVENT, max(0, start - _SLACK_MICROSECONDS))
     # No event from now on: it would go on for as long as it is busy.

@@ -66,11 +66,6 @@ async def create(
 
     ``members`` are its members by their names in `UPDATABLE`; ``allow`` are the private networks
     that may be sent to.
-
-    Raises:
-        errors.NotFound: there is no such organization.
-        errors.InvalidArgument: a value cannot be taken, or there are as many as may be.
-
     """
     plain, at = signing.new_secret(), now()
     place: dict[str, Any] = {
@@ -97,12 +92,7 @@ async def create(
 
 
 async def get(db: Session, endpoint_id: str) -> Endpoint:
-    """Return an endpoint.
-
-    Raises:
-        errors.NotFound: there is none of this id.
-
-    """
+    """Return an endpoint."""
     return _found(await db.fetch_one(_FIND, p_id=endpoint_id))
 
 
@@ -110,7 +100,6 @@ async def get_enabled(db: Session, endpoint_id: str) -> Endpoint:
     """Return an endpoint that something is to be sent to.
 
     Raises:
-        errors.NotFound: there is none of this id.
         errors.InvalidArgument: it is disabled.
 
     """
@@ -126,12 +115,6 @@ async def change(
     """Change the given members, by their names in `UPDATABLE`.
 
     Another address starts with a clean record: it has not failed yet.
-
-    Raises:
-        errors.NotFound: there is none of this id.
-        errors.PreconditionFailed: If-Match names another revision.
-        errors.InvalidArgument: a value cannot be taken; the field is named.
-
     """
     checked = _checked(members, allow)
     async with call.db.transaction() as db:
@@ -143,13 +126,7 @@ async def change(
 
 
 async def enable(call: Call, endpoint_id: str) -> Endpoint:
-    """Send to an endpoint again, waiting deliveries at once; its failures are forgiven.
-
-    Raises:
-        errors.NotFound: there is none of this id.
-        errors.PreconditionFailed: If-Match names another revision.
-
-    """
+    """Send to an endpoint again, waiting deliveries at once; its failures are forgiven."""
     async with call.db.transaction() as db:
         before = await _hold(call, db, endpoint_id)
         after = replace(before, enabled=True, disabled_reason=None, failing_since=None)
@@ -164,13 +141,7 @@ async def enable(call: Call, endpoint_id: str) -> Endpoint:
 
 
 async def disable(call: Call, endpoint_id: str) -> Endpoint:
-    """Send nothing to an endpoint; its queue waits, as long as deliveries are kept.
-
-    Raises:
-        errors.NotFound: there is none of this id.
-        errors.PreconditionFailed: If-Match names another revision.
-
-    """
+    """Send nothing to an endpoint; its queue waits, as long as deliveries are kept."""
     async with call.db.transaction() as db:
         before = await _hold(call, db, endpoint_id)
         if not before.enabled:
@@ -184,11 +155,6 @@ async def rotate_secret(call: Call, endpoint_id: str) -> tuple[Endpoint, str]:
 
     Deliveries are signed by the previous one as well until `previous_secret_expire_time`, 24
     hours from now; one that was previous already ends at once.
-
-    Raises:
-        errors.NotFound: there is none of this id.
-        errors.PreconditionFailed: If-Match names another revision.
-
     """
     plain = signing.new_secret()
     async with call.db.transaction() as db:
@@ -199,13 +165,7 @@ async def rotate_secret(call: Call, endpoint_id: str) -> tuple[Endpoint, str]:
 
 
 async def remove(call: Call, endpoint_id: str) -> None:
-    """Delete an endpoint, with its queue and its past deliveries.
-
-    Raises:
-        errors.NotFound: there is none of this id.
-        errors.PreconditionFailed: If-Match names another revision.
-
-    """
+    """Delete an endpoint, with its queue and its past deliveries."""
     async with call.db.transaction() as db:
         endpoint = await _hold(call, db, endpoint_id)
         await db.expect_growth()

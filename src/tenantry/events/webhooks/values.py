@@ -19,10 +19,6 @@ def url(value: str, *, allow: tuple[str, ...], field: str = "endpoint.url") -> s
     """Return an address that events may be sent to, as it is sent to.
 
     ``allow`` are the private networks that this deployment sends to; with any, http will do.
-
-    Raises:
-        errors.InvalidArgument: it is no such address.
-
     """
     if len(value) > URL_MAX:
         raise errors.InvalidArgument.field(
@@ -35,12 +31,7 @@ def url(value: str, *, allow: tuple[str, ...], field: str = "endpoint.url") -> s
 
 
 def description(value: str, field: str = "endpoint.description") -> str:
-    """Return a description: any text of up to 1024 characters.
-
-    Raises:
-        errors.InvalidArgument: it is longer.
-
-    """
+    """Return a description: any text of up to 1024 characters."""
     if len(value) > DESCRIPTION_MAX:
         raise errors.InvalidArgument.field(
             field,
@@ -51,12 +42,7 @@ def description(value: str, field: str = "endpoint.description") -> str:
 
 
 def event_type(value: str, field: str = "event_type") -> str:
-    """Return a type of events that there is.
-
-    Raises:
-        errors.InvalidArgument: there is none of this name.
-
-    """
+    """Return a type of events that there is."""
     if value not in KNOWN:
         raise errors.InvalidArgument.field(
             field, "in", f"{value[:60]!r} is no type of events; GET /webhooks/schemas/ lists them"
@@ -65,23 +51,13 @@ def event_type(value: str, field: str = "event_type") -> str:
 
 
 def event_types(values: Sequence[str], field: str = "endpoint.event_types") -> tuple[str, ...]:
-    """Return types of events in the order of their names, each once; none means all published.
-
-    Raises:
-        errors.InvalidArgument: there is none of a name.
-
-    """
+    """Return types of events in the order of their names, each once; none means all published."""
     return tuple(
         sorted({event_type(value, f"{field}[{index}]") for index, value in enumerate(values)})
     )
 
 
 def span(start_time: int | None, end_time: int | None) -> None:
-    """Refuse a time whose end is before its start; None is open.
-
-    Raises:
-        errors.InvalidArgument: it is.
-
-    """
+    """Refuse a time whose end is before its start; None is open."""
     if start_time is not None and end_time is not None and end_time < start_time:
         raise errors.InvalidArgument.field("end_time", "gte", "is before start_time")

@@ -50,10 +50,6 @@ async def take(db: Session, what: str, whose: str, *, most: int, seconds: int) -
 
     A limited number may be made, however many come at once, until ``seconds`` after the first of
     them. One that is refused does not put off the end.
-
-    Raises:
-        errors.RateLimited: it is one too many.
-
     """
     assert not isinstance(db, Transaction), "an attempt counts also where the rest is undone"
     n, wait = await count(db, what, whose, seconds=seconds)

@@ -79,12 +79,7 @@ _STATES = Statement(
 
 
 async def of_organization(call: Call, organization_id: str) -> list[LastSignIns]:
-    """Return the last sign-ins by the connections of an organization, the oldest one first.
-
-    Raises:
-        errors.NotFound: there is no such organization that this caller may see.
-
-    """
+    """Return the last sign-ins by the connections of an organization, the oldest one first."""
     await organizations.get(call, Identity(organization_id))
     rows = await call.db.fetch_all(_STATES, p_organization_id=organization_id)
     return [_state(row) for row in rows]

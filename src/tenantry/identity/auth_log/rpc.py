@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 
 class AuditLogsService:
-    """One async method per rpc."""
-
     async def list_auth_requests(
         self, request: pb.ListAuthLogRequest, call: Call
     ) -> pb.ListAuthLogResponse:
@@ -50,8 +48,6 @@ class AuditLogsService:
 
 
 class SignInService:
-    """One async method per rpc."""
-
     async def get_sign_in(
         self, request: own_pb.GetSignInRequest, call: Call
     ) -> own_pb.GetSignInResponse:

@@ -76,14 +76,7 @@ class Entry:
 
 
 async def page(call: Call, narrow: Filter, *, page_size: int, page_token: str) -> pages.Page[Entry]:
-    """Return one page of the log; ``page_size`` 0 is the default of 10, more than 100 is 100.
-
-    Raises:
-        errors.InvalidArgument: the page token is not of this list and filter, a status is not
-            known, or the time ends before it starts.
-        errors.PermissionDenied: the caller is bound to one organization.
-
-    """
+    """Return one page of the log; ``page_size`` 0 is the default of 10, more than 100 is 100."""
     if call.caller.organization_id is not None:
         raise errors.PermissionDenied
     statuses = _known(narrow)

@@ -72,12 +72,7 @@ class SignIn:
 
 
 async def find(call: Call, request_id: str) -> SignIn:
-    """Return one sign-in; a caller that is bound to an organization finds those to it alone.
-
-    Raises:
-        errors.NotFound: there is no such sign-in.
-
-    """
+    """Return one sign-in; a caller that is bound to an organization finds those to it alone."""
     organization_id = call.caller.organization_id
     row = None
     if ids.well_formed(ids.AUTH_REQUEST, request_id):
@@ -88,12 +83,7 @@ async def find(call: Call, request_id: str) -> SignIn:
 
 
 async def failed(call: Call, connection_id: str) -> list[SignIn]:
-    """Return the newest by a connection that failed, up to 20.
-
-    Raises:
-        errors.NotFound: there is no such connection that this caller may see.
-
-    """
+    """Return the newest by a connection that failed, up to 20."""
     found = await service.get_any(call, connection_id)
     return await newest(call.db, limit=20, connection_id=found.id)
 
@@ -114,12 +104,7 @@ class Filter:
 async def search(
     call: Call, narrow: Filter, *, page_size: int, page_token: str
 ) -> pages.Page[SignIn]:
-    """Return one page, the newest first (see `tenantry.db.searching`).
-
-    Raises:
-        errors.InvalidArgument: the page token is not of this search.
-
-    """
+    """Return one page, the newest first (see `tenantry.db.searching`)."""
     key = email_addresses.key(narrow.email) if narrow.email else ""
     names = tuple(each.name for each in fields(narrow) if getattr(narrow, each.name))
     index = next((name for name in ("email", "status") if name in names), "")

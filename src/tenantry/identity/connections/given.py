@@ -36,10 +36,6 @@ def settings(members: Mapping[str, Any], config: str, *, tls_only: bool) -> dict
     """Return settings that were given, by the contract's names; "" stands for none.
 
     ``config`` is the part of the message that they are of; ``tls_only`` refuses http://.
-
-    Raises:
-        errors.InvalidArgument: a value cannot be taken; the field is named.
-
     """
     checked: dict[str, Any] = {}
     for name, value in members.items():
@@ -63,12 +59,7 @@ def settings(members: Mapping[str, Any], config: str, *, tls_only: bool) -> dict
 
 
 def text(value: str, field: str, *, most: int = NAME_MAX) -> str:
-    """Return a text of one line, without blanks around it.
-
-    Raises:
-        errors.InvalidArgument: it is longer, or holds control characters.
-
-    """
+    """Return a text of one line, without blanks around it."""
     value = value.strip()
     if len(value) > most:
         raise errors.InvalidArgument.field(
@@ -80,12 +71,7 @@ def text(value: str, field: str, *, most: int = NAME_MAX) -> str:
 
 
 def url(value: str, field: str, *, tls_only: bool) -> str:
-    """Return an address of the web, or "".
-
-    Raises:
-        errors.InvalidArgument: it is no such address, or without TLS where that is needed.
-
-    """
+    """Return an address of the web, or ""."""
     value = text(value, field, most=URL_MAX)
     if not value:
         return ""
@@ -114,12 +100,7 @@ def url(value: str, field: str, *, tls_only: bool) -> str:
 
 
 def secret(value: str, field: str) -> str:
-    """Return a client secret.
-
-    Raises:
-        errors.InvalidArgument: it is too long, or holds control characters.
-
-    """
+    """Return a client secret."""
     return text(value, field, most=SECRET_MAX)
 
 
@@ -129,10 +110,6 @@ def certificates(
     """Return the certificates of a text as they are stored: PEM or bare base64, one or several.
 
     Those that are ``known`` keep their id and the time at which they were taken.
-
-    Raises:
-        errors.InvalidArgument: one of them cannot be taken, or there are too many.
-
     """
     from tenantry.identity.connections.saml import certificates as x509
     from tenantry.identity.connections.saml.faults import SAMLError

@@ -96,10 +96,6 @@ async def listed(
 
     The others are the environment's own. The oldest is first. A caller that is bound to an
     organization sees those of this one only.
-
-    Raises:
-        errors.NotFound: there is no such organization that this caller may see.
-
     """
     own = call.caller.organization_id
     if organization_id is not None:
@@ -136,10 +132,6 @@ async def page(
     ``query`` is an id of a connection or of an organization; "" and None leave a filter out.
     ``provider`` is one of the contract's, or else a provider_key, as it is or in capitals. The
     total is counted up to 10,000.
-
-    Raises:
-        errors.InvalidArgument: the page token is not of this list and filter.
-
     """
     given = {
         "p_query": query.strip(),

@@ -24,10 +24,6 @@ async def check_source(call: Call, db: Session, before: Connection, after: Conne
 
     A caller that decides which provider vouches for people, or which attribute lists their groups,
     can put anybody into any group.
-
-    Raises:
-        errors.PermissionDenied: the caller may not; the role is named.
-
     """
     names = (before.settings.get(_GROUP_ROLES) or {}).values()
     if not names or not grantable_roles.is_limited(call) or _source(before) == _source(after):

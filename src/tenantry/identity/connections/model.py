@@ -157,7 +157,6 @@ class Connection:
         return cls(**members(row, connections))
 
     def to_row(self) -> dict[str, Any]:
-        """Return the columns of its row."""
         return row_of(self, connections)
 
     @property

@@ -92,12 +92,6 @@ async def create(
     """Make a connection of an organization; with None, of the environment.
 
     It has no settings yet, and serves nobody. One of the simulator needs none, and is complete.
-
-    Raises:
-        errors.NotFound: there is no such organization that this caller may see.
-        errors.InvalidArgument: no such type can be made there, or there are as many
-            connections as there may be.
-
     """
     operator_notices.check_owner(call, organization_id)
     _check_type(type_, organization_id)
@@ -124,12 +118,7 @@ async def create(
 
 
 async def get(call: Call, organization_id: str | None, connection_id: str) -> Connection:
-    """Return a connection of an organization; with None, of the environment.
-
-    Raises:
-        errors.NotFound: there is none such, or this caller may not see it.
-
-    """
+    """Return a connection of an organization; with None, of the environment."""
     _check_visible(call, organization_id)
     row = await call.db.fetch_one(
         _FIND[organization_id is not None], p_id=connection_id, **_scope(organization_id)
@@ -138,12 +127,7 @@ async def get(call: Call, organization_id: str | None, connection_id: str) -> Co
 
 
 async def get_any(call: Call, connection_id: str, organization_id: str = "") -> Connection:
-    """Return a connection by its id alone; of the organization, if one is named.
-
-    Raises:
-        errors.NotFound: there is none such, or this caller may not see it.
-
-    """
+    """Return a connection by its id alone; of the organization, if one is named."""
     found = await reading.find(call.db, connection_id)
     if found is None or (organization_id and found.organization_id != organization_id):
         raise errors.NotFound("connection")
@@ -152,14 +136,7 @@ async def get_any(call: Call, connection_id: str, organization_id: str = "") -> 
 
 
 async def remove(call: Call, organization_id: str | None, connection_id: str) -> None:
-    """Delete a connection.
-
-    Raises:
-        errors.NotFound: there is none such, or this caller may not see it.
-        errors.InvalidArgument: it is one that an environment always has.
-        errors.PreconditionFailed: If-Match names another revision.
-
-    """
+    """Delete a connection."""
     async with call.db.transaction() as db:
         before = await hold(call, db, organization_id, connection_id)
         if before.type not in completeness.CONFIG:
@@ -169,14 +146,7 @@ async def remove(call: Call, organization_id: str | None, connection_id: str) ->
 
 
 async def enable(call: Call, organization_id: str | None, connection_id: str) -> Connection:
-    """Let people sign in by a connection.
-
-    Raises:
-        errors.NotFound: there is none such, or this caller may not see it.
-        errors.InvalidArgument: settings that a sign-in needs are missing; they are named.
-        errors.PreconditionFailed: If-Match names another revision.
-
-    """
+    """Let people sign in by a connection."""
     async with call.db.transaction() as db:
         before = await hold(call, db, organization_id, connection_id)
         _check_switch(before)
@@ -185,13 +155,7 @@ async def enable(call: Call, organization_id: str | None, connection_id: str) ->
 
 
 async def disable(call: Call, organization_id: str | None, connection_id: str) -> Connection:
-    """Let nobody sign in by a connection any more.
-
-    Raises:
-        errors.NotFound: there is none such, or this caller may not see it.
-        errors.PreconditionFailed: If-Match names another revision.
-
-    """
+    """Let nobody sign in by a connection any more."""
     async with call.db.transaction() as db:
         before = await hold(call, db, organization_id, connection_id)
         _check_switch(before)
@@ -201,14 +165,7 @@ async def disable(call: Call, organization_id: str | None, connection_id: str) -
 async def assign_domains(
     call: Call, organization_id: str, connection_id: str, domain_ids: Sequence[str]
 ) -> Connection:
-    """Let these domains lead to this connection, and no others to it alone.
-
-    Raises:
-        errors.NotFound: there is no such connection that this caller may see.
-        errors.InvalidArgument: one of them is no organization domain of this organization.
-        errors.PreconditionFailed: If-Match names another revision.
-
-    """
+    """Let these domains lead to this connection, and no others to it alone."""
     asked = list(dict.fromkeys(domain_ids))
     async with call.db.transaction() as db:
         before = await hold(call, db, organization_id, connection_id)
@@ -230,13 +187,7 @@ async def assign_domains(
 async def keep_context(
     call: Call, organization_id: str | None, connection_id: str, context: Mapping[str, Any]
 ) -> None:
-    """Replace what a portal keeps with a connection.
-
-    Raises:
-        errors.NotFound: there is none such, or this caller may not see it.
-        errors.InvalidArgument: it is too large.
-
-    """
+    """Replace what a portal keeps with a connection."""
     kept = checked_context(context, "context")
     async with call.db.transaction() as db:
         before = await hold(call, db, organization_id, connection_id)
@@ -246,13 +197,7 @@ async def keep_context(
 async def hold(
     call: Call, db: Session, organization_id: str | None, connection_id: str
 ) -> Connection:
-    """Return a connection as nobody else changes it until this transaction ends.
-
-    Raises:
-        errors.NotFound: there is none such, or this caller may not see it.
-        errors.PreconditionFailed: If-Match names another revision.
-
-    """
+    """Return a connection as nobody else changes it until this transaction ends."""
     _check_visible(call, organization_id)
     if organization_id is not None:  # mail about the connection refers to it
         await db.fetch_one(PREVENT_DELETION, p_organization_id=organization_id)
@@ -268,14 +213,7 @@ async def hold(
 async def save(
     call: Call, db: Session, before: Connection, after: Connection, verb: str
 ) -> Connection:
-    """Write a connection that is held, and record it; without a difference nothing is written.
-
-    Raises:
-        errors.PermissionDenied: an operator other than an owner changes a connection that users of
-            every organization sign in through, except by disabling it. Or see
-            `mapped_roles.check_source`.
-
-    """
+    """Write a connection that is held, and record it; without a difference nothing is written."""
     if after == before:
         return before
     if verb != "disabled":
@@ -306,12 +244,7 @@ async def write(db: Session, connection: Connection) -> None:
 
 
 def check_complete(connection: Connection) -> None:
-    """Refuse to enable a connection, or to leave it enabled, without all that a sign-in needs.
-
-    Raises:
-        errors.InvalidArgument: settings are missing; they are named.
-
-    """
+    """Refuse to enable a connection, or to leave it enabled, without all that a sign-in needs."""
     lacking = completeness.missing(connection)
     if lacking:
         config = completeness.CONFIG[connection.type]
@@ -334,12 +267,7 @@ def named(provider: str, provider_key: str) -> tuple[str, str]:
 
 
 def checked_context(context: Mapping[str, Any], field: str) -> Mapping[str, Any]:
-    """Return what a portal keeps with a connection.
-
-    Raises:
-        errors.InvalidArgument: it is too large.
-
-    """
+    """Return what a portal keeps with a connection."""
     if len(to_json(context)) > MAX_CONTEXT:
         raise errors.InvalidArgument.field(
             field, "max_bytes", f"may have {MAX_CONTEXT // 1024} KiB at most"

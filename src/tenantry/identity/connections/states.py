@@ -69,12 +69,7 @@ class State:
 
 
 async def of_connections(call: Call, connection_ids: Sequence[str]) -> list[State]:
-    """Return the states of those of these connections that are there, by id.
-
-    Raises:
-        errors.PermissionDenied: the caller is bound to one organization.
-
-    """
+    """Return the states of those of these connections that are there, by id."""
     if call.caller.organization_id is not None:
         raise errors.PermissionDenied
     rows = await call.db.fetch_all(_STATES, p_ids=to_json(sorted(set(connection_ids))))

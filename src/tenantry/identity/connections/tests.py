@@ -161,12 +161,7 @@ async def fail(db: Session, test_id: str, fault: FederationError) -> str:
 
 
 async def result(db: Session, connection_id: str, test_id: str) -> Result:
-    """Return how a test of this connection stands.
-
-    Raises:
-        errors.NotFound: there is no such test, or it is over for longer than an hour.
-
-    """
+    """Return how a test of this connection stands."""
     found = await find(db, test_id)
     if found is None or found.connection_id != connection_id:
         raise errors.NotFound("connection test")

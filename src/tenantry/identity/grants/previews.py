@@ -59,8 +59,6 @@ async def of_person(
 
     Raises:
         InvalidTemplate: it is no template.
-        errors.InvalidArgument: the person is no active member there.
-        errors.NotFound: there is no such person, or no template is kept.
 
     """
     if content is None:

@@ -22,8 +22,6 @@ _SCOPE = "users:read"  # a template may ask for all that is known of a user
 
 
 class TokenPreviewService:
-    """One async method per rpc."""
-
     def __init__(self, *, issuer: str, compact: bool) -> None:
         self._issuer = issuer
         self._compact = compact

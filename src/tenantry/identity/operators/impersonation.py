@@ -35,13 +35,6 @@ async def begin(
 
     The person is told by mail, whose link ends it. An operator is in one person's place at a time:
     the session that they were in before ends.
-
-    Raises:
-        errors.PermissionDenied: the caller is no operator that may change anything.
-        errors.InvalidArgument: there is no reason, or it is too long; it is for too many minutes;
-            the person is no active member of the organization.
-        errors.NotFound: there is no such user.
-
     """
     if call.caller.kind is not Kind.OPERATOR or call.caller.reads_only:
         raise errors.PermissionDenied

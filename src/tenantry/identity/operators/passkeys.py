@@ -71,14 +71,7 @@ _DELETE = crud.delete(operator_passkeys, by=_OWN)
 async def begin_registration(
     call: Call, session: OperatorSession, relying_party: RelyingParty
 ) -> dict[str, Any]:
-    """Return the options for `navigator.credentials.create`.
-
-    Raises:
-        errors.InvalidArgument: the operator has as many passkeys as one may have.
-        errors.ReauthenticationRequired: the session is older than `FRESH`.
-        errors.RateLimited: they began too often.
-
-    """
+    """Return the options for `navigator.credentials.create`."""
     operator = session.operator
     check_fresh(session)
     await attempts.take(call.db, "operator passkey", operator.id, most=60, seconds=3600)
@@ -108,13 +101,6 @@ async def finish_registration(
     """Keep a passkey that an authenticator made; return the secret of the session to go on with.
 
     It is a new one: that of a link lasts until there is a passkey.
-
-    Raises:
-        errors.InvalidArgument: the answer is to no challenge of this operator, or does not hold; or
-            they have as many passkeys as one may have.
-        errors.Duplicate: the passkey is registered already.
-        errors.NotFound: the operator is gone.
-
     """
     operator = session.operator
     challenge = ceremonies.challenge_of(credential)
@@ -154,12 +140,7 @@ async def finish_registration(
 async def begin_authentication(
     call: Call, relying_party: RelyingParty
 ) -> tuple[str, dict[str, Any]]:
-    """Return a challenge's id, and the options for `navigator.credentials.get`.
-
-    Raises:
-        errors.RateLimited: too many began from this network.
-
-    """
+    """Return a challenge's id, and the options for `navigator.credentials.get`."""
     await _take_attempt(call, "operator challenge")
     challenge = await challenges.issue(call.db, challenges.OPERATOR_AUTHENTICATION)
     return challenge.id, ceremonies.request_options(relying_party, challenge.text, verified=True)
@@ -168,13 +149,7 @@ async def begin_authentication(
 async def finish_authentication(
     call: Call, relying_party: RelyingParty, challenge_id: str, credential: Mapping[str, Any]
 ) -> str:
-    """Return the secret of the session of the operator whose passkey answered a challenge.
-
-    Raises:
-        errors.InvalidArgument: the challenge is over, or the answer does not hold.
-        errors.RateLimited: too many tried from this network.
-
-    """
+    """Return the secret of the session of the operator whose passkey answered a challenge."""
     await _take_attempt(call, "operator sign-in")
     challenge = await challenges.take(
         call.db, challenge_id, auth_request_id=None, kind=challenges.OPERATOR_AUTHENTICATION
@@ -209,13 +184,7 @@ async def list_of(db: Session, operator_id: str) -> list[OperatorPasskey]:
 
 
 async def rename(call: Call, operator: Operator, passkey_id: str, name: str) -> None:
-    """Give a passkey another name.
-
-    Raises:
-        errors.InvalidArgument: the name is blank or too long.
-        errors.NotFound: the operator has no such passkey.
-
-    """
+    """Give a passkey another name."""
     name = name.strip()
     if not name or len(name) > NAME_MAX or not name.isprintable():
         raise errors.InvalidArgument.field(
@@ -229,13 +198,7 @@ async def rename(call: Call, operator: Operator, passkey_id: str, name: str) -> 
 
 
 async def remove(call: Call, session: OperatorSession, passkey_id: str) -> None:
-    """Delete a passkey.
-
-    Raises:
-        errors.NotFound: the operator has no such passkey.
-        errors.ReauthenticationRequired: the session is older than `FRESH`.
-
-    """
+    """Delete a passkey."""
     check_fresh(session)
     operator = session.operator
     async with call.db.transaction() as db:
@@ -251,12 +214,7 @@ def is_fresh(session: OperatorSession) -> bool:
 
 
 def check_fresh(session: OperatorSession) -> None:
-    """Let an operator go on that signed in lately.
-
-    Raises:
-        errors.ReauthenticationRequired: the session is older than `FRESH`.
-
-    """
+    """Let an operator go on that signed in lately."""
     if not is_fresh(session):
         raise errors.ReauthenticationRequired
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 
 class OperatorService:
-    """One async method per rpc."""
-
     def __init__(self, *, public_url: str) -> None:
         self._public_url = public_url
 

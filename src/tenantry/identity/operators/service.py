@@ -99,11 +99,8 @@ async def make_link(
 
 
 async def link_for(call: Call, *, email: str, name: str, role: str) -> str:
-    """Return the token of a link for somebody: for the operator with this address, if there is one.
-
-    Raises:
-        errors.InvalidArgument: see `invite`.
-
+    """Return the token of a link for somebody: for the operator with this address, if there is
+    one.
     """
     known = await find_by_email(call.db, email) if email else None
     if known is not None:
@@ -114,12 +111,7 @@ async def link_for(call: Call, *, email: str, name: str, role: str) -> str:
 
 
 async def peek(db: Session, token: str) -> str:
-    """Return the name of the operator of a link, "" for none yet; it stays unopened.
-
-    Raises:
-        errors.NotFound: it was opened before, is over, or was never made.
-
-    """
+    """Return the name of the operator of a link, "" for none yet; it stays unopened."""
     row = await db.fetch_one(_PEEK, p_digest=vault.digest(token), p_now=now())
     if row is None:
         raise errors.NotFound("link")
@@ -130,10 +122,6 @@ async def open_link(call: Call, token: str, *, name: str) -> str:
     """Open a link, once; return the secret of the session that it opens.
 
     ``name`` is that of an operator without one.
-
-    Raises:
-        errors.NotFound: it was opened before, is over, or was never made.
-
     """
     at = now()
     async with call.db.transaction() as db:
@@ -174,12 +162,7 @@ async def find_by_email(db: Session, email: str) -> Operator | None:
 
 
 async def get(db: Session, operator_id: str) -> Operator:
-    """Return an operator.
-
-    Raises:
-        errors.NotFound: there is no such operator.
-
-    """
+    """Return an operator."""
     row = await db.fetch_one(_GET, p_id=operator_id)
     if row is None:
         raise errors.NotFound("operator")
@@ -187,13 +170,7 @@ async def get(db: Session, operator_id: str) -> Operator:
 
 
 async def invite(call: Call, *, email: str, name: str, role: str) -> tuple[Operator, str]:
-    """Make an operator; return it, and the token of the link by which they come in.
-
-    Raises:
-        errors.InvalidArgument: a field cannot be, or there are as many as there may be.
-        errors.Duplicate: an operator has this address.
-
-    """
+    """Make an operator; return it, and the token of the link by which they come in."""
     at = now()
     made = Operator(
         call.db.new_id(ids.OPERATOR),
@@ -220,12 +197,7 @@ async def invite(call: Call, *, email: str, name: str, role: str) -> tuple[Opera
 
 
 async def new_link(call: Call, operator_id: str) -> str:
-    """Return the token of a link that lets an operator in; earlier ones end.
-
-    Raises:
-        errors.NotFound: there is no such operator.
-
-    """
+    """Return the token of a link that lets an operator in; earlier ones end."""
     await get(call.db, operator_id)
     return await make_link(call, operator_id=operator_id)
 
@@ -241,13 +213,6 @@ async def update(
     """Change an operator; None leaves a field as it is. Another role holds from the next request.
 
     One that becomes a reader is in no person's session any more.
-
-    Raises:
-        errors.NotFound: there is no such operator.
-        errors.InvalidArgument: a field cannot be.
-        errors.Duplicate: another operator has this address.
-        LastOwner: there is no other owner that has signed in.
-
     """
     async with call.db.transaction() as db:
         await db.serialize("operators")
@@ -279,11 +244,6 @@ async def remove(call: Call, operator_id: str) -> None:
     """Delete an operator: their sessions, passkeys and links are gone at once.
 
     So are the sessions in which they stand in for a person.
-
-    Raises:
-        errors.NotFound: there is no such operator.
-        LastOwner: there is no other owner that has signed in.
-
     """
     async with call.db.transaction() as db:
         await db.serialize("operators")
@@ -297,12 +257,7 @@ async def remove(call: Call, operator_id: str) -> None:
 
 
 async def end_session(call: Call, operator_id: str, session_id: str) -> None:
-    """End one session of an operator, and those that they are in for people.
-
-    Raises:
-        errors.NotFound: they have no such session.
-
-    """
+    """End one session of an operator, and those that they are in for people."""
     async with call.db.transaction() as db:
         await sessions.end(db, operator_id, session_id)
         await people_sessions.end_impersonations(replace(call, db=db), operator_id)

@@ -110,12 +110,7 @@ async def list_of(db: Session, operator_id: str) -> list[OperatorSession]:
 
 
 async def end(db: Session, operator_id: str, session_id: str) -> None:
-    """End a session of an operator.
-
-    Raises:
-        errors.NotFound: they have no such session.
-
-    """
+    """End a session of an operator."""
     if not await db.fetch_all(_END, p_id=session_id, p_operator_id=operator_id):
         raise errors.NotFound("session")
 

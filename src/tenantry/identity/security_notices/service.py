@@ -124,12 +124,7 @@ async def mail_variables(db: Session, mail: Mail, settings: Settings) -> dict[st
 
 
 async def find(db: Session, token: str) -> Notice:
-    """Return the notice of the mail with this link.
-
-    Raises:
-        errors.NotFound: there is no such link, its time is over, or its person is gone.
-
-    """
+    """Return the notice of the mail with this link."""
     mail_id = links.mail_of(db, token)
     found = await mail_service.find(db, mail_id) if mail_id is not None else None
     if found is None:
@@ -152,10 +147,6 @@ async def disown(call: Call, token: str) -> Notice:
 
     Every device is new to them from then on. It is done once: found later,
     the link ends nothing more.
-
-    Raises:
-        errors.NotFound: as `find` says.
-
     """
     notice = await find(call.db, token)
     person = notice.person

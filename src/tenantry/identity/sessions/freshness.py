@@ -34,14 +34,7 @@ class Freshness:
         return now() - session.auth_time <= self.minutes * MINUTE
 
     async def check(self, call: Call) -> None:
-        """Let a person with a fresh sign-in go on, and every program.
-
-        Raises:
-            errors.ReauthenticationRequired: the person did not.
-            errors.Impersonated: it is an operator in their place.
-            ByProviderAlone: an organization's provider vouched for the person, and nothing else.
-
-        """
+        """Let a person with a fresh sign-in go on, and every program."""
         if call.caller.kind is not Kind.USER_SESSION:
             return
         session = await service.find_live(call.db, call.caller.session_id or "")
@@ -59,13 +52,7 @@ class ByProviderAlone(errors.PermissionDenied):
 
 
 async def check_account(db: engine.Session, session: Session) -> None:
-    """Let the ways to sign in to an account be changed by its person, and by no provider.
-
-    Raises:
-        ByProviderAlone: an organization's provider vouched for the person, and nothing else.
-        errors.Impersonated: it is an operator in their place.
-
-    """
+    """Let the ways to sign in to an account be changed by its person, and by no provider."""
     if session.impersonation is not None:
         raise errors.Impersonated
     if not await environment.any_of(db, session.amr):

@@ -45,13 +45,7 @@ class Filter:
 
 
 def check_visible(call: Call, user_id: str) -> None:
-    """Let the caller see a person's sessions: a person only their own.
-
-    Raises:
-        errors.NotFound: the caller is a person, and another one.
-        errors.PermissionDenied: the caller is bound to one organization.
-
-    """
+    """Let the caller see a person's sessions: a person only their own."""
     if call.caller.kind is not Kind.USER_SESSION:
         users_reading.check_scope(call)
     elif call.caller.id != user_id:
@@ -61,15 +55,7 @@ def check_visible(call: Call, user_id: str) -> None:
 async def of_user(
     call: Call, user_id: str, narrow: Filter, *, page_size: int, page_token: str
 ) -> pages.Page[Session]:
-    """Return one page; ``page_size`` 0 is the default of 10, more than 100 is 100.
-
-    Raises:
-        errors.InvalidArgument: the page token is not of this list and filter, a status is not
-            known, or the time ends before it starts.
-        errors.NotFound: there is no such user that this caller may see.
-        errors.PermissionDenied: the caller is bound to one organization.
-
-    """
+    """Return one page; ``page_size`` 0 is the default of 10, more than 100 is 100."""
     check_visible(call, user_id)
     statuses = _known(narrow.statuses)
     check_span(narrow.start_time, narrow.end_time, "filter.end_time")

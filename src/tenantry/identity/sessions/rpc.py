@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 
 class SessionService:
-    """One async method per rpc."""
-
     async def get_session(self, request: pb.SessionDetailsRequest, call: Call) -> pb.SessionDetails:
         return _details(await service.get(call, request.session_id))
 

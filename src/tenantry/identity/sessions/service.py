@@ -352,12 +352,7 @@ async def _first_of(
 
 
 async def get(call: Call, session_id: str) -> Session:
-    """Return a session, live or not.
-
-    Raises:
-        errors.NotFound: there is none that this caller may see.
-
-    """
+    """Return a session, live or not."""
     row = await call.db.fetch_one(_FIND, p_id=session_id)
     session = Session.from_row(row) if row else None
     if session is None or not ending.is_visible(call, session):
@@ -366,23 +361,13 @@ async def get(call: Call, session_id: str) -> Session:
 
 
 async def revoke(call: Call, session_id: str) -> Session:
-    """Revoke a session; return it, also if it had ended before, as it is then.
-
-    Raises:
-        errors.NotFound: there is none that this caller may see.
-
-    """
+    """Revoke a session; return it, also if it had ended before, as it is then."""
     session = await get(call, session_id)
     return await end(call, session.id, status=REVOKED) or await get(call, session_id)
 
 
 async def revoke_all(call: Call, user_id: str) -> list[Session]:
-    """Revoke all active sessions of a user; return them.
-
-    Raises:
-        errors.NotFound: there is no such user that this caller may see.
-
-    """
+    """Revoke all active sessions of a user; return them."""
     user = await users.get(call, users.Identity(user_id))
     return await end_all(call, user.id)
 

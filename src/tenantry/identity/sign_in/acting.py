@@ -16,11 +16,6 @@ def as_person(call: Call, db: Session, request: AuthRequest, user_id: str) -> Ca
     """Return the call as one that the person of a sign-in makes, to change something.
 
     Every change that a sign-in makes goes through this function, except for its session and grants.
-
-    Raises:
-        errors.Impersonated: the sign-in is proved by the session of an operator in the person's
-            place: such a session changes nothing.
-
     """
     if request.impersonator:
         raise errors.Impersonated

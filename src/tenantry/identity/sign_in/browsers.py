@@ -84,11 +84,8 @@ class ForeignPage(errors.PermissionDenied):
 
 
 def check_page(origin: Origin, public_url: str) -> None:
-    """Refuse a call that a page of another origin has a browser make, with the browser's cookies.
-
-    Raises:
-        ForeignPage: it is such a page.
-
+    """Refuse a call that a page of another origin has a browser make, with the browser's
+    cookies.
     """
     if not origin.is_of(public_url, no_browser=True):
         raise ForeignPage

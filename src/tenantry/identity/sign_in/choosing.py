@@ -117,7 +117,6 @@ async def choose_organization(
     """Choose an organization; one that has invited the person is joined by it.
 
     Raises:
-        errors.NotFound: it is not one to choose from.
         errors.InvalidArgument: it has no free seat.
         states.OutOfStep: there is nothing to choose now.
 
@@ -180,7 +179,6 @@ async def sign_up(
     The user is made by it where there was none.
 
     Raises:
-        errors.InvalidArgument: a value cannot be taken; the field is named.
         errors.Intercepted: an interceptor forbids it.
         states.OutOfStep: there is nothing to found now.
 
@@ -309,12 +307,7 @@ async def _accept(call: Call, db: Session, request: AuthRequest, organization_id
 
 
 def name_of_organization(given: str) -> str:
-    """Return the name that a new organization is to have.
-
-    Raises:
-        errors.InvalidArgument: it is empty, or too long.
-
-    """
+    """Return the name that a new organization is to have."""
     name = given.strip()
     if not 1 <= len(name) <= _NAME_MAX:
         raise errors.InvalidArgument.field(

@@ -22,13 +22,7 @@ if TYPE_CHECKING:
 
 
 async def send_code(means: Means, call: Call, session: Session, user: User, language: str) -> str:
-    """Send a code to the user of a session, good in that session alone; return the mail's id.
-
-    Raises:
-        errors.InvalidArgument: nobody signs in by email here.
-        errors.RateLimited: too many mails to this address.
-
-    """
+    """Send a code to the user of a session, good in that session alone; return the mail's id."""
     _check_method(means, "email")
     sent = await passwordless.send(
         call,
@@ -43,15 +37,7 @@ async def send_code(means: Means, call: Call, session: Session, user: User, lang
 
 
 async def confirm_by_code(call: Call, session: Session, request_id: str, code: str) -> None:
-    """Use up a code that was sent for a session, whose user has authenticated by it.
-
-    Raises:
-        errors.ReauthenticationRequired: the user has a second factor.
-        errors.InvalidArgument: the code is wrong or has expired.
-        errors.NotFound: there was no such mail of this session.
-        errors.RateLimited: there were too many wrong codes.
-
-    """
+    """Use up a code that was sent for a session, whose user has authenticated by it."""
     await _check_no_second_factor(call, session)
     sent = await passwordless.find(call.db, request_id)
     if sent is None or sent.auth_request_id != session.id:
@@ -63,14 +49,7 @@ async def confirm_by_code(call: Call, session: Session, request_id: str, code: s
 async def confirm_by_password(
     means: Means, call: Call, session: Session, user: User, password: str
 ) -> None:
-    """Check the password of the user of a session, who has authenticated by it.
-
-    Raises:
-        errors.ReauthenticationRequired: the user has a second factor.
-        errors.InvalidArgument: the password is wrong, or nobody signs in by one here.
-        errors.RateLimited: there were too many wrong passwords.
-
-    """
+    """Check the password of the user of a session, who has authenticated by it."""
     await _check_no_second_factor(call, session)
     _check_method(means, "password")
     found = await means.passwords.sign_in(call, email=user.email, password=password)

@@ -52,7 +52,6 @@ async def arrive(means: Means, call: Call, request: AuthRequest, secret: str) ->
     """Go on with the answer of a provider that the browser of a request brings.
 
     Raises:
-        errors.RateLimited: the inbox is to be proved, and there were too many mails.
         states.OutOfStep: the answer was taken before, its time is over, or it is for another
             sign-in; or the person is known already.
 
@@ -76,11 +75,6 @@ async def named(
 
     As if the connection that the request waits for had vouched for this person; None is nobody.
     The browser finds it so when it comes back.
-
-    Raises:
-        errors.NotFound: no such request goes on, or it waits for no such connection.
-        errors.InvalidArgument: somebody was named for it already.
-
     """
     request = await requests.find_of_any(call.db, request_id)
     connection = await connections.find(call.db, connection_id)
@@ -117,7 +111,6 @@ async def identified(
     Without ``browser`` it is the application that calls, and the browser keeps its secret.
 
     Raises:
-        errors.RateLimited: the inbox is to be proved, and there were too many mails.
         states.OutOfStep: another step was faster.
 
     """

@@ -22,12 +22,7 @@ MAILS_OF_ORIGIN, MAILS_OF_ORIGIN_SECONDS = 30, 600
 
 
 async def ask(means: Means, call: Call, request: AuthRequest, *, email: str, template: str) -> str:
-    """Send a code and a link to an address; return the id of its request.
-
-    Raises:
-        errors.RateLimited: too many mails to this address, or from where this comes from.
-
-    """
+    """Send a code and a link to an address; return the id of its request."""
     sent = await passwordless.send(
         call,
         email=email,
@@ -48,12 +43,7 @@ def language(call: Call, request: AuthRequest) -> str | None:
 
 
 async def take(call: Call, email: str) -> None:
-    """Count a mail for the network that asks for it.
-
-    Raises:
-        errors.RateLimited: there were too many.
-
-    """
+    """Count a mail for the network that asks for it."""
     # Mails to the people of one network are counted for each of them, as all are.
     key = email_addresses.key(email)
     known = await known_origins.of_mailbox(call.db, call.origin, key)

@@ -105,10 +105,6 @@ async def application_of(call: Call) -> str | None:
 
     It is named in the query as `client_id`, or it is the client that calls, or the application
     that the session of the calling page signed in to last.
-
-    Raises:
-        errors.InvalidArgument: there is no such application.
-
     """
     given = call.text("client_id", _CLIENT_ID_MAX)
     if given:
@@ -140,10 +136,8 @@ async def accept(means: Means, call: Call, token: str, *, session: Session | Non
     """Accept an invitation by its link; ``session`` is that of the browser.
 
     Raises:
-        errors.NotFound: there is no such invitation (any more).
         errors.InvalidArgument: the organization has no free seat.
         errors.Intercepted: an interceptor forbids the session; nothing is accepted then.
-        errors.Impersonated: an operator in somebody's place has the session.
 
     """
     if session is not None and session.impersonator:

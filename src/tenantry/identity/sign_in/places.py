@@ -42,7 +42,6 @@ async def go_to(means: Means, call: Call, session: Session, organization_id: str
     say in sessions that begin.
 
     Raises:
-        errors.NotFound: the person is no active member of it.
         sessions.SessionOver: the session has ended.
 
     """
@@ -82,8 +81,6 @@ async def accept(call: Call, session: Session, user: User, organization_id: str)
     """Accept an invitation of the user of a session.
 
     Raises:
-        errors.PermissionDenied: the user's email address is not verified.
-        errors.NotFound: there is no such invitation (any more).
         errors.InvalidArgument: the organization has no free seat.
 
     """
@@ -98,7 +95,6 @@ async def leave(call: Call, session: Session, organization_id: str) -> None:
     """End a membership of the user of a session.
 
     Raises:
-        errors.NotFound: the user is no member.
         errors.InvalidArgument: the user is the last administrator of others.
         ProvisionedByDirectory: an enabled directory of the organization has the user.
 
@@ -123,13 +119,7 @@ async def may_found(means: Means, user: User) -> bool:
 
 
 async def found(means: Means, call: Call, session: Session, *, display_name: str) -> Organization:
-    """Found an organization whose first member and admin the person of a session is.
-
-    Raises:
-        errors.PermissionDenied: the person may not.
-        errors.InvalidArgument: the name cannot be taken, or the address may found nothing.
-
-    """
+    """Found an organization whose first member and admin the person of a session is."""
     name = choosing.name_of_organization(display_name)
     async with call.db.transaction() as db:
         await users.hold(db, session.user_id)

@@ -71,8 +71,6 @@ async def start_email(
     ``intent`` is one of `model.INTENTS`; "" stands for SIGN_IN.
 
     Raises:
-        errors.InvalidArgument: it is no e-mail address, or there is no sign-in by mail.
-        errors.RateLimited: too many mails to this address, or from where this comes from.
         states.OutOfStep: the person is known already.
 
     """
@@ -105,7 +103,6 @@ async def resend_email(call: Call, request: AuthRequest) -> AuthRequest:
     """Send the last mail once more.
 
     Raises:
-        errors.RateLimited: too many mails to this address.
         states.OutOfStep: no mail was sent.
 
     """
@@ -125,8 +122,6 @@ async def verify_code(means: Means, call: Call, request: AuthRequest, code: str)
     """Prove the inbox by the code of the mail.
 
     Raises:
-        errors.InvalidArgument: it is wrong or has expired.
-        errors.RateLimited: too many wrong ones.
         states.OutOfStep: no mail was sent.
 
     """
@@ -142,7 +137,6 @@ async def verify_link(
     """Prove the inbox by the link of the mail, in the browser that asked for it.
 
     Raises:
-        errors.InvalidArgument: it is wrong, of another sign-in, or has expired.
         states.OutOfStep: no mail was sent.
 
     """
@@ -159,10 +153,6 @@ async def verify_link_elsewhere(
 
     None where that is not allowed, or there is no such sign-in. Nor where a provider's word waits
     for it: the account would go over to a stranger that came from there in another browser.
-
-    Raises:
-        errors.InvalidArgument: the link is wrong, of another sign-in, or has expired.
-
     """
     if means.settings.email_same_browser:
         return None
@@ -203,8 +193,6 @@ async def verify_password(
     """Prove one's identity by a password.
 
     Raises:
-        errors.InvalidArgument: address or password is wrong: which, is not said.
-        errors.RateLimited: too many wrong ones.
         states.OutOfStep: the person is known already.
 
     """
@@ -235,7 +223,6 @@ async def passkey_options(
     """Return a challenge's id, and the options that a browser hands to an authenticator.
 
     Raises:
-        errors.InvalidArgument: there is no sign-in by passkey.
         states.OutOfStep: the person is known already.
 
     """
@@ -256,7 +243,6 @@ async def verify_passkey(
     """Prove one's identity by a passkey; one that verified its user is both factors at once.
 
     Raises:
-        errors.InvalidArgument: the answer does not hold.
         states.OutOfStep: the person is known already.
 
     """
@@ -286,8 +272,6 @@ async def verify_second_factor(
     """Give the second factor: a code of an authenticator app, or one to recover without.
 
     Raises:
-        errors.InvalidArgument: it is wrong.
-        errors.RateLimited: too many wrong ones.
         states.OutOfStep: no second factor is asked for.
 
     """
@@ -328,7 +312,6 @@ async def choose_password(
     """Choose a password, once the inbox was proved; all other sessions of the person end.
 
     Raises:
-        errors.InvalidArgument: it is too weak.
         states.OutOfStep: there is no password to choose.
 
     """

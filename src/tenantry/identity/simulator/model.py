@@ -34,12 +34,7 @@ class Person:
 
     @classmethod
     def of(cls, email: str, given_name: str, family_name: str, rows: Mapping[str, str]) -> Person:
-        """Return the person of a form; rows without a name are left out.
-
-        Raises:
-            errors.InvalidArgument: a value is too long, there are too many, or a name is taken.
-
-        """
+        """Return the person of a form; rows without a name are left out."""
         kept = {name.strip(): value for name, value in rows.items() if name.strip()}
         if len(kept) > MOST_ATTRIBUTES:
             raise errors.InvalidArgument(f"there can be {MOST_ATTRIBUTES} attributes at most")

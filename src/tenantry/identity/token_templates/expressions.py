@@ -77,7 +77,6 @@ class Literal:
     constant: Any
 
     def value(self, run: Run) -> Any:
-        """See `Node`."""
         run.budget.spend()
         return self.constant
 
@@ -89,7 +88,6 @@ class Variable:
     name: str
 
     def value(self, run: Run) -> Any:
-        """See `Node`."""
         run.budget.spend()
         return run.variables.get(self.name)
 
@@ -99,7 +97,6 @@ class Element:
     """`#`: the element that a condition is about."""
 
     def value(self, run: Run) -> Any:
-        """See `Node`."""
         run.budget.spend()
         return run.elements[-1]
 
@@ -111,7 +108,6 @@ class List:
     elements: tuple[Node, ...]
 
     def value(self, run: Run) -> list[Any]:
-        """See `Node`."""
         run.budget.spend()
         return [element.value(run) for element in self.elements]
 
@@ -124,7 +120,6 @@ class Member:
     key: Node
 
     def value(self, run: Run) -> Any:
-        """See `Node`."""
         run.budget.spend()
         of, key = self.of.value(run), self.key.value(run)
         if of is None or key is None:
@@ -144,7 +139,6 @@ class Choice:
     second: Node
 
     def value(self, run: Run) -> Any:
-        """See `Node`."""
         run.budget.spend()
         first = self.first.value(run)
         return self.second.value(run) if first is None else first
@@ -159,7 +153,6 @@ class Condition:
     second: Node
 
     def value(self, run: Run) -> Any:
-        """See `Node`."""
         run.budget.spend()
         chosen = self.first if _is_true(self.condition.value(run)) else self.second
         return chosen.value(run)
@@ -172,7 +165,6 @@ class Not:
     of: Node
 
     def value(self, run: Run) -> bool:
-        """See `Node`."""
         run.budget.spend()
         return not _is_true(self.of.value(run))
 
@@ -185,7 +177,6 @@ class And:
     second: Node
 
     def value(self, run: Run) -> bool:
-        """See `Node`."""
         run.budget.spend()
         return _is_true(self.first.value(run)) and _is_true(self.second.value(run))
 
@@ -198,7 +189,6 @@ class Or:
     second: Node
 
     def value(self, run: Run) -> bool:
-        """See `Node`."""
         run.budget.spend()
         return _is_true(self.first.value(run)) or _is_true(self.second.value(run))
 
@@ -212,7 +202,6 @@ class Binary:
     second: Node
 
     def value(self, run: Run) -> Any:
-        """See `Node`."""
         run.budget.spend()
         return _OPERATORS[self.sign](
             run.budget, self.sign, self.first.value(run), self.second.value(run)
@@ -227,7 +216,6 @@ class Call:
     arguments: tuple[Node, ...]
 
     def value(self, run: Run) -> Any:
-        """See `Node`."""
         run.budget.spend()
         values = [argument.value(run) for argument in self.arguments]
         if values[0] is None:
@@ -244,7 +232,6 @@ class Each:
     condition: Node
 
     def value(self, run: Run) -> Any:
-        """See `Node`."""
         run.budget.spend()
         of = self.of.value(run)
         if of is None:

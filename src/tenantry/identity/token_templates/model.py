@@ -49,7 +49,6 @@ class TokenTemplate:
     update_time: int
 
     def to_row(self) -> dict[str, Any]:
-        """Return the columns of its row."""
         return row_of(self, token_templates)
 
     @classmethod
@@ -58,7 +57,6 @@ class TokenTemplate:
         return cls(**members(row, token_templates))
 
     def shown(self) -> dict[str, Any]:
-        """Return its content in events."""
         return {
             "template": dict(self.template),
             "enabled": self.enabled,

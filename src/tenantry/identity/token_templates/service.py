@@ -26,22 +26,12 @@ _FIELD = "template"
 
 
 async def get(db: Session) -> TokenTemplate:
-    """Return the token template.
-
-    Raises:
-        errors.NotFound: there is none.
-
-    """
+    """Return the token template."""
     return _found(await reading.find(db))
 
 
 async def keep(call: Call, content: Mapping[str, Any], *, room: int) -> TokenTemplate:
-    """Keep a template, enabled where it is the first; ``room`` is what its claims may take.
-
-    Raises:
-        errors.InvalidArgument: a claim cannot be taken; it is named, with the character in it.
-
-    """
+    """Keep a template, enabled where it is the first; ``room`` is what its claims may take."""
     templates.read(content, field=_FIELD, room=room)
     at = now()
     async with call.db.transaction() as db:
@@ -62,12 +52,7 @@ async def keep(call: Call, content: Mapping[str, Any], *, room: int) -> TokenTem
 
 
 async def switch(call: Call, *, on: bool) -> None:
-    """Have tokens tell the template's claims, or tell them no more.
-
-    Raises:
-        errors.NotFound: there is none.
-
-    """
+    """Have tokens tell the template's claims, or tell them no more."""
     async with call.db.transaction() as db:
         await db.serialize("token template")
         before = _found(await _held(db))
@@ -76,12 +61,7 @@ async def switch(call: Call, *, on: bool) -> None:
 
 
 async def remove(call: Call) -> None:
-    """Delete the template.
-
-    Raises:
-        errors.NotFound: there is none.
-
-    """
+    """Delete the template."""
     async with call.db.transaction() as db:
         await db.serialize("token template")
         before = _found(await _held(db))

@@ -53,13 +53,7 @@ class Template:
 
 
 def read(content: Mapping[str, Any], *, field: str, room: int = MOST_BYTES) -> Template:
-    """Return a template that a request gives; ``room`` is how many bytes its claims may have.
-
-    Raises:
-        errors.InvalidArgument: a claim is reserved, is no expression, or its name and constants
-            alone have no room. Each violation names the claim, and the character in it.
-
-    """
+    """Return a template that a request gives; ``room`` is how many bytes its claims may have."""
     if len(orjson.dumps(content)) > MOST_BYTES:
         raise errors.InvalidArgument.field(
             field, "max_bytes", f"may take {MOST_BYTES} bytes of JSON at most"

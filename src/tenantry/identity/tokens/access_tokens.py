@@ -114,22 +114,11 @@ class AccessTokens:
         return Issued(sign({**claims, **fixed}), token_id, lifetime - 1)
 
     async def verify(self, token: str) -> AccessToken:
-        """Return a client's token that is in force, for any audience.
-
-        Raises:
-            errors.Unauthenticated: it is not ours, has expired or was revoked, or its client
-                is gone or may not use it any more.
-
-        """
+        """Return a client's token that is in force, for any audience."""
         return await self.in_force(await self._signed.claims(token))
 
     async def in_force(self, claims: Mapping[str, Any]) -> AccessToken:
-        """Return a client's token that says this, as `SignedTokens` has read it.
-
-        Raises:
-            errors.Unauthenticated: see `verify`.
-
-        """
+        """Return a client's token that says this, as `SignedTokens` has read it."""
         client_id, token_id = claims.get("client_id"), claims.get("jti")
         if (
             not isinstance(client_id, str)

@@ -61,11 +61,6 @@ class Authenticator:
 
         One of several `authorization` values has to be good: after a refresh the Python SDK
         sends the stale token beside the fresh one for good.
-
-        Raises:
-            errors.Unauthenticated: there are access tokens and all of them are bad.
-            errors.PermissionDenied: the client may not be used from this address.
-
         """
         authorization = headers.get("authorization")
         if authorization is not None:
@@ -115,12 +110,7 @@ class Authenticator:
 
     @staticmethod
     def person(subject: Subject) -> Caller:
-        """Return a person as the caller that the cookie of their session makes of them.
-
-        Raises:
-            errors.PermissionDenied: the session is of no organization.
-
-        """
+        """Return a person as the caller that the cookie of their session makes of them."""
         if subject.organization_id == NO_ORGANIZATION:
             raise errors.PermissionDenied("this person is in no organization")
         permissions = api_scopes.of(subject.permissions)

@@ -38,10 +38,6 @@ class SignedTokens:
         """Return the claims of a token of this issuer that is in time.
 
         The caller looks at the kind of token, and whether it was revoked.
-
-        Raises:
-            errors.Unauthenticated: it is not ours, or has expired.
-
         """
         gone = await self._ring.gone()
         if gone != self._gone:

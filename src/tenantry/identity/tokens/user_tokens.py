@@ -155,31 +155,15 @@ class UserTokens:
         return Issued(sign(claims), draft.id, max(0, seconds - 1))
 
     async def is_one(self, token: str) -> bool:
-        """Whether a token is of this kind, in force or not.
-
-        Raises:
-            errors.Unauthenticated: it is not ours, or has expired.
-
-        """
+        """Whether a token is of this kind, in force or not."""
         return are_of_person(await self._signed.claims(token))
 
     async def verify(self, token: str) -> UserToken:
-        """Return a token that is in force.
-
-        Raises:
-            errors.Unauthenticated: it is no access token of a person, has expired or was revoked,
-                its session is over, or its person, organization or application is gone.
-
-        """
+        """Return a token that is in force."""
         return await self.in_force(await self._signed.claims(token))
 
     async def in_force(self, claims: Mapping[str, Any]) -> UserToken:
-        """Return a person's token that says this, as `SignedTokens` has read it.
-
-        Raises:
-            errors.Unauthenticated: see `verify`.
-
-        """
+        """Return a person's token that says this, as `SignedTokens` has read it."""
         invalid = errors.Unauthenticated(NOT_IN_FORCE)
         if not are_of_person(claims):
             raise invalid

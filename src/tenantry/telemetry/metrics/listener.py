@@ -211,7 +211,6 @@ class _Process:
         self._cpu = 0.0
 
     def measure(self) -> None:
-        """See `Measured`."""
         usage = resource.getrusage(resource.RUSAGE_SELF)
         cpu = usage.ru_utime + usage.ru_stime
         table.PROCESS_CPU.add(by=cpu - self._cpu)

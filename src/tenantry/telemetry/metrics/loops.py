@@ -30,7 +30,6 @@ class Delay:
         watch(made)
 
     def measure(self) -> None:
-        """See `Measured`."""
         if not self._waits:
             self._waits = True
             try:

@@ -53,12 +53,7 @@ class Upload:
 
 
 def upload(db: Session, extension: str, organization_id: str | None = None) -> Upload:
-    """Return the paths of a picture that is to come, of `png`, `jpg` or `jpeg`.
-
-    Raises:
-        errors.InvalidArgument: it is another kind of file.
-
-    """
+    """Return the paths of a picture that is to come, of `png`, `jpg` or `jpeg`."""
     media_type = _TYPES.get(extension)
     if media_type is None:
         raise errors.InvalidArgument.field(
@@ -82,14 +77,6 @@ async def take(call: Call, token: str, content: bytes, media_type: str, *, given
     """Keep the picture that was sent to the path of an `Upload`; return the path that serves it.
 
     ``given`` are the settings that the process was started with: they too refer to pictures.
-
-    Raises:
-        errors.NotFound: the path is unknown, its time is over, it was used, or its
-            organization is gone.
-        errors.UnsupportedMediaType: Content-Type says another type than the upload is for.
-        errors.InvalidArgument: the bytes are no such picture, or there are as many in use as are
-            kept.
-
     """
     try:
         padded = token[:_TOKEN_MAX] + "=" * (-len(token) % 4)
@@ -120,11 +107,6 @@ async def store(
     """Keep a picture that came with a Tenantry form; return the path that serves it.
 
     ``given`` as for `take`.
-
-    Raises:
-        errors.InvalidArgument: the bytes are no picture that is taken, or there are as many in use
-            as are kept; ``field`` is named.
-
     """
     media_type = pictures.PNG if content.startswith(b"\x89PNG") else pictures.JPEG
     id_, owner = call.db.new_id(ids.ASSET), organization_id

@@ -74,13 +74,7 @@ async def get(db: Session, settings: Settings) -> dict[str, Any]:
 
 
 async def replace(call: Call, effective: Effective, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Replace the document, and return it as it is now.
-
-    Raises:
-        errors.InvalidArgument: a member cannot be used, is fixed and would change, or all is too
-            large; the member is named.
-
-    """
+    """Replace the document, and return it as it is now."""
     environment.check_size(given, _FIELD)
     known, others = _parted(given)
     texts = texts_of(known, effective)

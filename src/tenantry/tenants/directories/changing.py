@@ -80,16 +80,7 @@ class Changes:
 async def update(
     call: Call, organization_id: str, directory_id: str, changes: Changes
 ) -> Directory:
-    """Change a directory.
-
-    Raises:
-        errors.NotFound: there is none such, or this caller may not see it.
-        errors.InvalidArgument: a value cannot be taken; the field is named.
-        errors.PermissionDenied: its groups have a role that the caller may not grant, and what
-            they come from would change.
-        errors.PreconditionFailed: If-Match names another revision.
-
-    """
+    """Change a directory."""
     async with call.db.transaction() as db:
         before = await registry.hold(call, db, organization_id, directory_id)
         after = before
@@ -113,15 +104,7 @@ async def update(
 async def follow_groups(
     call: Call, organization_id: str, directory_id: str, external_ids: Sequence[str]
 ) -> None:
-    """Have a polled directory follow these groups of its provider, or all for ``ALL`` alone.
-
-    Raises:
-        errors.NotFound: there is none such, or this caller may not see it.
-        errors.InvalidArgument: it is not polled, or an id cannot be one.
-        errors.PermissionDenied: its groups have a role that the caller may not grant.
-        errors.PreconditionFailed: If-Match names another revision.
-
-    """
+    """Have a polled directory follow these groups of its provider, or all for ``ALL`` alone."""
     async with call.db.transaction() as db:
         before = await registry.hold(call, db, organization_id, directory_id, for_source=True)
         if list(external_ids) == [ALL]:
@@ -137,14 +120,7 @@ async def follow_groups(
 async def map_attributes(
     call: Call, organization_id: str, directory_id: str, attributes: Sequence[tuple[str, str]]
 ) -> Directory:
-    """Replace the attributes that are mapped: our pairs and theirs.
-
-    Raises:
-        errors.NotFound: there is none such, or this caller may not see it.
-        errors.InvalidArgument: there is no such attribute; the field is named.
-        errors.PreconditionFailed: If-Match names another revision.
-
-    """
+    """Replace the attributes that are mapped: our pairs and theirs."""
     async with call.db.transaction() as db:
         before = await registry.hold(call, db, organization_id, directory_id)
         mapping = await _mapping(db, attributes, "attribute_mapping.attributes")

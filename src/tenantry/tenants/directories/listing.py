@@ -87,12 +87,7 @@ class Whole:
 
 
 async def whole(call: Call, directory: Directory) -> Whole:
-    """Return a directory that this caller may see with all that the API shows of it.
-
-    Raises:
-        errors.NotFound: it is gone.
-
-    """
+    """Return a directory that this caller may see with all that the API shows of it."""
     row = await call.db.fetch_one(
         _ONE, p_organization_id=directory.organization_id, p_id=directory.id
     )
@@ -102,12 +97,7 @@ async def whole(call: Call, directory: Directory) -> Whole:
 
 
 async def of_organization(call: Call, organization_id: str) -> list[Whole]:
-    """Return all directories of an organization, the oldest first.
-
-    Raises:
-        errors.NotFound: there is no such organization that this caller may see.
-
-    """
+    """Return all directories of an organization, the oldest first."""
     await organizations.get(call, Identity(organization_id))
     rows = await call.db.fetch_all(_LIST, p_organization_id=organization_id)
     kept = await secrets.of_organization(call.db, organization_id) if rows else {}

@@ -36,12 +36,7 @@ async def check_moved(
     role_ids: Collection[str],
     named: Sequence[NamedRole],
 ) -> None:
-    """Raise unless the caller may grant these roles, which groups get or lose.
-
-    Raises:
-        errors.PermissionDenied: the caller may not; the role and its field are named.
-
-    """
+    """Raise unless the caller may grant these roles, which groups get or lose."""
     if grantable_roles.is_limited(call):
         held = await roles.existing(db, directory.organization_id, ids=role_ids)
         await grantable_roles.check(call, db, directory.organization_id, held, named)
@@ -52,10 +47,6 @@ async def check_all(call: Call, db: Session, directory: Directory) -> None:
 
     A caller that decides where a directory gets its people and groups from, by its secrets for
     example, can put anybody into any group.
-
-    Raises:
-        errors.PermissionDenied: the caller may not; the role is named.
-
     """
     if grantable_roles.is_limited(call):
         where = {"p_organization_id": directory.organization_id, "p_directory_id": directory.id}

@@ -246,7 +246,6 @@ class Directory:
         return cls(**members(row, directories))
 
     def to_row(self) -> dict[str, Any]:
-        """Return the columns of its row."""
         return row_of(self, directories)
 
     def shown(self) -> dict[str, Any]:
@@ -281,7 +280,6 @@ class Secret:
         return cls(**members(row, directory_secrets))
 
     def to_row(self) -> dict[str, Any]:
-        """Return the columns of its row."""
         return row_of(self, directory_secrets)
 
     def in_force(self, at: int) -> bool:
@@ -326,7 +324,6 @@ class DirectoryUser:
         return cls(**members(row, directory_users, but=_OF_NAMES), groups=tuple(groups))
 
     def to_row(self) -> dict[str, Any]:
-        """Return the columns of its row."""
         row = row_of(self, directory_users, but=_OF_NAMES)
         return row | name_keys(self.document) | {"names_revision": self.revision}
 
@@ -353,7 +350,6 @@ class DirectoryGroup:
         return cls(**members(row, directory_groups))
 
     def to_row(self) -> dict[str, Any]:
-        """Return the columns of its row."""
         return row_of(self, directory_groups)
 
 

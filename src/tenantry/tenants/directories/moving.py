@@ -78,12 +78,7 @@ _COUNT = Statement(
 
 
 def directory(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the row of a directory of a file.
-
-    Raises:
-        errors.InvalidArgument: no directory has such a value.
-
-    """
+    """Return the row of a directory of a file."""
     for name, values in _CHOICES.items():
         if row[name] not in values:
             raise errors.InvalidArgument(f"{name}: must be one of {', '.join(values)}")
@@ -91,24 +86,14 @@ def directory(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def secret(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the row of a secret of a file, which is its digest.
-
-    Raises:
-        errors.InvalidArgument: no secret has such a value.
-
-    """
+    """Return the row of a secret of a file, which is its digest."""
     if row["status"] not in {ACTIVE, INACTIVE}:
         raise errors.InvalidArgument(f"status: must be one of {ACTIVE}, {INACTIVE}")
     return dict(row)
 
 
 def user(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the row of a person of a file.
-
-    Raises:
-        errors.InvalidArgument: its document is no user of SCIM.
-
-    """
+    """Return the row of a person of a file."""
     document = _document(row, resources.read_user)
     email = row["email"]
     return {
@@ -123,12 +108,7 @@ def user(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def group(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the row of a group of a file, as one whose members are still to come.
-
-    Raises:
-        errors.InvalidArgument: its document is no group of SCIM.
-
-    """
+    """Return the row of a group of a file, as one whose members are still to come."""
     document = _document(row, lambda given: resources.read_group(given).document)
     return {
         **row,

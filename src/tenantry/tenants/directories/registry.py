@@ -111,13 +111,8 @@ async def create(
     directory_provider: str = CUSTOM,
     enabled: bool = False,
 ) -> Directory:
-    """Make a directory; it takes nothing up before it is enabled, which one that is pushed may be.
-
-    Raises:
-        errors.NotFound: there is no such organization that this caller may see.
-        errors.InvalidArgument: no directory is made of this type, or the organization has as many
-            as it may have.
-
+    """Make a directory; it takes nothing up before it is enabled, which one that is pushed may
+    be.
     """
     check_type(directory_type)
     await organizations.get(call, Identity(organization_id))
@@ -148,12 +143,7 @@ async def create(
 
 
 async def get(call: Call, organization_id: str, directory_id: str) -> Directory:
-    """Return a directory of an organization.
-
-    Raises:
-        errors.NotFound: there is none such, or this caller may not see it.
-
-    """
+    """Return a directory of an organization."""
     _check_visible(call, organization_id)
     row = await call.db.fetch_one(_FIND, p_organization_id=organization_id, p_id=directory_id)
     return _found(row)
@@ -162,14 +152,7 @@ async def get(call: Call, organization_id: str, directory_id: str) -> Directory:
 async def remove(
     call: Call, organization_id: str, directory_id: str, *, while_enabled: bool = True
 ) -> None:
-    """Delete a directory; the worker deletes all that it has, which nobody finds from then on.
-
-    Raises:
-        errors.InvalidArgument: it is enabled, and is not to be deleted ``while_enabled``.
-        errors.NotFound: there is none such, or this caller may not see it.
-        errors.PreconditionFailed: If-Match names another revision.
-
-    """
+    """Delete a directory; the worker deletes all that it has, which nobody finds from then on."""
     async with call.db.transaction() as db:
         before = await hold(call, db, organization_id, directory_id, alone=True)
         if before.enabled and not while_enabled:
@@ -181,27 +164,14 @@ async def remove(
 
 
 async def enable(call: Call, organization_id: str, directory_id: str) -> Directory:
-    """Take up what arrives; one that is polled is polled soon.
-
-    Raises:
-        errors.NotFound: there is none such, or this caller may not see it.
-        errors.PermissionDenied: its groups have a role that the caller may not grant.
-        errors.PreconditionFailed: If-Match names another revision.
-
-    """
+    """Take up what arrives; one that is polled is polled soon."""
     async with call.db.transaction() as db:
         before = await hold(call, db, organization_id, directory_id, for_source=True)
         return await save(call, db, before, switched(before, enabled=True), "enabled")
 
 
 async def disable(call: Call, organization_id: str, directory_id: str) -> Directory:
-    """Take nothing up any more.
-
-    Raises:
-        errors.NotFound: there is none such, or this caller may not see it.
-        errors.PreconditionFailed: If-Match names another revision.
-
-    """
+    """Take nothing up any more."""
     async with call.db.transaction() as db:
         before = await hold(call, db, organization_id, directory_id)
         return await save(call, db, before, switched(before, enabled=False), "disabled")
@@ -210,13 +180,7 @@ async def disable(call: Call, organization_id: str, directory_id: str) -> Direct
 async def keep_context(
     call: Call, organization_id: str, directory_id: str, context: Mapping[str, Any]
 ) -> None:
-    """Replace what a portal keeps with a directory.
-
-    Raises:
-        errors.NotFound: there is none such, or this caller may not see it.
-        errors.InvalidArgument: it is too large.
-
-    """
+    """Replace what a portal keeps with a directory."""
     if len(to_json(context).encode()) > MAX_CONTEXT:
         raise errors.InvalidArgument.field(
             "context", "max_bytes", f"may have {MAX_CONTEXT // 1024} KiB at most"
@@ -263,13 +227,6 @@ async def hold(
 
     Its people and groups may change meanwhile, unless it is held ``alone``. It is held
     ``for_source`` where the change decides what its people and groups come from.
-
-    Raises:
-        errors.NotFound: there is none such, or this caller may not see it.
-        errors.PermissionDenied: ``for_source``, its groups have a role that the caller may not
-            grant.
-        errors.PreconditionFailed: If-Match names another revision.
-
     """
     _check_visible(call, organization_id)
     found = _found(
@@ -330,12 +287,7 @@ def event(
 
 
 def check_type(directory_type: str) -> None:
-    """Refuse a type that no directory is made of.
-
-    Raises:
-        errors.InvalidArgument: it is one.
-
-    """
+    """Refuse a type that no directory is made of."""
     if directory_type == LDAP:
         raise errors.InvalidArgument.field(
             "directory.directory_type",

@@ -150,12 +150,7 @@ async def listing(
     page_size: int = 0,
     page_token: str = "",
 ) -> Page[DirectoryRequest]:
-    """Return requests of a directory, the latest first: those that ``failed``, or of a resource.
-
-    Raises:
-        errors.InvalidArgument: the page token is not of this list and filter.
-
-    """
+    """Return requests of a directory, the latest first: those that ``failed``, or of a resource."""
     name = f"directory_requests:{directory.id}:{failed}:{resource_id}"
     at = pages.position(db, name, page_size=page_size, page_token=page_token)
     statement = _list(at.direction, failed=failed, of_resource=bool(resource_id))
@@ -170,12 +165,7 @@ async def listing(
 
 
 async def get(db: Session, directory: Directory, request_id: str) -> DirectoryRequest:
-    """Return one request of a directory.
-
-    Raises:
-        errors.NotFound: there is none such, or not any more.
-
-    """
+    """Return one request of a directory."""
     row = await db.fetch_one(
         _GET,
         p_organization_id=directory.organization_id,

@@ -75,15 +75,7 @@ class Given:
 async def assign(
     call: Call, organization_id: str, directory_id: str, given: Sequence[Given]
 ) -> tuple[Directory, list[Assignment]]:
-    """Replace all assignments of a directory; its people have the new roles at once.
-
-    Raises:
-        errors.NotFound: there is no such directory, or this caller may not see it.
-        errors.InvalidArgument: there is no such group or role; the field is named.
-        errors.PermissionDenied: the caller may not grant a role that a group gets or loses.
-        errors.PreconditionFailed: If-Match names another revision.
-
-    """
+    """Replace all assignments of a directory; its people have the new roles at once."""
     if len(given) > MOST:
         raise errors.InvalidArgument.field(
             _FIELD, "repeated.max_items", f"may have {MOST} items at most"

@@ -75,9 +75,7 @@ async def create(call: Call, organization_id: str, directory_id: str) -> tuple[S
     """Make a secret beside the others; return it with its text, which is not shown again.
 
     Raises:
-        errors.NotFound: there is no such directory, or this caller may not see it.
         errors.InvalidArgument: the directory is polled, or has as many as it may have.
-        errors.PermissionDenied: its groups have a role that the caller may not grant.
 
     """
     async with call.db.transaction() as db:
@@ -100,9 +98,7 @@ async def regenerate(
     Of many that overlap, the oldest end at once.
 
     Raises:
-        errors.NotFound: there is no such directory, or this caller may not see it.
         errors.InvalidArgument: the directory is polled.
-        errors.PermissionDenied: its groups have a role that the caller may not grant.
 
     """
     async with call.db.transaction() as db:

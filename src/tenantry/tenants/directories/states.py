@@ -98,11 +98,6 @@ async def page(
     """Return one page; ``query`` is the id of a directory or of an organization.
 
     "" and None leave a filter out. The list goes by the id, and looks at what a filter leaves out.
-
-    Raises:
-        errors.InvalidArgument: the page token is not of this list and filter.
-        errors.PermissionDenied: the caller is bound to one organization.
-
     """
     if call.caller.organization_id is not None:
         raise errors.PermissionDenied

@@ -110,7 +110,6 @@ class Domain:
         return cls(**members(row, domains))
 
     def to_row(self) -> dict[str, Any]:
-        """Return the columns of its row."""
         return row_of(self, domains)
 
     def shown(self, environment_id: str) -> dict[str, Any]:

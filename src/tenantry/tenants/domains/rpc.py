@@ -27,8 +27,6 @@ _TYPES = {
 
 
 class DomainService:
-    """One async method per rpc."""
-
     def __init__(
         self,
         resolver: Resolver,

@@ -112,17 +112,7 @@ class Page:
 async def create(
     call: Call, identity: Identity, *, domain: str, domain_type: str, txt_label: str
 ) -> Domain:
-    """Register a domain; one that must be proven gets its own TXT record, under the label.
-
-    Raises:
-        errors.NotFound: there is no such organization that this caller may see.
-        errors.Duplicate: the organization has it already, or another one has it: proven, or for a
-            claim, vouched for by the application.
-        errors.InvalidArgument: it is no domain that one owner has, or the organization has
-            too many.
-        errors.FeatureDisabled: see `_check_feature`.
-
-    """
+    """Register a domain; one that must be proven gets its own TXT record, under the label."""
     _check_feature(call, domain_type)
     organization = await organizations.get(call, identity)
     name = _name(domain)
@@ -166,12 +156,7 @@ async def create(
 
 
 async def get(call: Call, identity: Identity, domain_id: str) -> Domain:
-    """Return one domain of an organization.
-
-    Raises:
-        errors.NotFound: the organization has none such, or this caller may not see it.
-
-    """
+    """Return one domain of an organization."""
     by_id = identity.id is not None
     row = await call.db.fetch_one(
         _FIND_BY_ID if by_id else _FIND_BY_EXTERNAL_ID,
@@ -210,11 +195,6 @@ async def page(
     """Return one page of an organization's domains, the newest first.
 
     ``size`` 0 is the default of 30, more than 100 is 100; ``domain_type`` None means all.
-
-    Raises:
-        errors.NotFound: there is no such organization that this caller may see.
-        errors.InvalidArgument: size or number is negative.
-
     """
     for field, value in (("page_size", size), ("page_number", number)):
         if value < 0:
@@ -234,14 +214,7 @@ async def page(
 
 
 async def update(call: Call, identity: Identity, domain_id: str) -> Domain:
-    """Return a domain as it is: the contract knows nothing of it that can change.
-
-    Raises:
-        errors.NotFound: the organization has none such, or this caller may not see it.
-        errors.PreconditionFailed: If-Match names another revision.
-        errors.FeatureDisabled: see `_check_feature`.
-
-    """
+    """Return a domain as it is: the contract knows nothing of it that can change."""
     domain = await get(call, identity, domain_id)
     _check_feature(call, domain.domain_type)
     call.expect(domain.revision)
@@ -249,14 +222,7 @@ async def update(call: Call, identity: Identity, domain_id: str) -> Domain:
 
 
 async def remove(call: Call, identity: Identity, domain_id: str) -> None:
-    """Delete a domain.
-
-    Raises:
-        errors.NotFound: the organization has none such, or this caller may not see it.
-        errors.PreconditionFailed: If-Match names another revision.
-        errors.FeatureDisabled: see `_check_feature`.
-
-    """
+    """Delete a domain."""
     domain = await get(call, identity, domain_id)
     _check_feature(call, domain.domain_type)
     async with call.db.transaction() as db:
@@ -275,15 +241,7 @@ async def remove(call: Call, identity: Identity, domain_id: str) -> None:
 
 
 async def verify(call: Call, identity: Identity, domain_id: str, resolver: Resolver) -> bool:
-    """Look for the TXT record of a claim now; return whether the domain is proven.
-
-    Raises:
-        errors.NotFound: the organization has none such, or this caller may not see it.
-        errors.PreconditionFailed: If-Match names another revision.
-        errors.InvalidArgument: the claim has failed.
-        errors.FeatureDisabled: see `_check_feature`.
-
-    """
+    """Look for the TXT record of a claim now; return whether the domain is proven."""
     domain = await get(call, identity, domain_id)
     _check_feature(call, domain.domain_type)
     call.expect(domain.revision)

@@ -46,12 +46,7 @@ _SWITCHES = ("sign_up", "organization_branding")  # features that are settings o
 
 
 def check_environment(call: Call, id_: str) -> None:
-    """Let the environment that there is be named.
-
-    Raises:
-        errors.NotFound: another one is.
-
-    """
+    """Let the environment that there is be named."""
     if id_ != call.db.environment_id:
         raise errors.NotFound("environment")
 
@@ -259,8 +254,6 @@ class EnvironmentService:
 
 
 class SettingService:
-    """One async method per rpc."""
-
     def __init__(self, effective: Effective) -> None:
         self._effective = effective
 

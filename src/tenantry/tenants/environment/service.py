@@ -91,11 +91,6 @@ async def set_settings(
 
     ``fields`` are the paths of a request by the names of settings, for errors; ``documents`` are
     kept with them.
-
-    Raises:
-        errors.InvalidArgument: a setting is fixed or not one to be stored, or its value cannot be
-            used; the field is named.
-
     """
     known = dict(fields or {})
     spelled_texts = {
@@ -135,12 +130,7 @@ async def document(db: Session, name: str) -> tuple[dict[str, Any], int]:
 
 
 async def keep_document(call: Call, name: str, content: Mapping[str, Any], field: str) -> None:
-    """Keep a document in the place of the one that there was.
-
-    Raises:
-        errors.InvalidArgument: it is too large; the field is named.
-
-    """
+    """Keep a document in the place of the one that there was."""
     check_size(content, field)
     async with call.db.transaction() as db:
         await _put(db, DOCUMENT, name, to_json(content), now())
@@ -148,12 +138,7 @@ async def keep_document(call: Call, name: str, content: Mapping[str, Any], field
 
 
 def check_size(content: Mapping[str, Any], field: str) -> None:
-    """Let a document be kept whose JSON is not too large.
-
-    Raises:
-        errors.InvalidArgument: it is; the field is named.
-
-    """
+    """Let a document be kept whose JSON is not too large."""
     if len(to_json(content).encode()) > DOCUMENT_MAX:
         raise errors.InvalidArgument.field(
             field, "max_bytes", f"may take {DOCUMENT_MAX} bytes at most"

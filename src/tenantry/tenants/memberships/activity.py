@@ -101,7 +101,6 @@ async def activate(
 
     Raises:
         errors.InvalidArgument: the organization has no free seat.
-        errors.ConcurrentChange: the membership has ended meanwhile.
 
     """
     db, at = call.db, now()
@@ -176,10 +175,6 @@ async def switch_all(
     """Activate the inactive memberships of some users, and deactivate the active ones of others.
 
     Within a transaction, whose caller records the events. The organization has no limit of seats.
-
-    Raises:
-        errors.ConcurrentChange: one of these memberships has ended or was switched meanwhile.
-
     """
     if not on and not off:
         return

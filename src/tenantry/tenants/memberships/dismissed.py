@@ -111,12 +111,7 @@ async def is_dismissed(
 async def check(
     db: Session, organization_id: str, address: str, *, also_disabled: bool = False
 ) -> None:
-    """Refuse to make such a person a member.
-
-    Raises:
-        errors.InvalidArgument: a directory has them as inactive.
-
-    """
+    """Refuse to make such a person a member."""
     if await is_dismissed(db, organization_id, address, also_disabled=also_disabled):
         raise refusal()
 

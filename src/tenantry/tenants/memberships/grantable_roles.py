@@ -70,12 +70,7 @@ def is_limited(call: Call) -> bool:
 
 
 async def caller_in(call: Call, db: Session, organization_id: str) -> User:
-    """Return the calling person, with their membership of an organization.
-
-    Raises:
-        errors.PermissionDenied: they are no active member of it any more.
-
-    """
+    """Return the calling person, with their membership of an organization."""
     user = await reading.find(
         db, id_=call.caller.id, external_id=None, organization_id=organization_id
     )
@@ -85,12 +80,7 @@ async def caller_in(call: Call, db: Session, organization_id: str) -> User:
 
 
 async def of_caller(call: Call, db: Session, organization_id: str) -> Grantable:
-    """Return the roles that the caller may grant in an organization.
-
-    Raises:
-        errors.PermissionDenied: the caller may grant none.
-
-    """
+    """Return the roles that the caller may grant in an organization."""
     if not is_limited(call):
         return Grantable(is_any=True)
     caller = call.caller
@@ -121,10 +111,6 @@ async def check(
     """Raise unless the caller may grant, or take, these roles.
 
     ``named`` are the roles as the request names them, for the field of the error.
-
-    Raises:
-        errors.PermissionDenied: the caller may not; the role and its field are named.
-
     """
     if not is_limited(call):
         return

@@ -184,7 +184,6 @@ async def ask_interceptors(
 
     Raises:
         errors.Intercepted: an interceptor says no.
-        errors.NotFound: there is no such organization or user that this caller may see.
 
     """
     if not await interceptors.runs(PRE_USER_INVITATION):
@@ -219,10 +218,8 @@ async def resend(
     It leads to the application ``client_id`` if it led to none before, or if ``replaces_client``.
 
     Raises:
-        errors.NotFound: there is no such member of an organization that this caller may see.
         errors.InvalidArgument: the member is not invited any more, or a new invitation finds no
             free seat.
-        errors.PermissionDenied: the caller may not grant a role of the invitation.
 
     """
     reading.check_scope(call, organization_id)
@@ -280,7 +277,6 @@ async def accept(
     have become fewer seats since, the members that are there count.
 
     Raises:
-        errors.NotFound: there is no such invitation (any more).
         errors.InvalidArgument: the organization has no free seat.
 
     """

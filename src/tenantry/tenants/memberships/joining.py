@@ -80,8 +80,6 @@ async def create(
     """Create a user as a member of an organization, invited by mail or at once.
 
     Raises:
-        errors.Duplicate: another user has this e-mail address or external id.
-        errors.NotFound: there is no such organization that this caller may see.
         errors.InvalidArgument: a value cannot be taken; the field is named. Or the organization
             has no free seat, or a directory has the person as inactive.
 
@@ -116,13 +114,6 @@ async def invite(
     """Invite the person of an address, a new user or an old one; a member calls.
 
     Return the user with this membership alone: where else they are is not for a member to know.
-
-    Raises:
-        errors.Duplicate: the person is a member already.
-        errors.NotFound: there is no such organization that this caller may see.
-        errors.InvalidArgument: see `create`.
-        errors.PermissionDenied: a role permits more than the caller may.
-
     """
     reading.check_scope(call, organization_id)
     inviter = await grantable_roles.caller_in(call, call.db, organization_id)
@@ -147,7 +138,6 @@ async def add(
     A membership that a directory has switched off, and keeps off no longer, is active again.
 
     Raises:
-        errors.NotFound: there is no such organization or user that this caller may see.
         errors.Duplicate: the user is a member already, and not switched off.
         errors.InvalidArgument: there is no such role, the e-mail address is blocked, the
             organization has no free seat, or a directory has the person as inactive.
@@ -227,8 +217,6 @@ async def join(
     """Make a user a member at once; within a transaction.
 
     Raises:
-        errors.NotFound: there is no such organization.
-        errors.Duplicate: the user is a member already.
         errors.InvalidArgument: there is no such role, no free seat, or a directory has the person
             as inactive.
 
@@ -257,7 +245,6 @@ async def provision(
     Raises:
         db.engine.DuplicateKey: there is such a user, or member, meanwhile.
         errors.InvalidArgument: there is no free seat.
-        errors.ConcurrentChange: one of these roles went away meanwhile, or the user did.
 
     """
     terms = Terms(provisioning_method=DIRECT_PROVISION)
@@ -279,12 +266,7 @@ async def provision(
 
 
 async def found(call: Call, user: User, *, display_name: str, region_code: str) -> Organization:
-    """Found an organization whose first member and admin this user is; within a transaction.
-
-    Raises:
-        errors.InvalidArgument: the name cannot be taken.
-
-    """
+    """Found an organization whose first member and admin this user is; within a transaction."""
     organization = await organizations.create(
         call, region_code=region_code, display_name=display_name
     )

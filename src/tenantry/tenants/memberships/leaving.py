@@ -76,9 +76,7 @@ async def remove_member(
     """End a membership; with cascade the user is deleted whose last one it was.
 
     Raises:
-        errors.NotFound: there is no such member that this caller may see.
         errors.InvalidArgument: it is the last admin of others, and this is not forced.
-        errors.PermissionDenied: a person calls, and the member may do more than they.
 
     """
     reading.check_scope(call, organization_id)
@@ -110,10 +108,7 @@ async def remove_user(call: Call, identity: Identity, *, forced: bool) -> None:
     """Delete a user with all memberships.
 
     Raises:
-        errors.NotFound: there is none.
-        errors.PreconditionFailed: If-Match names another revision.
         errors.InvalidArgument: it is the last admin of others, and this is not forced.
-        errors.PermissionDenied: the caller is bound to one organization.
 
     """
     reading.check_scope(call)

@@ -76,14 +76,7 @@ GIVE = (
 async def offered(
     db: Session, organization_id: str, named: Sequence[NamedRole]
 ) -> tuple[Organization, tuple[HeldRole, ...]]:
-    """Return an organization and its roles of these names, or its default role for no names.
-
-    Raises:
-        errors.NotFound: there is no such organization.
-        errors.InvalidArgument: neither the environment nor the organization has such a role.
-        errors.ConcurrentChange: one of them went away just now.
-
-    """
+    """Return an organization and its roles of these names, or its default role for no names."""
     row = await db.fetch_one(
         _READ_NAMED if named else _READ_DEFAULT,
         organization_id=organization_id,
@@ -125,10 +118,6 @@ async def keep(db: Session, role_ids: Collection[str]) -> None:
     """Lock roles against deletion before the rows of their holders are changed.
 
     The deletion of a role locks it first as well, and then changes those rows.
-
-    Raises:
-        errors.ConcurrentChange: one of them was deleted meanwhile.
-
     """
     found = await db.fetch_all(_KEEP, role_ids=to_json(sorted(role_ids)))
     if len(found) < len(set(role_ids)):
@@ -136,12 +125,7 @@ async def keep(db: Session, role_ids: Collection[str]) -> None:
 
 
 async def of_creator(db: Session) -> tuple[HeldRole, ...]:
-    """Return the role of a user who founds an organization.
-
-    Raises:
-        errors.ConcurrentChange: it went away just now.
-
-    """
+    """Return the role of a user who founds an organization."""
     row = await db.fetch_one(_CREATOR)
     assert row is not None
     held = await catalogue.look_up(db, {row["id"]}, row["version"])

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 
 class MembershipService:
-    """One async method per rpc."""
-
     def __init__(
         self,
         effective: Effective,

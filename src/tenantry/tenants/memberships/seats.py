@@ -75,12 +75,7 @@ _ACTIVE = Statement(
 
 
 async def hold(db: Session, organization_id: str) -> Organization:
-    """Return an organization whose members nobody else changes before this transaction ends.
-
-    Raises:
-        errors.NotFound: there is no such organization.
-
-    """
+    """Return an organization whose members nobody else changes before this transaction ends."""
     row = await db.fetch_one(_HOLD, organization_id=organization_id)
     if row is None:
         raise errors.NotFound("organization")
@@ -105,12 +100,7 @@ async def hold_all(
 
 
 async def check(db: Session, organization: Organization) -> None:
-    """Make sure that an organization that is held has a free seat.
-
-    Raises:
-        errors.InvalidArgument: it has as many members as it may have.
-
-    """
+    """Make sure that an organization that is held has a free seat."""
     limit = organization.max_allowed_users
     if not limit:
         return
@@ -120,12 +110,7 @@ async def check(db: Session, organization: Organization) -> None:
 
 
 async def check_active(db: Session, organization: Organization) -> None:
-    """Make sure that an organization that is held has a seat for one that was invited before.
-
-    Raises:
-        errors.InvalidArgument: it has as many active members as it may have.
-
-    """
+    """Make sure that an organization that is held has a seat for one that was invited before."""
     limit = organization.max_allowed_users
     if not limit:
         return
@@ -135,12 +120,7 @@ async def check_active(db: Session, organization: Organization) -> None:
 
 
 def check_left(organization: Organization, left: int) -> None:
-    """Raise where no seat of an organization with a limit is left.
-
-    Raises:
-        errors.InvalidArgument: none is.
-
-    """
+    """Raise where no seat of an organization with a limit is left."""
     if left <= 0:
         limit = organization.max_allowed_users
         raise errors.InvalidArgument(f"organization has reached its limit of {limit} users")

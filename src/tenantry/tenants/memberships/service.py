@@ -73,10 +73,8 @@ async def change(
     """Replace the roles, or the metadata, or both; one that is empty stays as it is.
 
     Raises:
-        errors.NotFound: there is no such member that this caller may see.
         errors.InvalidArgument: there is no such role; or the last admin would lose that role, and
         this is not forced.
-        errors.PermissionDenied: a person calls, and a role permits more than they may.
 
     """
 
@@ -93,13 +91,7 @@ async def change(
 async def add_roles(
     call: Call, organization_id: str, user_id: str, named: Sequence[NamedRole]
 ) -> tuple[HeldRole, ...]:
-    """Give a member further roles, and return all that it holds then.
-
-    Raises:
-        errors.NotFound: there is no such member that this caller may see.
-        errors.InvalidArgument: there is no such role.
-
-    """
+    """Give a member further roles, and return all that it holds then."""
 
     async def revise(db: Session, before: Membership) -> Membership:
         _, added = await roles.offered(db, organization_id, named)
@@ -116,7 +108,6 @@ async def remove_role(
     """Take a role from a member.
 
     Raises:
-        errors.NotFound: there is no such member that this caller may see, or it has no such role.
         errors.InvalidArgument: it is the last admin, and this is not forced.
 
     """
@@ -137,10 +128,6 @@ async def follow(
 
     All further ones stay, and a name that no role has is left out. The last administrator keeps
     what it has.
-
-    Raises:
-        errors.NotFound: there is no such member.
-
     """
 
     async def revise(db: Session, before: Membership) -> Membership:
@@ -159,12 +146,7 @@ async def follow(
 
 
 async def roles_of(call: Call, organization_id: str, user_id: str) -> list[HeldRole]:
-    """Return the roles that a member holds, the oldest first.
-
-    Raises:
-        errors.NotFound: there is no such member that this caller may see.
-
-    """
+    """Return the roles that a member holds, the oldest first."""
     reading.check_scope(call, organization_id)
     held = await roles_service.roles_of(call.db, organization_id, user_id)
     if not held:
@@ -173,12 +155,7 @@ async def roles_of(call: Call, organization_id: str, user_id: str) -> list[HeldR
 
 
 async def permissions_of(call: Call, organization_id: str, user_id: str) -> list[Permission]:
-    """Return all that a member's roles permit together, the newest first.
-
-    Raises:
-        errors.NotFound: there is no such member that this caller may see.
-
-    """
+    """Return all that a member's roles permit together, the newest first."""
     reading.check_scope(call, organization_id)
     found = await roles_service.effective_permissions(call.db, organization_id, user_id)
     if not found:
@@ -193,13 +170,7 @@ async def hold_place(db: Session, organization_id: str, user_id: str) -> Organiz
 
 
 async def member(db: Session, organization_id: str, identity: Identity) -> tuple[User, Membership]:
-    """Return a member of an organization, and the membership.
-
-    Raises:
-        errors.NotFound: there is no such member.
-        errors.InvalidArgument: neither id is given.
-
-    """
+    """Return a member of an organization, and the membership."""
     user = await reading.find(
         db,
         id_=identity.id,

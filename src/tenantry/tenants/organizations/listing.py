@@ -46,12 +46,6 @@ async def page(call: Call, narrow: Filter, *, page_size: int, page_token: str) -
     """Return one page, of rows of organizations with one column more: the total.
 
     ``page_size`` 0 is the default of 10; more than 100 is 100.
-
-    Raises:
-        errors.InvalidArgument: the page token is not of this list and filter, or there are too
-            many filters.
-        errors.PermissionDenied: the caller is bound to one organization.
-
     """
     if call.caller.organization_id is not None:
         raise errors.PermissionDenied

@@ -166,7 +166,6 @@ class Organization:
         )
 
     def to_row(self) -> dict[str, Any]:
-        """Return the columns of its row."""
         policy, branding = self.session_policy, self.branding
         return {
             "id": self.id,
@@ -186,7 +185,6 @@ class Organization:
         }
 
     def has_feature(self, name: str) -> bool:
-        """Whether a feature is on."""
         return name in self.features
 
     def shown(self) -> dict[str, Any]:

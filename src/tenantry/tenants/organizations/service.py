@@ -102,13 +102,7 @@ async def create(
     slug: str | None = None,
     logo_url: str | None = None,
 ) -> Organization:
-    """Create an organization; single sign-on starts switched on, the other features off.
-
-    Raises:
-        errors.Duplicate: another one has this external id or slug.
-        errors.InvalidArgument: a value cannot be taken; the field is named.
-
-    """
+    """Create an organization; single sign-on starts switched on, the other features off."""
     organization = new(
         call.db,
         region_code=region_code,
@@ -141,12 +135,7 @@ def new(
     slug: str | None = None,
     logo_url: str | None = None,
 ) -> Organization:
-    """Return an organization to be inserted, as `create` does it.
-
-    Raises:
-        errors.InvalidArgument: a value cannot be taken; the field is named.
-
-    """
+    """Return an organization to be inserted, as `create` does it."""
     at = now()
     return Organization(
         id=db.new_id(ids.ORGANIZATION),
@@ -167,13 +156,7 @@ def new(
 
 
 async def get(call: Call, identity: Identity) -> Organization:
-    """Return an organization.
-
-    Raises:
-        errors.NotFound: there is none that this caller may see.
-        errors.InvalidArgument: neither id is given.
-
-    """
+    """Return an organization."""
     by, key = _sought(identity)
     row = await call.db.fetch_one(_FIND[by], key=key)
     bound = call.caller.organization_id
@@ -186,13 +169,6 @@ async def update(call: Call, identity: Identity, changes: Mapping[str, Any]) -> 
     """Change the given members: display_name, external_id, metadata, slug, logo_url.
 
     None or "" clears external_id, slug and logo_url; metadata replaces the whole map.
-
-    Raises:
-        errors.NotFound: there is none that this caller may see.
-        errors.PreconditionFailed: If-Match names another revision.
-        errors.Duplicate: another one has this external id or slug.
-        errors.InvalidArgument: a value cannot be taken; the field is named.
-
     """
     clean = dict(changes)
     if "display_name" in clean and not clean["display_name"]:
@@ -249,11 +225,6 @@ async def remove(
     """Delete an organization with all that it holds.
 
     Its members are dismissed first, by the function that is given: `memberships.leaving` has it.
-
-    Raises:
-        errors.NotFound: there is none that this caller may see.
-        errors.PreconditionFailed: If-Match names another revision.
-
     """
     async with call.db.transaction() as db:
         held = replace(call, db=db)
@@ -272,13 +243,7 @@ async def remove(
 async def set_features(
     call: Call, organization_id: str, features: Sequence[tuple[str, bool]]
 ) -> Organization:
-    """Switch the named features on or off; the others keep their value.
-
-    Raises:
-        errors.NotFound: there is none that this caller may see.
-        errors.InvalidArgument: there is no such feature.
-
-    """
+    """Switch the named features on or off; the others keep their value."""
     switched: dict[str, bool] = {}
     for index, (name, enabled) in enumerate(features):
         known = _FEATURE_NAMES.get(name)
@@ -301,13 +266,7 @@ async def set_features(
 async def set_max_allowed_users(
     call: Call, organization_id: str, maximum: int | None
 ) -> Organization:
-    """Set how many members it may have; None and 0 mean no limit.
-
-    Raises:
-        errors.NotFound: there is none that this caller may see.
-        errors.InvalidArgument: the number is negative.
-
-    """
+    """Set how many members it may have; None and 0 mean no limit."""
     if maximum is not None and maximum < 0:
         raise errors.InvalidArgument.field(
             "settings.max_allowed_users", "int32.gte", f"must be 0 or more, got {maximum}"
@@ -322,13 +281,7 @@ async def set_max_allowed_users(
 async def set_branding(
     call: Call, organization_id: str, *, custom: bool, settings: dict[str, Any] | None
 ) -> Organization:
-    """Set where an organization's branding comes from, and its own settings if given.
-
-    Raises:
-        errors.NotFound: there is none that this caller may see.
-        errors.InvalidArgument: the settings are too large.
-
-    """
+    """Set where an organization's branding comes from, and its own settings if given."""
     if settings is not None and len(to_json(settings)) > BRANDING_MAX_BYTES:
         raise errors.InvalidArgument.field(
             "customization_settings", "max_bytes", f"may take {BRANDING_MAX_BYTES} bytes at most"
@@ -350,12 +303,6 @@ async def revise(
     """Change the members that a function returns for the organization as it is.
 
     Where others were faster several times, it waits in line for the row instead.
-
-    Raises:
-        errors.NotFound: there is none that this caller may see.
-        errors.PreconditionFailed: If-Match names another revision.
-        errors.Duplicate: another one has this external id or slug.
-
     """
     for _ in range(_ATTEMPTS):
         if done := await _attempt(call, identity, changes_of):
@@ -399,12 +346,7 @@ async def _attempt(
 
 
 def _sought(identity: Identity) -> tuple[str, str]:
-    """Return by which column an organization is found, and the value.
-
-    Raises:
-        errors.InvalidArgument: neither id is given.
-
-    """
+    """Return by which column an organization is found, and the value."""
     if identity.id:
         return "id", identity.id
     if identity.external_id:

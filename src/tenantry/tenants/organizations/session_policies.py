@@ -16,12 +16,7 @@ IDLE_MINUTES = range(1, 10_080 + 1)
 
 
 async def use_application(call: Call, organization_id: str) -> Organization:
-    """Let the application's session policy apply again.
-
-    Raises:
-        errors.NotFound: there is none that this caller may see.
-
-    """
+    """Let the application's session policy apply again."""
     return await revise(call, Identity(organization_id), lambda _before: {"session_policy": None})
 
 
@@ -39,7 +34,6 @@ async def set_own(
     A value that is None stays as it is; at first it is that of the application.
 
     Raises:
-        errors.NotFound: there is none that this caller may see.
         errors.InvalidArgument: a timeout is out of range, or the idle one not below the absolute;
             or the organization's own people loosen the policy of the application.
 

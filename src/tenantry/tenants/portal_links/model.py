@@ -64,7 +64,6 @@ class PortalLink:
         return cls(**members(row, portal_links, but={"open_time"}))
 
     def shown(self) -> dict[str, object]:
-        """Return its content in events."""
         return {
             "id": self.id,
             "organization_id": self.organization_id,
@@ -76,8 +75,6 @@ class PortalLink:
 
 @dataclass(frozen=True, slots=True)
 class PortalSession:
-    """One session of the portal."""
-
     id: str
     organization_id: str
     features: tuple[str, ...]  # that its link is for

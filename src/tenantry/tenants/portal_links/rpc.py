@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 
 class PortalLinkService:
-    """One async method per rpc."""
-
     def __init__(self, *, public_url: str) -> None:
         self._public_url = public_url
 
@@ -59,8 +57,6 @@ class PortalLinkService:
 
 
 class PortalEventService:
-    """One async method per rpc."""
-
     async def send_custom_event(
         self, request: events_pb.SendCustomEventRequest, call: Call
     ) -> events_pb.SendCustomEventResponse:

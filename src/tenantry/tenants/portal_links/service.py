@@ -121,7 +121,6 @@ async def create(
     It opens once, within a minute; one to share opens for a week, again and again.
 
     Raises:
-        errors.NotFound: there is no such organization.
         errors.InvalidArgument: a feature is switched off.
 
     """
@@ -160,24 +159,14 @@ async def create(
 
 
 async def list_all(call: Call, organization_id: str) -> list[PortalLink]:
-    """Return the organization's links that can still be opened, the newest first.
-
-    Raises:
-        errors.NotFound: there is no such organization.
-
-    """
+    """Return the organization's links that can still be opened, the newest first."""
     await organizations.get(call, Identity(organization_id))
     rows = await call.db.fetch_all(_LIST, p_organization_id=organization_id, p_now=now())
     return [PortalLink.from_row(row) for row in rows]
 
 
 async def remove(call: Call, organization_id: str, link_id: str) -> None:
-    """Delete one link, and end the sessions that it opened.
-
-    Raises:
-        errors.NotFound: the organization has no such link.
-
-    """
+    """Delete one link, and end the sessions that it opened."""
     async with call.db.transaction() as db:
         row = await db.fetch_one(_DELETE, p_organization_id=organization_id, p_id=link_id)
         if row is None:
@@ -190,12 +179,7 @@ async def remove(call: Call, organization_id: str, link_id: str) -> None:
 
 
 async def remove_all(call: Call, organization_id: str) -> None:
-    """Delete all links of an organization, and end the sessions that they opened.
-
-    Raises:
-        errors.NotFound: there is no such organization.
-
-    """
+    """Delete all links of an organization, and end the sessions that they opened."""
     await organizations.get(call, Identity(organization_id))
     for row in await call.db.fetch_all(_ALL_IDS, p_organization_id=organization_id):
         with contextlib.suppress(errors.NotFound):  # somebody else was faster
@@ -265,12 +249,7 @@ async def find_session(db: Session, secret: str) -> PortalSession | None:
 
 
 async def current_session(call: Call) -> PortalSession:
-    """Return the session that calls.
-
-    Raises:
-        errors.NotFound: another caller does, or the session is over by now.
-
-    """
+    """Return the session that calls."""
     row = None
     if call.caller.kind is Kind.PORTAL_SESSION:
         row = await call.db.fetch_one(
@@ -285,13 +264,7 @@ async def current_session(call: Call) -> PortalSession:
 
 
 async def tell(call: Call, event_type: str, content: dict[str, Any]) -> str:
-    """Record what a page of the portal tells; return the id of the event.
-
-    Raises:
-        errors.InvalidArgument: there is no such type, or the content is too long.
-        errors.NotFound: no session of the portal calls.
-
-    """
+    """Record what a page of the portal tells; return the id of the event."""
     if event_type not in TOLD:
         raise errors.InvalidArgument.field(
             "event_type", "in", f"must be one of {', '.join(sorted(TOLD))}"

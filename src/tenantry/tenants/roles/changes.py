@@ -68,15 +68,7 @@ class Reference:
 
 @asynccontextmanager
 async def changing(call: Call, organization_id: str | None) -> AsyncIterator[Session]:
-    """Change roles of the environment or of an organization, while nobody else changes any.
-
-    Raises:
-        errors.NotFound: there is no such organization that this caller may see.
-        errors.PermissionDenied: the caller is no management client or operator: the product says
-            what its roles permit. Or it is bound to one organization, and the role is the
-            environment's.
-
-    """
+    """Change roles of the environment or of an organization, while nobody else changes any."""
     if not call.caller.is_operators:
         raise errors.PermissionDenied
     bound = call.caller.organization_id
@@ -96,13 +88,7 @@ async def changing(call: Call, organization_id: str | None) -> AsyncIterator[Ses
 
 
 async def changeable(call: Call, db: Session, organization_id: str | None, name: str) -> Listed:
-    """Return the role of this very scope, with its own permissions.
-
-    Raises:
-        errors.NotFound: there is none.
-        errors.PreconditionFailed: If-Match names another revision.
-
-    """
+    """Return the role of this very scope, with its own permissions."""
     found = await listing.find(db, organization_id, Include.OWN, name=name)
     if found is None or found.role.organization_id != organization_id:
         raise errors.NotFound("role")
@@ -140,12 +126,7 @@ async def give(db: Session, role: Role, given: Mapping[str, str]) -> None:
 
 
 async def referred(db: Session, organization_id: str | None, reference: Reference) -> Role:
-    """Return the role that is referred to, of those that the environment or organization has.
-
-    Raises:
-        errors.InvalidArgument: there is none; the field is named.
-
-    """
+    """Return the role that is referred to, of those that the environment or organization has."""
     found = await listing.find(
         db, organization_id, Include.NONE, name=reference.name, id=reference.id
     )

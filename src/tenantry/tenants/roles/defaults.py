@@ -39,13 +39,7 @@ _SET_DEFAULT = Statement(
 async def set_defaults(
     call: Call, creator: Reference, member: Reference | None
 ) -> tuple[Role, Role]:
-    """Set the environment's default roles: the creator's, and the members' if it is given.
-
-    Raises:
-        errors.InvalidArgument: the environment has no such role; the field is named.
-        errors.PermissionDenied: the caller is bound to one organization.
-
-    """
+    """Set the environment's default roles: the creator's, and the members' if it is given."""
     async with changing(call, None) as db:
         known = [one.role for one in await listing.find_all(db, None, Include.NONE)]
         old_creator = next(role for role in known if role.default_creator)
@@ -71,14 +65,7 @@ async def set_defaults(
 
 
 async def set_default_of_organization(call: Call, organization_id: str, name: str) -> Role:
-    """Set which role new members of an organization get, in place of the environment's.
-
-    Raises:
-        errors.InvalidArgument: the organization has no such role.
-        errors.NotFound: there is no such organization.
-        errors.PermissionDenied: the caller is bound to one organization.
-
-    """
+    """Set which role new members of an organization get, in place of the environment's."""
     async with changing(call, organization_id) as db:
         role = await referred(db, organization_id, Reference("default_member_role", name))
         known = await listing.find_all(db, organization_id, Include.NONE)

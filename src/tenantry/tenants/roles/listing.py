@@ -100,14 +100,7 @@ class Listed:
 
 
 async def get(call: Call, organization_id: str | None, name: str, include: Include) -> Listed:
-    """Return a role of the environment, or one that an organization has.
-
-    Raises:
-        errors.NotFound: there is none, or the caller may not see the organization.
-        errors.PermissionDenied: the caller is bound to one organization, and asks for the
-        environment.
-
-    """
+    """Return a role of the environment, or one that an organization has."""
     await _check_caller(call, organization_id)
     found = await find(call.db, organization_id, include, name=name)
     if found is None:
@@ -116,39 +109,19 @@ async def get(call: Call, organization_id: str | None, name: str, include: Inclu
 
 
 async def list_all(call: Call, organization_id: str | None, include: Include) -> list[Listed]:
-    """Return the roles of the environment or those that an organization has, the oldest first.
-
-    Raises:
-        errors.NotFound: there is no such organization that this caller may see.
-        errors.PermissionDenied: the caller is bound to one organization, and asks for the
-        environment.
-
-    """
+    """Return the roles of the environment or those that an organization has, the oldest first."""
     await _check_caller(call, organization_id)
     return await find_all(call.db, organization_id, include)
 
 
 async def list_dependents(call: Call, name: str) -> list[Listed]:
-    """Return the roles that extend a role of the environment directly, of organizations as well.
-
-    Raises:
-        errors.NotFound: the environment has no such role.
-        errors.PermissionDenied: the caller is bound to one organization.
-
-    """
+    """Return the roles that extend a role of the environment directly, of organizations as well."""
     found = await get(call, None, name, Include.NONE)
     return await dependents(call.db, found.role.id, Include.NONE)
 
 
 async def count_holders(call: Call, organization_id: str | None, name: str) -> int:
-    """Return how many members hold a role, everywhere or in one organization.
-
-    Raises:
-        errors.NotFound: there is none, or the caller may not see the organization.
-        errors.PermissionDenied: the caller is bound to one organization, and asks for the
-        environment.
-
-    """
+    """Return how many members hold a role, everywhere or in one organization."""
     role = (await get(call, organization_id, name, Include.NONE)).role
     statement = _COUNT if organization_id is None else _COUNT_IN_ORGANIZATION
     row = await call.db.fetch_one(statement, p_role_id=role.id, p_organization_id=organization_id)
@@ -160,12 +133,6 @@ async def count_some_holders(call: Call, organization_id: str | None, name: str)
     """Return how many members hold a role, `pages.MOST_COUNTED` at the most.
 
     One that the environment and not the organization has is counted everywhere.
-
-    Raises:
-        errors.NotFound: there is none, or the caller may not see the organization.
-        errors.PermissionDenied: the caller is bound to one organization, and asks for the
-        environment.
-
     """
     role = (await get(call, organization_id, name, Include.NONE)).role
     row = await call.db.fetch_one(_COUNT_SOME, p_role_id=role.id)

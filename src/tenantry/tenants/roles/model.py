@@ -138,7 +138,6 @@ class Permission:
         return cls(**members(row, permissions))
 
     def shown(self) -> dict[str, Any]:
-        """Return its content in events."""
         return {"id": self.id, "name": self.name, "description": self.description}
 
 

@@ -49,14 +49,7 @@ class Kind(Enum):
 
 
 async def create(call: Call, *, name: str, description: str) -> Permission:
-    """Create a permission.
-
-    Raises:
-        errors.Duplicate: another one has this name.
-        errors.InvalidArgument: there are as many as may be.
-        errors.PermissionDenied: the caller is bound to one organization.
-
-    """
+    """Create a permission."""
     _check_caller(call)
     at = now()
     permission = Permission(
@@ -85,13 +78,7 @@ async def create(call: Call, *, name: str, description: str) -> Permission:
 
 
 async def get(call: Call, name: str) -> Permission:
-    """Return a permission.
-
-    Raises:
-        errors.NotFound: none has this name.
-        errors.PermissionDenied: the caller is bound to one organization.
-
-    """
+    """Return a permission."""
     _check_caller(call)
     return await _find(call.db, name)
 
@@ -100,10 +87,7 @@ async def describe(call: Call, name: str, description: str) -> Permission:
     """Change what a permission says about itself.
 
     Raises:
-        errors.NotFound: none has this name.
-        errors.PreconditionFailed: If-Match names another revision.
         errors.InvalidArgument: it is built in.
-        errors.PermissionDenied: the caller is bound to one organization.
 
     """
     _check_caller(call)
@@ -128,10 +112,7 @@ async def remove(call: Call, name: str) -> None:
     """Delete a permission, and take it from the roles that hold it.
 
     Raises:
-        errors.NotFound: none has this name.
-        errors.PreconditionFailed: If-Match names another revision.
         errors.InvalidArgument: it is built in.
-        errors.PermissionDenied: the caller is bound to one organization.
 
     """
     _check_caller(call)
@@ -148,11 +129,6 @@ async def page(
     """Return one page of permissions, the newest first.
 
     ``page_size`` 0 is the default of 10.
-
-    Raises:
-        errors.InvalidArgument: the page token is not of this list and filter.
-        errors.PermissionDenied: the caller is bound to one organization.
-
     """
     _check_caller(call)
     position = pages.position(

@@ -25,8 +25,6 @@ _KINDS = {
 
 
 class RolesService:
-    """One async method per rpc."""
-
     async def create_role(self, request: pb.CreateRoleRequest, call: Call) -> pb.CreateRoleResponse:
         assert request.role is not None
         role = await _create(call, None, request.role)

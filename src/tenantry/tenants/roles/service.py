@@ -118,16 +118,7 @@ async def create(
     extends: str | None,
     permission_names: Sequence[str],
 ) -> Role:
-    """Create a role of the environment or of an organization.
-
-    Raises:
-        errors.Duplicate: the name is taken in the environment or the organization.
-        errors.InvalidArgument: there is no such base or permission; the field is named. Or there
-            are as many roles as may be.
-        errors.NotFound: there is no such organization.
-        errors.PermissionDenied: the caller is bound to one organization.
-
-    """
+    """Create a role of the environment or of an organization."""
     async with changing(call, organization_id) as db:
         await _check_limit(db, organization_id)
         await _check_name(db, organization_id, name)
@@ -162,16 +153,7 @@ async def create(
 async def update(
     call: Call, organization_id: str | None, name: str, changes: Mapping[str, Any]
 ) -> Role:
-    """Change the given members: display_name, description, extends, permissions (the whole set).
-
-    Raises:
-        errors.NotFound: there is no such role or organization.
-        errors.PreconditionFailed: If-Match names another revision.
-        errors.InvalidArgument: there is no such base or permission, or the base would close a
-            circle; the field is named.
-        errors.PermissionDenied: the caller is bound to one organization.
-
-    """
+    """Change the given members: display_name, description, extends, permissions (the whole set)."""
     async with changing(call, organization_id) as db:
         before = await changeable(call, db, organization_id, name)
         clean = {key: changes[key] for key in ("display_name", "description") if key in changes}
@@ -188,14 +170,7 @@ async def update(
 
 
 async def end_base(call: Call, organization_id: str | None, name: str) -> None:
-    """Let a role inherit nothing any more.
-
-    Raises:
-        errors.NotFound: there is no such role or organization.
-        errors.PreconditionFailed: If-Match names another revision.
-        errors.PermissionDenied: the caller is bound to one organization.
-
-    """
+    """Let a role inherit nothing any more."""
     async with changing(call, organization_id) as db:
         before = await changeable(call, db, organization_id, name)
         await inheritance.move(db, before.role.id, None)
@@ -203,14 +178,7 @@ async def end_base(call: Call, organization_id: str | None, name: str) -> None:
 
 
 async def add_permissions(call: Call, name: str, permission_names: Sequence[str]) -> Listed:
-    """Add permissions to a role of the environment; names that no permission has do nothing.
-
-    Raises:
-        errors.NotFound: there is no such role.
-        errors.PreconditionFailed: If-Match names another revision.
-        errors.PermissionDenied: the caller is bound to one organization.
-
-    """
+    """Add permissions to a role of the environment; names that no permission has do nothing."""
     async with changing(call, None) as db:
         before = await changeable(call, db, None, name)
         added = await permission_rules.ids_of(db, permission_names)
@@ -218,14 +186,7 @@ async def add_permissions(call: Call, name: str, permission_names: Sequence[str]
 
 
 async def remove_permission(call: Call, name: str, permission_name: str) -> None:
-    """Take a permission from a role of the environment.
-
-    Raises:
-        errors.NotFound: there is no such role, or it does not itself have this permission.
-        errors.PreconditionFailed: If-Match names another revision.
-        errors.PermissionDenied: the caller is bound to one organization.
-
-    """
+    """Take a permission from a role of the environment."""
     async with changing(call, None) as db:
         before = await changeable(call, db, None, name)
         given = given_by(before)
@@ -237,16 +198,7 @@ async def remove_permission(call: Call, name: str, permission_name: str) -> None
 async def remove(
     call: Call, organization_id: str | None, name: str, takes_over: Reference | None
 ) -> None:
-    """Delete a role; another one takes over its holders and the roles that extend it.
-
-    Raises:
-        errors.NotFound: there is no such role or organization.
-        errors.PreconditionFailed: If-Match names another revision.
-        errors.InvalidArgument: it is held or extended and no role takes over, it is a default of
-            the environment, or the one that takes over cannot.
-        errors.PermissionDenied: the caller is bound to one organization.
-
-    """
+    """Delete a role; another one takes over its holders and the roles that extend it."""
     async with changing(call, organization_id) as db:
         gone = await changeable(call, db, organization_id, name)
         role = gone.role

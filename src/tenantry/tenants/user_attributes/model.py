@@ -74,11 +74,9 @@ class UserAttribute:
         return cls(**members(row, user_attributes))
 
     def to_row(self) -> dict[str, Any]:
-        """Return the columns of its row."""
         return row_of(self, user_attributes)
 
     def shown(self) -> dict[str, Any]:
-        """Return its content in events."""
         return {
             "kind": self.kind,
             "key": self.key,

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 
 class UserAttributeService:
-    """One async method per rpc."""
-
     async def create_sso_user_attribute(
         self, request: pb.CreateUserAttributeRequest, call: Call
     ) -> pb.CreateUserAttributeResponse:

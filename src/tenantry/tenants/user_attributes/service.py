@@ -46,14 +46,7 @@ class Given:
 
 
 async def create(call: Call, kind: str, given: Given) -> UserAttribute:
-    """Register an attribute of a kind.
-
-    Raises:
-        errors.Duplicate: there is one with this key.
-        errors.InvalidArgument: the key is one of the standard ones, or of a claim that tokens
-            always have; or there are as many attributes as there may be.
-
-    """
+    """Register an attribute of a kind."""
     if given.key.lower() in RESERVED:
         raise errors.InvalidArgument.field(
             "user_attribute.key",
@@ -85,13 +78,7 @@ async def list_all(db: Session, kind: str) -> list[UserAttribute]:
 
 
 async def change(call: Call, kind: str, key: str, given: Given) -> UserAttribute:
-    """Give an attribute other members, but for its key.
-
-    Raises:
-        errors.NotFound: there is none of this key.
-        errors.InvalidArgument: it is a standard one, or another key is given.
-
-    """
+    """Give an attribute other members, but for its key."""
     _check_custom(key)
     if given.key != key:
         raise errors.InvalidArgument.field(
@@ -111,13 +98,7 @@ async def change(call: Call, kind: str, key: str, given: Given) -> UserAttribute
 
 
 async def remove(call: Call, kind: str, key: str) -> None:
-    """Remove an attribute.
-
-    Raises:
-        errors.NotFound: there is none of this key.
-        errors.InvalidArgument: it is a standard one.
-
-    """
+    """Remove an attribute."""
     _check_custom(key)
     async with call.db.transaction() as db:
         before = await _hold(db, kind, key)

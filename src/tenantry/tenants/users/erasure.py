@@ -127,10 +127,6 @@ async def find(call: Call, key: str) -> Found:
 
     A deleted user that had the same address is the same person; one that has it now is not, where
     another one was asked for.
-
-    Raises:
-        errors.NotFound: neither users nor events know such a one.
-
     """
     db = call.db
     found, external_id = await _begin(db, key)

@@ -32,13 +32,7 @@ _m, _u = memberships.c, users.c
 
 
 async def of_environment(call: Call, *, page_size: int, page_token: str) -> pages.Page[User]:
-    """Return one page of all users, each with the oldest 100 of its memberships.
-
-    Raises:
-        errors.InvalidArgument: the page token is not of this list.
-        errors.PermissionDenied: the caller is bound to one organization.
-
-    """
+    """Return one page of all users, each with the oldest 100 of its memberships."""
     reading.check_scope(call)
     position = pages.position(call.db, "users", page_size=page_size, page_token=page_token)
     rows = await call.db.fetch_all(
@@ -50,13 +44,7 @@ async def of_environment(call: Call, *, page_size: int, page_token: str) -> page
 async def of_organization(
     call: Call, organization_id: str, *, page_size: int, page_token: str
 ) -> pages.Page[User]:
-    """Return one page of an organization's members, each with this membership.
-
-    Raises:
-        errors.InvalidArgument: the page token is not of this list.
-        errors.NotFound: there is no such organization that this caller may see.
-
-    """
+    """Return one page of an organization's members, each with this membership."""
     reading.check_scope(call, organization_id)
     listing = f"members of {organization_id}"
     position = pages.position(call.db, listing, page_size=page_size, page_token=page_token)

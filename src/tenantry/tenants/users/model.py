@@ -144,7 +144,6 @@ class Membership:
         }
 
     def shown(self) -> dict[str, Any]:
-        """Return its content in events."""
         event: dict[str, Any] = {
             "organization_id": self.organization_id,
             "membership_status": self.status,

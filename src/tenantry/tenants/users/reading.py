@@ -106,12 +106,7 @@ _FIND_BY_KEY = Statement(
 async def find(
     db: Session, *, id_: str | None, external_id: str | None, organization_id: str | None = None
 ) -> User | None:
-    """Return a user by one of its ids, with all memberships or with that of one organization.
-
-    Raises:
-        errors.InvalidArgument: neither id is given.
-
-    """
+    """Return a user by one of its ids, with all memberships or with that of one organization."""
     if not id_ and not external_id:
         raise errors.InvalidArgument.field("id", "required", "id or external_id is required")
     statement = _FIND["id" if id_ else "external_id", organization_id is not None]
@@ -186,13 +181,7 @@ def in_order(roles: Iterable[HeldRole]) -> tuple[HeldRole, ...]:
 
 
 def check_scope(call: Call, organization_id: str | None = None) -> None:
-    """Let the caller see an organization, or without one, all of them.
-
-    Raises:
-        errors.NotFound: the caller is bound to another organization.
-        errors.PermissionDenied: the caller is bound to one.
-
-    """
+    """Let the caller see an organization, or without one, all of them."""
     bound = call.caller.organization_id
     if bound is None or bound == organization_id:
         return

@@ -44,13 +44,7 @@ _m, _u = memberships.c, users.c
 async def of_environment(
     call: Call, part: str, *, page_size: int, page_token: str
 ) -> pages.Page[User]:
-    """Return one page of the users that match 3 characters or more.
-
-    Raises:
-        errors.InvalidArgument: the page token is not of this search.
-        errors.PermissionDenied: the caller is bound to one organization.
-
-    """
+    """Return one page of the users that match 3 characters or more."""
     reading.check_scope(call)
     search = _Search(call, "", part, page_size=page_size, page_token=page_token)
     if search.by_id:
@@ -69,13 +63,7 @@ async def of_environment(
 async def of_organization(
     call: Call, organization_id: str, part: str, *, page_size: int, page_token: str
 ) -> pages.Page[User]:
-    """Return one page of an organization's members that match 3 characters or more.
-
-    Raises:
-        errors.InvalidArgument: the page token is not of this search.
-        errors.NotFound: there is no such organization that this caller may see.
-
-    """
+    """Return one page of an organization's members that match 3 characters or more."""
     reading.check_scope(call, organization_id)
     row = await call.db.fetch_one(_COUNT_MEMBERS, organization_id=organization_id)
     if row is None:

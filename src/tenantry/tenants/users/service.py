@@ -151,11 +151,6 @@ async def create(
 
     With a ``sub`` it is one whom a provider alone knows, for whose address somebody else may be
     known, and which is proved only where it is ``verified``.
-
-    Raises:
-        errors.Duplicate: another one was created with it meanwhile.
-        errors.InvalidArgument: a member of the profile cannot be taken.
-
     """
     user = User.new(
         user_id,
@@ -174,13 +169,7 @@ async def create(
 
 
 async def get(call: Call, identity: Identity) -> User:
-    """Return a user, with all memberships that this caller may see.
-
-    Raises:
-        errors.NotFound: there is none that this caller may see.
-        errors.InvalidArgument: neither id is given.
-
-    """
+    """Return a user, with all memberships that this caller may see."""
     bound = call.caller.organization_id
     user = await reading.find(
         call.db, id_=identity.id, external_id=identity.external_id, organization_id=bound
@@ -194,14 +183,6 @@ async def change(call: Call, identity: Identity, changes: Mapping[str, Any]) -> 
     """Change the given members: external_id, metadata, and the given members of the profile.
 
     None or "" clears external_id and members of the profile; metadata replaces the whole map.
-
-    Raises:
-        errors.NotFound: there is none that this caller may see.
-        errors.PreconditionFailed: If-Match names another revision.
-        errors.Duplicate: another one has this external id.
-        errors.InvalidArgument: a value cannot be taken; the field is named.
-        errors.PermissionDenied: the caller is bound to one organization.
-
     """
     reading.check_scope(call)
     for _ in range(_ATTEMPTS):
@@ -226,11 +207,6 @@ async def change_profile(call: Call, user: User, profile: Mapping[str, Any]) -> 
     """Give a user what it has told of itself, having proved its address; within a transaction.
 
     The address of one whom a provider alone knows is proved by nothing but `follow_address`.
-
-    Raises:
-        errors.NotFound: it is gone.
-        errors.InvalidArgument: a member of the profile cannot be taken.
-
     """
     db = call.db
     await hold(db, user.id)
@@ -256,10 +232,6 @@ async def follow_address(call: Call, user: User, email: str, *, verified: bool) 
     """Have somebody whom a provider alone knows have the address that it says now.
 
     Within a transaction.
-
-    Raises:
-        errors.NotFound: the user is gone.
-
     """
     db = call.db
     await hold(db, user.id)
@@ -329,11 +301,6 @@ async def hold_with_memberships(call: Call, user_id: str, kept: Collection[str])
     """Lock a user and all memberships until the transaction ends, and return the user.
 
     ``kept`` are the organizations that `keep_organizations` has locked.
-
-    Raises:
-        errors.NotFound: there is no such user that this caller may see.
-        errors.ConcurrentChange: the user has joined another organization since.
-
     """
     await hold(call.db, user_id)
     rows = await call.db.fetch_all(_HOLD_MEMBERSHIPS, user_id=user_id)

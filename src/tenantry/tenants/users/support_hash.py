@@ -13,12 +13,7 @@ if TYPE_CHECKING:
 
 
 def of_caller(call: Call) -> str:
-    """Return the HMAC-SHA-256 of the caller's user id, in hexadecimal digits.
-
-    Raises:
-        errors.PermissionDenied: the caller is a program.
-
-    """
+    """Return the HMAC-SHA-256 of the caller's user id, in hexadecimal digits."""
     if call.caller.kind is not Kind.USER_SESSION:
         raise errors.PermissionDenied("only a signed-in person has a support hash")
     key = call.db.vault.derive("support-hash")

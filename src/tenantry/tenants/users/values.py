@@ -29,12 +29,7 @@ _COMPILED = {
 
 
 def external_id(value: str | None, field: str) -> str | None:
-    """Return an external id; None for an empty one.
-
-    Raises:
-        errors.InvalidArgument: it is too long.
-
-    """
+    """Return an external id; None for an empty one."""
     if value and len(value) > EXTERNAL_ID_MAX:
         raise errors.InvalidArgument.field(
             field,
@@ -45,12 +40,7 @@ def external_id(value: str | None, field: str) -> str | None:
 
 
 def profile(before: Mapping[str, Any], changes: Mapping[str, Any], field: str) -> dict[str, Any]:
-    """Return a profile after these changes; a member that is empty then is left out.
-
-    Raises:
-        errors.InvalidArgument: a value is not of its form; the field is named.
-
-    """
+    """Return a profile after these changes; a member that is empty then is left out."""
     for name, value in changes.items():
         if not value:
             continue

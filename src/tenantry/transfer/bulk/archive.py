@@ -163,12 +163,7 @@ def to_members(table: ArchiveTable, row: Row) -> Members:
 
 
 def to_row(table: ArchiveTable, members: Members) -> Members:
-    """Return the row of a line, whose members it consumes.
-
-    Raises:
-        errors.InvalidArgument: a member is missing, unknown or invalid.
-
-    """
+    """Return the row of a line, whose members it consumes."""
     row: Members = {}
     for column in table.columns:
         name = table.member(column.name)

@@ -38,12 +38,7 @@ class ArchiveReader:
     async def batches(
         self, pieces: AsyncIterator[bytes]
     ) -> AsyncIterator[tuple[ArchiveTable, Batch]]:
-        """Yield consecutive rows of one table.
-
-        Raises:
-            errors.InvalidArgument: the archive is invalid or incomplete; names the line.
-
-        """
+        """Yield consecutive rows of one table."""
         current: ArchiveTable | None = None
         batch: Batch = []
         async for record in _records(pieces):

@@ -156,12 +156,7 @@ def dump_environment(
 def dump_organization(
     db: Session, named: str, *, with_password_hashes: bool, box: Box | None = None
 ) -> AsyncIterator[list[bytes]]:
-    """Return the lines of the organization with this ID or external ID; see the above.
-
-    Raises:
-        errors.NotFound: there is no such organization.
-
-    """
+    """Return the lines of the organization with this ID or external ID; see the above."""
     return _ended(_Dump(db, box, with_password_hashes).organization(named))
 
 

@@ -66,21 +66,11 @@ class Reader(ABC):
         self._lines = _Lines(max_row)
 
     def feed(self, piece: bytes) -> Iterator[Record]:
-        """Return the rows that are complete with this piece.
-
-        Raises:
-            errors.InvalidArgument: the file as a whole cannot be read.
-
-        """
+        """Return the rows that are complete with this piece."""
         return self._records(self._lines.feed(piece), last=False)
 
     def end(self) -> Iterator[Record]:
-        """Return the rows left at the end of the file.
-
-        Raises:
-            errors.InvalidArgument: the file as a whole cannot be read.
-
-        """
+        """Return the rows left at the end of the file."""
         return self._records(self._lines.end(), last=True)
 
     @abstractmethod
@@ -352,12 +342,7 @@ class _Cell:
 
 
 def _cells(heads: list[str], known: Mapping[str, Column], required: str) -> list[_Cell]:
-    """Return what each column means.
-
-    Raises:
-        errors.InvalidArgument: there is no such column, it is there twice, or one is missing.
-
-    """
+    """Return what each column means."""
     cells = []
     for head in heads:
         name, _, key = head.strip().partition(".")

@@ -96,7 +96,6 @@ async def run(
     ``told`` gets the outcome of each batch, in the order of the file.
 
     Raises:
-        errors.InvalidArgument: the file as a whole cannot be read.
         errors.Busy: the database could not take a batch; those before it stay.
 
     """
@@ -193,12 +192,7 @@ class _Importing:
     founding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def take(self, batch: _Batch) -> Report:
-        """Import one batch, again where somebody else came in between.
-
-        Raises:
-            errors.Busy: each attempt failed.
-
-        """
+        """Import one batch, again where somebody else came in between."""
         report = replace(batch.refused, dry_run=self.order.dry_run, rows=batch.count)
         report.refusals = list(batch.refused.refusals)
         for attempt in range(_ATTEMPTS):

@@ -55,7 +55,6 @@ class Offers:
 
     @property
     def ids(self) -> Iterable[str]:
-        """The ids of all."""
         return self.by_id.keys()
 
     @property

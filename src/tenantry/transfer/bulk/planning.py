@@ -78,12 +78,7 @@ class _Planner:
     at: int
 
     async def take(self, row: Row) -> None:
-        """Enter what a row changes into the plan.
-
-        Raises:
-            errors.InvalidArgument: it is refused.
-
-        """
+        """Enter what a row changes into the plan."""
         offer = self.offers.of(row)
         if row.organization is not None and offer is None:
             raise _Refused(self.offers.refusals(row))

@@ -143,11 +143,6 @@ async def restore_environment(
     """Import an environment into a fresh database, and return the number of rows of each type.
 
     ``told`` receives these numbers meanwhile. ``box`` decrypts the secrets of connections.
-
-    Raises:
-        errors.InvalidArgument: the database is not fresh, or the archive is not one of an
-            environment, or incomplete; names the line.
-
     """
     async with call.db.transaction() as db:
         await db.expect_growth()
@@ -195,11 +190,6 @@ async def restore_organization(
 
     With ``join_people``, existing users with the same addresses become members; otherwise they are
     conflicts. A ``dry_run`` is rolled back. See above for the rest.
-
-    Raises:
-        errors.InvalidArgument: the archive is not one of an organization, or incomplete; names the
-            line.
-
     """
     report = OrganizationReport(dry_run)
     try:

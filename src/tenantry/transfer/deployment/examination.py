@@ -31,12 +31,7 @@ class Finding:
 
 
 async def run() -> list[Finding]:
-    """Run all checks.
-
-    Raises:
-        errors.Busy: they took too long.
-
-    """
+    """Run all checks."""
     return await asyncio.to_thread(_run)
 
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 
 class DeploymentService:
-    """One async method per rpc."""
-
     def __init__(self, settings: Settings, db: Database) -> None:
         self._settings = settings
         self._readiness = Readiness(db)

@@ -110,7 +110,6 @@ class Status:
         return found
 
     def shown(self) -> dict[str, Any]:
-        """Return it for JSON."""
         return asdict(self)
 
 

@@ -18,7 +18,6 @@ _TALLY_SLOTS = 8
 
 
 def upgrade() -> None:
-    """Apply."""
     postgresql = op.get_bind().dialect.name == "postgresql"
     _ground()
     _organizations()

@@ -41,7 +41,6 @@ _OF_MEMBER = ("sk_org_settings_read", "sk_org_users_read")
 
 
 def upgrade() -> None:
-    """Apply."""
     _roles()
     _users()
     _domains()

@@ -18,7 +18,6 @@ older_may_run = True
 
 
 def upgrade() -> None:
-    """Apply."""
     _clients()
     _client_secrets()
     _oauth()

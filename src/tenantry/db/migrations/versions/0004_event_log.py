@@ -24,7 +24,6 @@ _COLUMNS = "id, type, object, occurred_at, organization_id, actor, before, after
 
 
 def upgrade() -> None:
-    """Apply."""
     if op.get_bind().dialect.name == "postgresql":
         _events_on_postgresql()
         nothing_seen = "1:1:"  # a snapshot before the first transaction

@@ -16,7 +16,6 @@ older_may_run = True
 
 
 def upgrade() -> None:
-    """Apply."""
     op.add_column("users", _time("password_time", nullable=True))
     _sign_in()
     _sessions()

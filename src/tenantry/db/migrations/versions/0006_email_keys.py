@@ -21,7 +21,6 @@ _NOT_ASCII = {"postgresql": "{} ~ '[^ -~]'", "sqlite": "{} GLOB '*[^ -~]*'"}
 
 
 def upgrade() -> None:
-    """Apply."""
     connection = op.get_bind()
     is_not_ascii = _NOT_ASCII[connection.dialect.name].format("email")
     connection.execute(sa.text(f"DELETE FROM passwordless_requests WHERE {is_not_ascii}"))

@@ -14,7 +14,6 @@ older_may_run = True
 
 
 def upgrade() -> None:
-    """Apply."""
     op.create_table(
         "schema_history",
         sa.Column("revision", sa.Text, primary_key=True),

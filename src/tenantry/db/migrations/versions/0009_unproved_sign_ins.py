@@ -14,7 +14,6 @@ older_may_run = True
 
 
 def upgrade() -> None:
-    """Apply."""
     unproved = sa.text("user_id IS NULL AND connection_id IS NULL")
     op.create_index(
         "ix_auth_requests__unproved",

@@ -21,7 +21,6 @@ _COLUMNS = (
 
 
 def upgrade() -> None:
-    """Apply."""
     op.create_table(
         "event_contexts",
         sa.Column("organization_id", sa.Text, primary_key=True),

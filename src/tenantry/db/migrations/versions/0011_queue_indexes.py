@@ -14,7 +14,6 @@ older_may_run = True
 
 
 def upgrade() -> None:
-    """Apply."""
     for columns, of in (
         (["endpoint_id", "due_time"], "due_time > 0"),
         (["endpoint_id", "position", "id"], "position > 0"),

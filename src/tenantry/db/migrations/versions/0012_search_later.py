@@ -19,7 +19,6 @@ _SEARCHES = {"organizations": "organization_id", "users": "user_id"}
 
 
 def upgrade() -> None:
-    """Apply."""
     postgresql = op.get_bind().dialect.name == "postgresql"
     for table, key in _SEARCHES.items():
         # A number that no other row of the key has, and that nobody has to wait for.

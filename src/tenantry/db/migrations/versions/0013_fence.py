@@ -16,7 +16,6 @@ older_may_run = False
 
 
 def upgrade() -> None:
-    """Apply."""
     op.add_column(
         "schema_history",
         sa.Column("stops_older", sa.Boolean, nullable=False, server_default=sa.false()),

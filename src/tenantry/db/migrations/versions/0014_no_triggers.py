@@ -21,7 +21,6 @@ _COUNTED = ("organizations", "users", "memberships")
 
 
 def upgrade() -> None:
-    """Apply."""
     _without_triggers(postgresql=op.get_bind().dialect.name == "postgresql")
     op.create_table(
         "organization_keys",

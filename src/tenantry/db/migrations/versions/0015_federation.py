@@ -31,7 +31,6 @@ def _refers(name: str, to: str, *, primary_key: bool = False) -> sa.Column[str]:
 
 
 def upgrade() -> None:
-    """Apply."""
     _connections()
     _federation()
     op.create_table(

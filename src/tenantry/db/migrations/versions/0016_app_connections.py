@@ -18,7 +18,6 @@ older_may_run = True
 
 
 def upgrade() -> None:
-    """Apply."""
     op.create_table(
         "app_connections",
         sa.Column("id", sa.Text, primary_key=True),

@@ -16,7 +16,6 @@ older_may_run = True
 
 
 def upgrade() -> None:
-    """Apply."""
     owned = sa.text("organization_id IS NOT NULL")
     for name, *columns in (("kind",), ("provider", "provider"), ("provider_key", "provider_key")):
         op.create_index(

@@ -52,7 +52,6 @@ def _of(table: str, column: str, to: str) -> sa.ForeignKeyConstraint:
 
 
 def upgrade() -> None:
-    """Apply."""
     _directories()
     _people()
     _work()

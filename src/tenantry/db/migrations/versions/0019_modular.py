@@ -16,6 +16,5 @@ older_may_run = True
 
 
 def upgrade() -> None:
-    """Apply."""
     for table in ("users", "sessions", "logout_notices"):
         op.add_column(table, sa.Column("sub", sa.Text))

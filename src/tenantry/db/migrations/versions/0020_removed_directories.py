@@ -20,7 +20,6 @@ _FORMERLY_TIED = (
 
 
 def upgrade() -> None:
-    """Apply."""
     if op.get_bind().dialect.name == "postgresql":
         # A schema that 0018 made before it left these out has them.
         for table in _FORMERLY_TIED:

@@ -33,7 +33,6 @@ def _operator(table: str, *, nullable: bool = False) -> sa.Column[str]:
 
 
 def upgrade() -> None:
-    """Apply."""
     op.create_table(
         "operators",
         _text("id", primary_key=True),

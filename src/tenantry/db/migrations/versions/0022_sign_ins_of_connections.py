@@ -14,7 +14,6 @@ older_may_run = True
 
 
 def upgrade() -> None:
-    """Apply."""
     by_a_connection = sa.text("connection_id IS NOT NULL")
     op.create_index(
         "ix_auth_requests__connection_id_status_id",

@@ -15,7 +15,6 @@ older_may_run = True
 
 
 def upgrade() -> None:
-    """Apply."""
     op.add_column(
         "portal_links",
         sa.Column("shareable", sa.Boolean, nullable=False, server_default=sa.false()),

@@ -17,7 +17,6 @@ older_may_run = True
 
 
 def upgrade() -> None:
-    """Apply."""
     op.add_column(
         "operator_passkeys",
         sa.Column("backup_eligible", sa.Boolean, nullable=False, server_default=sa.false()),

@@ -23,7 +23,6 @@ def _times() -> list[sa.Column[int]]:
 
 
 def upgrade() -> None:
-    """Apply."""
     op.create_table(
         "email_servers",
         sa.Column("id", sa.Text, primary_key=True),

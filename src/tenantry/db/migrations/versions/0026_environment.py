@@ -14,7 +14,6 @@ older_may_run = True
 
 
 def upgrade() -> None:
-    """Apply."""
     op.create_table(
         "stored_values",
         sa.Column("kind", sa.Text, primary_key=True),

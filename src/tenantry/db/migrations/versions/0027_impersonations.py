@@ -14,7 +14,6 @@ older_may_run = True
 
 
 def upgrade() -> None:
-    """Apply."""
     impersonated = sa.text("impersonation IS NOT NULL")
     op.create_index(
         "ix_sessions__impersonated",

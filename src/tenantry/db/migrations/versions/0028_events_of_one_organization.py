@@ -13,5 +13,4 @@ older_may_run = True
 
 
 def upgrade() -> None:
-    """Apply."""
     op.create_index("ix_events__organization_id_id", "events", ["organization_id", "id"])

@@ -13,7 +13,6 @@ older_may_run = True
 
 
 def upgrade() -> None:
-    """Apply."""
     op.execute(
         "DELETE FROM assets WHERE organization_id IS NOT NULL"
         " AND organization_id NOT IN (SELECT id FROM organizations)"

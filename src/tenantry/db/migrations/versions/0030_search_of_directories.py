@@ -21,7 +21,6 @@ _KEY = "organization_id, directory_id, directory_user_id"
 
 
 def upgrade() -> None:
-    """Apply."""
     postgresql = op.get_bind().dialect.name == "postgresql"
     number = sa.Identity() if postgresql else sa.DefaultClause(sa.text("(random())"))
     op.create_table(

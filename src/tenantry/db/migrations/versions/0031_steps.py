@@ -15,8 +15,6 @@ locks = ()
 
 
 def upgrade() -> None:
-    """Apply."""
-
     def number(name: str) -> sa.Column[int]:
         return sa.Column(name, sa.BigInteger, nullable=False, server_default="0")
 

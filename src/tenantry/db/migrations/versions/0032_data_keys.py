@@ -20,7 +20,6 @@ locks = ()
 
 
 def upgrade() -> None:
-    """Apply."""
     op.create_table(
         "master_keys",
         sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),

@@ -18,7 +18,6 @@ locks = ()
 
 
 def upgrade() -> None:
-    """Apply."""
     op.create_table(
         "token_templates",
         sa.Column("only", sa.Integer, primary_key=True, autoincrement=False),

@@ -19,5 +19,4 @@ locks = ("clients",)
 
 
 def upgrade() -> None:
-    """Apply."""
     op.add_column("clients", sa.Column("management_scopes", Json))

@@ -16,5 +16,4 @@ locks = ("memberships",)
 
 
 def upgrade() -> None:
-    """Apply."""
     op.add_column("memberships", sa.Column("invite_client_id", sa.Text))

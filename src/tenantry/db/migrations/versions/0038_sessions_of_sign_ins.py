@@ -16,5 +16,4 @@ locks = ("auth_requests",)
 
 
 def upgrade() -> None:
-    """Apply."""
     op.add_column("auth_requests", sa.Column("session_id", sa.Text))

@@ -16,6 +16,5 @@ locks = ("connections",)
 
 
 def upgrade() -> None:
-    """Apply."""
     for name in ("refresh_time", "test_time"):
         op.add_column("connections", sa.Column(name, sa.BigInteger, nullable=True))

@@ -16,7 +16,6 @@ locks = ()
 
 
 def upgrade() -> None:
-    """Apply."""
     op.create_table(
         "search_terms",
         sa.Column("table_name", sa.Text, primary_key=True),

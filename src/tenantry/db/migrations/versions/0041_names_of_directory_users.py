@@ -75,7 +75,6 @@ back_fills = (
 
 
 def upgrade() -> None:
-    """Apply."""
     for name in ("family", "given"):
         op.add_column("directory_users", sa.Column(f"{name}_name_key", _BY_CODE))
     op.add_column(

@@ -13,5 +13,4 @@ _PARTS = (listing, general, members, belongings, programs)
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this subject."""
     return [page for part in _PARTS for page in part.pages(door)]

@@ -81,8 +81,6 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Belongings:
-    """Handlers of the pages."""
-
     def __init__(self, door: Door) -> None:
         self._door = door
 
@@ -128,7 +126,6 @@ class _Belongings:
         )
 
     async def create_directory(self, visit: Visit) -> Response:
-        """Make a directory."""
         form = visit.request.form()
         given = {name: form.get(name, "") for name in ("directory_type", "directory_provider")}
         path = one.path_of(visit, "directories")
@@ -322,12 +319,7 @@ class _Timeout:
 
 
 def _policy(form: Mapping[str, str]) -> UpdateOrganizationSessionPolicyRequest:
-    """Return the policy that a form describes.
-
-    Raises:
-        errors.InvalidArgument: a timeout is no number, or there is no such source or unit.
-
-    """
+    """Return the policy that a form describes."""
     source = form.get("policy_source", "")
     request = UpdateOrganizationSessionPolicyRequest(
         policy_source=forms.constant(SessionPolicyType, source, "policy_source")

@@ -30,7 +30,6 @@ _TEXTS = ("display_name", "external_id", "slug", "logo_url")
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of the tab."""
     general = _General(door)
     root = "/organizations/{id}"
     return [
@@ -44,13 +43,10 @@ def pages(door: Door) -> list[Page]:
 
 
 class _General:
-    """Handlers of the pages."""
-
     def __init__(self, door: Door) -> None:
         self._door = door
 
     async def show(self, visit: Visit) -> Response:
-        """Show it."""
         organization = await one.get(visit)
         found = await visit.api.organizations.get_organization_branding(
             GetOrganizationBrandingRequest(organization_id=organization.id)

@@ -36,8 +36,6 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Listing:
-    """Handlers of the pages."""
-
     def __init__(self, door: Door) -> None:
         self._door = door
 

@@ -36,7 +36,6 @@ _SHOWN = 30
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of the tab."""
     members = _Members(door)
     root = "/organizations/{id}/members"
     return [
@@ -49,8 +48,6 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Members:
-    """Handlers of the pages."""
-
     def __init__(self, door: Door) -> None:
         self._door = door
 

@@ -48,7 +48,6 @@ _OVERLAP_SECONDS = 24 * 3600
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of the tab."""
     programs = _Programs(door)
     root = "/organizations/{id}/programs"
     client = f"{root}/clients/{{client_id}}"
@@ -66,8 +65,6 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Programs:
-    """Handlers of the pages."""
-
     def __init__(self, door: Door) -> None:
         self._door = door
 
@@ -173,7 +170,6 @@ class _Programs:
         return self._door.done(path, "changed")
 
     async def delete_client(self, visit: Visit) -> Response:
-        """Delete it."""
         id_, client_id = _named(visit)
         request = DeleteOrganizationClientRequest(organization_id=id_, client_id=client_id)
         call = visit.api.clients.delete_organization_client(request)
@@ -228,12 +224,7 @@ def _path(visit: Visit) -> str:
 
 
 def _client(given: Mapping[str, str]) -> OrganizationClient:
-    """Return a client with what a form fills.
-
-    Raises:
-        errors.InvalidArgument: the lifetime is no number.
-
-    """
+    """Return a client with what a form fills."""
     return OrganizationClient(
         name=given.get("name", ""),
         description=given.get("description", ""),

@@ -31,9 +31,4 @@ class Grant(Protocol):
     """One grant_type."""
 
     async def __call__(self, call: Call, client: Client, form: Mapping[str, str], /) -> Granted:
-        """Return what an authenticated client, registered for this grant, gets.
-
-        Raises:
-            OAuthError: it gets nothing.
-
-        """
+        """Return what an authenticated client, registered for this grant, gets."""

@@ -23,8 +23,6 @@ GRANT_TYPE = "authorization_code"
 
 
 class AuthorizationCode:
-    """See `Grant`."""
-
     def __init__(self, tokens: UserTokens, id_tokens: IdTokens, templates: TokenTemplates) -> None:
         self._tokens = tokens
         self._id_tokens = id_tokens

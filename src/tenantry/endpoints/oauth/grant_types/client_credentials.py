@@ -25,8 +25,6 @@ GRANT_TYPE = "client_credentials"
 
 
 class ClientCredentials:
-    """See `Grant`."""
-
     def __init__(
         self, directory: Directory, tokens: AccessTokens, interceptors: Interceptors
     ) -> None:

@@ -27,5 +27,4 @@ _PARTS = (choosing, setting_up, secrets, polls, attributes, people, groups, requ
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this subject."""
     return [page for part in _PARTS for page in part.pages(door)]

@@ -24,7 +24,6 @@ _MOST = 45  # rows of the form, with those that are mapped first
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this part."""
     part = _Attributes(door)
     return [
         Page("GET", "/{id}/attributes", part.show, SCIM),
@@ -33,8 +32,6 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Attributes(Subject):
-    """Handlers of the pages."""
-
     async def show(self, visit: Visit) -> Response:
         """Show all attributes with where each comes from."""
         directory = await self.directory(visit)

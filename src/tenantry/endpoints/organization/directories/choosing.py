@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this part."""
     part = _Choosing(door)
     return [
         Page("GET", "", part.first, SCIM),
@@ -36,8 +35,6 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Choosing(Subject):
-    """Handlers of the pages."""
-
     async def first(self, visit: Visit) -> Response:
         """Show the directories, or lead on where there is one, or none."""
         request = ListDirectoriesRequest(organization_id=visit.organization.id)

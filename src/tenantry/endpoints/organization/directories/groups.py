@@ -30,7 +30,6 @@ _ROLE, _WAS = "role-", "was-"  # before the id of a group: the choice, and the o
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this part."""
     part = _Groups(door)
     return [
         Page("GET", "/{id}/groups", part.show, SCIM),
@@ -39,8 +38,6 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Groups(Subject):
-    """Handlers of the pages."""
-
     async def show(self, visit: Visit) -> Response:
         """Show a page of groups: all, or those that are searched for."""
         directory = await self.directory(visit)

@@ -26,13 +26,10 @@ _MOST_GROUPS = 3  # of a person that are named
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this part."""
     return [Page("GET", "/{id}/users", _People(door).show, SCIM)]
 
 
 class _People(Subject):
-    """Handlers of the pages."""
-
     async def show(self, visit: Visit) -> Response:
         """Show a page of people: all, those of a group, or those that are searched for."""
         directory = await self.directory(visit)

@@ -35,7 +35,6 @@ _GROUP = "group-"  # before the id of a group that a form shows
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this part."""
     part = _Polls(door)
     return [
         Page("POST", "/{id}/credentials", part.give_account, SCIM),
@@ -48,8 +47,6 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Polls(Subject):
-    """Handlers of the pages."""
-
     async def give_account(self, visit: Visit) -> Response:
         """Set the service account: a key file, and in whose name it reads."""
         form = await uploads.read(visit.request)

@@ -40,7 +40,6 @@ _HINTS = (
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this part."""
     part = _Requests(door)
     return [
         Page("GET", "/{id}/requests", part.show, SCIM),
@@ -49,8 +48,6 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Requests(Subject):
-    """Handlers of the pages."""
-
     async def show(self, visit: Visit) -> Response:
         """Show a page of requests: all, those that were refused, or those about one person."""
         directory = await self.directory(visit)

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this part."""
     part = _Secrets(door)
     return [
         Page("POST", "/{id}/secrets", part.make, SCIM),
@@ -36,8 +35,6 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Secrets(Subject):
-    """Handlers of the pages."""
-
     async def make(self, visit: Visit) -> Response:
         """Make a token and show it."""
         organization_id, id_ = self.names(visit)

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this part."""
     part = _SettingUp(door)
     return [
         Page("GET", "/{id}", part.show, SCIM),
@@ -42,8 +41,6 @@ def pages(door: Door) -> list[Page]:
 
 
 class _SettingUp(Subject):
-    """Handlers of the pages."""
-
     async def show(self, visit: Visit) -> Response:
         """Show the steps, and on top all that needs a look."""
         directory = await self.directory(visit)
@@ -108,7 +105,6 @@ class _SettingUp(Subject):
         )
 
     async def delete(self, visit: Visit) -> Response:
-        """Delete it."""
         organization_id, id_ = self.names(visit)
         await visit.api.directories.delete_directory(
             DeleteDirectoryRequest(organization_id=organization_id, id=id_)

@@ -55,12 +55,7 @@ class Subject:
         self.door = door
 
     async def directory(self, visit: Visit) -> Directory:
-        """Return the directory of an address, as the API shows it.
-
-        Raises:
-            errors.NotFound: the organization has none such.
-
-        """
+        """Return the directory of an address, as the API shows it."""
         organization_id, id_ = self.names(visit)
         request = GetDirectoryRequest(organization_id=organization_id, id=id_)
         answer = await visit.api.directories.get_directory(request)

@@ -37,8 +37,6 @@ class Row:
 
 
 class Attributes(Subject):
-    """Handlers of the pages."""
-
     async def show(self, visit: Visit) -> Response:
         """Show the mapping."""
         connection = await self.load(visit)

@@ -32,8 +32,6 @@ _TYPES = {"saml": SAML, "oidc": OIDC}
 
 
 class Choosing(Subject):
-    """Handlers of the pages."""
-
     async def list(self, visit: Visit) -> Response:
         """Show all connections, with warnings of some on top."""
         answer = await visit.api.connections.list_connections(

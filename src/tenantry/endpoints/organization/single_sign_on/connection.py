@@ -60,7 +60,6 @@ class Shown:
 
     @property
     def id(self) -> str:
-        """Its id."""
         return self.message.id
 
     @property
@@ -193,12 +192,7 @@ def guide_of(connection: Connection | ListConnection, language: str = "en") -> G
 
 
 def guide(id_: str, language: str = "en") -> Guide:
-    """Return a guide by its id, in a language.
-
-    Raises:
-        errors.NotFound: there is none.
-
-    """
+    """Return a guide by its id, in a language."""
     found = next((one for one in guides(language) if one.id == id_), None)
     if found is None:
         raise errors.NotFound("guide")
@@ -253,12 +247,7 @@ class Subject:
         self.door = door
 
     async def load(self, visit: Visit) -> Shown:
-        """Return the connection that a visit is of.
-
-        Raises:
-            errors.NotFound: the organization has no such connection.
-
-        """
+        """Return the connection that a visit is of."""
         request = GetConnectionRequest(
             organization_id=visit.organization.id, id=visit.request.params["id"]
         )

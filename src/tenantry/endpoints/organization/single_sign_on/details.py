@@ -55,8 +55,6 @@ _OIDC_FIELDS = {
 
 
 class Details(Subject):
-    """Handlers of the pages."""
-
     async def show(self, visit: Visit) -> Response:
         """Show the details of the provider, with the forms that take them."""
         connection = await self.load(visit)

@@ -51,8 +51,6 @@ _FIELDS = {
 
 
 class Options(Subject):
-    """Handlers of the pages."""
-
     def __init__(self, door: Door) -> None:
         super().__init__(door)
         # Read through: to open a private key for each page takes too long.

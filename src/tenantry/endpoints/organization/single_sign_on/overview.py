@@ -41,8 +41,6 @@ class Step:
 
 
 class Overview(Subject):
-    """Handlers of the pages."""
-
     async def show(self, visit: Visit) -> Response:
         """Show how far a connection is."""
         connection = await self.load(visit)

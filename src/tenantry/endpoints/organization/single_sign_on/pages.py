@@ -21,7 +21,6 @@ _METADATA_LIMIT = 384 << 10
 
 
 def pages(door: Door) -> list[Page]:
-    """Return the pages of this subject."""
     choosing, overview, details = Choosing(door), Overview(door), Details(door)
     attributes, trying, options = Attributes(door), Trying(door), Options(door)
     return [

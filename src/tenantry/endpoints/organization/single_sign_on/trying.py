@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 
 class Trying(Subject):
-    """The handler of the page."""
-
     async def show(self, visit: Visit) -> Response:
         """Show the tests of the last hour, and the newest sign-ins that failed."""
         connection = await self.load(visit)

@@ -59,13 +59,7 @@ _DELETE = crud.delete(app_connections)
 async def create(
     call: Call, *, type_: str, provider: str, provider_key: str, key_id: str | None
 ) -> Connection:
-    """Make a connection to a provider of the catalogue, with its endpoints.
-
-    Raises:
-        errors.InvalidArgument: the catalogue has no such provider of this type, the key_id cannot
-            be taken, or there are as many as there may be.
-
-    """
+    """Make a connection to a provider of the catalogue, with its endpoints."""
     operator_notices.check_owner(call, None)
     provider, provider_key = service.named(provider, provider_key.strip().upper())
     at = now()
@@ -114,14 +108,7 @@ def standing(connection: Connection) -> Connection:
 
 
 async def change(call: Call, connection_id: str, changes: Changes) -> Connection:
-    """Change the members that are given, and no others.
-
-    Raises:
-        errors.NotFound: there is none such.
-        errors.InvalidArgument: a value cannot be taken; the field is named.
-        errors.PreconditionFailed: If-Match names another revision.
-
-    """
+    """Change the members that are given, and no others."""
     async with call.db.transaction() as db:
         before = await _hold(call, db, connection_id)
         after = _changed(db, before, changes)
@@ -129,13 +116,7 @@ async def change(call: Call, connection_id: str, changes: Changes) -> Connection
 
 
 async def switch(call: Call, connection_id: str, *, enabled: bool) -> Connection:
-    """Switch a connection on or off.
-
-    Raises:
-        errors.NotFound: there is none such.
-        errors.PreconditionFailed: If-Match names another revision.
-
-    """
+    """Switch a connection on or off."""
     async with call.db.transaction() as db:
         before = await _hold(call, db, connection_id)
         verb = "enabled" if enabled else "disabled"
@@ -143,13 +124,7 @@ async def switch(call: Call, connection_id: str, *, enabled: bool) -> Connection
 
 
 async def remove(call: Call, connection_id: str) -> None:
-    """Delete a connection.
-
-    Raises:
-        errors.NotFound: there is none such.
-        errors.PreconditionFailed: If-Match names another revision.
-
-    """
+    """Delete a connection."""
     async with call.db.transaction() as db:
         before = await _hold(call, db, connection_id)
         await db.apply(_DELETE, service.event(call, "deleted", before, None), p_id=before.id)
@@ -158,12 +133,7 @@ async def remove(call: Call, connection_id: str) -> None:
 async def page(
     call: Call, *, provider: str = "", query: str = "", page_size: int, page_token: str
 ) -> pages.Page[Connection]:
-    """Return one page, the newest first; ``query`` is found in the key_id or the provider_key.
-
-    Raises:
-        errors.InvalidArgument: the page token is not of this list and filter.
-
-    """
+    """Return one page, the newest first; ``query`` is found in the key_id or the provider_key."""
     if call.caller.organization_id is not None:
         return pages.Page([], 0, "", "")
     asked = {"p_provider": provider.strip().upper(), "p_query": _pattern(query)}

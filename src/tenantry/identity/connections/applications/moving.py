@@ -35,12 +35,7 @@ def to_archive(db: Session, row: Row, box: Box | None) -> tuple[dict[str, Any], 
 def from_archive(
     db: Session, row: Mapping[str, Any], sealed: str | None, box: Box | None
 ) -> dict[str, Any]:
-    """Return the row to insert.
-
-    Raises:
-        WrongKey: see `Box.open`.
-
-    """
+    """Return the row to insert."""
     found = apps.from_row({**row, "secret": None})
     if sealed is None or box is None:
         return _row(found, None)
@@ -49,12 +44,7 @@ def from_archive(
 
 
 def check(row: dict[str, Any]) -> dict[str, Any]:
-    """Return the row of an imported connection.
-
-    Raises:
-        errors.InvalidArgument: its type is unknown.
-
-    """
+    """Return the row of an imported connection."""
     if row["type"] not in apps.CONFIG:
         raise errors.InvalidArgument(
             f"app_connection_type: must be one of {', '.join(apps.CONFIG)}"

@@ -99,13 +99,7 @@ async def ask(
     connection_id: str,
     changes: Changes,
 ) -> Found | None:
-    """Ask the provider for what the change leaves to it; None if it leaves nothing.
-
-    Raises:
-        errors.NotFound: there is no such connection that this caller may see.
-        errors.InvalidArgument: a value cannot be taken; the field is named.
-
-    """
+    """Ask the provider for what the change leaves to it; None if it leaves nothing."""
     before = await service.get(call, organization_id, connection_id)
     after = changed(call.db, before, changes, ground)
     if before.type == OIDC and _asks_issuer(before, after, changes):
@@ -122,16 +116,7 @@ async def change(
     connection_id: str,
     changes: Changes,
 ) -> Connection:
-    """Change a connection by given values, and around these by those that `ask` found.
-
-    Raises:
-        errors.NotFound: there is no such connection that this caller may see.
-        errors.InvalidArgument: a value cannot be taken; the field is named. Or the connection
-            serves people, and the change would leave it without what a sign-in needs. Or the client
-            secret is left out, and another server would get it.
-        errors.PreconditionFailed: If-Match names another revision.
-
-    """
+    """Change a connection by given values, and around these by those that `ask` found."""
     async with call.db.transaction() as db:
         before = normal(await service.hold(call, db, organization_id, connection_id))
         after = completed(db, changed(db, before, changes, ground), changes, call.found)
@@ -149,12 +134,6 @@ async def import_metadata(
 
     The connection gets exactly the settings that it would get from the same document at a URL. It
     has no metadata URL afterwards, which would bring that document back.
-
-    Raises:
-        errors.NotFound: the connection does not exist, or the caller may not see it.
-        errors.InvalidArgument: it is not a SAML connection, or this is not usable metadata.
-        errors.PreconditionFailed: If-Match names another revision.
-
     """
     from tenantry.identity.connections.saml import idp_metadata
     from tenantry.identity.connections.saml.faults import SAMLError
@@ -181,12 +160,7 @@ async def import_metadata(
 def changed(
     db: Session, before: Connection, changes: Changes, ground: ConnectionContext
 ) -> Connection:
-    """Return a connection with given values; endpoints of a new issuer are empty then.
-
-    Raises:
-        errors.InvalidArgument: a value cannot be taken; the field is named.
-
-    """
+    """Return a connection with given values; endpoints of a new issuer are empty then."""
     _check_kind(before, changes)
     members: dict[str, Any] = {}
     provider, provider_key = service.named(changes.provider, changes.provider_key)
@@ -245,12 +219,7 @@ def completed(db: Session, after: Connection, changes: Changes, found: Found | N
 
 
 def new_secret(db: Session, before: Connection, changes: Changes) -> dict[str, str | None]:
-    """Return the column of a new client secret, encrypted; nothing for the former one.
-
-    Raises:
-        errors.InvalidArgument: it is too long, or holds control characters.
-
-    """
+    """Return the column of a new client secret, encrypted; nothing for the former one."""
     if changes.secret is None or not client_secrets.is_given(changes.secret):
         return {}
     plain = given.secret(changes.secret, f"connection.{changes.config}.client_secret")

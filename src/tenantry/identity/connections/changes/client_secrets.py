@@ -64,10 +64,6 @@ def check_kept(before: Connection, after: Connection, field: str) -> None:
 
     A sign-in reads the token endpoint from the discovery document, where there is one. A social
     provider has fixed endpoints.
-
-    Raises:
-        errors.InvalidArgument: the server of an address in `_PLACES` changes; ``field`` is named.
-
     """
     if before.secret is None:
         return

@@ -59,16 +59,7 @@ def shown(connection: Connection) -> dict[str, Any]:
 async def change(
     call: Call, ground: ConnectionContext, connection_id: str, members: Mapping[str, Any]
 ) -> Connection:
-    """Change the given settings, by their names in `shown`.
-
-    Raises:
-        errors.NotFound: there is no such connection that this caller may see.
-        errors.InvalidArgument: a value cannot be taken, or is not for this type; the field is
-            named. Or the connection serves people, and would not be complete.
-        errors.PermissionDenied: the caller may not grant a role that a group gets or loses.
-        errors.PreconditionFailed: If-Match names another revision.
-
-    """
+    """Change the given settings, by their names in `shown`."""
     found = await service.get_any(call, connection_id)
     for name in members:
         if found.type not in _TYPES[name]:

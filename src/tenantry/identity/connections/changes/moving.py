@@ -88,11 +88,8 @@ def to_archive(db: Session, row: Row, box: Box | None) -> tuple[dict[str, Any], 
 def from_archive(
     db: Session, row: Mapping[str, Any], sealed: str | None, box: Box | None
 ) -> dict[str, Any]:
-    """Return the row to insert; without its secret, if it needs one, it is incomplete and disabled.
-
-    Raises:
-        WrongKey: see `Box.open`.
-
+    """Return the row to insert; without its secret, if it needs one, it is incomplete and
+    disabled.
     """
     connection = Connection.from_row({**row, "secret": None})
     if sealed is None or box is None:
@@ -102,12 +99,7 @@ def from_archive(
 
 
 def check(row: dict[str, Any]) -> dict[str, Any]:
-    """Return the row of an imported connection.
-
-    Raises:
-        errors.InvalidArgument: its type is unknown, or has another kind of owner.
-
-    """
+    """Return the row of an imported connection."""
     if row["type"] not in FEDERATED:
         raise errors.InvalidArgument(f"connection_type: must be one of {', '.join(FEDERATED)}")
     if (row["type"] == OAUTH) != (row["organization_id"] is None):

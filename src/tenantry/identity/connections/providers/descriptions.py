@@ -30,12 +30,7 @@ class CertificateFacts:
 
 
 async def endpoints(ground: ConnectionContext, issuer: str) -> Metadata:
-    """Return the endpoints of an OpenID Provider, by its issuer or the address of its document.
-
-    Raises:
-        errors.InvalidArgument: it is no address, or says nothing; the reason is told.
-
-    """
+    """Return the endpoints of an OpenID Provider, by its issuer or the address of its document."""
     from tenantry.identity.connections.oidc.faults import OIDCError
 
     address = given.url(issuer, "issuer", tls_only=not ground.development)
@@ -48,13 +43,7 @@ async def endpoints(ground: ConnectionContext, issuer: str) -> Metadata:
 async def metadata_of(
     ground: ConnectionContext, address: str, xml: str
 ) -> tuple[dict[str, Any], Sequence[CertificateFacts]]:
-    """Return what metadata says, at its address or itself, as settings; and its certificates.
-
-    Raises:
-        errors.InvalidArgument: it is no metadata of one identity provider; the reason is told. Or
-            none of both is given, or both are.
-
-    """
+    """Return what metadata says, at its address or itself, as settings; and its certificates."""
     from tenantry.identity.connections.saml import idp_metadata
     from tenantry.identity.connections.saml.faults import SAMLError
 
@@ -77,12 +66,7 @@ async def metadata_of(
 
 
 def certificate(pasted: str) -> CertificateFacts:
-    """Return what a certificate says of itself: PEM, or its base64 alone.
-
-    Raises:
-        errors.InvalidArgument: it is no certificate that signatures can be verified by.
-
-    """
+    """Return what a certificate says of itself: PEM, or its base64 alone."""
     from tenantry.identity.connections.saml import certificates
     from tenantry.identity.connections.saml.faults import SAMLError
 

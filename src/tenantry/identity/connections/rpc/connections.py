@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 
 class ConnectionService:
-    """One async method per rpc."""
-
     def __init__(
         self,
         effective: Effective,

@@ -32,8 +32,6 @@ class SamlCertificateService:
 
 
 class SamlKeyPairService:
-    """One async method per rpc."""
-
     async def list_saml_key_pairs(
         self, _request: key_pairs_pb.ListSamlKeyPairsRequest, call: Call
     ) -> key_pairs_pb.ListSamlKeyPairsResponse:

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 
 class SingleSignOnService:
-    """One async method per rpc."""
-
     def __init__(self, settings: Settings, *, fetching: Fetching, outgoing: Outgoing) -> None:
         self._settings = settings
         self._ground = ConnectionContext(

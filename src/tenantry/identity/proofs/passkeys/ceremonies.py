@@ -165,12 +165,7 @@ def request_options(
 
 
 def challenge_of(credential: Mapping[str, Any]) -> str:
-    """Return the challenge that an answer says it is to, in base64url.
-
-    Raises:
-        NotAccepted: it cannot be read, or was made in somebody's frame.
-
-    """
+    """Return the challenge that an answer says it is to, in base64url."""
     with _input_from_outside():
         from webauthn.helpers import (
             base64url_to_bytes,
@@ -186,12 +181,7 @@ def challenge_of(credential: Mapping[str, Any]) -> str:
 
 
 def credential_id_of(credential: Mapping[str, Any]) -> str:
-    """Return which credential an answer is of, in base64url.
-
-    Raises:
-        NotAccepted: it cannot be read.
-
-    """
+    """Return which credential an answer is of, in base64url."""
     with _input_from_outside():
         from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
 
@@ -201,12 +191,7 @@ def credential_id_of(credential: Mapping[str, Any]) -> str:
 def verify_registration(
     credential: Mapping[str, Any], *, challenge: str, relying_party: RelyingParty
 ) -> Registered:
-    """Verify a RegistrationResponseJSON (WebAuthn section 7.1).
-
-    Raises:
-        NotAccepted: it is malformed, or does not answer this challenge on a Tenantry page.
-
-    """
+    """Verify a RegistrationResponseJSON (WebAuthn section 7.1)."""
     with _input_from_outside():
         from webauthn import verify_registration_response
         from webauthn.helpers import (
@@ -245,13 +230,7 @@ def verify_registration(
 def verify_authentication(
     credential: Mapping[str, Any], *, challenge: str, relying_party: RelyingParty, passkey: Held
 ) -> Authenticated:
-    """Verify an AuthenticationResponseJSON (WebAuthn section 7.2).
-
-    Raises:
-        NotAccepted: it is malformed, does not answer this challenge on our pages, is not signed by
-            this passkey, or names another user.
-
-    """
+    """Verify an AuthenticationResponseJSON (WebAuthn section 7.2)."""
     with _input_from_outside():
         from webauthn import verify_authentication_response
         from webauthn.helpers import base64url_to_bytes, parse_authentication_credential_json

@@ -73,12 +73,7 @@ async def issue(
 async def take(
     db: Session, challenge_id: str, *, auth_request_id: str | None, kind: str = AUTHENTICATION
 ) -> str:
-    """Use up the challenge of an authentication, and return its text.
-
-    Raises:
-        errors.InvalidArgument: there is none, or it is of another auth request.
-
-    """
+    """Use up the challenge of an authentication, and return its text."""
     row = await db.fetch_one(
         _TAKE,
         p_id=challenge_id,
@@ -95,12 +90,7 @@ async def take(
 async def take_of_user(
     db: Session, challenge: str, *, user_id: str, kind: str = REGISTRATION
 ) -> None:
-    """Use up the challenge of a registration, which the answer names itself.
-
-    Raises:
-        errors.InvalidArgument: this user was given none like this, or it is over.
-
-    """
+    """Use up the challenge of a registration, which the answer names itself."""
     row = await db.fetch_one(
         _TAKE_OF_USER,
         p_challenge=challenge,

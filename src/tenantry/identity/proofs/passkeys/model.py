@@ -91,7 +91,6 @@ class Passkey:
         return cls(**members(row, passkeys))
 
     def to_row(self) -> dict[str, Any]:
-        """Return the columns of its row."""
         return row_of(self, passkeys)
 
     @property

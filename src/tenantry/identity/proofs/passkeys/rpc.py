@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 
 class WebAuthnService:
-    """One async method per rpc."""
-
     def __init__(
         self, relying_party: RelyingParty, freshness: Freshness, *, is_modular: bool
     ) -> None:

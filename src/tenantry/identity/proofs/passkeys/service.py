@@ -72,13 +72,7 @@ _USER = crud.get(users, columns=("id",))
 async def begin_registration(
     call: Call, user: User, relying_party: RelyingParty
 ) -> tuple[str, dict[str, Any]]:
-    """Return a challenge's id, and the options for `navigator.credentials.create`.
-
-    Raises:
-        errors.InvalidArgument: the person has as many passkeys as one may have.
-        errors.RateLimited: they began too often.
-
-    """
+    """Return a challenge's id, and the options for `navigator.credentials.create`."""
     await attempts.take(call.db, "passkey registration", user.id, most=60, seconds=60 * _MINUTE)
     existing = await list_of(call.db, user.id)
     _check_room(len(existing))
@@ -97,15 +91,7 @@ async def begin_registration(
 async def finish_registration(
     call: Call, user_id: str, relying_party: RelyingParty, credential: Mapping[str, Any]
 ) -> Passkey:
-    """Keep the passkey that an authenticator made for this person.
-
-    Raises:
-        errors.InvalidArgument: the answer is to no challenge of this person, or does not hold; or
-            the person has as many passkeys as one may have.
-        errors.Duplicate: the passkey is registered already, for any person.
-        errors.NotFound: the person is gone.
-
-    """
+    """Keep the passkey that an authenticator made for this person."""
     challenge = ceremonies.challenge_of(credential)
     await challenges.take_of_user(call.db, challenge, user_id=user_id)
     made = ceremonies.verify_registration(
@@ -157,13 +143,7 @@ async def finish_registration(
 async def begin_own_registration(
     call: Call, relying_party: RelyingParty, freshness: Freshness
 ) -> tuple[str, dict[str, Any]]:
-    """Begin a registration for the signed-in person: see `begin_registration`.
-
-    Raises:
-        errors.PermissionDenied: it is a program that calls, not a person.
-        errors.ReauthenticationRequired: the person signed in too long ago.
-
-    """
+    """Begin a registration for the signed-in person: see `begin_registration`."""
     await freshness.check(call)
     user = await reading.find(call.db, id_=_person(call), external_id=None)
     if user is None:
@@ -180,11 +160,8 @@ async def begin_registration_after_step_up(
     freshness: Freshness,
     code: str,
 ) -> dict[str, Any]:
-    """Return the options of `begin_registration` to the user of a session, after `step_up.check`.
-
-    Raises:
-        errors.Error: see both.
-
+    """Return the options of `begin_registration` to the user of a session, after
+    `step_up.check`.
     """
     await step_up.check(call, session, freshness, code)
     _, options = await begin_registration(call, user, relying_party)
@@ -194,12 +171,7 @@ async def begin_registration_after_step_up(
 async def finish_own_registration(
     call: Call, relying_party: RelyingParty, credential: Mapping[str, Any]
 ) -> Passkey:
-    """Finish a registration for the signed-in person: see `finish_registration`.
-
-    Raises:
-        errors.PermissionDenied: it is a program that calls, not a person.
-
-    """
+    """Finish a registration for the signed-in person: see `finish_registration`."""
     return await finish_registration(call, _person(call), relying_party, credential)
 
 
@@ -222,10 +194,6 @@ async def begin_authentication(
 
     Which passkey answers is the person's choice: an e-mail address changes nothing, so that nobody
     learns from the options which people have passkeys.
-
-    Raises:
-        errors.RateLimited: too many began from this network.
-
     """
     if call.origin.address:
         kind, most = "passkey challenge", CHALLENGES_A_MINUTE
@@ -250,10 +218,6 @@ async def finish_authentication(
     """Return the passkey that answered a challenge: its user has signed in.
 
     ``user_verified`` of it says whether the authenticator knew the person this time.
-
-    Raises:
-        errors.InvalidArgument: the challenge is over or another's, or the answer does not hold.
-
     """
     challenge = await challenges.take(call.db, challenge_id, auth_request_id=auth_request_id)
     credential_id = ceremonies.credential_id_of(credential)
@@ -286,12 +250,8 @@ async def list_of(db: Session, user_id: str) -> list[Passkey]:
 
 
 async def list_all(call: Call, user_id: str) -> tuple[str, list[Passkey]]:
-    """Return the owner of these passkeys, and them: a signed-in person's own when no id is given.
-
-    Raises:
-        errors.InvalidArgument: a client named nobody.
-        errors.NotFound: there is no such user that this caller may see.
-
+    """Return the owner of these passkeys, and them: a signed-in person's own when no id is
+    given.
     """
     if call.caller.kind is Kind.USER_SESSION:
         if user_id not in {"", call.caller.id}:
@@ -306,13 +266,7 @@ async def list_all(call: Call, user_id: str) -> tuple[str, list[Passkey]]:
 
 
 async def rename(call: Call, passkey_id: str, display_name: str) -> Passkey:
-    """Give a passkey another name.
-
-    Raises:
-        errors.InvalidArgument: the name is blank or too long.
-        errors.NotFound: there is no such passkey that this caller may see.
-
-    """
+    """Give a passkey another name."""
     name = display_name.strip()
     if not name or len(name) > NAME_MAX or not name.isprintable():
         raise errors.InvalidArgument.field(
@@ -337,11 +291,6 @@ async def remove(call: Call, passkey_id: str, freshness: Freshness | None) -> Pa
     """Delete a passkey, and return it.
 
     Without ``freshness`` the caller has seen to it that the person authenticated.
-
-    Raises:
-        errors.NotFound: there is no such passkey that this caller may see.
-        errors.ReauthenticationRequired: the person signed in too long ago.
-
     """
     passkey = await _get(call, passkey_id)
     if freshness is not None:
@@ -365,13 +314,7 @@ async def remove_after_step_up(
     freshness: Freshness,
     code: str,
 ) -> None:
-    """Delete a passkey of the user of a session, after `step_up.check`.
-
-    Raises:
-        errors.Error: see there.
-        errors.NotFound: the user has no such passkey.
-
-    """
+    """Delete a passkey of the user of a session, after `step_up.check`."""
     await step_up.check(call, session, freshness, code)
     await remove(call, passkey_id, None)
 

@@ -63,12 +63,7 @@ _FIND = Statement(
 
 
 def check_variables(variables: Mapping[str, str]) -> None:
-    """Check the names that an application gives to its variables.
-
-    Raises:
-        errors.InvalidArgument: one has the name of a Tenantry variable.
-
-    """
+    """Check the names that an application gives to its variables."""
     for name in variables:
         if name in RESERVED:
             raise errors.InvalidArgument.field(

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 
 class PasswordlessService:
-    """One async method per rpc."""
-
     def __init__(self, effective: Effective) -> None:
         self._effective = effective
         self._is_modular = effective.given.is_modular

@@ -118,12 +118,6 @@ async def send(
     It goes to the address that a user has, and not to another spelling of it that was typed.
     ``auth_request_id`` is given by our own pages, with their ``language`` and the ``client_id`` of
     the application that people came from; ``organization_id`` names whom the mail is of.
-
-    Raises:
-        errors.InvalidArgument: a field breaks a rule; it is named.
-        errors.NotFound: there is no such organization.
-        errors.RateLimited: too many mails to this address.
-
     """
     email_addresses.checked(email, "email")
     if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
@@ -175,12 +169,6 @@ async def resend(
     Their time begins anew. Once it is over there are new ones, and the old ones stay dead.
     ``by_application`` finds only those that an application asked for; ``language`` and
     ``client_id`` are given by our own pages, as to `send`.
-
-    Raises:
-        errors.NotFound: there is no such request.
-        errors.InvalidArgument: it was verified.
-        errors.RateLimited: too many mails to this address.
-
     """
     before = await _named(call.db, request_id, by_application=by_application)
     if before.verify_time is not None:
@@ -218,12 +206,6 @@ async def verify_code(
     """Return the request whose code this is; it works once, and then nothing of it does.
 
     The attempt is counted, and that is committed, before the code is looked at.
-
-    Raises:
-        errors.NotFound: there is no such request.
-        errors.InvalidArgument: the code is wrong, or its time is over.
-        errors.RateLimited: too many wrong codes for this request, or this address.
-
     """
     given = proofs.typed(code)
     request = await _named(call.db, request_id, by_application=by_application)
@@ -248,11 +230,6 @@ async def verify_link(
     """Return the request whose link this is; it works once, and then nothing of it does.
 
     Where ``request_id`` is given too, it must be that of the link.
-
-    Raises:
-        errors.NotFound: there is no request of this id.
-        errors.InvalidArgument: the token is wrong, of another request, or its time is over.
-
     """
     of_token = proofs.request_id_of(link_token)
     found = await _find(call.db, request_id or of_token, by_application=by_application)

@@ -61,12 +61,7 @@ class Pool:
         self._executor = ThreadPoolExecutor(threads, "passwords", _let_calls_go_first)
 
     async def run(self, function: Callable[..., T], *given: object, network: str) -> T:
-        """Return the result of a function that somebody of this network asks for.
-
-        Raises:
-            errors.Busy: too many are waiting, of this network or in all.
-
-        """
+        """Return the result of a function that somebody of this network asks for."""
         loop = asyncio.get_running_loop()
         await self._turn(network)
         work = self._executor.submit(self._on_a_core, function, *given)
@@ -128,12 +123,7 @@ class Pool:
         self._free += 1
 
     def _make_room(self, network: str) -> None:
-        """Send the last of the longest line away.
-
-        Raises:
-            errors.Busy: the line of this network is as long.
-
-        """
+        """Send the last of the longest line away."""
         longest = max(self._lines, key=lambda one: len(self._lines[one]))
         if len(self._lines[longest]) <= len(self._lines.get(network, ())) + 1:
             raise _busy()

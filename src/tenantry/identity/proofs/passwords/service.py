@@ -111,10 +111,6 @@ class Passwords:
         """Return the Argon2id hash of a password (RFC 9106) in PHC format.
 
         ``network`` is the asker's: all of them are served in turn.
-
-        Raises:
-            errors.Busy: too many hashes are waiting.
-
         """
         return await self._pool.run(self._argon2().hash, _normal(password), network=network)
 
@@ -122,10 +118,6 @@ class Passwords:
         """Whether a password matches a hash, made here or imported.
 
         None takes as long as a hash made here. ``network`` is as in `hash`.
-
-        Raises:
-            errors.Busy: too many hashes are waiting.
-
         """
         if len(password) > _LONGEST_GIVEN:
             password, hash_ = "", None
@@ -143,12 +135,7 @@ class Passwords:
         return not hash_.startswith("$argon2id$") or self._argon2().check_needs_rehash(hash_)
 
     def check(self, password: str, *, email: str) -> None:
-        """Check a new password of the person with this address.
-
-        Raises:
-            errors.InvalidArgument: it breaks a rule; the field is "password".
-
-        """
+        """Check a new password of the person with this address."""
         if len(password) > _LONGEST_GIVEN:  # before any work: that grows with more than its length
             raise _invalid("string.max_len", f"must have at most {LONGEST} characters")
         password = _normal(password)
@@ -168,12 +155,6 @@ class Passwords:
         """Return the id of the user whose address and password these are.
 
         A hash that is not as we make them now is replaced. `Call.origin` says from where it comes.
-
-        Raises:
-            errors.InvalidArgument: they are nobody's; which of the two is wrong, is not said.
-            errors.RateLimited: too many guesses; a code by mail works still.
-            errors.Busy: too many hashes are waiting.
-
         """
         db, key = call.db, email_addresses.key(email_addresses.checked(email))
         origin = network(call.origin.address)
@@ -210,12 +191,6 @@ class Passwords:
         """Set a person's password, end their sessions, and tell them.
 
         Of the sessions ``session_id`` is left, or that of a signed-in caller.
-
-        Raises:
-            errors.NotFound: there is no such user.
-            errors.InvalidArgument: the password breaks a rule.
-            errors.Busy: too many hashes are waiting.
-
         """
         user = await users_service.get(call, users_service.Identity(user_id))
         self.check(password, email=user.email)

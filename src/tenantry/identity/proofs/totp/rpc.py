@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 
 class TOTPService:
-    """One async method per rpc."""
-
     def __init__(self, *, issuer: str) -> None:
         self._issuer = issuer
 
@@ -69,8 +67,6 @@ class TOTPService:
 
 
 class SecondFactorService:
-    """One async method per rpc."""
-
     async def get_second_factor(
         self, request: own_pb.GetSecondFactorRequest, call: Call
     ) -> own_pb.GetSecondFactorResponse:

@@ -94,11 +94,6 @@ async def register(
 
     Of a user, or of an account that only the application knows, by its name. A user's earlier one
     that was never enabled is forgotten, and so is any that waits longer than a week.
-
-    Raises:
-        errors.InvalidArgument: neither is given.
-        errors.NotFound: there is no such user.
-
     """
     if not user_id and not account_name:
         raise errors.InvalidArgument.field(
@@ -146,12 +141,7 @@ def secret(db: Session, registration: Registration) -> str:
 
 
 async def get(call: Call, registration_id: str) -> Registration:
-    """Return a registration.
-
-    Raises:
-        errors.NotFound: there is none that this caller may see: a signed-in user sees their own.
-
-    """
+    """Return a registration."""
     row = await call.db.fetch_one(_GET, p_id=registration_id)
     if row is None or (call.caller.kind is Kind.USER_SESSION and row["user_id"] != call.caller.id):
         raise errors.NotFound("TOTP registration")
@@ -179,12 +169,6 @@ async def enable(call: Call, registration_id: str, code: str) -> tuple[Registrat
     """Put a registration into force, and return its recovery codes, which are shown this once.
 
     It takes the place of the user's former one.
-
-    Raises:
-        errors.NotFound: there is no such registration.
-        errors.InvalidArgument: it is in force already, or the code is wrong.
-        errors.RateLimited: there were too many wrong codes.
-
     """
     before = await get(call, registration_id)
     if before.enabled:
@@ -223,37 +207,19 @@ async def enable(call: Call, registration_id: str, code: str) -> tuple[Registrat
 
 
 async def verify(call: Call, user_id: str, code: str) -> bool:
-    """Use up a code of the user's app, or a recovery code; whether it was right.
-
-    Raises:
-        errors.RateLimited: there were too many wrong codes.
-
-    """
+    """Use up a code of the user's app, or a recovery code; whether it was right."""
     registration = await of_user(call.db, user_id)
     return registration is not None and await _use(call, registration, code)
 
 
 async def verify_registration(call: Call, registration_id: str, code: str) -> bool:
-    """Use up a code of a registration in force; whether it was right.
-
-    Raises:
-        errors.NotFound: there is no such registration.
-        errors.RateLimited: there were too many wrong codes.
-
-    """
+    """Use up a code of a registration in force; whether it was right."""
     registration = await get(call, registration_id)
     return registration.enabled and await _use(call, registration, code)
 
 
 async def disable(call: Call, registration_id: str, code: str) -> None:
-    """Delete a registration, for which it takes one more code.
-
-    Raises:
-        errors.NotFound: there is no such registration.
-        errors.InvalidArgument: it is not in force, or the code is wrong.
-        errors.RateLimited: there were too many wrong codes.
-
-    """
+    """Delete a registration, for which it takes one more code."""
     registration = await get(call, registration_id)
     if not registration.enabled:
         raise errors.InvalidArgument.field("registration_id", "enabled", "is not in force")
@@ -266,12 +232,6 @@ async def renew_recovery_codes(call: Call, registration_id: str, code: str) -> l
     """Return new recovery codes, which are shown this once; the earlier ones are good no more.
 
     It takes one more code, of the app or one of them.
-
-    Raises:
-        errors.NotFound: there is no such registration in force.
-        errors.InvalidArgument: the code is wrong.
-        errors.RateLimited: there were too many wrong codes.
-
     """
     registration = await get(call, registration_id)
     if not registration.enabled:
@@ -294,12 +254,7 @@ async def renew_recovery_codes(call: Call, registration_id: str, code: str) -> l
 
 
 async def reset(call: Call, user_id: str) -> None:
-    """Take a user's registration away without a code, for a person that has lost all of them.
-
-    Raises:
-        errors.NotFound: the user has none that is in force.
-
-    """
+    """Take a user's registration away without a code, for a person that has lost all of them."""
     registration = await of_user(call.db, user_id)
     if registration is None:
         raise errors.NotFound("second factor")
@@ -346,12 +301,7 @@ async def _tell(call: Call, registration: Registration, activity: str) -> None:
 
 
 async def _count_attempt(call: Call, registration: Registration) -> str:
-    """Count one attempt at a code, before it is looked at; return the owner it counts for.
-
-    Raises:
-        errors.RateLimited: it is one too many.
-
-    """
+    """Count one attempt at a code, before it is looked at; return the owner it counts for."""
     whose = registration.user_id or registration.id
     if registration.user_id is not None:
         known = await known_origins.of_user(call.db, call.origin, registration.user_id)

@@ -19,16 +19,7 @@ if TYPE_CHECKING:
 
 
 async def check(call: Call, session: Session, freshness: Freshness, code: str = "") -> None:
-    """Let the person of a session make such a change.
-
-    Raises:
-        freshness.ByProviderAlone: an organization's provider vouched for the person, and nothing
-            else.
-        errors.ReauthenticationRequired: the sign-in is too long ago, and there is no code.
-        errors.InvalidArgument: the code is wrong.
-        errors.RateLimited: there were too many wrong codes.
-
-    """
+    """Let the person of a session make such a change."""
     await check_account(call.db, session)
     if freshness.has(session):
         return
@@ -39,11 +30,6 @@ async def check(call: Call, session: Session, freshness: Freshness, code: str = 
 
 
 async def register(call: Call, session: Session, freshness: Freshness, code: str) -> Registration:
-    """Begin to register an authenticator app of the user of a session.
-
-    Raises:
-        errors.Error: see `check`.
-
-    """
+    """Begin to register an authenticator app of the user of a session."""
     await check(call, session, freshness, code)
     return await service.register(call, user_id=session.user_id)

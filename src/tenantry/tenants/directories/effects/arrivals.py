@@ -35,7 +35,6 @@ async def people_created(
     Within a transaction, before their rows are written.
 
     Raises:
-        errors.ConcurrentChange: others changed the same at this moment.
         db.engine.DuplicateKey: somebody else made an account or a membership at this moment.
 
     """

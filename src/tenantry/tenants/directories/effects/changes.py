@@ -36,10 +36,6 @@ async def people_changed(
     Each change is a person before and after, or None if deleted. These are the first ones, up to
     one that must run separately. Within a transaction that holds the people, before their rows
     are written or deleted.
-
-    Raises:
-        errors.ConcurrentChange: others changed the same at this moment.
-
     """
     mapping, found = await reading.surroundings(
         call.db, directory, [before.id for before, _ in changes]

@@ -91,7 +91,6 @@ async def person_changed(
     Raises:
         Fault: 400 invalidValue for a missing address or one of a domain that is not proved, 400
             mutability for another address than before, 403 where there is no free seat.
-        errors.ConcurrentChange: others changed the same at this moment.
         db.engine.DuplicateKey: somebody else made the account or the membership at this moment.
 
     """

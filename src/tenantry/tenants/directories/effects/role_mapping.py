@@ -86,10 +86,6 @@ async def group_changed(
     members are read where ``left_ids`` is None. Events of many people are left to the worker. A few
     that come last are added to ``last`` instead, for the statement that writes the group to record
     them: then the members are written, and the group is not.
-
-    Raises:
-        errors.ConcurrentChange: others changed the same at this moment.
-
     """
     if after is None:
         assert before is not None
@@ -125,7 +121,6 @@ async def groups_changed(call: Call, directory: Directory, movements: Sequence[M
 
     Raises:
         ByItself: a person loses the role of administrators, or two people have one account.
-        errors.ConcurrentChange: others changed the same at this moment.
 
     """
     db = call.db
@@ -184,10 +179,6 @@ async def roles_reassigned(
     """Have the people of groups follow a changed mapping; within the transaction that changed it.
 
     ``dropped`` are the ids of roles that the mapping named before, and no more.
-
-    Raises:
-        errors.ConcurrentChange: others changed the same at this moment.
-
     """
     if group_ids:
         await _recompute(call, directory, _of_groups(call, directory, group_ids), dropped=dropped)

@@ -82,7 +82,6 @@ def group(one: DirectoryGroup) -> dict[str, Any]:
 
 
 def deleted_group(one: DirectoryGroup) -> dict[str, Any]:
-    """Return a group that is deleted."""
     event = _of_group(one)
     if one.external_id is not None:
         event["dp_id"] = one.external_id

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 
 class DirectoryPollingService:
-    """One async method per rpc."""
-
     def __init__(self, settings: Settings, outgoing: Outgoing) -> None:
         self._workspace = Workspace(outgoing, settings.google_workspace_url)
 

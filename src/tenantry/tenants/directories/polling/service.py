@@ -34,13 +34,7 @@ async def ask(workspace: Workspace, account: ServiceAccount) -> str:
 async def external_groups(
     call: Call, workspace: Workspace, directory: Directory, *, page_size: int, page_token: str
 ) -> Listed:
-    """Return a page of the groups that the provider has; its token is the provider's.
-
-    Raises:
-        errors.InvalidArgument: the directory has no credentials, or the provider does not answer
-            to them; its sentence says why.
-
-    """
+    """Return a page of the groups that the provider has; its token is the provider's."""
     account = account_of(call, directory)
     if account is None:
         raise errors.InvalidArgument(_NO_CREDENTIALS)
@@ -60,12 +54,6 @@ async def put(
     """Have a directory be polled by an account, from now on.
 
     ``error`` is what `ask` said of it.
-
-    Raises:
-        errors.NotFound: there is no such directory.
-        errors.InvalidArgument: it is not polled.
-        errors.PermissionDenied: its groups have a role that the caller may not grant.
-
     """
     async with call.db.transaction() as db:
         before = await registry.hold(call, db, organization_id, directory_id, for_source=True)
@@ -82,13 +70,7 @@ async def put(
 
 
 async def remove(call: Call, organization_id: str, directory_id: str) -> None:
-    """Forget the account of a directory; it is polled no more.
-
-    Raises:
-        errors.NotFound: there is no such directory, or it has none.
-        errors.InvalidArgument: it is not polled.
-
-    """
+    """Forget the account of a directory; it is polled no more."""
     async with call.db.transaction() as db:
         before = await registry.hold(call, db, organization_id, directory_id)
         _check(before)
@@ -99,13 +81,7 @@ async def remove(call: Call, organization_id: str, directory_id: str) -> None:
 
 
 async def get(call: Call, organization_id: str, directory_id: str) -> Directory:
-    """Return a polled directory.
-
-    Raises:
-        errors.NotFound: there is no such directory.
-        errors.InvalidArgument: it is not polled.
-
-    """
+    """Return a polled directory."""
     found = await registry.get(call, organization_id, directory_id)
     _check(found)
     return found
@@ -117,7 +93,6 @@ async def sync_now(call: Call, organization_id: str, directory_id: str) -> None:
     That confirms what the last poll would have removed, and did not because it was so much.
 
     Raises:
-        errors.NotFound: there is no such directory.
         errors.InvalidArgument: it is not polled, is disabled, or has no credentials.
 
     """

@@ -72,11 +72,6 @@ def read(key_file: str, *, subject: str) -> ServiceAccount:
     """Return the account of a JSON key file, as Google's console gives it.
 
     Its addresses (`token_uri` and others) are not taken: a key is shown to Google alone.
-
-    Raises:
-        errors.InvalidArgument: it is no such file, its key is no RSA key of 2048 to 4096 bits, or
-            the subject no e-mail address.
-
     """
     email_addresses.checked(subject)
     members = _members(key_file)

@@ -144,10 +144,6 @@ def narrowed(table: Table, filter_: Filter | None, *, by_names: bool = True) -> 
     """Return what the rows of people, or of groups, can say of a filter.
 
     ``by_names`` says whether their keys of names are used.
-
-    Raises:
-        Fault: 400 invalidFilter: it asks for what groups do not know of their members.
-
     """
     found = Narrowed(table)
     if filter_ is not None:

@@ -87,12 +87,7 @@ class Changed:
 
 
 async def create(call: Call, directory: Directory, payload: GroupPayload) -> Changed:
-    """Create a group of a directory with its members; those that are not known are skipped.
-
-    Raises:
-        Fault: 404, the directory is not there any more.
-
-    """
+    """Create a group of a directory with its members; those that are not known are skipped."""
     group = new(call.db, directory, payload.document)
     given = dict.fromkeys(payload.members or ())
     joined: tuple[str, ...] = ()
@@ -127,12 +122,7 @@ def new(db: Session, directory: Directory, document: Mapping[str, Any]) -> Direc
 
 
 async def get(db: Session, directory: Directory, id_: str) -> DirectoryGroup:
-    """Return a group.
-
-    Raises:
-        Fault: 404, there is no such group in this directory.
-
-    """
+    """Return a group."""
     row = await db.fetch_one(_GET, id=id_, **key(directory))
     if row is None:
         raise not_found(id_)
@@ -140,13 +130,7 @@ async def get(db: Session, directory: Directory, id_: str) -> DirectoryGroup:
 
 
 async def replace(call: Call, directory: Directory, id_: str, payload: GroupPayload) -> Changed:
-    """Replace a group and its members (RFC 7644 section 3.5.1); without members it has none.
-
-    Raises:
-        Fault: 404, there is no such group in this directory.
-        errors.PreconditionFailed: If-Match names another revision.
-
-    """
+    """Replace a group and its members (RFC 7644 section 3.5.1); without members it has none."""
     steps = Steps(only=True, joining=dict.fromkeys(payload.members or ()))
     return await _changed(call, directory, id_, lambda _: payload.document, steps)
 
@@ -154,13 +138,7 @@ async def replace(call: Call, directory: Directory, id_: str, payload: GroupPayl
 async def patch(
     call: Call, directory: Directory, id_: str, operations: Sequence[Operation]
 ) -> Changed:
-    """Make these changes of a group and its members, all or none (RFC 7644 section 3.5.2).
-
-    Raises:
-        Fault: 404; or what `patches.read_group_patch` raises.
-        errors.PreconditionFailed: If-Match names another revision.
-
-    """
+    """Make these changes of a group and its members, all or none (RFC 7644 section 3.5.2)."""
     read = patches.read_group_patch(operations, id=id_)
     change = read.apply if read.operations else None
     return await _changed(call, directory, id_, change, Steps.of(read.member_steps))
@@ -174,24 +152,13 @@ async def change_members(
     add: Collection[str] = (),
     remove: Collection[str] = (),
 ) -> Changed:
-    """Add these members to a group, and remove those.
-
-    Raises:
-        Fault: 404, there is no such group in this directory.
-
-    """
+    """Add these members to a group, and remove those."""
     steps = Steps.of([("remove", remove), ("add", add)])
     return await _changed(call, directory, id_, None, steps)
 
 
 async def remove(call: Call, directory: Directory, id_: str) -> None:
-    """Delete a group; its members stay in the directory.
-
-    Raises:
-        Fault: 404, there is no such group in this directory.
-        errors.PreconditionFailed: If-Match names another revision.
-
-    """
+    """Delete a group; its members stay in the directory."""
     async with call.db.transaction() as db:
         group = await hold_group(db, directory, id_)
         call.expect(group.revision)

@@ -127,12 +127,7 @@ def not_found(id_: str) -> Fault:
 
 
 async def hold_user(db: Session, directory: Directory, id_: str) -> DirectoryUser:
-    """Return a person whom nobody else changes before this transaction ends.
-
-    Raises:
-        Fault: 404, there is no such person in this directory.
-
-    """
+    """Return a person whom nobody else changes before this transaction ends."""
     row = await db.fetch_one(_HOLD_USER, id=id_, **key(directory))
     if row is None:
         raise not_found(id_)
@@ -156,12 +151,7 @@ async def hold_groups(
 
 
 async def hold_group(db: Session, directory: Directory, id_: str) -> DirectoryGroup:
-    """Return a group that, with its members, nobody else changes before this transaction ends.
-
-    Raises:
-        Fault: 404, there is no such group in this directory.
-
-    """
+    """Return a group that, with its members, nobody else changes before this transaction ends."""
     row = await db.fetch_one(_HOLD_GROUP, id=id_, **key(directory))
     if row is None:
         raise not_found(id_)
@@ -178,10 +168,6 @@ async def hold_names(db: Session, directory: Directory, given: str) -> Collectio
     """Hold a directory, and return which of these keys of user names it has already.
 
     ``given`` is a JSON array.
-
-    Raises:
-        Fault: 404, the directory is not there any more.
-
     """
     rows = await db.fetch_all(_HOLD_NAMES, given=given, **key(directory))
     if not rows:

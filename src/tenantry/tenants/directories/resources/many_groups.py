@@ -107,11 +107,6 @@ async def create(
     """Create groups with their members, which are different people; see `groups.create`.
 
     None is created, and nothing returned, if one of them must be created separately.
-
-    Raises:
-        Fault: 404, the directory is not there any more.
-        errors.ConcurrentChange: others changed the same at this moment.
-
     """
     await catalogue.keep_current(call.db)
     with suppress(ByItself):
@@ -128,10 +123,6 @@ async def change_members(
 
     It stops before a group that is not there. None of the changes is `Steps.only`. Nothing is
     changed or returned if one of them must run separately.
-
-    Raises:
-        errors.ConcurrentChange: others changed the same at this moment.
-
     """
     await catalogue.keep_current(call.db)
     with suppress(ByItself):

@@ -97,10 +97,6 @@ async def change(
     """Make the first of these changes, which are of different people; return those people.
 
     It stops before a change that must run separately.
-
-    Raises:
-        errors.ConcurrentChange: others changed the same at this moment.
-
     """
     await catalogue.keep_current(call.db)
     async with call.db.transaction() as db:
@@ -129,10 +125,6 @@ async def remove(
     """Delete the first of these people, each with its If-Match; return of how many.
 
     It stops before a deletion that must run separately.
-
-    Raises:
-        errors.ConcurrentChange: others changed the same at this moment.
-
     """
     await catalogue.keep_current(call.db)
     async with call.db.transaction() as db:

@@ -90,10 +90,6 @@ async def page_of_users(
     name, the display name or the address of the account, without regard to case; then none are
     counted, which would take a walk through all. ``page_size`` 0 is the default of 10; more than
     100 is 100. A group that is not there has nobody.
-
-    Raises:
-        errors.InvalidArgument: the page token is not of this list.
-
     """
     listing = f"users of {directory.id} {group_id} {updated_after} {search}".rstrip()
     position = pages.position(db, listing, page_size=page_size, page_token=page_token)
@@ -126,10 +122,6 @@ async def page_of_groups(
     """Return one page of a directory's groups, or of those with a text in the name.
 
     See `page_of_users`.
-
-    Raises:
-        errors.InvalidArgument: the page token is not of this list.
-
     """
     listing = f"groups of {directory.id} {updated_after} {search}".rstrip()
     position = pages.position(db, listing, page_size=page_size, page_token=page_token)

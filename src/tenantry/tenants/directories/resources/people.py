@@ -144,13 +144,7 @@ _INSERT_ADDRESSES = Statement(
 
 
 async def create(call: Call, directory: Directory, document: Mapping[str, Any]) -> DirectoryUser:
-    """Create a person of a directory, from what `resources.read_user` made of a payload.
-
-    Raises:
-        Fault: 409 uniqueness, another person of the directory has this userName; or what
-            `provisioning.person_changed` raises.
-
-    """
+    """Create a person of a directory, from what `resources.read_user` made of a payload."""
     user = _new(call.db, directory, document)
 
     async def attempt(held: Call) -> DirectoryUser:
@@ -167,13 +161,7 @@ async def create(call: Call, directory: Directory, document: Mapping[str, Any]) 
 async def create_many(
     call: Call, directory: Directory, documents: Sequence[Mapping[str, Any]]
 ) -> list[DirectoryUser | Fault]:
-    """Create many people in one transaction; return each, or why it was refused.
-
-    Raises:
-        Fault: 404, the directory is not there any more.
-        errors.ConcurrentChange: others have created the same people meanwhile, again and again.
-
-    """
+    """Create many people in one transaction; return each, or why it was refused."""
     users = [_new(call.db, directory, document) for document in documents]
 
     async def attempt(held: Call) -> list[DirectoryUser | Fault]:
@@ -192,12 +180,7 @@ async def create_many(
 
 
 async def get(db: Session, directory: Directory, id_: str) -> DirectoryUser:
-    """Return a person.
-
-    Raises:
-        Fault: 404, there is no such person in this directory.
-
-    """
+    """Return a person."""
     row = await db.fetch_one(_GET, id=id_, **key(directory))
     if row is None:
         raise not_found(id_)
@@ -207,13 +190,7 @@ async def get(db: Session, directory: Directory, id_: str) -> DirectoryUser:
 async def replace(
     call: Call, directory: Directory, id_: str, document: Mapping[str, Any]
 ) -> DirectoryUser:
-    """Replace all attributes of a person (RFC 7644 section 3.5.1).
-
-    Raises:
-        Fault: 404; 409 uniqueness; or what `provisioning.person_changed` raises.
-        errors.PreconditionFailed: If-Match names another revision.
-
-    """
+    """Replace all attributes of a person (RFC 7644 section 3.5.1)."""
     return await _changed(call, directory, id_, lambda _: document)
 
 
@@ -225,14 +202,7 @@ async def patch(
     *,
     custom: Schema | None = None,
 ) -> DirectoryUser:
-    """Make these changes of a person, all or none (RFC 7644 section 3.5.2).
-
-    Raises:
-        Fault: 404; 409 uniqueness; what `patches.apply_to_user` or
-            `provisioning.person_changed` raises.
-        errors.PreconditionFailed: If-Match names another revision.
-
-    """
+    """Make these changes of a person, all or none (RFC 7644 section 3.5.2)."""
     return await _changed(
         call,
         directory,
@@ -242,14 +212,7 @@ async def patch(
 
 
 async def remove(call: Call, directory: Directory, id_: str) -> None:
-    """Delete a person, and its memberships of groups.
-
-    Raises:
-        Fault: 404, there is no such person in this directory.
-        errors.PreconditionFailed: If-Match names another revision.
-        errors.ConcurrentChange: the person was added to one more group each time.
-
-    """
+    """Delete a person, and its memberships of groups."""
 
     async def attempt(held: Call) -> None:
         db = held.db
@@ -274,12 +237,7 @@ class _Again(Exception):
 
 
 async def _attempted(call: Call, attempt: Callable[[Call], Awaitable[_T]]) -> _T:
-    """Make a transaction, again where another one was faster.
-
-    Raises:
-        errors.ConcurrentChange: each time.
-
-    """
+    """Make a transaction, again where another one was faster."""
     await catalogue.keep_current(call.db)
     for _ in range(ATTEMPTS):
         try:

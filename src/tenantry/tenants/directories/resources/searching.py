@@ -98,23 +98,12 @@ class Found(Generic[_R]):
 
 
 async def users(db: Session, directory: Directory, query: Query) -> Found[DirectoryUser]:
-    """Return the people of a directory that a query finds, one page of them.
-
-    Raises:
-        Fault: 400 tooMany, the documents of more people than `MOST_LOOKED_INTO` would have to be
-            looked into; invalidCursor, the cursor is not of this list.
-
-    """
+    """Return the people of a directory that a query finds, one page of them."""
     return await _search(db, directory, query, directory_users, DirectoryUser.with_groups)
 
 
 async def groups(db: Session, directory: Directory, query: Query) -> Found[DirectoryGroup]:
-    """Return the groups of a directory that a query finds, one page of them.
-
-    Raises:
-        Fault: as for `users`; 400 invalidFilter, it asks more of members than who they are.
-
-    """
+    """Return the groups of a directory that a query finds, one page of them."""
     return await _search(db, directory, query, directory_groups, DirectoryGroup.from_row)
 
 

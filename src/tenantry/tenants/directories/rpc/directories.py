@@ -50,8 +50,6 @@ _DAY, _HOUR = 24 * 3600, 3600  # seconds
 
 
 class DirectoryService:
-    """One async method per rpc."""
-
     def __init__(self, settings: Settings, outgoing: Outgoing) -> None:
         self._workspace = Workspace(outgoing, settings.google_workspace_url)
         self._public_url = settings.public_url

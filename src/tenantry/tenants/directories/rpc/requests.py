@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 
 class DirectoryRequestService:
-    """One async method per rpc."""
-
     async def list_directory_requests(
         self, request: requests_pb.ListDirectoryRequestsRequest, call: Call
     ) -> requests_pb.ListDirectoryRequestsResponse:

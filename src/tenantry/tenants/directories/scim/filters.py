@@ -56,7 +56,6 @@ class Compare(Record):
     value: Value
 
     def __str__(self) -> str:
-        """Return it as a filter."""
         return f"{self.path} {self.op} {orjson.dumps(self.value).decode()}"
 
 
@@ -67,7 +66,6 @@ class Present(Record):
     path: AttributePath
 
     def __str__(self) -> str:
-        """Return it as a filter."""
         return f"{self.path} pr"
 
 
@@ -78,7 +76,6 @@ class And(Record):
     parts: tuple[Filter, ...]
 
     def __str__(self) -> str:
-        """Return it as a filter."""
         return " and ".join(f"({p})" if isinstance(p, And | Or) else str(p) for p in self.parts)
 
 
@@ -89,7 +86,6 @@ class Or(Record):
     parts: tuple[Filter, ...]
 
     def __str__(self) -> str:
-        """Return it as a filter."""
         return " or ".join(f"({p})" if isinstance(p, Or) else str(p) for p in self.parts)
 
 
@@ -100,7 +96,6 @@ class Not(Record):
     part: Filter
 
     def __str__(self) -> str:
-        """Return it as a filter."""
         return f"not ({self.part})"
 
 
@@ -112,7 +107,6 @@ class ValuePath(Record):
     filter: Filter
 
     def __str__(self) -> str:
-        """Return it as a filter."""
         return f"{self.path}[{self.filter}]"
 
 
@@ -120,12 +114,7 @@ Filter: TypeAlias = Compare | Present | And | Or | Not | ValuePath
 
 
 def parse(text: str) -> Filter:
-    """Return the filter that a text says.
-
-    Raises:
-        Fault: 400 invalidFilter: it is no filter; or too long, too deep, or of too many terms.
-
-    """
+    """Return the filter that a text says."""
     reader = Reader(text)
     found = reader.any_of()
     reader.end()
@@ -150,12 +139,7 @@ class Reader:
     __slots__ = ("_at", "_depth", "_inside", "_terms", "_tokens")
 
     def __init__(self, text: str) -> None:
-        """Take a text.
-
-        Raises:
-            Fault: 400 invalidFilter: it is too long, or no text for a database.
-
-        """
+        """Take a text."""
         if len(text) > LONGEST:
             raise _invalid(f"has {len(text)} characters, and may have {LONGEST}")
         if not text.isascii():

@@ -40,12 +40,7 @@ _COMPARISONS_OF_VALUE = 10
 
 
 def count_terms(terms: int, path: Path | None) -> int:
-    """Return how many terms there are with those of a path.
-
-    Raises:
-        Fault: 400 tooMany.
-
-    """
+    """Return how many terms there are with those of a path."""
     if path and path.filter is not None:
         terms += _terms(path.filter)
         if terms > _MOST_TERMS:

@@ -59,22 +59,12 @@ class GroupPatch(Record):
     member_steps: list[Step]
 
     def apply(self, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the group's new document.
-
-        Raises:
-            Fault: 400 of table 9, as `apply_to_user`.
-
-        """
+        """Return the group's new document."""
         return _applied(document, self.operations, GROUP, None)
 
 
 def parse(payload: object) -> list[Operation]:
-    """Return the operations of a patch.
-
-    Raises:
-        Fault: 400 invalidSyntax, invalidPath, invalidFilter or tooMany; or 413 for too many.
-
-    """
+    """Return the operations of a patch."""
     members = {key.casefold(): value for key, value in document_of(payload).items()}
     sent = members.get("operations")
     if not isinstance(sent, list) or not sent:
@@ -118,23 +108,12 @@ def apply_to_user(
     custom: Schema | None = None,
     id: str = "",  # noqa: A002 - the RFC's name
 ) -> dict[str, Any]:
-    """Return a user's new document, after all of the operations.
-
-    Raises:
-        Fault: 400 of table 9: mutability for an attribute that is not theirs, or another ``id``;
-            noTarget, invalidPath, invalidValue, tooMany.
-
-    """
+    """Return a user's new document, after all of the operations."""
     return _applied(document, operations, USER, custom, id)
 
 
 def read_group_patch(operations: Sequence[Operation], *, id: str = "") -> GroupPatch:  # noqa: A002
-    """Return what a patch means for a group and its members.
-
-    Raises:
-        Fault: 400: a member's path is not one of ids; or another ``id``.
-
-    """
+    """Return what a patch means for a group and its members."""
     others: list[Operation] = []
     steps: list[Step] = []
     for one in operations:

@@ -38,10 +38,6 @@ def parse(text: str) -> Path:
     """Return the path that a text says: ``attr``, ``attr.sub``, ``attr[filter]``, ``attr[…].sub``.
 
     Any of them may begin with the schema's URN; a URN alone is the whole extension.
-
-    Raises:
-        Fault: 400 invalidPath, or invalidFilter for the part in brackets.
-
     """
     if "[" not in text:
         try:

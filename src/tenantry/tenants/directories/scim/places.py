@@ -93,12 +93,7 @@ class Place:
         return AttributePath(self.urn or None, self.name, self.sub)
 
     def value(self, given: object) -> Any:
-        """Return the normalized form of a value that was sent; None for no value.
-
-        Raises:
-            Fault: 400 invalidValue: it is of another type, or too large; the attribute is named.
-
-        """
+        """Return the normalized form of a value that was sent; None for no value."""
         where = str(self.path()) if self.urn or self.sub else self.name
         attribute = self.attribute
         if attribute and self.sub:
@@ -106,12 +101,7 @@ class Place:
         return value_of(attribute, given, where) if attribute else anything(given, where)
 
     def put(self, document: dict[str, Any], given: object, custom: Schema | None) -> None:
-        """Put a value that was sent into a document that has no other there.
-
-        Raises:
-            Fault: 400 invalidValue, as `value`.
-
-        """
+        """Put a value that was sent into a document that has no other there."""
         if not self.name:
             for key, value in members_of(self.urn, given).items():
                 inner = self.within(key, custom)

@@ -45,34 +45,20 @@ def read_user(payload: object, *, custom: Schema | None = None) -> dict[str, Any
 
     Names are taken in any case. Attributes that we do not know, and those that only we change, are
     ignored; an extension that we do not know is kept as it is.
-
-    Raises:
-        Fault: 400 invalidSyntax or invalidValue; the attribute is named.
-
     """
     document = _read(payload, USER, custom)
     return checked(document, USER)
 
 
 def read_group(payload: object) -> GroupPayload:
-    """Return a group that a provider sends (POST, PUT).
-
-    Raises:
-        Fault: 400 invalidSyntax or invalidValue; the attribute is named.
-
-    """
+    """Return a group that a provider sends (POST, PUT)."""
     document = checked(_read(payload, GROUP, None), GROUP)
     given = next((v for k, v in document_of(payload).items() if k.casefold() == "members"), None)
     return GroupPayload(document, None if given is None else member_ids(given))
 
 
 def document_of(payload: object) -> dict[str, Any]:
-    """Return a sent value that must be an object.
-
-    Raises:
-        Fault: 400 invalidSyntax: it is something else.
-
-    """
+    """Return a sent value that must be an object."""
     if not isinstance(payload, dict):
         raise Fault(400, "invalidSyntax", "The body must be a JSON object.")
     return payload
@@ -93,13 +79,7 @@ def _read(payload: object, schema: Schema, custom: Schema | None) -> dict[str, A
 
 
 def checked(document: dict[str, Any], schema: Schema) -> dict[str, Any]:
-    """Return a document that may be kept.
-
-    Raises:
-        Fault: 400 invalidValue: it lacks a required attribute, is too large, or holds a text that
-            no database takes.
-
-    """
+    """Return a document that may be kept."""
     for one in schema.attributes:
         if one.required and one.name not in document:
             raise invalid(one.name, "is required")

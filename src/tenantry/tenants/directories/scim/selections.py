@@ -26,12 +26,7 @@ class Selection:
 
     @classmethod
     def of(cls, attributes: Iterable[str] | None, excluded: Iterable[str] | None) -> Selection:
-        """Return what the parameters ``attributes`` and ``excludedAttributes`` say.
-
-        Raises:
-            Fault: 400 invalidValue: one of them is no attribute, or there are too many.
-
-        """
+        """Return what the parameters ``attributes`` and ``excludedAttributes`` say."""
         wanted = _names(attributes, "attributes")
         left = _names(excluded, "excludedAttributes")
         left.pop("id", None)

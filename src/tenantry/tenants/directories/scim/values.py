@@ -26,12 +26,7 @@ _LONGEST_ID = 256  # characters; ours are shorter
 
 
 def members_of(urn: str, given: object) -> dict[str, Any]:
-    """Return the attributes of an extension that was sent.
-
-    Raises:
-        Fault: 400 invalidValue: it is no object.
-
-    """
+    """Return the attributes of an extension that was sent."""
     if given is None or given == "":
         return {}
     if isinstance(given, list) and len(given) == 1:
@@ -42,12 +37,7 @@ def members_of(urn: str, given: object) -> dict[str, Any]:
 
 
 def value_of(attribute: Attribute, given: object, where: str) -> Any:
-    """Return the normalized form of a value that was sent; None for no value.
-
-    Raises:
-        Fault: 400 invalidValue: it is of another type, or too large; the attribute is named.
-
-    """
+    """Return the normalized form of a value that was sent; None for no value."""
     return (
         _several(attribute, given, where)
         if attribute.multi_valued
@@ -144,12 +134,7 @@ def _number(given: object, where: str) -> int | float:
 
 
 def anything(given: object, where: str, depth: int = 0) -> Any:
-    """Return a value of any JSON; None for no value.
-
-    Raises:
-        Fault: 400 invalidValue: it is nested too deep.
-
-    """
+    """Return a value of any JSON; None for no value."""
     if depth > _DEEPEST:
         raise invalid(where, f"nests deeper than {_DEEPEST} levels")
     if type(given) is dict:
