@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SRC = ROOT / "src" / "tenantry"
 # The hall wires and runs everything.
-HALL = {"app", "worker", "doctor", "cli", "server"}
+HALL = {"app", "services", "worker", "doctor", "cli", "server"}
 WINGS = {"endpoints", "transfer", "identity", "access", "tenants", "events"}
 DECLARATIONS = {"Table", "table", "sa.Table", "sa.table"}
 LINT = Path(sys.executable).with_name("lint-imports")

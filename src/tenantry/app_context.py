@@ -225,7 +225,7 @@ class AppContext:
 
     @cached_property
     def sign_in(self) -> Means:
-        """What the steps of a sign-in share."""
+        """The objects that the steps of a sign-in share."""
         from tenantry.identity.sign_in.means import Means
 
         return Means(

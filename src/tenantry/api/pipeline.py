@@ -56,7 +56,7 @@ class Admission:
 
 
 class Runner:
-    """Runs rpcs on one database, for callers who are known.
+    """Runs rpcs on one database, for known callers.
 
     ``visible_metadata`` are the keys of metadata that others than management clients see.
     """
@@ -176,7 +176,7 @@ class Runner:
 
 
 class Pipeline(Runner):
-    """Runs rpcs for callers whom `authenticate` finds by headers and address."""
+    """Runs rpcs for callers that `authenticate` finds by headers and address."""
 
     def __init__(
         self,
