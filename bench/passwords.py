@@ -23,9 +23,9 @@ from sqlalchemy import update
 from tenantry import settings
 from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
-from tenantry.db.statements import Statement
-from tenantry.identity.proofs.passwords import hashes
-from tenantry.identity.proofs.passwords.service import Passwords
+from tenantry.db.sql.statements import Statement
+from tenantry.identity.authenticators.passwords import hashes
+from tenantry.identity.authenticators.passwords.service import Passwords
 from tenantry.tenants.users.model import users
 
 if TYPE_CHECKING:

@@ -33,8 +33,10 @@ from sign_ins import SETTINGS, SignIns
 
 import tenantry.app  # noqa: F401  all tables
 from tenantry import settings
-from tenantry.db import fence, migrate, schema, search
+from tenantry.db import fence, migrate
 from tenantry.db.opening import database_of
+from tenantry.db.search import index
+from tenantry.db.sql import schema
 from tenantry.tenants.directories.model import directory_user_search
 from tenantry.tenants.organizations.model import organization_search
 from tenantry.tenants.users.model import user_search
@@ -167,7 +169,7 @@ async def _copy(url: str, path: Path) -> None:
     try:
         with closing(sqlite3.connect(path)) as db:
             db.execute("PRAGMA foreign_keys = OFF")
-            db.create_function("tenantry_folded", 1, search.folded, deterministic=True)
+            db.create_function("tenantry_folded", 1, index.folded, deterministic=True)
             for mark in fence.marks():
                 db.create_function(mark, 0, bool)
             theirs = {
@@ -206,7 +208,7 @@ async def _index(known: settings.Settings) -> None:
     async with database_of(known, pool_size=1) as db:
         for one, *_ in _SEARCHES.values():
             while await one.waiting(db):
-                await search.run(db, searches=[one])
+                await index.run(db, searches=[one])
 
 
 def of_sqlite(path: Path) -> dict[str, dict[str, int]]:

@@ -30,8 +30,8 @@ from tenantry.core import ids
 from tenantry.core.times import DAY, MINUTE, now
 from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
-from tenantry.db.rows import bound, prefixed
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import bound, prefixed
 from tenantry.identity.connections import model
 from tenantry.identity.connections.saml import bindings, certificates, signatures, writing
 from tenantry.identity.connections.saml.parsing import inflate, parse, written

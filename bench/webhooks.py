@@ -29,7 +29,7 @@ from tenantry.core.caller import SYSTEM
 from tenantry.core.event import Event
 from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.events.webhooks import service
 
 if TYPE_CHECKING:

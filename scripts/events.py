@@ -11,12 +11,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tenantry.endpoints.docs import event_types
+from tenantry.endpoints.docs.reference import event_types
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tenantry.endpoints.docs.operations import Member
+    from tenantry.endpoints.docs.reference.operations import Member
     from tenantry.events.webhooks.catalogue import EventType
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "events.md"

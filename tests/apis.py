@@ -28,7 +28,7 @@ from valid_events import assert_all_valid
 from tenantry import settings
 from tenantry.core.errors import HTTP_STATUS, Code
 from tenantry.crypto import master_key
-from tenantry.db import log
+from tenantry.db.event_rows import log
 from tenantry.db.opening import open_database
 from tenantry.gen.google.api import annotations_pb
 from tenantry.gen.google.rpc.status_pb import Status

@@ -37,9 +37,14 @@ _IMPORTED = (
         "tenantry.tenants.users.rpc",
         "tenantry.doctor",
         "tenantry.worker",
-        "tenantry.transfer.bulk.restore",
+        "tenantry.transfer.bulk.archives.restore",
     ),
-    *("tenantry.db.postgresql", "tenantry.db.sqlite", "rich.table", "typer.rich_utils"),
+    *(
+        "tenantry.db.postgresql.database",
+        "tenantry.db.sqlite.database",
+        "rich.table",
+        "typer.rich_utils",
+    ),
 )
 
 

@@ -10,9 +10,9 @@ from sqlalchemy import bindparam, insert, update
 
 from tenantry.core import ids
 from tenantry.core.times import now
-from tenantry.db.encrypted_columns import binding
-from tenantry.db.rows import bound, prefixed
-from tenantry.db.statements import Statement
+from tenantry.db.sql.encrypted_columns import binding
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import bound, prefixed
 from tenantry.identity.connections import model
 from tenantry.identity.connections.model import Connection
 

@@ -11,9 +11,9 @@ from tenantry.call import Call
 from tenantry.core import ids
 from tenantry.core.caller import SYSTEM
 from tenantry.core.times import now
-from tenantry.db import log
-from tenantry.db.rows import bound, prefixed
-from tenantry.db.statements import Statement
+from tenantry.db.event_rows import log
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import bound, prefixed
 from tenantry.tenants.directories.effects import provisioning, telling
 from tenantry.tenants.directories.model import (
     Directory,

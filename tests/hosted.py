@@ -20,7 +20,7 @@ from tenantry import settings, worker
 from tenantry.core.times import now
 from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.events.mail import service as mail_service
 from tenantry.gen.scalekit.v1.auth import totp_pb
 from tenantry.identity.sign_in.model import auth_requests

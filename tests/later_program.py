@@ -21,7 +21,7 @@ _HEAD = f'''
 import sqlalchemy as sa
 from alembic import op
 
-from tenantry.db.steps import BackFill, Index
+from tenantry.db.upgrades.steps import BackFill, Index
 
 revision = "{LATER}"
 down_revision = "{HEAD}"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from tenantry.db import postgresql
+from tenantry.db.postgresql import database as postgresql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,7 +21,7 @@ from sqlalchemy import bindparam, update
 
 from tenantry import settings
 from tenantry.core.times import now
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.events.mail import service
 from tenantry.events.mail.delivery import Delivery
 from tenantry.events.mail.model import mail

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from apis import ApiError, unique
 from sqlalchemy import bindparam, select, update
 
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.events.mail.model import mail
 from tenantry.tenants.users.model import memberships
 

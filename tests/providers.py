@@ -16,15 +16,15 @@ from tenantry.core import ids
 from tenantry.core.times import now
 from tenantry.crypto import master_key, vault
 from tenantry.db.opening import open_database
-from tenantry.db.records import named, rows_of, spelled
-from tenantry.db.statements import Statement
-from tenantry.tenants.directories import request_log
+from tenantry.db.sql.records import named, rows_of, spelled
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.model import (
     Directory,
     Secret,
     directories,
     directory_secrets,
 )
+from tenantry.tenants.directories.request_logs import log
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
 
     from tenantry.db.engine import Database
-    from tenantry.tenants.directories.request_log import DirectoryRequest
+    from tenantry.tenants.directories.request_logs.log import DirectoryRequest
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
@@ -108,7 +108,7 @@ class Provider:
         """Return the latest requests of the log, once so many are written."""
         until = asyncio.get_running_loop().time() + 10
         while True:
-            found = await request_log.listing(self.database, self.directory, page_size=100)
+            found = await log.listing(self.database, self.directory, page_size=100)
             if len(found.items) >= number:
                 return found.items
             assert asyncio.get_running_loop().time() < until, "the log was not written"

@@ -28,7 +28,7 @@ from widget_people import Member
 from tenantry.endpoints.console import web as console
 from tenantry.endpoints.organization import web as organization
 from tenantry.identity.operators.model import OWNER
-from tenantry.web import members
+from tenantry.web.frames import members
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -13,11 +13,11 @@ from sqlalchemy import bindparam, update
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM, Caller, Kind, Origin
 from tenantry.core.times import now
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
+from tenantry.identity.authenticators.passkeys import service as passkeys
+from tenantry.identity.authenticators.passkeys.relying_party import RelyingParty
+from tenantry.identity.authenticators.totp import service as totp
 from tenantry.identity.connections import environment as connections
-from tenantry.identity.proofs.passkeys import service as passkeys
-from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
-from tenantry.identity.proofs.totp import service as totp
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import Bounds
 from tenantry.identity.sessions.model import sessions as table

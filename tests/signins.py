@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM, Origin
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.connections import environment as connections
 from tenantry.identity.connections.model import PASSWORDLESS
 from tenantry.identity.grants import codes

@@ -11,7 +11,8 @@ import psycopg
 from psycopg import sql
 
 import tenantry.app  # noqa: F401 - each room of it declares its tables
-from tenantry.db import distribute, migrate
+from tenantry.db import migrate
+from tenantry.db.postgresql import distribution
 
 PARTS = 4
 
@@ -89,7 +90,7 @@ def migrated(url: str) -> None:
     install(url)
     migrate.upgrade(url)
     with psycopg.connect(url, autocommit=True) as connection:
-        for statement in distribute.steps().values():
+        for statement in distribution.steps().values():
             connection.execute(statement)
     spread(url)
 

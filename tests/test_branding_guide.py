@@ -10,7 +10,7 @@ from doc_programs import forget, management, settings_for
 from pictures_of_tests import png
 from servers import TENANTRY
 
-from tenantry.endpoints.docs.languages import CLIENT, samples
+from tenantry.endpoints.docs.reference.languages import CLIENT, samples
 from tenantry.settings import PREFIX
 from tenantry.tenants.branding.customization import MEMBERS
 from tenantry.tenants.environment.effective import STORABLE

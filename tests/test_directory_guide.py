@@ -16,9 +16,9 @@ from test_guides import GUIDES, blocks, fits, joined, script
 from tenantry import settings
 from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
-from tenantry.db.schema import events as log
-from tenantry.db.statements import Statement
-from tenantry.endpoints.docs.languages import CLIENT, samples
+from tenantry.db.sql.schema import events as log
+from tenantry.db.sql.statements import Statement
+from tenantry.endpoints.docs.reference.languages import CLIENT, samples
 
 # The ids of the blocks before, in each language.
 _FOUND = {

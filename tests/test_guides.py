@@ -20,7 +20,7 @@ from doc_programs import (
 )
 from servers import TENANTRY
 
-from tenantry.endpoints.docs.languages import CLIENT, samples
+from tenantry.endpoints.docs.reference.languages import CLIENT, samples
 
 GUIDES = Path(__file__).parent.parent / "docs" / "guides"
 MODEL, INVITE, ROLES = "model-your-tenants", "invite-people", "roles-and-permissions"

@@ -67,7 +67,7 @@ def modules():
 
 def room(parts):
     """The room that a module stands in: a folder of a wing. None for everything else."""
-    depth = 3 if parts[:2] == ("identity", "proofs") else 2
+    depth = 3 if parts[:2] == ("identity", "authenticators") else 2
     is_room = len(parts) >= depth and parts[0] in WINGS and SRC.joinpath(*parts[:depth]).is_dir()
     return parts[:depth] if is_room else None
 

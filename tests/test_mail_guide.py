@@ -9,7 +9,7 @@ from pathlib import Path
 from doc_programs import forget, management, settings_for
 from servers import TENANTRY
 
-from tenantry.endpoints.docs.languages import CLIENT, samples
+from tenantry.endpoints.docs.reference.languages import CLIENT, samples
 
 GUIDE = Path(__file__).parent.parent / "docs" / "guides" / "mail.md"
 _FENCE = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)

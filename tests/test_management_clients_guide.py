@@ -11,7 +11,7 @@ from doc_programs import forget, management, settings_for
 from servers import TENANTRY
 
 from tenantry.access.clients.management_scopes import SCOPES
-from tenantry.endpoints.docs.languages import CLIENT, samples
+from tenantry.endpoints.docs.reference.languages import CLIENT, samples
 
 GUIDE = Path(__file__).parent.parent / "docs" / "guides" / "management-clients.md"
 _FENCE = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)

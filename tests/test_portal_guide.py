@@ -9,7 +9,7 @@ import pytest
 from doc_programs import RUNNERS, management, settings_for
 from test_guides import blocks, joined, script
 
-from tenantry.endpoints.docs.languages import CLIENT, samples
+from tenantry.endpoints.docs.reference.languages import CLIENT, samples
 
 GUIDE = "admin-portal"
 _IDS = {

@@ -20,7 +20,8 @@ from tenantry.identity.connections import environment as connections
 from tenantry.identity.connections.model import PASSWORDLESS
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import Bounds
-from tenantry.web import areas, words
+from tenantry.web import words
+from tenantry.web.frames import areas
 
 GUIDE = "self-service"
 _ROW = re.compile(r"^\| (.+?) \| (.+?) \|(?: (.+?) \|)?$", re.MULTILINE)

@@ -10,7 +10,7 @@ import pyotp
 from doc_programs import forget, management, settings_for
 from servers import TENANTRY
 
-from tenantry.endpoints.docs.languages import CLIENT, samples
+from tenantry.endpoints.docs.reference.languages import CLIENT, samples
 
 GUIDE = Path(__file__).parent.parent / "docs" / "guides" / "look-after-tenants.md"
 _FENCE = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -10,9 +10,9 @@ import jsonschema_rs  # some tests cause 100,000 events
 
 from tenantry import settings
 from tenantry.crypto import master_key
-from tenantry.db import log
+from tenantry.db.event_rows import log
 from tenantry.db.opening import open_database
-from tenantry.db.schema import to_json
+from tenantry.db.sql.schema import to_json
 from tenantry.events.event_log.envelopes import envelope
 from tenantry.events.webhooks import catalogue
 

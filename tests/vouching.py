@@ -9,9 +9,9 @@ from sqlalchemy import insert, update
 
 from tenantry.core import ids
 from tenantry.core.times import now
-from tenantry.db.rows import bound, prefixed
-from tenantry.db.schema import to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import to_json
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import bound, prefixed
 from tenantry.identity.connections.federated_identities import FederatedIdentity
 from tenantry.identity.connections.model import (
     COMPLETED,
@@ -22,10 +22,11 @@ from tenantry.identity.connections.model import (
     connections,
 )
 from tenantry.identity.federation import requests as ways
-from tenantry.identity.sign_in import realms, states
+from tenantry.identity.sign_in import login_requirements
+from tenantry.identity.sign_in.auth_requests import states
 from tenantry.tenants.domains import service as domains
 from tenantry.tenants.domains.model import domains as domains_table
-from tenantry.tenants.organizations.service import Identity as OrganizationIdentity
+from tenantry.tenants.organizations.service import OrganizationIdentifier
 from tenantry.tenants.user_attributes.model import CUSTOM, SSO, UserAttribute, user_attributes
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ async def own(place: Place, organization: Organization, domain: str):
     """Have an organization own a domain."""
     return await domains.create(
         place.operator,
-        OrganizationIdentity(organization.id),
+        OrganizationIdentifier(organization.id),
         domain=domain,
         domain_type="ORGANIZATION_DOMAIN",
         txt_label="",
@@ -126,7 +127,7 @@ async def answer(
 ) -> str:
     """Go to a provider and back: the secret that the browser then comes with."""
     assert request.state in states.UNPROVED, request
-    assert realms.start_path(request, connection).endswith(f"/start?login={request.id}")
+    assert login_requirements.start_path(request, connection).endswith(f"/start?login={request.id}")
     db = browser.place.db
     secret = await ways.begin(db, connection.id, auth_request_id=request.id, facts={})
     way = await ways.take(db, secret)

@@ -11,7 +11,7 @@ from apis import unique
 from signed_in_people import COOKIE, Person
 from sqlalchemy import bindparam, select
 
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.memberships import invitations
 from tenantry.tenants.users.model import memberships
 

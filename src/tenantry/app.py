@@ -22,10 +22,10 @@ from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
 from tenantry.crypto import credentials
 from tenantry.db import copies
-from tenantry.db.budget import budget_of_process
 from tenantry.db.connecting import OpenError
 from tenantry.db.engine import Unavailable
 from tenantry.db.opening import alone, database_of
+from tenantry.db.postgresql.budget import budget_of_process
 from tenantry.db.schema_versions import bring_up_to_date
 from tenantry.endpoints.account import web as account
 from tenantry.endpoints.assets import web as assets
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Database, Session
     from tenantry.net.http import Route
     from tenantry.settings import Settings
-    from tenantry.telemetry.observed import Observer
+    from tenantry.telemetry.request_context import Observer
 
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]

@@ -11,20 +11,20 @@ if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
     from tenantry.access.api_tokens.known import Known as KnownApiTokens
-    from tenantry.access.clients.directory import Directory
-    from tenantry.access.clients.framing import FramingOrigins
+    from tenantry.access.clients.client_cache import ClientCache
     from tenantry.access.clients.token_events import TokenEvents
+    from tenantry.access.clients.uris.framing import FramingOrigins
     from tenantry.db.engine import Database
-    from tenantry.db.last_uses import LastUses
+    from tenantry.db.writes.last_uses import LastUses
     from tenantry.events.event_log.following import Follower
     from tenantry.events.interceptors.service import Interceptors
+    from tenantry.identity.authenticators.passkeys.relying_party import RelyingParty as PasskeyParty
+    from tenantry.identity.authenticators.passwords.service import Passwords
     from tenantry.identity.connections.providers.fetching import Fetching
     from tenantry.identity.federation.openid import RelyingParty
-    from tenantry.identity.proofs.passkeys.relying_party import RelyingParty as PasskeyParty
-    from tenantry.identity.proofs.passwords.service import Passwords
     from tenantry.identity.sessions.cookies import SessionCookie
-    from tenantry.identity.sign_in.browsers import BrowserCookies
-    from tenantry.identity.sign_in.means import Means
+    from tenantry.identity.sign_in.auth_requests.browsers import BrowserCookies
+    from tenantry.identity.sign_in.dependencies import SignInDependencies
     from tenantry.identity.simulator.provider import Simulator
     from tenantry.identity.token_templates.issuing import TokenTemplates
     from tenantry.identity.tokens.access_tokens import AccessTokens
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tenantry.net.outgoing import Outgoing
     from tenantry.rate_limits.rates import Rates
     from tenantry.settings import Settings
-    from tenantry.tenants.directories.request_log import RequestLog
+    from tenantry.tenants.directories.request_logs.log import RequestLog
     from tenantry.tenants.environment.effective import Effective
     from tenantry.web.looks import Looks
 
@@ -79,11 +79,11 @@ class AppContext:
         return KeyRing(self.db)
 
     @cached_property
-    def directory(self) -> Directory:
+    def directory(self) -> ClientCache:
         """The clients."""
-        from tenantry.access.clients.directory import Directory
+        from tenantry.access.clients.client_cache import ClientCache
 
-        return Directory(self.db)
+        return ClientCache(self.db)
 
     @cached_property
     def _signed(self) -> SignedTokens:
@@ -148,7 +148,7 @@ class AppContext:
     def api_token_uses(self) -> LastUses:
         """The times at which API tokens were used."""
         from tenantry.access.api_tokens.model import api_tokens
-        from tenantry.db.last_uses import LastUses
+        from tenantry.db.writes.last_uses import LastUses
 
         return self._closed(LastUses(self.db, api_tokens))
 
@@ -156,14 +156,14 @@ class AppContext:
     def secret_uses(self) -> LastUses:
         """The times at which secrets of clients were used."""
         from tenantry.access.clients.model import client_secrets
-        from tenantry.db.last_uses import LastUses
+        from tenantry.db.writes.last_uses import LastUses
 
         return self._closed(LastUses(self.db, client_secrets))
 
     @cached_property
     def directory_secret_uses(self) -> LastUses:
         """The times at which tokens of directories were used."""
-        from tenantry.db.last_uses import LastUses
+        from tenantry.db.writes.last_uses import LastUses
         from tenantry.tenants.directories.model import directory_secrets
 
         return self._closed(LastUses(self.db, directory_secrets))
@@ -171,7 +171,7 @@ class AppContext:
     @cached_property
     def directory_requests(self) -> RequestLog:
         """The log of requests of directories."""
-        from tenantry.tenants.directories.request_log import RequestLog
+        from tenantry.tenants.directories.request_logs.log import RequestLog
 
         requests = RequestLog(self.db)
         self._closing.push_async_callback(requests.close)
@@ -197,21 +197,21 @@ class AppContext:
     @cached_property
     def browser_cookies(self) -> BrowserCookies:
         """The cookies of sign-ins that are under way."""
-        from tenantry.identity.sign_in.browsers import BrowserCookies
+        from tenantry.identity.sign_in.auth_requests.browsers import BrowserCookies
 
         return BrowserCookies.of(self.settings.public_url)
 
     @cached_property
     def relying_party(self) -> PasskeyParty:
         """This server, as passkeys know it."""
-        from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
+        from tenantry.identity.authenticators.passkeys.relying_party import RelyingParty
 
         return RelyingParty.of(self.settings)
 
     @cached_property
     def passwords(self) -> Passwords:
         """The hashing of passwords."""
-        from tenantry.identity.proofs.passwords.service import Passwords
+        from tenantry.identity.authenticators.passwords.service import Passwords
         from tenantry.settings import memory_limit
 
         settings = self.settings
@@ -224,11 +224,11 @@ class AppContext:
         return passwords
 
     @cached_property
-    def sign_in(self) -> Means:
+    def sign_in(self) -> SignInDependencies:
         """The objects that the steps of a sign-in share."""
-        from tenantry.identity.sign_in.means import Means
+        from tenantry.identity.sign_in.dependencies import SignInDependencies
 
-        return Means(
+        return SignInDependencies(
             effective=self.effective,
             passwords=self.passwords,
             interceptors=self.interceptors,
@@ -291,7 +291,7 @@ class AppContext:
     @cached_property
     def framing(self) -> FramingOrigins:
         """The origins whose pages may frame ours."""
-        from tenantry.access.clients.framing import FramingOrigins
+        from tenantry.access.clients.uris.framing import FramingOrigins
 
         return FramingOrigins(self.db)
 

@@ -16,42 +16,46 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tenantry.access.api_tokens import service as api_tokens
-from tenantry.access.clients import assertions, revocations
+from tenantry.access.clients.credentials import assertions, revocations
 from tenantry.access.data_keys import service as data_keys
 from tenantry.access.keys import service as keys
-from tenantry.db import copies, replies, search
-from tenantry.db.back_fills import BackFilling
+from tenantry.db import copies
 from tenantry.db.engine import Failure
+from tenantry.db.search import index
+from tenantry.db.upgrades.back_fills import BackFilling
+from tenantry.db.writes import replies
 from tenantry.events.event_log import retention
 from tenantry.events.event_log.sealing import Sealing
 from tenantry.events.log_streams import streaming
 from tenantry.events.mail import service as mail
 from tenantry.events.mail import trying
 from tenantry.events.mail.delivery import Delivery
-from tenantry.events.webhooks import disabling, pruning
-from tenantry.events.webhooks.delivery import Pump
+from tenantry.events.webhooks.deliveries import disabling, pruning
+from tenantry.events.webhooks.deliveries.delivery import Pump
 from tenantry.identity.attempts import service as attempts
 from tenantry.identity.auth_log import retention as sign_ins
-from tenantry.identity.connections import key_pairs, operator_notices
-from tenantry.identity.connections import tests as connection_tests
+from tenantry.identity.authenticators.passkeys import challenges
+from tenantry.identity.authenticators.passwordless import mails as passwordless_mails
+from tenantry.identity.authenticators.passwordless import service as passwordless
+from tenantry.identity.authenticators.totp import service as totp
+from tenantry.identity.connections import diagnostics as connection_tests
+from tenantry.identity.connections import operator_notices
+from tenantry.identity.connections.certificates import key_pairs
 from tenantry.identity.connections.changes import refreshing
 from tenantry.identity.federation import identities, replays
 from tenantry.identity.federation import requests as federation_requests
 from tenantry.identity.grants import codes
 from tenantry.identity.operators import service as operators
 from tenantry.identity.operators import sessions as operator_sessions
-from tenantry.identity.proofs.passkeys import challenges
-from tenantry.identity.proofs.passwordless import mails as passwordless_mails
-from tenantry.identity.proofs.passwordless import service as passwordless
-from tenantry.identity.proofs.totp import service as totp
 from tenantry.identity.security_notices import service as security_notices
-from tenantry.identity.sessions import departures, lapsing
-from tenantry.identity.sessions.back_channel import BackChannel
+from tenantry.identity.sessions.termination import departures, lapsing
+from tenantry.identity.sessions.termination.back_channel import BackChannel
 from tenantry.identity.tokens.key_ring import KeyRing
 from tenantry.telemetry.log import seldom
 from tenantry.telemetry.metrics import table as metrics
-from tenantry.tenants.directories import removal, request_log, waiting
+from tenantry.tenants.directories import removal, waiting
 from tenantry.tenants.directories.model import directory_user_search
+from tenantry.tenants.directories.request_logs import log
 from tenantry.tenants.domains import verification
 from tenantry.tenants.domains.verification import Resolver
 from tenantry.tenants.environment.effective import Effective
@@ -66,7 +70,7 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Database, Session
     from tenantry.events.mail.model import Mail
     from tenantry.events.mail.rendering import Prepare
-    from tenantry.identity.sessions.back_channel import Sign
+    from tenantry.identity.sessions.termination.back_channel import Sign
     from tenantry.settings import Settings
     from tenantry.tenants.directories.polling.running import Polling
 
@@ -136,7 +140,7 @@ def jobs(settings: Settings) -> list[Job]:
     return [
         Job("beat", functools.partial(copies.beat, settings=settings)),
         Job("event log", _sealing(pump)),
-        Job("search", functools.partial(search.run, searches=_SEARCHES)),
+        Job("search", functools.partial(index.run, searches=_SEARCHES)),
         Job("back-fills", BackFilling().work),
         Job("old events", functools.partial(retention.run, days=settings.event_retention_days)),
         Job("webhooks", pump.run, pump.close, sends=True),
@@ -173,7 +177,7 @@ def jobs(settings: Settings) -> list[Job]:
         Job("metadata of identity providers", refresh.run, refresh.close),
         Job("seen assertions", _pruning(replays.prune)),
         Job("old connection tests", _pruning(connection_tests.prune, every=_ANYBODYS_SECONDS)),
-        Job("old requests of directories", _pruning(request_log.prune)),
+        Job("old requests of directories", _pruning(log.prune)),
         _polling(settings),
         Job("old links of operators", _pruning(operators.prune)),
         Job("old sessions of operators", _pruning(operator_sessions.prune)),

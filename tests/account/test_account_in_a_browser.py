@@ -19,9 +19,9 @@ from tenantry import settings
 from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
 from tenantry.i18n.languages import LANGUAGES
-from tenantry.identity.proofs.passkeys import service as passkeys
-from tenantry.identity.proofs.passwordless import proofs
-from tenantry.identity.proofs.totp import service as totp
+from tenantry.identity.authenticators.passkeys import service as passkeys
+from tenantry.identity.authenticators.passwordless import proofs
+from tenantry.identity.authenticators.totp import service as totp
 from tenantry.identity.sessions import service as sessions
 
 AUTHENTICATOR = {

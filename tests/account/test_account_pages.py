@@ -89,7 +89,7 @@ async def begun_ago(database, person, minutes):
     from sqlalchemy import bindparam, update
 
     from tenantry.core.times import now
-    from tenantry.db.statements import Statement
+    from tenantry.db.sql.statements import Statement
     from tenantry.identity.sessions.model import sessions
 
     statement = Statement(

@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from signed_in_people import Visitor, code_of, heading, text_of
 
-from tenantry.identity.proofs.passwordless import proofs
-from tenantry.identity.proofs.passwordless import service as passwordless
+from tenantry.identity.authenticators.passwordless import proofs
+from tenantry.identity.authenticators.passwordless import service as passwordless
 from tenantry.identity.sessions import service as sessions
 
 

@@ -7,7 +7,7 @@ import re
 import pyotp
 from signed_in_people import Visitor, code_of, heading, text_of
 
-from tenantry.identity.proofs.totp import service as totp
+from tenantry.identity.authenticators.totp import service as totp
 from tenantry.identity.sessions import service as sessions
 
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import bindparam, update
 
 from tenantry.access.api_tokens.model import api_tokens
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.users.model import memberships
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from tenantry.access.api_tokens import format as format_
 from tenantry.access.api_tokens import service
 from tenantry.access.api_tokens.model import api_tokens
 from tenantry.core.times import now
-from tenantry.db.schema import metadata
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import metadata
+from tenantry.db.sql.statements import Statement
 from tenantry.gen.scalekit.v1.tokens import tokens_pb as pb
 
 pytestmark = pytest.mark.wires("rest", "grpc")

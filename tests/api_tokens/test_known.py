@@ -11,7 +11,7 @@ import pytest
 from tenantry.access.api_tokens import format as format_
 from tenantry.access.api_tokens import known as known_module
 from tenantry.access.api_tokens.known import Known
-from tenantry.db import read_through
+from tenantry.db import ttl_cache
 from tenantry.db.engine import Unavailable
 
 pytestmark = pytest.mark.wires("rest")
@@ -76,7 +76,7 @@ async def test_nothing_is_older_than_it_may_be(known, counting, make_token, monk
         assert await known.find(unknown) is None
     assert counting.statements == 2
     later = time.monotonic() + 1.0
-    monkeypatch.setattr(read_through, "time", SimpleNamespace(monotonic=lambda: later))
+    monkeypatch.setattr(ttl_cache, "time", SimpleNamespace(monotonic=lambda: later))
     await known.find(made["token"])
     await known.find(unknown)
     assert counting.statements == 4

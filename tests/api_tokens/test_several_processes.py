@@ -13,7 +13,7 @@ from tenantry import settings
 from tenantry.access.api_tokens.model import api_tokens
 from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 
 _ALL = Statement(select(api_tokens))
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from tenantry.core import errors
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.attempts import service
 from tenantry.identity.attempts.model import attempts
 

@@ -17,8 +17,8 @@ from authorizations import (
 )
 from sqlalchemy import bindparam, func, select
 
-from tenantry.db.schema import from_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import from_json
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.connections import environment as connections
 from tenantry.identity.sign_in.model import auth_requests
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenantry.endpoints.oauth.redirects import MAX_CHARACTERS, is_registered
+from tenantry.endpoints.oauth.authorization.redirects import MAX_CHARACTERS, is_registered
 from tenantry.tenants.organizations.service import new as new_organization
 
 

@@ -8,7 +8,7 @@ from authorizations import Applications, answer_of, is_refused, request_of
 from servers import LiveServer
 from sqlalchemy import func, select
 
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.sign_in.model import auth_requests
 
 _COUNT = Statement(select(func.count().label("n")).select_from(auth_requests))

@@ -16,7 +16,7 @@ from tenantry.tenants.environment.effective import Effective
 from tenantry.tenants.environment.model import CUSTOMIZATION
 from tenantry.tenants.memberships import leaving
 from tenantry.tenants.organizations import service as organizations
-from tenantry.tenants.organizations.service import Identity
+from tenantry.tenants.organizations.service import OrganizationIdentifier
 
 PICTURE = png(2, 2)
 ORIGIN = "https://tenants.example"
@@ -86,7 +86,9 @@ async def in_document(call, given, path, _place):
 
 
 async def in_organization(call, _given, path, place):
-    await organizations.update(call, Identity(place.id), {"logo_url": f"{ORIGIN}{path}"})
+    await organizations.update(
+        call, OrganizationIdentifier(place.id), {"logo_url": f"{ORIGIN}{path}"}
+    )
 
 
 async def in_branding(call, _given, path, place):
@@ -215,7 +217,7 @@ async def test_pictures_of_an_organization_go_with_it(call, given, place, upload
     ours = await upload()
     theirs = await upload(place.id)
     token = assets.upload(call.db, "png", place.id).upload.rpartition("/")[2]
-    await organizations.remove(call, Identity(place.id), leaving.dismiss_members)
+    await organizations.remove(call, OrganizationIdentifier(place.id), leaving.dismiss_members)
     assert await kept(call, [ours, theirs]) == [True, False]
     with pytest.raises(errors.NotFound):
         await assets.take(call, token, PICTURE, "", given=given)

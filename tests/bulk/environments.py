@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tenantry.transfer.bulk import archive
+from tenantry.transfer.bulk.archives import file_format
 
 # The characters of a text: anything but a NUL and half a character.
 TEXT = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=20)
@@ -52,8 +52,8 @@ class _Drawing:
     def lines(self) -> list[dict[str, Any]]:
         some = self.draw
         environment = {
-            "type": archive.START,
-            "format": archive.FORMAT,
+            "type": file_format.START,
+            "format": file_format.FORMAT,
             "id": self.id("env_"),
             "create_time": some(MOMENT),
         }
@@ -101,7 +101,7 @@ class _Drawing:
             *(*lines, *users, *memberships, *identities, *tokens),
             *(*directories, *self.of_directories(directories, users, roles)),
         ]
-        return [*content, {"type": archive.END, "lines": len(content)}]
+        return [*content, {"type": file_format.END, "lines": len(content)}]
 
     def id(self, prefix: str) -> str:
         self.number += self.draw(st.integers(1, 1000))

@@ -20,9 +20,9 @@ from tenantry.tenants.directories.role_assignments import Given
 from tenantry.tenants.directories.scim import filters, resources
 from tenantry.tenants.domains import service as domains
 from tenantry.tenants.organizations import service as organizations
-from tenantry.tenants.organizations.service import Identity
-from tenantry.transfer.bulk.dump import dump_environment
-from tenantry.transfer.bulk.restore import restore_environment
+from tenantry.tenants.organizations.service import OrganizationIdentifier
+from tenantry.transfer.bulk.archives.dump import dump_environment
+from tenantry.transfer.bulk.archives.restore import restore_environment
 
 
 async def exported(db):
@@ -44,7 +44,7 @@ async def made(call):
     owner = await organizations.create(call, region_code="US", display_name="Acme")
     await domains.create(
         call,
-        Identity(owner.id),
+        OrganizationIdentifier(owner.id),
         domain="acme.example.com",
         domain_type="ORGANIZATION_DOMAIN",
         txt_label="_label",

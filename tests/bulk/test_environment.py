@@ -23,8 +23,8 @@ from tenantry.call import Call
 from tenantry.core import errors
 from tenantry.core.caller import SYSTEM
 from tenantry.db.opening import open_database
-from tenantry.db.schema import metadata
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import metadata
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.connections import reading, service
 from tenantry.identity.connections.applications import apps
 from tenantry.identity.connections.changes import client_secrets
@@ -33,11 +33,11 @@ from tenantry.identity.connections.changes.moving import Box
 from tenantry.tenants.memberships import service as memberships
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.users import search
-from tenantry.transfer.bulk import archive_tables
-from tenantry.transfer.bulk.dump import dump_environment
-from tenantry.transfer.bulk.restore import restore_environment
+from tenantry.transfer.bulk.archives import tables
+from tenantry.transfer.bulk.archives.dump import dump_environment
+from tenantry.transfer.bulk.archives.restore import restore_environment
 
-# Tables that no export has, each for a reason: see `tenantry.transfer.bulk.archive`.
+# Tables that no export has, each for a reason: see `tenantry.transfer.bulk.archives.file_format`.
 LEFT_OUT = {
     "signing_keys",  # the deployment's credentials, as its management clients
     *("data_keys", "master_keys", "resealing"),  # of the database itself
@@ -108,7 +108,7 @@ def test_any_environment_comes_back_from_both_databases(new_database, lines):
 def test_every_table_is_exported_or_left_out_for_a_reason():
     import tenantry.app  # noqa: F401 - declares the tables of all rooms
 
-    kinds = {kind.table.name for kind in archive_tables.OF_ENVIRONMENT.values()}
+    kinds = {kind.table.name for kind in tables.OF_ENVIRONMENT.values()}
     listed = {"role_permissions", "role_holders"}
     assert kinds | listed | {"environment"} | LEFT_OUT == set(metadata.tables)
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenantry.core import errors
-from tenantry.identity.proofs.passwords import hashes
+from tenantry.identity.authenticators.passwords import hashes
 from tenantry.transfer.bulk import formats
 from tenantry.transfer.bulk.formats import Format
 from tenantry.transfer.bulk.rows import COLUMNS

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from user_files import ndjson
 
 from tenantry.api import row_validation
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.memberships.model import Rules
 from tenantry.tenants.organizations import listing as organizations
 from tenantry.tenants.users import search

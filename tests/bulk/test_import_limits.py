@@ -12,14 +12,14 @@ from user_files import address, run
 
 import tenantry.app  # noqa: F401 - declares the tables of all rooms
 from tenantry.core import errors
-from tenantry.db import log
 from tenantry.db.engine import Unavailable
+from tenantry.db.event_rows import log
 from tenantry.tenants.memberships import joining
 from tenantry.tenants.memberships import service as memberships
 from tenantry.tenants.memberships.leaving import dismiss_members
 from tenantry.tenants.memberships.model import Rules, Terms
 from tenantry.tenants.organizations import service as organizations
-from tenantry.tenants.organizations.service import Identity
+from tenantry.tenants.organizations.service import OrganizationIdentifier
 from tenantry.tenants.roles import service as roles
 from tenantry.tenants.users import listing, reading
 from tenantry.tenants.users import service as users
@@ -205,7 +205,9 @@ async def test_the_same_file_twice_at_once_is_imported_once(call):
     assert one.memberships.created + two.memberships.created == 60
     assert one.organizations_created + two.organizations_created == 11
     for number in range(11):
-        organization = await organizations.get(call, Identity(external_id=f"customer-{number}"))
+        organization = await organizations.get(
+            call, OrganizationIdentifier(external_id=f"customer-{number}")
+        )
         await members(call, organization)
 
 
@@ -218,7 +220,7 @@ async def test_calls_beside_an_import_lose_nothing(call, acme):
     await run(call, *rows)
 
     async def changed(number):
-        identity = users.Identity(external_id=f"u{number}")
+        identity = users.UserIdentifier(external_id=f"u{number}")
         await users.change(call, identity, {"metadata": {"by": "call"}})
         await memberships.change(
             call, acme.id, identity, named=(), metadata={"by": "call"}, forced=False
@@ -243,7 +245,7 @@ async def test_what_goes_away_meanwhile_is_decided_anew(call, acme, monkeypatch)
     async def then_gone(*args: object, **kwargs: object):
         offers = await offered(*args, **kwargs)
         if left and left.pop():
-            await organizations.remove(call, Identity(acme.id), dismiss_members)
+            await organizations.remove(call, OrganizationIdentifier(acme.id), dismiss_members)
         return offers
 
     monkeypatch.setattr(importing.organizations, "offered", then_gone)

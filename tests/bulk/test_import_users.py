@@ -7,7 +7,7 @@ from apis import refused, unique
 from sqlalchemy import bindparam, select, update
 from user_files import ARGON2, BCRYPT, CSV, address, ndjson, refusals
 
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.users.model import users
 
 CHOOSE = Statement(

@@ -27,8 +27,8 @@ from tenantry.call import Call
 from tenantry.core import errors
 from tenantry.core.caller import SYSTEM
 from tenantry.db.opening import open_database
-from tenantry.db.schema import events
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import events
+from tenantry.db.sql.statements import Statement
 from tenantry.events.event_log import sealing
 from tenantry.events.event_log.verification import verify
 from tenantry.identity.connections import service as connections
@@ -38,12 +38,12 @@ from tenantry.tenants.directories.resources import people as pushing
 from tenantry.tenants.directories.scim import resources
 from tenantry.tenants.domains import service as domains
 from tenantry.tenants.organizations import service as organizations
-from tenantry.tenants.organizations.service import Identity
+from tenantry.tenants.organizations.service import OrganizationIdentifier
 from tenantry.tenants.roles import permissions
 from tenantry.tenants.roles import service as roles
 from tenantry.tenants.users import search
-from tenantry.transfer.bulk.dump import dump_environment, dump_organization
-from tenantry.transfer.bulk.restore import restore_environment, restore_organization
+from tenantry.transfer.bulk.archives.dump import dump_environment, dump_organization
+from tenantry.transfer.bulk.archives.restore import restore_environment, restore_organization
 
 _TYPES = Statement(select(events.c.type, events.c.organization_id, events.c.after))
 _OF_ENVIRONMENT = {"environment", "permission", "role", "scope"}
@@ -157,7 +157,7 @@ async def acme(call):
     )
     await domains.create(
         call,
-        Identity(owner.id),
+        OrganizationIdentifier(owner.id),
         domain="acme.example.com",
         domain_type="ORGANIZATION_DOMAIN",
         txt_label="_label",
@@ -244,7 +244,9 @@ async def test_an_organization_goes_on_in_another_environment(db, acme, ready, k
         people = await found(other, "acme.example.com")
         assert sorted(user.email[:3] for user in people) == ["ada", "bob"]
         assert all(len(user.memberships) == 1 for user in people)
-        there = await organizations.get(Call(SYSTEM, other, "req_1"), Identity(external_id="acme"))
+        there = await organizations.get(
+            Call(SYSTEM, other, "req_1"), OrganizationIdentifier(external_id="acme")
+        )
         assert (there.id, there.slug) == (acme.id, "acme")
         rows = await other.fetch_all(_TYPES)
         (event,) = (row for row in rows if row["organization_id"] == acme.id)
@@ -347,7 +349,7 @@ async def _slug(there):
 async def _domain(there):
     other = await organizations.create(there, region_code="US", display_name="X")
     name = {"domain": "acme.example.com", "domain_type": "ORGANIZATION_DOMAIN"}
-    await domains.create(there, Identity(other.id), **name, txt_label="_label")
+    await domains.create(there, OrganizationIdentifier(other.id), **name, txt_label="_label")
 
 
 async def _role(there):

@@ -15,7 +15,7 @@ from tenantry.identity.tokens import api_scopes
 from tenantry.tenants.organizations import model
 from tenantry.tenants.portal_links import service as portal_links
 from tenantry.tenants.portal_links.model import PortalSession
-from tenantry.web.areas import AREAS
+from tenantry.web.frames.areas import AREAS
 
 BOUND = (Kind.USER_SESSION, Kind.PORTAL_SESSION)
 # The feature that a call belongs to, by the permissions that it takes.

@@ -13,9 +13,9 @@ from sqlalchemy import select
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
 from tenantry.core.event import PUBLISHED
-from tenantry.db import search
-from tenantry.db.schema import event_columns, events
-from tenantry.db.statements import Statement
+from tenantry.db.search import index
+from tenantry.db.sql.schema import event_columns, events
+from tenantry.db.sql.statements import Statement
 from tenantry.events.event_log import verification
 from tenantry.events.event_log.model import event_log
 from tenantry.events.webhooks.model import webhook_attempts, webhook_deliveries
@@ -176,7 +176,7 @@ async def _search_finds_what_stands(
             found.expect(
                 await _is_found(call, one), f"{one.id}: {one.display_name} is not found {when}"
             )
-        await search.run(db, searches=(organization_search,))
+        await index.run(db, searches=(organization_search,))
     found.counts["organizations that are searched"] = len(standing)
 
 

@@ -21,8 +21,8 @@ from writers import Ledger, Writer
 from tenantry import settings
 from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
-from tenantry.db.schema import events
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import events
+from tenantry.db.sql.statements import Statement
 from tenantry.events.event_log.model import event_log
 from tenantry.events.webhooks.model import webhook_deliveries
 

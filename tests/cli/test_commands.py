@@ -20,7 +20,7 @@ from sqlalchemy import text as sql
 from tenantry import settings
 from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.events.event_log import sealing
 
 pytestmark = pytest.mark.one_database

@@ -13,9 +13,9 @@ from holders import MOST, Holder
 from sqlalchemy import bindparam, select
 
 from tenantry.access.clients.model import client_secrets, clients
-from tenantry.db.schema import events as events_table
-from tenantry.db.schema import replies
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import events as events_table
+from tenantry.db.sql.schema import replies
+from tenantry.db.sql.statements import Statement
 
 NOBODY = "sec_1234567890123456789"
 LAST = "^last client cannot be deleted$"

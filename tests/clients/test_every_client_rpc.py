@@ -19,7 +19,7 @@ from sqlalchemy import select
 
 from tenantry.access.clients.model import client_secrets, clients
 from tenantry.access.scopes.model import scopes
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.gen.google.api import annotations_pb
 from tenantry.gen.scalekit.v1.clients import clients_pb
 from tenantry.gen.tenantry.v1 import client_settings_pb

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from joserfc import jwk
 
-from tenantry.access.clients import key_sets
+from tenantry.access.clients.credentials import key_sets
 
 RSA = jwk.RSAKey.generate_key(2048).as_dict(private=False)
 EC = jwk.ECKey.generate_key("P-256").as_dict(private=False)

@@ -22,9 +22,9 @@ from tenantry.access.clients import (
     client_settings,
     management_scopes,
     organization_clients,
-    secrets,
     service,
 )
+from tenantry.access.clients.credentials import secrets
 from tenantry.access.clients.model import (
     ENV,
     M2M,
@@ -33,7 +33,7 @@ from tenantry.access.clients.model import (
     client_secrets,
     clients,
 )
-from tenantry.access.clients.reading import Identity
+from tenantry.access.clients.reading import ClientIdentifier
 from tenantry.access.clients.rpc import ClientService, ClientSettingsService
 from tenantry.access.scopes.rpc import ScopeService
 from tenantry.api import messages, policy
@@ -41,7 +41,7 @@ from tenantry.api.methods import of_service
 from tenantry.call import Call
 from tenantry.core import errors
 from tenantry.core.caller import ANONYMOUS, SYSTEM, Caller, Kind
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.gen.scalekit.v1.clients import clients_pb
 from tenantry.gen.tenantry.v1 import client_settings_pb
 from tenantry.identity.tokens import api_scopes
@@ -231,7 +231,7 @@ async def made(call: Call, name: str) -> Attempts:
             client = await client_settings.update(call, client.id, management_scopes=sorted(rights))
     ids: list[str] = []
     if client.client_type not in PUBLIC:
-        identity = Identity(client.id, anywhere=True)
+        identity = ClientIdentifier(client.id, anywhere=True)
         ids = [(await secrets.add(call, identity))[0].id for _ in range(2)]
         await secrets.set_status(call, identity, ids[1], "INACTIVE")
     return Attempts(name, client, tuple(ids))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tenantry.access.clients import redirect_uris
+from tenantry.access.clients.uris import redirect_uris
 
 BOTH = [
     "https://example.com",

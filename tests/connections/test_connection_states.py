@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from apis import refused
 
-from tenantry.identity.connections import tests as tries
+from tenantry.identity.connections import diagnostics as tries
 from tenantry.identity.connections.federated_identities import FederationError
 
 

@@ -15,8 +15,8 @@ from tenantry.api.methods import of_service
 from tenantry.call import Call
 from tenantry.core import errors
 from tenantry.core.caller import Caller, Kind
-from tenantry.db.schema import from_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import from_json
+from tenantry.db.sql.statements import Statement
 from tenantry.events.mail import service as mail
 from tenantry.events.mail.model import mail as mail_table
 from tenantry.events.mail.rendering import Templates

@@ -106,8 +106,8 @@ async def test_an_address_without_tls_is_named(call, ground, make, way, service)
     """Browsers are sent to it: it is refused however the metadata was obtained."""
     from tenantry.identity.connections.providers import descriptions
     from tenantry.identity.connections.providers.metadata import members
-    from tenantry.identity.connections.saml import idp_metadata
     from tenantry.identity.connections.saml.faults import SAMLError
+    from tenantry.identity.connections.saml.metadata import idp_metadata
 
     path = {"SingleSignOnService": "sso", "SingleLogoutService": "slo"}[service]
     page = MetadataPage()

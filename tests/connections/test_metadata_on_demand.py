@@ -8,8 +8,8 @@ import pytest
 from idp_metadata_pages import MetadataPage, certificate
 from sqlalchemy import select
 
-from tenantry.db.schema import events, from_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import events, from_json
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.connections import reading, service
 from tenantry.identity.connections.changes import changing, metadata_refresh
 from tenantry.identity.connections.changes.metadata_refresh import OnDemandRefresh

@@ -10,11 +10,12 @@ from sqlalchemy import select, update
 
 from tenantry import settings
 from tenantry.core.times import DAY, now, rfc3339
-from tenantry.db.schema import events, from_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import events, from_json
+from tenantry.db.sql.statements import Statement
 from tenantry.events.mail import service as mail
 from tenantry.events.mail.delivery import Delivery
-from tenantry.identity.connections import expiry, reading, service
+from tenantry.identity.connections import reading, service
+from tenantry.identity.connections.certificates import expiry
 from tenantry.identity.connections.changes import changing, looks, refreshing
 from tenantry.identity.connections.changes.refreshing import Refreshing
 from tenantry.identity.connections.model import connections

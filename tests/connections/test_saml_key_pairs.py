@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import select
 
 from tenantry.core.times import DAY
-from tenantry.db.encrypted_columns import binding
-from tenantry.db.statements import Statement
-from tenantry.identity.connections import key_pairs
-from tenantry.identity.connections.key_pairs import KeyPairs
+from tenantry.db.sql.encrypted_columns import binding
+from tenantry.db.sql.statements import Statement
+from tenantry.identity.connections.certificates import key_pairs
+from tenantry.identity.connections.certificates.key_pairs import KeyPairs
 from tenantry.identity.connections.model import saml_key_pairs
 
 ROWS = Statement(select(saml_key_pairs))

@@ -11,7 +11,7 @@ from tenantry import settings
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
 from tenantry.crypto import master_key
-from tenantry.db import searching
+from tenantry.db.lists import scanning
 from tenantry.db.opening import open_database
 from tenantry.events.event_log import records
 from tenantry.events.mail import service as mail
@@ -86,7 +86,7 @@ async def test_a_search_for_what_is_rare_goes_on_where_it_ended(api, make, monke
     for _ in range(3):
         await make.organization()
     # The server looks through many at once; in this process a page looks through one.
-    monkeypatch.setattr(searching, "LOOKED_AT", 1)
+    monkeypatch.setattr(scanning, "LOOKED_AT", 1)
     found, token, pages = [], "", 0
     async with _opened(server) as db:
         call = Call(SYSTEM, db, request_id="test")

@@ -13,8 +13,8 @@ from operators_at_work import OPERATOR, OWNER, enter, texts
 from tenantry.events.event_log import sealing
 from tenantry.events.mail import service as mail
 from tenantry.identity.operators.model import READER
-from tenantry.identity.sign_in import refusals
-from tenantry.identity.sign_in.refusals import Refusal
+from tenantry.identity.sign_in.auth_requests import refusals
+from tenantry.identity.sign_in.auth_requests.refusals import Refusal
 
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}\u202e"
 

@@ -6,12 +6,15 @@ import pytest
 from apis import unique
 from operators_at_work import OPERATOR, enter, texts
 
-from tenantry.endpoints.console import applications, interceptors, mail, sign_ins
+from tenantry.endpoints.console.access import applications
+from tenantry.endpoints.console.integrations import interceptors
+from tenantry.endpoints.console.logs import sign_ins
+from tenantry.endpoints.console.mail import messages
 from tenantry.events.interceptors.model import TRIGGERS
 from tenantry.gen.scalekit.v1.connections import connections_pb
 from tenantry.gen.scalekit.v1.directories import directories_pb
 from tenantry.gen.scalekit.v1.domains import domains_pb
-from tenantry.identity.sign_in import states
+from tenantry.identity.sign_in.auth_requests import states
 from tenantry.identity.sign_in.model import FAILED as STATUS_FAILED
 from tenantry.identity.sign_in.model import INITIATED, INTENTS, PENDING, SUCCESS
 from tenantry.tenants.organizations.model import FEATURES
@@ -32,7 +35,7 @@ def test_every_constant_that_is_shown_has_words(language):
     shown = {
         *(one.name for enumeration in ENUMERATIONS for one in enumeration),
         *(*applications.TYPES, *interceptors.POLICIES, *TRIGGERS, *FEATURES),
-        *(*mail.STATES, *sign_ins.STATUSES),
+        *(*messages.STATES, *sign_ins.STATUSES),
     }
     shown = {name for name in shown if name and "UNSPECIFIED" not in name}
     assert len(shown) > 25

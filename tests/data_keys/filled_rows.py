@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Boolean, Integer, LargeBinary
 
-from tenantry.db.rows import bound, prefixed
-from tenantry.db.schema import Json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import Json
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import bound, prefixed
 
 if TYPE_CHECKING:
     from sqlalchemy import Column, Table

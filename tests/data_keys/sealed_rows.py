@@ -10,12 +10,12 @@ from sqlalchemy import select, text
 
 import tenantry.app  # noqa: F401 - declares the tables of all rooms
 from tenantry.core.times import DAY, now
-from tenantry.db import resealing
-from tenantry.db.encrypted_columns import binding, encrypted_columns
+from tenantry.db.encryption import reencryption
 from tenantry.db.engine import Unavailable
-from tenantry.db.rows import bound, prefixed
-from tenantry.db.statements import Statement
-from tenantry.identity.proofs.totp.model import totp_registrations
+from tenantry.db.sql.encrypted_columns import binding, encrypted_columns
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import bound, prefixed
+from tenantry.identity.authenticators.totp.model import totp_registrations
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session
@@ -62,7 +62,7 @@ async def opened(db: Session) -> Counter[str]:
 
     """
     versions: Counter[str] = Counter()
-    for table in resealing.tables():
+    for table in reencryption.tables():
         for row in await db.fetch_all(Statement(select(table))):
             for column in encrypted_columns(table, stays=True):
                 sealed = row[column.name]

@@ -17,13 +17,15 @@ from tenantry.access.data_keys import service
 from tenantry.core.times import DAY, SECOND
 from tenantry.crypto import vault
 from tenantry.crypto.vault import Binding, DataKey, Vault, WrongKey
-from tenantry.db import key_rows, migrate, resealing, steps
-from tenantry.db.encrypted_columns import binding, bound_columns, encrypted_columns
-from tenantry.db.key_rows import PUBLISHED_SECONDS
+from tenantry.db import migrate
+from tenantry.db.encryption import key_rows, reencryption
+from tenantry.db.encryption.key_rows import PUBLISHED_SECONDS
 from tenantry.db.opening import open_database
 from tenantry.db.revisions import BOUND_VALUES
-from tenantry.db.schema import data_keys, from_json, metadata, schema_steps, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.encrypted_columns import binding, bound_columns, encrypted_columns
+from tenantry.db.sql.schema import data_keys, from_json, metadata, schema_steps, to_json
+from tenantry.db.sql.statements import Statement
+from tenantry.db.upgrades import steps
 
 COLUMNS = sorted(
     (column for table in metadata.tables.values() for column in encrypted_columns(table)),
@@ -54,7 +56,7 @@ _REPLACE = Statement(
 @pytest.fixture
 def time_goes(clock):
     """Lets time pass where keys look at it."""
-    return clock.of(service, resealing, key_rows, vault).forward
+    return clock.of(service, reencryption, key_rows, vault).forward
 
 
 def packed(column, value):
@@ -233,7 +235,7 @@ async def test_values_of_a_former_version_are_re_encrypted_and_then_refused(db, 
     await service.rotate(call)
     time_goes(PUBLISHED_SECONDS + 1)
     await worked(db)
-    time_goes(resealing.SETTLED_UNBOUND / SECOND + 1)
+    time_goes(reencryption.SETTLED_UNBOUND / SECOND + 1)
     await worked(db)
     assert (await service.progress(db)).is_done
     assert (db.vault.version, db.vault.binds, db.vault.refuses_since) == (2, False, None)
@@ -250,7 +252,7 @@ async def test_values_of_a_former_version_are_re_encrypted_and_then_refused(db, 
             assert (await decrypted(db, column, row)).decode() == f"{column.name} {number}"
     assert db.vault.refuses_since is None
     # Once nobody can write one any more, they are refused.
-    time_goes(resealing.SETTLED_UNBOUND / SECOND + 1)
+    time_goes(reencryption.SETTLED_UNBOUND / SECOND + 1)
     await worked(db)
     assert db.vault.refuses_since is not None
     for column, values in former.items():
@@ -285,7 +287,7 @@ async def test_a_new_process_refuses_them_too(db, database_url, call, time_goes)
     row = (await rows_of(db, STAYING[0].table, 1))[0]
     former = (await stored(db, STAYING[0], row))[STAYING[0].name]
     await contract(db)
-    for seconds in (0, PUBLISHED_SECONDS + 1, resealing.SETTLED_UNBOUND / SECOND + 1):
+    for seconds in (0, PUBLISHED_SECONDS + 1, reencryption.SETTLED_UNBOUND / SECOND + 1):
         time_goes(seconds)
         await worked(db)
     await put(db, STAYING[0], row, **{STAYING[0].name: former})

@@ -21,12 +21,12 @@ from tenantry.access.data_keys import masters, service
 from tenantry.core.times import MINUTE
 from tenantry.crypto.master_key import LocalKey
 from tenantry.crypto.vault import head_of
-from tenantry.db import key_rows, resealing
 from tenantry.db.connecting import OpenError
-from tenantry.db.key_rows import ACTIVE, DEPRECATED, DESTROYED
+from tenantry.db.encryption import key_rows, reencryption
+from tenantry.db.encryption.key_rows import ACTIVE, DEPRECATED, DESTROYED
 from tenantry.db.opening import open_database
-from tenantry.db.schema import data_keys
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import data_keys
+from tenantry.db.sql.statements import Statement
 
 VALUES = 6000
 KILLS = 4
@@ -87,7 +87,7 @@ async def test_one_that_seals_anew_is_killed_and_another_goes_on(command, db, ca
     head, seen = head_of(version), []
 
     async def resealed():
-        return (await resealing.progress(db)).resealed
+        return (await reencryption.progress(db)).resealed
 
     for _ in range(KILLS):
         before = await resealed()
@@ -161,7 +161,10 @@ def command(environment, *arguments: str):
 @pytest.mark.parametrize(
     ("place", "is_done"),
     [
-        ("tenantry.db.key_rows:unwrapped:2", False),  # it has wrapped, and written nothing
+        (
+            "tenantry.db.encryption.key_rows:unwrapped:2",
+            False,
+        ),  # it has wrapped, and written nothing
         ("tenantry.access.data_keys.masters:get:1", False),  # within its transaction
         ("tenantry.cli.running:say:1", True),  # before anybody was told
     ],

@@ -21,12 +21,19 @@ from tenantry.core.caller import SYSTEM
 from tenantry.core.times import SECOND
 from tenantry.crypto import vault
 from tenantry.crypto.vault import Binding, WrongKey, head_of
-from tenantry.db import key_rows, log, resealing
-from tenantry.db.encrypted_columns import binding
-from tenantry.db.key_rows import ACTIVE, CREATED, DEPRECATED, DESTROYED, PUBLISHED_SECONDS
+from tenantry.db.encryption import key_rows, reencryption
+from tenantry.db.encryption.key_rows import (
+    ACTIVE,
+    CREATED,
+    DEPRECATED,
+    DESTROYED,
+    PUBLISHED_SECONDS,
+)
+from tenantry.db.event_rows import log
 from tenantry.db.opening import open_database
-from tenantry.db.schema import data_keys, environment
-from tenantry.db.statements import Statement
+from tenantry.db.sql.encrypted_columns import binding
+from tenantry.db.sql.schema import data_keys, environment
+from tenantry.db.sql.statements import Statement
 from tenantry.events.webhooks.model import webhook_endpoints
 
 SEALED = Statement(select(keys_table.c.id, keys_table.c.private_sealed))
@@ -44,7 +51,7 @@ WRITE = Statement(
 @pytest.fixture
 def time_goes(clock):
     """Lets time pass where keys look at it."""
-    return clock.of(service, resealing, key_rows, vault).forward
+    return clock.of(service, reencryption, key_rows, vault).forward
 
 
 async def states(db):
@@ -85,7 +92,7 @@ async def endpoints(db, n):
 
 async def resealed(db, *, batches=1000):
     for _ in range(batches):
-        if await resealing.batch(db) in {None, resealing._IDLE_SECONDS}:
+        if await reencryption.batch(db) in {None, reencryption._IDLE_SECONDS}:
             return
     pytest.fail("it does not end")
 
@@ -180,7 +187,7 @@ async def test_all_values_are_sealed_anew_beside_writers(db, call, time_goes):
     await signing_keys.ensure(db)
     await endpoints(db, 450)
     await in_effect(call, time_goes)
-    await resealing.batch(db)
+    await reencryption.batch(db)
     # A writer that had read a value before puts it back, another one has a new one.
     rows = await db.fetch_all(ENDPOINTS)
     await resealed(db)
@@ -189,7 +196,7 @@ async def test_all_values_are_sealed_anew_beside_writers(db, call, time_goes):
     newest = db.vault.encrypt(b"another", place(rows[3]["id"]))
     await db.fetch_all(WRITE, p_id=rows[3]["id"], p_sealed=newest)
     assert not (await service.progress(db)).is_done
-    time_goes(resealing.SETTLED / SECOND + 1)
+    time_goes(reencryption.SETTLED / SECOND + 1)
     await resealed(db)
     progress = await service.progress(db)
     assert progress.is_done
@@ -211,7 +218,7 @@ async def test_a_value_that_changes_while_it_is_sealed_anew_stays_as_it_was_chan
 ):
     await endpoints(db, 3)
     await in_effect(call, time_goes)
-    real = resealing._anew
+    real = reencryption._anew
 
     def meanwhile(session, table, rows):
         new, unreadable = real(session, table, rows)
@@ -220,10 +227,10 @@ async def test_a_value_that_changes_while_it_is_sealed_anew_stays_as_it_was_chan
                 one["old_secret_sealed"] = "what it was before"
         return new, unreadable
 
-    monkeypatch.setattr(resealing, "_anew", meanwhile)
+    monkeypatch.setattr(reencryption, "_anew", meanwhile)
     before = {row["id"]: row["secret_sealed"] for row in await db.fetch_all(ENDPOINTS)}
-    for _ in range(len(resealing.tables())):
-        await resealing.batch(db)
+    for _ in range(len(reencryption.tables())):
+        await reencryption.batch(db)
     after = {row["id"]: row["secret_sealed"] for row in await db.fetch_all(ENDPOINTS)}
     assert [id_ for id_ in before if before[id_] == after[id_]] == ["whe_000001"]
 
@@ -233,15 +240,15 @@ async def test_one_that_is_cut_off_goes_on_where_it_was(db, database_url, call, 
     await in_effect(call, time_goes)
     position = None
     while position is None:
-        await resealing.batch(db)
-        done = (await resealing.passes(db)).get("webhook_endpoints")
+        await reencryption.batch(db)
+        done = (await reencryption.passes(db)).get("webhook_endpoints")
         position = done and done.position
     assert (done.changed, position) == (200, '["whe_000199"]')
     with pytest.raises(asyncio.CancelledError):  # noqa: PT012 - all of it is one batch
         async with db.transaction() as tx:
-            await resealing._reseal(tx, webhook_endpoints, done)
+            await reencryption._reseal(tx, webhook_endpoints, done)
             raise asyncio.CancelledError
-    assert (await resealing.passes(db))["webhook_endpoints"].position == position
+    assert (await reencryption.passes(db))["webhook_endpoints"].position == position
     async with open_database(database_url, MASTER_KEY) as other:
         await asyncio.gather(*(resealed(one) for one in (db, other)))
     left = [row for row in await db.fetch_all(ENDPOINTS) if row["secret_sealed"][:8] != head_of(2)]
@@ -309,7 +316,7 @@ async def test_a_key_goes_only_when_nothing_needs_it(db, call, time_goes):
 async def test_a_pass_of_before_a_process_can_have_slept_is_no_proof(db, call, time_goes):
     await endpoints(db, 1)
     await in_effect(call, time_goes)
-    time_goes(resealing.SETTLED / SECOND + 1)
+    time_goes(reencryption.SETTLED / SECOND + 1)
     await resealed(db)
     assert (await service.progress(db)).is_done
     time_goes(KEPT / SECOND + 1)
@@ -343,7 +350,7 @@ async def test_a_database_of_before_is_sealed_anew_by_its_first_data_key(
         derived = former.vault.derive("invitation")
         rows = await former.fetch_all(ENDPOINTS)
         assert not any(row["secret_sealed"].startswith("dekv") for row in rows)
-        assert await resealing.batch(former) is None
+        assert await reencryption.batch(former) is None
         assert await in_effect(Call(SYSTEM, former, "req_1"), time_goes) == 1
         await resealed(former)
         for row in await former.fetch_all(ENDPOINTS):

@@ -13,12 +13,13 @@ from tenantry.access.data_keys.service import NotNow
 from tenantry.core import errors
 from tenantry.crypto.master_key import LocalKey, MasterKeyError
 from tenantry.crypto.vault import Binding, WrongKey
-from tenantry.db import key_rows, log
 from tenantry.db.connecting import OpenError
-from tenantry.db.key_rows import ACTIVE, DEPRECATED, DESTROYED
+from tenantry.db.encryption import key_rows
+from tenantry.db.encryption.key_rows import ACTIVE, DEPRECATED, DESTROYED
+from tenantry.db.event_rows import log
 from tenantry.db.opening import open_database
-from tenantry.db.schema import environment, master_keys
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import environment, master_keys
+from tenantry.db.sql.statements import Statement
 
 NEW, THIRD = LocalKey(b"n" * 32), LocalKey(b"t" * 32)
 

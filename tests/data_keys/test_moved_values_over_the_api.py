@@ -13,12 +13,12 @@ import tenantry.app  # noqa: F401 - declares the tables of all rooms
 from tenantry.access.keys import service as signing_keys
 from tenantry.access.keys.model import signing_keys as keys_table
 from tenantry.crypto.vault import WrongKey
-from tenantry.db.schema import replies
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import replies
+from tenantry.db.sql.statements import Statement
 from tenantry.events.interceptors.model import interceptors
 from tenantry.events.webhooks.model import webhook_endpoints
+from tenantry.identity.authenticators.totp.model import totp_registrations
 from tenantry.identity.connections.model import app_connections, connections
-from tenantry.identity.proofs.totp.model import totp_registrations
 from tenantry.identity.tokens.key_ring import KeyRing
 from tenantry.tenants.directories.model import directories
 

@@ -23,7 +23,7 @@ from tenantry import settings
 from tenantry.access.data_keys import masters, service
 from tenantry.crypto import master_key
 from tenantry.crypto.vault import head_of
-from tenantry.db.key_rows import ACTIVE, DESTROYED
+from tenantry.db.encryption.key_rows import ACTIVE, DESTROYED
 from tenantry.db.opening import open_database
 from tenantry.identity.connections import model
 

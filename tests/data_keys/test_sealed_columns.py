@@ -9,9 +9,9 @@ from pathlib import Path
 
 import tenantry
 import tenantry.app
-from tenantry.db import resealing
-from tenantry.db.encrypted_columns import bound_columns, encrypted_columns
-from tenantry.db.schema import metadata
+from tenantry.db.encryption import reencryption
+from tenantry.db.sql.encrypted_columns import bound_columns, encrypted_columns
+from tenantry.db.sql.schema import metadata
 
 ROOT = Path(tenantry.__file__).parent
 
@@ -26,27 +26,32 @@ COLUMNS = {
     "identity/connections/changes/client_secrets.py": "connections.secret app_connections.secret",
     "identity/connections/applications/moving.py": "app_connections.secret",
     "identity/connections/changes/moving.py": "connections.secret",
-    "identity/connections/key_pairs.py": "saml_key_pairs.private_key",
+    "identity/connections/certificates/key_pairs.py": "saml_key_pairs.private_key",
     "identity/federation/sessions.py": "federated_sessions.hint",
-    "identity/proofs/totp/service.py": "totp_registrations.secret_sealed",
+    "identity/authenticators/totp/service.py": "totp_registrations.secret_sealed",
     "identity/simulator/provider.py": "connections.secret",
     "tenants/directories/polling/service_accounts.py": "directories.credentials",
 }
 # A cookie, an address or a row that is over within a day.
 FOR_A_DAY = {
-    "db/replies.py",
-    "endpoints/console/branding.py",
+    "db/writes/replies.py",
+    "endpoints/console/environment/branding.py",
     "endpoints/organization/embedding.py",
     "endpoints/sso/tests.py",
     "identity/federation/requests.py",
     "identity/federation/sealing.py",
     "identity/operators/provider.py",
     "identity/simulator/openid_provider.py",
-    "web/problems.py",
+    "web/forms/problems.py",
     "tenants/branding/assets.py",
 }
 # These seal for all of them.
-OURS = {"crypto/vault.py", "db/resealing.py", "db/key_rows.py", "crypto/master_key.py"}
+OURS = {
+    "crypto/vault.py",
+    "db/encryption/reencryption.py",
+    "db/encryption/key_rows.py",
+    "crypto/master_key.py",
+}
 
 
 def seals(path):
@@ -76,11 +81,14 @@ def test_every_such_column_is_sealed_anew_and_no_other():
         for column in encrypted_columns(table, stays=True)
     }
     assert declared == {name for names in COLUMNS.values() for name in names.split()}
-    assert {name.partition(".")[0] for name in declared} == set(resealing.TABLES)
+    assert {name.partition(".")[0] for name in declared} == set(reencryption.TABLES)
 
 
 def test_a_worker_has_all_these_tables():
-    code = "import tenantry.worker; from tenantry.db import resealing; resealing.tables()"
+    code = (
+        "import tenantry.worker; from tenantry.db.encryption import reencryption;"
+        "reencryption.tables()"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 

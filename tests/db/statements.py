@@ -9,9 +9,9 @@ from sqlalchemy import bindparam, delete, insert, text, update
 from tenantry.access.clients.model import clients
 from tenantry.core.event import Event
 from tenantry.core.times import now
-from tenantry.db.rows import bound
-from tenantry.db.statements import Statement
-from tenantry.tenants.organizations import directory
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import bound
+from tenantry.tenants.organizations import key_index
 from tenantry.tenants.organizations.model import (
     ORGANIZATIONS,
     organization_keys,
@@ -38,7 +38,7 @@ INSERT_ORGANIZATION = Statement(
     .values({name: bindparam(f"p_{name}") for name in organizations.c.keys()})  # noqa: SIM118
     .returning(organizations.c.id)
 )
-INSERT_ENTERED = Statement(INSERT_ORGANIZATION.clause, directory.ENTER)
+INSERT_ENTERED = Statement(INSERT_ORGANIZATION.clause, key_index.ENTER)
 INSERT_KEYS = Statement(insert(organization_keys).values(bound(organization_keys)))
 DELETE_ORGANIZATION = Statement(
     delete(organizations)

@@ -11,11 +11,11 @@ from sqlalchemy import insert
 from statements import sql
 
 from tenantry.core.times import now
-from tenantry.db import back_fills, steps
-from tenantry.db.back_fills import BackFilling
 from tenantry.db.revisions import HEAD
-from tenantry.db.schema import schema_steps
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import schema_steps
+from tenantry.db.sql.statements import Statement
+from tenantry.db.upgrades import back_fills, steps
+from tenantry.db.upgrades.back_fills import BackFilling
 
 ROWS = 1000
 NAME = "organizations 1"

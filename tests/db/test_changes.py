@@ -23,10 +23,11 @@ from statements import (
     sql,
 )
 
-from tenantry.db import engine, log
+from tenantry.db import engine
 from tenantry.db.engine import DuplicateKey
-from tenantry.db.schema import metadata
-from tenantry.telemetry.observed import CURRENT, Observed
+from tenantry.db.event_rows import log
+from tenantry.db.sql.schema import metadata
+from tenantry.telemetry.request_context import CURRENT, Observed
 
 # The error of each driver for an event without a type.
 UNRECORDABLE = (sqlite3.IntegrityError, asyncpg.NotNullViolationError)

@@ -13,11 +13,11 @@ from statements import INSERT_CLIENT, event, names, sql
 from tenantry.access.clients.model import clients
 from tenantry.core import errors
 from tenantry.db import copies, migrate
-from tenantry.db.cluster import Cluster, NoneTakesChanges
 from tenantry.db.connecting import OpenError
 from tenantry.db.engine import Failure, OutcomeUnknown, Unavailable
 from tenantry.db.opening import open_database
-from tenantry.db.statements import Statement
+from tenantry.db.postgresql.cluster import Cluster, NoneTakesChanges
+from tenantry.db.sql.statements import Statement
 from tenantry.settings import load
 
 KEY = b"m" * 32

@@ -9,14 +9,15 @@ from sqlalchemy import select
 from statements import INSERT_ORGANIZATION, organization
 
 from tenantry.access.scopes.model import scopes
-from tenantry.db import crud, pages
-from tenantry.db.rows import prefixed
+from tenantry.db import crud
+from tenantry.db.lists import pages
+from tenantry.db.writes.rows import prefixed
 from tenantry.tenants.directories.model import directories
 from tenantry.tenants.domains.model import domains
 from tenantry.tenants.users.model import memberships
 
 if TYPE_CHECKING:
-    from tenantry.db.statements import Statement
+    from tenantry.db.sql.statements import Statement
 
 SCOPE = {
     "id": "scp_1",

@@ -25,10 +25,12 @@ from tenantry.access.api_tokens import service as api_tokens
 from tenantry.access.clients import organization_clients
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
-from tenantry.db import distribute, migrate, postgresql
+from tenantry.db import migrate
 from tenantry.db.opening import open_database
-from tenantry.db.schema import metadata, postgresql_tables
-from tenantry.db.spread import spread_of
+from tenantry.db.postgresql import database as postgresql
+from tenantry.db.postgresql import distribution
+from tenantry.db.sql.schema import metadata, postgresql_tables
+from tenantry.db.sql.spread import spread_of
 from tenantry.events.event_log import listing as event_lists
 from tenantry.settings import load
 from tenantry.tenants.directories import listing as directory_lists
@@ -46,7 +48,7 @@ from tenantry.tenants.memberships import service as memberships
 from tenantry.tenants.memberships.model import NamedRole, Rules, Terms
 from tenantry.tenants.organizations import listing, service
 from tenantry.tenants.organizations.model import organization_search
-from tenantry.tenants.organizations.service import Identity
+from tenantry.tenants.organizations.service import OrganizationIdentifier
 from tenantry.tenants.portal_links import service as portal_links
 from tenantry.tenants.roles import listing as role_lists
 from tenantry.tenants.roles import service as roles
@@ -56,7 +58,7 @@ from tenantry.tenants.users import listing as people
 from tenantry.tenants.users import search as people_search
 from tenantry.tenants.users import service as users
 from tenantry.tenants.users.model import user_search
-from tenantry.tenants.users.service import Identity as UserIdentity
+from tenantry.tenants.users.service import UserIdentifier
 
 SCALING = Path(__file__).parents[2] / "docs" / "scaling.md"
 TABLES = [*metadata.sorted_tables, *postgresql_tables.sorted_tables]
@@ -121,7 +123,7 @@ def test_each_table_is_spread_as_it_says(postgresql_url, tmp_path):
     spreading.install(postgresql_url)
     done = json.loads(run(postgresql_url, tmp_path, "--json").stdout)
     assert done["applied"][-1] == done["revision"]
-    assert done["distributed"] == list(distribute.steps().values())
+    assert done["distributed"] == list(distribution.steps().values())
     asked = {name: (column, beside) for name, column, beside in spreading.asked_for(postgresql_url)}
     expected = {}
     for table in TABLES:
@@ -141,7 +143,7 @@ def test_each_table_is_spread_as_it_says(postgresql_url, tmp_path):
 def test_what_was_cut_off_is_finished(postgresql_url, tmp_path):
     spreading.install(postgresql_url)
     migrate.upgrade(postgresql_url)
-    all_steps = list(distribute.steps().values())
+    all_steps = list(distribution.steps().values())
     with psycopg.connect(postgresql_url) as connection:
         for statement in (one for one in all_steps[::2]):
             connection.execute(statement)
@@ -150,7 +152,7 @@ def test_what_was_cut_off_is_finished(postgresql_url, tmp_path):
 
 
 def test_tables_come_after_those_that_they_refer_to():
-    order = list(distribute.steps())
+    order = list(distribution.steps())
     for table in TABLES:
         for rule in table.foreign_key_constraints:
             if str(rule.name) not in order and table.name in order:
@@ -162,7 +164,7 @@ def test_the_guide_shows_what_the_command_runs():
     shown = re.search(r"```sql\n(.*?)```", SCALING.read_text(), re.DOTALL)
     assert shown is not None
     lines = [line for line in shown[1].splitlines() if line]
-    assert lines == [f"{line};" for line in distribute.steps().values()]
+    assert lines == [f"{line};" for line in distribution.steps().values()]
 
 
 # A database that is spread
@@ -191,7 +193,7 @@ CROSSING = {
     "tenants/organizations/listing.py:page": "a list or a search of all organizations",
     "tenants/users/reading.py:find": "a person's memberships",
     "tenants/users/listing.py:of_environment": "the memberships of the people of a page",
-    "db/search_pages.py:read": "a search of all organizations; the memberships of people",
+    "db/search/paging.py:read": "a search of all organizations; the memberships of people",
     "tenants/users/service.py:hold_with_memberships": "a person's memberships",
     "tenants/users/service.py:keep_organizations": "a person's organizations",
     "tenants/users/service.py:_leave": "a person's memberships",
@@ -208,11 +210,11 @@ CROSSING = {
     "tenants/directories/waiting.py:has_polls": "polls of all directories",
     "tenants/directories/effects/telling.py:run": "changes of all directories, told by the worker",
     "tenants/directories/removal.py:run": "which directories are gone, found by the worker",
-    "tenants/directories/request_log.py:prune": "what is too old is removed everywhere",
+    "tenants/directories/request_logs/log.py:prune": "what is too old is removed everywhere",
     "tenants/directories/resources/paging.py:page_of_users": "the index, by the directory alone",
     "tenants/directories/polling/running.py:run": "directories that are due",
     "tenants/directories/polling/running.py:_claim": "directories that are due",
-    "db/search.py:index": "the index of the searches, made by the worker",
+    "db/search/index.py:index": "the index of the searches, made by the worker",
 }
 HOT = {
     "tenants/organizations/service.py:get",
@@ -303,11 +305,11 @@ async def live(call):
         )
         for number in range(12)
     ]
-    first, second, third = (Identity(one.id) for one in made[:3])
+    first, second, third = (OrganizationIdentifier(one.id) for one in made[:3])
     await service.update(call, first, {"display_name": "Umbrella", "slug": "umbrella"})
     await service.set_features(call, first.id, [("scim", True)])
     assert (await service.get(call, first)).slug == "umbrella"
-    assert (await service.get(call, Identity(external_id="a-1"))).id == second.id
+    assert (await service.get(call, OrganizationIdentifier(external_id="a-1"))).id == second.id
     page = await listing.page(call, listing.Filter(), page_size=5, page_token="")
     assert page.total_size == 12
     for narrow, total in (
@@ -331,7 +333,7 @@ async def live(call):
         await joining.create(
             call, made[number].id, Terms(), rules=RULES, email=f"p{number}@example.com"
         )
-    await joining.add(call, second.id, UserIdentity(ada.id), Terms(), rules=RULES)
+    await joining.add(call, second.id, UserIdentifier(ada.id), Terms(), rules=RULES)
     members = await people.of_organization(call, first.id, page_size=5, page_token="")
     assert (members.total_size, {one.id for one in members.items}) == (2, {ada.id, bob.id})
     for _ in range(2):  # before they are indexed, and after
@@ -344,7 +346,7 @@ async def live(call):
         await user_search.catch_up(call.db)
     everybody = await people.of_environment(call, page_size=20, page_token="")
     assert everybody.total_size == 8
-    assert len((await users.get(call, UserIdentity(ada.id))).memberships) == 2
+    assert len((await users.get(call, UserIdentifier(ada.id))).memberships) == 2
 
     role = {"display_name": "Role", "description": None, "extends": None, "permission_names": ()}
     await roles.create(call, first.id, name="billing", **role)
@@ -386,11 +388,11 @@ async def live(call):
         assert found.items
 
     remove = {"cascade": False, "forced": True}
-    await leaving.remove_member(call, second.id, UserIdentity(ada.id), **remove)
+    await leaving.remove_member(call, second.id, UserIdentifier(ada.id), **remove)
     members = await people.of_organization(call, second.id, page_size=5, page_token="")
     assert members.total_size == 0
-    await joining.add(call, third.id, UserIdentity(ada.id), Terms(), rules=RULES)
-    await leaving.remove_user(call, UserIdentity(ada.id), forced=True)
+    await joining.add(call, third.id, UserIdentifier(ada.id), Terms(), rules=RULES)
+    await leaving.remove_user(call, UserIdentifier(ada.id), forced=True)
     for one, total in ((first, 1), (third, 0)):
         members = await people.of_organization(call, one.id, page_size=5, page_token="")
         assert members.total_size == total
@@ -408,7 +410,7 @@ async def push(call, organization_id):
     _, plain = await secrets.create(call, organization_id, directory.id)
     _, directory = await secrets.find(call.db, secrets.digest(plain))
     own = {"domain": "carl.example.com", "domain_type": "ORGANIZATION_DOMAIN", "txt_label": "_x"}
-    await domains.create(call, Identity(organization_id), **own)
+    await domains.create(call, OrganizationIdentifier(organization_id), **own)
     payload = resources.read_user({"userName": "carl@carl.example.com"})
     carl = await directory_people.create(call, directory, payload)
     payload = {"displayName": "Engineering", "members": [{"value": carl.id}]}

@@ -19,10 +19,10 @@ from sqlalchemy import (
 import tenantry.app  # noqa: F401 - each room has declared its tables
 from tenantry.api import error_details
 from tenantry.core import errors
-from tenantry.db import foreign_keys
 from tenantry.db.engine import DuplicateKey, ForeignKey
-from tenantry.db.schema import Json, metadata
-from tenantry.db.statements import Statement
+from tenantry.db.sql import foreign_keys
+from tenantry.db.sql.schema import Json, metadata
+from tenantry.db.sql.statements import Statement
 
 TABLES = sorted(metadata.tables.values(), key=lambda table: table.name)
 FOREIGN_KEYS = [

@@ -10,9 +10,9 @@ from sqlalchemy import insert, select
 from tenantry.access.clients.model import client_secrets, clients
 from tenantry.core.times import now
 from tenantry.db.engine import Unavailable
-from tenantry.db.last_uses import LastUses
-from tenantry.db.records import named, rows_of, spelled
-from tenantry.db.statements import Statement
+from tenantry.db.sql.records import named, rows_of, spelled
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.last_uses import LastUses
 
 _CLIENT = Statement(
     insert(clients).values(id="skc_1", name="One", create_time=1).returning(clients.c.id)

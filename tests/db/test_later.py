@@ -6,7 +6,7 @@ import pytest
 
 from tenantry.core import errors
 from tenantry.db.engine import Unavailable
-from tenantry.db.later import Later
+from tenantry.db.writes.write_behind import WriteBehindBuffer
 
 MANY = 500
 
@@ -30,9 +30,9 @@ class Table:
 
 
 def noted(table, number):
-    later = Later(table.write, name="numbers", at_once=MANY)
+    later = WriteBehindBuffer(table.write, name="numbers", at_once=MANY)
     for n in range(number):
-        later.note(f"{n:06}", n)
+        later.add(f"{n:06}", n)
     return later
 
 

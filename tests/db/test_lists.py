@@ -19,7 +19,7 @@ from tenantry.db.opening import open_database
 from tenantry.tenants.memberships.leaving import dismiss_members
 from tenantry.tenants.organizations import listing, service
 from tenantry.tenants.organizations.model import organization_search
-from tenantry.tenants.organizations.service import Identity
+from tenantry.tenants.organizations.service import OrganizationIdentifier
 
 NAMES = ["Acme", "acme two", "Ümlaut GmbH", "ab\"c 'd%_", "100% é🐘", "xyz"]
 PARTS = ["acm", "ACME", "ümlaut", "100%", "%_", "b\"c 'd", "é🐘", "org_", "ext-1", "xyz", "***"]
@@ -64,7 +64,7 @@ async def play(call, changes):
             if not there or kind == "index":
                 continue
             at = arguments[0] % len(there)
-            identity = Identity(there[at].id)
+            identity = OrganizationIdentifier(there[at].id)
             if kind == "delete":
                 await service.remove(call, identity, dismiss_members)
                 del there[at]
@@ -156,7 +156,7 @@ async def clear(db):
 async def test_what_is_deleted_is_found_by_nothing(db):
     call = Call(SYSTEM, db, "req_1")
     (made,) = await play(call, [("create", "Acme", {"plan": "x"}, 1)])
-    await service.remove(call, Identity(made.id), dismiss_members)
+    await service.remove(call, OrganizationIdentifier(made.id), dismiss_members)
     for narrow in (
         listing.Filter(),
         listing.Filter(query="acme"),
@@ -276,7 +276,8 @@ async def test_a_filter_is_answered_by_its_index_and_a_page_by_the_ids(plan):
 
 
 async def test_what_is_found_by_key_is_found_by_an_index(lite_plan):
-    from tenantry.db import log, replies
+    from tenantry.db.event_rows import log
+    from tenantry.db.writes import replies
     from tenantry.tenants.portal_links import service as portal_links
 
     for statement in (

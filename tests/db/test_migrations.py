@@ -28,17 +28,18 @@ import tenantry.app
 import tenantry.tenants.directories.model  # noqa: F401
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
-from tenantry.db import migrate, steps, table_locks
+from tenantry.db import migrate
 from tenantry.db.opening import open_database
 from tenantry.db.revisions import FENCE, HEAD
-from tenantry.db.schema import event_columns, events, metadata
 from tenantry.db.schema_versions import schema_version
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import event_columns, events, metadata
+from tenantry.db.sql.statements import Statement
+from tenantry.db.upgrades import steps, table_locks
 from tenantry.events.event_log import chain, listing
 from tenantry.events.event_log.listing import Filter
 from tenantry.tenants.organizations import listing as organizations
 from tenantry.tenants.organizations import service
-from tenantry.tenants.organizations.service import Identity
+from tenantry.tenants.organizations.service import OrganizationIdentifier
 from tenantry.tenants.users import search
 
 ischema_names["xid8"] = Text  # SQLAlchemy does not know it
@@ -254,7 +255,7 @@ import sys
 from importlib import import_module
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
-from tenantry.db import migrate, table_locks
+from tenantry.db import migrate; from tenantry.db.upgrades import table_locks
 sys.stdin.readline()
 print(migrate.upgrade(sys.argv[1]))
 """
@@ -430,7 +431,7 @@ async def test_rows_of_a_former_version_are_searched(empty_url):
             assert found.total_size == 1, part
         found = await search.of_environment(call, "ann@EX", page_size=1, page_token="")
         assert found.total_size == 1
-        await service.update(call, Identity("org_1"), {"display_name": "Other"})
+        await service.update(call, OrganizationIdentifier("org_1"), {"display_name": "Other"})
         for part, total in (("gmbh", 0), ("other", 1)):
             found = await organizations.page(
                 call, organizations.Filter(query=part), page_size=1, page_token=""

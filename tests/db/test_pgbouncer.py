@@ -11,10 +11,11 @@ from apis import access_token, over_https
 from poolers import PgBouncer
 from statements import INSERT_CLIENT, count, event, names, sql
 
-from tenantry.db import migrate, pgbouncer
+from tenantry.db import migrate
 from tenantry.db.connecting import OpenError
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.opening import open_database
+from tenantry.db.postgresql import pgbouncer
 from tenantry.db.revisions import HEAD
 from tenantry.db.schema_versions import schema_version
 

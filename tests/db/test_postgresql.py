@@ -14,13 +14,13 @@ from statements import INSERT_CLIENT, INSERT_KEYS, count, event, names, sql
 from tenantry.access.clients.model import clients
 from tenantry.api import error_details
 from tenantry.core import errors
-from tenantry.db import postgresql_connections, postgresql_statements
 from tenantry.db.connecting import OpenError
 from tenantry.db.engine import DuplicateKey, OutcomeUnknown, Unavailable
 from tenantry.db.opening import open_database
-from tenantry.db.pool import MOST_WAITING
+from tenantry.db.postgresql import connections, statements
+from tenantry.db.postgresql.pool import MOST_WAITING
 from tenantry.db.schema_versions import schema_version
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 
 KEY = b"m" * 32
 SLEEP = sql("SELECT pg_sleep(0.05)")
@@ -253,7 +253,7 @@ async def test_a_statement_that_takes_too_long_is_ended_by_the_server(
     postgresql_migrated, monkeypatch
 ):
     """Which says that nothing was changed."""
-    monkeypatch.setitem(postgresql_connections._SESSION, "statement_timeout", "200ms")
+    monkeypatch.setitem(connections._SESSION, "statement_timeout", "200ms")
     async with open_database(postgresql_migrated, KEY, pool_size=1) as db:
         for statement in (SLEEP_LONG, sql("SELECT pg_sleep(10)")):
             with pytest.raises(Unavailable):
@@ -270,7 +270,7 @@ async def test_a_change_that_a_server_does_not_answer_has_an_unknown_outcome(
     postgresql_migrated, monkeypatch
 ):
     """One that hangs says nothing; a read may be made again in any case."""
-    monkeypatch.setattr(postgresql_statements, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(statements, "ANSWER_SECONDS", 0.2)
     async with open_database(postgresql_migrated, KEY, pool_size=1) as db:
         with pytest.raises(Unavailable):
             await db.fetch_all(SLEEP_LONG)

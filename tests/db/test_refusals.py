@@ -13,12 +13,12 @@ from statements import INSERT_CLIENT, count, event, names, sql
 
 from tenantry.api import error_details
 from tenantry.core import errors
-from tenantry.db import pool
-from tenantry.db.budget import Budget
 from tenantry.db.connecting import OpenError
 from tenantry.db.engine import Unavailable
 from tenantry.db.opening import open_database
-from tenantry.telemetry.observed import CURRENT, Observed
+from tenantry.db.postgresql import pool
+from tenantry.db.postgresql.budget import Budget
+from tenantry.telemetry.request_context import CURRENT, Observed
 
 KEY = b"m" * 32
 
@@ -228,11 +228,11 @@ async def test_a_full_sqlite_is_named(sqlite_migrated):
 
 
 async def test_an_sqlite_without_room_is_not_ready(sqlite_migrated, monkeypatch):
-    from tenantry.db import sqlite
+    from tenantry.db.sqlite import database
 
     async with open_database(sqlite_migrated, KEY) as db:
         await db.probe()
-        monkeypatch.setattr(sqlite, "_LEAST_ROOM", 1 << 62)
+        monkeypatch.setattr(database, "_LEAST_ROOM", 1 << 62)
         async with refused(errors.DiskFull):
             await db.probe()
 

@@ -13,10 +13,10 @@ from statements import INSERT_CLIENT, event, sql
 
 from tenantry.access.clients.model import clients
 from tenantry.db import migrate
-from tenantry.db.budget import Budget
 from tenantry.db.opening import open_database
-from tenantry.db.replica import Replica
-from tenantry.db.statements import Statement
+from tenantry.db.postgresql.budget import Budget
+from tenantry.db.postgresql.replica import Replica
+from tenantry.db.sql.statements import Statement
 
 KEY = b"m" * 32
 WHERE = sql("SELECT pg_is_in_recovery() AS standby")

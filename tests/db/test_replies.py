@@ -8,7 +8,7 @@ import pytest
 from statements import INSERT_CLIENT, count, event
 
 from tenantry.core import errors
-from tenantry.db import replies
+from tenantry.db.writes import replies
 
 HOUR = 3600 * 1_000_000
 

@@ -9,10 +9,10 @@ from sqlalchemy import bindparam, insert, select
 
 from tenantry.core import errors
 from tenantry.db.engine import ForeignKey, OutcomeUnknown, Unavailable, mark_changed
-from tenantry.db.retries import retried
-from tenantry.db.schema import tallies
-from tenantry.db.statements import Statement
-from tenantry.telemetry.observed import CURRENT, Observed
+from tenantry.db.sql.schema import tallies
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.retries import retried
+from tenantry.telemetry.request_context import CURRENT, Observed
 
 LOST = [
     errors.ConcurrentChange(),

@@ -13,12 +13,12 @@ from statements import count, sql
 
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
-from tenantry.db import search
+from tenantry.db.search import index as search
 from tenantry.tenants.directories.model import directory_user_search
 from tenantry.tenants.memberships.leaving import dismiss_members
 from tenantry.tenants.organizations import listing, service
 from tenantry.tenants.organizations.model import organization_search
-from tenantry.tenants.organizations.service import Identity
+from tenantry.tenants.organizations.service import OrganizationIdentifier
 from tenantry.tenants.users import search as users_search
 from tenantry.tenants.users import service as users
 from tenantry.tenants.users.model import user_search
@@ -39,7 +39,7 @@ async def found(call, part):
 
 
 async def rename(call, id_, name):
-    await service.update(call, Identity(id_), {"display_name": name})
+    await service.update(call, OrganizationIdentifier(id_), {"display_name": name})
 
 
 async def due(db):
@@ -59,7 +59,7 @@ async def test_a_search_is_right_before_and_after_the_worker(call, db):
         assert await found(call, "first") == [], turn
         assert await found(call, "another") == [one.id], turn
         await search.run(db, searches=SEARCHES)
-    await service.remove(call, Identity(other.id), dismiss_members)
+    await service.remove(call, OrganizationIdentifier(other.id), dismiss_members)
     for turn in ("gone", "forgotten"):
         assert await found(call, "other name") == [], turn
         assert await found(call, "ano") == [one.id], turn
@@ -71,10 +71,10 @@ async def test_only_a_change_of_the_text_is_due(call, db):
     made = await create(call, "Acme", external_id="crm-1")
     await search.run(db, searches=SEARCHES)
     for changes in ({"metadata": {"plan": "x"}}, {"slug": "acme"}, {"display_name": "Acme"}):
-        await service.update(call, Identity(made.id), changes)
+        await service.update(call, OrganizationIdentifier(made.id), changes)
         assert await due(db) == 0, changes
     for n, changes in enumerate(({"display_name": "Acme 2"}, {"external_id": "crm-2"}), 1):
-        await service.update(call, Identity(made.id), changes)
+        await service.update(call, OrganizationIdentifier(made.id), changes)
         assert await due(db) == n, changes
 
 
@@ -105,7 +105,7 @@ async def test_users_are_found_by_address_and_external_id(call, db, indexed):
     if indexed:
         await search.run(db, searches=SEARCHES)
     assert await matches("a.byron@EXAMPLE") == [user.id]
-    await users.change(call, users.Identity(user.id), {"external_id": "crm-77"})
+    await users.change(call, users.UserIdentifier(user.id), {"external_id": "crm-77"})
     if indexed:
         await search.run(db, searches=SEARCHES)
     assert await matches("rm-77") == await matches("ada") == [user.id]

@@ -15,12 +15,13 @@ from test_lists import CHANGES, PARTS, clear, matches, play, walk
 
 from tenantry.call import AT_LEAST, TOTAL_SIZE, Call
 from tenantry.core.caller import SYSTEM
-from tenantry.db import search, search_pages, search_terms
-from tenantry.db.search_gaps import Gaps
-from tenantry.db.search_pages import SearchPages
+from tenantry.db.search import index, paging
+from tenantry.db.search import terms as search_terms
+from tenantry.db.search.gaps import Gaps
+from tenantry.db.search.paging import SearchPages
 from tenantry.tenants.organizations import listing, service
 from tenantry.tenants.organizations.model import organization_search
-from tenantry.tenants.organizations.service import Identity
+from tenantry.tenants.organizations.service import OrganizationIdentifier
 
 FIRST = 10**18
 # A word, and which organizations have it in their name, of so many in the order of their ids.
@@ -85,7 +86,7 @@ def sized(monkeypatch):
         monkeypatch.setattr(search_terms, "SMALL", 0)
         monkeypatch.setattr(search_terms, "FEW", limits["FEW"])
         for name, value in limits.items():
-            monkeypatch.setattr(search_pages, name, value)
+            monkeypatch.setattr(paging, name, value)
         monkeypatch.setattr(organization_search, "terms", organization_search._counted_terms())
         pages = SearchPages(organization_search, listing._tally(), listing._searched)
         monkeypatch.setattr(listing, "_SEARCH", pages)
@@ -99,8 +100,8 @@ def scaled(sized):
     """A twentieth of the limits, for a twentieth of the rows."""
     limits = {
         "FEW": search_terms.FEW // 20,
-        "NEAR": search_pages.NEAR // 20,
-        "STRETCHES": tuple(n // 20 for n in search_pages.STRETCHES),
+        "NEAR": paging.NEAR // 20,
+        "STRETCHES": tuple(n // 20 for n in paging.STRETCHES),
     }
     sized(**limits)
     return limits
@@ -247,12 +248,12 @@ async def test_totals_and_gaps_follow_any_changes(db, small, rounds, size):
     for changes in rounds:
         await play(call, changes)
         rows = (await listing.page(call, listing.Filter(), page_size=100, page_token="")).items
-        there = [await service.get(call, Identity(row["id"])) for row in rows]
+        there = [await service.get(call, OrganizationIdentifier(row["id"])) for row in rows]
         for part in LONG_PARTS:
             expected = [one.id for one in there if matches(one, part)]
             found = await walk(call, listing.Filter(query=part), size)
             assert found == expected, part
-        await search.run(db, searches=[organization_search])
+        await index.run(db, searches=[organization_search])
         for part in LONG_PARTS:
             expected = [one.id for one in there if matches(one, part)]
             assert await walk(call, listing.Filter(query=part), size) == expected, part
@@ -275,17 +276,17 @@ async def total(call, part):
 async def test_a_total_is_counted_once_and_follows_each_change(db, small):
     call = Call(SYSTEM, db, "req_1")
     there = await made(call, ["Acme One", "Acme Two", "Acme Three", "Acme Four", "Other"])
-    await search.run(db, searches=[organization_search])
+    await index.run(db, searches=[organization_search])
     assert await total(call, "ACME") == 4
     assert (await kept(db))["acme"][:2] == (4, True)
     # Changes that are not indexed yet are counted beside it.
-    await service.update(call, Identity(there[4].id), {"display_name": "Acme Five"})
-    await service.remove(call, Identity(there[0].id), lambda *_: asyncio.sleep(0))
-    await service.update(call, Identity(there[1].id), {"display_name": "Renamed"})
+    await service.update(call, OrganizationIdentifier(there[4].id), {"display_name": "Acme Five"})
+    await service.remove(call, OrganizationIdentifier(there[0].id), lambda *_: asyncio.sleep(0))
+    await service.update(call, OrganizationIdentifier(there[1].id), {"display_name": "Renamed"})
     await made(call, ["acme six", "ACME SEVEN"])
     assert await total(call, "acme") == 5
     assert (await kept(db))["acme"][0] == 4
-    await search.run(db, searches=[organization_search])
+    await index.run(db, searches=[organization_search])
     assert await total(call, "acme") == 5
     assert (await kept(db))["acme"][0] == 5
 
@@ -293,19 +294,21 @@ async def test_a_total_is_counted_once_and_follows_each_change(db, small):
 async def test_a_gap_is_skipped_and_holds_no_match_that_came_later(db, kind, small):
     call = Call(SYSTEM, db, "req_1")
     there = await made(call, [*["Legacy"] * 4, *["Modern"] * 12])
-    await search.run(db, searches=[organization_search])
+    await index.run(db, searches=[organization_search])
     old = [one.id for one in there[3::-1]]
     assert await walk(call, listing.Filter(query="legacy"), 3) == old
     gaps = Gaps.read((await kept(db))["legacy"][2])
     # SQLite needs none: its index is in the order of the ids.
     assert any(low <= there[9].id <= high for low, high in gaps) == (kind == "postgresql")
     # Within the gap, at first only due, then indexed.
-    await service.update(call, Identity(there[9].id), {"display_name": "Legacy again"})
+    await service.update(
+        call, OrganizationIdentifier(there[9].id), {"display_name": "Legacy again"}
+    )
     for turn in ("due", "indexed"):
         expected = [there[9].id, *old]
         assert await walk(call, listing.Filter(query="legacy"), 3) == expected, turn
         assert await walk(call, listing.Filter(query="legacy"), 10) == expected, turn
-        await search.run(db, searches=[organization_search])
+        await index.run(db, searches=[organization_search])
     gaps = Gaps.read((await kept(db))["legacy"][2])
     assert not any(low <= there[9].id <= high for low, high in gaps)
     assert any(low <= there[10].id <= high for low, high in gaps) == (kind == "postgresql")
@@ -315,7 +318,7 @@ async def test_a_rare_term_that_fills_a_page_writes_nothing_again(db, sized):
     sized(FEW=5, NEAR=10, STRETCHES=(10,))
     call = Call(SYSTEM, db, "req_1")
     await made(call, [*["Other"] * 20, *["Acme"] * 5])
-    await search.run(db, searches=[organization_search])
+    await index.run(db, searches=[organization_search])
 
     async def changes():
         before = db.changes + db.transactions
@@ -334,7 +337,7 @@ async def test_a_rare_term_that_fills_a_page_writes_nothing_again(db, sized):
 async def test_requests_wait_for_one_count(db, small, monkeypatch):
     call = Call(SYSTEM, db, "req_1")
     await made(call, ["Acme"] * 5)
-    await search.run(db, searches=[organization_search])
+    await index.run(db, searches=[organization_search])
     counted, real = [], db.fetch_one
 
     async def noticed(statement, **params: object):
@@ -351,7 +354,7 @@ async def test_requests_wait_for_one_count(db, small, monkeypatch):
 async def test_a_count_that_takes_too_long_is_told_as_a_minimum(db, small, monkeypatch):
     call = Call(SYSTEM, db, "req_1")
     await made(call, ["Acme"] * 5)
-    await search.run(db, searches=[organization_search])
+    await index.run(db, searches=[organization_search])
     held = asyncio.Event()
     real = db.fetch_one
 
@@ -378,7 +381,7 @@ async def test_a_count_that_takes_too_long_is_told_as_a_minimum(db, small, monke
 async def test_terms_are_bounded_and_expire(db, small, monkeypatch):
     call = Call(SYSTEM, db, "req_1")
     await made(call, ["abcdefghijkl"] * 5)
-    await search.run(db, searches=[organization_search])
+    await index.run(db, searches=[organization_search])
     monkeypatch.setattr(search_terms, "_MOST_TERMS", 3)
     terms = organization_search._counted_terms()
     monkeypatch.setattr(organization_search, "terms", terms)
@@ -394,7 +397,7 @@ async def test_terms_are_bounded_and_expire(db, small, monkeypatch):
 async def test_terms_are_forgotten_while_an_older_indexer_runs(db, small, monkeypatch):
     call = Call(SYSTEM, db, "req_1")
     await made(call, ["Acme"] * 5)
-    await search.run(db, searches=[organization_search])
+    await index.run(db, searches=[organization_search])
     assert await total(call, "acme") == 5
     assert await kept(db)
 
@@ -402,8 +405,8 @@ async def test_terms_are_forgotten_while_an_older_indexer_runs(db, small, monkey
         assert revision == "0040"
         return ["tenantry 0.0.9 (schema 0034)"]
 
-    monkeypatch.setattr(search, "older_running", older)
-    await search.run(db, searches=[organization_search])
+    monkeypatch.setattr(index, "older_running", older)
+    await index.run(db, searches=[organization_search])
     assert not await kept(db)
 
 

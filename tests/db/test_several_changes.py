@@ -9,10 +9,10 @@ from sqlalchemy import Text, bindparam, insert, literal_column, select, update
 from statements import INSERT_ORGANIZATION, count, event, organization
 
 from tenantry.access.clients.model import client_secrets, clients
-from tenantry.db import log
 from tenantry.db.engine import DuplicateKey, ForeignKey
-from tenantry.db.schema import from_json, json_list, json_rows, json_values, to_json
-from tenantry.db.statements import Statement, happened
+from tenantry.db.event_rows import log
+from tenantry.db.sql.schema import from_json, json_list, json_rows, json_values, to_json
+from tenantry.db.sql.statements import Statement, happened
 from tenantry.tenants.organizations.model import organizations
 
 _secret = client_secrets.c

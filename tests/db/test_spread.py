@@ -11,9 +11,9 @@ from sqlalchemy import Column, ForeignKeyConstraint, MetaData, Table, Text
 
 import tenantry.app
 import tenantry.tenants.directories.model  # noqa: F401
-from tenantry.db import spread
-from tenantry.db.schema import metadata, postgresql_tables
-from tenantry.db.spread import OF_ENVIRONMENT, REFERENCE, is_held, of_organization, spread_of
+from tenantry.db.sql import spread
+from tenantry.db.sql.schema import metadata, postgresql_tables
+from tenantry.db.sql.spread import OF_ENVIRONMENT, REFERENCE, is_held, of_organization, spread_of
 
 TABLES = {
     table.name: table for table in (*metadata.tables.values(), *postgresql_tables.tables.values())

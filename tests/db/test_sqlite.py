@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 from statements import INSERT_CLIENT, count, event, names, sql
 
-from tenantry.db import log, sqlite_connections, sqlite_writer
 from tenantry.db.engine import Unavailable
+from tenantry.db.event_rows import log
 from tenantry.db.opening import open_database
+from tenantry.db.sqlite import connections
+from tenantry.db.sqlite import writer as sqlite_writer
 
 KEY = b"m" * 32
 
@@ -158,7 +160,7 @@ async def test_a_file_that_is_no_database_is_said_in_one_line(tmp_path):
 async def test_the_write_ahead_log_is_small_again_after_a_reader_that_stayed(
     sqlite_migrated, monkeypatch
 ):
-    monkeypatch.setattr(sqlite_connections, "_LOG_BYTES", 1 << 20)
+    monkeypatch.setattr(connections, "_LOG_BYTES", 1 << 20)
     path = sqlite_migrated.removeprefix("sqlite:///")
 
     def size() -> int:

@@ -17,11 +17,11 @@ from sqlalchemy import Text, bindparam, delete, insert, select, text, update
 from statements import DELETE_CLIENT, INSERT_CLIENT, RENAME_CLIENT, count, event, names, sql
 
 from tenantry.access.clients.model import client_secrets, clients
-from tenantry.db import sqlite_writer
 from tenantry.db.engine import DuplicateKey, ForeignKey, OutcomeUnknown, Unavailable
 from tenantry.db.opening import open_database
-from tenantry.db.schema import json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import json_values, to_json
+from tenantry.db.sql.statements import Statement
+from tenantry.db.sqlite import writer
 
 KEY = b"m" * 32
 _secret = client_secrets.c
@@ -77,7 +77,7 @@ async def lite(sqlite_migrated):
 @pytest.fixture
 async def commits(lite, monkeypatch):
     """Each commit of the writer so far, of groups that have as long as they need."""
-    monkeypatch.setattr(sqlite_writer, "_GROUP_SECONDS", 60)
+    monkeypatch.setattr(writer, "_GROUP_SECONDS", 60)
     seen = []
     await lite.run_writer(
         lambda c: c.set_trace_callback(lambda words: words == "COMMIT" and seen.append(words))
@@ -310,7 +310,7 @@ async def test_many_reads_one_after_another_let_the_others_in(lite):
 @pytest.fixture
 def impatient(monkeypatch):
     """Let each wait for its turn for a tenth of a second only."""
-    monkeypatch.setattr(sqlite_writer, "TURN_SECONDS", 0.1)
+    monkeypatch.setattr(writer, "TURN_SECONDS", 0.1)
 
 
 async def test_who_waits_too_long_for_a_turn_is_told(impatient, lite):

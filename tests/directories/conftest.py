@@ -11,8 +11,8 @@ from sqlalchemy import insert
 from tenantry.core import ids
 from tenantry.core.caller import Caller, Kind
 from tenantry.core.times import now
-from tenantry.db.rows import bound, prefixed
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import bound, prefixed
 from tenantry.tenants.directories.model import Directory, directories
 from tenantry.tenants.organizations import service as organizations
 

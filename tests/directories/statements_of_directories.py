@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Text, bindparam, select
 
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.model import user_tally
 
 _KEY = [bindparam(name, type_=Text) for name in ("organization_id", "directory_id")]

@@ -7,9 +7,9 @@ import re
 import pytest
 from sqlalchemy import insert
 
-from tenantry.db import search
-from tenantry.db.records import rows_of, spelled
-from tenantry.db.statements import Statement
+from tenantry.db.search import index as search
+from tenantry.db.sql.records import rows_of, spelled
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.model import (
     DirectoryGroup,
     DirectoryUser,

@@ -138,7 +138,9 @@ async def test_an_organization_is_deleted_while_its_directory_is_written(
             *(people.replace(by_provider, directory, i, {"userName": f"n{i}"}) for i in ids[:10]),
             groups.change_members(by_provider, directory, id_, remove=ids[:5]),
             organizations.remove(
-                call, organizations.Identity(directory.organization_id), leaving.dismiss_members
+                call,
+                organizations.OrganizationIdentifier(directory.organization_id),
+                leaving.dismiss_members,
             ),
             people.create(by_provider, directory, {"userName": "late"}),
             groups.change_members(by_provider, directory, id_, remove=ids[5:]),

@@ -9,8 +9,8 @@ from directory_worlds import told, world
 from sqlalchemy import Text, cast, select
 from valid_events import assert_all_valid
 
-from tenantry.db.schema import Json, metadata
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import Json, metadata
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories import erasure
 from tenantry.tenants.directories.resources import groups
 from tenantry.tenants.users import erasure as users_erasure

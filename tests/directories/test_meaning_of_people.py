@@ -126,7 +126,9 @@ async def test_no_directory_gets_at_an_account_by_changing_the_address(acme, cal
         assert "ada@acme.com" in refused.value.detail
     again = await acme.change(person, emails=[{"value": "ADA@acme.com"}])  # only its spelling
     assert again.user_id == person.user_id
-    assert (await users.get(call, users.Identity(victim.id))).memberships == victim.memberships
+    assert (
+        await users.get(call, users.UserIdentifier(victim.id))
+    ).memberships == victim.memberships
 
 
 async def test_further_addresses_come_and_go_beside_the_one_of_the_account(acme, db):
@@ -264,7 +266,7 @@ async def test_out_means_out_also_for_the_last_administrator(acme, call, db, cap
 async def test_a_profile_keeps_in_step_and_the_rest_of_it_stays(acme, call):
     person = await acme.create("ada", name={"givenName": "Ada"}, displayName="Ada L")
     await users.change(
-        call, users.Identity(person.user_id), {"profile": {"gender": "f", "given_name": "A"}}
+        call, users.UserIdentifier(person.user_id), {"profile": {"gender": "f", "given_name": "A"}}
     )
     person = await acme.change(person, name={"familyName": "King"}, displayName="Ada K")
     profile = (await acme.user("ada")).profile
@@ -282,7 +284,7 @@ async def test_a_profile_keeps_in_step_and_the_rest_of_it_stays(acme, call):
 
 async def test_an_account_that_was_deleted_is_made_anew(acme, call):
     person = await acme.create("ada")
-    await leaving.remove_user(call, users.Identity(person.user_id), forced=True)
+    await leaving.remove_user(call, users.UserIdentifier(person.user_id), forced=True)
     again = await acme.change(person, title="Countess")
     assert again.user_id not in {None, person.user_id}
     assert await acme.status("ada") == "ACTIVE"
@@ -290,7 +292,7 @@ async def test_an_account_that_was_deleted_is_made_anew(acme, call):
 
 async def test_the_link_to_an_account_that_was_deleted_goes(acme, call, db):
     ada, grace = await acme.create("ada"), await acme.create("grace")
-    await leaving.remove_user(call, users.Identity(ada.user_id), forced=True)
+    await leaving.remove_user(call, users.UserIdentifier(ada.user_id), forced=True)
     for person in (ada, grace):
         await provisioning.left(db, person.user_id, acme.organization.id, 0)
     assert (await acme.person("ada")).user_id is None
@@ -300,7 +302,7 @@ async def test_the_link_to_an_account_that_was_deleted_goes(acme, call, db):
 async def test_a_member_that_was_removed_is_back_with_the_next_word_of_the_directory(acme, call):
     person = await acme.create("ada")
     await leaving.remove_member(
-        call, acme.organization.id, users.Identity(person.user_id), cascade=False, forced=True
+        call, acme.organization.id, users.UserIdentifier(person.user_id), cascade=False, forced=True
     )
     await acme.change(person, title="Countess")
     assert await acme.status("ada") == "ACTIVE"
@@ -333,7 +335,7 @@ async def test_custom_attributes_are_the_registered_ones_as_the_directory_maps_t
     )
     await users.change(
         call,
-        users.Identity(person.user_id),
+        users.UserIdentifier(person.user_id),
         {"profile": {"custom_attributes": {"badge": "0", "mine": "stays"}}},
     )
     await acme.change(person, title="Countess")

@@ -13,8 +13,8 @@ from sqlalchemy import bindparam, func, select, update
 
 from tenantry import settings
 from tenantry.core.times import SECOND, now
-from tenantry.db.schema import Json, events, from_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import Json, events, from_json
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories import registry
 from tenantry.tenants.directories.model import (
     COMPLETED,
@@ -35,7 +35,7 @@ from tenantry.tenants.directories.polling import (
     turns,
 )
 from tenantry.tenants.directories.polling.running import Polling
-from tenantry.tenants.directories.request_model import directory_requests
+from tenantry.tenants.directories.request_logs.model import directory_requests
 from tenantry.tenants.users import reading
 
 _DIRECTORY = Statement(select(directories).where(directories.c.id == bindparam("p_id")))

@@ -11,14 +11,14 @@ from directory_worlds import world
 from sqlalchemy import func, select
 
 import tenantry.app  # noqa: F401 - declares the tables of all rooms
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories import model, registry, removal
 from tenantry.tenants.directories.polling import staging
 from tenantry.tenants.directories.scim.faults import Fault
 from tenantry.tenants.memberships import leaving
 from tenantry.tenants.organizations import service as organizations
-from tenantry.tenants.organizations.service import Identity
-from tenantry.transfer.bulk.dump import dump_environment
+from tenantry.tenants.organizations.service import OrganizationIdentifier
+from tenantry.transfer.bulk.archives.dump import dump_environment
 
 PROGRAM = Path(__file__).with_name("removing_worker.py")
 KEPT = (
@@ -66,7 +66,7 @@ async def remove(call, acme, what):
     if what == "directory":
         await registry.remove(call, acme.organization.id, acme.directory.id)
     else:
-        identity = Identity(acme.organization.id)
+        identity = OrganizationIdentifier(acme.organization.id)
         await organizations.remove(call, identity, leaving.dismiss_members)
 
 

@@ -6,8 +6,8 @@ import pytest
 from directory_worlds import world
 from sqlalchemy import func, select
 
-from tenantry.db import search
-from tenantry.db.statements import Statement
+from tenantry.db.search import index as search
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories import erasure, registry, removal
 from tenantry.tenants.directories.model import directory_user_search
 from tenantry.tenants.directories.resources import paging, people

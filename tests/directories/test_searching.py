@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text as sa_text
 
-from tenantry.db.back_fills import BackFilling
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
+from tenantry.db.upgrades.back_fills import BackFilling
 from tenantry.tenants.directories.model import directory_users
 from tenantry.tenants.directories.resources import (
     groups,

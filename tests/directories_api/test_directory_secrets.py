@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, update
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
 from tenantry.core.times import SECOND
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories import registry, secrets
 from tenantry.tenants.directories.model import directory_secrets
 

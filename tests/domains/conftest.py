@@ -9,7 +9,7 @@ from apis import Api, unique
 from sqlalchemy import bindparam, update
 
 from tenantry.core.times import now
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.domains.model import domains
 from tenantry.tenants.domains.verification import Resolver
 

@@ -8,7 +8,7 @@ import pytest
 from apis import ApiError, moment, refused, unique
 from sqlalchemy import bindparam, insert
 
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.domains.model import domains
 
 RPCS = ("connect", "grpc", "grpc-web")

@@ -10,7 +10,7 @@ from apis import refused, unique
 from sqlalchemy import select, update
 
 from tenantry.core.times import now
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.domains.model import domains
 from tenantry.tenants.domains.verification import IDLE_SECONDS, Resolver, run_due
 

@@ -11,8 +11,8 @@ from tenantry.core import ids
 from tenantry.core.caller import SYSTEM, Caller, Kind
 from tenantry.core.errors import PermissionDenied
 from tenantry.core.event import PUBLISHED, Event
-from tenantry.db.schema import to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import to_json
+from tenantry.db.sql.statements import Statement
 from tenantry.events.event_log import listing, records
 
 

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select, text
 
 from tenantry.core.event import Event
-from tenantry.db.schema import events, from_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import events, from_json
+from tenantry.db.sql.statements import Statement
 from tenantry.events.event_log import sealing
 from tenantry.events.event_log.model import event_log
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from logs import ONLY_POSTGRESQL, entries, event, names, run, seal_all, write, write_many
 
-from tenantry.db import months
+from tenantry.db.event_rows import partitions as months
 from tenantry.events.event_log import retention
 from tenantry.events.event_log.verification import Kind, verify
 

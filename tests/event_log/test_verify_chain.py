@@ -13,7 +13,7 @@ from logs import MASTER_KEY, ONLY_POSTGRESQL, entries, run, seal_all, write, wri
 from sampling import examples
 
 from tenantry.db.opening import open_database
-from tenantry.db.schema import to_json
+from tenantry.db.sql.schema import to_json
 from tenantry.events.event_log import erasure
 from tenantry.events.event_log.verification import Kind, verify
 

@@ -15,9 +15,9 @@ from sqlalchemy import select
 
 from tenantry import settings
 from tenantry.crypto import master_key
-from tenantry.db import log
+from tenantry.db.event_rows import log
 from tenantry.db.opening import open_database
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.organizations.model import Organization, organizations
 
 _ALL = Statement(select(organizations))

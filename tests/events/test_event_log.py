@@ -18,10 +18,11 @@ from tenantry.call import Call
 from tenantry.core import errors, ids
 from tenantry.core.caller import SYSTEM
 from tenantry.core.event import OBJECT
-from tenantry.db import engine, log
+from tenantry.db import engine
+from tenantry.db.event_rows import log
 from tenantry.tenants.memberships.leaving import dismiss_members
 from tenantry.tenants.organizations import service as organizations
-from tenantry.tenants.organizations.service import Identity
+from tenantry.tenants.organizations.service import OrganizationIdentifier
 
 FEATURES = {"features": [{"name": "dir_sync", "enabled": True}]}
 # The error of each driver for an event without a type.
@@ -319,11 +320,13 @@ async def test_a_change_whose_event_cannot_be_kept_is_not_made(database, make, m
             system, region_code="US", display_name="Acme", external_id=external_id
         )
     with pytest.raises(UNRECORDABLE):
-        await organizations.update(system, Identity(made["id"]), {"display_name": "Umbrella"})
+        await organizations.update(
+            system, OrganizationIdentifier(made["id"]), {"display_name": "Umbrella"}
+        )
     with pytest.raises(UNRECORDABLE):
-        await organizations.remove(system, Identity(made["id"]), dismiss_members)
+        await organizations.remove(system, OrganizationIdentifier(made["id"]), dismiss_members)
     monkeypatch.undo()
-    kept = await organizations.get(system, Identity(made["id"]))
+    kept = await organizations.get(system, OrganizationIdentifier(made["id"]))
     assert (kept.display_name, kept.revision) == ("Acme", 1)
     with pytest.raises(errors.NotFound):
-        await organizations.get(system, Identity(external_id=external_id))
+        await organizations.get(system, OrganizationIdentifier(external_id=external_id))

@@ -7,11 +7,11 @@ from sqlalchemy import bindparam, insert, select
 
 from tenantry.core import errors, ids
 from tenantry.core.times import now
-from tenantry.db.rows import bound, prefixed
-from tenantry.db.schema import to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import to_json
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import bound, prefixed
+from tenantry.identity.connections import diagnostics as connection_tests
 from tenantry.identity.connections import reading
-from tenantry.identity.connections import tests as connection_tests
 from tenantry.identity.connections.federated_identities import FederatedIdentity, FederationError
 from tenantry.identity.connections.model import (
     COMPLETED,

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from tenantry.core.times import SECOND
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.connections import environment as connections
 from tenantry.identity.connections.federated_identities import FederatedIdentity
 from tenantry.identity.federation import replays, requests

@@ -11,7 +11,8 @@ from lxml import etree
 from saml_provider import NAMESPACES
 
 from tenantry.core.times import DAY
-from tenantry.identity.connections import environment, key_pairs
+from tenantry.identity.connections import environment
+from tenantry.identity.connections.certificates import key_pairs
 from tenantry.identity.connections.model import SAML
 from tenantry.identity.federation.saml import service_provider
 from tenantry.identity.federation.saml.service_provider import ServiceProvider

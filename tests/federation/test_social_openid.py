@@ -18,13 +18,13 @@ from sqlalchemy import insert
 from tenantry import settings
 from tenantry.core import ids
 from tenantry.core.times import now
-from tenantry.db.encrypted_columns import binding
-from tenantry.db.rows import bound, prefixed
-from tenantry.db.statements import Statement
+from tenantry.db.sql.encrypted_columns import binding
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import bound, prefixed
 from tenantry.identity.connections import model
 from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.connections.model import Connection
-from tenantry.identity.connections.oidc.callback import Answer
+from tenantry.identity.connections.oidc.callback import CallbackResponse
 from tenantry.identity.connections.providers import social_providers
 from tenantry.identity.connections.providers.fetching import Fetching
 from tenantry.identity.federation import requests, social
@@ -88,7 +88,7 @@ async def sign_in(db, party, provider, connection, **more: str):
     """Go to the provider and back; return the identity."""
     address, members = await social.start(party, connection, Asked(), test_id="test_1")
     back = urlsplit(provider.answer_to(f"{address}?{urlencode(members)}"))
-    answer = Answer(dict(parse_qsl(back.query)) | more)
+    answer = CallbackResponse(dict(parse_qsl(back.query)) | more)
     way = await requests.take(db, answer.state)
     return await social.receive(party, connection, answer, way)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tenantry.identity.connections.oidc.callback import Answer
+from tenantry.identity.connections.oidc.callback import CallbackResponse
 from tenantry.identity.federation import attributes, social
 
 
@@ -45,4 +45,4 @@ def test_an_attribute_of_a_type_is_strict_json(datatype, text, kept):
     ],
 )
 def test_a_name_that_a_browser_brings_is_one_that_can_be_kept(user, names):
-    assert social._name(Answer({"user": user})) == names
+    assert social._name(CallbackResponse({"user": user})) == names

@@ -13,8 +13,8 @@ from sqlalchemy import bindparam, select
 
 from tenantry.core.caller import SYSTEM
 from tenantry.core.event import Event
-from tenantry.db import log
-from tenantry.db.statements import Statement
+from tenantry.db.event_rows import log
+from tenantry.db.sql.statements import Statement
 from tenantry.events.event_log import following, sealing
 from tenantry.events.event_log.model import event_log
 

@@ -16,9 +16,9 @@ from tenantry.access.clients import service as clients
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
 from tenantry.core.errors import InvalidArgument
-from tenantry.db import log
-from tenantry.db.sqlite import SQLite
-from tenantry.db.statements import Statement
+from tenantry.db.event_rows import log
+from tenantry.db.sql.statements import Statement
+from tenantry.db.sqlite.database import SQLite
 from tenantry.endpoints.feeds import web
 from tenantry.events.event_log import following, sealing
 from tenantry.events.event_log.model import event_log_state

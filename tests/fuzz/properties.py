@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from saml_mutations import CHANGES, changed
 from served import SERVICES
 
-from tenantry.access.clients import redirect_uris
+from tenantry.access.clients.uris import redirect_uris
 from tenantry.api import messages, pipeline, validation
 from tenantry.api.methods import of_service
 from tenantry.core import addresses, errors, strict_json
-from tenantry.db.page_tokens import PageTokens
+from tenantry.db.sql.page_tokens import PageTokens
 from tenantry.endpoints.grpc_rest.address import Addresses
 from tenantry.endpoints.grpc_rest.rest import Transcoder
 from tenantry.endpoints.grpc_rest.router import Router
@@ -33,6 +33,7 @@ from tenantry.events.interceptors.model import PRE_SESSION_CREATION, PRE_SIGNUP
 from tenantry.gen.scalekit.v1.auth import auth_pb
 from tenantry.gen.scalekit.v1.organizations import organizations_pb
 from tenantry.gen.scalekit.v1.users import users_pb
+from tenantry.identity.authenticators.passwords.service import Passwords
 from tenantry.identity.connections.oidc import (
     callback,
     id_token,
@@ -46,16 +47,9 @@ from tenantry.identity.connections.oidc import (
 )
 from tenantry.identity.connections.oidc import decoding as tokens_decoding
 from tenantry.identity.connections.oidc.faults import OIDCError
-from tenantry.identity.connections.saml import (
-    bindings,
-    certificates,
-    decoding,
-    idp_metadata,
-    logout,
-    response,
-)
+from tenantry.identity.connections.saml import bindings, certificates, decoding, logout, response
 from tenantry.identity.connections.saml.faults import SAMLError
-from tenantry.identity.proofs.passwords.service import Passwords
+from tenantry.identity.connections.saml.metadata import idp_metadata
 from tenantry.identity.sessions import devices
 from tenantry.identity.token_templates import parsing, variables
 from tenantry.identity.tokens import compact
@@ -323,7 +317,7 @@ def _decoded(data: bytes) -> None:
 
 def _openid_query(text: str) -> None:
     for pairs in (parse_qsl(text), parse_qsl(text, keep_blank_values=True)):
-        answer = callback.Answer(dict(pairs))
+        answer = callback.CallbackResponse(dict(pairs))
         for read in (
             lambda answer=answer: callback.hold_to_issuer(answer, ISSUER, says_issuer=True),
             lambda answer=answer: callback.code(answer),

@@ -17,7 +17,7 @@ from scalekit.middleware import session_crypto
 from scalekit.middleware.session_manager import SessionRefreshManager
 from signins import ALL, claims_of, half_hash
 
-from tenantry.access.clients.directory import Directory
+from tenantry.access.clients.client_cache import ClientCache
 from tenantry.identity.grants import claims as grants
 from tenantry.identity.grants import subjects
 from tenantry.identity.tokens.id_tokens import IdTokens
@@ -220,7 +220,7 @@ async def test_hashes_of_what_came_with_it_are_in_an_id_token_that_need_not_be_c
     _, secret = await signins.session(await make.user())
     subject = await subjects.find_of_cookie(signins.database, secret)
     known = await signins.rest.clients.list_client(page_size=1)
-    client = await Directory(signins.database).find(known["clients"][0]["id"])
+    client = await ClientCache(signins.database).find(known["clients"][0]["id"])
     for compact in (True, False):
         issuer = IdTokens(KeyRing(signins.database), "https://localhost", compact=compact)
         given = {"nonce": None, "auth_time": 0, "access_token": "token", "code": "code"}

@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 import tenantry
-from tenantry.identity.proofs.passwords.cores import Cores
+from tenantry.identity.authenticators.passwords.cores import Cores
 
 ROOT = Path(tenantry.__file__).parent
 # Calls that make a file or a folder with the rights that the umask leaves.

@@ -13,7 +13,7 @@ import pytest
 
 from tenantry.settings import SettingError, load
 from tenantry.telemetry import log, request_log
-from tenantry.telemetry.observed import Observed
+from tenantry.telemetry.request_context import Observed
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tenantry.core.nearest import nearest
+from tenantry.core.suggestions import nearest
 
 KNOWN = ["display_name", "external_id", "metadata", "slug", "given_name", "page_size"]
 

@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tenantry.core import errors
-from tenantry.db.page_tokens import PageTokens
+from tenantry.db.sql.page_tokens import PageTokens
 
 KEY = b"k" * 32
 TOKENS = PageTokens(KEY)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenantry.db import read_through
-from tenantry.db.read_through import ReadThrough
+from tenantry.db import ttl_cache
+from tenantry.db.ttl_cache import TtlCache
 
 SECONDS = 0.9
 
@@ -54,7 +54,7 @@ class Source:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(read_through, "time", clock)
+    monkeypatch.setattr(ttl_cache, "time", clock)
     return clock
 
 
@@ -65,7 +65,7 @@ def source(clock):
 
 @pytest.fixture
 def memory(source):
-    return ReadThrough(source.read, seconds=SECONDS, most=10, absent=3, at_once=5)
+    return TtlCache(source.read, seconds=SECONDS, most=10, absent=3, at_once=5)
 
 
 async def turns():
@@ -160,7 +160,7 @@ async def test_an_error_is_for_those_that_wait_and_is_not_remembered(memory, sou
     assert await memory.get("a") == 1
 
 
-@pytest.mark.parametrize("forget", [ReadThrough.forget, lambda memory, _: memory.forget_all()])
+@pytest.mark.parametrize("forget", [TtlCache.forget, lambda memory, _: memory.forget_all()])
 async def test_what_is_forgotten_while_it_is_read_is_not_remembered(memory, source, forget):
     source.values, source.slow = {"a": 1}, True
     first = asyncio.create_task(memory.get("a"))
@@ -202,7 +202,7 @@ async def test_keys_without_a_value_push_out_no_value(memory, source):
 
 
 async def test_without_room_for_them_absent_keys_are_read_each_time(source):
-    memory = ReadThrough(source.read, seconds=SECONDS, most=1)
+    memory = TtlCache(source.read, seconds=SECONDS, most=1)
     assert await memory.get("a") is None
     source.values = {"a": 1}
     assert await memory.get("a") == 1
@@ -225,7 +225,7 @@ STEPS = st.lists(
 @given(STEPS, st.integers(1, 3), st.integers(0, 2), st.integers(1, 3))
 def test_no_answer_is_older_than_it_may_be(steps, most, absent, at_once):
     clock = Clock()
-    with mock.patch.object(read_through, "time", clock):
+    with mock.patch.object(ttl_cache, "time", clock):
         asyncio.run(Trial(clock, most, absent, at_once).run(steps))
 
 
@@ -236,7 +236,7 @@ class Trial:
         self.clock, self.most, self.at_once = clock, most + absent, at_once
         self.source = Source(clock)
         self.source.slow = True
-        self.memory = ReadThrough(
+        self.memory = TtlCache(
             self.source.read, seconds=SECONDS, most=most, absent=absent, at_once=at_once
         )
         self.asked = []

@@ -16,7 +16,7 @@ from tenantry.core import errors
 from tenantry.db import migrate, readiness
 from tenantry.db.opening import open_database
 from tenantry.db.readiness import Readiness
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.endpoints.health import web as health
 from tenantry.net import http as web
 from tenantry.net.http import Request

@@ -21,7 +21,7 @@ from tenantry import settings
 from tenantry.core.event import Event
 from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 
 CLIENTS = 4  # of each wire
 UNPLACED = Statement(

@@ -28,8 +28,9 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from tenantry.core import errors
 from tenantry.core.caller import Origin
-from tenantry.db import log, read_through
-from tenantry.db.statements import Statement
+from tenantry.db import ttl_cache
+from tenantry.db.event_rows import log
+from tenantry.db.sql.statements import Statement
 from tenantry.events.interceptors import breakers, registry, service
 from tenantry.events.interceptors.model import (
     PRE_M2M_TOKEN_CREATION,
@@ -359,7 +360,7 @@ async def test_what_is_disabled_elsewhere_is_asked_no_more_within_a_second(
         await run(interceptors, db)
     await registry.disable(a_call(db), made.id)
     later = time.monotonic() + 1.0
-    monkeypatch.setattr(read_through, "time", SimpleNamespace(monotonic=lambda: later))
+    monkeypatch.setattr(ttl_cache, "time", SimpleNamespace(monotonic=lambda: later))
     await run(interceptors, db)
 
 

@@ -12,7 +12,7 @@ from joserfc.jwk import KeySet
 from tenantry.access.keys import service as keys
 from tenantry.access.keys.model import State
 from tenantry.core import ids
-from tenantry.endpoints.oauth.authorization_request import PROMPTS
+from tenantry.endpoints.oauth.authorization.request import PROMPTS
 from tenantry.identity.grants.claims import CLAIMS
 
 DISCOVERY = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"]

@@ -21,9 +21,9 @@ from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
 from tenantry.core.times import now
 from tenantry.crypto import master_key
-from tenantry.db import log
+from tenantry.db.event_rows import log
 from tenantry.db.opening import open_database
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.tokens import key_ring
 from tenantry.identity.tokens.key_ring import KeyRing
 

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM, Origin
 from tenantry.crypto import vault
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.known_origins import cookies, service
 from tenantry.identity.known_origins import cookies as device_cookies
 from tenantry.identity.known_origins.model import known_origins
@@ -118,6 +118,6 @@ async def test_neither_secret_nor_address_is_stored_and_all_goes_with_the_person
     assert secret not in kept
     assert HOME not in kept
     await leaving.remove_user(
-        Call(SYSTEM, db, "req_test"), users_service.Identity(ann.id), forced=True
+        Call(SYSTEM, db, "req_test"), users_service.UserIdentifier(ann.id), forced=True
     )
     assert await db.fetch_all(_ALL) == []

@@ -21,8 +21,8 @@ from signins import ALL, CHALLENGE, REDIRECT_URI, VERIFIER
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM, Origin
 from tenantry.db.engine import Failure
+from tenantry.identity.authenticators.passwordless import proofs
 from tenantry.identity.grants import codes
-from tenantry.identity.proofs.passwordless import proofs
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import Bounds
 

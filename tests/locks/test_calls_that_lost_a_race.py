@@ -8,7 +8,7 @@ import pytest
 from members import address, mail_to
 
 from tenantry.core import errors
-from tenantry.db import log
+from tenantry.db.event_rows import log
 from tenantry.tenants.memberships import joining
 from tenantry.tenants.organizations import service as organizations
 

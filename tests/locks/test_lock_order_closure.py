@@ -17,7 +17,7 @@ from sqlalchemy.sql.operators import eq
 from sqlalchemy.sql.visitors import iterate
 
 import tenantry
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.users.model import memberships, users
 

@@ -18,8 +18,8 @@ from tenantry.api import error_details
 from tenantry.call import Call
 from tenantry.core import errors
 from tenantry.core.caller import SYSTEM, Caller, Kind
-from tenantry.db import postgresql_statements
-from tenantry.db.retries import retried
+from tenantry.db.postgresql import statements
+from tenantry.db.writes.retries import retried
 from tenantry.identity.connections import service as connections
 from tenantry.identity.connections.federated_identities import FederatedIdentity
 from tenantry.identity.federation import sessions as federated
@@ -51,14 +51,14 @@ def watches_locks(request, kind):
 def deadlocks(monkeypatch):
     """The deadlocks that PostgreSQL has reported to this process."""
     found: list[str] = []
-    meant = postgresql_statements._meant
+    meant = statements._meant
 
     def noting(problem, connection, *, undone):
         if isinstance(problem, asyncpg.DeadlockDetectedError):
             found.append(f"{problem}: {problem.detail}")
         return meant(problem, connection, undone=undone)
 
-    monkeypatch.setattr(postgresql_statements, "_meant", noting)
+    monkeypatch.setattr(statements, "_meant", noting)
     return found
 
 

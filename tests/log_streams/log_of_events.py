@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import bindparam, select, update
 
 from tenantry.core.event import Event
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.events.event_log import sealing
 from tenantry.events.log_streams.model import log_streams
 

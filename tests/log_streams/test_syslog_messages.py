@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from log_receivers import read_message
 
-from tenantry.db.schema import to_json
+from tenantry.db.sql.schema import to_json
 from tenantry.events.log_streams.lines import Line
 from tenantry.events.log_streams.syslog import framed, message
 

@@ -25,8 +25,8 @@ from software_authenticator import Authenticator
 
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
-from tenantry.identity.proofs.passkeys import service as passkeys
-from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
+from tenantry.identity.authenticators.passkeys import service as passkeys
+from tenantry.identity.authenticators.passkeys.relying_party import RelyingParty
 from tenantry.tenants.users import reading
 
 if TYPE_CHECKING:
@@ -364,8 +364,8 @@ async def test_a_passkey_that_is_not_known_here_is_refused(place, visit, app):
 def _forget():
     from sqlalchemy import bindparam, delete
 
-    from tenantry.db.statements import Statement
-    from tenantry.identity.proofs.passkeys.model import passkeys as table
+    from tenantry.db.sql.statements import Statement
+    from tenantry.identity.authenticators.passkeys.model import passkeys as table
 
     return Statement(delete(table).where(table.c.id == bindparam("p_id")).returning(table.c.id))
 

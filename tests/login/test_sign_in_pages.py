@@ -11,8 +11,8 @@ from hosted import answered, heading, password, problems
 from sqlalchemy import bindparam, update
 
 from tenantry.core.times import now
-from tenantry.db.statements import Statement
-from tenantry.identity.proofs.passwordless.model import passwordless_requests
+from tenantry.db.sql.statements import Statement
+from tenantry.identity.authenticators.passwordless.model import passwordless_requests
 
 SIGN_IN, SIGN_UP = "Sign in to Acme Projects", "Sign up for Acme Projects"
 CODE, CHOOSE, CREATE = "Check your mail", "Choose an organization", "Create your organization"

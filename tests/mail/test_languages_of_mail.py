@@ -16,7 +16,11 @@ from tenantry.events.mail import own_templates, rendering, words
 from tenantry.events.mail.rendering import Templates
 from tenantry.i18n import translations
 from tenantry.i18n.languages import DEFAULT, LANGUAGES
-from tenantry.identity.proofs.passwordless.mails import NO_ACCOUNT_MAIL, SIGN_IN_CODE, SIGN_UP_CODE
+from tenantry.identity.authenticators.passwordless.mails import (
+    NO_ACCOUNT_MAIL,
+    SIGN_IN_CODE,
+    SIGN_UP_CODE,
+)
 from tenantry.identity.security_notices import service as security_notices
 
 OTHERS = [language for language in LANGUAGES if language != DEFAULT]

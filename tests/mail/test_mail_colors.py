@@ -14,12 +14,12 @@ from members import invited, mail_to
 from sqlalchemy import bindparam, update
 
 from tenantry.core import colors
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.events.mail import branding
 from tenantry.events.mail.model import Mail
 from tenantry.events.mail.rendering import BUTTON, Templates
-from tenantry.identity.proofs.passwordless import mails
-from tenantry.identity.proofs.passwordless.model import passwordless_requests
+from tenantry.identity.authenticators.passwordless import mails
+from tenantry.identity.authenticators.passwordless.model import passwordless_requests
 from tenantry.settings import load
 from tenantry.tenants.memberships import invitations
 

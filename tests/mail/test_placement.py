@@ -13,7 +13,7 @@ from tenantry.api import methods, policy
 from tenantry.call import Call
 from tenantry.core import errors
 from tenantry.core.caller import SYSTEM, Caller, Kind
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.events.mail import own_templates
 from tenantry.events.mail.use_cases import PLACEHOLDERS, USE_CASES, draft
 from tenantry.transfer.deployment import status

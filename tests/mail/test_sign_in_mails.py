@@ -14,7 +14,11 @@ from mail_servers import ENDS
 
 from tenantry.events.mail import rendering
 from tenantry.events.mail.rendering import Templates
-from tenantry.identity.proofs.passwordless.mails import NO_ACCOUNT_MAIL, SIGN_IN_CODE, SIGN_UP_CODE
+from tenantry.identity.authenticators.passwordless.mails import (
+    NO_ACCOUNT_MAIL,
+    SIGN_IN_CODE,
+    SIGN_UP_CODE,
+)
 from tenantry.identity.security_notices import service as security_notices
 
 HEIGHT = 760

@@ -15,8 +15,8 @@ from tenantry.core import errors
 from tenantry.core.caller import SYSTEM
 from tenantry.core.times import now
 from tenantry.db.engine import DuplicateKey
-from tenantry.db.schema import tallies
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import tallies
+from tenantry.db.sql.statements import Statement
 from tenantry.events.mail import service
 from tenantry.events.mail.model import mail
 

@@ -12,7 +12,7 @@ from apis import moment, refused
 from members import expire, invited, mail_to
 from sqlalchemy import bindparam, select, update
 
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.events.mail.model import Mail
 from tenantry.settings import load
 from tenantry.tenants.memberships import invitations

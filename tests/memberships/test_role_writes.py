@@ -20,7 +20,7 @@ from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.visitors import iterate
 
 import tenantry
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 
 SOURCE = Path(tenantry.__file__).parent
 # Tables of the holders of roles, of mappings (groups, defaults), and of role permissions.
@@ -141,14 +141,15 @@ def running(module, variables):
 
 def test_each_function_that_runs_one_is_known(statements):
     assert "" not in statements  # each is a variable of a module
-    assert {"tenantry.tenants.memberships.joining", "tenantry.transfer.bulk.archive_writer"} <= set(
-        statements
-    )
+    assert {
+        "tenantry.tenants.memberships.joining",
+        "tenantry.transfer.bulk.archives.writer",
+    } <= set(statements)
     found = {
         module: set(running(module, variables))
         for module, variables in statements.items()
         # Of `tenantry import`, which is generic.
-        if module != "tenantry.transfer.bulk.archive_writer"
+        if module != "tenantry.transfer.bulk.archives.writer"
     }
     assert found == {module: set(known) for module, known in WRITERS.items()}
 

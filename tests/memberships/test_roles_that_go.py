@@ -6,7 +6,7 @@ import pytest
 from databases import call_from
 
 from tenantry.core import errors
-from tenantry.db import log
+from tenantry.db.event_rows import log
 from tenantry.tenants.memberships import joining, roles
 from tenantry.tenants.memberships.model import NamedRole, Rules, Terms
 from tenantry.tenants.organizations import service as organizations

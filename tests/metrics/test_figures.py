@@ -12,12 +12,13 @@ import pytest
 from databases import MASTER_KEY
 
 from tenantry.core.times import DAY, SECOND, now
-from tenantry.db import migrate, postgresql_connections
+from tenantry.db import migrate
 from tenantry.db.opening import open_database
+from tenantry.db.postgresql import connections
 from tenantry.db.revisions import HEAD
 from tenantry.events.mail import service as mail
-from tenantry.events.webhooks import figures as webhooks
-from tenantry.identity.connections import key_pairs
+from tenantry.events.webhooks.deliveries import figures as webhooks
+from tenantry.identity.connections.certificates import key_pairs
 from tenantry.settings import load
 from tenantry.telemetry.metrics import table
 from tenantry.transfer.deployment import figures as module
@@ -125,7 +126,7 @@ async def _plan(kind, url, sql, args):
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as file:
             rows = file.execute(f"EXPLAIN QUERY PLAN {sql}", args).fetchall()
         return "\n".join(row[3] for row in rows)
-    connection = await asyncpg.connect(url, server_settings=postgresql_connections._SESSION)
+    connection = await asyncpg.connect(url, server_settings=connections._SESSION)
     try:
         rows = await connection.fetch(f"EXPLAIN {sql}", *args)
     finally:

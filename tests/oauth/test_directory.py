@@ -9,12 +9,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from tenantry.access.clients import directory as directory_module
-from tenantry.access.clients import revocations
-from tenantry.access.clients.directory import Directory
+from tenantry.access.clients import client_cache as directory_module
+from tenantry.access.clients.client_cache import ClientCache
+from tenantry.access.clients.credentials import revocations
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
-from tenantry.db import read_through
+from tenantry.db import ttl_cache
 
 
 class Counted:
@@ -43,7 +43,7 @@ def counted(database):
 
 @pytest.fixture
 def directory(counted):
-    return Directory(counted)
+    return ClientCache(counted)
 
 
 async def test_what_is_missed_at_once_is_read_in_one_statement(directory, counted, new, make):
@@ -85,7 +85,7 @@ async def test_it_is_remembered_for_less_than_a_second_from_before_it_was_read(
 ):
     client = await new.machine()
     clock = [100.0]
-    monkeypatch.setattr(read_through, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(ttl_cache, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     read = []
     for step in (0.0, 0.89, 0.02, 0.5, 0.5):
         clock[0] += step
@@ -109,7 +109,7 @@ async def test_a_slow_read_answers_nobody_who_came_too_late_for_it(
 ):
     client = await new.machine()
     clock = [100.0]
-    monkeypatch.setattr(read_through, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(ttl_cache, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     counted.slow.clear()
     first = asyncio.create_task(directory.find(client.id))
     await asyncio.sleep(0.05)
@@ -124,7 +124,7 @@ async def test_a_slow_read_answers_nobody_who_came_too_late_for_it(
 async def test_it_does_not_grow_without_bound(counted, new, monkeypatch):
     client = await new.machine()
     monkeypatch.setattr(directory_module, "_MOST", 10)
-    directory = Directory(counted)
+    directory = ClientCache(counted)
     for number in range(100):
         await directory.in_force(client.id, f"tkn_{number}")
         await directory.find(f"m2morg_{number}")

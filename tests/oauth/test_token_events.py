@@ -11,7 +11,8 @@ import pytest
 from machines import by_assertion, claims_of, jwks, key_for, says, signed
 
 from tenantry import worker
-from tenantry.access.clients import assertions, revocations, token_events
+from tenantry.access.clients import token_events
+from tenantry.access.clients.credentials import assertions, revocations
 from tenantry.access.clients.token_events import TokenEvents
 from tenantry.call import Call
 from tenantry.core.caller import Caller, Kind

@@ -11,7 +11,7 @@ import pytest
 from jwts_of_providers import ISSUER
 
 from tenantry.identity.connections.oidc import callback, faults, profile, tokens
-from tenantry.identity.connections.oidc.callback import Answer
+from tenantry.identity.connections.oidc.callback import CallbackResponse
 from tenantry.identity.connections.oidc.faults import OIDCError
 
 
@@ -24,15 +24,15 @@ def fault_of(call: Any, *args: Any, **named: Any):
 
 def test_an_answer_is_of_the_connections_issuer():
     for members in ({}, {"iss": ISSUER}):
-        callback.hold_to_issuer(Answer(members), ISSUER, says_issuer=False)
-    callback.hold_to_issuer(Answer({"iss": ISSUER}), ISSUER, says_issuer=True)
+        callback.hold_to_issuer(CallbackResponse(members), ISSUER, says_issuer=False)
+    callback.hold_to_issuer(CallbackResponse({"iss": ISSUER}), ISSUER, says_issuer=True)
     for iss in ("", "https://evil.example", f"{ISSUER}/"):
         for says in (True, False):
             found = fault_of(
-                callback.hold_to_issuer, Answer({"iss": iss}), ISSUER, says_issuer=says
+                callback.hold_to_issuer, CallbackResponse({"iss": iss}), ISSUER, says_issuer=says
             )
             assert found is faults.ANSWER_ISSUER
-    found = fault_of(callback.hold_to_issuer, Answer({}), ISSUER, says_issuer=True)
+    found = fault_of(callback.hold_to_issuer, CallbackResponse({}), ISSUER, says_issuer=True)
     assert found is faults.NO_ANSWER_ISSUER
 
 
@@ -51,16 +51,16 @@ def test_an_answer_is_of_the_connections_issuer():
 def test_an_error_of_the_provider_is_told_in_a_sentence(error, code):
     members = {"error": error, "error_description": "no\x00\r\n" * 1000, "code": "a code"}
     with pytest.raises(OIDCError) as raised:
-        callback.code(Answer(members))
+        callback.code(CallbackResponse(members))
     assert raised.value.code == code
     assert raised.value.description.isprintable()
     assert len(raised.value.description) < 400
 
 
 def test_an_answer_without_a_code_is_none():
-    assert callback.code(Answer({"code": "a code"})) == "a code"
+    assert callback.code(CallbackResponse({"code": "a code"})) == "a code"
     for members in ({}, {"code": ""}, {"code": "x" * 10_000}):
-        assert fault_of(callback.code, Answer(members)) is faults.PARAMETER
+        assert fault_of(callback.code, CallbackResponse(members)) is faults.PARAMETER
 
 
 def test_client_and_secret_are_encoded_as_in_a_form_before_they_are_joined():

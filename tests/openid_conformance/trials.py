@@ -25,7 +25,7 @@ from user_agent import Callback, Page, UserAgent
 from tenantry import settings, worker
 from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.events.mail import service as mail_service
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from sqlalchemy import text
 from tenantry.api import methods
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
-from tenantry.db.schema import metadata
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import metadata
+from tenantry.db.sql.statements import Statement
 from tenantry.endpoints.login import web as login
 from tenantry.endpoints.sso import web as sso
 from tenantry.gen.scalekit.v1.auth import auth_pb

@@ -18,7 +18,7 @@ from tenantry.core.caller import ANONYMOUS, SYSTEM, Caller, Kind
 from tenantry.endpoints.organization import web
 from tenantry.identity.operators import impersonation, service
 from tenantry.identity.sessions import service as sessions
-from tenantry.web.areas import AREAS
+from tenantry.web.frames.areas import AREAS
 
 if TYPE_CHECKING:
     from tenantry.api.methods import Method

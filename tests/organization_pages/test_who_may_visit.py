@@ -20,7 +20,7 @@ from organization_visitors import (
 )
 
 from tenantry.endpoints.organization import web
-from tenantry.web.areas import AREAS
+from tenantry.web.frames.areas import AREAS
 
 if TYPE_CHECKING:
     from tenantry.endpoints.organization.visit import Page

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenantry.core.answer import Answer
-from tenantry.db.pages import Page
+from tenantry.db.lists.pages import Page
 from tenantry.endpoints.grpc_rest import rest
 from tenantry.gen.scalekit.v1.organizations import organizations_pb as pb
 from tenantry.tenants.organizations import rpc

@@ -7,7 +7,7 @@ import base64
 import pytest
 from apis import refused, unique
 
-from tenantry.db.page_tokens import PageTokens
+from tenantry.db.sql.page_tokens import PageTokens
 
 
 def ids_of(page):

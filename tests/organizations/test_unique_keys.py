@@ -12,13 +12,13 @@ from sqlalchemy import select
 
 from tenantry.core import errors
 from tenantry.db.engine import Failure
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.memberships import leaving
-from tenantry.tenants.organizations import directory, service
+from tenantry.tenants.organizations import key_index, service
 from tenantry.tenants.organizations.model import organization_keys, organizations
-from tenantry.tenants.organizations.service import Identity
+from tenantry.tenants.organizations.service import OrganizationIdentifier
 
-COLUMNS = directory.COLUMNS
+COLUMNS = key_index.COLUMNS
 _some = sa.or_(*(organizations.c[name].is_not(None) for name in COLUMNS))
 HELD = Statement(select(organizations.c.id, *(organizations.c[n] for n in COLUMNS)).where(_some))
 # One that has lost all of its own may stay in it.
@@ -48,8 +48,8 @@ def update(request):
 
     async def change(call, id_, **changes: str | None):
         if request.param == "in place":
-            return await service.update(call, Identity(id_), changes)
-        return await service.revise(call, Identity(id_), lambda _before: changes)
+            return await service.update(call, OrganizationIdentifier(id_), changes)
+        return await service.revise(call, OrganizationIdentifier(id_), lambda _before: changes)
 
     return change
 
@@ -70,14 +70,14 @@ async def test_only_one_organization_has_it(call, update, column):
     await update(call, second.id, **{column: "a"})
     await update(call, second.id, **{column: None})
     third = await create(call, **{column: "a"})
-    await service.remove(call, Identity(third.id), leaving.dismiss_members)
+    await service.remove(call, OrganizationIdentifier(third.id), leaving.dismiss_members)
     await update(call, second.id, **{column: "a"})
     await lists_what_organizations_have(call.db)
     if column == "external_id":
-        assert (await service.get(call, Identity(external_id="a"))).id == second.id
-        assert (await service.get(call, Identity(external_id="c"))).id == first.id
+        assert (await service.get(call, OrganizationIdentifier(external_id="a"))).id == second.id
+        assert (await service.get(call, OrganizationIdentifier(external_id="c"))).id == first.id
         with pytest.raises(errors.NotFound):
-            await service.get(call, Identity(external_id="b"))
+            await service.get(call, OrganizationIdentifier(external_id="b"))
 
 
 async def test_a_change_that_does_not_happen_takes_nothing(call, update):
@@ -94,7 +94,7 @@ async def test_organizations_that_want_the_same_at_once_get_it_one_after_the_oth
     """Each holds one, and wants that of another: however it ends, each is of one."""
     made = [await create(call, external_id=name) for name in ("a", "b", "c")]
     wanted = [
-        service.update(call, Identity(one.id), {"external_id": name})
+        service.update(call, OrganizationIdentifier(one.id), {"external_id": name})
         for one, name in itertools.product(made, ("a", "b", "c", None))
     ]
     outcomes = await asyncio.gather(*wanted, return_exceptions=True)

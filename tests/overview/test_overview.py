@@ -6,8 +6,8 @@ from sqlalchemy import insert
 
 from tenantry.core import ids
 from tenantry.core.times import DAY, MINUTE, SECOND, now
-from tenantry.db.rows import bound, prefixed
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import bound, prefixed
 from tenantry.events.mail import service as mail
 from tenantry.identity.auth_log import figures
 from tenantry.identity.overview import service

@@ -13,7 +13,7 @@ from organization_visitors import by_link, new_organization
 from tenantry import app, settings
 from tenantry.net.http import Route
 from tenantry.web.door import Door
-from tenantry.web.places import Places
+from tenantry.web.forms.places import Places
 
 # Requests of programs, and answers of other servers that browsers bring.
 NO_PAGES = re.compile(

@@ -7,8 +7,8 @@ import pytest
 from tenantry.core import errors
 from tenantry.core.times import MINUTE, SECOND, now
 from tenantry.crypto.vault import Vault, new_data_key
-from tenantry.web import problems
-from tenantry.web.problems import NONE, Problems, seal, unseal
+from tenantry.web.forms import problems
+from tenantry.web.forms.problems import NONE, Problems, seal, unseal
 from tenantry.web.words import of
 
 VAULT = Vault(new_data_key())

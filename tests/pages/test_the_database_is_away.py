@@ -12,8 +12,8 @@ from tenantry.crypto import vault
 from tenantry.db.engine import OutcomeUnknown, Unavailable
 from tenantry.net.http import Request
 from tenantry.tenants.environment.effective import Effective
-from tenantry.web import workspace
 from tenantry.web.door import Door
+from tenantry.web.frames import workspace
 from tenantry.web.looks import Looks
 
 

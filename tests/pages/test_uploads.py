@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from tenantry.core import errors
 from tenantry.net.http import Request
-from tenantry.web import uploads
-from tenantry.web.uploads import Upload
+from tenantry.web.forms import uploads
+from tenantry.web.forms.uploads import Upload
 
 BOUNDARY = "----WebKitFormBoundary7MA4YWxkTrZu0gW"
 

@@ -10,8 +10,8 @@ from databases import call_from
 from software_authenticator import Authenticator
 
 from tenantry.core.caller import Caller, Kind, Origin
-from tenantry.identity.proofs.passkeys import service
-from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
+from tenantry.identity.authenticators.passkeys import service
+from tenantry.identity.authenticators.passkeys.relying_party import RelyingParty
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import Bounds
 from tenantry.tenants.memberships import joining

@@ -6,8 +6,8 @@ import pytest
 from databases import call_from
 
 from tenantry.core import errors
-from tenantry.db import log
-from tenantry.identity.proofs.passkeys import ceremonies, service
+from tenantry.db.event_rows import log
+from tenantry.identity.authenticators.passkeys import ceremonies, service
 from tenantry.identity.sessions import freshness
 from tenantry.tenants.users.blanking import Person
 

@@ -18,8 +18,8 @@ from software_authenticator import (
 )
 
 from tenantry.core import errors
-from tenantry.db import log
-from tenantry.identity.proofs.passkeys import ceremonies, challenges, service
+from tenantry.db.event_rows import log
+from tenantry.identity.authenticators.passkeys import ceremonies, challenges, service
 from tenantry.identity.sessions.freshness import Freshness
 
 

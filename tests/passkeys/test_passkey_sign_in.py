@@ -10,7 +10,7 @@ from databases import call_from
 from software_authenticator import Authenticator, Key
 
 from tenantry.core import errors
-from tenantry.identity.proofs.passkeys import ceremonies, challenges, service
+from tenantry.identity.authenticators.passkeys import ceremonies, challenges, service
 
 
 async def test_a_passkey_says_who_it_is(db, new_person, register, sign_in):
@@ -92,7 +92,7 @@ async def test_a_counter_that_goes_back_is_refused_and_logged(
     passkey = await register(await new_person())
     await sign_in(count=5)
     with (
-        caplog.at_level(logging.WARNING, "tenantry.identity.proofs.passkeys"),
+        caplog.at_level(logging.WARNING, "tenantry.identity.authenticators.passkeys"),
         pytest.raises(ceremonies.NotAccepted, match="counter"),
     ):
         await sign_in(count=count)

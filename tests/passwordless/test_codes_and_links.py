@@ -10,12 +10,16 @@ from mailboxes import code_in, link_in, received, states, token_in, wrong
 from sqlalchemy import select
 
 from tenantry.core import errors
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.events.mail.model import mail
 from tenantry.identity.attempts import service as attempts
 from tenantry.identity.attempts.model import attempts as attempts_table
-from tenantry.identity.proofs.passwordless import mails, proofs, service
-from tenantry.identity.proofs.passwordless.model import NO_ACCOUNT, SIGNUP, passwordless_requests
+from tenantry.identity.authenticators.passwordless import mails, proofs, service
+from tenantry.identity.authenticators.passwordless.model import (
+    NO_ACCOUNT,
+    SIGNUP,
+    passwordless_requests,
+)
 
 EMAIL = "Ann@Example.com"
 PAGE = "https://app.example/magic"

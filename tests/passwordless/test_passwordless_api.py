@@ -9,10 +9,10 @@ from apis import refused, unique
 from mailboxes import wrong
 from sqlalchemy import select
 
-from tenantry.db.schema import from_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import from_json
+from tenantry.db.sql.statements import Statement
 from tenantry.events.mail.model import mail
-from tenantry.identity.proofs.passwordless import mails, proofs
+from tenantry.identity.authenticators.passwordless import mails, proofs
 from tenantry.settings import load
 
 _MAILS = Statement(select(mail).order_by(mail.c.id.desc()).limit(200))
@@ -182,7 +182,7 @@ async def test_only_a_management_client_may_ask(api, rest, make, http):
 async def test_a_request_of_our_own_pages_is_not_for_the_api(rest, database):
     from databases import call_from
 
-    from tenantry.identity.proofs.passwordless import service
+    from tenantry.identity.authenticators.passwordless import service
 
     sent = await service.send(
         call_from(database), email=address(), link_uri=PAGE, seconds=300, auth_request_id="areq_1"

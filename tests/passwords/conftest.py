@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tenantry.identity.proofs.passwords.service import Passwords
+from tenantry.identity.authenticators.passwords.service import Passwords
 
 
 @pytest.fixture

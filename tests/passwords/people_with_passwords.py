@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, select, update
 
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import Bounds
 from tenantry.tenants.memberships import joining

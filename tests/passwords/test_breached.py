@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenantry.identity.proofs.passwords.breached import BreachedPasswords
+from tenantry.identity.authenticators.passwords.breached import BreachedPasswords
 from tenantry.settings import SettingError
 
 

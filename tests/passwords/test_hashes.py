@@ -11,7 +11,7 @@ from argon2 import PasswordHasher, Type
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenantry.identity.proofs.passwords import hashes
+from tenantry.identity.authenticators.passwords import hashes
 
 
 def b64(data):

@@ -19,14 +19,14 @@ from valid_events import assert_all_valid
 
 from tenantry.core import errors
 from tenantry.core.caller import Caller, Kind
-from tenantry.db import log
+from tenantry.db.event_rows import log
 from tenantry.events.mail import service as mail_service
 from tenantry.events.mail.rendering import Templates
 from tenantry.identity.attempts import service as attempts
-from tenantry.identity.proofs.passwordless import service as passwordless
-from tenantry.identity.proofs.passwordless.proofs import code
-from tenantry.identity.proofs.passwords import hashes, service
-from tenantry.identity.proofs.passwords.service import Passwords
+from tenantry.identity.authenticators.passwordless import service as passwordless
+from tenantry.identity.authenticators.passwordless.proofs import code
+from tenantry.identity.authenticators.passwords import hashes, service
+from tenantry.identity.authenticators.passwords.service import Passwords
 from tenantry.identity.security_notices import service as security_notices
 from tenantry.identity.sessions import service as sessions
 from tenantry.settings import load

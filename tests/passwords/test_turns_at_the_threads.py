@@ -13,8 +13,8 @@ from databases import call_from
 from people_with_passwords import EMAIL, HOME, PASSWORD, imported
 
 from tenantry.core import errors
-from tenantry.identity.proofs.passwords import pool as pool_module
-from tenantry.identity.proofs.passwords.pool import (
+from tenantry.identity.authenticators.passwords import pool as pool_module
+from tenantry.identity.authenticators.passwords.pool import (
     HASH_BYTES,
     WAITING_FOR_EACH_THREAD,
     Pool,
@@ -175,7 +175,7 @@ async def test_pools_of_one_server_take_turns_on_the_same_cores(tmp_path):
 
 _DIES_ON_IT = """
 import os, pathlib, sys
-from tenantry.identity.proofs.passwords.cores import Cores
+from tenantry.identity.authenticators.passwords.cores import Cores
 with Cores(1, pathlib.Path(sys.argv[1])).one():
     print("there", flush=True)
     sys.stdin.read()

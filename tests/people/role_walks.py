@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.roles.model import role_ancestors, roles
 
 _ROLES = Statement(select(roles.c.id, roles.c.base_id))

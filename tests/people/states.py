@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, or_, select
 
-from tenantry.db.schema import json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import json_values, to_json
+from tenantry.db.sql.statements import Statement
 from tenantry.events.mail.model import mail
 from tenantry.tenants.domains.model import domains
 from tenantry.tenants.organizations.model import organizations

@@ -6,7 +6,7 @@ import asyncio
 
 from sqlalchemy import select
 
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.roles import catalogue
 
 _VERSION = Statement(select(catalogue.version.label("version")))

@@ -15,7 +15,7 @@ from rpcs import METHODS, OF_SESSIONS, World, about, ask, call
 from sqlalchemy import Text, bindparam, func, select
 from states import state_of
 
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.events.mail.model import mail
 from tenantry.gen.google.api import annotations_pb
 from tenantry.gen.tenantry.v1 import options_pb

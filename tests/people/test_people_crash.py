@@ -23,10 +23,10 @@ from sqlalchemy import func, select
 
 from tenantry import settings
 from tenantry.crypto import master_key
-from tenantry.db import log
+from tenantry.db.event_rows import log
 from tenantry.db.opening import open_database
-from tenantry.db.schema import tallies
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import tallies
+from tenantry.db.sql.statements import Statement
 from tenantry.events.mail.model import mail
 from tenantry.tenants.roles.model import permissions, role_holders, role_permissions, roles
 from tenantry.tenants.users.model import User, member_tallies, memberships, users

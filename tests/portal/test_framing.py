@@ -10,7 +10,7 @@ import pytest
 from apis import unique
 
 from tenantry import settings
-from tenantry.access.clients.framing import FramingOrigins
+from tenantry.access.clients.uris.framing import FramingOrigins
 from tenantry.core import errors
 from tenantry.crypto import vault
 from tenantry.db.engine import Unavailable

@@ -11,7 +11,7 @@ from portals import expire_link, expire_session
 from sqlalchemy import select
 
 from tenantry.crypto.vault import digest
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.portal_links.model import portal_sessions
 
 _SESSIONS = Statement(select(portal_sessions))

@@ -11,7 +11,7 @@ from apis import Api, refused
 from portals import expire_session
 from sqlalchemy import select
 
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.gen.google.api import annotations_pb
 from tenantry.gen.scalekit.v1.organizations import organizations_pb
 from tenantry.tenants.portal_links.model import portal_sessions

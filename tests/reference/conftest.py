@@ -12,7 +12,8 @@ from served import SERVICES
 import tenantry.app  # noqa: F401 - with all errors that a server knows
 from tenantry.api.methods import of_service
 from tenantry.core import errors
-from tenantry.endpoints.docs import openapi, operations, web
+from tenantry.endpoints.docs import web
+from tenantry.endpoints.docs.reference import openapi, operations
 from tenantry.endpoints.grpc_rest.router import Router
 from tenantry.net.http import Request
 

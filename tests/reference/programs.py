@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from doc_programs import without_imports
 
-from tenantry.endpoints.docs.languages import CLIENT, samples
+from tenantry.endpoints.docs.reference.languages import CLIENT, samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

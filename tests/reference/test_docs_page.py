@@ -13,10 +13,12 @@ import httpx
 import pytest
 
 from tenantry.core import errors
-from tenantry.endpoints.docs import endpoints, failures, guides, web
-from tenantry.endpoints.docs.contents import Contents
-from tenantry.endpoints.docs.highlight import highlight
-from tenantry.endpoints.docs.languages import CLIENT, LANGUAGES, samples
+from tenantry.endpoints.docs import web
+from tenantry.endpoints.docs.guides import sources as guides
+from tenantry.endpoints.docs.guides.highlight import highlight
+from tenantry.endpoints.docs.reference import endpoints, failures
+from tenantry.endpoints.docs.reference.contents import Contents
+from tenantry.endpoints.docs.reference.languages import CLIENT, LANGUAGES, samples
 from tenantry.events.webhooks import catalogue
 from tenantry.net.http import Request
 

@@ -12,7 +12,7 @@ import pytest
 from test_docs_page import Page
 
 from tenantry.core.event import OURS
-from tenantry.endpoints.docs import event_types
+from tenantry.endpoints.docs.reference import event_types
 from tenantry.events.webhooks import catalogue
 
 ROOT = Path(__file__).parent.parent.parent

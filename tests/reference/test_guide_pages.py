@@ -9,9 +9,9 @@ import httpx
 import pytest
 from markupsafe import Markup
 
-from tenantry.endpoints.docs import guides, markdown
-from tenantry.endpoints.docs.contents import Contents
-from tenantry.endpoints.docs.guides import Guide
+from tenantry.endpoints.docs.guides import markdown, sources
+from tenantry.endpoints.docs.guides.sources import Guide
+from tenantry.endpoints.docs.reference.contents import Contents
 
 PUBLIC_URL = "https://tenantry.example.com"
 DOCS = Path(__file__).parents[2] / "docs"
@@ -31,7 +31,7 @@ def rendered(monkeypatch, text, path="guides/trial.md"):
 def test_every_page_of_docs_is_listed():
     """A new page gets a line in docs/README.md, or stands there as one of the source alone."""
     listed = set(re.findall(r"\]\(([\w./-]+)\)", (DOCS / "README.md").read_text(encoding="utf-8")))
-    served = guides.by_path().keys()
+    served = sources.by_path().keys()
     for folder in ("", "guides", "providers", "directories"):
         for path in DOCS.joinpath(folder).glob("*.md"):
             name = str(path.relative_to(DOCS))
@@ -41,7 +41,7 @@ def test_every_page_of_docs_is_listed():
 
 
 def test_every_guide_is_whole(get):
-    for guide in guides.by_path().values():
+    for guide in sources.by_path().values():
         if guide.path == "events.md":  # a page of its own
             continue
         source, html = guide.read(), get(guide.url).body.decode()

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-from tenantry.endpoints.docs.languages import LANGUAGES, samples
+from tenantry.endpoints.docs.reference.languages import LANGUAGES, samples
 
 VERBS = {"get", "put", "post", "patch", "delete"}
 

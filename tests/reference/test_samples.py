@@ -38,32 +38,33 @@ from software_authenticator import Authenticator
 from sqlalchemy import delete
 
 from tenantry import settings
-from tenantry.access.clients.directory import Directory
+from tenantry.access.clients.client_cache import ClientCache
 from tenantry.access.data_keys import masters
 from tenantry.access.data_keys import service as data_keys
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
 from tenantry.crypto import master_key, vault
 from tenantry.db.opening import open_database
-from tenantry.db.statements import Statement
-from tenantry.endpoints.docs import endpoints
-from tenantry.endpoints.docs.languages import CLIENT, LANGUAGES, samples
+from tenantry.db.sql.statements import Statement
+from tenantry.endpoints.docs.reference import endpoints
+from tenantry.endpoints.docs.reference.languages import CLIENT, LANGUAGES, samples
 from tenantry.identity.attempts.model import attempts
-from tenantry.identity.connections import tests as connection_tests
+from tenantry.identity.authenticators.passkeys import service as passkeys
+from tenantry.identity.authenticators.passkeys.relying_party import RelyingParty
+from tenantry.identity.authenticators.passwordless import proofs
+from tenantry.identity.authenticators.totp import service as totp
+from tenantry.identity.connections import diagnostics as connection_tests
 from tenantry.identity.grants import subjects
-from tenantry.identity.proofs.passkeys import service as passkeys
-from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
-from tenantry.identity.proofs.passwordless import proofs
-from tenantry.identity.proofs.totp import service as totp
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import Bounds
-from tenantry.identity.sign_in import refusals, requests, states
-from tenantry.identity.sign_in.browsers import BrowserCookies
+from tenantry.identity.sign_in.auth_requests import refusals, requests, states
+from tenantry.identity.sign_in.auth_requests.browsers import BrowserCookies
 from tenantry.identity.sign_in.model import Facts, Params
 from tenantry.identity.tokens.key_ring import KeyRing
 from tenantry.identity.tokens.signed_tokens import SignedTokens
 from tenantry.identity.tokens.user_tokens import UserTokens
-from tenantry.tenants.directories import registry, request_log
+from tenantry.tenants.directories import registry
+from tenantry.tenants.directories.request_logs import log as request_log
 from tenantry.tenants.directories.resources import groups
 from tenantry.tenants.directories.scim.resources import GroupPayload
 from tenantry.tenants.environment.effective import Effective
@@ -162,7 +163,7 @@ async def signed_in(server, user_id):
         )
         session, _ = await begin()
         _, secret = await begin()
-        ring, client = KeyRing(db), await Directory(db).find(server.client_id)
+        ring, client = KeyRing(db), await ClientCache(db).find(server.client_id)
         signed = SignedTokens(ring, known.public_url)
         tokens = UserTokens(
             db, ring, signed, issuer=known.public_url, effective=Effective(known), compact=True

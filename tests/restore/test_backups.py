@@ -22,9 +22,10 @@ from servers import LiveServer, without_settings
 
 from tenantry import settings
 from tenantry.crypto.master_key import LocalKey
-from tenantry.db import backups, copies, migrate, putting_back
-from tenantry.db.backups import BackupError
+from tenantry.db import copies, migrate
 from tenantry.db.opening import database_of, open_database
+from tenantry.db.sqlite import backups, restore
+from tenantry.db.sqlite.backups import BackupError
 
 KEY = LocalKey(b"m" * 32)
 
@@ -69,7 +70,7 @@ def test_a_backup_is_put_back_held_with_the_former_database_beside_it(place, tmp
     manifest = backups.make(path_of(place), tmp_path / "backup")
     assert manifest.rows["tallies"] > 1
     set_tally(place, 2)
-    done = putting_back.put_back(tmp_path / "backup", place)
+    done = restore.put_back(tmp_path / "backup", place)
     assert done.manifest == manifest
     assert tally(path_of(place)) == 1
     assert [tally(path) for path in done.aside] == [2]
@@ -166,7 +167,7 @@ def test_a_disk_that_fills_up_meanwhile_leaves_nothing_behind(place, tmp_path):
     script = (
         "import resource, signal, sys\n"
         "from pathlib import Path\n"
-        "from tenantry.db import backups\n"
+        "from tenantry.db.sqlite import backups\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
         "try: backups.make(Path(sys.argv[1]), Path(sys.argv[2]))\n"
@@ -182,7 +183,7 @@ def test_one_that_is_killed_leaves_no_backup_and_the_next_one_cleans_up(place, t
     script = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
-        "from tenantry.db import backups\n"
+        "from tenantry.db.sqlite import backups\n"
         "def die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)\n"
         "if sys.argv[3] == 'late': backups.atomic.write = die\n"
         "told = die if sys.argv[3] == 'early' else lambda *_: None\n"
@@ -275,7 +276,7 @@ def test_what_is_not_as_it_was_backed_up_changes_nothing(place, tmp_path, change
     before = listed(place.data_dir)
     change(tmp_path / "backup")
     with pytest.raises(BackupError, match=said):
-        putting_back.put_back(tmp_path / "backup", place)
+        restore.put_back(tmp_path / "backup", place)
     assert tally(path_of(place)) == 2
     assert [name for name in listed(place.data_dir) if name not in before] == []
 
@@ -296,9 +297,9 @@ def test_a_database_that_is_open_anywhere_is_not_replaced(place, tmp_path):
     with subprocess.Popen(asked, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"open\n"
         with pytest.raises(BackupError, match=r"is in use: .*Stop it first"):
-            putting_back.put_back(tmp_path / "backup", place)
+            restore.put_back(tmp_path / "backup", place)
         process.stdin.close()
-    putting_back.put_back(tmp_path / "backup", place)
+    restore.put_back(tmp_path / "backup", place)
 
 
 def test_a_database_that_cannot_be_read_is_moved_aside_with_its_log(place, tmp_path):
@@ -307,7 +308,7 @@ def test_a_database_that_cannot_be_read_is_moved_aside_with_its_log(place, tmp_p
     path_of(place).write_bytes(b"no database")
     for name in ("-wal", "-shm"):
         path_of(place).with_name(f"tenantry.db{name}").write_bytes(b"old")
-    done = putting_back.put_back(tmp_path / "backup", place)
+    done = restore.put_back(tmp_path / "backup", place)
     assert [path.read_bytes() for path in done.aside] == [b"no database", b"old", b"old"]
     assert [path.name.rpartition("Z")[2] for path in done.aside] == ["", "-wal", "-shm"]
     assert tally(path_of(place)) == 1
@@ -322,7 +323,7 @@ def test_one_that_is_killed_between_two_names_is_seen_by_a_start_and_done_again(
         "import os, signal, sys\n"
         "from pathlib import Path\n"
         "from tenantry import settings\n"
-        "from tenantry.db import putting_back\n"
+        "from tenantry.db.sqlite import restore as putting_back\n"
         "known = settings.load({'TENANTRY_DATA_DIR': sys.argv[1]})\n"
         "place = Path(known.database.removeprefix('sqlite:///'))\n"
         "place.with_name('tenantry.db-wal').write_bytes(b'log')\n"
@@ -342,7 +343,7 @@ def test_one_that_is_killed_between_two_names_is_seen_by_a_start_and_done_again(
         migrate.upgrade(place.database)
     assert not path_of(place).exists()
 
-    putting_back.put_back(tmp_path / "backup", place)
+    restore.put_back(tmp_path / "backup", place)
     assert not log.exists()
     # The log that was left lies beside its own database.
     assert former.with_name(f"{former.name}-wal").read_bytes() == b"log"
@@ -366,7 +367,7 @@ def test_a_link_in_the_place_of_the_database_stays_and_leads_to_what_was_put_bac
         db.execute("PRAGMA journal_mode=DELETE")
     link.rename(file)
     link.symlink_to(file)
-    done = putting_back.put_back(
+    done = restore.put_back(
         tmp_path / "backup", settings.load({"TENANTRY_DATA_DIR": str(place.data_dir)})
     )
     assert link.is_symlink()
@@ -380,13 +381,13 @@ def test_the_key_has_to_fit(place, tmp_path):
     backups.save_keys(place.data_dir, tmp_path / "others", KEY)
     (place.data_dir / "master.key").unlink()
     with pytest.raises(BackupError, match="there is no master key"):
-        putting_back.put_back(tmp_path / "backup", place)
+        restore.put_back(tmp_path / "backup", place)
     with pytest.raises(BackupError, match="not the one that this backup"):
-        putting_back.put_back(tmp_path / "backup", place, keys=tmp_path / "others")
+        restore.put_back(tmp_path / "backup", place, keys=tmp_path / "others")
     assert not (place.data_dir / "master.key").exists()
     with pytest.raises(BackupError, match=r"there is no .*master\.key"):
-        putting_back.put_back(tmp_path / "backup", place, keys=tmp_path / "backup")
-    putting_back.put_back(tmp_path / "backup", place, keys=tmp_path / "keys")
+        restore.put_back(tmp_path / "backup", place, keys=tmp_path / "backup")
+    restore.put_back(tmp_path / "backup", place, keys=tmp_path / "keys")
     assert (place.data_dir / "master.key").exists()
 
     async def look():
@@ -416,7 +417,7 @@ def test_another_key_that_was_there_stays_beside_the_database_that_it_opens(plac
 
     theirs = asyncio.run(use(there))
     ours = asyncio.run(use(place))
-    done = putting_back.put_back(tmp_path / "backup", there, keys=tmp_path / "keys")
+    done = restore.put_back(tmp_path / "backup", there, keys=tmp_path / "keys")
     assert asyncio.run(use(there)) == ours
     key, database = done.aside[:2]
     assert key.name.startswith("master.key.before-")

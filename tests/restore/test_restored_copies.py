@@ -18,7 +18,7 @@ from sqlalchemy import text
 from tenantry import settings, worker
 from tenantry.db import copies, migrate
 from tenantry.db.opening import open_database
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 
 KEY = b"m" * 32
 HOUR = 3_600_000_000

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from tenantry import settings
 from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 
 COUNT = 20
 

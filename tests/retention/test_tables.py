@@ -15,25 +15,27 @@ import pytest
 import tenantry.app  # noqa: F401 - each room of it declares its tables
 from tenantry import settings
 from tenantry.access.api_tokens import service as api_tokens
-from tenantry.access.clients import assertions, revocations
-from tenantry.db import migrate, pruning, replies
-from tenantry.db.schema import metadata, postgresql_tables
+from tenantry.access.clients.credentials import assertions, revocations
+from tenantry.db import migrate
+from tenantry.db.sql import pruning
+from tenantry.db.sql.schema import metadata, postgresql_tables
+from tenantry.db.writes import replies
 from tenantry.events.event_log import retention
 from tenantry.events.mail import service as mail
-from tenantry.events.webhooks import pruning as deliveries
+from tenantry.events.webhooks.deliveries import pruning as deliveries
 from tenantry.identity.attempts import service as attempts
 from tenantry.identity.auth_log import retention as sign_ins
-from tenantry.identity.connections import tests as connection_tests
+from tenantry.identity.authenticators.passkeys import challenges
+from tenantry.identity.authenticators.passwordless import service as passwordless
+from tenantry.identity.authenticators.totp import service as totp
+from tenantry.identity.connections import diagnostics as connection_tests
 from tenantry.identity.federation import replays
 from tenantry.identity.federation import requests as federation_requests
 from tenantry.identity.grants import codes
 from tenantry.identity.operators import service as operators
 from tenantry.identity.operators import sessions as operator_sessions
-from tenantry.identity.proofs.passkeys import challenges
-from tenantry.identity.proofs.passwordless import service as passwordless
-from tenantry.identity.proofs.totp import service as totp
-from tenantry.identity.sessions import lapsing
-from tenantry.tenants.directories import request_log
+from tenantry.identity.sessions.termination import lapsing
+from tenantry.tenants.directories.request_logs import log
 from tenantry.tenants.portal_links import service as portal_links
 
 PAGE = Path(__file__).parents[2] / "docs" / "tables.md"
@@ -62,7 +64,7 @@ CLEANED = {
         index: (statement, {"p_before": 1})
         for index, statement in {
             "ix_authorization_codes__expire_time": codes._PRUNE,
-            "ix_directory_requests__create_time": request_log._PRUNE,
+            "ix_directory_requests__create_time": log._PRUNE,
             "ix_api_tokens__expire_time": api_tokens._PRUNE,
             "ix_replies__create_time": replies._PRUNE,
             "ix_spent_assertions__expire_time": assertions._PRUNE,

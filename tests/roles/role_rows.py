@@ -6,7 +6,7 @@ from sqlalchemy import bindparam, insert, select
 
 from tenantry.core import ids
 from tenantry.core.times import now
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.roles import listing, service
 from tenantry.tenants.roles.listing import Include

@@ -12,8 +12,9 @@ import pytest
 from saml_attacks import ATTACKS, forge
 from saml_provider import SKEW, form
 
-from tenantry.identity.connections.saml import attributes, idp_metadata, response
+from tenantry.identity.connections.saml import attributes, response
 from tenantry.identity.connections.saml.faults import SAMLError
+from tenantry.identity.connections.saml.metadata import idp_metadata
 from tenantry.identity.connections.saml.names import Binding
 from tenantry.identity.connections.saml.trust import Trust
 

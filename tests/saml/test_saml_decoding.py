@@ -14,16 +14,10 @@ import pytest
 from saml_provider import ACS, CBC, IDP, NOW, SKEW, SP, Provider, attribute, form, pair, pem, trust
 
 from tenantry.core.times import DAY, MINUTE
-from tenantry.identity.connections.saml import (
-    bindings,
-    certificates,
-    decoding,
-    faults,
-    requests,
-    sp_metadata,
-)
+from tenantry.identity.connections.saml import bindings, certificates, decoding, faults, requests
 from tenantry.identity.connections.saml.decoding import Expected
 from tenantry.identity.connections.saml.faults import SAMLError
+from tenantry.identity.connections.saml.metadata import sp_metadata
 
 pytestmark = pytest.mark.one_database
 

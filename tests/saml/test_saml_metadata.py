@@ -12,10 +12,11 @@ from saml_attacks import TEXTS
 from saml_provider import ACS, NAMESPACES, NOW, SLO, SP, pair
 
 from tenantry.core.times import DAY, SECOND
-from tenantry.identity.connections.saml import certificates, idp_metadata, sp_metadata
+from tenantry.identity.connections.saml import certificates
 from tenantry.identity.connections.saml.certificates import base64_of
 from tenantry.identity.connections.saml.faults import SAMLError
-from tenantry.identity.connections.saml.idp_metadata import IdentityProvider
+from tenantry.identity.connections.saml.metadata import idp_metadata, sp_metadata
+from tenantry.identity.connections.saml.metadata.idp_metadata import IdentityProvider
 from tenantry.identity.connections.saml.names import Binding, NameIDFormat
 
 MD = "urn:oasis:names:tc:SAML:2.0:metadata"

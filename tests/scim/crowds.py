@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, insert, select
 
-from tenantry.db.records import named, rows_of, spelled
-from tenantry.db.statements import Statement
+from tenantry.db.sql.records import named, rows_of, spelled
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.model import directory_users
 
 if TYPE_CHECKING:

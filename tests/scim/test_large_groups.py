@@ -10,7 +10,7 @@ from crowds import insert_all, people
 from providers import patch
 from sqlalchemy import bindparam, update
 
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.model import directory_groups, directory_members
 
 MANY = 5000

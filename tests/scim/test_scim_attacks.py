@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, update
 
 from tenantry.core.times import now
 from tenantry.crypto import vault
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.model import directories, directory_secrets
 
 _QUICK_SECONDS = 0.2  # ten times what a refusal takes on a slow machine

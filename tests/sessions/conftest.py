@@ -12,7 +12,7 @@ from signed_in import CHROME, Newest, is_postgresql, rows
 from tenantry.access.clients import service as clients
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM, Origin
-from tenantry.db.schema import to_json
+from tenantry.db.sql.schema import to_json
 from tenantry.tenants.memberships import joining
 from tenantry.tenants.memberships.model import Rules, Terms
 from tenantry.tenants.organizations import service as organizations
@@ -58,7 +58,9 @@ def new_member(call, new_organization):
             call, first.id, terms, rules=RULES, email=f"user{next(numbers)}@example.com"
         )
         for organization in others:
-            await joining.add(call, organization.id, users.Identity(user.id), terms, rules=RULES)
+            await joining.add(
+                call, organization.id, users.UserIdentifier(user.id), terms, rules=RULES
+            )
         return user
 
     return joined

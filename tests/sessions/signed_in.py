@@ -9,10 +9,10 @@ from valid_events import assert_all_valid
 
 from tenantry.core import ids
 from tenantry.crypto import vault
-from tenantry.db import log
-from tenantry.db.postgresql import PostgreSQL
-from tenantry.db.records import named, rows_of, spelled
-from tenantry.db.statements import Statement
+from tenantry.db.event_rows import log
+from tenantry.db.postgresql.database import PostgreSQL
+from tenantry.db.sql.records import named, rows_of, spelled
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.sessions import service
 from tenantry.identity.sessions.model import Bounds, Session, sessions
 

@@ -19,8 +19,9 @@ from joserfc.jwk import KeySet
 from signed_in import MASTER_KEY, begun, hasten, notices, rows
 
 from tenantry.access.keys import service as keys
-from tenantry.identity.sessions import back_channel, service
+from tenantry.identity.sessions import service
 from tenantry.identity.sessions.model import LOGOUT, REVOKED
+from tenantry.identity.sessions.termination import back_channel
 from tenantry.identity.tokens.key_ring import KeyRing
 from tenantry.tenants.memberships import leaving
 from tenantry.tenants.users import service as users
@@ -93,7 +94,7 @@ async def test_a_person_whom_a_provider_alone_knows_is_told_of_by_that_to_the_en
     """Also when there is no such user any more."""
     user, client_id = await new_member(), await new_application(application.url())
     await begun(call, user, client_id=client_id, sub="conn_1;ann")
-    await leaving.remove_user(call, users.Identity(user.id), forced=True)
+    await leaving.remove_user(call, users.UserIdentifier(user.id), forced=True)
     await service.end_all(call, user.id)
     async with Worker(db):
         await eventually(lambda: application.got)

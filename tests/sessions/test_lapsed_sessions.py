@@ -7,8 +7,9 @@ import asyncio
 import pytest
 from signed_in import MINUTE, age, begun, copied, notices, rows
 
-from tenantry.identity.sessions import ending, lapsing, service
+from tenantry.identity.sessions import service
 from tenantry.identity.sessions.model import EXPIRED, LOGOUT, Bounds
+from tenantry.identity.sessions.termination import ending, lapsing
 
 
 async def test_what_has_lapsed_expires_at_its_time(db, call, new_member, new_application, newest):

@@ -9,10 +9,11 @@ from signed_in import begun, copied, entered, notices, rows
 from sqlalchemy import bindparam, update
 
 from tenantry.core.times import now
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.events.event_log import sealing
-from tenantry.identity.sessions import departures, ending, service
+from tenantry.identity.sessions import service
 from tenantry.identity.sessions.model import ACTIVE, REVOKED, session_departures
+from tenantry.identity.sessions.termination import departures, ending
 from tenantry.tenants.memberships import joining, leaving
 from tenantry.tenants.memberships.leaving import dismiss_members
 from tenantry.tenants.memberships.model import Rules, Terms
@@ -36,7 +37,7 @@ async def follow(db):
 
 async def leave(call, user, organization_id):
     await leaving.remove_member(
-        call, organization_id, users.Identity(user.id), cascade=False, forced=True
+        call, organization_id, users.UserIdentifier(user.id), cascade=False, forced=True
     )
 
 
@@ -65,7 +66,7 @@ async def test_whose_user_is_deleted_loses_all(db, call, new_member, new_organiz
     one, other = await new_organization("One"), await new_organization("Other")
     user = await new_member(one, other)
     sessions = [(await begun(call, user, place.id))[0] for place in (one, other, one)]
-    await leaving.remove_user(call, users.Identity(user.id), forced=True)
+    await leaving.remove_user(call, users.UserIdentifier(user.id), forced=True)
     await follow(db)
     assert {(await service.get(call, s.id)).status for s in sessions} == {REVOKED}
     assert await newest.of("user.logout") == []  # it would say who they were
@@ -80,7 +81,7 @@ async def test_an_organization_that_is_deleted_takes_its_sessions(
     elsewhere, _ = await begun(call, user, one.id)
     elsewhere = await entered(call, elsewhere, other.id)
     theirs, _ = await begun(call, colleague, one.id)
-    await organizations.remove(call, organizations.Identity(one.id), dismiss_members)
+    await organizations.remove(call, organizations.OrganizationIdentifier(one.id), dismiss_members)
     await follow(db)
     assert (await service.get(call, here.id)).status == REVOKED
     assert (await service.get(call, theirs.id)).status == REVOKED
@@ -92,7 +93,7 @@ async def test_a_session_that_began_after_the_return_stays(db, call, new_member,
     user = await new_member(one, other)
     before, _ = await begun(call, user, one.id)
     await leave(call, user, one.id)
-    await joining.add(call, one.id, users.Identity(user.id), TERMS, rules=RULES)
+    await joining.add(call, one.id, users.UserIdentifier(user.id), TERMS, rules=RULES)
     after, _ = await begun(call, user, one.id)
     await follow(db)
     assert (await service.get(call, before.id)).status == REVOKED
@@ -103,7 +104,7 @@ async def test_many_are_ended_some_at_a_time(db, call, new_member):
     user = await new_member()
     session, _ = await begun(call, user)
     await copied(db, session, 2 * ending.AT_ONCE)
-    await leaving.remove_user(call, users.Identity(user.id), forced=True)
+    await leaving.remove_user(call, users.UserIdentifier(user.id), forced=True)
     await follow(db)
     assert {row["status"] for row in await rows(db, "SELECT status FROM sessions")} == {REVOKED}
 
@@ -114,7 +115,7 @@ async def test_what_was_cut_off_in_the_middle_is_done_again(
     users_gone = [await new_member() for _ in range(3)]
     for user in users_gone:
         await begun(call, user)
-        await leaving.remove_user(call, users.Identity(user.id), forced=True)
+        await leaving.remove_user(call, users.UserIdentifier(user.id), forced=True)
     end, done = ending.end, []
 
     async def cut_off(*given: object, **named: object):

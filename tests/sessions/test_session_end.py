@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from signed_in import age, begun, entered, notices, rows
 
-from tenantry.identity.sessions import ending, service
+from tenantry.identity.sessions import service
 from tenantry.identity.sessions.model import EXPIRED, LOGOUT, REVOKED, Bounds
+from tenantry.identity.sessions.termination import ending
 from tenantry.tenants.memberships import leaving
 from tenantry.tenants.users import service as users
 
@@ -72,7 +73,7 @@ async def test_the_applications_of_who_is_gone_are_told_but_nobody_else(
 ):
     user = await new_member()
     session, _ = await begun(call, user, client_id=await new_application(LOGOUT_URI))
-    await leaving.remove_user(call, users.Identity(user.id), forced=True)
+    await leaving.remove_user(call, users.UserIdentifier(user.id), forced=True)
     ended = await service.end(call, session.id, status=REVOKED)
     assert ended.status == REVOKED
     assert await newest.of("user.logout") == []

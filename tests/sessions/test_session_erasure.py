@@ -9,7 +9,7 @@ from signed_in import CHROME, begun, notices, rows
 
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM, Origin
-from tenantry.db.schema import from_json
+from tenantry.db.sql.schema import from_json
 from tenantry.identity.sessions import erasure as sessions_erasure
 from tenantry.identity.sessions import service
 from tenantry.identity.sessions.model import LOGOUT, REVOKED

@@ -246,7 +246,7 @@ async def test_who_is_no_member_any_more_has_no_live_session(db, call, new_membe
     await set_status(db, user.id, session.organization_id, "ACTIVE")
     assert await service.find(db, secret) == session
     await leaving.remove_member(
-        call, session.organization_id, users.Identity(user.id), cascade=True, forced=True
+        call, session.organization_id, users.UserIdentifier(user.id), cascade=True, forced=True
     )
     assert await service.find(db, secret) is None
     assert await service.find_live(db, session.id) is None
@@ -255,7 +255,7 @@ async def test_who_is_no_member_any_more_has_no_live_session(db, call, new_membe
 async def test_whose_user_is_gone_is_not_live(db, call, new_member):
     user = await new_member()
     session, secret = await begun(call, user)
-    await leaving.remove_user(call, users.Identity(user.id), forced=True)
+    await leaving.remove_user(call, users.UserIdentifier(user.id), forced=True)
     assert await service.find(db, secret) is None
     with pytest.raises(SessionOver):
         await entered(call, session)

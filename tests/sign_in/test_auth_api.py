@@ -10,8 +10,8 @@ from visitors import REDIRECT_URI, Browser, Place
 
 from tenantry import settings
 from tenantry.identity.sessions.cookies import SessionCookie
-from tenantry.identity.sign_in import refusals, states
-from tenantry.identity.sign_in.refusals import Refusal
+from tenantry.identity.sign_in.auth_requests import refusals, states
+from tenantry.identity.sign_in.auth_requests.refusals import Refusal
 from tenantry.tenants.environment.effective import Effective
 
 FOREIGN = [{"sec_fetch_site": "cross-site"}, {"origin": "https://evil.example"}]

@@ -9,10 +9,10 @@ from visitors import Browser, Place
 
 from tenantry import settings
 from tenantry.core.times import now
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.auth_log import erasure, retention, service
 from tenantry.identity.auth_log.service import Filter
-from tenantry.identity.sign_in import requests
+from tenantry.identity.sign_in.auth_requests import requests
 from tenantry.identity.sign_in.model import auth_requests
 
 _ALL = Statement(select(auth_requests).order_by(auth_requests.c.id))

@@ -7,7 +7,7 @@ from valid_events import assert_all_valid
 from visitors import Browser, code_of, error_of
 
 from tenantry.core import errors
-from tenantry.identity.sign_in import states
+from tenantry.identity.sign_in.auth_requests import states
 from tenantry.tenants.memberships.leaving import dismiss_members
 from tenantry.tenants.organizations import service as organizations
 
@@ -146,7 +146,9 @@ async def test_a_deleted_organization_is_not_offered(place, browser):
     kept, gone = await place.organization("Kept"), await place.organization("Gone")
     user = await place.member(kept, gone)
     request = await arrived(browser, user)
-    await organizations.remove(place.operator, organizations.Identity(gone.id), dismiss_members)
+    await organizations.remove(
+        place.operator, organizations.OrganizationIdentifier(gone.id), dismiss_members
+    )
     assert [one.id for one in await browser.sign_in.choices(browser.call, request)] == [kept.id]
     with pytest.raises(errors.NotFound):
         await browser.sign_in.choose_organization(browser.call, request, gone.id)

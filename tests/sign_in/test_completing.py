@@ -10,12 +10,12 @@ from valid_events import assert_all_valid
 from visitors import Browser, Deciding, code_of, error_of
 
 from tenantry.crypto import vault
-from tenantry.db.schema import from_json, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import from_json, to_json
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.grants.model import authorization_codes
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import session_organizations
-from tenantry.identity.sign_in import requests, states
+from tenantry.identity.sign_in.auth_requests import requests, states
 from tenantry.identity.sign_in.model import auth_requests
 from tenantry.tenants.memberships import leaving
 from tenantry.tenants.memberships.leaving import dismiss_members
@@ -96,7 +96,7 @@ async def test_nor_one_of_an_organization_that_was_deleted(place):
     user = await place.member(organization, other)
     browser, request = await proved(place, user, organization_id=organization.id)
     await organizations.remove(
-        place.operator, organizations.Identity(organization.id), dismiss_members
+        place.operator, organizations.OrganizationIdentifier(organization.id), dismiss_members
     )
     assert error_of(await browser.complete(request)) == "access_denied"
     assert await place.db.fetch_all(_CODES) == []
@@ -105,7 +105,7 @@ async def test_nor_one_of_an_organization_that_was_deleted(place):
 async def test_nor_one_who_was_deleted(place):
     user = await place.member()
     browser, request = await proved(place, user)
-    await leaving.remove_user(place.operator, users.Identity(user.id), forced=True)
+    await leaving.remove_user(place.operator, users.UserIdentifier(user.id), forced=True)
     assert error_of(await browser.complete(request)) == "access_denied"
 
 
@@ -120,7 +120,7 @@ async def test_a_member_who_is_removed_this_very_moment(place):
             leaving.remove_member(
                 place.operator,
                 organization.id,
-                users.Identity(user.id),
+                users.UserIdentifier(user.id),
                 cascade=False,
                 forced=True,
             ),

@@ -16,7 +16,8 @@ from visitors import (
 
 from tenantry.core import errors
 from tenantry.identity.connections import environment as connections
-from tenantry.identity.sign_in import proving, states
+from tenantry.identity.sign_in import verification
+from tenantry.identity.sign_in.auth_requests import states
 from tenantry.tenants.memberships import leaving
 
 PASSWORD = "correct horse battery staple"
@@ -153,7 +154,7 @@ async def test_second_factors_are_counted_for_the_request(place, user):
         return_exceptions=True,
     )
     looked_at = [one for one in guesses if isinstance(one, errors.InvalidArgument)]
-    assert len(looked_at) <= proving.SECOND_FACTORS
+    assert len(looked_at) <= verification.SECOND_FACTORS
     assert all(isinstance(one, errors.RateLimited) for one in guesses if one not in looked_at)
     with pytest.raises(errors.RateLimited):
         await browser.sign_in.verify_second_factor(browser.call, request, next_code(app))
@@ -236,7 +237,7 @@ async def test_an_account_that_goes_away_in_between(place, user):
     browser = Browser(place)
     request = await by_password(browser, user)
     code = next_code(app)
-    await leaving.remove_user(place.operator, users.Identity(user.id), forced=True)
+    await leaving.remove_user(place.operator, users.UserIdentifier(user.id), forced=True)
     with pytest.raises(errors.InvalidArgument):
         await browser.sign_in.verify_second_factor(browser.call, request, code)
     answer = await browser.sign_in.cancel(browser.call, request)

@@ -8,7 +8,8 @@ import pytest
 from visitors import Browser, code_of, error_of, register_passkey, register_totp
 from vouching import arrive, assign, change, connect, connect_social, own, sign_in_by, somebody
 
-from tenantry.identity.sign_in import realms, states
+from tenantry.identity.sign_in import login_requirements
+from tenantry.identity.sign_in.auth_requests import states
 from tenantry.tenants.organizations import service as organizations
 
 ANN = "ann@acme.example"
@@ -27,7 +28,9 @@ async def connection(place, acme):
 
 def to(request, connection) -> None:
     assert request.state == states.SSO_PENDING, request
-    assert realms.path(request) == f"/sso/v1/oidc/{connection.id}/start?login={request.id}"
+    assert (
+        login_requirements.path(request) == f"/sso/v1/oidc/{connection.id}/start?login={request.id}"
+    )
 
 
 async def test_an_address_of_the_domain_is_sent_there_and_gets_no_mail(place, acme, connection):
@@ -93,7 +96,7 @@ async def test_what_the_application_names_goes_before_what_it_hints_at(place, ac
     )
     to(await Browser(place).begin(login_hint=ANN), connection)
     request = await Browser(place).begin(connection_id=google.id, **hinted)
-    assert realms.path(request).startswith(f"/sso/v1/oauth/{google.id}/start")
+    assert login_requirements.path(request).startswith(f"/sso/v1/oauth/{google.id}/start")
     request = await Browser(place).begin(domain_hint="nobody.example", login_hint="not an address")
     assert request.state == states.IN_PROGRESS
 

@@ -10,12 +10,13 @@ from visitors import Browser, Deciding, code_of, register_totp
 
 from tenantry.access.clients import applications
 from tenantry.access.clients import service as management_clients
-from tenantry.access.clients.ways_on import WayOn
+from tenantry.access.clients.uris.return_targets import ReturnTarget
 from tenantry.core import errors
 from tenantry.core.times import SECOND, now
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import Bounds, Impersonation
-from tenantry.identity.sign_in import invitations, states
+from tenantry.identity.sign_in import invitations
+from tenantry.identity.sign_in.auth_requests import states
 from tenantry.tenants.memberships import invitations as membership_invitations
 from tenantry.tenants.memberships import leaving
 from tenantry.tenants.memberships import service as memberships
@@ -81,7 +82,7 @@ async def test_without_an_initiate_login_uri_the_origin_of_the_application_serve
 ):
     user = await place.member(organization, invited=True)
     accepted = await accept(browser, await token_to(place, user.email))
-    assert accepted.way == WayOn("https://app.example/", "App", begins=False)
+    assert accepted.way == ReturnTarget("https://app.example/", "App", begins=False)
 
 
 @pytest.fixture
@@ -211,7 +212,7 @@ async def test_one_that_was_withdrawn_is_over(place, organization, browser):
     user = await place.member(organization, invited=True)
     token = await token_to(place, user.email)
     await leaving.remove_member(
-        place.operator, organization.id, users.Identity(user.id), cascade=False, forced=True
+        place.operator, organization.id, users.UserIdentifier(user.id), cascade=False, forced=True
     )
     with pytest.raises(errors.NotFound):
         await accept(browser, token)
@@ -228,7 +229,7 @@ async def test_one_of_a_deleted_organization_is_over(place, organization, browse
     await place.join(organization, user, invited=True)
     token = await token_to(place, user.email)
     await organizations.remove(
-        place.operator, organizations.Identity(organization.id), dismiss_members
+        place.operator, organizations.OrganizationIdentifier(organization.id), dismiss_members
     )
     with pytest.raises(errors.NotFound):
         await accept(browser, token)
@@ -329,7 +330,7 @@ async def test_roles_are_those_of_the_moment_of_acceptance(place, organization, 
     await memberships.change(
         place.operator,
         organization.id,
-        users.Identity(user.id),
+        users.UserIdentifier(user.id),
         named=[NamedRole("roles", "", "admin")],
         metadata=None,
         forced=True,
@@ -337,7 +338,7 @@ async def test_roles_are_those_of_the_moment_of_acceptance(place, organization, 
     await memberships.change(
         place.operator,
         organization.id,
-        users.Identity(user.id),
+        users.UserIdentifier(user.id),
         named=[NamedRole("roles", "", "member")],
         metadata=None,
         forced=True,

@@ -20,10 +20,10 @@ from vouching import (
 )
 
 from tenantry.core import errors
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.connections.model import PASSWORDLESS, connections
 from tenantry.identity.federation import identities
-from tenantry.identity.sign_in import states
+from tenantry.identity.sign_in.auth_requests import states
 from tenantry.tenants.memberships import leaving
 from tenantry.tenants.users import reading
 from tenantry.tenants.users import service as users
@@ -316,7 +316,7 @@ async def test_a_person_that_is_deleted_comes_anew(place, acme, connection):
     browser, identity = Browser(place), somebody(ANN)
     assert code_of(await sign_in_by(browser, connection, identity, organization_id=acme.id))
     session = await browser.session()
-    await leaving.remove_user(place.operator, users.Identity(session.user_id), forced=True)
+    await leaving.remove_user(place.operator, users.UserIdentifier(session.user_id), forced=True)
     assert await browser.session() is None
     assert code_of(await sign_in_by(browser, connection, identity, organization_id=acme.id))
     new = await browser.session()
@@ -436,7 +436,7 @@ async def test_a_person_of_no_organization_is_deleted(place):
     identity = somebody("bob@elsewhere.example")
     assert code_of(await sign_in_by(browser, google, identity, connection_id=google.id))
     await leaving.remove_user(
-        place.operator, users.Identity((await browser.session()).user_id), forced=True
+        place.operator, users.UserIdentifier((await browser.session()).user_id), forced=True
     )
     assert await browser.session() is None
 

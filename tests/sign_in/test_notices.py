@@ -18,8 +18,8 @@ from visitors import (
 from tenantry.core import errors
 from tenantry.core.caller import Kind
 from tenantry.events.mail import service as mail_service
-from tenantry.identity.proofs.passkeys import service as passkeys
-from tenantry.identity.proofs.totp import service as totp
+from tenantry.identity.authenticators.passkeys import service as passkeys
+from tenantry.identity.authenticators.totp import service as totp
 from tenantry.identity.security_notices import links, service
 
 PASSWORD = "correct horse"

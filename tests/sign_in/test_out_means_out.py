@@ -11,13 +11,13 @@ from vouching import arrive, connect, connect_social, sign_in_by, somebody
 from tenantry.access.api_tokens import reading as api_tokens
 from tenantry.access.api_tokens import service as tokens_service
 from tenantry.core import errors
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.events.event_log import sealing
 from tenantry.identity.grants import refresh_tokens, subjects
 from tenantry.identity.grants.model import InvalidGrant
-from tenantry.identity.sessions import departures
 from tenantry.identity.sessions.model import REVOKED, sessions
-from tenantry.identity.sign_in import states
+from tenantry.identity.sessions.termination import departures
+from tenantry.identity.sign_in.auth_requests import states
 from tenantry.tenants.memberships import invitations, leaving
 from tenantry.tenants.users import service as users
 
@@ -177,7 +177,7 @@ async def test_nor_with_a_new_account_or_a_membership_that_was_removed(  # noqa:
         await place.join(other, await place.user(person.user_id))
         await place.leave(acme, await place.user(person.user_id))
     if how == "account":
-        await leaving.remove_user(place.operator, users.Identity(person.user_id), forced=True)
+        await leaving.remove_user(place.operator, users.UserIdentifier(person.user_id), forced=True)
     answer = await sign_in_by(Browser(place), connection, somebody(email))
     assert error_of(answer) == "user_not_active"
     # Nor while the directory is disabled: nobody has asked for the person.

@@ -9,7 +9,8 @@ from visitors import MINUTE, REDIRECT_URI, Browser, code_of, error_of
 
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import Impersonation
-from tenantry.identity.sign_in import beginning, completing, states
+from tenantry.identity.sign_in import beginning, completing
+from tenantry.identity.sign_in.auth_requests import states
 from tenantry.identity.sign_in.model import AuthRequest, Params
 
 

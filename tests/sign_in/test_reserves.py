@@ -7,10 +7,11 @@ from visitors import Browser, code_of, next_code, register_totp
 
 from tenantry.core import errors
 from tenantry.identity.attempts import service as attempts
-from tenantry.identity.proofs.passwordless import service as passwordless
-from tenantry.identity.proofs.passwords import service as passwords
-from tenantry.identity.proofs.totp import service as totp
-from tenantry.identity.sign_in import inboxes, states
+from tenantry.identity.authenticators.passwordless import service as passwordless
+from tenantry.identity.authenticators.passwords import service as passwords
+from tenantry.identity.authenticators.totp import service as totp
+from tenantry.identity.sign_in import inboxes
+from tenantry.identity.sign_in.auth_requests import states
 
 HOME = "192.0.2.7"
 PASSWORD = "correct horse"

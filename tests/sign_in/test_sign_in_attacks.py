@@ -12,10 +12,11 @@ from visitors import PUBLIC_URL, Browser, code_of, error_of, next_code, register
 from tenantry.core import errors
 from tenantry.core.caller import Origin
 from tenantry.crypto import vault
-from tenantry.identity.proofs.passwordless import service as passwordless
-from tenantry.identity.sign_in import inboxes, refusals, states
-from tenantry.identity.sign_in.browsers import ForeignPage, check_page
-from tenantry.identity.sign_in.refusals import Refusal
+from tenantry.identity.authenticators.passwordless import service as passwordless
+from tenantry.identity.sign_in import inboxes
+from tenantry.identity.sign_in.auth_requests import refusals, states
+from tenantry.identity.sign_in.auth_requests.browsers import ForeignPage, check_page
+from tenantry.identity.sign_in.auth_requests.refusals import Refusal
 from tenantry.tenants.memberships import leaving
 from tenantry.tenants.users import service as users
 
@@ -203,7 +204,7 @@ async def test_a_user_of_the_same_address_as_one_who_was_deleted_is_somebody_els
     first = await place.member(email="ann@acme.example")
     browser = Browser(place)
     await browser.sign_in_as(first)
-    await leaving.remove_user(place.operator, users.Identity(first.id), forced=True)
+    await leaving.remove_user(place.operator, users.UserIdentifier(first.id), forced=True)
     second = await place.member(email="ann@acme.example")
     assert second.id != first.id
     assert await browser.session() is None

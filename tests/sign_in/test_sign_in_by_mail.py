@@ -7,7 +7,7 @@ from valid_events import assert_all_valid
 from visitors import REDIRECT_URI, Browser, code_of, error_of
 
 from tenantry.core import errors
-from tenantry.identity.sign_in import states
+from tenantry.identity.sign_in.auth_requests import states
 
 
 async def test_a_member_signs_in_by_the_code(place):

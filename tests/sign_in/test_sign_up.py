@@ -9,7 +9,7 @@ from valid_events import assert_all_valid
 from visitors import Browser, Deciding, code_of, error_of
 
 from tenantry.core import errors
-from tenantry.identity.sign_in import states
+from tenantry.identity.sign_in.auth_requests import states
 
 
 async def newcomer(place, email="ann@new.example", **params: object):

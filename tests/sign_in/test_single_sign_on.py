@@ -9,11 +9,12 @@ from vouching import arrive, change, connect, own, register, sign_in_by, somebod
 
 from tenantry import worker
 from tenantry.core.times import now
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.events.event_log import sealing
 from tenantry.identity.federation import identities
 from tenantry.identity.federation import sessions as federated_sessions
-from tenantry.identity.sign_in import realms, states
+from tenantry.identity.sign_in import login_requirements
+from tenantry.identity.sign_in.auth_requests import states
 from tenantry.identity.sign_in.model import auth_requests
 
 REQUESTS = Statement(select(auth_requests))
@@ -27,7 +28,9 @@ async def test_a_member_signs_in_by_the_provider_of_its_organization(place):
     browser = Browser(place)
     request = await browser.begin(login_hint="ann@acme.example")
     assert request.state == states.SSO_PENDING
-    assert realms.path(request) == f"/sso/v1/oidc/{connection.id}/start?login={request.id}"
+    assert (
+        login_requirements.path(request) == f"/sso/v1/oidc/{connection.id}/start?login={request.id}"
+    )
     identity = somebody(
         "Ann@acme.example",
         session_index="s-7",

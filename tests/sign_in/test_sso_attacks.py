@@ -19,16 +19,16 @@ from vouching import (
 
 from tenantry.call import Call
 from tenantry.core.caller import signed_in
-from tenantry.db.schema import from_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import from_json
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.auth_log import erasure
+from tenantry.identity.authenticators.totp import step_up
 from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.connections.model import connections
 from tenantry.identity.federation import identities
 from tenantry.identity.federation import requests as ways
-from tenantry.identity.proofs.totp import step_up
 from tenantry.identity.sessions.freshness import ByProviderAlone, Freshness
-from tenantry.identity.sign_in import states
+from tenantry.identity.sign_in.auth_requests import states
 from tenantry.identity.sign_in.model import auth_requests
 from tenantry.tenants.memberships import invitations, leaving
 from tenantry.tenants.users import reading
@@ -336,7 +336,7 @@ async def test_somebody_is_gone_before_the_code(place, acme, connection):
     browser = Browser(place)
     request = await browser.begin(login_hint=ANN)
     request = await arrive(browser, request, connection, somebody(ANN))
-    await leaving.remove_user(place.operator, users.Identity(user.id), forced=True)
+    await leaving.remove_user(place.operator, users.UserIdentifier(user.id), forced=True)
     assert error_of(await browser.complete(request)) == "access_denied"
 
 

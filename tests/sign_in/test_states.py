@@ -25,7 +25,7 @@ from tenantry.core import errors
 from tenantry.db.opening import open_database
 from tenantry.gen.scalekit.v1.auth.auth_pb import AuthState
 from tenantry.identity.connections import environment as connections
-from tenantry.identity.sign_in import states
+from tenantry.identity.sign_in.auth_requests import states
 from tenantry.identity.sign_in.model import FAILED, INITIATED, PENDING, SUCCESS, AuthRequest
 
 FIRST_FACTORS = {

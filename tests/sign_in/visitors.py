@@ -18,28 +18,21 @@ from tenantry import settings, worker
 from tenantry.access.clients import applications
 from tenantry.call import Call
 from tenantry.core.caller import ANONYMOUS, SYSTEM, Caller, Kind, Origin
-from tenantry.db import log
+from tenantry.db.event_rows import log
 from tenantry.events.interceptors import registry
 from tenantry.events.interceptors.service import Interceptors
 from tenantry.events.mail import service as mail_service
+from tenantry.identity.authenticators.passkeys import service as passkeys
+from tenantry.identity.authenticators.passkeys.relying_party import RelyingParty
+from tenantry.identity.authenticators.passwords.service import Passwords
+from tenantry.identity.authenticators.totp import service as totp
 from tenantry.identity.known_origins import cookies as device_cookies
-from tenantry.identity.proofs.passkeys import service as passkeys
-from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
-from tenantry.identity.proofs.passwords.service import Passwords
-from tenantry.identity.proofs.totp import service as totp
 from tenantry.identity.sessions import service as sessions
-from tenantry.identity.sign_in import (
-    beginning,
-    choosing,
-    completing,
-    federating,
-    invitations,
-    proving,
-    requests,
-    states,
-)
-from tenantry.identity.sign_in.means import Means
-from tenantry.identity.sign_in.model import Answer, AuthRequest, Params
+from tenantry.identity.sign_in import beginning, choosing, completing, invitations, verification
+from tenantry.identity.sign_in.auth_requests import requests, states
+from tenantry.identity.sign_in.dependencies import SignInDependencies
+from tenantry.identity.sign_in.federated import completion
+from tenantry.identity.sign_in.model import AuthorizationResponse, AuthRequest, Params
 from tenantry.tenants.domains import service as domains
 from tenantry.tenants.environment.effective import Effective
 from tenantry.tenants.memberships import joining, leaving
@@ -79,12 +72,12 @@ class SignIn:
     """The functions of the room, those that need the means of a deployment with these."""
 
     find, newest = staticmethod(requests.find), staticmethod(requests.newest)
-    resend_email = staticmethod(proving.resend_email)
+    resend_email = staticmethod(verification.resend_email)
     choices = staticmethod(choosing.choices)
     choose_organization = staticmethod(choosing.choose_organization)
     invitation = staticmethod(invitations.find)
 
-    def __init__(self, means: Means) -> None:
+    def __init__(self, means: SignInDependencies) -> None:
         self.accept_invitation = functools.partial(invitations.accept, means)
         for function in (
             beginning.begin,
@@ -92,17 +85,17 @@ class SignIn:
             completing.cancel,
             completing.complete,
             choosing.sign_up,
-            federating.arrive,
-            federating.failed,
-            proving.choose_password,
-            proving.passkey_options,
-            proving.start_email,
-            proving.verify_code,
-            proving.verify_link,
-            proving.verify_link_elsewhere,
-            proving.verify_passkey,
-            proving.verify_password,
-            proving.verify_second_factor,
+            completion.arrive,
+            completion.failed,
+            verification.choose_password,
+            verification.passkey_options,
+            verification.start_email,
+            verification.verify_code,
+            verification.verify_link,
+            verification.verify_link_elsewhere,
+            verification.verify_passkey,
+            verification.verify_password,
+            verification.verify_second_factor,
         ):
             setattr(self, function.__name__, functools.partial(function, means))
 
@@ -116,7 +109,7 @@ class Place:
         self.passwords = Passwords(breached=None)
         self.interceptors = Interceptors(db, known)
         self.sign_in = SignIn(
-            Means(
+            SignInDependencies(
                 effective=Effective(known),
                 passwords=self.passwords,
                 interceptors=self.interceptors,
@@ -175,7 +168,7 @@ class Place:
     async def join(self, organization, user, *, invited: bool = False) -> None:
         terms = Terms(inviter_email="boss@acme.example", invite=invited)
         await joining.add(
-            self.operator, organization.id, users.Identity(user.id), terms, rules=_RULES
+            self.operator, organization.id, users.UserIdentifier(user.id), terms, rules=_RULES
         )
 
     async def limit(self, organization, *, absolute: int) -> None:
@@ -217,7 +210,7 @@ class Place:
         caller = Caller(Kind.PORTAL_SESSION, "lnk_1", organization.id, features=features)
         return await domains.create(
             Call(caller, self.db, "req_claim"),
-            organizations.Identity(organization.id),
+            organizations.OrganizationIdentifier(organization.id),
             domain=domain,
             domain_type="ORGANIZATION_DOMAIN",
             txt_label="_tenantry",
@@ -225,11 +218,17 @@ class Place:
 
     async def disown(self, organization, domain) -> None:
         """Take a domain from an organization."""
-        await domains.remove(self.operator, organizations.Identity(organization.id), domain.id)
+        await domains.remove(
+            self.operator, organizations.OrganizationIdentifier(organization.id), domain.id
+        )
 
     async def leave(self, organization, user) -> None:
         await leaving.remove_member(
-            self.operator, organization.id, users.Identity(user.id), cascade=False, forced=True
+            self.operator,
+            organization.id,
+            users.UserIdentifier(user.id),
+            cascade=False,
+            forced=True,
         )
 
     async def mails(self) -> list[tuple[str, str]]:
@@ -271,7 +270,7 @@ class Place:
         return found
 
     async def user(self, user_id: str):
-        return await users.get(self.operator, users.Identity(user_id))
+        return await users.get(self.operator, users.UserIdentifier(user_id))
 
 
 class Browser:
@@ -287,7 +286,7 @@ class Browser:
     async def session(self):
         return await sessions.find(self.place.db, self.session_secret)
 
-    async def begin(self, *, client=None, **params: Any) -> Answer | AuthRequest:
+    async def begin(self, *, client=None, **params: Any) -> AuthorizationResponse | AuthRequest:
         """Come from an application."""
         params = {"redirect_uri": REDIRECT_URI, "state": "s1", "code_challenge": "c" * 43, **params}
         begun = await self.sign_in.begin(
@@ -315,14 +314,14 @@ class Browser:
         code = await self.place.code(email)
         return self.take(await self.sign_in.verify_code(self.call, request, code))
 
-    async def complete(self, request: AuthRequest) -> Answer:
+    async def complete(self, request: AuthRequest) -> AuthorizationResponse:
         done = await self.sign_in.complete(self.call, request, session=await self.session())
         self.session_secret = done.secret or self.session_secret
         if done.devices:
             self.keep(done.devices)
         return done.answer
 
-    async def stay(self, request: AuthRequest) -> Answer | None:
+    async def stay(self, request: AuthRequest) -> AuthorizationResponse | None:
         """Want no other organization after all."""
         client, session = self.place.client, await self.session()
         return await self.sign_in.stay(self.call, client, request, session)
@@ -332,14 +331,16 @@ class Browser:
         cookie = device_cookies.issue(PUBLIC_URL, devices).partition(";")[0]
         self.call = replace(self.call, origin=replace(self.call.origin, cookies=cookie))
 
-    async def sign_up(self, email: str, organization_name: str = "Acme", **params: Any) -> Answer:
+    async def sign_up(
+        self, email: str, organization_name: str = "Acme", **params: Any
+    ) -> AuthorizationResponse:
         request = await self.prove(await self.begin(**params), email)
         request = await self.sign_in.sign_up(
             self.call, request, organization_name=organization_name
         )
         return await self.complete(request)
 
-    async def sign_in_as(self, user, **params: Any) -> Answer:
+    async def sign_in_as(self, user, **params: Any) -> AuthorizationResponse:
         """Sign in by mail, from an application to a code."""
         request = await self.begin(**params)
         assert isinstance(request, AuthRequest), request
@@ -353,14 +354,14 @@ class Browser:
         return self
 
 
-def code_of(answer: Answer) -> str:
+def code_of(answer: AuthorizationResponse) -> str:
     assert set(answer.members) == {"code", "state", "iss"}, answer
     assert answer.members["iss"] == PUBLIC_URL
     return answer.members["code"]
 
 
-def error_of(answer: Answer) -> str:
-    assert isinstance(answer, Answer), answer
+def error_of(answer: AuthorizationResponse) -> str:
+    assert isinstance(answer, AuthorizationResponse), answer
     assert set(answer.members) == {"error", "error_description", "state", "iss"}, answer
     return answer.members["error"]
 

@@ -12,7 +12,7 @@ import joserfc.jws
 import pytest
 from hosted import answered, heading
 
-from tenantry.identity.connections.saml import idp_metadata
+from tenantry.identity.connections.saml.metadata import idp_metadata
 
 TYPES = ["SAML", "OIDC"]
 ANN = {"local": "ann", "domain": "example.com", "given_name": "Ann", "family_name": "Lee"}

@@ -10,7 +10,7 @@ from saml_idps import asked, post, provider, saml_connection
 from saml_provider import attribute
 
 from tenantry.core.times import now
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.connections import model
 from tenantry.identity.connections.federated_identities import FederatedIdentity
 from tenantry.identity.federation import identities

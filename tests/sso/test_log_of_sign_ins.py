@@ -15,7 +15,7 @@ from openid_providers import ANN, CLIENT_ID, OpenIDProvider
 from saml_idps import asked, post, provider, saml_connection
 from saml_provider import GCM, IDP, attribute, pair, pem
 
-from tenantry.db.schema import to_json
+from tenantry.db.sql.schema import to_json
 from tenantry.identity.federation import evidence
 
 pytestmark = pytest.mark.one_database

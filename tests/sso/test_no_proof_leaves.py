@@ -25,10 +25,10 @@ from sqlalchemy import text
 
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
-from tenantry.db.schema import metadata
-from tenantry.db.statements import Statement
-from tenantry.identity.proofs.passkeys import service as passkeys
-from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
+from tenantry.db.sql.schema import metadata
+from tenantry.db.sql.statements import Statement
+from tenantry.identity.authenticators.passkeys import service as passkeys
+from tenantry.identity.authenticators.passkeys.relying_party import RelyingParty
 from tenantry.tenants.users import reading
 
 TRIGGERS = ("PRE_SIGNUP", "PRE_SESSION_CREATION", "PRE_USER_INVITATION", "PRE_M2M_TOKEN_CREATION")

@@ -10,7 +10,7 @@ from browsers import chromium
 from connections_of_tests import connection, path
 from playwright.async_api import expect
 
-from tenantry.identity.connections import model, tests
+from tenantry.identity.connections import diagnostics, model
 from tenantry.identity.connections.federated_identities import FederatedIdentity, FederationError
 from tenantry.identity.federation import requests
 
@@ -68,10 +68,10 @@ async def test_a_result_can_be_read_by_everybody(place, browser, end, width, sch
     test_id = (await requests.take(place.database, state)).test_id
     what, title = ENDS[end]
     if isinstance(what, FederatedIdentity):
-        await tests.succeed(place.database, test_id, what)
+        await diagnostics.succeed(place.database, test_id, what)
     elif what is not None:
-        await tests.fail(place.database, test_id, what)
-    await page.goto(f"{place.server.url}{tests.PATH}{test_id}")
+        await diagnostics.fail(place.database, test_id, what)
+    await page.goto(f"{place.server.url}{diagnostics.PATH}{test_id}")
     await expect(page.get_by_role("heading", name=title)).to_be_visible()
     found = await Axe().run(page)
     assert found.response["violations"] == []

@@ -9,7 +9,7 @@ import pytest
 from connections_of_tests import connection, path, switch
 from hosted import heading
 
-from tenantry.identity.connections import model, tests
+from tenantry.identity.connections import diagnostics, model
 from tenantry.identity.connections.federated_identities import FederatedIdentity, FederationError
 from tenantry.identity.federation import requests
 
@@ -42,7 +42,7 @@ async def test_a_test_that_worked_shows_what_was_received_to_its_browser_alone(
     conn = await connection(place, settings=MANUAL)
     await switch(place, conn, enabled=False)  # a test comes before the connection is enabled
     test_id = await begun(place, visitor, conn)
-    shown = await tests.succeed(place.database, test_id, ANN)
+    shown = await diagnostics.succeed(place.database, test_id, ANN)
     page = await visitor.get(shown)
     assert (page.status_code, heading(page).strip()) == (200, "The test worked")
     for text in ("ann-7", "ann@example.com", "&lt;b&gt;Lee&lt;/b&gt;", "Staff", "Admins", "true"):
@@ -71,7 +71,7 @@ async def test_a_test_that_failed_says_what_to_do(place, visitor, language, titl
         "entity ID.",
     )
     page = await visitor.get(
-        await tests.fail(place.database, test_id, fault), **{"accept-language": language}
+        await diagnostics.fail(place.database, test_id, fault), **{"accept-language": language}
     )
     assert (page.status_code, heading(page).strip()) == (200, title)
     assert "invalid_saml_response" in page.text

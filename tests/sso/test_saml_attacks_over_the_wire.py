@@ -18,9 +18,9 @@ from saml_idps import asked, post, provider, saml_connection
 from saml_provider import GOOD, attribute, form, pair, pem
 from sqlalchemy import bindparam, delete
 
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.connections import model
-from tenantry.identity.connections.key_pairs import ensure
+from tenantry.identity.connections.certificates.key_pairs import ensure
 from tenantry.identity.connections.model import connections
 
 GONE, FAILED = "This sign-in is over", "The sign-in did not work"

@@ -14,8 +14,8 @@ from saml_provider import ATTRIBUTES, attribute
 from sqlalchemy import insert
 
 from tenantry.core.times import now
-from tenantry.db.rows import bound, prefixed
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import bound, prefixed
 from tenantry.identity.federation import requests
 from tenantry.tenants.user_attributes.model import CUSTOM, SSO, UserAttribute, user_attributes
 

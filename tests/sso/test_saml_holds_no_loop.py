@@ -17,7 +17,7 @@ from saml_idps import provider, saml_connection
 from saml_provider import ATTRIBUTES, attribute, form
 
 from tenantry import app
-from tenantry.identity.connections import tests as connection_tests
+from tenantry.identity.connections import diagnostics as connection_tests
 from tenantry.identity.federation import requests
 
 pytestmark = pytest.mark.one_database

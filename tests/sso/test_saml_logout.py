@@ -14,7 +14,7 @@ from saml_idps import SLO_URL, asked, post, provider, saml_connection
 from saml_provider import EMAIL_FORMAT, IDP, attribute, form, pair, pem, sign
 
 from tenantry.core.times import MINUTE, SECOND, now
-from tenantry.identity.connections.key_pairs import ensure
+from tenantry.identity.connections.certificates.key_pairs import ensure
 from tenantry.identity.connections.saml import bindings, logout
 from tenantry.identity.connections.saml.trust import NameID, Trust
 

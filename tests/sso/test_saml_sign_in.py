@@ -13,7 +13,7 @@ from saml_idps import SSO_URL, asked, post, provider, saml_connection, text_of
 from saml_provider import GOOD, NAMESPACES, SHA256, attribute, form, pair
 
 from tenantry.core.times import MINUTE, now
-from tenantry.identity.connections.key_pairs import ensure
+from tenantry.identity.connections.certificates.key_pairs import ensure
 from tenantry.identity.connections.saml import bindings
 from tenantry.identity.connections.saml.names import NameIDFormat
 from tenantry.identity.federation import requests

@@ -19,7 +19,7 @@ from joserfc.jwk import KeySet
 from playwright.async_api import Error
 from saml_idps import asked
 
-from tenantry.identity.connections.key_pairs import ensure
+from tenantry.identity.connections.certificates.key_pairs import ensure
 
 BINDINGS = ["HTTP_REDIRECT", "HTTP_POST"]
 

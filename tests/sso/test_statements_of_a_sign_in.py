@@ -14,7 +14,7 @@ from saml_idps import asked, post, provider, saml_connection
 from saml_provider import attribute
 
 from tenantry import app
-from tenantry.db import postgresql
+from tenantry.db.postgresql import database
 
 pytestmark = pytest.mark.one_database
 DATABASES = ("postgresql",)
@@ -37,7 +37,7 @@ async def near(place):
 def sent(monkeypatch):
     """The statements that are sent from here on."""
     statements: list[str] = []
-    ask, command = postgresql.Connection.rows, postgresql.Connection.command
+    ask, command = database.Connection.rows, database.Connection.command
 
     async def asking(connection, sql, args, seconds):
         if not any(table in sql for table in _BESIDE):
@@ -48,8 +48,8 @@ def sent(monkeypatch):
         statements.append(sql)
         await command(connection, sql, seconds)
 
-    monkeypatch.setattr(postgresql.Connection, "rows", asking)
-    monkeypatch.setattr(postgresql.Connection, "command", commanding)
+    monkeypatch.setattr(database.Connection, "rows", asking)
+    monkeypatch.setattr(database.Connection, "command", commanding)
     return statements
 
 

@@ -16,7 +16,7 @@ from tenantry.core.times import SECOND, now
 from tenantry.db import copies, migrate
 from tenantry.db.opening import database_of, open_database
 from tenantry.db.revisions import HEAD
-from tenantry.db.sqlite_connections import connect
+from tenantry.db.sqlite.connections import connect
 from tenantry.events.mail import service as mail_service
 from tenantry.transfer.deployment import sizes, status
 

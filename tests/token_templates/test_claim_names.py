@@ -9,15 +9,15 @@ from apis import refused, unique
 from signins import ALL
 
 from tenantry.access.clients import applications, reading
-from tenantry.access.clients.reading import Identity
+from tenantry.access.clients.reading import ClientIdentifier
 from tenantry.core import claim_names
 from tenantry.core.times import SECOND, now
 from tenantry.events.interceptors import answers
 from tenantry.events.interceptors.model import PRE_M2M_TOKEN_CREATION
 from tenantry.identity.grants import claims, subjects
 from tenantry.identity.sessions import service as sessions
-from tenantry.identity.sessions.back_channel import BackChannel
 from tenantry.identity.sessions.model import Bounds, Impersonation
+from tenantry.identity.sessions.termination.back_channel import BackChannel
 from tenantry.identity.tokens.access_tokens import AccessTokens
 from tenantry.identity.tokens.id_tokens import IdTokens
 from tenantry.identity.tokens.user_tokens import UserTokens
@@ -94,7 +94,7 @@ async def emitted(signins, make, rest, database):
             kinds[f"userinfo {named}"] = {*claims.userinfo(subject, scopes)}
     of_clients = AccessTokens(database, object(), Ring(), signed, issuer=issuer)
     client_id, _ = await make.client(organization["id"])
-    identity = Identity(client_id, anywhere=True)
+    identity = ClientIdentifier(client_id, anywhere=True)
     for one in (client, await reading.get(database, identity)):
         issued = await of_clients.issue(one, of_clients.claims(one, scopes))
         kinds[f"token of a {one.client_type}"] = {*issued.token}

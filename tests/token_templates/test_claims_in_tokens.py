@@ -22,7 +22,7 @@ from tenantry.identity.token_templates.issuing import TokenTemplates
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Database, Row
-    from tenantry.db.statements import Statement
+    from tenantry.db.sql.statements import Statement
 
 PLAN = {"plan": "organization.metadata.plan", "who": "user.email"}
 

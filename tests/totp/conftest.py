@@ -8,7 +8,7 @@ import pyotp
 import pytest
 from databases import call_from
 
-from tenantry.identity.proofs.totp import service
+from tenantry.identity.authenticators.totp import service
 from tenantry.tenants.memberships import joining
 from tenantry.tenants.memberships.model import Rules, Terms
 from tenantry.tenants.organizations import service as organizations

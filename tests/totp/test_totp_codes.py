@@ -8,9 +8,9 @@ import pytest
 from databases import call_from
 
 from tenantry.core import errors
-from tenantry.db import log
+from tenantry.db.event_rows import log
 from tenantry.identity.attempts import service as attempts
-from tenantry.identity.proofs.totp import recovery, service
+from tenantry.identity.authenticators.totp import recovery, service
 
 
 @pytest.fixture

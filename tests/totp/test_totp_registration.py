@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import select
 
 from tenantry.core import errors
-from tenantry.db import log
-from tenantry.db.statements import Statement
-from tenantry.identity.proofs.totp import service
-from tenantry.identity.proofs.totp.model import recovery_codes, totp_registrations
+from tenantry.db.event_rows import log
+from tenantry.db.sql.statements import Statement
+from tenantry.identity.authenticators.totp import service
+from tenantry.identity.authenticators.totp.model import recovery_codes, totp_registrations
 
 
 async def of_type(db, *types: str):

@@ -13,7 +13,7 @@ from in_process import Door
 from tenantry.core.caller import Kind
 from tenantry.endpoints.grpc_rest.entry import _CutOff
 from tenantry.net.http import Route, StreamingResponse
-from tenantry.telemetry.observed import GONE, Observed
+from tenantry.telemetry.request_context import GONE, Observed
 
 SHOW, MISBEHAVE = f"/{trial.SERVICE}/Show", f"/{trial.SERVICE}/Misbehave"
 GRPC, WEB = "application/grpc", "application/grpc-web+proto"

@@ -11,13 +11,13 @@ import pytest
 from apis import refused, unique
 from sqlalchemy import bindparam, select
 
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.events.interceptors import answers
 from tenantry.identity.connections.federated_identities import FederatedIdentity
 from tenantry.identity.connections.oidc import profile
 from tenantry.identity.federation import attributes
 from tenantry.identity.federation.model import federated_identities
-from tenantry.identity.sign_in import federating
+from tenantry.identity.sign_in.federated import completion
 
 SIX, NUL = "a\\u0000b", "a\0b"
 BOTH = pytest.mark.parametrize(("text", "is_taken"), [(SIX, True), (NUL, False)], ids=["6", "nul"])
@@ -93,10 +93,10 @@ async def test_custom_attributes_of_a_person_at_a_provider(db, monkeypatch, text
     async def known(_db, _kind):
         return [_Attribute("level"), _Attribute("rank")]
 
-    monkeypatch.setattr(federating.user_attributes, "of_kind", known)
+    monkeypatch.setattr(completion.user_attributes, "of_kind", known)
     claims = {"level": {"x": [text]}, "rank": 1}
     identity = FederatedIdentity(subject="s", email="a@example.com", claims=claims)
-    kept = await federating._claims(db, identity)
+    kept = await completion._claims(db, identity)
     assert kept == (claims if is_taken else {"rank": 1})
     echoed = select(bindparam("p_claims", type_=federated_identities.c.claims.type).label("claims"))
     row = await db.fetch_one(Statement(echoed), p_claims=json.dumps(kept))

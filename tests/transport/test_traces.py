@@ -20,7 +20,7 @@ from tenantry.gen.scalekit.v1.organizations import organizations_pb as pb
 from tenantry.net.outgoing import Outgoing
 from tenantry.settings import load, tracing
 from tenantry.telemetry import log, spans, traces
-from tenantry.telemetry.observed import CURRENT, Observed
+from tenantry.telemetry.request_context import CURRENT, Observed
 
 SERVICE = "scalekit.v1.organizations.OrganizationService"
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"

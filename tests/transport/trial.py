@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.db.engine import Database
     from tenantry.net.http import Request
-    from tenantry.telemetry.observed import Observer
+    from tenantry.telemetry.request_context import Observer
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTRACT = Path(__file__).parent / "contract"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenantry.core.caller import SYSTEM
-from tenantry.db.pages import Page
+from tenantry.db.lists.pages import Page
 from tenantry.endpoints.grpc_rest import rest
 from tenantry.gen.scalekit.v1.users import users_pb as pb
 from tenantry.identity.connections.model import PROVIDERS

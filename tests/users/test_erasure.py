@@ -14,21 +14,21 @@ from valid_events import problems
 from tenantry.access.api_tokens import service as api_tokens
 from tenantry.core import errors
 from tenantry.core.event import PUBLISHED
-from tenantry.db.schema import Json, event_columns, from_json, metadata, to_json
-from tenantry.db.schema import events as event_table
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import Json, event_columns, from_json, metadata, to_json
+from tenantry.db.sql.schema import events as event_table
+from tenantry.db.sql.statements import Statement
 from tenantry.events.event_log import erasure as event_erasure
 from tenantry.events.event_log import sealing, verification
 from tenantry.events.event_log.envelopes import envelope
 from tenantry.events.mail import service as mail_service
-from tenantry.events.webhooks import queue
+from tenantry.events.webhooks.deliveries import queue
 from tenantry.events.webhooks.model import webhook_attempts, webhook_deliveries, webhook_endpoints
 from tenantry.tenants.memberships import joining, leaving
 from tenantry.tenants.memberships.model import Rules, Terms
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.users import blanking, erasure, service
 from tenantry.tenants.users.blanking import ADDRESS, Person
-from tenantry.tenants.users.service import Identity
+from tenantry.tenants.users.service import UserIdentifier
 
 RULES = Rules(invitation_days=15, block_disposable_emails=False, block_public_emails=False)
 EMAIL = "Ada.L@Example.com"
@@ -162,9 +162,15 @@ async def ada(call, places):
         },
         metadata={"title": "Countess"},
     )
-    await service.change(call, Identity(user.id), {"metadata": {"title": "Countess", "n": "2"}})
+    await service.change(
+        call, UserIdentifier(user.id), {"metadata": {"title": "Countess", "n": "2"}}
+    )
     await joining.add(
-        call, places[1].id, Identity(user.id), terms(note="Bletchley", invite=True), rules=RULES
+        call,
+        places[1].id,
+        UserIdentifier(user.id),
+        terms(note="Bletchley", invite=True),
+        rules=RULES,
     )
     await api_tokens.create(
         call,
@@ -179,7 +185,7 @@ async def ada(call, places):
     await join(call, places[0], "bob@example.com", EMAIL.upper(), invite=True)
     await organizations.update(
         call,
-        organizations.Identity(places[1].id),
+        organizations.OrganizationIdentifier(places[1].id),
         {"metadata": {"owner": f"Mail {EMAIL.lower()}, please", EMAIL: "yes"}},
     )
     await seal(db)
@@ -190,7 +196,7 @@ async def ada(call, places):
 
 async def test_nothing_of_a_person_is_left_in_any_table(call, ada, places):
     await organizations.update(
-        call, organizations.Identity(places[1].id), {"metadata": {"owner": "nobody"}}
+        call, organizations.OrganizationIdentifier(places[1].id), {"metadata": {"owner": "nobody"}}
     )  # what an organization's own metadata says is the application's
     assert [cell for cell in await everything(call.db) if HERS.search(cell[1])]
     await erasure.erase(call, await erasure.find(call, ada.id))
@@ -214,13 +220,13 @@ async def test_nothing_of_a_person_is_left_in_any_table(call, ada, places):
 @pytest.mark.parametrize("is_gone", [False, True])
 async def test_a_person_is_found_by_each_key_also_when_deleted_before(call, ada, key, is_gone):
     if is_gone:
-        await leaving.remove_user(call, Identity(ada.id), forced=True)
+        await leaving.remove_user(call, UserIdentifier(ada.id), forced=True)
     found = await erasure.find(call, ada.id if key == "id" else key)
     assert found.person == Person(frozenset({ada.id}), frozenset({EMAIL.lower()}))
     assert found.is_there is not is_gone
     await erasure.erase(call, found)
     with pytest.raises(errors.NotFound):
-        await service.get(call, Identity(ada.id))
+        await service.get(call, UserIdentifier(ada.id))
 
 
 async def test_it_stays_known_what_happened_and_to_which_id(call, ada, places):
@@ -289,20 +295,20 @@ async def test_people_with_similar_addresses_are_not_touched(call, ada, places):
     assert len(their_events) == 2 * len(others)
     assert [by_id[event["id"]] for event in their_events] == their_events
     for other, address in zip(others, SIMILAR, strict=True):
-        assert (await service.get(call, Identity(other.id))).email == address
-        (place,) = (await service.get(call, Identity(other.id))).memberships
+        assert (await service.get(call, UserIdentifier(other.id))).email == address
+        (place,) = (await service.get(call, UserIdentifier(other.id))).memberships
         assert place.inviter_email == address
     mails = await mail_service.newest(call.db, limit=100)
     assert sorted(one.recipient for one in mails) == sorted([*SIMILAR, "bob@example.com"])
 
 
 async def test_who_has_the_address_now_is_another_person(call, ada, places):
-    await leaving.remove_user(call, Identity(ada.id), forced=True)
+    await leaving.remove_user(call, UserIdentifier(ada.id), forced=True)
     now_hers = await join(call, places[0], EMAIL, external_id="hr-7001")
     found = await erasure.find(call, ada.id)
     assert found.person == Person(frozenset({ada.id}), frozenset())
     await erasure.erase(call, found)
-    assert (await service.get(call, Identity(now_hers.id))).email == EMAIL
+    assert (await service.get(call, UserIdentifier(now_hers.id))).email == EMAIL
     users = [
         (event["after"]["id"], event["after"]["email"])
         for event in await log_of(call.db)
@@ -312,7 +318,7 @@ async def test_who_has_the_address_now_is_another_person(call, ada, places):
 
 
 async def test_who_had_the_address_before_is_the_same_person(call, ada, places):
-    await leaving.remove_user(call, Identity(ada.id), forced=True)
+    await leaving.remove_user(call, UserIdentifier(ada.id), forced=True)
     again = await join(call, places[0], EMAIL)
     found = await erasure.find(call, EMAIL)
     assert found.person.ids == {ada.id, again.id}
@@ -387,7 +393,7 @@ async def test_an_external_id_with_marks_of_patterns_and_json_is_meant_as_it_is(
     user = await join(call, places[0], "odd@example.com", external_id=odd)
     other = await join(call, places[0], "even@example.com", external_id='axb%~"\\é')
     for one in (user, other):
-        await leaving.remove_user(call, Identity(one.id), forced=True)
+        await leaving.remove_user(call, UserIdentifier(one.id), forced=True)
     assert (await erasure.find(call, odd)).person.ids == {user.id}
 
 

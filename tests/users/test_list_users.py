@@ -6,7 +6,7 @@ import pytest
 from apis import refused
 from members import ids_of
 
-from tenantry.db.page_tokens import PageTokens
+from tenantry.db.sql.page_tokens import PageTokens
 
 
 @pytest.fixture

@@ -12,15 +12,15 @@ from sqlalchemy import column, insert, select, text
 from sqlalchemy.sql import func
 
 from tenantry.core import errors, ids
-from tenantry.db import pages
-from tenantry.db.statements import Statement
+from tenantry.db.lists import pages
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.memberships import joining, leaving, roles
 from tenantry.tenants.memberships.model import Rules, Terms
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.roles.model import role_holders
 from tenantry.tenants.users import listing, reading, search, service
 from tenantry.tenants.users import model as users_model
-from tenantry.tenants.users.service import Identity
+from tenantry.tenants.users.service import UserIdentifier
 
 RULES = Rules(invitation_days=15, block_disposable_emails=False, block_public_emails=False)
 EMAILS = ["ada@x.io", "ADA.B@gmail.com", "bob+1@gmail.com", "o'neil@x-y.example", "a_b%c@x.io"]
@@ -70,12 +70,16 @@ async def make(call, kind, arguments, places, there):
     user_id = sorted(there)[arguments[0] % len(there)]
     if kind == "join":
         there[user_id] = await joining.add(
-            call, places[arguments[1]], Identity(user_id), terms(invite=arguments[2]), rules=RULES
+            call,
+            places[arguments[1]],
+            UserIdentifier(user_id),
+            terms(invite=arguments[2]),
+            rules=RULES,
         )
     elif kind == "leave":
         place = places[arguments[1]]
         await leaving.remove_member(
-            call, place, Identity(user_id), cascade=arguments[2], forced=False
+            call, place, UserIdentifier(user_id), cascade=arguments[2], forced=False
         )
         user = there[user_id]
         user.memberships = [one for one in user.memberships if one.organization_id != place]
@@ -83,10 +87,10 @@ async def make(call, kind, arguments, places, there):
             del there[user_id]
     elif kind == "reidentify":
         there[user_id] = await service.change(
-            call, Identity(user_id), {"external_id": external(arguments[1])}
+            call, UserIdentifier(user_id), {"external_id": external(arguments[1])}
         )
     else:
-        await leaving.remove_user(call, Identity(user_id), forced=False)
+        await leaving.remove_user(call, UserIdentifier(user_id), forced=False)
         del there[user_id]
 
 
@@ -160,9 +164,11 @@ async def test_lists_are_right_after_any_changes(call, changes, size):
             read = await walk(of(search.of_organization, place, part), size)
             assert [user.id for user in read] == found, part
     for place in places:
-        await organizations.remove(call, organizations.Identity(place), leaving.dismiss_members)
+        await organizations.remove(
+            call, organizations.OrganizationIdentifier(place), leaving.dismiss_members
+        )
     for user in (await listing.of_environment(call, page_size=100, page_token="")).items:
-        await leaving.remove_user(call, Identity(user.id), forced=False)
+        await leaving.remove_user(call, UserIdentifier(user.id), forced=False)
     page = await listing.of_environment(call, page_size=1, page_token="")
     assert (page.items, page.total_size) == ([], 0)
 
@@ -229,7 +235,11 @@ async def crowd(kind, call):
     await users_model.user_search.catch_up(db)
     for number in (1, 2):
         await joining.add(
-            call, small, Identity(f"{ids.USER}{FIRST + number}"), terms(invite=False), rules=RULES
+            call,
+            small,
+            UserIdentifier(f"{ids.USER}{FIRST + number}"),
+            terms(invite=False),
+            rules=RULES,
         )
     await db.fetch_all(Statement(text("ANALYZE")))
     return big, small
@@ -272,7 +282,7 @@ async def test_a_count_is_remembered_for_seconds_only(call, crowd, monkeypatch):
     monkeypatch.setattr(search, "FEW", 1000)
     monkeypatch.setattr(search, "_REMEMBERED_MICROSECONDS", 0)
     first = await search.of_organization(call, big, "gmail", page_size=1, page_token="")
-    await leaving.remove_user(call, Identity(first.items[0].id), forced=True)
+    await leaving.remove_user(call, UserIdentifier(first.items[0].id), forced=True)
     second = await search.of_organization(call, big, "gmail", page_size=1, page_token="")
     assert second.total_size == first.total_size - 1
 

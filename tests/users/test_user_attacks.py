@@ -16,7 +16,7 @@ from tenantry.tenants.memberships import invitations, joining, leaving
 from tenantry.tenants.memberships import service as memberships
 from tenantry.tenants.memberships.model import Rules, Terms
 from tenantry.tenants.users import listing, search, service
-from tenantry.tenants.users.service import Identity
+from tenantry.tenants.users.service import UserIdentifier
 
 RULES = Rules(invitation_days=15, block_disposable_emails=False, block_public_emails=False)
 TERMS = Terms()
@@ -72,10 +72,10 @@ async def test_who_is_bound_to_one_organization_sees_no_other(database, api, min
     bound = Caller(Kind.MANAGEMENT_CLIENT, "bound", organization_id=mine["id"])
     call = Call(bound, database, "req_1")
     page = {"page_size": 10, "page_token": ""}
-    seen = await service.get(call, Identity(ours["id"]))
+    seen = await service.get(call, UserIdentifier(ours["id"]))
     assert [place.organization_id for place in seen.memberships] == [mine["id"]]
     assert (await listing.of_organization(call, mine["id"], **page)).total_size == 1
-    there, who = theirs["id"], Identity(victim["id"])
+    there, who = theirs["id"], UserIdentifier(victim["id"])
     for attempt in (
         service.get(call, who),
         joining.create(call, there, TERMS, rules=RULES, email=address()),
@@ -95,8 +95,8 @@ async def test_who_is_bound_to_one_organization_sees_no_other(database, api, min
         with pytest.raises(errors.NotFound):
             await attempt
     for attempt in (
-        service.change(call, Identity(ours["id"]), {"external_id": "x"}),
-        leaving.remove_user(call, Identity(ours["id"]), forced=True),
+        service.change(call, UserIdentifier(ours["id"]), {"external_id": "x"}),
+        leaving.remove_user(call, UserIdentifier(ours["id"]), forced=True),
         listing.of_environment(call, **page),
         search.of_environment(call, "ada", **page),
     ):

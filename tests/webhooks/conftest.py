@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from receivers import Receiver, Worker
 
-from tenantry.events.webhooks import delivery
+from tenantry.events.webhooks.deliveries import delivery
 
 
 @pytest.fixture(autouse=True)

@@ -16,10 +16,10 @@ from tenantry import settings
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
 from tenantry.core.event import Event
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.events.event_log import sealing
 from tenantry.events.webhooks import service
-from tenantry.events.webhooks.delivery import Pump
+from tenantry.events.webhooks.deliveries.delivery import Pump
 
 MASTER_KEY = b"m" * 32
 KEY = base64.b64encode(MASTER_KEY).decode()

@@ -10,10 +10,11 @@ from receivers import Worker, attempts, configured, deliveries, endpoint, hasten
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
 from tenantry.core.times import now
-from tenantry.db.schema import from_json
+from tenantry.db.sql.schema import from_json
 from tenantry.events.mail import service as mail
 from tenantry.events.mail.delivery import Delivery
-from tenantry.events.webhooks import disabling, service
+from tenantry.events.webhooks import service
+from tenantry.events.webhooks.deliveries import disabling
 
 DAY = 24 * 3600 * 1_000_000
 ALERT = "ops@example.com"

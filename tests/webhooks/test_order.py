@@ -18,7 +18,7 @@ from receivers import (
 
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
-from tenantry.events.webhooks import claiming, on_demand, replaying
+from tenantry.events.webhooks.deliveries import claiming, on_demand, replaying
 
 
 async def test_deliveries_come_one_by_one_in_the_order_of_the_log(db, other, receiver, eventually):

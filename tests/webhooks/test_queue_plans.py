@@ -7,7 +7,7 @@ import asyncio
 from receivers import MASTER_KEY, Worker, endpoint, event, rows
 
 from tenantry.db.opening import open_database
-from tenantry.events.webhooks import pruning
+from tenantry.events.webhooks.deliveries import pruning
 
 ROWS = 20_000
 _READ = (

@@ -20,7 +20,8 @@ from tenantry.call import Call
 from tenantry.core import errors
 from tenantry.core.caller import SYSTEM
 from tenantry.core.times import now
-from tenantry.events.webhooks import on_demand, pruning, replaying, service
+from tenantry.events.webhooks import service
+from tenantry.events.webhooks.deliveries import on_demand, pruning, replaying
 from tenantry.events.webhooks.model import webhook_deliveries
 
 HOUR = 3600 * 1_000_000

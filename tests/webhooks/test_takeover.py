@@ -11,7 +11,7 @@ from pathlib import Path
 from receivers import ALLOW, KEY, Worker, deliveries, endpoint, event, hang, hasten, publish
 from servers import without_settings
 
-from tenantry.events.webhooks import delivery
+from tenantry.events.webhooks.deliveries import delivery
 
 SCRIPT = Path(__file__).with_name("webhook_worker.py")
 

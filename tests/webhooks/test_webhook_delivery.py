@@ -27,7 +27,8 @@ from scalekit import ScalekitClient
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
 from tenantry.db.engine import Unavailable
-from tenantry.events.webhooks import results, service
+from tenantry.events.webhooks import service
+from tenantry.events.webhooks.deliveries import results
 from tenantry.tenants.organizations import service as organizations
 
 
@@ -118,7 +119,7 @@ async def test_an_event_is_in_the_log_together_with_its_deliveries_or_not_at_all
     async def fail(_db, _rows, _common):
         raise ValueError
 
-    monkeypatch.setattr("tenantry.events.webhooks.queue.insert_rows", fail)
+    monkeypatch.setattr("tenantry.events.webhooks.deliveries.queue.insert_rows", fail)
     await publish(db, "Acme")
     with pytest.raises(ValueError):
         await worker._sealing.run(db)

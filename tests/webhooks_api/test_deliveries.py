@@ -10,8 +10,8 @@ from sqlalchemy import insert
 
 from tenantry.core import ids
 from tenantry.core.times import now
-from tenantry.db.records import named, rows_of, spelled
-from tenantry.db.statements import Statement
+from tenantry.db.sql.records import named, rows_of, spelled
+from tenantry.db.sql.statements import Statement
 from tenantry.events.webhooks.model import webhook_attempts, webhook_deliveries
 
 _NOBODY = "dlv_1234567890123456789"

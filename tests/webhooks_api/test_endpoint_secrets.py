@@ -14,9 +14,9 @@ from apis import moment, unique
 from sqlalchemy import bindparam, select
 from standardwebhooks import Webhook
 
-from tenantry.db.encrypted_columns import binding
-from tenantry.db.schema import replies
-from tenantry.db.statements import Statement
+from tenantry.db.sql.encrypted_columns import binding
+from tenantry.db.sql.schema import replies
+from tenantry.db.sql.statements import Statement
 from tenantry.events.webhooks.model import webhook_endpoints
 
 ROW = Statement(select(webhook_endpoints).where(webhook_endpoints.c.id == bindparam("p_id")))

@@ -8,7 +8,7 @@ import pytest
 from apis import moment, refused, unique
 from sqlalchemy import bindparam, update
 
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.events.webhooks.model import webhook_deliveries, webhook_endpoints
 
 NOBODY = "whe_1234567890123456789"

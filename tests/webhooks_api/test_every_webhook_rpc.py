@@ -13,7 +13,7 @@ import pytest
 from apis import ApiError, Rest, access_token, refused, snake_case, unique
 from sqlalchemy import select
 
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.events.webhooks.model import webhook_attempts, webhook_deliveries, webhook_endpoints
 from tenantry.gen.google.api import annotations_pb
 from tenantry.gen.tenantry.v1 import webhooks_pb

@@ -11,7 +11,7 @@ from tenantry.core import errors
 from tenantry.db.engine import DuplicateKey, Failure
 from tenantry.gen.scalekit.v1.errdetails import errdetails_pb
 from tenantry.telemetry.log import seldom
-from tenantry.telemetry.observed import CURRENT
+from tenantry.telemetry.request_context import CURRENT
 
 log = logging.getLogger(__name__)
 

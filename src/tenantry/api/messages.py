@@ -18,7 +18,7 @@ from protobuf import (
 
 from tenantry.api import descriptors, expected_values, message_limits, validation
 from tenantry.core import errors, strict_json
-from tenantry.core.nearest import did_you_mean, nearest
+from tenantry.core.suggestions import did_you_mean, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -18,9 +18,9 @@ from tenantry.call import Call
 from tenantry.core import errors
 from tenantry.core.answer import message_of
 from tenantry.core.caller import Kind
-from tenantry.db import replies
 from tenantry.db.engine import Failure
-from tenantry.db.retries import retried
+from tenantry.db.writes import replies
+from tenantry.db.writes.retries import retried
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping

@@ -88,7 +88,8 @@ def _change(
     member = "post_logout_redirect_uris" if post_logout else "post_login_uris"
 
     async def work(call: Call) -> Client:
-        from tenantry.access.clients import applications, redirect_uris
+        from tenantry.access.clients import applications
+        from tenantry.access.clients.uris import redirect_uris
 
         return await applications.change_uris(
             call,

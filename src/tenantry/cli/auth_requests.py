@@ -91,7 +91,7 @@ def _show_refusal(id_: str, *, as_json: bool) -> None:
         from tenantry.core import errors
         from tenantry.i18n.guide_steps import ENGLISH
         from tenantry.identity.connections.guides import explanations
-        from tenantry.identity.sign_in import refusals
+        from tenantry.identity.sign_in.auth_requests import refusals
 
         found = refusals.find(call.db, id_)
         if found is None:

@@ -16,7 +16,7 @@ from tenantry.settings import load
 
 if TYPE_CHECKING:
     from tenantry.call import Call
-    from tenantry.db.backups import Manifest
+    from tenantry.db.sqlite.backups import Manifest
     from tenantry.settings import Settings
 
 Keys = Annotated[
@@ -65,7 +65,7 @@ def backup(
 
 def _backed_up(settings: Settings, folder: Path, keys: Path | None) -> tuple[Manifest, list[str]]:
     from tenantry.crypto import master_key
-    from tenantry.db import backups
+    from tenantry.db.sqlite import backups
 
     source = Path(settings.database.removeprefix("sqlite:///"))
     key = master_key.find(settings)
@@ -155,7 +155,7 @@ def restore(
 
     async def work(call: Call) -> bool:
         from tenantry.db import copies
-        from tenantry.db.putting_back import RESTORED
+        from tenantry.db.sqlite.restore import RESTORED
 
         return await (copies.go(call.db) if go else copies.hold(call.db, RESTORED))
 
@@ -170,8 +170,8 @@ def restore(
 
 
 def _put_back(folder: Path, keys: Path | None, *, as_json: bool) -> None:
-    from tenantry.db import putting_back
-    from tenantry.db.backups import BackupError
+    from tenantry.db.sqlite import restore as putting_back
+    from tenantry.db.sqlite.backups import BackupError
     from tenantry.settings import data_folder
 
     settings = load()

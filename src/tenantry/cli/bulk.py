@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.identity.connections.changes.moving import Box
+    from tenantry.transfer.bulk.archives.restore import OrganizationReport
     from tenantry.transfer.bulk.formats import Format
     from tenantry.transfer.bulk.report import Report
-    from tenantry.transfer.bulk.restore import OrganizationReport
 
 app = typer.Typer(no_args_is_help=True, help="Bring in users, an organization, an environment.")
 
@@ -129,7 +129,7 @@ SecretsKey = Annotated[
 @app.command("environment")
 def environment(file: File, *, secrets_key: SecretsKey = None, as_json: AsJson = False) -> None:
     """Import a file of `tenantry export` into an empty database; stop the server first."""
-    from tenantry.transfer.bulk.restore import restore_environment
+    from tenantry.transfer.bulk.archives.restore import restore_environment
 
     box = _box(secrets_key)
     with ExitStack() as stack:
@@ -172,7 +172,7 @@ def organization(
 
     All of it goes in or nothing does. Ends with 1 where something here is in its way.
     """
-    from tenantry.transfer.bulk.restore import restore_organization
+    from tenantry.transfer.bulk.archives.restore import restore_organization
 
     settings, box = load(), _box(secrets_key)
     with ExitStack() as stack:
@@ -252,7 +252,7 @@ def export(
     """
     from tenantry.core import atomic
     from tenantry.db.engine import Database
-    from tenantry.transfer.bulk.dump import dump_environment, dump_organization
+    from tenantry.transfer.bulk.archives.dump import dump_environment, dump_organization
 
     box = _box(secrets_key)
 

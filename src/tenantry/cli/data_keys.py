@@ -12,7 +12,7 @@ from tenantry.cli.running import AsJson, Yes  # noqa: TC001 - typer reads them
 if TYPE_CHECKING:
     from tenantry.access.data_keys.model import DataKey
     from tenantry.call import Call
-    from tenantry.db.resealing import Progress
+    from tenantry.db.encryption.reencryption import Progress
 
 app = typer.Typer(no_args_is_help=True, help="The keys that seal secrets in the database.")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tenantry.cli import running
 from tenantry.core import atomic
 from tenantry.crypto import credentials
-from tenantry.server import certificates, program, whereabouts
+from tenantry.server import certificates, program, server_registry
 
 if TYPE_CHECKING:
     from tenantry.settings import Settings
@@ -39,7 +39,7 @@ def variables(settings: Settings) -> dict[str, str]:
             "yourself"
         )
     # A running server is right; the settings of this shell may be others.
-    server = whereabouts.find(settings) or whereabouts.of(settings)
+    server = server_registry.find(settings) or server_registry.of(settings)
     exported = {
         "SCALEKIT_ENVIRONMENT_URL": server.public_url,
         "SCALEKIT_ENV_URL": server.public_url,

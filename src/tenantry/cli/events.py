@@ -37,7 +37,7 @@ def tail(
     show = _json if as_json else _line
 
     async def work(call: Call) -> None:
-        from tenantry.db import log
+        from tenantry.db.event_rows import log
         from tenantry.events.event_log import following
 
         position = await following.head(call.db)
@@ -59,7 +59,7 @@ async def _follow(
     """Print events that get a place in the log behind this one, each once."""
     import asyncio
 
-    from tenantry.db import log
+    from tenantry.db.event_rows import log
     from tenantry.events.event_log import following
 
     while True:

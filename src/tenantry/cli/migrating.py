@@ -62,7 +62,7 @@ def migrate(
     if context.invoked_subcommand is not None:
         return
     from tenantry.db.connecting import OpenError
-    from tenantry.db.distribute import DistributeError, distributing
+    from tenantry.db.postgresql.distribution import DistributeError, distributing
     from tenantry.db.revisions import HEAD
     from tenantry.db.schema_versions import bring_up_to_date
     from tenantry.settings import data_folder
@@ -100,8 +100,8 @@ def migrate(
 
 def _take_away(url: str) -> list[str]:
     """Close former versions out, look through all rows a last time, and take away the rest."""
-    from tenantry.db.back_fills import BackFilling
     from tenantry.db.schema_versions import take_away
+    from tenantry.db.upgrades.back_fills import BackFilling
 
     async def fill(call: Call) -> None:
         filling = BackFilling()

@@ -159,7 +159,8 @@ def _expected(
     *,
     sha1: bool,
 ) -> Expected:
-    from tenantry.identity.connections.saml import certificates, decoding, idp_metadata
+    from tenantry.identity.connections.saml import certificates, decoding
+    from tenantry.identity.connections.saml.metadata import idp_metadata
 
     provider = None if metadata is None else idp_metadata.read(metadata.read_bytes())
     pinned = () if provider is None else provider.certificates

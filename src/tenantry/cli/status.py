@@ -12,7 +12,7 @@ from tenantry.cli.running import AsJson  # noqa: TC001 - typer reads it
 from tenantry.settings import load
 
 if TYPE_CHECKING:
-    from tenantry.server.whereabouts import Whereabouts
+    from tenantry.server.server_registry import ServerRecord
     from tenantry.settings import Settings
     from tenantry.transfer.deployment.status import Status
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class _Found:
     """All that was found; ``problems`` are a sentence each, on what to do."""
 
-    server: Whereabouts | None
+    server: ServerRecord | None
     database: str
     schema: str | None = None
     older: list[str] = field(default_factory=list)
@@ -58,12 +58,12 @@ async def _look(settings: Settings) -> _Found:
     from tenantry.db.opening import named
     from tenantry.db.revisions import HEAD
     from tenantry.db.schema_versions import older_processes, schema_version
-    from tenantry.server import whereabouts
+    from tenantry.server import server_registry
 
     url = settings.database
     is_sqlite = url.startswith("sqlite:")
     shown = url.removeprefix("sqlite:///") if is_sqlite else without_password(url)
-    found = _Found(whereabouts.find(settings), shown)
+    found = _Found(server_registry.find(settings), shown)
     try:
         found.schema = await schema_version(url)
         if found.schema is None:

@@ -237,7 +237,7 @@ def erase(
 
     async def work(call: Call) -> tuple[list[str], int]:
         from tenantry.identity.auth_log import erasure as sign_ins
-        from tenantry.identity.proofs.passwordless import service as passwordless
+        from tenantry.identity.authenticators.passwordless import service as passwordless
         from tenantry.identity.sessions import erasure as sessions
         from tenantry.tenants.directories import erasure as directories
         from tenantry.tenants.users import erasure

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from sqlalchemy import text
 
 from tenantry.db.connecting import connected
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Row

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tenantry.core import errors
-from tenantry.db.budget import Budget
 from tenantry.db.engine import Database, Row, Unavailable
+from tenantry.db.postgresql.budget import Budget
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from tenantry.db.statements import Statement
+    from tenantry.db.sql.statements import Statement
 
 
 class OpenError(Exception):
@@ -82,7 +82,7 @@ def sqlite_file(url: str) -> Path | None:
 async def connect(url: str, budget: Budget) -> Database:
     try:
         if (path := sqlite_file(url)) is not None:
-            from tenantry.db.sqlite import SQLite
+            from tenantry.db.sqlite.database import SQLite
 
             if not path.exists():
                 raise OpenError(
@@ -90,7 +90,7 @@ async def connect(url: str, budget: Budget) -> Database:
                     "makes it, and TENANTRY_DATA_DIR says where"
                 )
             return await SQLite.connect(str(path))
-        from tenantry.db.postgresql import PostgreSQL
+        from tenantry.db.postgresql.database import PostgreSQL
 
         return await PostgreSQL.connect(url, budget)
     except Unavailable as problem:

@@ -17,8 +17,8 @@ from sqlalchemy import bindparam, func, select, text, update
 
 from tenantry.core import atomic
 from tenantry.core.times import now
-from tenantry.db.schema import environment
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import environment
+from tenantry.db.sql.statements import Statement
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session

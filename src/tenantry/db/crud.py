@@ -2,8 +2,9 @@
 
 ``by`` selects rows. The name of a column stands for a comparison with the bind parameter
 ``p_<column>``; any other condition is used unchanged. The default is the primary key. Inserts and
-updates take the values of columns from parameters named the same way (`tenantry.db.rows.bound`).
-A change returns the last column of the primary key, or with ``whole_row`` all columns.
+updates take the values of columns from parameters named the same way
+(`tenantry.db.writes.rows.bound`). A change returns the last column of the primary key, or with
+``whole_row`` all columns.
 
 `_matching` enforces tenant scoping: a statement on a table that is distributed by organization has
 to name the organization in ``by``.
@@ -16,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy import bindparam, func, select
 
-from tenantry.db import pages
-from tenantry.db.rows import bound
-from tenantry.db.spread import spread_of
-from tenantry.db.statements import Statement
+from tenantry.db.lists import pages
+from tenantry.db.sql.spread import spread_of
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import bound
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

@@ -8,13 +8,13 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tenantry.core import errors
-from tenantry.db import foreign_keys
-from tenantry.db.records import spelled
-from tenantry.db.schema import to_json
-from tenantry.db.statements import EVENT_GIVEN, RECORD, RECORD_ALL, RECORD_FOUND, event_param
+from tenantry.db.sql import foreign_keys
+from tenantry.db.sql.records import spelled
+from tenantry.db.sql.schema import to_json
+from tenantry.db.sql.statements import EVENT_GIVEN, RECORD, RECORD_ALL, RECORD_FOUND, event_param
 from tenantry.telemetry.metrics import kinds
 from tenantry.telemetry.metrics import table as metrics
-from tenantry.telemetry.observed import CURRENT
+from tenantry.telemetry.request_context import CURRENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from tenantry.core.event import Event
     from tenantry.core.ids import Mint
     from tenantry.crypto.vault import Vault
-    from tenantry.db.page_tokens import PageTokens
-    from tenantry.db.statements import Statement
+    from tenantry.db.sql.page_tokens import PageTokens
+    from tenantry.db.sql.statements import Statement
 
 Row = Any  # a record of the driver: row["column"]
 
@@ -40,8 +40,9 @@ class DuplicateKey(Exception):
 class ForeignKey(errors.NotFound):
     """A statement refers to a row that is not there; ``constraint`` names the foreign key.
 
-    It is the answer as well: every foreign key has its translation in `tenantry.db.foreign_keys`,
-    and nobody needs to catch this to keep it from becoming an internal error.
+    It is the answer as well: every foreign key has its translation in
+    `tenantry.db.sql.foreign_keys`, and nobody needs to catch this to keep it from becoming an
+    internal error.
     """
 
     def __init__(self, constraint: str) -> None:
@@ -158,7 +159,7 @@ class Session(ABC):
 
 
 class StandbyReader(Protocol):
-    """Reads from the standbys of a database: `tenantry.db.replica`."""
+    """Reads from the standbys of a database: `tenantry.db.postgresql.replica`."""
 
     def reading(self) -> AbstractAsyncContextManager[Session | None]:
         """Return a context of a session on a standby that has caught up, None without one."""

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tenantry import __version__
-from tenantry.db import backups, building, contracts, fence, steps, table_locks
+from tenantry.db import fence
 from tenantry.db.revisions import HEAD, RELEASED
-from tenantry.db.table_locks import UpgradeError
+from tenantry.db.sqlite import backups
+from tenantry.db.upgrades import contracts, index_builds, steps, table_locks
+from tenantry.db.upgrades.table_locks import UpgradeError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -176,13 +178,13 @@ def _await_their_end_on_sqlite(engine: Engine, path: Path) -> None:
 
 
 async def _upgrade_postgresql(url: str, *, beside_older: bool) -> list[str]:
-    from tenantry.db import pgbouncer
+    from tenantry.db.postgresql import pgbouncer
 
     async with _postgresql(url) as engine:
         async with _turn(engine) as connection:
             applied = await connection.run_sync(_run, beside_older=beside_older)
         async with _turn(engine) as turn:
-            waiting = await turn.run_sync(building.waiting)
+            waiting = await turn.run_sync(index_builds.waiting)
             if waiting:
                 # An index waits for the end of each snapshot. That of the look is released by a
                 # statement that has none itself.
@@ -190,7 +192,7 @@ async def _upgrade_postgresql(url: str, *, beside_older: bool) -> list[str]:
                 async with engine.connect() as connection:
                     await connection.execution_options(isolation_level="AUTOCOMMIT")
                     own = pgbouncer.split(url)[1] != pgbouncer.TRANSACTION
-                    await connection.run_sync(building.build, waiting, own_session=own)
+                    await connection.run_sync(index_builds.build, waiting, own_session=own)
         async with _turn(engine) as connection:
             await connection.run_sync(contracts.take_away, upto=RELEASED)
         return applied
@@ -207,7 +209,7 @@ async def _postgresql(url: str) -> AsyncIterator[AsyncEngine]:
     import asyncpg
     from sqlalchemy.ext.asyncio import create_async_engine
 
-    from tenantry.db.cluster import Cluster
+    from tenantry.db.postgresql.cluster import Cluster
 
     # As the pool does it: SQLAlchemy knows neither several hosts nor all parameters.
     async def connect() -> Any:
@@ -282,7 +284,7 @@ def _apply(connection: Connection, scripts: list[Script]) -> None:
     from alembic.operations import Operations
     from alembic.runtime.migration import MigrationContext
 
-    from tenantry.db.schema import metadata
+    from tenantry.db.sql.schema import metadata
 
     options = {"target_metadata": metadata, "transactional_ddl": True}
     with Operations.context(MigrationContext.configure(connection, opts=options)):
@@ -320,7 +322,7 @@ def _older_run(before: str | None, found: list[str]) -> str:
 
 def _sign(connection: Connection, applied: list[Script]) -> None:
     """Leave the version of this program in the schema, for older ones to name."""
-    from tenantry.db.schema import schema_history
+    from tenantry.db.sql.schema import schema_history
 
     now = time.time_ns() // 1000
     connection.execute(
@@ -342,7 +344,7 @@ def _note_steps(connection: Connection, applied: list[Script], *, is_new: bool) 
 
     SQLite has its indexes here, and so does a database that is new, in which no row lacks a value.
     """
-    from tenantry.db.schema import schema_steps
+    from tenantry.db.sql.schema import schema_steps
 
     at_once = is_new or connection.dialect.name == "sqlite"
     for script in applied:

@@ -16,20 +16,21 @@ from tenantry.core import ids
 from tenantry.core.times import now
 from tenantry.crypto import master_key as key_file
 from tenantry.crypto.vault import Vault, new_data_key
-from tenantry.db import fence, key_rows
-from tenantry.db.budget import Budget, budget_of_replicas
+from tenantry.db import fence
 from tenantry.db.connecting import (
     OpenError,
     asked,
     cannot,
     connect,
 )
+from tenantry.db.encryption import key_rows
 from tenantry.db.engine import Database, Failure, Session, Unavailable
-from tenantry.db.page_tokens import PageTokens
+from tenantry.db.postgresql.budget import Budget, budget_of_replicas
 from tenantry.db.revisions import HEAD
-from tenantry.db.schema import environment, schema_history
 from tenantry.db.schema_versions import check_schema
-from tenantry.db.statements import Statement
+from tenantry.db.sql.page_tokens import PageTokens
+from tenantry.db.sql.schema import environment, schema_history
+from tenantry.db.sql.statements import Statement
 from tenantry.telemetry.log import seldom
 
 if TYPE_CHECKING:
@@ -130,8 +131,8 @@ async def database_of(
     key = await _master_key(settings)
     async with open_database(settings.database, key, pool_size=pool_size, budget=budget) as db:
         if settings.replica:
-            from tenantry.db.postgresql import PostgreSQL
-            from tenantry.db.replica import Replica
+            from tenantry.db.postgresql.database import PostgreSQL
+            from tenantry.db.postgresql.replica import Replica
 
             assert isinstance(db, PostgreSQL)
             db.replica = Replica(db, settings.replica, budget_of_replicas(settings.pool_size))

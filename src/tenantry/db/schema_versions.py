@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, bindparam, func, literal_column, or_, select, text
 
 from tenantry import __version__
-from tenantry.db import fence, migrate, steps
+from tenantry.db import fence, migrate
 from tenantry.db.connecting import (
     OpenError,
     as_it_is,
@@ -17,9 +17,10 @@ from tenantry.db.connecting import (
     sqlite_file,
 )
 from tenantry.db.revisions import HEAD, RELEASED
-from tenantry.db.schema import schema_history, schema_steps
-from tenantry.db.statements import Statement
-from tenantry.db.table_locks import UpgradeError
+from tenantry.db.sql.schema import schema_history, schema_steps
+from tenantry.db.sql.statements import Statement
+from tenantry.db.upgrades import steps
+from tenantry.db.upgrades.table_locks import UpgradeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

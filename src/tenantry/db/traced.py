@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tenantry.core.event import Event
     from tenantry.db.engine import Row, Session
-    from tenantry.db.statements import Statement
+    from tenantry.db.sql.statements import Statement
 
 _VERBS = {Insert: "INSERT", Update: "UPDATE", Delete: "DELETE", Select: "SELECT"}
 
@@ -40,7 +40,9 @@ def trace(session: Session) -> None:
 
 
 def _traced(kind: type[Any]) -> type[Any]:
-    system = kind.__module__.split(".")[2]  # tenantry.db.sqlite, tenantry.db.postgresql
+    system = kind.__module__.split(".")[
+        2
+    ]  # tenantry.db.sqlite.database, tenantry.db.postgresql.database
 
     class Traced(kind):  # type: ignore[misc]
         __slots__ = ()  # else an object could not become one

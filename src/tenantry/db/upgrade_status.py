@@ -12,10 +12,11 @@ from sqlalchemy import literal_column, select, text
 
 from tenantry import __version__
 from tenantry.core.times import SECOND, now
-from tenantry.db import connecting, fence, migrate, schema_versions, steps
+from tenantry.db import connecting, fence, migrate, schema_versions
 from tenantry.db.revisions import FENCE, HEAD, RELEASED
-from tenantry.db.schema import schema_history, schema_steps
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import schema_history, schema_steps
+from tenantry.db.sql.statements import Statement
+from tenantry.db.upgrades import steps
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Database

@@ -95,7 +95,7 @@ def _data_folder(settings: Settings) -> str:
 
 def _mail(settings: Settings) -> str:
     from tenantry.events.mail import rendering
-    from tenantry.identity.proofs.passwordless import mails as passwordless
+    from tenantry.identity.authenticators.passwordless import mails as passwordless
     from tenantry.identity.security_notices import service as security_notices
     from tenantry.tenants.memberships import invitations
 

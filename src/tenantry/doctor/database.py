@@ -81,7 +81,7 @@ async def _connections(settings: Settings, db: Session) -> str:
     """Return how many of its connections are ours."""
     from sqlalchemy import text
 
-    from tenantry.db.statements import Statement
+    from tenantry.db.sql.statements import Statement
 
     asked = (
         "SELECT current_setting('max_connections')::int AS most, "
@@ -112,9 +112,9 @@ _ADVICE: dict[type[errors.Busy], str] = {
 
 def check_event_log(settings: Settings) -> str:
     from tenantry.crypto import master_key
-    from tenantry.db import snapshots
     from tenantry.db.connecting import OpenError
     from tenantry.db.engine import Failure
+    from tenantry.db.event_rows import snapshots
     from tenantry.db.opening import open_database
     from tenantry.db.revisions import HEAD
     from tenantry.db.schema_versions import schema_version
@@ -167,7 +167,7 @@ async def _seconds_ahead_of_postgresql(url: str) -> float:
     import asyncpg
 
     from tenantry.db import fence
-    from tenantry.db.cluster import Cluster
+    from tenantry.db.postgresql.cluster import Cluster
 
     try:
         connection = await Cluster(url).connect(

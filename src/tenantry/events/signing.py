@@ -15,8 +15,8 @@ from standardwebhooks import Webhook
 
 from tenantry.core.times import DAY, SECOND, now
 from tenantry.crypto.vault import WrongKey
-from tenantry.db.encrypted_columns import binding
-from tenantry.db.rows import row_of
+from tenantry.db.sql.encrypted_columns import binding
+from tenantry.db.writes.rows import row_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

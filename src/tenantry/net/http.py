@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from tenantry.core import errors, urlencoded
 from tenantry.core.caller import Origin
-from tenantry.telemetry.observed import Observed
+from tenantry.telemetry.request_context import Observed
 
 if TYPE_CHECKING:
     from collections.abc import (

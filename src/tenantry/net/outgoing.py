@@ -51,7 +51,7 @@ class _RefusedAddress(OSError):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class OutgoingResponse:
     """An answer; ``cut`` says that the body went on after the bytes that are here."""
 
     status: int
@@ -84,7 +84,7 @@ class Outgoing:
         body: bytes | None = None,
         seconds: float,
         most_bytes: int,
-    ) -> Answer:
+    ) -> OutgoingResponse:
         """Send one request; return the response with any status, with its first bytes.
 
         ``seconds`` is the limit of all of it: looking up the name, connecting, and the answer to
@@ -129,7 +129,7 @@ class Outgoing:
         headers: Mapping[str, str],
         body: bytes | None,
         most_bytes: int,
-    ) -> Answer:
+    ) -> OutgoingResponse:
         session = self._session(url.scheme)
         async with session.request(
             method, url, headers=headers, data=body, allow_redirects=False
@@ -142,7 +142,7 @@ class Outgoing:
             if left <= 0:
                 response.close()  # nobody waits for the rest of it
             read = b"".join(parts)
-            return Answer(response.status, response.headers, read[:most_bytes], left <= 0)
+            return OutgoingResponse(response.status, response.headers, read[:most_bytes], left <= 0)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tenantry.crypto import master_key
-from tenantry.server import certificates, envoy, whereabouts
+from tenantry.server import certificates, envoy, server_registry
 from tenantry.settings import SettingError, data_folder
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def serve(settings: Settings, app: str = envoy.APP) -> int:
     environment = envoy.environment(settings)
     raise_file_limit()
     configurations = envoy.write(settings, files, app)
-    whereabouts.leave(settings)
+    server_registry.leave(settings)
     commands = [
         envoy.Command.of(configuration, environment, first=number == 0)
         for number, configuration in enumerate(configurations)
@@ -124,7 +124,7 @@ def check_address(settings: Settings) -> None:
     try:
         _check_free("listen", settings.listen)
     except SettingError:
-        if (there := whereabouts.at_port(settings)) is None:
+        if (there := server_registry.at_port(settings)) is None:
             raise
         raise SettingError(
             "listen",

@@ -41,7 +41,7 @@ def _keep(settings: Settings) -> None:
         notices.ready()
         if os.environ.get("TENANTRY_LAUNCHER") == "1":
             print(banner.text(settings), flush=True)  # noqa: T201 - for the person at the terminal
-        resident.let_go()
+        resident.trim_memory()
     while (stop := _next_signal(settings)) is None or stop.si_signo == launcher.RELOAD_SIGNAL:
         if stop is not None:
             notices.reloading()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _MAPPING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ (\d+)")
 
 
-def let_go() -> None:
+def trim_memory() -> None:
     """Unmap what this process has read of files; a page that is needed again comes from the cache.
 
     Half of what Envoy maps while it starts, and most of our libraries, is never looked at again.

@@ -93,7 +93,7 @@ class Supervisor:
         if code is None:
             for worker in others:
                 worker.start()
-            resident.let_go()
+            resident.trim_memory()
             notices.ready()
             stop = self._look_after()
             notices.stopping()

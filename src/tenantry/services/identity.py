@@ -14,14 +14,14 @@ def sessions() -> Service:
 
 def passwordless() -> Service:
     from tenantry.gen.scalekit.v1.auth import passwordless_pb
-    from tenantry.identity.proofs.passwordless.rpc import PasswordlessService
+    from tenantry.identity.authenticators.passwordless.rpc import PasswordlessService
 
     return Service(passwordless_pb, lambda c: (PasswordlessService(c.effective),))
 
 
 def webauthn() -> Service:
     from tenantry.gen.scalekit.v1.auth import webauthn_pb
-    from tenantry.identity.proofs.passkeys.rpc import WebAuthnService
+    from tenantry.identity.authenticators.passkeys.rpc import WebAuthnService
     from tenantry.identity.sessions.freshness import Freshness
 
     return Service(
@@ -36,14 +36,14 @@ def webauthn() -> Service:
 
 def totp() -> Service:
     from tenantry.gen.scalekit.v1.auth import totp_pb
-    from tenantry.identity.proofs.totp.rpc import TOTPService
+    from tenantry.identity.authenticators.totp.rpc import TOTPService
 
     return Service(totp_pb, lambda c: (TOTPService(issuer=c.relying_party.name),))
 
 
 def second_factors() -> Service:
     from tenantry.gen.tenantry.v1 import second_factors_pb
-    from tenantry.identity.proofs.totp.rpc import SecondFactorService
+    from tenantry.identity.authenticators.totp.rpc import SecondFactorService
 
     return Service(second_factors_pb, lambda _: (SecondFactorService(),))
 

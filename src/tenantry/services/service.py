@@ -20,7 +20,7 @@ class Service(NamedTuple):
 
 def is_production(context: AppContext) -> bool:
     """Return whether redirect URIs follow the rules of production."""
-    from tenantry.access.clients import redirect_uris
+    from tenantry.access.clients.uris import redirect_uris
 
     settings = context.settings
     return redirect_uris.is_production(settings.public_url, development=settings.development)

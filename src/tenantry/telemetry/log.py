@@ -21,7 +21,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from tenantry.telemetry.observed import CURRENT
+from tenantry.telemetry.request_context import CURRENT
 
 _MOST_WAITING = 4 << 20  # bytes of lines that nobody has taken yet; further ones are dropped
 _GATHER_SECONDS = 0.1  # that a line of a request waits for others, to be written with them

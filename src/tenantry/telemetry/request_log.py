@@ -15,7 +15,7 @@ import orjson
 from tenantry.telemetry import log
 
 if TYPE_CHECKING:
-    from tenantry.telemetry.observed import Observed
+    from tenantry.telemetry.request_context import Observed
 
 _log = logging.getLogger("tenantry.request_log")  # the name in docs/observability.md
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Span
 
-    from tenantry.telemetry.observed import Observed
+    from tenantry.telemetry.request_context import Observed
 
 
 class Tracer(Protocol):

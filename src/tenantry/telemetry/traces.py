@@ -25,7 +25,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from tenantry import __version__
 from tenantry.settings import tracing
 from tenantry.telemetry import log, spans
-from tenantry.telemetry.observed import CURRENT
+from tenantry.telemetry.request_context import CURRENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
     from tenantry.settings import Settings
-    from tenantry.telemetry.observed import Observed
+    from tenantry.telemetry.request_context import Observed
 
 _log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from tenantry.web.rendering import page
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tenantry.identity.sign_in.model import Answer
+    from tenantry.identity.sign_in.model import AuthorizationResponse
 
 # It posts the form; without it there is a button.
 SCRIPT = Asset.of_files("/oauth/form_post.js", "web/static/form_post.js", cache="max-age=3600")
@@ -33,7 +33,7 @@ _PAGE = _REDIRECT | {
 }
 
 
-def response(answer: Answer, accepted: str, wanted: Sequence[str] = ()) -> Response:
+def response(answer: AuthorizationResponse, accepted: str, wanted: Sequence[str] = ()) -> Response:
     """Return the response that takes a browser to the application with an answer.
 
     ``accepted`` and ``wanted`` say the language of the page that posts itself (`words.choose`).

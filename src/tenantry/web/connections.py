@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from protobuf.wkt import Timestamp
 
     from tenantry.gen.scalekit.v1.connections.connections_pb import IDPCertificate, ListConnection
-    from tenantry.web.uploads import Form
+    from tenantry.web.forms.uploads import Form
 
 SAML, OIDC = "SAML", "OIDC"
 CONFIG = {SAML: "saml_config", OIDC: "oidc_config"}

@@ -11,13 +11,13 @@ from urllib.parse import urlencode
 
 from tenantry.core import errors, urlencoded
 from tenantry.db.engine import Failure
-from tenantry.db.retries import retried
+from tenantry.db.writes.retries import retried
 from tenantry.i18n.languages import DEFAULT
 from tenantry.net.http import Request, Response, Route
 from tenantry.web import marks, words
+from tenantry.web.forms.places import Places
+from tenantry.web.forms.problems import NONE, Problems, seal, unseal
 from tenantry.web.packing import pack
-from tenantry.web.places import Places
-from tenantry.web.problems import NONE, Problems, seal, unseal
 from tenantry.web.rendering import HEADERS
 
 if TYPE_CHECKING:

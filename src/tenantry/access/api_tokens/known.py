@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tenantry.access.api_tokens import reading
 from tenantry.core.times import now
-from tenantry.db.read_through import FRESH_SECONDS, ReadThrough
+from tenantry.db.ttl_cache import FRESH_SECONDS, TtlCache
 
 if TYPE_CHECKING:
     from tenantry.access.api_tokens.model import ApiToken
@@ -26,7 +26,7 @@ class Known:
     """Tokens by their keys, in force or not."""
 
     def __init__(self, db: Session) -> None:
-        self._tokens: ReadThrough[str, ApiToken] = ReadThrough(
+        self._tokens: TtlCache[str, ApiToken] = TtlCache(
             partial(reading.read, db),
             seconds=FRESH_SECONDS,
             most=_MOST,

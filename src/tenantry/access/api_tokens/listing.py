@@ -12,8 +12,8 @@ from tenantry.access.api_tokens.model import api_tokens
 from tenantry.access.api_tokens.reading import LIVE, from_whole, whole
 from tenantry.core import errors
 from tenantry.core.times import now
-from tenantry.db import pages
-from tenantry.db.statements import Statement
+from tenantry.db.lists import pages
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.organizations.model import organizations
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, Column, ForeignKey, ForeignKeyConstraint, Index, Table, Text
 
 from tenantry.core.times import rfc3339
-from tenantry.db.schema import Json, metadata, time_column
-from tenantry.db.spread import OF_ENVIRONMENT
+from tenantry.db.sql.schema import Json, metadata, time_column
+from tenantry.db.sql.spread import OF_ENVIRONMENT
 from tenantry.tenants.users.model import memberships
 
 if TYPE_CHECKING:

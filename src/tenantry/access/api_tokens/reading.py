@@ -15,8 +15,8 @@ from tenantry.access.api_tokens.model import ApiToken, api_tokens
 from tenantry.core import ids
 from tenantry.core.times import now
 from tenantry.crypto import vault
-from tenantry.db.schema import from_json, json_list, json_rows, json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import from_json, json_list, json_rows, json_values, to_json
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.roles.model import role_holders, roles
 from tenantry.tenants.users.model import ACTIVE, memberships, users

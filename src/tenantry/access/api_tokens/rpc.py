@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tenantry.access.api_tokens.known import Known
     from tenantry.access.api_tokens.model import ApiToken
     from tenantry.call import Call
-    from tenantry.db.last_uses import LastUses
+    from tenantry.db.writes.last_uses import LastUses
 
 
 class ApiTokenService:

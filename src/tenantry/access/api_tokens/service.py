@@ -13,10 +13,12 @@ from tenantry.access.api_tokens.model import ApiToken, api_tokens
 from tenantry.core import errors, ids
 from tenantry.core.times import now
 from tenantry.crypto import vault
-from tenantry.db import crud, pages, pruning
-from tenantry.db.rows import bound, members, prefixed, revised, row_of
-from tenantry.db.schema import from_json, json_list
-from tenantry.db.statements import Statement
+from tenantry.db import crud
+from tenantry.db.lists import pages
+from tenantry.db.sql import pruning
+from tenantry.db.sql.schema import from_json, json_list
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import bound, members, prefixed, revised, row_of
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.users.model import ACTIVE, memberships, users
 

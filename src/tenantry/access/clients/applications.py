@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry.access.clients import changes, reading, values
 from tenantry.access.clients.model import APPLICATIONS, ENV, PUBLIC, Client
-from tenantry.access.clients.reading import Identity
+from tenantry.access.clients.reading import ClientIdentifier
 from tenantry.core import errors, ids
 from tenantry.core.times import now
 
@@ -98,7 +98,7 @@ async def create(
 
 async def get(call: Call, client_id: str) -> Client:
     """Return a client of the environment."""
-    return await reading.get(call.db, Identity(client_id))
+    return await reading.get(call.db, ClientIdentifier(client_id))
 
 
 async def update(
@@ -106,7 +106,7 @@ async def update(
 ) -> Client:
     """Change the given members, by their names in `MEMBERS`; an empty value clears one."""
     async with call.db.transaction() as db:
-        before = await changes.hold(call, db, Identity(client_id))
+        before = await changes.hold(call, db, ClientIdentifier(client_id))
         after = replace(before, **_columns(before, members, production=production))
         return await changes.save(call, db, before, after)
 
@@ -123,7 +123,7 @@ async def change_uris(
     """Add URIs to a member that is a list of them, and take others away; return the client."""
     column, rule = _RULES[member]
     async with call.db.transaction() as db:
-        before = await changes.hold(call, db, Identity(client_id))
+        before = await changes.hold(call, db, ClientIdentifier(client_id))
         uris: tuple[str, ...] = getattr(before, column)
         if not set(remove) <= set(uris):
             raise errors.NotFound(f"{member} of the client")
@@ -136,7 +136,7 @@ async def change_uris(
 async def remove(call: Call, client_id: str) -> None:
     """Delete an application."""
     async with call.db.transaction() as db:
-        client = await changes.hold(call, db, Identity(client_id))
+        client = await changes.hold(call, db, ClientIdentifier(client_id))
         if client.client_type == ENV:
             raise errors.InvalidArgument(
                 "a management client is deleted by `tenantry client delete` alone"

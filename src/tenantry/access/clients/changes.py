@@ -24,14 +24,15 @@ from tenantry.access.clients.model import (
 from tenantry.core import errors, ids
 from tenantry.core.times import now
 from tenantry.crypto import vault
-from tenantry.db import crud, pages
-from tenantry.db.rows import bound, prefixed, revised
-from tenantry.db.statements import Statement
+from tenantry.db import crud
+from tenantry.db.lists import pages
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import bound, prefixed, revised
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
-    from tenantry.access.clients.reading import Identity
+    from tenantry.access.clients.reading import ClientIdentifier
     from tenantry.call import Call
     from tenantry.db.engine import Session
 
@@ -103,7 +104,7 @@ async def _check_limit(db: Session, client: Client) -> None:
         )
 
 
-async def hold(call: Call, db: Session, identity: Identity) -> Client:
+async def hold(call: Call, db: Session, identity: ClientIdentifier) -> Client:
     """Return a client as nobody else changes it until this transaction ends."""
     client = await reading.hold(db, identity)
     call.expect(client.revision)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tenantry.access.clients import changes, key_sets, reading
+from tenantry.access.clients import changes, reading
 from tenantry.access.clients import management_scopes as scopes
+from tenantry.access.clients.credentials import key_sets
 from tenantry.access.clients.model import CALLS_API, PUBLIC, Client
-from tenantry.access.clients.reading import Identity
+from tenantry.access.clients.reading import ClientIdentifier
 from tenantry.access.keys import service as keys
 from tenantry.core import errors
 
@@ -22,7 +23,7 @@ _SCOPES_FIELD = "settings.management_scopes"
 
 async def get(call: Call, client_id: str) -> Client:
     """Return a client of the environment or of any organization."""
-    return await reading.get(call.db, Identity(client_id, anywhere=True))
+    return await reading.get(call.db, ClientIdentifier(client_id, anywhere=True))
 
 
 async def update(
@@ -51,7 +52,7 @@ async def update(
     async with call.db.transaction() as db:
         if access_token_signing_alg is not None:
             await keys.ensure_algorithm(db, access_token_signing_alg)
-        before = await changes.hold(call, db, Identity(client_id, anywhere=True))
+        before = await changes.hold(call, db, ClientIdentifier(client_id, anywhere=True))
         after = replace(before, **changed)
         _check_credentials(after, changed)
         if "management_scopes" in changed and after.client_type not in CALLS_API:

@@ -10,11 +10,11 @@ from sqlalchemy import bindparam, func, select
 from tenantry.access.clients import reading
 from tenantry.access.clients.model import APPLICATIONS, ENV, clients
 from tenantry.core import errors
-from tenantry.db import pages
-from tenantry.db.schema import json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.lists import pages
+from tenantry.db.sql.schema import json_values, to_json
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.organizations import service as organizations
-from tenantry.tenants.organizations.service import Identity
+from tenantry.tenants.organizations.service import OrganizationIdentifier
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +65,7 @@ async def of_organization(
         organization_id=organization_id,
     )
     if not page.total_size:
-        await organizations.get(call, Identity(organization_id))
+        await organizations.get(call, OrganizationIdentifier(organization_id))
     return page
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry.access.clients import changes, reading, values
 from tenantry.access.clients.model import M2M, Client
-from tenantry.access.clients.reading import Identity
+from tenantry.access.clients.reading import ClientIdentifier
 from tenantry.core import ids
 from tenantry.core.times import now
 
@@ -56,7 +56,7 @@ async def create(
 
 async def get(call: Call, organization_id: str, client_id: str) -> Client:
     """Return a client of an organization."""
-    return await reading.get(call.db, Identity(client_id, organization_id))
+    return await reading.get(call.db, ClientIdentifier(client_id, organization_id))
 
 
 async def update(
@@ -86,12 +86,12 @@ async def update(
     if expiry:
         changed["expiry"] = values.seconds(expiry, values.M2M_EXPIRY, "client.expiry")
     async with call.db.transaction() as db:
-        before = await changes.hold(call, db, Identity(client_id, organization_id))
+        before = await changes.hold(call, db, ClientIdentifier(client_id, organization_id))
         return await changes.save(call, db, before, replace(before, **changed))
 
 
 async def remove(call: Call, organization_id: str, client_id: str) -> None:
     """Delete a client of an organization; it gets no access tokens any more."""
     async with call.db.transaction() as db:
-        client = await changes.hold(call, db, Identity(client_id, organization_id))
+        client = await changes.hold(call, db, ClientIdentifier(client_id, organization_id))
         await changes.remove(call, db, client)

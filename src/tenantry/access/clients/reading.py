@@ -9,8 +9,8 @@ from sqlalchemy import bindparam, select
 
 from tenantry.access.clients.model import Client, Secret, client_secrets, clients
 from tenantry.core import errors
-from tenantry.db.schema import from_json, json_list, json_rows
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import from_json, json_list, json_rows
+from tenantry.db.sql.statements import Statement
 
 if TYPE_CHECKING:
     from sqlalchemy import Select
@@ -23,7 +23,7 @@ _OF_ORGANIZATION = _c.organization_id == bindparam("p_organization_id")
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class ClientIdentifier:
     """Which client is meant: one of the environment, or where it is named of that organization.
 
     With ``anywhere`` of either: only for callers that may see every organization.
@@ -74,12 +74,12 @@ _HOLD_SECRETS = Statement(
 )
 
 
-async def get(db: Session, identity: Identity) -> Client:
+async def get(db: Session, identity: ClientIdentifier) -> Client:
     """Return a client."""
     return from_row(await _one(db, _FIND, identity))
 
 
-async def hold(db: Session, identity: Identity) -> Client:
+async def hold(db: Session, identity: ClientIdentifier) -> Client:
     """Return a client as nobody else changes it, nor its secrets, until this transaction ends."""
     row = await _one(db, _HOLD, identity)
     secrets = await db.fetch_all(_HOLD_SECRETS, p_id=identity.client_id)
@@ -88,7 +88,7 @@ async def hold(db: Session, identity: Identity) -> Client:
     )
 
 
-async def _one(db: Session, statements: dict[str, Statement], identity: Identity) -> Row:
+async def _one(db: Session, statements: dict[str, Statement], identity: ClientIdentifier) -> Row:
     place = "environment" if identity.organization_id is None else "organization"
     row = await db.fetch_one(
         statements["anywhere" if identity.anywhere else place],

@@ -13,11 +13,11 @@ from tenantry.access.clients import (
     listing,
     management_scopes,
     organization_clients,
-    secrets,
     service,
 )
+from tenantry.access.clients.credentials import secrets
 from tenantry.access.clients.model import ACTIVE, INACTIVE, Client, Secret
-from tenantry.access.clients.reading import Identity
+from tenantry.access.clients.reading import ClientIdentifier
 from tenantry.core import errors, structs
 from tenantry.core.times import timestamp
 from tenantry.gen.scalekit.v1.clients import clients_pb as pb
@@ -101,7 +101,7 @@ class ClientService:
     async def create_client_secret(
         self, request: pb.CreateClientSecretRequest, call: Call
     ) -> pb.CreateClientSecretResponse:
-        secret, plain = await _add_secret(call, Identity(request.client_id))
+        secret, plain = await _add_secret(call, ClientIdentifier(request.client_id))
         return pb.CreateClientSecretResponse(plain_secret=plain, secret=_secret(secret))
 
     async def update_client_secret(
@@ -113,14 +113,14 @@ class ClientService:
             raise errors.InvalidArgument.field(
                 "secret.status", "enum.defined_only", "must be ACTIVE or INACTIVE"
             )
-        identity = Identity(request.client_id)
+        identity = ClientIdentifier(request.client_id)
         secret = await secrets.set_status(call, identity, request.secret_id, status)
         return pb.UpdateClientSecretResponse(secret=_secret(secret))
 
     async def delete_client_secret(
         self, request: pb.DeleteClientSecretRequest, call: Call
     ) -> Empty:
-        await secrets.remove(call, Identity(request.client_id), request.secret_id)
+        await secrets.remove(call, ClientIdentifier(request.client_id), request.secret_id)
         return Empty()
 
     async def create_organization_client(
@@ -173,14 +173,14 @@ class ClientService:
     async def create_organization_client_secret(
         self, request: pb.CreateOrganizationClientSecretRequest, call: Call
     ) -> pb.CreateOrganizationClientSecretResponse:
-        identity = Identity(request.client_id, request.organization_id)
+        identity = ClientIdentifier(request.client_id, request.organization_id)
         secret, plain = await _add_secret(call, identity)
         return pb.CreateOrganizationClientSecretResponse(plain_secret=plain, secret=_secret(secret))
 
     async def delete_organization_client_secret(
         self, request: pb.DeleteOrganizationClientSecretRequest, call: Call
     ) -> Empty:
-        identity = Identity(request.client_id, request.organization_id)
+        identity = ClientIdentifier(request.client_id, request.organization_id)
         await secrets.remove(call, identity, request.secret_id)
         return Empty()
 
@@ -297,7 +297,7 @@ def _networks(given: pb.IpAllowlist) -> dict[str, Any]:
     return {"opted_in": given.opted_in, "cidrs": cidrs}
 
 
-async def _add_secret(call: Call, identity: Identity) -> tuple[Secret, str]:
+async def _add_secret(call: Call, identity: ClientIdentifier) -> tuple[Secret, str]:
     return await secrets.add(
         call,
         identity,

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select
 
-from tenantry.access.clients import changes, management_scopes, reading, secrets, values
+from tenantry.access.clients import changes, management_scopes, reading, values
+from tenantry.access.clients.credentials import secrets
 from tenantry.access.clients.model import ENV, Client, clients
-from tenantry.access.clients.reading import Identity
+from tenantry.access.clients.reading import ClientIdentifier
 from tenantry.core import errors, ids
 from tenantry.core.times import now
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +60,7 @@ async def create(
 
 async def get(db: Session, client_id: str) -> Client:
     """Return a client of any type with its live secrets."""
-    return live(await reading.get(db, Identity(client_id, anywhere=True)))
+    return live(await reading.get(db, ClientIdentifier(client_id, anywhere=True)))
 
 
 async def live_ids(db: Session) -> frozenset[str]:
@@ -76,7 +77,7 @@ async def rotate(call: Call, client_id: str, *, overlap_seconds: int = OVERLAP_S
     """
     _secret, plain = await secrets.add(
         call,
-        Identity(client_id, anywhere=True),
+        ClientIdentifier(client_id, anywhere=True),
         overlap_seconds=overlap_seconds,
         type_="client.secret_rotated",
     )
@@ -93,7 +94,7 @@ async def remove(call: Call, client_id: str) -> None:
     async with call.db.transaction() as db:
         # Locked, so that two deletions cannot each leave the other's client as the last.
         management = {row["id"] for row in await db.fetch_all(_LOCK)}
-        client = await changes.hold(call, db, Identity(client_id, anywhere=True))
+        client = await changes.hold(call, db, ClientIdentifier(client_id, anywhere=True))
         if management == {client.id}:
             raise errors.InvalidArgument(LAST_CLIENT)
         await changes.remove(call, db, client)
@@ -132,7 +133,7 @@ async def set_initiate_login_uri(call: Call, uri: str, *, production: bool) -> C
 
 async def _hold_first(call: Call, db: Session) -> Client:
     row = await db.fetch_one(_FIRST, most=1)
-    return await changes.hold(call, db, Identity(row["id"] if row else ""))
+    return await changes.hold(call, db, ClientIdentifier(row["id"] if row else ""))
 
 
 def live(client: Client) -> Client:

@@ -14,9 +14,9 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry.access.clients.model import clients, spent_assertions
 from tenantry.core.times import DAY, now
-from tenantry.db.later import MOST, Later
-from tenantry.db.records import named, records, spelled
-from tenantry.db.statements import Statement
+from tenantry.db.sql.records import named, records, spelled
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.write_behind import MOST, WriteBehindBuffer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,7 +54,7 @@ class TokenEvents:
         self._policy = policy
         self._day = 0
         self._seen: set[str] = set()  # clients that got a token from this process on this day
-        self._later = Later[tuple[str, int], "Event"](  # by client and day
+        self._later = WriteBehindBuffer[tuple[str, int], "Event"](  # by client and day
             self._write, name="token events", at_once=_AT_ONCE
         )
 
@@ -75,7 +75,7 @@ class TokenEvents:
         if self._policy == "all":
             await self._db.record(event)
         else:
-            self._later.note((client.id, day), event)
+            self._later.add((client.id, day), event)
 
     async def close(self) -> None:
         """Write waiting rows, if the database lets us; to be called before it is closed."""

@@ -6,8 +6,8 @@ import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tenantry.access.clients import redirect_uris
 from tenantry.access.clients.model import ENV, GRANT_TYPES, NTV, WEB_APP
+from tenantry.access.clients.uris import redirect_uris
 from tenantry.core import errors
 
 if TYPE_CHECKING:

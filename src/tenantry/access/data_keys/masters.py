@@ -17,10 +17,12 @@ from tenantry.access.data_keys.model import MasterKey
 from tenantry.access.data_keys.service import NotNow
 from tenantry.core import errors, ids
 from tenantry.core.times import now
-from tenantry.db import crud, key_rows, pages
-from tenantry.db.key_rows import ACTIVE, DEPRECATED, DESTROYED
-from tenantry.db.schema import environment, master_keys
-from tenantry.db.statements import Statement
+from tenantry.db import crud
+from tenantry.db.encryption import key_rows
+from tenantry.db.encryption.key_rows import ACTIVE, DEPRECATED, DESTROYED
+from tenantry.db.lists import pages
+from tenantry.db.sql.schema import environment, master_keys
+from tenantry.db.sql.statements import Statement
 
 if TYPE_CHECKING:
     from sqlalchemy import BindParameter, Select
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.crypto import master_key as sources
     from tenantry.db.engine import Row, Session
-    from tenantry.db.pages import Page
+    from tenantry.db.lists.pages import Page
 
 _WORD = "master keys"  # what only one process changes at a time
 

@@ -16,8 +16,9 @@ from tenantry.call import Call
 from tenantry.core import errors, ids
 from tenantry.core.caller import SYSTEM
 from tenantry.core.times import DAY, SECOND, now, plainly
-from tenantry.db import crud, fence, key_rows, pages, resealing
-from tenantry.db.key_rows import (
+from tenantry.db import crud, fence
+from tenantry.db.encryption import key_rows, reencryption
+from tenantry.db.encryption.key_rows import (
     ACTIVE,
     CREATED,
     DATA_KEYS,
@@ -26,16 +27,17 @@ from tenantry.db.key_rows import (
     DESTROYED,
     PUBLISHED_SECONDS,
 )
+from tenantry.db.lists import pages
 from tenantry.db.revisions import HEAD
-from tenantry.db.schema import data_keys
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import data_keys
+from tenantry.db.sql.statements import Statement
 
 if TYPE_CHECKING:
     from sqlalchemy import BindParameter, Select
 
+    from tenantry.db.encryption.reencryption import Progress
     from tenantry.db.engine import Row, Session
-    from tenantry.db.pages import Page
-    from tenantry.db.resealing import Progress
+    from tenantry.db.lists.pages import Page
 
 # From the moment that another key seals until one may be destroyed. Values that were encrypted for
 # a while, in cookies, links and rows that are over soon, have had their time by then.
@@ -147,13 +149,13 @@ async def reseal(call: Call, *, seconds: float) -> tuple[int, dict[str, int], bo
     Returns how many values were, how many of which tables no key opens, and whether that is all.
     """
     began, until = now(), time.monotonic() + seconds
-    before = (await resealing.progress(call.db)).resealed
+    before = (await reencryption.progress(call.db)).resealed
     wait: float | None = 0.0
     while wait is not None and time.monotonic() < until:
-        wait = await resealing.batch(call.db, since=began)
+        wait = await reencryption.batch(call.db, since=began)
         if wait is not None:
             await asyncio.sleep(min(wait, max(until - time.monotonic(), 0.0)))
-    after = await resealing.progress(call.db)
+    after = await reencryption.progress(call.db)
     return max(after.resealed - before, 0), dict(after.unreadable), wait is None
 
 
@@ -164,7 +166,7 @@ async def work(db: Session) -> float:
     """
     if not db.vault.binds:
         await _bind(db)
-    return await resealing.run(db)
+    return await reencryption.run(db)
 
 
 async def _bind(db: Session) -> None:
@@ -180,7 +182,7 @@ async def _bind(db: Session) -> None:
 
 async def progress(db: Session) -> Progress:
     """Return how far the values of former keys are encrypted anew."""
-    return await resealing.progress(db)
+    return await reencryption.progress(db)
 
 
 async def _create(call: Call, db: Session) -> DataKey:
@@ -247,11 +249,11 @@ async def _check_unused(db: Session, key: DataKey) -> None:
     until = key.deprecate_time + KEPT
     if now() < until:
         raise NotNow(f"data key {key.version} is kept until {plainly(until)}: cookies may be of it")
-    passes = await resealing.passes(db)
-    for table in resealing.tables():
+    passes = await reencryption.passes(db)
+    for table in reencryption.tables():
         last = passes.get(table.name)
         # A process that was stopped could seal with it, until it has read the keys again.
-        proved = key.deprecate_time + resealing.ASLEEP
+        proved = key.deprecate_time + reencryption.ASLEEP
         if last is None or not last.found_nothing or last.begin_time < proved:
             raise NotNow(
                 f"table {table.name} may have values of data key {key.version}: wait for the "

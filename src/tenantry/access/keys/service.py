@@ -15,8 +15,8 @@ from tenantry.core import ids
 from tenantry.core.caller import SYSTEM
 from tenantry.core.times import DAY, now
 from tenantry.db import crud
-from tenantry.db.encrypted_columns import binding
-from tenantry.db.statements import Statement
+from tenantry.db.sql.encrypted_columns import binding
+from tenantry.db.sql.statements import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Boolean, Column, Index, Table, Text
 
-from tenantry.db.rows import members, row_of
-from tenantry.db.schema import metadata, time_column
-from tenantry.db.spread import OF_ENVIRONMENT
+from tenantry.db.sql.schema import metadata, time_column
+from tenantry.db.sql.spread import OF_ENVIRONMENT
+from tenantry.db.writes.rows import members, row_of
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Row

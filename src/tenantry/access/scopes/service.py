@@ -10,8 +10,8 @@ from tenantry.core import errors, ids
 from tenantry.core.times import now
 from tenantry.db import crud
 from tenantry.db.engine import DuplicateKey
-from tenantry.db.rows import prefixed
-from tenantry.db.taken import taken
+from tenantry.db.writes.duplicate_key import taken
+from tenantry.db.writes.rows import prefixed
 
 if TYPE_CHECKING:
     from tenantry.call import Call

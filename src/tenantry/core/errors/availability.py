@@ -34,7 +34,7 @@ class Locked(Busy):
 class ConcurrentChange(Busy):
     """Another call changed the same objects first; nothing was done.
 
-    The call is run once more before its caller is told (`tenantry.db.retries`).
+    The call is run once more before its caller is told (`tenantry.db.writes.retries`).
     """
 
     error_code = "CONCURRENT_CHANGE"

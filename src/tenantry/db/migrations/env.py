@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from tenantry.db.schema import metadata
+from tenantry.db.sql.schema import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -12,11 +12,11 @@ from urllib.parse import urlencode
 from tenantry.core import errors
 from tenantry.endpoints.account.door import Visit, registration_of
 from tenantry.identity.sign_in import confirming
-from tenantry.web.problems import Problems
+from tenantry.web.forms.problems import Problems
 
 if TYPE_CHECKING:
     from tenantry.endpoints.account.door import Door
-    from tenantry.identity.sign_in.means import Means
+    from tenantry.identity.sign_in.dependencies import SignInDependencies
     from tenantry.net.http import Response
 
 PATH = "/ui/profile/confirm"
@@ -26,7 +26,7 @@ _ID_MAX = 64  # characters of an id that go back into an address
 
 
 class ConfirmPages:
-    def __init__(self, door: Door, means: Means) -> None:
+    def __init__(self, door: Door, means: SignInDependencies) -> None:
         self._door = door
         self._means = means
 

@@ -9,23 +9,24 @@ from tenantry.api.in_process import InProcessClient
 from tenantry.call import Call
 from tenantry.core import errors
 from tenantry.core.caller import signed_in
-from tenantry.identity.proofs.totp import service as totp
+from tenantry.identity.authenticators.totp import service as totp
 from tenantry.identity.sessions import applications
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.freshness import Freshness
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.roles import catalogue
 from tenantry.tenants.users import service as users
-from tenantry.web import door, members
+from tenantry.web import door
 from tenantry.web.assets import Asset
-from tenantry.web.problems import Problems
+from tenantry.web.forms.problems import Problems
+from tenantry.web.frames import members
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from tenantry.access.clients.ways_on import WayOn
+    from tenantry.access.clients.uris.return_targets import ReturnTarget
     from tenantry.app_context import AppContext
-    from tenantry.identity.proofs.totp.model import Registration
+    from tenantry.identity.authenticators.totp.model import Registration
     from tenantry.identity.sessions.model import Session
     from tenantry.net.http import Request, Response
     from tenantry.tenants.organizations.model import Organization
@@ -48,7 +49,7 @@ class Visit:
     organization: Organization  # that the session is of now
     words: Words
     is_fresh: bool  # the person signed in so lately that nothing more is asked
-    way: WayOn | None  # back to the application
+    way: ReturnTarget | None  # back to the application
 
     def query(self, name: str) -> str:
         """Return a member of the query, "" without it."""
@@ -159,9 +160,9 @@ class Door(door.Door):
         request.observed.caller = caller
         call = Call(caller, self.db, request.request_id, origin=request.origin)
         api = InProcessClient(self.parts.rpcs, caller, request.request_id, request.origin)
-        identity = organizations.Identity(session.organization_id)
+        identity = organizations.OrganizationIdentifier(session.organization_id)
         try:
-            person = await users.get(call, users.Identity(session.user_id))
+            person = await users.get(call, users.UserIdentifier(session.user_id))
             organization = await organizations.get(call, identity)
         except errors.NotFound:  # gone just now
             return None

@@ -11,7 +11,7 @@ from tenantry.tenants.users.model import ACTIVE, PENDING_INVITE
 
 if TYPE_CHECKING:
     from tenantry.endpoints.account.door import Door, Visit
-    from tenantry.identity.sign_in.means import Means
+    from tenantry.identity.sign_in.dependencies import SignInDependencies
     from tenantry.net.http import Response
 
 PATH = "/ui/profile/organizations"
@@ -20,7 +20,7 @@ _MOST = 100  # that are shown
 
 
 class OrganizationPages:
-    def __init__(self, door: Door, means: Means) -> None:
+    def __init__(self, door: Door, means: SignInDependencies) -> None:
         self._door = door
         self._means = means
 

@@ -12,13 +12,13 @@ from tenantry.gen.scalekit.v1.auth.webauthn_pb import (
     FinishRegistrationRequest,
     UpdateCredentialRequest,
 )
-from tenantry.identity.proofs.passkeys import service as passkeys
+from tenantry.identity.authenticators.passkeys import service as passkeys
 from tenantry.net.http import Response
 from tenantry.web.rendering import HEADERS
 
 if TYPE_CHECKING:
     from tenantry.endpoints.account.door import Door
-    from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
+    from tenantry.identity.authenticators.passkeys.relying_party import RelyingParty
 
 PATH = "/ui/profile/passkeys"
 _DONE = ("added", "renamed", "deleted")

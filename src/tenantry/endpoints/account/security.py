@@ -6,23 +6,23 @@ import io
 from typing import TYPE_CHECKING
 
 from tenantry.core import errors
-from tenantry.db.pages import MAX_SIZE
+from tenantry.db.lists.pages import MAX_SIZE
 from tenantry.endpoints.account.door import Visit, registration_of
 from tenantry.gen.scalekit.v1.sessions.sessions_pb import RevokeSessionRequest
-from tenantry.identity.proofs.totp import service as totp
-from tenantry.identity.proofs.totp import step_up
+from tenantry.identity.authenticators.totp import service as totp
+from tenantry.identity.authenticators.totp import step_up
 from tenantry.identity.sessions import listing as session_list
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import ACTIVE
 from tenantry.net.http import Response
-from tenantry.web.problems import Problems
+from tenantry.web.forms.problems import Problems
 from tenantry.web.rendering import HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tenantry.endpoints.account.door import Door
-    from tenantry.identity.proofs.totp.model import Registration
+    from tenantry.identity.authenticators.totp.model import Registration
 
 PATH = "/ui/profile/security"
 _DONE = ("disabled", "revoked", "others")

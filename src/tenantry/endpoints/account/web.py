@@ -17,7 +17,7 @@ from tenantry.endpoints.account.passkeys import PasskeyPages
 from tenantry.endpoints.account.security import SecurityPages
 from tenantry.endpoints.account.stopping import Stopping
 from tenantry.net.http import Response, Route
-from tenantry.web import members
+from tenantry.web.frames import members
 from tenantry.web.rendering import HEADERS
 
 if TYPE_CHECKING:

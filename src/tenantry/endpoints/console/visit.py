@@ -16,11 +16,12 @@ from tenantry.identity.operators import sessions
 from tenantry.identity.operators.model import OPERATOR, OWNER, READER
 from tenantry.identity.operators.provider import Provider
 from tenantry.net.http import MAX_ANONYMOUS, Cookie
-from tenantry.web import door, workspace
+from tenantry.web import door
 from tenantry.web.assets import Asset
+from tenantry.web.forms.problems import Problems
+from tenantry.web.frames import workspace
+from tenantry.web.frames.navigation import Entry, Group, Jump
 from tenantry.web.looks import Kind
-from tenantry.web.navigation import Entry, Group, Jump
-from tenantry.web.problems import Problems
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

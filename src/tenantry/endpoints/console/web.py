@@ -4,35 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry.endpoints.console import (
-    api_keys,
-    applications,
-    branding,
-    connections,
-    directories,
-    events,
-    health,
-    impersonating,
-    interceptors,
-    keys,
-    mail,
-    mail_servers,
-    mail_templates,
-    me,
-    operators,
-    organizations,
-    overview,
-    people,
-    protocols,
-    roles,
-    settings,
-    sign_ins,
-    token_claims,
-    webhooks,
-)
-from tenantry.endpoints.console.entering import Entering
-from tenantry.endpoints.console.signing_in import PATH as SIGN_IN
-from tenantry.endpoints.console.signing_in import SigningIn
+from tenantry.endpoints.console import directories, health, organizations, overview, people
+from tenantry.endpoints.console.access import api_keys, applications, roles
+from tenantry.endpoints.console.connections import pages as connections
+from tenantry.endpoints.console.connections import protocol_pages
+from tenantry.endpoints.console.environment import branding, keys, settings, token_claims
+from tenantry.endpoints.console.integrations import interceptors, webhooks
+from tenantry.endpoints.console.logs import events, sign_ins
+from tenantry.endpoints.console.mail import messages, servers, templates
+from tenantry.endpoints.console.operators import impersonating, me
+from tenantry.endpoints.console.operators import pages as operators
+from tenantry.endpoints.console.operators.entering import Entering
+from tenantry.endpoints.console.operators.signing_in import PATH as SIGN_IN
+from tenantry.endpoints.console.operators.signing_in import SigningIn
 from tenantry.endpoints.console.visit import LIVE_SCRIPT, PASSKEYS_SCRIPT, ROOT, Door
 from tenantry.identity.operators.provider import CALLBACK
 from tenantry.net.http import Route
@@ -42,11 +26,11 @@ if TYPE_CHECKING:
     from tenantry.endpoints.console.visit import Page
 
 _SUBJECTS = (
-    *(overview, organizations, people, connections, protocols, directories, roles),
+    *(overview, organizations, people, connections, protocol_pages, directories, roles),
     *(applications, api_keys, token_claims, keys),
-    *(sign_ins, events, webhooks, interceptors, mail),
+    *(sign_ins, events, webhooks, interceptors, messages),
     *(settings, health),
-    *(mail_servers, mail_templates, branding, operators, me, impersonating),
+    *(servers, templates, branding, operators, me, impersonating),
 )
 
 

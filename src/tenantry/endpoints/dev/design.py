@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from tenantry.api.http_calls import HttpCall
 from tenantry.i18n.languages import DEFAULT
-from tenantry.web import words, workspace
+from tenantry.web import words
+from tenantry.web.frames import workspace
 from tenantry.web.looks import Kind
 
 if TYPE_CHECKING:

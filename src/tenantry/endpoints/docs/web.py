@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tenantry.api.methods import Method
-    from tenantry.endpoints.docs.contents import Contents
-    from tenantry.endpoints.docs.page import Frame
+    from tenantry.endpoints.docs.pages.page import Frame
+    from tenantry.endpoints.docs.reference.contents import Contents
 
 # The page needs nothing but its own two files, and nothing may frame it.
 _CSP = (
@@ -103,24 +103,24 @@ class Reference:
     @functools.cached_property
     def _contents(self) -> Contents:
         # Start time: most processes never show the reference.
-        from tenantry.endpoints.docs.contents import Contents
+        from tenantry.endpoints.docs.reference.contents import Contents
 
         return Contents(self._methods)
 
     @functools.cached_property
     def _frame(self) -> Frame:
-        from tenantry.endpoints.docs.page import Frame
+        from tenantry.endpoints.docs.pages.page import Frame
 
         try_url = _TRY.url if self._development else ""
         return Frame(self._contents, self._public_url, _STYLE.url, _SCRIPT.url, try_url)
 
     def _page(self, path: str) -> str:
         """Return the page of a path."""
-        from tenantry.endpoints.docs import (
+        from tenantry.endpoints.docs.guides import sources
+        from tenantry.endpoints.docs.pages import (
             error_page,
             event_page,
             guide_page,
-            guides,
             introduction_page,
             operation_page,
             plain,
@@ -140,7 +140,7 @@ class Reference:
         }
         if path in pages:
             return pages[path](self._frame)
-        if guide := guides.by_url().get(path):
+        if guide := sources.by_url().get(path):
             return guide_page.render(self._frame, guide)
         name = path.removeprefix("/docs/api/")
         if entry := self._contents.by_name.get(name):
@@ -165,13 +165,13 @@ class Reference:
         return json.dumps(catalogue.schema(event_type, self._public_url), indent=2)
 
     def _search(self) -> str:
-        from tenantry.endpoints.docs import search
+        from tenantry.endpoints.docs.pages import search
 
         index = search.index(self._contents)
         return json.dumps(index, ensure_ascii=False, separators=(",", ":"))
 
     def _openapi(self) -> str:
-        from tenantry.endpoints.docs import openapi, operations
+        from tenantry.endpoints.docs.reference import openapi, operations
 
         document = openapi.document(*operations.read(self._methods), self._public_url)
         return json.dumps(document, ensure_ascii=False, separators=(",", ":"))

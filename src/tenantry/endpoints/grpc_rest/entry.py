@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry.api import error_details
 from tenantry.core import errors
-from tenantry.db.retries import retried
+from tenantry.db.writes.retries import retried
 from tenantry.endpoints.grpc_rest import bodies, grpc, rpc
 from tenantry.endpoints.grpc_rest.address import Addresses
 from tenantry.endpoints.grpc_rest.router import Router, allow
@@ -24,7 +24,7 @@ from tenantry.net.http import (
 )
 from tenantry.telemetry import spans
 from tenantry.telemetry.metrics import table as metrics
-from tenantry.telemetry.observed import CURRENT, Observed
+from tenantry.telemetry.request_context import CURRENT, Observed
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from tenantry.net.http import Route
     from tenantry.rate_limits.rates import Rates
-    from tenantry.telemetry.observed import Observer
+    from tenantry.telemetry.request_context import Observer
 
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]

@@ -28,7 +28,7 @@ from protobuf import (
 from tenantry.api import descriptors, messages, validation
 from tenantry.core import errors, structs, urlencoded
 from tenantry.core.answer import Answer
-from tenantry.core.nearest import nearest
+from tenantry.core.suggestions import nearest
 from tenantry.net.http import Response
 
 if TYPE_CHECKING:

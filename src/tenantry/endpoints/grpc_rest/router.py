@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tenantry.core import errors, urlencoded
-from tenantry.core.nearest import nearest
+from tenantry.core.suggestions import nearest
 
 _VARIABLE = re.compile(r"\{(\w+)\}(:[\w-]+)?")
 _REST = re.compile(r"\{(\w+)\*\}")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tenantry.access.clients import ways_on
+from tenantry.access.clients.uris import return_targets
 from tenantry.call import Call
 from tenantry.core import errors
 from tenantry.core.caller import ANONYMOUS
 from tenantry.identity.sessions import service as sessions
-from tenantry.identity.sign_in import states, ways_back
+from tenantry.identity.sign_in.auth_requests import return_links, states
 from tenantry.web import door
 from tenantry.web.assets import Asset
 from tenantry.web.rendering import Pages
@@ -17,7 +17,7 @@ from tenantry.web.rendering import Pages
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-    from tenantry.access.clients.ways_on import WayOn
+    from tenantry.access.clients.uris.return_targets import ReturnTarget
     from tenantry.app_context import AppContext
     from tenantry.identity.sessions.model import Session
     from tenantry.net.http import Request, Response
@@ -67,7 +67,7 @@ class Door(door.Door):
                 return self.redirect(f"/login/{request.params['id']}")
             except errors.Intercepted as problem:
                 status, said = problem.status, problem.message
-                way = await ways_back.find(self.db, request.params.get("id", ""))
+                way = await return_links.find(self.db, request.params.get("id", ""))
                 response = await self.leaving(request, "denied", way, status=status, said=said)
                 response.headers |= problem.headers
                 return response
@@ -84,7 +84,7 @@ class Door(door.Door):
         return await sessions.find(self.db, secret) if secret else None
 
     def message(
-        self, request: Request, key: str, *, way: WayOn | None = None, **more: Any
+        self, request: Request, key: str, *, way: ReturnTarget | None = None, **more: Any
     ) -> Response:
         """Return a page that says one thing, as `Pages.message`; ``way`` is where to go on."""
         words = self.words(request)
@@ -93,18 +93,24 @@ class Door(door.Door):
             link = self.link(way, words, starts_again=key in _ENDED)
         return self.pages.message(key, words, link=link, **more)
 
-    def link(self, way: WayOn, words: Words, *, starts_again: bool) -> tuple[str, Markup]:
+    def link(self, way: ReturnTarget, words: Words, *, starts_again: bool) -> tuple[str, Markup]:
         """Return the address of an application, and the text of a link to it."""
         if way.begins and starts_again:
             return way.uri, words("page.start_again")
         return way.uri, words("page.continue_to", app=way.app or self.pages.look.brand.name)
 
     async def leaving(
-        self, request: Request, key: str, way: WayOn | None = None, *, status: int, **more: Any
+        self,
+        request: Request,
+        key: str,
+        way: ReturnTarget | None = None,
+        *,
+        status: int,
+        **more: Any,
     ) -> Response:
         """Return a page that says one thing, with a link to an application.
 
         That is ``way``, or else the only application.
         """
-        way = way or await ways_on.of_only_application(self.db)
+        way = way or await return_targets.of_only_application(self.db)
         return self.message(request, key, status=status, way=way, **more)

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 from tenantry.core import errors
 from tenantry.identity.known_origins import cookies as device_cookies
 from tenantry.identity.sign_in import invitations
-from tenantry.web.problems import Problems
+from tenantry.web.forms.problems import Problems
 
 if TYPE_CHECKING:
     from tenantry.endpoints.login.door import Door
-    from tenantry.identity.sign_in.means import Means
+    from tenantry.identity.sign_in.dependencies import SignInDependencies
     from tenantry.net.http import Request, Response
 
 
 class Invitations:
     """Handlers of `/invitations/{token}`."""
 
-    def __init__(self, door: Door, means: Means) -> None:
+    def __init__(self, door: Door, means: SignInDependencies) -> None:
         self._door = door
         self._means = means
 

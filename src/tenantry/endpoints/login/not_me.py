@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry.access.clients import ways_on
+from tenantry.access.clients.uris import return_targets
 from tenantry.core import errors
 from tenantry.identity.security_notices import service as security_notices
 
@@ -43,7 +43,7 @@ class NotMe:
             "not_me_done.html",
             door.words(request),
             notice=notice,
-            way=await ways_on.of_client_or_only(door.db, notice.client_id),
+            way=await return_targets.of_client_or_only(door.db, notice.client_id),
         )
         response.cookies.append(door.session_cookie.clear())
         return response

@@ -4,30 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tenantry.access.clients import ways_on
+from tenantry.access.clients.uris import return_targets
 from tenantry.core import errors
 from tenantry.endpoints.login.steps import Given
 from tenantry.identity.connections import reading
 from tenantry.identity.connections.providers import provider_names
 from tenantry.identity.known_origins import cookies as device_cookies
-from tenantry.identity.sign_in import (
-    choosing,
-    realms,
-    states,
-)
+from tenantry.identity.sign_in import choosing, login_requirements
+from tenantry.identity.sign_in.auth_requests import states
 from tenantry.identity.sign_in.model import RESET_PASSWORD, SIGN_UP
 from tenantry.tenants.organizations import service as organizations
-from tenantry.tenants.organizations.service import Identity
+from tenantry.tenants.organizations.service import OrganizationIdentifier
 from tenantry.web import branding
 from tenantry.web.door import query
-from tenantry.web.problems import NONE
+from tenantry.web.forms.problems import NONE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tenantry.endpoints.login.door import Door
     from tenantry.identity.sign_in.choosing import Choice
-    from tenantry.identity.sign_in.means import Means
+    from tenantry.identity.sign_in.dependencies import SignInDependencies
     from tenantry.identity.sign_in.model import AuthRequest
     from tenantry.net.http import Request, Response
     from tenantry.web.branding import Brand
@@ -52,7 +49,7 @@ _TEMPLATES = {"sign_up": "sign_in", "recovery": "second_factor"}
 class SignInPage:
     """Renders the page that an auth request waits for."""
 
-    def __init__(self, door: Door, means: Means) -> None:
+    def __init__(self, door: Door, means: SignInDependencies) -> None:
         self._door = door
         self._means = means
 
@@ -87,7 +84,7 @@ class SignInPage:
             "sent_again": query(request, "sent") == "again",
         }
         if page == "sso":
-            values["start"] = realms.start_path(found)
+            values["start"] = login_requirements.start_path(found)
             values["may_choose"] = not self._is_fixed(found)
             values["provider"] = await self._provider(found)
         elif page in {"sign_in", "sign_up"}:
@@ -134,7 +131,7 @@ class SignInPage:
     async def _social(self, found: AuthRequest) -> list[tuple[str, str, str]]:
         """Return the social providers: where each begins, the title of its button, or its name."""
         return [
-            (realms.start_path(found, one), one.ui_button_title, provider_names.of(one))
+            (login_requirements.start_path(found, one), one.ui_button_title, provider_names.of(one))
             for one in await reading.social(self._door.db)
         ]
 
@@ -170,12 +167,14 @@ class SignInPage:
         look = self._door.pages.look
         brand = look.brand
         if not brand.is_set:
-            brand = brand.of_client(await ways_on.name_of(self._door.db, found.client_id))
+            brand = brand.of_client(await return_targets.name_of(self._door.db, found.client_id))
         named = found.params.organization_id
         if named is None:
             return brand
         try:
-            organization = await organizations.get(self._door.call(request), Identity(named))
+            organization = await organizations.get(
+                self._door.call(request), OrganizationIdentifier(named)
+            )
         except errors.NotFound:
             return brand
         return look.within(organization, brand)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tenantry.core import errors, strict_json
-from tenantry.identity.sign_in import choosing, proving
+from tenantry.identity.sign_in import choosing, verification
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from tenantry.call import Call
-    from tenantry.identity.sign_in.means import Means
+    from tenantry.identity.sign_in.dependencies import SignInDependencies
     from tenantry.identity.sign_in.model import AuthRequest
 
 _SHOWN = ("email", "organization_name", "first_name", "last_name")
@@ -41,7 +41,7 @@ class Step:
     members: tuple[str, ...]
 
     async def take(
-        self, means: Means, call: Call, request: AuthRequest, given: Given
+        self, means: SignInDependencies, call: Call, request: AuthRequest, given: Given
     ) -> AuthRequest:
         """Take the step with the members of a form."""
         arguments = {name: given[name] for name in self.members}
@@ -58,7 +58,12 @@ def page_of(name: str, given: Given) -> str:
 
 
 async def _verify_passkey(
-    means: Means, call: Call, request: AuthRequest, *, challenge_id: str, credential: str
+    means: SignInDependencies,
+    call: Call,
+    request: AuthRequest,
+    *,
+    challenge_id: str,
+    credential: str,
 ) -> AuthRequest:
     try:
         value = strict_json.loads(credential)
@@ -66,11 +71,11 @@ async def _verify_passkey(
         value = None
     if not isinstance(value, dict):
         raise errors.InvalidArgument.field("credential", "object", "must be a JSON object")
-    return await proving.verify_passkey(means, call, request, challenge_id, value)
+    return await verification.verify_passkey(means, call, request, challenge_id, value)
 
 
 async def _choose_organization(
-    _means: Means, call: Call, request: AuthRequest, *, organization_id: str
+    _means: SignInDependencies, call: Call, request: AuthRequest, *, organization_id: str
 ) -> AuthRequest:
     try:
         return await choosing.choose_organization(call, request, organization_id)
@@ -81,12 +86,12 @@ async def _choose_organization(
 
 
 STEPS = {
-    "email": Step("sign_in", proving.start_email, ("email", "intent")),
-    "password": Step("sign_in", proving.verify_password, ("email", "password")),
+    "email": Step("sign_in", verification.start_email, ("email", "intent")),
+    "password": Step("sign_in", verification.verify_password, ("email", "password")),
     "passkey": Step("sign_in", _verify_passkey, ("challenge_id", "credential")),
-    "code": Step("code", proving.verify_code, ("code",)),
-    "second-factor": Step("second_factor", proving.verify_second_factor, ("code",)),
-    "new-password": Step("new_password", proving.choose_password, ("password",)),
+    "code": Step("code", verification.verify_code, ("code",)),
+    "second-factor": Step("second_factor", verification.verify_second_factor, ("code",)),
+    "new-password": Step("new_password", verification.choose_password, ("password",)),
     "organization": Step("organizations", _choose_organization, ("organization_id",)),
     "sign-up": Step(
         "organization", choosing.sign_up, ("organization_name", "first_name", "last_name")

@@ -13,7 +13,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from tenantry.access.clients import applications, ways_on
+from tenantry.access.clients import applications
+from tenantry.access.clients.uris import return_targets
 from tenantry.core import errors
 from tenantry.endpoints.login import problems
 from tenantry.endpoints.login.door import Door
@@ -21,40 +22,32 @@ from tenantry.endpoints.login.invitations import Invitations
 from tenantry.endpoints.login.not_me import NotMe
 from tenantry.endpoints.login.page import SignInPage, path_of
 from tenantry.endpoints.login.steps import STEPS, Given, page_of
+from tenantry.identity.authenticators.passwordless.model import EXPIRED, GOOD, USED
 from tenantry.identity.known_origins import cookies as device_cookies
-from tenantry.identity.proofs.passwordless.model import EXPIRED, GOOD, USED
 from tenantry.identity.security_notices import links
-from tenantry.identity.sign_in import (
-    beginning,
-    completing,
-    federating,
-    proving,
-    realms,
-    refusals,
-    requests,
-    states,
-    ways_back,
-)
-from tenantry.identity.sign_in.refusals import Refusal
+from tenantry.identity.sign_in import beginning, completing, login_requirements, verification
+from tenantry.identity.sign_in.auth_requests import refusals, requests, return_links, states
+from tenantry.identity.sign_in.auth_requests.refusals import Refusal
+from tenantry.identity.sign_in.federated import completion
 from tenantry.net.http import Request, Response, Route
 from tenantry.web import answers as answer_pages
 from tenantry.web.door import query
-from tenantry.web.problems import Problems
+from tenantry.web.forms.problems import Problems
 from tenantry.web.rendering import HEADERS
 
 if TYPE_CHECKING:
-    from tenantry.access.clients.ways_on import WayOn
+    from tenantry.access.clients.uris.return_targets import ReturnTarget
     from tenantry.app_context import AppContext
-    from tenantry.identity.sign_in.means import Means
-    from tenantry.identity.sign_in.model import Answer, AuthRequest
+    from tenantry.identity.sign_in.dependencies import SignInDependencies
+    from tenantry.identity.sign_in.model import AuthorizationResponse, AuthRequest
 
 _TOKEN_MAX = 200  # characters of a link's token that go back into an address
 # The pages of links that are not taken.
 _LINKS = {
     USED: "link_used",
     EXPIRED: "link_expired",
-    proving.FOREIGN: "other_browser",
-    proving.WRONG: "link_wrong",
+    verification.FOREIGN: "other_browser",
+    verification.WRONG: "link_wrong",
 }
 
 
@@ -93,7 +86,7 @@ def routes(parts: AppContext) -> list[Route]:
 class Login:
     """Handlers of the paths below `/login`."""
 
-    def __init__(self, door: Door, means: Means) -> None:
+    def __init__(self, door: Door, means: SignInDependencies) -> None:
         settings = means.settings
         self._door = door
         self._means = means
@@ -142,7 +135,7 @@ class Login:
         if found is None:
             raise errors.NotFound("auth request")
         call = self._door.call(request)
-        challenge_id, options = await proving.passkey_options(self._means, call, found)
+        challenge_id, options = await verification.passkey_options(self._means, call, found)
         return Response.json({"challenge_id": challenge_id, "options": options})
 
     async def resend(self, request: Request) -> Response:
@@ -151,7 +144,7 @@ class Login:
         if found is None:
             return await self._gone(request)
         try:
-            await proving.resend_email(self._door.call(request), found)
+            await verification.resend_email(self._door.call(request), found)
         except errors.RateLimited as problem:
             return self._door.failed(request, Problems.limited(problem, problems.limit("resend")))
         return self._door.redirect(f"{path_of(found)}?sent=again")
@@ -163,7 +156,7 @@ class Login:
             return await self._gone(request)
         await self._door.parts.rates.take_sign_in(request.origin.address)
         begun = await beginning.again(self._door.call(request), found)
-        response = self._door.redirect(realms.path(begun))
+        response = self._door.redirect(login_requirements.path(begun))
         cookies = self._door.browser_cookies
         response.cookies = cookies.make_room(request.origin.cookies) + cookies.issue(begun)
         return response
@@ -189,7 +182,7 @@ class Login:
         found = await self._find(request)
         if found is None:
             return await self._gone(request)
-        arrived = await federating.arrive(
+        arrived = await completion.arrive(
             self._means, self._door.call(request), found, query(request, "arrival")
         )
         return await self._proceed(request, arrived)
@@ -200,10 +193,10 @@ class Login:
         A link that would not be taken is told from others before that.
         """
         found, token = await self._find(request), query(request, "link_token")
-        if found is not None and found.state not in proving.SENT:
+        if found is not None and found.state not in verification.SENT:
             return self._door.redirect(path_of(found))
         request_id = request.params["id"]
-        state = await proving.look_at_link(
+        state = await verification.look_at_link(
             self._means, self._door.db, request_id, found, token[:_TOKEN_MAX]
         )
         if state == GOOD or found is not None:
@@ -218,8 +211,8 @@ class Login:
                 email="" if found is None else found.email,
                 brand=None if found is None else await self._page.brand(request, found),
             )
-        way = await ways_back.find(self._door.db, request_id)
-        status = 200 if state == proving.FOREIGN else 410
+        way = await return_links.find(self._door.db, request_id)
+        status = 200 if state == verification.FOREIGN else 410
         return self._over(request, _LINKS[state], way, status)
 
     async def waits(self, request: Request) -> Response:
@@ -232,7 +225,7 @@ class Login:
             waits = not await self._is_completed(request)
         else:
             # It is completed just now, in the browser tab of the link.
-            waits = found.state in {*proving.SENT, states.ORGANIZATION_SELECTED}
+            waits = found.state in {*verification.SENT, states.ORGANIZATION_SELECTED}
         response = Response.json({"waits": waits})
         response.headers |= HEADERS
         return response
@@ -243,9 +236,9 @@ class Login:
         token, call = request.form().get("token", ""), self._door.call(request)
         try:
             if found is not None:
-                proved = await proving.verify_link(self._means, call, found, token)
+                proved = await verification.verify_link(self._means, call, found, token)
             else:
-                elsewhere = await proving.verify_link_elsewhere(
+                elsewhere = await verification.verify_link_elsewhere(
                     self._means, call, request.params["id"], token
                 )
                 if elsewhere is None:
@@ -266,7 +259,7 @@ class Login:
         if found is None:
             return await self._door.leaving(request, "gone", status=404)
         request.observed.error, request.observed.error_id = found.refusal.error, error_id
-        way = await ways_on.of_client_or_only(self._door.db, found.client_id)
+        way = await return_targets.of_client_or_only(self._door.db, found.client_id)
         came = ""
         registered: tuple[str, ...] = ()
         is_unregistered = found.refusal is Refusal.REDIRECT_URI_UNKNOWN
@@ -295,7 +288,7 @@ class Login:
         if found.state in {states.ORGANIZATION_SELECTED, states.FAILED}:
             response = await self._complete(request, found)
         else:
-            response = self._door.redirect(realms.path(found))
+            response = self._door.redirect(login_requirements.path(found))
         response.cookies += self._door.browser_cookies.issue(found)
         return response
 
@@ -321,13 +314,15 @@ class Login:
             response.cookies.append(device_cookies.issue(self._door.public_url, done.devices))
         return response
 
-    def _back(self, request: Request, answer: Answer, found: AuthRequest) -> Response:
+    def _back(
+        self, request: Request, answer: AuthorizationResponse, found: AuthRequest
+    ) -> Response:
         accepted = request.headers.get("accept-language", "")
         return answer_pages.response(answer, accepted, found.params.ui_locales)
 
     async def _gone(self, request: Request, *, moves_on: bool = False) -> Response:
         """Return the page of a sign-in that is over, or the way to where one begins again."""
-        way = await ways_back.find(self._door.db, request.params["id"])
+        way = await return_links.find(self._door.db, request.params["id"])
         if way is None:
             return await self._door.leaving(request, "gone", status=410)
         if way.begins and moves_on:
@@ -335,7 +330,7 @@ class Login:
         went_on = await self._is_completed(request) and await self._door.session(request)
         return self._over(request, "went_on" if went_on else "gone", way, 410)
 
-    def _over(self, request: Request, key: str, way: WayOn | None, status: int) -> Response:
+    def _over(self, request: Request, key: str, way: ReturnTarget | None, status: int) -> Response:
         """Return a page that says one thing of a sign-in of an application."""
         brand = self._door.pages.look.brand.of_client("" if way is None else way.app)
         return self._door.message(request, key, status=status, way=way, brand=brand)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
-from tenantry.access.clients import allowed_networks, assertions
+from tenantry.access.clients import allowed_networks
+from tenantry.access.clients.credentials import assertions
 from tenantry.access.clients.model import PUBLIC
 from tenantry.core.times import now
 from tenantry.crypto import vault
@@ -20,10 +21,10 @@ from tenantry.endpoints.oauth.errors import OAuthError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tenantry.access.clients.directory import Directory
+    from tenantry.access.clients.client_cache import ClientCache
     from tenantry.access.clients.model import Client
     from tenantry.db.engine import Database
-    from tenantry.db.last_uses import LastUses
+    from tenantry.db.writes.last_uses import LastUses
     from tenantry.endpoints.oauth.client_assertion import Assertion
     from tenantry.net.http import Request
     from tenantry.rate_limits.rates import Rates
@@ -59,7 +60,7 @@ class ClientAuthentication:
     def __init__(
         self,
         db: Database,
-        directory: Directory,
+        directory: ClientCache,
         secret_uses: LastUses,
         rates: Rates,
         *,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry.access.clients import redirect_uris
-from tenantry.endpoints.oauth import authorize, logout
-from tenantry.endpoints.oauth.authorize import AuthorizationEndpoint
-from tenantry.endpoints.oauth.id_token_hints import IdTokenHints
+from tenantry.access.clients.uris import redirect_uris
+from tenantry.endpoints.oauth import logout
+from tenantry.endpoints.oauth.authorization import endpoint
+from tenantry.endpoints.oauth.authorization.endpoint import AuthorizationEndpoint
+from tenantry.endpoints.oauth.authorization.id_token_hints import IdTokenHints
+from tenantry.endpoints.oauth.authorization.registered_uris import RegisteredUris
 from tenantry.endpoints.oauth.logout import LogoutEndpoint
-from tenantry.endpoints.oauth.registered_uris import RegisteredUris
 from tenantry.identity.federation.leaving import Leaving
 from tenantry.net.http import Route
 from tenantry.web import answers
@@ -44,8 +45,8 @@ def routes(parts: AppContext) -> list[Route]:
         session_cookie=parts.session_cookie,
     )
     return [
-        Route("GET", authorize.PATH, authorization),
-        Route("POST", authorize.PATH, authorization.post),
+        Route("GET", endpoint.PATH, authorization),
+        Route("POST", endpoint.PATH, authorization.post),
         answers.SCRIPT.route,
         Route("GET", logout.PATH, end_session),
         Route("POST", logout.PATH, end_session.post),

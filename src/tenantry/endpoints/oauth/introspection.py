@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tenantry.access.api_tokens.known import Known as KnownApiTokens
     from tenantry.access.clients.model import Client
     from tenantry.db.engine import Session
-    from tenantry.db.last_uses import LastUses
+    from tenantry.db.writes.last_uses import LastUses
     from tenantry.endpoints.oauth.client_authentication import ClientAuthentication
     from tenantry.identity.tokens.access_tokens import AccessTokens
     from tenantry.identity.tokens.user_tokens import UserTokens

@@ -11,27 +11,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tenantry.access.clients import ways_on
+from tenantry.access.clients.uris import return_targets
 from tenantry.call import Call
 from tenantry.core import errors, ids
 from tenantry.core.caller import ANONYMOUS
-from tenantry.endpoints.oauth import parameters
-from tenantry.endpoints.oauth.parameters import Parameters
+from tenantry.endpoints.oauth.authorization import parameters
+from tenantry.endpoints.oauth.authorization.parameters import Parameters
 from tenantry.identity.sessions import applications
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import LOGOUT
 from tenantry.identity.sign_in import answers
-from tenantry.identity.sign_in.model import Answer
+from tenantry.identity.sign_in.model import AuthorizationResponse
 from tenantry.net.http import Response
 from tenantry.web import answers as answer_pages
 from tenantry.web import words
 from tenantry.web.rendering import Pages
 
 if TYPE_CHECKING:
-    from tenantry.access.clients.ways_on import WayOn
+    from tenantry.access.clients.uris.return_targets import ReturnTarget
     from tenantry.db.engine import Database
-    from tenantry.endpoints.oauth.id_token_hints import Hint, IdTokenHints
-    from tenantry.endpoints.oauth.registered_uris import RegisteredUris
+    from tenantry.endpoints.oauth.authorization.id_token_hints import Hint, IdTokenHints
+    from tenantry.endpoints.oauth.authorization.registered_uris import RegisteredUris
     from tenantry.identity.federation.leaving import Leaving
     from tenantry.identity.federation.model import Sent
     from tenantry.identity.sessions.cookies import SessionCookie
@@ -87,7 +87,7 @@ class LogoutEndpoint:
         try:
             asked = parameters.of_query(request)
         except errors.InvalidArgument as problem:
-            way = await ways_on.of_only_application(self._db)
+            way = await return_targets.of_only_application(self._db)
             nothing = Parameters({}, frozenset())
             return self._page(request, nothing, "wrong", said=problem.message, way=way)
         return await self._answer(request, asked, confirmed=False)
@@ -145,7 +145,7 @@ class LogoutEndpoint:
     def _away(self, request: Request, sent: Sent) -> Response:
         """Return the response that takes the browser to its provider, to sign out there."""
         mode = answers.QUERY if sent.fields is None else answers.FORM_POST
-        answer = Answer(sent.url, mode, dict(sent.fields or {}))
+        answer = AuthorizationResponse(sent.url, mode, dict(sent.fields or {}))
         return answer_pages.response(answer, request.headers.get("accept-language", ""))
 
     async def _check(self, call: Call, asked: Parameters, session: Session | None) -> _Asked:
@@ -184,21 +184,23 @@ class LogoutEndpoint:
         )
         if client is None:
             raise _Wrong("this post_logout_redirect_uri is not registered for the application")
-        answer = Answer(uri, answers.QUERY, {} if state is None else {"state": state})
+        answer = AuthorizationResponse(
+            uri, answers.QUERY, {} if state is None else {"state": state}
+        )
         return _Asked(hint, answers.location(answer))
 
-    async def _way_on(self, client_id: str | None, session: Session | None) -> WayOn | None:
+    async def _way_on(self, client_id: str | None, session: Session | None) -> ReturnTarget | None:
         """Return the way to the application that is named, else to that of the session.
 
         Without a session it is the only application.
         """
         if client_id is not None and ids.well_formed(ids.ENVIRONMENT_CLIENT, client_id):
-            way = await ways_on.of_client(self._db, client_id)
+            way = await return_targets.of_client(self._db, client_id)
             if way is not None:
                 return way
         if session is not None:
             return await applications.of_session(self._db, session.id, session.organization_id)
-        return await ways_on.of_only_application(self._db)
+        return await return_targets.of_only_application(self._db)
 
     def _page(
         self,
@@ -208,7 +210,7 @@ class LogoutEndpoint:
         *,
         said: str = "",
         asks: bool = False,
-        way: WayOn | None = None,
+        way: ReturnTarget | None = None,
     ) -> Response:
         # A faulty request is not asked again.
         kept = {} if kind == "wrong" else {n: v for n, v in asked.first.items() if n in _KEPT}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry.access.api_tokens import service
-from tenantry.access.clients import management_scopes, revocations
+from tenantry.access.clients import management_scopes
+from tenantry.access.clients.credentials import revocations
 from tenantry.access.clients.model import ENV
 from tenantry.call import Call
 from tenantry.core import errors, ids
@@ -16,7 +17,7 @@ from tenantry.net.http import Response
 
 if TYPE_CHECKING:
     from tenantry.access.api_tokens.known import Known as KnownApiTokens
-    from tenantry.access.clients.directory import Directory
+    from tenantry.access.clients.client_cache import ClientCache
     from tenantry.access.clients.model import Client
     from tenantry.db.engine import Database
     from tenantry.endpoints.oauth.client_authentication import ClientAuthentication
@@ -37,7 +38,7 @@ class RevocationEndpoint:
         self,
         db: Database,
         authenticate: ClientAuthentication,
-        directory: Directory,
+        directory: ClientCache,
         tokens: AccessTokens,
         user_tokens: UserTokens,
         *,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry.endpoints.oauth import authorization_request, authorize, logout
+from tenantry.endpoints.oauth import logout
+from tenantry.endpoints.oauth.authorization import endpoint as authorize
+from tenantry.endpoints.oauth.authorization import request
 from tenantry.endpoints.oauth.client_assertion import ALGORITHMS
 from tenantry.endpoints.oauth.client_authentication import METHODS, NONE, ClientAuthentication
 from tenantry.endpoints.oauth.grant_types import (
@@ -111,7 +113,7 @@ def discovery(issuer: str, grant_types: Iterable[str]) -> dict[str, object]:
         "scopes_supported": list(claims.SCOPES),
         "claims_supported": list(claims.CLAIMS),
         "code_challenge_methods_supported": [pkce.METHOD],
-        "prompt_values_supported": list(authorization_request.PROMPTS),
+        "prompt_values_supported": list(request.PROMPTS),
         # RFC 9207
         "authorization_response_iss_parameter_supported": True,
         "backchannel_logout_supported": True,

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry.core import errors
 from tenantry.core.times import DAY, rfc3339
-from tenantry.db.schema import from_json
+from tenantry.db.sql.schema import from_json
 from tenantry.endpoints.organization.visit import Door, Page, Visit
 from tenantry.events.event_log import exporting, listing
 from tenantry.events.event_log.exporting import Format, Order
 from tenantry.net.http import StreamingResponse
 from tenantry.tenants.users import reading
-from tenantry.web.areas import AUDIT
+from tenantry.web.frames.areas import AUDIT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,9 +10,9 @@ from tenantry.gen.scalekit.v1.domains import domains_pb
 from tenantry.gen.scalekit.v1.domains.domains_pb import DomainType
 from tenantry.tenants.domains import service
 from tenantry.tenants.domains.model import ORGANIZATION_DOMAIN
-from tenantry.tenants.organizations.service import Identity
-from tenantry.web.areas import DOMAINS, SSO
-from tenantry.web.problems import Problems
+from tenantry.tenants.organizations.service import OrganizationIdentifier
+from tenantry.web.forms.problems import Problems
+from tenantry.web.frames.areas import DOMAINS, SSO
 
 if TYPE_CHECKING:
     from tenantry.net.http import Response
@@ -42,7 +42,7 @@ class _Domains:
         # Not by the API, which does not tell when a record is looked for next.
         page = await service.page(
             visit.call,
-            Identity(visit.organization.id),
+            OrganizationIdentifier(visit.organization.id),
             domain_type=ORGANIZATION_DOMAIN,
             size=service.DEFAULT_PAGE,
             number=number,

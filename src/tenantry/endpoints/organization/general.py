@@ -15,9 +15,9 @@ from tenantry.gen.scalekit.v1.organizations.organizations_pb import (
     UpdateOrganizationRequest,
 )
 from tenantry.tenants.branding import assets, pictures
-from tenantry.web import uploads
-from tenantry.web.areas import GENERAL
-from tenantry.web.problems import Problems
+from tenantry.web.forms import uploads
+from tenantry.web.forms.problems import Problems
+from tenantry.web.frames.areas import GENERAL
 
 if TYPE_CHECKING:
     from tenantry.net.http import Response

@@ -12,13 +12,13 @@ from tenantry.access.api_tokens import listing as api_token_list
 from tenantry.access.api_tokens import service as api_tokens
 from tenantry.access.clients import listing as client_list
 from tenantry.access.clients import organization_clients as clients
-from tenantry.access.clients import secrets
-from tenantry.access.clients.reading import Identity
+from tenantry.access.clients.credentials import secrets
+from tenantry.access.clients.reading import ClientIdentifier
 from tenantry.core import errors
 from tenantry.core.times import DAY, now
 from tenantry.endpoints.organization.visit import Door, Page, Visit
-from tenantry.web.areas import PROGRAMS
-from tenantry.web.problems import Problems
+from tenantry.web.forms.problems import Problems
+from tenantry.web.frames.areas import PROGRAMS
 
 if TYPE_CHECKING:
     from tenantry.access.clients.model import Client
@@ -181,7 +181,7 @@ class _Programs:
         try:
             _, secret = await secrets.add(
                 visit.call,
-                Identity(found.id, visit.organization.id),
+                ClientIdentifier(found.id, visit.organization.id),
                 overlap_seconds=_OVERLAP_SECONDS,
             )
         except errors.InvalidArgument:
@@ -195,7 +195,9 @@ class _Programs:
         path = visit.path(PROGRAMS, "clients", id_)
         try:
             await secrets.remove(
-                visit.call, Identity(id_, visit.organization.id), visit.request.params["secret"]
+                visit.call,
+                ClientIdentifier(id_, visit.organization.id),
+                visit.request.params["secret"],
             )
         except errors.InvalidArgument:
             return self._door.failed(visit.request, Problems({"": "programs.last_secret"}), path)

@@ -12,8 +12,8 @@ from tenantry.endpoints.organization.visit import Door, Page, Visit
 from tenantry.gen.scalekit.v1.commons.commons_pb import TimeUnit
 from tenantry.gen.scalekit.v1.organizations import organizations_pb
 from tenantry.gen.scalekit.v1.organizations.organizations_pb import SessionPolicyType
-from tenantry.web.areas import SESSION_POLICY
-from tenantry.web.problems import Problems
+from tenantry.web.forms.problems import Problems
+from tenantry.web.frames.areas import SESSION_POLICY
 
 if TYPE_CHECKING:
     from tenantry.gen.scalekit.v1.organizations.organizations_pb import (

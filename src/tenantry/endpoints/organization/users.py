@@ -16,9 +16,9 @@ from tenantry.tenants.directories import members as directory_members
 from tenantry.tenants.roles import listing as roles
 from tenantry.tenants.users import search
 from tenantry.tenants.users import service as users
-from tenantry.web import boxes
-from tenantry.web.areas import SSO, USERS
-from tenantry.web.problems import Problems
+from tenantry.web.forms import boxes
+from tenantry.web.forms.problems import Problems
+from tenantry.web.frames.areas import SSO, USERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -166,7 +166,7 @@ class _Users:
 
     async def member(self, visit: Visit) -> Response:
         """Show one member, with the forms that change them."""
-        user = await users.get(visit.call, users.Identity(visit.request.params["id"]))
+        user = await users.get(visit.call, users.UserIdentifier(visit.request.params["id"]))
         row = _Row.of(user)
         held = await directory_members.held(visit.call.db, visit.organization.id, [user.id])
         every = await self._roles(visit)
@@ -194,7 +194,7 @@ class _Users:
         """Give a member the roles that are chosen, and take the others."""
         id_, path = self._named(visit)
         chosen = boxes.ticked(boxes.form(visit.request), "role")
-        user = await users.get(visit.call, users.Identity(id_))
+        user = await users.get(visit.call, users.UserIdentifier(id_))
         reached = {one.role.name for one in await self._offered(visit)}
         # Roles that are beyond the visitor have no box, and stay.
         kept = [role.name for role in user.memberships[0].roles if role.name not in reached]

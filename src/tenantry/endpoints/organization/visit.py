@@ -21,17 +21,18 @@ from tenantry.identity.sessions import applications
 from tenantry.identity.sessions.model import NO_ORGANIZATION
 from tenantry.net.http import MAX_ANONYMOUS
 from tenantry.tenants.organizations import service as organizations
-from tenantry.tenants.organizations.service import Identity
+from tenantry.tenants.organizations.service import OrganizationIdentifier
 from tenantry.tenants.portal_links import service as portal_links
-from tenantry.web import areas, domains, door, members
+from tenantry.web import domains, door
+from tenantry.web.forms.problems import Problems
+from tenantry.web.frames import areas, members
+from tenantry.web.frames.navigation import Entry, Group
 from tenantry.web.looks import Kind
-from tenantry.web.navigation import Entry, Group
-from tenantry.web.problems import Problems
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from tenantry.access.clients.ways_on import WayOn
+    from tenantry.access.clients.uris.return_targets import ReturnTarget
     from tenantry.app_context import AppContext
     from tenantry.core.caller import Caller
     from tenantry.endpoints.organization.embedding import Event
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
     from tenantry.net.http import Cookie, Request, Response
     from tenantry.tenants.organizations.model import Organization
     from tenantry.tenants.users.model import User
-    from tenantry.web.areas import Area
     from tenantry.web.door import Handler
+    from tenantry.web.frames.areas import Area
     from tenantry.web.rendering import Pages
     from tenantry.web.words import Words
 
@@ -95,7 +96,7 @@ class Visit:
     person: User | None = None  # of a member
     impersonation: Impersonation | None = None  # of an operator in the member's place
     expire_time: int = 0  # of a link's session, in microseconds since 1970
-    way: WayOn | None = None  # of a member: back to the application
+    way: ReturnTarget | None = None  # of a member: back to the application
 
     @property
     def identities(self) -> Oneof[Literal["organization_id"], str]:
@@ -336,7 +337,9 @@ class Door(door.Door):
         call = Call(caller, self.db, request.request_id, origin=request.origin)
         assert caller.organization_id is not None
         try:
-            organization = await organizations.get(call, Identity(caller.organization_id))
+            organization = await organizations.get(
+                call, OrganizationIdentifier(caller.organization_id)
+            )
         except errors.NotFound:
             return None
         api = InProcessClient(self.parts.rpcs, caller, request.request_id, request.origin)

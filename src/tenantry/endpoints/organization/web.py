@@ -19,7 +19,7 @@ from tenantry.endpoints.organization.single_sign_on import pages as single_sign_
 from tenantry.endpoints.organization.visit import Door, Frame
 from tenantry.net.http import Route
 from tenantry.tenants.portal_links.cookies import portal_cookie
-from tenantry.web import areas, members, workspace
+from tenantry.web.frames import areas, members, workspace
 
 if TYPE_CHECKING:
     from tenantry.app_context import AppContext

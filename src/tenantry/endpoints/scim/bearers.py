@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tenantry.core import errors
 from tenantry.core.times import now
 from tenantry.crypto import vault
-from tenantry.db.read_through import FRESH_SECONDS, ReadThrough
+from tenantry.db.ttl_cache import FRESH_SECONDS, TtlCache
 from tenantry.tenants.directories import secrets
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Bearers:
     """Directories by the secrets that open them, as read less than 0.9 seconds ago."""
 
     def __init__(self, db: Session) -> None:
-        self._known: ReadThrough[str, tuple[Secret, Directory]] = ReadThrough(
+        self._known: TtlCache[str, tuple[Secret, Directory]] = TtlCache(
             partial(secrets.read, db),
             seconds=FRESH_SECONDS,
             most=_MOST,

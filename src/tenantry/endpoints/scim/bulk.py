@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 from tenantry.core import errors
 from tenantry.db.engine import DuplicateKey, Failure, OutcomeUnknown
-from tenantry.db.retries import retried
+from tenantry.db.writes.retries import retried
 from tenantry.endpoints.scim import batches
 from tenantry.endpoints.scim.answers import answer, error_body
 from tenantry.endpoints.scim.endpoints import ENDPOINTS, is_id, location

@@ -10,8 +10,8 @@ from urllib.parse import unquote
 from tenantry.call import Call
 from tenantry.core import errors
 from tenantry.db.engine import DuplicateKey, Failure
-from tenantry.db.read_through import FRESH_SECONDS, ReadThrough
-from tenantry.db.retries import retried
+from tenantry.db.ttl_cache import FRESH_SECONDS, TtlCache
+from tenantry.db.writes.retries import retried
 from tenantry.endpoints.scim import asking, bulk, discovery, listing, streaming
 from tenantry.endpoints.scim.answers import answer, refused
 from tenantry.endpoints.scim.bodies import Bodies
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tenantry.db.engine import Database
-    from tenantry.db.last_uses import LastUses
+    from tenantry.db.writes.last_uses import LastUses
     from tenantry.endpoints.scim.bearers import Bearers
     from tenantry.endpoints.scim.endpoints import Endpoint
     from tenantry.net.http import Request, Response, StreamingResponse
     from tenantry.rate_limits.rates import Rates
     from tenantry.tenants.directories.model import Directory
-    from tenantry.tenants.directories.request_log import RequestLog
+    from tenantry.tenants.directories.request_logs.log import RequestLog
     from tenantry.tenants.directories.scim.schemas import Schema
     from tenantry.tenants.directories.scim.selections import Selection
 
@@ -78,7 +78,7 @@ class Door:
         self._is_modular = is_modular
         self._bodies = Bodies()
         self._told: dict[str, float] = {}  # when requests of directories were last noted
-        self._custom: ReadThrough[str, Schema] = ReadThrough(
+        self._custom: TtlCache[str, Schema] = TtlCache(
             self._read_custom, seconds=FRESH_SECONDS, most=1, absent=1, name="directory attributes"
         )
 

@@ -14,7 +14,7 @@ from tenantry.identity.connections.federated_identities import FederatedIdentity
 from tenantry.identity.connections.model import IDP_SIMULATOR, OIDC, SAML
 from tenantry.identity.federation import initiated
 from tenantry.identity.sign_in.answers import FORM_POST, QUERY
-from tenantry.identity.sign_in.model import Answer
+from tenantry.identity.sign_in.model import AuthorizationResponse
 from tenantry.identity.simulator import saml_provider, test_organization
 from tenantry.identity.simulator.model import MOST_ATTRIBUTES, REFUSALS, Person
 from tenantry.identity.simulator.openid_provider import OpenIDProvider
@@ -183,7 +183,7 @@ class Door:
             issuer=self._simulator.public_url,
             relay_state="",
         )
-        answer = Answer(target, QUERY, {initiated.PARAMETER: signer(claims)})
+        answer = AuthorizationResponse(target, QUERY, {initiated.PARAMETER: signer(claims)})
         return answers.response(answer, request.headers.get("accept-language", ""))
 
     def _saml(self, connection: Connection, said: Any, form: Mapping[str, str]) -> dict[str, str]:
@@ -215,7 +215,7 @@ class Door:
         by_post: bool = False,
     ) -> Response:
         address = self._simulator.callback(connection)
-        answer = Answer(address, FORM_POST if by_post else QUERY, members)
+        answer = AuthorizationResponse(address, FORM_POST if by_post else QUERY, members)
         return answers.response(answer, request.headers.get("accept-language", ""))
 
     async def _connection(self, request: Request, *types: str) -> Connection:

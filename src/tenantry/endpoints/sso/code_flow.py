@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from tenantry.core import errors, urlencoded
 from tenantry.endpoints.sso import tests
-from tenantry.identity.connections import tests as connection_tests
+from tenantry.identity.connections import diagnostics as connection_tests
 from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.connections.oidc import faults
-from tenantry.identity.connections.oidc.callback import Answer
+from tenantry.identity.connections.oidc.callback import CallbackResponse
 from tenantry.identity.connections.oidc.faults import OIDCError
 from tenantry.identity.federation import own_sign_ins, requests
 from tenantry.identity.federation.evidence import fault_of
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tenantry.endpoints.sso.door import Door
     from tenantry.identity.connections.federated_identities import FederatedIdentity
     from tenantry.identity.connections.model import Connection
-    from tenantry.identity.federation.model import Request as Way
+    from tenantry.identity.federation.model import FederationRequest
     from tenantry.identity.sign_in.model import AuthRequest
 
 _MOST_MEMBERS = 50
@@ -46,7 +46,7 @@ class Receive(Protocol):
     """How an answer becomes an identity; see `openid.RelyingParty.receive`."""
 
     async def __call__(
-        self, connection: Connection, answer: Answer, request: Way, /
+        self, connection: Connection, answer: CallbackResponse, request: FederationRequest, /
     ) -> FederatedIdentity: ...
 
 
@@ -123,7 +123,7 @@ class CodeFlow:
         return await self._door.arrived(way, identity)
 
 
-def _is_ours(way: Way) -> bool:
+def _is_ours(way: FederationRequest) -> bool:
     """Whether a way is that of a sign-in or of a test, by a code, and none of a logout.
 
     A connection may have been one of SAML when it began.
@@ -132,7 +132,7 @@ def _is_ours(way: Way) -> bool:
     return is_open and "code_verifier" in way.facts
 
 
-def answer_of(request: Request) -> Answer:
+def answer_of(request: Request) -> CallbackResponse:
     """Return the answer that a browser brings, in the query or as a form.
 
     Raises:
@@ -141,14 +141,14 @@ def answer_of(request: Request) -> Answer:
     """
     try:
         if request.verb == "POST":
-            return Answer(request.form())
+            return CallbackResponse(request.form())
         pairs = urlencoded.members(request.query, most=_MOST_MEMBERS)
     except (ValueError, errors.InvalidArgument, errors.UnsupportedMediaType):
         raise _unreadable() from None
     members = dict(pairs)
     if len(members) != len(pairs):
         raise _unreadable()
-    return Answer(members)
+    return CallbackResponse(members)
 
 
 def _unreadable() -> FederationError:

@@ -5,20 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from tenantry.access.clients import ways_on
+from tenantry.access.clients.uris import return_targets
 from tenantry.call import Call
 from tenantry.core import errors
 from tenantry.core.caller import ANONYMOUS
+from tenantry.identity.connections import diagnostics as connection_tests
 from tenantry.identity.connections import reading
-from tenantry.identity.connections import tests as connection_tests
 from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.connections.guides import explanations
 from tenantry.identity.connections.model import DRAFT, IDP_SIMULATOR
 from tenantry.identity.federation import requests
-from tenantry.identity.sign_in import federating, states, ways_back
-from tenantry.identity.sign_in import requests as auth_requests
 from tenantry.identity.sign_in.answers import FORM_POST, QUERY
-from tenantry.identity.sign_in.model import Answer
+from tenantry.identity.sign_in.auth_requests import requests as auth_requests
+from tenantry.identity.sign_in.auth_requests import return_links, states
+from tenantry.identity.sign_in.federated import completion
+from tenantry.identity.sign_in.model import AuthorizationResponse
 from tenantry.net.http import Response
 from tenantry.web import answers, door, marks
 from tenantry.web.rendering import Pages
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from tenantry.app_context import AppContext
     from tenantry.identity.connections.federated_identities import FederatedIdentity
     from tenantry.identity.connections.model import Connection
-    from tenantry.identity.federation.model import Request as Way
+    from tenantry.identity.federation.model import FederationRequest
     from tenantry.identity.sign_in.model import AuthRequest
     from tenantry.net.http import Request
     from tenantry.web.door import Handler
@@ -131,7 +132,7 @@ class Door(door.Door):
             raise _not_active()
         return found
 
-    async def answered(self, way: Way, type_: str | None = None) -> Connection:
+    async def answered(self, way: FederationRequest, type_: str | None = None) -> Connection:
         """Return the connection of a way, of any type or this, as it is now that an answer came.
 
         Raises:
@@ -171,10 +172,10 @@ class Door(door.Door):
 
         They go in the query, or in a form that a Tenantry script or a button sends.
         """
-        answer = Answer(address, FORM_POST if by_post else QUERY, dict(members))
+        answer = AuthorizationResponse(address, FORM_POST if by_post else QUERY, dict(members))
         return answers.response(answer, request.headers.get("accept-language", ""))
 
-    async def arrived(self, way: Way, identity: FederatedIdentity) -> Response:
+    async def arrived(self, way: FederationRequest, identity: FederatedIdentity) -> Response:
         """Return the redirect after a provider's answer that was verified whole.
 
         A sign-in goes on where the browser's cookies are; the answer may have come without them.
@@ -186,7 +187,9 @@ class Door(door.Door):
             path = f"/login/{way.auth_request_id}/sso?arrival={secret}"
         return self.on(f"{self.public_url}{path}")
 
-    async def refused(self, request: Request, way: Way, fault: FederationError) -> Response:
+    async def refused(
+        self, request: Request, way: FederationRequest, fault: FederationError
+    ) -> Response:
         """Return the answer to a provider's answer that is no proof: the application is told."""
         if way.test_id is not None:
             path = await connection_tests.fail(self.db, way.test_id, fault)
@@ -202,8 +205,8 @@ class Door(door.Door):
     async def gone(self, request: Request) -> Response:
         """Return the page of a sign-in that is over, or is not this browser's."""
         words, link = self.words(request), None
-        way = await ways_back.find(self.db, door.query(request, "login"))
-        way = way or await ways_on.of_only_application(self.db)
+        way = await return_links.find(self.db, door.query(request, "login"))
+        way = way or await return_targets.of_only_application(self.db)
         if way is not None:
             link = way.uri, words("page.continue_to", app=way.app or self.pages.look.brand.name)
         return self.pages.message("gone", words, status=410, link=link)
@@ -230,7 +233,7 @@ class Door(door.Door):
         self, request: Request, auth_request_id: str, fault: FederationError, connection_id: str
     ) -> Response:
         """End a sign-in, and take its browser to the application with the error."""
-        answer = await federating.failed(
+        answer = await completion.failed(
             self.parts.sign_in,
             self.call(request),
             auth_request_id,

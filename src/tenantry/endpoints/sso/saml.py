@@ -33,8 +33,7 @@ if TYPE_CHECKING:
     from tenantry.endpoints.sso.door import Door
     from tenantry.identity.connections.model import Connection
     from tenantry.identity.connections.saml.bindings import Query
-    from tenantry.identity.federation.model import Request as Way
-    from tenantry.identity.federation.model import Sent
+    from tenantry.identity.federation.model import FederationRequest, Sent
     from tenantry.identity.sign_in.model import AuthRequest
     from tenantry.net.http import Request
 
@@ -174,7 +173,7 @@ class Saml:
         """Count what anybody may send that is verified before it is known to be of a browser."""
         request.tell(await self._door.parts.rates.take_sign_in(request.address))
 
-    async def _is_address(self, request: Request, way: Way) -> bool:
+    async def _is_address(self, request: Request, way: FederationRequest) -> bool:
         """Whether a path is that of the connection of a way.
 
         It is so too at the address that the connection keeps from another vendor: a host that an
@@ -191,7 +190,7 @@ class Saml:
         )
 
 
-def _is_open(way: Way) -> bool:
+def _is_open(way: FederationRequest) -> bool:
     """Whether a way is that of a sign-in or of a test, and none of a logout."""
     return way.auth_request_id is not None or way.test_id is not None
 

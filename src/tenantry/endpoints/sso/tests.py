@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tenantry.crypto.vault import Binding, WrongKey
-from tenantry.identity.connections import tests
+from tenantry.identity.connections import diagnostics
 from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.connections.guides import explanations
 from tenantry.identity.connections.model import COMPLETED
@@ -42,7 +42,7 @@ def routes(door: Door) -> list[Route]:
     """Return the routes of results."""
     return [
         _STYLE.route,
-        Route("GET", f"{tests.PATH}{{test}}", door.page(Results(door).show)),
+        Route("GET", f"{diagnostics.PATH}{{test}}", door.page(Results(door).show)),
     ]
 
 
@@ -61,7 +61,7 @@ def route(door: Door, type_: str, send: Send) -> Route:
                 "connection_not_active", "The connection is not set up completely."
             )
         request.tell(await door.parts.rates.take_sign_in(request.address))
-        test_id = await tests.begin(door.db, connection.id)
+        test_id = await diagnostics.begin(door.db, connection.id)
         response = await send(request, connection, test_id=test_id)
         cookie, vault = _cookie(door), door.db.vault
         known = _known(vault, cookie.read(request.headers.get("cookie", "")))
@@ -85,7 +85,7 @@ class Results:
         sealed = _cookie(door).read(request.headers.get("cookie", ""))
         found = None
         if test_id in _known(door.db.vault, sealed):
-            found = await tests.find(door.db, test_id)
+            found = await diagnostics.find(door.db, test_id)
         if found is None:
             return door.pages.message("no_result", words, status=404)
         error = None
@@ -122,7 +122,7 @@ def _shown(value: object) -> str:
 
 
 def _cookie(door: Door) -> Cookie:
-    return Cookie.of(door.public_url, "tenantry_tests", seconds=tests.KEPT_SECONDS)
+    return Cookie.of(door.public_url, "tenantry_tests", seconds=diagnostics.KEPT_SECONDS)
 
 
 def _sealed(vault: Vault, test_ids: list[str]) -> str:

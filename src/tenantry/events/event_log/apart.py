@@ -25,8 +25,8 @@ from sqlalchemy import (
 )
 
 from tenantry.core import ids
-from tenantry.db import key_ranges
-from tenantry.db.schema import NEAR_MILLISECONDS, events, events_apart
+from tenantry.db.lists import key_ranges
+from tenantry.db.sql.schema import NEAR_MILLISECONDS, events, events_apart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from tenantry.db.schema import Json, events, from_json
+from tenantry.db.sql.schema import Json, events, from_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tenantry.core.times import rfc3339
-from tenantry.db.schema import from_json
+from tenantry.db.sql.schema import from_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

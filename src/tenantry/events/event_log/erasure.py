@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, select, update
 
-from tenantry.db.records import named, records, spelled
-from tenantry.db.schema import event_columns, events, json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.records import named, records, spelled
+from tenantry.db.sql.schema import event_columns, events, json_values, to_json
+from tenantry.db.sql.statements import Statement
 from tenantry.events.event_log import chain, heads
 from tenantry.events.event_log.model import event_log
 

@@ -15,9 +15,9 @@ from sqlalchemy import Text, bindparam, func, literal_column, select
 
 from tenantry.core import errors, ids
 from tenantry.core.times import check_span, rfc3339
-from tenantry.db import key_ranges
-from tenantry.db.schema import events
-from tenantry.db.statements import Statement
+from tenantry.db.lists import key_ranges
+from tenantry.db.sql.schema import events
+from tenantry.db.sql.statements import Statement
 from tenantry.events.event_log import following
 from tenantry.events.event_log.following import Narrow
 from tenantry.events.event_log.listing import known_types

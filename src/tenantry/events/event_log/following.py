@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy import BigInteger, Text, and_, bindparam, literal_column, select
 
 from tenantry.core import errors, ids
-from tenantry.db import key_ranges
 from tenantry.db.engine import Unavailable
-from tenantry.db.schema import event_columns, events, json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.lists import key_ranges
+from tenantry.db.sql.schema import event_columns, events, json_values, to_json
+from tenantry.db.sql.statements import Statement
 from tenantry.events.event_log.model import event_log, event_log_state
 from tenantry.net.http import STOPPING
 

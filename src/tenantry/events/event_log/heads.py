@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Self
 from sqlalchemy import Text, bindparam, literal_column, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_replace
 
-from tenantry.db.records import named, rows_of, spelled
-from tenantry.db.schema import json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.records import named, rows_of, spelled
+from tenantry.db.sql.schema import json_values, to_json
+from tenantry.db.sql.statements import Statement
 from tenantry.events.event_log import chain
 from tenantry.events.event_log.model import event_chains, event_log_state
 

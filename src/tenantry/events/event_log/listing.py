@@ -23,9 +23,9 @@ from sqlalchemy import (
 from tenantry.core import errors
 from tenantry.core.event import KNOWN, PUBLISHED
 from tenantry.core.times import check_span
-from tenantry.db import key_ranges, pages
-from tenantry.db.schema import event_columns, event_contexts, events
-from tenantry.db.statements import Statement
+from tenantry.db.lists import key_ranges, pages
+from tenantry.db.sql.schema import event_columns, event_contexts, events
+from tenantry.db.sql.statements import Statement
 from tenantry.events.event_log import apart
 
 if TYPE_CHECKING:

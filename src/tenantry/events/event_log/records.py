@@ -11,9 +11,9 @@ from sqlalchemy import Text, bindparam, or_, select
 
 from tenantry.core import errors, ids
 from tenantry.core.times import check_span
-from tenantry.db import key_ranges, searching
-from tenantry.db.schema import event_columns, event_organization, events
-from tenantry.db.statements import Statement
+from tenantry.db.lists import key_ranges, scanning
+from tenantry.db.sql.schema import event_columns, event_organization, events
+from tenantry.db.sql.statements import Statement
 from tenantry.events.event_log import apart
 from tenantry.events.event_log.listing import known_types
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db.engine import Row
-    from tenantry.db.pages import Page
+    from tenantry.db.lists.pages import Page
 
 # Members by which events name their object, the first that is there.
 OBJECT_IDS = ("id", "client_id", "token_id")
@@ -56,14 +56,14 @@ async def find(call: Call, event_id: str) -> Row:
 
 
 async def search(call: Call, narrow: Filter, *, page_size: int, page_token: str) -> Page[Row]:
-    """Return one page, the newest first: rows of `events` (see `tenantry.db.searching`)."""
+    """Return one page, the newest first: rows of `events` (see `tenantry.db.lists.scanning`)."""
     check_span(narrow.start_time, narrow.end_time)
     types = narrow.types and known_types(narrow.types, "event_types")
     timed = narrow.start_time is not None or narrow.end_time is not None
     conditions = tuple(
         name for name in ("actor_id", "object_id", "request_id") if getattr(narrow, name)
     ) + (("time",) if timed else ())
-    start = searching.start(
+    start = scanning.start(
         call.db,
         "event records" + json.dumps(astuple(narrow)),
         page_size=page_size,
@@ -107,13 +107,13 @@ def _statement(
             here.append(_e.type.in_([value for [(_, value)] in typed]))
         lists.append(apart.listed(here, most=most))
     wanted = [condition for name in conditions for condition in _wanted(name)]
-    place = searching.found(lists, events, _e.id, wanted, most=most)
+    place = scanning.found(lists, events, _e.id, wanted, most=most)
     shown: Select[Any] = select(
         place.c.looked,
         place.c.reached,
         *(_e.id, _e.type, _e.object, _e.occurred_at, event_organization, _e.actor, _e.request_id),
         *(
-            searching.member(column, name).label(f"{column.name}_{name}")
+            scanning.member(column, name).label(f"{column.name}_{name}")
             for column in (_e.before, _e.after)
             for name in OBJECT_IDS
         ),
@@ -128,12 +128,12 @@ def _wanted(name: str) -> list[ColumnElement[bool]]:
     if name == "request_id":
         return [_e.request_id == value]
     if name == "actor_id":
-        named = (searching.member(_e.actor, each) == value for each in ("id", "impersonator"))
+        named = (scanning.member(_e.actor, each) == value for each in ("id", "impersonator"))
         return [or_(*named)]
     return [
         or_(
             *(
-                searching.member(column, each) == value
+                scanning.member(column, each) == value
                 for column in (_e.before, _e.after)
                 for each in OBJECT_IDS
             )

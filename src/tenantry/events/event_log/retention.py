@@ -15,11 +15,11 @@ from sqlalchemy import BigInteger, Text, bindparam, delete, func, literal_column
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
 from tenantry.core.times import now
-from tenantry.db import months, snapshots
 from tenantry.db.engine import Unavailable
-from tenantry.db.records import named, records, spelled
-from tenantry.db.schema import event_contexts, events, from_json
-from tenantry.db.statements import Statement
+from tenantry.db.event_rows import partitions, snapshots
+from tenantry.db.sql.records import named, records, spelled
+from tenantry.db.sql.schema import event_contexts, events, from_json
+from tenantry.db.sql.statements import Statement
 from tenantry.events.event_log import heads
 from tenantry.events.event_log.heads import Heads
 from tenantry.events.event_log.model import event_log, event_log_state
@@ -84,12 +84,12 @@ async def run(db: Session, *, days: int) -> float:
 
     Return the seconds to wait.
     """
-    known = await months.there(db)
+    known = await partitions.there(db)
     moment = datetime.fromtimestamp(now() / 1_000_000, UTC)
     try:
         if known is not None:
-            ahead = months.around(moment, ahead=months.AHEAD)
-            await months.add(db, [month for month in ahead if month not in known])
+            ahead = partitions.around(moment, ahead=partitions.AHEAD)
+            await partitions.add(db, [month for month in ahead if month not in known])
         if not days:
             return PAUSE_SECONDS
         return await _prune(db, moment - timedelta(days=days), known)
@@ -97,12 +97,12 @@ async def run(db: Session, *, days: int) -> float:
         return AWAY_SECONDS
 
 
-async def _prune(db: Session, moment: datetime, known: list[months.Month] | None) -> float:
+async def _prune(db: Session, moment: datetime, known: list[partitions.Month] | None) -> float:
     if known is None:
         start = moment.replace(hour=0, minute=0, second=0, microsecond=0)
     else:
-        start = months.around(moment)[0].start
-    bound = months.first_id(start)
+        start = partitions.around(moment)[0].start
+    bound = partitions.first_id(start)
     state = await db.fetch_one(_STATE)
     assert state is not None
     pruned_before = state["pruned_before"] or ""
@@ -117,7 +117,7 @@ async def _prune(db: Session, moment: datetime, known: list[months.Month] | None
     for month in known or ():
         if month.end_id <= pruned_before:
             await _delete_contexts(db, month.end_id)  # before the events, which know them
-            await months.drop(db, month)
+            await partitions.drop(db, month)
     # The rest is where there are no months, or went where there was none for it.
     more = await _delete_events(db, pruned_before) == _PAGE
     more = await _delete_entries(db, pruned_before) or more

@@ -10,7 +10,7 @@ from protobuf.wkt import Struct
 from tenantry.core import errors
 from tenantry.core.times import microseconds, timestamp
 from tenantry.db.engine import Database
-from tenantry.db.schema import from_json
+from tenantry.db.sql.schema import from_json
 from tenantry.events.event_log import listing, records, verification
 from tenantry.events.event_log.envelopes import display_name, envelope
 from tenantry.gen.scalekit.v1.events import events_pb as pb

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import exists, insert, literal_column, select
 
-from tenantry.db import snapshots
 from tenantry.db.engine import Session
-from tenantry.db.records import named, rows_of, spelled
+from tenantry.db.event_rows import snapshots
 from tenantry.db.revisions import HEAD
-from tenantry.db.schema import schema_history
-from tenantry.db.statements import Statement
+from tenantry.db.sql.records import named, rows_of, spelled
+from tenantry.db.sql.schema import schema_history
+from tenantry.db.sql.statements import Statement
 from tenantry.events.event_log import chain
 from tenantry.events.event_log.heads import Heads
 from tenantry.events.event_log.model import event_log, event_log_state

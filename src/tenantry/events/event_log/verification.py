@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Text, bindparam, select
 
-from tenantry.db import snapshots
-from tenantry.db.schema import event_columns, events
-from tenantry.db.statements import Statement
+from tenantry.db.event_rows import snapshots
+from tenantry.db.sql.schema import event_columns, events
+from tenantry.db.sql.statements import Statement
 from tenantry.events.event_log import chain
 from tenantry.events.event_log.model import event_chains, event_log, event_log_state
 

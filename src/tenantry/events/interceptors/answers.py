@@ -43,7 +43,7 @@ class Invalid(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class InterceptorDecision:
     """A decision. ``code`` and ``message`` are of a DENY, "" where it gives none.
 
     ``membership`` names an organization, by `organization_id` or `external_organization_id`, and
@@ -57,7 +57,7 @@ class Answer:
     membership: dict[str, Any] | None = None
 
 
-def read(body: bytes, trigger: str) -> tuple[dict[str, Any], Answer]:
+def read(body: bytes, trigger: str) -> tuple[dict[str, Any], InterceptorDecision]:
     """Return the answer at a trigger, as it came and as it is understood.
 
     Raises:
@@ -90,7 +90,7 @@ def read(body: bytes, trigger: str) -> tuple[dict[str, Any], Answer]:
         check_size(claims)
     elif trigger == PRE_SIGNUP:
         membership = _membership(response.get("create_organization_membership"))
-    return content, Answer(ALLOW, claims=claims, membership=membership)
+    return content, InterceptorDecision(ALLOW, claims=claims, membership=membership)
 
 
 def problem_of_error(content: Mapping[str, Any]) -> Invalid | None:
@@ -123,11 +123,11 @@ def check_size(claims: Mapping[str, Any]) -> None:
         raise Invalid("response.claims", "pattern", "must not hold a NUL character")
 
 
-def _denied(content: Mapping[str, Any]) -> Answer:
+def _denied(content: Mapping[str, Any]) -> InterceptorDecision:
     error = content.get("error")
     if not isinstance(error, dict) or problem_of_error(content) is not None:
-        return Answer(DENY)
-    return Answer(DENY, code=error["code"], message=error["message"])
+        return InterceptorDecision(DENY)
+    return InterceptorDecision(DENY, code=error["code"], message=error["message"])
 
 
 def _object(value: Any, member: str) -> dict[str, Any]:

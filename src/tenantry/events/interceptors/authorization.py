@@ -17,7 +17,7 @@ from urllib.parse import quote_plus, urlencode
 import orjson
 
 from tenantry.core import strict_json
-from tenantry.db.encrypted_columns import binding
+from tenantry.db.sql.encrypted_columns import binding
 from tenantry.events.interceptors.model import API_KEY, interceptors
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
-    from tenantry.events.interceptors.answers import Answer, Invalid
+    from tenantry.events.interceptors.answers import InterceptorDecision, Invalid
     from tenantry.events.interceptors.model import Interceptor
 
 MOST_SECONDS = 10.0  # of one request, even when its interceptor allows more
@@ -58,7 +58,7 @@ class Reply:
     """The answer of an interceptor: as it came, and as it is understood."""
 
     content: dict[str, Any]
-    answer: Answer
+    answer: InterceptorDecision
 
 
 class Exchange:

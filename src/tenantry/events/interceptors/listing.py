@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, func, select
 
-from tenantry.db import crud, pages
-from tenantry.db.statements import Statement
+from tenantry.db import crud
+from tenantry.db.lists import pages
+from tenantry.db.sql.statements import Statement
 from tenantry.events.interceptors.model import Interceptor, interceptors
 
 if TYPE_CHECKING:

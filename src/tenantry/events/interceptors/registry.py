@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tenantry.core import errors, ids
 from tenantry.core.times import now
 from tenantry.db import crud
-from tenantry.db.rows import prefixed
+from tenantry.db.writes.rows import prefixed
 from tenantry.events import signing
 from tenantry.events.interceptors import authorization, values
 from tenantry.events.interceptors.model import FAIL_CLOSED, Interceptor, interceptors

@@ -14,8 +14,8 @@ from sqlalchemy import true
 
 from tenantry.core import errors
 from tenantry.db import crud
-from tenantry.db.last_uses import LastUses
-from tenantry.db.read_through import FRESH_SECONDS, ReadThrough
+from tenantry.db.ttl_cache import FRESH_SECONDS, TtlCache
+from tenantry.db.writes.last_uses import LastUses
 from tenantry.events.interceptors import answers, exchange
 from tenantry.events.interceptors.breakers import Breakers
 from tenantry.events.interceptors.exchange import Exchange, Failed
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.core.event import Event
     from tenantry.db.engine import Session
-    from tenantry.events.interceptors.answers import Answer
+    from tenantry.events.interceptors.answers import InterceptorDecision
     from tenantry.events.interceptors.exchange import Reply
     from tenantry.settings import Settings
 
@@ -78,7 +78,7 @@ class Interceptors:
         self._breakers = Breakers()
         self._uses = LastUses(db, interceptors, column="last_executed_time")
         # All that are enabled, by their trigger: one value, read by one statement.
-        self._known: ReadThrough[None, dict[str, list[Interceptor]]] = ReadThrough(
+        self._known: TtlCache[None, dict[str, list[Interceptor]]] = TtlCache(
             self._read, seconds=FRESH_SECONDS, most=1, name="interceptors"
         )
 
@@ -171,7 +171,7 @@ class Interceptors:
         seconds: float,
         claims: Mapping[str, Any],
         about: _About,
-    ) -> Answer | None:
+    ) -> InterceptorDecision | None:
         """Ask one and record it; None if it failed, and that is to be passed over."""
         started = time.perf_counter()
         reply: Reply | None = None
@@ -235,7 +235,7 @@ class _About:
 
 def _executed(
     interceptor: Interceptor,
-    answer: Answer | None,
+    answer: InterceptorDecision | None,
     failed: Failed | None,
     milliseconds: int,
     about: _About,

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tenantry.db.schema import from_json
+from tenantry.db.sql.schema import from_json
 from tenantry.events.event_log.envelopes import envelope
 
 if TYPE_CHECKING:

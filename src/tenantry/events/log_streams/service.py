@@ -13,8 +13,8 @@ from sqlalchemy import BigInteger, Text, bindparam, exists, func, literal, selec
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry.core.times import now
-from tenantry.db.schema import event_columns, events
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import event_columns, events
+from tenantry.db.sql.statements import Statement
 from tenantry.events.event_log.model import event_log
 from tenantry.events.log_streams.lines import Line
 from tenantry.events.log_streams.model import log_streams

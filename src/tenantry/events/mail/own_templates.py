@@ -13,9 +13,9 @@ from sqlalchemy import Text, bindparam, select, true
 from tenantry.core import errors, ids
 from tenantry.core.times import now
 from tenantry.db import crud
-from tenantry.db.rows import prefixed, row_of
-from tenantry.db.schema import json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import json_values, to_json
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import prefixed, row_of
 from tenantry.events.mail import jet, placement
 from tenantry.events.mail.model import EmailTemplate, email_templates
 from tenantry.events.mail.rendering import one_line, paragraphs, time_left

@@ -17,8 +17,8 @@ from sqlalchemy import true
 from tenantry.core import errors, ids
 from tenantry.core.times import now
 from tenantry.db import crud
-from tenantry.db.encrypted_columns import binding
-from tenantry.db.rows import prefixed, row_of
+from tenantry.db.sql.encrypted_columns import binding
+from tenantry.db.writes.rows import prefixed, row_of
 from tenantry.events.mail.model import EmailServer, email_servers
 from tenantry.events.mail.rendering import one_line
 from tenantry.net import domain_names, email_addresses

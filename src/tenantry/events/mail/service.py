@@ -22,13 +22,14 @@ from sqlalchemy import (
 from tenantry.core import errors, ids
 from tenantry.core.times import SECOND, now
 from tenantry.crypto.vault import WrongKey
-from tenantry.db import crud, key_ranges, pages, searching
-from tenantry.db.due import Due
-from tenantry.db.encrypted_columns import binding
-from tenantry.db.records import records, spelled
-from tenantry.db.rows import bound
-from tenantry.db.schema import from_json, to_json
-from tenantry.db.statements import Statement
+from tenantry.db import crud
+from tenantry.db.lists import key_ranges, pages, scanning
+from tenantry.db.sql.encrypted_columns import binding
+from tenantry.db.sql.records import records, spelled
+from tenantry.db.sql.schema import from_json, to_json
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import bound
+from tenantry.db.writes.scheduling import Due
 from tenantry.events.mail.model import DROPPED, FAILED, KEPT, QUEUED, SENT, Mail, mail
 from tenantry.net import email_addresses
 from tenantry.telemetry.metrics import table as metrics
@@ -224,9 +225,9 @@ async def waiting_and_failed(db: Session) -> tuple[int, int]:
 async def page(
     db: Session, *, state: str, recipient: str, page_size: int, page_token: str
 ) -> pages.Page[Mail]:
-    """Return one page of mail, the newest first (see `tenantry.db.searching`); "" is any."""
+    """Return one page of mail, the newest first (see `tenantry.db.lists.scanning`); "" is any."""
     key = email_addresses.key(recipient) if recipient else ""
-    start = searching.start(
+    start = scanning.start(
         db,
         "mail" + to_json([state, key]),
         page_size=page_size,
@@ -250,7 +251,7 @@ def _page_statement(*, by_state: bool, by_recipient: bool, most: int) -> Stateme
         wanted.append(_m.state == bindparam("state", type_=Text))
     if by_recipient:
         wanted.append(func.lower(_m.recipient) == bindparam("recipient", type_=Text))
-    place = searching.found([near], mail, _m.id, wanted, most=most)
+    place = scanning.found([near], mail, _m.id, wanted, most=most)
     shown = select(place.c.looked, place.c.reached, mail).select_from(
         place.outerjoin(mail, _m.id == place.c.hit_id)
     )

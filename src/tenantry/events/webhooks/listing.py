@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, func, literal_column, select
 
 from tenantry.core import errors, ids
-from tenantry.db import crud, pages
-from tenantry.db.rows import prefixed
-from tenantry.db.schema import from_json
-from tenantry.db.statements import Statement
-from tenantry.events.webhooks import bodies, service, values
+from tenantry.db import crud
+from tenantry.db.lists import pages
+from tenantry.db.sql.schema import from_json
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import prefixed
+from tenantry.events.webhooks import service, values
+from tenantry.events.webhooks.deliveries import bodies
 from tenantry.events.webhooks.model import (
     FAILED,
     PENDING,

@@ -14,9 +14,9 @@ from sqlalchemy import (
     text,
 )
 
-from tenantry.db.encrypted_columns import encrypted
-from tenantry.db.schema import Json, metadata, time_column
-from tenantry.db.spread import OF_ENVIRONMENT
+from tenantry.db.sql.encrypted_columns import encrypted
+from tenantry.db.sql.schema import Json, metadata, time_column
+from tenantry.db.sql.spread import OF_ENVIRONMENT
 
 PENDING, SUCCEEDED, FAILED = "PENDING", "SUCCEEDED", "FAILED"
 _SECRET = encrypted("webhook-secret")

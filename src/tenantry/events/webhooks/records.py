@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tenantry.core.times import rfc3339
-from tenantry.db.rows import members, row_of
+from tenantry.db.writes.rows import members, row_of
 from tenantry.events.webhooks.model import webhook_attempts, webhook_deliveries, webhook_endpoints
 
 if TYPE_CHECKING:

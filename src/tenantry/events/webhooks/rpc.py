@@ -9,7 +9,8 @@ from protobuf.wkt import Duration, Empty, Struct
 
 from tenantry.core import errors
 from tenantry.core.times import microseconds, timestamp
-from tenantry.events.webhooks import listing, on_demand, service
+from tenantry.events.webhooks import listing, service
+from tenantry.events.webhooks.deliveries import on_demand
 from tenantry.gen.tenantry.v1 import webhooks_pb as pb
 
 if TYPE_CHECKING:

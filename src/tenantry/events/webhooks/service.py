@@ -10,8 +10,8 @@ from sqlalchemy import bindparam, literal_column, update
 from tenantry.core import errors, ids
 from tenantry.core.times import now
 from tenantry.db import crud
-from tenantry.db.rows import prefixed, revised
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import prefixed, revised
 from tenantry.events import signing
 from tenantry.events.webhooks import values
 from tenantry.events.webhooks.model import PENDING, webhook_deliveries, webhook_endpoints

@@ -14,9 +14,9 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_update
 
 from tenantry.core import errors
 from tenantry.core.times import SECOND, now
-from tenantry.db import pruning
 from tenantry.db.engine import Transaction
-from tenantry.db.statements import Statement
+from tenantry.db.sql import pruning
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.attempts.model import attempts
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, cast, exists, func, literal_column, or_, select, update
 
-from tenantry.db.records import named, records, spelled
-from tenantry.db.schema import from_json, json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.records import named, records, spelled
+from tenantry.db.sql.schema import from_json, json_values, to_json
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.sign_in.model import auth_requests
 
 if TYPE_CHECKING:

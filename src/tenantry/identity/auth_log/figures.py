@@ -14,9 +14,9 @@ from sqlalchemy import Text, func, literal_column, select
 
 from tenantry.core import ids
 from tenantry.core.times import DAY, rfc3339
-from tenantry.db import key_ranges, pages
-from tenantry.db.schema import from_json
-from tenantry.db.statements import Statement
+from tenantry.db.lists import key_ranges, pages
+from tenantry.db.sql.schema import from_json
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.sign_in.model import FAILED, INITIATED, PENDING, SUCCESS, auth_requests
 
 if TYPE_CHECKING:

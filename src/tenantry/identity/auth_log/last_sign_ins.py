@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, literal_column, select
 
-from tenantry.db.schema import from_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import from_json
+from tenantry.db.sql.statements import Statement
 from tenantry.i18n.guide_steps import ENGLISH
 from tenantry.identity.connections.guides import explanations
 from tenantry.identity.connections.model import OIDC, SAML, connections
 from tenantry.identity.sign_in.model import FAILED, SUCCESS, auth_requests
 from tenantry.tenants.organizations import service as organizations
-from tenantry.tenants.organizations.service import Identity
+from tenantry.tenants.organizations.service import OrganizationIdentifier
 
 if TYPE_CHECKING:
     from sqlalchemy import ScalarSelect
@@ -80,7 +80,7 @@ _STATES = Statement(
 
 async def of_organization(call: Call, organization_id: str) -> list[LastSignIns]:
     """Return the last sign-ins by the connections of an organization, the oldest one first."""
-    await organizations.get(call, Identity(organization_id))
+    await organizations.get(call, OrganizationIdentifier(organization_id))
     rows = await call.db.fetch_all(_STATES, p_organization_id=organization_id)
     return [_state(row) for row in rows]
 

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, delete, literal_column, select
 
 from tenantry.core import ids
 from tenantry.core.times import DAY, SECOND, now
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.sign_in.model import UNPROVED, auth_requests
 
 if TYPE_CHECKING:

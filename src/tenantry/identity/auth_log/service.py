@@ -16,9 +16,9 @@ from sqlalchemy import Text, bindparam, select, true
 from tenantry.access.clients.model import clients
 from tenantry.core import errors, ids
 from tenantry.core.times import check_span
-from tenantry.db import key_ranges, pages
-from tenantry.db.schema import from_json
-from tenantry.db.statements import Statement
+from tenantry.db.lists import key_ranges, pages
+from tenantry.db.sql.schema import from_json
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.connections.model import connections
 from tenantry.identity.sign_in.model import (
     FAILED,

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, Text, bindparam, func, literal_column, or_, select
 
 from tenantry.core import errors, ids
-from tenantry.db import key_ranges, searching
-from tenantry.db.schema import from_json
-from tenantry.db.statements import Statement
+from tenantry.db.lists import key_ranges, scanning
+from tenantry.db.sql.schema import from_json
+from tenantry.db.sql.statements import Statement
 from tenantry.i18n.guide_steps import ENGLISH
 from tenantry.identity.connections import service
 from tenantry.identity.connections.guides import explanations
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
     from tenantry.call import Call
-    from tenantry.db import pages
     from tenantry.db.engine import Row, Session
+    from tenantry.db.lists import pages
     from tenantry.identity.connections.guides.explanations import Said
 
 _a, _c = auth_requests.c, connections.c
@@ -104,11 +104,11 @@ class Filter:
 async def search(
     call: Call, narrow: Filter, *, page_size: int, page_token: str
 ) -> pages.Page[SignIn]:
-    """Return one page, the newest first (see `tenantry.db.searching`)."""
+    """Return one page, the newest first (see `tenantry.db.lists.scanning`)."""
     key = email_addresses.key(narrow.email) if narrow.email else ""
     names = tuple(each.name for each in fields(narrow) if getattr(narrow, each.name))
     index = next((name for name in ("email", "status") if name in names), "")
-    start = searching.start(
+    start = scanning.start(
         call.db,
         "sign-ins" + json.dumps([*astuple(narrow), key]),
         page_size=page_size,
@@ -135,7 +135,7 @@ def _search_statement(names: tuple[str, ...], index: str, most: int) -> Statemen
     )
     wanted = [_wanted(name) for name in names if name != index]
     source = auth_requests.outerjoin(connections, _c.id == _a.connection_id)
-    place = searching.found([near], source, _a.id, wanted, most=most)
+    place = scanning.found([near], source, _a.id, wanted, most=most)
     shown = select(place.c.looked, place.c.reached, *_columns).select_from(
         place.outerjoin(auth_requests, _a.id == place.c.hit_id).outerjoin(
             connections, _c.id == _a.connection_id
@@ -147,9 +147,9 @@ def _search_statement(names: tuple[str, ...], index: str, most: int) -> Statemen
 def _wanted(name: str) -> ColumnElement[bool]:
     value = bindparam(name, type_=Text)
     if name == "error":
-        return searching.member(_a.error, "error") == value
+        return scanning.member(_a.error, "error") == value
     if name == "method":
-        proved = searching.member(_a.facts, "proofs").like(
+        proved = scanning.member(_a.facts, "proofs").like(
             bindparam("proof", type_=Text), escape="~"
         )
         return or_(proved, func.coalesce(_c.type, "") == value)

@@ -9,9 +9,9 @@ from sqlalchemy import Text, bindparam, literal_column, or_, select
 from tenantry.core import ids
 from tenantry.core.times import now
 from tenantry.db import crud
-from tenantry.db.rows import prefixed
-from tenantry.db.schema import json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import json_values, to_json
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import prefixed
 from tenantry.identity.connections.model import (
     COMPLETED,
     TYPES,

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, and_, bindparam, func, literal_column, or_, select
 
 from tenantry.core import ids
-from tenantry.db import crud, key_ranges, pages
-from tenantry.db.schema import from_json, json_rows
-from tenantry.db.statements import Statement
+from tenantry.db import crud
+from tenantry.db.lists import key_ranges, pages
+from tenantry.db.sql.schema import from_json, json_rows
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.connections.model import (
     COMPLETED,
     DRAFT,
@@ -28,7 +29,7 @@ from tenantry.net import domain_names
 from tenantry.tenants.domains.model import ORGANIZATION_DOMAIN, PROVEN, Domain, domains
 from tenantry.tenants.organizations import service as organization_service
 from tenantry.tenants.organizations.model import organizations
-from tenantry.tenants.organizations.service import Identity
+from tenantry.tenants.organizations.service import OrganizationIdentifier
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, FromClause, Select
@@ -99,7 +100,7 @@ async def listed(
     """
     own = call.caller.organization_id
     if organization_id is not None:
-        await organization_service.get(call, Identity(organization_id))
+        await organization_service.get(call, OrganizationIdentifier(organization_id))
     elif own is not None:
         organization_id = own
     name = ""

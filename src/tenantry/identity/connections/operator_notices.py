@@ -17,7 +17,7 @@ from tenantry.i18n import languages
 from tenantry.identity.attempts import service as attempts
 from tenantry.tenants.memberships import administrators
 from tenantry.tenants.organizations import service as organizations
-from tenantry.tenants.organizations.service import Identity
+from tenantry.tenants.organizations.service import OrganizationIdentifier
 
 if TYPE_CHECKING:
     from tenantry.call import Call
@@ -54,7 +54,7 @@ async def queue(call: Call, db: Session, connection: Connection) -> None:
     n, _ = await attempts.count(db, what, organization_id, seconds=_NOTICES_SECONDS)
     if n > _NOTICES_MAX:
         return
-    organization = await organizations.get(call, Identity(organization_id))
+    organization = await organizations.get(call, OrganizationIdentifier(organization_id))
     variables = {
         "connection_id": connection.id,
         "organization_name": organization.display_name,

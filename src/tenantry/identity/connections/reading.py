@@ -8,7 +8,7 @@ from sqlalchemy import Text, bindparam, literal_column, or_, select
 
 from tenantry.core import ids
 from tenantry.db import crud
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.connections.model import (
     COMPLETED,
     FEDERATED,

@@ -10,9 +10,9 @@ from sqlalchemy import Text, bindparam, update
 from tenantry.core import errors, ids
 from tenantry.core.times import now, rfc3339
 from tenantry.db import crud
-from tenantry.db.rows import prefixed, revised
-from tenantry.db.schema import json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import json_values, to_json
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import prefixed, revised
 from tenantry.identity.connections import completeness, mapped_roles, operator_notices, reading
 from tenantry.identity.connections.model import (
     OAUTH,
@@ -28,7 +28,7 @@ from tenantry.identity.connections.model import (
 from tenantry.tenants.domains.model import ORGANIZATION_DOMAIN, domains
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.model import PREVENT_DELETION
-from tenantry.tenants.organizations.service import Identity
+from tenantry.tenants.organizations.service import OrganizationIdentifier
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -96,7 +96,7 @@ async def create(
     operator_notices.check_owner(call, organization_id)
     _check_type(type_, organization_id)
     if organization_id is not None:
-        await organizations.get(call, Identity(organization_id))
+        await organizations.get(call, OrganizationIdentifier(organization_id))
     provider, provider_key = named(provider, provider_key)
     at = now()
     made = Connection(

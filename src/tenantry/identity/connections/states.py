@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, bindparam, func, select
 
 from tenantry.core import errors
-from tenantry.db.schema import from_json, json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import from_json, json_values, to_json
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.connections.model import connection_tests, connections
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from tenantry.core import strict_json
-from tenantry.db.read_through import FRESH_SECONDS, ReadThrough
+from tenantry.db.ttl_cache import FRESH_SECONDS, TtlCache
 from tenantry.tenants.user_attributes import reading
 from tenantry.tenants.user_attributes.model import CUSTOM, RESERVED, SSO
 
@@ -42,7 +42,7 @@ class CustomAttributes:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._known: ReadThrough[str, Sequence[UserAttribute]] = ReadThrough(
+        self._known: TtlCache[str, Sequence[UserAttribute]] = TtlCache(
             self._read, seconds=FRESH_SECONDS, most=1, name="user attributes"
         )
 

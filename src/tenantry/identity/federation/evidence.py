@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from tenantry.core.times import SECOND, rfc3339
-from tenantry.db.schema import to_json
+from tenantry.db.sql.schema import to_json
 from tenantry.identity.connections.federated_identities import FederationError
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from sqlalchemy import BigInteger, Text, bindparam, case, cast, delete, literal_
 from sqlalchemy.dialects.postgresql import insert as insert_or_change
 
 from tenantry.db import crud
-from tenantry.db.rows import bound
-from tenantry.db.schema import from_json, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import from_json, to_json
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import bound
 from tenantry.identity.connections.model import connections
 from tenantry.identity.federation.model import federated_identities as table
 from tenantry.tenants.users import reading

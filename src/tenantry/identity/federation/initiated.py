@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tenantry.access.clients import ways_on
+from tenantry.access.clients.uris import return_targets
 from tenantry.core.times import SECOND, now
 from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.sessions import applications
@@ -37,7 +37,7 @@ async def target(db: Session, connection: Connection, default_redirect_uri: str)
 
     """
     if default_redirect_uri:
-        if await ways_on.is_at_registered_origin(db, default_redirect_uri):
+        if await return_targets.is_at_registered_origin(db, default_redirect_uri):
             return default_redirect_uri
         raise FederationError(
             "invalid_redirect_uri",
@@ -47,7 +47,7 @@ async def target(db: Session, connection: Connection, default_redirect_uri: str)
     way = None
     if connection.organization_id:
         way = await applications.of_organization(db, connection.organization_id)
-    uri = way.uri if way and way.begins else await ways_on.only_initiate_login_uri(db)
+    uri = way.uri if way and way.begins else await return_targets.only_initiate_login_uri(db)
     if uri is None:
         raise FederationError(
             "invalid_redirect_uri",

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, ForeignKey, Index, Table, Text
 
-from tenantry.db.encrypted_columns import encrypted, encrypted_for_a_day
-from tenantry.db.schema import metadata, time_column
-from tenantry.db.spread import OF_ENVIRONMENT
+from tenantry.db.sql.encrypted_columns import encrypted, encrypted_for_a_day
+from tenantry.db.sql.schema import metadata, time_column
+from tenantry.db.sql.spread import OF_ENVIRONMENT
 from tenantry.tenants.tables import identities as declared
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ Index(None, federated_sessions.c.connection_id, federated_sessions.c.session_ind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class FederationRequest:
     """One way to a provider and back; times in microseconds since 1970, UTC.
 
     ``facts`` are the protocol's own: the ID of an AuthnRequest, nonce, code verifier.

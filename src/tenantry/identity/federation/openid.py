@@ -53,12 +53,12 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.db.engine import Database
     from tenantry.identity.connections.model import Connection
-    from tenantry.identity.connections.oidc.callback import Answer
+    from tenantry.identity.connections.oidc.callback import CallbackResponse
     from tenantry.identity.connections.oidc.jwts import Signed
     from tenantry.identity.connections.oidc.tokens import Tokens
     from tenantry.identity.connections.providers.fetching import Fetching
     from tenantry.identity.federation.clients import Sign
-    from tenantry.identity.federation.model import Request
+    from tenantry.identity.federation.model import FederationRequest
     from tenantry.identity.federation.sessions import FederatedSession
     from tenantry.settings import Settings
     from tenantry.tenants.user_attributes.model import UserAttribute
@@ -130,7 +130,7 @@ class RelyingParty:
         )
 
     async def receive(
-        self, connection: Connection, answer: Answer, request: Request
+        self, connection: Connection, answer: CallbackResponse, request: FederationRequest
     ) -> FederatedIdentity:
         """Return the person that the provider vouches for, once all of its answer holds.
 
@@ -258,7 +258,7 @@ class RelyingParty:
         self,
         provider: Metadata,
         found: Tokens,
-        request: Request,
+        request: FederationRequest,
         *,
         client_id: str,
         is_debug: bool,
@@ -294,7 +294,7 @@ class RelyingParty:
         connection: Connection,
         token_uri: str,
         code: str,
-        request: Request,
+        request: FederationRequest,
         shown: clients.Shown,
         *,
         pkce: bool,
@@ -330,7 +330,7 @@ class RelyingParty:
         settings: OIDCSettings,
         provider: Metadata,
         code: str,
-        request: Request,
+        request: FederationRequest,
     ) -> Tokens:
         token_uri = _needed(provider.token_endpoint, "token endpoint")
         if settings.token_auth_type == PRIVATE_KEY_JWT:

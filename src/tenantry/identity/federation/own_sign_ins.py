@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Session
     from tenantry.identity.connections.federated_identities import FederatedIdentity
     from tenantry.identity.connections.model import Connection
-    from tenantry.identity.federation.model import Request
+    from tenantry.identity.federation.model import FederationRequest
 
 # Facts of a way: that it is one of these, and the person as it was named; "" for nobody.
 _OWN, _NAMED = "own", "named"
@@ -61,12 +61,12 @@ async def name(
     return True
 
 
-def is_one(way: Request) -> bool:
+def is_one(way: FederationRequest) -> bool:
     """Whether a way leads to an application."""
     return _OWN in way.facts
 
 
-def identity(db: Session, way: Request) -> FederatedIdentity:
+def identity(db: Session, way: FederationRequest) -> FederatedIdentity:
     """Return the person that the application has named.
 
     Raises:

@@ -13,8 +13,8 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry.core.times import now
 from tenantry.crypto import vault
-from tenantry.db import pruning
-from tenantry.db.statements import Statement
+from tenantry.db.sql import pruning
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.federation.model import seen_assertions
 
 if TYPE_CHECKING:

@@ -13,18 +13,19 @@ from sqlalchemy import BigInteger, bindparam
 
 from tenantry.core.times import SECOND, now
 from tenantry.crypto import vault
-from tenantry.db import crud, pruning
-from tenantry.db.encrypted_columns import binding
-from tenantry.db.schema import from_json, to_json
+from tenantry.db import crud
+from tenantry.db.sql import pruning
+from tenantry.db.sql.encrypted_columns import binding
+from tenantry.db.sql.schema import from_json, to_json
 from tenantry.identity.federation import sealing
-from tenantry.identity.federation.model import Request
+from tenantry.identity.federation.model import FederationRequest
 from tenantry.identity.federation.model import federation_requests as table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tenantry.db.engine import Row, Session
-    from tenantry.db.statements import Statement
+    from tenantry.db.sql.statements import Statement
     from tenantry.identity.connections.federated_identities import FederatedIdentity
 
 # From the moment that a browser is sent to the provider: people look for their phones.
@@ -66,7 +67,9 @@ async def begin(
     )
 
 
-async def hold(db: Session, connection_id: str, auth_request_id: str) -> dict[str, Request]:
+async def hold(
+    db: Session, connection_id: str, auth_request_id: str
+) -> dict[str, FederationRequest]:
     """Return the ways of a sign-in that nobody came back from yet, by their digests.
 
     Within a transaction: none of them ends or changes before that does.
@@ -82,13 +85,13 @@ async def note(db: Session, digest: str, facts: Mapping[str, Any]) -> None:
     await db.fetch_all(_NOTE, p_digest=digest, p_facts=_encrypted(db, digest, facts))
 
 
-async def take(db: Session, secret: str) -> Request | None:
+async def take(db: Session, secret: str) -> FederationRequest | None:
     """Return the way that an answer with this secret ends, the first time that one comes."""
     row = await _taken(db, _TAKE, secret)
     return None if row is None else _request(db, row)
 
 
-async def arrive(db: Session, request: Request, identity: FederatedIdentity) -> str:
+async def arrive(db: Session, request: FederationRequest, identity: FederatedIdentity) -> str:
     """Keep a verified answer for the browser to come for; return the secret that it comes with.
 
     Attributes as they came are for tests alone: a long list of groups is 200 KB.
@@ -104,7 +107,9 @@ async def arrive(db: Session, request: Request, identity: FederatedIdentity) -> 
     )
 
 
-async def take_arrival(db: Session, secret: str) -> tuple[Request, FederatedIdentity] | None:
+async def take_arrival(
+    db: Session, secret: str
+) -> tuple[FederationRequest, FederatedIdentity] | None:
     """Return a verified answer and the way that it ended, the first time that somebody comes."""
     row = await _taken(db, _TAKE_ARRIVAL, secret)
     if row is None:
@@ -154,8 +159,8 @@ def _encrypted(db: Session, digest: str, facts: Mapping[str, Any]) -> str:
     return db.vault.encrypt(to_json(dict(facts)).encode(), binding(_t.facts, {"digest": digest}))
 
 
-def _request(db: Session, row: Row) -> Request:
-    return Request(
+def _request(db: Session, row: Row) -> FederationRequest:
+    return FederationRequest(
         connection_id=row["connection_id"],
         auth_request_id=row["auth_request_id"],
         test_id=row["test_id"],

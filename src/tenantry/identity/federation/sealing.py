@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from tenantry.db.schema import from_json, to_json
+from tenantry.db.sql.schema import from_json, to_json
 from tenantry.identity.connections.federated_identities import FederatedIdentity
 
 if TYPE_CHECKING:

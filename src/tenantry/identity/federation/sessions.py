@@ -14,13 +14,13 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_change
 
 from tenantry.core.times import now
 from tenantry.crypto.vault import WrongKey
-from tenantry.db.encrypted_columns import binding
-from tenantry.db.schema import from_json, to_json
-from tenantry.db.statements import Statement, happened
+from tenantry.db.sql.encrypted_columns import binding
+from tenantry.db.sql.schema import from_json, to_json
+from tenantry.db.sql.statements import Statement, happened
 from tenantry.identity.federation import identities
 from tenantry.identity.federation.model import federated_sessions as table
-from tenantry.identity.sessions import ending
 from tenantry.identity.sessions.model import ACTIVE, LOGOUT, sessions
+from tenantry.identity.sessions.termination import ending
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
     from tenantry.identity.connections.federated_identities import FederatedIdentity
     from tenantry.identity.connections.model import Connection
-    from tenantry.identity.connections.oidc.callback import Answer
+    from tenantry.identity.connections.oidc.callback import CallbackResponse
     from tenantry.identity.connections.oidc.jwts import Signed
     from tenantry.identity.connections.oidc.metadata import Metadata
     from tenantry.identity.connections.oidc.tokens import Tokens
     from tenantry.identity.connections.providers.social_providers import Provider
-    from tenantry.identity.federation.model import Request
+    from tenantry.identity.federation.model import FederationRequest
     from tenantry.identity.federation.openid import Asked, RelyingParty
 
 _NAME_MAX = 8192  # characters of the name that Apple's page posts
@@ -92,7 +92,10 @@ async def start(
 
 
 async def receive(
-    party: RelyingParty, connection: Connection, answer: Answer, request: Request
+    party: RelyingParty,
+    connection: Connection,
+    answer: CallbackResponse,
+    request: FederationRequest,
 ) -> FederatedIdentity:
     """Return the person that the provider vouches for, once all of its answer holds.
 
@@ -153,7 +156,7 @@ class _Side:
             raise OIDCError(faults.NO_ENDPOINT, name=name.replace("_", " "))
         return found
 
-    async def exchange(self, code: str, request: Request) -> Tokens:
+    async def exchange(self, code: str, request: FederationRequest) -> Tokens:
         """Return the tokens for a code."""
         client_id = self.settings.client_id
         secret = client_secrets.secret_of(self.party.db, self.connection)
@@ -170,7 +173,7 @@ class _Side:
         )
 
     async def person(
-        self, found: Tokens, request: Request
+        self, found: Tokens, request: FederationRequest
     ) -> tuple[str, Mapping[str, Any], Signed | None]:
         """Return the id of the person, the claims made of them, and the ID token, if any."""
         provider, metadata = self.provider, self.metadata
@@ -219,7 +222,7 @@ class _Side:
         )
 
 
-def _name(answer: Answer) -> dict[str, str]:
+def _name(answer: CallbackResponse) -> dict[str, str]:
     """Return the name that Apple's page posts at the first sign-in, beside the code.
 
     The person typed it there, and it came by the browser: it is good for a profile, for nothing

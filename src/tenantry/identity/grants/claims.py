@@ -13,7 +13,7 @@ import orjson
 
 from tenantry.core import ids
 from tenantry.core.times import rfc3339
-from tenantry.db.schema import to_json
+from tenantry.db.sql.schema import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Text, bindparam, insert, update
 
-from tenantry.access.clients import revocations
+from tenantry.access.clients.credentials import revocations
 from tenantry.access.clients.model import PUBLIC
 from tenantry.core.times import now
 from tenantry.crypto import vault
-from tenantry.db import pruning
-from tenantry.db.rows import bound, prefixed
-from tenantry.db.statements import Statement
+from tenantry.db.sql import pruning
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import bound, prefixed
 from tenantry.identity.grants import pkce, refresh_tokens
 from tenantry.identity.grants.model import InvalidGrant, authorization_codes
 from tenantry.identity.grants.subjects import subject_of, with_subject, with_subject_alone

@@ -23,7 +23,7 @@ from sqlalchemy import BigInteger, Integer, Text, bindparam, case, cast, select,
 from tenantry.core import errors, ids
 from tenantry.core.times import now
 from tenantry.db import crud
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.grants.model import InvalidGrant, refresh_tokens
 from tenantry.identity.grants.subjects import subject_of, with_subject, with_subject_alone
 from tenantry.identity.sessions.model import sessions

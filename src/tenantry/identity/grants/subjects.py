@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, case, func, literal_column, or_, select, true
 
-from tenantry.access.clients import revocations
+from tenantry.access.clients.credentials import revocations
 from tenantry.access.clients.model import clients
 from tenantry.core.times import now
 from tenantry.crypto import vault
-from tenantry.db.schema import from_json, json_list, json_rows
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import from_json, json_list, json_rows
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.connections.model import connections
 from tenantry.identity.federation.model import federated_identities, federated_sessions
 from tenantry.identity.grants.model import refresh_tokens

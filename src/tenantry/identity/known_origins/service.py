@@ -11,8 +11,8 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_update
 from tenantry.core.addresses import network
 from tenantry.core.times import DAY, now
 from tenantry.crypto import vault
-from tenantry.db.schema import json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import json_values, to_json
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.known_origins import cookies
 from tenantry.identity.known_origins.model import DEVICE, NETWORK, known_origins
 from tenantry.tenants.users.model import users

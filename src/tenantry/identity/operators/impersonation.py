@@ -47,7 +47,7 @@ async def begin(
         raise errors.InvalidArgument.field(
             "minutes", "range", f"must be 1 to {MOST_MINUTES} minutes"
         )
-    user = await users.get(call, users.Identity(user_id))
+    user = await users.get(call, users.UserIdentifier(user_id))
     places = {one.organization_id for one in user.memberships if one.status == ACTIVE}
     if organization_id not in places:
         raise errors.InvalidArgument.field(

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Table, Text, false
 
-from tenantry.db.rows import members
-from tenantry.db.schema import Json, metadata, time_column
-from tenantry.db.spread import OF_ENVIRONMENT
+from tenantry.db.sql.schema import Json, metadata, time_column
+from tenantry.db.sql.spread import OF_ENVIRONMENT
+from tenantry.db.writes.rows import members
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Row

@@ -17,13 +17,13 @@ from tenantry.core.addresses import network
 from tenantry.core.times import MINUTE, now
 from tenantry.db import crud
 from tenantry.db.engine import DuplicateKey
-from tenantry.db.rows import bound, prefixed, row_of
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import bound, prefixed, row_of
 from tenantry.identity.attempts import service as attempts
+from tenantry.identity.authenticators.passkeys import authenticators, ceremonies, challenges
 from tenantry.identity.operators import sessions
 from tenantry.identity.operators.model import OperatorPasskey, operator_passkeys
 from tenantry.identity.operators.service import get
-from tenantry.identity.proofs.passkeys import authenticators, ceremonies, challenges
 from tenantry.identity.sessions import devices
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
+    from tenantry.identity.authenticators.passkeys.relying_party import RelyingParty
     from tenantry.identity.operators.model import Operator, OperatorSession
-    from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
 
 MOST = 20  # of one operator
 NAME_MAX = 120  # characters

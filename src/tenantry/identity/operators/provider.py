@@ -19,11 +19,11 @@ from tenantry.core.times import MINUTE, now
 from tenantry.crypto import vault
 from tenantry.crypto.vault import Binding, WrongKey
 from tenantry.db import crud
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.connections.oidc import authorization, callback, faults, metadata, tokens
 from tenantry.identity.connections.oidc.faults import OIDCError
 from tenantry.identity.connections.settings import OIDCSettings
-from tenantry.identity.federation.model import Request
+from tenantry.identity.federation.model import FederationRequest
 from tenantry.identity.operators import sessions
 from tenantry.identity.operators.model import Operator, operators
 from tenantry.identity.operators.service import find_by_email
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
-    from tenantry.identity.connections.oidc.callback import Answer
+    from tenantry.identity.connections.oidc.callback import CallbackResponse
     from tenantry.identity.connections.oidc.metadata import Metadata
     from tenantry.identity.federation.openid import RelyingParty
     from tenantry.settings import Settings
@@ -120,7 +120,7 @@ class Provider:
             self._vault.encrypt(kept, _BINDING),
         )
 
-    async def finish(self, call: Call, kept: str, answer: Answer) -> tuple[str, str]:
+    async def finish(self, call: Call, kept: str, answer: CallbackResponse) -> tuple[str, str]:
         """Return the secret of a new session, and the page to come to.
 
         Raises:
@@ -139,7 +139,7 @@ class Provider:
             operator = await self._operator(db, claims)
             return await sessions.begin(call, db, operator, method=sessions.PROVIDER), way.goal
 
-    async def _claims(self, way: Way, answer: Answer) -> Mapping[str, Any]:
+    async def _claims(self, way: Way, answer: CallbackResponse) -> Mapping[str, Any]:
         provider = await self._metadata()
         callback.hold_to_issuer(answer, provider.issuer, says_issuer=provider.says_issuer)
         code, client_id = callback.code(answer), self._settings.client_id
@@ -157,7 +157,7 @@ class Provider:
             secrets=(code, way.code_verifier, self._secret, header),
             is_debug=self._is_debug,
         )
-        asked = Request(
+        asked = FederationRequest(
             connection_id=_NOBODY,
             auth_request_id=None,
             test_id=None,

@@ -11,8 +11,9 @@ from tenantry.core import errors, ids
 from tenantry.core.caller import Caller, Kind
 from tenantry.core.times import MINUTE, now
 from tenantry.crypto import vault
-from tenantry.db import crud, pruning
-from tenantry.db.statements import Statement
+from tenantry.db import crud
+from tenantry.db.sql import pruning
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.operators.model import (
     Operator,
     OperatorSession,

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from tenantry.core.times import now
-from tenantry.db import snapshots
-from tenantry.db.schema import schema_history
-from tenantry.db.statements import Statement
+from tenantry.db.event_rows import snapshots
+from tenantry.db.sql.schema import schema_history
+from tenantry.db.sql.statements import Statement
 from tenantry.events.mail import service as mail
-from tenantry.events.webhooks import figures as webhooks
+from tenantry.events.webhooks.deliveries import figures as webhooks
 from tenantry.identity.auth_log import figures as auth_log
 from tenantry.identity.connections import listing as connections
 from tenantry.tenants.directories import states as directories

@@ -6,11 +6,11 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tenantry.access.clients import ways_on
+from tenantry.access.clients.uris import return_targets
 from tenantry.core import errors
 from tenantry.core.times import SECOND, now, rfc3339
 from tenantry.db import crud
-from tenantry.db.schema import from_json
+from tenantry.db.sql.schema import from_json
 from tenantry.events.mail import branding
 from tenantry.events.mail import service as mail_service
 from tenantry.i18n import languages
@@ -107,7 +107,7 @@ async def mail_variables(db: Session, mail: Mail, settings: Settings) -> dict[st
     agent, address = known.get("user_agent") or "", known.get("address") or ""
     # The parser compiles its rules at its first use, which takes half a second.
     device = await asyncio.to_thread(devices.describe, agent, address)
-    client = await ways_on.name_of(db, known.get("client_id", ""))
+    client = await return_targets.name_of(db, known.get("client_id", ""))
     link = f"{settings.public_url}{links.PATH}{links.token(db, mail.id)}" if user_id else ""
     return {
         **branding.variables(settings, client_name=client),

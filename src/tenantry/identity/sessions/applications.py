@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, literal_column, select
 
-from tenantry.access.clients import ways_on
 from tenantry.access.clients.model import clients
-from tenantry.db.statements import Statement
+from tenantry.access.clients.uris import return_targets
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.sessions.model import (
     NO_ORGANIZATION,
     session_clients,
@@ -19,7 +19,7 @@ from tenantry.identity.sessions.model import (
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
-    from tenantry.access.clients.ways_on import WayOn
+    from tenantry.access.clients.uris.return_targets import ReturnTarget
     from tenantry.db.engine import Session
 
 _SESSIONS = 100  # of an organization, the newest, among which its last application is looked for
@@ -27,7 +27,7 @@ _SESSIONS = 100  # of an organization, the newest, among which its last applicat
 _c, _o, _s = session_clients.c, session_organizations.c, sessions.c
 _one: ColumnElement[int] = literal_column("1")
 _OF_SESSION = Statement(
-    select(*ways_on.COLUMNS)
+    select(*return_targets.COLUMNS)
     .join_from(session_clients, clients, clients.c.id == _c.client_id)
     .where(_c.session_id == bindparam("p_session_id", type_=Text))
     .order_by(_c.create_time.desc(), _c.client_id)
@@ -42,7 +42,7 @@ _newest = (
     .subquery("newest")
 )
 _OF_ORGANIZATION = Statement(
-    select(*ways_on.COLUMNS)
+    select(*return_targets.COLUMNS)
     .select_from(_newest)
     .join(sessions, (_s.id == _newest.c.session_id) & _s.impersonation.is_(None))
     .join(
@@ -61,16 +61,16 @@ async def client_id_of_session(db: Session, session_id: str) -> str | None:
     return None if row is None else row["id"]
 
 
-async def of_session(db: Session, session_id: str, organization_id: str) -> WayOn | None:
+async def of_session(db: Session, session_id: str, organization_id: str) -> ReturnTarget | None:
     """Return the way to the application that a session signed in to last.
 
     For a session without one, that of `of_organization`.
     """
     row = await db.fetch_one(_OF_SESSION, p_session_id=session_id)
-    return ways_on.of_row(row) if row else await of_organization(db, organization_id)
+    return return_targets.of_row(row) if row else await of_organization(db, organization_id)
 
 
-async def of_organization(db: Session, organization_id: str) -> WayOn | None:
+async def of_organization(db: Session, organization_id: str) -> ReturnTarget | None:
     """Return the way to the application that a member last signed in to for an organization.
 
     If no member has signed in yet, return that of the only application, if there is only one.
@@ -78,4 +78,4 @@ async def of_organization(db: Session, organization_id: str) -> WayOn | None:
     row = None
     if organization_id != NO_ORGANIZATION:
         row = await db.fetch_one(_OF_ORGANIZATION, p_organization_id=organization_id)
-    return ways_on.of_row(row) if row else await ways_on.of_only_application(db)
+    return return_targets.of_row(row) if row else await return_targets.of_only_application(db)

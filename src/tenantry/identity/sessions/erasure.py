@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, literal, update
 
-from tenantry.db.schema import Json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import Json
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.sessions import service
 from tenantry.identity.sessions.model import sessions
 

@@ -11,9 +11,9 @@ from sqlalchemy import BigInteger, Text, bindparam, case, func, select, true
 from tenantry.core import errors
 from tenantry.core.caller import Kind
 from tenantry.core.times import check_span, now
-from tenantry.db import pages
-from tenantry.db.schema import json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.lists import pages
+from tenantry.db.sql.schema import json_values, to_json
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.sessions.model import ACTIVE, EXPIRED, LOGOUT, REVOKED, Session, sessions
 from tenantry.identity.sessions.reading import NOW, sessions_with_places
 from tenantry.tenants.users import reading as users_reading

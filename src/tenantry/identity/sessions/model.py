@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Text
 
 from tenantry.core.times import rfc3339
-from tenantry.db.schema import Json, from_json, metadata, time_column
-from tenantry.db.spread import OF_ENVIRONMENT
+from tenantry.db.sql.schema import Json, from_json, metadata, time_column
+from tenantry.db.sql.spread import OF_ENVIRONMENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, bindparam, exists, literal_column, select
 
-from tenantry.db.schema import json_list, json_rows
+from tenantry.db.sql.schema import json_list, json_rows
 from tenantry.identity.sessions.model import (
     ACTIVE,
     NO_ORGANIZATION,

@@ -23,10 +23,10 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_replace
 from tenantry.core import errors, ids
 from tenantry.core.times import MINUTE, now
 from tenantry.crypto import vault
-from tenantry.db.rows import bound, prefixed, row_of
-from tenantry.db.schema import Json, to_json
-from tenantry.db.statements import Statement
-from tenantry.identity.sessions import devices, ending
+from tenantry.db.sql.schema import Json, to_json
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import bound, prefixed, row_of
+from tenantry.identity.sessions import devices
 from tenantry.identity.sessions.model import (
     ACTIVE,
     NO_ORGANIZATION,
@@ -45,6 +45,7 @@ from tenantry.identity.sessions.reading import (
     NOW,
     sessions_with_places,
 )
+from tenantry.identity.sessions.termination import ending
 from tenantry.tenants.users import service as users
 from tenantry.tenants.users.model import ACTIVE as MEMBER
 from tenantry.tenants.users.model import memberships
@@ -368,7 +369,7 @@ async def revoke(call: Call, session_id: str) -> Session:
 
 async def revoke_all(call: Call, user_id: str) -> list[Session]:
     """Revoke all active sessions of a user; return them."""
-    user = await users.get(call, users.Identity(user_id))
+    user = await users.get(call, users.UserIdentifier(user_id))
     return await end_all(call, user.id)
 
 

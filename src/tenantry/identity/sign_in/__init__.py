@@ -3,29 +3,29 @@
 Owns the auth requests, their states and the one table of transitions; `auth_log` lists them. Pages
 are `login`'s concern, proofs are those of `passwordless`, `passkeys`, `passwords` and `totp`.
 
-A step is a function over the `means` of a deployment: `beginning`, `proving`, `choosing` and
-`completing` have those of one sign-in, in this order, `federating` those that follow a provider's
-answer, and `invitations` those of a link from a mail. Of each call that they get, ``origin`` is
-set. Which step may follow which is in `states` alone; `realms` says by which provider somebody is
-to sign in, and which organizations a session is good for.
+A step is a function over the `dependencies` of a deployment: `beginning`, `verification`,
+`choosing` and `completing` have those of one sign-in, in this order, `federated.completion` those
+that follow a provider's answer, and `invitations` those of a link from a mail. Of each call that
+they get, ``origin`` is set. Which step may follow which is in `states` alone; `login_requirements`
+says by which provider somebody is to sign in, and which organizations a session is good for.
 """
 
 __all__ = [
     "answers",
+    "auth_requests.browsers",
+    "auth_requests.refusals",
+    "auth_requests.requests",
+    "auth_requests.return_links",
+    "auth_requests.states",
     "beginning",
-    "browsers",
     "choosing",
     "completing",
     "confirming",
-    "federating",
+    "dependencies",
+    "federated.completion",
     "invitations",
-    "means",
+    "login_requirements",
     "model",
     "places",
-    "proving",
-    "realms",
-    "refusals",
-    "requests",
-    "states",
-    "ways_back",
+    "verification",
 ]

@@ -5,37 +5,39 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from tenantry.identity.sign_in.model import Answer
+from tenantry.identity.sign_in.model import AuthorizationResponse
 
 if TYPE_CHECKING:
-    from tenantry.identity.sign_in.means import Means
+    from tenantry.identity.sign_in.dependencies import SignInDependencies
     from tenantry.identity.sign_in.model import AuthRequest, Params
 
 QUERY, FORM_POST = "query", "form_post"
 RESPONSE_MODES = (QUERY, FORM_POST)
 
 
-def of(means: Means, params: Params, **members: str) -> Answer:
+def of(means: SignInDependencies, params: Params, **members: str) -> AuthorizationResponse:
     """Return an answer, which names its issuer (RFC 9207)."""
     if params.state is not None:
         members["state"] = params.state
     members["iss"] = means.settings.public_url
-    return Answer(params.redirect_uri, params.response_mode, members)
+    return AuthorizationResponse(params.redirect_uri, params.response_mode, members)
 
 
-def of_error(means: Means, params: Params, error: str, description: str) -> Answer:
+def of_error(
+    means: SignInDependencies, params: Params, error: str, description: str
+) -> AuthorizationResponse:
     """Return an error as an answer (RFC 6749 section 4.1.2.1)."""
     return of(means, params, error=error, error_description=description)
 
 
-def of_failed(means: Means, request: AuthRequest) -> Answer:
+def of_failed(means: SignInDependencies, request: AuthRequest) -> AuthorizationResponse:
     """Return the answer of a request that has failed."""
     error = request.error
     assert error is not None
     return of_error(means, request.params, error["error"], error["error_description"])
 
 
-def location(answer: Answer) -> str:
+def location(answer: AuthorizationResponse) -> str:
     """Return the redirect_uri with the members of an answer in its query."""
     uri, query = answer.redirect_uri, urlencode(answer.members, quote_via=quote)
     mark = "&" if "?" in uri else "?"

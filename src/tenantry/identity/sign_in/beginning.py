@@ -14,21 +14,22 @@ from sqlalchemy import Text, bindparam, select
 from tenantry.core import errors
 from tenantry.core.times import MINUTE, SECOND, now
 from tenantry.crypto import vault
-from tenantry.db.schema import from_json, json_list, json_rows
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import from_json, json_list, json_rows
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.connections.model import COMPLETED, connections
 from tenantry.identity.grants import codes
 from tenantry.identity.sessions import policies
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import NO_ORGANIZATION
-from tenantry.identity.sign_in import answers, choosing, completing, realms, requests, states
+from tenantry.identity.sign_in import answers, choosing, completing, login_requirements
+from tenantry.identity.sign_in.auth_requests import requests, states
 from tenantry.identity.sign_in.model import (
     AUTHENTICATE_AGAIN,
     NOT_A_MEMBER,
     SESSION,
     SIGN_IN,
     SIGN_UP,
-    Answer,
+    AuthorizationResponse,
     Facts,
 )
 from tenantry.net import email_addresses
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from tenantry.db import engine
     from tenantry.identity.connections.model import Connection
     from tenantry.identity.sessions.model import Bounds, Session
-    from tenantry.identity.sign_in.means import Means
+    from tenantry.identity.sign_in.dependencies import SignInDependencies
     from tenantry.identity.sign_in.model import AuthRequest, Params
 
 
@@ -83,13 +84,13 @@ class _Wanted:
 
 
 async def begin(
-    means: Means,
+    means: SignInDependencies,
     call: Call,
     client: Client,
     params: Params,
     *,
     session: Session | None,
-) -> Answer | AuthRequest:
+) -> AuthorizationResponse | AuthRequest:
     """Answer an authorization request whose client and redirect_uri are trusted.
 
     At once, by a session that fits, or by an error (OpenID Connect Core 1.0 section 3.1.2.6);
@@ -98,14 +99,14 @@ async def begin(
     wanted, home = _Wanted(client, params), None
     if means.settings.is_modular:
         try:
-            home = await realms.selected(call, params)
-        except realms.NoConnection as problem:
+            home = await login_requirements.selected(call, params)
+        except login_requirements.NoConnection as problem:
             return answers.of_error(means, params, problem.error, problem.description)
     is_of_mode = session is None or (session.sub is not None) == means.settings.is_modular
     if session is None or not is_of_mode or _asks_anew(means, params, session):
         return await _anew(means, call, wanted, home=home)
     if home is None and (params.connection_id is not None or params.domain_hint is not None):
-        home = await realms.chosen(call.db, params)
+        home = await login_requirements.chosen(call.db, params)
     if home is not None and params.connection_id == home.id and home.id not in session.amr:
         return await _anew(means, call, wanted, "interaction_required", home=home)
     named = params.organization_id or (home.organization_id if home is not None else None)
@@ -138,7 +139,7 @@ async def again(call: Call, request: AuthRequest) -> AuthRequest:
         states.OutOfStep: another step was faster, or time is up.
 
     """
-    home = await realms.chosen(call.db, request.params)
+    home = await login_requirements.chosen(call.db, request.params)
     begun, row = _first(call.db, request.client_id, request.params, home)
     async with call.db.transaction() as db:
         ended = requests.problem("the person has begun anew")
@@ -148,8 +149,8 @@ async def again(call: Call, request: AuthRequest) -> AuthRequest:
 
 
 async def _within(
-    means: Means, call: Call, wanted: _Wanted, session: Session, row: engine.Row
-) -> Answer | AuthRequest:
+    means: SignInDependencies, call: Call, wanted: _Wanted, session: Session, row: engine.Row
+) -> AuthorizationResponse | AuthRequest:
     """Answer a person whose session may satisfy the request."""
     params = wanted.params
     if {"create", "select_account"} & set(params.prompt) and _may_choose(means, params):
@@ -166,7 +167,7 @@ async def _within(
         id_: bool(enabled) and status == COMPLETED
         for id_, enabled, status in from_json(row["own"] or "[]")
     }
-    wall = await realms.barrier_of(
+    wall = await login_requirements.barrier_of(
         call.db, organization.id, own, email=row["email"], amr=session.proved_by
     )
     if wall is not None:
@@ -190,19 +191,19 @@ async def _within(
 
 
 async def _anew(
-    means: Means,
+    means: SignInDependencies,
     call: Call,
     wanted: _Wanted,
     error: str = "login_required",
     *,
     notice: str = "",
     home: Connection | None = None,
-) -> Answer | AuthRequest:
+) -> AuthorizationResponse | AuthRequest:
     """Have somebody sign in, unless that must not be; at their own provider if that is clear."""
     params = wanted.params
     if wanted.is_silent:
         return answers.of_error(means, params, error, _SAYS[error])
-    home = home or await realms.chosen(call.db, params)
+    home = home or await login_requirements.chosen(call.db, params)
     request, row = _first(call.db, wanted.client.id, params, home, notice)
     await requests.add(call.db, row)
     return request
@@ -221,14 +222,14 @@ def _first(
         facts=Facts(
             intent=SIGN_UP if "create" in params.prompt else SIGN_IN,
             notice=notice,
-            sso="" if home is None else realms.address(home),
+            sso="" if home is None else login_requirements.address(home),
         ),
     )
 
 
 async def _outside(
-    means: Means, call: Call, wanted: _Wanted, session: Session, row: engine.Row
-) -> Answer | AuthRequest:
+    means: SignInDependencies, call: Call, wanted: _Wanted, session: Session, row: engine.Row
+) -> AuthorizationResponse | AuthRequest:
     """Answer a person with a session, not (yet) a member of the organization."""
     invited = row["status"] == PENDING_INVITE and row["expire_time"] > now()
     if session.impersonator:
@@ -244,8 +245,8 @@ async def _outside(
 
 
 async def _chooser(
-    means: Means, call: Call, wanted: _Wanted, session: Session
-) -> Answer | AuthRequest:
+    means: SignInDependencies, call: Call, wanted: _Wanted, session: Session
+) -> AuthorizationResponse | AuthRequest:
     """Have somebody choose an organization, or found one where they may.
 
     A session that would not be good for a new organization founds none: for that its person signs
@@ -256,7 +257,9 @@ async def _chooser(
         return await _anew(means, call, wanted)
     may_found = choosing.may_found(means.settings, user) and not session.impersonator
     bounds = policies.bounds_of_deployment(means.settings)
-    fits = completing.is_within(session, bounds, anew=False) and not await realms.barrier_of(
+    fits = completing.is_within(
+        session, bounds, anew=False
+    ) and not await login_requirements.barrier_of(
         call.db, NO_ORGANIZATION, {}, email=user.email, amr=session.proved_by
     )
     if may_found and not fits and "create" in wanted.params.prompt:
@@ -268,8 +271,8 @@ async def _chooser(
 
 
 async def stay(
-    means: Means, call: Call, client: Client, request: AuthRequest, session: Session
-) -> Answer | None:
+    means: SignInDependencies, call: Call, client: Client, request: AuthRequest, session: Session
+) -> AuthorizationResponse | None:
     """Answer for the organization that a session is in, as its person wanted no other after all.
 
     None where that is no answer to what the application asked for.
@@ -279,7 +282,9 @@ async def stay(
         return None
     params = replace(request.params, prompt=("none",))
     answer = await begin(means, call, client, params, session=session)
-    return answer if isinstance(answer, Answer) and "code" in answer.members else None
+    return (
+        answer if isinstance(answer, AuthorizationResponse) and "code" in answer.members else None
+    )
 
 
 async def _asked(
@@ -305,7 +310,7 @@ async def _asked(
 
 
 async def _silent(
-    means: Means,
+    means: SignInDependencies,
     call: Call,
     wanted: _Wanted,
     session: Session,
@@ -313,7 +318,7 @@ async def _silent(
     organization_id: str,
     bounds: Bounds,
     email: str,
-) -> Answer | AuthRequest:
+) -> AuthorizationResponse | AuthRequest:
     """Issue a code in a session that is there."""
     db, params = call.db, wanted.params
     request, row = requests.new(
@@ -373,8 +378,8 @@ async def _silent(
 
 
 async def _denied(
-    means: Means, call: Call, wanted: _Wanted, request: AuthRequest, message: str
-) -> Answer:
+    means: SignInDependencies, call: Call, wanted: _Wanted, request: AuthRequest, message: str
+) -> AuthorizationResponse:
     failed, row = requests.new(
         call.db,
         states.SESSION_FOUND,
@@ -399,7 +404,7 @@ _SAYS = {
 }
 
 
-def _asks_anew(means: Means, params: Params, session: Session) -> bool:
+def _asks_anew(means: SignInDependencies, params: Params, session: Session) -> bool:
     """Whether a request wants a newer session, or one of somebody else."""
     is_open = params.connection_id is params.domain_hint is None and _may_choose(means, params)
     if "login" in params.prompt or ("create" in params.prompt and not is_open):
@@ -409,7 +414,7 @@ def _asks_anew(means: Means, params: Params, session: Session) -> bool:
     return params.id_token_user not in {None, session.subject}
 
 
-def _may_choose(means: Means, params: Params) -> bool:
+def _may_choose(means: SignInDependencies, params: Params) -> bool:
     """Whether a request leaves the organization open: in modular mode each says which it is for."""
     return params.organization_id is None and not means.settings.is_modular
 

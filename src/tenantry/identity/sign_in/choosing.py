@@ -10,10 +10,11 @@ from sqlalchemy import Text, bindparam, literal_column, or_, select
 
 from tenantry.core import errors, ids
 from tenantry.core.times import now
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.events.interceptors.model import PRE_SIGNUP
 from tenantry.identity.sessions import service as sessions
-from tenantry.identity.sign_in import acting, inboxes, placing, realms, requests, states
+from tenantry.identity.sign_in import acting, inboxes, login_requirements
+from tenantry.identity.sign_in.auth_requests import placement, requests, states
 from tenantry.identity.sign_in.contexts import connection_details, context_of, person
 from tenantry.identity.sign_in.methods import EMAIL
 from tenantry.identity.sign_in.model import (
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
-    from tenantry.identity.sign_in.means import Means
+    from tenantry.identity.sign_in.dependencies import SignInDependencies
     from tenantry.identity.sign_in.model import AuthRequest, Facts
     from tenantry.settings import Settings
     from tenantry.tenants.users.model import User
@@ -131,7 +132,7 @@ async def choose_organization(
         raise errors.NotFound("organization")
     if SESSION in request.facts.proofs:
         session = await sessions.find_live(call.db, request.facts.session_id)
-        wall = await realms.barrier(
+        wall = await login_requirements.barrier(
             call.db, organization_id, email=user.email, amr=session.proved_by if session else ()
         )
         if wall is not None:
@@ -146,11 +147,14 @@ async def choose_organization(
 
 
 async def _prove_anew(
-    db: Session, request: AuthRequest, wall: realms.Barrier, organization_id: str
+    db: Session,
+    request: AuthRequest,
+    wall: login_requirements.ReauthenticationRequirement,
+    organization_id: str,
 ) -> AuthRequest:
     """Have somebody sign in for an organization that the session at hand does not open."""
     if wall.connection is not None:
-        return await realms.send(
+        return await login_requirements.send(
             db,
             request,
             home=wall.connection,
@@ -158,13 +162,15 @@ async def _prove_anew(
             organization_id=organization_id,
         )
     facts = replace(
-        realms.nobody(request.facts), notice=AUTHENTICATE_AGAIN, organization_id=organization_id
+        login_requirements.nobody(request.facts),
+        notice=AUTHENTICATE_AGAIN,
+        organization_id=organization_id,
     )
     return await requests.move(db, request, states.IN_PROGRESS, facts=facts, user_id=None)
 
 
 async def sign_up(
-    means: Means,
+    means: SignInDependencies,
     call: Call,
     request: AuthRequest,
     *,
@@ -226,7 +232,7 @@ async def sign_up(
 
 
 async def ask_before_sign_up(
-    means: Means, call: Call, request: AuthRequest, user: User | None
+    means: SignInDependencies, call: Call, request: AuthRequest, user: User | None
 ) -> dict[str, Any] | None:
     """Ask the interceptors; return the membership that is to be made instead, if any.
 
@@ -251,7 +257,7 @@ async def ask_before_sign_up(
 
 
 async def proceed(
-    means: Means,
+    means: SignInDependencies,
     call: Call,
     request: AuthRequest,
     *way: str,
@@ -262,7 +268,7 @@ async def proceed(
     facts: Facts = changes.get("facts", request.facts)
     if facts.intent == RESET_PASSWORD and states.PASSWORD_CHOSEN not in way:
         return await requests.move(call.db, request, *way, states.PASSWORD_CHOICE, **changes)
-    found = placing.place(
+    found = placement.place(
         user.memberships if user else [],
         named=request.named,
         may_found=may_found(means.settings, user),
@@ -289,12 +295,12 @@ async def proceed(
     return moved
 
 
-def _checked(settings: Settings, found: placing.Placement, email: str) -> placing.Placement:
+def _checked(settings: Settings, found: placement.Placement, email: str) -> placement.Placement:
     """Let nobody sign up whose address may not join."""
     try:
         joining.check_address(Rules.of(settings), email, "email")
     except errors.InvalidArgument as refusal:
-        return placing.Placement(states.FAILED, problem=refusal.message)
+        return placement.Placement(states.FAILED, problem=refusal.message)
     return found
 
 
@@ -337,7 +343,7 @@ def _needs_password(settings: Settings, request: AuthRequest) -> bool:
 
 async def _join_another(call: Call, user: User, membership: Mapping[str, Any]) -> str:
     """Make a user a member of the organization that an interceptor knows for it."""
-    identity = organizations_service.Identity(
+    identity = organizations_service.OrganizationIdentifier(
         membership.get("organization_id"), membership.get("external_organization_id")
     )
     organization = await organizations_service.get(call, identity)

@@ -16,25 +16,19 @@ from tenantry.identity.security_notices import service as security_notices
 from tenantry.identity.sessions import policies
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import LOGOUT, NO_ORGANIZATION
-from tenantry.identity.sign_in import (
-    answers,
-    counting,
-    federating,
-    provider_answer,
-    realms,
-    requests,
-    states,
-)
+from tenantry.identity.sign_in import answers, login_requirements
+from tenantry.identity.sign_in.auth_requests import counting, requests, states
 from tenantry.identity.sign_in.contexts import (
     amr_of,
     connection_details,
     context_of,
     person,
 )
-from tenantry.identity.sign_in.model import SESSION, Answer, Completion
+from tenantry.identity.sign_in.federated import completion, provider_answer
+from tenantry.identity.sign_in.model import SESSION, AuthorizationResponse, Completion
 from tenantry.tenants.memberships import service as memberships
 from tenantry.tenants.organizations import service as organizations
-from tenantry.tenants.organizations.service import Identity
+from tenantry.tenants.organizations.service import OrganizationIdentifier
 from tenantry.tenants.users import reading
 from tenantry.tenants.users import service as users
 
@@ -45,7 +39,7 @@ if TYPE_CHECKING:
     from tenantry.core.event import Event
     from tenantry.db import engine
     from tenantry.identity.sessions.model import Bounds, Session
-    from tenantry.identity.sign_in.means import Means
+    from tenantry.identity.sign_in.dependencies import SignInDependencies
     from tenantry.identity.sign_in.model import AuthRequest
     from tenantry.tenants.users.model import User
 
@@ -54,7 +48,7 @@ _GONE = "the account or its place in the organization is gone"
 
 
 async def complete(
-    means: Means, call: Call, request: AuthRequest, *, session: Session | None
+    means: SignInDependencies, call: Call, request: AuthRequest, *, session: Session | None
 ) -> Completion:
     """Return the answer to the application, and secrets for the browser to keep.
 
@@ -77,12 +71,12 @@ async def complete(
 
 
 async def cancel(
-    means: Means,
+    means: SignInDependencies,
     call: Call,
     request: AuthRequest,
     error: str = "access_denied",
     description: str = "the sign-in was cancelled",
-) -> Answer:
+) -> AuthorizationResponse:
     """End a sign-in that somebody does not want to go on with.
 
     Raises:
@@ -93,7 +87,7 @@ async def cancel(
 
 
 async def _checked_and_completed(
-    means: Means, call: Call, request: AuthRequest, session: Session | None
+    means: SignInDependencies, call: Call, request: AuthRequest, session: Session | None
 ) -> Completion:
     params = request.params
     assert request.user_id is not None
@@ -123,7 +117,9 @@ async def _checked_and_completed(
         amr = await amr_of(call.db, proofs)
     if (
         request.organization_id != NO_ORGANIZATION
-        and await realms.barrier(call.db, request.organization_id, email=user.email, amr=amr)
+        and await login_requirements.barrier(
+            call.db, request.organization_id, email=user.email, amr=amr
+        )
         is not None
     ):
         raise _Refused("this organization has its own sign-in: sign in again", _LOGIN_REQUIRED)
@@ -144,20 +140,20 @@ async def _checked_and_completed(
 
 
 async def _is_open(
-    means: Means, call: Call, session: Session, organization_id: str, *, anew: bool
+    means: SignInDependencies, call: Call, session: Session, organization_id: str, *, anew: bool
 ) -> bool:
     """Whether a session is young enough for an organization; see `is_within`."""
     if organization_id == NO_ORGANIZATION:
         return is_within(session, policies.bounds_of_deployment(means.settings), anew=anew)
     try:
-        organization = await organizations.get(call, Identity(organization_id))
+        organization = await organizations.get(call, OrganizationIdentifier(organization_id))
     except errors.NotFound:
         raise _Refused(_GONE) from None
     return is_within(session, policies.bounds_of(means.settings, organization), anew=anew)
 
 
 async def _completed(
-    means: Means,
+    means: SignInDependencies,
     call: Call,
     request: AuthRequest,
     session: Session | None,
@@ -215,7 +211,7 @@ async def _completed(
                 until=until,
                 sub=user.sub,
             )
-        if not await federating.record(held, request, entered):
+        if not await completion.record(held, request, entered):
             raise _Refused("this connection does not serve any more", "connection_not_active")
         if proofs:
             noted = await known_origins.note(db, call.origin, user.id)
@@ -244,7 +240,9 @@ async def _signed_in(call: Call, request: AuthRequest) -> User | None:
     return await users.signed_in(call, request.user_id, verified=verified)
 
 
-async def _bounds(means: Means, db: engine.Session, request: AuthRequest) -> Bounds | None:
+async def _bounds(
+    means: SignInDependencies, db: engine.Session, request: AuthRequest
+) -> Bounds | None:
     """Return the limits of the session, with the place held that the person has; None without."""
     assert request.organization_id is not None
     assert request.user_id is not None
@@ -280,7 +278,7 @@ def new_code(request: AuthRequest, session: Session) -> tuple[str, dict[str, Any
 
 
 async def session_claims(
-    means: Means, call: Call, request: AuthRequest, user: User
+    means: SignInDependencies, call: Call, request: AuthRequest, user: User
 ) -> Mapping[str, Any]:
     """Ask the interceptors; return the claims that they add.
 
@@ -298,8 +296,12 @@ async def session_claims(
 
 
 async def _fail(
-    means: Means, call: Call, request: AuthRequest, description: str, error: str = "access_denied"
-) -> Answer:
+    means: SignInDependencies,
+    call: Call,
+    request: AuthRequest,
+    description: str,
+    error: str = "access_denied",
+) -> AuthorizationResponse:
     failed = await requests.move(
         call.db, request, states.FAILED, error=requests.problem(description, error)
     )

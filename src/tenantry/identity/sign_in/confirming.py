@@ -9,19 +9,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry.core import errors
-from tenantry.identity.proofs.passwordless import service as passwordless
-from tenantry.identity.proofs.passwordless.model import OTP
-from tenantry.identity.proofs.totp import service as totp
+from tenantry.identity.authenticators.passwordless import service as passwordless
+from tenantry.identity.authenticators.passwordless.model import OTP
+from tenantry.identity.authenticators.totp import service as totp
 from tenantry.identity.sessions import service as sessions
 
 if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.identity.sessions.model import Session
-    from tenantry.identity.sign_in.means import Means
+    from tenantry.identity.sign_in.dependencies import SignInDependencies
     from tenantry.tenants.users.model import User
 
 
-async def send_code(means: Means, call: Call, session: Session, user: User, language: str) -> str:
+async def send_code(
+    means: SignInDependencies, call: Call, session: Session, user: User, language: str
+) -> str:
     """Send a code to the user of a session, good in that session alone; return the mail's id."""
     _check_method(means, "email")
     sent = await passwordless.send(
@@ -47,7 +49,7 @@ async def confirm_by_code(call: Call, session: Session, request_id: str, code: s
 
 
 async def confirm_by_password(
-    means: Means, call: Call, session: Session, user: User, password: str
+    means: SignInDependencies, call: Call, session: Session, user: User, password: str
 ) -> None:
     """Check the password of the user of a session, who has authenticated by it."""
     await _check_no_second_factor(call, session)
@@ -63,6 +65,6 @@ async def _check_no_second_factor(call: Call, session: Session) -> None:
         raise errors.ReauthenticationRequired
 
 
-def _check_method(means: Means, method: str) -> None:
+def _check_method(means: SignInDependencies, method: str) -> None:
     if method not in means.settings.own_methods:
         raise errors.InvalidArgument(f"there is no sign-in by {method} here")

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tenantry.identity.proofs.totp import service as totp
-from tenantry.identity.sign_in import choosing, realms, requests, states
+from tenantry.identity.authenticators.totp import service as totp
+from tenantry.identity.sign_in import choosing, login_requirements
+from tenantry.identity.sign_in.auth_requests import requests, states
 
 if TYPE_CHECKING:
     from tenantry.call import Call
-    from tenantry.identity.sign_in.means import Means
+    from tenantry.identity.sign_in.dependencies import SignInDependencies
     from tenantry.identity.sign_in.model import AuthRequest, Facts
     from tenantry.tenants.users.model import User
 
 
 async def given(
-    means: Means,
+    means: SignInDependencies,
     call: Call,
     request: AuthRequest,
     *way: str,
@@ -31,9 +32,13 @@ async def given(
     Somebody of an organization that signs its people in by itself goes there, and the proofs that
     were given here count for nothing.
     """
-    home = await realms.enforced(call.db, email if user is None else user.email, request.named)
+    home = await login_requirements.enforced(
+        call.db, email if user is None else user.email, request.named
+    )
     if home is not None:
-        return await realms.send(call.db, request, *way, home=home, email=email, is_proof=is_proof)
+        return await login_requirements.send(
+            call.db, request, *way, home=home, email=email, is_proof=is_proof
+        )
     changes: dict[str, Any] = {
         "facts": facts,
         "email": email,

@@ -7,21 +7,23 @@ from typing import TYPE_CHECKING
 from tenantry.core.addresses import network
 from tenantry.i18n import languages
 from tenantry.identity.attempts import service as attempts
+from tenantry.identity.authenticators.passwordless import service as passwordless
+from tenantry.identity.authenticators.passwordless.model import LINK_OTP
 from tenantry.identity.known_origins import service as known_origins
-from tenantry.identity.proofs.passwordless import service as passwordless
-from tenantry.identity.proofs.passwordless.model import LINK_OTP
 from tenantry.net import email_addresses
 
 if TYPE_CHECKING:
     from tenantry.call import Call
-    from tenantry.identity.sign_in.means import Means
+    from tenantry.identity.sign_in.dependencies import SignInDependencies
     from tenantry.identity.sign_in.model import AuthRequest
 
 # Of one network that asks us to send mail, to people that have not signed in from there before.
 MAILS_OF_ORIGIN, MAILS_OF_ORIGIN_SECONDS = 30, 600
 
 
-async def ask(means: Means, call: Call, request: AuthRequest, *, email: str, template: str) -> str:
+async def ask(
+    means: SignInDependencies, call: Call, request: AuthRequest, *, email: str, template: str
+) -> str:
     """Send a code and a link to an address; return the id of its request."""
     sent = await passwordless.send(
         call,

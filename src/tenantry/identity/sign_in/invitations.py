@@ -12,20 +12,20 @@ from urllib.parse import urlencode
 
 from sqlalchemy import Text, bindparam, select
 
-from tenantry.access.clients import ways_on
+from tenantry.access.clients.uris import return_targets
 from tenantry.core import errors
 from tenantry.core.caller import SYSTEM
 from tenantry.core.times import now
 from tenantry.crypto import vault
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.events.interceptors.model import PRE_SESSION_CREATION
+from tenantry.identity.authenticators.totp import service as totp
 from tenantry.identity.connections.model import PASSWORDLESS
 from tenantry.identity.known_origins import service as known_origins
-from tenantry.identity.proofs.totp import service as totp
 from tenantry.identity.sessions import applications, policies
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import LOGOUT
-from tenantry.identity.sign_in import completing, realms
+from tenantry.identity.sign_in import completing, login_requirements
 from tenantry.identity.sign_in.contexts import connection_details, person
 from tenantry.identity.sign_in.methods import EMAIL
 from tenantry.tenants.memberships import invitations
@@ -38,11 +38,11 @@ from tenantry.tenants.users.model import PENDING_INVITE, memberships, users
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tenantry.access.clients.ways_on import WayOn
+    from tenantry.access.clients.uris.return_targets import ReturnTarget
     from tenantry.call import Call
     from tenantry.db import engine
     from tenantry.identity.sessions.model import Session
-    from tenantry.identity.sign_in.means import Means
+    from tenantry.identity.sign_in.dependencies import SignInDependencies
     from tenantry.tenants.users.model import User
 
 _m, _o, _u = memberships.c, organizations.c, users.c
@@ -83,7 +83,7 @@ class Accepted:
 
     invitation: Invitation
     secret: str | None
-    way: WayOn | None
+    way: ReturnTarget | None
     app: str
     devices: tuple[str, ...]
 
@@ -94,7 +94,7 @@ async def find(db: engine.Session, token: str) -> Invitation | None:
     return found if found is not None and found.expire_time > now() else None
 
 
-async def way_of(db: engine.Session, token: str) -> WayOn | None:
+async def way_of(db: engine.Session, token: str) -> ReturnTarget | None:
     """Return the way to the application of an invitation, which may have expired."""
     found = await _find(db, token)
     return None if found is None else (await _application(db, found))[1]
@@ -108,7 +108,7 @@ async def application_of(call: Call) -> str | None:
     """
     given = call.text("client_id", _CLIENT_ID_MAX)
     if given:
-        if await ways_on.find_application(call.db, given) is None:
+        if await return_targets.find_application(call.db, given) is None:
             raise errors.InvalidArgument.field("client_id", "in", "is not an application")
         return given
     caller = call.caller
@@ -132,7 +132,9 @@ async def _find(db: engine.Session, token: str) -> Invitation | None:
     )
 
 
-async def accept(means: Means, call: Call, token: str, *, session: Session | None) -> Accepted:
+async def accept(
+    means: SignInDependencies, call: Call, token: str, *, session: Session | None
+) -> Accepted:
     """Accept an invitation by its link; ``session`` is that of the browser.
 
     Raises:
@@ -197,36 +199,42 @@ async def accept(means: Means, call: Call, token: str, *, session: Session | Non
     return Accepted(found, secret, await _sign_in(call.db, found, way), app, devices)
 
 
-async def _begins_session(means: Means, call: Call, user: User, organization_id: str) -> bool:
+async def _begins_session(
+    means: SignInDependencies, call: Call, user: User, organization_id: str
+) -> bool:
     """Whether the link alone signs somebody in: not past a factor or their own provider."""
     return (
         user.last_login_time is None
         and EMAIL in means.settings.own_methods
         and not await totp.is_enabled(call.db, user.id)
-        and await realms.enforced(call.db, user.email, organization_id) is None
+        and await login_requirements.enforced(call.db, user.email, organization_id) is None
     )
 
 
-async def _application(db: engine.Session, invitation: Invitation) -> tuple[str, WayOn | None]:
+async def _application(
+    db: engine.Session, invitation: Invitation
+) -> tuple[str, ReturnTarget | None]:
     """Return the name of the application that an invitation leads to, and the way to it.
 
     It is the one through which the invitation was made; else the one that the organization's
     members used last; else the only one; None if there are several.
     """
     if invitation.client_id is not None:
-        found = await ways_on.find_application(db, invitation.client_id)
+        found = await return_targets.find_application(db, invitation.client_id)
         if found is not None:
             return found
     way = await applications.of_organization(db, invitation.organization_id)
     return ("" if way is None else way.app), way
 
 
-async def _sign_in(db: engine.Session, accepted: Invitation, way: WayOn | None) -> WayOn | None:
+async def _sign_in(
+    db: engine.Session, accepted: Invitation, way: ReturnTarget | None
+) -> ReturnTarget | None:
     """Return the way with the person and the organization, if a sign-in begins there."""
     if way is None or not way.begins:
         return way
     members = {"organization_id": accepted.organization_id, "login_hint": accepted.email}
-    if await realms.is_guest(db, accepted.email, accepted.organization_id):
+    if await login_requirements.is_guest(db, accepted.email, accepted.organization_id):
         # The organization would lead to its provider, where a guest is a stranger.
         del members["organization_id"]
     query = urlencode(members)

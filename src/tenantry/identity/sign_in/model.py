@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import Column, Index, Table, Text
 
-from tenantry.db.encrypted_columns import encrypted_for_a_day
-from tenantry.db.schema import Json, metadata, time_column
-from tenantry.db.spread import OF_ENVIRONMENT
+from tenantry.db.sql.encrypted_columns import encrypted_for_a_day
+from tenantry.db.sql.schema import Json, metadata, time_column
+from tenantry.db.sql.spread import OF_ENVIRONMENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,7 @@ auth_requests = Table(
     "auth_requests",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("state", Text, nullable=False),  # of `tenantry.identity.sign_in.states`
+    Column("state", Text, nullable=False),  # of `tenantry.identity.sign_in.auth_requests.states`
     Column("status", Text, nullable=False),
     Column("browser_digest", Text),
     Column("client_id", Text),
@@ -164,7 +164,7 @@ class AuthRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AuthorizationResponse:
     """A code or an error, on its way back to the application's redirect_uri."""
 
     redirect_uri: str
@@ -176,6 +176,6 @@ class Answer:
 class Completion:
     """The answer to the application, and secrets for the browser to keep from now on."""
 
-    answer: Answer
+    answer: AuthorizationResponse
     secret: str | None = None  # of the session, if one has begun
     devices: tuple[str, ...] = ()  # of the cookie that it is known by, if somebody has signed in

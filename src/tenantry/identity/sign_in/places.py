@@ -12,7 +12,7 @@ from tenantry.core import errors
 from tenantry.events.interceptors.model import PRE_SESSION_CREATION, PRE_SIGNUP
 from tenantry.identity.sessions import policies
 from tenantry.identity.sessions import service as sessions
-from tenantry.identity.sign_in import choosing, completing, realms
+from tenantry.identity.sign_in import choosing, completing, login_requirements
 from tenantry.tenants.directories import members as directory_members
 from tenantry.tenants.memberships import invitations, joining, leaving
 from tenantry.tenants.memberships.model import Rules
@@ -24,7 +24,7 @@ from tenantry.tenants.users.model import ACTIVE
 if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.identity.sessions.model import Session
-    from tenantry.identity.sign_in.means import Means
+    from tenantry.identity.sign_in.dependencies import SignInDependencies
     from tenantry.tenants.organizations.model import Organization
     from tenantry.tenants.users.model import User
 
@@ -35,7 +35,9 @@ class ProvisionedByDirectory(errors.InvalidArgument):
     sentence = "membership is provisioned by a directory"
 
 
-async def go_to(means: Means, call: Call, session: Session, organization_id: str) -> bool:
+async def go_to(
+    means: SignInDependencies, call: Call, session: Session, organization_id: str
+) -> bool:
     """Make an organization that of a session; False where the person has to sign in there anew.
 
     That is so where it wants its own provider, or a newer session, or where an interceptor has a
@@ -52,7 +54,9 @@ async def go_to(means: Means, call: Call, session: Session, organization_id: str
     if means.settings.is_modular:
         return False
     there = call.as_user(call.db, user.id, organization_id, session.id)
-    organization = await organizations.get(there, organizations.Identity(organization_id))
+    organization = await organizations.get(
+        there, organizations.OrganizationIdentifier(organization_id)
+    )
     bounds = policies.bounds_of(means.settings, organization)
     is_new = organization_id not in session.organizations
     if is_new and (
@@ -60,7 +64,9 @@ async def go_to(means: Means, call: Call, session: Session, organization_id: str
         or await means.interceptors.runs(PRE_SESSION_CREATION)
     ):
         return False
-    if await realms.barrier(call.db, organization_id, email=user.email, amr=session.amr):
+    if await login_requirements.barrier(
+        call.db, organization_id, email=user.email, amr=session.amr
+    ):
         return False
     async with call.db.transaction() as db:
         held = replace(there, db=db)
@@ -104,11 +110,11 @@ async def leave(call: Call, session: Session, organization_id: str) -> None:
         raise ProvisionedByDirectory
     acting = call.as_user(call.db, user_id, organization_id, session.id)
     await leaving.remove_member(
-        acting, organization_id, users.Identity(user_id), cascade=False, forced=False
+        acting, organization_id, users.UserIdentifier(user_id), cascade=False, forced=False
     )
 
 
-async def may_found(means: Means, user: User) -> bool:
+async def may_found(means: SignInDependencies, user: User) -> bool:
     """Whether somebody, given with all memberships, may found one more organization here.
 
     Where an interceptor has a say in that it takes a sign-up.
@@ -118,7 +124,9 @@ async def may_found(means: Means, user: User) -> bool:
     )
 
 
-async def found(means: Means, call: Call, session: Session, *, display_name: str) -> Organization:
+async def found(
+    means: SignInDependencies, call: Call, session: Session, *, display_name: str
+) -> Organization:
     """Found an organization whose first member and admin the person of a session is."""
     name = choosing.name_of_organization(display_name)
     async with call.db.transaction() as db:

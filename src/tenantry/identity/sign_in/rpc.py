@@ -16,31 +16,24 @@ from tenantry.identity.connections import reading as connections
 from tenantry.identity.connections.federated_identities import FederatedIdentity as Federated
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import LOGOUT
-from tenantry.identity.sign_in import (
-    choosing,
-    federating,
-    methods,
-    proving,
-    realms,
-    refusals,
-    requests,
-    states,
-)
-from tenantry.identity.sign_in.browsers import check_page
+from tenantry.identity.sign_in import choosing, login_requirements, methods, verification
+from tenantry.identity.sign_in.auth_requests import refusals, requests, states
+from tenantry.identity.sign_in.auth_requests.browsers import check_page
+from tenantry.identity.sign_in.federated import completion
 from tenantry.identity.sign_in.methods import EMAIL, PASSKEY
 from tenantry.identity.sign_in.model import SIGN_IN, SIGN_UP
 from tenantry.tenants.branding import customization
 from tenantry.tenants.organizations import service as organizations
-from tenantry.tenants.organizations.service import Identity
+from tenantry.tenants.organizations.service import OrganizationIdentifier
 from tenantry.tenants.users import service as users
 
 if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.identity.connections.model import Connection
     from tenantry.identity.sessions.cookies import SessionCookie
-    from tenantry.identity.sign_in.browsers import BrowserCookies
+    from tenantry.identity.sign_in.auth_requests.browsers import BrowserCookies
     from tenantry.identity.sign_in.choosing import Choice
-    from tenantry.identity.sign_in.means import Means
+    from tenantry.identity.sign_in.dependencies import SignInDependencies
     from tenantry.identity.sign_in.methods import Method
     from tenantry.identity.sign_in.model import AuthRequest
     from tenantry.settings import Settings
@@ -56,7 +49,7 @@ class AuthService:
 
     def __init__(
         self,
-        means: Means,
+        means: SignInDependencies,
         *,
         browser_cookies: BrowserCookies,
         session_cookie: SessionCookie,
@@ -76,7 +69,7 @@ class AuthService:
         if given is None:
             raise errors.InvalidArgument.field("user", "required", "is required")
         await self._check_organization(call, request.connection_id, given.organization_external_id)
-        named = await federating.named(
+        named = await completion.named(
             self._means,
             call,
             request.login_request_id,
@@ -120,9 +113,9 @@ class AuthService:
         if given is None:
             raise errors.InvalidArgument.field("discovery_request", "required", "is required")
         begun, intent = await self._begun(call), _NAMES.get(given.intent, SIGN_IN)
-        home = await realms.enforced(call.db, given.email, begun.named)
+        home = await login_requirements.enforced(call.db, given.email, begun.named)
         if home is not None:
-            begun = await proving.start_email(
+            begun = await verification.start_email(
                 self._means, call, begun, email=given.email, intent=intent
             )
             return pb.DiscoveryAuthMethodResponse(auth_method=self._provider(home, begun))
@@ -138,7 +131,7 @@ class AuthService:
             )
         method = offered[0]
         if method.name == EMAIL:
-            begun = await proving.start_email(
+            begun = await verification.start_email(
                 self._means, call, begun, email=given.email, intent=intent
             )
         return pb.DiscoveryAuthMethodResponse(auth_method=self._method(method, begun))
@@ -150,7 +143,9 @@ class AuthService:
         if request.otp_req is None:
             raise errors.InvalidArgument.field("otp_req", "required", "is required")
         begun = await self._begun(call)
-        proved = await proving.verify_code(self._means, call, begun, request.otp_req.code_challenge)
+        proved = await verification.verify_code(
+            self._means, call, begun, request.otp_req.code_challenge
+        )
         for cookie in self._browser_cookies.issue(proved):
             call.headers["set-cookie"] = cookie
         if proved.error is not None:
@@ -161,7 +156,7 @@ class AuthService:
         self, _request: pb.ResendAuthPasswordlessRequest, call: Call
     ) -> Empty:
         check_page(call.origin, self._settings.public_url)
-        await proving.resend_email(call, await self._begun(call))
+        await verification.resend_email(call, await self._begun(call))
         return Empty()
 
     async def list_user_organizations(
@@ -189,7 +184,9 @@ class AuthService:
             full_name=request.full_name,
             phone_number=request.phone_number,
         )
-        organization = await organizations.get(call, Identity(founded.organization_id))
+        organization = await organizations.get(
+            call, OrganizationIdentifier(founded.organization_id)
+        )
         return pb.SignupOrganizationResponse(
             organization_id=organization.id, organization_name=organization.display_name
         )
@@ -242,7 +239,7 @@ class AuthService:
         named = begun.params.organization_id if begun else None
         if named is not None:
             try:
-                found = await organizations.get(call, Identity(named))
+                found = await organizations.get(call, OrganizationIdentifier(named))
             except errors.NotFound:
                 return answer
             shown = OrganizationCustomizations(
@@ -284,7 +281,9 @@ class AuthService:
             return
         found = await connections.find(call.db, connection_id)
         if found is not None and found.organization_id is not None:
-            organization = await organizations.get(call, Identity(found.organization_id))
+            organization = await organizations.get(
+                call, OrganizationIdentifier(found.organization_id)
+            )
             if organization.external_id == external_id:
                 return
         raise errors.InvalidArgument.field(
@@ -292,7 +291,7 @@ class AuthService:
         )
 
     def _provider(self, connection: Connection, begun: AuthRequest) -> pb.AuthMethod:
-        path = realms.start_path(begun, connection)
+        path = login_requirements.start_path(begun, connection)
         return pb.AuthMethod(
             connection_id=connection.id,
             connection_type=ConnectionType[connection.type],
@@ -320,7 +319,7 @@ async def _details(call: Call, begun: AuthRequest) -> pb.UserDetails:
     """Return the person that signs in; the names only once it is proved to be this one."""
     details = pb.UserDetails(email=begun.email or "")
     if begun.user_id is not None and begun.state in states.PROVED:
-        profile = (await users.get(call, users.Identity(begun.user_id))).profile
+        profile = (await users.get(call, users.UserIdentifier(begun.user_id))).profile
         details.first_name = profile.get("given_name", "")
         details.last_name = profile.get("family_name", "")
     return details

@@ -17,7 +17,7 @@ from joserfc.jwk import ECKey
 from tenantry.core.times import SECOND, now
 from tenantry.crypto.vault import Binding, WrongKey
 from tenantry.identity.connections.oidc.authorization import challenge
-from tenantry.net.outgoing import Answer
+from tenantry.net.outgoing import OutgoingResponse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,7 +115,7 @@ class OpenIDProvider:
 
     async def answer(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
-    ) -> Answer:
+    ) -> OutgoingResponse:
         """Answer our own side, which asks one of the addresses below `prefix`."""
         connection_id, _, name = urlsplit(url).path.removeprefix("/simulator/").partition("/")
         if method == "POST" and name == "token":
@@ -129,7 +129,7 @@ class OpenIDProvider:
             status, content = 200, self.metadata(connection_id)
         else:
             status, content = 404, {}
-        return Answer(
+        return OutgoingResponse(
             status, {"content-type": "application/json"}, json.dumps(content).encode(), cut=False
         )
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import literal_column, or_
 
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.connections.listing import Listed, with_names
 from tenantry.identity.connections.model import IDP_SIMULATOR, OIDC, SAML, connections
 

@@ -11,7 +11,7 @@ from tenantry.identity.connections.model import IDP_SIMULATOR, OIDC, SAML
 from tenantry.tenants.domains import service as domains
 from tenantry.tenants.domains.model import ORGANIZATION_DOMAIN
 from tenantry.tenants.organizations import service as organizations
-from tenantry.tenants.organizations.service import Identity
+from tenantry.tenants.organizations.service import OrganizationIdentifier
 
 if TYPE_CHECKING:
     from tenantry.call import Call
@@ -32,12 +32,12 @@ class Made:
 async def ensure(call: Call, *, region_code: str) -> Made:
     """Make the organization, its domains and a connection to the simulator, as far as missing."""
     try:
-        made = await organizations.get(call, Identity(external_id=EXTERNAL_ID))
+        made = await organizations.get(call, OrganizationIdentifier(external_id=EXTERNAL_ID))
     except errors.NotFound:
         made = await organizations.create(
             call, region_code=region_code, display_name=NAME, external_id=EXTERNAL_ID
         )
-    identity = Identity(made.id)
+    identity = OrganizationIdentifier(made.id)
     taken = []
     for domain in DOMAINS:
         if await domains.owns(call.db, made.id, domain):

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, select
 
-from tenantry.db.schema import from_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import from_json
+from tenantry.db.sql.statements import Statement
 from tenantry.identity.token_templates.model import TokenTemplate, token_templates
 from tenantry.identity.token_templates.variables import Place
 from tenantry.tenants.organizations.model import organizations

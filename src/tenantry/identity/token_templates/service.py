@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tenantry.core import errors, ids
 from tenantry.core.times import now
 from tenantry.db import crud
-from tenantry.db.rows import prefixed
+from tenantry.db.writes.rows import prefixed
 from tenantry.identity.token_templates import reading, templates
 from tenantry.identity.token_templates.model import TokenTemplate, token_templates
 

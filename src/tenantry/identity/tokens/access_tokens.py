@@ -13,7 +13,7 @@ from tenantry.identity.tokens.signed_tokens import NOT_IN_FORCE
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tenantry.access.clients.directory import Directory
+    from tenantry.access.clients.client_cache import ClientCache
     from tenantry.access.clients.model import Client
     from tenantry.db.engine import Database
     from tenantry.identity.tokens.key_ring import KeyRing
@@ -65,7 +65,7 @@ class AccessTokens:
     def __init__(
         self,
         db: Database,
-        directory: Directory,
+        directory: ClientCache,
         ring: KeyRing,
         signed: SignedTokens,
         *,

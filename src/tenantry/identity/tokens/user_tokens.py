@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tenantry.core import errors, ids
-from tenantry.db.read_through import FRESH_SECONDS, ReadThrough
+from tenantry.db.ttl_cache import FRESH_SECONDS, TtlCache
 from tenantry.identity.grants import claims as claims_of
 from tenantry.identity.grants import subjects
 from tenantry.identity.sessions.model import NO_ORGANIZATION
@@ -108,7 +108,7 @@ class UserTokens:
         self._issuer = issuer
         self._effective = effective
         self._compact = compact
-        self._subjects: ReadThrough[_Token, Subject] = ReadThrough(
+        self._subjects: TtlCache[_Token, Subject] = TtlCache(
             self._read, seconds=FRESH_SECONDS, most=_MOST, name="token subjects"
         )
 

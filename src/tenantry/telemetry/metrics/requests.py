@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tenantry.telemetry.metrics import table
 
 if TYPE_CHECKING:
-    from tenantry.telemetry.observed import Observed
+    from tenantry.telemetry.request_context import Observed
 
 UNMATCHED = "unmatched"  # the route of a request for which there is none
 

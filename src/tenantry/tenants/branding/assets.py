@@ -15,7 +15,7 @@ from tenantry.core.times import MINUTE, SECOND, now
 from tenantry.crypto.vault import Binding, WrongKey
 from tenantry.db import crud
 from tenantry.db.engine import DuplicateKey
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.branding import pictures, references
 from tenantry.tenants.branding.model import Asset, assets
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, cast, or_, select
 
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.events.mail.model import email_templates
 from tenantry.settings.table import declared, spelled
 from tenantry.tenants.environment.model import stored_values

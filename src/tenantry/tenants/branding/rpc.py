@@ -11,7 +11,7 @@ from tenantry.gen.scalekit.v1.commons.commons_pb import OrganizationCustomizatio
 from tenantry.gen.scalekit.v1.environments import environments_pb as pb
 from tenantry.tenants.branding import assets, customization
 from tenantry.tenants.organizations import service as organizations
-from tenantry.tenants.organizations.service import Identity
+from tenantry.tenants.organizations.service import OrganizationIdentifier
 
 if TYPE_CHECKING:
     from tenantry.call import Call
@@ -41,7 +41,7 @@ class BrandingService:
         )
         bound = call.caller.organization_id
         if bound is not None:
-            found = await organizations.get(call, Identity(bound))
+            found = await organizations.get(call, OrganizationIdentifier(bound))
             custom = found.branding is not None and found.branding.custom
             answer.organization_customizations = OrganizationCustomizations(
                 organization_logo_branding=settings.organization_branding and custom,

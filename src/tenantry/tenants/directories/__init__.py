@@ -12,7 +12,7 @@ __all__ = [
     "model",
     "moving",
     "registry",
-    "request_log",
+    "request_logs.log",
     "resources.groups",
     "resources.many_groups",
     "resources.many_people",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, or_, select
 
 from tenantry.core import errors
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories import mapped_roles, registry
 from tenantry.tenants.directories.effects import profiles
 from tenantry.tenants.directories.model import (

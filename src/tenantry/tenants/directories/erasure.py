@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 from sqlalchemy import BigInteger, Text, bindparam, case, delete, literal, or_, select, update
 
 from tenantry.core.times import now
-from tenantry.db.schema import Json, json_values, to_json
-from tenantry.db.statements import Statement
-from tenantry.tenants.directories import request_log
+from tenantry.db.sql.schema import Json, json_values, to_json
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.model import (
     DirectoryUser,
     directory_emails,
     directory_user_search,
     directory_users,
 )
+from tenantry.tenants.directories.request_logs import log
 from tenantry.tenants.directories.scim import resources
 from tenantry.tenants.users.blanking import Person
 from tenantry.tenants.users.model import users
@@ -115,7 +115,7 @@ async def forget(db: Session, people: Sequence[DirectoryUser]) -> None:
             "p_id": one.id,
         }
         async with db.transaction() as held:
-            await request_log.erase(held, [one])
+            await log.erase(held, [one])
             document = to_json({"userName": f"erased-{one.id}", "active": False})
             await held.fetch_all(_BLANK, p_document=document, p_now=now(), **given)
             await held.fetch_all(_DELETE_ADDRESSES, **given)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, bindparam, cast, func, select
 
 from tenantry.core import errors
-from tenantry.db.schema import from_json, json_list, json_rows
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import from_json, json_list, json_rows
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories import secrets
 from tenantry.tenants.directories.model import (
     Directory,
@@ -21,7 +21,7 @@ from tenantry.tenants.directories.model import (
     directory_users,
 )
 from tenantry.tenants.organizations import service as organizations
-from tenantry.tenants.organizations.service import Identity
+from tenantry.tenants.organizations.service import OrganizationIdentifier
 from tenantry.tenants.roles.model import roles
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ async def whole(call: Call, directory: Directory) -> Whole:
 
 async def of_organization(call: Call, organization_id: str) -> list[Whole]:
     """Return all directories of an organization, the oldest first."""
-    await organizations.get(call, Identity(organization_id))
+    await organizations.get(call, OrganizationIdentifier(organization_id))
     rows = await call.db.fetch_all(_LIST, p_organization_id=organization_id)
     kept = await secrets.of_organization(call.db, organization_id) if rows else {}
     return [_whole_of(row, kept.get(row["id"], [])) for row in rows]

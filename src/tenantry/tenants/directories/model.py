@@ -25,11 +25,11 @@ from sqlalchemy import (
 )
 
 from tenantry.core.times import rfc3339
-from tenantry.db.rows import members, row_of
-from tenantry.db.schema import Json, from_json, metadata, time_column
-from tenantry.db.search import Searched
-from tenantry.db.spread import OF_ENVIRONMENT, of_organization
-from tenantry.db.tallies import Tally
+from tenantry.db.search.index import Searched
+from tenantry.db.sql.schema import Json, from_json, metadata, time_column
+from tenantry.db.sql.spread import OF_ENVIRONMENT, of_organization
+from tenantry.db.writes.rows import members, row_of
+from tenantry.db.writes.tallies import Tally
 from tenantry.tenants.directories.scim.resources import name_keys
 from tenantry.tenants.tables import directories as declared
 from tenantry.tenants.tables.directories import key_columns
@@ -177,8 +177,8 @@ directory_role_assignments = Table(
 )
 index(directory_role_assignments, "role_id")
 
-# How many people a directory has; see `tenantry.db.tallies`. It has a row from its first moment to
-# the end of all that it had: so the worker finds the directories that are gone.
+# How many people a directory has; see `tenantry.db.writes.tallies`. It has a row from its first
+# moment to the end of all that it had: so the worker finds the directories that are gone.
 directory_tallies = Table(
     "directory_tallies",
     metadata,

@@ -13,9 +13,9 @@ from sqlalchemy import BigInteger, Column, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 
 from tenantry.core import errors
-from tenantry.db.records import named, records, spelled
-from tenantry.db.schema import from_json, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.records import named, records, spelled
+from tenantry.db.sql.schema import from_json, to_json
+from tenantry.db.sql.statements import Statement
 from tenantry.net import email_addresses
 from tenantry.tenants.directories import removal
 from tenantry.tenants.directories.model import (

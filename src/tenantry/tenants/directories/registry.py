@@ -14,9 +14,9 @@ from sqlalchemy import bindparam, delete, or_, select, update
 from tenantry.core import errors, ids
 from tenantry.core.times import SECOND, now
 from tenantry.db import crud
-from tenantry.db.rows import prefixed, revised
-from tenantry.db.schema import to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import to_json
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import prefixed, revised
 from tenantry.tenants.directories import mapped_roles, removal
 from tenantry.tenants.directories.model import (
     COMPLETED,
@@ -30,7 +30,7 @@ from tenantry.tenants.directories.model import (
 )
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.model import organizations as organizations_table
-from tenantry.tenants.organizations.service import Identity
+from tenantry.tenants.organizations.service import OrganizationIdentifier
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,7 +115,7 @@ async def create(
     be.
     """
     check_type(directory_type)
-    await organizations.get(call, Identity(organization_id))
+    await organizations.get(call, OrganizationIdentifier(organization_id))
     at = now()
     made = Directory(
         id=call.db.new_id(ids.DIRECTORY),

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Integer, Text, bindparam, delete, literal_column, select, true, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
-from tenantry.db.records import rows_of, spelled
-from tenantry.db.statements import Statement
+from tenantry.db.sql.records import rows_of, spelled
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.model import (
     directories,
     directory_changes,
@@ -26,7 +26,7 @@ from tenantry.tenants.directories.model import (
     directory_user_search,
     directory_users,
 )
-from tenantry.tenants.directories.request_model import directory_requests
+from tenantry.tenants.directories.request_logs.model import directory_requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Text, and_, bindparam, delete, insert, select, tuple_
 
 from tenantry.core import errors
-from tenantry.db.records import named, records, rows_of, spelled
-from tenantry.db.schema import json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.records import named, records, rows_of, spelled
+from tenantry.db.sql.schema import json_values, to_json
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories import mapped_roles, registry
 from tenantry.tenants.directories.listing import Assignment
 from tenantry.tenants.directories.model import directory_groups, directory_role_assignments

@@ -17,10 +17,10 @@ from tenantry.core import errors, ids
 from tenantry.core.times import DAY, now
 from tenantry.crypto import vault
 from tenantry.db import crud
-from tenantry.db.records import named, rows_of, spelled
-from tenantry.db.rows import prefixed
-from tenantry.db.schema import json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.records import named, rows_of, spelled
+from tenantry.db.sql.schema import json_values, to_json
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import prefixed
 from tenantry.tenants.directories import registry
 from tenantry.tenants.directories.model import (
     DRAFT,

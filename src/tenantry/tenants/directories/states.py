@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, Text, bindparam, cast, func, literal_column, or_, select
 
 from tenantry.core import errors
-from tenantry.db import pages
-from tenantry.db.statements import Statement
+from tenantry.db.lists import pages
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.model import Directory, directories, directory_tallies
-from tenantry.tenants.directories.request_model import directory_requests
+from tenantry.tenants.directories.request_logs.model import directory_requests
 from tenantry.tenants.organizations.model import organizations
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Integer, func, literal_column, select
 
-from tenantry.db import pages
-from tenantry.db.statements import Statement
+from tenantry.db.lists import pages
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.model import directories, directory_changes
 
 if TYPE_CHECKING:

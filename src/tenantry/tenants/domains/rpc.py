@@ -11,7 +11,7 @@ from tenantry.core.times import timestamp
 from tenantry.gen.scalekit.v1.domains import domains_pb as pb
 from tenantry.tenants.domains import service
 from tenantry.tenants.domains.model import ALLOWED_EMAIL_DOMAIN, ORGANIZATION_DOMAIN, Domain
-from tenantry.tenants.organizations.service import Identity
+from tenantry.tenants.organizations.service import OrganizationIdentifier
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -97,15 +97,15 @@ class DomainService:
         return pb.ListAuthorizedDomainResponse(domains=list(await self._framing()))
 
 
-def _identity(request: Any) -> Identity:
+def _identity(request: Any) -> OrganizationIdentifier:
     given = request.identities
     if given is None:
         raise errors.InvalidArgument.field(
             "organization_id", "required", "organization_id or external_id is required"
         )
     if given.field == "organization_id":
-        return Identity(given.value)
-    return Identity(external_id=given.value)
+        return OrganizationIdentifier(given.value)
+    return OrganizationIdentifier(external_id=given.value)
 
 
 def _type(value: pb.DomainType, field: str) -> str | None:

@@ -20,9 +20,9 @@ from tenantry.core.times import now
 from tenantry.crypto import vault
 from tenantry.db import crud
 from tenantry.db.engine import DuplicateKey
-from tenantry.db.rows import prefixed
-from tenantry.db.statements import Statement
-from tenantry.db.taken import taken
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.duplicate_key import taken
+from tenantry.db.writes.rows import prefixed
 from tenantry.net import domain_names
 from tenantry.tenants.domains import email_domains, verification
 from tenantry.tenants.domains.model import (
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.db.engine import Session
     from tenantry.tenants.domains.verification import Resolver
-    from tenantry.tenants.organizations.service import Identity
+    from tenantry.tenants.organizations.service import OrganizationIdentifier
 
 MAX_DOMAINS = 1000  # of one organization
 DEFAULT_PAGE = 30
@@ -110,7 +110,7 @@ class Page:
 
 
 async def create(
-    call: Call, identity: Identity, *, domain: str, domain_type: str, txt_label: str
+    call: Call, identity: OrganizationIdentifier, *, domain: str, domain_type: str, txt_label: str
 ) -> Domain:
     """Register a domain; one that must be proven gets its own TXT record, under the label."""
     _check_feature(call, domain_type)
@@ -155,7 +155,7 @@ async def create(
     return new
 
 
-async def get(call: Call, identity: Identity, domain_id: str) -> Domain:
+async def get(call: Call, identity: OrganizationIdentifier, domain_id: str) -> Domain:
     """Return one domain of an organization."""
     by_id = identity.id is not None
     row = await call.db.fetch_one(
@@ -190,7 +190,7 @@ async def owns(db: Session, organization_id: str, domain: str) -> bool:
 
 
 async def page(
-    call: Call, identity: Identity, *, domain_type: str | None, size: int, number: int
+    call: Call, identity: OrganizationIdentifier, *, domain_type: str | None, size: int, number: int
 ) -> Page:
     """Return one page of an organization's domains, the newest first.
 
@@ -213,7 +213,7 @@ async def page(
     return Page([Domain.from_row(row) for row in rows], size, number)
 
 
-async def update(call: Call, identity: Identity, domain_id: str) -> Domain:
+async def update(call: Call, identity: OrganizationIdentifier, domain_id: str) -> Domain:
     """Return a domain as it is: the contract knows nothing of it that can change."""
     domain = await get(call, identity, domain_id)
     _check_feature(call, domain.domain_type)
@@ -221,7 +221,7 @@ async def update(call: Call, identity: Identity, domain_id: str) -> Domain:
     return domain
 
 
-async def remove(call: Call, identity: Identity, domain_id: str) -> None:
+async def remove(call: Call, identity: OrganizationIdentifier, domain_id: str) -> None:
     """Delete a domain."""
     domain = await get(call, identity, domain_id)
     _check_feature(call, domain.domain_type)
@@ -240,7 +240,9 @@ async def remove(call: Call, identity: Identity, domain_id: str) -> None:
         )
 
 
-async def verify(call: Call, identity: Identity, domain_id: str, resolver: Resolver) -> bool:
+async def verify(
+    call: Call, identity: OrganizationIdentifier, domain_id: str, resolver: Resolver
+) -> bool:
     """Look for the TXT record of a claim now; return whether the domain is proven."""
     domain = await get(call, identity, domain_id)
     _check_feature(call, domain.domain_type)

@@ -23,10 +23,10 @@ from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
 from tenantry.core.times import SECOND, now
 from tenantry.db import crud
-from tenantry.db.due import Due
 from tenantry.db.engine import DuplicateKey
-from tenantry.db.rows import revised
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import revised
+from tenantry.db.writes.scheduling import Due
 from tenantry.tenants.domains.model import (
     DNS,
     FAILED,

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, select
 
 from tenantry.db.engine import Failure
-from tenantry.db.read_through import FRESH_SECONDS
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
+from tenantry.db.ttl_cache import FRESH_SECONDS
 from tenantry.settings.reading import SettingError, check_sessions
 from tenantry.settings.table import declared
 from tenantry.tenants.environment.model import SETTING, stored_values

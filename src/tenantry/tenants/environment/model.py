@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Table, Text
 
-from tenantry.db.schema import metadata, time_column
-from tenantry.db.spread import OF_ENVIRONMENT
+from tenantry.db.sql.schema import metadata, time_column
+from tenantry.db.sql.spread import OF_ENVIRONMENT
 
 SETTING = "SETTING"  # its text, as a file of settings spells it
 DOCUMENT = "DOCUMENT"  # JSON

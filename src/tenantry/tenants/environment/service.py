@@ -12,9 +12,9 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_update
 from tenantry.core import errors
 from tenantry.core.times import now
 from tenantry.db import crud
-from tenantry.db.rows import bound
-from tenantry.db.schema import to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import to_json
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import bound
 from tenantry.settings.reading import SettingError, check_sessions
 from tenantry.settings.table import PREFIX, declared, spelled
 from tenantry.tenants.environment.effective import OF_SESSIONS, STORABLE

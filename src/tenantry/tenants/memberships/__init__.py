@@ -8,7 +8,7 @@ __all__ = [
     "activity",
     "administrators",
     "arriving",
-    "dismissed",
+    "deprovisioned",
     "grantable_roles",
     "invitations",
     "joining",

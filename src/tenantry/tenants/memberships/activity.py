@@ -13,9 +13,9 @@ from sqlalchemy import BigInteger, Text, bindparam, func, select, update
 
 from tenantry.core import errors
 from tenantry.core.times import now
-from tenantry.db.rows import bound
-from tenantry.db.schema import json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import json_values, to_json
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import bound
 from tenantry.tenants.memberships import seats
 from tenantry.tenants.users.model import (
     ACTIVE,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.core.event import Event
     from tenantry.db.engine import Session
-    from tenantry.db.together import Left
+    from tenantry.db.writes.transactions import DeferredWrite
     from tenantry.tenants.organizations.model import Organization
     from tenantry.tenants.users.model import Membership, User
 
@@ -92,7 +92,7 @@ async def activate(
     user: User,
     place: Membership,
     *further: Event,
-    left: Left | None = None,
+    left: DeferredWrite | None = None,
 ) -> Membership:
     """Make a member that is off, or invited, an active one; within a transaction.
 
@@ -122,7 +122,7 @@ async def deactivate(
     user: User,
     place: Membership,
     *further: Event,
-    left: Left | None = None,
+    left: DeferredWrite | None = None,
 ) -> None:
     """Switch a membership off, also of the last administrator; within a transaction.
 
@@ -192,9 +192,9 @@ async def switch_all(
 
 
 async def _apply(
-    db: Session, left: Left | None, change: Statement, *events: Event, **params: Any
+    db: Session, left: DeferredWrite | None, change: Statement, *events: Event, **params: Any
 ) -> None:
     if left is not None:
-        left.leave(change, *events, **params)
+        left.defer(change, *events, **params)
     elif await db.apply(change, *events, **params) is None:
         raise errors.ConcurrentChange

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, and_, bindparam, exists, select
 
 from tenantry.core import errors
-from tenantry.db.schema import from_json, json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import from_json, json_values, to_json
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.roles.model import role_holders, roles
 from tenantry.tenants.users.model import ACTIVE, memberships, users

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Column, insert
 
 from tenantry.core.times import now
-from tenantry.db.records import named, rows_of, spelled
-from tenantry.db.statements import Statement
+from tenantry.db.sql.records import named, rows_of, spelled
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.memberships.joining import membership
 from tenantry.tenants.memberships.model import Terms
 from tenantry.tenants.roles.model import role_holders

@@ -16,9 +16,9 @@ from sqlalchemy import BigInteger, Text, bindparam, func, or_, select, update
 from tenantry.core import errors
 from tenantry.core.times import DAY, now
 from tenantry.crypto import vault
-from tenantry.db.rows import bound
-from tenantry.db.schema import from_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import from_json
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import bound
 from tenantry.events.interceptors.model import PRE_USER_INVITATION
 from tenantry.events.mail import branding
 from tenantry.events.mail import service as mail_service
@@ -40,7 +40,7 @@ from tenantry.tenants.users.model import (
     shown_together,
 )
 from tenantry.tenants.users.model import users as user_table
-from tenantry.tenants.users.service import Identity
+from tenantry.tenants.users.service import UserIdentifier
 
 if TYPE_CHECKING:
     from tenantry.call import Call
@@ -176,7 +176,7 @@ async def ask_interceptors(
     organization_id: str,
     *,
     email: str = "",
-    identity: Identity | None = None,
+    identity: UserIdentifier | None = None,
 ) -> None:
     """Ask whether there may be an invitation: of an e-mail address that is new, or of a user.
 
@@ -190,7 +190,7 @@ async def ask_interceptors(
         return
     reading.check_scope(call, organization_id)
     organization = await organizations_service.get(
-        call, organizations_service.Identity(id=organization_id)
+        call, organizations_service.OrganizationIdentifier(id=organization_id)
     )
     context = {"user_email": email, "organization_id": organization.id}
     if identity is not None:
@@ -225,7 +225,7 @@ async def resend(
     reading.check_scope(call, organization_id)
     async with call.db.transaction() as db:
         organization = await seats.hold(db, organization_id)
-        user, before = await member(db, organization_id, Identity(user_id))
+        user, before = await member(db, organization_id, UserIdentifier(user_id))
         if before.status not in {PENDING_INVITE, INVITE_EXPIRED}:
             raise errors.InvalidArgument(
                 f"membership is {before.status}: there is no invitation to send again"

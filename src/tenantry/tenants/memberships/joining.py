@@ -10,15 +10,15 @@ from sqlalchemy import Text, bindparam, insert
 from tenantry.core import errors, ids
 from tenantry.core.times import now
 from tenantry.db.engine import DuplicateKey
-from tenantry.db.rows import bound, prefixed, revised
-from tenantry.db.schema import to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import to_json
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import bound, prefixed, revised
 from tenantry.events.mail import service as mail_service
 from tenantry.net import email_addresses
 from tenantry.tenants.domains import email_domains
 from tenantry.tenants.memberships import (
     activity,
-    dismissed,
+    deprovisioned,
     grantable_roles,
     invitations,
     roles,
@@ -49,10 +49,10 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.core.event import Event
     from tenantry.db.engine import Session
-    from tenantry.db.together import Left
+    from tenantry.db.writes.transactions import DeferredWrite
     from tenantry.tenants.organizations.model import Organization
     from tenantry.tenants.roles.catalogue import HeldRole
-    from tenantry.tenants.users.service import Identity
+    from tenantry.tenants.users.service import UserIdentifier
 
 _m = memberships.c
 _insert = insert(memberships).values(bound(memberships, "m_"))
@@ -98,7 +98,7 @@ async def create(
     check_address(rules, user.email, "user.email")
     organization, held = await roles.offered(call.db, organization_id, terms.roles)
     await grantable_roles.check(call, call.db, organization_id, held, terms.roles)
-    await dismissed.check(call.db, organization.id, user.email)
+    await deprovisioned.check(call.db, organization.id, user.email)
     place = membership(call.db, organization, user.id, held, terms, rules=rules, at=at)
     row = prefixed(user.to_row()) | {"m_invite_client_id": terms.client_id}
     created = call.event("user.created", organization_id=organization.id, after=user.shown())
@@ -131,7 +131,7 @@ async def invite(
 
 
 async def add(
-    call: Call, organization_id: str, identity: Identity, terms: Terms, *, rules: Rules
+    call: Call, organization_id: str, identity: UserIdentifier, terms: Terms, *, rules: Rules
 ) -> User:
     """Make an existing user a member, invited by mail or at once; return it with all it may show.
 
@@ -153,7 +153,7 @@ async def add(
         held = replace(call, db=db)
         await seats.hold(db, organization_id)
         await users.hold(db, user.id)
-        user = await users.get(held, users.Identity(user.id))
+        user = await users.get(held, users.UserIdentifier(user.id))
         return await _add(held, organization_id, user, terms, rules=rules)
 
 
@@ -163,7 +163,7 @@ async def _add(call: Call, organization_id: str, user: User, terms: Terms, *, ru
     place = user.membership_in(organization.id)
     if place is not None and place.status != INACTIVE:
         raise errors.Duplicate("membership", user.id)
-    await dismissed.check(call.db, organization.id, user.email)
+    await deprovisioned.check(call.db, organization.id, user.email)
     if place is not None:
         return await _add_again(call, organization, user, place, terms)
     at = now()
@@ -195,11 +195,11 @@ async def _add_again(
         held = replace(call, db=db)
         await activity.activate(held, organization, user, place)
         if not terms.roles and not terms.metadata:
-            return await users.get(held, users.Identity(user.id))
+            return await users.get(held, users.UserIdentifier(user.id))
         return await service.change(
             held,
             organization.id,
-            users.Identity(user.id),
+            users.UserIdentifier(user.id),
             named=terms.roles,
             metadata=terms.metadata,
             forced=False,
@@ -222,7 +222,7 @@ async def join(
 
     """
     organization, held = await roles.offered(call.db, organization_id, named)
-    await dismissed.check(call.db, organization.id, user.email, also_disabled=True)
+    await deprovisioned.check(call.db, organization.id, user.email, also_disabled=True)
     terms = Terms(provisioning_method=provisioning_method)
     place = membership(call.db, organization, user.id, held, terms, at=now())
     await _join(call, _JOIN, organization, user, place)
@@ -235,7 +235,7 @@ async def provision(
     held: tuple[HeldRole, ...],
     *further: Event,
     is_new: bool,
-    left: Left | None = None,
+    left: DeferredWrite | None = None,
 ) -> Membership:
     """Make somebody a member at once, as a new user or an old one; within a transaction.
 
@@ -259,7 +259,7 @@ async def provision(
     if organization.max_allowed_users:
         await seats.check(call.db, await seats.hold(call.db, organization.id))
     if left is not None:
-        left.leave(statement, *first, event, *further, **params)
+        left.defer(statement, *first, event, *further, **params)
         return place
     await call.db.apply(statement, *first, event, *further, **params)
     return place

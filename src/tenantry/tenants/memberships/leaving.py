@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Text, bindparam, delete, exists, select
 
 from tenantry.core import errors
-from tenantry.db.left_behind import delete_left_behind
-from tenantry.db.schema import json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import json_values, to_json
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.orphans import delete_orphans
 from tenantry.tenants.memberships import administrators, grantable_roles, seats
 from tenantry.tenants.memberships.service import member
 from tenantry.tenants.users import reading
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from tenantry.call import Call
-    from tenantry.tenants.users.service import Identity
+    from tenantry.tenants.users.service import UserIdentifier
 
 _AT_ONCE = 500
 
@@ -71,7 +71,7 @@ _SEND_AWAY = Statement(
 
 
 async def remove_member(
-    call: Call, organization_id: str, identity: Identity, *, cascade: bool, forced: bool
+    call: Call, organization_id: str, identity: UserIdentifier, *, cascade: bool, forced: bool
 ) -> None:
     """End a membership; with cascade the user is deleted whose last one it was.
 
@@ -99,12 +99,12 @@ async def remove_member(
         if gone is None:
             raise errors.NotFound("membership")  # with its user, meanwhile
         key = {"organization_id": organization_id, "user_id": user.id}
-        await delete_left_behind(db, memberships, [key])
+        await delete_orphans(db, memberships, [key])
         if cascade and await db.fetch_one(_ANY, user_id=user.id) is None:
             await users_service.delete_held(held, replace(user, memberships=[]))
 
 
-async def remove_user(call: Call, identity: Identity, *, forced: bool) -> None:
+async def remove_user(call: Call, identity: UserIdentifier, *, forced: bool) -> None:
     """Delete a user with all memberships.
 
     Raises:

@@ -8,8 +8,8 @@ from sqlalchemy import Text, bindparam, func, or_, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry.core import errors
-from tenantry.db.schema import from_json, json_list, json_rows, json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import from_json, json_list, json_rows, json_values, to_json
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.organizations.model import Organization, organizations
 from tenantry.tenants.roles import catalogue
 from tenantry.tenants.roles.model import default_member_roles, role_holders, roles

@@ -12,8 +12,8 @@ from sqlalchemy import Text, bindparam, case, func, or_, select
 
 from tenantry.core import errors
 from tenantry.core.times import now
-from tenantry.db.schema import json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import json_values, to_json
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.organizations.model import Organization, organizations
 from tenantry.tenants.users.model import ACTIVE, PENDING_INVITE, member_tally, memberships
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Text, bindparam, delete, select, update
 
 from tenantry.core import errors
-from tenantry.db.schema import json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import json_values, to_json
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.memberships import administrators, grantable_roles, roles, seats
 from tenantry.tenants.organizations.model import Organization, organizations
 from tenantry.tenants.roles import service as roles_service
@@ -22,7 +22,7 @@ from tenantry.tenants.roles.model import role_holders
 from tenantry.tenants.users import reading
 from tenantry.tenants.users import service as users
 from tenantry.tenants.users.model import ACTIVE, Membership, memberships, shown_together
-from tenantry.tenants.users.service import Identity
+from tenantry.tenants.users.service import UserIdentifier
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -64,7 +64,7 @@ _HOLD_PLACE = Statement(
 async def change(
     call: Call,
     organization_id: str,
-    identity: Identity,
+    identity: UserIdentifier,
     *,
     named: Sequence[NamedRole],
     metadata: Mapping[str, str] | None,
@@ -85,7 +85,7 @@ async def change(
         return replace(before, roles=held, metadata=dict(metadata or before.metadata))
 
     place = await _change(call, organization_id, identity, revise, named, forced=forced)
-    return await users.get(call, Identity(place.user_id))
+    return await users.get(call, UserIdentifier(place.user_id))
 
 
 async def add_roles(
@@ -98,7 +98,7 @@ async def add_roles(
         held = {role.id: role for role in (*before.roles, *added)}
         return replace(before, roles=reading.in_order(held.values()))
 
-    identity = Identity(user_id)
+    identity = UserIdentifier(user_id)
     return (await _change(call, organization_id, identity, revise, named, forced=False)).roles
 
 
@@ -118,7 +118,7 @@ async def remove_role(
             raise errors.NotFound("role")
         return replace(before, roles=kept)
 
-    await _change(call, organization_id, Identity(user_id), revise, forced=forced)
+    await _change(call, organization_id, UserIdentifier(user_id), revise, forced=forced)
 
 
 async def follow(
@@ -137,7 +137,7 @@ async def follow(
         return replace(before, roles=reading.in_order(held.values()))
 
     try:
-        await _change(call, organization_id, Identity(user_id), revise, forced=False)
+        await _change(call, organization_id, UserIdentifier(user_id), revise, forced=False)
     except errors.InvalidArgument:
         _log.warning(
             "the roles of the last administrator do not follow the provider",
@@ -150,7 +150,7 @@ async def roles_of(call: Call, organization_id: str, user_id: str) -> list[HeldR
     reading.check_scope(call, organization_id)
     held = await roles_service.roles_of(call.db, organization_id, user_id)
     if not held:
-        await member(call.db, organization_id, Identity(user_id))
+        await member(call.db, organization_id, UserIdentifier(user_id))
     return held
 
 
@@ -159,7 +159,7 @@ async def permissions_of(call: Call, organization_id: str, user_id: str) -> list
     reading.check_scope(call, organization_id)
     found = await roles_service.effective_permissions(call.db, organization_id, user_id)
     if not found:
-        await member(call.db, organization_id, Identity(user_id))
+        await member(call.db, organization_id, UserIdentifier(user_id))
     return found
 
 
@@ -169,7 +169,9 @@ async def hold_place(db: Session, organization_id: str, user_id: str) -> Organiz
     return Organization.from_row(row) if row else None
 
 
-async def member(db: Session, organization_id: str, identity: Identity) -> tuple[User, Membership]:
+async def member(
+    db: Session, organization_id: str, identity: UserIdentifier
+) -> tuple[User, Membership]:
     """Return a member of an organization, and the membership."""
     user = await reading.find(
         db,
@@ -185,7 +187,7 @@ async def member(db: Session, organization_id: str, identity: Identity) -> tuple
 async def _change(
     call: Call,
     organization_id: str,
-    identity: Identity,
+    identity: UserIdentifier,
     revise: Revise,
     named: Sequence[NamedRole] = (),
     *,

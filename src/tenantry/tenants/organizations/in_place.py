@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy import bindparam, func
 
-from tenantry.db.schema import Json, json_values
-from tenantry.db.statements import Statement, recorded
-from tenantry.tenants.organizations import directory
+from tenantry.db.sql.schema import Json, json_values
+from tenantry.db.sql.statements import Statement, recorded
+from tenantry.tenants.organizations import key_index
 from tenantry.tenants.organizations.model import (
     FEATURES,
     organization_search,
@@ -30,7 +30,7 @@ _o = organizations.c
 # By which an organization is found, as the parameter `key`.
 IDENTIFIED = {
     "id": _o.id == bindparam("key"),
-    "external_id": directory.has("external_id", bindparam("key", type_=sa.Text)),
+    "external_id": key_index.has("external_id", bindparam("key", type_=sa.Text)),
 }
 _MEMBERS = (
     *("id", "display_name", "region_code", "metadata", "external_id", "slug", "logo_url"),
@@ -82,8 +82,8 @@ def update(changed: tuple[str, ...], *, by: str, guarded: bool) -> Statement:
         renamed = [before.c[name].is_distinct_from(change.c[name]) for name in searched]
         ids = sa.select(before.c.id).join_from(before, change, sa.or_(*renamed))
         also.append(organization_search.marking(ids).cte("marked"))
-    if keys := [name for name in directory.COLUMNS if name in changed]:
-        also.append(directory.moved(before, change, keys).cte("entered"))
+    if keys := [name for name in key_index.COLUMNS if name in changed]:
+        also.append(key_index.moved(before, change, keys).cte("entered"))
     return Statement(
         sa.select(
             *(before.c[column.name] for column in organizations.c),

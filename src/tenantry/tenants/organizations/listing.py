@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, bindparam, func, select, true
 
 from tenantry.core import errors
-from tenantry.db import pages
-from tenantry.db.schema import json_has
-from tenantry.db.search_pages import SearchPages
-from tenantry.db.statements import Statement
-from tenantry.tenants.organizations import directory
+from tenantry.db.lists import pages
+from tenantry.db.search.paging import SearchPages
+from tenantry.db.sql.schema import json_has
+from tenantry.db.sql.statements import Statement
+from tenantry.tenants.organizations import key_index
 from tenantry.tenants.organizations.model import (
     ORGANIZATIONS,
     organization_search,
@@ -121,7 +121,7 @@ def _found(conditions: list[ColumnElement[bool]], *, by_text: bool) -> Select[An
 def _conditions(by_external_id: bool, metadata_filters: int) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if by_external_id:
-        conditions.append(directory.has("external_id", bindparam("external_id", type_=Text)))
+        conditions.append(key_index.has("external_id", bindparam("external_id", type_=Text)))
     conditions += [
         json_has(
             _o.metadata,

@@ -11,11 +11,11 @@ from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text, bindpara
 
 from tenantry.core import ids
 from tenantry.core.times import rfc3339
-from tenantry.db.schema import Json, from_json, metadata, tallies, time_column, to_json
-from tenantry.db.search import Searched
-from tenantry.db.spread import OF_ENVIRONMENT, of_organization
-from tenantry.db.statements import Statement
-from tenantry.db.tallies import Tally
+from tenantry.db.search.index import Searched
+from tenantry.db.sql.schema import Json, from_json, metadata, tallies, time_column, to_json
+from tenantry.db.sql.spread import OF_ENVIRONMENT, of_organization
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.tallies import Tally
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Row

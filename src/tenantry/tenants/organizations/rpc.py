@@ -11,7 +11,7 @@ from protobuf.wkt import BoolValue, Empty, Int32Value, Struct
 from tenantry.core import errors, structs
 from tenantry.core.answer import Answer
 from tenantry.core.times import proto_json, timestamp
-from tenantry.db.schema import from_json
+from tenantry.db.sql.schema import from_json
 from tenantry.gen.scalekit.v1.commons.commons_pb import RegionCode, TimeUnit
 from tenantry.gen.scalekit.v1.organizations import organizations_pb as pb
 from tenantry.tenants.organizations import listing, service, session_policies
@@ -22,14 +22,14 @@ from tenantry.tenants.organizations.model import (
     SessionPolicy,
     features_of,
 )
-from tenantry.tenants.organizations.service import Identity
+from tenantry.tenants.organizations.service import OrganizationIdentifier
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from tenantry.call import Call
     from tenantry.db.engine import Row
-    from tenantry.db.pages import Page
+    from tenantry.db.lists.pages import Page
     from tenantry.tenants.environment.effective import Effective
 
 _MINUTES = {
@@ -150,7 +150,7 @@ class OrganizationService:
     async def get_organization_user_management_setting(
         self, request: pb.GetOrganizationUserManagementSettingsRequest, call: Call
     ) -> pb.GetOrganizationUserManagementSettingsResponse:
-        organization = await service.get(call, Identity(request.organization_id))
+        organization = await service.get(call, OrganizationIdentifier(request.organization_id))
         call.tag(organization.revision)
         return pb.GetOrganizationUserManagementSettingsResponse(
             settings=_user_management(organization)
@@ -191,7 +191,7 @@ class OrganizationService:
     async def get_organization_session_policy(
         self, request: pb.GetOrganizationSessionPolicyRequest, call: Call
     ) -> pb.GetOrganizationSessionPolicyResponse:
-        organization = await service.get(call, Identity(request.organization_id))
+        organization = await service.get(call, OrganizationIdentifier(request.organization_id))
         call.tag(organization.revision)
         return pb.GetOrganizationSessionPolicyResponse(
             policy=_session_policy(organization.session_policy)
@@ -200,7 +200,7 @@ class OrganizationService:
     async def get_application_session_policy(
         self, request: pb.GetApplicationSessionPolicyRequest, call: Call
     ) -> pb.GetApplicationSessionPolicyResponse:
-        await service.get(call, Identity(request.organization_id))
+        await service.get(call, OrganizationIdentifier(request.organization_id))
         policy = ApplicationPolicy.of(self._effective.settings)
         return pb.GetApplicationSessionPolicyResponse(
             application_policy=pb.ApplicationSessionPolicySettings(
@@ -216,7 +216,7 @@ class OrganizationService:
     async def get_organization_branding(
         self, request: pb.GetOrganizationBrandingRequest, call: Call
     ) -> pb.GetOrganizationBrandingResponse:
-        organization = await service.get(call, Identity(request.organization_id))
+        organization = await service.get(call, OrganizationIdentifier(request.organization_id))
         call.tag(organization.revision)
         return pb.GetOrganizationBrandingResponse(branding=_branding(organization))
 
@@ -347,9 +347,13 @@ def _answer(call: Call, organization: Organization, response: type[Any]) -> Answ
     )
 
 
-def _identity(request: Any) -> Identity:
+def _identity(request: Any) -> OrganizationIdentifier:
     given = request.identities
-    return Identity() if given is None else Identity(**{given.field: given.value})
+    return (
+        OrganizationIdentifier()
+        if given is None
+        else OrganizationIdentifier(**{given.field: given.value})
+    )
 
 
 def _changes(request: pb.UpdateOrganizationRequest) -> dict[str, Any]:

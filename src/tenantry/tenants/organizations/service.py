@@ -17,12 +17,12 @@ from sqlalchemy import bindparam
 from tenantry.core import errors, ids
 from tenantry.core.times import now
 from tenantry.db.engine import DuplicateKey, event_params
-from tenantry.db.left_behind import delete_left_behind
-from tenantry.db.rows import bound, prefixed, revised
-from tenantry.db.schema import to_json
-from tenantry.db.statements import Statement
-from tenantry.db.taken import taken
-from tenantry.tenants.organizations import directory, in_place
+from tenantry.db.sql.schema import to_json
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.duplicate_key import taken
+from tenantry.db.writes.orphans import delete_orphans
+from tenantry.db.writes.rows import bound, prefixed, revised
+from tenantry.tenants.organizations import in_place, key_index
 from tenantry.tenants.organizations.model import (
     FEATURES,
     ORGANIZATIONS,
@@ -71,13 +71,13 @@ _count_one = organization_tally.one_more(ORGANIZATIONS)
 # By: has it an external id or a slug.
 _INSERT = {
     False: Statement(_insert, _MARK, _count_one),
-    True: Statement(_insert, _MARK, _count_one, directory.ENTER),
+    True: Statement(_insert, _MARK, _count_one, key_index.ENTER),
 }
-_DELETE = Statement(_delete, _MARK, organization_tally.one_less(ORGANIZATIONS), directory.LEAVE)
+_DELETE = Statement(_delete, _MARK, organization_tally.one_less(ORGANIZATIONS), key_index.LEAVE)
 # By: is it searched anew, and has it another external id or slug.
 _UPDATE = {
     (searched, entered): Statement(
-        _update, *([_MARK] if searched else []), *([directory.ENTER] if entered else [])
+        _update, *([_MARK] if searched else []), *([key_index.ENTER] if entered else [])
     )
     for searched in (False, True)
     for entered in (False, True)
@@ -85,7 +85,7 @@ _UPDATE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class OrganizationIdentifier:
     """Which organization is meant: by our id or by the application's own."""
 
     id: str | None = None
@@ -118,7 +118,7 @@ async def create(
         after=organization.shown(),
     )
     try:
-        statement = _INSERT[any(getattr(organization, name) for name in directory.COLUMNS)]
+        statement = _INSERT[any(getattr(organization, name) for name in key_index.COLUMNS)]
         await call.db.apply(statement, event, **prefixed(organization.to_row()))
     except DuplicateKey as problem:
         raise _duplicate(problem, getattr(organization, problem.field, None)) from None
@@ -155,7 +155,7 @@ def new(
     )
 
 
-async def get(call: Call, identity: Identity) -> Organization:
+async def get(call: Call, identity: OrganizationIdentifier) -> Organization:
     """Return an organization."""
     by, key = _sought(identity)
     row = await call.db.fetch_one(_FIND[by], key=key)
@@ -165,7 +165,9 @@ async def get(call: Call, identity: Identity) -> Organization:
     return Organization.from_row(row)
 
 
-async def update(call: Call, identity: Identity, changes: Mapping[str, Any]) -> Organization:
+async def update(
+    call: Call, identity: OrganizationIdentifier, changes: Mapping[str, Any]
+) -> Organization:
     """Change the given members: display_name, external_id, metadata, slug, logo_url.
 
     None or "" clears external_id, slug and logo_url; metadata replaces the whole map.
@@ -188,7 +190,9 @@ async def update(call: Call, identity: Identity, changes: Mapping[str, Any]) -> 
     return await revise(call, identity, lambda _before: clean)
 
 
-async def _update_in_place(call: Call, identity: Identity, changes: dict[str, Any]) -> Organization:
+async def _update_in_place(
+    call: Call, identity: OrganizationIdentifier, changes: dict[str, Any]
+) -> Organization:
     by, key = _sought(identity)
     statement = in_place.update(tuple(changes), by=by, guarded=call.if_match is not None)
     event = call.event("organization.updated")
@@ -220,7 +224,9 @@ async def _update_in_place(call: Call, identity: Identity, changes: dict[str, An
 
 
 async def remove(
-    call: Call, identity: Identity, dismiss_members: Callable[[Call, str], Awaitable[None]]
+    call: Call,
+    identity: OrganizationIdentifier,
+    dismiss_members: Callable[[Call, str], Awaitable[None]],
 ) -> None:
     """Delete an organization with all that it holds.
 
@@ -236,7 +242,7 @@ async def remove(
         call.expect(before.revision)
         await dismiss_members(held, before.id)
         event = call.event("organization.deleted", organization_id=before.id, before=before.shown())
-        await delete_left_behind(db, organizations, [{"id": before.id}])
+        await delete_orphans(db, organizations, [{"id": before.id}])
         await db.apply(_DELETE, event, p_id=before.id)
 
 
@@ -258,7 +264,7 @@ async def set_features(
     off = switched.keys() - on
     return await revise(
         call,
-        Identity(organization_id),
+        OrganizationIdentifier(organization_id),
         lambda before: {"features": (before.features | on) - off},
     )
 
@@ -273,7 +279,7 @@ async def set_max_allowed_users(
         )
     return await revise(
         call,
-        Identity(organization_id),
+        OrganizationIdentifier(organization_id),
         lambda _before: {"max_allowed_users": maximum},
     )
 
@@ -292,12 +298,12 @@ async def set_branding(
         branding = Branding(kept if settings is None else settings, custom, now())
         return {"branding": branding}
 
-    return await revise(call, Identity(organization_id), changes)
+    return await revise(call, OrganizationIdentifier(organization_id), changes)
 
 
 async def revise(
     call: Call,
-    identity: Identity,
+    identity: OrganizationIdentifier,
     changes_of: Callable[[Organization], Mapping[str, Any]],
 ) -> Organization:
     """Change the members that a function returns for the organization as it is.
@@ -317,7 +323,9 @@ async def revise(
 
 
 async def _attempt(
-    call: Call, identity: Identity, changes_of: Callable[[Organization], Mapping[str, Any]]
+    call: Call,
+    identity: OrganizationIdentifier,
+    changes_of: Callable[[Organization], Mapping[str, Any]],
 ) -> Organization | None:
     """Change it, unless another change came between the read and the write."""
     before = await get(call, identity)
@@ -335,7 +343,7 @@ async def _attempt(
     params = prefixed(after.to_row())
     searched, entered = (
         not changes.keys().isdisjoint(columns)
-        for columns in (organization_search.columns, directory.COLUMNS)
+        for columns in (organization_search.columns, key_index.COLUMNS)
     )
     statement = _UPDATE[searched, entered]
     try:
@@ -345,7 +353,7 @@ async def _attempt(
     return after if changed else None
 
 
-def _sought(identity: Identity) -> tuple[str, str]:
+def _sought(identity: OrganizationIdentifier) -> tuple[str, str]:
     """Return by which column an organization is found, and the value."""
     if identity.id:
         return "id", identity.id
@@ -373,7 +381,7 @@ def _logo_url(value: str | None) -> str | None:
 
 
 def _duplicate(problem: DuplicateKey, value: object) -> errors.Duplicate:
-    holder = directory.HOLDERS.get(problem.field)
+    holder = key_index.HOLDERS.get(problem.field)
     if holder is None or not isinstance(value, str):
         return errors.Duplicate(problem.field)
     return taken(problem.field, value, holder, key=value)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry.core import errors
 from tenantry.tenants.organizations.model import ApplicationPolicy, Organization, SessionPolicy
-from tenantry.tenants.organizations.service import Identity, revise
+from tenantry.tenants.organizations.service import OrganizationIdentifier, revise
 
 if TYPE_CHECKING:
     from tenantry.call import Call
@@ -17,7 +17,9 @@ IDLE_MINUTES = range(1, 10_080 + 1)
 
 async def use_application(call: Call, organization_id: str) -> Organization:
     """Let the application's session policy apply again."""
-    return await revise(call, Identity(organization_id), lambda _before: {"session_policy": None})
+    return await revise(
+        call, OrganizationIdentifier(organization_id), lambda _before: {"session_policy": None}
+    )
 
 
 async def set_own(
@@ -55,7 +57,7 @@ async def set_own(
         _check_session_policy(policy, access_token=application.access_token)
         return {"session_policy": policy}
 
-    return await revise(call, Identity(organization_id), changes)
+    return await revise(call, OrganizationIdentifier(organization_id), changes)
 
 
 def _check_session_policy(policy: SessionPolicy, *, access_token: int) -> None:

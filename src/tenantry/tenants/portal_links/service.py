@@ -15,12 +15,12 @@ from tenantry.core.caller import Caller, Kind
 from tenantry.core.times import SECOND, now
 from tenantry.crypto import vault
 from tenantry.db import crud
-from tenantry.db.schema import events, from_json, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import events, from_json, to_json
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.model import features_of
 from tenantry.tenants.organizations.model import organizations as organizations_table
-from tenantry.tenants.organizations.service import Identity
+from tenantry.tenants.organizations.service import OrganizationIdentifier
 from tenantry.tenants.portal_links.model import (
     PortalLink,
     PortalSession,
@@ -124,7 +124,7 @@ async def create(
         errors.InvalidArgument: a feature is switched off.
 
     """
-    organization = await organizations.get(call, Identity(organization_id))
+    organization = await organizations.get(call, OrganizationIdentifier(organization_id))
     asked = tuple(dict.fromkeys(features))
     for name in asked:
         if not organization.has_feature(name):
@@ -160,7 +160,7 @@ async def create(
 
 async def list_all(call: Call, organization_id: str) -> list[PortalLink]:
     """Return the organization's links that can still be opened, the newest first."""
-    await organizations.get(call, Identity(organization_id))
+    await organizations.get(call, OrganizationIdentifier(organization_id))
     rows = await call.db.fetch_all(_LIST, p_organization_id=organization_id, p_now=now())
     return [PortalLink.from_row(row) for row in rows]
 
@@ -180,7 +180,7 @@ async def remove(call: Call, organization_id: str, link_id: str) -> None:
 
 async def remove_all(call: Call, organization_id: str) -> None:
     """Delete all links of an organization, and end the sessions that they opened."""
-    await organizations.get(call, Identity(organization_id))
+    await organizations.get(call, OrganizationIdentifier(organization_id))
     for row in await call.db.fetch_all(_ALL_IDS, p_organization_id=organization_id):
         with contextlib.suppress(errors.NotFound):  # somebody else was faster
             await remove(call, organization_id, row["id"])

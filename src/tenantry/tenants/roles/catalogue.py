@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, false, select, update
 
-from tenantry.db.schema import environment, from_json, json_rows, json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import environment, from_json, json_rows, json_values, to_json
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.roles.model import permissions, role_ancestors, role_permissions, roles
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from sqlalchemy import Text, bindparam
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry.core import errors
-from tenantry.db.rows import bound, prefixed, revised, row_of
-from tenantry.db.schema import json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import json_values, to_json
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import bound, prefixed, revised, row_of
 from tenantry.tenants.organizations.model import PREVENT_DELETION
 from tenantry.tenants.roles import catalogue, listing
 from tenantry.tenants.roles.listing import Include, Listed

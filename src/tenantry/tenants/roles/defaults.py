@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy import Text, bindparam
 from sqlalchemy.dialects.postgresql import insert as insert_or_replace
 
-from tenantry.db.rows import bound, revised
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import bound, revised
 from tenantry.tenants.roles import listing
 from tenantry.tenants.roles.changes import Reference, changing, params, referred
 from tenantry.tenants.roles.listing import Include

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, delete, insert, select
 
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.roles.model import role_ancestors
 
 if TYPE_CHECKING:

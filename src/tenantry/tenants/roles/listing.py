@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, bindparam, func, literal, or_, select
 
 from tenantry.core import errors
-from tenantry.db import pages
-from tenantry.db.schema import from_json, json_list, json_rows
-from tenantry.db.statements import Statement
+from tenantry.db.lists import pages
+from tenantry.db.sql.schema import from_json, json_list, json_rows
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.organizations import service as organizations
-from tenantry.tenants.organizations.service import Identity
+from tenantry.tenants.organizations.service import OrganizationIdentifier
 from tenantry.tenants.roles.catalogue import HeldRole
 from tenantry.tenants.roles.model import (
     Permission,
@@ -173,7 +173,7 @@ async def dependents(db: Session, role_id: str, include: Include) -> list[Listed
 
 async def _check_caller(call: Call, organization_id: str | None) -> None:
     if organization_id is not None:
-        await organizations.get(call, Identity(organization_id))
+        await organizations.get(call, OrganizationIdentifier(organization_id))
     elif call.caller.organization_id is not None:
         raise errors.PermissionDenied
 

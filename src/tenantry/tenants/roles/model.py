@@ -16,9 +16,9 @@ from sqlalchemy import (
     Text,
 )
 
-from tenantry.db.rows import members
-from tenantry.db.schema import metadata, time_column
-from tenantry.db.spread import REFERENCE, of_organization
+from tenantry.db.sql.schema import metadata, time_column
+from tenantry.db.sql.spread import REFERENCE, of_organization
+from tenantry.db.writes.rows import members
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Row

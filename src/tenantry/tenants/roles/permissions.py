@@ -13,12 +13,13 @@ from sqlalchemy import bindparam, delete, false, func, select, true
 
 from tenantry.core import errors, ids
 from tenantry.core.times import now
-from tenantry.db import crud, pages
+from tenantry.db import crud
 from tenantry.db.engine import DuplicateKey
-from tenantry.db.rows import prefixed, revised, row_of
-from tenantry.db.schema import json_values, to_json
-from tenantry.db.statements import Statement
-from tenantry.db.taken import taken
+from tenantry.db.lists import pages
+from tenantry.db.sql.schema import json_values, to_json
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.duplicate_key import taken
+from tenantry.db.writes.rows import prefixed, revised, row_of
 from tenantry.tenants.roles.catalogue import RAISE
 from tenantry.tenants.roles.model import Permission, permissions
 

@@ -11,8 +11,8 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 from tenantry.core import errors, ids
 from tenantry.core.times import now
 from tenantry.db import crud
-from tenantry.db.statements import Statement
-from tenantry.db.taken import taken
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.duplicate_key import taken
 from tenantry.tenants.roles import catalogue, inheritance, listing
 from tenantry.tenants.roles import permissions as permission_rules
 from tenantry.tenants.roles.changes import (

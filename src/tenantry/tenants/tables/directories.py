@@ -8,9 +8,9 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Table, Text
 
 from tenantry.core import ids
-from tenantry.db.encrypted_columns import encrypted
-from tenantry.db.schema import Json, metadata, time_column
-from tenantry.db.spread import of_organization
+from tenantry.db.sql.encrypted_columns import encrypted
+from tenantry.db.sql.schema import Json, metadata, time_column
+from tenantry.db.sql.spread import of_organization
 
 
 def key_columns(*names: str) -> list[Column[str]]:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Table, Text, false
 
-from tenantry.db.encrypted_columns import encrypted
-from tenantry.db.schema import Json, metadata, time_column
-from tenantry.db.spread import OF_ENVIRONMENT
+from tenantry.db.sql.encrypted_columns import encrypted
+from tenantry.db.sql.schema import Json, metadata, time_column
+from tenantry.db.sql.spread import OF_ENVIRONMENT
 
 connections = Table(
     "connections",

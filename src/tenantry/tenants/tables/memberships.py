@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import Column, ForeignKey, Integer, Table, Text
 
-from tenantry.db.schema import Json, metadata, time_column
-from tenantry.db.spread import of_organization
+from tenantry.db.sql.schema import Json, metadata, time_column
+from tenantry.db.sql.spread import of_organization
 
 memberships = Table(
     "memberships",

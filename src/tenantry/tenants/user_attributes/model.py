@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Boolean, Column, Table, Text
 
 from tenantry.core import claim_names
-from tenantry.db.rows import members, row_of
-from tenantry.db.schema import metadata, time_column
-from tenantry.db.spread import OF_ENVIRONMENT
+from tenantry.db.sql.schema import metadata, time_column
+from tenantry.db.sql.spread import OF_ENVIRONMENT
+from tenantry.db.writes.rows import members, row_of
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Row

@@ -9,7 +9,7 @@ from tenantry.core import errors
 from tenantry.core.times import now
 from tenantry.db import crud
 from tenantry.db.engine import DuplicateKey
-from tenantry.db.rows import prefixed
+from tenantry.db.writes.rows import prefixed
 from tenantry.tenants.user_attributes import reading
 from tenantry.tenants.user_attributes.model import (
     CUSTOM,

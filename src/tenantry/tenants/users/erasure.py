@@ -24,12 +24,12 @@ from sqlalchemy import (
 )
 
 from tenantry.core import errors, ids
-from tenantry.db.retries import retried
-from tenantry.db.schema import events, from_json, json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import events, from_json, json_values, to_json
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.retries import retried
 from tenantry.events.event_log import erasure as event_erasure
 from tenantry.events.mail import service as mail_service
-from tenantry.events.webhooks import pruning as webhooks
+from tenantry.events.webhooks.deliveries import pruning as webhooks
 from tenantry.net import email_addresses
 from tenantry.tenants.users import service
 from tenantry.tenants.users.blanking import ADDRESS, Person

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, literal_column, or_, select
 
-from tenantry.db.schema import json_list, json_rows
+from tenantry.db.sql.schema import json_list, json_rows
 from tenantry.tenants.tables.identities import connections, federated_identities
 from tenantry.tenants.users.model import ExternalIdentity, users
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, bindparam, select, true
 
 from tenantry.core import errors
-from tenantry.db import pages
-from tenantry.db.statements import Statement
+from tenantry.db.lists import pages
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.users import reading
 from tenantry.tenants.users.model import USERS, member_tally, memberships, user_tally, users

@@ -13,8 +13,8 @@ from sqlalchemy import Text, bindparam, select
 
 from tenantry.core import errors
 from tenantry.core.times import now
-from tenantry.db.schema import from_json, json_list, json_rows, json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import from_json, json_list, json_rows, json_values, to_json
+from tenantry.db.sql.statements import Statement
 from tenantry.net import email_addresses
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.roles import catalogue

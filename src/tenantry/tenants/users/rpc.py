@@ -19,7 +19,7 @@ from tenantry.gen.scalekit.v1.users import users_pb as pb
 from tenantry.tenants.roles import catalogue
 from tenantry.tenants.users import listing, search, service, support_hash
 from tenantry.tenants.users.model import INVITE_EXPIRED, PENDING_INVITE
-from tenantry.tenants.users.service import Identity
+from tenantry.tenants.users.service import UserIdentifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from protobuf.wkt import Empty
 
     from tenantry.call import Call
-    from tenantry.db.pages import Page
+    from tenantry.db.lists.pages import Page
     from tenantry.tenants.roles.catalogue import HeldRole
     from tenantry.tenants.users.model import ExternalIdentity, Membership, User
 
@@ -123,7 +123,7 @@ class UserService:
     async def get_current_user(
         self, _request: pb.GetCurrentUserRequest, call: Call
     ) -> pb.GetCurrentUserResponse:
-        user = await service.get(call, Identity(call.caller.id))
+        user = await service.get(call, UserIdentifier(call.caller.id))
         return pb.GetCurrentUserResponse(
             user=shown(call, user), current_session_id=call.caller.session_id or ""
         )
@@ -342,10 +342,10 @@ def role_messages(held: Iterable[HeldRole]) -> list[Role]:
     return [Role(id=role.id, name=role.name, display_name=role.display_name) for role in held]
 
 
-def identity_of(request: Any) -> Identity:
+def identity_of(request: Any) -> UserIdentifier:
     """Return which user a request means."""
     given = request.identities
-    return Identity() if given is None else Identity(**{given.field: given.value})
+    return UserIdentifier() if given is None else UserIdentifier(**{given.field: given.value})
 
 
 def new_profile(given: pb.CreateUserProfile) -> dict[str, Any]:

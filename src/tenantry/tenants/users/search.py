@@ -1,6 +1,6 @@
 """Searching users by a part of e-mail address or external id, or by the whole id.
 
-Those of the environment are read by `tenantry.db.search_pages`, whose totals are kept. Members are
+Those of the environment are read by `tenantry.db.search.paging`, whose totals are kept. Members are
 read the same way: the nearest fill the page of a part that many have; of a part that few users
 have, the index finds all. Else they are read in the order of the page. The total of many members
 is counted one by one, so it goes with the page token and is remembered for some seconds.
@@ -16,10 +16,10 @@ from sqlalchemy import Text, bindparam, func, literal_column, or_, select, union
 
 from tenantry.core import errors, ids
 from tenantry.core.times import now
-from tenantry.db import pages
-from tenantry.db.search_pages import NEAR, SearchPages
-from tenantry.db.search_terms import FEW
-from tenantry.db.statements import Statement
+from tenantry.db.lists import pages
+from tenantry.db.search.paging import NEAR, SearchPages
+from tenantry.db.search.terms import FEW
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.users import listing, reading
 from tenantry.tenants.users.listing import ORGANIZATION_ID

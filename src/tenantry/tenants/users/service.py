@@ -16,11 +16,11 @@ from tenantry.core.caller import signed_in as signed_in_caller
 from tenantry.core.times import now
 from tenantry.db import crud
 from tenantry.db.engine import DuplicateKey
-from tenantry.db.left_behind import delete_left_behind
-from tenantry.db.rows import bound, prefixed, revised
-from tenantry.db.schema import json_values, to_json
-from tenantry.db.statements import Statement
-from tenantry.db.taken import taken
+from tenantry.db.sql.schema import json_values, to_json
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.duplicate_key import taken
+from tenantry.db.writes.orphans import delete_orphans
+from tenantry.db.writes.rows import bound, prefixed, revised
 from tenantry.net import email_addresses
 from tenantry.tenants.organizations.model import Organization, organizations
 from tenantry.tenants.users import reading, values
@@ -131,7 +131,7 @@ _ORGANIZATIONS = Statement(select(organizations).where(organizations.c.id.in_(_I
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class UserIdentifier:
     """Which user is meant: by our id or by the application's own."""
 
     id: str | None = None
@@ -168,7 +168,7 @@ async def create(
     return user
 
 
-async def get(call: Call, identity: Identity) -> User:
+async def get(call: Call, identity: UserIdentifier) -> User:
     """Return a user, with all memberships that this caller may see."""
     bound = call.caller.organization_id
     user = await reading.find(
@@ -179,7 +179,7 @@ async def get(call: Call, identity: Identity) -> User:
     return user
 
 
-async def change(call: Call, identity: Identity, changes: Mapping[str, Any]) -> User:
+async def change(call: Call, identity: UserIdentifier, changes: Mapping[str, Any]) -> User:
     """Change the given members: external_id, metadata, and the given members of the profile.
 
     None or "" clears external_id and members of the profile; metadata replaces the whole map.
@@ -200,7 +200,7 @@ async def change(call: Call, identity: Identity, changes: Mapping[str, Any]) -> 
 async def change_own(call: Call, changes: Mapping[str, Any]) -> User:
     """Change the signed-in user who calls, in whichever organization they are: see `change`."""
     own = signed_in_caller(call.caller.id, None, call.caller.session_id)
-    return await change(replace(call, caller=own), Identity(call.caller.id), changes)
+    return await change(replace(call, caller=own), UserIdentifier(call.caller.id), changes)
 
 
 async def change_profile(call: Call, user: User, profile: Mapping[str, Any]) -> User:
@@ -306,7 +306,7 @@ async def hold_with_memberships(call: Call, user_id: str, kept: Collection[str])
     rows = await call.db.fetch_all(_HOLD_MEMBERSHIPS, user_id=user_id)
     if any(row["organization_id"] not in kept for row in rows):
         raise errors.ConcurrentChange
-    return await get(call, Identity(user_id))
+    return await get(call, UserIdentifier(user_id))
 
 
 async def delete_held(call: Call, user: User) -> None:
@@ -332,7 +332,7 @@ async def _leave(call: Call, user: User) -> None:
     gone = await call.db.fetch_all(_LEAVE, user_id=user.id, ids=left)
     await member_tally.add(call.db, {row["organization_id"]: -1 for row in gone})
     keys = [{"organization_id": row["organization_id"], "user_id": user.id} for row in gone]
-    await delete_left_behind(call.db, memberships, keys)
+    await delete_orphans(call.db, memberships, keys)
 
 
 def duplicate(problem: DuplicateKey, user: User) -> errors.Duplicate:
@@ -343,7 +343,7 @@ def duplicate(problem: DuplicateKey, user: User) -> errors.Duplicate:
     return taken("email", user.email, _HOLDER_OF_EMAIL, p_email_key=email_addresses.key(user.email))
 
 
-async def _attempt(call: Call, identity: Identity, changes: Mapping[str, Any]) -> User | None:
+async def _attempt(call: Call, identity: UserIdentifier, changes: Mapping[str, Any]) -> User | None:
     before = await get(call, identity)
     call.expect(before.revision)
     clean: dict[str, Any] = {}

@@ -10,7 +10,7 @@ import sqlite3
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Self
 
-from tenantry.db.schema import from_json, to_json
+from tenantry.db.sql.schema import from_json, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, or_, select
 
-from tenantry.db.records import named, records, spelled
-from tenantry.db.schema import from_json, json_rows, json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.records import named, records, spelled
+from tenantry.db.sql.schema import from_json, json_rows, json_values, to_json
+from tenantry.db.sql.statements import Statement
 from tenantry.net import email_addresses
-from tenantry.tenants.memberships import dismissed
+from tenantry.tenants.memberships import deprovisioned
 from tenantry.tenants.roles.catalogue import HeldRole
 from tenantry.tenants.roles.model import role_holders, roles
 from tenantry.tenants.users.model import Membership, User, memberships, users
@@ -107,7 +107,7 @@ async def load(
     found = await _read_places(db, wanted, dry_run_writes)
     existing = ExistingRows(await _read_roles(db, rows, offers, found))
     coming = {(offer.organization.id, row.email_key) for row in rows if (offer := offers.of(row))}
-    existing.dismissed = await dismissed.among(db, coming)
+    existing.dismissed = await deprovisioned.among(db, coming)
     for row in people:
         user, hash_ = User.from_row(row), row["password_hash"]
         existing.add(Person(user, hash_, user, hash_, row["password_time"]))

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, bindparam, insert, select
 
 from tenantry.core import errors
-from tenantry.db.records import named, rows_of, spelled
-from tenantry.db.schema import json_values, to_json
-from tenantry.db.statements import Statement
-from tenantry.tenants.organizations import directory, service
+from tenantry.db.sql.records import named, rows_of, spelled
+from tenantry.db.sql.schema import json_values, to_json
+from tenantry.db.sql.statements import Statement
+from tenantry.tenants.organizations import key_index, service
 from tenantry.tenants.organizations.model import (
     ORGANIZATIONS,
     Organization,
@@ -41,7 +41,7 @@ _found = select(organizations, default_member_roles.c.role_id.label("default_rol
 _keys = json_values(bindparam("keys", type_=Text))
 _FIND = {
     "id": Statement(_found.where(_o.id.in_(_keys))),
-    "external_id": Statement(_found.where(directory.has_one_of("external_id", _keys))),
+    "external_id": Statement(_found.where(key_index.has_one_of("external_id", _keys))),
 }
 _INSERT = Statement(
     insert(organizations).from_select(
@@ -82,7 +82,7 @@ async def offered(
         elif founded:
             given = spelled(_COLUMNS, (one.to_row() for one in founded))
             await db.fetch_all(_INSERT, new_organizations=given)
-            await directory.enter(db, to_json([one.id for one in founded]))
+            await key_index.enter(db, to_json([one.id for one in founded]))
             await organization_tally.add(db, {ORGANIZATIONS: len(founded)})
             await organization_search.mark_all(db, (one.id for one in founded))
             await db.record_all(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tenantry.core import errors, ids
-from tenantry.tenants.memberships import administrators, dismissed, joining, roles, seats
+from tenantry.tenants.memberships import administrators, deprovisioned, joining, roles, seats
 from tenantry.tenants.memberships.model import Terms
 from tenantry.tenants.users import values
 from tenantry.tenants.users.model import ACTIVE, User
@@ -149,7 +149,7 @@ class _Planner:
         organization = offer.organization
         joining.check_address(self.rules, user.email, "email")
         if (organization.id, row.email_key) in self.existing.dismissed:
-            raise dismissed.refusal()
+            raise deprovisioned.refusal()
         held = self._roles(offer, row)
         if not held:
             default = offer.default_role_id or self.existing.roles.member

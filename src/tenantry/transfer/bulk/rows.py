@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tenantry.core import errors
-from tenantry.identity.proofs.passwords import hashes
+from tenantry.identity.authenticators.passwords import hashes
 from tenantry.net import email_addresses
 from tenantry.tenants.users import values
 from tenantry.transfer.bulk.formats import Column

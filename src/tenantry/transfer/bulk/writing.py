@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Column, Text, bindparam, delete, insert, select, tuple_, update
 
-from tenantry.db.records import named, records, rows_of, spelled
-from tenantry.db.rows import revised
-from tenantry.db.schema import json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.records import named, records, rows_of, spelled
+from tenantry.db.sql.schema import json_values, to_json
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import revised
 from tenantry.events.mail.model import mail
 from tenantry.tenants.memberships import invitations, roles
 from tenantry.tenants.roles.model import role_holders

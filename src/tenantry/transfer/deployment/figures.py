@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from tenantry.core.times import SECOND, now
-from tenantry.db import snapshots
 from tenantry.db.engine import Failure
-from tenantry.db.schema import schema_history
-from tenantry.db.statements import Statement
+from tenantry.db.event_rows import snapshots
+from tenantry.db.sql.schema import schema_history
+from tenantry.db.sql.statements import Statement
 from tenantry.events.mail import service as mail
-from tenantry.events.webhooks import figures as webhooks
-from tenantry.identity.connections import expiry, key_pairs
+from tenantry.events.webhooks.deliveries import figures as webhooks
+from tenantry.identity.connections.certificates import expiry, key_pairs
 from tenantry.telemetry.log import seldom
 from tenantry.telemetry.metrics import table
 from tenantry.tenants.organizations.model import ORGANIZATIONS, organization_tally

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from tenantry.core.times import DAY, SECOND, now
 from tenantry.db import copies
-from tenantry.identity.connections import key_pairs
+from tenantry.identity.connections.certificates import key_pairs
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session

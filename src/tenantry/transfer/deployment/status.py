@@ -11,13 +11,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tenantry.core.times import SECOND, now
-from tenantry.db import copies, snapshots
-from tenantry.db.pages import MOST_COUNTED
+from tenantry.db import copies
+from tenantry.db.event_rows import snapshots
+from tenantry.db.lists.pages import MOST_COUNTED
 from tenantry.events.log_streams import service as log_streams
 from tenantry.events.mail import own_templates
 from tenantry.events.mail import service as mail
-from tenantry.events.webhooks import figures as webhooks
-from tenantry.identity.sessions import notices
+from tenantry.events.webhooks.deliveries import figures as webhooks
+from tenantry.identity.sessions.termination import notices
 from tenantry.tenants.directories import waiting as directories
 from tenantry.tenants.directories.model import directory_user_search
 from tenantry.tenants.organizations.model import organization_search

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from tenantry.core import ids
-from tenantry.db.schema import Json
+from tenantry.db.sql.schema import Json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from tenantry.db.schema import Json
+from tenantry.db.sql.schema import Json
 
 revision = "0003"
 down_revision = "0002"

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from tenantry.core import ids
-from tenantry.db.schema import Json
+from tenantry.db.sql.schema import Json
 
 revision = "0004"
 down_revision = "0003"

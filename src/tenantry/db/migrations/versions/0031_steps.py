@@ -1,4 +1,4 @@
-"""The steps of an upgrade that are not made in its transaction: tenantry.db.steps.
+"""The steps of an upgrade that are not made in its transaction: tenantry.db.upgrades.steps.
 
 Revision: 0031, after 0030
 """

@@ -5,7 +5,7 @@ Revision: 0033, after 0032
 
 from __future__ import annotations
 
-from tenantry.db.steps import Index
+from tenantry.db.upgrades.steps import Index
 
 revision = "0033"
 down_revision = "0032"

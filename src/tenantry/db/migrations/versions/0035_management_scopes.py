@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from tenantry.db.schema import Json
+from tenantry.db.sql.schema import Json
 
 revision = "0035"
 down_revision = "0034"

@@ -10,7 +10,7 @@ from alembic import op
 
 revision = "0040"
 down_revision = "0039"
-# An older process does not keep them: they are forgotten while one runs (tenantry.db.search).
+# An older process does not keep them: they are forgotten while one runs (tenantry.db.search.index).
 older_may_run = True
 locks = ()
 

@@ -13,7 +13,7 @@ from unicodedata import normalize
 import sqlalchemy as sa
 from alembic import op
 
-from tenantry.db.steps import BackFill, Index
+from tenantry.db.upgrades.steps import BackFill, Index
 
 revision = "0041"
 down_revision = "0040"

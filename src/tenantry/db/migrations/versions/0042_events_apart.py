@@ -5,7 +5,7 @@ Revision: 0042, after 0041
 
 from __future__ import annotations
 
-from tenantry.db.steps import Index
+from tenantry.db.upgrades.steps import Index
 
 revision = "0042"
 down_revision = "0041"

@@ -21,7 +21,7 @@ from tenantry.gen.scalekit.v1.organizations.organizations_pb import (
     UpdateOrganizationRequest,
     UpdateOrganizationSettingsRequest,
 )
-from tenantry.web import boxes
+from tenantry.web.forms import boxes
 
 if TYPE_CHECKING:
     from tenantry.net.http import Response

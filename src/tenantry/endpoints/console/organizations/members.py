@@ -22,8 +22,8 @@ from tenantry.gen.scalekit.v1.users.users_pb import (
     UpdateMembership,
     UpdateMembershipRequest,
 )
-from tenantry.web import boxes
-from tenantry.web.problems import Problems
+from tenantry.web.forms import boxes
+from tenantry.web.forms.problems import Problems
 
 if TYPE_CHECKING:
     from tenantry.gen.scalekit.v1.users.users_pb import (

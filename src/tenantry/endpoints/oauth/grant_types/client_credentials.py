@@ -15,7 +15,7 @@ from tenantry.events.interceptors.service import merged
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tenantry.access.clients.directory import Directory
+    from tenantry.access.clients.client_cache import ClientCache
     from tenantry.access.clients.model import Client
     from tenantry.call import Call
     from tenantry.events.interceptors.service import Interceptors
@@ -26,7 +26,7 @@ GRANT_TYPE = "client_credentials"
 
 class ClientCredentials:
     def __init__(
-        self, directory: Directory, tokens: AccessTokens, interceptors: Interceptors
+        self, directory: ClientCache, tokens: AccessTokens, interceptors: Interceptors
     ) -> None:
         self._directory = directory
         self._tokens = tokens

@@ -14,7 +14,7 @@ from tenantry.gen.scalekit.v1.directories.directories_pb import (
 from tenantry.tenants.directories.effects import profiles
 from tenantry.tenants.user_attributes import reading
 from tenantry.tenants.user_attributes.model import DIRECTORY
-from tenantry.web.areas import SCIM
+from tenantry.web.frames.areas import SCIM
 
 if TYPE_CHECKING:
     from tenantry.endpoints.organization.visit import Door, Visit

@@ -17,8 +17,8 @@ from tenantry.gen.scalekit.v1.directories.directories_pb import (
     ListDirectoriesRequest,
 )
 from tenantry.tenants.directories import guides
-from tenantry.web.areas import SCIM
-from tenantry.web.problems import Problems
+from tenantry.web.forms.problems import Problems
+from tenantry.web.frames.areas import SCIM
 
 if TYPE_CHECKING:
     from tenantry.endpoints.organization.visit import Door, Visit

@@ -13,7 +13,7 @@ from tenantry.gen.scalekit.v1.directories.directories_pb import (
     RoleAssignment,
     RoleAssignments,
 )
-from tenantry.web.areas import SCIM
+from tenantry.web.frames.areas import SCIM
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,7 +9,7 @@ from tenantry.core import errors
 from tenantry.endpoints.organization.directories.subject import Subject, roles_of
 from tenantry.endpoints.organization.visit import Page
 from tenantry.gen.scalekit.v1.directories.directories_pb import ListDirectoryUsersRequest
-from tenantry.web.areas import SCIM
+from tenantry.web.frames.areas import SCIM
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -19,9 +19,9 @@ from tenantry.gen.tenantry.v1.directory_polling_pb import (
     GetDirectoryPollRequest,
     SetDirectoryCredentialsRequest,
 )
-from tenantry.web import uploads
-from tenantry.web.areas import SCIM
-from tenantry.web.problems import Problems
+from tenantry.web.forms import uploads
+from tenantry.web.forms.problems import Problems
+from tenantry.web.frames.areas import SCIM
 
 if TYPE_CHECKING:
     from tenantry.endpoints.organization.visit import Door, Visit

@@ -13,7 +13,7 @@ from tenantry.gen.tenantry.v1.directory_requests_pb import (
     GetDirectoryRequestRequest,
     ListDirectoryRequestsRequest,
 )
-from tenantry.web.areas import DOMAINS, SCIM
+from tenantry.web.frames.areas import DOMAINS, SCIM
 
 if TYPE_CHECKING:
     from tenantry.endpoints.organization.visit import Door, Visit

@@ -11,7 +11,7 @@ from tenantry.gen.scalekit.v1.directories.directories_pb import (
     CreateDirectorySecretRequest,
     RegenerateDirectorySecretRequest,
 )
-from tenantry.web.areas import SCIM
+from tenantry.web.frames.areas import SCIM
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable

@@ -22,7 +22,7 @@ from tenantry.gen.tenantry.v1.directory_polling_pb import (
     GetDirectoryPollResponse,
 )
 from tenantry.gen.tenantry.v1.directory_requests_pb import ListDirectoryRequestsRequest
-from tenantry.web.areas import DOMAINS, SCIM
+from tenantry.web.frames.areas import DOMAINS, SCIM
 
 if TYPE_CHECKING:
     from tenantry.endpoints.organization.visit import Door, Visit

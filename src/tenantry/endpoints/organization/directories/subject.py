@@ -15,8 +15,8 @@ from tenantry.gen.scalekit.v1.directories.directories_pb import (
 from tenantry.tenants.directories import guides
 from tenantry.tenants.memberships import grantable_roles
 from tenantry.tenants.roles import listing as roles
-from tenantry.web.areas import SCIM
-from tenantry.web.problems import Problems
+from tenantry.web.forms.problems import Problems
+from tenantry.web.frames.areas import SCIM
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping

@@ -14,7 +14,7 @@ from tenantry.gen.tenantry.v1.single_sign_on_pb import (
 )
 from tenantry.tenants.user_attributes import reading
 from tenantry.tenants.user_attributes.model import SSO, STANDARD_KEYS
-from tenantry.web import uploads
+from tenantry.web.forms import uploads
 
 if TYPE_CHECKING:
     from tenantry.endpoints.organization.single_sign_on.connection import Shown

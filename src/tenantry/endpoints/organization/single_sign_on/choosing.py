@@ -17,8 +17,8 @@ from tenantry.gen.scalekit.v1.connections.connections_pb import (
 )
 from tenantry.gen.tenantry.v1.sign_ins_pb import LastSignIns, ListLastSignInsRequest
 from tenantry.identity.connections.guides.guides import guides
-from tenantry.web.areas import SSO
 from tenantry.web.connections import OIDC, SAML, serving
+from tenantry.web.frames.areas import SSO
 
 if TYPE_CHECKING:
     from tenantry.endpoints.organization.visit import Visit

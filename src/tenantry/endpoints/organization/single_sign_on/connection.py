@@ -24,9 +24,9 @@ from tenantry.gen.scalekit.v1.connections.connections_pb import (
 from tenantry.gen.tenantry.v1.sign_ins_pb import SignInError
 from tenantry.identity.connections.guides import explanations
 from tenantry.identity.connections.guides.guides import Guide, guides
-from tenantry.web.areas import DOMAINS, SSO
 from tenantry.web.connections import CONFIG, SAML, expiry_state
-from tenantry.web.problems import Problems
+from tenantry.web.forms.problems import Problems
+from tenantry.web.frames.areas import DOMAINS, SSO
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -21,7 +21,8 @@ from tenantry.gen.tenantry.v1.single_sign_on_pb import (
     ReadIssuerRequest,
     ReadMetadataRequest,
 )
-from tenantry.web import connections, uploads
+from tenantry.web import connections
+from tenantry.web.forms import uploads
 
 if TYPE_CHECKING:
     from tenantry.endpoints.organization.visit import Visit

@@ -24,10 +24,10 @@ from tenantry.gen.tenantry.v1.single_sign_on_pb import (
     GetConnectionSettingsRequest,
     UpdateConnectionSettingsRequest,
 )
-from tenantry.identity.connections import key_pairs
+from tenantry.identity.connections.certificates import key_pairs
 from tenantry.tenants.domains import service as domains
 from tenantry.tenants.domains.model import ORGANIZATION_DOMAIN, PROVEN
-from tenantry.tenants.organizations.service import Identity
+from tenantry.tenants.organizations.service import OrganizationIdentifier
 from tenantry.web import connections
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class Options(Subject):
         """Return the domains that are proved to be the organization's, the newest first."""
         page = await domains.page(
             visit.call,
-            Identity(visit.organization.id),
+            OrganizationIdentifier(visit.organization.id),
             domain_type=ORGANIZATION_DOMAIN,
             size=_MOST_DOMAINS,
             number=0,

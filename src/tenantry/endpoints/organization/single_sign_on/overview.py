@@ -19,8 +19,8 @@ from tenantry.gen.tenantry.v1.sign_ins_pb import LastSignIns, ListLastSignInsReq
 from tenantry.gen.tenantry.v1.single_sign_on_pb import ListConnectionTestsRequest
 from tenantry.identity.connections import reading, service
 from tenantry.identity.connections.guides import explanations
-from tenantry.web.areas import SSO
 from tenantry.web.connections import serving
+from tenantry.web.frames.areas import SSO
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable

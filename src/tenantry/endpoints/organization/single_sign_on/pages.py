@@ -11,7 +11,7 @@ from tenantry.endpoints.organization.single_sign_on.options import Options
 from tenantry.endpoints.organization.single_sign_on.overview import Overview
 from tenantry.endpoints.organization.single_sign_on.trying import Trying
 from tenantry.endpoints.organization.visit import Page
-from tenantry.web.areas import SSO
+from tenantry.web.frames.areas import SSO
 
 if TYPE_CHECKING:
     from tenantry.endpoints.organization.visit import Door

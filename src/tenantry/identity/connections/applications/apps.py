@@ -17,10 +17,11 @@ from sqlalchemy import Text, bindparam, func, or_, select
 
 from tenantry.core import errors, ids
 from tenantry.core.times import now
-from tenantry.db import crud, pages
-from tenantry.db.rows import members, prefixed, revised, row_of
-from tenantry.db.schema import from_json, to_json
-from tenantry.db.statements import Statement
+from tenantry.db import crud
+from tenantry.db.lists import pages
+from tenantry.db.sql.schema import from_json, to_json
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import members, prefixed, revised, row_of
 from tenantry.identity.connections import given, operator_notices, service
 from tenantry.identity.connections.applications import catalogue
 from tenantry.identity.connections.changes import changing, client_secrets

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tenantry.core import errors
-from tenantry.db.rows import row_of
+from tenantry.db.writes.rows import row_of
 from tenantry.identity.connections.applications import apps
 from tenantry.identity.connections.changes import client_secrets
 from tenantry.identity.connections.model import app_connections

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.db.engine import Session
     from tenantry.identity.connections.providers.context import ConnectionContext
-    from tenantry.identity.connections.saml.idp_metadata import IdentityProvider
+    from tenantry.identity.connections.saml.metadata.idp_metadata import IdentityProvider
     from tenantry.identity.connections.settings import Settings
 
 SETTINGS: dict[str, type[Settings]] = {
@@ -135,8 +135,8 @@ async def import_metadata(
     The connection gets exactly the settings that it would get from the same document at a URL. It
     has no metadata URL afterwards, which would bring that document back.
     """
-    from tenantry.identity.connections.saml import idp_metadata
     from tenantry.identity.connections.saml.faults import SAMLError
+    from tenantry.identity.connections.saml.metadata import idp_metadata
 
     before = await service.get_any(call, connection_id)
     if before.type != SAML:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tenantry.core import errors
 from tenantry.crypto.vault import WrongKey
-from tenantry.db.encrypted_columns import binding
+from tenantry.db.sql.encrypted_columns import binding
 from tenantry.identity.connections.model import OAUTH, app_connections, connections
 from tenantry.net.outgoing import is_same_server
 

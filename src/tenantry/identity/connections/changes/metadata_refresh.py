@@ -22,8 +22,8 @@ from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
 from tenantry.core.times import MINUTE, SECOND, now
 from tenantry.db import crud
-from tenantry.db.read_through import ReadThrough
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
+from tenantry.db.ttl_cache import TtlCache
 from tenantry.identity.connections import given, reading, service
 from tenantry.identity.connections.changes import changing, looks
 from tenantry.identity.connections.model import Connection, connections
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tenantry.db.engine import Database, Session
-    from tenantry.identity.connections.saml.idp_metadata import IdentityProvider
+    from tenantry.identity.connections.saml.metadata.idp_metadata import IdentityProvider
     from tenantry.net.outgoing import Outgoing
 
 INTERVAL = MINUTE  # between two reads on demand of one connection's metadata
@@ -68,7 +68,7 @@ class OnDemandRefresh:
         self._outgoing = outgoing
         self._development = development
         # Nothing is remembered: it joins the callers of one connection while it is read.
-        self._joined: ReadThrough[str, Connection] = ReadThrough(self._refreshed, seconds=0, most=0)
+        self._joined: TtlCache[str, Connection] = TtlCache(self._refreshed, seconds=0, most=0)
 
     async def with_new_certificates(self, connection: Connection) -> Connection | None:
         """Return the connection with certificates other than it had; None if there are none.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
 from tenantry.core.times import DAY, now, rfc3339
-from tenantry.db.due import Due
+from tenantry.db.writes.scheduling import Due
 from tenantry.events.mail import rendering
 from tenantry.events.mail import service as mail
 from tenantry.identity.connections import service

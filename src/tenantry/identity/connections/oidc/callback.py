@@ -22,7 +22,7 @@ _CODE_MAX = 8192  # characters
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CallbackResponse:
     """An answer of a provider, as it came: the members are not verified."""
 
     members: Mapping[str, str] = field(repr=False)
@@ -33,7 +33,7 @@ class Answer:
         return self.members.get("state", "")
 
 
-def hold_to_issuer(answer: Answer, issuer: str, *, says_issuer: bool) -> None:
+def hold_to_issuer(answer: CallbackResponse, issuer: str, *, says_issuer: bool) -> None:
     """Refuse the answer of another provider, errors included (RFC 9207 section 2.4).
 
     ``says_issuer`` is what the provider's metadata promises. An issuer of many tenants cannot be
@@ -47,7 +47,7 @@ def hold_to_issuer(answer: Answer, issuer: str, *, says_issuer: bool) -> None:
         raise OIDCError(faults.ANSWER_ISSUER, found=found, expected=issuer)
 
 
-def code(answer: Answer) -> str:
+def code(answer: CallbackResponse) -> str:
     """Return the code of an answer.
 
     Raises:

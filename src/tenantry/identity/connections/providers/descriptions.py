@@ -44,8 +44,8 @@ async def metadata_of(
     ground: ConnectionContext, address: str, xml: str
 ) -> tuple[dict[str, Any], Sequence[CertificateFacts]]:
     """Return what metadata says, at its address or itself, as settings; and its certificates."""
-    from tenantry.identity.connections.saml import idp_metadata
     from tenantry.identity.connections.saml.faults import SAMLError
+    from tenantry.identity.connections.saml.metadata import idp_metadata
 
     if bool(address) == bool(xml):
         raise errors.InvalidArgument.field(

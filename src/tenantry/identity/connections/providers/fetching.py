@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from urllib.parse import urlencode
 
-from tenantry.db.read_through import ReadThrough
+from tenantry.db.ttl_cache import TtlCache
 from tenantry.identity.connections.oidc import (
     faults,
     jwts,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from tenantry.identity.connections.oidc.key_sets import KeySet
     from tenantry.identity.connections.oidc.metadata import Metadata
     from tenantry.identity.connections.oidc.tokens import Tokens
-    from tenantry.net.outgoing import Answer
+    from tenantry.net.outgoing import OutgoingResponse
 
 SECONDS = 8.0  # that one request may take
 KEPT_SECONDS = 600.0
@@ -67,7 +67,7 @@ class _Documents(Generic[_V]):
 
     def __init__(self, read: Callable[[str], Awaitable[_V]]) -> None:
         self._read = read
-        self._known: ReadThrough[str, _V | _Failed] = ReadThrough(
+        self._known: TtlCache[str, _V | _Failed] = TtlCache(
             self._found, seconds=KEPT_SECONDS, most=_MOST_DOCUMENTS, name="provider documents"
         )
         self._renewals: dict[str, float] = {}  # monotonic times by URL, the oldest first
@@ -121,7 +121,7 @@ class Near(Protocol):
 
     async def answer(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
-    ) -> Answer:
+    ) -> OutgoingResponse:
         """Answer a request as its server would."""
         ...
 
@@ -298,7 +298,7 @@ class Fetching:
         most_bytes: int,
         is_debug: bool,
         body: bytes | None = None,
-    ) -> Answer:
+    ) -> OutgoingResponse:
         _hold_to_tls(url, fault, is_debug=is_debug)
         if self._near is not None and url.startswith(self._near.prefix):
             return await self._near.answer(method, url, headers, body)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tenantry.net.outgoing import Unanswered
 
 if TYPE_CHECKING:
-    from tenantry.identity.connections.saml.idp_metadata import IdentityProvider
+    from tenantry.identity.connections.saml.metadata.idp_metadata import IdentityProvider
     from tenantry.net.outgoing import Outgoing
 
 SECONDS = 8.0
@@ -24,8 +24,9 @@ async def fetch(
         SAMLError: there is no answer, or it is no metadata of one identity provider.
 
     """
-    from tenantry.identity.connections.saml import faults, idp_metadata
+    from tenantry.identity.connections.saml import faults
     from tenantry.identity.connections.saml.faults import SAMLError
+    from tenantry.identity.connections.saml.metadata import idp_metadata
 
     reason = ""
     if tls_only and not url.lower().startswith("https://"):

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from protobuf.wkt import Empty, Struct
 
 from tenantry.core import structs
-from tenantry.db.schema import to_json
+from tenantry.db.sql.schema import to_json
 from tenantry.gen.scalekit.v1.connections import connections_pb as pb
-from tenantry.identity.connections import listing, service, tests
+from tenantry.identity.connections import diagnostics, listing, service
 from tenantry.identity.connections.applications import apps
 from tenantry.identity.connections.changes import changing
 from tenantry.identity.connections.listing import Listed
@@ -214,7 +214,7 @@ class ConnectionService:
         self, request: pb.GetConnectionTestResultRequest, call: Call
     ) -> pb.GetConnectionTestResultResponse:
         connection = await service.get_any(call, request.connection_id)
-        result = await tests.result(call.db, connection.id, request.test_request_id)
+        result = await diagnostics.result(call.db, connection.id, request.test_request_id)
         response = pb.GetConnectionTestResultResponse(status=pb.TestResultStatus[result.status])
         if result.user_info is not None:
             response.user_info = to_json(result.user_info)

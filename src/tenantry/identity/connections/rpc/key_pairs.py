@@ -8,7 +8,7 @@ from tenantry.core import errors
 from tenantry.core.times import SECOND, timestamp
 from tenantry.gen.scalekit.v1.environments import environments_pb
 from tenantry.gen.tenantry.v1 import saml_key_pairs_pb as key_pairs_pb
-from tenantry.identity.connections import key_pairs
+from tenantry.identity.connections.certificates import key_pairs
 from tenantry.identity.connections.providers import descriptions
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tenantry.call import Call
-    from tenantry.db.pages import Page
+    from tenantry.db.lists.pages import Page
     from tenantry.identity.connections.listing import Listed
     from tenantry.identity.connections.model import Connection
     from tenantry.settings import Settings

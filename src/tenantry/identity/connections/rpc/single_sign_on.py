@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry.core.times import timestamp
 from tenantry.gen.tenantry.v1 import single_sign_on_pb as own_pb
-from tenantry.identity.connections import listing, service, tests
+from tenantry.identity.connections import diagnostics, listing, service
 from tenantry.identity.connections.changes import changing, further
 from tenantry.identity.connections.providers import descriptions
 from tenantry.identity.connections.providers.context import ConnectionContext
@@ -112,7 +112,7 @@ class SingleSignOnService:
                     error_description=one.error_description,
                     error_details=one.error_details,
                 )
-                for one in await tests.newest(call.db, found.id)
+                for one in await diagnostics.newest(call.db, found.id)
             ]
         )
 

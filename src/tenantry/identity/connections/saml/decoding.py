@@ -15,15 +15,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from tenantry.identity.connections.saml import (
-    bindings,
-    certificates,
-    faults,
-    idp_metadata,
-    parsing,
-    response,
-)
+from tenantry.identity.connections.saml import bindings, certificates, faults, parsing, response
 from tenantry.identity.connections.saml.faults import SAMLError
+from tenantry.identity.connections.saml.metadata import idp_metadata
 from tenantry.identity.connections.saml.names import (
     DS,
     MD,

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Session
     from tenantry.identity.connections.saml.bindings import Query
     from tenantry.identity.connections.saml.logout import LogoutRequest
-    from tenantry.identity.federation.model import Request
+    from tenantry.identity.federation.model import FederationRequest
     from tenantry.identity.federation.saml.service_provider import ServiceProvider, Side
     from tenantry.identity.federation.sessions import FederatedSession
 
@@ -111,7 +111,7 @@ async def take_request(
 
 
 async def take_response(
-    provider: ServiceProvider, side: Side, received: str | Query, way: Request
+    provider: ServiceProvider, side: Side, received: str | Query, way: FederationRequest
 ) -> bool:
     """Return whether an identity provider says that its session has ended as well.
 
@@ -126,7 +126,7 @@ async def take_response(
     return answer.success and answer.in_response_to == way.facts[_LOGOUT]
 
 
-def is_logout(way: Request) -> bool:
+def is_logout(way: FederationRequest) -> bool:
     """Whether a way began with a Tenantry logout."""
     return _LOGOUT in way.facts
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from tenantry.core.times import DAY, SECOND, now
-from tenantry.identity.connections.key_pairs import KeyPairs
+from tenantry.identity.connections.certificates.key_pairs import KeyPairs
 from tenantry.identity.connections.model import SAML
-from tenantry.identity.connections.saml import faults, sp_metadata, writing
+from tenantry.identity.connections.saml import faults, writing
 from tenantry.identity.connections.saml.faults import SAMLError
+from tenantry.identity.connections.saml.metadata import sp_metadata
 from tenantry.identity.connections.saml.names import NameIDFormat
 from tenantry.identity.connections.saml.trust import SigningOption, Trust
 from tenantry.identity.connections.settings import SAMLSettings
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from cryptography import x509
 
     from tenantry.db.engine import Database
+    from tenantry.identity.connections.certificates.key_pairs import Pairs
     from tenantry.identity.connections.changes.metadata_refresh import OnDemandRefresh
-    from tenantry.identity.connections.key_pairs import Pairs
     from tenantry.identity.connections.model import Connection
     from tenantry.identity.connections.saml.certificates import SigningPair
     from tenantry.settings import Settings

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from tenantry.db.engine import Session
     from tenantry.identity.connections.saml.response import Assertion
-    from tenantry.identity.federation.model import Request
+    from tenantry.identity.federation.model import FederationRequest
     from tenantry.identity.federation.saml.service_provider import ServiceProvider, Side
     from tenantry.tenants.user_attributes.model import UserAttribute
 
@@ -107,7 +107,10 @@ def _hinted(url: str, login_hint: str | None) -> str:
 
 
 async def receive(
-    provider: ServiceProvider, side: Side, form: Mapping[str, str], request: Request | None
+    provider: ServiceProvider,
+    side: Side,
+    form: Mapping[str, str],
+    request: FederationRequest | None,
 ) -> FederatedIdentity:
     """Return whom a response vouches for, once all of it holds and it was not used before.
 
@@ -142,7 +145,7 @@ async def _spend(db: Session, side: Side, assertion: Assertion) -> None:
 def _read(
     side: Side,
     saml_response: str,
-    request: Request | None,
+    request: FederationRequest | None,
     registered: Sequence[UserAttribute],
     at: int,
 ) -> tuple[Assertion, FederatedIdentity]:
@@ -160,7 +163,7 @@ def _read(
         return assertion, _identity(side, assertion, registered)
 
 
-def _hold_to_new_proof(assertion: Assertion, request: Request, skew: int) -> None:
+def _hold_to_new_proof(assertion: Assertion, request: FederationRequest, skew: int) -> None:
     """Refuse an old session of the identity provider where a new proof was asked for."""
     proved = assertion.authn_instant
     if proved is None or proved < request.create_time - skew:

@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from tenantry.core import errors
-from tenantry.db.schema import to_json
+from tenantry.db.sql.schema import to_json
 from tenantry.tenants.users import values
 
 if TYPE_CHECKING:

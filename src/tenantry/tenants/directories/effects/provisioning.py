@@ -17,7 +17,7 @@ from sqlalchemy import Text, bindparam, select, update
 from tenantry.core import errors, ids
 from tenantry.core.caller import Caller, Kind
 from tenantry.core.times import now
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.net import email_addresses
 from tenantry.tenants.directories.effects import profiles, reading, role_mapping, shown
 from tenantry.tenants.directories.model import directory_users
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.core.event import Event
     from tenantry.db.engine import Session
-    from tenantry.db.together import Left
+    from tenantry.db.writes.transactions import DeferredWrite
     from tenantry.tenants.directories.effects.reading import Around
     from tenantry.tenants.directories.model import Directory, DirectoryUser
     from tenantry.tenants.users.model import Membership
@@ -80,7 +80,7 @@ async def person_changed(
     before: DirectoryUser | None,
     after: DirectoryUser | None,
     *,
-    left: Left | None = None,
+    left: DeferredWrite | None = None,
 ) -> DirectoryUser | None:
     """Do what a change of a person means, and record its events; within a transaction.
 
@@ -161,7 +161,7 @@ async def _admit(  # noqa: PLR0917 - before and after
     after: DirectoryUser,
     around: Around,
     event: Event,
-    left: Left | None,
+    left: DeferredWrite | None,
 ) -> DirectoryUser:
     """Have an active person be a member, with an account that keeps in step."""
     joins = not around.has_account or around.status != ACTIVE
@@ -241,7 +241,7 @@ async def _join(
     user: User,
     *further: Event,
     is_new: bool,
-    left: Left | None = None,
+    left: DeferredWrite | None = None,
 ) -> User:
     """Make somebody a member with the roles of the groups, or else the default one."""
     wanted = around.mapped.keys() or {around.default_role_id}
@@ -259,7 +259,7 @@ async def _dismiss(
     around: Around,
     after: DirectoryUser | None,
     event: Event,
-    left: Left | None,
+    left: DeferredWrite | None,
 ) -> DirectoryUser | None:
     """Have somebody be a member no more, also if it was the last administrator: out means out."""
     if not around.has_account:
@@ -283,7 +283,7 @@ async def _dismiss(
     return None if after is None else replace(after, user_id=user.id)
 
 
-async def _record(call: Call, event: Event, left: Left | None) -> None:
+async def _record(call: Call, event: Event, left: DeferredWrite | None) -> None:
     if left is None:
         await call.db.record(event)
     else:

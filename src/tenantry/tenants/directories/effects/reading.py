@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, and_, bindparam, select
 
-from tenantry.db.schema import from_json, json_list, json_rows, json_values, one_of, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import from_json, json_list, json_rows, json_values, one_of, to_json
+from tenantry.db.sql.statements import Statement
 from tenantry.net import email_addresses
 from tenantry.tenants.directories.model import (
     DirectoryUser,
@@ -250,7 +250,7 @@ class Mapping:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class MembershipStatus:
     """A person's place in the organization, with the roles that it has and is to have by groups."""
 
     id: str
@@ -383,11 +383,11 @@ def _mapping(row: Row) -> Mapping:
 
 async def standings(
     db: Session, directory: Directory, ids: Sequence[str], *, but: str = ""
-) -> list[Standing]:
+) -> list[MembershipStatus]:
     """Return those of these people that have a place in the organization; ``but`` for one group."""
     rows = await db.fetch_all(_STANDINGS, **_given(directory, ids, but))
     return [
-        Standing(
+        MembershipStatus(
             row["id"],
             row["user_id"],
             row["membership_id"],

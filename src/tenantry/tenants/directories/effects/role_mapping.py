@@ -16,11 +16,11 @@ from sqlalchemy import Text, bindparam, delete, exists, select, tuple_
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry.core import errors
-from tenantry.db.records import records, rows_of, spelled
-from tenantry.db.schema import json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.records import records, rows_of, spelled
+from tenantry.db.sql.schema import json_values, to_json
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.effects import reading, shown, telling
-from tenantry.tenants.directories.effects.reading import Standing
+from tenantry.tenants.directories.effects.reading import MembershipStatus
 from tenantry.tenants.directories.effects.telling import Told
 from tenantry.tenants.memberships import administrators, roles, seats
 from tenantry.tenants.roles.model import role_holders
@@ -145,7 +145,7 @@ async def groups_changed(call: Call, directory: Directory, movements: Sequence[M
 
 
 async def _change_apart(
-    call: Call, mapping: Mapping, standings: Sequence[Standing]
+    call: Call, mapping: Mapping, standings: Sequence[MembershipStatus]
 ) -> dict[str, Told]:
     """Give and take roles where no change depends on another one.
 
@@ -197,7 +197,9 @@ async def follow(
         raise errors.NotFound("organization")
     assert person.user_id is not None
     held = frozenset(role.id for role in place.roles)
-    standing = Standing(person.id, person.user_id, place.id, place.status, held, frozenset(mapped))
+    standing = MembershipStatus(
+        person.id, person.user_id, place.id, place.status, held, frozenset(mapped)
+    )
     changes = await _change(call, mapping, [standing], mapping.decided)
     await telling.roles_changed(call, mapping.organization, changes)
 
@@ -249,7 +251,7 @@ async def _recompute(
 
 
 async def _change(
-    call: Call, mapping: Mapping, standings: Sequence[Standing], decided: Collection[str]
+    call: Call, mapping: Mapping, standings: Sequence[MembershipStatus], decided: Collection[str]
 ) -> dict[str, Told]:
     """Give and take roles; return the changes that were made, by the ids of the people."""
     changes = {one.id: changed for one in standings if (changed := _changed(one, mapping, decided))}
@@ -275,7 +277,7 @@ async def _change(
     return {id_: one for id_, one in changes.items() if one.taken or one.given}
 
 
-def _changed(one: Standing, mapping: Mapping, decided: Collection[str]) -> Told | None:
+def _changed(one: MembershipStatus, mapping: Mapping, decided: Collection[str]) -> Told | None:
     wanted = set(one.mapped)
     if wanted:
         taken = (one.held & {*decided, mapping.default_role_id}) - wanted
@@ -291,7 +293,7 @@ def _changed(one: Standing, mapping: Mapping, decided: Collection[str]) -> Told 
 
 
 async def _keep_an_administrator(
-    call: Call, mapping: Mapping, standings: Sequence[Standing], changes: dict[str, Told]
+    call: Call, mapping: Mapping, standings: Sequence[MembershipStatus], changes: dict[str, Told]
 ) -> None:
     """Leave one of those that would lose it the role of administrators, if nobody else has it."""
     creator, organization_id = mapping.creator_role_id, mapping.organization.id

@@ -16,9 +16,9 @@ from tenantry.call import Call
 from tenantry.core import ids
 from tenantry.core.caller import Caller, Kind
 from tenantry.core.times import now
-from tenantry.db.records import rows_of, spelled
-from tenantry.db.schema import from_json, json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.records import rows_of, spelled
+from tenantry.db.sql.schema import from_json, json_values, to_json
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.effects import reading, shown
 from tenantry.tenants.directories.model import Directory, directories, directory_changes
 from tenantry.tenants.directories.waiting import IDLE_SECONDS

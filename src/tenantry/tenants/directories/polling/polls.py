@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry.core.times import SECOND, now
 from tenantry.crypto.vault import digest
-from tenantry.db.schema import to_json
+from tenantry.db.sql.schema import to_json
 from tenantry.tenants.directories.model import SELECTED
 
 if TYPE_CHECKING:

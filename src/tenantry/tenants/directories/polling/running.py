@@ -18,7 +18,7 @@ from tenantry.core import errors
 from tenantry.core.times import SECOND, now
 from tenantry.crypto.vault import WrongKey
 from tenantry.db.engine import Failure, ForeignKey
-from tenantry.db.statements import Statement
+from tenantry.db.sql.statements import Statement
 from tenantry.net.outgoing import Outgoing
 from tenantry.tenants.directories import registry
 from tenantry.tenants.directories.effects import provisioning
@@ -38,7 +38,7 @@ from tenantry.tenants.directories.polling.workspace import (
     StalePage,
     Workspace,
 )
-from tenantry.tenants.directories.request_log import RequestLog
+from tenantry.tenants.directories.request_logs.log import RequestLog
 from tenantry.tenants.directories.scim import schemas
 from tenantry.tenants.user_attributes import reading as user_attributes
 from tenantry.tenants.user_attributes.model import DIRECTORY

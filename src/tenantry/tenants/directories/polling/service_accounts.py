@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from tenantry.core import errors, strict_json
-from tenantry.db.encrypted_columns import binding
+from tenantry.db.sql.encrypted_columns import binding
 from tenantry.net import email_addresses
 from tenantry.tenants.directories.model import directories
 

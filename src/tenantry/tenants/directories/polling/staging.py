@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Integer, Text, bindparam, delete, func, select, true
 from sqlalchemy.dialects.postgresql import insert
 
-from tenantry.db.records import named, rows_of, spelled
-from tenantry.db.schema import from_json, json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.records import named, rows_of, spelled
+from tenantry.db.sql.schema import from_json, json_values, to_json
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.model import directory_polled
 
 if TYPE_CHECKING:

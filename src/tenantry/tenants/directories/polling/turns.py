@@ -15,8 +15,8 @@ from sqlalchemy import BigInteger, Text, bindparam, update
 
 from tenantry.call import Call
 from tenantry.core.times import SECOND, now
-from tenantry.db.schema import Json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import Json
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.model import directories
 from tenantry.tenants.directories.polling.polls import Poll
 from tenantry.tenants.organizations.model import PREVENT_DELETION

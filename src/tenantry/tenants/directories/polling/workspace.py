@@ -24,7 +24,7 @@ from tenantry.tenants.directories.polling import service_accounts
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tenantry.net.outgoing import Answer, Outgoing
+    from tenantry.net.outgoing import Outgoing, OutgoingResponse
     from tenantry.tenants.directories.polling.service_accounts import ServiceAccount
 
 PAGE = 200  # people, groups or members; more than 200 members, none gets
@@ -207,7 +207,7 @@ class Workspace:
 
     async def _send(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None
-    ) -> Answer:
+    ) -> OutgoingResponse:
         try:
             answer = await self._outgoing.send(
                 method, url, headers=headers, body=body, seconds=_SECONDS, most_bytes=_MOST_BYTES
@@ -224,7 +224,7 @@ def _key(account: ServiceAccount) -> str:
     return digest(f"{account.subject} {account.client_email} {account.private_key}")
 
 
-def _object(answer: Answer) -> dict[str, Any]:
+def _object(answer: OutgoingResponse) -> dict[str, Any]:
     try:
         strict_json.check(answer.body, values=_MOST_VALUES)
         content = orjson.loads(answer.body)
@@ -247,7 +247,7 @@ def _unreadable() -> Passing:
     return Passing("An answer of Google Workspace could not be read.")
 
 
-def _problem(answer: Answer, *, paged: bool) -> Problem:
+def _problem(answer: OutgoingResponse, *, paged: bool) -> Problem:
     reason, said = _said(answer)
     if answer.status == 404:
         return Gone(f"Google Workspace has no such group: {said}.")
@@ -264,7 +264,7 @@ def _problem(answer: Answer, *, paged: bool) -> Problem:
     return Refused(f"Google Workspace does not take our question: {said}.")
 
 
-def _no_token(answer: Answer) -> Problem:
+def _no_token(answer: OutgoingResponse) -> Problem:
     """Return the meaning of a refusal to give a token (RFC 6749 section 5.2)."""
     try:
         content = _object(answer)
@@ -288,7 +288,7 @@ def _no_token(answer: Answer) -> Problem:
     return Refused(f"Google gives no token: {said}. {remedy}".rstrip())
 
 
-def _said(answer: Answer) -> tuple[str, str]:
+def _said(answer: OutgoingResponse) -> tuple[str, str]:
     """Return reason and message of an error, as Google's APIs write them, the latter cut short."""
     try:
         error = _object(answer).get("error")

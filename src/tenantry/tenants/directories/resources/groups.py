@@ -16,9 +16,9 @@ from sqlalchemy import Text, bindparam, func, literal_column, select
 from tenantry.core import ids
 from tenantry.core.times import now
 from tenantry.db import crud
-from tenantry.db.rows import prefixed, revised
-from tenantry.db.schema import from_json, json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import from_json, json_values, to_json
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import prefixed, revised
 from tenantry.tenants.directories.effects import role_mapping
 from tenantry.tenants.directories.model import (
     DirectoryGroup,

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, select, true
 
-from tenantry.db.schema import json_list, json_rows, json_values, one_of, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import json_list, json_rows, json_values, one_of, to_json
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.model import (
     DirectoryGroup,
     DirectoryUser,

@@ -11,8 +11,8 @@ import functools
 from sqlalchemy import delete, select, true
 from sqlalchemy.dialects.postgresql import insert
 
-from tenantry.db.schema import json_rows, json_values, one_of
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import json_rows, json_values, one_of
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.model import (
     directory_groups,
     directory_members,

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, insert, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
-from tenantry.db.records import records, rows_of, spelled
-from tenantry.db.rows import revised
-from tenantry.db.schema import one_of, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.records import records, rows_of, spelled
+from tenantry.db.sql.schema import one_of, to_json
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import revised
 from tenantry.tenants.directories.effects import role_mapping, telling
 from tenantry.tenants.directories.effects.role_mapping import ByItself, Movement
 from tenantry.tenants.directories.model import (

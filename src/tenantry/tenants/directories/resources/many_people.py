@@ -15,10 +15,10 @@ from sqlalchemy import BigInteger, Column, bindparam, delete, select, update
 
 from tenantry.core.errors import ConcurrentChange
 from tenantry.core.times import now
-from tenantry.db.records import records, spelled
-from tenantry.db.rows import revised
-from tenantry.db.schema import one_of, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.records import records, spelled
+from tenantry.db.sql.schema import one_of, to_json
+from tenantry.db.sql.statements import Statement
+from tenantry.db.writes.rows import revised
 from tenantry.tenants.directories.effects import changes as effects
 from tenantry.tenants.directories.model import (
     directory_emails,

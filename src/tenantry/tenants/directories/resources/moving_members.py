@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 
-from tenantry.db.schema import json_values, one_of, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import json_values, one_of, to_json
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.effects import reading
 from tenantry.tenants.directories.model import directory_members, directory_users
 from tenantry.tenants.directories.resources.holding import GIVEN, ID, of_directory

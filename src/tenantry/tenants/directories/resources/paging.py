@@ -19,9 +19,9 @@ from sqlalchemy import (
     true,
 )
 
-from tenantry.db import pages
-from tenantry.db.schema import from_json
-from tenantry.db.statements import Statement
+from tenantry.db.lists import pages
+from tenantry.db.sql.schema import from_json
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.model import (
     DirectoryGroup,
     DirectoryUser,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select, Subquery, Table
 
     from tenantry.db.engine import Row, Session
-    from tenantry.db.pages import Page
+    from tenantry.db.lists.pages import Page
     from tenantry.tenants.directories.model import Directory
 
 _u, _g, _m = directory_users.c, directory_groups.c, directory_members.c

@@ -16,11 +16,11 @@ from tenantry.core import ids
 from tenantry.core.errors import ConcurrentChange
 from tenantry.core.times import now
 from tenantry.db.engine import DuplicateKey
-from tenantry.db.records import records, rows_of, spelled
-from tenantry.db.rows import bound, prefixed, revised
-from tenantry.db.schema import json_values, to_json
-from tenantry.db.statements import Statement, happened
-from tenantry.db.together import Left
+from tenantry.db.sql.records import records, rows_of, spelled
+from tenantry.db.sql.schema import json_values, to_json
+from tenantry.db.sql.statements import Statement, happened
+from tenantry.db.writes.rows import bound, prefixed, revised
+from tenantry.db.writes.transactions import DeferredWrite
 from tenantry.tenants.directories.effects import arrivals, provisioning
 from tenantry.tenants.directories.model import (
     DirectoryUser,
@@ -150,7 +150,7 @@ async def create(call: Call, directory: Directory, document: Mapping[str, Any]) 
     async def attempt(held: Call) -> DirectoryUser:
         if await hold_names(held.db, directory, to_json([user.user_name_key])):
             raise _taken(user)
-        left = Left()
+        left = DeferredWrite()
         after = await _provisioned(held, directory, None, user, left)
         await _write(held.db, left, _CREATE, _params(after))
         return after
@@ -261,7 +261,7 @@ async def _changed(
         if document == before.document:
             return before
         user = revised(before, document=document, **resources.columns(document))
-        left = Left()
+        left = DeferredWrite()
         after = await _provisioned(held, directory, before, user, left)
         moved = resources.addresses(document) != resources.addresses(before.document)
         renamed = any(
@@ -287,14 +287,16 @@ async def _provisioned(
     directory: Directory,
     before: DirectoryUser | None,
     user: DirectoryUser,
-    left: Left,
+    left: DeferredWrite,
 ) -> DirectoryUser:
     after = await provisioning.person_changed(call, directory, before, user, left=left)
     assert after is not None  # it was not deleted
     return after
 
 
-async def _write(db: Session, left: Left, statement: Statement, params: dict[str, Any]) -> None:
+async def _write(
+    db: Session, left: DeferredWrite, statement: Statement, params: dict[str, Any]
+) -> None:
     """Write a person's row, with what its meaning has left to do."""
     if await left.apply(db, statement, **params) is None:
         raise ConcurrentChange  # the membership has ended meanwhile

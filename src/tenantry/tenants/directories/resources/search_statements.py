@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, and_, bindparam, func, literal_column, select
 
-from tenantry.db.schema import json_values
-from tenantry.db.statements import Statement
+from tenantry.db.sql.schema import json_values
+from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.model import (
     directory_groups,
     directory_users,

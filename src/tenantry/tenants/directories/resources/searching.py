@@ -15,7 +15,7 @@ import orjson
 
 from tenantry.core import errors
 from tenantry.core.times import rfc3339
-from tenantry.db.schema import to_json
+from tenantry.db.sql.schema import to_json
 from tenantry.tenants.directories.model import (
     DirectoryGroup,
     DirectoryUser,

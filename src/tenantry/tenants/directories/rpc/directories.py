@@ -8,8 +8,8 @@ from protobuf.wkt import Empty, Struct
 
 from tenantry.core import errors, structs
 from tenantry.core.times import SECOND, microseconds, timestamp
-from tenantry.db.pages import DEFAULT_SIZE
-from tenantry.db.schema import to_json
+from tenantry.db.lists.pages import DEFAULT_SIZE
+from tenantry.db.sql.schema import to_json
 from tenantry.gen.scalekit.v1.directories import directories_pb as pb
 from tenantry.tenants.directories import (
     changing,

@@ -8,7 +8,7 @@ from protobuf.wkt import Struct
 
 from tenantry.core.caller import Kind
 from tenantry.core.times import now, timestamp
-from tenantry.db.schema import to_json
+from tenantry.db.sql.schema import to_json
 from tenantry.gen.scalekit.v1.directories import directories_pb as pb
 from tenantry.tenants.directories.model import ACTIVE, INACTIVE
 

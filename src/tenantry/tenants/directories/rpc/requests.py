@@ -8,16 +8,14 @@ from protobuf.wkt import Struct
 
 from tenantry.core import ids
 from tenantry.core.times import timestamp
-from tenantry.db.schema import to_json
+from tenantry.db.sql.schema import to_json
 from tenantry.gen.tenantry.v1 import directory_requests_pb as requests_pb
-from tenantry.tenants.directories import (
-    registry,
-    request_log,
-)
+from tenantry.tenants.directories import registry
+from tenantry.tenants.directories.request_logs import log
 
 if TYPE_CHECKING:
     from tenantry.call import Call
-    from tenantry.tenants.directories.request_log import DirectoryRequest
+    from tenantry.tenants.directories.request_logs.log import DirectoryRequest
 
 
 class DirectoryRequestService:
@@ -25,7 +23,7 @@ class DirectoryRequestService:
         self, request: requests_pb.ListDirectoryRequestsRequest, call: Call
     ) -> requests_pb.ListDirectoryRequestsResponse:
         directory = await registry.get(call, request.organization_id, request.directory_id)
-        page = await request_log.listing(
+        page = await log.listing(
             call.db,
             directory,
             failed=request.failed,
@@ -43,7 +41,7 @@ class DirectoryRequestService:
         self, request: requests_pb.GetDirectoryRequestRequest, call: Call
     ) -> requests_pb.GetDirectoryRequestResponse:
         directory = await registry.get(call, request.organization_id, request.directory_id)
-        found = await request_log.get(call.db, directory, request.id)
+        found = await log.get(call.db, directory, request.id)
         return requests_pb.GetDirectoryRequestResponse(request=_request(found))
 
 

@@ -1,0 +1,1 @@
+"""Credentials of clients, and the revocation of tokens."""

@@ -1,0 +1,61 @@
+"""Access tokens that were revoked before they expired (RFC 7009)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.dialects.postgresql import insert as insert_or_leave
+
+from tenantry.access.clients.model import revoked_tokens
+from tenantry.core.times import now
+from tenantry.db.sql import pruning
+from tenantry.db.sql.schema import json_rows, json_values
+from tenantry.db.sql.statements import Statement
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, ScalarSelect
+
+    from tenantry.access.clients.model import Client
+    from tenantry.call import Call
+    from tenantry.db.engine import Session
+
+
+_r = revoked_tokens.c
+# SQLAlchemy spells ON CONFLICT alike for both databases.
+_REVOKE = Statement(
+    insert_or_leave(revoked_tokens)
+    .values(jti=bindparam("p_jti"), expire_time=bindparam("p_expire_time"))
+    .on_conflict_do_nothing()
+    .returning(_r.jti)
+)
+_PRUNE = pruning.prune(_r.expire_time)
+
+
+def among(jtis: ColumnElement[str]) -> ScalarSelect[str]:
+    """Return the revoked ones of a JSON array of ids, as a JSON array."""
+    return select(json_rows(_r.jti)).where(_r.jti.in_(json_values(jtis))).scalar_subquery()
+
+
+def is_revoked(jti: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return whether a token of this id was revoked, for a statement."""
+    return select(_r.jti).where(_r.jti == jti).exists()
+
+
+async def revoke(call: Call, client: Client, *, jti: str, expires: int) -> None:
+    """Put a token of this client out of force, if it is not; it expires at this Unix time.
+
+    Processes that have just seen it good refuse it within a second.
+    """
+    about = {"client_id": client.id, "token_id": jti}
+    await call.db.apply(
+        _REVOKE,
+        call.event("client.token_revoked", organization_id=client.organization_id, after=about),
+        p_jti=jti,
+        p_expire_time=expires * 1_000_000,
+    )
+
+
+async def prune(db: Session) -> bool:
+    """Forget some that have expired anyway; return whether there may be more."""
+    return len(await db.fetch_all(_PRUNE, p_before=now())) == pruning.AT_ONCE

@@ -1,0 +1,1 @@
+"""URIs that clients register, and links to applications."""

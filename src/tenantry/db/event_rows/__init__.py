@@ -1,0 +1,1 @@
+"""The rows of events: reading them in order, and their partitions."""

@@ -1,0 +1,1 @@
+"""Lists: by key, by ranges of keys, by a condition without an index."""

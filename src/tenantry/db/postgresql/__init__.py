@@ -1,0 +1,1 @@
+"""PostgreSQL, one server or several: connections, statements, standbys, PgBouncer and Citus."""

@@ -1,0 +1,1 @@
+"""Searches by a part of a text."""

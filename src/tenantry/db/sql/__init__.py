@@ -1,0 +1,1 @@
+"""Tables, and statements that both databases run."""

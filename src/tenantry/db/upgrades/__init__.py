@@ -1,0 +1,1 @@
+"""The steps of an upgrade that are made outside its transaction."""

@@ -1,0 +1,1 @@
+"""Writing rows: at once, later, in turn, and once per idempotency key."""

@@ -1,0 +1,1 @@
+"""Applications, API keys and roles."""

@@ -1,0 +1,1 @@
+"""Connections: those of the environment, and those of all organizations."""

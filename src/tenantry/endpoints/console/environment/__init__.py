@@ -1,0 +1,1 @@
+"""Settings, branding, token claims and keys of the environment."""

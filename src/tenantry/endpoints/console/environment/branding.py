@@ -1,0 +1,286 @@
+"""Branding: `/console/branding`, a form beside previews of the pages with what it holds.
+
+A preview is the answer to the form itself, in a frame. Its style sheet is asked for by an address
+that holds the unsaved values, encrypted: nothing is stored for it, and no page has a style within.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from protobuf.wkt import Struct
+
+from tenantry.core import errors, structs
+from tenantry.core.times import SECOND, now
+from tenantry.crypto.vault import Binding, WrongKey
+from tenantry.endpoints.console.visit import ROOT, Door, Page, Visit
+from tenantry.events.mail import branding as mail_branding
+from tenantry.events.mail.rendering import Templates
+from tenantry.gen.scalekit.v1.environments.environments_pb import (
+    GetPortalCustomizationRequest,
+    UpdatePortalCustomizationRequest,
+)
+from tenantry.gen.tenantry.v1.settings_pb import ListSettingsRequest
+from tenantry.identity.operators.model import READER
+from tenantry.net.http import Response, Route
+from tenantry.tenants.branding import assets, customization, pictures
+from tenantry.tenants.environment.effective import STORABLE, combined
+from tenantry.web import rendering, words
+from tenantry.web.assets import Asset
+from tenantry.web.forms import uploads
+from tenantry.web.looks import Kind, Look, Looks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry.net.http import Request
+    from tenantry.settings import Settings
+    from tenantry.tenants.environment.effective import Effective
+
+SCRIPT = Asset.of_files(f"{ROOT}/branding.js", "endpoints/console/static/branding.js")
+STYLE = Asset.of_files(f"{ROOT}/branding.css", "endpoints/console/static/branding.css")
+_BINDING = Binding("preview of branding")
+_PREVIEW_SECONDS = 600
+_PREVIEWS = {
+    "sign-in": "branding.preview_sign_in",
+    "portal": "branding.preview_portal",
+    "mail": "branding.preview_mail",
+}
+# Ids of fields by the members of the document, and those that hold the address of a picture.
+_IDS = {path: path.replace(".", "_") for path in customization.MEMBERS}
+_PICTURES = tuple(path for path in _IDS if path.endswith("_url"))
+_FRAMED = {"x-frame-options": "SAMEORIGIN", "referrer-policy": "no-referrer"}
+
+
+def pages(door: Door) -> list[Page]:
+    branding = _Branding(door)
+    limit = 3 * pictures.MAX_BYTES
+    return [
+        Page("GET", "/branding", branding.show),
+        Page("POST", "/branding/save", branding.save, body_limit=limit),
+        Page("POST", "/branding/preview/{page}", branding.preview, READER),
+    ]
+
+
+def routes(door: Door) -> list[Route]:
+    """Return what these pages load."""
+    branding = _Branding(door)
+    return [
+        SCRIPT.route,
+        STYLE.route,
+        Route("GET", f"{ROOT}/branding/preview/{{token}}/{{file}}", branding.file),
+    ]
+
+
+class _Branding:
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    async def show(self, visit: Visit) -> Response:
+        """Show the form, and the previews beside it."""
+        known = await _look(visit)
+        listed = await visit.api.settings.list_settings(ListSettingsRequest())
+        changeable = {one.name for one in listed.settings if one.changeable}
+        given = self._door.problems(visit.request).given
+        values = {id_: given.get(id_, _member(known, path)) for path, id_ in _IDS.items()}
+        fixed = {
+            id_: f"TENANTRY_{customization.MEMBERS[path].upper()}"
+            for path, id_ in _IDS.items()
+            if customization.MEMBERS[path] not in changeable
+        }
+        response = self._door.render(
+            visit,
+            "branding",
+            "branding/branding.html",
+            values=values,
+            fixed=fixed,
+            previews=_PREVIEWS,
+            branding_script=SCRIPT,
+            branding_style=STYLE,
+        )
+        policy = response.headers["content-security-policy"]
+        response.headers["content-security-policy"] = f"{policy}; frame-src 'self'"
+        return response
+
+    async def save(self, visit: Visit) -> Response:
+        """Replace the look, and keep the pictures that came."""
+        form = await uploads.read(visit.request)
+        path = visit.path("branding")
+        given = _given(form.members)
+        look = await _look(visit)
+        fields = {f"customization_settings.{member}": id_ for member, id_ in _IDS.items()}
+        try:
+            for member in _PICTURES:
+                upload = form.files.get(f"{_IDS[member]}_file")
+                if upload is not None and upload.content:
+                    stored = await assets.store(
+                        visit.call,
+                        upload.content,
+                        given=self._door.parts.effective.given,
+                        field=f"customization_settings.{member}",
+                    )
+                    given[_IDS[member]] = f"{self._door.public_url}{stored}"
+            for member, id_ in _IDS.items():
+                if id_ in given:
+                    _set_member(look, member, given[id_])
+            await visit.api.environments.update_portal_customization(
+                UpdatePortalCustomizationRequest(
+                    id=visit.call.db.environment_id,
+                    customization_settings=Struct.from_python(look),
+                )
+            )
+        except errors.InvalidArgument as problem:
+            return self._door.wrong(visit, problem, path, fields, given)
+        return self._door.done(path, "branding_saved")
+
+    async def preview(self, visit: Visit) -> Response:
+        """Show a page as it would be with what the form holds."""
+        page = visit.request.params["page"]
+        form = visit.request.form()
+        given = _given(form)
+        known = {member: given[id_] for member, id_ in _IDS.items() if id_ in given}
+        texts = self._texts(known)
+        settings = combined(self._door.parts.effective.given, texts)
+        if page == "mail":
+            return self._mail(settings)
+        if page not in _PREVIEWS:
+            raise errors.NotFound("preview")
+        kind = Kind.LOGIN if page == "sign-in" else Kind.PORTAL
+        look = Look.of(settings, kind, f"{ROOT}/branding/preview/{self._seal(texts)}")
+        shown = rendering.Pages(
+            "login" if kind is Kind.LOGIN else "console",
+            _Fixed(look, self._door.parts.effective),
+            layout="login/templates/layout.html" if kind is Kind.LOGIN else "base.html",
+            defaults={"path": ""},
+        )
+        response = _page(shown, kind, visit)
+        policy = response.headers["content-security-policy"]
+        for name in ("script-src 'self'", "connect-src 'self'", "frame-ancestors 'none'"):
+            policy = policy.replace(f"{name}; ", "")
+        response.headers |= {
+            **_FRAMED,
+            "content-security-policy": f"{policy}; form-action 'none'; frame-ancestors 'self'",
+        }
+        return response
+
+    async def file(self, request: Request) -> Response:
+        """Answer with the style sheet or icon of a preview: its address is all that it takes."""
+        texts = self._open(request.params["token"])
+        settings = combined(self._door.parts.effective.given, texts)
+        at = request.path.rpartition("/")[0]
+        for kind in (Kind.LOGIN, Kind.PORTAL):
+            look = Look.of(settings, kind, at)
+            for asset in (look.style, look.icon):
+                if asset.path == request.path:
+                    return await asset.answer(request)
+        raise errors.NotFound("preview")
+
+    def _mail(self, settings: Settings) -> Response:
+        at = now()
+        variables = {
+            **mail_branding.variables(settings),
+            "organization_name": None,
+            "user_email": "ada@example.com",
+            "otp": "417 029",
+            "link": f"{settings.public_url}/",
+            "expire_time": at + 300 * SECOND,
+            "expiry_time": at + 300 * SECOND,
+        }
+        templates = Templates(settings.mail_templates, settings.mail_language)
+        made = templates.render("sign_in_code", variables)
+        policy = (
+            "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src https: 'self'; "
+            "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+        )
+        response = Response.html(made.html)
+        response.headers |= rendering.HEADERS | _FRAMED | {"content-security-policy": policy}
+        return response
+
+    def _texts(self, known: Mapping[str, str]) -> dict[str, str]:
+        """Return the texts in effect with these, and without those that cannot be used."""
+        effective = self._door.parts.effective
+        texts = dict(effective.stored)
+        for path, name in customization.MEMBERS.items():
+            if path in known and name not in effective.given.given:
+                found = customization.texts_of({path: known[path]}, effective)
+                with contextlib.suppress(ValueError):
+                    for text in found.values():
+                        STORABLE[name].metadata["parse"](text)
+                    texts.pop(name, None)
+                    texts |= found
+        return texts
+
+    def _seal(self, texts: Mapping[str, str]) -> str:
+        held = {name: texts[name] for name in customization.MEMBERS.values() if name in texts}
+        content = json.dumps([held, now() + _PREVIEW_SECONDS * SECOND]).encode()
+        sealed = base64.b64decode(self._door.db.vault.encrypt(content, _BINDING))
+        return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+
+    def _open(self, token: str) -> dict[str, str]:
+        padded = token + "=" * (-len(token) % 4)
+        try:
+            sealed = base64.b64encode(base64.urlsafe_b64decode(padded.encode())).decode()
+            opened = self._door.db.vault.decrypt(sealed, _BINDING, from_outside=True)
+            held, until = json.loads(opened)
+        except (WrongKey, ValueError):
+            raise errors.NotFound("preview") from None
+        if until < now():
+            raise errors.NotFound("preview")
+        texts: dict[str, str] = held
+        return texts
+
+
+class _Fixed(Looks):
+    """The one look of a preview, in the place of those of the process."""
+
+    def __init__(self, look: Look, effective: Effective) -> None:
+        super().__init__(effective)
+        self._look = look
+
+    def now(self, _kind: Kind = Kind.LOGIN) -> Look:
+        return self._look
+
+
+def _page(shown: rendering.Pages, kind: Kind, visit: Visit) -> Response:
+    accepted = visit.request.headers.get("accept-language", "")
+    if kind is Kind.PORTAL:
+        return shown.render("branding/portal.html", visit.words)
+    return shown.render(
+        "sign_in.html",
+        words.choose("login", accepted, ()),
+        page="sign_in",
+        email="",
+        notice="",
+        is_known=False,
+        methods=("email", "passkey"),
+        may_sign_up=True,
+        social=[("#", "", "Google"), ("#", "", "Microsoft")],
+        given={},
+    )
+
+
+def _given(form: Mapping[str, str]) -> dict[str, str]:
+    """Return what a form says of the look, by the ids of its fields; "" for a picture taken off."""
+    given = {id_: form[id_].strip() for id_ in _IDS.values() if id_ in form}
+    return {id_: "" if form.get(f"{id_}_off") == "true" else text for id_, text in given.items()}
+
+
+async def _look(visit: Visit) -> dict[str, Any]:
+    request = GetPortalCustomizationRequest()
+    found = await visit.api.environments.get_portal_customization(request)
+    assert found.customization_settings is not None
+    return structs.members(found.customization_settings)
+
+
+def _member(look: Mapping[str, Any], path: str) -> str:
+    section, _, member = path.rpartition(".")
+    value: str = (look.get(section, {}) if section else look).get(member, "")
+    return value
+
+
+def _set_member(look: dict[str, Any], path: str, value: str) -> None:
+    section, _, member = path.rpartition(".")
+    (look.setdefault(section, {}) if section else look)[member] = value

@@ -1,0 +1,1 @@
+"""Emails, servers and templates."""

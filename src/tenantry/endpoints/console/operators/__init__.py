@@ -1,0 +1,1 @@
+"""Operators: signing in, their own page, and the operators of a deployment."""

@@ -1,0 +1,140 @@
+"""How operators sign in and out: `/console/sign-in`, by a passkey."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tenantry.call import Call
+from tenantry.core import errors, strict_json, urlencoded
+from tenantry.core.caller import ANONYMOUS
+from tenantry.endpoints.console.visit import ROOT
+from tenantry.identity.connections.oidc.callback import CallbackResponse
+from tenantry.identity.operators import passkeys, sessions
+from tenantry.identity.operators import service as operators
+from tenantry.identity.operators.provider import LIFE, NotLetIn
+from tenantry.net.http import Cookie, Response
+from tenantry.web.door import query
+from tenantry.web.forms.problems import Problems
+from tenantry.web.rendering import HEADERS
+
+if TYPE_CHECKING:
+    from tenantry.endpoints.console.visit import Door
+    from tenantry.net.http import Request
+
+PATH = f"{ROOT}/sign-in"
+_OWN = re.compile(rf"{ROOT}(?:/[\w.~%/-]*)?(?:\?[\w.~%=&+:-]*)?", re.ASCII)
+_NEXT_MAX = 1000  # characters
+_ANSWER_SECONDS = 12  # that the provider's endpoints may take together
+
+
+class SigningIn:
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._relying_party = door.parts.relying_party
+        # Lax: the provider sends the browser back from another site.
+        self._way = Cookie.of(
+            door.public_url, "tenantry_console_way", seconds=LIFE // 1_000_000, same_site="lax"
+        )
+
+    async def show(self, request: Request) -> Response:
+        """Show the ways to sign in."""
+        return self._door.sign_in(request, next_of(query(request, "next")))
+
+    async def options(self, request: Request) -> Response:
+        """Answer the script with the options of `navigator.credentials.get`."""
+        try:
+            challenge_id, options = await passkeys.begin_authentication(
+                self._call(request), self._relying_party
+            )
+        except errors.RateLimited as problem:
+            said = self._door.words(request).plain("sign_in.limited")
+            return answer({"problem": said}, problem.status)
+        return answer({"challenge_id": challenge_id, "options": options})
+
+    async def finish(self, request: Request) -> Response:
+        """Begin a session of the operator whose passkey answered."""
+        form = request.form()
+        goal = next_of(form.get("next", ""))
+        try:
+            secret = await passkeys.finish_authentication(
+                self._call(request),
+                self._relying_party,
+                form.get("challenge_id", "")[:64],
+                credential_of(form),
+            )
+        except errors.InvalidArgument:
+            refused = Problems({"": "sign_in.refused"}, {})
+            return self._door.failed(request, refused, PATH, {"next": goal})
+        return self._door.entered(goal, secret)
+
+    async def to_provider(self, request: Request) -> Response:
+        """Send the browser to the operators' identity provider."""
+        goal = next_of(request.form().get("next", ""))
+        request.tell(await self._door.parts.rates.take_sign_in(request.address))
+        try:
+            address, kept = await self._door.provider.start(goal)
+        except NotLetIn:
+            return self._not_let_in(request)
+        response = self._door.redirect(address)
+        response.cookies.append(self._way.issue(kept))
+        return response
+
+    async def from_provider(self, request: Request) -> Response:
+        """Begin a session of the operator that the provider vouches for."""
+        kept = self._way.read(request.headers.get("cookie", ""))
+        try:
+            members = dict(urlencoded.members(request.query, most=20))
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                secret, goal = await self._door.provider.finish(
+                    self._call(request), kept, CallbackResponse(members)
+                )
+        except (NotLetIn, ValueError, TimeoutError):
+            response = self._not_let_in(request)
+        else:
+            response = self._door.entered(goal, secret)
+        response.cookies.append(self._way.clear())
+        return response
+
+    def _not_let_in(self, request: Request) -> Response:
+        refused = Problems({"": "sign_in.not_let_in"}, {})
+        return self._door.failed(request, refused, PATH)
+
+    async def sign_out(self, request: Request) -> Response:
+        """End the session of this browser."""
+        secret = self._door.holder(request)
+        session = await sessions.find(self._door.db, secret) if secret else None
+        if session is not None:
+            acting = replace(self._call(request), caller=operators.caller(session.operator))
+            await operators.end_session(acting, session.operator.id, session.id)
+        response = self._door.redirect(PATH)
+        response.cookies.append(self._door.cookie.clear())
+        return response
+
+    def _call(self, request: Request) -> Call:
+        return Call(ANONYMOUS, self._door.db, request.request_id, origin=request.origin)
+
+
+def next_of(text: str) -> str:
+    """Return the page of the console to go on to: its first one, where another cannot be."""
+    return text if len(text) <= _NEXT_MAX and _OWN.fullmatch(text) else ROOT
+
+
+def credential_of(form: dict[str, str]) -> dict[str, Any]:
+    """Return what the script put into a form as the browser's answer."""
+    try:
+        credential = strict_json.loads(form.get("credential", ""))
+    except ValueError:
+        credential = None
+    if not isinstance(credential, dict):
+        raise errors.InvalidArgument.field("credential", "type", "must be an object")
+    return credential
+
+
+def answer(content: Any, status: int = 200) -> Response:
+    """Return the answer to a script."""
+    response = Response.json(content, status)
+    response.headers |= HEADERS
+    return response

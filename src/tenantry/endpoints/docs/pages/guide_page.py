@@ -1,0 +1,30 @@
+"""The pages of the guides, rendered from the Markdown that the source has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantry.endpoints.docs.guides import markdown, sources
+from tenantry.endpoints.docs.pages.page import environment
+
+if TYPE_CHECKING:
+    from tenantry.endpoints.docs.guides.sources import Guide
+    from tenantry.endpoints.docs.pages.page import Frame
+
+
+def render(frame: Frame, guide: Guide) -> str:
+    """Return the page of a guide."""
+    code = environment().get_template("macros.html").module.code  # type: ignore[attr-defined]
+    operations = {(e.verb, e.path): e.url for e in frame.contents.by_name.values()}
+    rendered = markdown.render(guide, frame.public_url, operations, code)
+    listed = [each for _, found in sources.sections() for each in found]
+    at = listed.index(guide) if guide in listed else -1
+    return frame.render(
+        "guide.html",
+        current=guide.url,
+        guide=guide,
+        sections=sources.sections(),
+        rendered=rendered,
+        before=listed[at - 1] if at > 0 else None,
+        after=listed[at + 1] if at + 1 < len(listed) else None,
+    )

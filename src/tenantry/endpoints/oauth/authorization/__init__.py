@@ -1,0 +1,1 @@
+"""The authorization endpoint, and the parameters that browsers bring."""

@@ -1,0 +1,1 @@
+"""Deliveries: the queue, attempts, results, and deliveries on demand."""

@@ -1,0 +1,56 @@
+"""Figures of webhooks: the numbers of pending and failed deliveries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select, text, true
+
+from tenantry.db.lists import pages
+from tenantry.db.sql.statements import Statement
+from tenantry.events.webhooks.deliveries.plans import first
+from tenantry.events.webhooks.model import webhook_deliveries, webhook_endpoints
+
+if TYPE_CHECKING:
+    from tenantry.db.engine import Session
+
+_d, _e = webhook_deliveries.c, webhook_endpoints.c
+# In the words of the partial indexes, which so have all that is counted.
+_waiting = pages.counted(select(_d.endpoint_id).where(text("state = 'PENDING' AND due_time > 0")))
+_failed = pages.counted(select(_d.endpoint_id).where(text("state = 'FAILED'")))
+_BOTH = Statement(
+    select(
+        select(_waiting.c.total).scalar_subquery().label("waiting"),
+        select(_failed.c.total).scalar_subquery().label("failed"),
+    )
+)
+# The first of each endpoint, by the index that the pump goes by.
+_due = first(
+    select(_d.due_time)
+    .where(_d.endpoint_id == _e.id, text("state = 'PENDING' AND due_time > 0"))
+    .order_by(_d.due_time)
+)
+_of_endpoints = select(_due.label("due_time")).where(_e.enabled == true()).subquery()
+_WAITING = Statement(
+    select(
+        select(_waiting.c.total).scalar_subquery().label("waiting"),
+        select(func.min(_of_endpoints.c.due_time)).scalar_subquery().label("since"),
+    )
+)
+
+
+async def waiting(db: Session) -> tuple[int, int | None]:
+    """Return how many deliveries wait, up to `pages.MOST_COUNTED`, and when the first is due.
+
+    The time is in microseconds since 1970, None where no delivery to an enabled endpoint waits.
+    """
+    row = await db.fetch_one(_WAITING)
+    assert row is not None
+    return row["waiting"], row["since"]
+
+
+async def waiting_and_failed(db: Session) -> tuple[int, int]:
+    """Return how many deliveries wait and how many failed, each up to `pages.MOST_COUNTED`."""
+    row = await db.fetch_one(_BOTH)
+    assert row is not None
+    return row["waiting"], row["failed"]

@@ -1,0 +1,1 @@
+"""Our key pairs for SAML, and the ends of certificates."""

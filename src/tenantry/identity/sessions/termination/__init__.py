@@ -1,0 +1,1 @@
+"""The end of sessions, and the notices to applications."""

@@ -1,0 +1,1 @@
+"""Auth requests: their states, their cookies, and what is counted of them."""

@@ -1,0 +1,1 @@
+"""Sign-ins by an identity provider: trust, admission to the organization."""

@@ -1,0 +1,111 @@
+"""The answer of an identity provider to a sign-in, and the checks of its identity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from tenantry.core import errors
+from tenantry.db.sql.encrypted_columns import binding
+from tenantry.identity.connections.federated_identities import FederationError
+from tenantry.identity.connections.settings import Settings
+from tenantry.identity.federation import sealing
+from tenantry.identity.sign_in.auth_requests import states
+from tenantry.identity.sign_in.model import RESET_PASSWORD, SIGN_IN, auth_requests
+from tenantry.net import email_addresses
+
+if TYPE_CHECKING:
+    from tenantry.call import Call
+    from tenantry.crypto.vault import Binding
+    from tenantry.db.engine import Session
+    from tenantry.identity.connections.federated_identities import FederatedIdentity
+    from tenantry.identity.connections.model import Connection
+    from tenantry.identity.sign_in.dependencies import SignInDependencies
+    from tenantry.identity.sign_in.model import AuthRequest, Facts
+SUBJECT_MAX = 1000  # bytes, of a key that an index holds
+SUB_MAX = 256  # the longest NameID that applications must store: SAML 2.0 Core 8.3.7
+
+
+def expire_time(db: Session, request: AuthRequest) -> int | None:
+    """Return until when the provider lets a session of its person last, if it says so."""
+    if not request.facts.identity:
+        return None
+    return identity_of(db, request).session_expire_time
+
+
+def identity_of(db: Session, request: AuthRequest) -> FederatedIdentity:
+    """Return the identity that a provider has vouched for in a sign-in.
+
+    Raises:
+        WrongKey: it is of another sign-in, or was changed.
+
+    """
+    return sealing.unseal(db, request.facts.identity, _binding(request))
+
+
+def _binding(request: AuthRequest) -> Binding:
+    return binding(auth_requests.c.facts, {"id": request.id})
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderAnswer:
+    """A provider's answer, and the sign-in that it is for."""
+
+    means: SignInDependencies
+    call: Call
+    request: AuthRequest
+    connection: Connection
+    identity: FederatedIdentity
+    browser: bool = True  # that of the person calls, and is to have a new secret
+
+    @property
+    def settings(self) -> Settings:
+        return Settings.stored(self.connection.settings)
+
+    def check(self) -> None:
+        """Refuse an answer without an address, or of another provider than is asked for.
+
+        Raises:
+            FederationError: why.
+
+        """
+        request, organization_id = self.request, self.connection.organization_id
+        if organization_id is not None and request.named not in {None, organization_id}:
+            raise FederationError(
+                "invalid_organization_id",
+                "this connection is of another organization than is asked for",
+            )
+        asked = request.params.connection_id
+        if request.state == states.SSO_PENDING and asked not in {None, self.connection.id}:
+            raise FederationError("invalid_connection_id", "another connection is asked for")
+        subject, modular = self.identity.subject, self.means.settings.is_modular
+        if not _is_key(subject) or (modular and len(subject) > SUB_MAX):
+            raise FederationError(
+                "invalid_request", "the provider's id of the person is missing or too long"
+            )
+        try:
+            email_addresses.checked(self.identity.email)
+        except errors.InvalidArgument:
+            raise FederationError(
+                "mandatory_attribute_missing", "the provider gives no e-mail address"
+            ) from None
+
+    def facts(self) -> Facts:
+        """Return the findings of the sign-in with this answer."""
+        before = self.request.facts
+        return replace(
+            before,
+            intent=SIGN_IN if before.intent == RESET_PASSWORD else before.intent,
+            proofs=(self.connection.id,),
+            sso="",
+            passwordless="",
+            identity=sealing.seal(
+                self.call.db, replace(self.identity, evidence={}), _binding(self.request)
+            ),
+            evidence=self.identity.evidence or before.evidence,
+        )
+
+
+def _is_key(subject: str) -> bool:
+    """Whether a subject can be stored as a key."""
+    return 0 < len(subject.encode(errors="replace")) <= SUBJECT_MAX and "\0" not in subject

@@ -1,0 +1,1 @@
+"""The requests of identity providers, kept for administrators."""

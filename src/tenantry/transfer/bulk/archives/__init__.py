@@ -1,0 +1,1 @@
+"""Archives of an environment or an organization: export and restore."""

@@ -1,0 +1,1 @@
+"""The frames of pages, with a navigation."""
