@@ -74,7 +74,7 @@ def deliveries(
     page_token: PageToken = "",
     as_json: AsJson = False,
 ) -> None:
-    """List an endpoint's deliveries, sent and waiting, the newest first."""
+    """List an endpoint's deliveries, sent and pending, the newest first."""
     start, end = _time(since, "--since"), _time(until, "--until")
 
     async def work(api: InProcessClient) -> tuple[list[WebhookDelivery], str, int]:
@@ -160,7 +160,7 @@ def replay(
     organization: OfOrganization = "",
     as_json: AsJson = False,
 ) -> None:
-    """Send a delivery once more, or all events of a time."""
+    """Send a delivery again, or all events of a period."""
     start, end = _time(since, "--since"), _time(until, "--until")
     if delivery_id and (since or until or event_type or organization):
         running.fail("a delivery is replayed alone: leave out what narrows a time")

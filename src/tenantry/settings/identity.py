@@ -22,7 +22,7 @@ class IdentitySettings:
     app_name: str = setting(
         "",
         values.line,
-        "Name of the product, on the sign-in pages and in their mail; the client's when empty.",
+        "Product name on the sign-in pages and in their email; the client's name when empty.",
         stored=True,
     )
     app_logo_url: str = setting(
@@ -37,7 +37,7 @@ class IdentitySettings:
     support_email: str = setting(
         "",
         values.mailbox,
-        "Address that people may write to when they cannot sign in; shown on the pages.",
+        "Support email address, shown on the sign-in pages.",
         stored=True,
     )
     organization_name: str = setting(
@@ -85,50 +85,50 @@ class IdentitySettings:
     login_border_radius: str = setting(
         "M",
         values.one_of("S", "M", "L"),
-        "How round corners are on the sign-in pages: S, M or L.",
+        "Corner radius on the sign-in pages: S, M or L.",
         stored=True,
     )
     login_logo_position: str = setting(
         "OUTSIDE",
         values.one_of("INSIDE", "OUTSIDE"),
-        "Where the logo is on the sign-in pages, by their box: INSIDE or OUTSIDE.",
+        "Logo position on the sign-in pages, relative to the box: INSIDE or OUTSIDE.",
         stored=True,
     )
     login_logo_alignment: str = setting(
         "CENTER",
         values.one_of("LEFT", "CENTER"),
-        "Where the logo stands on the sign-in pages: LEFT or CENTER.",
+        "Logo alignment on the sign-in pages: LEFT or CENTER.",
         stored=True,
     )
     login_header_alignment: str = setting(
         "LEFT",
         values.one_of("LEFT", "CENTER"),
-        "Where headings stand on the sign-in pages: LEFT or CENTER.",
+        "Heading alignment on the sign-in pages: LEFT or CENTER.",
         stored=True,
     )
     login_social_placement: str = setting(
         "BOTTOM",
         values.one_of("TOP", "BOTTOM"),
-        "Where the buttons of social providers are on the sign-in pages: TOP or BOTTOM.",
+        "Position of the social sign-in buttons: TOP or BOTTOM.",
         stored=True,
     )
     login_background_color: str = setting(
         "",
         values.color_or_none,
-        "Color behind the sign-in pages; ours when empty.",
+        "Background color of the sign-in pages; the default when empty.",
         stored=True,
     )
     login_background_style: str = setting(
         "",
         values.background,
-        "Background of the sign-in pages, a value of CSS `background`: colors, gradients and "
-        "uploaded images; the background color alone when empty.",
+        "Background of the sign-in pages, as in the CSS property `background`: colors, gradients "
+        "and uploaded pictures; only the color when empty.",
         stored=True,
     )
     organization_branding: bool = setting(
         "true",
         values.switch,
-        "Pages for an organization that has branding show its name and logo.",
+        "Show the name and logo of an organization with its own branding on its pages.",
         stored=True,
     )
     authentication_mode: str = setting(
@@ -141,31 +141,31 @@ class IdentitySettings:
     sign_in_methods: tuple[str, ...] = setting(
         "email,passkey",
         values.some_of("email", "passkey", "password"),
-        "Ways to sign in, separated by commas: email (code and link), passkey, password.",
+        "Sign-in methods, separated by commas: email (code and link), passkey, password.",
         stored=True,
     )
     sign_up: bool = setting(
         "true",
         values.switch,
-        "People whom nobody invited may sign up and found an organization.",
+        "Users without an invitation may sign up and create an organization.",
         stored=True,
     )
     organizations_per_user: int = setting(
         "10",
         values.count(0, 1000),
-        "Organizations that one person may found by sign-up; 0 for any.",
+        "Organizations that one user may create by sign-up; 0 for no limit.",
         stored=True,
     )
     email_code_seconds: int = setting(
         "300",
         values.count(60, 3600),
-        "Seconds that a code or link sent by mail is good to sign in.",
+        "Seconds that an emailed code or link is valid.",
         stored=True,
     )
     email_same_browser: bool = setting(
         "true",
         values.switch,
-        "A link sent by mail signs in only in the browser that asked for it.",
+        "An emailed link signs in only in the browser that requested it.",
         stored=True,
     )
     breached_passwords: Path | None = setting(
@@ -182,47 +182,48 @@ class IdentitySettings:
     access_token_minutes: int = setting(
         "5",
         values.count(1, 1440),
-        "Minutes that the access token of a person is good.",
+        "Lifetime of a user's access token, in minutes.",
         stored=True,
     )
     compact_tokens: bool = setting(
         "true",
         values.switch,
-        "Tokens of a person fit into a cookie: many permissions and a long profile are left out.",
+        "Keep a user's tokens small enough for a cookie, without long permission lists and "
+        "profiles.",
     )
     fresh_sign_in_minutes: int = setting(
         "10",
         values.count(1, 1440),
-        "Minutes after a sign-in in which a person may change how they sign in; after them they "
-        "show once more who they are.",
+        "Minutes after a sign-in in which a user may change sign-in methods without "
+        "reauthentication.",
     )
     sso_clock_skew_seconds: int = setting(
         "90",
         values.count(0, 600),
-        "Seconds that the clock of an identity provider may be ahead or behind.",
+        "Allowed clock skew of identity providers, in seconds.",
     )
     session_absolute_minutes: int = setting(
         "480",
         values.count(2, 525_600),
-        "Minutes after which a session ends in any case.",
+        "Absolute session lifetime, in minutes.",
         stored=True,
     )
     session_idle_minutes: int = setting(
         "0",
         values.count(0, 10_080),
-        "Minutes without activity after which a session ends; 0 for never.",
+        "Idle session timeout, in minutes; 0 for none.",
         stored=True,
     )
     session_cookie_persistent: bool = setting(
         "true",
         values.switch,
-        "The session outlives the browser: its cookie has an age.",
+        "Use a persistent session cookie, which outlives the browser.",
         stored=True,
     )
     session_cookie_same_site: str = setting(
         "lax",
         values.one_of("lax", "none"),
-        "SameSite of the session's cookie: lax or none.",
+        "SameSite attribute of the session cookie: lax or none.",
         stored=True,
     )
     auth_log_retention_days: int = setting(

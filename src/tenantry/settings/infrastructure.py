@@ -43,7 +43,7 @@ class InfrastructureSettings:
     pool_size: int = setting(
         "10",
         values.count(1, 1000),
-        "Connections to PostgreSQL that each process opens at most, TLS and cleartext together.",
+        "Maximum number of PostgreSQL connections per process, for TLS and cleartext together.",
     )
     master_key: str = setting(
         "",
@@ -56,13 +56,12 @@ class InfrastructureSettings:
     master_key_command: str = setting(
         "",
         values.command,
-        "Command that prints the master key, 32 bytes in base64, in place of the key itself; no "
-        "shell runs it.",
+        "Command that prints the master key, 32 bytes in base64; it runs without a shell.",
     )
     signing_key_days: int = setting(
         "90",
         values.count(0, 3650),
-        "Days until the keys that sign tokens are rotated by themselves; 0 for never.",
+        "Days until token signing keys are rotated automatically; 0 for never.",
     )
 
     # Mail
@@ -89,16 +88,16 @@ class InfrastructureSettings:
     alert_mail: str = setting(
         "",
         values.mailbox,
-        "Address that gets mail when a webhook endpoint was disabled, or an identity provider's "
-        "last certificate expires; nobody when empty.",
+        "Address that is notified when a webhook endpoint is disabled or an identity provider's "
+        "last certificate expires.",
     )
 
     # Limits
     memory_mb: int = setting(
         "0",
         values.count(0, 10_000_000),
-        "MiB of memory that all processes of this server may use together; they refuse requests "
-        "before they need more. 0 for nine tenths of the container's limit, or of the machine.",
+        "Memory limit in MiB for all processes of this server together; they reject requests "
+        "before they exceed it. 0 for nine tenths of the container's or machine's memory.",
     )
     requests_per_network: int = setting(
         "256",
@@ -114,31 +113,31 @@ class InfrastructureSettings:
     rate_limit_client: str = setting(
         "",
         values.rate,
-        "Calls that one client may make, such as 6000/minute; no limit when empty.",
+        "Rate limit per client, such as 6000/minute; no limit when empty.",
     )
     rate_limit_address: str = setting(
         "",
         values.rate,
-        "Requests that may come from one address, such as 1000/second; no limit when empty.",
+        "Rate limit per address, such as 1000/second; no limit when empty.",
     )
     rate_limit_token: str = setting(
         "",
         values.rate,
-        "Access tokens that one client may get, such as 60/minute; no limit when empty.",
+        "Rate limit of access tokens per client, such as 60/minute; no limit when empty.",
     )
     rate_limit_failures: str = setting(
         "100/minute",
         values.rate,
-        "Wrong client credentials from one address that are looked at; right ones always are.",
+        "Rate limit of invalid client credentials per address; valid ones are always accepted.",
     )
     rate_limit_sign_ins: str = setting(
         "600/minute",
         values.rate,
-        "Sign-ins that may begin from one network without a session; no limit when empty.",
+        "Rate limit of sign-ins without a session per network; no limit when empty.",
     )
     rate_limit_storage: str = setting(
         "",
         values.redis_url,
-        "redis://host:6379 where all processes count together; each by itself when empty.",
+        "redis://host:6379 to share rate limits between processes; per process when empty.",
         secret=True,
     )

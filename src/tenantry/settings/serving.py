@@ -13,23 +13,21 @@ from tenantry.settings.declaration import setting
 class ServerSettings:
     """Settings of the server: addresses, certificates, processes, console, development."""
 
-    listen: str = setting(
-        "127.0.0.1:8443", values.listen, "Address and port that every wire is served on."
-    )
+    listen: str = setting("127.0.0.1:8443", values.listen, "Address and port of all protocols.")
     public_url: str = setting(
         "https://localhost:8443",
         values.public_url,
-        "The URL that clients use: issuer of tokens and start of every URL in an answer.",
+        "Public URL: the issuer of tokens and the base of every URL in a response.",
     )
     data_dir: Path = setting(
         "./data",
         lambda text: Path(text).expanduser(),
-        "Folder of the SQLite database, the certificates and the master key.",
+        "Directory of the SQLite database, the certificates and the master key.",
     )
     tls_cert: Path | None = setting(
         "", values.file, "Certificate chain in PEM; empty for one from our own private CA."
     )
-    tls_key: Path | None = setting("", values.file, "Private key in PEM that belongs to the chain.")
+    tls_key: Path | None = setting("", values.file, "Private key of the certificate, in PEM.")
     cleartext: bool = setting(
         "true",
         values.switch,
@@ -39,45 +37,46 @@ class ServerSettings:
     workers: int = setting(
         "1",
         values.count(1, 64),
-        "Server processes that share the port; one for each core is enough.",
+        "Number of server processes; one per core is enough.",
     )
     drain_seconds: int = setting(
         "2",
         values.count(0, 300),
-        "Seconds that a server which got SIGTERM goes on answering while /readyz is 503 and "
-        "clients are asked to leave; more than a balancer takes to notice.",
+        "Seconds after SIGTERM in which a server still responds while /readyz returns 503; "
+        "longer than a load balancer takes to notice.",
     )
     metrics_listen: str = setting(
         "",
         values.listen_or_none,
-        "Address and port of /metrics for Prometheus, such as 127.0.0.1:9464, never the one of "
-        "the wires; nothing is counted when empty.",
+        "Address and port of /metrics for Prometheus, such as 127.0.0.1:9464, different from "
+        "the address to listen on; metrics are off when empty.",
     )
     metrics_token: str = setting(
         "",
         values.bearer_token,
-        "Bearer token that requests for /metrics must carry; required if others can reach it.",
+        "Bearer token that requests to /metrics must send; needed where others reach the address.",
         secret=True,
     )
     background: bool = setting(
         "true",
         values.switch,
-        "The server also does the work of `tenantry worker`: it sends mail and looks up domains.",
+        "Run background jobs in the server, such as sending email; otherwise run `tenantry "
+        "worker`.",
     )
     console: bool = setting(
         "true",
         values.switch,
-        "Serve the operator's console at /console, to operators that sign in alone.",
+        "Serve the console at /console, for signed-in operators.",
     )
     console_oidc_issuer: str = setting(
         "",
         values.issuer_or_none,
-        "Issuer of an OpenID Provider by which operators sign in to the console, who were invited "
-        "by their e-mail address; empty for passkeys alone.",
+        "Issuer of an OpenID Provider with which invited operators sign in to the console; "
+        "empty for passkeys only.",
     )
-    console_oidc_client_id: str = setting("", values.line, "Our client id at that provider.")
+    console_oidc_client_id: str = setting("", values.line, "Client ID at that provider.")
     console_oidc_client_secret: str = setting(
-        "", values.line, "Our client secret at that provider.", secret=True
+        "", values.line, "Client secret at that provider.", secret=True
     )
     trusted_proxies: tuple[str, ...] = setting(
         "",
@@ -92,14 +91,14 @@ class ServerSettings:
     log_level: str = setting(
         "info",
         values.log_levels,
-        "How much is logged: debug, info, warning or error; of a module more or less by "
+        "Log level: debug, info, warning or error; for single modules, such as "
         "info,tenantry.events.webhooks=debug.",
     )
     request_log: bool = setting(
         "true",
         values.switch,
-        "A line of the log for each request but health checks: its route, status, duration and "
-        "caller, and nothing secret.",
+        "Log each request except health checks, with route, status, duration and caller, "
+        "without secrets.",
     )
     traces_endpoint: str = setting(
         "",

@@ -25,7 +25,7 @@ class TenancySettings:
     domain_txt_label: str = setting(
         "_tenantry-domain-verification",
         values.txt_label,
-        "Label, in front of a domain, of the TXT record that proves who owns it.",
+        "Label of the TXT record that verifies a domain, in front of the domain.",
     )
     dns_resolver: tuple[str, ...] = setting(
         "",
@@ -36,19 +36,19 @@ class TenancySettings:
     invitation_days: int = setting(
         "15",
         values.count(1, 30),
-        "Days until an invitation that nobody accepts expires.",
+        "Days until an invitation expires.",
         stored=True,
     )
     block_disposable_emails: bool = setting(
         "false",
         values.switch,
-        "Refuse to invite or add people with a disposable e-mail address.",
+        "Reject invitations and members with a disposable email address.",
         stored=True,
     )
     block_public_emails: bool = setting(
         "false",
         values.switch,
-        "Refuse to invite or add people with an address of a public mail provider.",
+        "Reject invitations and members with an address of a public email provider.",
         stored=True,
     )
     portal_roles: tuple[str, ...] = setting(
@@ -69,8 +69,7 @@ class TenancySettings:
     directory_secret_overlap_hours: int = setting(
         "24",
         values.count(0, 8760),
-        "Hours that the secrets of a directory go on working once they are regenerated, where the "
-        "call does not say.",
+        "Default number of hours that directory secrets stay valid after they are regenerated.",
     )
 
     # Access: clients and API tokens
@@ -83,17 +82,17 @@ class TenancySettings:
     token_events: str = setting(
         "first",
         values.one_of("none", "first", "all"),
-        "Which access tokens leave an event: none, the first of a client on each day, or all.",
+        "Access tokens that emit an event: none, the first of each client on a day, or all.",
     )
     api_token_prefix: str = setting(
         "tnat_",
         values.token_prefix,
-        "Beginning of every new API token, for secret scanners.",
+        "Prefix of new API tokens, for secret scanners.",
     )
 
     # Events: the log, its streams, webhooks
     event_retention_days: int = setting(
-        "400", values.count(0, 36500), "Days that events are kept; 0 for ever."
+        "400", values.count(0, 36500), "Days that events are kept; 0 for no limit."
     )
     log_streams: tuple[str, ...] = setting(
         "",
@@ -111,10 +110,10 @@ class TenancySettings:
     webhook_retries: tuple[int, ...] = setting(
         "0,5,300,1800,7200,18000,36000,36000",
         values.schedule,
-        "Seconds before each attempt of a delivery, separated by commas.",
+        "Seconds before each delivery attempt, separated by commas.",
     )
     webhook_timeout_seconds: int = setting(
-        "10", values.count(1, 60), "Seconds that a webhook endpoint may take to answer."
+        "10", values.count(1, 60), "Timeout of a webhook endpoint, in seconds."
     )
     webhook_disable_days: int = setting(
         "5",
@@ -122,5 +121,5 @@ class TenancySettings:
         "Days of failed attempts after which a webhook endpoint is disabled; 0 for never.",
     )
     delivery_retention_days: int = setting(
-        "30", values.count(1, 3650), "Days that webhook deliveries which have ended are kept."
+        "30", values.count(1, 3650), "Days that finished webhook deliveries are kept."
     )

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from tenantry.settings import values
 from tenantry.telemetry import log
 
 if TYPE_CHECKING:
     from tenantry.telemetry.request_context import Observed
 
-_log = logging.getLogger("tenantry.request_log")  # the name in docs/observability.md
+_log = logging.getLogger(values.REQUEST_LOG)
 
 # Balancers ask for these every few seconds.
 _HEALTH = {"/livez", "/readyz", "/healthz"}
