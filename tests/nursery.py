@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 300  # on a machine that is busy with others
 SOURCE = Path(__file__).with_suffix(".c")
 _IMPORTED = (
-    *("tenantry.app", "tenantry.cli.serving", "tenantry.server.housekeeping"),
+    *("tenantry.app", "tenantry.cli.deployment.serving", "tenantry.server.housekeeping"),
     *("tenantry.db.postgresql.database", "tenantry.db.sqlite.database"),
 )
 _LONGEST = 1 << 20  # bytes of a request

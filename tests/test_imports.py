@@ -34,7 +34,7 @@ def test_imports_go_down_only():
         ("endpoints/organization/web.py", "from tenantry.endpoints.oauth import token"),
         ("tenants/portal_links/service.py", "from tenantry.tenants.organizations import rpc"),
         ("app.py", "from tenantry.tenants.organizations import rpc"),
-        ("cli/organizations.py", "from tenantry.tenants.organizations import service"),
+        ("cli/tenants/organizations.py", "from tenantry.tenants.organizations import service"),
         ("tenants/roles/service.py", "from tenantry.tenants.users import service"),
         ("events/webhooks/service.py", "from tenantry.tenants.organizations import service"),
     ],

@@ -1,3 +1,3 @@
-"""Tenantry: a self-hosted home for the tenants of a B2B SaaS product."""
+"""Tenantry: a self-hosted identity server for B2B SaaS products."""
 
 __version__ = "0.1.0"

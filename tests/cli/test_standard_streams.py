@@ -12,7 +12,7 @@ import commands
 import pytest
 from servers import TENANTRY, without_settings
 
-from tenantry.cli import printing
+from tenantry.cli.output import printing
 
 pytestmark = pytest.mark.one_database
 

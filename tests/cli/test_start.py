@@ -11,7 +11,11 @@ import pytest
 from servers import LiveServer
 
 # Nothing that runs before Envoy, or looks after several, needs a library.
-LAUNCHER = "tenantry.cli.serving", "tenantry.server.supervisor", "tenantry.server.server_registry"
+LAUNCHER = (
+    "tenantry.cli.deployment.serving",
+    "tenantry.server.supervisor",
+    "tenantry.server.server_registry",
+)
 NOT_IN_THE_LAUNCHER = {
     *("asyncio", "cryptography", "http.client", "logging.handlers", "pyvoy", "rich", "sqlalchemy"),
     *("ssl", "tenantry.db", "tenantry.events", "typer", "_hashlib"),

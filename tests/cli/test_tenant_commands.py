@@ -15,7 +15,7 @@ import pytest
 from apis import unique
 from servers import TENANTRY, without_settings
 
-from tenantry.cli import printing
+from tenantry.cli.output import printing
 
 pytestmark = pytest.mark.one_database
 BOTH = pytest.mark.parametrize("live_server", ["sqlite", "postgresql"], indirect=True)

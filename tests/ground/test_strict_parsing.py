@@ -12,7 +12,7 @@ SRC = Path(tenantry.__file__).parent
 LAX = re.compile(r"\bjson\.loads?\(")
 OF_OURS = {
     "server/certificates/__init__.py": "the data folder's server.json",
-    "cli/interceptors.py": "the operator's sample",
+    "cli/integrations/interceptors.py": "the operator's sample",
     "crypto/credentials.py": "the data folder's credentials",
     "db/sqlite/backups.py": "a backup's manifest, whose members are checked one by one",
     "db/copies.py": "the data folder's stamp",

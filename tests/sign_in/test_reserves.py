@@ -10,8 +10,8 @@ from tenantry.identity.attempts import service as attempts
 from tenantry.identity.authenticators.passwordless import service as passwordless
 from tenantry.identity.authenticators.passwords import service as passwords
 from tenantry.identity.authenticators.totp import service as totp
-from tenantry.identity.sign_in import inboxes
 from tenantry.identity.sign_in.auth_requests import states
+from tenantry.identity.sign_in.factors import inboxes
 
 HOME = "192.0.2.7"
 PASSWORD = "correct horse"

@@ -13,10 +13,10 @@ from tenantry.core import errors
 from tenantry.core.caller import Origin
 from tenantry.crypto import vault
 from tenantry.identity.authenticators.passwordless import service as passwordless
-from tenantry.identity.sign_in import inboxes
 from tenantry.identity.sign_in.auth_requests import refusals, states
 from tenantry.identity.sign_in.auth_requests.browsers import ForeignPage, check_page
 from tenantry.identity.sign_in.auth_requests.refusals import Refusal
+from tenantry.identity.sign_in.factors import inboxes
 from tenantry.tenants.memberships import leaving
 from tenantry.tenants.users import service as users
 

@@ -63,11 +63,11 @@ def _run() -> int:
 
     try:
         if sys.argv[1:] == ["serve"]:
-            from tenantry.cli import serving
+            from tenantry.cli.deployment import serving
 
             return serving.serve()
         if sys.argv[1:] in (["health"], ["health", "--ready"]):
-            from tenantry.cli import health
+            from tenantry.cli.deployment import health
 
             return health.look(ready="--ready" in sys.argv)
         _check_arguments()
@@ -130,7 +130,7 @@ def _described(problem: Exception) -> str:
 
 def _end(code: int, line: str, error: str) -> NoReturn:
     """End with one line about a problem, and with JSON of it where that was asked for."""
-    from tenantry.cli import printing
+    from tenantry.cli.output import printing
 
     line = " ".join(line.split())
     printing.remark(f"tenantry: {line}")

@@ -21,40 +21,40 @@ _PANELS = {
     "To begin": {
         "serve": "commands:serve",
         "env": "commands:env",
-        "trust": "trusting:trust",
-        "status": "status:status",
+        "trust": "deployment.trusting:trust",
+        "status": "deployment.status:status",
         "doctor": "commands:doctor",
     },
     "Tenants and people": {
-        "org": "organizations:app",
-        "user": "users:app",
-        "auth-requests": "auth_requests:app",
-        "sso": "sso:app",
-        "directories": "directories:app",
+        "org": "tenants.organizations:app",
+        "user": "tenants.users:app",
+        "auth-requests": "tenants.auth_requests:app",
+        "sso": "tenants.sso:app",
+        "directories": "tenants.directories:app",
     },
     "Applications": {
-        "app": "applications:app",
-        "client": "clients:app",
-        "webhook": "webhooks:app",
-        "interceptor": "interceptors:app",
+        "app": "integrations.applications:app",
+        "client": "integrations.clients:app",
+        "webhook": "integrations.webhooks:app",
+        "interceptor": "integrations.interceptors:app",
     },
     "What has happened": {
-        "events": "events:app",
-        "mail": "mail:app",
-        "log": "logs:app",
+        "events": "records.events:app",
+        "mail": "records.mail:app",
+        "log": "records.logs:app",
     },
     "Running it": {
-        "worker": "work:worker",
+        "worker": "deployment.work:worker",
         "health": "commands:health",
         "operators": "operators:app",
-        "migrate": "migrating:app",
-        "backup": "backups:backup",
-        "restore": "backups:restore",
-        "import": "bulk:app",
-        "export": "bulk:export",
-        "key": "keys:app",
-        "data-key": "data_keys:app",
-        "master-key": "master_keys:app",
+        "migrate": "deployment.migrating:app",
+        "backup": "deployment.backups:backup",
+        "restore": "deployment.backups:restore",
+        "import": "deployment.bulk:app",
+        "export": "deployment.bulk:export",
+        "key": "key_management.keys:app",
+        "data-key": "key_management.data_keys:app",
+        "master-key": "key_management.master_keys:app",
     },
 }
 PANELS = {panel: tuple(places) for panel, places in _PANELS.items()}
@@ -103,7 +103,7 @@ class _Group(TyperGroup):
 app = typer.Typer(
     name="tenantry",
     cls=_Group,
-    help="A self-hosted home for the tenants of a B2B SaaS product.",
+    help="A self-hosted identity server for B2B SaaS products.",
     epilog="Settings are TENANTRY_... variables or lines of tenantry.toml: see docs/settings.md.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -158,7 +158,7 @@ def _tenantry(
 
 def serve() -> None:
     """Serve until stopped; a first start makes everything that is missing."""
-    from tenantry.cli import serving
+    from tenantry.cli.deployment import serving
 
     raise typer.Exit(serving.serve())
 
@@ -170,7 +170,7 @@ def health(
     ] = False,
 ) -> None:
     """Check that the local server responds (/livez), for container health checks."""
-    from tenantry.cli import health as probe
+    from tenantry.cli.deployment import health as probe
 
     raise typer.Exit(probe.look(ready=ready))
 
@@ -185,7 +185,7 @@ def env(*, as_json: AsJson = False) -> None:
     """
     import shlex
 
-    from tenantry.cli import environment
+    from tenantry.cli.deployment import environment
 
     settings = load()
     exported = environment.variables(settings)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, Protocol, T
 
 import typer
 
-from tenantry.cli import Failed, printing, tables
+from tenantry.cli import Failed
+from tenantry.cli.output import printing, tables
 from tenantry.crypto.master_key import is_set
 from tenantry.settings import load
 

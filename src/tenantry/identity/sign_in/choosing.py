@@ -13,10 +13,11 @@ from tenantry.core.times import now
 from tenantry.db.sql.statements import Statement
 from tenantry.events.interceptors.model import PRE_SIGNUP
 from tenantry.identity.sessions import service as sessions
-from tenantry.identity.sign_in import acting, inboxes, login_requirements
+from tenantry.identity.sign_in import acting, login_requirements
 from tenantry.identity.sign_in.auth_requests import placement, requests, states
 from tenantry.identity.sign_in.contexts import connection_details, context_of, person
-from tenantry.identity.sign_in.methods import EMAIL
+from tenantry.identity.sign_in.factors import inboxes
+from tenantry.identity.sign_in.factors.methods import EMAIL
 from tenantry.identity.sign_in.model import (
     AUTHENTICATE_AGAIN,
     RESET_PASSWORD,

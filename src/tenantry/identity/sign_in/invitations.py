@@ -27,7 +27,7 @@ from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import LOGOUT
 from tenantry.identity.sign_in import completing, login_requirements
 from tenantry.identity.sign_in.contexts import connection_details, person
-from tenantry.identity.sign_in.methods import EMAIL
+from tenantry.identity.sign_in.factors.methods import EMAIL
 from tenantry.tenants.memberships import invitations
 from tenantry.tenants.memberships import service as memberships_service
 from tenantry.tenants.organizations.model import organizations

@@ -16,11 +16,12 @@ from tenantry.identity.connections import reading as connections
 from tenantry.identity.connections.federated_identities import FederatedIdentity as Federated
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import LOGOUT
-from tenantry.identity.sign_in import choosing, login_requirements, methods, verification
+from tenantry.identity.sign_in import choosing, login_requirements, verification
 from tenantry.identity.sign_in.auth_requests import refusals, requests, states
 from tenantry.identity.sign_in.auth_requests.browsers import check_page
+from tenantry.identity.sign_in.factors import methods
+from tenantry.identity.sign_in.factors.methods import EMAIL, PASSKEY
 from tenantry.identity.sign_in.federated import completion
-from tenantry.identity.sign_in.methods import EMAIL, PASSKEY
 from tenantry.identity.sign_in.model import SIGN_IN, SIGN_UP
 from tenantry.tenants.branding import customization
 from tenantry.tenants.organizations import service as organizations
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from tenantry.identity.sign_in.auth_requests.browsers import BrowserCookies
     from tenantry.identity.sign_in.choosing import Choice
     from tenantry.identity.sign_in.dependencies import SignInDependencies
-    from tenantry.identity.sign_in.methods import Method
+    from tenantry.identity.sign_in.factors.methods import Method
     from tenantry.identity.sign_in.model import AuthRequest
     from tenantry.settings import Settings
 

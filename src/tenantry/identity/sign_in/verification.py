@@ -27,10 +27,11 @@ from tenantry.identity.connections import environment as connections
 from tenantry.identity.connections.model import PASSWORD as PASSWORD_CONNECTION
 from tenantry.identity.connections.model import PASSWORDLESS, WEBAUTHN
 from tenantry.identity.known_origins import service as known_origins
-from tenantry.identity.sign_in import acting, choosing, first_factors, inboxes, login_requirements
+from tenantry.identity.sign_in import acting, choosing, first_factors, login_requirements
 from tenantry.identity.sign_in.auth_requests import counting, requests, states
+from tenantry.identity.sign_in.factors import inboxes
+from tenantry.identity.sign_in.factors.methods import EMAIL, PASSKEY, PASSWORD
 from tenantry.identity.sign_in.federated import completion
-from tenantry.identity.sign_in.methods import EMAIL, PASSKEY, PASSWORD
 from tenantry.identity.sign_in.model import INTENTS, RESET_PASSWORD, SIGN_IN, SIGN_UP
 from tenantry.net import email_addresses
 from tenantry.tenants.users import reading

@@ -17,8 +17,9 @@ from tenantry.identity.connections import reading as connections
 from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.federation import identities, own_sign_ins, sessions
 from tenantry.identity.federation import requests as ways
-from tenantry.identity.sign_in import acting, answers, first_factors, inboxes, login_requirements
+from tenantry.identity.sign_in import acting, answers, first_factors, login_requirements
 from tenantry.identity.sign_in.auth_requests import counting, requests, states
+from tenantry.identity.sign_in.factors import inboxes
 from tenantry.identity.sign_in.federated import trust
 from tenantry.identity.sign_in.federated.admission import accepted_profile, admit, sync
 from tenantry.identity.sign_in.federated.provider_answer import ProviderAnswer, identity_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry.cli.printing import plain
+from tenantry.cli.output.printing import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

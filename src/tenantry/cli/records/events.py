@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tenantry.cli import events_export, organizations, printing, running
-from tenantry.cli.organizations import OfOrganization  # noqa: TC001 - typer reads it
+from tenantry.cli import running
+from tenantry.cli.output import printing
+from tenantry.cli.records import events_export
 from tenantry.cli.running import AsJson  # noqa: TC001 - typer reads it
+from tenantry.cli.tenants import organizations
+from tenantry.cli.tenants.organizations import OfOrganization  # noqa: TC001 - typer reads it
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tenantry.cli import deliveries, organizations, running
-from tenantry.cli.deliveries import EndpointId, EventTypes  # noqa: TC001 - typer reads them
-from tenantry.cli.organizations import OfOrganization  # noqa: TC001 - typer reads it
+from tenantry.cli import running
+from tenantry.cli.integrations import deliveries
+from tenantry.cli.integrations.deliveries import EndpointId, EventTypes  # noqa: TC001 - typer reads them
 from tenantry.cli.running import AsJson, Limit, PageToken, Yes  # noqa: TC001 - typer reads them
+from tenantry.cli.tenants import organizations
+from tenantry.cli.tenants.organizations import OfOrganization  # noqa: TC001 - typer reads it
 
 if TYPE_CHECKING:
     from tenantry.api.in_process import InProcessClient

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tenantry.cli import running, sso
+from tenantry.cli import running
 from tenantry.cli.running import AsJson  # noqa: TC001 - typer reads it
+from tenantry.cli.tenants import sso
 
 if TYPE_CHECKING:
     from tenantry.api.in_process import InProcessClient

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from tenantry.cli import printing, running
+from tenantry.cli import running
+from tenantry.cli.output import printing
 from tenantry.cli.progress import Progress
 from tenantry.cli.running import AsJson  # noqa: TC001 - typer reads it
 from tenantry.settings import load

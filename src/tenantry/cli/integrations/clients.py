@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tenantry.cli import organizations, running
-from tenantry.cli.organizations import OfOrganization  # noqa: TC001 - typer reads it
+from tenantry.cli import running
 from tenantry.cli.running import AsJson, Limit, PageToken, Yes  # noqa: TC001 - typer reads them
+from tenantry.cli.tenants import organizations
+from tenantry.cli.tenants.organizations import OfOrganization  # noqa: TC001 - typer reads it
 from tenantry.crypto import credentials
 from tenantry.settings import load
 

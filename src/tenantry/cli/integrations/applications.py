@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tenantry.cli import clients, running
+from tenantry.cli import running
+from tenantry.cli.integrations import clients
 from tenantry.cli.running import AsJson, Limit, PageToken  # noqa: TC001 - typer reads them
 from tenantry.settings import load
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tenantry.cli import organizations, printing, running
-from tenantry.cli.organizations import OfOrganization  # noqa: TC001 - typer reads it
+from tenantry.cli import running
+from tenantry.cli.output import printing
+from tenantry.cli.tenants import organizations
+from tenantry.cli.tenants.organizations import OfOrganization  # noqa: TC001 - typer reads it
 
 if TYPE_CHECKING:
     from tenantry.call import Call

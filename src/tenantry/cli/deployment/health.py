@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tenantry.cli import Failed, printing
+from tenantry.cli import Failed
+from tenantry.cli.output import printing
 from tenantry.server import health
 from tenantry.settings import load
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tenantry.cli import printing, running
+from tenantry.cli import running
+from tenantry.cli.output import printing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,1 @@
+"""Commands for keys that sign and encrypt."""

@@ -1,0 +1,1 @@
+"""Commands that show events, emails and log lines."""

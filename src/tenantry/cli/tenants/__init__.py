@@ -1,0 +1,1 @@
+"""Commands for organizations, users and their sign-ins."""

@@ -1,0 +1,1 @@
+"""Authentication factors: the methods that a sign-in offers, and known inboxes."""
