@@ -1,4 +1,4 @@
-"""Draws docs/architecture.svg: the packages by layer, and what each imports.
+"""Draws docs/pictures/architecture.svg: the packages by layer, and what each imports.
 
 An arrow is an import; it is left out where a path of other arrows leads to the same package. With
 --check nothing is written: the exit code says whether the diagram is current.
@@ -14,7 +14,7 @@ from pathlib import Path
 import grimp
 
 ROOT = Path(__file__).resolve().parent.parent
-DIAGRAM = ROOT / "docs" / "architecture.svg"
+DIAGRAM = ROOT / "docs" / "pictures" / "architecture.svg"
 PACKAGE = "tenantry"
 _WIDTH, _MARGIN = 760, 20
 _BOX_HEIGHT, _BOX_GAP, _LAYER_GAP, _LANE = 30, 24, 44, 8
@@ -35,7 +35,7 @@ _STYLE = """
 
 def main() -> int:
     """Write the diagram, or with --check only compare; return the exit code."""
-    parser = argparse.ArgumentParser(description="Draw docs/architecture.svg.")
+    parser = argparse.ArgumentParser(description="Draw docs/pictures/architecture.svg.")
     parser.add_argument("--check", action="store_true", help="only compare, write nothing")
     check = parser.parse_args().check
     edges = imports()
@@ -43,7 +43,7 @@ def main() -> int:
     if not check:
         DIAGRAM.write_text(wanted, encoding="utf-8")
     elif not DIAGRAM.exists() or DIAGRAM.read_text(encoding="utf-8") != wanted:
-        print("not current: docs/architecture.svg; run make gen", file=sys.stderr)
+        print("not current: docs/pictures/architecture.svg; run make gen", file=sys.stderr)
         return 1
     return 0
 

@@ -25,7 +25,10 @@ from typing import Any, NoReturn
 
 TIMEOUT_SECONDS = 60
 _START_SECONDS = 300  # on a machine that is busy with others
-_GROUPS = ("organizations", "users", "clients", "webhooks", "events", "mail", "bulk", "backups")
+_GROUPS = (
+    *("tenants.organizations", "tenants.users", "integrations.clients", "integrations.webhooks"),
+    *("records.events", "records.mail", "deployment.bulk", "deployment.backups"),
+)
 _IMPORTED = (
     *(
         "tenantry.cli.commands",

@@ -142,7 +142,7 @@ async def test_an_organizations_client_may_make_no_call_here(server, api, make, 
                 organization_id=organization["id"], client_id=client.id
             ),
         ):
-            with refused("PERMISSION_DENIED", says="a management client calls this one$"):
+            with refused("PERMISSION_DENIED", says="use a management client$"):
                 await call
 
 

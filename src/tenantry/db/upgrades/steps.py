@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 INDEX, BACK_FILL, CONTRACT = "index", "back-fill", "contract"
 WAITING, RUNNING, DONE = "waiting", "running", "done"
 
-_VERSIONS = Path(__file__).parent / "migrations" / "versions"
+_VERSIONS = Path(__file__).parent.parent / "migrations" / "versions"
 
 
 @dataclass(frozen=True, slots=True)
