@@ -192,7 +192,7 @@ def _headers(text: str) -> None:
     for door in ("login", "account", "oauth"):
         words.choose(door, text, text.split())
     with suppress(errors.InvalidArgument):
-        pipeline._revisions(text)
+        pipeline.revisions(text)
     for peer in ("10.0.0.1", "192.0.2.1", ""):
         assert len(PROXIES.client(peer, text)) < 50
     devices.describe(text[:32_000], "192.0.2.1")

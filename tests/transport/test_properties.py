@@ -224,7 +224,7 @@ import sys
 sys.path.insert(0, {tests!r})
 import trial
 from pathlib import Path
-from tenantry import errors
+from tenantry.core import errors
 from tenantry.api import messages, validation
 pb = trial.load(Path({compiled!r}))
 for opening, closing in [
