@@ -117,6 +117,14 @@ async def test_nonsense_adds_nothing_and_breaks_nothing(visitor, person, credent
     assert await person.passkeys() == []
 
 
+async def test_an_id_that_differs_from_the_raw_id_adds_nothing(visitor, person, authenticator):
+    asked = await visitor.post("passkeys/options")
+    credential = authenticator.create(asked.json()["options"]) | {"id": "AAAA"}
+    page = await visitor.refused("passkeys", credential=json.dumps(credential))
+    assert "could not be added" in text_of(page)
+    assert await person.passkeys() == []
+
+
 async def test_the_passkey_of_another_is_not_there(visitor, new_person, authenticator):
     other = await new_person()
     passkey = await other.add_passkey(authenticator)

@@ -129,6 +129,8 @@ def _finishing(credential: Any) -> FinishRegistrationRequest:
     response = credential.get("response") if isinstance(credential, dict) else None
     if not isinstance(response, dict):
         raise errors.InvalidArgument.field("credential", "type", "must be an object")
+    if credential.get("id") != credential.get("rawId"):
+        raise errors.InvalidArgument.field("credential.id", "equal", "must be that of rawId")
     members = {
         "credential_id": credential.get("rawId"),
         "attestation_object": response.get("attestationObject"),
