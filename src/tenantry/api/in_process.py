@@ -83,7 +83,10 @@ class InProcessClient(ApiClient):
         self._if_match: str | None = None
 
     def if_unchanged(self) -> Self:
-        """Return a client that changes the object of the last response only as that showed it."""
+        """Return a client that sends If-Match with the ETag of the last response.
+
+        A call then fails with PreconditionFailed if the object has changed since.
+        """
         client = self._within(self._db)
         client._if_match = self._etag  # noqa: SLF001 - of the same class
         return client
@@ -110,7 +113,8 @@ class InProcessClient(ApiClient):
         if call is not None:
             self.sent.append(call)
         beyond = {name: list(values) for name, values in extra.items()}
-        if_match = revisions(self._if_match) if method.if_match else None
+        assert method.if_match or self._if_match is None, f"{path} takes no If-Match"
+        if_match = revisions(self._if_match)
         admission = Admission(
             self.caller, self._request_id, if_match, None, beyond, self._origin, self._db
         )
