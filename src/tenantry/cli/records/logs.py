@@ -47,7 +47,7 @@ def find(
         ),
     ] = None,
 ) -> None:
-    """Print the log lines with an ID; exit code 1 if there are none."""
+    """Print the log lines with an ID. Exits with 1 if no line matches."""
     if not _ID.fullmatch(id_):
         raise typer.BadParameter("is no id: req_... or err_...", param_hint="ID")
     found = False

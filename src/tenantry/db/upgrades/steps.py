@@ -1,13 +1,13 @@
-"""The steps of an upgrade that are not made in its transaction, as migrations declare them.
+"""The steps of an upgrade that run outside of its transaction, as migrations declare them.
 
-A migration changes the schema by its `upgrade`, and may have beside that:
+A migration changes the schema in its `upgrade` function. It can also declare:
 
-- ``locks``: the tables that it locks; it may name them where it knows, else all are locked
-- ``indexes``: built while calls go on, before a process of this version serves
-- ``back_fills``: values for the rows that are there, written by the worker in batches
-- ``contract()``: takes away what earlier processes need, once there are none
+- ``locks``: the tables that `upgrade` locks; without it, all tables are locked
+- ``indexes``: indexes that are built while calls are served, before this version serves any
+- ``back_fills``: values for existing rows, which the worker writes in batches
+- ``contract()``: removes what earlier versions need, after their last process has stopped
 
-Each is a row of `schema_steps` until it is done, and then still. See
+Each step has a row in `schema_steps`, before and after it is done. See
 docs/decisions/0034-upgrades.md.
 """
 

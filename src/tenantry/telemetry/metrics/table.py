@@ -103,7 +103,8 @@ EVENTS_WAITING = Gauge(
     "tenantry_events_waiting", "Events without a position in the log, at most 1000."
 )
 EVENTS_WAITING_SECONDS = Gauge(
-    "tenantry_events_waiting_age_seconds", "Age of the oldest of these; 0 if there are none."
+    "tenantry_events_waiting_age_seconds",
+    "Age of the oldest event without a position; 0 if every event has one.",
 )
 DELIVERIES_WAITING = Gauge(
     "tenantry_webhook_deliveries_waiting",
@@ -111,7 +112,7 @@ DELIVERIES_WAITING = Gauge(
 )
 DELIVERIES_OVERDUE_SECONDS = Gauge(
     "tenantry_webhook_deliveries_overdue_seconds",
-    "Time since the oldest pending delivery was due; 0 if there are none.",
+    "Time since the oldest pending delivery was due; 0 if no delivery is pending.",
 )
 DELIVERY_SECONDS = Histogram(
     "tenantry_webhook_delivery_age_seconds",
@@ -129,7 +130,7 @@ ATTEMPT_SECONDS = Histogram(
 MAIL_WAITING = Gauge("tenantry_mail_waiting", "Pending email, including retries; at most 10000.")
 MAIL_OVERDUE_SECONDS = Gauge(
     "tenantry_mail_overdue_seconds",
-    "Time since the oldest pending email was due; 0 if there is none.",
+    "Time since the oldest pending email was due; 0 if no email is pending.",
 )
 MAIL_ATTEMPTS = Counter(
     "tenantry_mail_attempts_total",
