@@ -34,7 +34,7 @@ def routes(monkeypatch):
     monkeypatch.setattr(Door, "served", lambda _door, listed: listed)
     parts = MagicMock(settings=settings.load(CONSOLE))
     parts.looks.routes.return_value = []
-    return [route for routes in app._DOORS for route in routes(parts)]
+    return [route for routes in app._ENDPOINTS for route in routes(parts)]
 
 
 def filled(template):
