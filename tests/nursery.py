@@ -3,8 +3,9 @@
 `tenantry serve` turns into Envoy, which imports the application: most of a start. Here an Envoy
 runs Python first (`nursery.c`), which imports the application and forks for each server. The child
 runs `tenantry serve` in a folder, an environment and a session of its own, and goes on as Envoy
-where the program would turn into it. All else is as always: the launcher, Envoy, pyvoy, sockets,
-signals, exit codes. A test of the start itself, of memory or of several workers starts the program.
+where the program would turn into it. All else is as always: the server's supervisor, Envoy, pyvoy,
+sockets, signals, exit codes. A test of the start itself, of memory or of several workers starts the
+program.
 """
 
 from __future__ import annotations

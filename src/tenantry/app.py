@@ -70,7 +70,7 @@ services.load()
 
 
 # An endpoint is one line here; the services of the contract are in services/.
-_DOORS: tuple[Callable[[AppContext], list[Route]], ...] = (
+_ENDPOINTS: tuple[Callable[[AppContext], list[Route]], ...] = (
     oauth.routes,
     front_channel.routes,
     login.routes,
@@ -115,7 +115,7 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
         observers=_observers(settings),
     )
     kinds.watch(entry)
-    for routes in _DOORS:
+    for routes in _ENDPOINTS:
         entry.add_routes(routes(context))
     # It shows all that is served.
     entry.add_routes(reference.routes(rpcs, settings.public_url, development=settings.development))

@@ -1,4 +1,4 @@
-"""The objects that live once in a process, each made when it is first needed."""
+"""Process-wide objects, each created on first use."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 class AppContext:
-    """All that several endpoints or services of one process share.
+    """The objects that the endpoints and services of one process share.
 
     A module is imported when the first object of it is made, so that a command loads only what it
     uses. ``closing`` closes the objects at the end.
@@ -69,7 +69,7 @@ class AppContext:
         self._closing.push_async_callback(rates.aclose)
         return rates
 
-    # Credentials of programs, some of them remembered.
+    # Credentials of API clients, some of them cached.
 
     @cached_property
     def ring(self) -> KeyRing:
@@ -203,7 +203,7 @@ class AppContext:
 
     @cached_property
     def relying_party(self) -> PasskeyParty:
-        """This server, as passkeys know it."""
+        """The relying party of passkeys."""
         from tenantry.identity.authenticators.passkeys.relying_party import RelyingParty
 
         return RelyingParty.of(self.settings)
@@ -259,7 +259,7 @@ class AppContext:
 
     @cached_property
     def openid(self) -> RelyingParty:
-        """This server, as OpenID providers know it."""
+        """This server as a client of OpenID providers."""
         from tenantry.identity.federation.openid import RelyingParty
 
         return RelyingParty(self.db, self.fetching, self.settings, self.ring.client_assertion)

@@ -1,4 +1,4 @@
-"""An application that answers as late, and as much, as it is asked to; served by our launcher.
+"""An application that answers as late, and as much, as it is asked to; served by Tenantry's server.
 
 ``python slow_app.py`` serves it with the settings of the environment and with short limits.
 """
@@ -41,13 +41,13 @@ async def app(scope, receive, send):
 
 
 if __name__ == "__main__":
-    from tenantry import server as launcher
+    from tenantry import server
     from tenantry.server import envoy
 
     sys.path.insert(0, str(Path(__file__).parent))
     envoy.HEADERS_SECONDS = 1
     envoy.HANDSHAKE_SECONDS = 1
     envoy.REQUEST_SECONDS = 3
-    sys.exit(launcher.serve(load(), "slow_app:app"))
+    sys.exit(server.serve(load(), "slow_app:app"))
 else:
     housekeeping.start(load())

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from servers import TENANTRY, LiveServer
 
-from tenantry import server as launcher
+from tenantry import server
 from tenantry.server import envoy, notices
 from tenantry.server.certificates.authority import Authority
 
@@ -205,10 +205,10 @@ def test_a_probe_of_something_else_fails(tmp_path):
 
 
 def test_a_start_without_watches_says_which_number_to_raise(monkeypatch):
-    assert launcher.check_watches(1) is None
+    assert server.check_watches(1) is None
     most = int(Path("/proc/sys/fs/inotify/max_user_instances").read_text())
     with pytest.raises(envoy.StartError, match=r"raise fs\.inotify\.max_user_instances"):
-        launcher.check_watches(most)
+        server.check_watches(most)
 
 
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="no unshare (util-linux)")

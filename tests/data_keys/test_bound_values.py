@@ -45,12 +45,6 @@ PACKED = {
     ),
 }
 _DATA_KEYS = Statement(select(data_keys).order_by(data_keys.c.version))
-_REPLACE = Statement(
-    update(data_keys)
-    .where(data_keys.c.version == bindparam("p_version"))
-    .values(wrapped=bindparam("p_wrapped"))
-    .returning(data_keys.c.version)
-)
 
 
 @pytest.fixture

@@ -146,7 +146,7 @@ def statements() -> list[Statement]:
                 look(one)
 
     for package in pkgutil.walk_packages(tenantry.__path__, "tenantry."):
-        if not re.match(r"tenantry\.(gen|cli|db\.migrations|launcher)\b", package.name):
+        if not re.match(r"tenantry\.(gen|cli|db\.migrations|server)\b", package.name):
             for value in vars(importlib.import_module(package.name)).values():
                 look(value)
     return list(found.values())

@@ -323,15 +323,15 @@ def test_one_that_is_killed_between_two_names_is_seen_by_a_start_and_done_again(
         "import os, signal, sys\n"
         "from pathlib import Path\n"
         "from tenantry import settings\n"
-        "from tenantry.db.sqlite import restore as putting_back\n"
+        "from tenantry.db.sqlite import restore\n"
         "known = settings.load({'TENANTRY_DATA_DIR': sys.argv[1]})\n"
         "place = Path(known.database.removeprefix('sqlite:///'))\n"
         "place.with_name('tenantry.db-wal').write_bytes(b'log')\n"
         "def die(*_): os.kill(os.getpid(), signal.SIGKILL)\n"
-        "moved = putting_back._moved\n"
-        "putting_back._moved = lambda path, *given: (\n"
+        "moved = restore._moved\n"
+        "restore._moved = lambda path, *given: (\n"
         "    die() if path.name.endswith('-wal') else moved(path, *given))\n"
-        "putting_back.put_back(Path(sys.argv[2]), known)\n"
+        "restore.put_back(Path(sys.argv[2]), known)\n"
     )
     asked = [sys.executable, "-P", "-c", script, place.data_dir, tmp_path / "backup"]
     done = subprocess.run(asked, check=False)

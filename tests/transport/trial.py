@@ -273,7 +273,7 @@ class Application:
 
 @functools.cache
 def _keep_house() -> None:
-    """Obey the launcher's way to stop; once for all event loops."""
+    """Stop on the server's signals; once for all event loops."""
     from tenantry import settings
     from tenantry.server import housekeeping
 
@@ -289,8 +289,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 
 if __name__ == "__main__":
-    from tenantry import server as launcher
-    from tenantry import settings
+    from tenantry import server, settings
 
     sys.path.insert(0, str(Path(__file__).parent))
-    sys.exit(launcher.serve(settings.load(), "trial:app"))
+    sys.exit(server.serve(settings.load(), "trial:app"))

@@ -1,4 +1,4 @@
-"""Calls of rpcs within this process: the same pipeline as over the wires, without one."""
+"""Calls rpcs in process, through the same pipeline as calls over the network."""
 
 from __future__ import annotations
 
@@ -93,9 +93,9 @@ class InProcessClient(ApiClient):
 
     @asynccontextmanager
     async def transaction(self, db: Session) -> AsyncIterator[Self]:
-        """Return a client whose calls are committed together, or none of them.
+        """Return a client that commits all of its calls together.
 
-        None of them may wait for somebody else, such as an identity provider.
+        The calls must not wait for other servers, such as an identity provider.
         """
         async with db.transaction() as session:
             client = self._within(session)

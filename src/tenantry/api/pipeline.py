@@ -58,7 +58,7 @@ class Admission:
 class Runner:
     """Runs rpcs on one database, for known callers.
 
-    ``visible_metadata`` are the keys of metadata that others than management clients see.
+    ``visible_metadata`` are the metadata keys that other callers than management clients can read.
     """
 
     def __init__(self, database: Database, *, visible_metadata: Collection[str] = ()) -> None:
@@ -86,7 +86,7 @@ class Runner:
                 lambda: self._run(method, admission, message, spelled=spelled, extra=extra)
             )
         except errors.Duplicate as problem:
-            # In a transaction that is open, which the page goes on with, nothing more is asked.
+            # The caller continues an open transaction: send no further query in it.
             if (
                 problem.find
                 and admission.db is None
@@ -219,7 +219,7 @@ def _extra(method: Method, headers: Mapping[str, str]) -> dict[str, list[str]]:
 def revisions(if_match: str | None) -> frozenset[int] | None:
     """Return the revisions that If-Match allows; None for any.
 
-    Another ETag than ours matches nothing, a weak one included (RFC 9110 section 13.1.1).
+    Unknown and weak ETags match nothing (RFC 9110 section 13.1.1).
     """
     if if_match is None or if_match.strip() == "*":
         return None

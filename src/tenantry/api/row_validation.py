@@ -1,6 +1,6 @@
-"""Validation of a new user or organization that does not come as a message, but as a row of a file.
+"""Validation of users and organizations that are imported from rows of a file.
 
-A row is held to the rules of the message that would create the same object.
+The rules are those of the message that creates the same object.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tenantry.gen.scalekit.v1.users.users_pb import CreateUser
 
 def check_user(members: dict[str, Any]) -> None:
     """Validate a user to be created, in the types of JSON."""
-    # The reader of the file has looked for characters that a text may not hold.
+    # The reader of the file has already rejected forbidden characters.
     validation.check(messages.from_members(CreateUser, members), spelled=b"")
 
 

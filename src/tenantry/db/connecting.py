@@ -45,23 +45,6 @@ async def connected(url: str) -> AsyncIterator[Database]:
         await database.close()
 
 
-@asynccontextmanager
-async def as_it_is(url: str) -> AsyncIterator[Database]:
-    """Connect to a database of any schema without opening it.
-
-    Raises:
-        OpenError: it does not answer.
-
-    """
-    database = await connect(url, Budget(1))
-    try:
-        yield database
-    except Unavailable as problem:
-        raise cannot(problem) from problem
-    finally:
-        await database.close()
-
-
 def make_file(path: Path) -> None:
     """Make the file of a SQLite database, for its owner alone; those beside it get its rights.
 

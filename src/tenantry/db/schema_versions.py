@@ -11,8 +11,8 @@ from tenantry import __version__
 from tenantry.db import fence, migrate
 from tenantry.db.connecting import (
     OpenError,
-    as_it_is,
     asked,
+    connected,
     make_file,
     sqlite_file,
 )
@@ -72,7 +72,7 @@ async def schema_version(url: str) -> str | None:
     path = sqlite_file(url)
     if path is not None and not path.exists() and path.parent.is_dir():
         return None
-    async with as_it_is(url) as database:
+    async with connected(url) as database:
         return await _version(database)
 
 
@@ -87,7 +87,7 @@ async def older_processes(url: str) -> list[str]:
     """
     if (path := sqlite_file(url)) is not None:
         return fence.running_on_sqlite(path)
-    async with as_it_is(url) as database:
+    async with connected(url) as database:
         return [fence.phrase(row) for row in await database.fetch_all(_RUNNING, below=HEAD)]
 
 
@@ -133,7 +133,7 @@ async def take_away(url: str) -> list[str]:
 
 async def _has_steps(url: str) -> bool:
     """Whether an upgrade has something to make in a schema that is current."""
-    async with as_it_is(url) as database:
+    async with connected(url) as database:
         return await asked(database, _STEP) is not None
 
 

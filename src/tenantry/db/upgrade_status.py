@@ -105,7 +105,7 @@ async def look(url: str) -> Status:
 
     """
     found = Status()
-    async with connecting.as_it_is(url) as database:
+    async with connecting.connected(url) as database:
         found.floor, found.database_schema = await schema_versions.floor_and_newest(database)
         if found.database_schema is not None:
             made_by = await connecting.asked(database, _MADE_BY)

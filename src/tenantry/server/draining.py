@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tenantry import server as launcher
+from tenantry import server
 from tenantry.net import http as web
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class _Hurry(Exception):
 
 
 def _pause(seconds: float) -> None:
-    if signal.sigtimedwait(launcher.STOP_SIGNALS, seconds) is not None:
+    if signal.sigtimedwait(server.STOP_SIGNALS, seconds) is not None:
         raise _Hurry
 
 
@@ -97,7 +97,7 @@ def _close(admin: Path, port: int) -> None:
 def _finish(admin: Path) -> None:
     """Wait until nobody is there, or nobody has asked for a while, or it takes too long."""
     start = idle_since = time.monotonic()
-    while (now := time.monotonic()) < start + launcher.FINISH_SECONDS:
+    while (now := time.monotonic()) < start + server.FINISH_SECONDS:
         figures = _active(admin)
         if not any(figures.values()):
             return

@@ -30,7 +30,8 @@ ADMIN_VARIABLE = "ENVOY_ADMIN_SOCKET"
 
 # A client has this long for a TLS handshake, the headers, the whole request. A client that reads an
 # answer or sends a body too slowly is dropped after a minute without a byte. An hour is for a file
-# of users, which is read no faster than it is written; `transport.entry` gives other bodies less.
+# of users, which is read no faster than it is written; `endpoints/grpc_rest/entry.py` gives other
+# bodies less.
 HANDSHAKE_SECONDS = 10
 HEADERS_SECONDS = 10
 REQUEST_SECONDS = 3600
@@ -190,7 +191,7 @@ def environment(settings: Settings) -> dict[str, str]:
     scheme, _, place = settings.database.partition("://")
     if scheme == "sqlite":
         absolute["TENANTRY_DATABASE_URL"] = f"sqlite:///{Path(place[1:]).absolute()}"
-    started_in = {"PWD": str(Path.cwd())}  # `launcher.serve` leaves it
+    started_in = {"PWD": str(Path.cwd())}  # `server.serve` changes it
     # Envoy's allocator, so that `overload` sees Python's memory, and returns it, too.
     allocator = {"PYTHONMALLOC": "malloc"}
     ours = settings.environment() | absolute

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 from typing import TYPE_CHECKING
 
-from tenantry import server as launcher
+from tenantry import server
 from tenantry.server import envoy
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def ask(settings: Settings, path: str) -> tuple[int, str]:
         OSError: nobody listens there, or does not answer in time or in HTTP.
 
     """
-    connection = _connection(launcher.reachable(settings.host), settings)
+    connection = _connection(server.reachable(settings.host), settings)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()

@@ -1,6 +1,6 @@
 """The one thread beside the application in each worker: stops it gently, keeps TLS fresh.
 
-Envoy ends at once when it gets SIGTERM, with requests in flight. So the launcher blocks the stop
+Envoy ends at once when it gets SIGTERM, with requests in flight. So the server blocks the stop
 signals (a mask survives exec), and this thread waits for them instead: it lets clients leave,
 refuses new ones, waits for the requests in flight, then hands the signal on. A second signal stops
 the waiting. Certificates are renewed, and those that changed are taken up, without a restart: each
@@ -17,7 +17,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tenantry import server as launcher
+from tenantry import server
 from tenantry.net import http as web
 from tenantry.server import banner, certificates, draining, envoy, health, notices, resident
 from tenantry.settings import SettingError
@@ -30,7 +30,7 @@ _POLL_SECONDS = 0.05
 
 
 def start(settings: Settings) -> None:
-    """Start the thread; without effect where the launcher did not start this process."""
+    """Start the thread; without effect if `server.serve` did not start this process."""
     if signal.SIGTERM in signal.pthread_sigmask(signal.SIG_BLOCK, ()):
         threading.Thread(target=_keep, args=(settings,), name="housekeeping", daemon=True).start()
 
@@ -42,7 +42,7 @@ def _keep(settings: Settings) -> None:
         if os.environ.get("TENANTRY_LAUNCHER") == "1":
             print(banner.text(settings), flush=True)  # noqa: T201 - for the person at the terminal
         resident.trim_memory()
-    while (stop := _next_signal(settings)) is None or stop.si_signo == launcher.RELOAD_SIGNAL:
+    while (stop := _next_signal(settings)) is None or stop.si_signo == server.RELOAD_SIGNAL:
         if stop is not None:
             notices.reloading()
         shown.refresh()
@@ -55,7 +55,7 @@ def _keep(settings: Settings) -> None:
         seconds = 0 if stop.si_signo == signal.SIGINT else settings.drain_seconds
         draining.drain(Path(admin), settings.port, seconds)
     web.STOPPING.set()
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, launcher.STOP_SIGNALS)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, server.STOP_SIGNALS)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -64,7 +64,7 @@ def _next_signal(settings: Settings) -> signal.struct_siginfo | None:
 
     While it waits it says as often as it is asked to that the server answers, if it does.
     """
-    signals = launcher.STOP_SIGNALS | {launcher.RELOAD_SIGNAL}
+    signals = server.STOP_SIGNALS | {server.RELOAD_SIGNAL}
     until = time.monotonic() + CERTIFICATE_SECONDS
     watched = notices.watched_seconds()
     while (left := until - time.monotonic()) > 0:
@@ -85,7 +85,7 @@ def _answers(settings: Settings) -> bool:
 
 def _listens(settings: Settings) -> bool:
     """Wait until this process can be reached; False if it is to stop before that."""
-    while not (signal.sigpending() & launcher.STOP_SIGNALS):
+    while not (signal.sigpending() & server.STOP_SIGNALS):
         if draining.listens(settings.port):
             return True
         time.sleep(_POLL_SECONDS)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tenantry import server as launcher
+from tenantry import server
 from tenantry.server import notices, resident
 from tenantry.telemetry import log
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from tenantry.server.envoy import Command
     from tenantry.settings import Settings
 
-_SIGNALS = launcher.STOP_SIGNALS | {launcher.RELOAD_SIGNAL, signal.SIGCHLD}
+_SIGNALS = server.STOP_SIGNALS | {server.RELOAD_SIGNAL, signal.SIGCHLD}
 _READY_SECONDS = 1800.0  # a large database is migrated meanwhile
 _POLL_SECONDS = 0.02
-_STOP_SECONDS = launcher.FINISH_SECONDS + 8.0  # the rest is for the work beside the calls
+_STOP_SECONDS = server.FINISH_SECONDS + 8.0  # the rest is for the work beside the calls
 _FIRST_DELAY_SECONDS = 0.5
 _LONGEST_DELAY_SECONDS = 30.0
 _HEALTHY_SECONDS = 60.0  # a worker that lived this long is restarted at once the next time
@@ -78,7 +78,7 @@ class Supervisor:
         self._workers = [_Worker(command) for command in commands]
         for command in commands:
             command.environment.pop(notices.SOCKET, None)  # this process speaks for all
-        self._address = (launcher.reachable(settings.host), settings.port)
+        self._address = (server.reachable(settings.host), settings.port)
         self._stop_seconds = settings.drain_seconds + _STOP_SECONDS
         log.configure(settings.log_level)
 
@@ -109,7 +109,7 @@ class Supervisor:
         while time.monotonic() < until:
             if worker.process.poll() is not None:
                 return worker.process.returncode or 1
-            if signal.sigtimedwait(launcher.STOP_SIGNALS, _POLL_SECONDS) is not None:
+            if signal.sigtimedwait(server.STOP_SIGNALS, _POLL_SECONDS) is not None:
                 return 0
             try:
                 socket.create_connection(self._address, timeout=1).close()
@@ -127,9 +127,9 @@ class Supervisor:
                 notices.alive()
             waits = [w.due - time.monotonic() for w in self._workers if w.process is None]
             received = signal.sigtimedwait(_SIGNALS, max(0.0, min([longest, *waits])))
-            if received is not None and received.si_signo in launcher.STOP_SIGNALS:
+            if received is not None and received.si_signo in server.STOP_SIGNALS:
                 return signal.Signals(received.si_signo)
-            if received is not None and received.si_signo == launcher.RELOAD_SIGNAL:
+            if received is not None and received.si_signo == server.RELOAD_SIGNAL:
                 self._reload()
             for worker in self._workers:
                 if worker.process is not None and worker.process.poll() is not None:
@@ -145,7 +145,7 @@ class Supervisor:
         notices.reloading()
         for worker in self._workers:
             if worker.process is not None:
-                worker.process.send_signal(launcher.RELOAD_SIGNAL)
+                worker.process.send_signal(server.RELOAD_SIGNAL)
         notices.ready()
 
     def _bury(self) -> None:
@@ -168,7 +168,7 @@ class Supervisor:
                 for process in running:
                     process.kill()
                     process.wait()
-            elif received.si_signo in launcher.STOP_SIGNALS:
+            elif received.si_signo in server.STOP_SIGNALS:
                 for process in running:
                     # Not the first one again: one that still starts has not taken that yet.
                     process.send_signal(signal.SIGINT)

@@ -1,6 +1,6 @@
-"""The services of the API: a function for each file of the contract, which imports it when called.
+"""The services of the API: one function for each, which imports the implementation when called.
 
-A server calls all of them at its start, a command only those of the rpcs that it calls.
+A server calls all of them at startup, a command only those whose rpcs it uses.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry.api import methods
-from tenantry.services import access, events, identity, tenants
+from tenantry.services import access, events, identity, tenants, transfer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,7 +56,7 @@ _SERVICES: dict[str, Callable[[], Service]] = {
     "tenantry.v1.EmailPreviewService": events.email_previews,
     "scalekit.v1.interceptors.InterceptorService": events.interceptors,
     "tenantry.v1.InterceptorSecretService": events.interceptor_secrets,
-    "tenantry.v1.DeploymentService": identity.deployment,
+    "tenantry.v1.DeploymentService": transfer.deployment,
     "tenantry.v1.OperatorService": identity.operators,
 }
 

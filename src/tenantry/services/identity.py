@@ -1,4 +1,4 @@
-"""Sign-ins, sessions, connections, and the people who run the deployment."""
+"""Sign-ins, sessions, connections and operators."""
 
 from __future__ import annotations
 
@@ -122,13 +122,6 @@ def overview() -> Service:
     from tenantry.identity.overview.rpc import OverviewService
 
     return Service(overview_pb, lambda _: (OverviewService(),))
-
-
-def deployment() -> Service:
-    from tenantry.gen.tenantry.v1 import deployment_pb
-    from tenantry.transfer.deployment.rpc import DeploymentService
-
-    return Service(deployment_pb, lambda c: (DeploymentService(c.settings, c.db),))
 
 
 def operators() -> Service:

@@ -1,4 +1,4 @@
-"""A service of the contract, before it is made."""
+"""The declaration of one service of the API."""
 
 from __future__ import annotations
 

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Session
 
 OVERLAP_SECONDS = 24 * 3600
-LAST_CLIENT = secrets.LAST_CLIENT
 
 _c = clients.c
 _is_management = _c.client_type == ENV
@@ -96,7 +95,7 @@ async def remove(call: Call, client_id: str) -> None:
         management = {row["id"] for row in await db.fetch_all(_LOCK)}
         client = await changes.hold(call, db, ClientIdentifier(client_id, anywhere=True))
         if management == {client.id}:
-            raise errors.InvalidArgument(LAST_CLIENT)
+            raise errors.InvalidArgument(secrets.LAST_CLIENT)
         await changes.remove(call, db, client)
 
 

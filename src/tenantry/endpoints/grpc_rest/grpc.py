@@ -1,7 +1,7 @@
 """gRPC: one message in, one out, and the status in the trailers.
 
 Follows https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md. Our own because every SDK
-speaks it; what it shares with gRPC-Web and Connect is in `transport.rpc`
+speaks it; what it shares with gRPC-Web and Connect is in `rpc`
 (docs/decisions/0005-grpc.md).
 """
 

@@ -1,4 +1,4 @@
-"""The rpc endpoint: gRPC by `transport.grpc`, gRPC-Web and Connect by connectrpc.
+"""The rpc endpoint: gRPC by `grpc`, gRPC-Web and Connect by connectrpc.
 
 Every error leaves with its details.
 """

@@ -59,7 +59,7 @@ class SignInPage:
 
     @property
     def _may_sign_up(self) -> bool:
-        """Whether people may found organizations: a passkey is never the start of an account."""
+        """Return whether users may create organizations; an account cannot start with a passkey."""
         return self._means.settings.may_sign_up and self._methods != ("passkey",)
 
     async def render(self, request: Request, found: AuthRequest) -> Response:
@@ -110,7 +110,7 @@ class SignInPage:
     async def _where(
         self, request: Request, found: AuthRequest, choices: Sequence[Choice]
     ) -> dict[str, Any]:
-        """Return where somebody is that has a session: the organization, to mark it and to stay."""
+        """Return the organization of the current session, to mark it and to offer to stay in it."""
         session = await self._door.session(request) if found.facts.session_id else None
         here = session.organization_id if session is not None else ""
         named = next((choice.name for choice in choices if choice.id == here), "")
@@ -147,13 +147,13 @@ class SignInPage:
         return wanted if wanted in there and not off.get(wanted) else there[0]
 
     def _page_of_intent(self, found: AuthRequest) -> str:
-        """Return the page on which somebody names an address for what they came for."""
+        """Return the page that asks for the email address, by the purpose of the request."""
         if found.facts.intent == RESET_PASSWORD and "password" in self._methods:
             return "reset"
         return "sign_up" if found.facts.intent == SIGN_UP and self._may_sign_up else "sign_in"
 
     def _is_fixed(self, found: AuthRequest) -> bool:
-        """Whether somebody that waits for a provider can go no other way."""
+        """Return whether a request that waits for a provider has no alternative."""
         return self._means.settings.is_modular or found.params.connection_id is not None
 
     def words(self, request: Request, found: AuthRequest | None) -> Words:

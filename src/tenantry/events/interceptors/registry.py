@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Session
 
 MOST = 10  # of one trigger: people wait for all of them
-UPDATABLE = (
-    *("display_name", "description", "trigger_point", "api_url", "timeout_ms"),
-    *("failure_policy", "auth_config"),
-)
 _SUFFIX = 4
 # The last is written by those who ask, at any time.
 _FIND = crud.get(interceptors)
@@ -40,8 +36,9 @@ async def create(
 ) -> tuple[Interceptor, str]:
     """Create an interceptor, disabled, and return it with its secret, which is not shown again.
 
-    ``members`` are its members by their names in `UPDATABLE`; ``allow`` are the private networks
-    that may be asked.
+    ``members`` are ``display_name``, ``description``, ``trigger_point``, ``api_url``,
+    ``timeout_ms``, ``failure_policy`` and ``auth_config``; ``allow`` are the private networks that
+    may be asked.
     """
     plain, at = signing.new_secret(), now()
     given = {
@@ -76,7 +73,7 @@ async def get(db: Session, interceptor_id: str) -> Interceptor:
 async def change(
     call: Call, interceptor_id: str, members: Mapping[str, Any], *, allow: tuple[str, ...]
 ) -> Interceptor:
-    """Change the given members, by their names in `UPDATABLE`."""
+    """Change the given members, by the names that `create` takes."""
     checked = _checked(call.db, interceptor_id, members, allow)
     async with call.db.transaction() as db:
         before = await _hold(db, interceptor_id)

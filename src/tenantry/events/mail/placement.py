@@ -16,7 +16,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
 LINK = "link"
 SECRETS = ("otp", LINK)  # names of placeholders
@@ -199,8 +199,3 @@ def _shown(text: str, marked: Mapping[str, str]) -> str:
     for name, mark in marked.items():
         text = text.replace(mark, f"{{{{ {name} }}}}")
     return text
-
-
-def carries(names: Collection[str]) -> bool:
-    """Whether a template that asks for these placeholders shows a secret."""
-    return not set(SECRETS).isdisjoint(names)

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 # Each event is looked at for all of these, so their number is bounded.
 ENVIRONMENT_MAX = 100
 ORGANIZATION_MAX = 20
-UPDATABLE = ("url", "description", "event_types", "ordered")
 # A delivery that is due within this may be under way, and would be sent twice.
 _UNDER_WAY_MICROSECONDS = 60 * 1_000_000
 
@@ -64,8 +63,8 @@ async def create(
 ) -> tuple[Endpoint, str]:
     """Create an endpoint and return it with its secret, which is not shown again.
 
-    ``members`` are its members by their names in `UPDATABLE`; ``allow`` are the private networks
-    that may be sent to.
+    ``members`` are ``url``, ``description``, ``event_types`` and ``ordered``; ``allow`` lists the
+    private networks that events may be sent to.
     """
     plain, at = signing.new_secret(), now()
     place: dict[str, Any] = {
@@ -112,7 +111,7 @@ async def get_enabled(db: Session, endpoint_id: str) -> Endpoint:
 async def change(
     call: Call, endpoint_id: str, members: Mapping[str, Any], *, allow: tuple[str, ...]
 ) -> Endpoint:
-    """Change the given members, by their names in `UPDATABLE`.
+    """Change the given members, by the names that `create` takes.
 
     Another address starts with a clean record: it has not failed yet.
     """

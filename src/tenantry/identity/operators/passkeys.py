@@ -1,7 +1,7 @@
 """Passkeys of operators: made in the console, and the way to sign in to it.
 
-Web Authentication as for users (`proofs.passkeys`), with a separate kind of challenge, and an
-authenticator that has to know the person each time.
+Web Authentication works as it does for users (`authenticators.passkeys`), with a separate kind of
+challenge, and always requires user verification.
 """
 
 from __future__ import annotations

@@ -24,13 +24,13 @@ class FramingOrigins:
 
     def __init__(self, db: Session) -> None:
         self._db = db
-        self._read_through: TtlCache[str, tuple[str, ...]] = TtlCache(
+        self._cache: TtlCache[str, tuple[str, ...]] = TtlCache(
             self._read, seconds=_SECONDS, most=1, name="framing origins"
         )
 
     async def get(self) -> tuple[str, ...]:
         """Return them as browsers spell an origin, at most 200."""
-        return await self._read_through.get("all") or ()
+        return await self._cache.get("all") or ()
 
     async def _read(self, _keys: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
         found = await return_targets.environment_origins(self._db)

@@ -1,6 +1,6 @@
 """The rules of buf.validate, in words and as JSON Schema.
 
-Requests are held against the rules themselves (transport/messages.py); this only tells of them.
+`api/validation.py` enforces the rules; this module only describes them.
 A rule that has no words here is an error: the reference may not keep silent about one.
 """
 

@@ -7,7 +7,6 @@ over or away; it is asked for again, within an hour.
 from __future__ import annotations
 
 import asyncio
-import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +35,6 @@ _AT_ONCE = 10
 _LEASE_SECONDS = 120
 _EXPIRING = "organization.sso_certificate_expiring"
 
-_log = logging.getLogger(__name__)
 
 _c = connections.c
 _DUE = Due(

@@ -126,10 +126,6 @@ def verified(
     raise SAMLError(faults.SIGNATURE, count=len(certificates))
 
 
-def _name(element: _Element) -> tuple[str, str | None]:
-    return element.tag, element.get("ID")
-
-
 def _hold_to_shape(element: _Element, *, sha1: bool) -> tuple[str, str]:
     """Refuse all but SAML's one shape (Core 5.4); return the two algorithms, which are allowed."""
     signatures = element.findall(f"{DS}Signature")

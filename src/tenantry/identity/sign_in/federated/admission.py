@@ -36,9 +36,9 @@ _PROFILE = (
 async def admit(
     answer: ProviderAnswer, way: str, found: TrustDecision, *, proved: str | None = None
 ) -> AuthRequest:
-    """Let somebody in to the organization of a connection, as a member from now on if need be.
+    """Admit a user to the organization of a connection, and add them as a member if necessary.
 
-    ``proved`` is the address of an inbox that the person has proved just now.
+    ``proved`` is the address of an inbox that the user has just verified.
     """
     found.check()
     if proved is not None and email_addresses.key(proved) != email_addresses.key(found.address):
@@ -111,7 +111,7 @@ async def _hold(db: Session, organization_id: str | None, user_id: str | None) -
 
 
 async def _take_in(call: Call, organization_id: str, user: User, found: TrustDecision) -> None:
-    """Make a person a member that is not one yet; within a transaction."""
+    """Make a user a member, if they are not one yet, within a transaction."""
     if found.is_alone:
         return
     if found.place is None:

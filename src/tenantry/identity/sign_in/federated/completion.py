@@ -1,7 +1,7 @@
 """Completes a federated login: evaluates trust in the provider and provisions the user.
 
-For organizations, `trust` says what their providers may say. A social provider speaks for the
-addresses that it calls verified. Nobody's account goes over to a provider without a proof.
+`trust` defines what the providers of an organization may assert. A social provider may assert the
+addresses that it marks as verified. No account is linked to a provider without verification.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ CLAIMS_MAX = 8192  # characters of JSON: they are in each ID token
 async def arrive(
     means: SignInDependencies, call: Call, request: AuthRequest, secret: str
 ) -> AuthRequest:
-    """Go on with the answer of a provider that the browser of a request brings.
+    """Process the response of a provider that the browser of a request returns.
 
     Raises:
         states.OutOfStep: the answer was taken before, its time is over, or it is for another
@@ -66,9 +66,9 @@ async def named(
     connection_id: str,
     identity: FederatedIdentity | None,
 ) -> AuthRequest:
-    """Go on with the person that an application names, which has its own sign-in.
+    """Continue with the user that an application with its own sign-in reports.
 
-    As if the connection that the request waits for had vouched for this person; None is nobody.
+    This is an assertion by the connection that the request waits for; None means no user.
     The browser finds it so when it comes back.
     """
     request = await requests.find_of_any(call.db, request_id)
@@ -101,7 +101,7 @@ async def identified(
     *,
     browser: bool = True,
 ) -> AuthRequest:
-    """Go on with a person whom a connection vouches for; a request that may not go on ends.
+    """Continue with the user that a connection asserts, or end a request that must not continue.
 
     Without ``browser`` it is the application that calls, and the browser keeps its secret.
 
@@ -131,7 +131,7 @@ async def identified(
 async def inbox_proved(
     means: SignInDependencies, call: Call, request: AuthRequest, email: str
 ) -> AuthRequest:
-    """Go on with a person that a provider vouches for, and that has proved the inbox as well."""
+    """Continue with a user that a provider asserts, after verification of the inbox."""
     connection = await connections.find(call.db, request.connection_id or "")
     identity = identity_of(call.db, request)
     try:
@@ -169,7 +169,7 @@ async def failed(
 
 
 async def record(call: Call, request: AuthRequest, session: OurSession) -> bool:
-    """Keep the provider's identity of somebody, and the session there; within a transaction.
+    """Store a user's identity and session at the provider, within a transaction.
 
     False if that cannot be any more: the connection is gone, or the identity somebody else's.
     """
@@ -236,7 +236,7 @@ async def _by_social(answer: ProviderAnswer) -> AuthRequest:
 async def _first_factor(
     answer: ProviderAnswer, way: str, *, email: str, user: User | None
 ) -> AuthRequest:
-    """Take a social provider's word for a first factor, as any other one of the environment."""
+    """Accept a social provider as the first factor, like any other method of the environment."""
     call = answer.call
     if user is not None and answer.settings.sync_user_profile_on_login:
         async with call.db.transaction() as db:
@@ -256,7 +256,7 @@ async def _first_factor(
 
 
 async def _ask_for_proof(answer: ProviderAnswer, *, email: str, template: str) -> AuthRequest:
-    """Have somebody prove the inbox before the provider's word is taken."""
+    """Require verification of the inbox before accepting the provider's assertion."""
     call, request = answer.call, answer.request
     if answer.browser:
         await inboxes.take(call, email)

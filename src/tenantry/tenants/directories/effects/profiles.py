@@ -61,15 +61,6 @@ _OF_PROFILE = (
 )
 
 
-def find(document: Mapping[str, Any], path: str) -> Any:
-    """Return the value at a path of a person's document, None where there is none.
-
-    A name without a URN is looked for in the core first, then in the enterprise extension, then
-    in all others. Of a list it is the primary entry, or the first one, and of that its `value`.
-    """
-    return _Names(document).find(path)
-
-
 class _Names:
     """The attributes of a document by their names, case-insensitively; made once to find many."""
 
@@ -82,7 +73,12 @@ class _Names:
         self._extensions = {urn: _by_name(self._core[urn]) for urn in urns}
 
     def find(self, path: str) -> Any:
-        """Return the value at a path: see `find`."""
+        """Return the value at a path, or None.
+
+        A name without a URN is looked up in the core schema first, then in the enterprise
+        extension, then in all others. The value of a list is the `value` of its primary entry, or
+        of its first one.
+        """
         urn, parts = _parts(path)
         if urn:
             if urn == _CORE_KEY:
