@@ -18,14 +18,14 @@ from tenantry.settings import load
 # The panels of the help, each with its commands: the module and the name of the group in it, or of
 # the function.
 _PANELS = {
-    "To begin": {
+    "Getting started": {
         "serve": "commands:serve",
         "env": "commands:env",
         "trust": "deployment.trusting:trust",
         "status": "deployment.status:status",
         "doctor": "commands:doctor",
     },
-    "Tenants and people": {
+    "Organizations and users": {
         "org": "tenants.organizations:app",
         "user": "tenants.users:app",
         "auth-requests": "tenants.auth_requests:app",
@@ -38,12 +38,12 @@ _PANELS = {
         "webhook": "integrations.webhooks:app",
         "interceptor": "integrations.interceptors:app",
     },
-    "What has happened": {
+    "Events, email and logs": {
         "events": "records.events:app",
         "mail": "records.mail:app",
         "log": "records.logs:app",
     },
-    "Running it": {
+    "Operations": {
         "worker": "deployment.work:worker",
         "health": "commands:health",
         "operators": "operators:app",
@@ -64,7 +64,7 @@ _PLACES = {
 
 
 class _Commands(Mapping[str, Any]):
-    """The commands by their names, each made from its module when it is asked for."""
+    """The commands by name; each is imported on first use."""
 
     def __init__(self) -> None:
         self._made: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""`tenantry operators`: the people who enter the console."""
+"""`tenantry operators`: the users of the console."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.gen.tenantry.v1.operators_pb import Operator
 
-app = typer.Typer(no_args_is_help=True, help="Operators: who may enter the console.")
+app = typer.Typer(no_args_is_help=True, help="Operators: users of the console.")
 
 
 @app.command()
 def link(
     *,
     email: Annotated[
-        str, typer.Option(help="Their address; the operator that has it is let back in.")
+        str, typer.Option(help="Email address; signs an existing operator with it in.")
     ] = "",
-    name: Annotated[str, typer.Option(help="Their name; without it, it is asked for.")] = "",
-    role: Annotated[str, typer.Option(help="OWNER, OPERATOR or READER, of a new one.")] = "OWNER",
+    name: Annotated[str, typer.Option(help="Name; prompts for it if omitted.")] = "",
+    role: Annotated[
+        str, typer.Option(help="Role of a new operator: OWNER, OPERATOR or READER.")
+    ] = "OWNER",
     as_json: AsJson = False,
 ) -> None:
     """Print a link that creates an operator, or signs in one without a passkey.

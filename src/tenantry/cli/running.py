@@ -41,9 +41,11 @@ _PAGE = 100
 _REQUEST_ID = "cli"
 _SHORTEST = 3  # characters that are searched for
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="The most to list.")]
-PageToken = Annotated[str, typer.Option(help="Go on where a list ended, which printed this.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+Limit = Annotated[
+    int, typer.Option("--limit", "-n", min=1, max=10_000, help="Maximum number to list.")
+]
+PageToken = Annotated[str, typer.Option(help="Token that the previous page printed.")]
 
 
 def with_api(

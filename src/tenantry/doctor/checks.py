@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tenantry import server as launcher
+from tenantry import server
 from tenantry import settings as settings_module
 from tenantry.doctor.database import check_clock, check_database, check_event_log
 from tenantry.doctor.findings import Finding, Problem
@@ -174,7 +174,7 @@ def _libpython(_settings: Settings) -> str:
 
 def _address(settings: Settings) -> str:
     try:
-        launcher.check_address(settings)
+        server.check_address(settings)
     except SettingError as problem:
         if not _answers(settings):
             raise Problem(str(problem), "or stop what listens there") from None
@@ -186,7 +186,7 @@ def _metrics(settings: Settings) -> str:
     if not settings.metrics_listen:
         return "nothing is counted, TENANTRY_METRICS_LISTEN is empty"
     try:
-        launcher.check_metrics_address(settings)
+        server.check_metrics_address(settings)
     except SettingError as problem:
         raise Problem(str(problem), "or stop the program that listens there") from None
     host = ipaddress.ip_address(settings.metrics_listen.rpartition(":")[0].strip("[]"))
@@ -210,7 +210,7 @@ def _traces(settings: Settings) -> str:
 
 def _answers(settings: Settings) -> bool:
     """Whether the listener there answers as our server does."""
-    host = launcher.reachable(settings.host)
+    host = server.reachable(settings.host)
     shown = f"[{host}]" if ":" in host else host
     trusting = ssl.create_default_context()
     trusting.check_hostname = False
@@ -253,7 +253,7 @@ def _outgoing(settings: Settings) -> str:
 
 def _watches(_settings: Settings) -> str:
     try:
-        launcher.check_watches(1)
+        server.check_watches(1)
     except envoy.StartError as problem:
         text, _, advice = str(problem).partition(": ")
         raise Problem(text, advice) from None

@@ -26,7 +26,7 @@ class IdentitySettings:
         stored=True,
     )
     app_logo_url: str = setting(
-        "", values.picture, "https:// URL of its logo on the sign-in pages.", stored=True
+        "", values.picture, "https:// URL of the product's logo on the sign-in pages.", stored=True
     )
     app_color: str = setting(
         "#1f5eff",
@@ -43,7 +43,7 @@ class IdentitySettings:
     organization_name: str = setting(
         "",
         values.line,
-        "Name that the product has for its organizations, such as workspace; for mail.",
+        "The product's term for an organization, such as workspace; used in email.",
         stored=True,
     )
     app_icon_url: str = setting(
@@ -134,9 +134,10 @@ class IdentitySettings:
     authentication_mode: str = setting(
         FULL_STACK_AUTH,
         values.one_of(FULL_STACK_AUTH, MODULAR_AUTH),
-        "FULL_STACK_AUTH: users, and all ways to sign in. MODULAR_AUTH: the application keeps its "
-        "own users, and takes people from identity providers by way of this server, each known by "
-        "its connection and the provider's id; no way to sign in below is in use then.",
+        "FULL_STACK_AUTH: Tenantry manages users and offers all sign-in methods. MODULAR_AUTH: "
+        "the application manages its users, and Tenantry only signs them in through identity "
+        "providers and identifies them by connection and the provider's ID; the sign-in methods "
+        "below are not used.",
     )
     sign_in_methods: tuple[str, ...] = setting(
         "email,passkey",
@@ -171,8 +172,8 @@ class IdentitySettings:
     breached_passwords: Path | None = setting(
         "",
         values.file,
-        "File of SHA-1 hashes in upper-case hex, sorted, one a line (HASH or HASH:COUNT), of "
-        "passwords that nobody may choose.",
+        "File of the SHA-1 hashes of passwords to reject, in upper-case hex, sorted, one per line "
+        "(HASH or HASH:COUNT).",
     )
     passkey_origins: tuple[str, ...] = setting(
         "",

@@ -21,23 +21,24 @@ class InfrastructureSettings:
     database_url: str = setting(
         "",
         values.database_url,
-        "postgresql://user:password@host/name, or empty for SQLite in the data folder. Several "
-        "servers of one cluster as host,host:port,[::1]:port, of which the one that takes changes "
-        "is used. By way of PgBouncer with ?pgbouncer=session or ?pgbouncer=transaction.",
+        "postgresql://user:password@host/name, or empty for SQLite in the data folder. List the "
+        "servers of a cluster as host,host:port,[::1]:port; the one that accepts writes is used. "
+        "For PgBouncer, add ?pgbouncer=session or ?pgbouncer=transaction.",
         secret=True,
     )
     database_password: str = setting(
         "",
         values.secret,
-        "Password of the user that a postgresql:// URL names without one, not percent-encoded.",
+        "Password for a postgresql:// URL that has a user name but no password; not "
+        "percent-encoded.",
         secret=True,
     )
     database_replica_url: str = setting(
         "",
         values.replica_url,
-        "postgresql:// URL of a standby of the same database, or of several, for lists and "
-        "searches; each sees every change that was acknowledged before it was asked. With the "
-        "password of database_url where it names none.",
+        "postgresql:// URL of one or more standbys of the same database, for lists and searches; "
+        "a read sees every change that was acknowledged before it. Uses the password of "
+        "database_url if it has none.",
         secret=True,
     )
     pool_size: int = setting(
@@ -48,9 +49,9 @@ class InfrastructureSettings:
     master_key: str = setting(
         "",
         values.master_key,
-        "32 bytes in base64 that wrap the keys of all secrets at rest, or the URL of a key that "
-        "stays where it is: aws-kms://, gcp-kms://, vault-transit://. Empty for a file in the "
-        "data folder.",
+        "32 bytes in base64 that wrap the keys of all secrets at rest, or the URL of a key in a "
+        "key management service: aws-kms://, gcp-kms://, vault-transit://. Empty for a file in "
+        "the data folder.",
         secret=True,
     )
     master_key_command: str = setting(
@@ -68,22 +69,22 @@ class InfrastructureSettings:
     smtp_url: str = setting(
         "",
         values.smtp_url,
-        "smtp://user:password@host:587 or smtps://..., the server that sends mail. TLS is a must "
-        "outside loopback, unless ?starttls=no is added. Empty keeps mail in the database: "
-        "`tenantry mail list`.",
+        "smtp://user:password@host:587 or smtps://..., the server that sends email. TLS is "
+        "required outside loopback, unless ?starttls=no is added. When empty, email is kept in "
+        "the database: `tenantry mail list`.",
         secret=True,
     )
     mail_from: str = setting(
-        "", values.mailbox, "Sender of mail, such as `Example <no-reply@example.com>`."
+        "", values.mailbox, "Sender of email, such as `Example <no-reply@example.com>`."
     )
     mail_templates: Path | None = setting(
-        "", values.folder, "Folder of mail templates that replace ours of the same names."
+        "", values.folder, "Folder of email templates that replace the built-in ones."
     )
     mail_language: str = setting(
         languages.DEFAULT,
         values.one_of(*languages.LANGUAGES),
-        "Language of mail to people whose own is not known, and to TENANTRY_ALERT_MAIL: en, de, "
-        "fr, es, it, nl or pt.",
+        "Language of email to users whose language is unknown, and to TENANTRY_ALERT_MAIL: en, "
+        "de, fr, es, it, nl or pt.",
     )
     alert_mail: str = setting(
         "",

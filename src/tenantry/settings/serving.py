@@ -25,14 +25,14 @@ class ServerSettings:
         "Directory of the SQLite database, the certificates and the master key.",
     )
     tls_cert: Path | None = setting(
-        "", values.file, "Certificate chain in PEM; empty for one from our own private CA."
+        "", values.file, "Certificate chain in PEM; when empty, a private CA issues one."
     )
     tls_key: Path | None = setting("", values.file, "Private key of the certificate, in PEM.")
     cleartext: bool = setting(
         "true",
         values.switch,
-        "Also answer HTTP without TLS on the same port; from addresses outside loopback only "
-        "when the public URL is http:// (a TLS proxy in front).",
+        "Also serve HTTP without TLS on the same port; to addresses outside loopback only if the "
+        "public URL is http:// (behind a TLS proxy).",
     )
     workers: int = setting(
         "1",
@@ -54,7 +54,8 @@ class ServerSettings:
     metrics_token: str = setting(
         "",
         values.bearer_token,
-        "Bearer token that requests to /metrics must send; needed where others reach the address.",
+        "Bearer token that requests to /metrics must send; required if other machines can reach "
+        "the address.",
         secret=True,
     )
     background: bool = setting(
@@ -103,19 +104,20 @@ class ServerSettings:
     traces_endpoint: str = setting(
         "",
         values.url_of_collector,
-        "Collector of traces, http://host:4318 or https://..., by OpenTelemetry over HTTP; empty "
-        "for that of OTEL_EXPORTER_OTLP_ENDPOINT, or none.",
+        "URL of the OpenTelemetry collector that receives traces over HTTP, http://host:4318 or "
+        "https://...; OTEL_EXPORTER_OTLP_ENDPOINT, if set, when empty.",
     )
     development: bool = setting(
         "",
         values.switch_or_automatic,
-        "Show mail that was not sent at /dev/mail, and its codes and links in the log. Empty: on "
-        "where public URL and address are this machine's own and no mail server is set; true is "
-        "refused on a public name.",
+        "Show unsent email at /dev/mail, and log its codes and links. When empty, enabled if the "
+        "public URL and the address are local and no mail server is set; true is rejected with a "
+        "public name.",
     )
     simulator: bool = setting(
         "true",
         values.switch,
-        "In development, an identity provider at /simulator that vouches for anybody, and from the "
-        "first start an organization that signs in by it, with example.com and example.org.",
+        "In development, serve an identity provider at /simulator that signs in any user, and "
+        "create an organization at the first start that uses it, with the domains example.com and "
+        "example.org.",
     )

@@ -19,8 +19,8 @@ class TenancySettings:
     visible_metadata: tuple[str, ...] = setting(
         "",
         lambda text: tuple(key.strip() for key in text.split(",") if key.strip()),
-        "Keys, separated by commas, of the metadata of organizations, memberships and users that "
-        "signed-in people and the admin portal may read by the API; none by default.",
+        "Metadata keys of organizations, memberships and users, separated by commas, that "
+        "signed-in users and the admin portal may read through the API; none by default.",
     )
     domain_txt_label: str = setting(
         "_tenantry-domain-verification",
@@ -54,16 +54,16 @@ class TenancySettings:
     portal_roles: tuple[str, ...] = setting(
         "",
         values.role_names,
-        "Names of the roles, separated by commas, that a link into the admin portal may assign to "
-        "groups of a directory; when empty, every role that holds no built-in permission (sk_...) "
-        "beyond those of the organization's default member role.",
+        "Names of the roles, separated by commas, that an admin portal link may assign to "
+        "directory groups; when empty, every role without built-in permissions (sk_...) beyond "
+        "those of the organization's default member role.",
         stored=True,
     )
     google_workspace_url: str = setting(
         "",
         values.url_of_gateway,
-        "Address of a gateway by which Google Workspace is asked for its people and groups, at "
-        "/token and /admin/directory/v1; Google's own when empty.",
+        "URL of a gateway to the Google Workspace API, with the paths /token and "
+        "/admin/directory/v1; Google's API when empty.",
     )
 
     directory_secret_overlap_hours: int = setting(
@@ -76,8 +76,9 @@ class TenancySettings:
     application_api_access: bool = setting(
         "true",
         values.switch,
-        "The secret of a new application may call the whole management API where its creation "
-        "does not say; false is safer, but Scalekit's Python SDK does not start with one then.",
+        "Allow the secret of a new application to call the whole management API, unless the "
+        "request that creates it specifies this; false is safer, but Scalekit's Python SDK then "
+        "does not start.",
     )
     token_events: str = setting(
         "first",
@@ -104,8 +105,8 @@ class TenancySettings:
     outgoing_allow: tuple[str, ...] = setting(
         "",
         values.networks,
-        "Networks in CIDR notation, separated by commas, that webhooks may go to although they "
-        "are not public, also by http://; none by default.",
+        "Non-public networks in CIDR notation, separated by commas, to which webhooks may be "
+        "sent, also over http://; none by default.",
     )
     webhook_retries: tuple[int, ...] = setting(
         "0,5,300,1800,7200,18000,36000,36000",

@@ -1,4 +1,4 @@
-"""`tenantry backup` and `tenantry restore`: a copy of the database, and how one is put back."""
+"""`tenantry backup` and `tenantry restore`: copy the database and restore a copy."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Keys = Annotated[
 
 def backup(
     folder: Annotated[
-        Path | None, typer.Argument(help="A folder that is not there yet: it is made.")
+        Path | None, typer.Argument(help="Folder to create; it must not exist.")
     ] = None,
     *,
     keys: Keys = None,
@@ -129,12 +129,12 @@ def _how_on_postgresql(settings: Settings, given: Path | None, *, as_json: bool)
 def restore(
     folder: Annotated[
         Path | None,
-        typer.Argument(help="A backup of `tenantry backup`, to be put in the database's place."),
+        typer.Argument(help="Backup to restore, made by `tenantry backup`."),
     ] = None,
     *,
     keys: Annotated[
         Path | None,
-        typer.Option("--keys", help="The folder of `tenantry backup --keys`, if it is to be used."),
+        typer.Option("--keys", help="Folder of `tenantry backup --keys`, to restore the keys too."),
     ] = None,
     go: Annotated[
         bool, typer.Option("--go", help="Resume outgoing email and webhooks from this database.")
@@ -170,7 +170,7 @@ def restore(
 
 
 def _put_back(folder: Path, keys: Path | None, *, as_json: bool) -> None:
-    from tenantry.db.sqlite import restore as putting_back
+    from tenantry.db.sqlite import restore as sqlite_restore
     from tenantry.db.sqlite.backups import BackupError
     from tenantry.settings import data_folder
 
@@ -178,7 +178,7 @@ def _put_back(folder: Path, keys: Path | None, *, as_json: bool) -> None:
     data_folder.make(settings)
     try:
         with Progress(None) as progress:
-            done = putting_back.put_back(folder, settings, keys=keys, told=progress.copied)
+            done = sqlite_restore.put_back(folder, settings, keys=keys, told=progress.copied)
     except BackupError as problem:
         running.fail(str(problem))
     manifest = done.manifest

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tenantry.transfer.bulk.formats import Format
     from tenantry.transfer.bulk.report import Report
 
-app = typer.Typer(no_args_is_help=True, help="Bring in users, an organization, an environment.")
+app = typer.Typer(no_args_is_help=True, help="Import users, an organization or an environment.")
 
 _PIECE = 256 << 10  # bytes
 _LANES = 2
@@ -122,7 +122,7 @@ SecretsKey = Annotated[
         "--secrets-key",
         dir_okay=False,
         exists=True,
-        help="File with the key, 32 bytes in base64, that seals secrets of connections.",
+        help="File with the key, 32 bytes in base64, that encrypts secrets of connections.",
     ),
 ]
 
@@ -159,7 +159,7 @@ def organization(
         bool,
         typer.Option(
             "--join-people",
-            help="Have users who are here already, by their addresses, be members as well.",
+            help="Also add existing users as members, matched by email address.",
         ),
     ] = False,
     secrets_key: SecretsKey = None,

@@ -32,21 +32,21 @@ def migrate(
         bool,
         typer.Option(
             "--beside-older",
-            help="Also while a former version runs, which can change nothing any more then.",
+            help="Upgrade even if a previous version runs; it can no longer write.",
         ),
     ] = False,
     contract: Annotated[
         bool,
         typer.Option(
             "--contract",
-            help="Then take away what only former versions need, none of which may run any more.",
+            help="Then remove what only previous versions need; stop them first.",
         ),
     ] = False,
     distribute: Annotated[
         bool,
         typer.Option(
             "--distribute",
-            help="Then spread it over the machines of Citus; takes --experimental as well.",
+            help="Then distribute the tables over Citus; requires --experimental.",
         ),
     ] = False,
     experimental: Annotated[

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tenantry import server as launcher
+from tenantry import server
 from tenantry.cli import Failed
 from tenantry.server.envoy import StartError
 from tenantry.settings import load, tracing
@@ -23,6 +23,6 @@ def serve() -> int:
 
         targets.of(settings)
     try:
-        return launcher.serve(settings)
+        return server.serve(settings)
     except StartError as problem:
         raise Failed(str(problem)) from problem

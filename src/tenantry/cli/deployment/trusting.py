@@ -1,4 +1,4 @@
-"""`tenantry trust`: has this machine trust the certificates of Tenantry's own root, or no more."""
+"""`tenantry trust`: adds Tenantry's root certificate to the trust stores, or removes it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
 def trust(
     *,
-    remove: Annotated[bool, typer.Option("--remove", help="Trust it no more.")] = False,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Remove it from the trust stores.")
+    ] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="Change nothing: say which stores have it.")
+        bool, typer.Option("--check", help="Only show which trust stores have it.")
     ] = False,
     system_root: Annotated[
         Path,

@@ -1,4 +1,4 @@
-"""`tenantry worker`: the work beside the calls, in its own process."""
+"""`tenantry worker`: runs background jobs in a separate process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def worker() -> None:
 
     import uvloop
 
-    from tenantry import server as launcher
+    from tenantry import server
     from tenantry import worker as work
     from tenantry.db import copies
     from tenantry.db.connecting import OpenError
@@ -48,12 +48,12 @@ def worker() -> None:
             from tenantry.telemetry import traces
 
             closing.callback(traces.start(settings).close)
-        launcher.ignore_other_signals()
+        server.ignore_other_signals()
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         data_folder.check(settings)
-        launcher.check_metrics_address(settings)
+        server.check_metrics_address(settings)
         async with (
             database_of(settings, pool_size=settings.pool_size) as db,
             work.measured(db, settings),

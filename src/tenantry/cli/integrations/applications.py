@@ -1,4 +1,4 @@
-"""`tenantry app`: applications that sign people in, and where people come back to."""
+"""`tenantry app`: manages applications and their redirect URIs."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.cli.running import ListResponse
 
-app = typer.Typer(no_args_is_help=True, help="Applications, which sign people in.")
+app = typer.Typer(no_args_is_help=True, help="Applications that sign users in.")
 
 AppId = Annotated[str, typer.Argument(metavar="CLIENT_ID", help="The application, skc_...")]
-Uri = Annotated[str, typer.Argument(metavar="URI", help="The address, whole.")]
+Uri = Annotated[str, typer.Argument(metavar="URI", help="Complete URI.")]
 AfterSignOut = Annotated[
     bool,
-    typer.Option("--post-logout", help="Of where people come to after they have signed out."),
+    typer.Option("--post-logout", help="Use the post-logout redirect URIs."),
 ]
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.cli.running import ListResponse
 
-app = typer.Typer(no_args_is_help=True, help="Clients: who may call the API, or get access tokens.")
+app = typer.Typer(no_args_is_help=True, help="Clients, which call the API or get access tokens.")
 
 ClientId = Annotated[
     str, typer.Argument(metavar="CLIENT_ID", help="The client, skc_... or m2morg_...")
@@ -29,23 +29,21 @@ ClientId = Annotated[
 
 @app.command()
 def create(
-    name: Annotated[
-        str, typer.Argument(help="What it is called in lists; without it, it is asked for.")
-    ] = "",
+    name: Annotated[str, typer.Argument(help="Display name; prompts for it if omitted.")] = "",
     *,
     redirect_uri: Annotated[
         list[str],
-        typer.Option(help="Where codes are sent to: makes an application that signs people in."),
+        typer.Option(help="Redirect URI; creates an application that signs users in."),
     ] = [],  # noqa: B006 - typer reads it
     post_logout_redirect_uri: Annotated[
-        list[str], typer.Option(help="Where people come to after they have signed out of it.")
+        list[str], typer.Option(help="Post-logout redirect URI.")
     ] = [],  # noqa: B006
     initiate_login_uri: Annotated[
-        str, typer.Option(help="Where a sign-in begins at it: people are sent there.")
+        str, typer.Option(help="URL of the application that starts a sign-in.")
     ] = "",
     scope: Annotated[
         list[str],
-        typer.Option(help="Management scope that it holds, such as users:read; all without one."),
+        typer.Option(help="Management scope, such as users:read; no limit if omitted."),
     ] = [],  # noqa: B006
     as_json: AsJson = False,
 ) -> None:
@@ -165,7 +163,7 @@ def rotate(
     client_id: ClientId,
     *,
     now: Annotated[
-        bool, typer.Option("--now", help="Refuse the old secrets at once, not after 24 hours.")
+        bool, typer.Option("--now", help="Reject the old secrets now instead of after 24 hours.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:

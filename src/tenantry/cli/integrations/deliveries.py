@@ -66,8 +66,10 @@ def send_test(
 def deliveries(
     endpoint_id: EndpointId,
     *,
-    state: Annotated[str, typer.Option(help="PENDING, SUCCEEDED or FAILED alone.")] = "",
-    event_type: Annotated[str, typer.Option("--event-type", "-e", help="One type alone.")] = "",
+    state: Annotated[str, typer.Option(help="Only PENDING, SUCCEEDED or FAILED.")] = "",
+    event_type: Annotated[
+        str, typer.Option("--event-type", "-e", help="Only this event type.")
+    ] = "",
     organization: OfOrganization = "",
     since: Annotated[str, typer.Option(help="Queued at this time or later, RFC 3339.")] = "",
     until: Annotated[str, typer.Option(help="Queued at this time or earlier, RFC 3339.")] = "",
@@ -152,7 +154,8 @@ def attempts(endpoint_id: EndpointId, delivery_id: DeliveryId, *, as_json: AsJso
 def replay(
     endpoint_id: EndpointId,
     delivery_id: Annotated[
-        str, typer.Argument(metavar="[DELIVERY_ID]", help="One delivery; else those of a time.")
+        str,
+        typer.Argument(metavar="[DELIVERY_ID]", help="One delivery; omit it to replay a period."),
     ] = "",
     *,
     since: Annotated[str, typer.Option(help="Events of this time or later, RFC 3339.")] = "",

@@ -1,4 +1,4 @@
-"""`tenantry interceptor`: whom to ask before something happens, and trying it out."""
+"""`tenantry interceptor`: manages and tests interceptors."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
         TestInterceptorResponse,
     )
 
-app = typer.Typer(no_args_is_help=True, help="Interceptors: who is asked before something happens.")
+app = typer.Typer(no_args_is_help=True, help="Interceptors: webhooks that can deny an action.")
 
-InterceptorId = Annotated[str, typer.Argument(help="Its id, icp_...")]
+InterceptorId = Annotated[str, typer.Argument(help="ID of the interceptor, icp_...")]
 
 _PAGE = 100
 
 
 class Trigger(StrEnum):
-    """Before what an interceptor is asked."""
+    """The actions before which an interceptor can be called."""
 
     PRE_SIGNUP = "PRE_SIGNUP"
     PRE_SESSION_CREATION = "PRE_SESSION_CREATION"
@@ -39,21 +39,24 @@ class Trigger(StrEnum):
 
 @app.command()
 def create(
-    trigger: Annotated[Trigger, typer.Argument(help="Before what it is asked.")],
-    url: Annotated[str, typer.Argument(help="The address that is asked, by POST.")],
+    trigger: Annotated[Trigger, typer.Argument(help="The action before which it is called.")],
+    url: Annotated[str, typer.Argument(help="URL that receives the POST requests.")],
     *,
-    name: Annotated[str, typer.Option(help="Its name; requests carry it.")] = "Interceptor",
-    description: Annotated[str, typer.Option(help="What it is for.")] = "",
+    name: Annotated[str, typer.Option(help="Display name.")] = "Interceptor",
+    description: Annotated[str, typer.Option(help="Its purpose.")] = "",
     timeout: Annotated[
-        int, typer.Option(min=100, max=30_000, help="Milliseconds to wait for its answer.")
+        int, typer.Option(min=100, max=30_000, help="Response timeout in milliseconds.")
     ] = 5000,
     fail_open: Annotated[
-        bool, typer.Option("--fail-open", help="Go on when it does not answer as it has to.")
+        bool, typer.Option("--fail-open", help="Allow the action if there is no valid response.")
     ] = False,
-    enabled: Annotated[bool, typer.Option("--enable", help="Ask it from now on.")] = False,
+    enabled: Annotated[bool, typer.Option("--enable", help="Enable it immediately.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Create a disabled interceptor, and print its signing secret, once."""
+    """Create an interceptor, and print its signing secret, once.
+
+    It is disabled unless you pass --enable.
+    """
     from tenantry.events.interceptors.model import FAIL_CLOSED, FAIL_OPEN
 
     members = {
@@ -175,7 +178,7 @@ def try_out(
         typer.Argument(
             exists=True,
             dir_okay=False,
-            help="A JSON file with what to send as data; {} without one.",
+            help="JSON file with the sample data; {} by default.",
         ),
     ] = None,
 ) -> None:
@@ -187,7 +190,7 @@ def try_out(
         except ValueError:
             data = None
     if not isinstance(data, dict):
-        running.fail(f"{sample}: is no JSON object")
+        running.fail(f"{sample} is not a JSON object")
 
     async def work(api: InProcessClient) -> TestInterceptorResponse:
         from protobuf.wkt import Struct
@@ -205,7 +208,7 @@ def try_out(
     running.print_json(running.members_of(trial).get("interceptor_response"))
     if trial.validation_error is not None:
         (broken,) = trial.validation_error.field_violations
-        running.fail(f"the person would not be told why: {broken.field} {broken.description}")
+        running.fail(f"the response is invalid: {broken.field} {broken.description}")
 
 
 async def _get(api: InProcessClient, interceptor_id: str) -> Interceptor:

@@ -1,4 +1,4 @@
-"""`tenantry webhook`: where events are sent, their deliveries, and sending them once more."""
+"""`tenantry webhook`: manages webhook endpoints."""
 
 from __future__ import annotations
 
@@ -18,19 +18,17 @@ if TYPE_CHECKING:
     from tenantry.cli.running import ListResponse
     from tenantry.gen.tenantry.v1.webhooks_pb import WebhookEndpoint
 
-app = typer.Typer(no_args_is_help=True, help="Webhook endpoints, and what is sent to them.")
+app = typer.Typer(no_args_is_help=True, help="Webhook endpoints and their deliveries.")
 
 
 @app.command()
 def create(
-    url: Annotated[str, typer.Argument(help="The address that events are POSTed to.")],
+    url: Annotated[str, typer.Argument(help="URL that receives the events.")],
     *,
     event_type: EventTypes = [],  # noqa: B006 - typer reads it and changes nothing
     organization: OfOrganization = "",
     description: Annotated[str, typer.Option(help="What it is for.")] = "",
-    ordered: Annotated[
-        bool, typer.Option("--ordered", help="Send one event after the other.")
-    ] = False,
+    ordered: Annotated[bool, typer.Option("--ordered", help="Deliver events in order.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Create an endpoint, and print its signing secret, once."""
@@ -111,14 +109,14 @@ def show(endpoint_id: EndpointId, *, as_json: AsJson = False) -> None:
 def update(
     endpoint_id: EndpointId,
     *,
-    url: Annotated[str | None, typer.Option(help="Another address.")] = None,
+    url: Annotated[str | None, typer.Option(help="New URL.")] = None,
     description: Annotated[str | None, typer.Option(help="What it is for.")] = None,
     event_type: EventTypes = [],  # noqa: B006
     all_event_types: Annotated[
-        bool, typer.Option("--all-event-types", help="Every published type from now on.")
+        bool, typer.Option("--all-event-types", help="Send all published event types.")
     ] = False,
     ordered: Annotated[
-        bool | None, typer.Option("--ordered/--unordered", help="One event after the other.")
+        bool | None, typer.Option("--ordered/--unordered", help="Deliver events in order.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

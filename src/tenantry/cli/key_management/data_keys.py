@@ -1,4 +1,4 @@
-"""`tenantry data-key`: the keys that seal secrets in the database."""
+"""`tenantry data-key`: the keys that encrypt secrets in the database."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.db.encryption.reencryption import Progress
 
-app = typer.Typer(no_args_is_help=True, help="The keys that seal secrets in the database.")
+app = typer.Typer(no_args_is_help=True, help="The keys that encrypt secrets in the database.")
 
 Version = Annotated[int, typer.Argument(min=1, help="Version of the key, as `list` shows it.")]
 

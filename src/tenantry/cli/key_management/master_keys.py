@@ -1,4 +1,4 @@
-"""`tenantry master-key`: what wraps the key that all others hang on, and lies elsewhere."""
+"""`tenantry master-key`: manages the master key, which is stored outside the database."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from tenantry.access.data_keys.model import MasterKey
     from tenantry.call import Call
 
-app = typer.Typer(no_args_is_help=True, help="The master key, which lies outside of the database.")
+app = typer.Typer(
+    no_args_is_help=True, help="The master key, which is stored outside the database."
+)
 
 
 @app.command("list")

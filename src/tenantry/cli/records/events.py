@@ -29,12 +29,14 @@ _POLL_SECONDS = 0.5
 def tail(
     *,
     lines: Annotated[
-        int, typer.Option("--lines", "-n", min=0, help="How many to begin with.")
+        int, typer.Option("--lines", "-n", min=0, help="Number of events to print first.")
     ] = 20,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on with new ones until interrupted.")
+        bool, typer.Option("--follow", "-f", help="Print new events until interrupted.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object per line.")
+    ] = False,
 ) -> None:
     """Print the newest events, the oldest first."""
     show = _json if as_json else _line

@@ -1,4 +1,4 @@
-"""`tenantry log`: looks into a log that was kept. It asks neither the settings nor the database."""
+"""`tenantry log`: searches saved logs, without settings or a database."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tenantry.cli.output import printing
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-app = typer.Typer(help="Look into the log.", no_args_is_help=True)
+app = typer.Typer(help="Search saved logs.", no_args_is_help=True)
 
 _ID = re.compile(r"[\w.@-]{3,200}", re.ASCII)
 _OF_ID = re.compile(rb"[\w-]")

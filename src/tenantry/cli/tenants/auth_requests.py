@@ -1,4 +1,4 @@
-"""`tenantry auth-requests`: a sign-in by an id that somebody was shown."""
+"""`tenantry auth-requests`: shows a sign-in by an ID from an error page or a log."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tenantry.gen.tenantry.v1.event_records_pb import EventRecord
     from tenantry.identity.auth_log.sign_ins import SignIn
 
-app = typer.Typer(no_args_is_help=True, help="Sign-ins, by the ids that people are shown.")
+app = typer.Typer(no_args_is_help=True, help="Sign-ins, by the ID that a user was shown.")
 
 _MOST = 100  # events of one request
 
@@ -32,7 +32,7 @@ def show(
         str,
         typer.Argument(
             metavar="ID",
-            help="Of a sign-in, areq_..., of an error page, err_..., or of a request, req_...",
+            help="ID of a sign-in (areq_...), an error page (err_...) or a request (req_...).",
         ),
     ],
     *,

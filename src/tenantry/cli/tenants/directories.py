@@ -1,4 +1,4 @@
-"""`tenantry directories`: how they are, their requests, and those that are polled."""
+"""`tenantry directories`: lists directories and their requests, and configures polling."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tenantry.tenants.directories.listing import Whole
     from tenantry.tenants.directories.model import Directory
 
-app = typer.Typer(no_args_is_help=True, help="Directories, which people and groups come from.")
+app = typer.Typer(no_args_is_help=True, help="Directories: sources of users and groups.")
 
 DirectoryId = Annotated[str, typer.Argument(help="Id of the directory, dir_...")]
 
@@ -60,8 +60,10 @@ def requests(
     organization: Which,
     directory_id: DirectoryId,
     *,
-    failed: Annotated[bool, typer.Option("--failed", help="Those that failed alone.")] = False,
-    resource: Annotated[str, typer.Option(help="Those about this person or group alone.")] = "",
+    failed: Annotated[bool, typer.Option("--failed", help="Show only failed requests.")] = False,
+    resource: Annotated[
+        str, typer.Option(help="Show only requests about this user or group.")
+    ] = "",
     limit: Limit = 20,
     page_token: PageToken = "",
     as_json: AsJson = False,
@@ -128,7 +130,7 @@ def sync(organization: Which, directory_id: DirectoryId, *, as_json: AsJson = Fa
     if as_json:
         running.print_json({"polled": directory_id})
     else:
-        running.say("a worker polls it soon; `tenantry directories list` shows what came of it")
+        running.say("a worker polls it soon; `tenantry directories list` shows the result")
 
 
 @app.command()
@@ -141,14 +143,16 @@ def credentials(
         typer.Option(help="The key file of a service account, or - for standard input."),
     ] = None,
     email: Annotated[
-        str, typer.Option(help="The administrator in whose name people and groups are read.")
+        str, typer.Option(help="Administrator to impersonate when reading users and groups.")
     ] = "",
-    forget: Annotated[bool, typer.Option("--forget", help="Forget it: poll no more.")] = False,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Delete the account and stop polling.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Set the service account that polls a directory; without a key, show it."""
     if forget and key is not None:
-        running.fail("--forget goes without --key")
+        running.fail("--forget and --key cannot be given together")
     text = None if key is None else sys.stdin.read() if key == "-" else Path(key).read_text("utf-8")
 
     async def work(api: InProcessClient) -> dict[str, Any] | None:

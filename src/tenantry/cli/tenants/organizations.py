@@ -1,4 +1,4 @@
-"""`tenantry org`: the tenants, by the rules of the API."""
+"""`tenantry org`: manages organizations through the API."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ app = typer.Typer(no_args_is_help=True, help="Organizations: the tenants.")
 
 Which = Annotated[
     str,
-    typer.Argument(metavar="ORGANIZATION", help="Its id, org_..., or the external id."),
+    typer.Argument(metavar="ORGANIZATION", help="Its ID, org_..., or external ID."),
 ]
-ExternalId = Annotated[str | None, typer.Option(help="The id that your application has for it.")]
-Slug = Annotated[str | None, typer.Option(help="A name for addresses, of it alone.")]
+ExternalId = Annotated[str | None, typer.Option(help="Its ID in your application.")]
+Slug = Annotated[str | None, typer.Option(help="Short, unique name for use in URLs.")]
 OfOrganization = Annotated[
     str,
-    typer.Option("--organization", "-o", help="Of this one alone: its id or external id."),
+    typer.Option("--organization", "-o", help="Limit to this organization: its ID or external ID."),
 ]
-LogoUrl = Annotated[str | None, typer.Option(help="Where its picture is, https://...")]
+LogoUrl = Annotated[str | None, typer.Option(help="URL of the logo, https://...")]
 
 
 def _pairs(given: list[str]) -> list[str]:
@@ -56,7 +56,7 @@ Metadata = Annotated[
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="The name that people read.")],
+    name: Annotated[str, typer.Argument(help="Display name.")],
     *,
     external_id: ExternalId = None,
     slug: Slug = None,
@@ -161,7 +161,7 @@ def show(organization: Which, *, as_json: AsJson = False) -> None:
 def update(
     organization: Which,
     *,
-    name: Annotated[str | None, typer.Option(help="Another name that people read.")] = None,
+    name: Annotated[str | None, typer.Option(help="New display name.")] = None,
     external_id: ExternalId = None,
     slug: Slug = None,
     logo_url: LogoUrl = None,

@@ -1,4 +1,4 @@
-"""`tenantry sso`: finding the fault of a message of single sign-on, or of sign-ins."""
+"""`tenantry sso`: decodes messages of single sign-on, and lists failed sign-ins."""
 
 from __future__ import annotations
 
@@ -35,21 +35,22 @@ def decode(
     *,
     metadata: Annotated[
         Path | None,
-        typer.Option(help="A file of the identity provider's metadata, to judge the response by."),
+        typer.Option(help="File with the identity provider's metadata, to validate against."),
     ] = None,
     certificate: Annotated[
-        Path | None, typer.Option(help="A file of its certificate, in place of metadata.")
+        Path | None, typer.Option(help="File with its certificate, instead of metadata.")
     ] = None,
     audience: Annotated[
-        str | None, typer.Option(help="Our entity ID; without it the response's own word counts.")
+        str | None,
+        typer.Option(help="Expected audience (entity ID); by default, that of the response."),
     ] = None,
     acs_url: Annotated[
-        str | None, typer.Option(help="Our address; without it the response's own word counts.")
+        str | None, typer.Option(help="Expected ACS URL; by default, that of the response.")
     ] = None,
     request_id: Annotated[
-        str | None, typer.Option(help="The ID of our request that it is to answer.")
+        str | None, typer.Option(help="ID of the request that the response must refer to.")
     ] = None,
-    sha1: Annotated[bool, typer.Option("--sha1", help="Take signatures with SHA-1.")] = False,
+    sha1: Annotated[bool, typer.Option("--sha1", help="Accept SHA-1 signatures.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Decode a SAML message, metadata, a certificate or an ID token, and validate it.
@@ -87,10 +88,10 @@ def decode(
 @app.command()
 def failures(
     *,
-    email: Annotated[str, typer.Option(help="Of this address alone.")] = "",
-    connection: Annotated[str, typer.Option(help="Of this connection alone.")] = "",
+    email: Annotated[str, typer.Option(help="Show only this email address.")] = "",
+    connection: Annotated[str, typer.Option(help="Show only this connection.")] = "",
     limit: Limit = 20,
-    worked: Annotated[bool, typer.Option("--all", help="Those that did not fail, too.")] = False,
+    worked: Annotated[bool, typer.Option("--all", help="Show successful sign-ins too.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the newest failed sign-ins of a connection, with error and remedy.

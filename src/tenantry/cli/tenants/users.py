@@ -20,22 +20,22 @@ if TYPE_CHECKING:
     from tenantry.gen.scalekit.v1.commons.commons_pb import OrganizationMembership
     from tenantry.gen.scalekit.v1.users.users_pb import User
 
-app = typer.Typer(no_args_is_help=True, help="People: who they are, and where they are members.")
+app = typer.Typer(no_args_is_help=True, help="Users and their memberships.")
 
 Who = Annotated[
-    str, typer.Argument(metavar="USER", help="A user's id, e-mail address or external id.")
+    str, typer.Argument(metavar="USER", help="ID, email address or external ID of the user.")
 ]
 Organization = Annotated[
     str,
-    typer.Option("--organization", "-o", help="The organization: its id or external id."),
+    typer.Option("--organization", "-o", help="ID or external ID of the organization."),
 ]
 Roles = Annotated[
     list[str],
-    typer.Option("--role", help="The name of a role there; may be given several times."),
+    typer.Option("--role", help="Role in the organization; can be repeated."),
 ]
 FirstName = Annotated[str, typer.Option(help="The given name.")]
 LastName = Annotated[str, typer.Option(help="The family name.")]
-ExternalId = Annotated[str, typer.Option(help="The id that your application has for the person.")]
+ExternalId = Annotated[str, typer.Option(help="The user's ID in your application.")]
 
 
 @app.command("list")
@@ -137,7 +137,7 @@ def show(key: Who, *, as_json: AsJson = False) -> None:
 
 @app.command()
 def create(
-    email: Annotated[str, typer.Argument(help="The e-mail address, which counts as proved.")],
+    email: Annotated[str, typer.Argument(help="Email address, which is treated as verified.")],
     *,
     organization: Organization,
     role: Roles = [],  # noqa: B006 - typer reads it

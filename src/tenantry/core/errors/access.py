@@ -6,7 +6,7 @@ from tenantry.core.errors.base import Code, Error
 
 
 class Unauthenticated(Error):
-    """This access token is bad, and nothing else: clients fetch a new one and call again."""
+    """The access token is invalid: clients get a new one and retry."""
 
     code = Code.UNAUTHENTICATED
     sentence = "Token empty"
@@ -49,7 +49,7 @@ class Impersonated(PermissionDenied):
 
 
 class Intercepted(PermissionDenied):
-    """An interceptor says no; the message is for the person, ``reason`` its code, if any."""
+    """An interceptor denied this; the message is for the person, ``reason`` its code, if any."""
 
     error_code = "INTERCEPTOR_DENIED"
 

@@ -25,7 +25,7 @@ class Draining(Busy):
 
 
 class Locked(Busy):
-    """Somebody else holds what the call needs, for longer than calls wait."""
+    """Another transaction holds a required lock for longer than calls wait."""
 
     error_code = "DATABASE_LOCKED"
     sentence = "another change holds what this call needs, try again"
@@ -42,7 +42,7 @@ class ConcurrentChange(Busy):
 
 
 class TooManyConnections(Busy):
-    """The database lets nobody else in."""
+    """The database accepts no more connections."""
 
     error_code = "DATABASE_TOO_MANY_CONNECTIONS"
     sentence = "the database takes no more connections now, try again"
@@ -58,7 +58,7 @@ class Away(Busy):
 
 
 class ReadOnly(Busy):
-    """The database answers questions and takes no changes."""
+    """The database is read-only."""
 
     error_code = "DATABASE_READ_ONLY"
     sentence = "the database takes no changes now, try again later"
@@ -90,7 +90,7 @@ class Damaged(Busy):
 
 
 class OutcomeUnknown(Error):
-    """The database went away before it said whether a change was made."""
+    """The connection was lost before the database confirmed a change."""
 
     code = Code.DEADLINE_EXCEEDED
     error_code = "OUTCOME_UNKNOWN"

@@ -58,7 +58,7 @@ class Violation:
 
 
 class Error(Exception):
-    """An answer that is not the one asked for."""
+    """The base class of errors that are returned to callers."""
 
     code = Code.INTERNAL
     error_code = ""  # the code's name where empty

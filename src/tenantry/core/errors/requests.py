@@ -6,7 +6,7 @@ from tenantry.core.errors.base import Code, Error
 
 
 class NotFound(Error):
-    """The object is unknown, deleted, or of another organization: which, is not said."""
+    """The object is unknown, deleted, or of another organization; the error is the same."""
 
     code = Code.NOT_FOUND
 
@@ -45,7 +45,7 @@ class Unimplemented(Error):
 
 
 class Fixed(Error):
-    """A setting of the deployment says it, so that no call can: the text names the setting."""
+    """A deployment setting fixes the value, so that no call can change it; the text names it."""
 
     code = Code.FAILED_PRECONDITION
     error_code = "FIXED_BY_SETTING"

@@ -29,7 +29,7 @@ class InvalidArgument(Error):
 
 
 class Modular(InvalidArgument):
-    """People are recognized by identity providers alone, in modular mode."""
+    """In modular mode, users sign in only through identity providers."""
 
     error_code = "MODULAR_AUTH"
     sentence = "this server is in modular mode: people sign in by identity providers alone"
@@ -61,7 +61,7 @@ class Duplicate(Error):
         self._say()
 
     def tell(self, other: str) -> None:
-        """Say which object has the value: only to whom may see it."""
+        """Name the object that has the value; only for callers that may see it."""
         self.other = other
         self._say()
 

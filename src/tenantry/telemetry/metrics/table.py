@@ -36,7 +36,7 @@ HTTP_RECEIVED = Counter("tenantry_http_request_body_bytes_total", "Bytes of requ
 HTTP_SENT = Counter("tenantry_http_response_body_bytes_total", "Bytes of response bodies.")
 SCIM_REQUESTS = Counter(
     "tenantry_scim_requests_total",
-    "Requests of identity providers to directories that were accepted.",
+    "Authenticated SCIM requests to directories.",
     ("resource", "method", "status"),
 )
 EVENT_LOOP_SECONDS = Histogram(
@@ -97,7 +97,7 @@ CACHE_LOOKUPS = Counter(
 
 # Events, webhooks, mail
 EVENTS_LOGGED = Counter(
-    "tenantry_events_logged_total", "Events that got their position in the log."
+    "tenantry_events_logged_total", "Events that were assigned a position in the log."
 )
 EVENTS_WAITING = Gauge(
     "tenantry_events_waiting", "Events without a position in the log, at most 1000."
@@ -122,8 +122,8 @@ DELIVERY_SECONDS = Histogram(
 )
 ATTEMPT_SECONDS = Histogram(
     "tenantry_webhook_attempt_duration_seconds",
-    "Delivery attempts: succeeded, error response (refused), no response (unanswered), or not "
-    "sent (unsent).",
+    "Duration of delivery attempts: succeeded, error response (refused), no response "
+    "(unanswered), or not sent (unsent).",
     ("outcome",),
     _ANSWER,
 )
@@ -140,7 +140,7 @@ MAIL_ATTEMPTS = Counter(
 )
 MAIL_SECONDS = Histogram(
     "tenantry_mail_age_seconds",
-    "Age of email when it was sent or had failed.",
+    "Age of email when it was sent or failed.",
     ("outcome",),
     _LATER,
 )

@@ -68,7 +68,7 @@ async def look(db: Session, settings: Settings) -> Health:
 
 def end_of_tls(settings: Settings) -> int | None:
     """Return when the server's certificate ends; None where it cannot be read, or is elsewhere."""
-    # As the launcher lays it.
+    # Where the server creates it.
     return _end_of(settings.tls_cert or settings.data_dir / "tls" / "server.pem")
 
 
