@@ -8,26 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam
-from sqlalchemy.dialects.postgresql import insert as insert_or_leave
-
 from tenantry.core.times import now
 from tenantry.crypto import vault
+from tenantry.db import crud
 from tenantry.db.sql import pruning
-from tenantry.db.sql.statements import Statement
 from tenantry.identity.federation.model import seen_assertions
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session
 
-_s = seen_assertions.c
-_SPEND = Statement(
-    insert_or_leave(seen_assertions)
-    .values({column: bindparam(f"p_{column.name}") for column in _s})
-    .on_conflict_do_nothing()
-    .returning(_s.digest)
-)
-_PRUNE = pruning.prune(_s.expire_time)
+_SPEND = crud.insert(seen_assertions, or_leave=True)
+_PRUNE = pruning.prune(seen_assertions.c.expire_time)
 
 
 async def spend(db: Session, connection_id: str, identifier: str, *, expire_time: int) -> bool:

@@ -5,31 +5,17 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam
-from sqlalchemy.dialects.postgresql import insert as insert_or_leave
-
 from tenantry.access.clients.model import spent_assertions
 from tenantry.core.times import now
+from tenantry.db import crud
 from tenantry.db.engine import ForeignKey
 from tenantry.db.sql import pruning
-from tenantry.db.sql.statements import Statement
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session
 
-
-_s = spent_assertions.c
-_SPEND = Statement(
-    insert_or_leave(spent_assertions)
-    .values(
-        client_id=bindparam("p_client_id"),
-        jti=bindparam("p_jti"),
-        expire_time=bindparam("p_expire_time"),
-    )
-    .on_conflict_do_nothing()
-    .returning(_s.jti)
-)
-_PRUNE = pruning.prune(_s.expire_time)
+_SPEND = crud.insert(spent_assertions, or_leave=True)
+_PRUNE = pruning.prune(spent_assertions.c.expire_time)
 
 
 async def spend(db: Session, client_id: str, jti: str, *, expires: int) -> bool:

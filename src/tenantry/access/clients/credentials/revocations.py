@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, select
-from sqlalchemy.dialects.postgresql import insert as insert_or_leave
+from sqlalchemy import select
 
 from tenantry.access.clients.model import revoked_tokens
 from tenantry.core.times import now
+from tenantry.db import crud
 from tenantry.db.sql import pruning
 from tenantry.db.sql.schema import json_rows, json_values
-from tenantry.db.sql.statements import Statement
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, ScalarSelect
@@ -22,13 +21,7 @@ if TYPE_CHECKING:
 
 
 _r = revoked_tokens.c
-# SQLAlchemy spells ON CONFLICT alike for both databases.
-_REVOKE = Statement(
-    insert_or_leave(revoked_tokens)
-    .values(jti=bindparam("p_jti"), expire_time=bindparam("p_expire_time"))
-    .on_conflict_do_nothing()
-    .returning(_r.jti)
-)
+_REVOKE = crud.insert(revoked_tokens, or_leave=True)
 _PRUNE = pruning.prune(_r.expire_time)
 
 
