@@ -210,7 +210,7 @@ CROSSING = {
     "tenants/directories/waiting.py:has_polls": "polls of all directories",
     "tenants/directories/effects/telling.py:run": "changes of all directories, told by the worker",
     "tenants/directories/removal.py:run": "which directories are gone, found by the worker",
-    "tenants/directories/request_logs/log.py:prune": "what is too old is removed everywhere",
+    "worker.py:run": "what is too old is removed everywhere",
     "tenants/directories/resources/paging.py:page_of_users": "the index, by the directory alone",
     "tenants/directories/polling/running.py:run": "directories that are due",
     "tenants/directories/polling/running.py:_claim": "directories that are due",

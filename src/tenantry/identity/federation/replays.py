@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry.core.times import now
 from tenantry.crypto import vault
 from tenantry.db import crud
-from tenantry.db.sql import pruning
+from tenantry.db.writes import pruning
 from tenantry.identity.federation.model import seen_assertions
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session
 
 _SPEND = crud.insert(seen_assertions, or_leave=True)
-_PRUNE = pruning.prune(seen_assertions.c.expire_time)
+prune = pruning.Prune(seen_assertions.c.expire_time)
 
 
 async def spend(db: Session, connection_id: str, identifier: str, *, expire_time: int) -> bool:
@@ -33,8 +32,3 @@ async def spend(db: Session, connection_id: str, identifier: str, *, expire_time
         p_expire_time=expire_time,
     )
     return spent is not None
-
-
-async def prune(db: Session) -> bool:
-    """Forget some that have expired; return whether there may be more."""
-    return len(await db.fetch_all(_PRUNE, p_before=now())) == pruning.AT_ONCE

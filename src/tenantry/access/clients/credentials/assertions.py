@@ -6,16 +6,15 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from tenantry.access.clients.model import spent_assertions
-from tenantry.core.times import now
 from tenantry.db import crud
 from tenantry.db.engine import ForeignKey
-from tenantry.db.sql import pruning
+from tenantry.db.writes import pruning
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session
 
 _SPEND = crud.insert(spent_assertions, or_leave=True)
-_PRUNE = pruning.prune(spent_assertions.c.expire_time)
+prune = pruning.Prune(spent_assertions.c.expire_time)
 
 
 async def spend(db: Session, client_id: str, jti: str, *, expires: int) -> bool:
@@ -33,8 +32,3 @@ async def spend(db: Session, client_id: str, jti: str, *, expires: int) -> bool:
     except ForeignKey:  # the client was deleted just now
         return False
     return spent is not None
-
-
-async def prune(db: Session) -> bool:
-    """Forget some that have expired; return whether there may be more."""
-    return len(await db.fetch_all(_PRUNE, p_before=now())) == pruning.AT_ONCE

@@ -7,22 +7,20 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from tenantry.access.clients.model import revoked_tokens
-from tenantry.core.times import now
 from tenantry.db import crud
-from tenantry.db.sql import pruning
 from tenantry.db.sql.schema import json_rows, json_values
+from tenantry.db.writes import pruning
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, ScalarSelect
 
     from tenantry.access.clients.model import Client
     from tenantry.call import Call
-    from tenantry.db.engine import Session
 
 
 _r = revoked_tokens.c
 _REVOKE = crud.insert(revoked_tokens, or_leave=True)
-_PRUNE = pruning.prune(_r.expire_time)
+prune = pruning.Prune(_r.expire_time)
 
 
 def among(jtis: ColumnElement[str]) -> ScalarSelect[str]:
@@ -47,8 +45,3 @@ async def revoke(call: Call, client: Client, *, jti: str, expires: int) -> None:
         p_jti=jti,
         p_expire_time=expires * 1_000_000,
     )
-
-
-async def prune(db: Session) -> bool:
-    """Forget some that have expired anyway; return whether there may be more."""
-    return len(await db.fetch_all(_PRUNE, p_before=now())) == pruning.AT_ONCE
