@@ -17,6 +17,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey, import_key
 from joserfc.util import urlsafe_b64decode
 
+from tenantry.core.strict_json import is_number
 from tenantry.crypto import jws
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _time(claims: Mapping[str, Any], name: str) -> float | None:
     value = claims.get(name)
     if name not in claims:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 1e15:
+    if not is_number(value) or abs(value) > 1e15:
         raise InvalidAssertion(f"{name} must be a number of seconds since 1970")
     return value
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     Value: TypeAlias = str | int | float | bool | None
     Test: TypeAlias = Callable[[Any], bool]
+from tenantry.core.strict_json import is_number
 from tenantry.tenants.directories.scim.filters import (
     OF_TEXT,
     Compare,
@@ -26,7 +27,6 @@ from tenantry.tenants.directories.scim.filters import (
     Or,
     Present,
     ValuePath,
-    is_number,
     microseconds,
 )
 
