@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 import pyotp
+import recorded_events
 from aiohttp import web
 from software_authenticator import Authenticator
 
@@ -264,7 +265,7 @@ class Place:
 
     async def events(self) -> list[dict[str, Any]]:
         """The events since the last time, the oldest first."""
-        found = await log.after(self.db, self._seen, limit=1000)
+        found = await recorded_events.after(self.db, self._seen, limit=1000)
         if found:
             self._seen = found[-1]["id"]
         return found
