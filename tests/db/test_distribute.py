@@ -408,7 +408,7 @@ async def push(call, organization_id):
     directory = await registry.create(call, organization_id, directory_type="SCIM")
     directory = await registry.enable(call, organization_id, directory.id)
     _, plain = await secrets.create(call, organization_id, directory.id)
-    _, directory = await secrets.find(call.db, secrets.digest(plain))
+    ((_, directory),) = (await secrets.read(call.db, [secrets.digest(plain)])).values()
     own = {"domain": "carl.example.com", "domain_type": "ORGANIZATION_DOMAIN", "txt_label": "_x"}
     await domains.create(call, OrganizationIdentifier(organization_id), **own)
     payload = resources.read_user({"userName": "carl@carl.example.com"})

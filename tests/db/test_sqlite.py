@@ -95,7 +95,7 @@ async def test_every_kind_of_busy_says_try_again(lite, code):
         raise problem
 
     with pytest.raises(Unavailable):
-        await lite.run_writer(busy)
+        await lite._writer.run(busy)
 
 
 async def test_a_commit_is_on_the_disk_before_it_is_answered(lite):

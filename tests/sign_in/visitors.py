@@ -7,6 +7,7 @@ import itertools
 import re
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs, urlsplit
 
@@ -19,7 +20,9 @@ from tenantry import settings, worker
 from tenantry.access.clients import applications
 from tenantry.call import Call
 from tenantry.core.caller import ANONYMOUS, SYSTEM, Caller, Kind, Origin
+from tenantry.db import crud
 from tenantry.db.event_rows import log
+from tenantry.db.writes.rows import members
 from tenantry.events.interceptors import registry
 from tenantry.events.interceptors.service import Interceptors
 from tenantry.events.mail import service as mail_service
@@ -27,6 +30,7 @@ from tenantry.identity.authenticators.passkeys import service as passkeys
 from tenantry.identity.authenticators.passkeys.relying_party import RelyingParty
 from tenantry.identity.authenticators.passwords.service import Passwords
 from tenantry.identity.authenticators.totp import service as totp
+from tenantry.identity.federation.model import federated_identities
 from tenantry.identity.known_origins import cookies as device_cookies
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sign_in import beginning, choosing, completing, invitations, verification
@@ -60,6 +64,7 @@ _CODE = re.compile(r"^\d{6}$", re.MULTILINE)
 _URL = re.compile(r"^https://\S+$", re.MULTILINE)
 _RULES = Rules(invitation_days=15, block_disposable_emails=False, block_public_emails=False)
 _NUMBERS = itertools.count(1)
+_IDENTITIES = crud.list_all(federated_identities, by=("user_id",), order_by="create_time")
 
 
 def configured(**values: object) -> settings.Settings:
@@ -269,6 +274,11 @@ class Place:
         if found:
             self._seen = found[-1]["id"]
         return found
+
+    async def identities(self, user_id: str) -> list[SimpleNamespace]:
+        """The identities by which a user has signed in, the oldest first."""
+        rows = await self.db.fetch_all(_IDENTITIES, p_user_id=user_id)
+        return [SimpleNamespace(**members(row, federated_identities)) for row in rows]
 
     async def user(self, user_id: str):
         return await users.get(self.operator, users.UserIdentifier(user_id))
