@@ -22,8 +22,8 @@ from babel.messages.pofile import read_po, write_po
 from tenantry.i18n import translations
 from tenantry.i18n.languages import DEFAULT, LANGUAGES
 from tenantry.identity.connections.guides import explanations
-from tenantry.identity.connections.guides import guides as connections
-from tenantry.tenants.directories import guides as directories
+from tenantry.identity.connections.guides.guides import guides as connections
+from tenantry.tenants.directories.guides import guides as directories
 from tenantry.web import words
 
 if TYPE_CHECKING:

@@ -23,6 +23,7 @@ from urllib.parse import quote, unquote
 import grpc
 import httpx
 import pytest
+import recorded_events
 from valid_events import assert_all_valid
 
 from tenantry import settings
@@ -712,7 +713,7 @@ class Events:
         The first access token of a client on a day is told of a little later than it is issued,
         so in the middle of any test: without ``tokens`` that is left out.
         """
-        found = await log.after(self._database, self._start, limit=1000)
+        found = await recorded_events.after(self._database, self._start, limit=1000)
         if found:
             self._start = found[-1]["id"]
         assert_all_valid(found)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import recorded_events
 from sqlalchemy import insert, select, update
 
 from tenantry.call import Call
 from tenantry.core import ids
 from tenantry.core.caller import SYSTEM
 from tenantry.core.times import now
-from tenantry.db.event_rows import log
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes.rows import bound, prefixed
 from tenantry.tenants.directories.effects import provisioning, telling
@@ -236,7 +236,9 @@ async def role(db: Database, name: str) -> str:
 async def told(db: Database, after: str = "") -> list[dict[str, Any]]:
     """The events since an event, or all: type, actor, data before and after."""
     rows: list[dict[str, Any]] = []
-    while found := await log.after(db, after or (rows[-1]["id"] if rows else ""), limit=1000):
+    while found := await recorded_events.after(
+        db, after or (rows[-1]["id"] if rows else ""), limit=1000
+    ):
         rows += found
         after = rows[-1]["id"]
     return rows

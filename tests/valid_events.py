@@ -7,10 +7,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs  # some tests cause 100,000 events
+import recorded_events
 
 from tenantry import settings
 from tenantry.crypto import master_key
-from tenantry.db.event_rows import log
 from tenantry.db.opening import open_database
 from tenantry.db.sql.schema import to_json
 from tenantry.events.event_log.envelopes import envelope
@@ -81,6 +81,6 @@ async def assert_all_valid_of(server: LiveServer) -> None:
     named = {name: v for name, v in server.environment.items() if name.startswith("TENANTRY_")}
     known, last = settings.load(named), ""
     async with open_database(known.database, master_key.load(known), pool_size=1) as database:
-        while found := await log.after(database, last, limit=1000):
+        while found := await recorded_events.after(database, last, limit=1000):
             assert_all_valid(found)
             last = found[-1]["id"]

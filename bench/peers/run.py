@@ -13,7 +13,7 @@ each peer in another place; figures are medians of the rounds.
 
 Each is one server process with up to ten connections to PostgreSQL, set up as its documentation
 does for production. Differences of the work are written beside each. ``python
-scripts/performance.py`` makes docs/peers.md of the figures.
+scripts/performance.py`` makes the tables of docs/performance.md.
 """
 
 from __future__ import annotations

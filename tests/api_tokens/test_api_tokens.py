@@ -424,8 +424,7 @@ async def test_long_expired_tokens_are_deleted(api, make_token, expire, database
     old, young, live = [await make_token() for _ in range(3)]
     await expire(old["token_id"], now() - 31 * day)
     await expire(young["token_id"], now() - 29 * day)
-    assert await service.prune(database) == 1
-    assert await service.prune(database) == 0
+    assert not await service.prune(database)
     ids = {row["id"] for row in await database.fetch_all(_ALL)}
     assert old["token_id"] not in ids
     assert {young["token_id"], live["token_id"]} <= ids

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from tenantry.core import errors
 from tenantry.db.sql.statements import Statement
+from tenantry.db.writes import pruning
 from tenantry.identity.attempts import service
 from tenantry.identity.attempts.model import attempts
 
@@ -94,7 +95,7 @@ async def test_a_name_of_any_characters_counts(db):
 
 
 async def test_what_is_over_is_deleted_and_the_rest_is_not(db, clock):
-    clock.of(service)
+    clock.of(service, pruning)
     await takes(db, "short", seconds=10)
     await takes(db, "long", most=1, seconds=1000)
     clock.forward(100)

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 
 import pytest
+import recorded_events
 from apis import unique
 from directory_worlds import world
 from user_files import address, run
@@ -13,7 +14,6 @@ from user_files import address, run
 import tenantry.app  # noqa: F401 - declares the tables of all rooms
 from tenantry.core import errors
 from tenantry.db.engine import Unavailable
-from tenantry.db.event_rows import log
 from tenantry.tenants.memberships import joining
 from tenantry.tenants.memberships import service as memberships
 from tenantry.tenants.memberships.leaving import dismiss_members
@@ -185,7 +185,7 @@ async def test_many_batches_are_as_one(call, new_database):
 
 async def test_each_change_has_its_event(call):
     await run(call, *file_of(20, 2), create_organizations=True, lanes=2)
-    found = await log.after(call.db, "", limit=1000)
+    found = await recorded_events.after(call.db, "", limit=1000)
     types = [event["type"] for event in found]
     assert types.count("user.created") == 20
     assert types.count("user.updated") == 20  # the second place says another given name

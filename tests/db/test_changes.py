@@ -9,6 +9,7 @@ import sqlite3
 
 import asyncpg
 import pytest
+import recorded_events
 from statements import (
     DELETE_CLIENT,
     INSERT_CLIENT,
@@ -43,7 +44,7 @@ async def test_a_change_returns_its_row_and_records_its_event(db):
     )
     row = await db.apply(INSERT_CLIENT, told, p_id="skc_1", p_name="é🐘")
     assert (row["id"], row["name"]) == ("skc_1", "é🐘")
-    (recorded,) = await log.after(db, "")
+    (recorded,) = await recorded_events.after(db, "")
     assert recorded.pop("id").startswith("evt_")
     assert recorded.pop("occurred_at") > 1_700_000_000_000_000
     assert recorded == {
@@ -263,7 +264,7 @@ async def test_many_changes_at_once_are_all_made(db):
     await asyncio.gather(*(create(db, f"{number}") for number in range(200)))
     await asyncio.gather(*(two_changes(db, f"{number}") for number in range(50)))
     assert await count(db, "clients") == await count(db, "events") == 300
-    recorded = [one["id"] for one in await log.after(db, "", limit=1000)]
+    recorded = [one["id"] for one in await recorded_events.after(db, "", limit=1000)]
     assert len(set(recorded)) == 300
 
 
@@ -296,9 +297,9 @@ def asked():
 
 
 async def test_a_request_knows_when_a_change_of_it_stands(db, asked):
-    await log.after(db, "")
+    await recorded_events.after(db, "")
     async with db.transaction() as tx:
-        await log.after(tx, "")
+        await recorded_events.after(tx, "")
 
     async def undone():
         async with db.transaction() as tx:

@@ -10,7 +10,9 @@ from statements import INSERT_ORGANIZATION, organization
 
 from tenantry.access.scopes.model import scopes
 from tenantry.db import crud
+from tenantry.db.engine import DuplicateKey
 from tenantry.db.lists import pages
+from tenantry.db.sql.records import spelled
 from tenantry.db.writes.rows import prefixed
 from tenantry.tenants.directories.model import directories
 from tenantry.tenants.domains.model import domains
@@ -102,6 +104,24 @@ async def test_delete_and_insert_return_the_key_or_the_whole_row(db):
     assert (gone["id"], gone["description"]) == ("scp_2", "Reads all.")
     made = await db.apply(crud.insert(scopes, whole_row=True), **scope())
     assert dict(made) | {"enabled": True} == SCOPE
+
+
+@pytest.mark.usefixtures("two")
+async def test_or_leave_inserts_only_rows_whose_key_is_new(db):
+    assert await db.apply(crud.insert(scopes, or_leave=True), **scope(description="No.")) is None
+    new = crud.insert(scopes, or_leave=True)
+    assert dict(await db.apply(new, **scope(id="scp_3", name="third"))) == {"id": "scp_3"}
+    rows = [
+        SCOPE | {"description": "No."},
+        SCOPE | {"id": "scp_4", "name": "fourth", "enabled": False},
+    ]
+    given = spelled(list(scopes.c), rows)
+    await db.fetch_all(crud.insert_all(scopes, or_leave=True), given=given)
+    found = await db.fetch_all(crud.list_all(scopes))
+    assert [row["name"] for row in found] == ["read:all", "all:read", "third", "fourth"]
+    assert found[0]["description"] == "Reads all."
+    with pytest.raises(DuplicateKey):
+        await db.fetch_all(crud.insert_all(scopes), given=given)
 
 
 @pytest.mark.usefixtures("two")

@@ -232,7 +232,7 @@ async def plan(db, database_url):
         text, arguments = statement.bind(kind, ARGUMENTS)
         if kind == "sqlite":
             explained = f"EXPLAIN QUERY PLAN {text}"
-            rows = await db.run_writer(lambda c: c.execute(explained, arguments).fetchall())
+            rows = await db._writer.run(lambda c: c.execute(explained, arguments).fetchall())
             return "\n".join(row["detail"] for row in rows)
         # As the pool runs it: planned once, for any arguments.
         connection = await db._pool.acquire()
@@ -307,7 +307,7 @@ async def lite_plan(sqlite_migrated):
             names = statement.clause.compile().params
             text, arguments = statement.bind("sqlite", dict.fromkeys(names, 1))
             explained = f"EXPLAIN QUERY PLAN {text}"
-            rows = await lite.run_writer(lambda c: c.execute(explained, arguments).fetchall())
+            rows = await lite._writer.run(lambda c: c.execute(explained, arguments).fetchall())
             return "\n".join(row["detail"] for row in rows)
 
         yield explain

@@ -208,7 +208,7 @@ async def test_a_loop_leaves_what_it_does_not_use_to_the_other(postgresql_migrat
 
 async def test_a_read_only_sqlite_is_read(sqlite_migrated):
     async with open_database(sqlite_migrated, KEY) as db:
-        await db.run_writer(lambda c: c.execute("PRAGMA query_only = ON"))
+        await db._writer.run(lambda c: c.execute("PRAGMA query_only = ON"))
         async with refused(errors.ReadOnly):
             await db.apply(INSERT_CLIENT, event(), **client("a"))
         async with refused(errors.ReadOnly):
@@ -218,7 +218,7 @@ async def test_a_read_only_sqlite_is_read(sqlite_migrated):
 
 async def test_a_full_sqlite_is_named(sqlite_migrated):
     async with open_database(sqlite_migrated, KEY) as db:
-        await db.run_writer(lambda c: c.execute("PRAGMA max_page_count = 1"))
+        await db._writer.run(lambda c: c.execute("PRAGMA max_page_count = 1"))
         long = "x" * 1_000_000
         async with refused(errors.DiskFull):
             await db.apply(INSERT_CLIENT, event(), p_id="skc_a", p_name=long)

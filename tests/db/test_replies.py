@@ -8,7 +8,7 @@ import pytest
 from statements import INSERT_CLIENT, count, event
 
 from tenantry.core import errors
-from tenantry.db.writes import replies
+from tenantry.db.writes import pruning, replies
 
 HOUR = 3600 * 1_000_000
 
@@ -111,6 +111,7 @@ async def test_an_answer_is_kept_for_24_hours(db, monkeypatch):
 async def test_old_answers_do_not_pile_up(db, monkeypatch):
     clock = replies.now()
     monkeypatch.setattr(replies, "now", lambda: clock)
+    monkeypatch.setattr(pruning, "now", lambda: clock)
     for number in range(5):
         await once(db, key=f"{number}")
     assert await count(db, "replies") == 5
@@ -124,7 +125,7 @@ async def test_old_answers_are_deleted_some_at_a_time(db, monkeypatch):
         await once(db, key=f"{number}")
     assert not await replies.prune(db)
     assert await count(db, "replies") == 3
-    monkeypatch.setattr(replies, "_KEPT_MICROSECONDS", 0)
-    monkeypatch.setattr(replies.pruning, "AT_ONCE", 3)  # as if these were all of one look
+    monkeypatch.setattr(replies.prune, "keep", 0)
+    monkeypatch.setattr(pruning, "AT_ONCE", 3)  # as if these were all of one look
     assert await replies.prune(db)
     assert await count(db, "replies") == 0

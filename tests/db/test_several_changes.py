@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+import recorded_events
 from sqlalchemy import Text, bindparam, insert, literal_column, select, update
 from statements import INSERT_ORGANIZATION, count, event, organization
 
 from tenantry.access.clients.model import client_secrets, clients
 from tenantry.db.engine import DuplicateKey, ForeignKey
-from tenantry.db.event_rows import log
 from tenantry.db.sql.schema import from_json, json_list, json_rows, json_values, to_json
 from tenantry.db.sql.statements import Statement, happened
 from tenantry.tenants.organizations.model import organizations
@@ -51,7 +51,7 @@ async def test_a_change_may_come_without_an_event(db):
 async def test_events_are_recorded_in_their_order(db):
     kinds = ["client.created", "client.secret_rotated", "client.deleted"]
     await db.apply(CLIENT_WITH_SECRETS, *map(event, kinds), p_id="skc_1", p_secrets=secrets())
-    assert [one["type"] for one in await log.after(db, "")] == kinds
+    assert [one["type"] for one in await recorded_events.after(db, "")] == kinds
 
 
 async def test_what_follows_a_change_of_nothing_is_not_made(db):

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import recorded_events
 from statements import INSERT_CLIENT, count, event, names, sql
 
 from tenantry.db.engine import Unavailable
@@ -52,7 +53,7 @@ async def test_processes_that_write_at_once_all_succeed(lite, sqlite_migrated):
         _, problem = await asyncio.to_thread(writer.communicate)
         assert writer.returncode == 0, problem
     assert await count(lite, "clients") == await count(lite, "events") == 400
-    assert len({one["id"] for one in await log.after(lite, "", limit=1000)}) == 400
+    assert len({one["id"] for one in await recorded_events.after(lite, "", limit=1000)}) == 400
 
 
 async def test_readers_do_not_wait_for_a_writer(lite):
@@ -94,7 +95,7 @@ async def test_every_kind_of_busy_says_try_again(lite, code):
         raise problem
 
     with pytest.raises(Unavailable):
-        await lite.run_writer(busy)
+        await lite._writer.run(busy)
 
 
 async def test_a_commit_is_on_the_disk_before_it_is_answered(lite):

@@ -79,7 +79,7 @@ async def commits(lite, monkeypatch):
     """Each commit of the writer so far, of groups that have as long as they need."""
     monkeypatch.setattr(writer, "_GROUP_SECONDS", 60)
     seen = []
-    await lite.run_writer(
+    await lite._writer.run(
         lambda c: c.set_trace_callback(lambda words: words == "COMMIT" and seen.append(words))
     )
     return seen

@@ -91,7 +91,7 @@ async def plan(db, kind, directory):
         text, arguments = statement.bind(kind, {**key, **params})
         if kind == "sqlite":
             explained = f"EXPLAIN QUERY PLAN {text}"
-            rows = await db.run_writer(lambda c: c.execute(explained, arguments).fetchall())
+            rows = await db._writer.run(lambda c: c.execute(explained, arguments).fetchall())
             return "\n".join(row["detail"] for row in rows)
         connection = await db._pool.acquire()
         try:  # planned once, for any arguments, as the pool runs it

@@ -9,6 +9,7 @@ from sqlalchemy import delete, insert
 
 from tenantry.db.sql.records import named, rows_of, spelled
 from tenantry.db.sql.statements import Statement
+from tenantry.db.writes import pruning
 from tenantry.tenants.directories.model import Directory, DirectoryUser, directories
 from tenantry.tenants.directories.request_logs import log as request_log
 from tenantry.tenants.directories.request_logs.log import RequestLog
@@ -186,7 +187,7 @@ async def test_a_persons_data_is_taken_out(db, directory, log):
 
 
 async def test_requests_are_kept_for_thirty_days(db, directory, log, clock):
-    clock.of(request_log)
+    clock.of(request_log, pruning)
     _note(log, directory)
     await log.close()
     clock.forward(29 * 86_400)

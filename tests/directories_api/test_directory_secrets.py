@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, update
 
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
-from tenantry.core.times import SECOND
+from tenantry.core.times import SECOND, now
 from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories import registry, secrets
 from tenantry.tenants.directories.model import directory_secrets
@@ -26,8 +26,11 @@ _EXPIRE = Statement(
 )
 
 
-def find(database, text):
-    return secrets.find(database, secrets.digest(text))
+async def find(database, text):
+    """Return the secret of this text that is in force, with its directory."""
+    digest = secrets.digest(text)
+    found = (await secrets.read(database, [digest])).get(digest)
+    return found if found and found[0].in_force(now()) else None
 
 
 async def test_a_secret_is_shown_once(directories, events, organization):

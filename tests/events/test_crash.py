@@ -9,13 +9,13 @@ from itertools import pairwise
 
 import httpx
 import pytest
+import recorded_events
 from apis import access_token, over_https
 from servers import LiveServer
 from sqlalchemy import select
 
 from tenantry import settings
 from tenantry.crypto import master_key
-from tenantry.db.event_rows import log
 from tenantry.db.opening import open_database
 from tenantry.db.sql.statements import Statement
 from tenantry.tenants.organizations.model import Organization, organizations
@@ -80,7 +80,7 @@ async def test_killed_under_load_it_keeps_all_it_answered_and_every_change_has_i
     known = settings.load(environment)
     async with open_database(known.database, master_key.load(known)) as database:
         kept = {row["id"]: Organization.from_row(row) for row in await database.fetch_all(_ALL)}
-        written = await log.after(database, "", limit=100_000)
+        written = await recorded_events.after(database, "", limit=100_000)
 
     for organization_id, state in answered.items():
         if state is None:

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import asyncpg
 import pytest
+import recorded_events
 from apis import access_token, moment, refused, unique
 
 from tenantry.access.clients import service as clients
@@ -301,7 +302,7 @@ async def test_no_event_holds_a_secret(database, server, http, make, token):
         *(key.private_pem.splitlines()[3] for key in await keys.load(database)),
     ]
     seen, last = 0, ""
-    while batch := await log.after(database, last, limit=1000):
+    while batch := await recorded_events.after(database, last, limit=1000):
         seen, last = seen + len(batch), batch[-1]["id"]
         text = json.dumps(batch)
         assert not [secret for secret in secrets if secret in text]

@@ -9,6 +9,7 @@ from tenantry.core import errors, ids
 from tenantry.core.times import now
 from tenantry.db.sql.schema import to_json
 from tenantry.db.sql.statements import Statement
+from tenantry.db.writes import pruning
 from tenantry.db.writes.rows import bound, prefixed
 from tenantry.identity.connections import diagnostics as connection_tests
 from tenantry.identity.connections import reading
@@ -100,7 +101,7 @@ async def test_what_a_provider_sends_is_cut_to_what_a_row_has_room_for(db):
 
 
 async def test_a_result_is_of_its_connection_alone_and_gone_after_an_hour(db, clock):
-    clock.of(connection_tests)
+    clock.of(connection_tests, pruning)
     mine, other = await connection(db), await connection(db)
     test_id = await connection_tests.begin(db, mine)
     await connection_tests.succeed(db, test_id, identity())

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from tenantry.core.times import SECOND
 from tenantry.db.sql.statements import Statement
+from tenantry.db.writes import pruning
 from tenantry.identity.connections import environment as connections
 from tenantry.identity.connections.federated_identities import FederatedIdentity
 from tenantry.identity.federation import replays, requests
@@ -66,7 +67,7 @@ async def test_nothing_is_stored_in_the_clear(db, connection_id):
 
 
 async def test_time_ends_both(db, connection_id, clock):
-    clock.of(requests)
+    clock.of(requests, pruning)
     secret = await requests.begin(db, connection_id, facts={})
     clock.forward(requests.REQUEST_SECONDS)
     assert await requests.take(db, secret) is None
@@ -85,8 +86,8 @@ async def test_any_other_secret_finds_nothing(db, secret):
 
 
 async def test_an_assertion_is_good_once_for_each_connection(db, other, clock):
-    clock.of(replays)
-    until = replays.now() + 60 * SECOND
+    clock.of(pruning)
+    until = pruning.now() + 60 * SECOND
     spent = await asyncio.gather(
         *(replays.spend(one, "conn_1", "_a1", expire_time=until) for one in (db, other, db))
     )

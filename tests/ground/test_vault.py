@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 
 import pytest
 from hypothesis import given
@@ -53,6 +54,17 @@ def test_another_key_or_purpose_does_not_open_it():
 def test_what_is_too_short_to_be_sealed_does_not_open(length):
     with pytest.raises(WrongKey):
         VAULT.decrypt(base64.b64encode(b"x" * length).decode(), Binding("purpose"))
+
+
+@pytest.mark.parametrize("length", range(6))
+def test_a_value_for_a_url_has_no_character_that_a_url_escapes(length):
+    for _ in range(50):
+        encrypted = VAULT.encrypt_for_url(b"x" * length, Binding("purpose"))
+        assert re.fullmatch(r"[\w-]+", encrypted, re.ASCII)
+        assert VAULT.decrypt_from_url(encrypted, Binding("purpose")) == b"x" * length
+    for wrong in ("", "é", encrypted[:-1], encrypted[1:]):
+        with pytest.raises(WrongKey):
+            VAULT.decrypt_from_url(wrong, Binding("purpose"))
 
 
 def test_the_same_is_never_sealed_alike():

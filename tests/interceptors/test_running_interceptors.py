@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import recorded_events
 from interceptor_receivers import (
     ALLOWED,
     a_call,
@@ -29,7 +30,6 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from tenantry.core import errors
 from tenantry.core.caller import Origin
 from tenantry.db import ttl_cache
-from tenantry.db.event_rows import log
 from tenantry.db.sql.statements import Statement
 from tenantry.events.interceptors import breakers, registry, service
 from tenantry.events.interceptors.model import (
@@ -57,7 +57,7 @@ def sdk():
 
 async def executed(db):
     """The events of requests to interceptors, the oldest first."""
-    found = await log.after(db, "", limit=1000)
+    found = await recorded_events.after(db, "", limit=1000)
     return [event for event in found if event["type"] == "interceptor.executed"]
 
 
@@ -148,7 +148,7 @@ async def test_secrets_are_sealed_and_in_no_event(interceptors, db, receiver):
     assert receiver.got[0].headers["x-key"] == "the-api-key-quince"
     rows = await db.fetch_all(Statement(text("SELECT * FROM interceptors")))
     told = json.dumps([list(map(str, dict(row).values())) for row in rows])
-    told += json.dumps(await log.after(db, "", limit=1000), default=str)
+    told += json.dumps(await recorded_events.after(db, "", limit=1000), default=str)
     key = secret.removeprefix("whsec_")
     for hidden in (secret, key, base64.b64decode(key).hex(), "the-api-key-quince"):
         assert hidden not in told

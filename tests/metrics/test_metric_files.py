@@ -33,8 +33,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def sheet():
-    yield kinds.begin()
-    kinds.end()
+    return kinds.begin()
 
 
 @pytest.fixture
@@ -186,7 +185,6 @@ def test_without_counting_nothing_is_kept():
     table.ATTEMPT_SECONDS.observe(1.0, "refused")
     sheet = kinds.begin()
     assert sheet.series == []
-    kinds.end()
 
 
 def test_a_metric_has_no_more_series_than_it_may(sheet, monkeypatch):

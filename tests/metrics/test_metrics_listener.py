@@ -12,7 +12,7 @@ import pytest
 from servers import free_port
 
 from tenantry.settings import load
-from tenantry.telemetry.metrics import kinds, listener, table
+from tenantry.telemetry.metrics import listener, table
 from tenantry.telemetry.metrics.listener import listening
 
 TOKEN = "0123456789abcdef"
@@ -50,7 +50,6 @@ def settings(request, tmp_path):
 async def served(settings, figures):
     async with listening(settings, figures):
         yield settings
-    kinds.end()
 
 
 async def ask(settings, verb="GET", target="/metrics", **headers: str):
@@ -199,7 +198,6 @@ async def test_an_address_that_is_taken_leaves_the_server_as_it_is(settings, fig
         async with listening(settings, figures):
             pass
     assert caplog.records[0].message == "metrics are not served"
-    kinds.end()
 
 
 async def test_it_ends_with_its_application(settings, figures):
@@ -208,4 +206,3 @@ async def test_it_ends_with_its_application(settings, figures):
     assert not any(thread.name == "metrics" for thread in threading.enumerate())
     with pytest.raises(ConnectionRefusedError):
         await ask(settings)
-    kinds.end()

@@ -13,10 +13,10 @@ from urllib.parse import quote
 
 import pytest
 from apis import refused
+from joserfc.jwa import JWS_ALGORITHMS
 from machines import Endpoint, basic, by_assertion, is_error, jwks, key_for, says, signed
 
 from tenantry.endpoints.oauth import client_authentication
-from tenantry.endpoints.oauth.client_assertion import JWS_ALGORITHMS
 from tenantry.tenants.environment.effective import Effective
 
 ENDPOINTS = ["/oauth/token", "/oauth/introspect", "/oauth/revoke"]

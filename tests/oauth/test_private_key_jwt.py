@@ -18,6 +18,7 @@ from joserfc.jwk import ECKey, OctKey, RSAKey
 from joserfc.util import urlsafe_b64decode
 from machines import TYPE, by_assertion, is_error, jwks, key_for, says, signed
 
+from tenantry.crypto import jws
 from tenantry.endpoints.oauth import client_assertion
 
 ALGORITHMS = [
@@ -312,7 +313,7 @@ def test_the_kinds_of_keys_do_not_mix():
     rsa, ec = key_for("RS256"), key_for("ES384")
     assert isinstance(rsa, RSAKey)
     assert isinstance(ec, ECKey)
-    for algorithm in client_assertion.ALGORITHMS:
+    for algorithm in jws.ALGORITHMS:
         text = signed(says("a", "b"), key_for(algorithm), algorithm)
         read = client_assertion.read(text, audiences=["b"], now=time.time())
         assert not client_assertion.is_signed(read, {"keys": [octets, {"kty": "x"}, {}]})

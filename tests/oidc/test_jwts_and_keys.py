@@ -19,9 +19,9 @@ from jwts_of_providers import (
     signed,
 )
 
+from tenantry.crypto.jws import ALGORITHMS
 from tenantry.identity.connections.oidc import faults, jwts, key_sets
 from tenantry.identity.connections.oidc.faults import OIDCError
-from tenantry.identity.connections.oidc.key_sets import ALGORITHMS
 
 ALL = tuple(ALGORITHMS)
 

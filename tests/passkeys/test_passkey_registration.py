@@ -19,6 +19,7 @@ from software_authenticator import (
 
 from tenantry.core import errors
 from tenantry.db.event_rows import log
+from tenantry.db.writes import pruning
 from tenantry.identity.authenticators.passkeys import ceremonies, challenges, service
 from tenantry.identity.sessions.freshness import Freshness
 
@@ -168,7 +169,7 @@ async def test_a_challenge_ends_after_five_minutes(
     new_person, relying_party, authenticator, clock, db
 ):
     user, call = await new_person()
-    clock.of(challenges)
+    clock.of(challenges, pruning)
     _, options = await service.begin_registration(call, user, relying_party)
     clock.forward(301)
     with pytest.raises(errors.InvalidArgument, match="challenge"):

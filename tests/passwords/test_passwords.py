@@ -9,6 +9,7 @@ import unicodedata
 
 import bcrypt
 import pytest
+import recorded_events
 from argon2 import PasswordHasher
 from databases import call_from
 from hypothesis import given, settings
@@ -294,7 +295,7 @@ async def test_choosing_ends_the_other_sessions_and_tells_the_person(db, passwor
     assert stored["password_time"] is not None
     assert stored["revision"] == user.revision + 1
 
-    happened = await log.after(db, newest, limit=10)
+    happened = await recorded_events.after(db, newest, limit=10)
     assert_all_valid(happened)
     assert [one["type"] for one in happened] == ["user.password_changed", "user.logout"]
     assert happened[0]["after"]["id"] == user.id

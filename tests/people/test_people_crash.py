@@ -15,6 +15,7 @@ from collections import Counter
 
 import httpx
 import pytest
+import recorded_events
 from apis import access_token, over_https, unique
 from replays import replayed
 from role_walks import closure, walk
@@ -23,7 +24,6 @@ from sqlalchemy import func, select
 
 from tenantry import settings
 from tenantry.crypto import master_key
-from tenantry.db.event_rows import log
 from tenantry.db.opening import open_database
 from tenantry.db.sql.schema import tallies
 from tenantry.db.sql.statements import Statement
@@ -179,7 +179,7 @@ async def test_killed_while_people_come_and_go_nothing_is_lost_or_half_there(doo
     environment = {k: v for k, v in doomed.environment.items() if k.startswith("TENANTRY_")}
     known = settings.load(environment)
     async with open_database(known.database, master_key.load(known)) as db:
-        people, members, made, mails = replayed(await log.after(db, "", limit=100_000))
+        people, members, made, mails = replayed(await recorded_events.after(db, "", limit=100_000))
         await users_are(db, people)
         there = await members_are(db, members)
         await mails_are(db, mails)

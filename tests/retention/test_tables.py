@@ -17,9 +17,8 @@ from tenantry import settings
 from tenantry.access.api_tokens import service as api_tokens
 from tenantry.access.clients.credentials import assertions, revocations
 from tenantry.db import migrate
-from tenantry.db.sql import pruning
 from tenantry.db.sql.schema import metadata, postgresql_tables
-from tenantry.db.writes import replies
+from tenantry.db.writes import pruning, replies
 from tenantry.events.event_log import retention
 from tenantry.events.mail import service as mail
 from tenantry.events.webhooks.deliveries import pruning as deliveries
@@ -63,21 +62,21 @@ CLEANED = {
     **{
         index: (statement, {"p_before": 1})
         for index, statement in {
-            "ix_authorization_codes__expire_time": codes._PRUNE,
-            "ix_directory_requests__create_time": log._PRUNE,
-            "ix_api_tokens__expire_time": api_tokens._PRUNE,
-            "ix_replies__create_time": replies._PRUNE,
-            "ix_spent_assertions__expire_time": assertions._PRUNE,
-            "ix_revoked_tokens__expire_time": revocations._PRUNE,
-            "ix_seen_assertions__expire_time": replays._PRUNE,
-            "ix_federation_requests__expire_time": federation_requests._PRUNE,
-            "ix_connection_tests__expire_time": connection_tests._PRUNE,
-            "ix_passwordless_requests__expire_time": passwordless._PRUNE,
-            "ix_webauthn_challenges__expire_time": challenges._PRUNE,
-            "ix_totp_registrations__not_in_force": totp._PRUNE,
-            "ix_attempts__end_time": attempts._PRUNE,
-            "ix_operator_links__expire_time": operators._PRUNE_LINKS,
-            "ix_operator_sessions__expire_time": operator_sessions._PRUNE,
+            "ix_authorization_codes__expire_time": codes.prune.statement,
+            "ix_directory_requests__create_time": log.prune.statement,
+            "ix_api_tokens__expire_time": api_tokens.prune.statement,
+            "ix_replies__create_time": replies.prune.statement,
+            "ix_spent_assertions__expire_time": assertions.prune.statement,
+            "ix_revoked_tokens__expire_time": revocations.prune.statement,
+            "ix_seen_assertions__expire_time": replays.prune.statement,
+            "ix_federation_requests__expire_time": federation_requests.prune.statement,
+            "ix_connection_tests__expire_time": connection_tests.prune.statement,
+            "ix_passwordless_requests__expire_time": passwordless.prune.statement,
+            "ix_webauthn_challenges__expire_time": challenges.prune.statement,
+            "ix_totp_registrations__not_in_force": totp.prune.statement,
+            "ix_attempts__end_time": attempts.prune.statement,
+            "ix_operator_links__expire_time": operators.prune.statement,
+            "ix_operator_sessions__expire_time": operator_sessions.prune.statement,
         }.items()
     },
 }

@@ -234,6 +234,6 @@ async def test_on_sqlite_too(db):
     ):
         words, arguments = statement.bind("sqlite", ARGUMENTS)
         explain = functools.partial(_run, f"EXPLAIN QUERY PLAN {words}", arguments)
-        rows = await db.run_writer(explain)
+        rows = await db._writer.run(explain)
         steps = "\n".join(row["detail"] for row in rows)
         assert "SCAN role" not in steps, steps

@@ -95,7 +95,6 @@ def test_all_that_a_connection_needs_is_read():
             Binding.HTTP_REDIRECT: "https://idp.test/slo/r",
         },
         certificates=(pair("idp").certificate, pair("next").certificate),
-        name_id_formats=(NameIDFormat.PERSISTENT,),
         want_authn_requests_signed=True,
         valid_until=None,
     )

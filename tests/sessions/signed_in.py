@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import recorded_events
 from sqlalchemy import insert, text
 from valid_events import assert_all_valid
 
 from tenantry.core import ids
 from tenantry.crypto import vault
-from tenantry.db.event_rows import log
 from tenantry.db.postgresql.database import PostgreSQL
 from tenantry.db.sql.records import named, rows_of, spelled
 from tenantry.db.sql.statements import Statement
@@ -106,7 +106,11 @@ class Newest:
 
     async def of(self, type_: str) -> list[dict[str, Any]]:
         """All of them, the oldest first."""
-        found = [one for one in await log.after(self._db, "", limit=1000) if one["type"] == type_]
+        found = [
+            one
+            for one in await recorded_events.after(self._db, "", limit=1000)
+            if one["type"] == type_
+        ]
         assert_all_valid(found)
         return found
 

@@ -22,7 +22,6 @@ from vouching import (
 from tenantry.core import errors
 from tenantry.db.sql.statements import Statement
 from tenantry.identity.connections.model import PASSWORDLESS, connections
-from tenantry.identity.federation import identities
 from tenantry.identity.sign_in.auth_requests import states
 from tenantry.tenants.memberships import leaving
 from tenantry.tenants.users import reading
@@ -174,7 +173,7 @@ async def test_nobody_is_found_by_the_address_that_a_provider_says(place, acme, 
         assert (person.email, person.email_verified) == (user.email, False)
         assert [place.organization_id for place in person.memberships] == [acme.id]
         assert (await reading.find_by_email(place.db, user.email)).id == user.id
-        assert await identities.of_user(place.db, user.id) == []
+        assert await place.identities(user.id) == []
         # Nor does it open the organization of that address.
         for selector in ({"organization_id": other.id}, {"login_hint": user.email}):
             silent = await browser.begin(prompt=("none",), **selector)
@@ -504,14 +503,14 @@ async def test_a_session_of_the_other_mode_is_asked_anew(place, full_stack, acme
     assert code_of(await sign_in_by(browser, connection, identity, organization_id=acme.id))
     person = await person_of(browser)
     assert person.id != user.id
-    assert [one.user_id for one in await identities.of_user(place.db, person.id)] == [person.id]
+    assert [one.user_id for one in await place.identities(person.id)] == [person.id]
     # And back: the trust begins anew, by the address again.
     browser.place, browser.sign_in = full_stack, full_stack.sign_in
     silent = await browser.begin(prompt=("none",), organization_id=acme.id)
     assert error_of(silent) == "login_required"
     assert code_of(await sign_in_by(browser, connection, identity, organization_id=acme.id))
     assert (await browser.session()).user_id == user.id
-    assert len(await identities.of_user(place.db, user.id)) == 1
+    assert len(await place.identities(user.id)) == 1
 
 
 async def test_nobody_of_modular_mode_is_trusted_with_an_address_later(

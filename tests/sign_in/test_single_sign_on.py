@@ -45,7 +45,7 @@ async def test_a_member_signs_in_by_the_provider_of_its_organization(place):
     happened = await place.events()
     assert [event["type"] for event in happened] == ["user.login"]
     assert_all_valid(happened)
-    (known,) = await identities.of_user(place.db, user.id)
+    (known,) = await place.identities(user.id)
     assert (known.connection_id, known.subject) == (connection.id, identity.subject)
     assert not known.is_proved  # by the domain alone
     (there,) = await federated_sessions.of_session(place.db, session.id)
@@ -159,7 +159,7 @@ async def test_a_member_with_another_address_proves_the_inbox_once(place):
     assert code_of(await browser.complete(request))
     session = await browser.session()
     assert (session.user_id, session.amr) == (user.id, (connection.id,))
-    (known,) = await identities.of_user(place.db, user.id)
+    (known,) = await place.identities(user.id)
     assert known.is_proved
     again = Browser(place)
     assert code_of(await sign_in_by(again, connection, identity, organization_id=acme.id))
@@ -218,7 +218,7 @@ async def test_the_subject_is_the_person_whatever_the_address_becomes(place):
     assert code_of(await sign_in_by(again, connection, renamed))
     assert (await again.session()).user_id == user_id != other.id
     assert (await place.user(user_id)).email == "ann@acme.example"
-    (known,) = await identities.of_user(place.db, user_id)
+    (known,) = await place.identities(user_id)
     assert known.email == "new@acme.test"
 
 
@@ -244,7 +244,7 @@ async def test_a_provider_that_names_people_anew_each_time_leaves_few_rows(place
     newest = [somebody("ann@acme.example") for _ in range(identities.MOST + 2)]
     for identity in newest:
         assert code_of(await sign_in_by(Browser(place), connection, identity))
-    kept = await identities.of_user(place.db, user.id)
+    kept = await place.identities(user.id)
     assert len(kept) == identities.MOST
     assert newest[-1].subject in {one.subject for one in kept}
 
@@ -265,10 +265,10 @@ async def test_what_a_provider_said_goes_when_the_membership_ends(place):
         browser.call, request, code=await place.code(user.email)
     )
     assert code_of(await browser.complete(request))
-    assert len(await identities.of_user(place.db, user.id)) == 2
+    assert len(await place.identities(user.id)) == 2
     await place.leave(acme, user)
     await depart(place)
-    (left,) = await identities.of_user(place.db, user.id)
+    (left,) = await place.identities(user.id)
     assert left.connection_id == there.id
     assert await identities.find(place.db, here.id, colleague.subject)
     # A person that comes back is known again.
@@ -285,7 +285,7 @@ async def test_somebody_who_is_back_before_the_worker_comes_stays_known(place):
     await place.leave(acme, user)
     assert code_of(await sign_in_by(Browser(place), connection, ann))
     await depart(place)
-    (known,) = await identities.of_user(place.db, user.id)
+    (known,) = await place.identities(user.id)
     assert known.subject == "ann-7"
 
 
@@ -407,5 +407,5 @@ async def test_only_attributes_that_are_registered_are_kept(place):
     browser = Browser(place)
     answer = await sign_in_by(browser, connection, somebody("ann@acme.example", claims=claims))
     assert code_of(answer)
-    (known,) = await identities.of_user(place.db, (await browser.session()).user_id)
+    (known,) = await place.identities((await browser.session()).user_id)
     assert known.claims == {"department": "Sales"}

@@ -25,7 +25,6 @@ from tenantry.identity.auth_log import erasure
 from tenantry.identity.authenticators.totp import step_up
 from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.connections.model import connections
-from tenantry.identity.federation import identities
 from tenantry.identity.federation import requests as ways
 from tenantry.identity.sessions.freshness import ByProviderAlone, Freshness
 from tenantry.identity.sign_in.auth_requests import states
@@ -65,7 +64,7 @@ async def test_a_provider_asserts_an_address_of_another_organizations_domain(
     reply = await sign_in_by(browser, connection, somebody("vic@other.example"))
     assert error_of(reply) == "invalid_user_domain"
     assert await browser.session() is None
-    assert await identities.of_user(place.db, victim.id) == []
+    assert await place.identities(victim.id) == []
 
 
 async def test_a_provider_asserts_a_member_whose_address_is_another_organizations(
@@ -191,7 +190,7 @@ async def test_an_unverified_address_of_a_social_provider_is_nobodys(place):
     elsewhere = stranger.sign_in.verify_link_elsewhere
     assert await elsewhere(stranger.call, request.id, token) is None
     assert (await browser.again(request)).state == states.VERIFICATION_SENT
-    assert await identities.of_user(place.db, victim.id) == []
+    assert await place.identities(victim.id) == []
 
 
 async def test_who_proves_it_signs_in_with_it_from_then_on(place):
@@ -233,7 +232,7 @@ async def test_a_stranger_signs_up_by_a_social_provider(place):
     request = await browser.sign_in.sign_up(browser.call, request, organization_name="Start")
     assert code_of(await browser.complete(request))
     session = await browser.session()
-    (known,) = await identities.of_user(place.db, session.user_id)
+    (known,) = await place.identities(session.user_id)
     assert (known.subject, known.is_proved) == (identity.subject, True)
 
 

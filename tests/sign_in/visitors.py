@@ -7,10 +7,12 @@ import itertools
 import re
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 import pyotp
+import recorded_events
 from aiohttp import web
 from software_authenticator import Authenticator
 
@@ -18,7 +20,9 @@ from tenantry import settings, worker
 from tenantry.access.clients import applications
 from tenantry.call import Call
 from tenantry.core.caller import ANONYMOUS, SYSTEM, Caller, Kind, Origin
+from tenantry.db import crud
 from tenantry.db.event_rows import log
+from tenantry.db.writes.rows import members
 from tenantry.events.interceptors import registry
 from tenantry.events.interceptors.service import Interceptors
 from tenantry.events.mail import service as mail_service
@@ -26,6 +30,7 @@ from tenantry.identity.authenticators.passkeys import service as passkeys
 from tenantry.identity.authenticators.passkeys.relying_party import RelyingParty
 from tenantry.identity.authenticators.passwords.service import Passwords
 from tenantry.identity.authenticators.totp import service as totp
+from tenantry.identity.federation.model import federated_identities
 from tenantry.identity.known_origins import cookies as device_cookies
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sign_in import beginning, choosing, completing, invitations, verification
@@ -59,6 +64,7 @@ _CODE = re.compile(r"^\d{6}$", re.MULTILINE)
 _URL = re.compile(r"^https://\S+$", re.MULTILINE)
 _RULES = Rules(invitation_days=15, block_disposable_emails=False, block_public_emails=False)
 _NUMBERS = itertools.count(1)
+_IDENTITIES = crud.list_all(federated_identities, by=("user_id",), order_by="create_time")
 
 
 def configured(**values: object) -> settings.Settings:
@@ -264,10 +270,15 @@ class Place:
 
     async def events(self) -> list[dict[str, Any]]:
         """The events since the last time, the oldest first."""
-        found = await log.after(self.db, self._seen, limit=1000)
+        found = await recorded_events.after(self.db, self._seen, limit=1000)
         if found:
             self._seen = found[-1]["id"]
         return found
+
+    async def identities(self, user_id: str) -> list[SimpleNamespace]:
+        """The identities by which a user has signed in, the oldest first."""
+        rows = await self.db.fetch_all(_IDENTITIES, p_user_id=user_id)
+        return [SimpleNamespace(**members(row, federated_identities)) for row in rows]
 
     async def user(self, user_id: str):
         return await users.get(self.operator, users.UserIdentifier(user_id))

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from tenantry.core import errors
 from tenantry.db.event_rows import log
 from tenantry.db.sql.statements import Statement
+from tenantry.db.writes import pruning
 from tenantry.identity.authenticators.totp import service
 from tenantry.identity.authenticators.totp.model import recovery_codes, totp_registrations
 
@@ -72,11 +73,11 @@ async def test_what_is_never_enabled_is_forgotten_after_a_week(
     of_name = await service.register(call, account_name="ana")
     begun = service.now()
 
-    monkeypatch.setattr(service, "now", lambda: begun + 7 * 86_400_000_000)
+    monkeypatch.setattr(pruning, "now", lambda: begun + 7 * 86_400_000_000)
     assert not await service.prune(db)
     assert await service.get(call, of_name.id) == of_name
 
-    monkeypatch.setattr(service, "now", lambda: begun + 7 * 86_400_000_000 + 1)
+    monkeypatch.setattr(pruning, "now", lambda: begun + 7 * 86_400_000_000 + 1)
     assert not await service.prune(db)
     assert await service.get(call, in_force.id) == in_force
     for one in (of_user, of_name):

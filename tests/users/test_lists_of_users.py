@@ -324,7 +324,7 @@ async def plan(kind, db, crowd):
         sql, bound = statement.bind(kind, arguments)
         if kind == "sqlite":
             explained = f"EXPLAIN QUERY PLAN {sql}"
-            rows = await db.run_writer(lambda c: c.execute(explained, bound).fetchall())
+            rows = await db._writer.run(lambda c: c.execute(explained, bound).fetchall())
             return "\n".join(row["detail"] for row in rows)
         # As the pool runs it: planned once, for any arguments.
         connection = await db._pool.acquire()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import orjson
 
@@ -16,6 +16,11 @@ MAX_VALUES = 4000
 MAX_STRING = 256 << 10
 
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Return whether a value of JSON is a number: True is an int in Python."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def check(text: bytes, *, values: int = MAX_VALUES) -> None:

@@ -42,6 +42,7 @@ _WRAPPED = "data key {}"
 _BINDS = "binds"
 _REFUSES = re.compile(r"binds since ([0-9]{1,19})")
 _READ_SECONDS = 1.0
+_TO_URL, _FROM_URL = str.maketrans("+/", "-_", "="), str.maketrans("-_", "+/")
 
 
 class WrongKey(errors.Error):
@@ -231,6 +232,15 @@ class Vault:
         if self._refuses_since is None:
             return True
         return not binding.stays and now() < self._refuses_since + DAY
+
+    def encrypt_for_url(self, plain: bytes, binding: Binding) -> str:
+        """Return what `encrypt` does in base64url without padding."""
+        return self.encrypt(plain, binding).translate(_TO_URL)
+
+    def decrypt_from_url(self, encrypted: str, binding: Binding) -> bytes:
+        """Return the bytes of a text of `encrypt_for_url`; it did not come out of the database."""
+        padded = encrypted.translate(_FROM_URL) + "=" * (-len(encrypted) % 4)
+        return self.decrypt(padded, binding, from_outside=True)
 
     def wrap(
         self, key: bytes, version: int, *, binds: bool, refuses_since: int | None = None

@@ -3,8 +3,11 @@
 ``by`` selects rows. The name of a column stands for a comparison with the bind parameter
 ``p_<column>``; any other condition is used unchanged. The default is the primary key. Inserts and
 updates take the values of columns from parameters named the same way
-(`tenantry.db.writes.rows.bound`). A change returns the last column of the primary key, or with
-``whole_row`` all columns.
+(`tenantry.db.writes.rows.bound`), those of many rows from the parameter ``given``
+(`tenantry.db.sql.records.spelled`). A change of one row returns the last column of the primary key,
+or with ``whole_row`` all columns.
+
+With ``or_leave``, an insert leaves rows whose key exists as they are, and returns nothing for them.
 
 `_matching` enforces tenant scoping: a statement on a table that is distributed by organization has
 to name the organization in ``by``.
@@ -15,17 +18,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, select, true
+from sqlalchemy.dialects.postgresql import insert as insert_or_leave  # its SQL is SQLite's as well
 
 from tenantry.db.lists import pages
+from tenantry.db.sql.records import named, rows_of
 from tenantry.db.sql.spread import spread_of
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes.rows import bound
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
-    from sqlalchemy import ColumnElement, Select, Table
+    from sqlalchemy import Column, ColumnElement, Select, Table
 
     By = Iterable[str | ColumnElement[bool]]
 
@@ -33,10 +38,24 @@ if TYPE_CHECKING:
 _FIXED = ("organization_id", "create_time")
 
 
-def insert(table: Table, *, whole_row: bool = False) -> Statement:
+def insert(table: Table, *, whole_row: bool = False, or_leave: bool = False) -> Statement:
     """Return the insert of one row with all of its columns."""
-    inserted = sa.insert(table).values(bound(table))
-    return Statement(inserted.returning(*_returned(table, whole_row=whole_row)))
+    inserted = insert_or_leave(table).on_conflict_do_nothing() if or_leave else sa.insert(table)
+    returned = _returned(table, whole_row=whole_row)
+    return Statement(inserted.values(bound(table)).returning(*returned))
+
+
+def insert_all(
+    table: Table, columns: Sequence[Column[Any]] = (), *, or_leave: bool = False
+) -> Statement:
+    """Return the insert of many rows with these columns, or with all."""
+    columns = columns or named(table)
+    given = rows_of("given", columns)
+    if or_leave:
+        # Without a condition SQLite takes the conflict's ON for that of a join.
+        inserted = insert_or_leave(table).from_select(columns, given.where(true()))
+        return Statement(inserted.on_conflict_do_nothing())
+    return Statement(sa.insert(table).from_select(columns, given))
 
 
 def get(table: Table, by: By | None = None, *, columns: Collection[str] = ()) -> Statement:

@@ -9,14 +9,13 @@ from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, literal_column, select, update
-from sqlalchemy.dialects.postgresql import insert as insert_or_leave
+from sqlalchemy import literal_column, select, update
 
 from tenantry.core import ids
 from tenantry.core.times import now
 from tenantry.crypto import master_key as key_file
 from tenantry.crypto.vault import Vault, new_data_key
-from tenantry.db import fence
+from tenantry.db import crud, fence
 from tenantry.db.connecting import (
     OpenError,
     asked,
@@ -51,13 +50,7 @@ _STOPS_OLDER = Statement(
     .order_by(schema_history.c.revision.desc())
     .limit(literal_column("1"))
 )
-# SQLAlchemy spells ON CONFLICT alike for both databases.
-_FIRST = Statement(
-    insert_or_leave(environment)
-    .values({c.name: bindparam(f"p_{c.name}") for c in environment.c})
-    .on_conflict_do_nothing()
-    .returning(environment.c.id)
-)
+_FIRST = crud.insert(environment, or_leave=True)
 _CLAIM = Statement(
     update(environment)
     .values(nodes=environment.c.nodes + 1)

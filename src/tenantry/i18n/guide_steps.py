@@ -1,4 +1,4 @@
-"""Steps of a guide for somebody who sets a provider up, and their words in each language.
+"""Guides for somebody who sets a provider up: their steps, and their words in each language.
 
 Guides are data: TOML of a package, in English, which `tenantry.i18n.translations` has in other
 languages. A text has Markdown of two kinds: `**a label**` of the provider's own console, which is
@@ -9,16 +9,17 @@ as well, except for those that a guide lists as `translated`.
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from tenantry.i18n import translations
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 ENGLISH = "en"
+_TRANSLATED = ("name", "after")  # of a guide, beside its steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,78 @@ class Step:
     theirs: tuple[Copied, ...] = ()  # from the provider to us
     attributes: tuple[Attribute, ...] = ()  # claims, in OpenID Connect
     groups: Attribute | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guide:
+    """The guide of one provider, a ConnectionProvider or DirectoryProvider of the API.
+
+    ``language`` is that of the texts.
+    """
+
+    id: str
+    name: str
+    provider: str
+    language: str = ENGLISH
+
+
+_Guide = TypeVar("_Guide", bound=Guide)
+
+
+class Guides(Generic[_Guide]):
+    """The guides of a package, in the order of ``names``, in which they are offered.
+
+    A file of the folder is a provider; ``build`` returns the guide of its content, in English.
+    """
+
+    def __init__(
+        self,
+        place: str,
+        folder: tuple[str, ...],
+        names: Iterable[str],
+        build: Callable[[Mapping[str, Any]], _Guide],
+    ) -> None:
+        self._place = place
+        self._folder = folder
+        self._names = tuple(names)
+        self._build = build
+        self._known: dict[str, tuple[_Guide, ...]] = {}
+
+    def __call__(self, language: str = ENGLISH) -> tuple[_Guide, ...]:
+        """Return all guides; English stands in for a language.
+
+        Names of menus and fields are those of the provider's own console, in English.
+        """
+        if language not in self._known:
+            self._known[language] = (
+                tuple(self._build(content) for content in self._contents())
+                if language == ENGLISH
+                else tuple(self._in(language, guide) for guide in self())
+            )
+        return self._known[language]
+
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """Yield the texts to translate, each after its place."""
+        for content in self._contents():
+            for text in texts(content):
+                yield f"{self._place}:{content['id']}", text
+
+    def _contents(self) -> Iterator[dict[str, Any]]:
+        for name in self._names:
+            yield {"id": name, **read(*self._folder, f"{name}.toml")}
+
+    def _in(self, language: str, guide: _Guide) -> _Guide:
+        place, known = f"{self._place}:{guide.id}", translations.catalogue(language)
+        if not known:
+            return guide
+        said: dict[str, Any] = {"language": language}
+        for name in (field.name for field in fields(guide)):
+            value = getattr(guide, name)
+            if name in _TRANSLATED:
+                said[name] = known.get((place, value), value)
+            elif isinstance(value, tuple):
+                said[name] = translated(value, language, place)
+        return replace(guide, **said)
 
 
 def read(*path: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@
 local ffi = require("ffi")
 local bit = require("bit")
 
-local TOTAL, REFUSED, FIRST_NETWORK = 0, 1, 2
+local TOTAL, FIRST_NETWORK = 0, 1
 local FIRST_CONNECTION = FIRST_NETWORK + settings.networks
 local CELLS = FIRST_CONNECTION + settings.connections
 local WRAP = 4294967296 -- counters are unsigned 32-bit integers
@@ -229,7 +229,6 @@ function envoy_on_request(handle)
     end
   end
   if is_refused(network, peer.connection, total) then
-    count(REFUSED)
     handle:respond({ [":status"] = "429", ["retry-after"] = "1" }, "")
     return
   end

@@ -26,7 +26,7 @@ VARIABLE = "ENVOY_ADMISSION_COUNTERS"
 # Networks are hashed to these counters, and connections take the next one in turn.
 _NETWORKS = 4096
 _CONNECTIONS = 16384
-_TOTAL, _REFUSED, _OTHERS = 0, 1, 2
+_TOTAL, _OTHERS = 0, 1
 _CELLS = _OTHERS + _NETWORKS + _CONNECTIONS
 _LOOPS = 2
 _MASK = 0xFFFFFFFF
@@ -97,8 +97,3 @@ class Finished:
         """Count a request as finished; on the event loop that has served it."""
         for cell in (_TOTAL, *divmod(cells, _CELLS)) if cells else (_TOTAL,):
             _view[self._base + cell] = (_view[self._base + cell] + 1) & _MASK
-
-
-def refused() -> int:
-    """Return the number of requests that were refused since the start of the process."""
-    return _view[_REFUSED]

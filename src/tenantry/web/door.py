@@ -18,7 +18,7 @@ from tenantry.web import marks, words
 from tenantry.web.forms.places import Places
 from tenantry.web.forms.problems import NONE, Problems, seal, unseal
 from tenantry.web.packing import pack
-from tenantry.web.rendering import HEADERS
+from tenantry.web.rendering import redirect
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -176,9 +176,7 @@ class Door:
 
     def redirect(self, location: str) -> Response:
         """Return a redirect to another page."""
-        response = Response.redirect(location)
-        response.headers |= HEADERS
-        return response
+        return redirect(location)
 
     def here(self, request: Request) -> str:
         """Return the address that a request is for."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from protobuf import message_to_json_value
 
@@ -169,6 +169,20 @@ def page(
     """
     response = Response.html(environment().get_template(template).render(values), status)
     response.headers |= headers
+    return response
+
+
+def redirect(location: str) -> Response:
+    """Return a redirect to another page."""
+    response = Response.redirect(location)
+    response.headers |= HEADERS
+    return response
+
+
+def json_response(content: Any, status: int = 200) -> Response:
+    """Return the answer to a script of a page."""
+    response = Response.json(content, status)
+    response.headers |= HEADERS
     return response
 
 

@@ -15,9 +15,9 @@ from tenantry.core.times import now
 from tenantry.crypto import vault
 from tenantry.db import crud
 from tenantry.db.lists import pages
-from tenantry.db.sql import pruning
 from tenantry.db.sql.schema import from_json, json_list
 from tenantry.db.sql.statements import Statement
+from tenantry.db.writes import pruning
 from tenantry.db.writes.rows import bound, members, prefixed, revised, row_of
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.users.model import ACTIVE, memberships, users
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from tenantry.access.api_tokens.known import Known
     from tenantry.call import Call
-    from tenantry.db.engine import Row, Session
+    from tenantry.db.engine import Row
 
 _SUFFIX = 4
 _KEPT_MICROSECONDS = 30 * 24 * 3600 * 1_000_000  # after it expired
@@ -84,7 +84,7 @@ _this = or_(_t.digest == _KEY, _t.id == _KEY)
 _HOLD = crud.hold(api_tokens, by=(_this,), columns=("id",))
 _UPDATE = crud.update(api_tokens, set_=("description", "custom_claims", "revision", "update_time"))
 _DELETE = crud.delete(api_tokens, by=(_this, reading.UNEXPIRED), whole_row=True)
-_PRUNE = pruning.prune(_t.expire_time)
+prune = pruning.Prune(_t.expire_time, keep=_KEPT_MICROSECONDS)
 
 
 async def create(
@@ -202,11 +202,6 @@ async def invalidate_of(call: Call, known: Known, organization_id: str, token_id
         raise errors.NotFound("token")
     if not await _invalidate(call, known, token_id):
         raise errors.NotFound("token")
-
-
-async def prune(db: Session) -> int:
-    """Delete some that expired 30 days ago, and return how many these were."""
-    return len(await db.fetch_all(_PRUNE, p_before=now() - _KEPT_MICROSECONDS))
 
 
 async def _invalidate(call: Call, known: Known, key: str | None) -> bool:

@@ -7,37 +7,31 @@ it by either one, until the former is destroyed.
 
 from __future__ import annotations
 
-from dataclasses import fields
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Text, bindparam, func, literal_column, select, update
+from sqlalchemy import bindparam, literal_column, select, update
 
 from tenantry.access.data_keys.model import MasterKey
+from tenantry.access.data_keys.reading import Keys
 from tenantry.access.data_keys.service import NotNow
-from tenantry.core import errors, ids
+from tenantry.core import ids
 from tenantry.core.times import now
 from tenantry.db import crud
 from tenantry.db.encryption import key_rows
 from tenantry.db.encryption.key_rows import ACTIVE, DEPRECATED, DESTROYED
-from tenantry.db.lists import pages
 from tenantry.db.sql.schema import environment, master_keys
 from tenantry.db.sql.statements import Statement
 
 if TYPE_CHECKING:
-    from sqlalchemy import BindParameter, Select
-
     from tenantry.call import Call
     from tenantry.crypto import master_key as sources
-    from tenantry.db.engine import Row, Session
-    from tenantry.db.lists.pages import Page
+    from tenantry.db.engine import Session
 
 _WORD = "master keys"  # what only one process changes at a time
 
 _m = master_keys.c
-_SHOWN = [_m[one.name] for one in fields(MasterKey)]
-_ALL = Statement(select(*_SHOWN).order_by(_m.version))
-_FIND = Statement(select(*_SHOWN).where(_m.version == bindparam("p_version")))
+_keys = Keys(master_keys, MasterKey, "master key")
+list_all, list_page, get = _keys.list_all, _keys.list_page, _keys.get
 _INSERT = crud.insert(master_keys)
 _DEPRECATE = Statement(
     update(master_keys)
@@ -57,29 +51,6 @@ _WRAPPED = Statement(select(_m.wrapped).where(_m.state == literal_column(f"'{ACT
 _REPLACE = Statement(
     update(environment).values(data_key=bindparam("p_wrapped")).returning(environment.c.id)
 )
-
-
-async def list_all(db: Session) -> list[MasterKey]:
-    """Return all master keys, the oldest first."""
-    return [_from_row(row) for row in await db.fetch_all(_ALL)]
-
-
-async def list_page(db: Session, *, state: str, page_size: int, page_token: str) -> Page[MasterKey]:
-    """Return a page of the master keys in a state, of all when it is "", the newest first."""
-    position = pages.position(
-        db, f"master keys {state}", page_size=page_size, page_token=page_token
-    )
-    rows = await db.fetch_all(_listed(position.direction), p_state=state, **position.params)
-    count = await db.fetch_one(_COUNT, p_state=state)
-    return position.page(rows, count["n"] if count is not None else 0).of(_from_row)
-
-
-async def get(db: Session, version: int) -> MasterKey:
-    """Return the master key of a version."""
-    row = await db.fetch_one(_FIND, p_version=version)
-    if row is None:
-        raise errors.NotFound("master key")
-    return _from_row(row)
 
 
 async def active_version(db: Session) -> int:
@@ -150,20 +121,3 @@ async def destroy(call: Call, version: int) -> MasterKey:
         after = await get(db, version)
         await db.record(call.event("master_key.destroyed", before=key.shown(), after=after.shown()))
     return after
-
-
-def _of_state(statement: Select[Any]) -> Select[Any]:
-    state: BindParameter[str] = bindparam("p_state", type_=Text)
-    return statement.where((_m.state == state) | (state == literal_column("''")))
-
-
-@cache
-def _listed(direction: str) -> Statement:
-    return crud.list_page(_of_state(select(*_SHOWN)), _m.id, direction)
-
-
-_COUNT = Statement(_of_state(select(func.count().label("n")).select_from(master_keys)))
-
-
-def _from_row(row: Row) -> MasterKey:
-    return MasterKey(**{one.name: row[one.name] for one in fields(MasterKey)})

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
-from dataclasses import fields
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Text, bindparam, func, literal_column, select, text, update
+from sqlalchemy import bindparam, literal_column, text, update
 
 from tenantry.access.data_keys.model import DataKey
+from tenantry.access.data_keys.reading import Keys
 from tenantry.call import Call
 from tenantry.core import errors, ids
 from tenantry.core.caller import SYSTEM
@@ -27,26 +26,21 @@ from tenantry.db.encryption.key_rows import (
     DESTROYED,
     PUBLISHED_SECONDS,
 )
-from tenantry.db.lists import pages
 from tenantry.db.revisions import HEAD
 from tenantry.db.sql.schema import data_keys
 from tenantry.db.sql.statements import Statement
 
 if TYPE_CHECKING:
-    from sqlalchemy import BindParameter, Select
-
     from tenantry.db.encryption.reencryption import Progress
-    from tenantry.db.engine import Row, Session
-    from tenantry.db.lists.pages import Page
+    from tenantry.db.engine import Session
 
 # From the moment that another key seals until one may be destroyed. Values that were encrypted for
 # a while, in cookies, links and rows that are over soon, have had their time by then.
 KEPT = 2 * DAY
 
 _d = data_keys.c
-_SHOWN = [_d[one.name] for one in fields(DataKey)]
-_ALL = Statement(select(*_SHOWN).order_by(_d.version))
-_FIND = Statement(select(*_SHOWN).where(_d.version == bindparam("p_version")))
+_keys = Keys(data_keys, DataKey, "data key")
+list_all, list_page, get = _keys.list_all, _keys.list_page, _keys.get
 _CHANGE = crud.update(data_keys, set_=("state", "activate_time", "deprecate_time"))
 _DESTROY = Statement(
     update(data_keys)
@@ -62,27 +56,6 @@ class NotNow(errors.Error):
 
     code = errors.Code.FAILED_PRECONDITION
     error_code = "KEY_STATE"
-
-
-async def list_all(db: Session) -> list[DataKey]:
-    """Return all data keys, the oldest first, also those that were destroyed."""
-    return [_from_row(row) for row in await db.fetch_all(_ALL)]
-
-
-async def list_page(db: Session, *, state: str, page_size: int, page_token: str) -> Page[DataKey]:
-    """Return a page of the data keys in a state, of all when it is "", the newest first."""
-    position = pages.position(db, f"data keys {state}", page_size=page_size, page_token=page_token)
-    rows = await db.fetch_all(_listed(position.direction), p_state=state, **position.params)
-    count = await db.fetch_one(_COUNT, p_state=state)
-    return position.page(rows, count["n"] if count is not None else 0).of(_from_row)
-
-
-async def get(db: Session, version: int) -> DataKey:
-    """Return the data key of a version."""
-    row = await db.fetch_one(_FIND, p_version=version)
-    if row is None:
-        raise errors.NotFound("data key")
-    return _from_row(row)
 
 
 async def create(call: Call) -> DataKey:
@@ -264,20 +237,3 @@ async def _check_unused(db: Session, key: DataKey) -> None:
                 f"table {table.name} has {last.unreadable} values that no key opens: they may be "
                 f"of data key {key.version}"
             )
-
-
-def _of_state(statement: Select[Any]) -> Select[Any]:
-    state: BindParameter[str] = bindparam("p_state", type_=Text)
-    return statement.where((_d.state == state) | (state == literal_column("''")))
-
-
-@cache
-def _listed(direction: str) -> Statement:
-    return crud.list_page(_of_state(select(*_SHOWN)), _d.id, direction)
-
-
-_COUNT = Statement(_of_state(select(func.count().label("n")).select_from(data_keys)))
-
-
-def _from_row(row: Row) -> DataKey:
-    return DataKey(**{one.name: row[one.name] for one in fields(DataKey)})

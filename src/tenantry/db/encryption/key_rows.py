@@ -12,17 +12,16 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, literal_column, select, text, true, update
-from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry.core import ids
 from tenantry.core.times import now
 from tenantry.crypto.master_key import LOCAL, MasterKeyError
 from tenantry.crypto.vault import DataKey, WrongKey, new_data_key
+from tenantry.db import crud
 from tenantry.db.revisions import BOUND_VALUES
 from tenantry.db.sql.schema import data_keys, master_keys, schema_history, schema_steps
 from tenantry.db.sql.statements import Statement
 from tenantry.db.upgrades import steps
-from tenantry.db.writes.rows import bound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -44,23 +43,13 @@ _d, _m = data_keys.c, master_keys.c
 _DATA_KEYS = Statement(
     select(_d.version, _d.wrapped, _d.activate_time).where(_d.wrapped.is_not(None))
 )
-_ADD = Statement(
-    insert_or_leave(data_keys)
-    .values(bound(data_keys))
-    .on_conflict_do_nothing()
-    .returning(_d.version)
-)
+_ADD = crud.insert(data_keys, or_leave=True)
 _MASTER_KEYS = Statement(
     select(_m.version, _m.provider, _m.reference, _m.wrapped)
     .where(_m.wrapped.is_not(None))
     .order_by(_m.version.desc())
 )
-_FIRST_MASTER = Statement(
-    insert_or_leave(master_keys)
-    .values(bound(master_keys))
-    .on_conflict_do_nothing()
-    .returning(_m.version)
-)
+_FIRST_MASTER = crud.insert(master_keys, or_leave=True)
 DATA_KEYS = "0032"  # the migration that data keys came with
 _FLOOR = Statement(text("SELECT version_num FROM alembic_version"), is_read=True)
 _STOP_OLDER = Statement(

@@ -1,4 +1,4 @@
-"""Reading events in the order of their ids, which is not quite that of their commits."""
+"""Events as records, and the newest of them."""
 
 from __future__ import annotations
 
@@ -13,19 +13,7 @@ from tenantry.db.writes.rows import members
 if TYPE_CHECKING:
     from tenantry.db.engine import Row, Session
 
-_AFTER = Statement(
-    select(*event_columns)
-    .where(events.c.id > bindparam("after"))
-    .order_by(events.c.id)
-    .limit(bindparam("take"))
-)
 _LAST = Statement(select(*event_columns).order_by(events.c.id.desc()).limit(bindparam("take")))
-
-
-async def after(db: Session, event_id: str, *, limit: int = 100) -> list[dict[str, Any]]:
-    """Return the events that follow one, the oldest first; "" is before the first."""
-    rows = await db.fetch_all(_AFTER, after=event_id, take=limit)
-    return [parsed(row) for row in rows]
 
 
 async def last(db: Session, *, limit: int) -> list[dict[str, Any]]:

@@ -117,10 +117,6 @@ class SQLite(Database):
 
         return await asyncio.get_running_loop().run_in_executor(pool, run)
 
-    async def run_writer(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run this on the writing thread, while nothing else is written."""
-        return await self._writer.run(work)
-
     async def fetch_all(self, statement: Statement, **params: Any) -> Sequence[Row]:
         self.check_version()
         sql, args = statement.bind("sqlite", params)

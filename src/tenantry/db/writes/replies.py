@@ -12,10 +12,10 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry.core import errors
 from tenantry.core.times import now
-from tenantry.db.sql import pruning
 from tenantry.db.sql.encrypted_columns import binding
 from tenantry.db.sql.schema import from_json, replies, to_json
 from tenantry.db.sql.statements import Statement
+from tenantry.db.writes import pruning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +30,7 @@ _ENCRYPTED = b"\0"
 _mine = (replies.c.caller_id == bindparam("p_caller_id")) & (replies.c.key == bindparam("p_key"))
 _is_old = replies.c.create_time < bindparam("p_before")
 _FORGET = Statement(delete(replies).where(_mine, _is_old).returning(replies.c.key))
-_PRUNE = pruning.prune(replies.c.create_time)
+prune = pruning.Prune(replies.c.create_time, keep=_KEPT_MICROSECONDS)
 # SQLAlchemy spells ON CONFLICT alike for both databases.
 _CLAIM = Statement(
     insert_or_leave(replies)
@@ -73,12 +73,6 @@ async def claim(
         raise errors.IdempotencyMismatch
     response = bytes(kept["response"] or b"").removeprefix(_ENCRYPTED).decode()
     return db.vault.decrypt(response, _binding(caller_id, key)), from_json(kept["headers"])
-
-
-async def prune(db: Session) -> bool:
-    """Delete some replies that were kept for their time; return whether there may be more."""
-    gone = await db.fetch_all(_PRUNE, p_before=now() - _KEPT_MICROSECONDS)
-    return len(gone) == pruning.AT_ONCE
 
 
 async def keep(

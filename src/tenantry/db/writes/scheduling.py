@@ -7,6 +7,7 @@ that lost its claim to another one finds another number of attempts.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, bindparam, func, literal_column, select, update
@@ -15,7 +16,7 @@ from tenantry.core.times import SECOND, now
 from tenantry.db.sql.statements import Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from typing import Any
 
     from sqlalchemy import Column, ColumnElement, Select, Table
@@ -65,6 +66,28 @@ class Due:
         """Take some rows that are due, up to the end of the lease; ``params`` are those of ids."""
         at = now()
         return await db.fetch_all(self._claim, p_now=at, p_lease_end=at + self._lease, **params)
+
+    async def handle(
+        self, db: Session, work: Callable[[Row], Awaitable[None]], *, idle_seconds: float
+    ) -> float:
+        """Do some rows that are due; return the seconds until the next look, the idle ones at most.
+
+        Any number of workers may do this at once: each row is done by one of them.
+        """
+        seconds = await self._next_look(db, idle_seconds)
+        if seconds > 0:
+            return seconds
+        rows = await self.claim(db)
+        # All of them are done before the first problem is raised: each stands for itself.
+        done = await asyncio.gather(*(work(row) for row in rows), return_exceptions=True)
+        for problem in done:
+            if isinstance(problem, BaseException):
+                raise problem
+        return await self._next_look(db, idle_seconds)
+
+    async def _next_look(self, db: Session, idle_seconds: float) -> float:
+        seconds = await self.seconds(db)
+        return idle_seconds if seconds is None else min(max(seconds, 0.0), idle_seconds)
 
     async def seconds(self, db: Session) -> float | None:
         """Return when the next row is due, 0 or less for now; None when nothing waits."""

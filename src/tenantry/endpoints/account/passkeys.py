@@ -13,12 +13,12 @@ from tenantry.gen.scalekit.v1.auth.webauthn_pb import (
     UpdateCredentialRequest,
 )
 from tenantry.identity.authenticators.passkeys import service as passkeys
-from tenantry.net.http import Response
-from tenantry.web.rendering import HEADERS
+from tenantry.web.rendering import json_response
 
 if TYPE_CHECKING:
     from tenantry.endpoints.account.door import Door
     from tenantry.identity.authenticators.passkeys.relying_party import RelyingParty
+    from tenantry.net.http import Response
 
 PATH = "/ui/profile/passkeys"
 _DONE = ("added", "renamed", "deleted")
@@ -71,8 +71,8 @@ class PasskeyPages:
             errors.ReauthenticationRequired,
             errors.RateLimited,
         ) as problem:
-            return _json({"problem": self._reason(visit, problem)}, problem.status)
-        return _json({"options": options})
+            return json_response({"problem": self._reason(visit, problem)}, problem.status)
+        return json_response({"options": options})
 
     async def add(self, visit: Visit) -> Response:
         """Keep the passkey that the browser made."""
@@ -144,9 +144,3 @@ def _finishing(credential: Any) -> FinishRegistrationRequest:
 
 def _form(visit: Visit) -> dict[str, str]:
     return visit.request.form()
-
-
-def _json(content: Any, status: int = 200) -> Response:
-    response = Response.json(content, status)
-    response.headers |= HEADERS
-    return response

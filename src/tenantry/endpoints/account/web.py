@@ -18,7 +18,7 @@ from tenantry.endpoints.account.security import SecurityPages
 from tenantry.endpoints.account.stopping import Stopping
 from tenantry.net.http import Response, Route
 from tenantry.web.frames import members
-from tenantry.web.rendering import HEADERS
+from tenantry.web.rendering import redirect
 
 if TYPE_CHECKING:
     from tenantry.app_context import AppContext
@@ -78,8 +78,6 @@ def routes(parts: AppContext) -> list[Route]:
 
 def _to(path: str) -> Handler:
     async def redirected(_request: Request) -> Response:
-        response = Response.redirect(path)
-        response.headers |= HEADERS
-        return response
+        return redirect(path)
 
     return redirected

@@ -33,7 +33,7 @@ from tenantry.net.http import Request, Response, Route
 from tenantry.web import answers as answer_pages
 from tenantry.web.door import query
 from tenantry.web.forms.problems import Problems
-from tenantry.web.rendering import HEADERS
+from tenantry.web.rendering import HEADERS, json_response
 
 if TYPE_CHECKING:
     from tenantry.access.clients.uris.return_targets import ReturnTarget
@@ -226,9 +226,7 @@ class Login:
         else:
             # It is completed just now, in the browser tab of the link.
             waits = found.state in {*verification.SENT, states.ORGANIZATION_SELECTED}
-        response = Response.json({"waits": waits})
-        response.headers |= HEADERS
-        return response
+        return json_response({"waits": waits})
 
     async def open_link(self, request: Request) -> Response:
         """Take the link from a mail for a proof; where that is allowed, in any browser."""

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 from joserfc.errors import JoseError
-from joserfc.jwa import JWS_ALGORITHMS
 from joserfc.jwk import ECKey, OKPKey, RSAKey, import_key
 from joserfc.util import urlsafe_b64decode
 
-from tenantry.identity.tokens import compact
+from tenantry.core.strict_json import is_number
+from tenantry.crypto import jws
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -31,17 +31,6 @@ SKEW_SECONDS = 30
 _MOST_CHARACTERS = 16_384
 _LONGEST_JTI = 1024
 
-_by_name = {algorithm.name: algorithm for algorithm in JWS_ALGORITHMS}
-# Signatures by a private key alone.
-_ALGORITHMS = {
-    **{name: _by_name[name] for name in ("RS256", "RS384", "RS512")},
-    **{name: _by_name[name] for name in ("PS256", "PS384", "PS512")},
-    **{name: _by_name[name] for name in ("ES256", "ES384", "ES512")},
-    "Ed25519": _by_name["Ed25519"],  # its name in RFC 9864
-    "EdDSA": _by_name["Ed25519"],  # and before that, in RFC 8037
-}
-ALGORITHMS = tuple(_ALGORITHMS)
-_PUBLIC = ("kty", "n", "e", "crv", "x", "y")  # the members of a key, RFC 7518 section 6
 _CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
 
 
@@ -71,8 +60,8 @@ def read(text: str, *, audiences: Collection[str], now: float) -> Assertion:
     """
     header, claims, signed, signature = _parts(text)
     algorithm, key_id = header.get("alg"), header.get("kid")
-    if not isinstance(algorithm, str) or algorithm not in _ALGORITHMS:
-        raise InvalidAssertion(f"alg must be one of {', '.join(ALGORITHMS)}")
+    if not isinstance(algorithm, str) or algorithm not in jws.ALGORITHMS:
+        raise InvalidAssertion(f"alg must be one of {', '.join(jws.ALGORITHMS)}")
     if "crit" in header:
         raise InvalidAssertion("crit names extensions that are not understood here")
     if key_id is not None and not isinstance(key_id, str):
@@ -110,7 +99,7 @@ def _time(claims: Mapping[str, Any], name: str) -> float | None:
     value = claims.get(name)
     if name not in claims:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 1e15:
+    if not is_number(value) or abs(value) > 1e15:
         raise InvalidAssertion(f"{name} must be a number of seconds since 1970")
     return value
 
@@ -121,7 +110,7 @@ def _parts(text: str) -> tuple[dict[str, Any], dict[str, Any], bytes, bytes]:
         raise malformed
     try:
         first, second, third = text.encode("ascii").split(b".")
-        header, claims = compact.members(first), compact.members(second)
+        header, claims = jws.members(first), jws.members(second)
         signature = urlsafe_b64decode(third)
     except ValueError:
         raise malformed from None
@@ -133,7 +122,7 @@ def is_signed(assertion: Assertion, jwks: Mapping[str, Any] | None) -> bool:
 
     Without any that fits, one that fits nobody is tried: it takes as long to be unknown.
     """
-    algorithm = _ALGORITHMS[assertion.algorithm]
+    algorithm = jws.ALGORITHMS[assertion.algorithm]
     keys = list(_fitting(assertion, jwks or {})) or [_nobodys(assertion.algorithm)]
     return any(algorithm.verify(assertion.signed, assertion.signature, key) for key in keys)
 
@@ -145,19 +134,11 @@ def _fitting(assertion: Assertion, jwks: Mapping[str, Any]) -> Iterator[Key]:
             (assertion.key_id is None or member.get("kid", assertion.key_id) == assertion.key_id)
             and member.get("use", "sig") == "sig"
             and "verify" in member.get("key_ops", ["verify"])
-            and _ALGORITHMS.get(member.get("alg", algorithm)) is _ALGORITHMS[algorithm]
+            and jws.ALGORITHMS.get(member.get("alg", algorithm)) is jws.ALGORITHMS[algorithm]
         ):
-            key = _imported(json.dumps({name: member.get(name) for name in _PUBLIC}))
-            if key is not None and _fits(key, algorithm):
+            key = _imported(json.dumps({name: member.get(name) for name in jws.PUBLIC_MEMBERS}))
+            if key is not None and jws.fits(key, algorithm):
                 yield key
-
-
-def _fits(key: Key, algorithm: str) -> bool:
-    try:
-        _ALGORITHMS[algorithm].check_key(key)  # its type and its curve
-    except JoseError:
-        return False
-    return True
 
 
 @functools.lru_cache(maxsize=1024)

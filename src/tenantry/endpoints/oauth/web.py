@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tenantry.crypto.jws import ALGORITHMS
 from tenantry.endpoints.oauth import logout
 from tenantry.endpoints.oauth.authorization import endpoint as authorize
 from tenantry.endpoints.oauth.authorization import request
-from tenantry.endpoints.oauth.client_assertion import ALGORITHMS
 from tenantry.endpoints.oauth.client_authentication import METHODS, NONE, ClientAuthentication
 from tenantry.endpoints.oauth.grant_types import (
     authorization_code,

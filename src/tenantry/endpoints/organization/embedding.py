@@ -32,7 +32,6 @@ _NOBODY = "frame-ancestors 'none'"
 _TOLD_FOR = 2 * MINUTE  # after the change; the page follows its form at once
 _MOST_SEALED = 4000  # characters, looked at before it is opened
 _PURPOSE = "event of a page in a frame"
-_TO_URL, _FROM_URL = str.maketrans("+/", "-_", "="), str.maketrans("-_", "+/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +83,15 @@ class Event:
 def seal(event: Event, vault: Vault) -> str:
     """Return an event for the address of the page that tells it."""
     plain = json.dumps([now() + _TOLD_FOR, asdict(event)], separators=(",", ":")).encode()
-    return vault.encrypt(plain, _binding(event.organization_id)).translate(_TO_URL)
+    return vault.encrypt_for_url(plain, _binding(event.organization_id))
 
 
 def unseal(sealed: str, vault: Vault, organization_id: str) -> str:
     """Return the JSON of an event of this organization; "" for anything else, and after a while."""
     if not sealed or len(sealed) > _MOST_SEALED:
         return ""
-    padded = sealed.translate(_FROM_URL) + "=" * (-len(sealed) % 4)
     try:
-        until, event = json.loads(
-            vault.decrypt(padded, _binding(organization_id), from_outside=True)
-        )
+        until, event = json.loads(vault.decrypt_from_url(sealed, _binding(organization_id)))
     except (WrongKey, ValueError):
         return ""
     if now() > until or event["organization_id"] != organization_id:

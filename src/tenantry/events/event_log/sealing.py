@@ -11,12 +11,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import exists, insert, literal_column, select
+from sqlalchemy import exists, literal_column, select
 
+from tenantry.db import crud
 from tenantry.db.engine import Session
 from tenantry.db.event_rows import snapshots
 from tenantry.db.revisions import HEAD
-from tenantry.db.sql.records import named, rows_of, spelled
+from tenantry.db.sql.records import named, spelled
 from tenantry.db.sql.schema import schema_history
 from tenantry.db.sql.statements import Statement
 from tenantry.events.event_log import chain
@@ -46,9 +47,7 @@ _TRY = Statement(
     .where(~exists(_LATER))
     .with_for_update(of=event_log_state, skip_locked=True)
 )
-_INSERT = Statement(
-    insert(event_log).from_select([column.name for column in _COLUMNS], rows_of("given", _COLUMNS))
-)
+_INSERT = crud.insert_all(event_log)
 
 
 @dataclass(frozen=True, slots=True)

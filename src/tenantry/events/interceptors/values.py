@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NAME_MAX, DESCRIPTION_MAX, URL_MAX = 255, 1024, 6000
-TIMEOUT_LEAST, TIMEOUT_MOST, TIMEOUT_DEFAULT = 100, 30_000, 10_000  # milliseconds
+TIMEOUT_DEFAULT = 10_000  # milliseconds
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,255}")  # RFC 9110 section 5.1
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
 # Headers of the request itself; another value would break it, or the proof of its sender.

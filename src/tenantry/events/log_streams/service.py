@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, Text, bindparam, exists, func, literal, select, update
-from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry.core.times import now
+from tenantry.db import crud
 from tenantry.db.sql.schema import event_columns, events
 from tenantry.db.sql.statements import Statement
 from tenantry.events.event_log.model import event_log
@@ -40,11 +40,7 @@ _FIND = Statement(
         exists(literal(1)).where(_l.position > _s.position).label("has_more"),
     ).where(_s.name == _NAME)
 )
-_ADD = Statement(
-    insert_or_leave(log_streams)
-    .values(name=_NAME, position=0, due_time=0, problem=None)
-    .on_conflict_do_nothing()
-)
+_ADD = crud.insert(log_streams, or_leave=True)
 _CLAIM = Statement(
     update(log_streams)
     .where(_s.name == _NAME, _s.due_time <= _NOW)
@@ -109,7 +105,7 @@ async def has_more(db: Session, name: str) -> bool:
     """Whether there is something to send on a stream and nobody is at it; add a new one."""
     found = await db.fetch_one(_FIND, p_name=name)
     if found is None:
-        await db.fetch_all(_ADD, p_name=name)
+        await db.fetch_all(_ADD, p_name=name, p_position=0, p_problem=None, p_due_time=0)
         return True
     return bool(found["has_more"]) and found["due_time"] <= now()
 

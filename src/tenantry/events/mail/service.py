@@ -25,6 +25,7 @@ from tenantry.crypto.vault import WrongKey
 from tenantry.db import crud
 from tenantry.db.lists import key_ranges, pages, scanning
 from tenantry.db.sql.encrypted_columns import binding
+from tenantry.db.sql.like import ESCAPE, escaped_json
 from tenantry.db.sql.records import records, spelled
 from tenantry.db.sql.schema import from_json, to_json
 from tenantry.db.sql.statements import Statement
@@ -122,7 +123,9 @@ _TELLING = Statement(
         _m.id > bindparam("after", type_=Text),
         or_(
             _m.content_sealed.is_not(None),
-            func.lower(cast(_m.variables, Text)).like(bindparam("pattern", type_=Text), escape="~"),
+            func.lower(cast(_m.variables, Text)).like(
+                bindparam("pattern", type_=Text), escape=ESCAPE
+            ),
         ),
     )
     .order_by(_m.id)
@@ -341,9 +344,7 @@ async def forget(db: Session, address: str) -> None:
     The text of such mail goes as well, where it is kept; one that is still to go out names nobody.
     """
     await db.fetch_all(_FORGET, p_address=address)
-    part = to_json(address)[1:-1]
-    for char in "~%_":
-        part = part.replace(char, f"~{char}")
+    part = escaped_json(address)
     after = ""
     while rows := await db.fetch_all(_TELLING, after=after, pattern=f'%"{part}"%'):
         after = rows[-1]["id"]

@@ -15,8 +15,8 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_update
 from tenantry.core import errors
 from tenantry.core.times import SECOND, now
 from tenantry.db.engine import Transaction
-from tenantry.db.sql import pruning
 from tenantry.db.sql.statements import Statement
+from tenantry.db.writes import pruning
 from tenantry.identity.attempts.model import attempts
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ _GIVE_BACK = Statement(
     update(attempts).where(_a.digest == bindparam("p_digest"), _a.n > 0).values(n=_a.n - 1)
 )
 _CLEAR = Statement(delete(attempts).where(_a.digest == bindparam("p_digest")))
-_PRUNE = pruning.prune(_a.end_time)
+prune = pruning.Prune(_a.end_time)
 
 
 async def take(db: Session, what: str, whose: str, *, most: int, seconds: int) -> None:
@@ -79,11 +79,6 @@ async def give_back(db: Session, what: str, whose: str) -> None:
 async def clear(db: Session, what: str, whose: str) -> None:
     """Forget the attempts so far."""
     await db.fetch_all(_CLEAR, p_digest=_digest(db, what, whose))
-
-
-async def prune(db: Session) -> bool:
-    """Delete some counts that are over; return whether there may be more."""
-    return len(await db.fetch_all(_PRUNE, p_before=now())) == pruning.AT_ONCE
 
 
 def _digest(db: Session, what: str, whose: str) -> str:

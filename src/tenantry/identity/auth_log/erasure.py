@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, cast, exists, func, literal_column, or_, select, update
 
+from tenantry.db.sql.like import ESCAPE, escaped_json
 from tenantry.db.sql.records import named, records, spelled
 from tenantry.db.sql.schema import from_json, json_values, to_json
 from tenantry.db.sql.statements import Statement
@@ -40,7 +41,7 @@ _MENTIONS = Statement(
         or_(
             _a.user_id.in_(json_values(bindparam("ids", type_=Text))),
             _a.email_key.in_(json_values(bindparam("addresses", type_=Text))),
-            exists(select(_patterns.c.value).where(_text.like(_patterns.c.value, escape="~"))),
+            exists(select(_patterns.c.value).where(_text.like(_patterns.c.value, escape=ESCAPE))),
         ),
     )
     .order_by(_a.id)
@@ -68,7 +69,7 @@ async def forget(db: Session, ids: Iterable[str], addresses: Iterable[str]) -> i
 
     Return how many sign-ins that were.
     """
-    known, patterns = sorted(addresses), [f"%{_escaped(one)}%" for one in sorted(addresses)]
+    known, patterns = sorted(addresses), [f"%{escaped_json(one)}%" for one in sorted(addresses)]
     given = {
         "ids": to_json(sorted(ids)),
         "addresses": to_json(known),
@@ -102,10 +103,3 @@ def _blanked(row: Row) -> dict[str, str | None]:
         "facts": to_json(facts),
         "error": error,
     }
-
-
-def _escaped(text: str) -> str:
-    """Return a text as a pattern for LIKE finds it in JSON."""
-    for char in "~%_":
-        text = text.replace(char, f"~{char}")
-    return to_json(text)[1:-1]

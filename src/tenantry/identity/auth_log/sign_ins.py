@@ -14,6 +14,7 @@ from sqlalchemy import BigInteger, Text, bindparam, func, literal_column, or_, s
 
 from tenantry.core import errors, ids
 from tenantry.db.lists import key_ranges, scanning
+from tenantry.db.sql.like import ESCAPE, escaped
 from tenantry.db.sql.schema import from_json
 from tenantry.db.sql.statements import Statement
 from tenantry.i18n.guide_steps import ENGLISH
@@ -118,7 +119,7 @@ async def search(
     rows = await call.db.fetch_all(
         _search_statement(names, index, start.most),
         **start.params(*key_ranges.between(ids.AUTH_REQUEST, None, None)),
-        **asdict(narrow) | {"email": key, "proof": f'%"{_escaped(narrow.method)}"%'},
+        **asdict(narrow) | {"email": key, "proof": f'%"{escaped(narrow.method)}"%'},
     )
     return start.page(rows).of(lambda row: _sign_in(row, ENGLISH))
 
@@ -150,14 +151,10 @@ def _wanted(name: str) -> ColumnElement[bool]:
         return scanning.member(_a.error, "error") == value
     if name == "method":
         proved = scanning.member(_a.facts, "proofs").like(
-            bindparam("proof", type_=Text), escape="~"
+            bindparam("proof", type_=Text), escape=ESCAPE
         )
         return or_(proved, func.coalesce(_c.type, "") == value)
     return getattr(_a, name) == value  # type: ignore[no-any-return]
-
-
-def _escaped(text: str) -> str:
-    return text.replace("~", "~~").replace("%", "~%").replace("_", "~_")
 
 
 async def newest(

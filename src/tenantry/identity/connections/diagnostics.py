@@ -15,9 +15,9 @@ from sqlalchemy import BigInteger, Text, bindparam, literal_column, select, upda
 from tenantry.core import errors, ids
 from tenantry.core.times import SECOND, now
 from tenantry.db import crud
-from tenantry.db.sql import pruning
 from tenantry.db.sql.schema import from_json, to_json
 from tenantry.db.sql.statements import Statement
+from tenantry.db.writes import pruning
 from tenantry.identity.connections.model import SAML, connection_tests, connections
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ _SUCCEEDED = Statement(
     .values(test_time=bindparam("p_now", type_=BigInteger))
     .returning(connections.c.id)
 )
-_PRUNE = pruning.prune(_t.expire_time)
+prune = pruning.Prune(_t.expire_time)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,11 +203,6 @@ def _ended(row: Row) -> Ended:
         error_description=row["error_description"] or "",
         error_details=row["error_details"] or "",
     )
-
-
-async def prune(db: Session) -> bool:
-    """Forget some that are over; return whether there may be more."""
-    return len(await db.fetch_all(_PRUNE, p_before=now())) == pruning.AT_ONCE
 
 
 async def _find(db: Session, test_id: str) -> Row | None:

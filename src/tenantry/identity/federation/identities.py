@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, Text, bindparam, case, cast, delete, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_change
 
-from tenantry.db import crud
 from tenantry.db.sql.schema import from_json, to_json
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes.rows import bound
@@ -77,7 +76,6 @@ _newest = (
     .limit(literal_column(str(MOST)))
 )
 _DROP_OLD = Statement(delete(table).where(*_of_person, _t.subject.not_in(_newest)))
-_OF_USER = crud.list_all(table, by=("user_id",), order_by="create_time")
 _c = connections.c
 _FORGET = Statement(
     delete(table).where(
@@ -118,7 +116,7 @@ async def find(db: Session, connection_id: str, subject: str) -> tuple[Known, Us
     if not rows:
         return None
     (user,) = await reading.users_of(db, rows)
-    return _known(rows[0], "known_"), user
+    return _known(rows[0]), user
 
 
 def given(
@@ -141,11 +139,6 @@ async def drop_old(db: Session, connection_id: str, user_id: str) -> None:
     await db.fetch_all(_DROP_OLD, p_connection_id=connection_id, p_user_id=user_id)
 
 
-async def of_user(db: Session, user_id: str) -> list[Known]:
-    """Return all identities of a user, the oldest first."""
-    return [_known(row) for row in await db.fetch_all(_OF_USER, p_user_id=user_id)]
-
-
 async def forget(db: Session, user_id: str, organization_id: str, at: int) -> None:
     """Forget what the providers of an organization said of a user that left it at this time.
 
@@ -154,14 +147,14 @@ async def forget(db: Session, user_id: str, organization_id: str, at: int) -> No
     await db.fetch_all(_FORGET, p_user_id=user_id, p_organization_id=organization_id, p_at=at)
 
 
-def _known(row: Row, prefix: str = "") -> Known:
+def _known(row: Row) -> Known:
     return Known(
         **{
-            name: row[f"{prefix}{name}"]
+            name: row[f"known_{name}"]
             for name in (
                 *("connection_id", "subject", "user_id", "email", "create_time", "update_time"),
             )
         },
-        is_proved=bool(row[f"{prefix}is_proved"]),
-        claims=from_json(row[f"{prefix}claims"]),
+        is_proved=bool(row["known_is_proved"]),
+        claims=from_json(row["known_claims"]),
     )

@@ -8,26 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam
-from sqlalchemy.dialects.postgresql import insert as insert_or_leave
-
-from tenantry.core.times import now
 from tenantry.crypto import vault
-from tenantry.db.sql import pruning
-from tenantry.db.sql.statements import Statement
+from tenantry.db import crud
+from tenantry.db.writes import pruning
 from tenantry.identity.federation.model import seen_assertions
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session
 
-_s = seen_assertions.c
-_SPEND = Statement(
-    insert_or_leave(seen_assertions)
-    .values({column: bindparam(f"p_{column.name}") for column in _s})
-    .on_conflict_do_nothing()
-    .returning(_s.digest)
-)
-_PRUNE = pruning.prune(_s.expire_time)
+_SPEND = crud.insert(seen_assertions, or_leave=True)
+prune = pruning.Prune(seen_assertions.c.expire_time)
 
 
 async def spend(db: Session, connection_id: str, identifier: str, *, expire_time: int) -> bool:
@@ -42,8 +32,3 @@ async def spend(db: Session, connection_id: str, identifier: str, *, expire_time
         p_expire_time=expire_time,
     )
     return spent is not None
-
-
-async def prune(db: Session) -> bool:
-    """Forget some that have expired; return whether there may be more."""
-    return len(await db.fetch_all(_PRUNE, p_before=now())) == pruning.AT_ONCE

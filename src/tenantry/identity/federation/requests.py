@@ -14,9 +14,9 @@ from sqlalchemy import BigInteger, bindparam
 from tenantry.core.times import SECOND, now
 from tenantry.crypto import vault
 from tenantry.db import crud
-from tenantry.db.sql import pruning
 from tenantry.db.sql.encrypted_columns import binding
 from tenantry.db.sql.schema import from_json, to_json
+from tenantry.db.writes import pruning
 from tenantry.identity.federation import sealing
 from tenantry.identity.federation.model import FederationRequest
 from tenantry.identity.federation.model import federation_requests as table
@@ -42,7 +42,7 @@ _TAKE = crud.delete(table, by=(*_live, _t.identity.is_(None)), whole_row=True)
 _TAKE_ARRIVAL = crud.delete(table, by=(*_live, _t.identity.is_not(None)), whole_row=True)
 _HOLD = crud.hold(table, by=("connection_id", "auth_request_id", _is_live, _t.identity.is_(None)))
 _NOTE = crud.update(table, set_=("facts",))
-_PRUNE = pruning.prune(_t.expire_time)
+prune = pruning.Prune(_t.expire_time)
 
 
 async def begin(
@@ -115,11 +115,6 @@ async def take_arrival(
     if row is None:
         return None
     return _request(db, row), sealing.unseal(db, row["identity"], binding(_t.identity, row))
-
-
-async def prune(db: Session) -> bool:
-    """Forget some that nobody came back from in time; return whether there may be more."""
-    return len(await db.fetch_all(_PRUNE, p_before=now())) == pruning.AT_ONCE
 
 
 async def _add(

@@ -15,8 +15,8 @@ from tenantry.access.clients.credentials import revocations
 from tenantry.access.clients.model import PUBLIC
 from tenantry.core.times import now
 from tenantry.crypto import vault
-from tenantry.db.sql import pruning
 from tenantry.db.sql.statements import Statement
+from tenantry.db.writes import pruning
 from tenantry.db.writes.rows import bound, prefixed
 from tenantry.identity.grants import pkce, refresh_tokens
 from tenantry.identity.grants.model import InvalidGrant, authorization_codes
@@ -52,7 +52,7 @@ _USE = Statement(
     )
     .returning(_c.digest)
 )
-_PRUNE = pruning.prune(_c.expire_time)
+prune = pruning.Prune(_c.expire_time, keep=_KEPT_SECONDS * 1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +187,3 @@ async def _take_back(call: Call, client: Client, row: Row) -> None:
         expires = -(-row["token_expire_time"] // 1_000_000)
         await revocations.revoke(call, client, jti=row["token_id"], expires=expires)
     raise InvalidGrant("the code was used before; what it gave is revoked")
-
-
-async def prune(db: engine.Session) -> bool:
-    """Forget some that have long expired; return whether there may be more."""
-    before = now() - _KEPT_SECONDS * 1_000_000
-    return len(await db.fetch_all(_PRUNE, p_before=before)) == pruning.AT_ONCE

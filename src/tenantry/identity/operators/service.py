@@ -12,8 +12,8 @@ from tenantry.core.caller import Caller, Kind
 from tenantry.core.times import MINUTE, now
 from tenantry.crypto import vault
 from tenantry.db import crud
-from tenantry.db.sql import pruning
 from tenantry.db.sql.statements import Statement
+from tenantry.db.writes import pruning
 from tenantry.db.writes.rows import prefixed, row_of
 from tenantry.identity.operators import sessions
 from tenantry.identity.operators.model import (
@@ -48,7 +48,7 @@ _PEEK = Statement(
 )
 _TAKE_LINK = crud.delete(operator_links, by=(_LIVE_LINK,), whole_row=True)
 _DROP_LINKS = crud.delete(operator_links, by=("operator_id",))
-_PRUNE_LINKS = pruning.prune(_l.expire_time)
+prune = pruning.Prune(_l.expire_time)
 _INSERT = crud.insert(operators)
 _GET = crud.get(operators)
 _ANY = Statement(select(_o.id).limit(literal_column("1")))
@@ -273,11 +273,6 @@ async def sign_out(call: Call, operator_id: str, *, but: str = "") -> int:
         ended = await sessions.end_all(db, operator_id, but=but)
         await people_sessions.end_impersonations(replace(call, db=db), operator_id)
     return ended
-
-
-async def prune(db: Session) -> bool:
-    """Forget some links that are over; return whether there may be more."""
-    return len(await db.fetch_all(_PRUNE_LINKS, p_before=now())) == pruning.AT_ONCE
 
 
 def caller(operator: Operator) -> Caller:

@@ -12,8 +12,8 @@ from tenantry.core.caller import Caller, Kind
 from tenantry.core.times import MINUTE, now
 from tenantry.crypto import vault
 from tenantry.db import crud
-from tenantry.db.sql import pruning
 from tenantry.db.sql.statements import Statement
+from tenantry.db.writes import pruning
 from tenantry.identity.operators.model import (
     Operator,
     OperatorSession,
@@ -64,7 +64,7 @@ _END = crud.delete(operator_sessions, by=("id", "operator_id"))
 _END_OTHERS = crud.delete(
     operator_sessions, by=("operator_id", _s.id != bindparam("p_but", type_=Text))
 )
-_PRUNE = pruning.prune(_s.expire_time)
+prune = pruning.Prune(_s.expire_time)
 
 
 async def begin(call: Call, db: Session, operator: Operator, *, method: str) -> str:
@@ -119,8 +119,3 @@ async def end(db: Session, operator_id: str, session_id: str) -> None:
 async def end_all(db: Session, operator_id: str, *, but: str = "") -> int:
     """End all sessions of an operator, ``but`` one; return how many there were."""
     return len(await db.fetch_all(_END_OTHERS, p_operator_id=operator_id, p_but=but))
-
-
-async def prune(db: Session) -> bool:
-    """Forget some sessions that are over; return whether there may be more."""
-    return len(await db.fetch_all(_PRUNE, p_before=now())) == pruning.AT_ONCE

@@ -5,19 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
-
 from tenantry.core.times import now
 from tenantry.db.event_rows import snapshots
-from tenantry.db.sql.schema import schema_history
-from tenantry.db.sql.statements import Statement
 from tenantry.events.mail import service as mail
 from tenantry.events.webhooks.deliveries import figures as webhooks
 from tenantry.identity.auth_log import figures as auth_log
 from tenantry.identity.connections import listing as connections
+from tenantry.identity.overview import totals
 from tenantry.tenants.directories import states as directories
-from tenantry.tenants.organizations.model import ORGANIZATIONS, organization_tally
-from tenantry.tenants.users.model import USERS, user_tally
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,13 +21,6 @@ if TYPE_CHECKING:
     from tenantry.identity.auth_log.figures import Day
 
 DAYS = 7
-_THERE = Statement(
-    select(
-        organization_tally.of(ORGANIZATIONS).label("organizations"),
-        user_tally.of(USERS).label("users"),
-        select(func.max(schema_history.c.revision)).scalar_subquery().label("revision"),
-    )
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,16 +46,15 @@ class Overview:
 async def measure(db: Session) -> Overview:
     """Count anew."""
     at = now()
-    there = await db.fetch_one(_THERE)
-    assert there is not None
+    there = await totals.read(db)
     events_waiting, since = await snapshots.unsealed(db)
     deliveries_waiting, deliveries_failed = await webhooks.waiting_and_failed(db)
     mail_waiting, mail_failed = await mail.waiting_and_failed(db)
     return Overview(
         measure_time=at,
-        schema_revision=there["revision"] or "",
-        organizations=there["organizations"] or 0,
-        users=there["users"] or 0,
+        schema_revision=there.revision,
+        organizations=there.organizations,
+        users=there.users,
         connections=await connections.total(db),
         directories=await directories.total(db),
         sign_ins=await auth_log.days(db, at, DAYS),

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 _CODE, _TOKEN = "code of the simulator", "access token of the simulator"
 _CODE_SECONDS, _TOKEN_SECONDS = 60, 300
 _ALGORITHM = "ES256"
-_TO_URL, _FROM_URL = str.maketrans("+/", "-_", "="), str.maketrans("-_", "+/")
 
 
 class OpenIDProvider:
@@ -146,13 +145,12 @@ class OpenIDProvider:
 
     def _seal(self, content: Mapping[str, Any], purpose: str) -> str:
         plain = json.dumps(content, separators=(",", ":")).encode()
-        return self._simulator.vault.encrypt(plain, Binding(purpose)).translate(_TO_URL)
+        return self._simulator.vault.encrypt_for_url(plain, Binding(purpose))
 
     def _open(self, sealed: str, purpose: str) -> dict[str, Any] | None:
         """Return encrypted content, while it is good."""
-        padded = sealed.translate(_FROM_URL) + "=" * (-len(sealed) % 4)
         try:
-            opened = self._simulator.vault.decrypt(padded, Binding(purpose), from_outside=True)
+            opened = self._simulator.vault.decrypt_from_url(sealed, Binding(purpose))
             found: dict[str, Any] = json.loads(opened)
         except (WrongKey, ValueError):
             return None

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tenantry.core.strict_json import is_number
 from tenantry.identity.token_templates.functions import (
     FUNCTIONS,
     MOST_CHARACTERS,
@@ -262,10 +263,6 @@ def _is_true(value: Any) -> bool:
     return value
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _same(budget: Budget, first: Any, second: Any) -> bool:
     if isinstance(first, str):
         budget.read(first)
@@ -285,7 +282,7 @@ def _equals(budget: Budget, sign: str, first: Any, second: Any) -> bool:
 def _compares(budget: Budget, sign: str, first: Any, second: Any) -> bool | None:
     if first is None or second is None:
         return None
-    if not (_is_number(first) and _is_number(second)):
+    if not (is_number(first) and is_number(second)):
         first, second = text_of(first, budget, sign), text_of(second, budget, sign)
     is_less, is_same = first < second, first == second
     return bool(
@@ -317,7 +314,7 @@ def _looks(budget: Budget, sign: str, first: Any, second: Any) -> bool:
 def _plus(budget: Budget, sign: str, first: Any, second: Any) -> Any:
     if first is None or second is None:
         return None
-    if _is_number(first) and _is_number(second):
+    if is_number(first) and is_number(second):
         if not math.isfinite(total := first + second):
             raise Unfit("+ makes a number that JSON cannot spell")
         return total

@@ -10,6 +10,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tenantry.core.strict_json import is_number
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -179,7 +181,7 @@ def _int(budget: Budget, value: Any) -> int:
         if not (digits.isascii() and digits.isdecimal() and len(digits) <= _DIGITS):
             raise Unfit("int takes a text that is a whole number")
         value = int(text)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not is_number(value):
         raise Unfit(f"int takes a text or a number, not {kind_of(value)}")
     if abs(value) > _LARGEST:
         raise Unfit("int makes a number that not every reader of a token knows exactly")
@@ -197,7 +199,7 @@ def _float(budget: Budget, value: Any) -> float:
         if not math.isfinite(number):
             raise Unfit("float takes a text that is a number")
         return number
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not is_number(value):
         raise Unfit(f"float takes a text or a number, not {kind_of(value)}")
     return float(value)
 

@@ -3,14 +3,13 @@
 `key_ring` holds the signing keys of a process and `signer` signs with one. `access_tokens` are
 those of clients, `user_tokens` and `id_tokens` those of users. `signed_tokens` verifies any of
 them, and `authenticate` finds the caller by the headers of a request. `api_scopes` are the scopes
-that let a user's token call the API, `compact` reads JWTs from outside.
+that let a user's token call the API.
 """
 
 __all__ = [
     "access_tokens",
     "api_scopes",
     "authenticate",
-    "compact",
     "id_tokens",
     "key_ring",
     "signed_tokens",

@@ -9,7 +9,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 
 from tenantry.core import errors
-from tenantry.identity.tokens import compact
+from tenantry.crypto import jws
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +22,7 @@ NOT_IN_FORCE = (
 )
 _SKEW_SECONDS = 30
 _KNOWN = 2048  # tokens that are remembered, each with 2.3 KB
+_MAX_HEADER = 1024  # characters of a header that this server wrote: algorithm, key and type
 _MOST_READ = 8192  # characters of the claims of a token that is not ours
 
 
@@ -73,7 +74,7 @@ class SignedTokens:
 def _fault(token: str, issuer: str) -> str:
     """Return why a token is not one that this issuer has signed, by what it says itself."""
     try:
-        claims = compact.members(token.split(".")[1][:_MOST_READ].encode("ascii"))
+        claims = jws.members(token.split(".")[1][:_MOST_READ].encode("ascii"))
     except (IndexError, ValueError):
         return (
             f"it is no JWT as {issuer}/oauth/token gives them; a client secret or an API key is no "
@@ -87,7 +88,7 @@ def _fault(token: str, issuer: str) -> str:
 async def signed(ring: KeyRing, issuer: str, token: str) -> dict[str, Any] | None:
     """Return the claims of a JWT that this issuer has signed, in time or not; None of any other."""
     try:
-        header = compact.header(token)
+        header = _header(token)
         key = await ring.verifying(str(header.get("kid")))
         if key is None or header.get("typ") != "JWT":
             return None
@@ -95,3 +96,16 @@ async def signed(ring: KeyRing, issuer: str, token: str) -> dict[str, Any] | Non
     except (JoseError, ValueError, TypeError):
         return None
     return claims if claims.get("iss") == issuer else None
+
+
+def _header(token: str) -> dict[str, Any]:
+    """Return the header of a token that this server may have signed.
+
+    Raises:
+        ValueError: the token is not a signed JWT in compact form, or its header is too long.
+
+    """
+    first, _, rest = token.partition(".")
+    if len(first) > _MAX_HEADER or rest.count(".") != 1:
+        raise ValueError("not a signed JWT of this server")
+    return jws.members(first.encode("ascii"))

@@ -164,11 +164,6 @@ def begin() -> Sheet:
     return _counting.sheet
 
 
-def end() -> None:
-    """Switch counting off, and forget all that was counted."""
-    _counting.sheet = None
-
-
 def watch(one: Measured) -> None:
     """Measure this once a second, as long as it is there and this process counts."""
     with _counting.lock:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -60,11 +59,10 @@ def upload(db: Session, extension: str, organization_id: str | None = None) -> U
             "asset_settings.extension", "in", f"must be one of {', '.join(_TYPES)}"
         )
     id_ = db.new_id(ids.ASSET)
-    sealed = db.vault.encrypt(
+    token = db.vault.encrypt_for_url(
         json.dumps([id_, media_type, organization_id, now() + UPLOAD_SECONDS * SECOND]).encode(),
         _BINDING,
     )
-    token = base64.urlsafe_b64encode(base64.b64decode(sealed)).decode().rstrip("=")
     return Upload(f"{PATH}uploads/{token}", path(id_, media_type))
 
 
@@ -79,9 +77,7 @@ async def take(call: Call, token: str, content: bytes, media_type: str, *, given
     ``given`` are the settings that the process was started with: they too refer to pictures.
     """
     try:
-        padded = token[:_TOKEN_MAX] + "=" * (-len(token) % 4)
-        sealed = base64.b64encode(base64.urlsafe_b64decode(padded.encode())).decode()
-        opened = call.db.vault.decrypt(sealed, _BINDING, from_outside=True)
+        opened = call.db.vault.decrypt_from_url(token[:_TOKEN_MAX], _BINDING)
         id_, wanted, organization_id, until = json.loads(opened)
     except (WrongKey, ValueError):
         raise errors.NotFound("upload") from None

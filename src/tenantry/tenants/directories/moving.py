@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Column, select, true, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import BigInteger, Column, update
 
 from tenantry.core import errors
+from tenantry.db import crud
 from tenantry.db.sql.records import named, records, spelled
 from tenantry.db.sql.schema import from_json, to_json
 from tenantry.db.sql.statements import Statement
@@ -56,16 +56,7 @@ _CHOICES = {
 }
 
 _EMAILS = list(directory_emails.c)
-_given_emails = records("given", _EMAILS)
-_INSERT_EMAILS = Statement(
-    insert(directory_emails)
-    .from_select(
-        # A condition, or SQLite would take the conflict for that of a join.
-        [column.name for column in _EMAILS],
-        select(*_given_emails.c).where(true()),
-    )
-    .on_conflict_do_nothing()
-)
+_INSERT_EMAILS = crud.insert_all(directory_emails, or_leave=True)
 _g = directory_groups.c
 _GROUP = named(directory_groups, "organization_id", "directory_id", "id")
 _NUMBERS = [*_GROUP, Column("n", BigInteger)]

@@ -135,12 +135,6 @@ def digest(text: str) -> str:
     return vault.digest(text) if _FORM.fullmatch(text) else ""
 
 
-async def find(db: Session, digest: str) -> tuple[Secret, Directory] | None:
-    """Return the secret of this digest, if it is in force, and its directory."""
-    found = (await read(db, [digest])).get(digest) if digest else None
-    return found if found is not None and found[0].in_force(now()) else None
-
-
 async def read(db: Session, digests: Sequence[str]) -> Mapping[str, tuple[Secret, Directory]]:
     """Return the secrets of these digests that there are, in force or not, and their directories.
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from dns.asyncresolver import Resolver as DnsResolver
 
-    from tenantry.db.engine import Session
+    from tenantry.db.engine import Row, Session
 
 WINDOW_SECONDS = 7 * 24 * 3600
 FIRST_LOOK_SECONDS = 60
@@ -214,23 +214,13 @@ async def run_due(db: Session, resolver: Resolver) -> float:
 
     Any number of workers may do this at once: each claim is looked at by one of them.
     """
-    seconds = await _seconds_until_due(db)
-    if seconds > 0:
-        return seconds
-    rows = await _DUE.claim(db)
-    # All of them are done before the first problem is raised: each stands for itself.
-    done = await asyncio.gather(
-        *(_look_again(db, Domain.from_row(row), resolver) for row in rows), return_exceptions=True
-    )
-    for problem in done:
-        if isinstance(problem, BaseException):
-            raise problem
-    return await _seconds_until_due(db)
 
+    async def look_again(row: Row) -> None:
+        claim = Domain.from_row(row)
+        if not await look(Call(SYSTEM, db, request_id="worker"), claim, resolver):
+            await db.fetch_all(_LATER, p_id=claim.id, p_check_time=_next_look(claim))
 
-async def _look_again(db: Session, claim: Domain, resolver: Resolver) -> None:
-    if not await look(Call(SYSTEM, db, request_id="worker"), claim, resolver):
-        await db.fetch_all(_LATER, p_id=claim.id, p_check_time=_next_look(claim))
+    return await _DUE.handle(db, look_again, idle_seconds=IDLE_SECONDS)
 
 
 def _next_look(claim: Domain) -> int:
@@ -238,8 +228,3 @@ def _next_look(claim: Domain) -> int:
     age = (at - claim.create_time) // SECOND
     pause = next((pause for below, pause in _PAUSES if age < below), _LONGEST_PAUSE)
     return min(at + pause * SECOND, claim.expire_time or at)
-
-
-async def _seconds_until_due(db: Session) -> float:
-    seconds = await _DUE.seconds(db)
-    return IDLE_SECONDS if seconds is None else min(max(seconds, 0.0), IDLE_SECONDS)

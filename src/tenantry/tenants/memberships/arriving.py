@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from sqlalchemy import Column, insert
+from typing import TYPE_CHECKING
 
 from tenantry.core.times import now
-from tenantry.db.sql.records import named, rows_of, spelled
-from tenantry.db.sql.statements import Statement
+from tenantry.db import crud
+from tenantry.db.sql.records import named, spelled
 from tenantry.tenants.memberships.joining import membership
 from tenantry.tenants.memberships.model import Terms
 from tenantry.tenants.roles.model import role_holders
@@ -27,8 +25,6 @@ from tenantry.tenants.users.model import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Table
-
     from tenantry.call import Call
     from tenantry.core.event import Event
     from tenantry.tenants.organizations.model import Organization
@@ -43,14 +39,9 @@ _MEMBERSHIPS = named(memberships)
 _HOLDERS = named(role_holders)
 
 
-def _insert(table: Table, columns: Sequence[Column[Any]]) -> Statement:
-    names = [column.name for column in columns]
-    return Statement(insert(table).from_select(names, rows_of("given", columns)))
-
-
-_INSERT_USERS = _insert(users, _USERS)
-_INSERT_MEMBERSHIPS = _insert(memberships, _MEMBERSHIPS)
-_INSERT_HOLDERS = _insert(role_holders, _HOLDERS)
+_INSERT_USERS = crud.insert_all(users, _USERS)
+_INSERT_MEMBERSHIPS = crud.insert_all(memberships)
+_INSERT_HOLDERS = crud.insert_all(role_holders)
 
 
 @dataclass(frozen=True, slots=True)

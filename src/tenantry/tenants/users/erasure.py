@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from tenantry.core import errors, ids
+from tenantry.db.sql.like import ESCAPE, escaped_json
 from tenantry.db.sql.schema import events, from_json, json_values, to_json
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes.retries import retried
@@ -75,7 +76,7 @@ _text = func.lower(
     func.coalesce(cast(_e.before, Text), "").concat(func.coalesce(cast(_e.after, Text), ""))
 )
 _patterns = json_values(bindparam("patterns", type_=Text)).subquery("patterns")
-_HAS_ONE = exists(select(_patterns.c.value).where(_text.like(_patterns.c.value, escape="~")))
+_HAS_ONE = exists(select(_patterns.c.value).where(_text.like(_patterns.c.value, escape=ESCAPE)))
 _MENTIONS = Statement(
     select(_e.id, _e.before, _e.after)
     .where(
@@ -234,7 +235,7 @@ def _spellings(address: str) -> set[str]:
 
 async def _mentions(db: Session, texts: Sequence[str]) -> AsyncIterator[Sequence[Row]]:
     """Yield the events that hold one of these texts, or might, some at a time, by their ids."""
-    patterns = to_json([f"%{_escaped(text.lower())}%" for text in texts])
+    patterns = to_json([f"%{escaped_json(text.lower())}%" for text in texts])
     after = ""
     while True:
         window = await db.fetch_one(_WINDOW, after=after)
@@ -248,15 +249,8 @@ async def _mentions(db: Session, texts: Sequence[str]) -> AsyncIterator[Sequence
 
 
 async def _was_noted(db: Session, person: Person) -> bool:
-    patterns = to_json([f'%"{_escaped(id_)}"%' for id_ in person.ids])
+    patterns = to_json([f'%"{escaped_json(id_)}"%' for id_ in person.ids])
     return await db.fetch_one(_NOTED, patterns=patterns) is not None
-
-
-def _escaped(text: str) -> str:
-    """Return a text as a pattern for LIKE finds it in JSON."""
-    for char in "~%_":
-        text = text.replace(char, f"~{char}")
-    return to_json(text)[1:-1]
 
 
 def _content(row: Row, name: str) -> Any:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Column, Text, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import Column, Text, bindparam, delete, select, tuple_, update
 
+from tenantry.db import crud
 from tenantry.db.sql.records import named, records, rows_of, spelled
 from tenantry.db.sql.schema import json_values, to_json
 from tenantry.db.sql.statements import Statement
@@ -29,8 +30,6 @@ from tenantry.transfer.bulk import organization_locks
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sqlalchemy import Table
-
     from tenantry.call import Call
     from tenantry.core.event import Event
     from tenantry.db.engine import Session
@@ -48,15 +47,10 @@ _REVISED = [*named(users, "id", *_CHANGED), _SEEN]
 _LABELLED = named(memberships, "organization_id", "user_id", "metadata")
 
 
-def _insert(table: Table, columns: Sequence[Column[Any]]) -> Statement:
-    names = [column.name for column in columns]
-    return Statement(insert(table).from_select(names, rows_of("given", columns)))
-
-
-_INSERT_USERS = _insert(users, _USERS)
-_INSERT_MEMBERSHIPS = _insert(memberships, _MEMBERSHIPS)
-_INSERT_HOLDERS = _insert(role_holders, _HOLDERS)
-_INSERT_MAIL = _insert(mail, _MAIL)
+_INSERT_USERS = crud.insert_all(users)
+_INSERT_MEMBERSHIPS = crud.insert_all(memberships)
+_INSERT_HOLDERS = crud.insert_all(role_holders)
+_INSERT_MAIL = crud.insert_all(mail)
 _revised = records("given", _REVISED).c
 _HOLD_USERS = Statement(
     select(users.c.id)

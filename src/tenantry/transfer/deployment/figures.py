@@ -10,20 +10,15 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
-
 from tenantry.core.times import SECOND, now
 from tenantry.db.engine import Failure
 from tenantry.db.event_rows import snapshots
-from tenantry.db.sql.schema import schema_history
-from tenantry.db.sql.statements import Statement
 from tenantry.events.mail import service as mail
 from tenantry.events.webhooks.deliveries import figures as webhooks
 from tenantry.identity.connections.certificates import expiry, key_pairs
+from tenantry.identity.overview import totals
 from tenantry.telemetry.log import seldom
 from tenantry.telemetry.metrics import table
-from tenantry.tenants.organizations.model import ORGANIZATIONS, organization_tally
-from tenantry.tenants.users.model import USERS, user_tally
 from tenantry.transfer.deployment import health
 
 if TYPE_CHECKING:
@@ -42,13 +37,6 @@ _CERTIFICATES_SECONDS = 3600.0
 TLS, SAML, IDENTITY_PROVIDER = "tls", "saml", "identity_provider"
 
 _log = logging.getLogger(__name__)
-_THERE = Statement(
-    select(
-        organization_tally.of(ORGANIZATIONS).label("organizations"),
-        user_tally.of(USERS).label("users"),
-        select(func.max(schema_history.c.revision)).scalar_subquery().label("revision"),
-    )
-)
 
 
 class Figures:
@@ -95,12 +83,11 @@ class Figures:
 
 async def _measured(db: Database, settings: Settings) -> AsyncIterator[Value]:
     at = now()
-    there = await db.fetch_one(_THERE)
-    assert there is not None
+    there = await totals.read(db)
     yield table.FIGURES_TIME, (), at / SECOND
-    yield table.SCHEMA, (there["revision"] or "",), 1.0
-    yield table.ORGANIZATIONS, (), float(there["organizations"] or 0)
-    yield table.USERS, (), float(there["users"] or 0)
+    yield table.SCHEMA, (there.revision,), 1.0
+    yield table.ORGANIZATIONS, (), float(there.organizations)
+    yield table.USERS, (), float(there.users)
     waiting, since = await snapshots.unsealed(db)
     yield table.EVENTS_WAITING, (), float(waiting)
     yield table.EVENTS_WAITING_SECONDS, (), _age(at, since)

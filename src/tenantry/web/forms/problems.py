@@ -29,7 +29,6 @@ _SHOWN_FOR = 10 * MINUTE
 # takes. The longest go first.
 _MOST_KEPT = 4000
 _MOST_SEALED = 12_000  # characters, looked at before it is opened
-_TO_URL, _FROM_URL = str.maketrans("+/", "-_", "="), str.maketrans("-_", "+/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ def seal(problems: Problems, vault: Vault, bound_to: str) -> str:
     until = max(now() + _SHOWN_FOR, problems.until)
     content = [until, dict(problems.keys), given, problems.page, problems.until]
     plain = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
-    return vault.encrypt(plain, _binding(bound_to)).translate(_TO_URL)
+    return vault.encrypt_for_url(plain, _binding(bound_to))
 
 
 def _fitting(given: Mapping[str, str]) -> dict[str, str]:
@@ -87,9 +86,8 @@ def unseal(sealed: str, vault: Vault, bound_to: str) -> Problems:
     """Return what `seal` made; `NONE` for anything else, and once it is not to be shown."""
     if not sealed or len(sealed) > _MOST_SEALED:
         return NONE
-    padded = sealed.translate(_FROM_URL) + "=" * (-len(sealed) % 4)
     try:
-        plain = vault.decrypt(padded, _binding(bound_to), from_outside=True)
+        plain = vault.decrypt_from_url(sealed, _binding(bound_to))
     except (WrongKey, ValueError):
         return NONE
     shown_until, keys, given, page, until = json.loads(plain)

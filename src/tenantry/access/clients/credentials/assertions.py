@@ -5,31 +5,16 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam
-from sqlalchemy.dialects.postgresql import insert as insert_or_leave
-
 from tenantry.access.clients.model import spent_assertions
-from tenantry.core.times import now
+from tenantry.db import crud
 from tenantry.db.engine import ForeignKey
-from tenantry.db.sql import pruning
-from tenantry.db.sql.statements import Statement
+from tenantry.db.writes import pruning
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session
 
-
-_s = spent_assertions.c
-_SPEND = Statement(
-    insert_or_leave(spent_assertions)
-    .values(
-        client_id=bindparam("p_client_id"),
-        jti=bindparam("p_jti"),
-        expire_time=bindparam("p_expire_time"),
-    )
-    .on_conflict_do_nothing()
-    .returning(_s.jti)
-)
-_PRUNE = pruning.prune(_s.expire_time)
+_SPEND = crud.insert(spent_assertions, or_leave=True)
+prune = pruning.Prune(spent_assertions.c.expire_time)
 
 
 async def spend(db: Session, client_id: str, jti: str, *, expires: int) -> bool:
@@ -47,8 +32,3 @@ async def spend(db: Session, client_id: str, jti: str, *, expires: int) -> bool:
     except ForeignKey:  # the client was deleted just now
         return False
     return spent is not None
-
-
-async def prune(db: Session) -> bool:
-    """Forget some that have expired; return whether there may be more."""
-    return len(await db.fetch_all(_PRUNE, p_before=now())) == pruning.AT_ONCE

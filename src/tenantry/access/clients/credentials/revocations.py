@@ -4,32 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, select
-from sqlalchemy.dialects.postgresql import insert as insert_or_leave
+from sqlalchemy import select
 
 from tenantry.access.clients.model import revoked_tokens
-from tenantry.core.times import now
-from tenantry.db.sql import pruning
+from tenantry.db import crud
 from tenantry.db.sql.schema import json_rows, json_values
-from tenantry.db.sql.statements import Statement
+from tenantry.db.writes import pruning
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, ScalarSelect
 
     from tenantry.access.clients.model import Client
     from tenantry.call import Call
-    from tenantry.db.engine import Session
 
 
 _r = revoked_tokens.c
-# SQLAlchemy spells ON CONFLICT alike for both databases.
-_REVOKE = Statement(
-    insert_or_leave(revoked_tokens)
-    .values(jti=bindparam("p_jti"), expire_time=bindparam("p_expire_time"))
-    .on_conflict_do_nothing()
-    .returning(_r.jti)
-)
-_PRUNE = pruning.prune(_r.expire_time)
+_REVOKE = crud.insert(revoked_tokens, or_leave=True)
+prune = pruning.Prune(_r.expire_time)
 
 
 def among(jtis: ColumnElement[str]) -> ScalarSelect[str]:
@@ -54,8 +45,3 @@ async def revoke(call: Call, client: Client, *, jti: str, expires: int) -> None:
         p_jti=jti,
         p_expire_time=expires * 1_000_000,
     )
-
-
-async def prune(db: Session) -> bool:
-    """Forget some that have expired anyway; return whether there may be more."""
-    return len(await db.fetch_all(_PRUNE, p_before=now())) == pruning.AT_ONCE

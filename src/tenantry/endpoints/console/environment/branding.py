@@ -6,7 +6,6 @@ that holds the unsaved values, encrypted: nothing is stored for it, and no page 
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
 from typing import TYPE_CHECKING, Any
@@ -216,14 +215,11 @@ class _Branding:
     def _seal(self, texts: Mapping[str, str]) -> str:
         held = {name: texts[name] for name in customization.MEMBERS.values() if name in texts}
         content = json.dumps([held, now() + _PREVIEW_SECONDS * SECOND]).encode()
-        sealed = base64.b64decode(self._door.db.vault.encrypt(content, _BINDING))
-        return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+        return self._door.db.vault.encrypt_for_url(content, _BINDING)
 
     def _open(self, token: str) -> dict[str, str]:
-        padded = token + "=" * (-len(token) % 4)
         try:
-            sealed = base64.b64encode(base64.urlsafe_b64decode(padded.encode())).decode()
-            opened = self._door.db.vault.decrypt(sealed, _BINDING, from_outside=True)
+            opened = self._door.db.vault.decrypt_from_url(token, _BINDING)
             held, until = json.loads(opened)
         except (WrongKey, ValueError):
             raise errors.NotFound("preview") from None

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry.core import errors
-from tenantry.endpoints.console.operators.signing_in import answer, credential_of
+from tenantry.endpoints.console.operators.signing_in import credential_of
 from tenantry.endpoints.console.visit import Door, Page, Visit
 from tenantry.identity.operators import passkeys, sessions
 from tenantry.identity.operators import service as operators
 from tenantry.identity.operators.model import READER
 from tenantry.identity.sessions import devices
 from tenantry.web.forms.problems import Problems
+from tenantry.web.rendering import json_response
 
 if TYPE_CHECKING:
     from tenantry.net.http import Response
@@ -67,11 +68,11 @@ class _Me:
         except errors.ReauthenticationRequired as problem:
             minutes = passkeys.FRESH // 60_000_000
             said = visit.words.plain("me.stale", minutes=minutes)
-            return answer({"problem": said}, problem.status)
+            return json_response({"problem": said}, problem.status)
         except (errors.InvalidArgument, errors.RateLimited) as problem:
             said = visit.words.plain("me.full")
-            return answer({"problem": said}, problem.status)
-        return answer({"options": options})
+            return json_response({"problem": said}, problem.status)
+        return json_response({"options": options})
 
     async def add(self, visit: Visit) -> Response:
         """Keep the passkey that the browser made, and go on in a new session."""

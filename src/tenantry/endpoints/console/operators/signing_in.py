@@ -18,7 +18,7 @@ from tenantry.identity.operators.provider import LIFE, NotLetIn
 from tenantry.net.http import Cookie, Response
 from tenantry.web.door import query
 from tenantry.web.forms.problems import Problems
-from tenantry.web.rendering import HEADERS
+from tenantry.web.rendering import json_response
 
 if TYPE_CHECKING:
     from tenantry.endpoints.console.visit import Door
@@ -51,8 +51,8 @@ class SigningIn:
             )
         except errors.RateLimited as problem:
             said = self._door.words(request).plain("sign_in.limited")
-            return answer({"problem": said}, problem.status)
-        return answer({"challenge_id": challenge_id, "options": options})
+            return json_response({"problem": said}, problem.status)
+        return json_response({"challenge_id": challenge_id, "options": options})
 
     async def finish(self, request: Request) -> Response:
         """Begin a session of the operator whose passkey answered."""
@@ -131,10 +131,3 @@ def credential_of(form: dict[str, str]) -> dict[str, Any]:
     if not isinstance(credential, dict):
         raise errors.InvalidArgument.field("credential", "type", "must be an object")
     return credential
-
-
-def answer(content: Any, status: int = 200) -> Response:
-    """Return the answer to a script."""
-    response = Response.json(content, status)
-    response.headers |= HEADERS
-    return response

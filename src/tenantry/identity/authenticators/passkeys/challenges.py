@@ -11,8 +11,8 @@ from tenantry.core import errors, ids
 from tenantry.core.times import now
 from tenantry.crypto import vault
 from tenantry.db import crud
-from tenantry.db.sql import pruning
 from tenantry.db.sql.statements import Statement
+from tenantry.db.writes import pruning
 from tenantry.identity.authenticators.passkeys.ceremonies import CHALLENGE_SECONDS
 from tenantry.identity.authenticators.passkeys.model import webauthn_challenges
 
@@ -40,7 +40,7 @@ _TAKE_OF_USER = Statement(
     .where(_c.challenge == bindparam("p_challenge"), _c.user_id == bindparam("p_user_id"), _LIVE)
     .returning(_c.challenge)
 )
-_PRUNE = pruning.prune(_c.expire_time)
+prune = pruning.Prune(_c.expire_time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +101,6 @@ async def take_of_user(
     )
     if row is None:
         raise _over()
-
-
-async def prune(db: Session) -> bool:
-    """Forget some that have expired; return whether there may be more."""
-    return len(await db.fetch_all(_PRUNE, p_before=now())) == pruning.AT_ONCE
 
 
 def _over() -> errors.InvalidArgument:

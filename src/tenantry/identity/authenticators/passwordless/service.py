@@ -25,8 +25,8 @@ from tenantry.core import errors, ids
 from tenantry.core.addresses import network
 from tenantry.core.times import SECOND, now
 from tenantry.db import crud
-from tenantry.db.sql import pruning
 from tenantry.db.sql.statements import Statement
+from tenantry.db.writes import pruning
 from tenantry.db.writes.rows import bound
 from tenantry.events.mail import service as mail_service
 from tenantry.identity.attempts import service as attempts
@@ -95,7 +95,7 @@ _VERIFY = Statement(
     .values(verify_time=_NOW)
     .returning(passwordless_requests)
 )
-_PRUNE = pruning.prune(_r.expire_time)
+prune = pruning.Prune(_r.expire_time, keep=_KEPT)
 _FORGET = Statement(delete(passwordless_requests).where(_r.email_key == bindparam("p_email_key")))
 
 
@@ -260,11 +260,6 @@ async def look_at_link(db: Session, link_token: str) -> tuple[Request, str] | No
             is_good = generation == newest and request.is_good(now())
             return request, GOOD if is_good else EXPIRED
     return None
-
-
-async def prune(db: Session) -> bool:
-    """Delete some requests that expired a day ago; return whether there may be more."""
-    return len(await db.fetch_all(_PRUNE, p_before=now() - _KEPT)) == pruning.AT_ONCE
 
 
 async def forget(db: Session, address: str) -> None:

@@ -13,10 +13,10 @@ from tenantry.core.caller import Kind
 from tenantry.core.times import SECOND, now
 from tenantry.db import crud
 from tenantry.db.engine import DuplicateKey
-from tenantry.db.sql import pruning
 from tenantry.db.sql.encrypted_columns import binding
 from tenantry.db.sql.schema import json_values, to_json
 from tenantry.db.sql.statements import Statement
+from tenantry.db.writes import pruning
 from tenantry.db.writes.rows import prefixed, row_of
 from tenantry.identity.attempts import service as attempts
 from tenantry.identity.authenticators.totp import recovery
@@ -69,7 +69,7 @@ _TAKE_STEP = Statement(
     .returning(_t.id)
 )
 _DELETE = crud.delete(totp_registrations)
-_PRUNE = pruning.prune(_t.create_time, where=NOT_IN_FORCE)
+prune = pruning.Prune(_t.create_time, keep=PENDING_SECONDS * SECOND, where=NOT_IN_FORCE)
 _digests = json_values(bindparam("p_digests", type_=Text)).subquery("digests")
 _KEEP_CODES = Statement(
     insert(recovery_codes).from_select(
@@ -260,12 +260,6 @@ async def reset(call: Call, user_id: str) -> None:
     if registration is None:
         raise errors.NotFound("second factor")
     await _remove(call, registration)
-
-
-async def prune(db: Session) -> bool:
-    """Forget some registrations that were never enabled; return whether there may be more."""
-    before = now() - PENDING_SECONDS * SECOND
-    return len(await db.fetch_all(_PRUNE, p_before=before)) == pruning.AT_ONCE
 
 
 async def _remove(call: Call, registration: Registration) -> None:

@@ -19,6 +19,7 @@ from tenantry.core import errors, ids
 from tenantry.core.times import now
 from tenantry.db import crud
 from tenantry.db.lists import pages
+from tenantry.db.sql.like import ESCAPE, escaped
 from tenantry.db.sql.schema import from_json, to_json
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes.rows import members, prefixed, revised, row_of
@@ -157,7 +158,7 @@ _FILTERS = {
     "p_provider": _a.provider_key == bindparam("p_provider", type_=Text),
     "p_query": or_(
         *(
-            func.lower(column).like(bindparam("p_query", type_=Text), escape="\\")
+            func.lower(column).like(bindparam("p_query", type_=Text), escape=ESCAPE)
             for column in (_a.key_id, _a.provider_key)
         )
     ),
@@ -178,9 +179,7 @@ def _count(narrow: tuple[str, ...]) -> Statement:
 def _pattern(query: str) -> str:
     """Return a pattern of LIKE for any text with this part; "" for all."""
     part = query.strip().lower()
-    for special in ("\\", "%", "_"):
-        part = part.replace(special, "\\" + special)
-    return part and f"%{part}%"
+    return part and f"%{escaped(part)}%"
 
 
 def _start(type_: str, provider_key: str) -> dict[str, Any]:

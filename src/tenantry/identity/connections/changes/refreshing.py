@@ -6,7 +6,6 @@ over or away; it is asked for again, within an hour.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +23,7 @@ from tenantry.net.outgoing import Outgoing
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tenantry.db.engine import Session
+    from tenantry.db.engine import Row, Session
     from tenantry.events.mail.model import Mail
     from tenantry.settings import Settings
 
@@ -62,17 +61,11 @@ class Refreshing:
 
         Any number of workers may do this at once: each connection is looked at by one of them.
         """
-        seconds = await _seconds_until_due(db)
-        if seconds > 0:
-            return seconds
-        rows = await _DUE.claim(db)
-        done = await asyncio.gather(
-            *(self._look(db, Connection.from_row(row)) for row in rows), return_exceptions=True
-        )
-        for problem in done:
-            if isinstance(problem, BaseException):
-                raise problem
-        return await _seconds_until_due(db)
+
+        async def look(row: Row) -> None:
+            await self._look(db, Connection.from_row(row))
+
+        return await _DUE.handle(db, look, idle_seconds=IDLE_SECONDS)
 
     async def _look(self, db: Session, seen: Connection) -> None:
         provider, fault, development = None, "", self._settings.development
@@ -179,8 +172,3 @@ def _content(connection: Connection) -> dict[str, Any]:
         for one in settings.get("idp_certificates", ())
     ]
     return settings
-
-
-async def _seconds_until_due(db: Session) -> float:
-    seconds = await _DUE.seconds(db)
-    return IDLE_SECONDS if seconds is None else min(max(seconds, 0.0), IDLE_SECONDS)

@@ -5,19 +5,18 @@ A file of `provider_guides/` is a provider; its steps name fields on its side an
 
 from __future__ import annotations
 
-import functools
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from tenantry.i18n import guide_steps, translations
-from tenantry.i18n.guide_steps import ENGLISH
+from tenantry.i18n import guide_steps
+from tenantry.i18n.guide_steps import Guides
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
 
     from tenantry.i18n.guide_steps import Step
 
-_FOLDER = ("identity", "connections", "guides")
+_FOLDER = ("identity", "connections", "guides", "provider_guides")
 
 # The order in which they are offered.
 _NAMES = (
@@ -47,59 +46,22 @@ THEIRS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Guide:
-    """One provider; ``provider`` is a ConnectionProvider. A protocol that it lacks has no steps.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guide(guide_steps.Guide):
+    """The guide of an identity provider; a protocol that it lacks has no steps."""
 
-    ``language`` is that of the steps' texts.
-    """
-
-    id: str
-    name: str
-    provider: str
     saml: tuple[Step, ...] = ()
     oidc: tuple[Step, ...] = ()
-    language: str = ENGLISH
 
 
-@functools.cache
-def guides(language: str = ENGLISH) -> tuple[Guide, ...]:
-    """Return all guides, in the order in which they are offered; English stands in for a language.
-
-    Names of menus and fields are those of the provider's own console, in English.
-    """
-    if language == ENGLISH:
-        return tuple(_read(name) for name in _NAMES)
-    return tuple(_in(language, one) for one in guides())
-
-
-def texts() -> Iterator[tuple[str, str]]:
-    """Yield the texts to translate, each after its place."""
-    for name in _NAMES:
-        content = guide_steps.read(*_FOLDER, "provider_guides", f"{name}.toml")
-        for text in guide_steps.texts(content):
-            yield f"connections:{name}", text
-
-
-def _in(language: str, guide: Guide) -> Guide:
-    place, known = f"connections:{guide.id}", translations.catalogue(language)
-    if not known:
-        return guide
-    return replace(
-        guide,
-        name=known.get((place, guide.name), guide.name),
-        saml=guide_steps.translated(guide.saml, language, place),
-        oidc=guide_steps.translated(guide.oidc, language, place),
-        language=language,
-    )
-
-
-def _read(name: str) -> Guide:
-    content = guide_steps.read(*_FOLDER, "provider_guides", f"{name}.toml")
+def _build(content: Mapping[str, Any]) -> Guide:
     return Guide(
-        id=name,
+        id=content["id"],
         name=content["name"],
         provider=content["provider"],
         saml=guide_steps.steps(content.get("saml", {}).get("steps", ())),
         oidc=guide_steps.steps(content.get("oidc", {}).get("steps", ())),
     )
+
+
+guides = Guides("connections", _FOLDER, _NAMES, _build)

@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from tenantry.core.strict_json import is_number
 from tenantry.identity.connections.oidc import faults
 from tenantry.identity.connections.oidc.faults import OIDCError
 
@@ -84,7 +85,7 @@ def subject(claims: Mapping[str, Any]) -> str:
 def time(claims: Mapping[str, Any], name: str) -> float:
     """Return a claim that is a time, in seconds since 1970."""
     value = claims.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e11:
+    if not is_number(value) or not 0 <= value < 1e11:
         raise OIDCError(faults.CLAIM, claim=name)
     return value
 

@@ -10,8 +10,8 @@ import re
 from typing import Any
 
 from tenantry.core.times import SECOND
+from tenantry.crypto.jws import ALGORITHMS
 from tenantry.identity.connections.oidc import jwts
-from tenantry.identity.connections.oidc.key_sets import ALGORITHMS
 from tenantry.identity.connections.saml.decoding import Decoded, Judgement, Section, said, shown
 
 _COMPACT = re.compile(rb"\s*[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*){2,4}\s*")

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from joserfc.util import urlsafe_b64decode
 
-from tenantry.core import strict_json
+from tenantry.crypto import jws
+from tenantry.crypto.jws import ALGORITHMS
 from tenantry.identity.connections.oidc import faults
 from tenantry.identity.connections.oidc.faults import OIDCError
-from tenantry.identity.connections.oidc.key_sets import ALGORITHMS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -51,7 +51,7 @@ def read(text: str, *, algorithms: Collection[str]) -> Signed:
         raise OIDCError(faults.NOT_A_JWT, reason="it has not three parts")
     try:
         first, second, third = text.encode("ascii").split(b".")
-        header = _members(first)
+        header = jws.members(first)
     except ValueError:
         raise OIDCError(faults.NOT_A_JWT, reason="its header is no JSON in base64url") from None
     algorithm, kid, typ = header.get("alg"), header.get("kid"), header.get("typ")
@@ -67,7 +67,7 @@ def read(text: str, *, algorithms: Collection[str]) -> Signed:
     # Keys in the header (jwk, jku, x5c, x5u) are anybody's: only those that the provider
     # publishes at its own address count.
     try:
-        claims, signature = _members(second), urlsafe_b64decode(third)
+        claims, signature = jws.members(second), urlsafe_b64decode(third)
     except ValueError:
         raise OIDCError(faults.NOT_A_JWT, reason="its claims are no JSON in base64url") from None
     found = typ if isinstance(typ, str) else None
@@ -87,10 +87,3 @@ def verify(jwt: Signed, keys: KeySet) -> None:
     algorithm = ALGORITHMS[jwt.algorithm]
     if not any(algorithm.verify(jwt.signed, jwt.signature, key) for key in fitting):
         raise OIDCError(faults.SIGNATURE)
-
-
-def _members(part: bytes) -> dict[str, Any]:
-    content = strict_json.loads(urlsafe_b64decode(part), unique=True)
-    if not isinstance(content, dict):
-        raise ValueError("not an object")  # noqa: TRY004 - of the sender, not of the caller
-    return content

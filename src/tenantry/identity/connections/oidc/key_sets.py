@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from joserfc.errors import JoseError
-from joserfc.jwa import JWS_ALGORITHMS
 from joserfc.jwk import import_key
 from joserfc.util import urlsafe_b64decode
 
 from tenantry.core import strict_json
+from tenantry.crypto import jws
+from tenantry.crypto.jws import ALGORITHMS
 from tenantry.identity.connections.oidc import faults
 from tenantry.identity.connections.oidc.faults import OIDCError
 
@@ -28,17 +29,6 @@ MOST_BYTES = 128 << 10
 _MOST_KEYS = 100
 _RSA_BITS = range(2048, 8192 + 1)
 _TRIED = 10  # keys for one signature that names none
-_PUBLIC = ("kty", "n", "e", "crv", "x", "y")  # the members of a key, RFC 7518 section 6
-
-_by_name = {algorithm.name: algorithm for algorithm in JWS_ALGORITHMS}
-# Signatures by a private key alone: the keys that a provider publishes make none of them.
-ALGORITHMS = {
-    **{name: _by_name[name] for name in ("RS256", "RS384", "RS512")},
-    **{name: _by_name[name] for name in ("PS256", "PS384", "PS512")},
-    **{name: _by_name[name] for name in ("ES256", "ES384", "ES512")},
-    "Ed25519": _by_name["Ed25519"],  # its name in RFC 9864
-    "EdDSA": _by_name["Ed25519"],  # and before that, in RFC 8037
-}
 # By the first letters of an algorithm, the kty of its keys.
 _KINDS = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
 
@@ -77,7 +67,7 @@ class KeySet:
             and (one.alg is None or ALGORITHMS[one.alg] is wanted)
         ]
         found = (one.key for one in named[:_TRIED])
-        return [key for key in found if key is not None and _fits(key, algorithm)]
+        return [key for key in found if key is not None and jws.fits(key, algorithm)]
 
 
 def read(document: bytes) -> KeySet:
@@ -115,7 +105,7 @@ def _known(member: Any) -> _Known | None:
     # A symmetric key is nobody's secret once it is published.
     if member.get("kty") not in _KINDS.values():
         return None
-    return _Known({name: member[name] for name in _PUBLIC if name in member}, kid, alg)
+    return _Known({name: member[name] for name in jws.PUBLIC_MEMBERS if name in member}, kid, alg)
 
 
 def _imported(members: Mapping[str, Any]) -> Key | None:
@@ -136,11 +126,3 @@ def _bits(modulus: str) -> int:
 def _is_odd(exponent: str) -> bool:
     number = int.from_bytes(urlsafe_b64decode(exponent.encode()))
     return 3 <= number < 1 << 32 and number % 2 == 1
-
-
-def _fits(key: Key, algorithm: str) -> bool:
-    try:
-        ALGORITHMS[algorithm].check_key(key)  # its type and its curve
-    except JoseError:
-        return False
-    return True

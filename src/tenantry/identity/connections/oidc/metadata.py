@@ -7,9 +7,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tenantry.core import strict_json
+from tenantry.crypto.jws import ALGORITHMS
 from tenantry.identity.connections.oidc import faults
 from tenantry.identity.connections.oidc.faults import OIDCError
-from tenantry.identity.connections.oidc.key_sets import ALGORITHMS
 
 MOST_BYTES = 128 << 10
 WELL_KNOWN = "/.well-known/openid-configuration"

@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Integer, Text, bindparam, func, insert, select, update
+from sqlalchemy import BigInteger, Integer, Text, bindparam, func, select, update
 
 from tenantry.access.clients.model import clients
 from tenantry.core import ids
 from tenantry.core.times import now
 from tenantry.db import crud
 from tenantry.db.lists import pages
-from tenantry.db.sql.records import named, rows_of, spelled
+from tenantry.db.sql.records import named, spelled
 from tenantry.db.sql.schema import from_json, json_values, to_json
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes.scheduling import NOW, Due
@@ -47,9 +47,7 @@ _TO_TELL = Statement(
     .order_by(_s.id, _c.id)
 )
 _COLUMNS = named(logout_notices)
-_QUEUE = Statement(
-    insert(logout_notices).from_select([c.name for c in _COLUMNS], rows_of("given", _COLUMNS))
-)
+_QUEUE = crud.insert_all(logout_notices)
 
 # A few of each address, the longest due first, so that none is behind another one's line.
 _lines = (

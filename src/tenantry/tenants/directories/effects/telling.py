@@ -10,13 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, delete, insert, literal_column, select
+from sqlalchemy import Text, bindparam, delete, literal_column, select
 
 from tenantry.call import Call
 from tenantry.core import ids
 from tenantry.core.caller import Caller, Kind
 from tenantry.core.times import now
-from tenantry.db.sql.records import rows_of, spelled
+from tenantry.db import crud
+from tenantry.db.sql.records import spelled
 from tenantry.db.sql.schema import from_json, json_values, to_json
 from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.effects import reading, shown
@@ -40,7 +41,7 @@ _WORD = "changes of directories"
 
 _c, _d = directory_changes.c, directories.c
 _COLUMNS = list(directory_changes.c)
-_LEAVE = Statement(insert(directory_changes).from_select(_COLUMNS, rows_of("given", _COLUMNS)))
+_LEAVE = crud.insert_all(directory_changes)
 _OLDEST = Statement(
     select(
         *(_c.id.label("change_id"), _c.actor, _c.request_id, _c.directory_user_ids),

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Integer, Text, bindparam, delete, func, select, true
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Integer, Text, bindparam, delete, func, select
 
-from tenantry.db.sql.records import named, rows_of, spelled
+from tenantry.db import crud
+from tenantry.db.sql.records import named, spelled
 from tenantry.db.sql.schema import from_json, json_values, to_json
 from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.model import directory_polled
@@ -33,11 +33,7 @@ ORGANIZATION_ID = bindparam("organization_id", type_=Text)
 DIRECTORY_ID = bindparam("directory_id", type_=Text)
 _of_directory = _p.organization_id == ORGANIZATION_ID, _p.directory_id == DIRECTORY_ID
 _of_kind = (*_of_directory, _p.kind == bindparam("kind", type_=Text))
-_ADD = Statement(
-    insert(directory_polled)
-    .from_select(_columns, rows_of("given", _columns).where(true()))
-    .on_conflict_do_nothing()
-)
+_ADD = crud.insert_all(directory_polled, or_leave=True)
 _SOME = Statement(
     select(_p.external_id, _p.document)
     .where(*_of_kind, _p.external_id > bindparam("after", type_=Text))

@@ -19,10 +19,10 @@ from tenantry.core import errors, ids
 from tenantry.core.times import DAY, now
 from tenantry.db import crud
 from tenantry.db.lists import pages
-from tenantry.db.sql import pruning
 from tenantry.db.sql.records import named, records, spelled
 from tenantry.db.sql.schema import json_values, to_json
 from tenantry.db.sql.statements import Statement
+from tenantry.db.writes import pruning
 from tenantry.db.writes.rows import members
 from tenantry.db.writes.write_behind import WriteBehindBuffer
 from tenantry.tenants.directories.model import directories
@@ -191,12 +191,6 @@ async def erase(db: Session, people: Sequence[DirectoryUser]) -> None:
         )
 
 
-async def prune(db: Session) -> bool:
-    """Delete some requests of 30 days ago; return whether there may be more."""
-    rows = await db.fetch_all(_PRUNE, p_before=now() - KEPT_DAYS * DAY)
-    return len(rows) == pruning.AT_ONCE
-
-
 def keys_of(person: DirectoryUser) -> list[str]:
     """Return all names that requests about this person may be kept under.
 
@@ -309,7 +303,7 @@ _ERASE = Statement(
         error=case((_r.error != literal_column("''"), literal_column("'…'")), else_=_r.error),
     )
 )
-_PRUNE = pruning.prune(_r.create_time)
+prune = pruning.Prune(_r.create_time, keep=KEPT_DAYS * DAY)
 
 
 @functools.cache

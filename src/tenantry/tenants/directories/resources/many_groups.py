@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from dataclasses import replace as replaced
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select, tuple_, update
+from sqlalchemy import delete, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
+from tenantry.db import crud
 from tenantry.db.sql.records import records, rows_of, spelled
 from tenantry.db.sql.schema import one_of, to_json
 from tenantry.db.sql.statements import Statement
@@ -52,7 +53,7 @@ MOST_MOVED = telling.AT_ONCE
 
 _u, _g, _m = directory_users.c, directory_groups.c, directory_members.c
 _KEY = "organization_id", "directory_id", "id"
-_INSERT_ALL = Statement(insert(directory_groups).from_select(list(_g), rows_of("given", list(_g))))
+_INSERT_ALL = crud.insert_all(directory_groups)
 _changed = records("given", list(_g)).c
 _UPDATE_ALL = Statement(
     update(directory_groups)

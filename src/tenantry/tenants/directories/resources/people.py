@@ -15,8 +15,9 @@ from sqlalchemy.dialects.postgresql import insert
 from tenantry.core import ids
 from tenantry.core.errors import ConcurrentChange
 from tenantry.core.times import now
+from tenantry.db import crud
 from tenantry.db.engine import DuplicateKey
-from tenantry.db.sql.records import records, rows_of, spelled
+from tenantry.db.sql.records import spelled
 from tenantry.db.sql.schema import json_values, to_json
 from tenantry.db.sql.statements import Statement, happened
 from tenantry.db.writes.rows import bound, prefixed, revised
@@ -131,16 +132,8 @@ _LEAVE = Statement(
     )
 )
 # Many at once.
-_INSERT_ALL = Statement(
-    insert(directory_users).from_select(list(_u), rows_of("given", list(_u)).where(true()))
-)
-_emails = list(_e)
-_given_emails = records("given", _emails)
-_INSERT_ADDRESSES = Statement(
-    insert(directory_emails)
-    .from_select(_emails, select(*_given_emails.c).where(true()))
-    .on_conflict_do_nothing()
-)
+_INSERT_ALL = crud.insert_all(directory_users)
+_INSERT_ADDRESSES = crud.insert_all(directory_emails, or_leave=True)
 
 
 async def create(call: Call, directory: Directory, document: Mapping[str, Any]) -> DirectoryUser:
@@ -337,7 +330,7 @@ async def _insert_all(db: Session, directory: Directory, users: Sequence[Directo
     ]
     await db.fetch_all(_INSERT_ALL, given=spelled(list(_u), rows))
     if addresses:
-        await db.fetch_all(_INSERT_ADDRESSES, given=spelled(_emails, addresses))
+        await db.fetch_all(_INSERT_ADDRESSES, given=spelled(list(_e), addresses))
     await directory_user_search.mark_all(
         db, (user.id for user in users), directory.organization_id, directory.id
     )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
 
+from tenantry.core.strict_json import is_number
 from tenantry.tenants.directories.scim.faults import Fault, shown
 from tenantry.tenants.directories.scim.records import Record
 from tenantry.tenants.directories.scim.schemas import (
@@ -314,10 +315,6 @@ def _value(token: str) -> Value:
     except ValueError:
         raise _invalid(f"has {token}, which is too large for a number") from None
     return number
-
-
-def is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _invalid(trouble: str) -> Fault:

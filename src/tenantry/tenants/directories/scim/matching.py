@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     Value: TypeAlias = str | int | float | bool | None
     Test: TypeAlias = Callable[[Any], bool]
+from tenantry.core.strict_json import is_number
 from tenantry.tenants.directories.scim.filters import (
     OF_TEXT,
     Compare,
@@ -26,20 +27,15 @@ from tenantry.tenants.directories.scim.filters import (
     Or,
     Present,
     ValuePath,
-    is_number,
     microseconds,
 )
 
 
-def matches(filter_: Filter, resource: Mapping[str, Any]) -> bool:
-    """Return whether a filter holds for a resource: a document, with its id and meta."""
-    return matcher(filter_)(resource)
-
-
 def matcher(filter_: Filter, inside: Attribute | None = None) -> Test:
-    """Return a function that says whether a filter holds for a resource.
+    """Return a function that tells whether a filter holds for a resource.
 
-    It is for many resources: a filter is prepared once. ``inside`` is the attribute for a value
+    A resource is a document, with its id and meta. The function is for many of them: a filter is
+    prepared once. ``inside`` is the attribute for a value
     path's filter, which is then held against one value of it.
     """
     if isinstance(filter_, Compare):

@@ -10,8 +10,9 @@ from sqlalchemy import Text, bindparam, delete, insert, select
 
 from tenantry.access.clients.model import ENV, client_secrets, clients
 from tenantry.access.keys import service as keys
+from tenantry.db import crud
 from tenantry.db.engine import DuplicateKey, ForeignKey
-from tenantry.db.sql.records import rows_of, spelled
+from tenantry.db.sql.records import spelled
 from tenantry.db.sql.schema import json_values, to_json
 from tenantry.db.sql.statements import Statement
 from tenantry.tenants.roles.catalogue import RAISE
@@ -23,8 +24,6 @@ from tenantry.transfer.bulk.archives.tables import CLIENT, CLIENT_SECRET, OF_ENV
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sqlalchemy import Table
-
     from tenantry.db.engine import Session
     from tenantry.transfer.bulk.archives.file_format import ArchiveTable, Batch, Members
 
@@ -32,16 +31,11 @@ _r = roles.c
 _CLEAR = (Statement(delete(roles)), Statement(delete(permissions)), Statement(RAISE))
 _ids = json_values(bindparam("ids", type_=Text))
 
-
-def _insert(table: Table) -> Statement:
-    columns = list(table.c)
-    names = [column.name for column in columns]
-    return Statement(insert(table).from_select(names, rows_of("given", columns)))
-
-
-_INSERT = {type_: _insert(table.table) for type_, table in OF_ENVIRONMENT.items()}
+_INSERT = {type_: crud.insert_all(table.table) for type_, table in OF_ENVIRONMENT.items()}
 _INSERT_LISTED = {
-    type_: _insert(table.listed.table) for type_, table in OF_ENVIRONMENT.items() if table.listed
+    type_: crud.insert_all(table.listed.table)
+    for type_, table in OF_ENVIRONMENT.items()
+    if table.listed
 }
 _up = (
     select(_r.id.label("role_id"), _r.id.label("ancestor_id"))

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes
 
 from tenantry.identity.connections.saml import certificates, faults, parsing
 from tenantry.identity.connections.saml.faults import SAMLError
-from tenantry.identity.connections.saml.names import DS, MD, XMLNS_SAMLP, Binding, NameIDFormat
+from tenantry.identity.connections.saml.names import DS, MD, XMLNS_SAMLP, Binding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +40,6 @@ class IdentityProvider:
     slo_urls: Mapping[Binding, str]
     slo_response_urls: Mapping[Binding, str]
     certificates: tuple[x509.Certificate, ...]
-    name_id_formats: tuple[NameIDFormat, ...]
     want_authn_requests_signed: bool
     valid_until: int | None
 
@@ -79,14 +78,12 @@ def _read(entity: _Element, role: _Element, root: _Element) -> IdentityProvider:
         raise _fault("it has no SingleSignOnService by HTTP-Redirect or HTTP-POST")
     slo_urls = _urls(role, "SingleLogoutService", "Location")
     times = [parsing.time(element, "validUntil") for element in (root, entity, role)]
-    formats = [parsing.text(one) for one in role.iterfind(f"{MD}NameIDFormat")]
     return IdentityProvider(
         entity_id=entity_id,
         sso_urls=sso_urls,
         slo_urls=slo_urls,
         slo_response_urls=slo_urls | _urls(role, "SingleLogoutService", "ResponseLocation"),
         certificates=_certificates(role),
-        name_id_formats=tuple(one for one in NameIDFormat if one in formats),
         want_authn_requests_signed=role.get("WantAuthnRequestsSigned") in ("true", "1"),
         valid_until=min((at for at in times if at is not None), default=None),
     )
