@@ -162,7 +162,6 @@ async def fail(db: Session, test_id: str, fault: FederationError) -> str:
 
 
 async def result(db: Session, connection_id: str, test_id: str) -> Result:
-    """Return how a test of this connection stands."""
     found = await find(db, test_id)
     if found is None or found.connection_id != connection_id:
         raise errors.NotFound("connection test")

@@ -100,7 +100,6 @@ def url(value: str, field: str, *, tls_only: bool) -> str:
 
 
 def secret(value: str, field: str) -> str:
-    """Return a client secret."""
     return text(value, field, most=SECRET_MAX)
 
 

@@ -153,7 +153,6 @@ class Connection:
 
     @classmethod
     def from_row(cls, row: Row) -> Connection:
-        """Return the connection of one row."""
         return cls(**members(row, connections))
 
     def to_row(self) -> dict[str, Any]:

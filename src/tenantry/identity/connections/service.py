@@ -118,7 +118,6 @@ async def create(
 
 
 async def get(call: Call, organization_id: str | None, connection_id: str) -> Connection:
-    """Return a connection of an organization; with None, of the environment."""
     _check_visible(call, organization_id)
     row = await call.db.fetch_one(
         _FIND[organization_id is not None], p_id=connection_id, **_scope(organization_id)
@@ -136,7 +135,6 @@ async def get_any(call: Call, connection_id: str, organization_id: str = "") -> 
 
 
 async def remove(call: Call, organization_id: str | None, connection_id: str) -> None:
-    """Delete a connection."""
     async with call.db.transaction() as db:
         before = await hold(call, db, organization_id, connection_id)
         if before.type not in completeness.CONFIG:
@@ -146,7 +144,6 @@ async def remove(call: Call, organization_id: str | None, connection_id: str) ->
 
 
 async def enable(call: Call, organization_id: str | None, connection_id: str) -> Connection:
-    """Let people sign in by a connection."""
     async with call.db.transaction() as db:
         before = await hold(call, db, organization_id, connection_id)
         _check_switch(before)
@@ -155,7 +152,6 @@ async def enable(call: Call, organization_id: str | None, connection_id: str) ->
 
 
 async def disable(call: Call, organization_id: str | None, connection_id: str) -> Connection:
-    """Let nobody sign in by a connection any more."""
     async with call.db.transaction() as db:
         before = await hold(call, db, organization_id, connection_id)
         _check_switch(before)

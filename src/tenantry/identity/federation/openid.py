@@ -102,12 +102,7 @@ class RelyingParty:
         auth_request_id: str | None = None,
         test_id: str | None = None,
     ) -> tuple[str, dict[str, str]]:
-        """Start a login at the provider; return the address and the members of the request.
-
-        Raises:
-            FederationError: the provider's metadata cannot be loaded.
-
-        """
+        """Start a login at the provider; return the address and the members of the request."""
         settings = OIDCSettings.stored(connection.settings)
         try:
             provider = await self.provider(connection, settings)
@@ -132,12 +127,7 @@ class RelyingParty:
     async def receive(
         self, connection: Connection, answer: CallbackResponse, request: FederationRequest
     ) -> FederatedIdentity:
-        """Return the person that the provider vouches for, once all of its answer holds.
-
-        Raises:
-            FederationError: it is no proof, or not for this request.
-
-        """
+        """Return the person that the provider vouches for, once all of its answer holds."""
         settings = OIDCSettings.stored(connection.settings)
         try:
             provider = await self.provider(connection, settings)
@@ -158,12 +148,7 @@ class RelyingParty:
             raise fault_of(error) from None
 
     async def end_sessions(self, call: Call, connection: Connection, token: str) -> int:
-        """End the sessions that a logout token names; return how many there were.
-
-        Raises:
-            FederationError: the token is not taken.
-
-        """
+        """End the sessions that a logout token names; return how many there were."""
         settings = OIDCSettings.stored(connection.settings)
         try:
             provider = await self.provider(connection, settings)
@@ -221,12 +206,7 @@ class RelyingParty:
         return Sent(f"{address}{'&' if '?' in address else '?'}{urlencode(members)}")
 
     async def provider(self, connection: Connection, settings: OIDCSettings) -> Metadata:
-        """Return the provider of a connection: what it publishes, or what an admin wrote.
-
-        Raises:
-            OIDCError: its metadata cannot be loaded, or belongs to another issuer.
-
-        """
+        """Return the provider of a connection: what it publishes, or what an admin wrote."""
         place = settings.discovery_endpoint
         if not place and settings.issuer:
             place = metadata.address(settings.issuer)
@@ -248,7 +228,6 @@ class RelyingParty:
         return found
 
     def redirect_uri(self, connection: Connection) -> str:
-        """Return where a provider sends browsers back to."""
         return f"{self._address(connection)}/callback"
 
     def _address(self, connection: Connection) -> str:
@@ -263,12 +242,7 @@ class RelyingParty:
         client_id: str,
         is_debug: bool,
     ) -> Signed:
-        """Return the ID token among these tokens, verified whole.
-
-        Raises:
-            OIDCError: it is no proof, or not for this request.
-
-        """
+        """Return the ID token among these tokens, verified whole."""
         if found.id_token is None:
             raise OIDCError(faults.NO_ID_TOKEN)
         jwt = jwts.read(found.id_token, algorithms=provider.algorithms)
@@ -300,12 +274,7 @@ class RelyingParty:
         pkce: bool,
         form_allowed: bool = False,
     ) -> Tokens:
-        """Return the tokens for a code.
-
-        Raises:
-            OIDCError: the token endpoint refuses, or does not answer as one.
-
-        """
+        """Return the tokens for a code."""
         verifier = request.facts["code_verifier"]
         form = {
             "grant_type": "authorization_code",
@@ -406,12 +375,7 @@ def identity(
     registered: Sequence[UserAttribute],
     **more: Any,
 ) -> FederatedIdentity:
-    """Return the identity of a person of whom a provider says these claims.
-
-    Raises:
-        OIDCError: there is no e-mail address.
-
-    """
+    """Return the identity of a person of whom a provider says these claims."""
     values = profile.values(claims, mapping)
     email = values[profile.EMAIL][0]
     try:

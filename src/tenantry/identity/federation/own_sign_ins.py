@@ -62,7 +62,6 @@ async def name(
 
 
 def is_one(way: FederationRequest) -> bool:
-    """Whether a way leads to an application."""
     return _OWN in way.facts
 
 

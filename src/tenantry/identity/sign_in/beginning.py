@@ -134,10 +134,6 @@ async def again(call: Call, request: AuthRequest) -> AuthRequest:
     """Begin a sign-in anew, from its first page on, and end the one that has come this far.
 
     Tries that were used up are there again, and so are first factors to give.
-
-    Raises:
-        states.OutOfStep: another step was faster, or time is up.
-
     """
     home = await login_requirements.chosen(call.db, request.params)
     begun, row = _first(call.db, request.client_id, request.params, home)
@@ -319,7 +315,6 @@ async def _silent(
     bounds: Bounds,
     email: str,
 ) -> AuthorizationResponse | AuthRequest:
-    """Issue a code in a session that is there."""
     db, params = call.db, wanted.params
     request, row = requests.new(
         db,

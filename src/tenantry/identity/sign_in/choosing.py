@@ -84,10 +84,6 @@ async def choices(call: Call, request: AuthRequest) -> list[Choice]:
     """Return the organizations to choose from, the oldest membership first.
 
     An operator in the person's place only has those of the session that they are in.
-
-    Raises:
-        states.OutOfStep: nobody has signed in yet.
-
     """
     if request.state not in states.PROVED:
         raise states.OutOfStep("sign in first")
@@ -116,13 +112,7 @@ async def choices(call: Call, request: AuthRequest) -> list[Choice]:
 async def choose_organization(
     call: Call, request: AuthRequest, organization_id: str
 ) -> AuthRequest:
-    """Choose an organization; one that has invited the person is joined by it.
-
-    Raises:
-        errors.InvalidArgument: it has no free seat.
-        states.OutOfStep: there is nothing to choose now.
-
-    """
+    """Choose an organization; one that has invited the person is joined by it."""
     states.expect(request, *_SWITCHERS)
     assert request.user_id is not None
     user = await reading.find(
@@ -184,11 +174,6 @@ async def sign_up(
     """Found an organization, unless an interceptor forbids it or knows a place in another one.
 
     The user is made by it where there was none.
-
-    Raises:
-        errors.Intercepted: an interceptor forbids it.
-        states.OutOfStep: there is nothing to found now.
-
     """
     states.expect(request, *_SIGN_UPS)
     name = name_of_organization(organization_name)
@@ -314,7 +299,6 @@ async def _accept(call: Call, db: Session, request: AuthRequest, organization_id
 
 
 def name_of_organization(given: str) -> str:
-    """Return the name that a new organization is to have."""
     name = given.strip()
     if not 1 <= len(name) <= _NAME_MAX:
         raise errors.InvalidArgument.field(
@@ -324,7 +308,6 @@ def name_of_organization(given: str) -> str:
 
 
 def may_found(settings: Settings, user: User | None) -> bool:
-    """Whether somebody may found one more organization."""
     if user is None or settings.organizations_per_user == 0:
         return settings.may_sign_up
     founded = sum(place.provisioning_method == ORG_CREATOR for place in user.memberships)

@@ -54,10 +54,6 @@ async def complete(
 
     ``session`` is that of the browser. Somebody who authenticates again enters it; that of
     somebody else ends. A request that has failed is answered by its error.
-
-    Raises:
-        states.OutOfStep: no organization is chosen yet, or it was completed already.
-
     """
     if request.state == states.FAILED:
         return Completion(answers.of_failed(means, request))
@@ -77,12 +73,6 @@ async def cancel(
     error: str = "access_denied",
     description: str = "the sign-in was cancelled",
 ) -> AuthorizationResponse:
-    """End a sign-in that somebody does not want to go on with.
-
-    Raises:
-        states.OutOfStep: it has ended already.
-
-    """
     return await _fail(means, call, request, description, error)
 
 

@@ -99,7 +99,6 @@ async def find(call: Call, connection_id: str) -> Connection | None:
 
 
 def from_row(row: Row) -> Connection:
-    """Return the connection of one row."""
     return Connection(**members(row, app_connections), is_app=True)
 
 
@@ -117,7 +116,6 @@ async def change(call: Call, connection_id: str, changes: Changes) -> Connection
 
 
 async def switch(call: Call, connection_id: str, *, enabled: bool) -> Connection:
-    """Switch a connection on or off."""
     async with call.db.transaction() as db:
         before = await _hold(call, db, connection_id)
         verb = "enabled" if enabled else "disabled"
@@ -125,7 +123,6 @@ async def switch(call: Call, connection_id: str, *, enabled: bool) -> Connection
 
 
 async def remove(call: Call, connection_id: str) -> None:
-    """Delete a connection."""
     async with call.db.transaction() as db:
         before = await _hold(call, db, connection_id)
         await db.apply(_DELETE, service.event(call, "deleted", before, None), p_id=before.id)

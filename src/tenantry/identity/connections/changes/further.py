@@ -36,7 +36,6 @@ _TYPES: dict[str, tuple[str, ...]] = {
 
 
 def shown(connection: Connection) -> dict[str, Any]:
-    """Return the further settings of a connection that are for its type."""
     kind = changing.SETTINGS.get(connection.type)
     if kind is None:
         return {}

@@ -99,7 +99,6 @@ def from_archive(
 
 
 def check(row: dict[str, Any]) -> dict[str, Any]:
-    """Return the row of an imported connection."""
     if row["type"] not in FEDERATED:
         raise errors.InvalidArgument(f"connection_type: must be one of {', '.join(FEDERATED)}")
     if (row["type"] == OAUTH) != (row["organization_id"] is None):

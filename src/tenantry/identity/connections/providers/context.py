@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionContext:
-    """The deployment's address and mode, and its requests to providers."""
-
     public_url: str
     development: bool
     fetching: Fetching

@@ -92,10 +92,6 @@ def decode(pasted: bytes, expected: Expected, *, now: int, skew: int) -> Decoded
     """Read a pasted text: XML, base64 of it, an address or a form with one, or a certificate.
 
     `now` is in microseconds since 1970, `skew` in microseconds.
-
-    Raises:
-        SAMLError: it can be read in no such way, or our bounds refuse it.
-
     """
     if b"-----BEGIN" in pasted:
         return Decoded([_certificate(certificates.read(pasted), "Certificate", now)], [])

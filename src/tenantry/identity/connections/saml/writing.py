@@ -50,7 +50,6 @@ def child(
 
 
 def set_all(element: _Element, **attributes: str | None) -> None:
-    """Set the attributes that are not None."""
     for name, value in attributes.items():
         if value is not None:
             element.set(name, value)

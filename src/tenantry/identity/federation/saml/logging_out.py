@@ -77,10 +77,6 @@ async def take_request(
     """End the sessions that an identity provider asks to end; return where the answer goes.
 
     None where the provider has no address for it.
-
-    Raises:
-        FederationError: the request does not hold, or came before.
-
     """
     at = now()
 
@@ -127,7 +123,6 @@ async def take_response(
 
 
 def is_logout(way: FederationRequest) -> bool:
-    """Whether a way began with a Tenantry logout."""
     return _LOGOUT in way.facts
 
 

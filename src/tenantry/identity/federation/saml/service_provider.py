@@ -61,17 +61,14 @@ class Side:
 
     @property
     def signing(self) -> SigningPair:
-        """The pair that signs our messages for this connection."""
         return self.pairs.signing(self.settings.certificate_id)
 
     @property
     def name_id_format(self) -> NameIDFormat | None:
-        """The kind of NameID that we ask for."""
         return _NAME_ID_FORMATS.get(self.settings.idp_name_id_format)
 
     @functools.cached_property
     def trust(self) -> Trust:
-        """The terms that a message is held to."""
         settings = self.settings
         return Trust(
             idp_entity_id=settings.idp_entity_id,
@@ -105,7 +102,6 @@ class ServiceProvider:
         self._skew = settings.sso_clock_skew_seconds * SECOND
 
     async def side(self, connection: Connection) -> Side:
-        """Return our side of a connection."""
         settings = SAMLSettings.stored(connection.settings)
         ours = f"{self._public_url}/sso/v1/saml/{connection.id}"
         return Side(
@@ -123,10 +119,6 @@ class ServiceProvider:
 
         Where its signature is by a certificate that is not known, the metadata is read again, and
         the message verified once more if that brought other certificates.
-
-        Raises:
-            SAMLError: the message does not hold.
-
         """
         try:
             return await verify(side)

@@ -115,10 +115,6 @@ async def receive(
     """Return whom a response vouches for, once all of it holds and it was not used before.
 
     ``request`` is the way that its RelayState ends, None for one that the identity provider began.
-
-    Raises:
-        Fault: it is no proof, or not for this request.
-
     """
     registered = await provider.custom_attributes.get()
     at, received = now(), form.get(RESPONSE, "")

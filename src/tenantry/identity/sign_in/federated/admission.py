@@ -111,7 +111,6 @@ async def _hold(db: Session, organization_id: str | None, user_id: str | None) -
 
 
 async def _take_in(call: Call, organization_id: str, user: User, found: TrustDecision) -> None:
-    """Make a user a member, if they are not one yet, within a transaction."""
     if found.is_alone:
         return
     if found.place is None:

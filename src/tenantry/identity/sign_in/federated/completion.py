@@ -44,13 +44,6 @@ CLAIMS_MAX = 8192  # characters of JSON: they are in each ID token
 async def arrive(
     means: SignInDependencies, call: Call, request: AuthRequest, secret: str
 ) -> AuthRequest:
-    """Process the response of a provider that the browser of a request returns.
-
-    Raises:
-        states.OutOfStep: the answer was taken before, its time is over, or it is for another
-            sign-in; or the person is known already.
-
-    """
     states.expect(request, *states.UNPROVED)
     taken = await ways.take_arrival(call.db, secret)
     if taken is None or taken[0].auth_request_id != request.id:
@@ -104,10 +97,6 @@ async def identified(
     """Continue with the user that a connection asserts, or end a request that must not continue.
 
     Without ``browser`` it is the application that calls, and the browser keeps its secret.
-
-    Raises:
-        states.OutOfStep: another step was faster.
-
     """
     connection = await connections.find(call.db, connection_id)
     try:

@@ -34,12 +34,7 @@ def expire_time(db: Session, request: AuthRequest) -> int | None:
 
 
 def identity_of(db: Session, request: AuthRequest) -> FederatedIdentity:
-    """Return the identity that a provider has vouched for in a sign-in.
-
-    Raises:
-        WrongKey: it is of another sign-in, or was changed.
-
-    """
+    """Return the identity that a provider has vouched for in a sign-in."""
     return sealing.unseal(db, request.facts.identity, _binding(request))
 
 
@@ -49,8 +44,6 @@ def _binding(request: AuthRequest) -> Binding:
 
 @dataclass(frozen=True, slots=True)
 class ProviderAnswer:
-    """A provider's answer, and the sign-in that it is for."""
-
     means: SignInDependencies
     call: Call
     request: AuthRequest
@@ -63,12 +56,7 @@ class ProviderAnswer:
         return Settings.stored(self.connection.settings)
 
     def check(self) -> None:
-        """Refuse an answer without an address, or of another provider than is asked for.
-
-        Raises:
-            FederationError: why.
-
-        """
+        """Refuse an answer without an address, or of another provider than is asked for."""
         request, organization_id = self.request, self.connection.organization_id
         if organization_id is not None and request.named not in {None, organization_id}:
             raise FederationError(
@@ -107,5 +95,4 @@ class ProviderAnswer:
 
 
 def _is_key(subject: str) -> bool:
-    """Whether a subject can be stored as a key."""
     return 0 < len(subject.encode(errors="replace")) <= SUBJECT_MAX and "\0" not in subject
