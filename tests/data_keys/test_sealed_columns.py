@@ -24,8 +24,7 @@ COLUMNS = {
     "events/signing.py": "interceptors.secret_sealed webhook_endpoints.secret_sealed "
     "interceptors.previous_secret_sealed webhook_endpoints.previous_secret_sealed",
     "identity/connections/changes/client_secrets.py": "connections.secret app_connections.secret",
-    "identity/connections/applications/moving.py": "app_connections.secret",
-    "identity/connections/changes/moving.py": "connections.secret",
+    "identity/connections/changes/moving.py": "connections.secret app_connections.secret",
     "identity/connections/certificates/key_pairs.py": "saml_key_pairs.private_key",
     "identity/federation/sessions.py": "federated_sessions.hint",
     "identity/authenticators/totp/service.py": "totp_registrations.secret_sealed",

@@ -9,7 +9,6 @@ connections by which nobody signs in.
 
 __all__ = [
     "addresses",
-    "applications.moving",
     "certificates.expiry",
     "certificates.key_pairs",
     "changes.client_secrets",

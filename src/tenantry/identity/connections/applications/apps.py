@@ -21,15 +21,12 @@ from tenantry.db import crud
 from tenantry.db.lists import pages
 from tenantry.db.sql.schema import from_json, to_json
 from tenantry.db.sql.statements import Statement
-from tenantry.db.writes.rows import members, prefixed, revised, row_of
-from tenantry.identity.connections import given, operator_notices, service
+from tenantry.db.writes.rows import prefixed
+from tenantry.identity.connections import completeness, given, operator_notices, service
 from tenantry.identity.connections.applications import catalogue
 from tenantry.identity.connections.changes import changing, client_secrets
 from tenantry.identity.connections.model import (
-    COMPLETED,
-    DRAFT,
     GOOGLE_DWD,
-    IN_PROGRESS,
     OAUTH,
     Connection,
     app_connections,
@@ -53,7 +50,6 @@ _FIND = crud.get(app_connections)
 _HOLD = crud.hold(app_connections)
 _COUNT = crud.count(app_connections)
 _INSERT = crud.insert(app_connections)
-_UPDATE = crud.update(app_connections, fixed=("type",))
 _DELETE = crud.delete(app_connections)
 
 
@@ -76,7 +72,7 @@ async def create(
         create_time=at,
         update_time=at,
     )
-    made = standing(made)
+    made = replace(made, status=completeness.status(made))
     async with call.db.transaction() as db:
         await db.serialize("connections of applications")
         row = await db.fetch_one(_COUNT)
@@ -86,7 +82,7 @@ async def create(
                 " be: delete one first"
             )
         event = service.event(call, "created", None, made)
-        await db.apply(_INSERT, event, **prefixed(row_of(made, app_connections)))
+        await db.apply(_INSERT, event, **prefixed(made.to_row()))
     return made
 
 
@@ -95,16 +91,11 @@ async def find(call: Call, connection_id: str) -> Connection | None:
     if call.caller.organization_id is not None:
         return None
     row = await call.db.fetch_one(_FIND, p_id=connection_id)
-    return None if row is None else from_row(row)
+    return None if row is None else _from_row(row)
 
 
-def from_row(row: Row) -> Connection:
-    return Connection(**members(row, app_connections), is_app=True)
-
-
-def standing(connection: Connection) -> Connection:
-    """Return a connection with the status that its settings give it."""
-    return replace(connection, status=_status(connection))
+def _from_row(row: Row) -> Connection:
+    return Connection.from_row(row, is_app=True)
 
 
 async def change(call: Call, connection_id: str, changes: Changes) -> Connection:
@@ -112,14 +103,15 @@ async def change(call: Call, connection_id: str, changes: Changes) -> Connection
     async with call.db.transaction() as db:
         before = await _hold(call, db, connection_id)
         after = _changed(db, before, changes)
-        return await _save(call, db, before, standing(after), "updated")
+        after = replace(after, status=completeness.status(after))
+        return await service.save(call, db, before, after, "updated")
 
 
 async def switch(call: Call, connection_id: str, *, enabled: bool) -> Connection:
     async with call.db.transaction() as db:
         before = await _hold(call, db, connection_id)
         verb = "enabled" if enabled else "disabled"
-        return await _save(call, db, before, replace(before, enabled=enabled), verb)
+        return await service.save(call, db, before, replace(before, enabled=enabled), verb)
 
 
 async def remove(call: Call, connection_id: str) -> None:
@@ -147,7 +139,7 @@ async def page(
     rows = await call.db.fetch_all(_page(narrow, position.direction), **position.params, **params)
     total = await call.db.fetch_one(_count(narrow), **params)
     assert total is not None
-    return position.page(rows, total["total"]).of(from_row)
+    return position.page(rows, total["total"]).of(_from_row)
 
 
 _FILTERS = {
@@ -246,32 +238,10 @@ def _new_key(db: Session, before: Connection, changes: Changes) -> dict[str, str
     return client_secrets.encrypted(db, before, changes.secret)
 
 
-def _status(connection: Connection) -> str:
-    """Return how far its settings are."""
-    has_secret = connection.secret is not None
-    needed = ("client_id", "authorize_uri", "token_uri") if connection.type == OAUTH else ()
-    if has_secret and all(connection.settings.get(name) for name in needed):
-        return COMPLETED
-    return IN_PROGRESS if has_secret or connection.settings.get("client_id") else DRAFT
-
-
 async def _hold(call: Call, db: Session, connection_id: str) -> Connection:
     row = await db.fetch_one(_HOLD, p_id=connection_id)
     if row is None or call.caller.organization_id is not None:
         raise errors.NotFound("connection")
-    found = from_row(row)
+    found = _from_row(row)
     call.expect(found.revision)
     return found
-
-
-async def _save(
-    call: Call, db: Session, before: Connection, after: Connection, verb: str
-) -> Connection:
-    if after == before:
-        return before
-    if verb != "disabled":
-        operator_notices.check_owner(call, None)
-    after = revised(after)
-    event = service.event(call, verb, before, after)
-    await db.apply(_UPDATE, event, **prefixed(row_of(after, app_connections)))
-    return after
