@@ -25,11 +25,17 @@ def present(request: Any, name: str) -> str | None:
     return getattr(request, name) if request.has_field(name) else None
 
 
+def name_of(value: Any) -> str:
+    """Return the name of an enum's value, "" for the one that says nothing."""
+    name: str = value.name if value.value else ""
+    return name
+
+
 def creation(given: pb.CreateConnection) -> dict[str, Any]:
     context = None if given.context is None else given.context
     return {
         "type_": given.type.name,
-        "provider": "" if given.provider == pb.ConnectionProvider(0) else given.provider.name,
+        "provider": name_of(given.provider),
         "provider_key": given.provider_key,
         "key_id": present(given, "key_id"),
         "context": None if context is None else structs.plain(context, "connection.context"),
@@ -42,16 +48,15 @@ def changes_of(one: pb.UpdateConnection) -> Changes:
     An empty wrapper is there, and clears; an empty list, or a plain enum of 0, is not.
     """
     members: dict[str, Any] = {
-        "provider": "" if one.provider == pb.ConnectionProvider(0) else one.provider.name,
+        "provider": name_of(one.provider),
         "provider_key": one.provider_key,
-        "type": "" if one.type == pb.ConnectionType.INVALID else one.type.name,
+        "type": name_of(one.type),
         "key_id": present(one, "key_id"),
         "debug_enabled": None if one.debug_enabled is None else one.debug_enabled.value,
         "ui_button_title": None if one.ui_button_title is None else one.ui_button_title.value,
         "attribute_mapping": one.attribute_mapping,
+        "configuration_type": name_of(one.configuration_type),
     }
-    if one.configuration_type != pb.ConfigurationType(0):
-        members["configuration_type"] = one.configuration_type.name
     if one.settings is not None:
         config = one.settings.value
         members["config"] = one.settings.field
