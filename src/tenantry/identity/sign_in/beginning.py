@@ -136,12 +136,10 @@ async def again(call: Call, request: AuthRequest) -> AuthRequest:
     Tries that were used up are there again, and so are first factors to give.
     """
     home = await login_requirements.chosen(call.db, request.params)
-    begun, row = _first(call.db, request.client_id, request.params, home)
     async with call.db.transaction() as db:
         ended = requests.problem("the person has begun anew")
         await requests.move(db, request, states.FAILED, error=ended)
-        await requests.add(db, row)
-    return begun
+        return await _first(db, request.client_id, request.params, home)
 
 
 async def _within(
@@ -200,16 +198,14 @@ async def _anew(
     if wanted.is_silent:
         return answers.of_error(means, params, error, _SAYS[error])
     home = home or await login_requirements.chosen(call.db, params)
-    request, row = _first(call.db, wanted.client.id, params, home, notice)
-    await requests.add(call.db, row)
-    return request
+    return await _first(call.db, wanted.client.id, params, home, notice)
 
 
-def _first(
+async def _first(
     db: engine.Session, client_id: str, params: Params, home: Connection | None, notice: str = ""
-) -> tuple[AuthRequest, dict[str, Any]]:
-    """Return a request in which nobody is known yet, and its parameters, as `requests.new`."""
-    return requests.new(
+) -> AuthRequest:
+    """Store a request in which nobody is known yet."""
+    return await requests.create(
         db,
         *(() if home is None else (states.SSO_PENDING,)),
         secret=vault.new_secret(),
@@ -290,7 +286,7 @@ async def _asked(
     email: str,
     state: str = states.ORGANIZATION_SWITCHER,
 ) -> AuthRequest:
-    request, row = requests.new(
+    return await requests.create(
         call.db,
         states.SESSION_FOUND,
         state,
@@ -301,8 +297,6 @@ async def _asked(
         email=email,
         user_id=session.user_id,
     )
-    await requests.add(call.db, row)
-    return request
 
 
 async def _silent(
@@ -375,7 +369,7 @@ async def _silent(
 async def _denied(
     means: SignInDependencies, call: Call, wanted: _Wanted, request: AuthRequest, message: str
 ) -> AuthorizationResponse:
-    failed, row = requests.new(
+    failed = await requests.create(
         call.db,
         states.SESSION_FOUND,
         states.FAILED,
@@ -388,7 +382,6 @@ async def _denied(
         organization_id=request.organization_id,
         error=requests.problem(message),
     )
-    await requests.add(call.db, row)
     return answers.of_failed(means, failed)
 
 

@@ -12,8 +12,9 @@ from tenantry.core import errors, ids
 from tenantry.core.times import now
 from tenantry.db.sql.statements import Statement
 from tenantry.events.interceptors.model import PRE_SIGNUP
+from tenantry.identity.authenticators.totp import service as totp
 from tenantry.identity.sessions import service as sessions
-from tenantry.identity.sign_in import acting, login_requirements
+from tenantry.identity.sign_in import login_requirements
 from tenantry.identity.sign_in.auth_requests import placement, requests, states
 from tenantry.identity.sign_in.contexts import connection_details, context_of, person
 from tenantry.identity.sign_in.factors import inboxes
@@ -192,7 +193,7 @@ async def sign_up(
     async with call.db.transaction() as db:
         await requests.hold(db, request)
         user_id = user.id if user is not None else db.new_id(ids.USER)
-        held = acting.as_person(call, db, request, user_id)
+        held = requests.as_person(call, db, request, user_id)
         if user is None:
             spoken = inboxes.language(call, request)  # for mail to come
             profile |= {"locale": spoken} if spoken else {}
@@ -240,6 +241,51 @@ async def ask_before_sign_up(
     data = {} if user is None else {"user": person(user)}
     verdict = await means.interceptors.run(call, PRE_SIGNUP, context=context, data=data)
     return verdict.membership
+
+
+async def after_first_factor(
+    means: SignInDependencies,
+    call: Call,
+    request: AuthRequest,
+    *way: str,
+    facts: Facts,
+    connection_id: str,
+    email: str,
+    user: User | None,
+    is_whole: bool = False,
+    is_proof: bool = True,
+) -> AuthRequest:
+    """Note a first factor, and go on; one that ``is_whole`` stands for both factors.
+
+    Somebody of an organization that signs its people in by itself goes there, and the proofs that
+    were given here count for nothing.
+    """
+    home = await login_requirements.enforced(
+        call.db, email if user is None else user.email, request.named
+    )
+    if home is not None:
+        return await login_requirements.send(
+            call.db, request, *way, home=home, email=email, is_proof=is_proof
+        )
+    changes: dict[str, Any] = {
+        "facts": facts,
+        "email": email,
+        "user_id": user.id if user else None,
+        "connection_id": connection_id,
+        "is_proof": is_proof,
+    }
+    if user is None and not means.settings.may_sign_up:
+        return await requests.move(
+            call.db,
+            request,
+            *way,
+            states.FAILED,
+            error=requests.problem("there is no account with this e-mail address"),
+            **changes,
+        )
+    if user is not None and not is_whole and await totp.is_enabled(call.db, user.id):
+        return await requests.move(call.db, request, *way, states.SECOND_FACTOR_PENDING, **changes)
+    return await proceed(means, call, request, *way, user=user, **changes)
 
 
 async def proceed(
@@ -294,7 +340,7 @@ async def _accept(call: Call, db: Session, request: AuthRequest, organization_id
     user_id = request.user_id
     assert user_id is not None
     verified = request.facts.email_proved
-    held = acting.as_person(call, db, request, user_id)
+    held = requests.as_person(call, db, request, user_id)
     await invitations.accept(held, organization_id, user_id, verified=verified)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,7 @@ async def complete(
     try:
         done = await _checked_and_completed(means, call, request, session)
     except _Refused as refusal:
-        return Completion(await _fail(means, call, request, refusal.description, refusal.error))
+        return Completion(await cancel(means, call, request, refusal.error, refusal.description))
     counting.ended(states.COMPLETED, request.facts)
     return done
 
@@ -73,7 +74,10 @@ async def cancel(
     error: str = "access_denied",
     description: str = "the sign-in was cancelled",
 ) -> AuthorizationResponse:
-    return await _fail(means, call, request, description, error)
+    failed = await requests.move(
+        call.db, request, states.FAILED, error=requests.problem(description, error)
+    )
+    return answers.of_failed(means, failed)
 
 
 async def _checked_and_completed(
@@ -176,16 +180,18 @@ async def _completed(
         if enters and session is not None:
             # It can do more from here on: its secret from before must not.
             secret = vault.new_secret()
-            entered = await _entered(
-                held,
-                session,
-                **where,
-                bounds=bounds,
-                claims=claims,
-                amr=await _joined(call.db, session.amr, amr) if proofs else None,
-                secret=secret,
-                until=until,
-            )
+            joined = await _joined(call.db, session.amr, amr) if proofs else None
+            with suppress(sessions.SessionOver):
+                entered = await sessions.enter(
+                    held,
+                    session,
+                    **where,
+                    bounds=bounds,
+                    custom_claims=claims,
+                    amr=joined,
+                    secret=secret,
+                    until=until,
+                )
             if entered is None and not proofs:
                 raise _Refused(_GONE)
         if entered is None:
@@ -285,19 +291,6 @@ async def session_claims(
     return verdict.claims
 
 
-async def _fail(
-    means: SignInDependencies,
-    call: Call,
-    request: AuthRequest,
-    description: str,
-    error: str = "access_denied",
-) -> AuthorizationResponse:
-    failed = await requests.move(
-        call.db, request, states.FAILED, error=requests.problem(description, error)
-    )
-    return answers.of_failed(means, failed)
-
-
 class _Refused(Exception):
     """A sign-in that all proofs were given for ends by this error nevertheless."""
 
@@ -331,32 +324,3 @@ def context_of_login(request: AuthRequest) -> dict[str, str]:
     if request.connection_id is not None:
         context["connection_id"] = request.connection_id
     return context
-
-
-async def _entered(
-    call: Call,
-    session: Session,
-    *,
-    organization_id: str,
-    client_id: str,
-    bounds: Bounds,
-    claims: Mapping[str, Any],
-    amr: Sequence[str] | None,
-    secret: str,
-    until: int | None,
-) -> Session | None:
-    """Return the session, entered; None if it has ended this very moment."""
-    try:
-        return await sessions.enter(
-            call,
-            session,
-            organization_id=organization_id,
-            client_id=client_id,
-            bounds=bounds,
-            custom_claims=claims,
-            amr=amr,
-            secret=secret,
-            until=until,
-        )
-    except sessions.SessionOver:
-        return None

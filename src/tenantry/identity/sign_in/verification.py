@@ -27,7 +27,7 @@ from tenantry.identity.connections import environment as connections
 from tenantry.identity.connections.model import PASSWORD as PASSWORD_CONNECTION
 from tenantry.identity.connections.model import PASSWORDLESS, WEBAUTHN
 from tenantry.identity.known_origins import service as known_origins
-from tenantry.identity.sign_in import acting, choosing, first_factors, login_requirements
+from tenantry.identity.sign_in import choosing, login_requirements
 from tenantry.identity.sign_in.auth_requests import counting, requests, states
 from tenantry.identity.sign_in.factors import inboxes
 from tenantry.identity.sign_in.factors.methods import EMAIL, PASSKEY, PASSWORD
@@ -278,7 +278,7 @@ async def choose_password(
     user_id = request.user_id
     assert user_id is not None
     user = await _user(call, user_id)
-    held = acting.as_person(call, call.db, request, user_id)
+    held = requests.as_person(call, call.db, request, user_id)
     await means.passwords.choose(held, user_id, password)
     if request.organization_id is None:
         return await choosing.proceed(means, call, request, states.PASSWORD_CHOSEN, user=user)
@@ -332,7 +332,7 @@ async def _proved(
         identity="",
         inbox_proved=False,
     )
-    return await first_factors.given(
+    return await choosing.after_first_factor(
         means,
         call,
         request,

@@ -17,7 +17,7 @@ from tenantry.identity.connections import reading as connections
 from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.federation import identities, own_sign_ins, sessions
 from tenantry.identity.federation import requests as ways
-from tenantry.identity.sign_in import acting, answers, first_factors, login_requirements
+from tenantry.identity.sign_in import answers, choosing, login_requirements
 from tenantry.identity.sign_in.auth_requests import counting, requests, states
 from tenantry.identity.sign_in.factors import inboxes
 from tenantry.identity.sign_in.federated import trust
@@ -229,9 +229,9 @@ async def _first_factor(
     call = answer.call
     if user is not None and answer.settings.sync_user_profile_on_login:
         async with call.db.transaction() as db:
-            held = acting.as_person(call, db, answer.request, user.id)
+            held = requests.as_person(call, db, answer.request, user.id)
             await sync(held, user, accepted_profile(answer.identity.profile))
-    return await first_factors.given(
+    return await choosing.after_first_factor(
         answer.means,
         call,
         answer.request,
