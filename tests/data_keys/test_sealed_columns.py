@@ -38,7 +38,7 @@ FOR_A_DAY = {
     "endpoints/organization/embedding.py",
     "endpoints/sso/tests.py",
     "identity/federation/requests.py",
-    "identity/federation/sealing.py",
+    "identity/connections/federated_identities.py",
     "identity/operators/provider.py",
     "identity/simulator/openid_provider.py",
     "web/forms/problems.py",

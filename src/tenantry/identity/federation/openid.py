@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from tenantry.core import errors
 from tenantry.core.times import SECOND, now
 from tenantry.crypto import vault
+from tenantry.identity.connections import addresses
 from tenantry.identity.connections.changes import client_secrets
 from tenantry.identity.connections.faults import evidenced
 from tenantry.identity.connections.federated_identities import FederatedIdentity, FederationError
@@ -198,7 +199,7 @@ class RelyingParty:
             return None
         members = {
             "client_id": settings.client_id,
-            "post_logout_redirect_uri": f"{self._address(connection)}/logout/callback",
+            "post_logout_redirect_uri": addresses.logout_callback(self.public_url, connection),
             "state": await requests.begin(self.db, connection.id, facts={BACK: back}),
         }
         if session.hint is not None and "id_token" in session.hint:
@@ -228,10 +229,7 @@ class RelyingParty:
         return found
 
     def redirect_uri(self, connection: Connection) -> str:
-        return f"{self._address(connection)}/callback"
-
-    def _address(self, connection: Connection) -> str:
-        return f"{self.public_url}/sso/v1/{connection.type.lower()}/{connection.id}"
+        return addresses.callback(self.public_url, connection)
 
     async def verified(
         self,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from tenantry.core.times import DAY, SECOND, now
+from tenantry.identity.connections import addresses
 from tenantry.identity.connections.certificates.key_pairs import KeyPairs
 from tenantry.identity.connections.model import SAML
 from tenantry.identity.connections.saml import faults, writing
@@ -103,7 +104,7 @@ class ServiceProvider:
 
     async def side(self, connection: Connection) -> Side:
         settings = SAMLSettings.stored(connection.settings)
-        ours = f"{self._public_url}/sso/v1/saml/{connection.id}"
+        ours = addresses.base(self._public_url, connection)
         return Side(
             connection=connection,
             settings=settings,

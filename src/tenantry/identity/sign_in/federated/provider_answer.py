@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from tenantry.core import errors
 from tenantry.db.sql.encrypted_columns import binding
-from tenantry.identity.connections.federated_identities import FederationError
+from tenantry.identity.connections.federated_identities import FederatedIdentity, FederationError
 from tenantry.identity.connections.settings import Settings
-from tenantry.identity.federation import sealing
 from tenantry.identity.sign_in.auth_requests import states
 from tenantry.identity.sign_in.model import RESET_PASSWORD, SIGN_IN, auth_requests
 from tenantry.net import email_addresses
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.crypto.vault import Binding
     from tenantry.db.engine import Session
-    from tenantry.identity.connections.federated_identities import FederatedIdentity
     from tenantry.identity.connections.model import Connection
     from tenantry.identity.sign_in.dependencies import SignInDependencies
     from tenantry.identity.sign_in.model import AuthRequest, Facts
@@ -35,7 +33,7 @@ def expire_time(db: Session, request: AuthRequest) -> int | None:
 
 def identity_of(db: Session, request: AuthRequest) -> FederatedIdentity:
     """Return the identity that a provider has vouched for in a sign-in."""
-    return sealing.unseal(db, request.facts.identity, _binding(request))
+    return FederatedIdentity.decrypted(db, request.facts.identity, _binding(request))
 
 
 def _binding(request: AuthRequest) -> Binding:
@@ -87,8 +85,8 @@ class ProviderAnswer:
             proofs=(self.connection.id,),
             sso="",
             passwordless="",
-            identity=sealing.seal(
-                self.call.db, replace(self.identity, evidence={}), _binding(self.request)
+            identity=replace(self.identity, evidence={}).encrypted(
+                self.call.db, _binding(self.request)
             ),
             evidence=self.identity.evidence or before.evidence,
         )
