@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tenantry.identity.connections.model import (
     COMPLETED,
     DRAFT,
+    GOOGLE_DWD,
     IDP_SIMULATOR,
     IN_PROGRESS,
     OAUTH,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 # By type: the part of the contract's message that has its settings.
 CONFIG = {OIDC: "oidc_config", SAML: "saml_config", OAUTH: "oauth_config"}
+APP_CONFIG = {OAUTH: "oauth_config", GOOGLE_DWD: "google_dwd_config"}  # of applications
 _OIDC = ("issuer", "authorize_uri", "token_uri", "jwks_uri", "client_id")
 _SAML = ("idp_entity_id", "idp_sso_url", "idp_certificates")
 _APP = ("client_id", "authorize_uri", "token_uri")

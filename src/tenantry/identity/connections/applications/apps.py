@@ -22,15 +22,11 @@ from tenantry.db.lists import pages
 from tenantry.db.sql.schema import from_json, to_json
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes.rows import prefixed
+from tenantry.i18n import guide_steps
 from tenantry.identity.connections import completeness, given, operator_notices, service
-from tenantry.identity.connections.applications import catalogue
 from tenantry.identity.connections.changes import changing, client_secrets
-from tenantry.identity.connections.model import (
-    GOOGLE_DWD,
-    OAUTH,
-    Connection,
-    app_connections,
-)
+from tenantry.identity.connections.completeness import APP_CONFIG
+from tenantry.identity.connections.model import GOOGLE_DWD, OAUTH, Connection, app_connections
 
 if TYPE_CHECKING:
     from tenantry.call import Call
@@ -38,8 +34,6 @@ if TYPE_CHECKING:
     from tenantry.identity.connections.changes.changing import Changes
 
 MOST = 1000
-# By type: the part of the contract's message that has its settings.
-CONFIG = {OAUTH: "oauth_config", GOOGLE_DWD: "google_dwd_config"}
 _MOST_LISTED = 30  # of the contract
 _KEY_MAX = 300
 _SERVICE_ACCOUNT_MAX = 16 * 1024
@@ -172,23 +166,32 @@ def _pattern(query: str) -> str:
     return part and f"%{part}%"
 
 
+@functools.cache
+def _catalogue() -> dict[str, dict[str, Any]]:
+    """Return the settings of each provider that applications reach, by type and provider_key."""
+    content = guide_steps.read("identity", "connections", "applications", "catalogue.toml")
+    names = ("authorize_uri", "token_uri", "user_info_uri")
+    return {
+        OAUTH: {
+            key: dict(zip(names, uris, strict=False)) for key, uris in content["oauth"].items()
+        },
+        GOOGLE_DWD: {key: {"token_uri": uri} for key, uri in content["delegated"].items()},
+    }
+
+
 def _start(type_: str, provider_key: str) -> dict[str, Any]:
-    if type_ == OAUTH and provider_key in catalogue.OAUTH_PROVIDERS:
-        endpoints = catalogue.OAUTH_PROVIDERS[provider_key]
-        named = ("authorize_uri", "token_uri", "user_info_uri")
-        return {name: uri for name in named if (uri := getattr(endpoints, name))}
-    if type_ == GOOGLE_DWD and provider_key in catalogue.DELEGATED_PROVIDERS:
-        return {"token_uri": catalogue.DELEGATED_PROVIDERS[provider_key]}
-    if type_ not in CONFIG:
+    known = _catalogue().get(type_)
+    if known is None:
         raise errors.InvalidArgument.field(
             "connection.type",
             "in",
-            f"must be {' or '.join(CONFIG)} for a connection of an application",
+            f"must be {' or '.join(APP_CONFIG)} for a connection of an application",
         )
-    known = catalogue.OAUTH_PROVIDERS if type_ == OAUTH else catalogue.DELEGATED_PROVIDERS
-    raise errors.InvalidArgument.field(
-        "connection.provider_key", "in", f"must be one of {', '.join(known)} for {type_}"
-    )
+    if provider_key not in known:
+        raise errors.InvalidArgument.field(
+            "connection.provider_key", "in", f"must be one of {', '.join(known)} for {type_}"
+        )
+    return dict(known[provider_key])
 
 
 def _key_id(provider_key: str, key_id: str | None) -> str:
@@ -213,7 +216,7 @@ def _changed(db: Session, before: Connection, changes: Changes) -> Connection:
         after = replace(after, key_id=key_id or before.key_id)
     if not changes.config:
         return after
-    if changes.config != CONFIG[before.type]:
+    if changes.config != APP_CONFIG[before.type]:
         raise errors.InvalidArgument.field(
             f"connection.{changes.config}", "oneof", f"the connection is {before.type}"
         )

@@ -17,7 +17,6 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tenantry.core import errors
 from tenantry.identity.connections import completeness
-from tenantry.identity.connections.applications import apps
 from tenantry.identity.connections.changes import client_secrets
 from tenantry.identity.connections.model import COMPLETED, FEDERATED, OAUTH, Connection
 
@@ -122,9 +121,9 @@ def check(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_app(row: dict[str, Any]) -> dict[str, Any]:
-    if row["type"] not in apps.CONFIG:
+    if row["type"] not in completeness.APP_CONFIG:
         raise errors.InvalidArgument(
-            f"app_connection_type: must be one of {', '.join(apps.CONFIG)}"
+            f"app_connection_type: must be one of {', '.join(completeness.APP_CONFIG)}"
         )
     return row
 
