@@ -45,7 +45,6 @@ __all__ = [
     "saml.metadata.sp_metadata",
     "saml.names",
     "saml.parsing",
-    "saml.requests",
     "saml.response",
     "saml.trust",
     "saml.writing",

@@ -34,14 +34,7 @@ from tenantry.identity.connections.oidc.claims import TENANT
 from tenantry.identity.connections.oidc.faults import OIDCError
 from tenantry.identity.connections.oidc.metadata import Metadata
 from tenantry.identity.connections.settings import PRIVATE_KEY_JWT, OIDCSettings
-from tenantry.identity.federation import (
-    attributes,
-    clients,
-    evidence,
-    replays,
-    requests,
-    sessions,
-)
+from tenantry.identity.federation import attributes, clients, evidence, replays, requests, sessions
 from tenantry.identity.federation.attributes import CustomAttributes
 from tenantry.identity.federation.evidence import fault_of
 from tenantry.identity.federation.model import Sent
@@ -133,8 +126,11 @@ class RelyingParty:
         try:
             provider = await self.provider(connection, settings)
             callback.hold_to_issuer(answer, provider.issuer, says_issuer=provider.says_issuer)
-            found = await self._exchange(
-                connection, settings, provider, callback.code(answer), request
+            code = callback.code(answer)
+            token_uri = _needed(provider.token_endpoint, "token endpoint")
+            shown = await self._client(connection, settings, token_uri)
+            found = await self.exchange(
+                connection, token_uri, code, request, shown, pkce=settings.pkce_enabled
             )
             jwt = await self.verified(
                 provider,
@@ -291,30 +287,19 @@ class RelyingParty:
             is_debug=connection.debug_enabled,
         )
 
-    async def _exchange(
-        self,
-        connection: Connection,
-        settings: OIDCSettings,
-        provider: Metadata,
-        code: str,
-        request: FederationRequest,
-    ) -> Tokens:
-        token_uri = _needed(provider.token_endpoint, "token endpoint")
+    async def _client(
+        self, connection: Connection, settings: OIDCSettings, token_uri: str
+    ) -> clients.Shown:
         if settings.token_auth_type == PRIVATE_KEY_JWT:
-            shown = await clients.by_key(
+            return await clients.by_key(
                 self._sign, settings.client_id, token_uri, issuer=self.public_url
             )
-        else:
-            secret = client_secrets.secret_of(self.db, connection)
-            shown = clients.by_secret(settings.token_auth_type, settings.client_id, secret)
-        return await self.exchange(
-            connection, token_uri, code, request, shown, pkce=settings.pkce_enabled
-        )
+        secret = client_secrets.secret_of(self.db, connection)
+        return clients.by_secret(settings.token_auth_type, settings.client_id, secret)
 
     async def _hold_to_signature(self, jwt: Signed, provider: Metadata, *, is_debug: bool) -> None:
-        await self.fetching.verify(
-            jwt, _needed(provider.jwks_uri, "address of keys (jwks_uri)"), is_debug=is_debug
-        )
+        address = _needed(provider.jwks_uri, "address of keys (jwks_uri)")
+        await self.fetching.verify(jwt, address, is_debug=is_debug)
 
     async def _identity(
         self,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.db.engine import Session
     from tenantry.identity.connections.model import Connection
-    from tenantry.identity.connections.providers.context import ConnectionContext
+    from tenantry.identity.connections.providers.fetching import ConnectionContext
 
 # The types that each is for.
 _TYPES: dict[str, tuple[str, ...]] = {

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from tenantry.identity.connections.oidc.metadata import Metadata
-    from tenantry.identity.connections.providers.context import ConnectionContext
+    from tenantry.identity.connections.providers.fetching import ConnectionContext
 
 
 async def endpoints(ground: ConnectionContext, issuer: str) -> Metadata:

@@ -19,14 +19,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from urllib.parse import urlencode
 
 from tenantry.db.ttl_cache import TtlCache
-from tenantry.identity.connections.oidc import (
-    faults,
-    jwts,
-    key_sets,
-    metadata,
-    tokens,
-    userinfo,
-)
+from tenantry.identity.connections.oidc import faults, jwts, key_sets, metadata, tokens, userinfo
 from tenantry.identity.connections.oidc.faults import OIDCError
 from tenantry.net.outgoing import Outgoing, Unanswered
 
@@ -281,6 +274,14 @@ class Fetching:
             self._under_way[connection_id] -= 1
             if not self._under_way[connection_id]:
                 del self._under_way[connection_id]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionContext:
+    public_url: str
+    development: bool
+    fetching: Fetching
+    outgoing: Outgoing
 
 
 def _hold_to_tls(url: str, fault: Fault, *, is_debug: bool) -> None:

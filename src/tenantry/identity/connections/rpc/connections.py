@@ -13,7 +13,7 @@ from tenantry.identity.connections import diagnostics, listing, service
 from tenantry.identity.connections.applications import apps
 from tenantry.identity.connections.changes import changing
 from tenantry.identity.connections.listing import Listed
-from tenantry.identity.connections.providers.context import ConnectionContext
+from tenantry.identity.connections.providers.fetching import ConnectionContext
 from tenantry.identity.connections.rpc.changes import changes_of, creation, name_of, present
 from tenantry.identity.connections.rpc.messages import to_list_message, to_message, to_page
 

@@ -14,7 +14,7 @@ from tenantry.identity.connections import diagnostics, listing, service, states
 from tenantry.identity.connections.certificates import key_pairs
 from tenantry.identity.connections.changes import changing, further
 from tenantry.identity.connections.providers import descriptions
-from tenantry.identity.connections.providers.context import ConnectionContext
+from tenantry.identity.connections.providers.fetching import ConnectionContext
 from tenantry.identity.connections.rpc.messages import to_message
 
 if TYPE_CHECKING:

@@ -18,14 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from tenantry.identity.connections.saml import bindings, certificates, faults, parsing, response
 from tenantry.identity.connections.saml.faults import SAMLError
 from tenantry.identity.connections.saml.metadata import idp_metadata
-from tenantry.identity.connections.saml.names import (
-    DS,
-    MD,
-    SAML,
-    SAMLP,
-    STATUS,
-    XENC,
-)
+from tenantry.identity.connections.saml.names import DS, MD, SAML, SAMLP, STATUS, XENC
 from tenantry.identity.connections.saml.trust import Trust
 
 if TYPE_CHECKING:
