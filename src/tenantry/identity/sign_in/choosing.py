@@ -19,12 +19,7 @@ from tenantry.identity.sign_in.auth_requests import placement, requests, states
 from tenantry.identity.sign_in.contexts import connection_details, context_of, person
 from tenantry.identity.sign_in.factors import inboxes
 from tenantry.identity.sign_in.factors.methods import EMAIL
-from tenantry.identity.sign_in.model import (
-    AUTHENTICATE_AGAIN,
-    RESET_PASSWORD,
-    SESSION,
-    SIGN_UP,
-)
+from tenantry.identity.sign_in.model import AUTHENTICATE_AGAIN, RESET_PASSWORD, SESSION, SIGN_UP
 from tenantry.tenants.memberships import invitations, joining
 from tenantry.tenants.memberships.model import NamedRole, Rules
 from tenantry.tenants.organizations import service as organizations_service

@@ -19,12 +19,7 @@ from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import LOGOUT, NO_ORGANIZATION
 from tenantry.identity.sign_in import answers, login_requirements
 from tenantry.identity.sign_in.auth_requests import counting, requests, states
-from tenantry.identity.sign_in.contexts import (
-    amr_of,
-    connection_details,
-    context_of,
-    person,
-)
+from tenantry.identity.sign_in.contexts import amr_of, connection_details, context_of, person
 from tenantry.identity.sign_in.federated import completion, provider_answer
 from tenantry.identity.sign_in.model import SESSION, AuthorizationResponse, Completion
 from tenantry.tenants.memberships import service as memberships
