@@ -11,8 +11,7 @@ from tenantry.core import errors
 from tenantry.core.times import DAY, now
 from tenantry.identity.connections import service as registry
 from tenantry.identity.connections.changes import changing, looks
-from tenantry.identity.connections.providers.context import ConnectionContext
-from tenantry.identity.connections.providers.fetching import Fetching
+from tenantry.identity.connections.providers.fetching import ConnectionContext, Fetching
 from tenantry.net.outgoing import Outgoing
 from tenantry.tenants.organizations import service as organizations
 

@@ -13,8 +13,7 @@ from tenantry.db.sql.statements import Statement
 from tenantry.identity.connections import reading, service
 from tenantry.identity.connections.changes import changing, metadata_refresh
 from tenantry.identity.connections.changes.metadata_refresh import OnDemandRefresh
-from tenantry.identity.connections.providers.context import ConnectionContext
-from tenantry.identity.connections.providers.fetching import Fetching
+from tenantry.identity.connections.providers.fetching import ConnectionContext, Fetching
 from tenantry.net.outgoing import Outgoing
 from tenantry.tenants.organizations import service as organizations
 

@@ -19,8 +19,7 @@ from tenantry.identity.connections.certificates import expiry
 from tenantry.identity.connections.changes import changing, looks, refreshing
 from tenantry.identity.connections.changes.refreshing import Refreshing
 from tenantry.identity.connections.model import connections
-from tenantry.identity.connections.providers.context import ConnectionContext
-from tenantry.identity.connections.providers.fetching import Fetching
+from tenantry.identity.connections.providers.fetching import ConnectionContext, Fetching
 from tenantry.net.outgoing import Outgoing
 from tenantry.tenants.organizations import service as organizations
 

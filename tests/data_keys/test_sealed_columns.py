@@ -24,8 +24,7 @@ COLUMNS = {
     "events/signing.py": "interceptors.secret_sealed webhook_endpoints.secret_sealed "
     "interceptors.previous_secret_sealed webhook_endpoints.previous_secret_sealed",
     "identity/connections/changes/client_secrets.py": "connections.secret app_connections.secret",
-    "identity/connections/applications/moving.py": "app_connections.secret",
-    "identity/connections/changes/moving.py": "connections.secret",
+    "identity/connections/changes/moving.py": "connections.secret app_connections.secret",
     "identity/connections/certificates/key_pairs.py": "saml_key_pairs.private_key",
     "identity/federation/sessions.py": "federated_sessions.hint",
     "identity/authenticators/totp/service.py": "totp_registrations.secret_sealed",
@@ -39,7 +38,7 @@ FOR_A_DAY = {
     "endpoints/organization/embedding.py",
     "endpoints/sso/tests.py",
     "identity/federation/requests.py",
-    "identity/federation/sealing.py",
+    "identity/connections/federated_identities.py",
     "identity/operators/provider.py",
     "identity/simulator/openid_provider.py",
     "web/forms/problems.py",

@@ -14,7 +14,7 @@ import pytest
 from saml_provider import ACS, CBC, IDP, NOW, SKEW, SP, Provider, attribute, form, pair, pem, trust
 
 from tenantry.core.times import DAY, MINUTE
-from tenantry.identity.connections.saml import bindings, certificates, decoding, faults, requests
+from tenantry.identity.connections.saml import bindings, certificates, decoding, faults, writing
 from tenantry.identity.connections.saml.decoding import Expected
 from tenantry.identity.connections.saml.faults import SAMLError
 from tenantry.identity.connections.saml.metadata import sp_metadata
@@ -28,7 +28,7 @@ GOOD = Provider()
 REDIRECT = bindings.redirect(
     "https://idp.test/sso?tenant=7",
     "SAMLRequest",
-    requests.authn_request(
+    writing.authn_request(
         identifier="_request1",
         sp_entity_id=SP,
         acs_url=ACS,

@@ -35,7 +35,7 @@ from saml_provider import (
 )
 
 from tenantry.core.times import MINUTE
-from tenantry.identity.connections.saml import bindings, faults, logout, parsing, requests, writing
+from tenantry.identity.connections.saml import bindings, faults, logout, parsing, writing
 from tenantry.identity.connections.saml.faults import SAMLError
 from tenantry.identity.connections.saml.names import NameIDFormat
 from tenantry.identity.connections.saml.trust import NameID
@@ -46,7 +46,7 @@ RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 
 
 def authn_request(**changes: object):
-    return requests.authn_request(
+    return writing.authn_request(
         **{
             "identifier": "_1",
             "sp_entity_id": SP,

@@ -9,7 +9,7 @@ from tenantry.call import Call
 from tenantry.core import errors
 from tenantry.core.caller import ANONYMOUS
 from tenantry.identity.sessions import service as sessions
-from tenantry.identity.sign_in.auth_requests import return_links, states
+from tenantry.identity.sign_in.auth_requests import requests, states
 from tenantry.web import door
 from tenantry.web.assets import Asset
 from tenantry.web.rendering import Pages
@@ -67,7 +67,7 @@ class Door(door.Door):
                 return self.redirect(f"/login/{request.params['id']}")
             except errors.Intercepted as problem:
                 status, said = problem.status, problem.message
-                way = await return_links.find(self.db, request.params.get("id", ""))
+                way = await requests.return_target(self.db, request.params.get("id", ""))
                 response = await self.leaving(request, "denied", way, status=status, said=said)
                 response.headers |= problem.headers
                 return response

@@ -26,7 +26,7 @@ from tenantry.identity.authenticators.passwordless.model import EXPIRED, GOOD, U
 from tenantry.identity.known_origins import cookies as device_cookies
 from tenantry.identity.security_notices import links
 from tenantry.identity.sign_in import beginning, completing, login_requirements, verification
-from tenantry.identity.sign_in.auth_requests import refusals, requests, return_links, states
+from tenantry.identity.sign_in.auth_requests import refusals, requests, states
 from tenantry.identity.sign_in.auth_requests.refusals import Refusal
 from tenantry.identity.sign_in.federated import completion
 from tenantry.net.http import Request, Response, Route
@@ -211,7 +211,7 @@ class Login:
                 email="" if found is None else found.email,
                 brand=None if found is None else await self._page.brand(request, found),
             )
-        way = await return_links.find(self._door.db, request_id)
+        way = await requests.return_target(self._door.db, request_id)
         status = 200 if state == verification.FOREIGN else 410
         return self._over(request, _LINKS[state], way, status)
 
@@ -320,7 +320,7 @@ class Login:
 
     async def _gone(self, request: Request, *, moves_on: bool = False) -> Response:
         """Return the page of a sign-in that is over, or the way to where one begins again."""
-        way = await return_links.find(self._door.db, request.params["id"])
+        way = await requests.return_target(self._door.db, request.params["id"])
         if way is None:
             return await self._door.leaving(request, "gone", status=410)
         if way.begins and moves_on:

@@ -17,7 +17,7 @@ from tenantry.identity.connections.model import DRAFT, IDP_SIMULATOR
 from tenantry.identity.federation import requests
 from tenantry.identity.sign_in.answers import FORM_POST, QUERY
 from tenantry.identity.sign_in.auth_requests import requests as auth_requests
-from tenantry.identity.sign_in.auth_requests import return_links, states
+from tenantry.identity.sign_in.auth_requests import states
 from tenantry.identity.sign_in.federated import completion
 from tenantry.identity.sign_in.model import AuthorizationResponse
 from tenantry.net.http import Response
@@ -205,7 +205,7 @@ class Door(door.Door):
     async def gone(self, request: Request) -> Response:
         """Return the page of a sign-in that is over, or is not this browser's."""
         words, link = self.words(request), None
-        way = await return_links.find(self.db, door.query(request, "login"))
+        way = await auth_requests.return_target(self.db, door.query(request, "login"))
         way = way or await return_targets.of_only_application(self.db)
         if way is not None:
             link = way.uri, words("page.continue_to", app=way.app or self.pages.look.brand.name)

@@ -9,7 +9,6 @@ connections by which nobody signs in.
 
 __all__ = [
     "addresses",
-    "applications.moving",
     "certificates.expiry",
     "certificates.key_pairs",
     "changes.client_secrets",
@@ -46,7 +45,6 @@ __all__ = [
     "saml.metadata.sp_metadata",
     "saml.names",
     "saml.parsing",
-    "saml.requests",
     "saml.response",
     "saml.trust",
     "saml.writing",

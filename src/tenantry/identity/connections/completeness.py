@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tenantry.identity.connections.model import (
     COMPLETED,
     DRAFT,
+    GOOGLE_DWD,
     IDP_SIMULATOR,
     IN_PROGRESS,
     OAUTH,
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
 
 # By type: the part of the contract's message that has its settings.
 CONFIG = {OIDC: "oidc_config", SAML: "saml_config", OAUTH: "oauth_config"}
+APP_CONFIG = {OAUTH: "oauth_config", GOOGLE_DWD: "google_dwd_config"}  # of applications
 _OIDC = ("issuer", "authorize_uri", "token_uri", "jwks_uri", "client_id")
 _SAML = ("idp_entity_id", "idp_sso_url", "idp_certificates")
+_APP = ("client_id", "authorize_uri", "token_uri")
 _OAUTH = ("client_id", "authorize_uri", "token_uri", "user_info_uri")
 
 
@@ -40,10 +43,20 @@ def missing(connection: Connection) -> tuple[str, ...]:
 
 def status(connection: Connection) -> str:
     """Return DRAFT, IN_PROGRESS or COMPLETED, regardless of the state of the connection itself."""
+    if connection.is_app:
+        return _status_of_app(connection)
     if not missing(connection):
         return COMPLETED
     has_some = connection.secret is not None or connection.settings.keys() - {"fault"}
     return IN_PROGRESS if has_some else DRAFT
+
+
+def _status_of_app(connection: Connection) -> str:
+    has_secret = connection.secret is not None
+    needed = _APP if connection.type == OAUTH else ()
+    if has_secret and all(connection.settings.get(name) for name in needed):
+        return COMPLETED
+    return IN_PROGRESS if has_secret or connection.settings.get("client_id") else DRAFT
 
 
 def _needed(connection: Connection) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ _NAMES = ("given_name", "family_name")
 
 _t = connection_tests.c
 _INSERT = crud.insert(connection_tests)
-_FIND = Statement(
+_live = (
     select(
         connection_tests,
         connections.c.type,
@@ -49,20 +49,15 @@ _FIND = Statement(
         connections.c.organization_id,
     )
     .join(connections, connections.c.id == _t.connection_id)
-    .where(
-        _t.id == bindparam("p_id", type_=Text),
-        _t.expire_time > bindparam("p_now", type_=BigInteger),
-    )
+    .where(_t.expire_time > bindparam("p_now", type_=BigInteger))
 )
+_FIND = Statement(_live.where(_t.id == bindparam("p_id", type_=Text)))
 _END = crud.update(
     connection_tests,
     by=("id", _t.status == PENDING),
     set_=("status", "user_info", "error", "error_description", "error_details", "expire_time"),
 )
-_of_connection = select(connection_tests).where(
-    _t.connection_id == bindparam("p_connection_id", type_=Text),
-    _t.expire_time > bindparam("p_now", type_=BigInteger),
-)
+_of_connection = _live.where(_t.connection_id == bindparam("p_connection_id", type_=Text))
 _pending: ColumnElement[str] = literal_column(f"'{PENDING}'")
 _NEWEST = Statement(
     _of_connection.where(_t.status != _pending).order_by(_t.id.desc()).limit(literal_column("20"))
@@ -82,7 +77,7 @@ prune = pruning.Prune(_t.expire_time)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """How a test ended, and of which connection it is; ``error_details`` say what to do.
+    """How a test stands, and of which connection it is; ``error_details`` say what to do.
 
     ``user_info`` has the normalized members (email, given_name, family_name, and nameid or sub),
     and as ``received`` all attributes as they came.
@@ -98,19 +93,13 @@ class Result:
     error: str | None
     error_description: str | None
     error_details: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """A test as a list shows it: whose address came, or why it failed; "" for nothing."""
-
-    id: str
-    status: str
     create_time: int  # microseconds since 1970, UTC
-    email: str
-    error: str
-    error_description: str
-    error_details: str
+
+    @classmethod
+    def from_row(cls, row: Row) -> Result:
+        names = cls.__dataclass_fields__.keys() - {"user_info"}
+        user_info = None if row["user_info"] is None else from_json(row["user_info"])
+        return cls(**{name: row[name] for name in names}, user_info=user_info)
 
 
 async def begin(db: Session, connection_id: str) -> str:
@@ -136,15 +125,15 @@ async def succeed(db: Session, test_id: str, identity: FederatedIdentity) -> str
 
     The first result of a test stands: a later one changes nothing.
     """
-    found = await _find(db, test_id)
+    found = await find(db, test_id)
     if found is not None:
-        subject = "nameid" if found["type"] == SAML else "sub"
+        subject = "nameid" if found.type == SAML else "sub"
         shown = {"email": identity.email}
         shown |= {name: value for name in _NAMES if (value := identity.profile.get(name))}
         kept = _kept({**shown, subject: identity.subject})
         kept["received"] = _kept(identity.received)
         await _end(db, test_id, SUCCESS, user_info=to_json(kept))
-        await db.fetch_all(_SUCCEEDED, p_id=found["connection_id"], p_now=now())
+        await db.fetch_all(_SUCCEEDED, p_id=found.connection_id, p_now=now())
     return f"{PATH}{test_id}"
 
 
@@ -162,7 +151,6 @@ async def fail(db: Session, test_id: str, fault: FederationError) -> str:
 
 
 async def result(db: Session, connection_id: str, test_id: str) -> Result:
-    """Return how a test of this connection stands."""
     found = await find(db, test_id)
     if found is None or found.connection_id != connection_id:
         raise errors.NotFound("connection test")
@@ -171,15 +159,13 @@ async def result(db: Session, connection_id: str, test_id: str) -> Result:
 
 async def find(db: Session, test_id: str) -> Result | None:
     """Return how a test stands, None where there is no such test any more."""
-    row = await _find(db, test_id)
-    if row is None:
+    if not ids.well_formed(ids.CONNECTION_TEST, test_id):
         return None
-    names = Result.__dataclass_fields__.keys() - {"user_info"}
-    user_info = None if row["user_info"] is None else from_json(row["user_info"])
-    return Result(**{name: row[name] for name in names}, user_info=user_info)
+    row = await db.fetch_one(_FIND, p_id=test_id, p_now=now())
+    return None if row is None else Result.from_row(row)
 
 
-async def newest(db: Session, connection_id: str) -> list[Ended]:
+async def newest(db: Session, connection_id: str) -> list[Result]:
     """Return the tests of a connection within the last hour, the newest first.
 
     These are up to 20 that ended, and up to 3 that have not come back from the provider.
@@ -189,37 +175,17 @@ async def newest(db: Session, connection_id: str) -> list[Ended]:
         *await db.fetch_all(_NEWEST, **given),
         *await db.fetch_all(_NEWEST_PENDING, **given),
     ]
-    return [_ended(row) for row in sorted(rows, key=lambda row: row["id"], reverse=True)]
-
-
-def _ended(row: Row) -> Ended:
-    user_info = {} if row["user_info"] is None else from_json(row["user_info"])
-    return Ended(
-        id=row["id"],
-        status=row["status"],
-        create_time=row["create_time"],
-        email=user_info.get("email") or "",
-        error=row["error"] or "",
-        error_description=row["error_description"] or "",
-        error_details=row["error_details"] or "",
-    )
-
-
-async def _find(db: Session, test_id: str) -> Row | None:
-    if not ids.well_formed(ids.CONNECTION_TEST, test_id):
-        return None
-    return await db.fetch_one(_FIND, p_id=test_id, p_now=now())
+    return [Result.from_row(row) for row in sorted(rows, key=lambda row: row["id"], reverse=True)]
 
 
 async def _end(db: Session, test_id: str, status: str, **members: str | None) -> None:
-    given = {name: members.get(name) for name in ("user_info", "error", "error_description")}
+    names = ("user_info", "error", "error_description", "error_details")
     await db.fetch_all(
         _END,
         p_id=test_id,
         p_status=status,
-        p_error_details=members.get("error_details"),
         p_expire_time=now() + KEPT_SECONDS * SECOND,
-        **{f"p_{name}": value for name, value in given.items()},
+        **{f"p_{name}": members.get(name) for name in names},
     )
 
 

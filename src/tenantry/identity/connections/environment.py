@@ -12,12 +12,7 @@ from tenantry.db import crud
 from tenantry.db.sql.schema import json_values, to_json
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes.rows import prefixed
-from tenantry.identity.connections.model import (
-    COMPLETED,
-    TYPES,
-    Connection,
-    connections,
-)
+from tenantry.identity.connections.model import COMPLETED, TYPES, Connection, connections
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+from tenantry.db.sql.schema import from_json, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from tenantry.crypto.vault import Binding
+    from tenantry.db.engine import Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +36,21 @@ class FederatedIdentity:
     session_expire_time: int | None = None  # SessionNotOnOrAfter
     hint: Mapping[str, Any] | None = field(default=None, hash=False, repr=False)
     evidence: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def encrypted(self, db: Session, binding: Binding) -> str:
+        """Return it as text that nobody reads without the key of the deployment."""
+        return db.vault.encrypt(to_json(asdict(self)).encode(), binding)
+
+    @classmethod
+    def decrypted(cls, db: Session, text: str, binding: Binding) -> Self:
+        """Return the identity of a text of `encrypted`, of the same place.
+
+        Raises:
+            WrongKey: it is of another place, or was changed.
+
+        """
+        members = from_json(db.vault.decrypt(text, binding).decode())
+        return cls(**members | {"groups": tuple(members["groups"])})
 
 
 class FederationError(Exception):

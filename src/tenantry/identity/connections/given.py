@@ -99,11 +99,6 @@ def url(value: str, field: str, *, tls_only: bool) -> str:
     return value
 
 
-def secret(value: str, field: str) -> str:
-    """Return a client secret."""
-    return text(value, field, most=SECRET_MAX)
-
-
 def certificates(
     db: Session, pasted: str, known: Sequence[Mapping[str, Any]], *, at: int
 ) -> tuple[dict[str, Any], ...]:

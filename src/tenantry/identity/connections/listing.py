@@ -85,7 +85,6 @@ class Listed:
 
     @classmethod
     def from_row(cls, row: Row) -> Listed:
-        """Return what one row of a list shows."""
         names = from_json(row["domain_names"] or "[]")
         return cls(Connection.from_row(row), row["organization_name"] or "", tuple(names))
 

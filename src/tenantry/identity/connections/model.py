@@ -152,12 +152,12 @@ class Connection:
     is_app: bool = False
 
     @classmethod
-    def from_row(cls, row: Row) -> Connection:
-        """Return the connection of one row."""
-        return cls(**members(row, connections))
+    def from_row(cls, row: Row, *, is_app: bool = False) -> Connection:
+        table = app_connections if is_app else connections
+        return cls(**members(row, table), is_app=is_app)
 
     def to_row(self) -> dict[str, Any]:
-        return row_of(self, connections)
+        return row_of(self, app_connections if self.is_app else connections)
 
     @property
     def serves(self) -> bool:

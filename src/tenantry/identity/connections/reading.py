@@ -9,13 +9,7 @@ from sqlalchemy import Text, bindparam, literal_column, or_, select
 from tenantry.core import ids
 from tenantry.db import crud
 from tenantry.db.sql.statements import Statement
-from tenantry.identity.connections.model import (
-    COMPLETED,
-    FEDERATED,
-    OAUTH,
-    Connection,
-    connections,
-)
+from tenantry.identity.connections.model import COMPLETED, FEDERATED, OAUTH, Connection, connections
 from tenantry.tenants.domains.model import ORGANIZATION_DOMAIN, PROVEN, domains
 
 if TYPE_CHECKING:

@@ -23,6 +23,7 @@ from tenantry.identity.connections.model import (
     SAML,
     WEBAUTHN,
     Connection,
+    app_connections,
     connections,
 )
 from tenantry.tenants.domains.model import ORGANIZATION_DOMAIN, domains
@@ -56,8 +57,12 @@ _COUNT = {
     True: crud.count(connections, by=("organization_id",)),
     False: crud.count(connections, by=(_without,)),
 }
+# By: is it of an application.
+_UPDATE = {
+    False: crud.update(connections, fixed=("type",)),
+    True: crud.update(app_connections, fixed=("type",)),
+}
 _INSERT = crud.insert(connections)
-_UPDATE = crud.update(connections, fixed=("type",))
 _DELETE = crud.delete(connections)
 _d = domains.c
 _of_organization = _d.organization_id == bindparam("p_organization_id")
@@ -118,7 +123,6 @@ async def create(
 
 
 async def get(call: Call, organization_id: str | None, connection_id: str) -> Connection:
-    """Return a connection of an organization; with None, of the environment."""
     _check_visible(call, organization_id)
     row = await call.db.fetch_one(
         _FIND[organization_id is not None], p_id=connection_id, **_scope(organization_id)
@@ -136,7 +140,6 @@ async def get_any(call: Call, connection_id: str, organization_id: str = "") -> 
 
 
 async def remove(call: Call, organization_id: str | None, connection_id: str) -> None:
-    """Delete a connection."""
     async with call.db.transaction() as db:
         before = await hold(call, db, organization_id, connection_id)
         if before.type not in completeness.CONFIG:
@@ -146,7 +149,6 @@ async def remove(call: Call, organization_id: str | None, connection_id: str) ->
 
 
 async def enable(call: Call, organization_id: str | None, connection_id: str) -> Connection:
-    """Let people sign in by a connection."""
     async with call.db.transaction() as db:
         before = await hold(call, db, organization_id, connection_id)
         _check_switch(before)
@@ -155,7 +157,6 @@ async def enable(call: Call, organization_id: str | None, connection_id: str) ->
 
 
 async def disable(call: Call, organization_id: str | None, connection_id: str) -> Connection:
-    """Let nobody sign in by a connection any more."""
     async with call.db.transaction() as db:
         before = await hold(call, db, organization_id, connection_id)
         _check_switch(before)
@@ -179,8 +180,7 @@ async def assign_domains(
                     f"domain_ids[{index}]", "exists", "must be one of this organization's domains"
                 )
         after = revised(before)
-        await db.apply(_UPDATE, event(call, "updated", before, after), **prefixed(after.to_row()))
-        await operator_notices.queue(call, db, after)
+        await _update(call, db, before, after, "updated")
     return after
 
 
@@ -220,9 +220,16 @@ async def save(
         operator_notices.check_owner(call, before.organization_id)
         await mapped_roles.check_source(call, db, before, after)
     after = revised(after)
-    await db.apply(_UPDATE, event(call, verb, before, after), **prefixed(after.to_row()))
-    await operator_notices.queue(call, db, after)
+    await _update(call, db, before, after, verb)
     return after
+
+
+async def _update(
+    call: Call, db: Session, before: Connection, after: Connection, verb: str
+) -> None:
+    change = event(call, verb, before, after)
+    await db.apply(_UPDATE[after.is_app], change, **prefixed(after.to_row()))
+    await operator_notices.queue(call, db, after)
 
 
 def is_enabled(connection: Connection, settings: Settings) -> bool:
@@ -240,7 +247,7 @@ def _check_switch(connection: Connection) -> None:
 
 async def write(db: Session, connection: Connection) -> None:
     """Write a connection that is held, and that is the same as before to its readers."""
-    await db.fetch_all(_UPDATE, **prefixed(connection.to_row()))
+    await db.fetch_all(_UPDATE[connection.is_app], **prefixed(connection.to_row()))
 
 
 def check_complete(connection: Connection) -> None:

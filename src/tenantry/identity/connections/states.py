@@ -54,7 +54,6 @@ class State:
 
     @classmethod
     def from_row(cls, row: Row) -> State:
-        """Return the state of one row."""
         settings: Mapping[str, Any] = from_json(row["settings"])
         ends = [one["expiry_time"] for one in settings.get("idp_certificates") or ()]
         return cls(

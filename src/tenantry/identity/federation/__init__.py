@@ -17,7 +17,6 @@ __all__ = [
     "saml.logging_out",
     "saml.service_provider",
     "saml.signing_in",
-    "sealing",
     "sessions",
     "social",
 ]

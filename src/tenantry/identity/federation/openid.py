@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from tenantry.core import errors
 from tenantry.core.times import SECOND, now
 from tenantry.crypto import vault
+from tenantry.identity.connections import addresses
 from tenantry.identity.connections.changes import client_secrets
 from tenantry.identity.connections.faults import evidenced
 from tenantry.identity.connections.federated_identities import FederatedIdentity, FederationError
@@ -33,14 +34,7 @@ from tenantry.identity.connections.oidc.claims import TENANT
 from tenantry.identity.connections.oidc.faults import OIDCError
 from tenantry.identity.connections.oidc.metadata import Metadata
 from tenantry.identity.connections.settings import PRIVATE_KEY_JWT, OIDCSettings
-from tenantry.identity.federation import (
-    attributes,
-    clients,
-    evidence,
-    replays,
-    requests,
-    sessions,
-)
+from tenantry.identity.federation import attributes, clients, evidence, replays, requests, sessions
 from tenantry.identity.federation.attributes import CustomAttributes
 from tenantry.identity.federation.evidence import fault_of
 from tenantry.identity.federation.model import Sent
@@ -102,12 +96,7 @@ class RelyingParty:
         auth_request_id: str | None = None,
         test_id: str | None = None,
     ) -> tuple[str, dict[str, str]]:
-        """Start a login at the provider; return the address and the members of the request.
-
-        Raises:
-            FederationError: the provider's metadata cannot be loaded.
-
-        """
+        """Start a login at the provider; return the address and the members of the request."""
         settings = OIDCSettings.stored(connection.settings)
         try:
             provider = await self.provider(connection, settings)
@@ -132,18 +121,16 @@ class RelyingParty:
     async def receive(
         self, connection: Connection, answer: CallbackResponse, request: FederationRequest
     ) -> FederatedIdentity:
-        """Return the person that the provider vouches for, once all of its answer holds.
-
-        Raises:
-            FederationError: it is no proof, or not for this request.
-
-        """
+        """Return the person that the provider vouches for, once all of its answer holds."""
         settings = OIDCSettings.stored(connection.settings)
         try:
             provider = await self.provider(connection, settings)
             callback.hold_to_issuer(answer, provider.issuer, says_issuer=provider.says_issuer)
-            found = await self._exchange(
-                connection, settings, provider, callback.code(answer), request
+            code = callback.code(answer)
+            token_uri = _needed(provider.token_endpoint, "token endpoint")
+            shown = await self._client(connection, settings, token_uri)
+            found = await self.exchange(
+                connection, token_uri, code, request, shown, pkce=settings.pkce_enabled
             )
             jwt = await self.verified(
                 provider,
@@ -158,12 +145,7 @@ class RelyingParty:
             raise fault_of(error) from None
 
     async def end_sessions(self, call: Call, connection: Connection, token: str) -> int:
-        """End the sessions that a logout token names; return how many there were.
-
-        Raises:
-            FederationError: the token is not taken.
-
-        """
+        """End the sessions that a logout token names; return how many there were."""
         settings = OIDCSettings.stored(connection.settings)
         try:
             provider = await self.provider(connection, settings)
@@ -213,7 +195,7 @@ class RelyingParty:
             return None
         members = {
             "client_id": settings.client_id,
-            "post_logout_redirect_uri": f"{self._address(connection)}/logout/callback",
+            "post_logout_redirect_uri": addresses.logout_callback(self.public_url, connection),
             "state": await requests.begin(self.db, connection.id, facts={BACK: back}),
         }
         if session.hint is not None and "id_token" in session.hint:
@@ -221,12 +203,7 @@ class RelyingParty:
         return Sent(f"{address}{'&' if '?' in address else '?'}{urlencode(members)}")
 
     async def provider(self, connection: Connection, settings: OIDCSettings) -> Metadata:
-        """Return the provider of a connection: what it publishes, or what an admin wrote.
-
-        Raises:
-            OIDCError: its metadata cannot be loaded, or belongs to another issuer.
-
-        """
+        """Return the provider of a connection: what it publishes, or what an admin wrote."""
         place = settings.discovery_endpoint
         if not place and settings.issuer:
             place = metadata.address(settings.issuer)
@@ -248,11 +225,7 @@ class RelyingParty:
         return found
 
     def redirect_uri(self, connection: Connection) -> str:
-        """Return where a provider sends browsers back to."""
-        return f"{self._address(connection)}/callback"
-
-    def _address(self, connection: Connection) -> str:
-        return f"{self.public_url}/sso/v1/{connection.type.lower()}/{connection.id}"
+        return addresses.callback(self.public_url, connection)
 
     async def verified(
         self,
@@ -263,12 +236,7 @@ class RelyingParty:
         client_id: str,
         is_debug: bool,
     ) -> Signed:
-        """Return the ID token among these tokens, verified whole.
-
-        Raises:
-            OIDCError: it is no proof, or not for this request.
-
-        """
+        """Return the ID token among these tokens, verified whole."""
         if found.id_token is None:
             raise OIDCError(faults.NO_ID_TOKEN)
         jwt = jwts.read(found.id_token, algorithms=provider.algorithms)
@@ -300,12 +268,7 @@ class RelyingParty:
         pkce: bool,
         form_allowed: bool = False,
     ) -> Tokens:
-        """Return the tokens for a code.
-
-        Raises:
-            OIDCError: the token endpoint refuses, or does not answer as one.
-
-        """
+        """Return the tokens for a code."""
         verifier = request.facts["code_verifier"]
         form = {
             "grant_type": "authorization_code",
@@ -324,30 +287,19 @@ class RelyingParty:
             is_debug=connection.debug_enabled,
         )
 
-    async def _exchange(
-        self,
-        connection: Connection,
-        settings: OIDCSettings,
-        provider: Metadata,
-        code: str,
-        request: FederationRequest,
-    ) -> Tokens:
-        token_uri = _needed(provider.token_endpoint, "token endpoint")
+    async def _client(
+        self, connection: Connection, settings: OIDCSettings, token_uri: str
+    ) -> clients.Shown:
         if settings.token_auth_type == PRIVATE_KEY_JWT:
-            shown = await clients.by_key(
+            return await clients.by_key(
                 self._sign, settings.client_id, token_uri, issuer=self.public_url
             )
-        else:
-            secret = client_secrets.secret_of(self.db, connection)
-            shown = clients.by_secret(settings.token_auth_type, settings.client_id, secret)
-        return await self.exchange(
-            connection, token_uri, code, request, shown, pkce=settings.pkce_enabled
-        )
+        secret = client_secrets.secret_of(self.db, connection)
+        return clients.by_secret(settings.token_auth_type, settings.client_id, secret)
 
     async def _hold_to_signature(self, jwt: Signed, provider: Metadata, *, is_debug: bool) -> None:
-        await self.fetching.verify(
-            jwt, _needed(provider.jwks_uri, "address of keys (jwks_uri)"), is_debug=is_debug
-        )
+        address = _needed(provider.jwks_uri, "address of keys (jwks_uri)")
+        await self.fetching.verify(jwt, address, is_debug=is_debug)
 
     async def _identity(
         self,
@@ -406,12 +358,7 @@ def identity(
     registered: Sequence[UserAttribute],
     **more: Any,
 ) -> FederatedIdentity:
-    """Return the identity of a person of whom a provider says these claims.
-
-    Raises:
-        OIDCError: there is no e-mail address.
-
-    """
+    """Return the identity of a person of whom a provider says these claims."""
     values = profile.values(claims, mapping)
     email = values[profile.EMAIL][0]
     try:

@@ -11,12 +11,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tenantry.crypto.vault import Binding
-from tenantry.identity.connections.federated_identities import FederationError
-from tenantry.identity.federation import requests, sealing
+from tenantry.identity.connections.federated_identities import FederatedIdentity, FederationError
+from tenantry.identity.federation import requests
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session
-    from tenantry.identity.connections.federated_identities import FederatedIdentity
     from tenantry.identity.connections.model import Connection
     from tenantry.identity.federation.model import FederationRequest
 
@@ -49,9 +48,9 @@ async def name(
     """
     bound_to = _binding(connection.id, auth_request_id)
     async with db.transaction() as held:
-        named = (
-            "" if identity is None else sealing.seal(held, replace(identity, received={}), bound_to)
-        )
+        named = ""
+        if identity is not None:
+            named = replace(identity, received={}).encrypted(held, bound_to)
         ways = await requests.hold(held, connection.id, auth_request_id)
         own = {digest: way for digest, way in ways.items() if is_one(way)}
         if not own or any(_NAMED in way.facts for way in own.values()):
@@ -62,7 +61,6 @@ async def name(
 
 
 def is_one(way: FederationRequest) -> bool:
-    """Whether a way leads to an application."""
     return _OWN in way.facts
 
 
@@ -76,7 +74,8 @@ def identity(db: Session, way: FederationRequest) -> FederatedIdentity:
     named = way.facts.get(_NAMED, "")
     if not named:
         raise FederationError("authentication_not_completed", "the person did not sign in")
-    return sealing.unseal(db, named, _binding(way.connection_id, way.auth_request_id or ""))
+    bound_to = _binding(way.connection_id, way.auth_request_id or "")
+    return FederatedIdentity.decrypted(db, named, bound_to)
 
 
 def _binding(connection_id: str, auth_request_id: str) -> Binding:

@@ -17,7 +17,7 @@ from tenantry.db import crud
 from tenantry.db.sql.encrypted_columns import binding
 from tenantry.db.sql.schema import from_json, to_json
 from tenantry.db.writes import pruning
-from tenantry.identity.federation import sealing
+from tenantry.identity.connections.federated_identities import FederatedIdentity
 from tenantry.identity.federation.model import FederationRequest
 from tenantry.identity.federation.model import federation_requests as table
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from tenantry.db.engine import Row, Session
     from tenantry.db.sql.statements import Statement
-    from tenantry.identity.connections.federated_identities import FederatedIdentity
 
 # From the moment that a browser is sent to the provider: people look for their phones.
 REQUEST_SECONDS = 900
@@ -52,19 +51,27 @@ async def begin(
     auth_request_id: str | None = None,
     test_id: str | None = None,
     facts: Mapping[str, Any],
+    identity: FederatedIdentity | None = None,
+    seconds: int = REQUEST_SECONDS,
 ) -> str:
     """Start a login at the provider of a connection; return its secret, for `state` or
     RelayState.
     """
-    return await _add(
-        db,
-        connection_id,
-        auth_request_id=auth_request_id,
-        test_id=test_id,
-        facts=facts,
-        identity=None,
-        seconds=REQUEST_SECONDS,
+    secret, at = vault.new_secret(), now()
+    digest = vault.digest(secret)
+    answer = binding(_t.identity, {"digest": digest})
+    await db.fetch_all(
+        _INSERT,
+        p_digest=digest,
+        p_connection_id=connection_id,
+        p_auth_request_id=auth_request_id,
+        p_test_id=test_id,
+        p_facts=_encrypted(db, digest, facts),
+        p_identity=None if identity is None else identity.encrypted(db, answer),
+        p_create_time=at,
+        p_expire_time=at + seconds * SECOND,
     )
+    return secret
 
 
 async def hold(
@@ -96,7 +103,7 @@ async def arrive(db: Session, request: FederationRequest, identity: FederatedIde
 
     Attributes as they came are for tests alone: a long list of groups is 200 KB.
     """
-    return await _add(
+    return await begin(
         db,
         request.connection_id,
         auth_request_id=request.auth_request_id,
@@ -114,34 +121,8 @@ async def take_arrival(
     row = await _taken(db, _TAKE_ARRIVAL, secret)
     if row is None:
         return None
-    return _request(db, row), sealing.unseal(db, row["identity"], binding(_t.identity, row))
-
-
-async def _add(
-    db: Session,
-    connection_id: str,
-    *,
-    auth_request_id: str | None,
-    test_id: str | None,
-    facts: Mapping[str, Any],
-    identity: FederatedIdentity | None,
-    seconds: int,
-) -> str:
-    secret, at = vault.new_secret(), now()
-    digest = vault.digest(secret)
-    answer = binding(_t.identity, {"digest": digest})
-    await db.fetch_all(
-        _INSERT,
-        p_digest=digest,
-        p_connection_id=connection_id,
-        p_auth_request_id=auth_request_id,
-        p_test_id=test_id,
-        p_facts=_encrypted(db, digest, facts),
-        p_identity=None if identity is None else sealing.seal(db, identity, answer),
-        p_create_time=at,
-        p_expire_time=at + seconds * SECOND,
-    )
-    return secret
+    bound_to = binding(_t.identity, row)
+    return _request(db, row), FederatedIdentity.decrypted(db, row["identity"], bound_to)
 
 
 async def _taken(db: Session, statement: Statement, secret: str) -> Row | None:

@@ -46,12 +46,7 @@ async def start(
     auth_request_id: str | None = None,
     test_id: str | None = None,
 ) -> tuple[str, dict[str, str]]:
-    """Start a login at the provider; return the address and the members of the request.
-
-    Raises:
-        FederationError: the connection has no client, or the provider's metadata cannot be loaded.
-
-    """
+    """Start a login at the provider; return the address and the members of the request."""
     try:
         side = await _side(party, connection)
         address = side.needed("authorization_endpoint", side.provider.authorize_uri)
@@ -97,12 +92,7 @@ async def receive(
     answer: CallbackResponse,
     request: FederationRequest,
 ) -> FederatedIdentity:
-    """Return the person that the provider vouches for, once all of its answer holds.
-
-    Raises:
-        FederationError: it is no proof, or not for this request.
-
-    """
+    """Return the person that the provider vouches for, once all of its answer holds."""
     try:
         side = await _side(party, connection)
         metadata = side.metadata
@@ -157,7 +147,6 @@ class _Side:
         return found
 
     async def exchange(self, code: str, request: FederationRequest) -> Tokens:
-        """Return the tokens for a code."""
         client_id = self.settings.client_id
         secret = client_secrets.secret_of(self.party.db, self.connection)
         if self.provider.form_post and self.metadata is not None:

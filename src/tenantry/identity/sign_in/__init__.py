@@ -15,7 +15,6 @@ __all__ = [
     "auth_requests.browsers",
     "auth_requests.refusals",
     "auth_requests.requests",
-    "auth_requests.return_links",
     "auth_requests.states",
     "beginning",
     "choosing",

@@ -71,18 +71,6 @@ _PLACE = Statement(
 _ANSWER = Statement(requests.INSERT, codes.INSERT)
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """One authorization request, with whom it came from."""
-
-    client: Client
-    params: Params
-
-    @property
-    def is_silent(self) -> bool:
-        return "none" in self.params.prompt
-
-
 async def begin(
     means: SignInDependencies,
     call: Call,
@@ -96,19 +84,19 @@ async def begin(
     At once, by a session that fits, or by an error (OpenID Connect Core 1.0 section 3.1.2.6);
     else by a request that goes on at the sign-in page, in the browser that keeps its secret.
     """
-    wanted, home = _Wanted(client, params), None
+    wanted, home = _Wanted(means, call, client, params), None
     if means.settings.is_modular:
         try:
             home = await login_requirements.selected(call, params)
         except login_requirements.NoConnection as problem:
             return answers.of_error(means, params, problem.error, problem.description)
     is_of_mode = session is None or (session.sub is not None) == means.settings.is_modular
-    if session is None or not is_of_mode or _asks_anew(means, params, session):
-        return await _anew(means, call, wanted, home=home)
+    if session is None or not is_of_mode or wanted.asks_anew(session):
+        return await wanted.anew(home=home)
     if home is None and (params.connection_id is not None or params.domain_hint is not None):
         home = await login_requirements.chosen(call.db, params)
     if home is not None and params.connection_id == home.id and home.id not in session.amr:
-        return await _anew(means, call, wanted, "interaction_required", home=home)
+        return await wanted.anew("interaction_required", home=home)
     named = params.organization_id or (home.organization_id if home is not None else None)
     row = await call.db.fetch_one(
         _PLACE,
@@ -116,158 +104,23 @@ async def begin(
         organization_id=named or session.organization_id,
     )
     if row is None or not _is_hinted(params, row["email"]):
-        return await _anew(means, call, wanted)
+        return await wanted.anew()
     if not named and session.organization_id == NO_ORGANIZATION:
-        return await _silent(
-            means,
-            call,
-            wanted,
-            session,
-            organization_id=NO_ORGANIZATION,
-            bounds=policies.bounds_of_deployment(means.settings),
-            email=row["email"],
-        )
-    return await _within(means, call, wanted, session, row)
+        bounds = policies.bounds_of_deployment(means.settings)
+        return await wanted.silent(session, NO_ORGANIZATION, bounds, row["email"])
+    return await wanted.within(session, row)
 
 
 async def again(call: Call, request: AuthRequest) -> AuthRequest:
     """Begin a sign-in anew, from its first page on, and end the one that has come this far.
 
     Tries that were used up are there again, and so are first factors to give.
-
-    Raises:
-        states.OutOfStep: another step was faster, or time is up.
-
     """
     home = await login_requirements.chosen(call.db, request.params)
-    begun, row = _first(call.db, request.client_id, request.params, home)
     async with call.db.transaction() as db:
         ended = requests.problem("the person has begun anew")
         await requests.move(db, request, states.FAILED, error=ended)
-        await requests.add(db, row)
-    return begun
-
-
-async def _within(
-    means: SignInDependencies, call: Call, wanted: _Wanted, session: Session, row: engine.Row
-) -> AuthorizationResponse | AuthRequest:
-    """Answer a person whose session may satisfy the request."""
-    params = wanted.params
-    if {"create", "select_account"} & set(params.prompt) and _may_choose(means, params):
-        return await _chooser(means, call, wanted, session)
-    if row["status"] != ACTIVE:
-        return await _outside(means, call, wanted, session, row)
-    organization = Organization.from_row(_organization(row))
-    bounds = policies.bounds_of(means.settings, organization)
-    is_new = organization.id not in session.organizations
-    if is_new and not completing.is_within(session, bounds, anew=False):
-        # The organization wants newer sessions than this one is.
-        return await _anew(means, call, wanted, "interaction_required", notice=AUTHENTICATE_AGAIN)
-    own = {
-        id_: bool(enabled) and status == COMPLETED
-        for id_, enabled, status in from_json(row["own"] or "[]")
-    }
-    wall = await login_requirements.barrier_of(
-        call.db, organization.id, own, email=row["email"], amr=session.proved_by
-    )
-    if wall is not None:
-        return await _anew(
-            means,
-            call,
-            wanted,
-            "interaction_required",
-            notice=AUTHENTICATE_AGAIN,
-            home=wall.connection,
-        )
-    return await _silent(
-        means,
-        call,
-        wanted,
-        session,
-        organization_id=organization.id,
-        bounds=bounds,
-        email=row["email"],
-    )
-
-
-async def _anew(
-    means: SignInDependencies,
-    call: Call,
-    wanted: _Wanted,
-    error: str = "login_required",
-    *,
-    notice: str = "",
-    home: Connection | None = None,
-) -> AuthorizationResponse | AuthRequest:
-    """Have somebody sign in, unless that must not be; at their own provider if that is clear."""
-    params = wanted.params
-    if wanted.is_silent:
-        return answers.of_error(means, params, error, _SAYS[error])
-    home = home or await login_requirements.chosen(call.db, params)
-    request, row = _first(call.db, wanted.client.id, params, home, notice)
-    await requests.add(call.db, row)
-    return request
-
-
-def _first(
-    db: engine.Session, client_id: str, params: Params, home: Connection | None, notice: str = ""
-) -> tuple[AuthRequest, dict[str, Any]]:
-    """Return a request in which nobody is known yet, and its parameters, as `requests.new`."""
-    return requests.new(
-        db,
-        *(() if home is None else (states.SSO_PENDING,)),
-        secret=vault.new_secret(),
-        client_id=client_id,
-        params=params,
-        facts=Facts(
-            intent=SIGN_UP if "create" in params.prompt else SIGN_IN,
-            notice=notice,
-            sso="" if home is None else login_requirements.address(home),
-        ),
-    )
-
-
-async def _outside(
-    means: SignInDependencies, call: Call, wanted: _Wanted, session: Session, row: engine.Row
-) -> AuthorizationResponse | AuthRequest:
-    """Answer a person with a session, not (yet) a member of the organization."""
-    invited = row["status"] == PENDING_INVITE and row["expire_time"] > now()
-    if session.impersonator:
-        invited = False  # an operator in the person's place accepts nothing
-    if invited and not wanted.is_silent:
-        # Nobody joins an organization by following a link: they are asked.
-        return await _asked(call, wanted, session, row["email"])
-    if invited:
-        return answers.of_error(
-            means, wanted.params, "interaction_required", _SAYS["interaction_required"]
-        )
-    return await _anew(means, call, wanted, "access_denied", notice=NOT_A_MEMBER)
-
-
-async def _chooser(
-    means: SignInDependencies, call: Call, wanted: _Wanted, session: Session
-) -> AuthorizationResponse | AuthRequest:
-    """Have somebody choose an organization, or found one where they may.
-
-    A session that would not be good for a new organization founds none: for that its person signs
-    in again.
-    """
-    user = await reading.find(call.db, id_=session.user_id, external_id=None)
-    if user is None:
-        return await _anew(means, call, wanted)
-    may_found = choosing.may_found(means.settings, user) and not session.impersonator
-    bounds = policies.bounds_of_deployment(means.settings)
-    fits = completing.is_within(
-        session, bounds, anew=False
-    ) and not await login_requirements.barrier_of(
-        call.db, NO_ORGANIZATION, {}, email=user.email, amr=session.proved_by
-    )
-    if may_found and not fits and "create" in wanted.params.prompt:
-        return await _anew(means, call, wanted)
-    state = states.ORGANIZATION_SWITCHER
-    if may_found and fits:
-        state = states.ORGANIZATION_SWITCHER_SIGNUP
-    return await _asked(call, wanted, session, user.email, state)
+        return await _first(db, request.client_id, request.params, home)
 
 
 async def stay(
@@ -287,114 +140,210 @@ async def stay(
     )
 
 
-async def _asked(
-    call: Call,
-    wanted: _Wanted,
-    session: Session,
-    email: str,
-    state: str = states.ORGANIZATION_SWITCHER,
+async def _first(
+    db: engine.Session, client_id: str, params: Params, home: Connection | None, notice: str = ""
 ) -> AuthRequest:
-    request, row = requests.new(
-        call.db,
-        states.SESSION_FOUND,
-        state,
-        secret=vault.new_secret(),
-        client_id=wanted.client.id,
-        params=wanted.params,
-        facts=Facts(intent=SIGN_IN, proofs=(SESSION,), session_id=session.id),
-        email=email,
-        user_id=session.user_id,
-    )
-    await requests.add(call.db, row)
-    return request
-
-
-async def _silent(
-    means: SignInDependencies,
-    call: Call,
-    wanted: _Wanted,
-    session: Session,
-    *,
-    organization_id: str,
-    bounds: Bounds,
-    email: str,
-) -> AuthorizationResponse | AuthRequest:
-    """Issue a code in a session that is there."""
-    db, params = call.db, wanted.params
-    request, row = requests.new(
+    """Store a request in which nobody is known yet."""
+    return await requests.create(
         db,
-        states.SESSION_FOUND,
-        states.ORGANIZATION_SELECTED,
-        states.COMPLETED,
-        secret=None,
-        client_id=wanted.client.id,
+        *(() if home is None else (states.SSO_PENDING,)),
+        secret=vault.new_secret(),
+        client_id=client_id,
         params=params,
-        facts=Facts(intent=SIGN_IN, proofs=(SESSION,), session_id=session.id),
-        email=email,
-        user_id=session.user_id,
-        organization_id=organization_id,
-        connection_id=session.amr[0] if session.amr else None,
+        facts=Facts(
+            intent=SIGN_UP if "create" in params.prompt else SIGN_IN,
+            notice=notice,
+            sso="" if home is None else login_requirements.address(home),
+        ),
     )
-    is_new = organization_id not in {*session.organizations, NO_ORGANIZATION}
-    claims, user = None, None
-    if is_new:
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """One authorization request, and the client that it came from."""
+
+    means: SignInDependencies
+    call: Call
+    client: Client
+    params: Params
+
+    @property
+    def _is_silent(self) -> bool:
+        return "none" in self.params.prompt
+
+    @property
+    def _may_choose(self) -> bool:
+        """Whether it leaves the organization open: in modular mode each says which it is for."""
+        return self.params.organization_id is None and not self.means.settings.is_modular
+
+    def asks_anew(self, session: Session) -> bool:
+        """Whether it wants a newer session, or one of somebody else."""
+        params = self.params
+        is_open = params.connection_id is params.domain_hint is None and self._may_choose
+        if "login" in params.prompt or ("create" in params.prompt and not is_open):
+            return True
+        if params.max_age is not None and now() - session.auth_time > params.max_age * SECOND:
+            return True
+        return params.id_token_user not in {None, session.subject}
+
+    async def within(
+        self, session: Session, row: engine.Row
+    ) -> AuthorizationResponse | AuthRequest:
+        """Answer a person whose session may satisfy the request."""
+        settings, db = self.means.settings, self.call.db
+        if {"create", "select_account"} & set(self.params.prompt) and self._may_choose:
+            return await self._chooser(session)
+        if row["status"] != ACTIVE:
+            return await self._outside(session, row)
+        organization = Organization.from_row([row[f"o_{column.name}"] for column in _o])
+        bounds = policies.bounds_of(settings, organization)
+        is_new = organization.id not in session.organizations
+        if is_new and not completing.is_within(session, bounds, anew=False):
+            # The organization wants newer sessions than this one is.
+            return await self.anew("interaction_required", notice=AUTHENTICATE_AGAIN)
+        own = {
+            id_: bool(enabled) and status == COMPLETED
+            for id_, enabled, status in from_json(row["own"] or "[]")
+        }
+        wall = await login_requirements.barrier_of(
+            db, organization.id, own, email=row["email"], amr=session.proved_by
+        )
+        if wall is not None:
+            return await self.anew(
+                "interaction_required", notice=AUTHENTICATE_AGAIN, home=wall.connection
+            )
+        return await self.silent(session, organization.id, bounds, row["email"])
+
+    async def anew(
+        self, error: str = "login_required", *, notice: str = "", home: Connection | None = None
+    ) -> AuthorizationResponse | AuthRequest:
+        """Have somebody sign in, unless that must not be; at their own provider if it is clear."""
+        if self._is_silent:
+            return self._refused(error)
+        home = home or await login_requirements.chosen(self.call.db, self.params)
+        return await _first(self.call.db, self.client.id, self.params, home, notice)
+
+    def _refused(self, error: str) -> AuthorizationResponse:
+        return answers.of_error(self.means, self.params, error, _SAYS[error])
+
+    async def _outside(
+        self, session: Session, row: engine.Row
+    ) -> AuthorizationResponse | AuthRequest:
+        """Answer a person with a session, not (yet) a member of the organization."""
+        invited = row["status"] == PENDING_INVITE and row["expire_time"] > now()
+        if session.impersonator:
+            invited = False  # an operator in the person's place accepts nothing
+        if invited and not self._is_silent:
+            # Nobody joins an organization by following a link: they are asked.
+            return await self._asked(session, row["email"])
+        if invited:
+            return self._refused("interaction_required")
+        return await self.anew("access_denied", notice=NOT_A_MEMBER)
+
+    async def _chooser(self, session: Session) -> AuthorizationResponse | AuthRequest:
+        """Have somebody choose an organization, or found one where they may.
+
+        A session that would not be good for a new organization founds none: for that its person
+        signs in again.
+        """
+        settings, db = self.means.settings, self.call.db
         user = await reading.find(db, id_=session.user_id, external_id=None)
         if user is None:
-            return await _anew(means, call, wanted)
-        try:
-            claims = await completing.session_claims(means, call, request, user)
-        except errors.Intercepted as refusal:
-            return await _denied(means, call, wanted, request, refusal.message)
-    if not is_new and not _is_news(session, wanted.client.id, organization_id):
-        code, code_row = completing.new_code(request, session)
-        await db.apply(_ANSWER, **row, **code_row)
-        return answers.of(means, params, code=code)
-    try:
-        async with db.transaction() as held_db:
-            held = call.as_user(
-                held_db,
-                session.user_id,
-                session_id=session.id,
-                impersonator=session.impersonator,
-            )
-            await requests.add(held_db, row)
-            session = await sessions.enter(
-                held,
-                session,
-                organization_id=organization_id,
-                client_id=wanted.client.id,
-                bounds=bounds,
-                custom_claims=claims,
-            )
+            return await self.anew()
+        may_found = choosing.may_found(settings, user) and not session.impersonator
+        bounds = policies.bounds_of_deployment(settings)
+        fits = completing.is_within(
+            session, bounds, anew=False
+        ) and not await login_requirements.barrier_of(
+            db, NO_ORGANIZATION, {}, email=user.email, amr=session.proved_by
+        )
+        if may_found and not fits and "create" in self.params.prompt:
+            return await self.anew()
+        state = states.ORGANIZATION_SWITCHER
+        if may_found and fits:
+            state = states.ORGANIZATION_SWITCHER_SIGNUP
+        return await self._asked(session, user.email, state)
+
+    async def _asked(
+        self, session: Session, email: str, state: str = states.ORGANIZATION_SWITCHER
+    ) -> AuthRequest:
+        return await requests.create(
+            self.call.db,
+            *(states.SESSION_FOUND, state),
+            secret=vault.new_secret(),
+            **self._of_session(session, email),
+        )
+
+    def _of_session(self, session: Session, email: str) -> dict[str, Any]:
+        """Return the members of a request whose person a session proves."""
+        return {
+            "client_id": self.client.id,
+            "params": self.params,
+            "facts": Facts(intent=SIGN_IN, proofs=(SESSION,), session_id=session.id),
+            "email": email,
+            "user_id": session.user_id,
+        }
+
+    async def silent(
+        self, session: Session, organization_id: str, bounds: Bounds, email: str
+    ) -> AuthorizationResponse | AuthRequest:
+        means, call, db = self.means, self.call, self.call.db
+        request, row = requests.new(
+            db,
+            *(states.SESSION_FOUND, states.ORGANIZATION_SELECTED, states.COMPLETED),
+            secret=None,
+            **self._of_session(session, email),
+            organization_id=organization_id,
+            connection_id=session.amr[0] if session.amr else None,
+        )
+        is_new = organization_id not in {*session.organizations, NO_ORGANIZATION}
+        claims, user = None, None
+        if is_new:
+            user = await reading.find(db, id_=session.user_id, external_id=None)
+            if user is None:
+                return await self.anew()
+            try:
+                claims = await completing.session_claims(means, call, request, user)
+            except errors.Intercepted as refusal:
+                failed = await requests.create(
+                    db,
+                    *(states.SESSION_FOUND, states.FAILED),
+                    secret=None,
+                    **self._of_session(session, email),
+                    organization_id=organization_id,
+                    error=requests.problem(refusal.message),
+                )
+                return answers.of_failed(means, failed)
+        if not is_new and not _is_news(session, self.client.id, organization_id):
             code, code_row = completing.new_code(request, session)
-            happened = []
-            if user is not None:
-                context = completing.context_of_login(request)
-                happened.append(completing.login(held, user, session, context))
-            await codes.add(held_db, code_row, *happened)
-    except sessions.SessionOver:
-        return await _anew(means, call, wanted)
-    return answers.of(means, params, code=code)
-
-
-async def _denied(
-    means: SignInDependencies, call: Call, wanted: _Wanted, request: AuthRequest, message: str
-) -> AuthorizationResponse:
-    failed, row = requests.new(
-        call.db,
-        states.SESSION_FOUND,
-        states.FAILED,
-        secret=None,
-        client_id=wanted.client.id,
-        params=wanted.params,
-        facts=request.facts,
-        email=request.email,
-        user_id=request.user_id,
-        organization_id=request.organization_id,
-        error=requests.problem(message),
-    )
-    await requests.add(call.db, row)
-    return answers.of_failed(means, failed)
+            await db.apply(_ANSWER, **row, **code_row)
+            return answers.of(means, self.params, code=code)
+        try:
+            async with db.transaction() as held_db:
+                held = call.as_user(
+                    held_db,
+                    session.user_id,
+                    session_id=session.id,
+                    impersonator=session.impersonator,
+                )
+                await requests.add(held_db, row)
+                session = await sessions.enter(
+                    held,
+                    session,
+                    organization_id=organization_id,
+                    client_id=self.client.id,
+                    bounds=bounds,
+                    custom_claims=claims,
+                )
+                code, code_row = completing.new_code(request, session)
+                happened = []
+                if user is not None:
+                    context = completing.context_of_login(request)
+                    happened.append(completing.login(held, user, session, context))
+                await codes.add(held_db, code_row, *happened)
+        except sessions.SessionOver:
+            return await self.anew()
+        return answers.of(means, self.params, code=code)
 
 
 _SAYS = {
@@ -402,21 +351,6 @@ _SAYS = {
     "interaction_required": "the person has to do something first",
     "access_denied": "the person is not a member of this organization",
 }
-
-
-def _asks_anew(means: SignInDependencies, params: Params, session: Session) -> bool:
-    """Whether a request wants a newer session, or one of somebody else."""
-    is_open = params.connection_id is params.domain_hint is None and _may_choose(means, params)
-    if "login" in params.prompt or ("create" in params.prompt and not is_open):
-        return True
-    if params.max_age is not None and now() - session.auth_time > params.max_age * SECOND:
-        return True
-    return params.id_token_user not in {None, session.subject}
-
-
-def _may_choose(means: SignInDependencies, params: Params) -> bool:
-    """Whether a request leaves the organization open: in modular mode each says which it is for."""
-    return params.organization_id is None and not means.settings.is_modular
 
 
 def _is_hinted(params: Params, email: str) -> bool:
@@ -435,7 +369,3 @@ def _is_news(session: Session, client_id: str, organization_id: str) -> bool:
         or (client_id, organization_id) not in session.clients
         or session.last_active_time + MINUTE < now()
     )
-
-
-def _organization(row: engine.Row) -> list[Any]:
-    return [row[f"o_{column.name}"] for column in _o]

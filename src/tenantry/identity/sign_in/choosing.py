@@ -12,18 +12,14 @@ from tenantry.core import errors, ids
 from tenantry.core.times import now
 from tenantry.db.sql.statements import Statement
 from tenantry.events.interceptors.model import PRE_SIGNUP
+from tenantry.identity.authenticators.totp import service as totp
 from tenantry.identity.sessions import service as sessions
-from tenantry.identity.sign_in import acting, login_requirements
+from tenantry.identity.sign_in import login_requirements
 from tenantry.identity.sign_in.auth_requests import placement, requests, states
 from tenantry.identity.sign_in.contexts import connection_details, context_of, person
 from tenantry.identity.sign_in.factors import inboxes
 from tenantry.identity.sign_in.factors.methods import EMAIL
-from tenantry.identity.sign_in.model import (
-    AUTHENTICATE_AGAIN,
-    RESET_PASSWORD,
-    SESSION,
-    SIGN_UP,
-)
+from tenantry.identity.sign_in.model import AUTHENTICATE_AGAIN, RESET_PASSWORD, SESSION, SIGN_UP
 from tenantry.tenants.memberships import invitations, joining
 from tenantry.tenants.memberships.model import NamedRole, Rules
 from tenantry.tenants.organizations import service as organizations_service
@@ -84,10 +80,6 @@ async def choices(call: Call, request: AuthRequest) -> list[Choice]:
     """Return the organizations to choose from, the oldest membership first.
 
     An operator in the person's place only has those of the session that they are in.
-
-    Raises:
-        states.OutOfStep: nobody has signed in yet.
-
     """
     if request.state not in states.PROVED:
         raise states.OutOfStep("sign in first")
@@ -116,13 +108,7 @@ async def choices(call: Call, request: AuthRequest) -> list[Choice]:
 async def choose_organization(
     call: Call, request: AuthRequest, organization_id: str
 ) -> AuthRequest:
-    """Choose an organization; one that has invited the person is joined by it.
-
-    Raises:
-        errors.InvalidArgument: it has no free seat.
-        states.OutOfStep: there is nothing to choose now.
-
-    """
+    """Choose an organization; one that has invited the person is joined by it."""
     states.expect(request, *_SWITCHERS)
     assert request.user_id is not None
     user = await reading.find(
@@ -184,11 +170,6 @@ async def sign_up(
     """Found an organization, unless an interceptor forbids it or knows a place in another one.
 
     The user is made by it where there was none.
-
-    Raises:
-        errors.Intercepted: an interceptor forbids it.
-        states.OutOfStep: there is nothing to found now.
-
     """
     states.expect(request, *_SIGN_UPS)
     name = name_of_organization(organization_name)
@@ -207,7 +188,7 @@ async def sign_up(
     async with call.db.transaction() as db:
         await requests.hold(db, request)
         user_id = user.id if user is not None else db.new_id(ids.USER)
-        held = acting.as_person(call, db, request, user_id)
+        held = requests.as_person(call, db, request, user_id)
         if user is None:
             spoken = inboxes.language(call, request)  # for mail to come
             profile |= {"locale": spoken} if spoken else {}
@@ -255,6 +236,51 @@ async def ask_before_sign_up(
     data = {} if user is None else {"user": person(user)}
     verdict = await means.interceptors.run(call, PRE_SIGNUP, context=context, data=data)
     return verdict.membership
+
+
+async def after_first_factor(
+    means: SignInDependencies,
+    call: Call,
+    request: AuthRequest,
+    *way: str,
+    facts: Facts,
+    connection_id: str,
+    email: str,
+    user: User | None,
+    is_whole: bool = False,
+    is_proof: bool = True,
+) -> AuthRequest:
+    """Note a first factor, and go on; one that ``is_whole`` stands for both factors.
+
+    Somebody of an organization that signs its people in by itself goes there, and the proofs that
+    were given here count for nothing.
+    """
+    home = await login_requirements.enforced(
+        call.db, email if user is None else user.email, request.named
+    )
+    if home is not None:
+        return await login_requirements.send(
+            call.db, request, *way, home=home, email=email, is_proof=is_proof
+        )
+    changes: dict[str, Any] = {
+        "facts": facts,
+        "email": email,
+        "user_id": user.id if user else None,
+        "connection_id": connection_id,
+        "is_proof": is_proof,
+    }
+    if user is None and not means.settings.may_sign_up:
+        return await requests.move(
+            call.db,
+            request,
+            *way,
+            states.FAILED,
+            error=requests.problem("there is no account with this e-mail address"),
+            **changes,
+        )
+    if user is not None and not is_whole and await totp.is_enabled(call.db, user.id):
+        return await requests.move(call.db, request, *way, states.SECOND_FACTOR_PENDING, **changes)
+    return await proceed(means, call, request, *way, user=user, **changes)
 
 
 async def proceed(
@@ -309,12 +335,11 @@ async def _accept(call: Call, db: Session, request: AuthRequest, organization_id
     user_id = request.user_id
     assert user_id is not None
     verified = request.facts.email_proved
-    held = acting.as_person(call, db, request, user_id)
+    held = requests.as_person(call, db, request, user_id)
     await invitations.accept(held, organization_id, user_id, verified=verified)
 
 
 def name_of_organization(given: str) -> str:
-    """Return the name that a new organization is to have."""
     name = given.strip()
     if not 1 <= len(name) <= _NAME_MAX:
         raise errors.InvalidArgument.field(
@@ -324,7 +349,6 @@ def name_of_organization(given: str) -> str:
 
 
 def may_found(settings: Settings, user: User | None) -> bool:
-    """Whether somebody may found one more organization."""
     if user is None or settings.organizations_per_user == 0:
         return settings.may_sign_up
     founded = sum(place.provisioning_method == ORG_CREATOR for place in user.memberships)

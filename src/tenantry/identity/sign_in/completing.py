@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +19,7 @@ from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import LOGOUT, NO_ORGANIZATION
 from tenantry.identity.sign_in import answers, login_requirements
 from tenantry.identity.sign_in.auth_requests import counting, requests, states
-from tenantry.identity.sign_in.contexts import (
-    amr_of,
-    connection_details,
-    context_of,
-    person,
-)
+from tenantry.identity.sign_in.contexts import amr_of, connection_details, context_of, person
 from tenantry.identity.sign_in.federated import completion, provider_answer
 from tenantry.identity.sign_in.model import SESSION, AuthorizationResponse, Completion
 from tenantry.tenants.memberships import service as memberships
@@ -54,10 +50,6 @@ async def complete(
 
     ``session`` is that of the browser. Somebody who authenticates again enters it; that of
     somebody else ends. A request that has failed is answered by its error.
-
-    Raises:
-        states.OutOfStep: no organization is chosen yet, or it was completed already.
-
     """
     if request.state == states.FAILED:
         return Completion(answers.of_failed(means, request))
@@ -65,7 +57,7 @@ async def complete(
     try:
         done = await _checked_and_completed(means, call, request, session)
     except _Refused as refusal:
-        return Completion(await _fail(means, call, request, refusal.description, refusal.error))
+        return Completion(await cancel(means, call, request, refusal.error, refusal.description))
     counting.ended(states.COMPLETED, request.facts)
     return done
 
@@ -77,13 +69,10 @@ async def cancel(
     error: str = "access_denied",
     description: str = "the sign-in was cancelled",
 ) -> AuthorizationResponse:
-    """End a sign-in that somebody does not want to go on with.
-
-    Raises:
-        states.OutOfStep: it has ended already.
-
-    """
-    return await _fail(means, call, request, description, error)
+    failed = await requests.move(
+        call.db, request, states.FAILED, error=requests.problem(description, error)
+    )
+    return answers.of_failed(means, failed)
 
 
 async def _checked_and_completed(
@@ -186,16 +175,18 @@ async def _completed(
         if enters and session is not None:
             # It can do more from here on: its secret from before must not.
             secret = vault.new_secret()
-            entered = await _entered(
-                held,
-                session,
-                **where,
-                bounds=bounds,
-                claims=claims,
-                amr=await _joined(call.db, session.amr, amr) if proofs else None,
-                secret=secret,
-                until=until,
-            )
+            joined = await _joined(call.db, session.amr, amr) if proofs else None
+            with suppress(sessions.SessionOver):
+                entered = await sessions.enter(
+                    held,
+                    session,
+                    **where,
+                    bounds=bounds,
+                    custom_claims=claims,
+                    amr=joined,
+                    secret=secret,
+                    until=until,
+                )
             if entered is None and not proofs:
                 raise _Refused(_GONE)
         if entered is None:
@@ -295,19 +286,6 @@ async def session_claims(
     return verdict.claims
 
 
-async def _fail(
-    means: SignInDependencies,
-    call: Call,
-    request: AuthRequest,
-    description: str,
-    error: str = "access_denied",
-) -> AuthorizationResponse:
-    failed = await requests.move(
-        call.db, request, states.FAILED, error=requests.problem(description, error)
-    )
-    return answers.of_failed(means, failed)
-
-
 class _Refused(Exception):
     """A sign-in that all proofs were given for ends by this error nevertheless."""
 
@@ -341,32 +319,3 @@ def context_of_login(request: AuthRequest) -> dict[str, str]:
     if request.connection_id is not None:
         context["connection_id"] = request.connection_id
     return context
-
-
-async def _entered(
-    call: Call,
-    session: Session,
-    *,
-    organization_id: str,
-    client_id: str,
-    bounds: Bounds,
-    claims: Mapping[str, Any],
-    amr: Sequence[str] | None,
-    secret: str,
-    until: int | None,
-) -> Session | None:
-    """Return the session, entered; None if it has ended this very moment."""
-    try:
-        return await sessions.enter(
-            call,
-            session,
-            organization_id=organization_id,
-            client_id=client_id,
-            bounds=bounds,
-            custom_claims=claims,
-            amr=amr,
-            secret=secret,
-            until=until,
-        )
-    except sessions.SessionOver:
-        return None

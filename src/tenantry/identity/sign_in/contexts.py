@@ -48,7 +48,6 @@ async def connection_details(db: Session, proofs: Sequence[str]) -> list[dict[st
 def context_of(
     call: Call, request: AuthRequest, details: Sequence[dict[str, str]]
 ) -> dict[str, Any]:
-    """Return the context of a sign-in, as far as it is known by now."""
     context: dict[str, Any] = {
         "user_email": request.email or "",
         "connection_details": list(details),

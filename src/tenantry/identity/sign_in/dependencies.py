@@ -24,5 +24,4 @@ class SignInDependencies:
 
     @property
     def settings(self) -> Settings:
-        """The settings as they are now."""
         return self.effective.settings

@@ -89,7 +89,6 @@ class Accepted:
 
 
 async def find(db: engine.Session, token: str) -> Invitation | None:
-    """Return the invitation of a link's token, if it holds."""
     found = await _find(db, token)
     return found if found is not None and found.expire_time > now() else None
 

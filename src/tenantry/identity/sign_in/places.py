@@ -84,12 +84,6 @@ async def go_to(
 
 
 async def accept(call: Call, session: Session, user: User, organization_id: str) -> None:
-    """Accept an invitation of the user of a session.
-
-    Raises:
-        errors.InvalidArgument: the organization has no free seat.
-
-    """
     if not user.email_verified:
         raise errors.PermissionDenied
     async with call.db.transaction() as db:

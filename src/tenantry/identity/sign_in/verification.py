@@ -27,7 +27,7 @@ from tenantry.identity.connections import environment as connections
 from tenantry.identity.connections.model import PASSWORD as PASSWORD_CONNECTION
 from tenantry.identity.connections.model import PASSWORDLESS, WEBAUTHN
 from tenantry.identity.known_origins import service as known_origins
-from tenantry.identity.sign_in import acting, choosing, first_factors, login_requirements
+from tenantry.identity.sign_in import choosing, login_requirements
 from tenantry.identity.sign_in.auth_requests import counting, requests, states
 from tenantry.identity.sign_in.factors import inboxes
 from tenantry.identity.sign_in.factors.methods import EMAIL, PASSKEY, PASSWORD
@@ -68,10 +68,6 @@ async def start_email(
     An address of a domain that has its own provider sends its person there instead.
 
     ``intent`` is one of `model.INTENTS`; "" stands for SIGN_IN.
-
-    Raises:
-        states.OutOfStep: the person is known already.
-
     """
     _expect_unproved(request)
     address = email_addresses.checked(email.strip())
@@ -99,12 +95,6 @@ async def start_email(
 
 
 async def resend_email(call: Call, request: AuthRequest) -> AuthRequest:
-    """Send the last mail once more.
-
-    Raises:
-        states.OutOfStep: no mail was sent.
-
-    """
     states.expect(request, *SENT)
     assert request.email is not None
     await inboxes.take(call, request.email)
@@ -120,12 +110,7 @@ async def resend_email(call: Call, request: AuthRequest) -> AuthRequest:
 async def verify_code(
     means: SignInDependencies, call: Call, request: AuthRequest, code: str
 ) -> AuthRequest:
-    """Prove the inbox by the code of the mail.
-
-    Raises:
-        states.OutOfStep: no mail was sent.
-
-    """
+    """Prove the inbox by the code of the mail."""
     states.expect(request, *SENT)
     with counting.proof(counting.EMAIL):
         proof = await passwordless.verify_code(call, request.facts.passwordless, code)
@@ -135,12 +120,7 @@ async def verify_code(
 async def verify_link(
     means: SignInDependencies, call: Call, request: AuthRequest, link_token: str
 ) -> AuthRequest:
-    """Prove the inbox by the link of the mail, in the browser that asked for it.
-
-    Raises:
-        states.OutOfStep: no mail was sent.
-
-    """
+    """Prove the inbox by the link of the mail, in the browser that asked for it."""
     states.expect(request, *SENT)
     with counting.proof(counting.EMAIL):
         proof = await passwordless.verify_link(call, link_token, request.facts.passwordless)
@@ -195,12 +175,6 @@ async def look_at_link(
 async def verify_password(
     means: SignInDependencies, call: Call, request: AuthRequest, *, email: str, password: str
 ) -> AuthRequest:
-    """Prove one's identity by a password.
-
-    Raises:
-        states.OutOfStep: the person is known already.
-
-    """
     _expect_unproved(request)
     _check_method(means.settings, PASSWORD)
     address = email_addresses.checked(email.strip())
@@ -225,12 +199,7 @@ async def verify_password(
 async def passkey_options(
     means: SignInDependencies, call: Call, request: AuthRequest, *, email: str | None = None
 ) -> tuple[str, dict[str, Any]]:
-    """Return a challenge's id, and the options that a browser hands to an authenticator.
-
-    Raises:
-        states.OutOfStep: the person is known already.
-
-    """
+    """Return a challenge's id, and the options that a browser hands to an authenticator."""
     _expect_unproved(request)
     _check_method(means.settings, PASSKEY)
     return await passkeys.begin_authentication(
@@ -245,12 +214,7 @@ async def verify_passkey(
     challenge_id: str,
     credential: Mapping[str, Any],
 ) -> AuthRequest:
-    """Prove one's identity by a passkey; one that verified its user is both factors at once.
-
-    Raises:
-        states.OutOfStep: the person is known already.
-
-    """
+    """Prove one's identity by a passkey; one that verified its user is both factors at once."""
     _expect_unproved(request)
     _check_method(means.settings, PASSKEY)
     with counting.proof(counting.PASSKEY):
@@ -274,12 +238,7 @@ async def verify_passkey(
 async def verify_second_factor(
     means: SignInDependencies, call: Call, request: AuthRequest, code: str
 ) -> AuthRequest:
-    """Give the second factor: a code of an authenticator app, or one to recover without.
-
-    Raises:
-        states.OutOfStep: no second factor is asked for.
-
-    """
+    """Give the second factor: a code of an authenticator app, or one to recover without."""
     states.expect(request, states.SECOND_FACTOR_PENDING)
     user_id, db = request.user_id, call.db
     assert user_id is not None
@@ -314,17 +273,12 @@ async def verify_second_factor(
 async def choose_password(
     means: SignInDependencies, call: Call, request: AuthRequest, password: str
 ) -> AuthRequest:
-    """Choose a password, once the inbox was proved; all other sessions of the person end.
-
-    Raises:
-        states.OutOfStep: there is no password to choose.
-
-    """
+    """Choose a password, once the inbox was proved; all other sessions of the person end."""
     states.expect(request, states.PASSWORD_CHOICE)
     user_id = request.user_id
     assert user_id is not None
     user = await _user(call, user_id)
-    held = acting.as_person(call, call.db, request, user_id)
+    held = requests.as_person(call, call.db, request, user_id)
     await means.passwords.choose(held, user_id, password)
     if request.organization_id is None:
         return await choosing.proceed(means, call, request, states.PASSWORD_CHOSEN, user=user)
@@ -368,7 +322,6 @@ async def _proved(
     is_whole: bool = False,
     email_proved: bool = False,
 ) -> AuthRequest:
-    """Note a first factor, and go on."""
     known = await connections.of_environment(call.db)
     facts = replace(
         request.facts,
@@ -379,7 +332,7 @@ async def _proved(
         identity="",
         inbox_proved=False,
     )
-    return await first_factors.given(
+    return await choosing.after_first_factor(
         means,
         call,
         request,
@@ -400,12 +353,7 @@ async def _user(call: Call, user_id: str) -> User:
 
 
 def _expect_unproved(request: AuthRequest) -> None:
-    """Make sure that somebody may still sign in, and in any way that they like.
-
-    Raises:
-        states.OutOfStep: the person is known already, or the application has named the provider.
-
-    """
+    """Make sure that somebody may still sign in, and in any way that they like."""
     states.expect(request, *states.UNPROVED)
     if request.state == states.SSO_PENDING and request.params.connection_id is not None:
         raise states.OutOfStep("this sign-in goes by the connection that the application named")

@@ -22,19 +22,12 @@ from tenantry.db.lists import pages
 from tenantry.db.sql.like import ESCAPE, escaped
 from tenantry.db.sql.schema import from_json, to_json
 from tenantry.db.sql.statements import Statement
-from tenantry.db.writes.rows import members, prefixed, revised, row_of
-from tenantry.identity.connections import given, operator_notices, service
-from tenantry.identity.connections.applications import catalogue
+from tenantry.db.writes.rows import prefixed
+from tenantry.i18n import guide_steps
+from tenantry.identity.connections import completeness, given, operator_notices, service
 from tenantry.identity.connections.changes import changing, client_secrets
-from tenantry.identity.connections.model import (
-    COMPLETED,
-    DRAFT,
-    GOOGLE_DWD,
-    IN_PROGRESS,
-    OAUTH,
-    Connection,
-    app_connections,
-)
+from tenantry.identity.connections.completeness import APP_CONFIG
+from tenantry.identity.connections.model import GOOGLE_DWD, OAUTH, Connection, app_connections
 
 if TYPE_CHECKING:
     from tenantry.call import Call
@@ -42,8 +35,6 @@ if TYPE_CHECKING:
     from tenantry.identity.connections.changes.changing import Changes
 
 MOST = 1000
-# By type: the part of the contract's message that has its settings.
-CONFIG = {OAUTH: "oauth_config", GOOGLE_DWD: "google_dwd_config"}
 _MOST_LISTED = 30  # of the contract
 _KEY_MAX = 300
 _SERVICE_ACCOUNT_MAX = 16 * 1024
@@ -54,7 +45,6 @@ _FIND = crud.get(app_connections)
 _HOLD = crud.hold(app_connections)
 _COUNT = crud.count(app_connections)
 _INSERT = crud.insert(app_connections)
-_UPDATE = crud.update(app_connections, fixed=("type",))
 _DELETE = crud.delete(app_connections)
 
 
@@ -77,7 +67,7 @@ async def create(
         create_time=at,
         update_time=at,
     )
-    made = standing(made)
+    made = replace(made, status=completeness.status(made))
     async with call.db.transaction() as db:
         await db.serialize("connections of applications")
         row = await db.fetch_one(_COUNT)
@@ -87,7 +77,7 @@ async def create(
                 " be: delete one first"
             )
         event = service.event(call, "created", None, made)
-        await db.apply(_INSERT, event, **prefixed(row_of(made, app_connections)))
+        await db.apply(_INSERT, event, **prefixed(made.to_row()))
     return made
 
 
@@ -96,17 +86,11 @@ async def find(call: Call, connection_id: str) -> Connection | None:
     if call.caller.organization_id is not None:
         return None
     row = await call.db.fetch_one(_FIND, p_id=connection_id)
-    return None if row is None else from_row(row)
+    return None if row is None else _from_row(row)
 
 
-def from_row(row: Row) -> Connection:
-    """Return the connection of one row."""
-    return Connection(**members(row, app_connections), is_app=True)
-
-
-def standing(connection: Connection) -> Connection:
-    """Return a connection with the status that its settings give it."""
-    return replace(connection, status=_status(connection))
+def _from_row(row: Row) -> Connection:
+    return Connection.from_row(row, is_app=True)
 
 
 async def change(call: Call, connection_id: str, changes: Changes) -> Connection:
@@ -114,19 +98,18 @@ async def change(call: Call, connection_id: str, changes: Changes) -> Connection
     async with call.db.transaction() as db:
         before = await _hold(call, db, connection_id)
         after = _changed(db, before, changes)
-        return await _save(call, db, before, standing(after), "updated")
+        after = replace(after, status=completeness.status(after))
+        return await service.save(call, db, before, after, "updated")
 
 
 async def switch(call: Call, connection_id: str, *, enabled: bool) -> Connection:
-    """Switch a connection on or off."""
     async with call.db.transaction() as db:
         before = await _hold(call, db, connection_id)
         verb = "enabled" if enabled else "disabled"
-        return await _save(call, db, before, replace(before, enabled=enabled), verb)
+        return await service.save(call, db, before, replace(before, enabled=enabled), verb)
 
 
 async def remove(call: Call, connection_id: str) -> None:
-    """Delete a connection."""
     async with call.db.transaction() as db:
         before = await _hold(call, db, connection_id)
         await db.apply(_DELETE, service.event(call, "deleted", before, None), p_id=before.id)
@@ -151,7 +134,7 @@ async def page(
     rows = await call.db.fetch_all(_page(narrow, position.direction), **position.params, **params)
     total = await call.db.fetch_one(_count(narrow), **params)
     assert total is not None
-    return position.page(rows, total["total"]).of(from_row)
+    return position.page(rows, total["total"]).of(_from_row)
 
 
 _FILTERS = {
@@ -182,23 +165,32 @@ def _pattern(query: str) -> str:
     return part and f"%{escaped(part)}%"
 
 
+@functools.cache
+def _catalogue() -> dict[str, dict[str, Any]]:
+    """Return the settings of each provider that applications reach, by type and provider_key."""
+    content = guide_steps.read("identity", "connections", "applications", "catalogue.toml")
+    names = ("authorize_uri", "token_uri", "user_info_uri")
+    return {
+        OAUTH: {
+            key: dict(zip(names, uris, strict=False)) for key, uris in content["oauth"].items()
+        },
+        GOOGLE_DWD: {key: {"token_uri": uri} for key, uri in content["delegated"].items()},
+    }
+
+
 def _start(type_: str, provider_key: str) -> dict[str, Any]:
-    if type_ == OAUTH and provider_key in catalogue.OAUTH_PROVIDERS:
-        endpoints = catalogue.OAUTH_PROVIDERS[provider_key]
-        named = ("authorize_uri", "token_uri", "user_info_uri")
-        return {name: uri for name in named if (uri := getattr(endpoints, name))}
-    if type_ == GOOGLE_DWD and provider_key in catalogue.DELEGATED_PROVIDERS:
-        return {"token_uri": catalogue.DELEGATED_PROVIDERS[provider_key]}
-    if type_ not in CONFIG:
+    known = _catalogue().get(type_)
+    if known is None:
         raise errors.InvalidArgument.field(
             "connection.type",
             "in",
-            f"must be {' or '.join(CONFIG)} for a connection of an application",
+            f"must be {' or '.join(APP_CONFIG)} for a connection of an application",
         )
-    known = catalogue.OAUTH_PROVIDERS if type_ == OAUTH else catalogue.DELEGATED_PROVIDERS
-    raise errors.InvalidArgument.field(
-        "connection.provider_key", "in", f"must be one of {', '.join(known)} for {type_}"
-    )
+    if provider_key not in known:
+        raise errors.InvalidArgument.field(
+            "connection.provider_key", "in", f"must be one of {', '.join(known)} for {type_}"
+        )
+    return dict(known[provider_key])
 
 
 def _key_id(provider_key: str, key_id: str | None) -> str:
@@ -223,7 +215,7 @@ def _changed(db: Session, before: Connection, changes: Changes) -> Connection:
         after = replace(after, key_id=key_id or before.key_id)
     if not changes.config:
         return after
-    if changes.config != CONFIG[before.type]:
+    if changes.config != APP_CONFIG[before.type]:
         raise errors.InvalidArgument.field(
             f"connection.{changes.config}", "oneof", f"the connection is {before.type}"
         )
@@ -248,32 +240,10 @@ def _new_key(db: Session, before: Connection, changes: Changes) -> dict[str, str
     return client_secrets.encrypted(db, before, changes.secret)
 
 
-def _status(connection: Connection) -> str:
-    """Return how far its settings are."""
-    has_secret = connection.secret is not None
-    needed = ("client_id", "authorize_uri", "token_uri") if connection.type == OAUTH else ()
-    if has_secret and all(connection.settings.get(name) for name in needed):
-        return COMPLETED
-    return IN_PROGRESS if has_secret or connection.settings.get("client_id") else DRAFT
-
-
 async def _hold(call: Call, db: Session, connection_id: str) -> Connection:
     row = await db.fetch_one(_HOLD, p_id=connection_id)
     if row is None or call.caller.organization_id is not None:
         raise errors.NotFound("connection")
-    found = from_row(row)
+    found = _from_row(row)
     call.expect(found.revision)
     return found
-
-
-async def _save(
-    call: Call, db: Session, before: Connection, after: Connection, verb: str
-) -> Connection:
-    if after == before:
-        return before
-    if verb != "disabled":
-        operator_notices.check_owner(call, None)
-    after = revised(after)
-    event = service.event(call, verb, before, after)
-    await db.apply(_UPDATE, event, **prefixed(row_of(after, app_connections)))
-    return after

@@ -69,8 +69,6 @@ class KeyPair:
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """The pairs as they stand at one time."""
-
     current: KeyPair
     following: KeyPair | None  # the next one, before it signs
     former: tuple[KeyPair, ...]  # the latest first
@@ -82,7 +80,6 @@ class Pairs:
         return (self.current, *following, *self.former)
 
     def signing(self, certificate_id: str) -> SigningPair:
-        """Return what to sign with: the pair of this id while there is one, else the current."""
         named = (one.pair for one in self.all if one.id == certificate_id)
         return next(named, self.current.pair)
 
@@ -97,7 +94,6 @@ class KeyPairs:
         )
 
     async def get(self) -> Pairs:
-        """Return the pairs as they stand now."""
         pairs = _standing(await self._known.get(_ALL) or [])
         if pairs is None:
             pairs = await ensure(self._db)

@@ -24,18 +24,14 @@ from tenantry.identity.connections.model import (
 )
 from tenantry.identity.connections.oidc.metadata import address, is_document
 from tenantry.identity.connections.providers import metadata
-from tenantry.identity.connections.settings import (
-    OAuthSettings,
-    OIDCSettings,
-    SAMLSettings,
-)
+from tenantry.identity.connections.settings import OAuthSettings, OIDCSettings, SAMLSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
-    from tenantry.identity.connections.providers.context import ConnectionContext
+    from tenantry.identity.connections.providers.fetching import ConnectionContext
     from tenantry.identity.connections.saml.metadata.idp_metadata import IdentityProvider
     from tenantry.identity.connections.settings import Settings
 
@@ -222,7 +218,8 @@ def new_secret(db: Session, before: Connection, changes: Changes) -> dict[str, s
     """Return the column of a new client secret, encrypted; nothing for the former one."""
     if changes.secret is None or not client_secrets.is_given(changes.secret):
         return {}
-    plain = given.secret(changes.secret, f"connection.{changes.config}.client_secret")
+    field = f"connection.{changes.config}.client_secret"
+    plain = given.text(changes.secret, field, most=given.SECRET_MAX)
     return client_secrets.encrypted(db, before, plain)
 
 

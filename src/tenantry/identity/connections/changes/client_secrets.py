@@ -23,7 +23,6 @@ _SHOWN_OF = 12  # characters: of a shorter secret, four would say too much
 
 
 def binding_of(connection: Connection) -> Binding:
-    """Return what the secret of a connection is bound to."""
     table = app_connections if connection.is_app else connections
     place = {"id": connection.id, "organization_id": connection.organization_id}
     return binding(table.c.secret, place)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.db.engine import Session
     from tenantry.identity.connections.model import Connection
-    from tenantry.identity.connections.providers.context import ConnectionContext
+    from tenantry.identity.connections.providers.fetching import ConnectionContext
 
 # The types that each is for.
 _TYPES: dict[str, tuple[str, ...]] = {
@@ -36,7 +36,6 @@ _TYPES: dict[str, tuple[str, ...]] = {
 
 
 def shown(connection: Connection) -> dict[str, Any]:
-    """Return the further settings of a connection that are for its type."""
     kind = changing.SETTINGS.get(connection.type)
     if kind is None:
         return {}

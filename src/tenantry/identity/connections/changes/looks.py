@@ -30,6 +30,5 @@ def next_look(at: int, connection: Connection, *, failed: bool = False) -> int |
 
 
 def address(connection: Connection) -> str:
-    """Return the address of a connection's metadata, or ""."""
     url: str = connection.settings.get("idp_metadata_url", "")
     return url

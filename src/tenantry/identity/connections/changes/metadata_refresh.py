@@ -171,36 +171,18 @@ def applied(
     db: Session, before: Connection, provider: IdentityProvider, *, development: bool, at: int
 ) -> Connection:
     """Return a connection with the settings that a refresh may change."""
-    settings = _settings(
-        db,
-        before.settings,
-        provider,
-        tls_only=_tls_only(before, development=development),
-        at=at,
-    )
-    return replace(before, settings=SAMLSettings.stored(settings).to_row())
-
-
-def _settings(
-    db: Session,
-    settings: Mapping[str, Any],
-    provider: IdentityProvider,
-    *,
-    tls_only: bool,
-    at: int,
-) -> dict[str, Any]:
     from tenantry.identity.connections.saml.faults import SAMLError
 
+    settings = before.settings
     known = settings.get("idp_entity_id", "")
     if known and provider.entity_id != known:
-        return {
-            **settings,
-            "fault": f"The metadata is that of another identity provider: {provider.entity_id}.",
-        }
+        fault = f"The metadata is that of another identity provider: {provider.entity_id}."
+        return _with(before, {**settings, "fault": fault})
     try:
-        after = {**settings, **metadata.members(provider, tls_only=tls_only)}
+        found = metadata.members(provider, tls_only=_tls_only(before, development=development))
     except SAMLError as problem:
-        return {**settings, "fault": problem.description}
+        return _with(before, {**settings, "fault": problem.description})
+    after = {**settings, **found}
     after.pop("fault", None)
     if settings.get("metadata_wants_signed") and not provider.want_authn_requests_signed:
         after["metadata_wants_signed"] = True
@@ -208,7 +190,11 @@ def _settings(
     after["idp_certificates"] = given.taken(
         db, provider.certificates, settings.get("idp_certificates", ()), at=at
     )
-    return after
+    return _with(before, after)
+
+
+def _with(connection: Connection, settings: Mapping[str, Any]) -> Connection:
+    return replace(connection, settings=SAMLSettings.stored(settings).to_row())
 
 
 def _tls_only(connection: Connection, *, development: bool) -> bool:

@@ -76,30 +76,41 @@ class Box:
         raise WrongKey
 
 
-def to_archive(db: Session, row: Row, box: Box | None) -> tuple[dict[str, Any], str | None]:
-    """Return the exported row of a connection, and its encrypted secret if there is a key."""
-    connection = Connection.from_row(row)
-    if box is None or connection.secret is None:
-        return _with_secret(connection, None), None
-    secret = client_secrets.secret_of(db, connection)
-    return connection.to_row(), box.seal(client_secrets.binding_of(connection), secret.encode())
+class Archive:
+    """Moves the rows of one table: the connections, or those of applications."""
+
+    def __init__(self, *, is_app: bool) -> None:
+        self._is_app = is_app
+
+    def to_archive(
+        self, db: Session, row: Row, box: Box | None
+    ) -> tuple[dict[str, Any], str | None]:
+        """Return the exported row of a connection, and its encrypted secret if there is a key."""
+        found = Connection.from_row(row, is_app=self._is_app)
+        if box is None or found.secret is None:
+            return _with_secret(found, None), None
+        secret = client_secrets.secret_of(db, found)
+        return found.to_row(), box.seal(client_secrets.binding_of(found), secret.encode())
+
+    def from_archive(
+        self, db: Session, row: Mapping[str, Any], sealed: str | None, box: Box | None
+    ) -> dict[str, Any]:
+        """Return the row to insert.
+
+        A connection without the secret that it needs is incomplete and disabled; one of an
+        application stays enabled.
+        """
+        found = Connection.from_row({**row, "secret": None}, is_app=self._is_app)
+        if sealed is None or box is None:
+            return _with_secret(found, None)
+        binding = client_secrets.binding_of(found)
+        return _with_secret(found, db.vault.encrypt(box.open(binding, sealed), binding))
 
 
-def from_archive(
-    db: Session, row: Mapping[str, Any], sealed: str | None, box: Box | None
-) -> dict[str, Any]:
-    """Return the row to insert; without its secret, if it needs one, it is incomplete and
-    disabled.
-    """
-    connection = Connection.from_row({**row, "secret": None})
-    if sealed is None or box is None:
-        return _with_secret(connection, None)
-    binding = client_secrets.binding_of(connection)
-    return _with_secret(connection, db.vault.encrypt(box.open(binding, sealed), binding))
+CONNECTIONS, APP_CONNECTIONS = Archive(is_app=False), Archive(is_app=True)
 
 
 def check(row: dict[str, Any]) -> dict[str, Any]:
-    """Return the row of an imported connection."""
     if row["type"] not in FEDERATED:
         raise errors.InvalidArgument(f"connection_type: must be one of {', '.join(FEDERATED)}")
     if (row["type"] == OAUTH) != (row["organization_id"] is None):
@@ -109,8 +120,16 @@ def check(row: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
+def check_app(row: dict[str, Any]) -> dict[str, Any]:
+    if row["type"] not in completeness.APP_CONFIG:
+        raise errors.InvalidArgument(
+            f"app_connection_type: must be one of {', '.join(completeness.APP_CONFIG)}"
+        )
+    return row
+
+
 def _with_secret(connection: Connection, secret: str | None) -> dict[str, Any]:
     connection = replace(connection, secret=secret)
     status = completeness.status(connection)
-    enabled = connection.enabled and status == COMPLETED
+    enabled = connection.enabled and (connection.is_app or status == COMPLETED)
     return replace(connection, status=status, enabled=enabled).to_row()

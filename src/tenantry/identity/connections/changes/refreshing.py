@@ -53,7 +53,6 @@ class Refreshing:
         self._outgoing = Outgoing(settings.outgoing_allow)
 
     async def close(self) -> None:
-        """Close all connections."""
         await self._outgoing.close()
 
     async def run(self, db: Session) -> float:

@@ -103,32 +103,27 @@ def faults(protocol: str) -> dict[str, Fault]:
     return {name: one for name, one in there.items() if isinstance(one, Fault)}
 
 
-def say(language: str, error: str, description: str, hint: str = "") -> Said:
+def say(language: str, error: str | None, description: str, hint: str = "") -> Said:
     """Say an error to a reader: the description and the remedy of a fault in their language.
 
     A description of somebody else stays as it is, with its hint; without one the code's remedy is
-    said.
+    said. If ``error`` is None, a fault of any code matches.
     """
-    general, english = explanation(error, language), explanation(error)
+    code = error or ""
+    general, english = explanation(code, language), explanation(code)
     means = general.means if general else ""
     known = _known(language, error, description, hint)
     if known is not None:
-        return Said(error, means, *known)
+        return Said(code, means, *known)
     parts = ((description, ENGLISH),)
     if general and english and hint in {"", english.remedy}:
-        return Said(error, means, parts, general.remedy, language)
-    return Said(error, means, parts, hint)
+        return Said(code, means, parts, general.remedy, language)
+    return Said(code, means, parts, hint)
 
 
 def say_fault(language: str, description: str) -> Said:
-    """Say a Tenantry description in a reader's language, with its remedy, for any code.
-
-    A description of somebody else stays as it is, without a remedy.
-    """
-    known = _known(language, None, description, "")
-    if known is None:
-        return Said("", "", ((description, ENGLISH),), "")
-    return Said("", "", *known)
+    """Say a Tenantry description in a reader's language, with its remedy, for any code."""
+    return say(language, None, description)
 
 
 def _known(

@@ -48,12 +48,6 @@ def hold_to_issuer(answer: CallbackResponse, issuer: str, *, says_issuer: bool) 
 
 
 def code(answer: CallbackResponse) -> str:
-    """Return the code of an answer.
-
-    Raises:
-        OIDCError: it is an error, or has no code.
-
-    """
     error = answer.members.get("error")
     if error:
         description = answer.members.get("error_description", "")

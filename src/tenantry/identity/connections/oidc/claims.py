@@ -75,7 +75,6 @@ def hold_to_age(claims: Mapping[str, Any], *, max_age: int | None, now: float, s
 
 
 def subject(claims: Mapping[str, Any]) -> str:
-    """Return the provider's own name of the person."""
     found = claims.get("sub")
     if not isinstance(found, str) or not 0 < len(found) <= _SUBJECT_MAX or "\x00" in found:
         raise OIDCError(faults.CLAIM, claim="sub")

@@ -27,12 +27,7 @@ def is_token(pasted: bytes) -> bool:
 
 
 def decode(pasted: bytes, *, now: int) -> Decoded:
-    """Read an ID token or a logout token; `now` is in microseconds since 1970.
-
-    Raises:
-        OIDCError: it is encrypted, not signed by an algorithm that we know, or no JWT.
-
-    """
+    """Read an ID token or a logout token; `now` is in microseconds since 1970."""
     read = jwts.read(pasted.decode().strip(), algorithms=tuple(ALGORITHMS))
     header = [("Algorithm", read.algorithm), ("Key", read.kid), ("Type", read.typ)]
     claims = [(name, _value(name, value, now)) for name, value in read.claims.items()]

@@ -36,10 +36,6 @@ def verify(
     ``now`` in seconds since 1970; ``skew`` and ``max_age`` in seconds; ``access_token`` is the
     one that came with it. A sign-in that was to be a new one came after ``since``, as far as the
     provider says when.
-
-    Raises:
-        OIDCError: it does not answer this request, or says too little.
-
     """
     claims = jwt.claims
     of_token.hold_to_issuer(claims, issuer)

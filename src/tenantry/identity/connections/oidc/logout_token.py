@@ -37,10 +37,6 @@ def verify(jwt: Signed, *, issuer: str, client_id: str, now: float, skew: int) -
 
     ``now`` in seconds since 1970, ``skew`` in seconds. That its jti is new is for the caller to
     see.
-
-    Raises:
-        OIDCError: it is no logout token for us, or not a good one any more.
-
     """
     claims = jwt.claims
     typ = None if jwt.typ is None else jwt.typ.lower().removeprefix("application/")

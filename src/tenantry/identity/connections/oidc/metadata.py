@@ -54,10 +54,6 @@ def read(document: bytes, *, fetched_from: str) -> Metadata:
 
     Its issuer is that of the address (section 4.3), but for a slash at the end. One for many
     tenants of Microsoft's has `{tenantid}` there instead.
-
-    Raises:
-        OIDCError: it is no such document, or another issuer's.
-
     """
     try:
         content = strict_json.loads(document)

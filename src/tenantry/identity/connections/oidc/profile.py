@@ -46,10 +46,6 @@ def values(claims: Mapping[str, Any], mapping: Mapping[str, str]) -> dict[str, t
 
     ``mapping`` says for a key which claim it is: its name, or a path of names with dots. Numbers,
     truth values and objects are written as JSON.
-
-    Raises:
-        OIDCError: there is no e-mail address.
-
     """
     named = {key: key for key in _STANDARD} | dict(mapping)
     found = {key: texts for key, name in named.items() if (texts := _texts(_found(claims, name)))}

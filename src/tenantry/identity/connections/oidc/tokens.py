@@ -45,10 +45,6 @@ def read(
     ``secrets`` of the request are taken out of the sentence of an error, where a provider quotes
     them. ``form_allowed`` takes a form in the place of JSON, as some providers of OAuth 2.0 send
     it.
-
-    Raises:
-        OIDCError: it is an error, or no answer of a token endpoint. Its text holds no token.
-
     """
     content = _members(document, form_allowed=form_allowed)
     error = content.get("error")

@@ -16,12 +16,7 @@ MOST_BYTES = 256 << 10
 
 
 def read(status: int, content_type: str, document: bytes) -> Any:
-    """Return the JSON of an answer.
-
-    Raises:
-        OIDCError: it is an error, or no JSON.
-
-    """
+    """Return the JSON of an answer."""
     if status != 200:
         raise OIDCError(faults.USERINFO, reason=f"its status is {status}")
     if content_type.partition(";")[0].strip().lower() == "application/jwt":
@@ -34,12 +29,7 @@ def read(status: int, content_type: str, document: bytes) -> Any:
 
 
 def of_subject(content: Any, subject: str) -> Mapping[str, Any]:
-    """Return the claims of an answer about the person of an ID token, and no other (5.3.2).
-
-    Raises:
-        OIDCError: it is about somebody else.
-
-    """
+    """Return the claims of an answer about the person of an ID token, and no other (5.3.2)."""
     if not isinstance(content, dict):
         raise OIDCError(faults.USERINFO, reason="it is no JSON object")
     found = content.get("sub")

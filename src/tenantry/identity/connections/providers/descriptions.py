@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tenantry.core import errors
@@ -15,18 +14,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from tenantry.identity.connections.oidc.metadata import Metadata
-    from tenantry.identity.connections.providers.context import ConnectionContext
-
-
-@dataclass(frozen=True, slots=True)
-class CertificateFacts:
-    """A certificate in PEM, and its own words; times in microseconds since 1970, UTC."""
-
-    pem: str
-    subject: str
-    issuer: str
-    not_before: int
-    not_after: int
+    from tenantry.identity.connections.providers.fetching import ConnectionContext
 
 
 async def endpoints(ground: ConnectionContext, issuer: str) -> Metadata:
@@ -42,7 +30,7 @@ async def endpoints(ground: ConnectionContext, issuer: str) -> Metadata:
 
 async def metadata_of(
     ground: ConnectionContext, address: str, xml: str
-) -> tuple[dict[str, Any], Sequence[CertificateFacts]]:
+) -> tuple[dict[str, Any], Sequence[Certificate]]:
     """Return what metadata says, at its address or itself, as settings; and its certificates."""
     from tenantry.identity.connections.saml.faults import SAMLError
     from tenantry.identity.connections.saml.metadata import idp_metadata
@@ -62,16 +50,16 @@ async def metadata_of(
     except SAMLError as problem:
         field = "metadata_url" if address else "metadata"
         raise errors.InvalidArgument.field(field, "metadata", problem.description) from None
-    return found, [_facts(one) for one in provider.certificates]
+    return found, provider.certificates
 
 
-def certificate(pasted: str) -> CertificateFacts:
-    """Return what a certificate says of itself: PEM, or its base64 alone."""
+def certificate(pasted: str) -> Certificate:
+    """Return a certificate that is given as PEM, or its base64 alone."""
     from tenantry.identity.connections.saml import certificates
     from tenantry.identity.connections.saml.faults import SAMLError
 
     try:
-        return _facts(certificates.read(pasted.encode()))
+        return certificates.read(pasted.encode())
     except SAMLError as problem:
         raise errors.InvalidArgument.field(
             "certificate", "certificate", problem.description
@@ -79,16 +67,6 @@ def certificate(pasted: str) -> CertificateFacts:
 
 
 def pem(one: Certificate) -> str:
-    """Return a certificate in PEM."""
     from cryptography.hazmat.primitives.serialization import Encoding
 
     return one.public_bytes(Encoding.PEM).decode()
-
-
-def _facts(one: Certificate) -> CertificateFacts:
-    from tenantry.identity.connections.saml import certificates
-
-    details = certificates.details(one)
-    return CertificateFacts(
-        pem(one), details.subject, details.issuer, details.not_before, details.not_after
-    )

@@ -19,14 +19,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from urllib.parse import urlencode
 
 from tenantry.db.ttl_cache import TtlCache
-from tenantry.identity.connections.oidc import (
-    faults,
-    jwts,
-    key_sets,
-    metadata,
-    tokens,
-    userinfo,
-)
+from tenantry.identity.connections.oidc import faults, jwts, key_sets, metadata, tokens, userinfo
 from tenantry.identity.connections.oidc.faults import OIDCError
 from tenantry.net.outgoing import Outgoing, Unanswered
 
@@ -63,8 +56,6 @@ class _Failed:
 
 
 class _Documents(Generic[_V]):
-    """Documents of one kind by their addresses."""
-
     def __init__(self, read: Callable[[str], Awaitable[_V]]) -> None:
         self._read = read
         self._known: TtlCache[str, _V | _Failed] = TtlCache(
@@ -73,21 +64,11 @@ class _Documents(Generic[_V]):
         self._renewals: dict[str, float] = {}  # monotonic times by URL, the oldest first
 
     async def get(self, url: str) -> _V:
-        """Return the document at a URL, as it was at most `KEPT_SECONDS` ago.
-
-        Raises:
-            OIDCError: there is none.
-
-        """
+        """Return the document at a URL, as it was at most `KEPT_SECONDS` ago."""
         return await self._since(url, time.monotonic() - KEPT_SECONDS)
 
     async def renewed(self, url: str) -> _V:
-        """Return the document at a URL, read again unless that was done within a minute.
-
-        Raises:
-            OIDCError: there is none.
-
-        """
+        """Return the document at a URL, read again unless that was done within a minute."""
         at = time.monotonic()
         last = self._renewals.get(url)
         if last is None or last <= at - RENEWED_SECONDS:
@@ -121,9 +102,7 @@ class Near(Protocol):
 
     async def answer(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
-    ) -> OutgoingResponse:
-        """Answer a request as its server would."""
-        ...
+    ) -> OutgoingResponse: ...
 
 
 class Fetching:
@@ -141,37 +120,20 @@ class Fetching:
         self._under_way: Counter[str] = Counter()
 
     async def aclose(self) -> None:
-        """Close all connections."""
         await self._outgoing.close()
 
     async def discover(self, issuer: str, *, is_debug: bool = False) -> Metadata:
-        """Return the metadata of an issuer, or of the address of its discovery document.
-
-        Raises:
-            OIDCError: there is none, or it is that of another issuer.
-
-        """
+        """Return the metadata of an issuer, or of the address of its discovery document."""
         return await self.metadata(metadata.address(issuer), is_debug=is_debug)
 
     async def metadata(self, discovery_endpoint: str, *, is_debug: bool = False) -> Metadata:
-        """Return the metadata at the address of a discovery document.
-
-        Raises:
-            OIDCError: there is none, or it is that of another issuer.
-
-        """
         _hold_to_tls(discovery_endpoint, faults.DISCOVERY_UNANSWERED, is_debug=is_debug)
         return await self._metadata.get(discovery_endpoint)
 
     async def keys(
         self, jwks_uri: str, *, algorithm: str, kid: str | None, is_debug: bool = False
     ) -> KeySet:
-        """Return the keys of a provider; read again if this one is not among them.
-
-        Raises:
-            OIDCError: there are no keys.
-
-        """
+        """Return the keys of a provider; read again if this one is not among them."""
         _hold_to_tls(jwks_uri, faults.KEYS_UNANSWERED, is_debug=is_debug)
         found = await self._keys.get(jwks_uri)
         if not found.fitting(algorithm, kid):
@@ -183,10 +145,6 @@ class Fetching:
 
         A provider may replace a key under the same ``kid``: a signature that the cached key does
         not verify is verified again with the keys as they are now.
-
-        Raises:
-            OIDCError: no key did, or there are no keys.
-
         """
         known = await self.keys(jwks_uri, algorithm=jwt.algorithm, kid=jwt.kid, is_debug=is_debug)
         try:
@@ -217,10 +175,6 @@ class Fetching:
 
         ``authorization`` is the header by which the client shows itself; ``secrets`` are those of
         the request, which no error may quote. ``form_allowed`` as in `tokens.read`.
-
-        Raises:
-            OIDCError: the endpoint refuses, or does not answer as one.
-
         """
         headers = {"accept": _ACCEPT, "content-type": "application/x-www-form-urlencoded"}
         if authorization is not None:
@@ -246,12 +200,7 @@ class Fetching:
         is_debug: bool = False,
         headers: Mapping[str, str] | None = None,
     ) -> Any:
-        """Return the JSON of a userinfo endpoint (section 5.3), an object or a list.
-
-        Raises:
-            OIDCError: there is none.
-
-        """
+        """Return the JSON of a userinfo endpoint (section 5.3), an object or a list."""
         with self._turn(connection_id):
             answer = await self._send(
                 "GET",
@@ -325,6 +274,14 @@ class Fetching:
             self._under_way[connection_id] -= 1
             if not self._under_way[connection_id]:
                 del self._under_way[connection_id]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionContext:
+    public_url: str
+    development: bool
+    fetching: Fetching
+    outgoing: Outgoing
 
 
 def _hold_to_tls(url: str, fault: Fault, *, is_debug: bool) -> None:

@@ -18,12 +18,7 @@ _ACCEPT = "application/samlmetadata+xml, application/xml, text/xml"
 async def fetch(
     outgoing: Outgoing, url: str, *, tls_only: bool = True, seconds: float = SECONDS
 ) -> IdentityProvider:
-    """Return an identity provider by the address of its metadata.
-
-    Raises:
-        SAMLError: there is no answer, or it is no metadata of one identity provider.
-
-    """
+    """Return an identity provider by the address of its metadata."""
     from tenantry.identity.connections.saml import faults
     from tenantry.identity.connections.saml.faults import SAMLError
     from tenantry.identity.connections.saml.metadata import idp_metadata

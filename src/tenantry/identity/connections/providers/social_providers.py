@@ -171,12 +171,7 @@ def claims_of(
 
 
 def subject(provider: Provider, told: Mapping[str, Any]) -> str:
-    """Return the id by which a provider knows a person.
-
-    Raises:
-        OIDCError: it says none.
-
-    """
+    """Return the id by which a provider knows a person."""
     for name in provider.subject:
         found = told.get(name)
         if isinstance(found, int) and not isinstance(found, bool):
@@ -191,10 +186,6 @@ def apple_secret(secret: str, client_id: str, *, issuer: str) -> str:
 
     ``secret`` is a JSON object of team_id, key_id and private_key (PKCS #8 in PEM); anything else
     is taken for the JWT itself.
-
-    Raises:
-        OIDCError: it holds no private key of P-256.
-
     """
     if not secret.lstrip().startswith("{"):
         return secret

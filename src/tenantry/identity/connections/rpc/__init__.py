@@ -1,9 +1,12 @@
 """The rpcs of connections: message in, message out. No SQL, no rules."""
 
 from tenantry.identity.connections.rpc.connections import ConnectionService
-from tenantry.identity.connections.rpc.key_pairs import SamlCertificateService, SamlKeyPairService
-from tenantry.identity.connections.rpc.single_sign_on import SingleSignOnService
-from tenantry.identity.connections.rpc.states import ConnectionStateService
+from tenantry.identity.connections.rpc.single_sign_on import (
+    ConnectionStateService,
+    SamlCertificateService,
+    SamlKeyPairService,
+    SingleSignOnService,
+)
 
 __all__ = [
     "ConnectionService",

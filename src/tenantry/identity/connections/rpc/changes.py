@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import functools
+from dataclasses import fields
+from typing import Any
+
+from protobuf import Enum
+from protobuf.wkt import BoolValue, StringValue
 
 from tenantry.core import structs
 from tenantry.gen.scalekit.v1.connections import connections_pb as pb
 from tenantry.identity.connections.changes.changing import Changes
-from tenantry.identity.connections.rpc.messages import (
-    OAUTH_FLAGS,
-    OAUTH_TEXTS,
-    OIDC_FLAGS,
-    OIDC_TEXTS,
-    SAML_ENUMS,
-    SAML_FLAGS,
-    SAML_TEXTS,
+from tenantry.identity.connections.settings import (
+    OAuthSettings,
+    OIDCSettings,
+    SAMLSettings,
+    Settings,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def present(request: Any, name: str) -> str | None:
     return getattr(request, name) if request.has_field(name) else None
 
 
+def name_of(value: Any) -> str:
+    """Return the name of an enum's value, "" for the one that says nothing."""
+    name: str = value.name if value.value else ""
+    return name
+
+
 def creation(given: pb.CreateConnection) -> dict[str, Any]:
     context = None if given.context is None else given.context
     return {
         "type_": given.type.name,
-        "provider": "" if given.provider == pb.ConnectionProvider(0) else given.provider.name,
+        "provider": name_of(given.provider),
         "provider_key": given.provider_key,
         "key_id": present(given, "key_id"),
         "context": None if context is None else structs.plain(context, "connection.context"),
@@ -42,16 +47,15 @@ def changes_of(one: pb.UpdateConnection) -> Changes:
     An empty wrapper is there, and clears; an empty list, or a plain enum of 0, is not.
     """
     members: dict[str, Any] = {
-        "provider": "" if one.provider == pb.ConnectionProvider(0) else one.provider.name,
+        "provider": name_of(one.provider),
         "provider_key": one.provider_key,
-        "type": "" if one.type == pb.ConnectionType.INVALID else one.type.name,
+        "type": name_of(one.type),
         "key_id": present(one, "key_id"),
         "debug_enabled": None if one.debug_enabled is None else one.debug_enabled.value,
         "ui_button_title": None if one.ui_button_title is None else one.ui_button_title.value,
         "attribute_mapping": one.attribute_mapping,
+        "configuration_type": name_of(one.configuration_type),
     }
-    if one.configuration_type != pb.ConfigurationType(0):
-        members["configuration_type"] = one.configuration_type.name
     if one.settings is not None:
         config = one.settings.value
         members["config"] = one.settings.field
@@ -73,54 +77,37 @@ _BESIDE = {
 
 
 def _given(config: Any) -> dict[str, Any]:
-    wrapped = {
-        name: value.value
-        for name in _MEMBERS.get(type(config), ())
-        if (value := getattr(config, name)) is not None
-    }
-    plain = _PLAIN.get(type(config))
-    return wrapped if plain is None else wrapped | plain(config)
-
-
-def _plain_of_oidc(config: pb.OIDCConnectionConfig) -> dict[str, Any]:
+    """Return the settings that a config gives by the same names."""
     given: dict[str, Any] = {}
-    scopes = [one.name for one in config.scopes if one != pb.OIDCScope(0)]
-    if scopes:
-        given["scopes"] = tuple(dict.fromkeys(("openid", *scopes)))
-    if config.token_auth_type != pb.TokenAuthType(0):
-        given["token_auth_type"] = config.token_auth_type.name
-    return given
-
-
-def _plain_of_oauth(config: pb.OAuthConnectionConfig) -> dict[str, Any]:
-    given: dict[str, Any] = {"scopes": tuple(config.scopes)} if config.scopes else {}
-    if config.extensions is not None:
+    kind: Any = type(config)
+    if kind not in _SETTINGS:
+        return given
+    for name in _names(kind):
+        value = getattr(config, name)
+        if isinstance(value, StringValue | BoolValue):
+            given[name] = value.value
+        elif isinstance(value, Enum) and value.value:
+            given[name] = value.name
+    if isinstance(config, pb.OIDCConnectionConfig):
+        scopes = [one.name for one in config.scopes if one.value]
+        if scopes:
+            given["scopes"] = tuple(dict.fromkeys(("openid", *scopes)))
+    elif not isinstance(config, pb.SAMLConnectionConfigRequest) and config.scopes:
+        given["scopes"] = tuple(config.scopes)
+    if isinstance(config, pb.OAuthConnectionConfig) and config.extensions is not None:
         given["extra_authorize_params"] = dict(config.extensions.extra_authorize_params)
     return given
 
 
-def _plain_of_google_dwd(config: pb.GoogleDWDConfig) -> dict[str, Any]:
-    return {"scopes": tuple(config.scopes)} if config.scopes else {}
-
-
-def _plain_of_saml(config: pb.SAMLConnectionConfigRequest) -> dict[str, Any]:
-    given = {name: getattr(config, name) for name in SAML_ENUMS}
-    return {name: value.name for name, value in given.items() if value.value}
-
-
-_PLAIN: dict[type[Any], Callable[[Any], dict[str, Any]]] = {
-    pb.OIDCConnectionConfig: _plain_of_oidc,
-    pb.OAuthConnectionConfig: _plain_of_oauth,
-    pb.SAMLConnectionConfigRequest: _plain_of_saml,
-    pb.GoogleDWDConfig: _plain_of_google_dwd,
+_SETTINGS: dict[type[Any], type[Settings]] = {
+    pb.OIDCConnectionConfig: OIDCSettings,
+    pb.OAuthConnectionConfig: OAuthSettings,
+    pb.SAMLConnectionConfigRequest: SAMLSettings,
+    pb.GoogleDWDConfig: OAuthSettings,
 }
-_MEMBERS: dict[type[Any], tuple[str, ...]] = {
-    pb.OIDCConnectionConfig: (*OIDC_TEXTS, *OIDC_FLAGS),
-    pb.OAuthConnectionConfig: (*OAUTH_TEXTS, *OAUTH_FLAGS),
-    pb.GoogleDWDConfig: ("token_uri",),
-    pb.SAMLConnectionConfigRequest: (
-        *SAML_TEXTS,
-        *SAML_FLAGS,
-        *("sp_entity_id", "sp_assertion_url", "sp_slo_url"),
-    ),
-}
+
+
+@functools.cache
+def _names(config: type[Any]) -> list[str]:
+    names = {field.name for field in fields(_SETTINGS[config])}
+    return [field.name for field in config.desc().fields if field.name in names]

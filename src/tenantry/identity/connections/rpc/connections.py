@@ -13,13 +13,9 @@ from tenantry.identity.connections import diagnostics, listing, service
 from tenantry.identity.connections.applications import apps
 from tenantry.identity.connections.changes import changing
 from tenantry.identity.connections.listing import Listed
-from tenantry.identity.connections.providers.context import ConnectionContext
-from tenantry.identity.connections.rpc.changes import changes_of, creation, present
-from tenantry.identity.connections.rpc.messages import (
-    to_list_message,
-    to_message,
-    to_page,
-)
+from tenantry.identity.connections.providers.fetching import ConnectionContext
+from tenantry.identity.connections.rpc.changes import changes_of, creation, name_of, present
+from tenantry.identity.connections.rpc.messages import to_list_message, to_message, to_page
 
 if TYPE_CHECKING:
     from tenantry.call import Call
@@ -31,13 +27,7 @@ if TYPE_CHECKING:
 
 
 class ConnectionService:
-    def __init__(
-        self,
-        effective: Effective,
-        *,
-        fetching: Fetching,
-        outgoing: Outgoing,
-    ) -> None:
+    def __init__(self, effective: Effective, *, fetching: Fetching, outgoing: Outgoing) -> None:
         self._effective = effective
         given = effective.given
         self._ground = ConnectionContext(given.public_url, given.development, fetching, outgoing)
@@ -200,10 +190,8 @@ class ConnectionService:
             call,
             query=request.query,
             provider=request.provider,
-            status=request.status.name if request.status != pb.ConnectionStatus(0) else "",
-            type_=request.connection_type.name
-            if request.connection_type != pb.ConnectionType.INVALID
-            else "",
+            status=name_of(request.status),
+            type_=name_of(request.connection_type),
             enabled=request.enabled if request.has_field("enabled") else None,
             page_size=request.page_size,
             page_token=request.page_token,

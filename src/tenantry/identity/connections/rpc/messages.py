@@ -6,7 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from protobuf import Oneof
+from protobuf import DescFieldValueMessage, Message, Oneof
 from protobuf.wkt import BoolValue, StringValue, UInt32Value
 
 from tenantry.core.times import timestamp
@@ -33,29 +33,8 @@ if TYPE_CHECKING:
     from tenantry.identity.connections.model import Connection
     from tenantry.settings import Settings
     from tenantry.tenants.domains.model import Domain
-# Members of the settings by the kind of their field, which are alike in requests and answers.
-OIDC_TEXTS = (
-    *("issuer", "discovery_endpoint", "authorize_uri", "token_uri", "user_info_uri", "jwks_uri"),
-    "client_id",
-)
-_PROFILE_FLAGS = ("sync_user_profile_on_login", "jit_provisioning_with_sso_enabled")
-OIDC_FLAGS = ("pkce_enabled", "idp_logout_required", *_PROFILE_FLAGS)
-SAML_TEXTS = (
-    *("idp_metadata_url", "idp_entity_id", "idp_sso_url", "idp_slo_url", "default_redirect_uri"),
-    "certificate_id",
-)
-SAML_FLAGS = (
-    *("force_authn", "assertion_encrypted", "want_request_signed", "idp_slo_required"),
-    *_PROFILE_FLAGS,
-)
-OAUTH_TEXTS = (
-    *("authorize_uri", "token_uri", "user_info_uri", "client_id", "prompt", "access_type"),
-    *("token_access_type", "custom_scope_name", "tenant_id", "app_name"),
-    "token_endpoint_auth_method",
-)
-OAUTH_FLAGS = ("pkce_enabled", "use_platform_creds", "sync_user_profile_on_login")
 # Enums of SAML, which are texts in the model.
-SAML_ENUMS = {
+_SAML_ENUMS = {
     "idp_name_id_format": pb.NameIdFormat,
     "idp_sso_request_binding": pb.RequestBinding,
     "idp_slo_request_binding": pb.RequestBinding,
@@ -107,8 +86,7 @@ def _oidc(call: Call, connection: Connection, deployment: Settings) -> Oneof[Any
     public_url = deployment.public_url
     settings = OIDCSettings.stored(connection.settings)
     shown = pb.OIDCConnectionConfig(
-        **_texts(settings, OIDC_TEXTS),
-        **_flags(settings, OIDC_FLAGS),
+        **_wrapped(pb.OIDCConnectionConfig, settings),
         **_secret(call, connection),
         scopes=[pb.OIDCScope[name] for name in settings.scopes],
         token_auth_type=pb.TokenAuthType.__members__.get(
@@ -124,16 +102,16 @@ def _oidc(call: Call, connection: Connection, deployment: Settings) -> Oneof[Any
 def _saml(_call: Call, connection: Connection, deployment: Settings) -> Oneof[Any, Any]:
     public_url = deployment.public_url
     settings = SAMLSettings.stored(connection.settings)
+    wrapped = _wrapped(pb.SAMLConnectionConfigResponse, settings)
+    wrapped["sp_slo_url"] = _text(settings.sp_slo_url or addresses.slo(public_url, connection))
     shown = pb.SAMLConnectionConfigResponse(
-        **_texts(settings, SAML_TEXTS),
-        **_flags(settings, (*SAML_FLAGS, "allow_idp_initiated_login")),
-        **{name: _enum(kind, getattr(settings, name)) for name, kind in SAML_ENUMS.items()},
+        **wrapped,
+        **{name: _enum(kind, getattr(settings, name)) for name, kind in _SAML_ENUMS.items()},
         ui_button_title=_text(connection.ui_button_title),
         idp_certificates=[_certificate(one) for one in settings.idp_certificates],
         sp_entity_id=settings.sp_entity_id or addresses.base(public_url, connection),
         sp_assertion_url=settings.sp_assertion_url or addresses.callback(public_url, connection),
         sp_metadata_url=addresses.metadata(public_url, connection),
-        sp_slo_url=_text(settings.sp_slo_url or addresses.slo(public_url, connection)),
     )
     return Oneof("saml_config", shown)
 
@@ -142,8 +120,7 @@ def _oauth(call: Call, connection: Connection, deployment: Settings) -> Oneof[An
     public_url = deployment.public_url
     settings = OAuthSettings.stored(connection.settings)
     shown = pb.OAuthConnectionConfig(
-        **_texts(settings, OAUTH_TEXTS),
-        **_flags(settings, OAUTH_FLAGS),
+        **_wrapped(pb.OAuthConnectionConfig, settings),
         **_secret(call, connection),
         scopes=list(settings.scopes),
         redirect_uri=addresses.callback(public_url, connection),
@@ -194,16 +171,22 @@ _CONFIGS = {
 }
 
 
-def _texts(settings: object, names: Sequence[str]) -> dict[str, Any]:
-    return {name: _text(value) for name in names if (value := getattr(settings, name))}
+def _wrapped(config: type[Message[Any]], settings: object) -> dict[str, Any]:
+    """Return the texts and flags of a config, from the settings of the same names."""
+    found: dict[str, Any] = {}
+    for field in config.desc().fields:
+        value = getattr(settings, field.name, None)
+        if not isinstance(field.value, DescFieldValueMessage):
+            continue
+        if isinstance(value, bool):
+            found[field.name] = BoolValue(value=value)
+        elif isinstance(value, str) and value:
+            found[field.name] = _text(value)
+    return found
 
 
 def _text(value: str) -> StringValue:
     return StringValue(value=value)
-
-
-def _flags(settings: object, names: Sequence[str]) -> dict[str, Any]:
-    return {name: BoolValue(value=getattr(settings, name)) for name in names}
 
 
 def _enum(kind: Any, name: str) -> Any:

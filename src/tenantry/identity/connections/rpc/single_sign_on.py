@@ -1,23 +1,27 @@
-"""SingleSignOnService: message in, message out. No SQL, no rules."""
+"""SingleSignOnService and three services of few rpcs: message in, message out."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tenantry.core.times import timestamp
+from tenantry.core import errors
+from tenantry.core.times import SECOND, timestamp
+from tenantry.gen.scalekit.v1.environments import environments_pb
+from tenantry.gen.tenantry.v1 import saml_key_pairs_pb as key_pairs_pb
 from tenantry.gen.tenantry.v1 import single_sign_on_pb as own_pb
-from tenantry.identity.connections import diagnostics, listing, service
+from tenantry.gen.tenantry.v1 import states_pb
+from tenantry.identity.connections import diagnostics, listing, service, states
+from tenantry.identity.connections.certificates import key_pairs
 from tenantry.identity.connections.changes import changing, further
 from tenantry.identity.connections.providers import descriptions
-from tenantry.identity.connections.providers.context import ConnectionContext
-from tenantry.identity.connections.rpc.messages import (
-    to_message,
-)
+from tenantry.identity.connections.providers.fetching import ConnectionContext
+from tenantry.identity.connections.rpc.messages import to_message
 
 if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
     from tenantry.call import Call
     from tenantry.identity.connections.model import Connection
-    from tenantry.identity.connections.providers.descriptions import CertificateFacts
     from tenantry.identity.connections.providers.fetching import Fetching
     from tenantry.net.outgoing import Outgoing
     from tenantry.settings import Settings
@@ -94,8 +98,8 @@ class SingleSignOnService:
     async def read_certificate(
         self, request: own_pb.ReadCertificateRequest, _call: Call
     ) -> own_pb.ReadCertificateResponse:
-        facts = descriptions.certificate(request.certificate)
-        return own_pb.ReadCertificateResponse(certificate=_details(facts))
+        found = descriptions.certificate(request.certificate)
+        return own_pb.ReadCertificateResponse(certificate=_details(found))
 
     async def list_connection_tests(
         self, request: own_pb.ListConnectionTestsRequest, call: Call
@@ -107,12 +111,62 @@ class SingleSignOnService:
                     id=one.id,
                     status=one.status,
                     create_time=timestamp(one.create_time),
-                    email=one.email,
-                    error=one.error,
-                    error_description=one.error_description,
-                    error_details=one.error_details,
+                    email=(one.user_info or {}).get("email") or "",
+                    error=one.error or "",
+                    error_description=one.error_description or "",
+                    error_details=one.error_details or "",
                 )
                 for one in await diagnostics.newest(call.db, found.id)
+            ]
+        )
+
+
+class ConnectionStateService:
+    """The method of StateService about connections."""
+
+    async def list_connection_states(
+        self, request: states_pb.ListConnectionStatesRequest, call: Call
+    ) -> states_pb.ListConnectionStatesResponse:
+        found = await states.of_connections(call, request.connection_ids)
+        return states_pb.ListConnectionStatesResponse(states=[_state(one) for one in found])
+
+
+class SamlCertificateService:
+    """The rpcs of EnvironmentService that are about our key pairs for SAML."""
+
+    async def generate_new_saml_certificate(
+        self, request: environments_pb.GenerateSamlCertificateRequest, call: Call
+    ) -> environments_pb.GenerateSamlCertificateResponse:
+        if request.id != call.db.environment_id:
+            raise errors.NotFound("environment")
+        made = await key_pairs.generate_next(call)
+        return environments_pb.GenerateSamlCertificateResponse(
+            id=made.id,
+            certificate=descriptions.pem(made.pair.certificate),
+            expiry=made.expire_time // SECOND,
+        )
+
+
+class SamlKeyPairService:
+    async def list_saml_key_pairs(
+        self, _request: key_pairs_pb.ListSamlKeyPairsRequest, call: Call
+    ) -> key_pairs_pb.ListSamlKeyPairsResponse:
+        pairs = await key_pairs.look(call.db)
+        if pairs is None:
+            return key_pairs_pb.ListSamlKeyPairsResponse()
+        known = {pairs.current.id: "current"}
+        if pairs.following is not None:
+            known[pairs.following.id] = "next"
+        return key_pairs_pb.ListSamlKeyPairsResponse(
+            key_pairs=[
+                key_pairs_pb.SamlKeyPair(
+                    id=one.id,
+                    state=known.get(one.id, "former"),
+                    certificate=descriptions.pem(one.pair.certificate),
+                    sign_time=timestamp(one.sign_time),
+                    expire_time=timestamp(one.expire_time),
+                )
+                for one in pairs.all
             ]
         )
 
@@ -136,11 +190,29 @@ def _further(connection: Connection) -> own_pb.ConnectionSettings:
     return message
 
 
-def _details(facts: CertificateFacts) -> own_pb.SAMLCertificate:
+def _details(certificate: Certificate) -> own_pb.SAMLCertificate:
+    from tenantry.identity.connections.saml import certificates
+
+    details = certificates.details(certificate)
     return own_pb.SAMLCertificate(
-        certificate=facts.pem,
-        subject=facts.subject,
-        issuer=facts.issuer,
-        not_before=timestamp(facts.not_before),
-        not_after=timestamp(facts.not_after),
+        certificate=descriptions.pem(certificate),
+        subject=details.subject,
+        issuer=details.issuer,
+        not_before=timestamp(details.not_before),
+        not_after=timestamp(details.not_after),
     )
+
+
+def _state(found: states.State) -> states_pb.ConnectionState:
+    message = states_pb.ConnectionState(
+        connection_id=found.connection_id,
+        fault=found.fault,
+        last_test_status=found.test_status,
+        last_test_error=found.test_error,
+        last_test_error_description=found.test_error_description,
+    )
+    if found.certificate_expire_time is not None:
+        message.certificate_expire_time = timestamp(found.certificate_expire_time)
+    if found.test_time is not None:
+        message.last_test_time = timestamp(found.test_time)
+    return message

@@ -18,14 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from tenantry.identity.connections.saml import bindings, certificates, faults, parsing, response
 from tenantry.identity.connections.saml.faults import SAMLError
 from tenantry.identity.connections.saml.metadata import idp_metadata
-from tenantry.identity.connections.saml.names import (
-    DS,
-    MD,
-    SAML,
-    SAMLP,
-    STATUS,
-    XENC,
-)
+from tenantry.identity.connections.saml.names import DS, MD, SAML, SAMLP, STATUS, XENC
 from tenantry.identity.connections.saml.trust import Trust
 
 if TYPE_CHECKING:
@@ -92,10 +85,6 @@ def decode(pasted: bytes, expected: Expected, *, now: int, skew: int) -> Decoded
     """Read a pasted text: XML, base64 of it, an address or a form with one, or a certificate.
 
     `now` is in microseconds since 1970, `skew` in microseconds.
-
-    Raises:
-        SAMLError: it can be read in no such way, or our bounds refuse it.
-
     """
     if b"-----BEGIN" in pasted:
         return Decoded([_certificate(certificates.read(pasted), "Certificate", now)], [])

@@ -164,7 +164,6 @@ def only(element: _Element, tag: str) -> _Element | None:
 
 
 def one(element: _Element, tag: str) -> _Element:
-    """Return the only child of this tag."""
     child = only(element, tag)
     if child is None:
         raise SAMLError(faults.ELEMENT, parent=local(element.tag), element=local(tag))
@@ -172,7 +171,6 @@ def one(element: _Element, tag: str) -> _Element:
 
 
 def local(tag: str) -> str:
-    """Return a tag's name without its namespace."""
     return tag.rpartition("}")[2]
 
 

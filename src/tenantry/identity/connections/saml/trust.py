@@ -27,12 +27,10 @@ class SigningOption(Enum):
 
     @property
     def of_response(self) -> bool:
-        """Say whether the response itself must be signed."""
         return self in (self.SAML_ONLY_RESPONSE_SIGNING, self.SAML_RESPONSE_ASSERTION_SIGNING)
 
     @property
     def of_assertion(self) -> bool:
-        """Say whether the assertion must be signed."""
         return self in (self.SAML_ONLY_ASSERTION_SIGNING, self.SAML_RESPONSE_ASSERTION_SIGNING)
 
 

@@ -1,4 +1,4 @@
-"""Elements of Tenantry's messages and metadata."""
+"""Elements of Tenantry's messages and metadata, and the AuthnRequest (Core 3.4)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import secrets
 from typing import TYPE_CHECKING
 
 from tenantry.identity.connections.saml import parsing
-from tenantry.identity.connections.saml.names import SAML, XMLNS_SAML, XMLNS_SAMLP
+from tenantry.identity.connections.saml.names import SAML, SAMLP, XMLNS_SAML, XMLNS_SAMLP, Binding
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
+
+    from tenantry.identity.connections.saml.names import NameIDFormat
 
 
 def new_id() -> str:
@@ -37,6 +39,34 @@ def message(
     return root
 
 
+def authn_request(
+    *,
+    identifier: str,
+    sp_entity_id: str,
+    acs_url: str,
+    sso_url: str,
+    now: int,
+    name_id_format: NameIDFormat | None = None,
+    force_authn: bool = False,
+) -> _Element:
+    """Return an unsigned AuthnRequest, to be answered by POST to `acs_url`.
+
+    `identifier` is of `new_id`; the answer says it. `now` is in microseconds since 1970.
+    """
+    root = message(
+        f"{SAMLP}AuthnRequest",
+        identifier=identifier,
+        issuer=sp_entity_id,
+        destination=sso_url,
+        now=now,
+        ForceAuthn="true" if force_authn else None,
+        ProtocolBinding=Binding.HTTP_POST,
+        AssertionConsumerServiceURL=acs_url,
+    )
+    child(root, f"{SAMLP}NameIDPolicy", Format=name_id_format, AllowCreate="true")
+    return root
+
+
 def child(
     parent: _Element, tag: str, *, text: str | None = None, **attributes: str | None
 ) -> _Element:
@@ -50,7 +80,6 @@ def child(
 
 
 def set_all(element: _Element, **attributes: str | None) -> None:
-    """Set the attributes that are not None."""
     for name, value in attributes.items():
         if value is not None:
             element.set(name, value)

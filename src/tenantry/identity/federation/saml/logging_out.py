@@ -5,7 +5,6 @@ After a logout there no session of that connection is left here, and the other w
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import TYPE_CHECKING, TypeVar
 
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     _T = TypeVar("_T")
 
 _GOOD_FOR = 5 * MINUTE  # a Tenantry request
-_LARGE = 16 * 1024  # characters of a message that a thread verifies
 _LOGOUT, BACK = "logout", "back"  # facts of a way
 
 _log = logging.getLogger(__name__)
@@ -77,10 +75,6 @@ async def take_request(
     """End the sessions that an identity provider asks to end; return where the answer goes.
 
     None where the provider has no address for it.
-
-    Raises:
-        FederationError: the request does not hold, or came before.
-
     """
     at = now()
 
@@ -127,7 +121,6 @@ async def take_response(
 
 
 def is_logout(way: FederationRequest) -> bool:
-    """Whether a way began with a Tenantry logout."""
     return _LOGOUT in way.facts
 
 
@@ -135,12 +128,8 @@ async def _verified(
     provider: ServiceProvider, side: Side, received: str | Query, read: Callable[[Side], _T]
 ) -> _T:
     size = len(received if isinstance(received, str) else received.message)
-
-    async def verify(side: Side) -> _T:
-        return await asyncio.to_thread(read, side) if size > _LARGE else read(side)
-
     try:
-        return await provider.verified(side, verify)
+        return await provider.verified(side, read, size=size)
     except SAMLError as error:
         raise fault_of(error) from None
 

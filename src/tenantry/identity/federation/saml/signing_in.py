@@ -6,7 +6,6 @@ where the connection allows it and nothing was asked, is one that the identity p
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -19,7 +18,6 @@ from tenantry.identity.connections.saml.attributes import EMAIL, profile
 from tenantry.identity.connections.saml.bindings import REQUEST, RESPONSE
 from tenantry.identity.connections.saml.faults import SAMLError
 from tenantry.identity.connections.saml.names import NameIDFormat
-from tenantry.identity.connections.saml.requests import authn_request
 from tenantry.identity.connections.settings import HTTP_POST
 from tenantry.identity.federation import attributes, evidence, replays, requests
 from tenantry.identity.federation.evidence import fault_of
@@ -35,9 +33,6 @@ if TYPE_CHECKING:
     from tenantry.identity.federation.saml.service_provider import ServiceProvider, Side
     from tenantry.tenants.user_attributes.model import UserAttribute
 
-# Verifying takes 1 to 2 ms for most, and up to 50 ms for the costliest that 256 KB have room for:
-# from this size of a form on a thread does it, so that nothing else waits.
-_LARGE = 16 * 1024
 # Names of the attribute that lists groups, in lower case.
 _GROUPS = (
     "groups",
@@ -74,7 +69,7 @@ async def start(
         test_id=test_id,
         facts={"id": identifier, "force_authn": force_authn},
     )
-    message = authn_request(
+    message = writing.authn_request(
         identifier=identifier,
         sp_entity_id=side.sp_entity_id,
         acs_url=side.acs_urls[0],
@@ -115,20 +110,15 @@ async def receive(
     """Return whom a response vouches for, once all of it holds and it was not used before.
 
     ``request`` is the way that its RelayState ends, None for one that the identity provider began.
-
-    Raises:
-        Fault: it is no proof, or not for this request.
-
     """
     registered = await provider.custom_attributes.get()
     at, received = now(), form.get(RESPONSE, "")
 
-    async def verify(side: Side) -> tuple[Assertion, FederatedIdentity]:
-        task = (side, received, request, registered, at)
-        return await asyncio.to_thread(_read, *task) if len(received) > _LARGE else _read(*task)
+    def read(side: Side) -> tuple[Assertion, FederatedIdentity]:
+        return _read(side, received, request, registered, at)
 
     try:
-        assertion, identity = await provider.verified(side, verify)
+        assertion, identity = await provider.verified(side, read, size=len(received))
         with evidenced(lambda: assertion.evidence):
             await _spend(provider.db, side, assertion)
     except SAMLError as error:

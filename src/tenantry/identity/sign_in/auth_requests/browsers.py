@@ -37,7 +37,6 @@ class BrowserCookies:
 
     @classmethod
     def of(cls, public_url: str) -> BrowserCookies:
-        """Return the cookies of a deployment."""
         secure = public_url.startswith("https:")
         return cls(f"__Host-{NAME}" if secure else NAME, secure)
 

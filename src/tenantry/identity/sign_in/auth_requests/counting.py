@@ -32,7 +32,6 @@ def ended(state: str, facts: Facts) -> None:
 
 
 def vouched(*, refused: bool = False) -> None:
-    """Count the answer of a provider."""
     metrics.SIGN_IN_PROOFS.add(SSO, REFUSED if refused else ACCEPTED)
 
 

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Text, bindparam, exists, insert, literal_column, select, update
 
-from tenantry.core import ids
+from tenantry.access.clients.model import clients
+from tenantry.access.clients.uris import return_targets
+from tenantry.core import errors, ids
 from tenantry.core.times import SECOND, now
 from tenantry.crypto import vault
 from tenantry.db import crud
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement
 
+    from tenantry.access.clients.uris.return_targets import ReturnTarget
+    from tenantry.call import Call
     from tenantry.db.engine import Row, Session
 
 STEP_SECONDS = 600
@@ -61,6 +65,11 @@ _COMPLETED = Statement(
         _a.id == bindparam("p_id", type_=Text),
         _a.state == literal_column(f"'{states.COMPLETED}'"),
     )
+)
+_RETURN_TARGET = Statement(
+    select(*return_targets.COLUMNS)
+    .join_from(auth_requests, clients, clients.c.id == _a.client_id)
+    .where(_a.id == bindparam("p_id", type_=Text))
 )
 _NEWEST = Statement(
     _going_on.where(_a.browser_digest.in_(json_values(_DIGESTS)), *_live, _is_proved)
@@ -133,6 +142,13 @@ async def add(db: Session, row: Mapping[str, Any]) -> None:
     await db.fetch_all(_INSERT, **row)
 
 
+async def create(db: Session, *way: str, **members: Any) -> AuthRequest:
+    """Store a new request that has come this far, and return it; for ``members`` see `new`."""
+    request, row = new(db, *way, **members)
+    await add(db, row)
+    return request
+
+
 async def find(db: Session, request_id: str, secret: str) -> AuthRequest | None:
     """Return a request that goes on, if this is the secret of its browser."""
     if not secret or not ids.well_formed(ids.AUTH_REQUEST, request_id):
@@ -157,6 +173,18 @@ async def find_of_any(db: Session, request_id: str) -> AuthRequest | None:
         return None
     row = await db.fetch_one(_FIND, p_id=request_id, p_now=now())
     return from_row(row) if row else None
+
+
+async def return_target(db: Session, request_id: str) -> ReturnTarget | None:
+    """Return the way to the application that made an auth request, also of one that is over.
+
+    Anybody may know it: an id alone tells nothing else. None for a request that was deleted, and
+    where the application has told none.
+    """
+    if not ids.well_formed(ids.AUTH_REQUEST, request_id):
+        return None
+    row = await db.fetch_one(_RETURN_TARGET, p_id=request_id)
+    return None if row is None else return_targets.of_row(row)
 
 
 async def newest(db: Session, secrets: Sequence[str]) -> AuthRequest | None:
@@ -232,6 +260,16 @@ async def move(
     if states.SSO_AUTHENTICATED in way:
         counting.vouched()
     return moved
+
+
+def as_person(call: Call, db: Session, request: AuthRequest, user_id: str) -> Call:
+    """Return the call as one that the person of a sign-in makes, to change something.
+
+    Every change that a sign-in makes goes through this function, except for its session and grants.
+    """
+    if request.impersonator:
+        raise errors.Impersonated
+    return call.as_user(db, user_id)
 
 
 def problem(description: str, error: str = "access_denied") -> dict[str, str]:

@@ -131,24 +131,14 @@ class OutOfStep(errors.InvalidArgument):
 
 
 def check(*way: str) -> None:
-    """Look up a way through the table, from the state it starts in.
-
-    Raises:
-        OutOfStep: a part of it is not in the table.
-
-    """
+    """Look up a way through the table, from the state it starts in."""
     for state, following in itertools.pairwise(way):
         if following not in TABLE[state]:
             raise OutOfStep(f"this step does not follow: the sign-in is at {state}")
 
 
 def expect(request: AuthRequest, *states: str) -> None:
-    """Make sure that a request is in one of these states.
-
-    Raises:
-        OutOfStep: it is not.
-
-    """
+    """Make sure that a request is in one of these states."""
     if request.state not in states:
         raise OutOfStep(f"this step does not follow: the sign-in is at {request.state}")
 

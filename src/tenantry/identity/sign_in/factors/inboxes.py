@@ -45,7 +45,6 @@ def language(call: Call, request: AuthRequest) -> str | None:
 
 
 async def take(call: Call, email: str) -> None:
-    """Count a mail for the network that asks for it."""
     # Mails to the people of one network are counted for each of them, as all are.
     key = email_addresses.key(email)
     known = await known_origins.of_mailbox(call.db, call.origin, key)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tenantry.core import errors, ids
 from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.sessions.model import NO_ORGANIZATION
-from tenantry.identity.sign_in import acting, choosing
+from tenantry.identity.sign_in import choosing
 from tenantry.identity.sign_in.auth_requests import requests, states
 from tenantry.net import email_addresses
 from tenantry.tenants.memberships import invitations, joining, seats
@@ -78,7 +78,7 @@ async def admit(
         return await move(call.db)  # nothing else changes
     async with call.db.transaction() as db:
         moved = await move(db)
-        held = acting.as_person(call, db, answer.request, user_id)
+        held = requests.as_person(call, db, answer.request, user_id)
         changed = user.id if user is not None and (follows or moves) else None
         await _hold(db, None if found.is_alone else organization_id, changed)
         if user is None:
@@ -111,7 +111,6 @@ async def _hold(db: Session, organization_id: str | None, user_id: str | None) -
 
 
 async def _take_in(call: Call, organization_id: str, user: User, found: TrustDecision) -> None:
-    """Make a user a member, if they are not one yet, within a transaction."""
     if found.is_alone:
         return
     if found.place is None:

@@ -17,7 +17,7 @@ from tenantry.identity.connections import reading as connections
 from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.federation import identities, own_sign_ins, sessions
 from tenantry.identity.federation import requests as ways
-from tenantry.identity.sign_in import acting, answers, first_factors, login_requirements
+from tenantry.identity.sign_in import answers, choosing, login_requirements
 from tenantry.identity.sign_in.auth_requests import counting, requests, states
 from tenantry.identity.sign_in.factors import inboxes
 from tenantry.identity.sign_in.federated import trust
@@ -44,13 +44,6 @@ CLAIMS_MAX = 8192  # characters of JSON: they are in each ID token
 async def arrive(
     means: SignInDependencies, call: Call, request: AuthRequest, secret: str
 ) -> AuthRequest:
-    """Process the response of a provider that the browser of a request returns.
-
-    Raises:
-        states.OutOfStep: the answer was taken before, its time is over, or it is for another
-            sign-in; or the person is known already.
-
-    """
     states.expect(request, *states.UNPROVED)
     taken = await ways.take_arrival(call.db, secret)
     if taken is None or taken[0].auth_request_id != request.id:
@@ -104,10 +97,6 @@ async def identified(
     """Continue with the user that a connection asserts, or end a request that must not continue.
 
     Without ``browser`` it is the application that calls, and the browser keeps its secret.
-
-    Raises:
-        states.OutOfStep: another step was faster.
-
     """
     connection = await connections.find(call.db, connection_id)
     try:
@@ -240,9 +229,9 @@ async def _first_factor(
     call = answer.call
     if user is not None and answer.settings.sync_user_profile_on_login:
         async with call.db.transaction() as db:
-            held = acting.as_person(call, db, answer.request, user.id)
+            held = requests.as_person(call, db, answer.request, user.id)
             await sync(held, user, accepted_profile(answer.identity.profile))
-    return await first_factors.given(
+    return await choosing.after_first_factor(
         answer.means,
         call,
         answer.request,

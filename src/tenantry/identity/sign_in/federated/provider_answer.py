@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from tenantry.core import errors
 from tenantry.db.sql.encrypted_columns import binding
-from tenantry.identity.connections.federated_identities import FederationError
+from tenantry.identity.connections.federated_identities import FederatedIdentity, FederationError
 from tenantry.identity.connections.settings import Settings
-from tenantry.identity.federation import sealing
 from tenantry.identity.sign_in.auth_requests import states
 from tenantry.identity.sign_in.model import RESET_PASSWORD, SIGN_IN, auth_requests
 from tenantry.net import email_addresses
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.crypto.vault import Binding
     from tenantry.db.engine import Session
-    from tenantry.identity.connections.federated_identities import FederatedIdentity
     from tenantry.identity.connections.model import Connection
     from tenantry.identity.sign_in.dependencies import SignInDependencies
     from tenantry.identity.sign_in.model import AuthRequest, Facts
@@ -34,13 +32,8 @@ def expire_time(db: Session, request: AuthRequest) -> int | None:
 
 
 def identity_of(db: Session, request: AuthRequest) -> FederatedIdentity:
-    """Return the identity that a provider has vouched for in a sign-in.
-
-    Raises:
-        WrongKey: it is of another sign-in, or was changed.
-
-    """
-    return sealing.unseal(db, request.facts.identity, _binding(request))
+    """Return the identity that a provider has vouched for in a sign-in."""
+    return FederatedIdentity.decrypted(db, request.facts.identity, _binding(request))
 
 
 def _binding(request: AuthRequest) -> Binding:
@@ -49,8 +42,6 @@ def _binding(request: AuthRequest) -> Binding:
 
 @dataclass(frozen=True, slots=True)
 class ProviderAnswer:
-    """A provider's answer, and the sign-in that it is for."""
-
     means: SignInDependencies
     call: Call
     request: AuthRequest
@@ -63,12 +54,7 @@ class ProviderAnswer:
         return Settings.stored(self.connection.settings)
 
     def check(self) -> None:
-        """Refuse an answer without an address, or of another provider than is asked for.
-
-        Raises:
-            FederationError: why.
-
-        """
+        """Refuse an answer without an address, or of another provider than is asked for."""
         request, organization_id = self.request, self.connection.organization_id
         if organization_id is not None and request.named not in {None, organization_id}:
             raise FederationError(
@@ -99,13 +85,12 @@ class ProviderAnswer:
             proofs=(self.connection.id,),
             sso="",
             passwordless="",
-            identity=sealing.seal(
-                self.call.db, replace(self.identity, evidence={}), _binding(self.request)
+            identity=replace(self.identity, evidence={}).encrypted(
+                self.call.db, _binding(self.request)
             ),
             evidence=self.identity.evidence or before.evidence,
         )
 
 
 def _is_key(subject: str) -> bool:
-    """Whether a subject can be stored as a key."""
     return 0 < len(subject.encode(errors="replace")) <= SUBJECT_MAX and "\0" not in subject

@@ -55,12 +55,7 @@ class TrustDecision:
         return self.place is not None and self.place.status == INVITE_EXPIRED
 
     def check(self) -> None:
-        """Refuse a person without a place there, that gets none either.
-
-        Raises:
-            FederationError: why.
-
-        """
+        """Refuse a person without a place there, that gets none either."""
         if self.is_alone:
             return
         if self.place is None and not self.owned and self.sub is None:

@@ -22,7 +22,6 @@ from tenantry.access.keys import service as keys
 from tenantry.access.scopes.model import scopes
 from tenantry.core import errors, ids
 from tenantry.db.sql.schema import from_json, to_json
-from tenantry.identity.connections.applications import moving as app_connection_moving
 from tenantry.identity.connections.changes import moving as connection_moving
 from tenantry.identity.connections.model import OAUTH, app_connections, connections
 from tenantry.identity.federation.model import federated_identities
@@ -205,7 +204,7 @@ CONNECTION = ArchiveTable(
     omitted=("secret",),
     check=connection_moving.check,
     environment_rows=(connections.c.organization_id.is_(None), connections.c.type == OAUTH),
-    secret=connection_moving,
+    secret=connection_moving.CONNECTIONS,
     unique=(_unique(connections.c.id),),
 )
 APP_CONNECTION = ArchiveTable(
@@ -213,8 +212,8 @@ APP_CONNECTION = ArchiveTable(
     app_connections,
     ids.CONNECTION,
     omitted=("secret",),
-    check=app_connection_moving.check,
-    secret=app_connection_moving,
+    check=connection_moving.check_app,
+    secret=connection_moving.APP_CONNECTIONS,
 )
 ORGANIZATION = ArchiveTable(
     "organization",
