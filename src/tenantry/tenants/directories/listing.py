@@ -19,6 +19,7 @@ from tenantry.tenants.directories.model import (
     directory_role_assignments,
     directory_tallies,
     directory_users,
+    of_row,
 )
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import OrganizationIdentifier
@@ -35,23 +36,18 @@ if TYPE_CHECKING:
 _d, _r = directories.c, roles.c
 
 
-def _of(table: Table) -> Any:
-    """Return the rule that rows are of the directory of the statement around them."""
-    return (table.c.organization_id == _d.organization_id) & (table.c.directory_id == _d.id)
-
-
 def _last(table: Table) -> Any:
-    return select(func.max(table.c.update_time)).where(_of(table)).scalar_subquery()
+    return select(func.max(table.c.update_time)).where(of_row(table)).scalar_subquery()
 
 
 _a, _t = directory_role_assignments.c, directory_tallies.c
 _assigned = (
     select(json_rows(json_list(_a.directory_group_id, _r.name, _r.id)))
     .join_from(directory_role_assignments, roles, _r.id == _a.role_id)
-    .where(_of(directory_role_assignments))
+    .where(of_row(directory_role_assignments))
 )
-_people = select(cast(func.sum(_t.n), BigInteger)).where(_of(directory_tallies))
-_groups = select(func.count()).select_from(directory_groups).where(_of(directory_groups))
+_people = select(cast(func.sum(_t.n), BigInteger)).where(of_row(directory_tallies))
+_groups = select(func.count()).select_from(directory_groups).where(of_row(directory_groups))
 _whole = select(
     directories,
     _assigned.scalar_subquery().label("assignments"),
@@ -93,7 +89,7 @@ async def whole(call: Call, directory: Directory) -> Whole:
     )
     if row is None:
         raise errors.NotFound("directory")
-    return _whole_of(row, await secrets.of_directory(call.db, directory))
+    return _wholeof_row(row, await secrets.of_directory(call.db, directory))
 
 
 async def of_organization(call: Call, organization_id: str) -> list[Whole]:
@@ -101,10 +97,10 @@ async def of_organization(call: Call, organization_id: str) -> list[Whole]:
     await organizations.get(call, OrganizationIdentifier(organization_id))
     rows = await call.db.fetch_all(_LIST, p_organization_id=organization_id)
     kept = await secrets.of_organization(call.db, organization_id) if rows else {}
-    return [_whole_of(row, kept.get(row["id"], [])) for row in rows]
+    return [_wholeof_row(row, kept.get(row["id"], [])) for row in rows]
 
 
-def _whole_of(row: Row, kept: Sequence[Secret]) -> Whole:
+def _wholeof_row(row: Row, kept: Sequence[Secret]) -> Whole:
     return Whole(
         directory=Directory.from_row(row),
         secrets=kept[::-1],

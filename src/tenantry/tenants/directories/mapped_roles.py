@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 
 from tenantry.db.sql.statements import Statement
-from tenantry.tenants.directories.model import directory_role_assignments
+from tenantry.tenants.directories.model import directory_role_assignments, key, of_directory
 from tenantry.tenants.memberships import grantable_roles, roles
 
 if TYPE_CHECKING:
@@ -18,13 +18,9 @@ if TYPE_CHECKING:
     from tenantry.tenants.directories.model import Directory
     from tenantry.tenants.memberships.model import NamedRole
 
-_a = directory_role_assignments.c
 _ROLES = Statement(
-    select(_a.role_id)
-    .where(
-        _a.organization_id == bindparam("p_organization_id"),
-        _a.directory_id == bindparam("p_directory_id"),
-    )
+    select(directory_role_assignments.c.role_id)
+    .where(*of_directory(directory_role_assignments))
     .distinct()
 )
 
@@ -49,6 +45,5 @@ async def check_all(call: Call, db: Session, directory: Directory) -> None:
     example, can put anybody into any group.
     """
     if grantable_roles.is_limited(call):
-        where = {"p_organization_id": directory.organization_id, "p_directory_id": directory.id}
-        rows = await db.fetch_all(_ROLES, **where)
+        rows = await db.fetch_all(_ROLES, **key(directory))
         await check_moved(call, db, directory, [row["role_id"] for row in rows], ())

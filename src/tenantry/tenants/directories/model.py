@@ -22,6 +22,7 @@ from sqlalchemy import (
     Integer,
     Table,
     Text,
+    bindparam,
 )
 
 from tenantry.core.times import rfc3339
@@ -36,6 +37,8 @@ from tenantry.tenants.tables.directories import key_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import ColumnElement
 
     from tenantry.db.engine import Row
 
@@ -53,6 +56,22 @@ ACTIVE, INACTIVE = "ACTIVE", "INACTIVE"
 # A polled directory tracks all groups, or those that are assigned.
 ALL, SELECTED = "ALL", "SELECTED"
 OF_DIRECTORY = "organization_id", "directory_id"
+
+# Parameters of statements about one directory.
+ORGANIZATION_ID = bindparam("organization_id", type_=Text)
+DIRECTORY_ID = bindparam("directory_id", type_=Text)
+ID = bindparam("id", type_=Text)
+GIVEN = bindparam("given", type_=Text)  # a JSON array
+
+
+def of_directory(table: Table) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Return the conditions that narrow a table to the rows of the directory in question."""
+    return table.c.organization_id == ORGANIZATION_ID, table.c.directory_id == DIRECTORY_ID
+
+
+def key(directory: Directory) -> dict[str, str]:
+    """Return the parameters of `of_directory`."""
+    return {"organization_id": directory.organization_id, "directory_id": directory.id}
 
 
 def _goes_with(table: str, column: str, to: str) -> ForeignKeyConstraint:
@@ -78,6 +97,14 @@ def partial(table: Table, column: str, *before: str, after: str = "") -> None:
 
 
 directories = declared.directories
+
+
+def of_row(table: Table) -> ColumnElement[bool]:
+    """Return the condition that rows of a table belong to the directory of the row beside them."""
+    same_organization = table.c.organization_id == directories.c.organization_id
+    return same_organization & (table.c.directory_id == directories.c.id)
+
+
 index(directories, "id")
 partial(directories, "poll_time")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 
 from tenantry.core import errors, ids
 from tenantry.core.times import SECOND, now
@@ -22,11 +22,13 @@ from tenantry.tenants.directories.model import (
     COMPLETED,
     CUSTOM,
     LDAP,
+    OF_DIRECTORY,
     POLL,
     Directory,
     directories,
     directory_role_assignments,
     directory_secrets,
+    key,
 )
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.model import organizations as organizations_table
@@ -79,22 +81,8 @@ _COUNT = crud.count(directories, by=("organization_id",))
 _INSERT = crud.insert(directories)
 _UPDATE = crud.update(directories)
 _DELETE = crud.delete(directories)
-_s = directory_secrets.c
-_DELETE_SECRETS = Statement(
-    delete(directory_secrets)
-    .where(
-        _s.organization_id == bindparam("p_organization_id"), _s.directory_id == bindparam("p_id")
-    )
-    .returning(_s.id)
-)
-_a = directory_role_assignments.c
-_DELETE_ASSIGNMENTS = Statement(
-    delete(directory_role_assignments)
-    .where(
-        _a.organization_id == bindparam("p_organization_id"), _a.directory_id == bindparam("p_id")
-    )
-    .returning(_a.role_id)
-)
+_DELETE_SECRETS = crud.delete(directory_secrets, by=OF_DIRECTORY)
+_DELETE_ASSIGNMENTS = crud.delete(directory_role_assignments, by=OF_DIRECTORY)
 _SYNCED = Statement(
     update(directories)
     .where(_this, or_(_d.last_sync_time.is_(None), _d.last_sync_time < bindparam("p_before")))
@@ -157,9 +145,9 @@ async def remove(
         before = await hold(call, db, organization_id, directory_id, alone=True)
         if before.enabled and not while_enabled:
             raise errors.InvalidArgument("directory is enabled: disable it before you delete it")
+        await db.fetch_all(_DELETE_SECRETS, **prefixed(key(before)))
+        await db.fetch_all(_DELETE_ASSIGNMENTS, **prefixed(key(before)))
         where = {"p_organization_id": organization_id, "p_id": before.id}
-        await db.fetch_all(_DELETE_SECRETS, **where)
-        await db.fetch_all(_DELETE_ASSIGNMENTS, **where)
         await db.apply(_DELETE, event(call, "deleted", before, None), **where)
 
 

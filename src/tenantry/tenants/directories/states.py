@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, Text, bindparam, cast, func, literal_column, 
 from tenantry.core import errors
 from tenantry.db.lists import pages
 from tenantry.db.sql.statements import Statement
-from tenantry.tenants.directories.model import Directory, directories, directory_tallies
+from tenantry.tenants.directories.model import Directory, directories, directory_tallies, of_row
 from tenantry.tenants.directories.request_logs.model import directory_requests
 from tenantry.tenants.organizations.model import organizations
 
@@ -31,11 +31,7 @@ def _last_failed(column: Column[Any]) -> ScalarSelect[Any]:
     """Return this column of the last request that failed: one look into their index."""
     return (
         select(column)
-        .where(
-            _r.organization_id == _d.organization_id,
-            _r.directory_id == _d.id,
-            _r.error != literal_column("''"),
-        )
+        .where(of_row(directory_requests), _r.error != literal_column("''"))
         .order_by(_r.id.desc())
         .limit(literal_column("1"))
         .scalar_subquery()
@@ -43,9 +39,7 @@ def _last_failed(column: Column[Any]) -> ScalarSelect[Any]:
 
 
 _people = (
-    select(cast(func.sum(_t.n), BigInteger))
-    .where(_t.organization_id == _d.organization_id, _t.directory_id == _d.id)
-    .scalar_subquery()
+    select(cast(func.sum(_t.n), BigInteger)).where(of_row(directory_tallies)).scalar_subquery()
 )
 _FILTERS = {
     "p_query": or_(

@@ -20,7 +20,7 @@ from tenantry.core.times import now
 from tenantry.db.sql.statements import Statement
 from tenantry.net import email_addresses
 from tenantry.tenants.directories.effects import profiles, reading, role_mapping, shown
-from tenantry.tenants.directories.model import directory_users
+from tenantry.tenants.directories.model import ORGANIZATION_ID, directory_users
 from tenantry.tenants.directories.scim import resources
 from tenantry.tenants.directories.scim.faults import Fault
 from tenantry.tenants.memberships import activity, administrators, joining, seats
@@ -51,7 +51,7 @@ _ACCOUNT = Statement(select(accounts.c.id).where(accounts.c.id == _USER_ID))
 _UNLINK = Statement(
     update(directory_users)
     .where(
-        directory_users.c.organization_id == bindparam("organization_id", type_=Text),
+        directory_users.c.organization_id == ORGANIZATION_ID,
         directory_users.c.user_id == _USER_ID,
     )
     .values(user_id=None)

@@ -22,6 +22,7 @@ from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.effects import reading, shown, telling
 from tenantry.tenants.directories.effects.reading import MembershipStatus
 from tenantry.tenants.directories.effects.telling import Told
+from tenantry.tenants.directories.model import ORGANIZATION_ID
 from tenantry.tenants.memberships import administrators, roles, seats
 from tenantry.tenants.roles.model import role_holders
 from tenantry.tenants.users.model import ACTIVE, memberships
@@ -41,11 +42,10 @@ _log = logging.getLogger(__name__)
 
 _h, _m = role_holders.c, memberships.c
 _PAIR = [_h.user_id, _h.role_id]
-_ORGANIZATION_ID = bindparam("organization_id", type_=Text)
 _HOLD = Statement(
     select(_m.user_id)
     .where(
-        _m.organization_id == _ORGANIZATION_ID,
+        _m.organization_id == ORGANIZATION_ID,
         _m.user_id.in_(json_values(bindparam("user_ids", type_=Text))),
     )
     .order_by(_m.user_id)
@@ -53,7 +53,7 @@ _HOLD = Statement(
 )
 _TAKE = Statement(
     delete(role_holders).where(
-        _h.organization_id == _ORGANIZATION_ID,
+        _h.organization_id == ORGANIZATION_ID,
         tuple_(*_PAIR).in_(rows_of("given", _PAIR)),
     )
 )
@@ -62,8 +62,8 @@ _GIVE = Statement(
     insert_or_leave(role_holders)
     .from_select(
         ["organization_id", "user_id", "role_id"],
-        select(_ORGANIZATION_ID, _given.c.user_id, _given.c.role_id).where(
-            exists().where(_m.organization_id == _ORGANIZATION_ID, _m.user_id == _given.c.user_id)
+        select(ORGANIZATION_ID, _given.c.user_id, _given.c.role_id).where(
+            exists().where(_m.organization_id == ORGANIZATION_ID, _m.user_id == _given.c.user_id)
         ),
     )
     .on_conflict_do_nothing()

@@ -20,7 +20,15 @@ from tenantry.db.sql.records import rows_of, spelled
 from tenantry.db.sql.schema import from_json, json_values, to_json
 from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.effects import reading, shown
-from tenantry.tenants.directories.model import Directory, directories, directory_changes
+from tenantry.tenants.directories.model import (
+    ID,
+    Directory,
+    directories,
+    directory_changes,
+    key,
+    of_directory,
+    of_row,
+)
 from tenantry.tenants.directories.waiting import IDLE_SECONDS
 from tenantry.tenants.roles import catalogue
 from tenantry.tenants.users import reading as users_reading
@@ -38,7 +46,7 @@ AT_ONCE = 100  # people of whom a change tells itself, and of one row for the wo
 _FEW = 3  # events that another statement may record: each number of them is a separate statement
 _WORD = "changes of directories"
 
-_c, _d = directory_changes.c, directories.c
+_c = directory_changes.c
 _COLUMNS = list(directory_changes.c)
 _LEAVE = Statement(insert(directory_changes).from_select(_COLUMNS, rows_of("given", _COLUMNS)))
 _OLDEST = Statement(
@@ -46,21 +54,11 @@ _OLDEST = Statement(
         *(_c.id.label("change_id"), _c.actor, _c.request_id, _c.directory_user_ids),
         directories,
     )
-    .join_from(
-        directory_changes,
-        directories,
-        (_d.organization_id == _c.organization_id) & (_d.id == _c.directory_id),
-    )
+    .join_from(directory_changes, directories, of_row(directory_changes))
     .order_by(_c.id)
     .limit(literal_column("1"))
 )
-_DELETE = Statement(
-    delete(directory_changes).where(
-        _c.organization_id == bindparam("organization_id", type_=Text),
-        _c.directory_id == bindparam("directory_id", type_=Text),
-        _c.id == bindparam("id", type_=Text),
-    )
-)
+_DELETE = Statement(delete(directory_changes).where(*of_directory(directory_changes), _c.id == ID))
 _ACCOUNTS = Statement(
     users_reading.with_memberships(of_one=True).where(
         users.c.id.in_(json_values(bindparam("ids", type_=Text)))
@@ -150,8 +148,7 @@ async def leave(call: Call, directory: Directory, told: Sequence[Told]) -> None:
     at = now()
     rows = [
         {
-            "organization_id": directory.organization_id,
-            "directory_id": directory.id,
+            **key(directory),
             "id": call.db.new_id(ids.DIRECTORY_CHANGE),
             "actor": to_json(call.caller.actor),
             "request_id": call.request_id,
@@ -177,12 +174,7 @@ async def run(db: Session) -> float:
             told = [Told.from_json(*one) for one in from_json(row["directory_user_ids"])]
             call = _call_of(held, from_json(row["actor"]), row["request_id"])
             await tell(call, directory, mapping, told)
-        await held.fetch_all(
-            _DELETE,
-            organization_id=directory.organization_id,
-            directory_id=directory.id,
-            id=row["change_id"],
-        )
+        await held.fetch_all(_DELETE, id=row["change_id"], **key(directory))
     return 0.0
 
 

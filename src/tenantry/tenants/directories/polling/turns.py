@@ -11,11 +11,11 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Text, bindparam, update
+from sqlalchemy import BigInteger, bindparam, update
 
 from tenantry.call import Call
 from tenantry.core.times import SECOND, now
-from tenantry.db.sql.schema import Json
+from tenantry.db import crud
 from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.model import directories
 from tenantry.tenants.directories.polling.polls import Poll
@@ -34,29 +34,19 @@ if TYPE_CHECKING:
 LEASE_SECONDS = 180  # a request takes less, with the changes after it
 
 _d = directories.c
-_this = (
-    _d.organization_id == bindparam("p_organization_id", type_=Text),
-    _d.id == bindparam("p_id", type_=Text),
-)
 _RENEW = Statement(
     update(directories)
-    .where(*_this, _d.poll_time == bindparam("p_lease", type_=BigInteger), _d.enabled)
+    .where(
+        _d.organization_id == bindparam("p_organization_id"),
+        _d.id == bindparam("p_id"),
+        _d.poll_time == bindparam("p_lease", type_=BigInteger),
+        _d.enabled,
+    )
     .values(poll_time=bindparam("p_poll_time", type_=BigInteger))
     .returning(_d.id)
 )
-_KEEP = Statement(
-    update(directories).where(*_this).values(poll=bindparam("p_poll", type_=Json)).returning(_d.id)
-)
-_END = Statement(
-    update(directories)
-    .where(*_this)
-    .values(
-        poll=bindparam("p_poll", type_=Json),
-        poll_time=bindparam("p_poll_time", type_=BigInteger),
-        error=bindparam("p_error", type_=Text),
-    )
-    .returning(_d.id)
-)
+_KEEP = crud.update(directories, set_=("poll",))
+_END = crud.update(directories, set_=("poll", "poll_time", "error"))
 
 
 class Lost(Exception):

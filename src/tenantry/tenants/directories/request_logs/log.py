@@ -23,9 +23,9 @@ from tenantry.db.sql import pruning
 from tenantry.db.sql.records import named, records, spelled
 from tenantry.db.sql.schema import json_values, to_json
 from tenantry.db.sql.statements import Statement
-from tenantry.db.writes.rows import members
+from tenantry.db.writes.rows import members, prefixed
 from tenantry.db.writes.write_behind import WriteBehindBuffer
-from tenantry.tenants.directories.model import directories
+from tenantry.tenants.directories.model import GIVEN, directories, key, of_directory
 from tenantry.tenants.directories.request_logs.model import directory_requests
 
 if TYPE_CHECKING:
@@ -156,24 +156,13 @@ async def listing(
     name = f"directory_requests:{directory.id}:{failed}:{resource_id}"
     at = pages.position(db, name, page_size=page_size, page_token=page_token)
     statement = _list(at.direction, failed=failed, of_resource=bool(resource_id))
-    rows = await db.fetch_all(
-        statement,
-        p_organization_id=directory.organization_id,
-        p_directory_id=directory.id,
-        p_resource_id=resource_id,
-        **at.params,
-    )
+    rows = await db.fetch_all(statement, p_resource_id=resource_id, **key(directory), **at.params)
     return at.page(rows).of(DirectoryRequest.from_row)
 
 
 async def get(db: Session, directory: Directory, request_id: str) -> DirectoryRequest:
     """Return one request of a directory."""
-    row = await db.fetch_one(
-        _GET,
-        p_organization_id=directory.organization_id,
-        p_directory_id=directory.id,
-        p_id=request_id,
-    )
+    row = await db.fetch_one(_GET, **prefixed({"id": request_id, **key(directory)}))
     if row is None:
         raise errors.NotFound("request")
     return DirectoryRequest.from_row(row)
@@ -185,9 +174,9 @@ async def erase(db: Session, people: Sequence[DirectoryUser]) -> None:
         its = [person for person in people if person.directory_id == directory_id]
         await db.fetch_all(
             _ERASE,
-            p_organization_id=organization_id,
-            p_directory_id=directory_id,
-            p_keys=to_json([key for person in its for key in keys_of(person)]),
+            organization_id=organization_id,
+            directory_id=directory_id,
+            given=to_json([name for person in its for name in keys_of(person)]),
         )
 
 
@@ -275,10 +264,7 @@ def _few(skipped: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
 
 
 _r = directory_requests.c
-_of_directory = (
-    _r.organization_id == bindparam("p_organization_id"),
-    _r.directory_id == bindparam("p_directory_id"),
-)
+_of_directory = of_directory(directory_requests)
 _GET = crud.get(directory_requests)
 # Those of a directory that was deleted meanwhile go nowhere.
 _given = records("given", named(directory_requests))
@@ -299,7 +285,7 @@ _ERASE = Statement(
     update(directory_requests)
     .where(
         *_of_directory,
-        _r.resource_id.in_(json_values(bindparam("p_keys"))),
+        _r.resource_id.in_(json_values(GIVEN)),
     )
     .values(
         payload=null(),

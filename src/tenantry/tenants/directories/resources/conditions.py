@@ -37,8 +37,8 @@ from tenantry.tenants.directories.model import (
     directory_groups,
     directory_members,
     directory_users,
+    of_directory,
 )
-from tenantry.tenants.directories.resources.holding import of_directory
 from tenantry.tenants.directories.scim import filters
 from tenantry.tenants.directories.scim.faults import Fault
 from tenantry.tenants.directories.scim.filters import (

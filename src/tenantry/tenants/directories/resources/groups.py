@@ -21,22 +21,18 @@ from tenantry.db.sql.statements import Statement
 from tenantry.db.writes.rows import prefixed, revised
 from tenantry.tenants.directories.effects import role_mapping
 from tenantry.tenants.directories.model import (
+    GIVEN,
+    ID,
     DirectoryGroup,
     Member,
     directory_groups,
     directory_members,
     directory_users,
-)
-from tenantry.tenants.directories.resources import in_place, moving_members
-from tenantry.tenants.directories.resources.holding import (
-    GIVEN,
-    ID,
-    hold_group,
-    hold_names,
     key,
-    not_found,
     of_directory,
 )
+from tenantry.tenants.directories.resources import in_place, moving_members
+from tenantry.tenants.directories.resources.holding import hold_group, hold_names, not_found
 from tenantry.tenants.directories.resources.moving_members import Steps
 from tenantry.tenants.directories.scim import patches, resources
 from tenantry.tenants.roles import catalogue

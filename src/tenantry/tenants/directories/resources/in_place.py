@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import functools
 
-from sqlalchemy import delete, select, true
+from sqlalchemy import Text, bindparam, delete, select, true
 from sqlalchemy.dialects.postgresql import insert
 
 from tenantry.db.sql.schema import json_rows, json_values, one_of
 from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.model import (
+    ID,
     directory_groups,
     directory_members,
     directory_users,
+    of_directory,
 )
 from tenantry.tenants.directories.resources import holding
-from tenantry.tenants.directories.resources.holding import ID, of_directory
 
 _u, _g, _m = directory_users.c, directory_groups.c, directory_members.c
 
@@ -32,7 +33,7 @@ def move(*, only: bool) -> Statement:
     that `left`, and that are `known` of ``joining``, as JSON; NULL for nobody. There is no row
     without the group.
     """
-    joining, leaving = holding.ids("joining"), holding.ids("leaving")
+    joining, leaving = (bindparam(name, type_=Text) for name in ("joining", "leaving"))
     group = holding.of_held(directory_groups).where(_g.id == ID).cte("held_group")
     # Groups are held before people, so the first of them is read by way of the other one.
     known = (

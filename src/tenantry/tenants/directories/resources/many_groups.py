@@ -21,21 +21,18 @@ from tenantry.db.writes.rows import revised
 from tenantry.tenants.directories.effects import role_mapping, telling
 from tenantry.tenants.directories.effects.role_mapping import ByItself, Movement
 from tenantry.tenants.directories.model import (
-    directory_groups,
-    directory_members,
-    directory_users,
-)
-from tenantry.tenants.directories.resources import groups
-from tenantry.tenants.directories.resources.groups import Changed
-from tenantry.tenants.directories.resources.holding import (
     DIRECTORY_ID,
     GIVEN,
     ORGANIZATION_ID,
-    hold_groups,
-    hold_names,
+    directory_groups,
+    directory_members,
+    directory_users,
     key,
     of_directory,
 )
+from tenantry.tenants.directories.resources import groups
+from tenantry.tenants.directories.resources.groups import Changed
+from tenantry.tenants.directories.resources.holding import hold_groups, hold_names
 from tenantry.tenants.directories.resources.moving_members import Steps
 from tenantry.tenants.roles import catalogue
 

@@ -21,20 +21,17 @@ from tenantry.db.sql.statements import Statement
 from tenantry.db.writes.rows import revised
 from tenantry.tenants.directories.effects import changes as effects
 from tenantry.tenants.directories.model import (
+    GIVEN,
     directory_emails,
     directory_groups,
     directory_members,
     directory_user_search,
     directory_users,
-    user_tally,
-)
-from tenantry.tenants.directories.resources.holding import (
-    GIVEN,
-    hold_groups,
-    hold_users,
     key,
     of_directory,
+    user_tally,
 )
+from tenantry.tenants.directories.resources.holding import hold_groups, hold_users
 from tenantry.tenants.directories.scim import resources
 from tenantry.tenants.directories.scim.faults import Fault
 from tenantry.tenants.roles import catalogue

@@ -18,8 +18,13 @@ from sqlalchemy.dialects.postgresql import insert
 from tenantry.db.sql.schema import json_values, one_of, to_json
 from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.effects import reading
-from tenantry.tenants.directories.model import directory_members, directory_users
-from tenantry.tenants.directories.resources.holding import GIVEN, ID, of_directory
+from tenantry.tenants.directories.model import (
+    GIVEN,
+    ID,
+    directory_members,
+    directory_users,
+    of_directory,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Iterable

@@ -23,6 +23,8 @@ from tenantry.db.lists import pages
 from tenantry.db.sql.schema import from_json
 from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.model import (
+    DIRECTORY_ID,
+    ORGANIZATION_ID,
     DirectoryGroup,
     DirectoryUser,
     Member,
@@ -30,16 +32,12 @@ from tenantry.tenants.directories.model import (
     directory_members,
     directory_user_search,
     directory_users,
+    key,
+    of_directory,
     user_tally,
 )
 from tenantry.tenants.directories.resources.conditions import place
-from tenantry.tenants.directories.resources.holding import (
-    DIRECTORY_ID,
-    ORGANIZATION_ID,
-    groups_of,
-    key,
-    of_directory,
-)
+from tenantry.tenants.directories.resources.holding import groups_of
 from tenantry.tenants.directories.scim.schemas import fold
 
 if TYPE_CHECKING:

@@ -23,24 +23,24 @@ from tenantry.db.writes.rows import bound, prefixed, revised
 from tenantry.db.writes.transactions import DeferredWrite
 from tenantry.tenants.directories.effects import arrivals, provisioning
 from tenantry.tenants.directories.model import (
+    GIVEN,
+    ID,
     DirectoryUser,
     directory_emails,
     directory_groups,
     directory_members,
     directory_user_search,
     directory_users,
+    key,
+    of_directory,
     user_tally,
 )
 from tenantry.tenants.directories.resources.holding import (
-    GIVEN,
-    ID,
     groups_of,
     hold_groups_of,
     hold_names,
     hold_user,
-    key,
     not_found,
-    of_directory,
 )
 from tenantry.tenants.directories.scim import patches, resources
 from tenantry.tenants.directories.scim.faults import Fault

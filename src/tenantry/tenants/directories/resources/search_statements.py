@@ -10,9 +10,12 @@ from sqlalchemy import Text, and_, bindparam, func, literal_column, select
 from tenantry.db.sql.schema import json_values
 from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.model import (
+    DIRECTORY_ID,
+    ORGANIZATION_ID,
     directory_groups,
     directory_users,
     names_are_due,
+    of_directory,
     user_tally,
 )
 from tenantry.tenants.directories.resources.conditions import (
@@ -22,12 +25,7 @@ from tenantry.tenants.directories.resources.conditions import (
     sorted_alone,
     sorted_apart,
 )
-from tenantry.tenants.directories.resources.holding import (
-    DIRECTORY_ID,
-    ORGANIZATION_ID,
-    groups_of,
-    of_directory,
-)
+from tenantry.tenants.directories.resources.holding import groups_of
 
 if TYPE_CHECKING:
     from sqlalchemy import BindParameter, ColumnElement, FromClause, Select, Table

@@ -21,13 +21,11 @@ from tenantry.tenants.directories.model import (
     DirectoryUser,
     directory_groups,
     directory_users,
+    key,
 )
 from tenantry.tenants.directories.resources import search_statements
 from tenantry.tenants.directories.resources.conditions import (
     narrowed,
-)
-from tenantry.tenants.directories.resources.holding import (
-    key,
 )
 from tenantry.tenants.directories.resources.marks import Marks
 from tenantry.tenants.directories.resources.search_order import NAMES, Order
