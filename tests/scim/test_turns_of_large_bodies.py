@@ -11,9 +11,8 @@ import pytest
 from tenantry.core import errors
 from tenantry.endpoints.grpc_rest.bodies import Pieces
 from tenantry.endpoints.scim import bodies
-from tenantry.endpoints.scim.bearers import Bearers
 from tenantry.endpoints.scim.bodies import Bodies
-from tenantry.endpoints.scim.door import Door
+from tenantry.endpoints.scim.door import Bearers, Door
 from tenantry.net.http import MAX_BODY, Request
 from tenantry.rate_limits.rates import Rates
 
