@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import orjson
 
 from tenantry.tenants.directories.scim.faults import Fault, shown
-from tenantry.tenants.directories.scim.records import Record
 from tenantry.tenants.directories.scim.schemas import (
     Attribute,
     AttributePath,
+    Record,
     attribute_path,
     definition,
     top,

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from tenantry.tenants.directories.scim.faults import Fault, shown
 from tenantry.tenants.directories.scim.filters import Reader
-from tenantry.tenants.directories.scim.records import Record
-from tenantry.tenants.directories.scim.schemas import AttributePath, attribute_path
+from tenantry.tenants.directories.scim.schemas import AttributePath, Record, attribute_path
 
 if TYPE_CHECKING:
     from tenantry.tenants.directories.scim.filters import Filter
