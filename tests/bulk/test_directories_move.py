@@ -12,6 +12,7 @@ from environments import written
 from tenantry.call import Call
 from tenantry.core import errors
 from tenantry.core.caller import SYSTEM
+from tenantry.crypto import vault
 from tenantry.db.opening import open_database
 from tenantry.tenants.directories import listing, registry, role_assignments, secrets
 from tenantry.tenants.directories.effects import provisioning
@@ -79,7 +80,7 @@ async def test_a_directory_goes_on_in_the_new_deployment(call, db, target, made)
     async with open_database(target, MASTER_KEY, pool_size=2) as other:
         counts = await imported(other, content)
         assert counts["directory_member"] == counts["directory_role_assignment"] == 1
-        secret, there = await secrets.find(other, secrets.digest(plain))
+        ((secret, there),) = (await secrets.read(other, [vault.digest(plain)])).values()
         assert there.id == secret.directory_id == directory.id
         after = await listing.whole(Call(SYSTEM, other, "req_1"), there)
         assert after == before

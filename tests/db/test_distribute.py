@@ -25,6 +25,7 @@ from tenantry.access.api_tokens import service as api_tokens
 from tenantry.access.clients import organization_clients
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
+from tenantry.crypto import vault
 from tenantry.db import migrate
 from tenantry.db.opening import open_database
 from tenantry.db.postgresql import database as postgresql
@@ -210,7 +211,7 @@ CROSSING = {
     "tenants/directories/waiting.py:has_polls": "polls of all directories",
     "tenants/directories/effects/telling.py:run": "changes of all directories, told by the worker",
     "tenants/directories/removal.py:run": "which directories are gone, found by the worker",
-    "tenants/directories/request_logs/log.py:prune": "what is too old is removed everywhere",
+    "tenants/directories/request_log.py:prune": "what is too old is removed everywhere",
     "tenants/directories/resources/paging.py:page_of_users": "the index, by the directory alone",
     "tenants/directories/polling/running.py:run": "directories that are due",
     "tenants/directories/polling/running.py:_claim": "directories that are due",
@@ -408,7 +409,7 @@ async def push(call, organization_id):
     directory = await registry.create(call, organization_id, directory_type="SCIM")
     directory = await registry.enable(call, organization_id, directory.id)
     _, plain = await secrets.create(call, organization_id, directory.id)
-    _, directory = await secrets.find(call.db, secrets.digest(plain))
+    ((_, directory),) = (await secrets.read(call.db, [vault.digest(plain)])).values()
     own = {"domain": "carl.example.com", "domain_type": "ORGANIZATION_DOMAIN", "txt_label": "_x"}
     await domains.create(call, OrganizationIdentifier(organization_id), **own)
     payload = resources.read_user({"userName": "carl@carl.example.com"})

@@ -12,7 +12,8 @@ from sqlalchemy import bindparam, update
 
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
-from tenantry.core.times import SECOND
+from tenantry.core.times import SECOND, now
+from tenantry.crypto import vault
 from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories import registry, secrets
 from tenantry.tenants.directories.model import directory_secrets
@@ -26,8 +27,10 @@ _EXPIRE = Statement(
 )
 
 
-def find(database, text):
-    return secrets.find(database, secrets.digest(text))
+async def find(database, text):
+    """Return a secret that is in force, and its directory."""
+    found = await secrets.read(database, [vault.digest(text)])
+    return next((pair for pair in found.values() if pair[0].in_force(now())), None)
 
 
 async def test_a_secret_is_shown_once(directories, events, organization):

@@ -371,7 +371,7 @@ def _scim_filter(text: str) -> None:
     with suppress(Fault):
         filter_ = filters.parse(text)
         assert filters.parse(str(filter_)) == filter_
-        assert matching.matches(filter_, _SCIM_USER) in {True, False}
+        assert matching.matcher(filter_)(_SCIM_USER) in {True, False}
     with suppress(Fault):
         path = paths.parse(text)
         assert paths.parse(str(path)) == path

@@ -205,7 +205,7 @@ def test_accents_are_put_in_order_only_where_they_are_few():
     sent = {"userName": "a", "title": ACCENTS[:20_000], "nickName": ACCENTS[:250]}
     document = resources.read_user(sent)
     found = filters.parse('title co "x" or nickName co "x"')
-    assert soon(lambda: matching.matches(found, document)) is None
+    assert soon(lambda: matching.matcher(found)(document)) is None
 
 
 def test_too_many_names_to_select_are_refused():

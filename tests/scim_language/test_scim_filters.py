@@ -127,4 +127,4 @@ RESOURCE = {
     ],
 )
 def test_a_filter_holds_for_a_resource(text, expected):
-    assert matching.matches(filters.parse(text), RESOURCE) is expected
+    assert matching.matcher(filters.parse(text))(RESOURCE) is expected

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from tenantry.net.http import Request, Response, StreamingResponse
     from tenantry.rate_limits.rates import Rates
     from tenantry.tenants.directories.model import Directory, Secret
-    from tenantry.tenants.directories.request_logs.log import RequestLog
+    from tenantry.tenants.directories.request_log import RequestLog
     from tenantry.tenants.directories.scim.schemas import Schema
     from tenantry.tenants.directories.scim.selections import Selection
 

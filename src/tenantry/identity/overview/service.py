@@ -15,7 +15,7 @@ from tenantry.events.mail import service as mail
 from tenantry.events.webhooks.deliveries import figures as webhooks
 from tenantry.identity.auth_log import figures as auth_log
 from tenantry.identity.connections import listing as connections
-from tenantry.tenants.directories import states as directories
+from tenantry.tenants.directories import listing as directories
 from tenantry.tenants.organizations.model import ORGANIZATIONS, organization_tally
 from tenantry.tenants.users.model import USERS, user_tally
 

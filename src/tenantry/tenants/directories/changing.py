@@ -9,7 +9,7 @@ from sqlalchemy import or_, select
 
 from tenantry.core import errors
 from tenantry.db.sql.statements import Statement
-from tenantry.tenants.directories import mapped_roles, registry, secrets
+from tenantry.tenants.directories import registry, secrets
 from tenantry.tenants.directories.effects import profiles
 from tenantry.tenants.directories.model import (
     ALL,
@@ -90,7 +90,7 @@ async def update(
         if changes.enabled:
             after = await _enabled(call, db, before, after)
         if any(getattr(before, name) != getattr(after, name) for name in _OF_SOURCE):
-            await mapped_roles.check_all(call, db, before)
+            await registry.check_roles(call, db, before)
         return await registry.save(call, db, before, after, "updated")
 
 

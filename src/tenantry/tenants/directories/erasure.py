@@ -14,6 +14,7 @@ from sqlalchemy import BigInteger, Text, bindparam, case, delete, literal, or_, 
 from tenantry.core.times import now
 from tenantry.db.sql.schema import Json, json_values, to_json
 from tenantry.db.sql.statements import Statement
+from tenantry.tenants.directories import request_log as log
 from tenantry.tenants.directories.model import (
     ID,
     DirectoryUser,
@@ -22,7 +23,6 @@ from tenantry.tenants.directories.model import (
     directory_users,
     of_directory,
 )
-from tenantry.tenants.directories.request_logs import log
 from tenantry.tenants.directories.scim import resources
 from tenantry.tenants.users.blanking import Person
 from tenantry.tenants.users.model import users

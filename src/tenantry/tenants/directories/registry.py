@@ -17,7 +17,7 @@ from tenantry.db import crud
 from tenantry.db.sql.schema import to_json
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes.rows import prefixed, revised
-from tenantry.tenants.directories import mapped_roles, removal
+from tenantry.tenants.directories import removal
 from tenantry.tenants.directories.model import (
     COMPLETED,
     CUSTOM,
@@ -29,17 +29,20 @@ from tenantry.tenants.directories.model import (
     directory_role_assignments,
     directory_secrets,
     key,
+    of_directory,
 )
+from tenantry.tenants.memberships import grantable_roles, roles
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.model import organizations as organizations_table
 from tenantry.tenants.organizations.service import OrganizationIdentifier
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from tenantry.call import Call
     from tenantry.core.event import Event
     from tenantry.db.engine import Row, Session
+    from tenantry.tenants.memberships.model import NamedRole
 
 MOST = 20  # of one organization
 MAX_CONTEXT = 16 * 1024  # bytes, as JSON
@@ -83,6 +86,11 @@ _UPDATE = crud.update(directories)
 _DELETE = crud.delete(directories)
 _DELETE_SECRETS = crud.delete(directory_secrets, by=OF_DIRECTORY)
 _DELETE_ASSIGNMENTS = crud.delete(directory_role_assignments, by=OF_DIRECTORY)
+_ROLES = Statement(
+    select(directory_role_assignments.c.role_id)
+    .where(*of_directory(directory_role_assignments))
+    .distinct()
+)
 _SYNCED = Statement(
     update(directories)
     .where(_this, or_(_d.last_sync_time.is_(None), _d.last_sync_time < bindparam("p_before")))
@@ -222,7 +230,7 @@ async def hold(
     )
     call.expect(found.revision)
     if for_source:
-        await mapped_roles.check_all(call, db, found)
+        await check_roles(call, db, found)
     return found
 
 
@@ -295,3 +303,27 @@ def _found(row: Row | None) -> Directory:
     if row is None:
         raise errors.NotFound("directory")
     return Directory.from_row(row)
+
+
+async def check_moved_roles(
+    call: Call,
+    db: Session,
+    directory: Directory,
+    role_ids: Collection[str],
+    named: Sequence[NamedRole],
+) -> None:
+    """Raise unless the caller may grant these roles, which groups get or lose."""
+    if grantable_roles.is_limited(call):
+        held = await roles.existing(db, directory.organization_id, ids=role_ids)
+        await grantable_roles.check(call, db, directory.organization_id, held, named)
+
+
+async def check_roles(call: Call, db: Session, directory: Directory) -> None:
+    """Raise unless the caller may grant every role that a group of the directory has.
+
+    A caller that decides where a directory gets its people and groups from, by its secrets for
+    example, can put anybody into any group.
+    """
+    if grantable_roles.is_limited(call):
+        rows = await db.fetch_all(_ROLES, **key(directory))
+        await check_moved_roles(call, db, directory, [row["role_id"] for row in rows], ())

@@ -31,7 +31,7 @@ from tenantry.tenants.directories.model import (
     of_directory,
     of_row,
 )
-from tenantry.tenants.directories.request_logs.model import directory_requests
+from tenantry.tenants.directories.request_log import directory_requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,7 +11,7 @@ from tenantry.core import errors
 from tenantry.db.sql.records import named, records, rows_of, spelled
 from tenantry.db.sql.schema import json_values, to_json
 from tenantry.db.sql.statements import Statement
-from tenantry.tenants.directories import mapped_roles, registry
+from tenantry.tenants.directories import registry
 from tenantry.tenants.directories.listing import Assignment
 from tenantry.tenants.directories.model import (
     DIRECTORY_ID,
@@ -91,7 +91,7 @@ async def assign(
             NamedRole(f"{_FIELD}[{index}].role_name", one.role_id, one.role_name)
             for index, one in enumerate(given)
         ]
-        await mapped_roles.check_moved(call, db, before, {id_ for _, id_ in old ^ new}, named)
+        await registry.check_moved_roles(call, db, before, {id_ for _, id_ in old ^ new}, named)
         await seats.hold(db, organization_id)  # before the roles that the rows refer to
         for statement, pairs in ((_DELETE, old - new), (_INSERT, new - old)):
             if pairs:

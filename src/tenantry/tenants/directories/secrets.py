@@ -5,7 +5,6 @@ The directory's row is held meanwhile, so that no two calls at once pass a limit
 
 from __future__ import annotations
 
-import re
 import secrets
 import string
 from dataclasses import replace
@@ -46,7 +45,6 @@ LENGTH = 60  # characters, of 62 each: 357 bits
 EXPIRE_DAYS = 365
 _SUFFIX = 4  # characters that are shown
 _ALPHABET = string.ascii_letters + string.digits
-_FORM = re.compile(rf"[A-Za-z0-9]{{{LENGTH}}}")
 
 _s, _d = directory_secrets.c, directories.c
 _LIST = crud.list_all(directory_secrets, by=OF_DIRECTORY)
@@ -120,17 +118,6 @@ async def of_organization(db: Session, organization_id: str) -> dict[str, list[S
     for row in await db.fetch_all(_OF_ORGANIZATION, p_organization_id=organization_id):
         found.setdefault(row["directory_id"], []).append(Secret.from_row(row))
     return found
-
-
-def digest(text: str) -> str:
-    """Return what a secret of this text is found by; "" for one that has not its form."""
-    return vault.digest(text) if _FORM.fullmatch(text) else ""
-
-
-async def find(db: Session, digest: str) -> tuple[Secret, Directory] | None:
-    """Return the secret of this digest, if it is in force, and its directory."""
-    found = (await read(db, [digest])).get(digest) if digest else None
-    return found if found is not None and found[0].in_force(now()) else None
 
 
 async def read(db: Session, digests: Sequence[str]) -> Mapping[str, tuple[Secret, Directory]]:

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
     from tenantry.tenants.directories.model import DirectoryGroup
     from tenantry.tenants.directories.polling.differences import Unread
-    from tenantry.tenants.directories.polling.polls import Poll
-    from tenantry.tenants.directories.polling.turns import Turn
+    from tenantry.tenants.directories.polling.polls import Poll, Turn
 
 _GROUPS_AT_ONCE = 50
 _MEMBERS_AT_ONCE = 500

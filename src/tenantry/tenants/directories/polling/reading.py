@@ -13,12 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tenantry.core import errors
 from tenantry.db.engine import DuplicateKey
 from tenantry.tenants.directories.model import SELECTED
-from tenantry.tenants.directories.polling import (
-    differences,
-    people_of_google,
-    polls,
-    staging,
-)
+from tenantry.tenants.directories.polling import differences, people_of_google, polls, staging
 from tenantry.tenants.directories.polling.workspace import Gone, Refused
 from tenantry.tenants.directories.resources import many_people, people
 from tenantry.tenants.directories.scim import resources
@@ -29,8 +24,7 @@ if TYPE_CHECKING:
 
     from tenantry.db.engine import Session
     from tenantry.tenants.directories.model import DirectoryUser
-    from tenantry.tenants.directories.polling.polls import Poll
-    from tenantry.tenants.directories.polling.turns import Turn
+    from tenantry.tenants.directories.polling.polls import Poll, Turn
     from tenantry.tenants.directories.polling.workspace import Listed
 
 _AT_ONCE = 8  # groups whose members are asked for

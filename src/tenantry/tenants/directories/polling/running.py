@@ -31,14 +31,9 @@ from tenantry.tenants.directories.polling import (
     staging,
 )
 from tenantry.tenants.directories.polling.equalizing import Held
-from tenantry.tenants.directories.polling.turns import LEASE_SECONDS, Lost, Turn
-from tenantry.tenants.directories.polling.workspace import (
-    Passing,
-    Problem,
-    StalePage,
-    Workspace,
-)
-from tenantry.tenants.directories.request_logs.log import RequestLog
+from tenantry.tenants.directories.polling.polls import LEASE_SECONDS, Lost, Turn
+from tenantry.tenants.directories.polling.workspace import Passing, Problem, StalePage, Workspace
+from tenantry.tenants.directories.request_log import RequestLog
 from tenantry.tenants.directories.scim import schemas
 from tenantry.tenants.user_attributes import reading as user_attributes
 from tenantry.tenants.user_attributes.model import DIRECTORY

@@ -41,13 +41,7 @@ from tenantry.tenants.directories.model import (
 )
 from tenantry.tenants.directories.scim import filters
 from tenantry.tenants.directories.scim.faults import Fault
-from tenantry.tenants.directories.scim.filters import (
-    And,
-    Compare,
-    Not,
-    Present,
-    ValuePath,
-)
+from tenantry.tenants.directories.scim.filters import And, Compare, Not, Present, ValuePath
 from tenantry.tenants.directories.scim.schemas import INDEXED, AttributePath, fold
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ from tenantry.tenants.directories.model import (
     key,
     of_directory,
 )
-from tenantry.tenants.directories.resources import in_place, moving_members
+from tenantry.tenants.directories.resources import moving_members
 from tenantry.tenants.directories.resources.holding import hold_group, hold_names, not_found
 from tenantry.tenants.directories.resources.moving_members import Steps
 from tenantry.tenants.directories.scim import patches, resources
@@ -245,7 +245,7 @@ async def _moved(call: Call, directory: Directory, id_: str, steps: Steps) -> _M
 
 async def _moved_at_once(call: Call, directory: Directory, id_: str, steps: Steps) -> _Moved:
     row = await call.db.fetch_one(
-        in_place.move(only=steps.only),
+        moving_members.move(only=steps.only),
         id=id_,
         joining=to_json(list(steps.joining)),
         leaving=to_json(list(steps.leaving)),

@@ -19,7 +19,7 @@ from tenantry.db.sql.records import records, spelled
 from tenantry.db.sql.schema import one_of, to_json
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes.rows import revised
-from tenantry.tenants.directories.effects import changes as effects
+from tenantry.tenants.directories.effects import many_people as effects
 from tenantry.tenants.directories.model import (
     GIVEN,
     directory_emails,

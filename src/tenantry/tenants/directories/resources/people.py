@@ -21,7 +21,7 @@ from tenantry.db.sql.schema import json_values, to_json
 from tenantry.db.sql.statements import Statement, happened
 from tenantry.db.writes.rows import bound, prefixed, revised
 from tenantry.db.writes.transactions import DeferredWrite
-from tenantry.tenants.directories.effects import arrivals, provisioning
+from tenantry.tenants.directories.effects import many_people, provisioning
 from tenantry.tenants.directories.model import (
     GIVEN,
     ID,
@@ -170,7 +170,7 @@ async def create_many(
         first = {user.user_name_key: user for user in reversed(users)}
         coming = [user for key, user in first.items() if key not in taken]
         coming.sort(key=lambda user: user.id)
-        found = await arrivals.people_created(held, directory, coming)
+        found = await many_people.people_created(held, directory, coming)
         known = dict(zip((user.id for user in coming), found, strict=True))
         made = [known.get(user.id) or _taken(user) for user in users]
         await _insert_all(held.db, directory, [one for one in made if not isinstance(one, Fault)])

@@ -11,13 +11,7 @@ from tenantry.core.times import SECOND, microseconds, timestamp
 from tenantry.db.lists.pages import DEFAULT_SIZE
 from tenantry.db.sql.schema import to_json
 from tenantry.gen.scalekit.v1.directories import directories_pb as pb
-from tenantry.tenants.directories import (
-    changing,
-    listing,
-    registry,
-    role_assignments,
-    secrets,
-)
+from tenantry.tenants.directories import changing, listing, registry, role_assignments, secrets
 from tenantry.tenants.directories.changing import Changes
 from tenantry.tenants.directories.model import SCIM
 from tenantry.tenants.directories.polling import differences
@@ -41,9 +35,7 @@ if TYPE_CHECKING:
     from tenantry.net.outgoing import Outgoing
     from tenantry.settings import Settings
     from tenantry.tenants.directories.listing import Whole
-    from tenantry.tenants.directories.model import (
-        Directory,
-    )
+    from tenantry.tenants.directories.model import Directory
 
 MOST_LISTED = 30  # of the contract
 _DAY, _HOUR = 24 * 3600, 3600  # seconds

@@ -18,12 +18,7 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.tenants.directories.listing import Assignment
-    from tenantry.tenants.directories.model import (
-        Directory,
-        DirectoryGroup,
-        DirectoryUser,
-        Secret,
-    )
+    from tenantry.tenants.directories.model import Directory, DirectoryGroup, DirectoryUser, Secret
     from tenantry.tenants.directories.resources.paging import Listed
 
 

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tenantry.tenants.directories.scim.schemas import (
-    ENTERPRISE,
-    GROUP,
-    USER,
-    Attribute,
-    Schema,
-)
+from tenantry.tenants.directories.scim.schemas import ENTERPRISE, GROUP, USER, Attribute, Schema
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import orjson
 
@@ -25,10 +25,7 @@ from tenantry.tenants.directories.scim.schemas import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     Value: TypeAlias = str | int | float | bool | None
-    Test: TypeAlias = Callable[[Any], bool]
 
 LONGEST = 10_000  # characters
 DEEPEST = 20

@@ -5,6 +5,17 @@ from __future__ import annotations
 import operator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from tenantry.tenants.directories.scim.filters import (
+    OF_TEXT,
+    Compare,
+    Filter,
+    Not,
+    Or,
+    Present,
+    ValuePath,
+    is_number,
+    microseconds,
+)
 from tenantry.tenants.directories.scim.schemas import (
     Attribute,
     AttributePath,
@@ -18,22 +29,6 @@ if TYPE_CHECKING:
 
     Value: TypeAlias = str | int | float | bool | None
     Test: TypeAlias = Callable[[Any], bool]
-from tenantry.tenants.directories.scim.filters import (
-    OF_TEXT,
-    Compare,
-    Filter,
-    Not,
-    Or,
-    Present,
-    ValuePath,
-    is_number,
-    microseconds,
-)
-
-
-def matches(filter_: Filter, resource: Mapping[str, Any]) -> bool:
-    """Return whether a filter holds for a resource: a document, with its id and meta."""
-    return matcher(filter_)(resource)
 
 
 def matcher(filter_: Filter, inside: Attribute | None = None) -> Test:

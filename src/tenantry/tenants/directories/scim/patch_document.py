@@ -9,14 +9,8 @@ from tenantry.tenants.directories.scim import paths
 from tenantry.tenants.directories.scim.faults import Fault, shown
 from tenantry.tenants.directories.scim.filters import And, Compare
 from tenantry.tenants.directories.scim.matching import as_complex, matcher
-from tenantry.tenants.directories.scim.places import Place
-from tenantry.tenants.directories.scim.schemas import (
-    MEMBERS,
-    READ_ONLY,
-    AttributePath,
-    fold,
-    top,
-)
+from tenantry.tenants.directories.scim.paths import Place
+from tenantry.tenants.directories.scim.schemas import MEMBERS, READ_ONLY, AttributePath, fold, top
 from tenantry.tenants.directories.scim.values import (
     MOST_VALUES,
     members_of,

@@ -14,14 +14,9 @@ from tenantry.tenants.directories.scim import paths
 from tenantry.tenants.directories.scim.faults import Fault
 from tenantry.tenants.directories.scim.filters import Compare, Or
 from tenantry.tenants.directories.scim.patch_document import MOST_OPERATIONS, Patch, count_terms
-from tenantry.tenants.directories.scim.resources import (
-    checked,
-    document_of,
-)
+from tenantry.tenants.directories.scim.resources import checked, document_of
 from tenantry.tenants.directories.scim.schemas import GROUP, USER, Record
-from tenantry.tenants.directories.scim.values import (
-    member_ids,
-)
+from tenantry.tenants.directories.scim.values import member_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -12,7 +12,19 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, case, literal_column, null, select, update
+from sqlalchemy import (
+    Column,
+    Index,
+    Integer,
+    Table,
+    Text,
+    bindparam,
+    case,
+    literal_column,
+    null,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry.core import errors, ids
@@ -21,12 +33,21 @@ from tenantry.db import crud
 from tenantry.db.lists import pages
 from tenantry.db.sql import pruning
 from tenantry.db.sql.records import named, records, spelled
-from tenantry.db.sql.schema import json_values, to_json
+from tenantry.db.sql.schema import Json, json_values, metadata, time_column, to_json
+from tenantry.db.sql.spread import of_organization
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes.rows import members, prefixed
 from tenantry.db.writes.write_behind import WriteBehindBuffer
-from tenantry.tenants.directories.model import GIVEN, directories, key, of_directory
-from tenantry.tenants.directories.request_logs.model import directory_requests
+from tenantry.tenants.directories.model import (
+    GIVEN,
+    OF_DIRECTORY,
+    directories,
+    index,
+    key,
+    of_directory,
+    partial,
+)
+from tenantry.tenants.tables.directories import key_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,6 +55,37 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Row, Session
     from tenantry.db.lists.pages import Page
     from tenantry.tenants.directories.model import Directory, DirectoryUser
+
+# Requests of providers, kept for 30 days.
+directory_requests = Table(
+    "directory_requests",
+    metadata,
+    *key_columns("organization_id", "directory_id", "id"),
+    Column("method", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("query", Text, nullable=False),
+    Column("user_agent", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("milliseconds", Integer, nullable=False),
+    Column("error", Text, nullable=False),
+    # The person or group that it was about, or the name that it did not find.
+    Column("resource_id", Text),
+    Column("payload", Json),  # without passwords
+    Column("skipped", Json),  # what of it was not taken, and why
+    time_column("create_time"),
+    info=of_organization(),
+)
+index(directory_requests, "create_time")
+_failed = directory_requests.c.error != literal_column("''")
+Index(
+    "ix_directory_requests__error",
+    *(directory_requests.c[name] for name in (*OF_DIRECTORY, "id")),
+    postgresql_where=_failed,
+    sqlite_where=_failed,
+)
+partial(directory_requests, "resource_id", *OF_DIRECTORY)
+
 
 KEPT_DAYS = 30
 MOST_PAYLOAD = 4 << 10  # bytes
