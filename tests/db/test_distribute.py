@@ -425,7 +425,7 @@ async def push(call, organization_id):
         found = await paging.page_of_users(
             call.db, directory, page_size=5, page_token="", search="carl"
         )
-        assert [one.user.id for one in found.items] == [carl.id]
+        assert [one.id for one in found.items] == [carl.id]
         await directory_user_search.catch_up(call.db)
     await paging.page_of_groups(call.db, directory, page_size=5, page_token="")
 

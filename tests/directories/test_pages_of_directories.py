@@ -37,13 +37,13 @@ def read(by_provider, directory):
             found = await page(found.next_page_token)
             pages.append(found)
         names = [
-            "".join(sorted((one.user.user_name for one in page.items), reverse=True))
+            "".join(sorted((one.user_name for one in page.items), reverse=True))
             for page in pages
         ]
         back = [names[-1]]
         while found.prev_page_token:
             found = await page(found.prev_page_token)
-            back.append("".join(one.user.user_name for one in found.items))
+            back.append("".join(one.user_name for one in found.items))
         assert back[::-1] == names
         return names, {page.total_size for page in pages}
 

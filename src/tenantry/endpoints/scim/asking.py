@@ -55,7 +55,6 @@ def asked(given: Mapping[str, Any]) -> Asked:
 
 
 def selection(given: Mapping[str, Any]) -> Selection:
-    """Return which attributes are asked for."""
     if "attributes" not in given and "excludedattributes" not in given:
         return USUAL
     return Selection.of(_names(given, "attributes"), _names(given, "excludedAttributes"))

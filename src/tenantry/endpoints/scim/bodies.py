@@ -36,8 +36,6 @@ _BUSY = "other requests with large bodies are being processed, try again"
 
 
 class Bodies:
-    """Reads the bodies of requests of all directories."""
-
     def __init__(self) -> None:
         self._slots = asyncio.Semaphore(AT_ONCE)
         # While a request has a lock or waits for it.

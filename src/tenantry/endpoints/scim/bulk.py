@@ -54,8 +54,6 @@ class _Operation:
 
 @dataclass(slots=True)
 class _Done:
-    """The outcome of a change."""
-
     status: int
     id: str = ""
     location: str = ""
@@ -249,13 +247,7 @@ class _Run:
         return batch, steps
 
     async def _made_together(self, batch: Batch, steps: Sequence[_Step]) -> list[_Done]:
-        """Make a batch up to a change that must run separately; return the outcomes.
-
-        Raises:
-            _TooManyFailures: the request ends before the last change; nothing was changed.
-            Fault, errors.Error, DuplicateKey, Failure: it failed; nothing was changed.
-
-        """
+        """Make a batch up to a change that must run separately; return the outcomes."""
         x = self._x
         try:
             # In a nested transaction, which failOnErrors may roll back.

@@ -97,8 +97,6 @@ class Bearers:
 
 
 class Door:
-    """Answers the requests of all directories."""
-
     def __init__(
         self,
         db: Database,
@@ -124,7 +122,6 @@ class Door:
         )
 
     async def __call__(self, request: Request) -> Response | StreamingResponse:
-        """Answer a request."""
         began = time.perf_counter()
         directory = await self._admitted(request)
         caller = provisioning.caller_of(directory, is_modular=self._is_modular)
@@ -288,7 +285,6 @@ async def _shown(
     status: int = 200,
     headers: dict[str, str] | None = None,
 ) -> Response | StreamingResponse:
-    """Return the answer that shows one resource."""
     more = {
         "etag": f'W/"{record.revision}"',
         "content-location": location(x, endpoint, record.id),
@@ -338,10 +334,6 @@ def _check_enabled(directory: Directory, request: Request) -> None:
     """Refuse a request to a disabled directory; one that was never enabled may be read.
 
     So providers try the address and the secret when they are set up, and find nobody there.
-
-    Raises:
-        errors.PermissionDenied: the directory is disabled.
-
     """
     is_new = directory.first_enable_time is None
     searches = request.verb == "POST" and request.params["path*"].endswith(_SEARCH)

@@ -165,7 +165,6 @@ def is_id(text: str) -> bool:
 
 
 def location(x: Exchange, endpoint: Endpoint, id_: str) -> str:
-    """Return the address of a resource."""
     return f"{x.base}/{endpoint.path}/{id_}"
 
 

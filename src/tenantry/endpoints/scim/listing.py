@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 
 async def of_type(x: Exchange, endpoint: Endpoint, asked: Asked) -> Response | StreamingResponse:
-    """Return a page of resources of one type."""
     query = asked.query
     found: Found[Any] = await endpoint.search(x, query)
     _note(x, found.resources, found.total, query.filter)

@@ -73,7 +73,6 @@ class Changes:
 async def update(
     call: Call, organization_id: str, directory_id: str, changes: Changes
 ) -> Directory:
-    """Change a directory."""
     async with call.db.transaction() as db:
         before = await registry.hold(call, db, organization_id, directory_id)
         after = before

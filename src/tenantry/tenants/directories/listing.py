@@ -156,7 +156,6 @@ class State:
 
     @classmethod
     def from_row(cls, row: Row) -> State:
-        """Return the state of one row."""
         directory = Directory.from_row(row)
         return cls(
             directory,

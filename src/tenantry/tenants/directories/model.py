@@ -44,11 +44,8 @@ if TYPE_CHECKING:
 
 # Types of the contract. LDAP is in it, and no directory is made of it.
 SCIM, POLL, LDAP = "SCIM", "POLL", "LDAP"
-# Providers of the contract; unspecified is a custom one.
+# The provider of the contract that is a custom one.
 CUSTOM = "DIRECTORY_PROVIDER_UNSPECIFIED"
-PROVIDERS = (
-    *(CUSTOM, "OKTA", "GOOGLE", "MICROSOFT_AD", "AUTH0", "ONELOGIN", "JUMPCLOUD", "PING_IDENTITY"),
-)
 # Statuses of the contract: nothing is set up, it waits for its first request, it has had one.
 DRAFT, IN_PROGRESS, COMPLETED = "DRAFT", "IN_PROGRESS", "COMPLETED"
 # Statuses of a secret.
@@ -269,7 +266,6 @@ class Directory:
 
     @classmethod
     def from_row(cls, row: Row) -> Directory:
-        """Return the directory of one row."""
         return cls(**members(row, directories))
 
     def to_row(self) -> dict[str, Any]:
@@ -303,7 +299,6 @@ class Secret:
 
     @classmethod
     def from_row(cls, row: Row) -> Secret:
-        """Return the secret of one row."""
         return cls(**members(row, directory_secrets))
 
     def to_row(self) -> dict[str, Any]:
@@ -341,7 +336,6 @@ class DirectoryUser:
 
     @classmethod
     def from_row(cls, row: Row) -> DirectoryUser:
-        """Return the person of one row."""
         return cls(**members(row, directory_users, but=_OF_NAMES))
 
     @classmethod
@@ -373,7 +367,6 @@ class DirectoryGroup:
 
     @classmethod
     def from_row(cls, row: Row) -> DirectoryGroup:
-        """Return the group of one row."""
         return cls(**members(row, directory_groups))
 
     def to_row(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from tenantry.db.sql.records import named, records, spelled
 from tenantry.db.sql.schema import from_json, to_json
 from tenantry.db.sql.statements import Statement
 from tenantry.net import email_addresses
-from tenantry.tenants.directories import removal
+from tenantry.tenants.directories import registry, removal
 from tenantry.tenants.directories.model import (
     ACTIVE,
     COMPLETED,
@@ -25,7 +25,6 @@ from tenantry.tenants.directories.model import (
     IN_PROGRESS,
     INACTIVE,
     POLL,
-    PROVIDERS,
     SCIM,
     directory_emails,
     directory_groups,
@@ -51,7 +50,7 @@ OF_GROUP = ("display_name_key", "member_count")
 # Columns with few values.
 _CHOICES = {
     "directory_type": (SCIM, POLL),
-    "directory_provider": PROVIDERS,
+    "directory_provider": tuple(registry.NAMES),
     "status": (DRAFT, IN_PROGRESS, COMPLETED),
 }
 

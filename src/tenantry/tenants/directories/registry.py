@@ -139,7 +139,6 @@ async def create(
 
 
 async def get(call: Call, organization_id: str, directory_id: str) -> Directory:
-    """Return a directory of an organization."""
     _check_visible(call, organization_id)
     row = await call.db.fetch_one(_FIND, p_organization_id=organization_id, p_id=directory_id)
     return _found(row)

@@ -129,7 +129,6 @@ class DirectoryRequest:
 
     @classmethod
     def from_row(cls, row: Row) -> DirectoryRequest:
-        """Return the request of one row."""
         return cls(**members(row, directory_requests))
 
 
@@ -144,7 +143,6 @@ class RequestLog:
 
     @property
     def waiting(self) -> int:
-        """How many requests wait to be written."""
         return self._later.waiting
 
     def note(
@@ -213,7 +211,6 @@ async def listing(
 
 
 async def get(db: Session, directory: Directory, request_id: str) -> DirectoryRequest:
-    """Return one request of a directory."""
     row = await db.fetch_one(_GET, **prefixed({"id": request_id, **key(directory)}))
     if row is None:
         raise errors.NotFound("request")

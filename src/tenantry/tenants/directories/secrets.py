@@ -64,12 +64,7 @@ _DELETE = crud.delete(directory_secrets, by=(*OF_DIRECTORY, _given_ids))
 
 
 async def create(call: Call, organization_id: str, directory_id: str) -> tuple[Secret, str]:
-    """Make a secret beside the others; return it with its text, which is not shown again.
-
-    Raises:
-        errors.InvalidArgument: the directory is polled, or has as many as it may have.
-
-    """
+    """Make a secret beside the others; return it with its text, which is not shown again."""
     async with call.db.transaction() as db:
         directory = await registry.hold(call, db, organization_id, directory_id, for_source=True)
         kept = await of_directory(db, directory)
@@ -88,10 +83,6 @@ async def regenerate(
     """Make a secret in place of the others, which end after ``overlap`` microseconds.
 
     Of many that overlap, the oldest end at once.
-
-    Raises:
-        errors.InvalidArgument: the directory is polled.
-
     """
     async with call.db.transaction() as db:
         directory = await registry.hold(call, db, organization_id, directory_id, for_source=True)

@@ -182,7 +182,7 @@ class _Batch:
         """Whether the account stays as it is; that of an inactive person does."""
         if after.email_key != before.email_key:
             return False
-        mapping, attributes = self._directory.attribute_mapping, around.attributes
+        mapping, attributes = self._directory.attribute_mapping, around.mapping.attributes
         return not after.active or not profiles.news(
             around.profile,
             profiles.profile(before, mapping, attributes),
@@ -191,7 +191,7 @@ class _Batch:
         )
 
     async def _activation(self, after: DirectoryUser, around: Around) -> list[Event] | None:
-        organization = around.organization
+        organization = around.mapping.organization
         user = await around.account(self._call.db)
         place = user.memberships[0]
         if (
@@ -206,7 +206,7 @@ class _Batch:
     async def _deactivation(self, around: Around) -> list[Event] | None:
         user = await around.account(self._call.db)
         place = user.memberships[0]
-        if around.creator_role_id in {role.id for role in place.roles}:
+        if around.mapping.creator_role_id in {role.id for role in place.roles}:
             return None  # it may be the last administrator
         self.off.add(user.id)
-        return [activity.deactivated(self._call, around.organization, user, place)]
+        return [activity.deactivated(self._call, around.mapping.organization, user, place)]

@@ -193,14 +193,22 @@ _NEXT_MEMBERS = Statement(
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
-    """The surroundings of a person: the organization, the account there, groups and their roles."""
+class Mapping:
+    """All that an organization's directory decides of roles."""
 
     organization: Organization
     default_role_id: str
     creator_role_id: str
     version: int
     attributes: frozenset[str]  # keys of the custom attributes that are registered
+    decided: frozenset[str]  # ids of the roles that its groups are mapped to
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """The surroundings of a person: the organization, the account there, groups and their roles."""
+
+    mapping: Mapping
     owned: bool  # whether the domain of the address is proved to be the organization's
     groups: tuple[tuple[str, str], ...]
     mapped: dict[str, str]  # names of roles, by id
@@ -208,7 +216,6 @@ class Around:
 
     @property
     def has_account(self) -> bool:
-        """Whether there is one."""
         return self.row[f"{_ACCOUNT}id"] is not None
 
     async def account(self, db: Session) -> User:
@@ -217,13 +224,12 @@ class Around:
         row |= {
             "memberships": self.row["memberships"],
             "external_identities": None,  # no event shows them
-            "version": self.version,
+            "version": self.mapping.version,
         }
         return (await reading.users_of(db, [row]))[0]
 
     @property
     def profile(self) -> dict[str, Any]:
-        """The profile of that account."""
         found: dict[str, Any] = from_json(self.row[f"{_ACCOUNT}profile"])
         return found
 
@@ -232,18 +238,6 @@ class Around:
         """The status of its place, as it is stored."""
         places = from_json(self.row["memberships"] or "[]")
         return str(places[0][3]) if places else None
-
-
-@dataclass(frozen=True, slots=True)
-class Mapping:
-    """All that an organization's directory decides of roles."""
-
-    organization: Organization
-    default_role_id: str
-    creator_role_id: str
-    version: int
-    attributes: frozenset[str]
-    decided: frozenset[str]  # ids of the roles that its groups are mapped to
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,17 +281,7 @@ async def around(db: Session, directory: Directory, user: DirectoryUser) -> Arou
         row = await db.fetch_one(_BY_ADDRESS, key=user.email_key, **given)
     if row is None:
         return None
-    return Around(
-        Organization.from_row(row),
-        row["default_role_id"],
-        row["creator_role_id"],
-        row["version"],
-        frozenset(from_json(row["attributes"] or "[]")),
-        bool(row["owned"]),
-        _pairs(row["groups"]),
-        dict(_pairs(row["mapped"])),
-        row,
-    )
+    return _around(row, _mapping(row, None), owned=bool(row["owned"]))
 
 
 async def surroundings(
@@ -312,20 +296,11 @@ async def surroundings(
     if found is None:
         return None, {}
     rows = await db.fetch_all(_SURROUNDINGS, **_given(directory, ids, ""))
-    return found, {
-        row["person_id"]: Around(
-            found.organization,
-            found.default_role_id,
-            found.creator_role_id,
-            found.version,
-            found.attributes,
-            owned=False,
-            groups=_pairs(row["groups"]),
-            mapped=dict(_pairs(row["mapped"])),
-            row=row,
-        )
-        for row in rows
-    }
+    return found, {row["person_id"]: _around(row, found, owned=False) for row in rows}
+
+
+def _around(row: Row, mapping: Mapping, *, owned: bool) -> Around:
+    return Around(mapping, owned, _pairs(row["groups"]), dict(_pairs(row["mapped"])), row)
 
 
 async def free_addresses(db: Session, directory: Directory, addresses: Iterable[str]) -> set[str]:
@@ -351,7 +326,7 @@ async def free_addresses(db: Session, directory: Directory, addresses: Iterable[
 async def mapping(db: Session, directory: Directory) -> Mapping | None:
     """Return what a directory decides of roles; None where the organization is gone."""
     row = await db.fetch_one(_MAPPING, **key(directory))
-    return None if row is None else _mapping(row)
+    return None if row is None else _mapping(row, row["decided"])
 
 
 async def mapping_and_people(
@@ -361,17 +336,18 @@ async def mapping_and_people(
     rows = await db.fetch_all(_MAPPING_AND_PEOPLE, **_given(directory, ids, but))
     if not rows:
         return None, []
-    return _mapping(rows[0]), [_person_of(row) for row in rows if row[f"{_PERSON}id"] is not None]
+    found = [_person_of(row) for row in rows if row[f"{_PERSON}id"] is not None]
+    return _mapping(rows[0], rows[0]["decided"]), found
 
 
-def _mapping(row: Row) -> Mapping:
+def _mapping(row: Row, decided: str | None) -> Mapping:
     return Mapping(
         Organization.from_row(row),
         row["default_role_id"],
         row["creator_role_id"],
         row["version"],
         frozenset(from_json(row["attributes"] or "[]")),
-        frozenset(from_json(row["decided"] or "[]")),
+        frozenset(from_json(decided or "[]")),
     )
 
 

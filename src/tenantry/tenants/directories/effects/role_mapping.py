@@ -92,8 +92,11 @@ async def group_changed(
         event = shown.event(
             call, directory, "group_deleted", before=shown.deleted_group(before), after=None
         )
-        ids = _given_ids(left_ids) if left_ids is not None else _members(call, directory, before)
-        await _recompute(call, directory, ids, first=event, but=before.id)
+        if left_ids is None:
+            members = _of_groups(call, directory, [before.id])
+        else:
+            members = _given_ids(left_ids)
+        await _recompute(call, directory, members, first=event, but=before.id)
         return
     event = _event(call, directory, before, after)
     changed = dict.fromkeys((*joined_ids, *(left_ids or ())))
@@ -147,12 +150,7 @@ async def groups_changed(call: Call, directory: Directory, movements: Sequence[M
 async def _change_apart(
     call: Call, mapping: Mapping, standings: Sequence[MembershipStatus]
 ) -> dict[str, Told]:
-    """Give and take roles where no change depends on another one.
-
-    Raises:
-        ByItself: one does.
-
-    """
+    """Give and take roles where no change depends on another one."""
     planned = [_changed(one, mapping, mapping.decided) for one in standings]
     if any(one is not None and mapping.creator_role_id in one.taken for one in planned):
         raise ByItself
@@ -330,10 +328,6 @@ async def _given_ids(given: Collection[str]) -> AsyncIterator[list[str]]:
     ids = list(given)
     for start in range(0, len(ids), _AT_ONCE):
         yield list(ids[start : start + _AT_ONCE])
-
-
-def _members(call: Call, directory: Directory, group: DirectoryGroup) -> AsyncIterator[list[str]]:
-    return _of_groups(call, directory, [group.id])
 
 
 async def _of_groups(

@@ -76,12 +76,10 @@ class Told:
     taken: tuple[str, ...] = ()
 
     def to_json(self) -> list[Any]:
-        """Return what a row has of it."""
         return [self.id, self.user_id, self.given, self.taken] if self.user_id else [self.id]
 
     @classmethod
     def from_json(cls, id_: str, user_id: str = "", *changes: list[str]) -> Told:
-        """Return what a row says."""
         return cls(id_, user_id, *(tuple(one) for one in changes))
 
 

@@ -36,13 +36,7 @@ class Held(Exception):
 
 
 async def guard(turn: Turn) -> None:
-    """Stop where so much would be removed that it is rather a mistake.
-
-    Raises:
-        Held: it is too much, and nobody has confirmed it.
-        Passing: the provider names nobody at all.
-
-    """
+    """Stop where so much would be removed that it is rather a mistake."""
     named = await staging.count(turn.db, turn.directory, staging.PERSON)
     if not named and turn.directory.groups_tracked != SELECTED:
         raise Passing("Google Workspace has named nobody at all.")

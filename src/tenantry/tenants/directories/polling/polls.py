@@ -86,7 +86,6 @@ class Poll:
 
     @classmethod
     def of(cls, directory: Directory) -> Poll:
-        """Return where the poll of a directory is."""
         stored = directory.poll or {}
         known = {one.name: stored[one.name] for one in fields(cls) if one.name in stored}
         for name in ("skipped", "held", "confirmed"):
@@ -114,11 +113,9 @@ class Poll:
         return self.step != IDLE and fresh and self.selection == selection(directory)
 
     def at(self, step: str, *, group: str = "", page_token: str = "") -> Poll:
-        """Return it at a place."""
         return replace(self, step=step, group=group, page_token=page_token, failures=0)
 
     def counted(self, **more: int) -> Poll:
-        """Return it with more of these."""
         counts = dict(self.counts)
         for name, number in more.items():
             if number:
@@ -133,10 +130,6 @@ class Poll:
     def stopped(self) -> Poll:
         """Return it at rest before its end; the next one begins from the beginning."""
         return Poll(held=self.held)
-
-    def failed(self) -> Poll:
-        """Return it after one more refusal that passes."""
-        return replace(self, failures=self.failures + 1)
 
 
 def confirmed(poll: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -219,12 +212,7 @@ class Turn:
         await db.fetch_all(_KEEP, p_poll=poll.to_json(), **self._key)
 
     async def move(self, poll: Poll) -> None:
-        """Go to a place, by its own transaction.
-
-        Raises:
-            Lost: the turn is somebody else's by now.
-
-        """
+        """Go to a place, by its own transaction."""
         async with self.held() as db:
             await self.keep(db, poll)
         self.poll = poll

@@ -33,7 +33,6 @@ _READ_AT_ONCE = 20  # people, before the loop is given back
 
 
 async def begin(turn: Turn) -> None:
-    """Begin a poll from the beginning."""
     poll = turn.poll.begun(turn.directory)
     async with turn.held() as db:
         await staging.clear(db, turn.directory)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, Text, bindparam, func, select, update
@@ -99,7 +100,6 @@ class Polling:
         self._request_log: RequestLog | None = None
 
     async def close(self) -> None:
-        """Close all connections."""
         if self._request_log is not None:
             await self._request_log.close()
         await self._outgoing.close()
@@ -174,7 +174,7 @@ class Polling:
 
     async def _stop(self, turn: Turn, problem: Exception, began: float) -> None:
         """Leave a poll that cannot go on: it goes on, or begins again, later."""
-        poll, sentence = turn.poll.failed(), str(problem)
+        poll, sentence = replace(turn.poll, failures=turn.poll.failures + 1), str(problem)
         if isinstance(problem, StalePage):
             poll = polls.Poll(failures=poll.failures, confirmed=poll.confirmed)
         if isinstance(problem, Passing | StalePage):

@@ -94,18 +94,15 @@ async def known(
 
 
 async def count(db: Session, directory: Directory, kind: str) -> int:
-    """Return how many there are of a kind."""
     row = await db.fetch_one(_COUNT, kind=kind, **key(directory))
     return int(row["n"]) if row else 0
 
 
 async def drop(db: Session, directory: Directory, kind: str, external_ids: Collection[str]) -> None:
-    """Take these ids out of a kind."""
     await db.fetch_all(_DROP, kind=kind, given=to_json(list(external_ids)), **key(directory))
 
 
 async def clear(db: Session, directory: Directory) -> None:
-    """Take everything out."""
     await db.fetch_all(_CLEAR, **key(directory))
 
 

@@ -31,6 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 
+from tenantry.db.search.dialects import text_has
 from tenantry.net import email_addresses
 from tenantry.tenants.directories.model import (
     directory_emails,
@@ -329,7 +330,7 @@ def _test(
     elif op in _ORDERS:
         found = getattr(_by_code(column) if known.is_text else column, _ORDERS[op])(value)
     elif op == "co":
-        found = place(column, value) > 0
+        found = text_has(column, value)
     elif op == "sw" and known.owner is None:
         assert number is not None
         end = bindparam(f"v{number + 1}", type_=Text())
@@ -380,20 +381,3 @@ def _by_code_postgresql(element: _by_code, compiler: SQLCompiler, **kw: Any) -> 
 @compiles(_by_code, "sqlite")
 def _by_code_sqlite(element: _by_code, compiler: SQLCompiler, **kw: Any) -> str:
     return compiler.process(element.clause_expr.element, **kw)
-
-
-class place(GenericFunction[int]):  # noqa: N801 - named as they read in a statement
-    """Where in a text a part of it stands; 0 for nowhere."""
-
-    inherit_cache = True
-    type = BigInteger()
-
-
-@compiles(place, "postgresql")
-def _place_postgresql(element: place, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"strpos({compiler.process(element.clause_expr.element, **kw)})"
-
-
-@compiles(place, "sqlite")
-def _place_sqlite(element: place, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"instr({compiler.process(element.clause_expr.element, **kw)})"

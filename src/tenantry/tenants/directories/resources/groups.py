@@ -118,7 +118,6 @@ def new(db: Session, directory: Directory, document: Mapping[str, Any]) -> Direc
 
 
 async def get(db: Session, directory: Directory, id_: str) -> DirectoryGroup:
-    """Return a group."""
     row = await db.fetch_one(_GET, id=id_, **key(directory))
     if row is None:
         raise not_found(id_)

@@ -37,7 +37,7 @@ from tenantry.tenants.directories.resources.moving_members import Steps
 from tenantry.tenants.roles import catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
@@ -105,12 +105,7 @@ async def create(
 
     None is created, and nothing returned, if one of them must be created separately.
     """
-    await catalogue.keep_current(call.db)
-    with suppress(ByItself):
-        async with call.db.transaction() as db:
-            await db.expect_growth()
-            return await _created(replaced(call, db=db), directory, payloads)
-    return []
+    return await _together(call, lambda held: _created(held, directory, payloads))
 
 
 async def change_members(
@@ -121,11 +116,16 @@ async def change_members(
     It stops before a group that is not there. None of the changes is `Steps.only`. Nothing is
     changed or returned if one of them must run separately.
     """
+    return await _together(call, lambda held: _changed_members(held, directory, changes))
+
+
+async def _together(call: Call, make: Callable[[Call], Awaitable[list[Changed]]]) -> list[Changed]:
+    """Make changes in one transaction, or none of them if one must run separately."""
     await catalogue.keep_current(call.db)
     with suppress(ByItself):
         async with call.db.transaction() as db:
             await db.expect_growth()
-            return await _changed_members(replaced(call, db=db), directory, changes)
+            return await make(replaced(call, db=db))
     return []
 
 

@@ -180,7 +180,6 @@ async def create_many(
 
 
 async def get(db: Session, directory: Directory, id_: str) -> DirectoryUser:
-    """Return a person."""
     row = await db.fetch_one(_GET, id=id_, **key(directory))
     if row is None:
         raise not_found(id_)
@@ -267,11 +266,8 @@ async def _changed(
         renamed = any(
             getattr(after, name) != getattr(before, name) for name in directory_user_search.columns
         )
-        params = prefixed(after.to_row(), _PREFIX)
-        if moved:
-            params["addresses"] = to_json(resources.addresses(document))
         try:
-            await _write(held.db, left, _UPDATE[moved, renamed], params)
+            await _write(held.db, left, _UPDATE[moved, renamed], _params(after))
         except DuplicateKey as problem:
             # SQLite does not say which, and there nobody else makes an account meanwhile.
             if held.db.sees_before and problem.field != _u.user_name_key.name:

@@ -88,11 +88,6 @@ class Query:
         """How many resources come before the page: an index less than 1 is 1."""
         return max(0, self.start_index - 1)
 
-    def listing(self, directory: Directory, table: Table) -> str:
-        """Return which list this is, which a cursor goes with."""
-        asked = [directory.id, str(self.filter or ""), str(self.sort_by or ""), self.descending]
-        return table.name + orjson.dumps(asked).decode()
-
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[_R]):
@@ -174,7 +169,11 @@ class _Search(Generic[_R]):
 
     @property
     def _listing(self) -> str:
-        return self.query.listing(self.directory, self.table)
+        """Which list this is, which a cursor goes with."""
+        query = self.query
+        found, order = str(query.filter or ""), str(query.sort_by or "")
+        asked = [self.directory.id, found, order, query.descending]
+        return self.table.name + orjson.dumps(asked).decode()
 
     @property
     def _marks(self) -> Marks:

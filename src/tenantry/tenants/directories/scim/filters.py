@@ -111,7 +111,6 @@ Filter: TypeAlias = Compare | Present | And | Or | Not | ValuePath
 
 
 def parse(text: str) -> Filter:
-    """Return the filter that a text says."""
     reader = Reader(text)
     found = reader.any_of()
     reader.end()
@@ -136,7 +135,6 @@ class Reader:
     __slots__ = ("_at", "_depth", "_inside", "_terms", "_tokens")
 
     def __init__(self, text: str) -> None:
-        """Take a text."""
         if len(text) > LONGEST:
             raise _invalid(f"has {len(text)} characters, and may have {LONGEST}")
         if not text.isascii():
@@ -164,7 +162,6 @@ class Reader:
         return token
 
     def end(self) -> None:
-        """Refuse further tokens."""
         if self.peek():
             raise _invalid(f"is not understood from {shown(self.peek())} on")
 

@@ -50,12 +50,10 @@ class GroupPatch(Record):
     member_steps: list[Step]
 
     def apply(self, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the group's new document."""
         return _applied(document, self.operations, GROUP, None)
 
 
 def parse(payload: object) -> list[Operation]:
-    """Return the operations of a patch."""
     members = {key.casefold(): value for key, value in document_of(payload).items()}
     sent = members.get("operations")
     if not isinstance(sent, list) or not sent:

@@ -40,7 +40,6 @@ class Path(Record):
     sub: str | None = None
 
     def __str__(self) -> str:
-        """Return it as patches have it."""
         text = str(AttributePath(self.schema, self.name))
         text = text if self.filter is None else f"{text}[{self.filter}]"
         return f"{text}.{self.sub}" if self.sub else text
@@ -79,7 +78,6 @@ def parse(text: str) -> Path:
 
 
 def invalid(text: str) -> Fault:
-    """Return the refusal of a path."""
     return Fault(400, "invalidPath", f"The path {shown(text)} is not one of an attribute.")
 
 

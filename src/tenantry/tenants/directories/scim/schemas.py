@@ -122,7 +122,6 @@ class AttributePath(Record):
     sub: str | None = None
 
     def __str__(self) -> str:
-        """Return it as filters and patches have it."""
         name = f"{self.schema}:{self.name}".removesuffix(":") if self.schema else self.name
         return f"{name}.{self.sub}" if self.sub else name
 
