@@ -19,10 +19,9 @@ from tenantry.db.writes.retries import retried
 from tenantry.endpoints.scim import asking, bulk, listing
 from tenantry.endpoints.scim.answers import answer, list_of, refused
 from tenantry.endpoints.scim.asking import DEFAULT_COUNT, MOST_COUNT
-from tenantry.endpoints.scim.bodies import Bodies
 from tenantry.endpoints.scim.bulk import MOST_OPERATIONS
 from tenantry.endpoints.scim.endpoints import ENDPOINTS, INLINE_MEMBERS, is_id, location
-from tenantry.endpoints.scim.exchanges import Exchange, parameters, revisions
+from tenantry.endpoints.scim.exchanges import Bodies, Exchange, parameters, revisions
 from tenantry.net.http import MAX_BODY
 from tenantry.telemetry.metrics import table as metrics
 from tenantry.tenants.directories import registry, secrets

@@ -103,10 +103,7 @@ def streamed(
 
 
 def _streamed_list(
-    x: Exchange,
-    groups: Sequence[DirectoryGroup],
-    selection: Selection,
-    rest: Mapping[str, Any],
+    x: Exchange, groups: Sequence[DirectoryGroup], selection: Selection, rest: Mapping[str, Any]
 ) -> StreamingResponse:
     """Return the answer that lists these groups; ``rest`` is all else in it."""
 

@@ -112,10 +112,7 @@ directory_secrets = Table(
     metadata,
     *key_columns("id"),
     Column(
-        "organization_id",
-        Text,
-        ForeignKey("organizations.id", ondelete="CASCADE"),
-        nullable=False,
+        "organization_id", Text, ForeignKey("organizations.id", ondelete="CASCADE"), nullable=False
     ),
     Column("directory_id", Text, nullable=False),
     Column("digest", Text, nullable=False),

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Column, select, true, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import BigInteger, Column, update
 
 from tenantry.core import errors
 from tenantry.db.sql.records import named, records, spelled
@@ -26,11 +25,9 @@ from tenantry.tenants.directories.model import (
     INACTIVE,
     POLL,
     SCIM,
-    directory_emails,
     directory_groups,
-    directory_user_search,
-    user_tally,
 )
+from tenantry.tenants.directories.resources import people
 from tenantry.tenants.directories.scim import resources
 from tenantry.tenants.directories.scim.faults import Fault
 from tenantry.tenants.directories.scim.schemas import fold
@@ -54,17 +51,6 @@ _CHOICES = {
     "status": (DRAFT, IN_PROGRESS, COMPLETED),
 }
 
-_EMAILS = list(directory_emails.c)
-_given_emails = records("given", _EMAILS)
-_INSERT_EMAILS = Statement(
-    insert(directory_emails)
-    .from_select(
-        # A condition, or SQLite would take the conflict for that of a join.
-        [column.name for column in _EMAILS],
-        select(*_given_emails.c).where(true()),
-    )
-    .on_conflict_do_nothing()
-)
 _g = directory_groups.c
 _GROUP = named(directory_groups, "organization_id", "directory_id", "id")
 _NUMBERS = [*_GROUP, Column("n", BigInteger)]
@@ -124,23 +110,12 @@ async def note_directories(db: Session, rows: Sequence[Mapping[str, Any]]) -> No
 
 async def note_users(db: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     """Let people of a file be found by their addresses, be searched, and be counted."""
-    addresses = [
-        {
-            "organization_id": row["organization_id"],
-            "directory_id": row["directory_id"],
-            "directory_user_id": row["id"],
-            "email_key": address,
-        }
-        for row in rows
-        for address in resources.addresses(from_json(row["document"]))
-    ]
-    if addresses:
-        await db.fetch_all(_INSERT_EMAILS, given=spelled(_EMAILS, addresses))
-    places = Counter((row["organization_id"], row["directory_id"]) for row in rows)
-    for place in places:
-        here = (r["id"] for r in rows if (r["organization_id"], r["directory_id"]) == place)
-        await directory_user_search.mark_all(db, here, *place)
-    await user_tally.add(db, places)
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in rows:
+        place = row["organization_id"], row["directory_id"]
+        found.setdefault(place, {})[row["id"]] = from_json(row["document"])
+    for place, documents in sorted(found.items()):
+        await people.note_new(db, place, documents)
 
 
 async def note_members(db: Session, rows: Sequence[Mapping[str, Any]]) -> None:

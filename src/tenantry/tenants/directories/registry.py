@@ -260,10 +260,7 @@ def switched(directory: Directory, *, enabled: bool) -> Directory:
     polled = enabled and directory.directory_type == POLL
     first = directory.first_enable_time or now() if enabled else directory.first_enable_time
     return replace(
-        directory,
-        enabled=enabled,
-        first_enable_time=first,
-        poll_time=now() if polled else None,
+        directory, enabled=enabled, first_enable_time=first, poll_time=now() if polled else None
     )
 
 

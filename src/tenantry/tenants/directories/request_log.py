@@ -332,10 +332,7 @@ _INSERT = Statement(
 )
 _ERASE = Statement(
     update(directory_requests)
-    .where(
-        *_of_directory,
-        _r.resource_id.in_(json_values(GIVEN)),
-    )
+    .where(*_of_directory, _r.resource_id.in_(json_values(GIVEN)))
     .values(
         payload=null(),
         query=literal_column("''"),

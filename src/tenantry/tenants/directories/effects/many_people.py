@@ -104,9 +104,7 @@ def _event(call: Call, directory: Directory, person: DirectoryUser, mapping: Map
 
 
 async def people_changed(
-    call: Call,
-    directory: Directory,
-    changes: Sequence[tuple[DirectoryUser, DirectoryUser | None]],
+    call: Call, directory: Directory, changes: Sequence[tuple[DirectoryUser, DirectoryUser | None]]
 ) -> int:
     """Apply the effects of changes of different people, and record their events; return how many.
 

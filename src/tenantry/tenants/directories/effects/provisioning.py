@@ -51,8 +51,7 @@ _ACCOUNT = Statement(select(accounts.c.id).where(accounts.c.id == _USER_ID))
 _UNLINK = Statement(
     update(directory_users)
     .where(
-        directory_users.c.organization_id == ORGANIZATION_ID,
-        directory_users.c.user_id == _USER_ID,
+        directory_users.c.organization_id == ORGANIZATION_ID, directory_users.c.user_id == _USER_ID
     )
     .values(user_id=None)
 )

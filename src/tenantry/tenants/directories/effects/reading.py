@@ -142,10 +142,7 @@ _held = (
     .scalar_subquery()
 )
 _is_its_place = and_(_m.organization_id == ORGANIZATION_ID, _m.user_id == _du.user_id)
-_are_given = (
-    *of_directory(directory_users),
-    one_of(_du.id, bindparam("ids", type_=Text)),
-)
+_are_given = (*of_directory(directory_users), one_of(_du.id, bindparam("ids", type_=Text)))
 _STANDINGS = Statement(
     select(
         *(_du.id, _du.user_id, _m.id.label("membership_id"), _m.status),
@@ -387,21 +384,13 @@ async def members_after(
 ) -> list[str]:
     """Return the ids of the next people that are in one of these groups, in their order."""
     rows = await db.fetch_all(
-        _NEXT_MEMBERS,
-        group_ids=to_json(list(group_ids)),
-        after=after,
-        most=most,
-        **key(directory),
+        _NEXT_MEMBERS, group_ids=to_json(list(group_ids)), after=after, most=most, **key(directory)
     )
     return [row["directory_user_id"] for row in rows]
 
 
 def _given(directory: Directory, ids: Sequence[str], but: str) -> dict[str, Any]:
-    return {
-        **key(directory),
-        "ids": to_json(list(ids)),
-        "but": but,
-    }
+    return {**key(directory), "ids": to_json(list(ids)), "but": but}
 
 
 def _pairs(text: str | None) -> tuple[tuple[str, str], ...]:

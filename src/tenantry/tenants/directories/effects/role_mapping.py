@@ -53,8 +53,7 @@ _HOLD = Statement(
 )
 _TAKE = Statement(
     delete(role_holders).where(
-        _h.organization_id == ORGANIZATION_ID,
-        tuple_(*_PAIR).in_(rows_of("given", _PAIR)),
+        _h.organization_id == ORGANIZATION_ID, tuple_(*_PAIR).in_(rows_of("given", _PAIR))
     )
 )
 _given = records("given", _PAIR)

@@ -50,10 +50,7 @@ _c = directory_changes.c
 _COLUMNS = list(directory_changes.c)
 _LEAVE = Statement(insert(directory_changes).from_select(_COLUMNS, rows_of("given", _COLUMNS)))
 _OLDEST = Statement(
-    select(
-        *(_c.id.label("change_id"), _c.actor, _c.request_id, _c.directory_user_ids),
-        directories,
-    )
+    select(*(_c.id.label("change_id"), _c.actor, _c.request_id, _c.directory_user_ids), directories)
     .join_from(directory_changes, directories, of_row(directory_changes))
     .order_by(_c.id)
     .limit(literal_column("1"))

@@ -326,15 +326,30 @@ async def _insert_all(db: Session, directory: Directory, users: Sequence[Directo
     if not users:
         return
     rows = [user.to_row() for user in users]
-    addresses = [
-        {**key(directory), "directory_user_id": user.id, "email_key": address}
-        for user in users
-        for address in resources.addresses(user.document)
-    ]
     await db.fetch_all(_INSERT_ALL, given=spelled(list(_u), rows))
+    place = directory.organization_id, directory.id
+    await note_new(db, place, {user.id: user.document for user in users})
+
+
+async def note_new(
+    db: Session, place: tuple[str, str], documents: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Let new people of a directory be found by their addresses, be searched, and be counted.
+
+    ``place`` is the organization and the directory; the documents are by the ids of the people.
+    """
+    organization_id, directory_id = place
+    addresses = [
+        {
+            "organization_id": organization_id,
+            "directory_id": directory_id,
+            "directory_user_id": id_,
+            "email_key": address,
+        }
+        for id_, document in documents.items()
+        for address in resources.addresses(document)
+    ]
     if addresses:
         await db.fetch_all(_INSERT_ADDRESSES, given=spelled(_emails, addresses))
-    await directory_user_search.mark_all(
-        db, (user.id for user in users), directory.organization_id, directory.id
-    )
-    await user_tally.add(db, {(directory.organization_id, directory.id): len(users)})
+    await directory_user_search.mark_all(db, documents, *place)
+    await user_tally.add(db, {place: len(documents)})

@@ -111,11 +111,7 @@ async def groups(db: Session, directory: Directory, query: Query) -> Found[Direc
 
 
 async def _search(
-    db: Session,
-    directory: Directory,
-    query: Query,
-    table: Table,
-    record: Callable[[Row], _R],
+    db: Session, directory: Directory, query: Query, table: Table, record: Callable[[Row], _R]
 ) -> Found[_R]:
     found = narrowed(table, query.filter)
     if found.has_names and await db.fetch_one(NAMES_DUE, **key(directory)) is not None:

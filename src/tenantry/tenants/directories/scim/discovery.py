@@ -29,11 +29,7 @@ def service_provider_config(
         "schemas": [f"{_CORE}ServiceProviderConfig"],
         "documentationUri": documentation,
         "patch": {"supported": True},
-        "bulk": {
-            "supported": True,
-            "maxOperations": bulk_operations,
-            "maxPayloadSize": bulk_bytes,
-        },
+        "bulk": {"supported": True, "maxOperations": bulk_operations, "maxPayloadSize": bulk_bytes},
         "filter": {"supported": True, "maxResults": most_results},
         "changePassword": {"supported": False},
         "sort": {"supported": True},

@@ -218,11 +218,7 @@ def _check_count(entries: Sequence[Any], attribute: Attribute) -> None:
 
 
 def _listed(
-    op: str,
-    attribute: Attribute,
-    entries: list[Any],
-    value: object,
-    count: Callable[[int], None],
+    op: str, attribute: Attribute, entries: list[Any], value: object, count: Callable[[int], None]
 ) -> list[Any]:
     """Return the values after an operation on all of them, or on those that it brings.
 
