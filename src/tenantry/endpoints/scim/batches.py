@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tenantry.endpoints.scim.endpoints import GROUPS, USERS
-from tenantry.tenants.directories.resources import many_groups, many_people, people
+from tenantry.tenants.directories.resources import many, people
 from tenantry.tenants.directories.resources.moving_members import Steps
 from tenantry.tenants.directories.scim import patches, resources
 
@@ -71,10 +71,10 @@ class _ReplacedUsers(Batch):
 
     def add(self, id_: str, payload: dict[str, Any], if_match: frozenset[int] | None) -> bool:
         document = resources.read_user(payload, custom=self._x.custom)
-        return self._take({id_}, many_people.Change(id_, lambda _: document, if_match))
+        return self._take({id_}, many.Change(id_, lambda _: document, if_match))
 
     async def make(self, call: Call) -> list[Any]:
-        return [*await many_people.change(call, self._x.directory, self._given)]
+        return [*await many.change_users(call, self._x.directory, self._given)]
 
 
 class _PatchedUsers(_ReplacedUsers):
@@ -82,7 +82,7 @@ class _PatchedUsers(_ReplacedUsers):
 
     def add(self, id_: str, payload: dict[str, Any], if_match: frozenset[int] | None) -> bool:
         operations, custom = patches.parse(payload), self._x.custom
-        change = many_people.Change(
+        change = many.Change(
             id_,
             lambda before: patches.apply_to_user(before, operations, custom=custom, id=id_),
             if_match,
@@ -97,7 +97,7 @@ class _RemovedUsers(Batch):
         return self._take({id_}, (id_, if_match))
 
     async def make(self, call: Call) -> list[Any]:
-        return [None] * await many_people.remove(call, self._x.directory, dict(self._given))
+        return [None] * await many.remove_users(call, self._x.directory, dict(self._given))
 
 
 class _NewGroups(Batch):
@@ -108,10 +108,10 @@ class _NewGroups(Batch):
         return self._move(set(read.members or ()), read)
 
     async def make(self, call: Call) -> list[Any]:
-        return self._taken(await many_groups.create(call, self._x.directory, self._given))
+        return self._taken(await many.create_groups(call, self._x.directory, self._given))
 
     def _move(self, ids: AbstractSet[str], given: Any) -> bool:
-        is_small = len(ids) <= many_groups.MOST_MOVED and len(self._keys) < _MOST_MOVED
+        is_small = len(ids) <= many.MOST_MOVED and len(self._keys) < _MOST_MOVED
         return is_small and self._take(ids, given)
 
     def _taken(self, changes: list[Changed]) -> list[Any]:
@@ -130,7 +130,7 @@ class _ChangedMembers(_NewGroups):
         return is_plain and self._move({*steps.joining, *steps.leaving}, (id_, steps))
 
     async def make(self, call: Call) -> list[Any]:
-        return self._taken(await many_groups.change_members(call, self._x.directory, self._given))
+        return self._taken(await many.change_members(call, self._x.directory, self._given))
 
 
 _KINDS: dict[tuple[str, Endpoint], type[Batch]] = {

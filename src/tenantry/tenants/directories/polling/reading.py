@@ -15,7 +15,7 @@ from tenantry.db.engine import DuplicateKey
 from tenantry.tenants.directories.model import SELECTED
 from tenantry.tenants.directories.polling import differences, people_of_google, polls, staging
 from tenantry.tenants.directories.polling.workspace import Gone, Refused
-from tenantry.tenants.directories.resources import many_people, people
+from tenantry.tenants.directories.resources import many, people
 from tenantry.tenants.directories.scim import resources
 from tenantry.tenants.directories.scim.faults import Fault
 
@@ -242,10 +242,10 @@ async def _change(turn: Turn, documents: Mapping[str, Mapping[str, Any]], poll: 
 
 async def _change_first(turn: Turn, documents: Sequence[tuple[str, Mapping[str, Any]]]) -> int:
     """Change the first users in one transaction; return how many, 0 if one must run separately."""
-    changes = [many_people.Change(id_, _replaced_by(document)) for id_, document in documents]
+    changes = [many.Change(id_, _replaced_by(document)) for id_, document in documents]
     try:
         async with turn.held() as db:
-            return len(await many_people.change(turn.call(db), turn.directory, changes))
+            return len(await many.change_users(turn.call(db), turn.directory, changes))
     except (Fault, errors.Error, DuplicateKey):
         return 0
 
