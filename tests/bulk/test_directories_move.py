@@ -16,8 +16,8 @@ from tenantry.crypto import vault
 from tenantry.db.opening import open_database
 from tenantry.tenants.directories import listing, registry, role_assignments, secrets
 from tenantry.tenants.directories.effects import provisioning
+from tenantry.tenants.directories.listing import Assignment
 from tenantry.tenants.directories.resources import groups, people, searching
-from tenantry.tenants.directories.role_assignments import Given
 from tenantry.tenants.directories.scim import filters, resources
 from tenantry.tenants.domains import service as domains
 from tenantry.tenants.organizations import service as organizations
@@ -62,7 +62,7 @@ async def made(call):
     ada = await people.create(pushed, directory, resources.read_user(payload))
     payload = {"displayName": "Engineering", "members": [{"value": ada.id}]}
     group = (await groups.create(pushed, directory, resources.read_group(payload))).group
-    await role_assignments.assign(call, owner.id, directory.id, [Given(group.id, "admin")])
+    await role_assignments.assign(call, owner.id, directory.id, [Assignment(group.id, "admin")])
     return directory, plain, ada
 
 

@@ -37,11 +37,11 @@ from tenantry.settings import load
 from tenantry.tenants.directories import listing as directory_lists
 from tenantry.tenants.directories import registry, role_assignments, secrets
 from tenantry.tenants.directories.effects import telling
+from tenantry.tenants.directories.listing import Assignment
 from tenantry.tenants.directories.model import directory_user_search
 from tenantry.tenants.directories.polling.running import Polling
 from tenantry.tenants.directories.resources import groups, paging
 from tenantry.tenants.directories.resources import people as directory_people
-from tenantry.tenants.directories.role_assignments import Given
 from tenantry.tenants.directories.scim import resources
 from tenantry.tenants.domains import service as domains
 from tenantry.tenants.memberships import joining, leaving
@@ -416,7 +416,9 @@ async def push(call, organization_id):
     carl = await directory_people.create(call, directory, payload)
     payload = {"displayName": "Engineering", "members": [{"value": carl.id}]}
     group = (await groups.create(call, directory, resources.read_group(payload))).group
-    await role_assignments.assign(call, organization_id, directory.id, [Given(group.id, "admin")])
+    await role_assignments.assign(
+        call, organization_id, directory.id, [Assignment(group.id, "admin")]
+    )
     await registry.connected(call, directory)
     await directory_lists.whole(call, directory)
     await directory_lists.of_organization(call, organization_id)

@@ -24,7 +24,7 @@ from tenantry.tenants.directories.resources import (
     people,
     search_statements,
 )
-from tenantry.tenants.directories.resources.conditions import narrowed
+from tenantry.tenants.directories.resources.conditions import Narrowed
 from tenantry.tenants.directories.scim import filters, resources
 
 PEOPLE, GROUPS = 4000, 50
@@ -110,7 +110,7 @@ async def plan(db, kind, directory):
 async def test_people_and_groups_are_found_by_an_index(plan):
     for table, asked in ((directory_users, OF_PEOPLE), (directory_groups, OF_GROUPS)):
         for text, index in asked.items():
-            found = narrowed(table, filters.parse(text))
+            found = Narrowed(table, filters.parse(text))
             page = search_statements.page_statement(
                 table.name, found.shape, search_statements.Order(), "first"
             )

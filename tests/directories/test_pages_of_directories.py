@@ -37,8 +37,7 @@ def read(by_provider, directory):
             found = await page(found.next_page_token)
             pages.append(found)
         names = [
-            "".join(sorted((one.user_name for one in page.items), reverse=True))
-            for page in pages
+            "".join(sorted((one.user_name for one in page.items), reverse=True)) for page in pages
         ]
         back = [names[-1]]
         while found.prev_page_token:

@@ -19,7 +19,7 @@ from tenantry.tenants.directories.resources import (
     search_statements,
     searching,
 )
-from tenantry.tenants.directories.resources.conditions import narrowed
+from tenantry.tenants.directories.resources.conditions import Narrowed
 from tenantry.tenants.directories.resources.searching import Query
 from tenantry.tenants.directories.scim import filters, matching, patches
 from tenantry.tenants.directories.scim.faults import Fault
@@ -315,7 +315,7 @@ async def test_rows_find_what_documents_say(search, users, text):
     expected = [one["userName"][:1].lower() for one in resources if matches(one)]
     assert await search(text) == "".join(expected)
     assert (
-        narrowed(directory_users, parsed).exact
+        Narrowed(directory_users, parsed).exact
         or "type" in text
         or "name" in text
         or ("title" in text)

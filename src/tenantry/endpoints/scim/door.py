@@ -16,9 +16,8 @@ from tenantry.crypto import vault
 from tenantry.db.engine import DuplicateKey, Failure
 from tenantry.db.ttl_cache import FRESH_SECONDS, TtlCache
 from tenantry.db.writes.retries import retried
-from tenantry.endpoints.scim import asking, bulk, listing
+from tenantry.endpoints.scim import bulk, listing
 from tenantry.endpoints.scim.answers import answer, list_of, refused
-from tenantry.endpoints.scim.asking import DEFAULT_COUNT, MOST_COUNT
 from tenantry.endpoints.scim.bulk import MOST_OPERATIONS
 from tenantry.endpoints.scim.endpoints import ENDPOINTS, INLINE_MEMBERS, is_id, location
 from tenantry.endpoints.scim.exchanges import Bodies, Exchange, parameters, revisions
@@ -216,7 +215,7 @@ class Door:
             return await self._of_type(x, endpoint, verb)
         if parts[1].lower() == _SEARCH:
             _only("POST", verb)
-            return await listing.of_type(x, endpoint, asking.asked(_lowered(x.read())))
+            return await listing.of_type(x, endpoint, _lowered(x.read()))
         return await self._of_one(x, endpoint, verb, parts[1])
 
     async def _elsewhere(
@@ -234,16 +233,16 @@ class Door:
         _only("POST" if first else "GET", verb)
         if first == "bulk":
             return await bulk.answered(x)
-        return await listing.of_all(x, asking.asked(_lowered(x.read()) if first else x.parameters))
+        return await listing.of_all(x, _lowered(x.read()) if first else x.parameters)
 
     async def _of_type(
         self, x: Exchange, endpoint: Endpoint, verb: str
     ) -> Response | StreamingResponse:
         if verb == "GET":
-            return await listing.of_type(x, endpoint, asking.asked(x.parameters))
+            return await listing.of_type(x, endpoint, x.parameters)
         if verb != "POST":
             raise errors.MethodNotAllowed("GET, HEAD, POST")
-        selection = asking.selection(x.parameters)
+        selection = listing.selection(x.parameters)
         record = await endpoint.create(x, x.read())
         headers = {"location": location(x, endpoint, record.id)}
         return await _shown(x, endpoint, record, selection, status=201, headers=headers)
@@ -254,7 +253,7 @@ class Door:
         if not is_id(id_):
             raise Fault(404, "", f"Resource {shown(id_)} not found.")
         x.resource_id = id_
-        selection = asking.selection(x.parameters)
+        selection = listing.selection(x.parameters)
         if verb == "GET":
             record = await endpoint.get(x, id_)
             if _is_known(x.request, record.revision):
@@ -305,10 +304,10 @@ def _document(
         return discovery.service_provider_config(
             x.base,
             documentation=documentation,
-            most_results=MOST_COUNT,
+            most_results=listing.MOST_COUNT,
             bulk_operations=MOST_OPERATIONS,
             bulk_bytes=MAX_BODY,
-            page_size=DEFAULT_COUNT,
+            page_size=listing.DEFAULT_COUNT,
         )
     if name == _CONFIG or len(rest) > 1:
         raise Fault(404, "", "There is nothing at this path.")

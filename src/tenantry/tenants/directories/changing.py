@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import or_, select
 
@@ -57,36 +57,32 @@ _IS_USED = Statement(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
-    """Changes that are asked for: members that are "", empty or False leave the directory alone."""
-
-    name: str = ""
-    directory_type: str = ""
-    directory_provider: str = ""
-    status: str = ""
-    enabled: bool = False
-    mappings: Sequence[tuple[str, str]] = ()
-    groups: Sequence[Mapping[str, str]] = ()
-
-
 async def update(
-    call: Call, organization_id: str, directory_id: str, changes: Changes
+    call: Call,
+    organization_id: str,
+    directory_id: str,
+    *,
+    directory_type: str,
+    enabled: bool,
+    mappings: Sequence[tuple[str, str]],
+    groups: Sequence[Mapping[str, str]],
+    **texts: str,
 ) -> Directory:
+    """Change a directory; what is "", empty or False stays. ``texts`` are other members of it."""
     async with call.db.transaction() as db:
         before = await registry.hold(call, db, organization_id, directory_id)
         after = before
-        if changes.directory_type and changes.directory_type != before.directory_type:
-            await _check_type(db, before, changes.directory_type)
-            after = replace(after, directory_type=changes.directory_type)
-        for name in ("name", "directory_provider", "status"):
-            after = replace(after, **{name: getattr(changes, name) or getattr(before, name)})
-        if changes.mappings:
-            mapping = await _mapping(db, changes.mappings, "directory.mappings")
+        if directory_type and directory_type != before.directory_type:
+            await _check_type(db, before, directory_type)
+            after = replace(after, directory_type=directory_type)
+        changed: dict[str, Any] = {name: text for name, text in texts.items() if text}
+        after = replace(after, **changed)
+        if mappings:
+            mapping = await _mapping(db, mappings, "directory.mappings")
             after = replace(after, attribute_mapping=mapping)
-        if changes.groups:
-            after = _following(after, changes.groups, "directory.groups")
-        if changes.enabled:
+        if groups:
+            after = _following(after, groups, "directory.groups")
+        if enabled:
             after = await _enabled(call, db, before, after)
         if any(getattr(before, name) != getattr(after, name) for name in _OF_SOURCE):
             await registry.check_roles(call, db, before)

@@ -95,7 +95,7 @@ class Assignment:
 
     group_id: str
     role_name: str
-    role_id: str
+    role_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

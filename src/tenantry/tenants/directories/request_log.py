@@ -244,13 +244,8 @@ def keys_of(person: DirectoryUser) -> list[str]:
     return [key for key in named if key]
 
 
-def redacted(payload: Any) -> Any:
-    """Return a payload as far as it is kept: in time that does not grow with it."""
-    return _Redaction().of(payload, 0)
-
-
 class _Redaction:
-    """Copies a payload as far as it is kept."""
+    """Copies a payload as far as it is kept: in time that does not grow with it."""
 
     def __init__(self) -> None:
         self._left = _MOST_VALUES
@@ -300,7 +295,7 @@ def _asked(query: str) -> str:
 
 
 def _spelled(payload: Mapping[str, Any]) -> str:
-    text = to_json(redacted(payload))
+    text = to_json(_Redaction().of(payload, 0))
     return text if len(text) <= MOST_PAYLOAD else _TOO_LARGE
 
 

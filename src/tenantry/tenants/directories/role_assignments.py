@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select, tuple_
@@ -60,19 +60,13 @@ _DELETE = Statement(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
-    """An assignment as it was asked for; an id is "" where the name alone says which role."""
-
-    group_id: str
-    role_name: str
-    role_id: str = ""
-
-
 async def assign(
-    call: Call, organization_id: str, directory_id: str, given: Sequence[Given]
+    call: Call, organization_id: str, directory_id: str, given: Sequence[Assignment]
 ) -> tuple[Directory, list[Assignment]]:
-    """Replace all assignments of a directory; its people have the new roles at once."""
+    """Replace all assignments of a directory; its people have the new roles at once.
+
+    An id of a role is "" where the name alone says which one.
+    """
     if len(given) > MOST:
         raise errors.InvalidArgument.field(
             _FIELD, "repeated.max_items", f"may have {MOST} items at most"
@@ -111,7 +105,9 @@ async def assign(
     return after, asked
 
 
-async def _resolved(db: Session, directory: Directory, given: Sequence[Given]) -> list[Assignment]:
+async def _resolved(
+    db: Session, directory: Directory, given: Sequence[Assignment]
+) -> list[Assignment]:
     names = {one.role_name for one in given}
     found = await roles.existing(db, directory.organization_id, names) if names else ()
     ids = {role.name: role.id for role in found}

@@ -198,7 +198,8 @@ async def follow(
         person.id, person.user_id, place.id, place.status, held, frozenset(mapped)
     )
     changes = await _change(call, mapping, [standing], mapping.decided)
-    await telling.roles_changed(call, mapping.organization, changes)
+    events = await telling.events_of_roles(call, mapping.organization, changes.values())
+    await call.db.record_all(events)
 
 
 async def _recompute(

@@ -35,7 +35,7 @@ from tenantry.tenants.users import reading as users_reading
 from tenantry.tenants.users.model import users
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from tenantry.core.event import Event
     from tenantry.db.engine import Session
@@ -112,7 +112,7 @@ async def events_of(
     found: Sequence[reading.Person],
 ) -> list[Event]:
     """Return the events of memberships whose roles have changed, and those of the people."""
-    events = await _of_roles(call, mapping.organization, told)
+    events = await events_of_roles(call, mapping.organization, told)
     for person in found:
         content = shown.person(
             directory,
@@ -131,11 +131,6 @@ async def record(db: Session, events: list[Event], last: list[Event] | None) -> 
         last += events
     else:
         await db.record_all(events)
-
-
-async def roles_changed(call: Call, organization: Organization, told: Mapping[str, Told]) -> None:
-    """Record the events of memberships whose roles have changed; in a transaction."""
-    await call.db.record_all(await _of_roles(call, organization, list(told.values())))
 
 
 async def leave(call: Call, directory: Directory, told: Sequence[Told]) -> None:
@@ -177,7 +172,9 @@ def _call_of(db: Session, actor: dict[str, str], request_id: str) -> Call:
     return Call(Caller(Kind[actor["type"].upper()], actor["id"]), db, request_id)
 
 
-async def _of_roles(call: Call, organization: Organization, told: Iterable[Told]) -> list[Event]:
+async def events_of_roles(
+    call: Call, organization: Organization, told: Iterable[Told]
+) -> list[Event]:
     """Return the events of memberships whose roles have changed."""
     changes = {one.user_id: one for one in told if one.user_id}
     if not changes:

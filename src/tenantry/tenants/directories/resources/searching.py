@@ -26,7 +26,7 @@ from tenantry.tenants.directories.model import (
     key,
 )
 from tenantry.tenants.directories.resources import search_statements
-from tenantry.tenants.directories.resources.conditions import narrowed
+from tenantry.tenants.directories.resources.conditions import Narrowed
 from tenantry.tenants.directories.resources.search_statements import (
     MOST,
     NAMES,
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
 
     from tenantry.db.engine import Row, Session
     from tenantry.tenants.directories.model import Directory
-    from tenantry.tenants.directories.resources.conditions import Narrowed
     from tenantry.tenants.directories.scim.filters import Filter
 
 _AT_ONCE = 200
@@ -113,9 +112,9 @@ async def groups(db: Session, directory: Directory, query: Query) -> Found[Direc
 async def _search(
     db: Session, directory: Directory, query: Query, table: Table, record: Callable[[Row], _R]
 ) -> Found[_R]:
-    found = narrowed(table, query.filter)
+    found = Narrowed(table, query.filter)
     if found.has_names and await db.fetch_one(NAMES_DUE, **key(directory)) is not None:
-        found = narrowed(table, query.filter, by_names=False)
+        found = Narrowed(table, query.filter, by_names=False)
     search = _Search[_R](db, directory, query, table, found)
     if search.is_exact:
         return await search.by_rows(record)
