@@ -35,8 +35,8 @@ MOST_VALUES = 100_000
 MOST_QUERY = 40_000  # characters
 _MOST_PARAMETERS = 50
 _TAG = re.compile(r'(?:W/)?"(\d{1,18})"')
-# Each with up to four sub-attributes: "value", "display", "$ref" and "type".
-_MOST_VALUES = 6 * MOST_MEMBERS
+# Of a large body: members with up to four sub-attributes, "value", "display", "$ref" and "type".
+_MOST_OF_MEMBERS = 6 * MOST_MEMBERS
 SECONDS = 30.0  # for a body to arrive
 LARGE_SECONDS = 60.0
 WAIT_SECONDS = 30.0  # for other large bodies
@@ -210,7 +210,7 @@ async def _parsed(begun: list[bytes], pieces: Pieces) -> dict[str, Any]:
             yield piece
 
     try:
-        content, has_nul = await incremental_json.parse(all_(), values=_MOST_VALUES)
+        content, has_nul = await incremental_json.parse(all_(), values=_MOST_OF_MEMBERS)
     except ValueError as problem:
         raise not_json(problem) from None
     payload = object_of(content, has_nul=has_nul)
