@@ -18,13 +18,13 @@ from tenantry.crypto import master_key, vault
 from tenantry.db.opening import open_database
 from tenantry.db.sql.records import named, rows_of, spelled
 from tenantry.db.sql.statements import Statement
+from tenantry.tenants.directories import request_log as log
 from tenantry.tenants.directories.model import (
     Directory,
     Secret,
     directories,
     directory_secrets,
 )
-from tenantry.tenants.directories.request_logs import log
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
 
     from tenantry.db.engine import Database
-    from tenantry.tenants.directories.request_logs.log import DirectoryRequest
+    from tenantry.tenants.directories.request_log import DirectoryRequest
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tenantry.net.outgoing import Outgoing
     from tenantry.rate_limits.rates import Rates
     from tenantry.settings import Settings
-    from tenantry.tenants.directories.request_logs.log import RequestLog
+    from tenantry.tenants.directories.request_log import RequestLog
     from tenantry.tenants.environment.effective import Effective
     from tenantry.web.looks import Looks
 
@@ -171,7 +171,7 @@ class AppContext:
     @cached_property
     def directory_requests(self) -> RequestLog:
         """The log of requests of directories."""
-        from tenantry.tenants.directories.request_logs.log import RequestLog
+        from tenantry.tenants.directories.request_log import RequestLog
 
         requests = RequestLog(self.db)
         self._closing.push_async_callback(requests.close)

@@ -54,8 +54,8 @@ from tenantry.identity.tokens.key_ring import KeyRing
 from tenantry.telemetry.log import seldom
 from tenantry.telemetry.metrics import table as metrics
 from tenantry.tenants.directories import removal, waiting
+from tenantry.tenants.directories import request_log as log
 from tenantry.tenants.directories.model import directory_user_search
-from tenantry.tenants.directories.request_logs import log
 from tenantry.tenants.domains import verification
 from tenantry.tenants.domains.verification import Resolver
 from tenantry.tenants.environment.effective import Effective

@@ -12,11 +12,12 @@ from environments import written
 from tenantry.call import Call
 from tenantry.core import errors
 from tenantry.core.caller import SYSTEM
+from tenantry.crypto import vault
 from tenantry.db.opening import open_database
 from tenantry.tenants.directories import listing, registry, role_assignments, secrets
 from tenantry.tenants.directories.effects import provisioning
+from tenantry.tenants.directories.listing import Assignment
 from tenantry.tenants.directories.resources import groups, people, searching
-from tenantry.tenants.directories.role_assignments import Given
 from tenantry.tenants.directories.scim import filters, resources
 from tenantry.tenants.domains import service as domains
 from tenantry.tenants.organizations import service as organizations
@@ -61,7 +62,7 @@ async def made(call):
     ada = await people.create(pushed, directory, resources.read_user(payload))
     payload = {"displayName": "Engineering", "members": [{"value": ada.id}]}
     group = (await groups.create(pushed, directory, resources.read_group(payload))).group
-    await role_assignments.assign(call, owner.id, directory.id, [Given(group.id, "admin")])
+    await role_assignments.assign(call, owner.id, directory.id, [Assignment(group.id, "admin")])
     return directory, plain, ada
 
 
@@ -79,7 +80,7 @@ async def test_a_directory_goes_on_in_the_new_deployment(call, db, target, made)
     async with open_database(target, MASTER_KEY, pool_size=2) as other:
         counts = await imported(other, content)
         assert counts["directory_member"] == counts["directory_role_assignment"] == 1
-        ((secret, there),) = (await secrets.read(other, [secrets.digest(plain)])).values()
+        ((secret, there),) = (await secrets.read(other, [vault.digest(plain)])).values()
         assert there.id == secret.directory_id == directory.id
         after = await listing.whole(Call(SYSTEM, other, "req_1"), there)
         assert after == before

@@ -25,6 +25,7 @@ from tenantry.access.api_tokens import service as api_tokens
 from tenantry.access.clients import organization_clients
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
+from tenantry.crypto import vault
 from tenantry.db import migrate
 from tenantry.db.opening import open_database
 from tenantry.db.postgresql import database as postgresql
@@ -36,11 +37,11 @@ from tenantry.settings import load
 from tenantry.tenants.directories import listing as directory_lists
 from tenantry.tenants.directories import registry, role_assignments, secrets
 from tenantry.tenants.directories.effects import telling
+from tenantry.tenants.directories.listing import Assignment
 from tenantry.tenants.directories.model import directory_user_search
 from tenantry.tenants.directories.polling.running import Polling
 from tenantry.tenants.directories.resources import groups, paging
 from tenantry.tenants.directories.resources import people as directory_people
-from tenantry.tenants.directories.role_assignments import Given
 from tenantry.tenants.directories.scim import resources
 from tenantry.tenants.domains import service as domains
 from tenantry.tenants.memberships import joining, leaving
@@ -408,14 +409,16 @@ async def push(call, organization_id):
     directory = await registry.create(call, organization_id, directory_type="SCIM")
     directory = await registry.enable(call, organization_id, directory.id)
     _, plain = await secrets.create(call, organization_id, directory.id)
-    ((_, directory),) = (await secrets.read(call.db, [secrets.digest(plain)])).values()
+    ((_, directory),) = (await secrets.read(call.db, [vault.digest(plain)])).values()
     own = {"domain": "carl.example.com", "domain_type": "ORGANIZATION_DOMAIN", "txt_label": "_x"}
     await domains.create(call, OrganizationIdentifier(organization_id), **own)
     payload = resources.read_user({"userName": "carl@carl.example.com"})
     carl = await directory_people.create(call, directory, payload)
     payload = {"displayName": "Engineering", "members": [{"value": carl.id}]}
     group = (await groups.create(call, directory, resources.read_group(payload))).group
-    await role_assignments.assign(call, organization_id, directory.id, [Given(group.id, "admin")])
+    await role_assignments.assign(
+        call, organization_id, directory.id, [Assignment(group.id, "admin")]
+    )
     await registry.connected(call, directory)
     await directory_lists.whole(call, directory)
     await directory_lists.of_organization(call, organization_id)
@@ -424,7 +427,7 @@ async def push(call, organization_id):
         found = await paging.page_of_users(
             call.db, directory, page_size=5, page_token="", search="carl"
         )
-        assert [one.user.id for one in found.items] == [carl.id]
+        assert [one.id for one in found.items] == [carl.id]
         await directory_user_search.catch_up(call.db)
     await paging.page_of_groups(call.db, directory, page_size=5, page_token="")
 

@@ -19,13 +19,12 @@ from tenantry.tenants.directories.model import (
     directory_users,
 )
 from tenantry.tenants.directories.resources import (
-    in_place,
+    moving_members,
     paging,
     people,
-    search_order,
     search_statements,
 )
-from tenantry.tenants.directories.resources.conditions import narrowed
+from tenantry.tenants.directories.resources.conditions import Narrowed
 from tenantry.tenants.directories.scim import filters, resources
 
 PEOPLE, GROUPS = 4000, 50
@@ -111,9 +110,9 @@ async def plan(db, kind, directory):
 async def test_people_and_groups_are_found_by_an_index(plan):
     for table, asked in ((directory_users, OF_PEOPLE), (directory_groups, OF_GROUPS)):
         for text, index in asked.items():
-            found = narrowed(table, filters.parse(text))
+            found = Narrowed(table, filters.parse(text))
             page = search_statements.page_statement(
-                table.name, found.shape, search_order.Order(), "first"
+                table.name, found.shape, search_statements.Order(), "first"
             )
             for statement in (page, search_statements.total_statement(table.name, found.shape)):
                 steps = await plan(statement, take=11, **found.params)
@@ -127,7 +126,7 @@ async def test_names_that_are_not_of_their_revision_are_found_by_an_index(plan):
 
 
 async def test_a_page_far_behind_is_found_by_keys_alone(plan):
-    order = search_order.Order()
+    order = search_statements.Order()
     for way in ("first", "forward", "backward", "far", "skip"):
         statement = search_statements.page_statement(directory_users.name, None, order, way)
         steps = await plan(statement, take=11, skip=2000, after0="diruser_1")
@@ -148,7 +147,7 @@ async def test_a_text_is_found_by_the_index_of_the_search(plan):
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_one_member_is_found_by_its_key(plan):
-    move = in_place.move(only=False)
+    move = moving_members.move(only=False)
     steps = await plan(move, id="dirgroup_7", joining="[]", leaving='["diruser_7"]')
     conditions = re.findall(r"Index Cond: (.*directory_user_id = ANY.*)", steps)
     assert any("directory_group_id" in one for one in conditions), steps

@@ -32,10 +32,9 @@ from tenantry.tenants.directories.polling import (
     running,
     service,
     service_accounts,
-    turns,
 )
 from tenantry.tenants.directories.polling.running import Polling
-from tenantry.tenants.directories.request_logs.model import directory_requests
+from tenantry.tenants.directories.request_log import directory_requests
 from tenantry.tenants.users import reading
 
 _DIRECTORY = Statement(select(directories).where(directories.c.id == bindparam("p_id")))
@@ -419,7 +418,7 @@ async def test_a_poll_that_was_killed_goes_on_in_another_process(google, poller,
     google.page = 20
     made = [google.person(f"p{number:03}") for number in range(100)]
     google.group("All", *made)
-    real, calls = turns.Turn.keep, 0
+    real, calls = polls.Turn.keep, 0
 
     async def killed(turn, db, poll):
         nonlocal calls
@@ -428,7 +427,7 @@ async def test_a_poll_that_was_killed_goes_on_in_another_process(google, poller,
             raise asyncio.CancelledError
         await real(turn, db, poll)
 
-    monkeypatch.setattr(turns.Turn, "keep", killed)
+    monkeypatch.setattr(polls.Turn, "keep", killed)
     deaths = 0
     while True:
         try:

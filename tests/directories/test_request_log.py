@@ -10,10 +10,9 @@ from sqlalchemy import delete, insert
 from tenantry.db.sql.records import named, rows_of, spelled
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes import pruning
+from tenantry.tenants.directories import request_log
 from tenantry.tenants.directories.model import Directory, DirectoryUser, directories
-from tenantry.tenants.directories.request_logs import log as request_log
-from tenantry.tenants.directories.request_logs.log import RequestLog
-from tenantry.tenants.directories.request_logs.model import directory_requests
+from tenantry.tenants.directories.request_log import RequestLog, directory_requests
 from tenantry.tenants.organizations import service as organizations
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"

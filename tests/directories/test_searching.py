@@ -15,12 +15,11 @@ from tenantry.db.upgrades.back_fills import BackFilling
 from tenantry.tenants.directories.model import directory_users
 from tenantry.tenants.directories.resources import (
     groups,
-    marks,
     people,
     search_statements,
     searching,
 )
-from tenantry.tenants.directories.resources.conditions import narrowed
+from tenantry.tenants.directories.resources.conditions import Narrowed
 from tenantry.tenants.directories.resources.searching import Query
 from tenantry.tenants.directories.scim import filters, matching, patches
 from tenantry.tenants.directories.scim.faults import Fault
@@ -247,7 +246,7 @@ async def test_a_cursor_of_another_list_is_refused(by_provider, directory, users
 async def test_a_long_list_is_read_on_from_where_its_last_page_ended(
     search, by_provider, directory, users, monkeypatch
 ):
-    monkeypatch.setattr(marks, "FAR", 1)
+    monkeypatch.setattr(searching, "FAR", 1)
     for asked in ({}, {"text": "active eq true"}, {"sort_by": "userName", "descending": True}):
         names = await search(**asked)
         for size in (1, 2):
@@ -263,7 +262,7 @@ async def test_a_long_list_is_read_on_from_where_its_last_page_ended(
 
 
 def test_marks_are_few_and_end(monkeypatch):
-    kept = marks.Marks()
+    kept = searching.Marks()
     kept.note("list", 999, ["a"])
     assert kept.before("list", 2000) == (0, [])
     for position in range(1000, 2000, 100):
@@ -271,8 +270,8 @@ def test_marks_are_few_and_end(monkeypatch):
     assert kept.before("list", 1550) == (1500, [1500])
     assert kept.before("list", 1100) == (0, [])  # the oldest are gone
     assert kept.before("another", 1550) == (0, [])
-    later = marks.monotonic() + marks.SECONDS
-    monkeypatch.setattr(marks, "monotonic", lambda: later)
+    later = searching.monotonic() + searching.SECONDS
+    monkeypatch.setattr(searching, "monotonic", lambda: later)
     assert kept.before("list", 1550) == (0, [])
 
 
@@ -316,7 +315,7 @@ async def test_rows_find_what_documents_say(search, users, text):
     expected = [one["userName"][:1].lower() for one in resources if matches(one)]
     assert await search(text) == "".join(expected)
     assert (
-        narrowed(directory_users, parsed).exact
+        Narrowed(directory_users, parsed).exact
         or "type" in text
         or "name" in text
         or ("title" in text)

@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, update
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
 from tenantry.core.times import SECOND, now
+from tenantry.crypto import vault
 from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories import registry, secrets
 from tenantry.tenants.directories.model import directory_secrets
@@ -27,10 +28,9 @@ _EXPIRE = Statement(
 
 
 async def find(database, text):
-    """Return the secret of this text that is in force, with its directory."""
-    digest = secrets.digest(text)
-    found = (await secrets.read(database, [digest])).get(digest)
-    return found if found and found[0].in_force(now()) else None
+    """Return a secret that is in force, and its directory."""
+    found = await secrets.read(database, [vault.digest(text)])
+    return next((pair for pair in found.values() if pair[0].in_force(now())), None)
 
 
 async def test_a_secret_is_shown_once(directories, events, organization):

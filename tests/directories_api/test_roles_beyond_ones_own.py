@@ -21,9 +21,9 @@ from tenantry.core import errors
 from tenantry.core.caller import SYSTEM, Caller, Kind
 from tenantry.tenants.directories import registry, role_assignments
 from tenantry.tenants.directories.effects import provisioning
+from tenantry.tenants.directories.listing import Assignment
 from tenantry.tenants.directories.polling import service as polling
 from tenantry.tenants.directories.resources import groups
-from tenantry.tenants.directories.role_assignments import Given
 from tenantry.tenants.directories.scim import resources
 
 DENIED = "PERMISSION_DENIED"
@@ -218,12 +218,15 @@ async def test_a_portal_assigns_what_the_product_has_released(  # noqa: PLR0917
     rest, make, http, database, pushed, group
 ):
     of = pushed.of["organization_id"]
-    given, other = Given(group.id, "admin"), await make.role()
+    given, other = Assignment(group.id, "admin"), await make.role()
 
     async def by_portal(*released: str, name="admin"):
         caller = Caller(Kind.PORTAL_SESSION, "pss_1", of, released_roles=released)
         return await role_assignments.assign(
-            Call(caller, database, "req_t"), of, pushed.directory.id, [Given(given.group_id, name)]
+            Call(caller, database, "req_t"),
+            of,
+            pushed.directory.id,
+            [Assignment(given.group_id, name)],
         )
 
     with pytest.raises(errors.PermissionDenied):

@@ -120,11 +120,11 @@ LOCKED_BEFORE = {
     ),
     "UPDATE directory_groups SET member_count=(directory_groups.member_count + ": "of a restore",
     "UPDATE directory_groups SET member_count=given.member_count": (
-        "`many_groups.change_members` holds the groups"
+        "`many.change_members` holds the groups"
     ),
-    "UPDATE directory_users SET user_name=given.user_name": "`many_people.change` holds them",
+    "UPDATE directory_users SET user_name=given.user_name": "`many.change_users` holds them",
     "DELETE FROM directory_users WHERE directory_users.organization_id =": (
-        "`many_people.remove` holds them"
+        "`many.remove_users` holds them"
     ),
     "UPDATE memberships SET status=": "`activity.switch_all` holds them",
     "DELETE FROM roles": "of a restore",

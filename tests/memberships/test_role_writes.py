@@ -35,7 +35,7 @@ TABLES = {
 # Calls that bound a change by the caller's own rights.
 CHECKS = {
     "grantable_roles.check",
-    "mapped_roles.check_moved",
+    "registry.check_moved_roles",
     "changing",  # of roles: management clients and operators alone
 }
 CHECKED = "checked"

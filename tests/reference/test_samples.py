@@ -63,8 +63,7 @@ from tenantry.identity.sign_in.model import Facts, Params
 from tenantry.identity.tokens.key_ring import KeyRing
 from tenantry.identity.tokens.signed_tokens import SignedTokens
 from tenantry.identity.tokens.user_tokens import UserTokens
-from tenantry.tenants.directories import registry
-from tenantry.tenants.directories.request_logs import log as request_log
+from tenantry.tenants.directories import registry, request_log
 from tenantry.tenants.directories.resources import groups
 from tenantry.tenants.directories.scim.resources import GroupPayload
 from tenantry.tenants.environment.effective import Effective

@@ -34,7 +34,7 @@ from tenantry.identity.grants import codes
 from tenantry.identity.operators import service as operators
 from tenantry.identity.operators import sessions as operator_sessions
 from tenantry.identity.sessions.termination import lapsing
-from tenantry.tenants.directories.request_logs import log
+from tenantry.tenants.directories import request_log as log
 from tenantry.tenants.portal_links import service as portal_links
 
 PAGE = Path(__file__).parents[2] / "docs" / "tables.md"

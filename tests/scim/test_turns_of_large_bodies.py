@@ -10,10 +10,9 @@ import pytest
 
 from tenantry.core import errors
 from tenantry.endpoints.grpc_rest.bodies import Pieces
-from tenantry.endpoints.scim import bodies
-from tenantry.endpoints.scim.bearers import Bearers
-from tenantry.endpoints.scim.bodies import Bodies
-from tenantry.endpoints.scim.door import Door
+from tenantry.endpoints.scim import exchanges
+from tenantry.endpoints.scim.door import Bearers, Door
+from tenantry.endpoints.scim.exchanges import Bodies
 from tenantry.net.http import MAX_BODY, Request
 from tenantry.rate_limits.rates import Rates
 
@@ -62,7 +61,7 @@ async def test_two_are_processed_at_once_and_one_of_a_directory():
 
 
 async def test_one_that_waits_for_too_long_is_refused(monkeypatch):
-    monkeypatch.setattr(bodies, "WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(exchanges, "WAIT_SECONDS", 0.05)
     all_, begun, end = Bodies(), asyncio.Queue(), asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(holding(all_, large(), begun, end))
@@ -77,7 +76,7 @@ async def test_one_that_waits_for_too_long_is_refused(monkeypatch):
 
 
 async def test_a_large_body_that_is_slow_is_given_up(monkeypatch):
-    monkeypatch.setattr(bodies, "LARGE_SECONDS", 0.2)
+    monkeypatch.setattr(exchanges, "LARGE_SECONDS", 0.2)
     all_ = Bodies()
     for pieces in (
         [GROUP[: MAX_BODY + 1], 1.0, b"]}"],
@@ -91,14 +90,14 @@ async def test_a_large_body_that_is_slow_is_given_up(monkeypatch):
 
 
 async def test_a_body_that_is_slow_to_become_large_is_given_up(monkeypatch):
-    monkeypatch.setattr(bodies, "SECONDS", 0.1)
+    monkeypatch.setattr(exchanges, "SECONDS", 0.1)
     with pytest.raises(errors.RequestTimeout):
         async with Bodies().read(exchange([b"{", 1.0, b"}"])):
             pass
 
 
 async def test_a_declared_length_is_believed_before_the_first_megabyte(monkeypatch):
-    monkeypatch.setattr(bodies, "WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(exchanges, "WAIT_SECONDS", 0.05)
     all_, begun, end = Bodies(), asyncio.Queue(), asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(holding(all_, large(), begun, end))

@@ -6,15 +6,15 @@ batch makes its operations in one transaction, with the results of separate oper
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from tenantry.endpoints.scim.endpoints import GROUPS, USERS
-from tenantry.tenants.directories.resources import many_groups, many_people, people
+from tenantry.tenants.directories.resources import many, people
 from tenantry.tenants.directories.resources.moving_members import Steps
 from tenantry.tenants.directories.scim import patches, resources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from tenantry.call import Call
     from tenantry.endpoints.scim.endpoints import Endpoint
@@ -26,157 +26,111 @@ MOST = 50
 _MOST_MOVED = 500  # people of one transaction
 
 
-class Batch(Protocol):
+class Batch:
     """Operations to be made together."""
 
     def __init__(self, x: Exchange) -> None:
-        """Begin a batch without operations."""
+        self._x = x
+        self._keys: set[str] = set()  # of all that the operations are about
+        self._given: list[Any] = []  # the operations, as the domain package takes them
 
     def add(self, id_: str, payload: dict[str, Any], if_match: frozenset[int] | None) -> bool:
         """Add an operation, and return whether it can be made with the others."""
+        raise NotImplementedError
 
-    async def make(self, call: Call) -> Sequence[Any]:
+    async def make(self, call: Call) -> list[Any]:
         """Make the first operations; return the record of each, or why it was refused.
 
         It stops before an operation that must run separately.
         """
+        raise NotImplementedError
+
+    def _take(self, keys: AbstractSet[str], given: Any) -> bool:
+        if not self._keys.isdisjoint(keys):
+            return False
+        self._keys |= keys
+        self._given.append(given)
+        return True
 
 
-class _NewUsers:
+class _NewUsers(Batch):
     """POST /Users of different names and addresses."""
-
-    def __init__(self, x: Exchange) -> None:
-        self._x = x
-        self._documents: list[dict[str, Any]] = []
-        self._keys: set[str] = set()
 
     def add(self, _id: str, payload: dict[str, Any], _if_match: frozenset[int] | None) -> bool:
         document = resources.read_user(payload, custom=self._x.custom)
         columns = resources.columns(document)
         keys = {f"userName {columns['user_name_key']}", f"email {columns['email_key']}"}
-        keys.discard("email ")
-        if not keys.isdisjoint(self._keys):
-            return False
-        self._keys |= keys
-        self._documents.append(document)
-        return True
+        return self._take(keys - {"email "}, document)
 
-    async def make(self, call: Call) -> Sequence[Any]:
-        return await people.create_many(call, self._x.directory, self._documents)
+    async def make(self, call: Call) -> list[Any]:
+        return [*await people.create_many(call, self._x.directory, self._given)]
 
 
-class _ChangedUsers:
-    """PUT or PATCH /Users/{id} of different users."""
-
-    def __init__(self, x: Exchange) -> None:
-        self._x = x
-        self._changes: dict[str, many_people.Change] = {}
+class _ReplacedUsers(Batch):
+    """PUT /Users/{id} of different users."""
 
     def add(self, id_: str, payload: dict[str, Any], if_match: frozenset[int] | None) -> bool:
-        if id_ in self._changes:
-            return False
-        self._changes[id_] = many_people.Change(id_, self._change(id_, payload), if_match)
-        return True
-
-    def _change(
-        self, id_: str, payload: dict[str, Any]
-    ) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
-        raise NotImplementedError
-
-    async def make(self, call: Call) -> Sequence[Any]:
-        return await many_people.change(call, self._x.directory, list(self._changes.values()))
-
-
-class _ReplacedUsers(_ChangedUsers):
-    def _change(
-        self, id_: str, payload: dict[str, Any]
-    ) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
-        del id_
         document = resources.read_user(payload, custom=self._x.custom)
-        return lambda _: document
+        return self._take({id_}, many.Change(id_, lambda _: document, if_match))
+
+    async def make(self, call: Call) -> list[Any]:
+        return [*await many.change_users(call, self._x.directory, self._given)]
 
 
-class _PatchedUsers(_ChangedUsers):
-    def _change(
-        self, id_: str, payload: dict[str, Any]
-    ) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+class _PatchedUsers(_ReplacedUsers):
+    """PATCH /Users/{id} of different users."""
+
+    def add(self, id_: str, payload: dict[str, Any], if_match: frozenset[int] | None) -> bool:
         operations, custom = patches.parse(payload), self._x.custom
-        return lambda before: patches.apply_to_user(before, operations, custom=custom, id=id_)
+        change = many.Change(
+            id_,
+            lambda before: patches.apply_to_user(before, operations, custom=custom, id=id_),
+            if_match,
+        )
+        return self._take({id_}, change)
 
 
-class _RemovedUsers:
+class _RemovedUsers(Batch):
     """DELETE /Users/{id} of different users."""
 
-    def __init__(self, x: Exchange) -> None:
-        self._x = x
-        self._given: dict[str, frozenset[int] | None] = {}
-
     def add(self, id_: str, _payload: dict[str, Any], if_match: frozenset[int] | None) -> bool:
-        if id_ in self._given:
-            return False
-        self._given[id_] = if_match
-        return True
+        return self._take({id_}, (id_, if_match))
 
-    async def make(self, call: Call) -> Sequence[Any]:
-        return [None] * await many_people.remove(call, self._x.directory, self._given)
+    async def make(self, call: Call) -> list[Any]:
+        return [None] * await many.remove_users(call, self._x.directory, dict(self._given))
 
 
-class _Movers:
-    """Changes that move different people into groups and out of them."""
+class _NewGroups(Batch):
+    """POST /Groups with different members."""
 
-    def __init__(self, x: Exchange) -> None:
-        self._x = x
-        self._moved: set[str] = set()
+    def add(self, _id: str, payload: dict[str, Any], _if_match: frozenset[int] | None) -> bool:
+        read = resources.read_group(payload)
+        return self._move(set(read.members or ()), read)
 
-    def _takes(self, ids: Collection[str]) -> bool:
-        is_small = len(ids) <= many_groups.MOST_MOVED and len(self._moved) < _MOST_MOVED
-        if not is_small or not self._moved.isdisjoint(ids):
-            return False
-        self._moved.update(ids)
-        return True
+    async def make(self, call: Call) -> list[Any]:
+        return self._taken(await many.create_groups(call, self._x.directory, self._given))
 
-    def _taken(self, changes: Sequence[Changed]) -> Sequence[Any]:
+    def _move(self, ids: AbstractSet[str], given: Any) -> bool:
+        is_small = len(ids) <= many.MOST_MOVED and len(self._keys) < _MOST_MOVED
+        return is_small and self._take(ids, given)
+
+    def _taken(self, changes: list[Changed]) -> list[Any]:
         for one in changes:
             self._x.skip("member", one.skipped)
         return [one.group for one in changes]
 
 
-class _NewGroups(_Movers):
-    """POST /Groups with different members."""
-
-    def __init__(self, x: Exchange) -> None:
-        super().__init__(x)
-        self._payloads: list[resources.GroupPayload] = []
-
-    def add(self, _id: str, payload: dict[str, Any], _if_match: frozenset[int] | None) -> bool:
-        read = resources.read_group(payload)
-        if not self._takes(set(read.members or ())):
-            return False
-        self._payloads.append(read)
-        return True
-
-    async def make(self, call: Call) -> Sequence[Any]:
-        return self._taken(await many_groups.create(call, self._x.directory, self._payloads))
-
-
-class _ChangedMembers(_Movers):
+class _ChangedMembers(_NewGroups):
     """PATCH /Groups/{id} that add and remove different members, and change nothing else."""
-
-    def __init__(self, x: Exchange) -> None:
-        super().__init__(x)
-        self._changes: list[tuple[str, Steps]] = []
 
     def add(self, id_: str, payload: dict[str, Any], if_match: frozenset[int] | None) -> bool:
         read = patches.read_group_patch(patches.parse(payload), id=id_)
         steps = Steps.of(read.member_steps)
         is_plain = not read.operations and not steps.only and if_match is None
-        if not is_plain or not self._takes({*steps.joining, *steps.leaving}):
-            return False
-        self._changes.append((id_, steps))
-        return True
+        return is_plain and self._move({*steps.joining, *steps.leaving}, (id_, steps))
 
-    async def make(self, call: Call) -> Sequence[Any]:
-        return self._taken(await many_groups.change_members(call, self._x.directory, self._changes))
+    async def make(self, call: Call) -> list[Any]:
+        return self._taken(await many.change_members(call, self._x.directory, self._given))
 
 
 _KINDS: dict[tuple[str, Endpoint], type[Batch]] = {

@@ -54,8 +54,6 @@ class _Operation:
 
 @dataclass(slots=True)
 class _Done:
-    """The outcome of a change."""
-
     status: int
     id: str = ""
     location: str = ""
@@ -74,8 +72,10 @@ async def answered(x: Exchange) -> Response:
     await run.make()
     done = dict(zip(order, run.done, strict=False))  # the request may end before the last one
     x.resource_id = None
-    x.payload = {"Operations": [_noted(operations[index], done[index]) for index in sorted(done)]}
-    results = [_result(operations[index], done[index]) for index in sorted(done)]
+    pairs = [(operations[index], done[index]) for index in sorted(done)]
+    noted = [{"method": of.method, "path": of.path, "status": one.status} for of, one in pairs]
+    x.payload = {"Operations": noted}
+    results = [_result(*pair) for pair in pairs]
     return answer({"schemas": [RESPONSE], "Operations": results})
 
 
@@ -237,7 +237,7 @@ class _Run:
                 step = _prepared(operation, self._ids)
                 if not steps:
                     batch = batches.batch_of(self._x, operation.method, step.endpoint)
-                elif not step.is_like(steps[0]):
+                elif (step.method, step.endpoint) != (steps[0].method, steps[0].endpoint):
                     break
                 if batch is None or not batch.add(step.id, step.payload, step.if_match):
                     break
@@ -247,13 +247,7 @@ class _Run:
         return batch, steps
 
     async def _made_together(self, batch: Batch, steps: Sequence[_Step]) -> list[_Done]:
-        """Make a batch up to a change that must run separately; return the outcomes.
-
-        Raises:
-            _TooManyFailures: the request ends before the last change; nothing was changed.
-            Fault, errors.Error, DuplicateKey, Failure: it failed; nothing was changed.
-
-        """
+        """Make a batch up to a change that must run separately; return the outcomes."""
         x = self._x
         try:
             # In a nested transaction, which failOnErrors may roll back.
@@ -282,13 +276,14 @@ class _Step:
     payload: Any
     if_match: frozenset[int] | None
 
-    def is_like(self, other: _Step) -> bool:
-        """Whether both are changes of one kind."""
-        return (self.method, self.endpoint) == (other.method, other.endpoint)
-
 
 def _prepared(operation: _Operation, ids: dict[str, str]) -> _Step:
-    _check(operation, ids)
+    if operation.problem is not None:
+        raise operation.problem
+    for name in operation.names:
+        if name not in ids:
+            detail = f"bulkId {shown(name)} is that of no operation that was made."
+            raise Fault(409, "", detail)
     endpoint, id_ = _target(operation, ids)
     payload = _resolved(operation.data, ids) if operation.names else operation.data
     if operation.method != "DELETE" and not isinstance(payload, dict):
@@ -310,15 +305,6 @@ async def _made(x: Exchange, operation: _Operation, ids: dict[str, str]) -> _Don
         error = failure.error()
         return _Done(error.status, problem=error)
     return _outcome(x, step, record)
-
-
-def _check(operation: _Operation, ids: dict[str, str]) -> None:
-    if operation.problem is not None:
-        raise operation.problem
-    for name in operation.names:
-        if name not in ids:
-            detail = f"bulkId {shown(name)} is that of no operation that was made."
-            raise Fault(409, "", detail)
 
 
 async def _changed(x: Exchange, step: _Step) -> Any:
@@ -379,8 +365,3 @@ def _result(operation: _Operation, done: _Done) -> dict[str, Any]:
     if done.problem is not None:
         result["response"] = error_body(done.problem)
     return result
-
-
-def _noted(operation: _Operation, done: _Done) -> dict[str, Any]:
-    """Return what the log keeps of a change."""
-    return {"method": operation.method, "path": operation.path, "status": done.status}

@@ -3,48 +3,56 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from tenantry.call import Call
 from tenantry.core import errors
+from tenantry.core.times import now
+from tenantry.crypto import vault
 from tenantry.db.engine import DuplicateKey, Failure
 from tenantry.db.ttl_cache import FRESH_SECONDS, TtlCache
 from tenantry.db.writes.retries import retried
-from tenantry.endpoints.scim import asking, bulk, discovery, listing, streaming
-from tenantry.endpoints.scim.answers import answer, refused
-from tenantry.endpoints.scim.bodies import Bodies
+from tenantry.endpoints.scim import bulk, listing
+from tenantry.endpoints.scim.answers import answer, list_of, refused
+from tenantry.endpoints.scim.bulk import MOST_OPERATIONS
 from tenantry.endpoints.scim.endpoints import ENDPOINTS, INLINE_MEMBERS, is_id, location
-from tenantry.endpoints.scim.exchanges import Exchange, parameters, revisions
+from tenantry.endpoints.scim.exchanges import Bodies, Exchange, parameters, revisions
+from tenantry.net.http import MAX_BODY
 from tenantry.telemetry.metrics import table as metrics
-from tenantry.tenants.directories import registry
+from tenantry.tenants.directories import registry, secrets
 from tenantry.tenants.directories.effects import provisioning
-from tenantry.tenants.directories.scim import schemas
+from tenantry.tenants.directories.scim import discovery, schemas
 from tenantry.tenants.directories.scim.faults import Fault, shown
 from tenantry.tenants.user_attributes import reading as user_attributes
 from tenantry.tenants.user_attributes.model import DIRECTORY
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from tenantry.db.engine import Database
+    from tenantry.db.engine import Database, Session
     from tenantry.db.writes.last_uses import LastUses
-    from tenantry.endpoints.scim.bearers import Bearers
     from tenantry.endpoints.scim.endpoints import Endpoint
     from tenantry.net.http import Request, Response, StreamingResponse
     from tenantry.rate_limits.rates import Rates
-    from tenantry.tenants.directories.model import Directory
-    from tenantry.tenants.directories.request_logs.log import RequestLog
+    from tenantry.tenants.directories.model import Directory, Secret
+    from tenantry.tenants.directories.request_log import RequestLog
     from tenantry.tenants.directories.scim.schemas import Schema
     from tenantry.tenants.directories.scim.selections import Selection
 
 _log = logging.getLogger(__name__)
+_CONFIG, _TYPES, _SCHEMAS = "serviceproviderconfig", "resourcetypes", "schemas"
+_DISCOVERY = (_CONFIG, _TYPES, _SCHEMAS)
 # As figures name them: a provider may ask for any other.
-_RESOURCES = {name: name for name in (*ENDPOINTS, "bulk")} | dict.fromkeys(
-    discovery.NAMES, "discovery"
-)
+_RESOURCES = {name: name for name in (*ENDPOINTS, "bulk")} | dict.fromkeys(_DISCOVERY, "discovery")
 _MOST_TOLD = 10_000  # directories
+_MOST_TOKENS = 10_000  # in force, and as many that are not
+_TOKENS_AT_ONCE = 1000  # of a statement
+# A Tenantry token; another spelling costs no more than this look.
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,256}")
 # The environment's own attributes are one value.
 _OWN = "attributes"
 _SEARCH = ".search"
@@ -55,9 +63,38 @@ _ME = (
 )
 
 
-class Door:
-    """Answers the requests of all directories."""
+class Bearers:
+    """Directories by the secrets that open them, as read less than 0.9 seconds ago."""
 
+    def __init__(self, db: Session) -> None:
+        self._known: TtlCache[str, tuple[Secret, Directory]] = TtlCache(
+            partial(secrets.read, db),
+            seconds=FRESH_SECONDS,
+            most=_MOST_TOKENS,
+            absent=_MOST_TOKENS,
+            at_once=_TOKENS_AT_ONCE,
+            name="directory secrets",
+        )
+
+    async def find(self, headers: Mapping[str, str], directory_id: str) -> tuple[Secret, Directory]:
+        """Return the secret of a request's header, and its directory, which has this id."""
+        scheme, _, token = headers.get("authorization", "").strip().partition(" ")
+        token = token.strip()
+        if scheme.lower() != "bearer" or not token:
+            raise errors.Unauthenticated("send the secret of the directory as a bearer token")
+        digest = vault.digest(token)
+        found = await self._known.get(digest) if _TOKEN.fullmatch(token) else None
+        if found is not None and not found[1].enabled:
+            # It may just have been enabled, after the provider's test: no is not from memory.
+            found = await self._known.get(digest, since=time.monotonic())
+        if found is None or not found[0].in_force(now()) or found[1].id != directory_id:
+            raise errors.Unauthenticated(
+                "the bearer token is not one of this directory, or has ended"
+            )
+        return found
+
+
+class Door:
     def __init__(
         self,
         db: Database,
@@ -83,7 +120,6 @@ class Door:
         )
 
     async def __call__(self, request: Request) -> Response | StreamingResponse:
-        """Answer a request."""
         began = time.perf_counter()
         directory = await self._admitted(request)
         caller = provisioning.caller_of(directory, is_modular=self._is_modular)
@@ -127,12 +163,12 @@ class Door:
 
     async def _connected(self, x: Exchange) -> None:
         """Note that a request was taken: for a directory once in a moment, as it was read."""
-        last, now = self._told.get(x.directory.id), time.monotonic()
-        if last is not None and now - last < FRESH_SECONDS:
+        last, at = self._told.get(x.directory.id), time.monotonic()
+        if last is not None and at - last < FRESH_SECONDS:
             return
         if len(self._told) >= _MOST_TOLD:
             self._told.clear()
-        self._told[x.directory.id] = now
+        self._told[x.directory.id] = at
         try:
             await registry.connected(x.call, x.directory)
         except (errors.Error, Failure) as problem:
@@ -179,7 +215,7 @@ class Door:
             return await self._of_type(x, endpoint, verb)
         if parts[1].lower() == _SEARCH:
             _only("POST", verb)
-            return await listing.of_type(x, endpoint, asking.asked(_lowered(x.read())))
+            return await listing.of_type(x, endpoint, _lowered(x.read()))
         return await self._of_one(x, endpoint, verb, parts[1])
 
     async def _elsewhere(
@@ -188,30 +224,28 @@ class Door:
         """Answer a request that is not for one type of resources."""
         if first == "me":
             raise Fault(501, "", _ME)
-        if discovery.has(first):
+        if first in _DISCOVERY:
             _only("GET", verb)
             documentation = f"{self._public_url}/docs"
-            return answer(
-                discovery.document(x, first, rest, documentation, is_modular=self._is_modular)
-            )
+            return answer(_document(x, first, rest, documentation, is_modular=self._is_modular))
         if rest or first not in {"", _SEARCH, "bulk"}:
             raise Fault(404, "", f"There is no endpoint /{shown(first)}.")
         _only("POST" if first else "GET", verb)
         if first == "bulk":
             return await bulk.answered(x)
-        return await listing.of_all(x, asking.asked(_lowered(x.read()) if first else x.parameters))
+        return await listing.of_all(x, _lowered(x.read()) if first else x.parameters)
 
     async def _of_type(
         self, x: Exchange, endpoint: Endpoint, verb: str
     ) -> Response | StreamingResponse:
         if verb == "GET":
-            return await listing.of_type(x, endpoint, asking.asked(x.parameters))
+            return await listing.of_type(x, endpoint, x.parameters)
         if verb != "POST":
             raise errors.MethodNotAllowed("GET, HEAD, POST")
-        selection = asking.selection(x.parameters)
+        selection = listing.selection(x.parameters)
         record = await endpoint.create(x, x.read())
         headers = {"location": location(x, endpoint, record.id)}
-        return await _shown(x, endpoint, record, selection, status=201, headers=headers, new=True)
+        return await _shown(x, endpoint, record, selection, status=201, headers=headers)
 
     async def _of_one(
         self, x: Exchange, endpoint: Endpoint, verb: str, id_: str
@@ -219,7 +253,7 @@ class Door:
         if not is_id(id_):
             raise Fault(404, "", f"Resource {shown(id_)} not found.")
         x.resource_id = id_
-        selection = asking.selection(x.parameters)
+        selection = listing.selection(x.parameters)
         if verb == "GET":
             record = await endpoint.get(x, id_)
             if _is_known(x.request, record.revision):
@@ -248,18 +282,45 @@ async def _shown(
     *,
     status: int = 200,
     headers: dict[str, str] | None = None,
-    new: bool = False,
 ) -> Response | StreamingResponse:
-    """Return the answer that shows one resource."""
     more = {
         "etag": f'W/"{record.revision}"',
         "content-location": location(x, endpoint, record.id),
         **(headers or {}),
     }
     if endpoint.members([record], selection) > INLINE_MEMBERS:
-        return streaming.one(x, record, selection, status=status, headers=more)
-    (resource,) = await endpoint.shown(x, [record], selection, new=new)
+        return listing.streamed(x, record, selection, status=status, headers=more)
+    (resource,) = await endpoint.shown(x, [record], selection)
     return answer(resource, status, more)
+
+
+def _document(
+    x: Exchange, name: str, rest: Sequence[str], documentation: str, *, is_modular: bool
+) -> dict[str, Any]:
+    """Return the document below a name, or the list of all of them."""
+    if "filter" in x.parameters:
+        raise Fault(403, "", f"/{name} takes no filter.")
+    if name == _CONFIG and not rest:
+        return discovery.service_provider_config(
+            x.base,
+            documentation=documentation,
+            most_results=listing.MOST_COUNT,
+            bulk_operations=MOST_OPERATIONS,
+            bulk_bytes=MAX_BODY,
+            page_size=listing.DEFAULT_COUNT,
+        )
+    if name == _CONFIG or len(rest) > 1:
+        raise Fault(404, "", "There is nothing at this path.")
+    if name == _TYPES:
+        documents = discovery.resource_types(x.base, x.custom)
+    else:
+        documents = discovery.schemas(x.base, x.custom, accounts=not is_modular)
+    if not rest:
+        return list_of(documents, len(documents))
+    found = next((one for one in documents if one["id"].lower() == rest[0].lower()), None)
+    if found is None:
+        raise Fault(404, "", f"{rest[0][:100]} not found.")
+    return found
 
 
 def _lowered(payload: dict[str, Any]) -> dict[str, Any]:
@@ -271,10 +332,6 @@ def _check_enabled(directory: Directory, request: Request) -> None:
     """Refuse a request to a disabled directory; one that was never enabled may be read.
 
     So providers try the address and the secret when they are set up, and find nobody there.
-
-    Raises:
-        errors.PermissionDenied: the directory is disabled.
-
     """
     is_new = directory.first_enable_time is None
     searches = request.verb == "POST" and request.params["path*"].endswith(_SEARCH)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tenantry.tenants.directories.resources import groups, people, searching
 from tenantry.tenants.directories.scim import patches, resources
@@ -23,50 +22,12 @@ if TYPE_CHECKING:
 INLINE_MEMBERS = 1000
 
 
-class Endpoint(Protocol):
-    """Resources of one type. A record is a row of the domain package.
-
-    Changes raise its errors: `Fault`, and `errors.Error`.
-    """
-
-    name: ClassVar[str]
-    path: ClassVar[str]
-    patched: ClassVar[int]  # status of the answer to a PATCH
-
-    async def create(self, x: Exchange, payload: dict[str, Any]) -> Any:
-        """Create one."""
-
-    async def get(self, x: Exchange, id_: str) -> Any:
-        """Return one."""
-
-    async def replace(self, x: Exchange, id_: str, payload: dict[str, Any]) -> Any:
-        """Replace one."""
-
-    async def patch(self, x: Exchange, id_: str, payload: dict[str, Any]) -> Any:
-        """Change parts of one."""
-
-    async def remove(self, x: Exchange, id_: str) -> None:
-        """Delete one."""
-
-    async def search(self, x: Exchange, query: Query) -> Found[Any]:
-        """Return a page of a list."""
-
-    def members(self, records: Iterable[Any], selection: Selection) -> int:
-        """Return how many members an answer with these has to show."""
-
-    async def shown(
-        self, x: Exchange, records: Sequence[Any], selection: Selection, *, new: bool = False
-    ) -> list[dict[str, Any]]:
-        """Return records as they are answered; ``new`` ones were just created."""
-
-
-@dataclass(frozen=True, slots=True)
 class Users:
     """People. The answer to a PATCH shows the person: Microsoft Entra ID wants it."""
 
-    name: ClassVar[str] = "User"
-    path: ClassVar[str] = "Users"
-    patched: ClassVar[int] = 200
+    name = "User"
+    path = "Users"
+    patched = 200  # status of the answer to a PATCH
 
     async def create(self, x: Exchange, payload: dict[str, Any]) -> DirectoryUser:
         document = resources.read_user(payload, custom=x.custom)
@@ -92,19 +53,12 @@ class Users:
     async def search(self, x: Exchange, query: Query) -> Found[DirectoryUser]:
         return await searching.users(x.call.db, x.directory, query)
 
-    def members(self, records: Iterable[DirectoryUser], selection: Selection) -> int:
-        del records, selection
+    def members(self, _records: Iterable[DirectoryUser], _selection: Selection) -> int:
         return 0
 
     async def shown(
-        self,
-        x: Exchange,
-        records: Sequence[DirectoryUser],
-        selection: Selection,
-        *,
-        new: bool = False,
+        self, x: Exchange, records: Sequence[DirectoryUser], selection: Selection
     ) -> list[dict[str, Any]]:
-        del new  # its groups are known: it has none
         return [
             resources.represent(
                 USER,
@@ -112,12 +66,7 @@ class Users:
                 id=user.id,
                 meta=_meta(x, self, user),
                 groups=[
-                    {
-                        "value": group_id,
-                        "$ref": f"{x.base}/Groups/{group_id}",
-                        "display": name,
-                        "type": "direct",
-                    }
+                    _reference(f"{x.base}/Groups", group_id, name, "direct")
                     for group_id, name in user.groups or ()
                 ],
                 selection=selection,
@@ -126,13 +75,12 @@ class Users:
         ]
 
 
-@dataclass(frozen=True, slots=True)
 class Groups:
     """Groups. A PATCH of one is answered without a body: Microsoft Entra ID wants it."""
 
-    name: ClassVar[str] = "Group"
-    path: ClassVar[str] = "Groups"
-    patched: ClassVar[int] = 204
+    name = "Group"
+    path = "Groups"
+    patched = 204
 
     async def create(self, x: Exchange, payload: dict[str, Any]) -> DirectoryGroup:
         changed = await groups.create(x.call, x.directory, resources.read_group(payload))
@@ -157,18 +105,13 @@ class Groups:
         return await searching.groups(x.call.db, x.directory, query)
 
     def members(self, records: Iterable[DirectoryGroup], selection: Selection) -> int:
+        """Return how many members an answer with these groups has to show."""
         return sum(g.member_count for g in records) if selection.wants("members") else 0
 
     async def shown(
-        self,
-        x: Exchange,
-        records: Sequence[DirectoryGroup],
-        selection: Selection,
-        *,
-        new: bool = False,
+        self, x: Exchange, records: Sequence[DirectoryGroup], selection: Selection
     ) -> list[dict[str, Any]]:
-        """See `Endpoint.shown`; there are `INLINE_MEMBERS` at most to show."""
-        del new
+        """Return groups as they are answered; they have `INLINE_MEMBERS` at most to show."""
         of: dict[str, list[Member]] = {}
         if self.members(records, selection):
             ids = [group.id for group in records]
@@ -210,6 +153,7 @@ class Groups:
             after = page[-1].id
 
 
+Endpoint: TypeAlias = Users | Groups
 USERS, GROUPS = Users(), Groups()
 ENDPOINTS: dict[str, Endpoint] = {"users": USERS, "groups": GROUPS}
 _LONGEST_ID = 100
@@ -221,7 +165,6 @@ def is_id(text: str) -> bool:
 
 
 def location(x: Exchange, endpoint: Endpoint, id_: str) -> str:
-    """Return the address of a resource."""
     return f"{x.base}/{endpoint.path}/{id_}"
 
 
@@ -236,15 +179,12 @@ def _meta(x: Exchange, endpoint: Endpoint, record: Any) -> dict[str, Any]:
 
 
 def _members(x: Exchange, members: Iterable[Member]) -> list[dict[str, Any]]:
-    return [
-        {
-            "value": one.id,
-            "$ref": f"{x.base}/Users/{one.id}",
-            "display": one.display,
-            "type": "User",
-        }
-        for one in members
-    ]
+    return [_reference(f"{x.base}/Users", one.id, one.display, "User") for one in members]
+
+
+def _reference(base: str, id_: str, display: str, type_: str) -> dict[str, str]:
+    """Return a group of a user, or a member of a group (RFC 7643 sections 4.1.2 and 4.2)."""
+    return {"value": id_, "$ref": f"{base}/{id_}", "display": display, "type": type_}
 
 
 def _taken(x: Exchange, changed: Changed) -> DirectoryGroup:

@@ -48,8 +48,7 @@ class _Opening:
 
 
 def _opened(parts: AppContext) -> Door:
-    from tenantry.endpoints.scim.bearers import Bearers
-    from tenantry.endpoints.scim.door import Door
+    from tenantry.endpoints.scim.door import Bearers, Door
 
     return Door(
         parts.db,

@@ -12,7 +12,7 @@ from tenantry.events.webhooks.deliveries import figures as webhooks
 from tenantry.identity.auth_log import figures as auth_log
 from tenantry.identity.connections import listing as connections
 from tenantry.identity.overview import totals
-from tenantry.tenants.directories import states as directories
+from tenantry.tenants.directories import listing as directories
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

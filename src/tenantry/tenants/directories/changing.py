@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import or_, select
 
 from tenantry.core import errors
 from tenantry.db.sql.statements import Statement
-from tenantry.tenants.directories import mapped_roles, registry
+from tenantry.tenants.directories import registry, secrets
 from tenantry.tenants.directories.effects import profiles
 from tenantry.tenants.directories.model import (
     ALL,
+    DIRECTORY_ID,
+    ORGANIZATION_ID,
     POLL,
     SELECTED,
     Directory,
     directories,
     directory_groups,
-    directory_secrets,
     directory_users,
+    key,
+    of_row,
 )
 from tenantry.tenants.user_attributes import reading as user_attributes
 from tenantry.tenants.user_attributes.model import DIRECTORY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from sqlalchemy import ColumnElement, Table
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
@@ -42,62 +43,49 @@ _OF_PROVIDER = {"email", "groups"}  # which these are is said by their own place
 _d = directories.c
 
 
-def _has(table: Table) -> ColumnElement[bool]:
-    of_it = (table.c.organization_id == _d.organization_id) & (table.c.directory_id == _d.id)
-    return select(table.c.id).where(of_it).exists()
-
-
 _IS_USED = Statement(
     select(_d.id).where(
-        _d.organization_id == bindparam("p_organization_id"),
-        _d.id == bindparam("p_id"),
-        or_(_has(directory_users), _has(directory_groups)),
+        _d.organization_id == ORGANIZATION_ID,
+        _d.id == DIRECTORY_ID,
+        or_(
+            *(
+                select(table.c.id).where(of_row(table)).exists()
+                for table in (directory_users, directory_groups)
+            )
+        ),
     )
 )
-_s = directory_secrets.c
-_HAS_SECRETS = Statement(
-    select(_s.id)
-    .where(
-        _s.organization_id == bindparam("p_organization_id"), _s.directory_id == bindparam("p_id")
-    )
-    .limit(1)
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
-    """Changes that are asked for: members that are "", empty or False leave the directory alone."""
-
-    name: str = ""
-    directory_type: str = ""
-    directory_provider: str = ""
-    status: str = ""
-    enabled: bool = False
-    mappings: Sequence[tuple[str, str]] = ()
-    groups: Sequence[Mapping[str, str]] = ()
 
 
 async def update(
-    call: Call, organization_id: str, directory_id: str, changes: Changes
+    call: Call,
+    organization_id: str,
+    directory_id: str,
+    *,
+    directory_type: str,
+    enabled: bool,
+    mappings: Sequence[tuple[str, str]],
+    groups: Sequence[Mapping[str, str]],
+    **texts: str,
 ) -> Directory:
-    """Change a directory."""
+    """Change a directory; what is "", empty or False stays. ``texts`` are other members of it."""
     async with call.db.transaction() as db:
         before = await registry.hold(call, db, organization_id, directory_id)
         after = before
-        if changes.directory_type and changes.directory_type != before.directory_type:
-            await _check_type(db, before, changes.directory_type)
-            after = replace(after, directory_type=changes.directory_type)
-        for name in ("name", "directory_provider", "status"):
-            after = replace(after, **{name: getattr(changes, name) or getattr(before, name)})
-        if changes.mappings:
-            mapping = await _mapping(db, changes.mappings, "directory.mappings")
+        if directory_type and directory_type != before.directory_type:
+            await _check_type(db, before, directory_type)
+            after = replace(after, directory_type=directory_type)
+        changed: dict[str, Any] = {name: text for name, text in texts.items() if text}
+        after = replace(after, **changed)
+        if mappings:
+            mapping = await _mapping(db, mappings, "directory.mappings")
             after = replace(after, attribute_mapping=mapping)
-        if changes.groups:
-            after = _following(after, changes.groups, "directory.groups")
-        if changes.enabled:
+        if groups:
+            after = _following(after, groups, "directory.groups")
+        if enabled:
             after = await _enabled(call, db, before, after)
         if any(getattr(before, name) != getattr(after, name) for name in _OF_SOURCE):
-            await mapped_roles.check_all(call, db, before)
+            await registry.check_roles(call, db, before)
         return await registry.save(call, db, before, after, "updated")
 
 
@@ -139,8 +127,8 @@ async def _enabled(call: Call, db: Session, before: Directory, after: Directory)
 
 async def _check_type(db: Session, before: Directory, directory_type: str) -> None:
     registry.check_type(directory_type)
-    where: dict[str, Any] = {"p_organization_id": before.organization_id, "p_id": before.id}
-    if await db.fetch_one(_IS_USED, **where) or await db.fetch_one(_HAS_SECRETS, **where):
+    is_used = await db.fetch_one(_IS_USED, **key(before)) is not None
+    if is_used or await secrets.of_directory(db, before):
         raise errors.InvalidArgument.field(
             "directory.directory_type",
             "immutable",
@@ -157,21 +145,21 @@ async def _mapping(
         )
     registered = {one.key for one in await user_attributes.of_kind(db, DIRECTORY)}
     mapping: dict[str, str] = {}
-    for index, (key, map_to) in enumerate(attributes):
+    for index, (ours, map_to) in enumerate(attributes):
         place = f"{field}[{index}].key"
-        if key in mapping:
-            raise errors.InvalidArgument.field(place, "repeated.unique", f"{key} is there twice")
-        if key in _OF_PROVIDER:
+        if ours in mapping:
+            raise errors.InvalidArgument.field(place, "repeated.unique", f"{ours} is there twice")
+        if ours in _OF_PROVIDER:
             raise errors.InvalidArgument.field(
-                place, "in", f"{key} is what SCIM has in its own place, and is not mapped"
+                place, "in", f"{ours} is what SCIM has in its own place, and is not mapped"
             )
-        if key not in profiles.MAPPABLE and key not in registered:
+        if ours not in profiles.MAPPABLE and ours not in registered:
             raise errors.InvalidArgument.field(
                 place,
                 "exists",
-                f"{key[:60]} is no attribute of people: register it as a user attribute first",
+                f"{ours[:60]} is no attribute of people: register it as a user attribute first",
             )
-        mapping[key] = map_to
+        mapping[ours] = map_to
     return mapping
 
 

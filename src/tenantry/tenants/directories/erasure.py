@@ -14,13 +14,15 @@ from sqlalchemy import BigInteger, Text, bindparam, case, delete, literal, or_, 
 from tenantry.core.times import now
 from tenantry.db.sql.schema import Json, json_values, to_json
 from tenantry.db.sql.statements import Statement
+from tenantry.tenants.directories import request_log as log
 from tenantry.tenants.directories.model import (
+    ID,
     DirectoryUser,
     directory_emails,
     directory_user_search,
     directory_users,
+    of_directory,
 )
-from tenantry.tenants.directories.request_logs import log
 from tenantry.tenants.directories.scim import resources
 from tenantry.tenants.users.blanking import Person
 from tenantry.tenants.users.model import users
@@ -47,15 +49,10 @@ _FIND = Statement(
 _OF_OTHERS = Statement(
     select(users.c.email_key).where(users.c.email_key.in_(_ADDRESSES), users.c.id.not_in(_IDS))
 )
-_KEY = (
-    ("organization_id", bindparam("p_organization_id", type_=Text)),
-    ("directory_id", bindparam("p_directory_id", type_=Text)),
-)
-_ID = bindparam("p_id", type_=Text)
 _name = literal("erased-", Text).concat(_u.id)
 _BLANK = Statement(
     update(directory_users)
-    .where(*(_u[name] == value for name, value in _KEY), _u.id == _ID)
+    .where(*of_directory(directory_users), _u.id == ID)
     .values(
         user_name=_name,
         user_name_key=_name,
@@ -78,9 +75,7 @@ _BLANK = Statement(
     .returning(_u.id)
 )
 _DELETE_ADDRESSES = Statement(
-    delete(directory_emails).where(
-        *(_e[name] == value for name, value in _KEY), _e.directory_user_id == _ID
-    )
+    delete(directory_emails).where(*of_directory(directory_emails), _e.directory_user_id == ID)
 )
 
 
@@ -110,9 +105,9 @@ async def forget(db: Session, people: Sequence[DirectoryUser]) -> None:
     """
     for one in people:
         given = {
-            "p_organization_id": one.organization_id,
-            "p_directory_id": one.directory_id,
-            "p_id": one.id,
+            "organization_id": one.organization_id,
+            "directory_id": one.directory_id,
+            "id": one.id,
         }
         async with db.transaction() as held:
             await log.erase(held, [one])

@@ -8,24 +8,21 @@ from sqlalchemy import Text, bindparam, select
 
 from tenantry.db.sql.schema import json_values, to_json
 from tenantry.db.sql.statements import Statement
-from tenantry.tenants.directories.model import directories, directory_users
+from tenantry.tenants.directories.model import ORGANIZATION_ID, directories, directory_users, of_row
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from tenantry.db.engine import Session
 
-_u, _d = directory_users.c, directories.c
+_u = directory_users.c
 _HELD = Statement(
     select(_u.user_id)
-    .join(
-        directories,
-        (_d.organization_id == _u.organization_id) & (_d.id == _u.directory_id),
-    )
+    .join(directories, of_row(directory_users))
     .where(
-        _u.organization_id == bindparam("organization_id", type_=Text),
+        _u.organization_id == ORGANIZATION_ID,
         _u.user_id.in_(json_values(bindparam("user_ids", type_=Text))),
-        _d.enabled,
+        directories.c.enabled,
     )
     .distinct()
 )

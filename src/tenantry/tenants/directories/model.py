@@ -22,6 +22,7 @@ from sqlalchemy import (
     Integer,
     Table,
     Text,
+    bindparam,
 )
 
 from tenantry.core.times import rfc3339
@@ -37,15 +38,14 @@ from tenantry.tenants.tables.directories import key_columns
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from sqlalchemy import ColumnElement
+
     from tenantry.db.engine import Row
 
 # Types of the contract. LDAP is in it, and no directory is made of it.
 SCIM, POLL, LDAP = "SCIM", "POLL", "LDAP"
-# Providers of the contract; unspecified is a custom one.
+# The provider of the contract that is a custom one.
 CUSTOM = "DIRECTORY_PROVIDER_UNSPECIFIED"
-PROVIDERS = (
-    *(CUSTOM, "OKTA", "GOOGLE", "MICROSOFT_AD", "AUTH0", "ONELOGIN", "JUMPCLOUD", "PING_IDENTITY"),
-)
 # Statuses of the contract: nothing is set up, it waits for its first request, it has had one.
 DRAFT, IN_PROGRESS, COMPLETED = "DRAFT", "IN_PROGRESS", "COMPLETED"
 # Statuses of a secret.
@@ -53,6 +53,22 @@ ACTIVE, INACTIVE = "ACTIVE", "INACTIVE"
 # A polled directory tracks all groups, or those that are assigned.
 ALL, SELECTED = "ALL", "SELECTED"
 OF_DIRECTORY = "organization_id", "directory_id"
+
+# Parameters of statements about one directory.
+ORGANIZATION_ID = bindparam("organization_id", type_=Text)
+DIRECTORY_ID = bindparam("directory_id", type_=Text)
+ID = bindparam("id", type_=Text)
+GIVEN = bindparam("given", type_=Text)  # a JSON array
+
+
+def of_directory(table: Table) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Return the conditions that narrow a table to the rows of the directory in question."""
+    return table.c.organization_id == ORGANIZATION_ID, table.c.directory_id == DIRECTORY_ID
+
+
+def key(directory: Directory) -> dict[str, str]:
+    """Return the parameters of `of_directory`."""
+    return {"organization_id": directory.organization_id, "directory_id": directory.id}
 
 
 def _goes_with(table: str, column: str, to: str) -> ForeignKeyConstraint:
@@ -78,6 +94,14 @@ def partial(table: Table, column: str, *before: str, after: str = "") -> None:
 
 
 directories = declared.directories
+
+
+def of_row(table: Table) -> ColumnElement[bool]:
+    """Return the condition that rows of a table belong to the directory of the row beside them."""
+    same_organization = table.c.organization_id == directories.c.organization_id
+    return same_organization & (table.c.directory_id == directories.c.id)
+
+
 index(directories, "id")
 partial(directories, "poll_time")
 
@@ -88,10 +112,7 @@ directory_secrets = Table(
     metadata,
     *key_columns("id"),
     Column(
-        "organization_id",
-        Text,
-        ForeignKey("organizations.id", ondelete="CASCADE"),
-        nullable=False,
+        "organization_id", Text, ForeignKey("organizations.id", ondelete="CASCADE"), nullable=False
     ),
     Column("directory_id", Text, nullable=False),
     Column("digest", Text, nullable=False),
@@ -242,7 +263,6 @@ class Directory:
 
     @classmethod
     def from_row(cls, row: Row) -> Directory:
-        """Return the directory of one row."""
         return cls(**members(row, directories))
 
     def to_row(self) -> dict[str, Any]:
@@ -276,7 +296,6 @@ class Secret:
 
     @classmethod
     def from_row(cls, row: Row) -> Secret:
-        """Return the secret of one row."""
         return cls(**members(row, directory_secrets))
 
     def to_row(self) -> dict[str, Any]:
@@ -314,7 +333,6 @@ class DirectoryUser:
 
     @classmethod
     def from_row(cls, row: Row) -> DirectoryUser:
-        """Return the person of one row."""
         return cls(**members(row, directory_users, but=_OF_NAMES))
 
     @classmethod
@@ -346,7 +364,6 @@ class DirectoryGroup:
 
     @classmethod
     def from_row(cls, row: Row) -> DirectoryGroup:
-        """Return the group of one row."""
         return cls(**members(row, directory_groups))
 
     def to_row(self) -> dict[str, Any]:

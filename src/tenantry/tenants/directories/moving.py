@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, Column, update
 
 from tenantry.core import errors
-from tenantry.db import crud
 from tenantry.db.sql.records import named, records, spelled
 from tenantry.db.sql.schema import from_json, to_json
 from tenantry.db.sql.statements import Statement
 from tenantry.net import email_addresses
-from tenantry.tenants.directories import removal
+from tenantry.tenants.directories import registry, removal
 from tenantry.tenants.directories.model import (
     ACTIVE,
     COMPLETED,
@@ -25,13 +24,10 @@ from tenantry.tenants.directories.model import (
     IN_PROGRESS,
     INACTIVE,
     POLL,
-    PROVIDERS,
     SCIM,
-    directory_emails,
     directory_groups,
-    directory_user_search,
-    user_tally,
 )
+from tenantry.tenants.directories.resources import people
 from tenantry.tenants.directories.scim import resources
 from tenantry.tenants.directories.scim.faults import Fault
 from tenantry.tenants.directories.scim.schemas import fold
@@ -51,12 +47,10 @@ OF_GROUP = ("display_name_key", "member_count")
 # Columns with few values.
 _CHOICES = {
     "directory_type": (SCIM, POLL),
-    "directory_provider": PROVIDERS,
+    "directory_provider": tuple(registry.NAMES),
     "status": (DRAFT, IN_PROGRESS, COMPLETED),
 }
 
-_EMAILS = list(directory_emails.c)
-_INSERT_EMAILS = crud.insert_all(directory_emails, or_leave=True)
 _g = directory_groups.c
 _GROUP = named(directory_groups, "organization_id", "directory_id", "id")
 _NUMBERS = [*_GROUP, Column("n", BigInteger)]
@@ -116,23 +110,12 @@ async def note_directories(db: Session, rows: Sequence[Mapping[str, Any]]) -> No
 
 async def note_users(db: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     """Let people of a file be found by their addresses, be searched, and be counted."""
-    addresses = [
-        {
-            "organization_id": row["organization_id"],
-            "directory_id": row["directory_id"],
-            "directory_user_id": row["id"],
-            "email_key": address,
-        }
-        for row in rows
-        for address in resources.addresses(from_json(row["document"]))
-    ]
-    if addresses:
-        await db.fetch_all(_INSERT_EMAILS, given=spelled(_EMAILS, addresses))
-    places = Counter((row["organization_id"], row["directory_id"]) for row in rows)
-    for place in places:
-        here = (r["id"] for r in rows if (r["organization_id"], r["directory_id"]) == place)
-        await directory_user_search.mark_all(db, here, *place)
-    await user_tally.add(db, places)
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in rows:
+        place = row["organization_id"], row["directory_id"]
+        found.setdefault(place, {})[row["id"]] = from_json(row["document"])
+    for place, documents in sorted(found.items()):
+        await people.note_new(db, place, documents)
 
 
 async def note_members(db: Session, rows: Sequence[Mapping[str, Any]]) -> None:

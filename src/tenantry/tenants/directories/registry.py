@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 
 from tenantry.core import errors, ids
 from tenantry.core.times import SECOND, now
@@ -17,27 +17,32 @@ from tenantry.db import crud
 from tenantry.db.sql.schema import to_json
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes.rows import prefixed, revised
-from tenantry.tenants.directories import mapped_roles, removal
+from tenantry.tenants.directories import removal
 from tenantry.tenants.directories.model import (
     COMPLETED,
     CUSTOM,
     LDAP,
+    OF_DIRECTORY,
     POLL,
     Directory,
     directories,
     directory_role_assignments,
     directory_secrets,
+    key,
+    of_directory,
 )
+from tenantry.tenants.memberships import grantable_roles, roles
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.model import organizations as organizations_table
 from tenantry.tenants.organizations.service import OrganizationIdentifier
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from tenantry.call import Call
     from tenantry.core.event import Event
     from tenantry.db.engine import Row, Session
+    from tenantry.tenants.memberships.model import NamedRole
 
 MOST = 20  # of one organization
 MAX_CONTEXT = 16 * 1024  # bytes, as JSON
@@ -79,21 +84,12 @@ _COUNT = crud.count(directories, by=("organization_id",))
 _INSERT = crud.insert(directories)
 _UPDATE = crud.update(directories)
 _DELETE = crud.delete(directories)
-_s = directory_secrets.c
-_DELETE_SECRETS = Statement(
-    delete(directory_secrets)
-    .where(
-        _s.organization_id == bindparam("p_organization_id"), _s.directory_id == bindparam("p_id")
-    )
-    .returning(_s.id)
-)
-_a = directory_role_assignments.c
-_DELETE_ASSIGNMENTS = Statement(
-    delete(directory_role_assignments)
-    .where(
-        _a.organization_id == bindparam("p_organization_id"), _a.directory_id == bindparam("p_id")
-    )
-    .returning(_a.role_id)
+_DELETE_SECRETS = crud.delete(directory_secrets, by=OF_DIRECTORY)
+_DELETE_ASSIGNMENTS = crud.delete(directory_role_assignments, by=OF_DIRECTORY)
+_ROLES = Statement(
+    select(directory_role_assignments.c.role_id)
+    .where(*of_directory(directory_role_assignments))
+    .distinct()
 )
 _SYNCED = Statement(
     update(directories)
@@ -143,7 +139,6 @@ async def create(
 
 
 async def get(call: Call, organization_id: str, directory_id: str) -> Directory:
-    """Return a directory of an organization."""
     _check_visible(call, organization_id)
     row = await call.db.fetch_one(_FIND, p_organization_id=organization_id, p_id=directory_id)
     return _found(row)
@@ -157,9 +152,9 @@ async def remove(
         before = await hold(call, db, organization_id, directory_id, alone=True)
         if before.enabled and not while_enabled:
             raise errors.InvalidArgument("directory is enabled: disable it before you delete it")
+        await db.fetch_all(_DELETE_SECRETS, **prefixed(key(before)))
+        await db.fetch_all(_DELETE_ASSIGNMENTS, **prefixed(key(before)))
         where = {"p_organization_id": organization_id, "p_id": before.id}
-        await db.fetch_all(_DELETE_SECRETS, **where)
-        await db.fetch_all(_DELETE_ASSIGNMENTS, **where)
         await db.apply(_DELETE, event(call, "deleted", before, None), **where)
 
 
@@ -234,7 +229,7 @@ async def hold(
     )
     call.expect(found.revision)
     if for_source:
-        await mapped_roles.check_all(call, db, found)
+        await check_roles(call, db, found)
     return found
 
 
@@ -265,10 +260,7 @@ def switched(directory: Directory, *, enabled: bool) -> Directory:
     polled = enabled and directory.directory_type == POLL
     first = directory.first_enable_time or now() if enabled else directory.first_enable_time
     return replace(
-        directory,
-        enabled=enabled,
-        first_enable_time=first,
-        poll_time=now() if polled else None,
+        directory, enabled=enabled, first_enable_time=first, poll_time=now() if polled else None
     )
 
 
@@ -307,3 +299,27 @@ def _found(row: Row | None) -> Directory:
     if row is None:
         raise errors.NotFound("directory")
     return Directory.from_row(row)
+
+
+async def check_moved_roles(
+    call: Call,
+    db: Session,
+    directory: Directory,
+    role_ids: Collection[str],
+    named: Sequence[NamedRole],
+) -> None:
+    """Raise unless the caller may grant these roles, which groups get or lose."""
+    if grantable_roles.is_limited(call):
+        held = await roles.existing(db, directory.organization_id, ids=role_ids)
+        await grantable_roles.check(call, db, directory.organization_id, held, named)
+
+
+async def check_roles(call: Call, db: Session, directory: Directory) -> None:
+    """Raise unless the caller may grant every role that a group of the directory has.
+
+    A caller that decides where a directory gets its people and groups from, by its secrets for
+    example, can put anybody into any group.
+    """
+    if grantable_roles.is_limited(call):
+        rows = await db.fetch_all(_ROLES, **key(directory))
+        await check_moved_roles(call, db, directory, [row["role_id"] for row in rows], ())

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Integer, Text, bindparam, delete, literal_column, select, true, tuple_
+from sqlalchemy import Integer, bindparam, delete, literal_column, select, true, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from tenantry.db.sql.records import rows_of, spelled
 from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.model import (
+    DIRECTORY_ID,
+    OF_DIRECTORY,
+    ORGANIZATION_ID,
     directories,
     directory_changes,
     directory_emails,
@@ -25,8 +28,10 @@ from tenantry.tenants.directories.model import (
     directory_tallies,
     directory_user_search,
     directory_users,
+    of_directory,
+    of_row,
 )
-from tenantry.tenants.directories.request_logs.model import directory_requests
+from tenantry.tenants.directories.request_log import directory_requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,28 +51,19 @@ _TABLES = (
 )
 
 _d, _t = directories.c, directory_tallies.c
-_ORGANIZATION_ID = bindparam("organization_id", type_=Text)
-_DIRECTORY_ID = bindparam("directory_id", type_=Text)
 _GONE = Statement(
     select(_t.organization_id, _t.directory_id)
-    .where(
-        ~select(_d.id)
-        .where(_d.organization_id == _t.organization_id, _d.id == _t.directory_id)
-        .exists()
-    )
+    .where(~select(_d.id).where(of_row(directory_tallies)).exists())
     .limit(literal_column("1"))
 )
 
 
 def _delete(table: Table) -> Statement:
     """Return the statement that deletes some rows of a directory that is not there."""
-    of_it: tuple[ColumnElement[bool], ...] = (
-        table.c.organization_id == _ORGANIZATION_ID,
-        table.c.directory_id == _DIRECTORY_ID,
-    )
-    own = [c for c in table.primary_key if c.name not in {"organization_id", "directory_id"}]
+    of_it = of_directory(table)
+    own = [c for c in table.primary_key if c.name not in OF_DIRECTORY]
     # A restore may have brought it back.
-    there = select(_d.id).where(_d.organization_id == _ORGANIZATION_ID, _d.id == _DIRECTORY_ID)
+    there = select(_d.id).where(_d.organization_id == ORGANIZATION_ID, _d.id == DIRECTORY_ID)
     # In a CTE, which PostgreSQL runs once: a subquery that locks rows can be run again for each row
     # of a join, and then finds the next ones beyond the limit.
     some = (

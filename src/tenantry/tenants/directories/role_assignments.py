@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Text, and_, bindparam, delete, insert, select, tuple_
+from sqlalchemy import delete, insert, select, tuple_
 
 from tenantry.core import errors
 from tenantry.db.sql.records import named, records, rows_of, spelled
 from tenantry.db.sql.schema import json_values, to_json
 from tenantry.db.sql.statements import Statement
-from tenantry.tenants.directories import mapped_roles, registry
+from tenantry.tenants.directories import registry
 from tenantry.tenants.directories.listing import Assignment
-from tenantry.tenants.directories.model import directory_groups, directory_role_assignments
+from tenantry.tenants.directories.model import (
+    DIRECTORY_ID,
+    GIVEN,
+    ORGANIZATION_ID,
+    directory_groups,
+    directory_role_assignments,
+    key,
+    of_directory,
+)
 from tenantry.tenants.memberships import roles, seats
 from tenantry.tenants.memberships.model import NamedRole
 
@@ -28,19 +36,12 @@ MOST = 1000  # of a directory
 _FIELD = "role_assignments.assignments"
 
 _a, _g = directory_role_assignments.c, directory_groups.c
-_of_directory = and_(
-    _a.organization_id == bindparam("p_organization_id", type_=Text),
-    _a.directory_id == bindparam("p_directory_id", type_=Text),
-)
-_LIST = Statement(select(_a.directory_group_id, _a.role_id).where(_of_directory))
+_of_directory = of_directory(directory_role_assignments)
+_LIST = Statement(select(_a.directory_group_id, _a.role_id).where(*_of_directory))
 # Locked before the organization, as the rows that refer to them lock them after it.
 _GROUPS = Statement(
     select(_g.id)
-    .where(
-        _g.organization_id == bindparam("p_organization_id"),
-        _g.directory_id == bindparam("p_directory_id"),
-        _g.id.in_(json_values(bindparam("p_ids", type_=Text))),
-    )
+    .where(*of_directory(directory_groups), _g.id.in_(json_values(GIVEN)))
     .order_by(_g.id)
     .with_for_update(read=True, key_share=True)
 )
@@ -49,33 +50,23 @@ _given = records("given", _PAIR)
 _INSERT = Statement(
     insert(directory_role_assignments).from_select(
         ["organization_id", "directory_id", "directory_group_id", "role_id"],
-        select(
-            bindparam("p_organization_id", type_=Text),
-            bindparam("p_directory_id", type_=Text),
-            *_given.c,
-        ),
+        select(ORGANIZATION_ID, DIRECTORY_ID, *_given.c),
     )
 )
 _DELETE = Statement(
     delete(directory_role_assignments).where(
-        _of_directory, tuple_(*_PAIR).in_(rows_of("given", _PAIR))
+        *_of_directory, tuple_(*_PAIR).in_(rows_of("given", _PAIR))
     )
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
-    """An assignment as it was asked for; an id is "" where the name alone says which role."""
-
-    group_id: str
-    role_name: str
-    role_id: str = ""
-
-
 async def assign(
-    call: Call, organization_id: str, directory_id: str, given: Sequence[Given]
+    call: Call, organization_id: str, directory_id: str, given: Sequence[Assignment]
 ) -> tuple[Directory, list[Assignment]]:
-    """Replace all assignments of a directory; its people have the new roles at once."""
+    """Replace all assignments of a directory; its people have the new roles at once.
+
+    An id of a role is "" where the name alone says which one.
+    """
     if len(given) > MOST:
         raise errors.InvalidArgument.field(
             _FIELD, "repeated.max_items", f"may have {MOST} items at most"
@@ -84,7 +75,7 @@ async def assign(
         # No group gets or loses members meanwhile: they would have the earlier roles.
         before = await registry.hold(call, db, organization_id, directory_id, alone=True)
         asked = await _resolved(db, before, given)
-        where = {"p_organization_id": organization_id, "p_directory_id": before.id}
+        where = key(before)
         rows = await db.fetch_all(_LIST, **where)
         old = {(row["directory_group_id"], row["role_id"]) for row in rows}
         new = {(one.group_id, one.role_id) for one in asked}
@@ -94,7 +85,7 @@ async def assign(
             NamedRole(f"{_FIELD}[{index}].role_name", one.role_id, one.role_name)
             for index, one in enumerate(given)
         ]
-        await mapped_roles.check_moved(call, db, before, {id_ for _, id_ in old ^ new}, named)
+        await registry.check_moved_roles(call, db, before, {id_ for _, id_ in old ^ new}, named)
         await seats.hold(db, organization_id)  # before the roles that the rows refer to
         for statement, pairs in ((_DELETE, old - new), (_INSERT, new - old)):
             if pairs:
@@ -114,16 +105,14 @@ async def assign(
     return after, asked
 
 
-async def _resolved(db: Session, directory: Directory, given: Sequence[Given]) -> list[Assignment]:
+async def _resolved(
+    db: Session, directory: Directory, given: Sequence[Assignment]
+) -> list[Assignment]:
     names = {one.role_name for one in given}
     found = await roles.existing(db, directory.organization_id, names) if names else ()
     ids = {role.name: role.id for role in found}
-    groups = await db.fetch_all(
-        _GROUPS,
-        p_organization_id=directory.organization_id,
-        p_directory_id=directory.id,
-        p_ids=to_json(sorted({one.group_id for one in given})),
-    )
+    group_ids = to_json(sorted({one.group_id for one in given}))
+    groups = await db.fetch_all(_GROUPS, given=group_ids, **key(directory))
     there = {row["id"] for row in groups}
     asked: dict[Assignment, None] = {}
     for index, one in enumerate(given):

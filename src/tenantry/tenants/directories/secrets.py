@@ -5,13 +5,12 @@ The directory's row is held meanwhile, so that no two calls at once pass a limit
 
 from __future__ import annotations
 
-import re
 import secrets
 import string
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Text, bindparam, delete, select, tuple_
+from sqlalchemy import Text, bindparam, select, tuple_
 
 from tenantry.core import errors, ids
 from tenantry.core.times import DAY, now
@@ -25,11 +24,13 @@ from tenantry.tenants.directories import registry
 from tenantry.tenants.directories.model import (
     DRAFT,
     IN_PROGRESS,
+    OF_DIRECTORY,
     POLL,
     Directory,
     Secret,
     directories,
     directory_secrets,
+    key,
 )
 
 if TYPE_CHECKING:
@@ -44,13 +45,9 @@ LENGTH = 60  # characters, of 62 each: 357 bits
 EXPIRE_DAYS = 365
 _SUFFIX = 4  # characters that are shown
 _ALPHABET = string.ascii_letters + string.digits
-_FORM = re.compile(rf"[A-Za-z0-9]{{{LENGTH}}}")
 
 _s, _d = directory_secrets.c, directories.c
-_of_directory = (_s.organization_id == bindparam("p_organization_id")) & (
-    _s.directory_id == bindparam("p_directory_id")
-)
-_LIST = crud.list_all(directory_secrets, by=("organization_id", "directory_id"))
+_LIST = crud.list_all(directory_secrets, by=OF_DIRECTORY)
 _OF_ORGANIZATION = crud.list_all(directory_secrets, by=("organization_id",))
 _FIND = Statement(
     select(directory_secrets).where(_s.digest.in_(json_values(bindparam("p_digests", type_=Text))))
@@ -61,23 +58,13 @@ _DIRECTORIES = Statement(
     select(directories).where(tuple_(_d.organization_id, _d.id).in_(rows_of("p_keys", _KEY)))
 )
 _INSERT = crud.insert(directory_secrets)
-_EXPIRE = crud.update(
-    directory_secrets, by=("organization_id", "directory_id", "id"), set_=("expire_time",)
-)
-_DELETE = Statement(
-    delete(directory_secrets)
-    .where(_of_directory, _s.id.in_(json_values(bindparam("p_ids", type_=Text))))
-    .returning(_s.id)
-)
+_EXPIRE = crud.update(directory_secrets, by=(*OF_DIRECTORY, "id"), set_=("expire_time",))
+_given_ids = _s.id.in_(json_values(bindparam("p_ids", type_=Text)))
+_DELETE = crud.delete(directory_secrets, by=(*OF_DIRECTORY, _given_ids))
 
 
 async def create(call: Call, organization_id: str, directory_id: str) -> tuple[Secret, str]:
-    """Make a secret beside the others; return it with its text, which is not shown again.
-
-    Raises:
-        errors.InvalidArgument: the directory is polled, or has as many as it may have.
-
-    """
+    """Make a secret beside the others; return it with its text, which is not shown again."""
     async with call.db.transaction() as db:
         directory = await registry.hold(call, db, organization_id, directory_id, for_source=True)
         kept = await of_directory(db, directory)
@@ -96,10 +83,6 @@ async def regenerate(
     """Make a secret in place of the others, which end after ``overlap`` microseconds.
 
     Of many that overlap, the oldest end at once.
-
-    Raises:
-        errors.InvalidArgument: the directory is polled.
-
     """
     async with call.db.transaction() as db:
         directory = await registry.hold(call, db, organization_id, directory_id, for_source=True)
@@ -109,16 +92,14 @@ async def regenerate(
             newer = len(in_force) - index  # with the one to come
             end = at if newer >= IN_FORCE_MAX else at + overlap
             if one.expire_time is None or one.expire_time > end:
-                where = {"p_organization_id": organization_id, "p_directory_id": directory.id}
-                await db.fetch_all(_EXPIRE, p_id=one.id, p_expire_time=end, **where)
+                where = prefixed({"id": one.id, **key(directory)})
+                await db.fetch_all(_EXPIRE, p_expire_time=end, **where)
         return await _add(call, db, directory, kept, "secret_regenerated")
 
 
 async def of_directory(db: Session, directory: Directory) -> list[Secret]:
     """Return the secrets of a directory, the oldest first."""
-    rows = await db.fetch_all(
-        _LIST, p_organization_id=directory.organization_id, p_directory_id=directory.id
-    )
+    rows = await db.fetch_all(_LIST, **prefixed(key(directory)))
     return [Secret.from_row(row) for row in rows]
 
 
@@ -128,11 +109,6 @@ async def of_organization(db: Session, organization_id: str) -> dict[str, list[S
     for row in await db.fetch_all(_OF_ORGANIZATION, p_organization_id=organization_id):
         found.setdefault(row["directory_id"], []).append(Secret.from_row(row))
     return found
-
-
-def digest(text: str) -> str:
-    """Return what a secret of this text is found by; "" for one that has not its form."""
-    return vault.digest(text) if _FORM.fullmatch(text) else ""
 
 
 async def read(db: Session, digests: Sequence[str]) -> Mapping[str, tuple[Secret, Directory]]:
@@ -175,8 +151,7 @@ async def _add(
     await db.fetch_all(_INSERT, **prefixed(made.to_row()))
     too_many = [one.id for one in kept][: max(0, len(kept) + 1 - KEPT_MAX)]
     if too_many:
-        where = {"p_organization_id": directory.organization_id, "p_directory_id": directory.id}
-        await db.fetch_all(_DELETE, p_ids=to_json(too_many), **where)
+        await db.fetch_all(_DELETE, p_ids=to_json(too_many), **prefixed(key(directory)))
     status = IN_PROGRESS if directory.status == DRAFT else directory.status
     after = replace(directory, status=status)
     await registry.save(call, db, directory, after, verb, secret_id=made.id)

@@ -20,7 +20,7 @@ from tenantry.core.times import now
 from tenantry.db.sql.statements import Statement
 from tenantry.net import email_addresses
 from tenantry.tenants.directories.effects import profiles, reading, role_mapping, shown
-from tenantry.tenants.directories.model import directory_users
+from tenantry.tenants.directories.model import ORGANIZATION_ID, directory_users
 from tenantry.tenants.directories.scim import resources
 from tenantry.tenants.directories.scim.faults import Fault
 from tenantry.tenants.memberships import activity, administrators, joining, seats
@@ -51,8 +51,7 @@ _ACCOUNT = Statement(select(accounts.c.id).where(accounts.c.id == _USER_ID))
 _UNLINK = Statement(
     update(directory_users)
     .where(
-        directory_users.c.organization_id == bindparam("organization_id", type_=Text),
-        directory_users.c.user_id == _USER_ID,
+        directory_users.c.organization_id == ORGANIZATION_ID, directory_users.c.user_id == _USER_ID
     )
     .values(user_id=None)
 )
@@ -168,16 +167,16 @@ async def _admit(  # noqa: PLR0917 - before and after
     if before is None or joins or after.user_id is None:
         _check_domain(after, around)
     mapping = directory.attribute_mapping
-    profile = profiles.profile(after, mapping, around.attributes)
+    profile = profiles.profile(after, mapping, around.mapping.attributes)
     if not around.has_account:
         account = new_account(call, after, profile)
         user = await _join(call, around, account, event, left=left, is_new=True)
         return replace(after, user_id=user.id)
     news = profiles.news(
         around.profile,
-        {} if before is None else profiles.profile(before, mapping, around.attributes),
+        {} if before is None else profiles.profile(before, mapping, around.mapping.attributes),
         profile,
-        around.attributes,
+        around.mapping.attributes,
     )
     if not joins and not news and after.user_id is not None:
         await _record(call, event, left)
@@ -193,10 +192,10 @@ async def _admit(  # noqa: PLR0917 - before and after
     if place is None:
         user = await _join(call, around, user, is_new=False)
     elif joins and not follows and not changes:
-        await activity.activate(call, around.organization, user, place, event, left=left)
+        await activity.activate(call, around.mapping.organization, user, place, event, left=left)
         return linked
     elif joins:
-        await activity.activate(call, around.organization, user, place)
+        await activity.activate(call, around.mapping.organization, user, place)
     if changes:
         await users.change_profile(call, user, news)
     await _record(call, event, None if follows else left)
@@ -208,8 +207,8 @@ async def _admit(  # noqa: PLR0917 - before and after
 
 async def _hold(db: Session, around: Around, user: User) -> None:
     """Lock an account before its membership is changed, and after the organization."""
-    if around.organization.max_allowed_users:
-        await seats.hold(db, around.organization.id)
+    if around.mapping.organization.max_allowed_users:
+        await seats.hold(db, around.mapping.organization.id)
     await users.hold(db, user.id)
 
 
@@ -219,7 +218,7 @@ def roles_differ(person: DirectoryUser, place: Membership, around: Around) -> bo
     Somebody back after a time outside has left groups without being a member, or all of them.
     """
     if place.status == INACTIVE:
-        wanted = around.mapped.keys() or {around.default_role_id}
+        wanted = around.mapped.keys() or {around.mapping.default_role_id}
         return {role.id for role in place.roles} != set(wanted)
     return person.user_id is None and bool(around.mapped)
 
@@ -244,12 +243,12 @@ async def _join(
     left: DeferredWrite | None = None,
 ) -> User:
     """Make somebody a member with the roles of the groups, or else the default one."""
-    wanted = around.mapped.keys() or {around.default_role_id}
+    wanted = around.mapped.keys() or {around.mapping.default_role_id}
     held = users_reading.in_order(
-        (await catalogue.look_up(call.db, wanted, around.version)).values()
+        (await catalogue.look_up(call.db, wanted, around.mapping.version)).values()
     )
     await joining.provision(
-        call, around.organization, user, held, *further, is_new=is_new, left=left
+        call, around.mapping.organization, user, held, *further, is_new=is_new, left=left
     )
     return user
 
@@ -269,9 +268,9 @@ async def _dismiss(
     if around.status in {None, INACTIVE}:
         await _record(call, event, left)
     else:
-        organization = around.organization
+        organization = around.mapping.organization
         place = user.memberships[0]
-        is_last = around.creator_role_id in {role.id for role in place.roles} and (
+        is_last = around.mapping.creator_role_id in {role.id for role in place.roles} and (
             await administrators.is_last(call.db, user.id, organization.id)
         )
         await activity.deactivate(call, organization, user, place, event, left=left)
@@ -307,7 +306,7 @@ def event_of(
             user,
             groups=around.groups,
             roles=around.mapped.values(),
-            attributes=around.attributes,
+            attributes=around.mapping.attributes,
         )
 
     if after is None:

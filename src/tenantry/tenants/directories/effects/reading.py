@@ -11,11 +11,14 @@ from tenantry.db.sql.schema import from_json, json_list, json_rows, json_values,
 from tenantry.db.sql.statements import Statement
 from tenantry.net import email_addresses
 from tenantry.tenants.directories.model import (
+    ORGANIZATION_ID,
     DirectoryUser,
     directory_groups,
     directory_members,
     directory_role_assignments,
     directory_users,
+    key,
+    of_directory,
 )
 from tenantry.tenants.domains import service as domains
 from tenantry.tenants.memberships import roles as member_roles
@@ -36,8 +39,6 @@ if TYPE_CHECKING:
 
 _dm, _dg, _da = directory_members.c, directory_groups.c, directory_role_assignments.c
 _du, _ua, _r, _h, _m = directory_users.c, user_attributes.c, roles.c, role_holders.c, memberships.c
-_ORGANIZATION_ID = bindparam("organization_id", type_=Text)
-_DIRECTORY_ID = bindparam("directory_id", type_=Text)
 _BUT = bindparam("but", type_=Text)  # a group that is about to go; "" for none
 
 
@@ -53,8 +54,7 @@ def _groups_of(user_id: ColumnElement[str]) -> ScalarSelect[str]:
         select(json_rows(json_list(_dm.directory_group_id, name.scalar_subquery())))
         .select_from(directory_members)
         .where(
-            _dm.organization_id == _ORGANIZATION_ID,
-            _dm.directory_id == _DIRECTORY_ID,
+            *of_directory(directory_members),
             _dm.directory_user_id == user_id,
             _dm.directory_group_id != _BUT,
         )
@@ -77,8 +77,7 @@ def _mapped_of(user_id: ColumnElement[str]) -> ScalarSelect[str]:
         )
         .join(roles, _r.id == _da.role_id)
         .where(
-            _dm.organization_id == _ORGANIZATION_ID,
-            _dm.directory_id == _DIRECTORY_ID,
+            *of_directory(directory_members),
             _dm.directory_user_id == user_id,
             _dm.directory_group_id != _BUT,
         )
@@ -94,7 +93,7 @@ _attributes = (
 )
 _decided = (
     select(json_rows(_da.role_id))
-    .where(_da.organization_id == _ORGANIZATION_ID, _da.directory_id == _DIRECTORY_ID)
+    .where(*of_directory(directory_role_assignments))
     .scalar_subquery()
     .label("decided")
 )
@@ -116,7 +115,7 @@ def _of_person(known: ColumnElement[bool]) -> Statement:
     return Statement(
         select(
             *_of_organization,
-            domains.owned(_ORGANIZATION_ID, bindparam("domain", type_=Text)).label("owned"),
+            domains.owned(ORGANIZATION_ID, bindparam("domain", type_=Text)).label("owned"),
             _creator,
             *_account,
             reading.places(of_one=True).label("memberships"),
@@ -124,7 +123,7 @@ def _of_person(known: ColumnElement[bool]) -> Statement:
             _mapped_of(_PERSON_ID).label("mapped"),
         )
         .select_from(organizations.outerjoin(users, known))
-        .where(organizations.c.id == _ORGANIZATION_ID)
+        .where(organizations.c.id == ORGANIZATION_ID)
     )
 
 
@@ -132,7 +131,7 @@ _BY_ID = _of_person(users.c.id == bindparam("key", type_=Text))
 _BY_ADDRESS = _of_person(users.c.email_key == bindparam("key", type_=Text))
 
 _MAPPING = Statement(
-    select(*_of_organization, _decided, _creator).where(organizations.c.id == _ORGANIZATION_ID)
+    select(*_of_organization, _decided, _creator).where(organizations.c.id == ORGANIZATION_ID)
 )
 _PERSON = "person_"
 _person = [column.label(f"{_PERSON}{column.name}") for column in _du]
@@ -142,12 +141,8 @@ _held = (
     .correlate(memberships)
     .scalar_subquery()
 )
-_is_its_place = and_(_m.organization_id == _ORGANIZATION_ID, _m.user_id == _du.user_id)
-_are_given = (
-    _du.organization_id == _ORGANIZATION_ID,
-    _du.directory_id == _DIRECTORY_ID,
-    one_of(_du.id, bindparam("ids", type_=Text)),
-)
+_is_its_place = and_(_m.organization_id == ORGANIZATION_ID, _m.user_id == _du.user_id)
+_are_given = (*of_directory(directory_users), one_of(_du.id, bindparam("ids", type_=Text)))
 _STANDINGS = Statement(
     select(
         *(_du.id, _du.user_id, _m.id.label("membership_id"), _m.status),
@@ -173,19 +168,18 @@ _SURROUNDINGS = Statement(
 _MAPPING_AND_PEOPLE = Statement(
     select(*_of_organization, _decided, _creator, *_person, *_beside)
     .select_from(organizations.outerjoin(directory_users, and_(*_are_given)))
-    .where(organizations.c.id == _ORGANIZATION_ID)
+    .where(organizations.c.id == ORGANIZATION_ID)
     .order_by(_du.id)
 )
 _ids = json_values(bindparam("ids", type_=Text)).subquery("given_ids")
 _OWNED = Statement(
-    select(_ids.c.value.label("domain")).where(domains.owned(_ORGANIZATION_ID, _ids.c.value))
+    select(_ids.c.value.label("domain")).where(domains.owned(ORGANIZATION_ID, _ids.c.value))
 )
 _TAKEN = Statement(select(users.c.email_key).where(users.c.email_key.in_(select(_ids.c.value))))
 _NEXT_MEMBERS = Statement(
     select(_dm.directory_user_id)
     .where(
-        _dm.organization_id == _ORGANIZATION_ID,
-        _dm.directory_id == _DIRECTORY_ID,
+        *of_directory(directory_members),
         _dm.directory_group_id.in_(json_values(bindparam("group_ids", type_=Text))),
         _dm.directory_user_id > bindparam("after", type_=Text),
     )
@@ -196,14 +190,22 @@ _NEXT_MEMBERS = Statement(
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
-    """The surroundings of a person: the organization, the account there, groups and their roles."""
+class Mapping:
+    """All that an organization's directory decides of roles."""
 
     organization: Organization
     default_role_id: str
     creator_role_id: str
     version: int
     attributes: frozenset[str]  # keys of the custom attributes that are registered
+    decided: frozenset[str]  # ids of the roles that its groups are mapped to
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """The surroundings of a person: the organization, the account there, groups and their roles."""
+
+    mapping: Mapping
     owned: bool  # whether the domain of the address is proved to be the organization's
     groups: tuple[tuple[str, str], ...]
     mapped: dict[str, str]  # names of roles, by id
@@ -211,7 +213,6 @@ class Around:
 
     @property
     def has_account(self) -> bool:
-        """Whether there is one."""
         return self.row[f"{_ACCOUNT}id"] is not None
 
     async def account(self, db: Session) -> User:
@@ -220,13 +221,12 @@ class Around:
         row |= {
             "memberships": self.row["memberships"],
             "external_identities": None,  # no event shows them
-            "version": self.version,
+            "version": self.mapping.version,
         }
         return (await reading.users_of(db, [row]))[0]
 
     @property
     def profile(self) -> dict[str, Any]:
-        """The profile of that account."""
         found: dict[str, Any] = from_json(self.row[f"{_ACCOUNT}profile"])
         return found
 
@@ -235,18 +235,6 @@ class Around:
         """The status of its place, as it is stored."""
         places = from_json(self.row["memberships"] or "[]")
         return str(places[0][3]) if places else None
-
-
-@dataclass(frozen=True, slots=True)
-class Mapping:
-    """All that an organization's directory decides of roles."""
-
-    organization: Organization
-    default_role_id: str
-    creator_role_id: str
-    version: int
-    attributes: frozenset[str]
-    decided: frozenset[str]  # ids of the roles that its groups are mapped to
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,8 +264,7 @@ async def around(db: Session, directory: Directory, user: DirectoryUser) -> Arou
     The account is the one that the person is linked to, or else that of the address.
     """
     given = {
-        "organization_id": directory.organization_id,
-        "directory_id": directory.id,
+        **key(directory),
         "person_id": user.id,
         "but": "",
         "domain": email_addresses.domain_of(user.email) if user.email else "",
@@ -291,17 +278,7 @@ async def around(db: Session, directory: Directory, user: DirectoryUser) -> Arou
         row = await db.fetch_one(_BY_ADDRESS, key=user.email_key, **given)
     if row is None:
         return None
-    return Around(
-        Organization.from_row(row),
-        row["default_role_id"],
-        row["creator_role_id"],
-        row["version"],
-        frozenset(from_json(row["attributes"] or "[]")),
-        bool(row["owned"]),
-        _pairs(row["groups"]),
-        dict(_pairs(row["mapped"])),
-        row,
-    )
+    return _around(row, _mapping(row, None), owned=bool(row["owned"]))
 
 
 async def surroundings(
@@ -316,20 +293,11 @@ async def surroundings(
     if found is None:
         return None, {}
     rows = await db.fetch_all(_SURROUNDINGS, **_given(directory, ids, ""))
-    return found, {
-        row["person_id"]: Around(
-            found.organization,
-            found.default_role_id,
-            found.creator_role_id,
-            found.version,
-            found.attributes,
-            owned=False,
-            groups=_pairs(row["groups"]),
-            mapped=dict(_pairs(row["mapped"])),
-            row=row,
-        )
-        for row in rows
-    }
+    return found, {row["person_id"]: _around(row, found, owned=False) for row in rows}
+
+
+def _around(row: Row, mapping: Mapping, *, owned: bool) -> Around:
+    return Around(mapping, owned, _pairs(row["groups"]), dict(_pairs(row["mapped"])), row)
 
 
 async def free_addresses(db: Session, directory: Directory, addresses: Iterable[str]) -> set[str]:
@@ -354,10 +322,8 @@ async def free_addresses(db: Session, directory: Directory, addresses: Iterable[
 
 async def mapping(db: Session, directory: Directory) -> Mapping | None:
     """Return what a directory decides of roles; None where the organization is gone."""
-    row = await db.fetch_one(
-        _MAPPING, organization_id=directory.organization_id, directory_id=directory.id
-    )
-    return None if row is None else _mapping(row)
+    row = await db.fetch_one(_MAPPING, **key(directory))
+    return None if row is None else _mapping(row, row["decided"])
 
 
 async def mapping_and_people(
@@ -367,17 +333,18 @@ async def mapping_and_people(
     rows = await db.fetch_all(_MAPPING_AND_PEOPLE, **_given(directory, ids, but))
     if not rows:
         return None, []
-    return _mapping(rows[0]), [_person_of(row) for row in rows if row[f"{_PERSON}id"] is not None]
+    found = [_person_of(row) for row in rows if row[f"{_PERSON}id"] is not None]
+    return _mapping(rows[0], rows[0]["decided"]), found
 
 
-def _mapping(row: Row) -> Mapping:
+def _mapping(row: Row, decided: str | None) -> Mapping:
     return Mapping(
         Organization.from_row(row),
         row["default_role_id"],
         row["creator_role_id"],
         row["version"],
         frozenset(from_json(row["attributes"] or "[]")),
-        frozenset(from_json(row["decided"] or "[]")),
+        frozenset(from_json(decided or "[]")),
     )
 
 
@@ -417,23 +384,13 @@ async def members_after(
 ) -> list[str]:
     """Return the ids of the next people that are in one of these groups, in their order."""
     rows = await db.fetch_all(
-        _NEXT_MEMBERS,
-        organization_id=directory.organization_id,
-        directory_id=directory.id,
-        group_ids=to_json(list(group_ids)),
-        after=after,
-        most=most,
+        _NEXT_MEMBERS, group_ids=to_json(list(group_ids)), after=after, most=most, **key(directory)
     )
     return [row["directory_user_id"] for row in rows]
 
 
 def _given(directory: Directory, ids: Sequence[str], but: str) -> dict[str, Any]:
-    return {
-        "organization_id": directory.organization_id,
-        "directory_id": directory.id,
-        "ids": to_json(list(ids)),
-        "but": but,
-    }
+    return {**key(directory), "ids": to_json(list(ids)), "but": but}
 
 
 def _pairs(text: str | None) -> tuple[tuple[str, str], ...]:

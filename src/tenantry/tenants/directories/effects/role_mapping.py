@@ -22,6 +22,7 @@ from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.effects import reading, shown, telling
 from tenantry.tenants.directories.effects.reading import MembershipStatus
 from tenantry.tenants.directories.effects.telling import Told
+from tenantry.tenants.directories.model import ORGANIZATION_ID
 from tenantry.tenants.memberships import administrators, roles, seats
 from tenantry.tenants.roles.model import role_holders
 from tenantry.tenants.users.model import ACTIVE, memberships
@@ -41,11 +42,10 @@ _log = logging.getLogger(__name__)
 
 _h, _m = role_holders.c, memberships.c
 _PAIR = [_h.user_id, _h.role_id]
-_ORGANIZATION_ID = bindparam("organization_id", type_=Text)
 _HOLD = Statement(
     select(_m.user_id)
     .where(
-        _m.organization_id == _ORGANIZATION_ID,
+        _m.organization_id == ORGANIZATION_ID,
         _m.user_id.in_(json_values(bindparam("user_ids", type_=Text))),
     )
     .order_by(_m.user_id)
@@ -53,8 +53,7 @@ _HOLD = Statement(
 )
 _TAKE = Statement(
     delete(role_holders).where(
-        _h.organization_id == _ORGANIZATION_ID,
-        tuple_(*_PAIR).in_(rows_of("given", _PAIR)),
+        _h.organization_id == ORGANIZATION_ID, tuple_(*_PAIR).in_(rows_of("given", _PAIR))
     )
 )
 _given = records("given", _PAIR)
@@ -62,8 +61,8 @@ _GIVE = Statement(
     insert_or_leave(role_holders)
     .from_select(
         ["organization_id", "user_id", "role_id"],
-        select(_ORGANIZATION_ID, _given.c.user_id, _given.c.role_id).where(
-            exists().where(_m.organization_id == _ORGANIZATION_ID, _m.user_id == _given.c.user_id)
+        select(ORGANIZATION_ID, _given.c.user_id, _given.c.role_id).where(
+            exists().where(_m.organization_id == ORGANIZATION_ID, _m.user_id == _given.c.user_id)
         ),
     )
     .on_conflict_do_nothing()
@@ -92,8 +91,11 @@ async def group_changed(
         event = shown.event(
             call, directory, "group_deleted", before=shown.deleted_group(before), after=None
         )
-        ids = _given_ids(left_ids) if left_ids is not None else _members(call, directory, before)
-        await _recompute(call, directory, ids, first=event, but=before.id)
+        if left_ids is None:
+            members = _of_groups(call, directory, [before.id])
+        else:
+            members = _given_ids(left_ids)
+        await _recompute(call, directory, members, first=event, but=before.id)
         return
     event = _event(call, directory, before, after)
     changed = dict.fromkeys((*joined_ids, *(left_ids or ())))
@@ -147,12 +149,7 @@ async def groups_changed(call: Call, directory: Directory, movements: Sequence[M
 async def _change_apart(
     call: Call, mapping: Mapping, standings: Sequence[MembershipStatus]
 ) -> dict[str, Told]:
-    """Give and take roles where no change depends on another one.
-
-    Raises:
-        ByItself: one does.
-
-    """
+    """Give and take roles where no change depends on another one."""
     planned = [_changed(one, mapping, mapping.decided) for one in standings]
     if any(one is not None and mapping.creator_role_id in one.taken for one in planned):
         raise ByItself
@@ -201,7 +198,8 @@ async def follow(
         person.id, person.user_id, place.id, place.status, held, frozenset(mapped)
     )
     changes = await _change(call, mapping, [standing], mapping.decided)
-    await telling.roles_changed(call, mapping.organization, changes)
+    events = await telling.events_of_roles(call, mapping.organization, changes.values())
+    await call.db.record_all(events)
 
 
 async def _recompute(
@@ -330,10 +328,6 @@ async def _given_ids(given: Collection[str]) -> AsyncIterator[list[str]]:
     ids = list(given)
     for start in range(0, len(ids), _AT_ONCE):
         yield list(ids[start : start + _AT_ONCE])
-
-
-def _members(call: Call, directory: Directory, group: DirectoryGroup) -> AsyncIterator[list[str]]:
-    return _of_groups(call, directory, [group.id])
 
 
 async def _of_groups(

@@ -29,7 +29,6 @@ def event(
     before: dict[str, Any] | None,
     after: dict[str, Any] | None,
 ) -> Event:
-    """Return an event of a directory, such as user_created."""
     happened = call.event(
         f"organization.directory.{name}",
         organization_id=directory.organization_id,
@@ -74,7 +73,6 @@ def departed(user: DirectoryUser) -> dict[str, Any]:
 
 
 def group(one: DirectoryGroup) -> dict[str, Any]:
-    """Return a group that is there."""
     event = {**_of_group(one), "raw_attributes": dict(one.document)}
     if one.external_id is not None:
         event["external_id"] = one.external_id

@@ -21,14 +21,22 @@ from tenantry.db.sql.records import spelled
 from tenantry.db.sql.schema import from_json, json_values, to_json
 from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.effects import reading, shown
-from tenantry.tenants.directories.model import Directory, directories, directory_changes
+from tenantry.tenants.directories.model import (
+    ID,
+    Directory,
+    directories,
+    directory_changes,
+    key,
+    of_directory,
+    of_row,
+)
 from tenantry.tenants.directories.waiting import IDLE_SECONDS
 from tenantry.tenants.roles import catalogue
 from tenantry.tenants.users import reading as users_reading
 from tenantry.tenants.users.model import users
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from tenantry.core.event import Event
     from tenantry.db.engine import Session
@@ -39,29 +47,16 @@ AT_ONCE = 100  # people of whom a change tells itself, and of one row for the wo
 _FEW = 3  # events that another statement may record: each number of them is a separate statement
 _WORD = "changes of directories"
 
-_c, _d = directory_changes.c, directories.c
+_c = directory_changes.c
 _COLUMNS = list(directory_changes.c)
 _LEAVE = crud.insert_all(directory_changes)
 _OLDEST = Statement(
-    select(
-        *(_c.id.label("change_id"), _c.actor, _c.request_id, _c.directory_user_ids),
-        directories,
-    )
-    .join_from(
-        directory_changes,
-        directories,
-        (_d.organization_id == _c.organization_id) & (_d.id == _c.directory_id),
-    )
+    select(*(_c.id.label("change_id"), _c.actor, _c.request_id, _c.directory_user_ids), directories)
+    .join_from(directory_changes, directories, of_row(directory_changes))
     .order_by(_c.id)
     .limit(literal_column("1"))
 )
-_DELETE = Statement(
-    delete(directory_changes).where(
-        _c.organization_id == bindparam("organization_id", type_=Text),
-        _c.directory_id == bindparam("directory_id", type_=Text),
-        _c.id == bindparam("id", type_=Text),
-    )
-)
+_DELETE = Statement(delete(directory_changes).where(*of_directory(directory_changes), _c.id == ID))
 _ACCOUNTS = Statement(
     users_reading.with_memberships(of_one=True).where(
         users.c.id.in_(json_values(bindparam("ids", type_=Text)))
@@ -79,12 +74,10 @@ class Told:
     taken: tuple[str, ...] = ()
 
     def to_json(self) -> list[Any]:
-        """Return what a row has of it."""
         return [self.id, self.user_id, self.given, self.taken] if self.user_id else [self.id]
 
     @classmethod
     def from_json(cls, id_: str, user_id: str = "", *changes: list[str]) -> Told:
-        """Return what a row says."""
         return cls(id_, user_id, *(tuple(one) for one in changes))
 
 
@@ -120,7 +113,7 @@ async def events_of(
     found: Sequence[reading.Person],
 ) -> list[Event]:
     """Return the events of memberships whose roles have changed, and those of the people."""
-    events = await _of_roles(call, mapping.organization, told)
+    events = await events_of_roles(call, mapping.organization, told)
     for person in found:
         content = shown.person(
             directory,
@@ -141,18 +134,12 @@ async def record(db: Session, events: list[Event], last: list[Event] | None) -> 
         await db.record_all(events)
 
 
-async def roles_changed(call: Call, organization: Organization, told: Mapping[str, Told]) -> None:
-    """Record the events of memberships whose roles have changed; in a transaction."""
-    await call.db.record_all(await _of_roles(call, organization, list(told.values())))
-
-
 async def leave(call: Call, directory: Directory, told: Sequence[Told]) -> None:
     """Leave the events of these people to the worker; in a transaction."""
     at = now()
     rows = [
         {
-            "organization_id": directory.organization_id,
-            "directory_id": directory.id,
+            **key(directory),
             "id": call.db.new_id(ids.DIRECTORY_CHANGE),
             "actor": to_json(call.caller.actor),
             "request_id": call.request_id,
@@ -178,12 +165,7 @@ async def run(db: Session) -> float:
             told = [Told.from_json(*one) for one in from_json(row["directory_user_ids"])]
             call = _call_of(held, from_json(row["actor"]), row["request_id"])
             await tell(call, directory, mapping, told)
-        await held.fetch_all(
-            _DELETE,
-            organization_id=directory.organization_id,
-            directory_id=directory.id,
-            id=row["change_id"],
-        )
+        await held.fetch_all(_DELETE, id=row["change_id"], **key(directory))
     return 0.0
 
 
@@ -191,7 +173,9 @@ def _call_of(db: Session, actor: dict[str, str], request_id: str) -> Call:
     return Call(Caller(Kind[actor["type"].upper()], actor["id"]), db, request_id)
 
 
-async def _of_roles(call: Call, organization: Organization, told: Iterable[Told]) -> list[Event]:
+async def events_of_roles(
+    call: Call, organization: Organization, told: Iterable[Told]
+) -> list[Event]:
     """Return the events of memberships whose roles have changed."""
     changes = {one.user_id: one for one in told if one.user_id}
     if not changes:

@@ -20,14 +20,15 @@ from tenantry.tenants.directories.model import (
     directory_groups,
     directory_members,
     directory_users,
+    key,
+    of_directory,
 )
 from tenantry.tenants.directories.polling import staging
-from tenantry.tenants.directories.polling.staging import DIRECTORY_ID, ORGANIZATION_ID
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from sqlalchemy import ColumnElement, Table
+    from sqlalchemy import Table
 
     from tenantry.db.engine import Session
     from tenantry.tenants.directories.model import Directory
@@ -48,24 +49,20 @@ class Unread:
     last: str  # the id that the next part is behind; "" for the last part
 
 
-def _of(table: Table) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return table.c.organization_id == ORGANIZATION_ID, table.c.directory_id == DIRECTORY_ID
-
-
 _PEOPLE = Statement(
-    select(directory_users).where(*_of(directory_users), _u.external_id.in_(_GIVEN))
+    select(directory_users).where(*of_directory(directory_users), _u.external_id.in_(_GIVEN))
 )
 _NAMELESS = Statement(
     select(directory_users).where(
-        *_of(directory_users), _u.user_name_key.in_(_NAMES), _u.external_id.is_(None)
+        *of_directory(directory_users), _u.user_name_key.in_(_NAMES), _u.external_id.is_(None)
     )
 )
 _GROUPS = Statement(
-    select(directory_groups).where(*_of(directory_groups), _g.external_id.in_(_GIVEN))
+    select(directory_groups).where(*of_directory(directory_groups), _g.external_id.in_(_GIVEN))
 )
 _MEMBERS = Statement(
     select(_m.directory_user_id).where(
-        *_of(directory_members), _m.directory_group_id == bindparam("group_id", type_=Text)
+        *of_directory(directory_members), _m.directory_group_id == bindparam("group_id", type_=Text)
     )
 )
 
@@ -74,7 +71,7 @@ _MEMBERS = Statement(
 def _part(table: Table) -> Statement:
     return Statement(
         select(table.c.id, table.c.external_id)
-        .where(*_of(table), table.c.id > bindparam("after", type_=Text))
+        .where(*of_directory(table), table.c.id > bindparam("after", type_=Text))
         .order_by(table.c.id)
         .limit(bindparam("take", type_=Integer))
     )
@@ -88,7 +85,7 @@ async def people(
     The names are given as they are compared. The result is by the ids, and by the names of those
     without one.
     """
-    given, of = to_json(list(external_ids)), staging.of(directory)
+    given, of = to_json(list(external_ids)), key(directory)
     rows = [*await db.fetch_all(_PEOPLE, given=given, **of)]
     if len(rows) < len(external_ids):
         rows += await db.fetch_all(_NAMELESS, names=to_json(list(names)), **of)
@@ -100,13 +97,13 @@ async def groups(
     db: Session, directory: Directory, external_ids: Collection[str]
 ) -> dict[str | None, DirectoryGroup]:
     """Return the groups of these ids at the provider, by them."""
-    rows = await db.fetch_all(_GROUPS, given=to_json(list(external_ids)), **staging.of(directory))
+    rows = await db.fetch_all(_GROUPS, given=to_json(list(external_ids)), **key(directory))
     return {one.external_id: one for one in map(DirectoryGroup.from_row, rows)}
 
 
 async def members(db: Session, directory: Directory, group_id: str) -> set[str]:
     """Return the ids of all members of a group."""
-    rows = await db.fetch_all(_MEMBERS, group_id=group_id, **staging.of(directory))
+    rows = await db.fetch_all(_MEMBERS, group_id=group_id, **key(directory))
     return {row["directory_user_id"] for row in rows}
 
 
@@ -121,7 +118,7 @@ async def groups_unread(db: Session, directory: Directory, after: str = "") -> U
 
 
 async def _unread(db: Session, directory: Directory, table: Table, kind: str, after: str) -> Unread:
-    where = staging.of(directory)
+    where = key(directory)
     rows = await db.fetch_all(_part(table), after=after, take=_AT_ONCE, **where)
     there = [row["external_id"] for row in rows if row["external_id"] is not None]
     known = await staging.known(db, directory, kind, there)

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
     from tenantry.tenants.directories.model import DirectoryGroup
     from tenantry.tenants.directories.polling.differences import Unread
-    from tenantry.tenants.directories.polling.polls import Poll
-    from tenantry.tenants.directories.polling.turns import Turn
+    from tenantry.tenants.directories.polling.polls import Poll, Turn
 
 _GROUPS_AT_ONCE = 50
 _MEMBERS_AT_ONCE = 500
@@ -37,13 +36,7 @@ class Held(Exception):
 
 
 async def guard(turn: Turn) -> None:
-    """Stop where so much would be removed that it is rather a mistake.
-
-    Raises:
-        Held: it is too much, and nobody has confirmed it.
-        Passing: the provider names nobody at all.
-
-    """
+    """Stop where so much would be removed that it is rather a mistake."""
     named = await staging.count(turn.db, turn.directory, staging.PERSON)
     if not named and turn.directory.groups_tracked != SELECTED:
         raise Passing("Google Workspace has named nobody at all.")

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tenantry.tenants.directories.scim.schemas import ENTERPRISE, GROUP, USER
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_USER = "urn:ietf:params:scim:schemas:core:2.0:User"
-_ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
-_GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
 _MOST = 50  # of a list
 
 
@@ -35,7 +34,7 @@ def user(found: Mapping[str, Any], *, custom: str = "") -> dict[str, Any]:
     own = _own(found.get("customSchemas")) if custom else {}
     return _some(
         {
-            "schemas": [_USER, _ENTERPRISE, *([custom] if own else [])],
+            "schemas": [USER.id, ENTERPRISE.id, *([custom] if own else [])],
             "externalId": found["id"],
             "userName": _text(found.get("primaryEmail")),
             "name": _some(
@@ -57,7 +56,7 @@ def user(found: Mapping[str, Any], *, custom: str = "") -> dict[str, Any]:
                 if _text(one.get("value"))
             ],
             "addresses": [_address(one) for one in _objects(found.get("addresses"))],
-            _ENTERPRISE: _some(employment),
+            ENTERPRISE.id: _some(employment),
             **({custom: own} if own else {}),
         }
     )
@@ -66,7 +65,7 @@ def user(found: Mapping[str, Any], *, custom: str = "") -> dict[str, Any]:
 def group(found: Mapping[str, Any]) -> dict[str, Any]:
     """Return a group of groups.list as a Group without members."""
     name = _text(found.get("name")) or _text(found.get("email")) or found["id"]
-    return {"schemas": [_GROUP], "externalId": found["id"], "displayName": name}
+    return {"schemas": [GROUP.id], "externalId": found["id"], "displayName": name}
 
 
 def _emails(found: Mapping[str, Any]) -> list[dict[str, Any]]:

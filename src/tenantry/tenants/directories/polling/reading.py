@@ -13,14 +13,9 @@ from typing import TYPE_CHECKING, Any
 from tenantry.core import errors
 from tenantry.db.engine import DuplicateKey
 from tenantry.tenants.directories.model import SELECTED
-from tenantry.tenants.directories.polling import (
-    differences,
-    people_of_google,
-    polls,
-    staging,
-)
+from tenantry.tenants.directories.polling import differences, people_of_google, polls, staging
 from tenantry.tenants.directories.polling.workspace import Gone, Refused
-from tenantry.tenants.directories.resources import many_people, people
+from tenantry.tenants.directories.resources import many, people
 from tenantry.tenants.directories.scim import resources
 from tenantry.tenants.directories.scim.faults import Fault
 
@@ -29,8 +24,7 @@ if TYPE_CHECKING:
 
     from tenantry.db.engine import Session
     from tenantry.tenants.directories.model import DirectoryUser
-    from tenantry.tenants.directories.polling.polls import Poll
-    from tenantry.tenants.directories.polling.turns import Turn
+    from tenantry.tenants.directories.polling.polls import Poll, Turn
     from tenantry.tenants.directories.polling.workspace import Listed
 
 _AT_ONCE = 8  # groups whose members are asked for
@@ -39,7 +33,6 @@ _READ_AT_ONCE = 20  # people, before the loop is given back
 
 
 async def begin(turn: Turn) -> None:
-    """Begin a poll from the beginning."""
     poll = turn.poll.begun(turn.directory)
     async with turn.held() as db:
         await staging.clear(db, turn.directory)
@@ -249,10 +242,10 @@ async def _change(turn: Turn, documents: Mapping[str, Mapping[str, Any]], poll: 
 
 async def _change_first(turn: Turn, documents: Sequence[tuple[str, Mapping[str, Any]]]) -> int:
     """Change the first users in one transaction; return how many, 0 if one must run separately."""
-    changes = [many_people.Change(id_, _replaced_by(document)) for id_, document in documents]
+    changes = [many.Change(id_, _replaced_by(document)) for id_, document in documents]
     try:
         async with turn.held() as db:
-            return len(await many_people.change(turn.call(db), turn.directory, changes))
+            return len(await many.change_users(turn.call(db), turn.directory, changes))
     except (Fault, errors.Error, DuplicateKey):
         return 0
 

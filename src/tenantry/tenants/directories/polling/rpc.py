@@ -44,10 +44,7 @@ class DirectoryPollingService:
     ) -> pb.GetDirectoryPollResponse:
         found = await service.get(call, request.organization_id, request.directory_id)
         account = service.account_of(call, found)
-        poll = pb.DirectoryPoll(
-            under_way=Poll.of(found).step != polls.IDLE,
-            error=found.error,
-        )
+        poll = pb.DirectoryPoll(under_way=Poll.of(found).step != polls.IDLE, error=found.error)
         if found.enabled and account is not None and found.poll_time is not None:
             poll.next_time = timestamp(found.poll_time)
         if found.last_sync_time is not None:

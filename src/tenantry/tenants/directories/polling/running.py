@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, Text, bindparam, func, select, update
@@ -31,14 +32,9 @@ from tenantry.tenants.directories.polling import (
     staging,
 )
 from tenantry.tenants.directories.polling.equalizing import Held
-from tenantry.tenants.directories.polling.turns import LEASE_SECONDS, Lost, Turn
-from tenantry.tenants.directories.polling.workspace import (
-    Passing,
-    Problem,
-    StalePage,
-    Workspace,
-)
-from tenantry.tenants.directories.request_logs.log import RequestLog
+from tenantry.tenants.directories.polling.polls import LEASE_SECONDS, Lost, Turn
+from tenantry.tenants.directories.polling.workspace import Passing, Problem, StalePage, Workspace
+from tenantry.tenants.directories.request_log import RequestLog
 from tenantry.tenants.directories.scim import schemas
 from tenantry.tenants.user_attributes import reading as user_attributes
 from tenantry.tenants.user_attributes.model import DIRECTORY
@@ -104,7 +100,6 @@ class Polling:
         self._request_log: RequestLog | None = None
 
     async def close(self) -> None:
-        """Close all connections."""
         if self._request_log is not None:
             await self._request_log.close()
         await self._outgoing.close()
@@ -179,7 +174,7 @@ class Polling:
 
     async def _stop(self, turn: Turn, problem: Exception, began: float) -> None:
         """Leave a poll that cannot go on: it goes on, or begins again, later."""
-        poll, sentence = turn.poll.failed(), str(problem)
+        poll, sentence = replace(turn.poll, failures=turn.poll.failures + 1), str(problem)
         if isinstance(problem, StalePage):
             poll = polls.Poll(failures=poll.failures, confirmed=poll.confirmed)
         if isinstance(problem, Passing | StalePage):

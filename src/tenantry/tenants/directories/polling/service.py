@@ -81,7 +81,6 @@ async def remove(call: Call, organization_id: str, directory_id: str) -> None:
 
 
 async def get(call: Call, organization_id: str, directory_id: str) -> Directory:
-    """Return a polled directory."""
     found = await registry.get(call, organization_id, directory_id)
     _check(found)
     return found
@@ -91,10 +90,6 @@ async def sync_now(call: Call, organization_id: str, directory_id: str) -> None:
     """Have a directory be polled as soon as a worker can.
 
     That confirms what the last poll would have removed, and did not because it was so much.
-
-    Raises:
-        errors.InvalidArgument: it is not polled, is disabled, or has no credentials.
-
     """
     async with call.db.transaction() as db:
         before = await registry.hold(call, db, organization_id, directory_id)

@@ -7,12 +7,12 @@ the name of one administrator, by a JWT as authorization grant (RFC 7523).
 
 from __future__ import annotations
 
-import base64
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from joserfc.util import urlsafe_b64encode
 
 from tenantry.core import errors, strict_json
 from tenantry.db.sql.encrypted_columns import binding
@@ -108,9 +108,9 @@ def assertion(account: ServiceAccount, *, audience: str, now: int) -> str:
         "iat": now,
         "exp": now + _GOOD_SECONDS,
     }
-    signed = b".".join(_base64url(orjson.dumps(part)) for part in (header, claims))
+    signed = b".".join(urlsafe_b64encode(orjson.dumps(part)) for part in (header, claims))
     signature = _private(account).sign(signed, padding.PKCS1v15(), hashes.SHA256())
-    return b".".join((signed, _base64url(signature))).decode()
+    return b".".join((signed, urlsafe_b64encode(signature))).decode()
 
 
 def _members(key_file: str) -> dict[str, str]:
@@ -152,10 +152,6 @@ def _private(account: ServiceAccount) -> Any:
 
     pem = account.private_key.encode()
     return load_pem_private_key(pem, None, unsafe_skip_rsa_key_validation=True)
-
-
-def _base64url(octets: bytes) -> bytes:
-    return base64.urlsafe_b64encode(octets).rstrip(b"=")
 
 
 def _refused(description: str) -> errors.InvalidArgument:

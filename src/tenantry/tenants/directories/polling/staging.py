@@ -15,7 +15,7 @@ from tenantry.db import crud
 from tenantry.db.sql.records import named, spelled
 from tenantry.db.sql.schema import from_json, json_values, to_json
 from tenantry.db.sql.statements import Statement
-from tenantry.tenants.directories.model import directory_polled
+from tenantry.tenants.directories.model import directory_polled, key, of_directory
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -29,10 +29,7 @@ EVERYBODY = "*"
 
 _p = directory_polled.c
 _columns = named(directory_polled)
-ORGANIZATION_ID = bindparam("organization_id", type_=Text)
-DIRECTORY_ID = bindparam("directory_id", type_=Text)
-_of_directory = _p.organization_id == ORGANIZATION_ID, _p.directory_id == DIRECTORY_ID
-_of_kind = (*_of_directory, _p.kind == bindparam("kind", type_=Text))
+_of_kind = (*of_directory(directory_polled), _p.kind == bindparam("kind", type_=Text))
 _ADD = crud.insert_all(directory_polled, or_leave=True)
 _SOME = Statement(
     select(_p.external_id, _p.document)
@@ -51,12 +48,7 @@ _DROP = Statement(
         *_of_kind, _p.external_id.in_(json_values(bindparam("given", type_=Text)))
     )
 )
-_CLEAR = Statement(delete(directory_polled).where(*_of_directory))
-
-
-def of(directory: Directory) -> dict[str, str]:
-    """Return the parameters that narrow a statement to a directory."""
-    return {"organization_id": directory.organization_id, "directory_id": directory.id}
+_CLEAR = Statement(delete(directory_polled).where(*of_directory(directory_polled)))
 
 
 async def add(
@@ -69,7 +61,7 @@ async def add(
     documents = external_ids if isinstance(external_ids, dict) else dict.fromkeys(external_ids)
     rows = [
         {
-            **of(directory),
+            **key(directory),
             "kind": kind,
             "external_id": external_id,
             "document": None if document is None else to_json(document),
@@ -84,7 +76,7 @@ async def some(
     db: Session, directory: Directory, kind: str, *, after: str = "", take: int
 ) -> dict[str, Any]:
     """Return the first ids of a kind behind another one, with their documents, in order."""
-    return _by_id(await db.fetch_all(_SOME, kind=kind, after=after, take=take, **of(directory)))
+    return _by_id(await db.fetch_all(_SOME, kind=kind, after=after, take=take, **key(directory)))
 
 
 async def known(
@@ -94,23 +86,20 @@ async def known(
     if not external_ids:
         return {}
     given = to_json(list(external_ids))
-    return _by_id(await db.fetch_all(_KNOWN, kind=kind, given=given, **of(directory)))
+    return _by_id(await db.fetch_all(_KNOWN, kind=kind, given=given, **key(directory)))
 
 
 async def count(db: Session, directory: Directory, kind: str) -> int:
-    """Return how many there are of a kind."""
-    row = await db.fetch_one(_COUNT, kind=kind, **of(directory))
+    row = await db.fetch_one(_COUNT, kind=kind, **key(directory))
     return int(row["n"]) if row else 0
 
 
 async def drop(db: Session, directory: Directory, kind: str, external_ids: Collection[str]) -> None:
-    """Take these ids out of a kind."""
-    await db.fetch_all(_DROP, kind=kind, given=to_json(list(external_ids)), **of(directory))
+    await db.fetch_all(_DROP, kind=kind, given=to_json(list(external_ids)), **key(directory))
 
 
 async def clear(db: Session, directory: Directory) -> None:
-    """Take everything out."""
-    await db.fetch_all(_CLEAR, **of(directory))
+    await db.fetch_all(_CLEAR, **key(directory))
 
 
 def _by_id(rows: Iterable[Row]) -> dict[str, Any]:

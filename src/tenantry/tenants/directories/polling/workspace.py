@@ -97,12 +97,7 @@ class Workspace:
     async def users(
         self, account: ServiceAccount, page_token: str = "", *, page_size: int = PAGE
     ) -> Listed:
-        """Return a page of all people of the customer, of all their domains.
-
-        Raises:
-            Problem: there is none.
-
-        """
+        """Return a page of all people of the customer, of all their domains."""
         asked = {"customer": "my_customer", "orderBy": "email", "projection": "full"}
         asked["maxResults"] = str(page_size)
         asked["fields"] = f"nextPageToken,users({_PERSON})"
@@ -111,24 +106,11 @@ class Workspace:
     async def groups(
         self, account: ServiceAccount, page_token: str = "", *, page_size: int = PAGE
     ) -> Listed:
-        """Return a page of all groups.
-
-        Raises:
-            Problem: there is none.
-
-        """
         asked = {"customer": "my_customer", "orderBy": "email", "maxResults": str(page_size)}
         asked["fields"] = f"nextPageToken,groups({_GROUP})"
         return await self._list(account, "/groups", asked, page_token)
 
     async def group(self, account: ServiceAccount, group_id: str) -> dict[str, Any]:
-        """Return one group.
-
-        Raises:
-            Gone: there is no such group.
-            Problem: there is no answer to tell.
-
-        """
         found = await self._get(account, f"/groups/{quote(group_id, safe='')}", {"fields": _GROUP})
         return _identified(found)
 
@@ -136,11 +118,6 @@ class Workspace:
         """Return a page of a group's direct members, whose `type` is USER, GROUP or CUSTOMER.
 
         Not those of groups in it: `includeDerivedMembership` has been known to leave some out.
-
-        Raises:
-            Gone: there is no such group.
-            Problem: there is no page.
-
         """
         path = f"/groups/{quote(group_id, safe='')}/members"
         asked = {"fields": f"nextPageToken,members({_MEMBER})"}

@@ -9,7 +9,7 @@ answer, and then finds more than the filter does, never less; documents decide t
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import (
@@ -31,23 +31,18 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 
+from tenantry.db.search.dialects import text_has
 from tenantry.net import email_addresses
 from tenantry.tenants.directories.model import (
     directory_emails,
     directory_groups,
     directory_members,
     directory_users,
+    of_directory,
 )
-from tenantry.tenants.directories.resources.holding import of_directory
 from tenantry.tenants.directories.scim import filters
 from tenantry.tenants.directories.scim.faults import Fault
-from tenantry.tenants.directories.scim.filters import (
-    And,
-    Compare,
-    Not,
-    Present,
-    ValuePath,
-)
+from tenantry.tenants.directories.scim.filters import And, Compare, Not, Present, ValuePath
 from tenantry.tenants.directories.scim.schemas import INDEXED, AttributePath, fold
 
 if TYPE_CHECKING:
@@ -124,44 +119,26 @@ _GROUP = {
 _FIELDS = {directory_users.name: _USER, directory_groups.name: _GROUP}
 
 
-@dataclass(slots=True)
 class Narrowed:
-    """A filter as far as rows can answer it: a shape with its values, or None for nothing."""
+    """A filter as far as rows of people or of groups can answer it: a shape with its values."""
 
-    table: Table
-    shape: Shape | None = None
-    values: list[Any] = field(default_factory=list)
-    exact: bool = True  # the shape finds what the filter finds
-    has_names: bool = False  # it compares a key of a name, which may be that of a former revision
+    def __init__(self, table: Table, filter_: Filter | None, *, by_names: bool = True) -> None:
+        self._table = table
+        self._fields = _FIELDS[table.name]
+        self._by_names = by_names  # whether the keys of names are used
+        self._values: list[Any] = []
+        self.has_names = False  # it compares one, which may be that of a former revision
+        self.shape: Shape | None = None
+        self.exact = True  # the shape finds what the filter finds
+        if filter_ is not None:
+            self.shape, self.exact = self._shape_of(filter_)
 
     @property
     def params(self) -> dict[str, Any]:
         """The bind parameters of the shape's condition."""
-        return {f"v{number}": value for number, value in enumerate(self.values)}
+        return {f"v{number}": value for number, value in enumerate(self._values)}
 
-
-def narrowed(table: Table, filter_: Filter | None, *, by_names: bool = True) -> Narrowed:
-    """Return what the rows of people, or of groups, can say of a filter.
-
-    ``by_names`` says whether their keys of names are used.
-    """
-    found = Narrowed(table)
-    if filter_ is not None:
-        found.shape, found.exact = _Reader(found, by_names=by_names).shape_of(filter_)
-    return found
-
-
-class _Reader:
-    """Makes shapes of the parts of a filter, and collects their values."""
-
-    def __init__(self, found: Narrowed, *, by_names: bool) -> None:
-        self._found = found
-        self._by_names = by_names
-        self._table = found.table
-        self._values = found.values
-        self._fields = _FIELDS[found.table.name]
-
-    def shape_of(self, filter_: Filter) -> tuple[Shape | None, bool]:
+    def _shape_of(self, filter_: Filter) -> tuple[Shape | None, bool]:
         """Return the shape of a filter, and whether it finds exactly what that does."""
         if isinstance(filter_, Compare | Present):
             shape = self._term(filter_)
@@ -169,10 +146,10 @@ class _Reader:
         if isinstance(filter_, ValuePath):
             return self._of_values(filter_)
         if isinstance(filter_, Not):
-            shape, exact = self.shape_of(filter_.part)
+            shape, exact = self._shape_of(filter_.part)
             # Of more than is found, the opposite is less than is to be found.
             return (("not", shape), True) if shape and exact else (None, False)
-        parts = [self.shape_of(part) for part in filter_.parts]
+        parts = [self._shape_of(part) for part in filter_.parts]
         shapes = tuple(shape for shape, _ in parts if shape is not None)
         exact = len(shapes) == len(parts) and all(exact for _, exact in parts)
         if isinstance(filter_, And):
@@ -207,7 +184,7 @@ class _Reader:
         if known is not None and known.is_name:
             if not self._by_names:
                 return None
-            self._found.has_names = True
+            self.has_names = True
         if known is None:
             self._refuse_of_members(path)
             return None
@@ -335,7 +312,7 @@ def _test(
     elif op in _ORDERS:
         found = getattr(_by_code(column) if known.is_text else column, _ORDERS[op])(value)
     elif op == "co":
-        found = place(column, value) > 0
+        found = text_has(column, value)
     elif op == "sw" and known.owner is None:
         assert number is not None
         end = bindparam(f"v{number + 1}", type_=Text())
@@ -386,20 +363,3 @@ def _by_code_postgresql(element: _by_code, compiler: SQLCompiler, **kw: Any) -> 
 @compiles(_by_code, "sqlite")
 def _by_code_sqlite(element: _by_code, compiler: SQLCompiler, **kw: Any) -> str:
     return compiler.process(element.clause_expr.element, **kw)
-
-
-class place(GenericFunction[int]):  # noqa: N801 - named as they read in a statement
-    """Where in a text a part of it stands; 0 for nowhere."""
-
-    inherit_cache = True
-    type = BigInteger()
-
-
-@compiles(place, "postgresql")
-def _place_postgresql(element: place, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"strpos({compiler.process(element.clause_expr.element, **kw)})"
-
-
-@compiles(place, "sqlite")
-def _place_sqlite(element: place, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"instr({compiler.process(element.clause_expr.element, **kw)})"

@@ -21,22 +21,18 @@ from tenantry.db.sql.statements import Statement
 from tenantry.db.writes.rows import prefixed, revised
 from tenantry.tenants.directories.effects import role_mapping
 from tenantry.tenants.directories.model import (
+    GIVEN,
+    ID,
     DirectoryGroup,
     Member,
     directory_groups,
     directory_members,
     directory_users,
-)
-from tenantry.tenants.directories.resources import in_place, moving_members
-from tenantry.tenants.directories.resources.holding import (
-    GIVEN,
-    ID,
-    hold_group,
-    hold_names,
     key,
-    not_found,
     of_directory,
 )
+from tenantry.tenants.directories.resources import moving_members
+from tenantry.tenants.directories.resources.holding import hold_group, hold_names, not_found
 from tenantry.tenants.directories.resources.moving_members import Steps
 from tenantry.tenants.directories.scim import patches, resources
 from tenantry.tenants.roles import catalogue
@@ -50,6 +46,9 @@ if TYPE_CHECKING:
     from tenantry.tenants.directories.model import Directory
     from tenantry.tenants.directories.scim.patches import Operation
     from tenantry.tenants.directories.scim.resources import GroupPayload
+
+    # A group as it was, and its members that joined and left, and those that are not known.
+    _Moved = tuple[DirectoryGroup, tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 
 _u, _g, _m = directory_users.c, directory_groups.c, directory_members.c
 _CREATE = crud.insert(directory_groups)
@@ -122,7 +121,6 @@ def new(db: Session, directory: Directory, document: Mapping[str, Any]) -> Direc
 
 
 async def get(db: Session, directory: Directory, id_: str) -> DirectoryGroup:
-    """Return a group."""
     row = await db.fetch_one(_GET, id=id_, **key(directory))
     if row is None:
         raise not_found(id_)
@@ -192,16 +190,6 @@ async def members_of_groups(
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Moved:
-    """Members of a group, moved: the group as it was, and the ids of these, and of the unknown."""
-
-    before: DirectoryGroup
-    joined: tuple[str, ...]
-    left: tuple[str, ...]
-    skipped: tuple[str, ...]
-
-
 async def _changed(
     call: Call,
     directory: Directory,
@@ -217,19 +205,19 @@ async def _changed(
         await moving_members.expect(db, number)
         is_small = number <= moving_members.AT_ONCE
         at_once = is_small and change is None and db.sees_before and call.if_match is None
-        moved = await (_moved_at_once if at_once else _moved)(held, directory, id_, steps)
-        before = moved.before
+        move = _moved_at_once if at_once else _moved
+        before, joined, left, skipped = await move(held, directory, id_, steps)
         document = before.document if change is None else change(before.document)
-        if not (moved.joined or moved.left or document != before.document):
-            return Changed(before, moved.skipped)
+        if not (joined or left or document != before.document):
+            return Changed(before, skipped)
         columns = {} if document == before.document else resources.group_columns(document)
-        count = before.member_count + len(moved.joined) - len(moved.left)
+        count = before.member_count + len(joined) - len(left)
         after = revised(before, document=document, member_count=count, **columns)
         mean = partial(
             role_mapping.group_changed,
             *(held, directory, before, after),
-            joined_ids=moved.joined,
-            left_ids=moved.left,
+            joined_ids=joined,
+            left_ids=left,
         )
         last: list[Event] = []
         is_renamed = document != before.document  # then people's events have the new name
@@ -238,18 +226,18 @@ async def _changed(
         await db.apply(_UPDATE, *last, **prefixed(after.to_row()))
         if is_renamed:
             await mean()
-    return Changed(after, moved.skipped)
+    return Changed(after, skipped)
 
 
 async def _moved(call: Call, directory: Directory, id_: str, steps: Steps) -> _Moved:
     before = await hold_group(call.db, directory, id_)
     call.expect(before.revision)
-    return _Moved(before, *await moving_members.apply(call.db, directory, before, steps))
+    return before, *await moving_members.apply(call.db, directory, before, steps)
 
 
 async def _moved_at_once(call: Call, directory: Directory, id_: str, steps: Steps) -> _Moved:
     row = await call.db.fetch_one(
-        in_place.move(only=steps.only),
+        moving_members.move(only=steps.only),
         id=id_,
         joining=to_json(list(steps.joining)),
         leaving=to_json(list(steps.leaving)),
@@ -262,4 +250,4 @@ async def _moved_at_once(call: Call, directory: Directory, id_: str, steps: Step
     )
     unknown = steps.joining.keys() - known
     skipped = tuple(one for one in steps.joining if one in unknown)
-    return _Moved(DirectoryGroup.from_row(row), joined, left, skipped)
+    return DirectoryGroup.from_row(row), joined, left, skipped

@@ -10,17 +10,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, select, true
+from sqlalchemy import select, true
 
 from tenantry.db.sql.schema import json_list, json_rows, json_values, one_of, to_json
 from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.model import (
+    DIRECTORY_ID,
+    GIVEN,
+    ID,
+    ORGANIZATION_ID,
     DirectoryGroup,
     DirectoryUser,
     directories,
     directory_groups,
     directory_members,
     directory_users,
+    key,
+    of_directory,
 )
 from tenantry.tenants.directories.scim.faults import Fault
 from tenantry.tenants.organizations.model import organizations
@@ -28,32 +34,12 @@ from tenantry.tenants.organizations.model import organizations
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from sqlalchemy import BindParameter, ColumnElement, FromClause, Select, Table
+    from sqlalchemy import ColumnElement, FromClause, Select, Table
 
     from tenantry.db.engine import Session
     from tenantry.tenants.directories.model import Directory
 
-ORGANIZATION_ID = bindparam("organization_id", type_=Text)
-DIRECTORY_ID = bindparam("directory_id", type_=Text)
-ID = bindparam("id", type_=Text)
-GIVEN = bindparam("given", type_=Text)  # a JSON array
-
 _u, _g, _m = directory_users.c, directory_groups.c, directory_members.c
-
-
-def of_directory(table: Table) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    """Return the conditions that narrow a table to the rows of the directory in question."""
-    return table.c.organization_id == ORGANIZATION_ID, table.c.directory_id == DIRECTORY_ID
-
-
-def ids(name: str) -> BindParameter[str]:
-    """Return the parameter of this name for ids, as a JSON array."""
-    return bindparam(name, type_=Text)
-
-
-def key(directory: Directory) -> dict[str, str]:
-    """Return the parameters of `of_directory`."""
-    return {"organization_id": directory.organization_id, "directory_id": directory.id}
 
 
 def groups_of(user_id: ColumnElement[str]) -> ColumnElement[Any]:

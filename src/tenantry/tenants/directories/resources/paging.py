@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -20,9 +19,11 @@ from sqlalchemy import (
 )
 
 from tenantry.db.lists import pages
-from tenantry.db.sql.schema import from_json
+from tenantry.db.search.dialects import text_has
 from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.model import (
+    DIRECTORY_ID,
+    ORGANIZATION_ID,
     DirectoryGroup,
     DirectoryUser,
     Member,
@@ -30,20 +31,15 @@ from tenantry.tenants.directories.model import (
     directory_members,
     directory_user_search,
     directory_users,
-    user_tally,
-)
-from tenantry.tenants.directories.resources.conditions import place
-from tenantry.tenants.directories.resources.holding import (
-    DIRECTORY_ID,
-    ORGANIZATION_ID,
-    groups_of,
     key,
     of_directory,
+    user_tally,
 )
+from tenantry.tenants.directories.resources.holding import groups_of
 from tenantry.tenants.directories.scim.schemas import fold
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from sqlalchemy import ColumnElement, Select, Subquery, Table
 
@@ -65,14 +61,6 @@ MOST_SEARCHED = 256  # characters
 _NEAREST, _LEAST_INDEXED, _FEW = 1000, 3, 5000
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A person of a page, with its groups."""
-
-    user: DirectoryUser
-    groups: Sequence[Member]
-
-
 async def page_of_users(
     db: Session,
     directory: Directory,
@@ -82,7 +70,7 @@ async def page_of_users(
     group_id: str = "",
     updated_after: int | None = None,
     search: str = "",
-) -> Page[Listed]:
+) -> Page[DirectoryUser]:
     """Return one page of a directory's people, or of those in a group.
 
     ``updated_after`` narrows it to those that were changed later than this, in microseconds since
@@ -97,7 +85,7 @@ async def page_of_users(
     params = {"group_id": group_id, "updated_after": updated_after, "search": sought}
     if not search:
         statement = _users(*shape, position.direction)
-        return await _page(db, directory, position, statement, _listed, **params)
+        return await _page(db, directory, position, statement, DirectoryUser.with_groups, **params)
     params |= key(directory) | position.params
     by_index = len(sought) >= _LEAST_INDEXED
     last = _AMONG_ALL if any(shape) or not by_index else _ALL_OF_INDEX
@@ -107,7 +95,7 @@ async def page_of_users(
         is_by_few = where == _BY_INDEX
         if rows[0]["matches"] <= _FEW if is_by_few else len(rows) > position.size:
             break
-    return position.page(rows).of(_listed)
+    return position.page(rows).of(DirectoryUser.with_groups)
 
 
 async def page_of_groups(
@@ -149,11 +137,6 @@ async def _page(
     return position.page(rows, total).of(record)
 
 
-def _listed(row: Row) -> Listed:
-    groups = [Member(*one) for one in sorted(from_json(row["groups"] or "[]"))]
-    return Listed(DirectoryUser.from_row(row), groups)
-
-
 _NAMES = Statement(
     select(_g.id, _g.display_name)
     .where(*of_directory(directory_groups))
@@ -163,7 +146,7 @@ _NAMES = Statement(
 
 def _has(*columns: ColumnElement[str]) -> ColumnElement[bool]:
     """Return the condition that one of these columns has the text in it that is searched for."""
-    return or_(*(place(column, _SEARCH) > 0 for column in columns))
+    return or_(*(text_has(column, _SEARCH) for column in columns))
 
 
 _HAS = _has(_u.user_name_key, _u.display_name_key, _u.email_key)

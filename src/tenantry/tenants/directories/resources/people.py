@@ -22,26 +22,26 @@ from tenantry.db.sql.schema import json_values, to_json
 from tenantry.db.sql.statements import Statement, happened
 from tenantry.db.writes.rows import bound, prefixed, revised
 from tenantry.db.writes.transactions import DeferredWrite
-from tenantry.tenants.directories.effects import arrivals, provisioning
+from tenantry.tenants.directories.effects import many_people, provisioning
 from tenantry.tenants.directories.model import (
+    GIVEN,
+    ID,
     DirectoryUser,
     directory_emails,
     directory_groups,
     directory_members,
     directory_user_search,
     directory_users,
+    key,
+    of_directory,
     user_tally,
 )
 from tenantry.tenants.directories.resources.holding import (
-    GIVEN,
-    ID,
     groups_of,
     hold_groups_of,
     hold_names,
     hold_user,
-    key,
     not_found,
-    of_directory,
 )
 from tenantry.tenants.directories.scim import patches, resources
 from tenantry.tenants.directories.scim.faults import Fault
@@ -163,7 +163,7 @@ async def create_many(
         first = {user.user_name_key: user for user in reversed(users)}
         coming = [user for key, user in first.items() if key not in taken]
         coming.sort(key=lambda user: user.id)
-        found = await arrivals.people_created(held, directory, coming)
+        found = await many_people.people_created(held, directory, coming)
         known = dict(zip((user.id for user in coming), found, strict=True))
         made = [known.get(user.id) or _taken(user) for user in users]
         await _insert_all(held.db, directory, [one for one in made if not isinstance(one, Fault)])
@@ -173,7 +173,6 @@ async def create_many(
 
 
 async def get(db: Session, directory: Directory, id_: str) -> DirectoryUser:
-    """Return a person."""
     row = await db.fetch_one(_GET, id=id_, **key(directory))
     if row is None:
         raise not_found(id_)
@@ -260,11 +259,8 @@ async def _changed(
         renamed = any(
             getattr(after, name) != getattr(before, name) for name in directory_user_search.columns
         )
-        params = prefixed(after.to_row(), _PREFIX)
-        if moved:
-            params["addresses"] = to_json(resources.addresses(document))
         try:
-            await _write(held.db, left, _UPDATE[moved, renamed], params)
+            await _write(held.db, left, _UPDATE[moved, renamed], _params(after))
         except DuplicateKey as problem:
             # SQLite does not say which, and there nobody else makes an account meanwhile.
             if held.db.sees_before and problem.field != _u.user_name_key.name:
@@ -323,15 +319,30 @@ async def _insert_all(db: Session, directory: Directory, users: Sequence[Directo
     if not users:
         return
     rows = [user.to_row() for user in users]
-    addresses = [
-        {**key(directory), "directory_user_id": user.id, "email_key": address}
-        for user in users
-        for address in resources.addresses(user.document)
-    ]
     await db.fetch_all(_INSERT_ALL, given=spelled(list(_u), rows))
+    place = directory.organization_id, directory.id
+    await note_new(db, place, {user.id: user.document for user in users})
+
+
+async def note_new(
+    db: Session, place: tuple[str, str], documents: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Let new people of a directory be found by their addresses, be searched, and be counted.
+
+    ``place`` is the organization and the directory; the documents are by the ids of the people.
+    """
+    organization_id, directory_id = place
+    addresses = [
+        {
+            "organization_id": organization_id,
+            "directory_id": directory_id,
+            "directory_user_id": id_,
+            "email_key": address,
+        }
+        for id_, document in documents.items()
+        for address in resources.addresses(document)
+    ]
     if addresses:
         await db.fetch_all(_INSERT_ADDRESSES, given=spelled(list(_e), addresses))
-    await directory_user_search.mark_all(
-        db, (user.id for user in users), directory.organization_id, directory.id
-    )
-    await user_tally.add(db, {(directory.organization_id, directory.id): len(users)})
+    await directory_user_search.mark_all(db, documents, *place)
+    await user_tally.add(db, {place: len(documents)})

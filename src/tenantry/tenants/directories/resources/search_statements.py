@@ -1,18 +1,22 @@
-"""The statements of a search for users or groups of a directory."""
+"""The statements of a search for users or groups of a directory, and the orders of its lists."""
 
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, and_, bindparam, func, literal_column, select
+from sqlalchemy import Text, and_, bindparam, func, literal_column, select, tuple_
 
 from tenantry.db.sql.schema import json_values
 from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.model import (
+    DIRECTORY_ID,
+    ORGANIZATION_ID,
     directory_groups,
     directory_users,
     names_are_due,
+    of_directory,
     user_tally,
 )
 from tenantry.tenants.directories.resources.conditions import (
@@ -22,18 +26,13 @@ from tenantry.tenants.directories.resources.conditions import (
     sorted_alone,
     sorted_apart,
 )
-from tenantry.tenants.directories.resources.holding import (
-    DIRECTORY_ID,
-    ORGANIZATION_ID,
-    groups_of,
-    of_directory,
-)
+from tenantry.tenants.directories.resources.holding import groups_of
 
 if TYPE_CHECKING:
     from sqlalchemy import BindParameter, ColumnElement, FromClause, Select, Table
 
     from tenantry.tenants.directories.resources.conditions import Shape
-    from tenantry.tenants.directories.resources.search_order import Order
+
 MOST = 200  # resources of one page
 # Resources whose documents one search looks into at most.
 MOST_LOOKED_INTO = 10_000
@@ -44,6 +43,62 @@ NAMES_DUE = Statement(
     .limit(literal_column("1"))
 )
 _TABLES = {table.name: table for table in (directory_users, directory_groups)}
+NAMES = {
+    "id": "id",
+    "meta.created": "id",  # ids have the order in which they were made
+    "meta.lastModified": "update_time",
+    "userName": "user_name_key",
+    "displayName": "display_name_key",
+    "externalId": "external_id",
+    "active": "active",
+    "emails": "email_key",
+    "emails.value": "email_key",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The order of a list: by a column, then the id; a row without a value comes last."""
+
+    name: str = "id"
+    descending: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether each row has a value, and an index the order."""
+        return self.name in {"id", "user_name_key", "update_time", "active"}
+
+    def keys(self, rows: FromClause) -> list[ColumnElement[Any]]:
+        """Return what rows are sorted by."""
+        column = rows.c[self.name]
+        if self.name == "id":
+            return [column]
+        if self.is_plain:
+            return [column, rows.c.id]
+        lacking = column.is_(None) if self.name == "external_id" else column == ""
+        return [lacking, column, rows.c.id]
+
+    def by(
+        self,
+        rows: FromClause,
+        *,
+        backward: bool = False,
+        apart: type[sorted_apart | sorted_alone] | None = None,
+    ) -> list[ColumnElement[Any]]:
+        """Return the same as directions, which are the opposite ones ``backward``.
+
+        ``apart`` is for rows that are found first, and that no index need have in this order.
+        """
+        down = self.descending is not backward
+        keys = self.keys(rows) if apart is None else [apart(column) for column in self.keys(rows)]
+        return [column.desc() if down else column for column in keys]
+
+    def behind(self, rows: FromClause, *, backward: bool) -> ColumnElement[bool]:
+        """Return the condition of the rows behind these values: after0, after1, …."""
+        keys = self.keys(rows)
+        values = [bindparam(f"after{n}", type_=column.type) for n, column in enumerate(keys)]
+        left, right = (keys[0], values[0]) if len(keys) == 1 else (tuple_(*keys), tuple_(*values))
+        return left < right if self.descending is not backward else left > right
 
 
 # As many as there are kinds of filters: a further one takes the place of the oldest.

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import OrderedDict
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import orjson
@@ -21,19 +23,15 @@ from tenantry.tenants.directories.model import (
     DirectoryUser,
     directory_groups,
     directory_users,
-)
-from tenantry.tenants.directories.resources import search_statements
-from tenantry.tenants.directories.resources.conditions import (
-    narrowed,
-)
-from tenantry.tenants.directories.resources.holding import (
     key,
 )
-from tenantry.tenants.directories.resources.marks import Marks
-from tenantry.tenants.directories.resources.search_order import NAMES, Order
+from tenantry.tenants.directories.resources import search_statements
+from tenantry.tenants.directories.resources.conditions import Narrowed
 from tenantry.tenants.directories.resources.search_statements import (
     MOST,
+    NAMES,
     NAMES_DUE,
+    Order,
     by_id_statement,
     few_statement,
     page_statement,
@@ -50,11 +48,20 @@ if TYPE_CHECKING:
 
     from tenantry.db.engine import Row, Session
     from tenantry.tenants.directories.model import Directory
-    from tenantry.tenants.directories.resources.conditions import Narrowed
     from tenantry.tenants.directories.scim.filters import Filter
 
 _AT_ONCE = 200
 _SHARE_SECONDS = 0.005  # after which others have their turn
+
+# A mark says where a page of a long list ended, so that the next one does not count from the start:
+# a provider reads a list by index from its first page to its last (RFC 7644 section 3.4.2.4). It
+# holds for two minutes, also if something before it is deleted: the reader misses nothing.
+FAR = 1000  # resources, which are counted each time
+SECONDS = 120.0
+_MOST_LISTS = 500
+_MOST_OF_ONE = 8
+
+_Mark = tuple[float, list[Any]]  # when it ends, and what the last row is sorted by
 
 _R = TypeVar("_R", DirectoryUser, DirectoryGroup)
 
@@ -80,11 +87,6 @@ class Query:
         """How many resources come before the page: an index less than 1 is 1."""
         return max(0, self.start_index - 1)
 
-    def listing(self, directory: Directory, table: Table) -> str:
-        """Return which list this is, which a cursor goes with."""
-        asked = [directory.id, str(self.filter or ""), str(self.sort_by or ""), self.descending]
-        return table.name + orjson.dumps(asked).decode()
-
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[_R]):
@@ -108,19 +110,42 @@ async def groups(db: Session, directory: Directory, query: Query) -> Found[Direc
 
 
 async def _search(
-    db: Session,
-    directory: Directory,
-    query: Query,
-    table: Table,
-    record: Callable[[Row], _R],
+    db: Session, directory: Directory, query: Query, table: Table, record: Callable[[Row], _R]
 ) -> Found[_R]:
-    found = narrowed(table, query.filter)
+    found = Narrowed(table, query.filter)
     if found.has_names and await db.fetch_one(NAMES_DUE, **key(directory)) is not None:
-        found = narrowed(table, query.filter, by_names=False)
+        found = Narrowed(table, query.filter, by_names=False)
     search = _Search[_R](db, directory, query, table, found)
     if search.is_exact:
         return await search.by_rows(record)
     return await search.by_documents(record)
+
+
+class Marks:
+    """The marks of one process, those of the lists that were read last."""
+
+    def __init__(self) -> None:
+        self._lists: OrderedDict[str, OrderedDict[int, _Mark]] = OrderedDict()
+
+    def note(self, listing: str, position: int, values: list[Any]) -> None:
+        """Note what a row is sorted by, after a number of rows of a list."""
+        if position < FAR:
+            return
+        marks = self._lists.setdefault(listing, OrderedDict())
+        self._lists.move_to_end(listing)
+        marks[position] = monotonic() + SECONDS, values
+        marks.move_to_end(position)
+        if len(marks) > _MOST_OF_ONE:
+            marks.popitem(last=False)
+        if len(self._lists) > _MOST_LISTS:
+            self._lists.popitem(last=False)
+
+    def before(self, listing: str, position: int) -> tuple[int, list[Any]]:
+        """Return the nearest mark at or before a position: 0 and nothing where there is none."""
+        at = monotonic()
+        marks = self._lists.get(listing, OrderedDict())
+        near = [where for where, (until, _) in marks.items() if where <= position and at < until]
+        return (max(near), marks[max(near)][1]) if near else (0, [])
 
 
 @dataclass(slots=True)
@@ -139,7 +164,11 @@ class _Search(Generic[_R]):
 
     @property
     def _listing(self) -> str:
-        return self.query.listing(self.directory, self.table)
+        """Which list this is, which a cursor goes with."""
+        query = self.query
+        found, order = str(query.filter or ""), str(query.sort_by or "")
+        asked = [self.directory.id, found, order, query.descending]
+        return self.table.name + orjson.dumps(asked).decode()
 
     @property
     def _marks(self) -> Marks:

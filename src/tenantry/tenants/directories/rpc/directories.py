@@ -11,20 +11,13 @@ from tenantry.core.times import SECOND, microseconds, timestamp
 from tenantry.db.lists.pages import DEFAULT_SIZE
 from tenantry.db.sql.schema import to_json
 from tenantry.gen.scalekit.v1.directories import directories_pb as pb
-from tenantry.tenants.directories import (
-    changing,
-    listing,
-    registry,
-    role_assignments,
-    secrets,
-)
-from tenantry.tenants.directories.changing import Changes
+from tenantry.tenants.directories import changing, listing, registry, role_assignments, secrets
+from tenantry.tenants.directories.listing import Assignment
 from tenantry.tenants.directories.model import SCIM
 from tenantry.tenants.directories.polling import differences
 from tenantry.tenants.directories.polling import service as polling
 from tenantry.tenants.directories.polling.workspace import Workspace
 from tenantry.tenants.directories.resources import paging
-from tenantry.tenants.directories.role_assignments import Given
 from tenantry.tenants.directories.rpc.messages import (
     is_by_program,
     read_assignments,
@@ -41,9 +34,7 @@ if TYPE_CHECKING:
     from tenantry.net.outgoing import Outgoing
     from tenantry.settings import Settings
     from tenantry.tenants.directories.listing import Whole
-    from tenantry.tenants.directories.model import (
-        Directory,
-    )
+    from tenantry.tenants.directories.model import Directory
 
 MOST_LISTED = 30  # of the contract
 _DAY, _HOUR = 24 * 3600, 3600  # seconds
@@ -192,7 +183,10 @@ class DirectoryService:
     ) -> pb.UpdateDirectoryResponse:
         given = request.directory
         assert given is not None
-        changes = Changes(
+        after = await changing.update(
+            call,
+            request.organization_id,
+            request.id,
             name=given.name,
             directory_type=given.directory_type.name if given.directory_type.value else "",
             directory_provider=given.directory_provider.name
@@ -206,7 +200,6 @@ class DirectoryService:
                 for one in given.groups
             ],
         )
-        after = await changing.update(call, request.organization_id, request.id, changes)
         return pb.UpdateDirectoryResponse(directory=await self._answer(call, after))
 
     async def assign_groups_for_directory(
@@ -222,7 +215,7 @@ class DirectoryService:
     ) -> pb.AssignRolesResponse:
         asked = request.role_assignments
         given = [
-            Given(one.group_id, one.role_name, one.role_id)
+            Assignment(one.group_id, one.role_name, one.role_id)
             for one in (() if asked is None else asked.assignments)
         ]
         after, assignments = await role_assignments.assign(

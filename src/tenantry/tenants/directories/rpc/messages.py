@@ -18,17 +18,10 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.tenants.directories.listing import Assignment
-    from tenantry.tenants.directories.model import (
-        Directory,
-        DirectoryGroup,
-        DirectoryUser,
-        Secret,
-    )
-    from tenantry.tenants.directories.resources.paging import Listed
+    from tenantry.tenants.directories.model import Directory, DirectoryGroup, DirectoryUser, Secret
 
 
-def to_user(one: Listed, *, detail: bool) -> pb.DirectoryUser:
-    user = one.user
+def to_user(user: DirectoryUser, *, detail: bool) -> pb.DirectoryUser:
     name = user.document.get("name") or {}
     message = pb.DirectoryUser(
         id=user.id,
@@ -38,7 +31,7 @@ def to_user(one: Listed, *, detail: bool) -> pb.DirectoryUser:
         family_name=name.get("familyName") or "",
         updated_at=timestamp(user.update_time),
         emails=_addresses(user),
-        groups=[pb.DirectoryGroup(id=group.id, display_name=group.display) for group in one.groups],
+        groups=[pb.DirectoryGroup(id=id_, display_name=of) for id_, of in user.groups or ()],
     )
     if detail:
         message.user_detail = Struct.from_json(to_json(user.document))

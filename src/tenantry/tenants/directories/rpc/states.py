@@ -1,18 +1,23 @@
-"""DirectoryStateService: message in, message out. No SQL, no rules."""
+"""The rpcs of states and of requests of directories: message in, message out. No SQL, no rules."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from protobuf.wkt import Struct
+
+from tenantry.core import ids
 from tenantry.core.times import timestamp
+from tenantry.db.sql.schema import to_json
+from tenantry.gen.tenantry.v1 import directory_requests_pb as requests_pb
 from tenantry.gen.tenantry.v1 import states_pb
-from tenantry.tenants.directories import (
-    states,
-)
+from tenantry.tenants.directories import listing, registry
+from tenantry.tenants.directories import request_log as log
 
 if TYPE_CHECKING:
     from tenantry.call import Call
-    from tenantry.tenants.directories.states import State
+    from tenantry.tenants.directories.listing import State
+    from tenantry.tenants.directories.request_log import DirectoryRequest
 
 
 class DirectoryStateService:
@@ -21,7 +26,7 @@ class DirectoryStateService:
     async def list_directory_states(
         self, request: states_pb.ListDirectoryStatesRequest, call: Call
     ) -> states_pb.ListDirectoryStatesResponse:
-        page = await states.page(
+        page = await listing.page_of_states(
             call,
             query=request.query,
             type_=request.directory_type,
@@ -57,3 +62,53 @@ def _state(found: State) -> states_pb.DirectoryState:
     if found.last_failed_time is not None:
         message.last_failed_at = timestamp(found.last_failed_time)
     return message
+
+
+class DirectoryRequestService:
+    async def list_directory_requests(
+        self, request: requests_pb.ListDirectoryRequestsRequest, call: Call
+    ) -> requests_pb.ListDirectoryRequestsResponse:
+        directory = await registry.get(call, request.organization_id, request.directory_id)
+        page = await log.listing(
+            call.db,
+            directory,
+            failed=request.failed,
+            resource_id=request.resource_id,
+            page_size=request.page_size,
+            page_token=request.page_token,
+        )
+        return requests_pb.ListDirectoryRequestsResponse(
+            requests=[_request(one) for one in page.items],
+            next_page_token=page.next_page_token,
+            prev_page_token=page.prev_page_token,
+        )
+
+    async def get_directory_request(
+        self, request: requests_pb.GetDirectoryRequestRequest, call: Call
+    ) -> requests_pb.GetDirectoryRequestResponse:
+        directory = await registry.get(call, request.organization_id, request.directory_id)
+        found = await log.get(call.db, directory, request.id)
+        return requests_pb.GetDirectoryRequestResponse(request=_request(found))
+
+
+def _request(one: DirectoryRequest) -> requests_pb.DirectoryRequest:
+    # A request that found nobody is kept under the name that it asked for, which is no id.
+    found = (one.resource_id or "").startswith((ids.DIRECTORY_USER, ids.DIRECTORY_GROUP))
+    return requests_pb.DirectoryRequest(
+        id=one.id,
+        create_time=timestamp(one.create_time),
+        method=one.method,
+        path=one.path,
+        query=one.query,
+        user_agent=one.user_agent,
+        request_id=one.request_id,
+        status=one.status,
+        milliseconds=one.milliseconds,
+        error=one.error,
+        resource_id=(one.resource_id or "") if found else "",
+        payload=None if one.payload is None else Struct.from_json(to_json(one.payload)),
+        skipped=[
+            requests_pb.SkippedPart(member=part.get("member", ""), reason=part["reason"])
+            for part in one.skipped or ()
+        ],
+    )

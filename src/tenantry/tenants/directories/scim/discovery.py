@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tenantry.tenants.directories.scim.schemas import (
-    ENTERPRISE,
-    GROUP,
-    USER,
-    Attribute,
-    Schema,
-)
+from tenantry.tenants.directories.scim.schemas import ENTERPRISE, GROUP, USER, Attribute, Schema
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -35,11 +29,7 @@ def service_provider_config(
         "schemas": [f"{_CORE}ServiceProviderConfig"],
         "documentationUri": documentation,
         "patch": {"supported": True},
-        "bulk": {
-            "supported": True,
-            "maxOperations": bulk_operations,
-            "maxPayloadSize": bulk_bytes,
-        },
+        "bulk": {"supported": True, "maxOperations": bulk_operations, "maxPayloadSize": bulk_bytes},
         "filter": {"supported": True, "maxResults": most_results},
         "changePassword": {"supported": False},
         "sort": {"supported": True},

@@ -12,14 +12,12 @@ class Fault(Exception):
     """A request is refused: an HTTP status, a word of table 9 or "", and a sentence."""
 
     def __init__(self, status: int, scim_type: str, detail: str) -> None:
-        """Take the parts of the answer."""
         super().__init__(detail)
         self.status = status
         self.scim_type = scim_type
         self.detail = detail
 
     def body(self) -> dict[str, Any]:
-        """Return the answer's body."""
         body: dict[str, Any] = {"schemas": [ERROR], "status": str(self.status)}
         if self.scim_type:
             body["scimType"] = self.scim_type

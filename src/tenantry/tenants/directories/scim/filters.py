@@ -10,26 +10,23 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import orjson
 
 from tenantry.core.strict_json import is_number
 from tenantry.tenants.directories.scim.faults import Fault, shown
-from tenantry.tenants.directories.scim.records import Record
 from tenantry.tenants.directories.scim.schemas import (
     Attribute,
     AttributePath,
+    Record,
     attribute_path,
     definition,
     top,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     Value: TypeAlias = str | int | float | bool | None
-    Test: TypeAlias = Callable[[Any], bool]
 
 LONGEST = 10_000  # characters
 DEEPEST = 20
@@ -115,7 +112,6 @@ Filter: TypeAlias = Compare | Present | And | Or | Not | ValuePath
 
 
 def parse(text: str) -> Filter:
-    """Return the filter that a text says."""
     reader = Reader(text)
     found = reader.any_of()
     reader.end()
@@ -140,7 +136,6 @@ class Reader:
     __slots__ = ("_at", "_depth", "_inside", "_terms", "_tokens")
 
     def __init__(self, text: str) -> None:
-        """Take a text."""
         if len(text) > LONGEST:
             raise _invalid(f"has {len(text)} characters, and may have {LONGEST}")
         if not text.isascii():
@@ -168,7 +163,6 @@ class Reader:
         return token
 
     def end(self) -> None:
-        """Refuse further tokens."""
         if self.peek():
             raise _invalid(f"is not understood from {shown(self.peek())} on")
 

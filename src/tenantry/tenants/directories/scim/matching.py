@@ -5,6 +5,17 @@ from __future__ import annotations
 import operator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from tenantry.core.strict_json import is_number
+from tenantry.tenants.directories.scim.filters import (
+    OF_TEXT,
+    Compare,
+    Filter,
+    Not,
+    Or,
+    Present,
+    ValuePath,
+    microseconds,
+)
 from tenantry.tenants.directories.scim.schemas import (
     Attribute,
     AttributePath,
@@ -18,17 +29,6 @@ if TYPE_CHECKING:
 
     Value: TypeAlias = str | int | float | bool | None
     Test: TypeAlias = Callable[[Any], bool]
-from tenantry.core.strict_json import is_number
-from tenantry.tenants.directories.scim.filters import (
-    OF_TEXT,
-    Compare,
-    Filter,
-    Not,
-    Or,
-    Present,
-    ValuePath,
-    microseconds,
-)
 
 
 def matcher(filter_: Filter, inside: Attribute | None = None) -> Test:

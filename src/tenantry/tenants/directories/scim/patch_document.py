@@ -9,14 +9,8 @@ from tenantry.tenants.directories.scim import paths
 from tenantry.tenants.directories.scim.faults import Fault, shown
 from tenantry.tenants.directories.scim.filters import And, Compare
 from tenantry.tenants.directories.scim.matching import as_complex, matcher
-from tenantry.tenants.directories.scim.places import Place
-from tenantry.tenants.directories.scim.schemas import (
-    MEMBERS,
-    READ_ONLY,
-    AttributePath,
-    fold,
-    top,
-)
+from tenantry.tenants.directories.scim.paths import Place
+from tenantry.tenants.directories.scim.schemas import MEMBERS, READ_ONLY, AttributePath, fold, top
 from tenantry.tenants.directories.scim.values import (
     MOST_VALUES,
     members_of,
@@ -224,11 +218,7 @@ def _check_count(entries: Sequence[Any], attribute: Attribute) -> None:
 
 
 def _listed(
-    op: str,
-    attribute: Attribute,
-    entries: list[Any],
-    value: object,
-    count: Callable[[int], None],
+    op: str, attribute: Attribute, entries: list[Any], value: object, count: Callable[[int], None]
 ) -> list[Any]:
     """Return the values after an operation on all of them, or on those that it brings.
 

@@ -14,18 +14,9 @@ from tenantry.tenants.directories.scim import paths
 from tenantry.tenants.directories.scim.faults import Fault
 from tenantry.tenants.directories.scim.filters import Compare, Or
 from tenantry.tenants.directories.scim.patch_document import MOST_OPERATIONS, Patch, count_terms
-from tenantry.tenants.directories.scim.records import Record
-from tenantry.tenants.directories.scim.resources import (
-    checked,
-    document_of,
-)
-from tenantry.tenants.directories.scim.schemas import (
-    GROUP,
-    USER,
-)
-from tenantry.tenants.directories.scim.values import (
-    member_ids,
-)
+from tenantry.tenants.directories.scim.resources import checked, document_of
+from tenantry.tenants.directories.scim.schemas import GROUP, USER, Record
+from tenantry.tenants.directories.scim.values import member_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -59,12 +50,10 @@ class GroupPatch(Record):
     member_steps: list[Step]
 
     def apply(self, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the group's new document."""
         return _applied(document, self.operations, GROUP, None)
 
 
 def parse(payload: object) -> list[Operation]:
-    """Return the operations of a patch."""
     members = {key.casefold(): value for key, value in document_of(payload).items()}
     sent = members.get("operations")
     if not isinstance(sent, list) or not sent:

@@ -16,9 +16,8 @@ import orjson
 from tenantry.core import errors, strict_json, times
 from tenantry.net import email_addresses
 from tenantry.tenants.directories.scim.faults import Fault, shown
-from tenantry.tenants.directories.scim.places import Place
-from tenantry.tenants.directories.scim.records import Record
-from tenantry.tenants.directories.scim.schemas import GROUP, INDEXED, MEMBERS, USER, fold
+from tenantry.tenants.directories.scim.paths import Place
+from tenantry.tenants.directories.scim.schemas import GROUP, INDEXED, MEMBERS, USER, Record, fold
 from tenantry.tenants.directories.scim.selections import USUAL
 from tenantry.tenants.directories.scim.values import invalid, member_ids
 

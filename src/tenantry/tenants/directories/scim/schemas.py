@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
-
-from tenantry.tenants.directories.scim.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,16 +35,52 @@ def fold(text: str) -> str:
     return normalize("NFC", normalize("NFC", text).casefold())
 
 
-@dataclass(slots=True, kw_only=True, eq=False, repr=False)
-class Attribute:
+class Record:
+    """A record equals another of its kind with the same members, and nothing changes it.
+
+    A frozen dataclass would be the same. Its six methods are compiled for each class at each start,
+    which takes longer than all else here; a dataclass of this one has its constructor alone.
+    """
+
+    __slots__: tuple[str, ...] = ()
+
+    def _members(self) -> tuple[object, ...]:
+        return tuple([getattr(self, name) for name in self.__slots__])
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self._members() == other._members()
+
+    def __hash__(self) -> int:
+        return hash((type(self), *self._members()))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}{self._members()!r}"
+
+
+class _Named:
+    """Attributes that are found by their names."""
+
+    __slots__ = ("_names",)
+
+    def _name(self, attributes: Sequence[Attribute]) -> None:
+        self._names = _by_name(attributes)
+
+    def find(self, name: str) -> Attribute | None:
+        """Return the attribute of a name, case-insensitively."""
+        return self._names.get(name) or self._names.get(name.casefold())
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Attribute(_Named):
     """One attribute with its characteristics (RFC 7643 section 7).
 
     A type of "any" takes all JSON: it is ours, for a custom attribute that is an object.
     """
 
     name: str
-    type: str = "string"
     description: str = ""
+    _: KW_ONLY
+    type: str = "string"
     multi_valued: bool = False
     required: bool = False
     canonical_values: tuple[str, ...] = ()
@@ -57,34 +91,22 @@ class Attribute:
     reference_types: tuple[str, ...] = ()
     sub_attributes: tuple[Attribute, ...] = ()
     longest: int = 0  # characters; 0 for as many as a document may have
-    _names: Mapping[str, Attribute] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Make the sub-attributes easy to find."""
-        self._names = _by_name(self.sub_attributes)
-
-    def find(self, name: str) -> Attribute | None:
-        """Return the sub-attribute of a name, case-insensitively."""
-        return self._names.get(name) or self._names.get(name.casefold())
+        self._name(self.sub_attributes)
 
 
-@dataclass(slots=True, kw_only=True, eq=False, repr=False)
-class Schema:
+@dataclass(slots=True, eq=False, repr=False)
+class Schema(_Named):
     """Attributes under one URN (RFC 7643 section 7)."""
 
     id: str
     name: str
     description: str
     attributes: tuple[Attribute, ...]
-    _names: Mapping[str, Attribute] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Make the attributes easy to find."""
-        self._names = _by_name(self.attributes)
-
-    def find(self, name: str) -> Attribute | None:
-        """Return the attribute of a name, case-insensitively."""
-        return self._names.get(name) or self._names.get(name.casefold())
+        self._name(self.attributes)
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -100,7 +122,6 @@ class AttributePath(Record):
     sub: str | None = None
 
     def __str__(self) -> str:
-        """Return it as filters and patches have it."""
         name = f"{self.schema}:{self.name}".removesuffix(":") if self.schema else self.name
         return f"{name}.{self.sub}" if self.sub else name
 
@@ -114,7 +135,7 @@ def _by_name(attributes: Sequence[Attribute]) -> dict[str, Attribute]:
 
 
 def _texts(**described: str) -> tuple[Attribute, ...]:
-    return tuple(Attribute(name=name, description=text) for name, text in described.items())
+    return tuple(Attribute(name, text) for name, text in described.items())
 
 
 def _list(
@@ -126,19 +147,21 @@ def _list(
 ) -> Attribute:
     """Return a multi-valued attribute with the usual sub-attributes (RFC 7643 section 2.4)."""
     own = sub_attributes or (
-        value or Attribute(name="value", description="The value itself."),
-        Attribute(name="display", description="The value for people to read."),
+        value or Attribute("value", "The value itself."),
+        Attribute("display", "The value for people to read."),
     )
     usual = (
-        Attribute(name="type", description="Its use.", canonical_values=types),
-        Attribute(name="primary", type="boolean", description="The preferred one; one at most."),
+        Attribute("type", "Its use.", canonical_values=types),
+        Attribute("primary", "The preferred one; one at most.", type="boolean"),
     )
+    return _complex(name, description, *own, *usual, multi_valued=True)
+
+
+def _complex(
+    name: str, description: str, *sub_attributes: Attribute, **characteristics: Any
+) -> Attribute:
     return Attribute(
-        name=name,
-        type="complex",
-        description=description,
-        multi_valued=True,
-        sub_attributes=(*own, *usual),
+        name, description, type="complex", sub_attributes=sub_attributes, **characteristics
     )
 
 
@@ -146,9 +169,9 @@ def _reference(
     name: str, description: str, *types: str, mutability: str = "readWrite"
 ) -> Attribute:
     return Attribute(
-        name=name,
+        name,
+        description,
         type="reference",
-        description=description,
         reference_types=types,
         case_exact=True,
         mutability=mutability,
@@ -159,21 +182,17 @@ READ_ONLY = "readOnly"
 # Of all resources (section 3.1); they stand in no schema.
 COMMON = (
     _reference("schemas", "URNs of the schemas that the resource has attributes of.", "uri"),
-    Attribute(
-        name="id", case_exact=True, mutability=READ_ONLY, returned="always", uniqueness="server"
-    ),
-    Attribute(name="externalId", case_exact=True, longest=INDEXED),
-    Attribute(
-        name="meta",
-        type="complex",
+    Attribute("id", case_exact=True, mutability=READ_ONLY, returned="always", uniqueness="server"),
+    Attribute("externalId", case_exact=True, longest=INDEXED),
+    _complex(
+        "meta",
+        "",
+        Attribute("resourceType", case_exact=True, mutability=READ_ONLY),
+        Attribute("created", type="dateTime", mutability=READ_ONLY),
+        Attribute("lastModified", type="dateTime", mutability=READ_ONLY),
+        _reference("location", "", "uri", mutability=READ_ONLY),
+        Attribute("version", case_exact=True, mutability=READ_ONLY),
         mutability=READ_ONLY,
-        sub_attributes=(
-            Attribute(name="resourceType", case_exact=True, mutability=READ_ONLY),
-            Attribute(name="created", type="dateTime", mutability=READ_ONLY),
-            Attribute(name="lastModified", type="dateTime", mutability=READ_ONLY),
-            _reference("location", "", "uri", mutability=READ_ONLY),
-            Attribute(name="version", case_exact=True, mutability=READ_ONLY),
-        ),
     ),
 )
 
@@ -181,22 +200,21 @@ _PHONES = ("work", "home", "mobile", "fax", "pager", "other")
 _MESSENGERS = ("aim", "gtalk", "icq", "xmpp", "msn", "skype", "qq", "yahoo")
 # A password is not a supported attribute: it is never kept.
 USER = Schema(
-    id=f"{_RFC}core:2.0:User",
-    name="User",
-    description="User Account",
-    attributes=(
+    f"{_RFC}core:2.0:User",
+    "User",
+    "User Account",
+    (
         Attribute(
-            name="userName",
-            description="The name that the provider knows the person by, unique in its directory.",
+            "userName",
+            "The name that the provider knows the person by, unique in its directory.",
             required=True,
             uniqueness="server",
             longest=INDEXED,
         ),
-        Attribute(
-            name="name",
-            type="complex",
-            description="The parts of the person's name.",
-            sub_attributes=_texts(
+        _complex(
+            "name",
+            "The parts of the person's name.",
+            *_texts(
                 formatted="The whole name, as it is shown.",
                 familyName="The family name.",
                 givenName="The given name.",
@@ -205,10 +223,8 @@ USER = Schema(
                 honorificSuffix="A title after the name.",
             ),
         ),
-        Attribute(
-            name="displayName", description="The name that people are shown.", longest=INDEXED
-        ),
-        *_texts(nickName="The name that friends use."),
+        Attribute("displayName", "The name that people are shown.", longest=INDEXED),
+        Attribute("nickName", "The name that friends use."),
         _reference("profileUrl", "A page about the person.", "external"),
         *_texts(
             title="The position, as Vice President.",
@@ -217,14 +233,12 @@ USER = Schema(
             locale="How dates and numbers are written for the person, as en-US.",
             timezone="The time zone, as Europe/Paris.",
         ),
-        Attribute(
-            name="active", type="boolean", description="The person may use what is provisioned."
-        ),
+        Attribute("active", "The person may use what is provisioned.", type="boolean"),
         _list(
             "emails",
             "E-mail addresses.",
             *("work", "home", "other"),
-            value=Attribute(name="value", description="The address.", longest=INDEXED),
+            value=Attribute("value", "The address.", longest=INDEXED),
         ),
         _list("phoneNumbers", "Telephone numbers.", *_PHONES),
         _list("ims", "Addresses of instant messengers.", *_MESSENGERS),
@@ -247,45 +261,35 @@ USER = Schema(
                 country="The country (ISO 3166-1 alpha-2).",
             ),
         ),
-        Attribute(
-            name="groups",
-            type="complex",
-            description="Groups that the person is a member of; changed at the group.",
+        _complex(
+            "groups",
+            "Groups that the person is a member of; changed at the group.",
+            Attribute("value", "The group's id.", case_exact=True, mutability=READ_ONLY),
+            _reference("$ref", "The group's address.", "Group", mutability=READ_ONLY),
+            Attribute("display", "The group's name.", mutability=READ_ONLY),
+            Attribute(
+                "type",
+                "How the person belongs to it.",
+                canonical_values=("direct",),
+                mutability=READ_ONLY,
+            ),
             multi_valued=True,
             mutability=READ_ONLY,
-            sub_attributes=(
-                Attribute(
-                    name="value",
-                    description="The group's id.",
-                    case_exact=True,
-                    mutability=READ_ONLY,
-                ),
-                _reference("$ref", "The group's address.", "Group", mutability=READ_ONLY),
-                Attribute(name="display", description="The group's name.", mutability=READ_ONLY),
-                Attribute(
-                    name="type",
-                    description="How the person belongs to it.",
-                    canonical_values=("direct",),
-                    mutability=READ_ONLY,
-                ),
-            ),
         ),
         _list("entitlements", "Things that the person has a right to."),
         _list("roles", "Roles that the provider gives the person."),
         _list(
             "x509Certificates",
             "Certificates, DER in base 64.",
-            value=Attribute(
-                name="value", type="binary", description="The certificate.", case_exact=True
-            ),
+            value=Attribute("value", "The certificate.", type="binary", case_exact=True),
         ),
     ),
 )
 ENTERPRISE = Schema(
-    id=f"{_RFC}extension:enterprise:2.0:User",
-    name="EnterpriseUser",
-    description="Enterprise User",
-    attributes=(
+    f"{_RFC}extension:enterprise:2.0:User",
+    "EnterpriseUser",
+    "Enterprise User",
+    (
         *_texts(
             employeeNumber="What the organization counts the person by.",
             costCenter="The cost center.",
@@ -293,55 +297,32 @@ ENTERPRISE = Schema(
             division="The division.",
             department="The department.",
         ),
-        Attribute(
-            name="manager",
-            type="complex",
-            description="The person's manager.",
-            sub_attributes=(
-                Attribute(name="value", description="The manager's id.", case_exact=True),
-                _reference("$ref", "The manager's address.", "User"),
-                Attribute(
-                    name="displayName",
-                    description="The manager's name.",
-                    mutability=READ_ONLY,
-                ),
-            ),
+        _complex(
+            "manager",
+            "The person's manager.",
+            Attribute("value", "The manager's id.", case_exact=True),
+            _reference("$ref", "The manager's address.", "User"),
+            Attribute("displayName", "The manager's name.", mutability=READ_ONLY),
         ),
     ),
 )
 GROUP = Schema(
-    id=f"{_RFC}core:2.0:Group",
-    name="Group",
-    description="Group",
-    attributes=(
-        Attribute(
-            name="displayName",
-            description="The name that people are shown.",
-            required=True,
-            longest=INDEXED,
-        ),
-        Attribute(
-            name="members",
-            type="complex",
-            description=f"The people in it. A request may have {MOST_MEMBERS} of them, and "
+    f"{_RFC}core:2.0:Group",
+    "Group",
+    "Group",
+    (
+        Attribute("displayName", "The name that people are shown.", required=True, longest=INDEXED),
+        _complex(
+            "members",
+            f"The people in it. A request may have {MOST_MEMBERS} of them, and "
             f"{MAX_GROUP_BODY >> 20} MiB.",
-            multi_valued=True,
-            sub_attributes=(
-                Attribute(
-                    name="value",
-                    description="The person's id.",
-                    case_exact=True,
-                    mutability="immutable",
-                ),
-                _reference("$ref", "The person's address.", "User", mutability="immutable"),
-                Attribute(name="display", description="The person's name.", mutability=READ_ONLY),
-                Attribute(
-                    name="type",
-                    description="The kind of member.",
-                    canonical_values=("User",),
-                    mutability="immutable",
-                ),
+            Attribute("value", "The person's id.", case_exact=True, mutability="immutable"),
+            _reference("$ref", "The person's address.", "User", mutability="immutable"),
+            Attribute("display", "The person's name.", mutability=READ_ONLY),
+            Attribute(
+                "type", "The kind of member.", canonical_values=("User",), mutability="immutable"
             ),
+            multi_valued=True,
         ),
     ),
 )
@@ -360,20 +341,16 @@ def custom(datatypes: Mapping[str, str]) -> Schema:
 
     Datatypes are those of the contract: STRING, NUMBER, BOOL, ARRAY (of texts), OBJECT.
     """
-    return Schema(
-        id=CUSTOM_ID,
-        name="CustomUser",
-        description="Attributes of this environment",
-        attributes=tuple(
-            Attribute(
-                name=key,
-                type=_TYPES.get(datatype, "string"),
-                description="An attribute of this environment.",
-                multi_valued=datatype == "ARRAY",
-            )
-            for key, datatype in datatypes.items()
-        ),
+    attributes = tuple(
+        Attribute(
+            key,
+            "An attribute of this environment.",
+            type=_TYPES.get(datatype, "string"),
+            multi_valued=datatype == "ARRAY",
+        )
+        for key, datatype in datatypes.items()
     )
+    return Schema(CUSTOM_ID, "CustomUser", "Attributes of this environment", attributes)
 
 
 def attribute_path(text: str) -> AttributePath:

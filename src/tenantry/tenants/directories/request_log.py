@@ -12,7 +12,19 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, case, literal_column, null, select, update
+from sqlalchemy import (
+    Column,
+    Index,
+    Integer,
+    Table,
+    Text,
+    bindparam,
+    case,
+    literal_column,
+    null,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry.core import errors, ids
@@ -20,13 +32,22 @@ from tenantry.core.times import DAY, now
 from tenantry.db import crud
 from tenantry.db.lists import pages
 from tenantry.db.sql.records import named, records, spelled
-from tenantry.db.sql.schema import json_values, to_json
+from tenantry.db.sql.schema import Json, json_values, metadata, time_column, to_json
+from tenantry.db.sql.spread import of_organization
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes import pruning
-from tenantry.db.writes.rows import members
+from tenantry.db.writes.rows import members, prefixed
 from tenantry.db.writes.write_behind import WriteBehindBuffer
-from tenantry.tenants.directories.model import directories
-from tenantry.tenants.directories.request_logs.model import directory_requests
+from tenantry.tenants.directories.model import (
+    GIVEN,
+    OF_DIRECTORY,
+    directories,
+    index,
+    key,
+    of_directory,
+    partial,
+)
+from tenantry.tenants.tables.directories import key_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,6 +55,37 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Row, Session
     from tenantry.db.lists.pages import Page
     from tenantry.tenants.directories.model import Directory, DirectoryUser
+
+# Requests of providers, kept for 30 days.
+directory_requests = Table(
+    "directory_requests",
+    metadata,
+    *key_columns("organization_id", "directory_id", "id"),
+    Column("method", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("query", Text, nullable=False),
+    Column("user_agent", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("milliseconds", Integer, nullable=False),
+    Column("error", Text, nullable=False),
+    # The person or group that it was about, or the name that it did not find.
+    Column("resource_id", Text),
+    Column("payload", Json),  # without passwords
+    Column("skipped", Json),  # what of it was not taken, and why
+    time_column("create_time"),
+    info=of_organization(),
+)
+index(directory_requests, "create_time")
+_failed = directory_requests.c.error != literal_column("''")
+Index(
+    "ix_directory_requests__error",
+    *(directory_requests.c[name] for name in (*OF_DIRECTORY, "id")),
+    postgresql_where=_failed,
+    sqlite_where=_failed,
+)
+partial(directory_requests, "resource_id", *OF_DIRECTORY)
+
 
 KEPT_DAYS = 30
 MOST_PAYLOAD = 4 << 10  # bytes
@@ -77,7 +129,6 @@ class DirectoryRequest:
 
     @classmethod
     def from_row(cls, row: Row) -> DirectoryRequest:
-        """Return the request of one row."""
         return cls(**members(row, directory_requests))
 
 
@@ -92,7 +143,6 @@ class RequestLog:
 
     @property
     def waiting(self) -> int:
-        """How many requests wait to be written."""
         return self._later.waiting
 
     def note(
@@ -156,24 +206,12 @@ async def listing(
     name = f"directory_requests:{directory.id}:{failed}:{resource_id}"
     at = pages.position(db, name, page_size=page_size, page_token=page_token)
     statement = _list(at.direction, failed=failed, of_resource=bool(resource_id))
-    rows = await db.fetch_all(
-        statement,
-        p_organization_id=directory.organization_id,
-        p_directory_id=directory.id,
-        p_resource_id=resource_id,
-        **at.params,
-    )
+    rows = await db.fetch_all(statement, p_resource_id=resource_id, **key(directory), **at.params)
     return at.page(rows).of(DirectoryRequest.from_row)
 
 
 async def get(db: Session, directory: Directory, request_id: str) -> DirectoryRequest:
-    """Return one request of a directory."""
-    row = await db.fetch_one(
-        _GET,
-        p_organization_id=directory.organization_id,
-        p_directory_id=directory.id,
-        p_id=request_id,
-    )
+    row = await db.fetch_one(_GET, **prefixed({"id": request_id, **key(directory)}))
     if row is None:
         raise errors.NotFound("request")
     return DirectoryRequest.from_row(row)
@@ -185,9 +223,9 @@ async def erase(db: Session, people: Sequence[DirectoryUser]) -> None:
         its = [person for person in people if person.directory_id == directory_id]
         await db.fetch_all(
             _ERASE,
-            p_organization_id=organization_id,
-            p_directory_id=directory_id,
-            p_keys=to_json([key for person in its for key in keys_of(person)]),
+            organization_id=organization_id,
+            directory_id=directory_id,
+            given=to_json([name for person in its for name in keys_of(person)]),
         )
 
 
@@ -200,13 +238,8 @@ def keys_of(person: DirectoryUser) -> list[str]:
     return [key for key in named if key]
 
 
-def redacted(payload: Any) -> Any:
-    """Return a payload as far as it is kept: in time that does not grow with it."""
-    return _Redaction().of(payload, 0)
-
-
 class _Redaction:
-    """Copies a payload as far as it is kept."""
+    """Copies a payload as far as it is kept: in time that does not grow with it."""
 
     def __init__(self) -> None:
         self._left = _MOST_VALUES
@@ -256,7 +289,7 @@ def _asked(query: str) -> str:
 
 
 def _spelled(payload: Mapping[str, Any]) -> str:
-    text = to_json(redacted(payload))
+    text = to_json(_Redaction().of(payload, 0))
     return text if len(text) <= MOST_PAYLOAD else _TOO_LARGE
 
 
@@ -269,10 +302,7 @@ def _few(skipped: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
 
 
 _r = directory_requests.c
-_of_directory = (
-    _r.organization_id == bindparam("p_organization_id"),
-    _r.directory_id == bindparam("p_directory_id"),
-)
+_of_directory = of_directory(directory_requests)
 _GET = crud.get(directory_requests)
 # Those of a directory that was deleted meanwhile go nowhere.
 _given = records("given", named(directory_requests))
@@ -291,10 +321,7 @@ _INSERT = Statement(
 )
 _ERASE = Statement(
     update(directory_requests)
-    .where(
-        *_of_directory,
-        _r.resource_id.in_(json_values(bindparam("p_keys"))),
-    )
+    .where(*_of_directory, _r.resource_id.in_(json_values(GIVEN)))
     .values(
         payload=null(),
         query=literal_column("''"),

@@ -1,18 +1,25 @@
-"""Changes of many people of a directory at once: their effects, by few statements for all.
+"""The effects of changes of many people of a directory at once, by few statements for all.
 
-Each has the same effect as by `provisioning.person_changed`. Changes that need more than to switch
-a membership and to record events are left to that.
+Each person has the same as by `provisioning.person_changed`. People that need a separate look go
+that way: new ones with an account, where seats are counted, or that are to be refused; changes that
+need more than to switch a membership and to record events.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tenantry.core import errors
 from tenantry.core.times import now
-from tenantry.tenants.directories.effects import profiles, provisioning, reading
-from tenantry.tenants.memberships import activity
+from tenantry.tenants.directories.effects import profiles, provisioning, reading, shown
+from tenantry.tenants.directories.scim.faults import Fault
+from tenantry.tenants.memberships import activity, arriving, seats
+from tenantry.tenants.memberships.arriving import Arrival
+from tenantry.tenants.roles import catalogue
+from tenantry.tenants.users import service as users
 from tenantry.tenants.users.model import ACTIVE, INACTIVE
 
 if TYPE_CHECKING:
@@ -26,10 +33,78 @@ if TYPE_CHECKING:
 _AT_ONCE = 10  # people whose events are made without a pause
 
 
+async def people_created(
+    call: Call, directory: Directory, people: Sequence[DirectoryUser]
+) -> list[DirectoryUser | Fault]:
+    """Do what new people mean, and record their events; return each with its account, or why not.
+
+    Within a transaction, before their rows are written.
+
+    Raises:
+        db.engine.DuplicateKey: somebody else made an account or a membership at this moment.
+
+    """
+    mapping = await reading.mapping(call.db, directory)
+    if mapping is None:
+        raise errors.NotFound("organization")
+    if not provisioning.has_accounts(call):
+        await call.db.record_all(_event(call, directory, one, mapping) for one in people)
+        return list(people)
+    plain = await _plain(call, directory, people, mapping)
+    if len(plain) < len(people):
+        # All that the others may need, before the first of them locks anything.
+        await seats.hold(call.db, mapping.organization.id)
+        await users.hold_addresses(call.db, [one.email_key for one in people])
+    held = await catalogue.look_up(call.db, {mapping.default_role_id}, mapping.version)
+    made: list[DirectoryUser | Fault] = []
+    # In the order of the people, as their events are.
+    for is_plain, some in itertools.groupby(people, lambda person: person.id in plain):
+        if is_plain:
+            arrived = [(person, plain[person.id]) for person in some]
+            those = [arrival for _, arrival in arrived]
+            await arriving.provision(call, mapping.organization, tuple(held.values()), those)
+            made += [replace(person, user_id=one.user.id) for person, one in arrived]
+        else:
+            made += [await _by_itself(call, directory, person) for person in some]
+    return made
+
+
+async def _by_itself(
+    call: Call, directory: Directory, person: DirectoryUser
+) -> DirectoryUser | Fault:
+    try:
+        after = await provisioning.person_changed(call, directory, None, person)
+    except Fault as fault:
+        return fault
+    assert after is not None
+    return after
+
+
+async def _plain(
+    call: Call, directory: Directory, people: Sequence[DirectoryUser], mapping: Mapping
+) -> dict[str, Arrival]:
+    """Return the arrivals of those that need no separate look, by their ids."""
+    if mapping.organization.max_allowed_users:
+        return {}
+    plain: dict[str, Arrival] = {}
+    free = await reading.free_addresses(call.db, directory, [one.email for one in people])
+    for person in people:
+        if not person.active or person.email_key not in free:
+            continue
+        free.remove(person.email_key)  # the next one with it has an account to be linked to
+        profile = profiles.profile(person, directory.attribute_mapping, mapping.attributes)
+        account = provisioning.new_account(call, person, profile)
+        plain[person.id] = Arrival(account, _event(call, directory, person, mapping))
+    return plain
+
+
+def _event(call: Call, directory: Directory, person: DirectoryUser, mapping: Mapping) -> Event:
+    content = shown.person(directory, person, groups=(), roles=(), attributes=mapping.attributes)
+    return shown.event(call, directory, "user_created", before=None, after=content)
+
+
 async def people_changed(
-    call: Call,
-    directory: Directory,
-    changes: Sequence[tuple[DirectoryUser, DirectoryUser | None]],
+    call: Call, directory: Directory, changes: Sequence[tuple[DirectoryUser, DirectoryUser | None]]
 ) -> int:
     """Apply the effects of changes of different people, and record their events; return how many.
 
@@ -105,7 +180,7 @@ class _Batch:
         """Whether the account stays as it is; that of an inactive person does."""
         if after.email_key != before.email_key:
             return False
-        mapping, attributes = self._directory.attribute_mapping, around.attributes
+        mapping, attributes = self._directory.attribute_mapping, around.mapping.attributes
         return not after.active or not profiles.news(
             around.profile,
             profiles.profile(before, mapping, attributes),
@@ -114,7 +189,7 @@ class _Batch:
         )
 
     async def _activation(self, after: DirectoryUser, around: Around) -> list[Event] | None:
-        organization = around.organization
+        organization = around.mapping.organization
         user = await around.account(self._call.db)
         place = user.memberships[0]
         if (
@@ -129,7 +204,7 @@ class _Batch:
     async def _deactivation(self, around: Around) -> list[Event] | None:
         user = await around.account(self._call.db)
         place = user.memberships[0]
-        if around.creator_role_id in {role.id for role in place.roles}:
+        if around.mapping.creator_role_id in {role.id for role in place.roles}:
             return None  # it may be the last administrator
         self.off.add(user.id)
-        return [activity.deactivated(self._call, around.organization, user, place)]
+        return [activity.deactivated(self._call, around.mapping.organization, user, place)]

@@ -1,1 +1,0 @@
-"""The requests of identity providers, kept for administrators."""
