@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tenantry import __version__
 from tenantry.db import fence
-from tenantry.db.revisions import HEAD, RELEASED
+from tenantry.db.revisions import BASELINE, HEAD, RELEASED
 from tenantry.db.sqlite import backups
 from tenantry.db.upgrades import contracts, index_builds, steps, table_locks
 from tenantry.db.upgrades.table_locks import UpgradeError
@@ -47,6 +47,12 @@ _VERSION_TABLES = {
 }
 
 
+TOO_OLD = (
+    "this database has schema {revision}, and this version upgrades databases from schema "
+    f"{BASELINE} on: create a new database"
+)
+
+
 def upgrade(url: str, *, beside_older: bool = False) -> list[str]:
     """Apply all missing migrations and return their revisions, the oldest first.
 
@@ -58,7 +64,8 @@ def upgrade(url: str, *, beside_older: bool = False) -> list[str]:
 
     Raises:
         UpgradeError: a process of a former version runs that may not run beside this, the tables
-            are in use for too long, or the database refuses or does not answer.
+            are in use for too long, the database refuses or does not answer, or its schema is
+            older than the baseline.
 
     """
     if url.startswith("sqlite:"):
@@ -270,7 +277,14 @@ def _run(connection: Connection, *, beside_older: bool) -> list[str]:
 
 
 def missing(before: str | None) -> list[Script]:
-    """Return the migrations that follow a revision, the oldest first."""
+    """Return the migrations that follow a revision, the oldest first.
+
+    Raises:
+        UpgradeError: the revision is older than the baseline.
+
+    """
+    if before is not None and before < BASELINE:
+        raise UpgradeError(TOO_OLD.format(revision=before))
     if before is not None and before >= HEAD:
         return []
     from alembic.script import ScriptDirectory

@@ -16,7 +16,7 @@ from tenantry.db.connecting import (
     make_file,
     sqlite_file,
 )
-from tenantry.db.revisions import HEAD, RELEASED
+from tenantry.db.revisions import BASELINE, HEAD, RELEASED
 from tenantry.db.sql.schema import schema_history, schema_steps
 from tenantry.db.sql.statements import Statement
 from tenantry.db.upgrades import steps
@@ -66,7 +66,8 @@ async def schema_version(url: str) -> str | None:
     than that of this program, which runs all the same.
 
     Raises:
-        OpenError: it does not answer, or belongs to a later version of the program alone.
+        OpenError: it does not answer, is older than the baseline, or belongs to a later version of
+            the program alone.
 
     """
     path = sqlite_file(url)
@@ -161,6 +162,8 @@ async def _version(database: Database) -> str | None:
             f"this database belongs to {program} (schema {floor}), this is version {__version__} "
             f"(schema {HEAD}): run that version or a later one"
         )
+    if newest is not None and newest < BASELINE:
+        raise OpenError(migrate.TOO_OLD.format(revision=newest))
     return newest
 
 

@@ -17,6 +17,7 @@ from tenantry.db.revisions import FENCE, HEAD, RELEASED
 from tenantry.db.sql.schema import schema_history, schema_steps
 from tenantry.db.sql.statements import Statement
 from tenantry.db.upgrades import steps
+from tenantry.db.upgrades.table_locks import UpgradeError
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Database
@@ -101,7 +102,7 @@ async def look(url: str) -> Status:
     """Return how far the upgrade of a database is.
 
     Raises:
-        OpenError: it does not answer.
+        OpenError: it does not answer, or is older than the baseline.
 
     """
     found = Status()
@@ -112,7 +113,10 @@ async def look(url: str) -> Status:
             found.database_version = made_by["program"] if made_by else None
             found.steps = await _steps(database, postgresql=not url.startswith("sqlite:"))
         found.processes = await _processes(database, url)
-    found.migrations = await asyncio.to_thread(_missing, found.database_schema)
+    try:
+        found.migrations = await asyncio.to_thread(_missing, found.database_schema)
+    except UpgradeError as problem:
+        raise connecting.OpenError(str(problem)) from problem
     found.next = _next(found)
     return found
 
