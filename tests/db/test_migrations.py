@@ -31,7 +31,7 @@ from tenantry.db.opening import open_database
 from tenantry.db.revisions import BASELINE, FENCE, HEAD
 from tenantry.db.schema_versions import bring_up_to_date, schema_version
 from tenantry.db.sql.schema import metadata
-from tenantry.db.upgrades import steps, table_locks
+from tenantry.db.upgrades import locks, steps
 
 ischema_names["xid8"] = Text  # SQLAlchemy does not know it
 VERSIONS = Path(migrate.__file__).parent / "migrations" / "versions"
@@ -277,7 +277,7 @@ def test_an_upgrade_tells_what_it_did_and_does_it_once(empty_url):
 
 PROGRAM = """
 import sys
-from tenantry.db import migrate
+from tenantry.db import migrate, upgrade_status
 sys.stdin.readline()
 print(migrate.upgrade(sys.argv[1]))
 """
@@ -411,7 +411,7 @@ def _go_on(done):
 def test_an_upgrade_comes_through_where_calls_lock_in_either_order(
     new_database, later, monkeypatch
 ):
-    monkeypatch.setattr(table_locks, "_POLITE_SECONDS", 1.0)
+    monkeypatch.setattr(locks, "_POLITE_SECONDS", 1.0)
     later()
     url = new_database("postgresql")
     orders = [(ORGANIZATION, EVENT), (EVENT, ORGANIZATION)] * 3
@@ -425,7 +425,7 @@ def test_an_upgrade_comes_through_where_calls_lock_in_either_order(
 def test_an_upgrade_that_gets_no_lock_says_who_has_it_and_leaves_all_as_it_was(
     new_database, later, monkeypatch
 ):
-    monkeypatch.setattr(table_locks, "_LOCK_SECONDS", 1.0)
+    monkeypatch.setattr(locks, "LOCK_SECONDS", 1.0)
     later()
     url = new_database("postgresql")
     with psycopg.connect(url, autocommit=True) as admin:  # as for servers of PgBouncer

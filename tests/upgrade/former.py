@@ -97,7 +97,7 @@ def _fill_sqlite(url: str, table: str, columns: str, given: str, many: int) -> N
 
 
 def columns(url: str) -> dict[str, set[str]]:
-    """Return the columns of each table, but of those that keep an index or name a revision."""
+    """Return the columns of each table, but of those of search indexes and of upgrades."""
     if url.startswith("sqlite:"):
         found = list(_columns_sqlite(url))
     else:
@@ -109,7 +109,7 @@ def columns(url: str) -> dict[str, set[str]]:
             ).fetchall()
     of: dict[str, set[str]] = {}
     for table, column in found:
-        if "_search" not in table and table != "alembic_version":
+        if "_search" not in table and not table.startswith(("schema_", "alembic_")):
             of.setdefault(table, set()).add(column)
     return of
 

@@ -65,6 +65,7 @@ def test_every_row_is_there_after_an_upgrade_that_was_killed_on_its_way(
     assert hashed(former, of) == before
 
 
+@pytest.mark.timeout(500)
 def test_commands_refuse_a_database_older_than_the_baseline(tmp_path):
     before = f"{int(BASELINE) - 1:04}"
     server = LiveServer(tmp_path)
@@ -74,7 +75,15 @@ def test_commands_refuse_a_database_older_than_the_baseline(tmp_path):
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DELETE FROM schema_history WHERE revision > ?", [BASELINE])
         connection.execute("UPDATE schema_history SET revision = ?", [before])
-    for command in (("migrate",), ("migrate", "status"), ("serve",), ("worker",), ("org", "list")):
-        refused = server.run(*command)
-        assert refused.returncode == 1, command
+    for command in (("migrate",), ("migrate", "status"), ("org", "list"), ("serve",)):
+        refused = subprocess.run(
+            [TENANTRY, *command],
+            cwd=tmp_path,
+            env=server.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert refused.returncode != 0, command
         assert f"this database has schema {before}, and this version upgrades" in refused.stderr

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, bindparam, func, literal_column, or_, select, text
 
 from tenantry import __version__
-from tenantry.db import fence, migrate
+from tenantry.db import fence, migrate, sqlite_processes
 from tenantry.db.connecting import (
     OpenError,
     asked,
@@ -20,7 +20,7 @@ from tenantry.db.revisions import BASELINE, HEAD, RELEASED
 from tenantry.db.sql.schema import schema_history, schema_steps
 from tenantry.db.sql.statements import Statement
 from tenantry.db.upgrades import steps
-from tenantry.db.upgrades.table_locks import UpgradeError
+from tenantry.db.upgrades.locks import UpgradeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,9 +87,10 @@ async def older_processes(url: str) -> list[str]:
 
     """
     if (path := sqlite_file(url)) is not None:
-        return fence.running_on_sqlite(path)
+        return sqlite_processes.running(path)
     async with connected(url) as database:
-        return [fence.phrase(row) for row in await database.fetch_all(_RUNNING, below=HEAD)]
+        rows = await database.fetch_all(_RUNNING, below=HEAD)
+        return [fence.phrase(row) for row in rows]
 
 
 async def bring_up_to_date(

@@ -20,7 +20,7 @@ from tenantry.core import atomic
 from tenantry.core.times import now
 from tenantry.crypto import master_key as key_file
 from tenantry.crypto.vault import WrongKey
-from tenantry.db import fence
+from tenantry.db import sqlite_processes
 from tenantry.db.encryption import key_rows
 from tenantry.db.revisions import BASELINE, HEAD
 from tenantry.db.sqlite import backups
@@ -147,7 +147,7 @@ def _lock(descriptor: int, place: Path) -> None:
     try:
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, _SHARED_SIZE, _SHARED_FIRST)
     except OSError:
-        users = "; ".join(fence.running_on_sqlite(place)) or "a process has the file open"
+        users = "; ".join(sqlite_processes.running(place)) or "a process has the file open"
         raise BackupError(f"{place} is in use: {users}. Stop it first") from None
 
 
