@@ -4,43 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import subprocess
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import parse_qsl
 
 import psycopg
 import pytest
+from alembic import op
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from alembic.operations import Operations
-from sqlalchemy import Column, Index, MetaData, Text, create_engine, inspect, select, text
+from sqlalchemy import Column, Index, MetaData, Text, create_engine, inspect, text
 from sqlalchemy.dialects.postgresql.base import ischema_names
 from statements import INSERT_CLIENT, event
 
 import tenantry.app
 import tenantry.tenants.directories.model  # noqa: F401
-from tenantry.call import Call
-from tenantry.core.caller import SYSTEM
-from tenantry.db import migrate
+from tenantry.db import migrate, upgrade_status
+from tenantry.db.connecting import OpenError
 from tenantry.db.opening import open_database
-from tenantry.db.revisions import FENCE, HEAD
-from tenantry.db.schema_versions import schema_version
-from tenantry.db.sql.schema import event_columns, events, metadata
-from tenantry.db.sql.statements import Statement
-from tenantry.db.upgrades import steps, table_locks
-from tenantry.events.event_log import chain, listing
-from tenantry.events.event_log.listing import Filter
-from tenantry.tenants.organizations import listing as organizations
-from tenantry.tenants.organizations import service
-from tenantry.tenants.organizations.service import OrganizationIdentifier
-from tenantry.tenants.users import search
+from tenantry.db.revisions import BASELINE, FENCE, HEAD
+from tenantry.db.schema_versions import bring_up_to_date, schema_version
+from tenantry.db.sql.schema import metadata
+from tenantry.db.upgrades import locks, steps
 
 ischema_names["xid8"] = Text  # SQLAlchemy does not know it
 VERSIONS = Path(migrate.__file__).parent / "migrations" / "versions"
@@ -61,6 +52,13 @@ EXTRAS = {
 }
 
 
+def at_baseline(url):
+    """Make the schema of the oldest version that can be upgraded."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(migrate, "HEAD", BASELINE)
+        assert migrate.upgrade(url) == [BASELINE]
+
+
 def engine_of(url):
     scheme, _, rest = url.partition("://")
     driver = "sqlite" if scheme == "sqlite" else "postgresql+psycopg"
@@ -71,7 +69,7 @@ def test_head_is_the_newest_file():
     files = sorted(path.stem for path in VERSIONS.glob("[0-9]*.py"))
     assert files[-1].startswith(f"{HEAD}_")
     assert [name.partition("_")[0] for name in files] == [
-        f"{number:04}" for number in range(1, len(files) + 1)
+        f"{number:04}" for number in range(int(BASELINE), int(HEAD) + 1)
     ]
 
 
@@ -92,7 +90,7 @@ def test_each_migration_says_whether_older_processes_may_run_beside_it():
     scripts = list(ScriptDirectory.from_config(migrate._config()).walk_revisions())
     said = {script.revision: script.module.older_may_run for script in scripts}
     assert set(map(type, said.values())) == {bool}, said
-    assert max(revision for revision, may in said.items() if not may) == FENCE
+    assert max([revision for revision, may in said.items() if not may], default=FENCE) == FENCE
 
 
 # A lock that holds up calls; on a table that was there before.
@@ -104,9 +102,9 @@ LOCKED = """
 
 
 def test_a_migration_locks_no_table_but_those_that_it_names(postgresql_url):
-    upgrade_to(postgresql_url, "0030")  # those of before lock all tables
+    at_baseline(postgresql_url)
     engine = engine_of(postgresql_url)
-    for script in migrate.missing("0030"):
+    for script in migrate.missing(BASELINE):
         with engine.begin() as connection:
             before = list(connection.execute(text("SELECT oid FROM pg_class")).scalars())
             migrate._apply(connection, [script])
@@ -242,6 +240,33 @@ def test_a_foreign_key_has_an_index(database_url):
     engine.dispose()
 
 
+def test_a_database_of_the_baseline_becomes_a_current_one(empty_url):
+    at_baseline(empty_url)
+    migrate.upgrade(empty_url)
+    assert differences(empty_url, metadata) == []
+
+
+def test_a_database_older_than_the_baseline_is_refused(empty_url):
+    before = f"{int(BASELINE) - 1:04}"
+    at_baseline(empty_url)
+    engine = engine_of(empty_url)
+    with engine.begin() as connection:
+        connection.execute(text(f"UPDATE schema_history SET revision = '{before}'"))
+    said = (
+        f"this database has schema {before}, and this version upgrades databases from schema "
+        f"{BASELINE} on: create a new database"
+    )
+    with pytest.raises(migrate.UpgradeError, match=said):
+        migrate.upgrade(empty_url)
+    for refused in (bring_up_to_date, schema_version, upgrade_status.look):
+        with pytest.raises(OpenError, match=said):
+            asyncio.run(refused(empty_url))
+    with engine.begin() as connection:
+        found = connection.execute(text("SELECT revision FROM schema_history")).scalars().all()
+    engine.dispose()
+    assert found == [before]
+
+
 def test_an_upgrade_tells_what_it_did_and_does_it_once(empty_url):
     applied = migrate.upgrade(empty_url)
     assert applied[-1] == HEAD
@@ -252,10 +277,7 @@ def test_an_upgrade_tells_what_it_did_and_does_it_once(empty_url):
 
 PROGRAM = """
 import sys
-from importlib import import_module
-from tenantry.call import Call
-from tenantry.core.caller import SYSTEM
-from tenantry.db import migrate; from tenantry.db.upgrades import table_locks
+from tenantry.db import migrate, upgrade_status
 sys.stdin.readline()
 print(migrate.upgrade(sys.argv[1]))
 """
@@ -310,135 +332,6 @@ async def test_a_database_in_use_can_be_upgraded(database_url):
         await writing
 
 
-# Addresses that pages took before, by their key of then; their key of now, and whether they are
-# proved.
-OLD_ADDRESSES = [
-    ("usr_1", "Ann@Example.com", "ann@example.com", "ann@example.com", True),
-    ("usr_2", "mi\u212ae@example.com", "mike@example.com", "mi\u212ae@example.com", False),
-    ("usr_3", "ceo@Straße.de", "ceo@straße.de", "ceo@xn--strae-oqa.de", False),
-    ("usr_4", "ceo@Bücher.de", "ceo@bücher.de", "usr_4", False),
-    ("usr_5", "ceo@xn--bcher-kva.de", "ceo@xn--bcher-kva.de", "ceo@xn--bcher-kva.de", True),
-]
-
-
-def test_addresses_that_are_not_ascii_get_keys_of_their_own(database_url):
-    script = import_module("tenantry.db.migrations.versions.0006_email_keys")
-    engine = engine_of(database_url)
-    insert_old = text(
-        "INSERT INTO users (id, email, email_key, profile, metadata, email_verified, revision,"
-        " create_time, update_time) VALUES (:id, :email, :key, '{}', '{}', :yes, 1, 1, 1)"
-    )
-    for again in (False, True):
-        with (
-            engine.begin() as connection,
-            Operations.context(MigrationContext.configure(connection)),
-        ):
-            if not again:
-                for id_, email, key, _new, _proved in OLD_ADDRESSES:
-                    row = {"id": id_, "email": email, "key": key, "yes": True}
-                    connection.execute(insert_old, row)
-            script.upgrade()
-    with engine.begin() as connection:
-        rows = connection.execute(
-            text("SELECT id, email, email_key, email_verified FROM users ORDER BY id")
-        ).all()
-        connection.execute(text("DELETE FROM users"))
-    engine.dispose()
-    assert [(*row[:3], bool(row[3])) for row in rows] == [
-        (id_, email, new, proved) for id_, email, _key, new, proved in OLD_ADDRESSES
-    ]
-
-
-def upgrade_to(url, revision):
-    """Make the schema of a former version."""
-    from alembic import command
-
-    engine = engine_of(url)
-    with engine.begin() as connection:
-        config = migrate._config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
-    engine.dispose()
-
-
-OLD_EVENTS = """
-    INSERT INTO events (id, type, object, occurred_at, organization_id, actor, after, request_id,
-      context)
-    VALUES ('evt_1', 'user.login', 'User', 1, 'org_1', '{"type": "x"}', '{"é": 1}', 'req_1',
-        '{"connection_id": "conn_1", "auth_request_id": "aur_1"}'),
-      ('evt_2', 'role.created', 'Role', 2, NULL, '{}', NULL, 'req_2', NULL)
-"""
-
-
-@pytest.mark.either_database
-async def test_events_of_before_are_proved_and_found_as_ever(empty_url):
-    """Their content, as it is hashed, is what it was; those of no organization have none."""
-    await asyncio.to_thread(upgrade_to, empty_url, "0009")
-    engine = engine_of(empty_url)
-    with engine.begin() as connection:
-        connection.exec_driver_sql(OLD_EVENTS.replace("%", "%%"))
-        found = connection.execute(text("SELECT * FROM events ORDER BY id")).mappings().all()
-        hashed = [chain.canonical(_as_text(row)) for row in found]
-    engine.dispose()
-    await asyncio.to_thread(migrate.upgrade, empty_url)
-    async with open_database(empty_url, KEY) as db:
-        rows = await db.fetch_all(Statement(select(*event_columns).order_by(events.c.id)))
-        assert [chain.canonical(row) for row in rows] == hashed
-        assert [row["organization_id"] for row in rows] == ["org_1", None]
-        for narrow, ids in (
-            (Filter(context=(("connection_id", "conn_1"),)), ["evt_1"]),
-            (Filter(types=("role.created",)), ["evt_2"]),
-        ):
-            call = Call(SYSTEM, db, "req_1")
-            page = await listing.page(call, narrow, page_size=9, page_token="", counted=True)
-            assert [row["id"] for row in page.items] == ids
-            assert page.total_size == 1
-
-
-def _as_text(row):
-    """A row as our drivers give it: JSON as text."""
-    return {
-        name: json.dumps(value) if isinstance(value, dict) else value for name, value in row.items()
-    }
-
-
-@pytest.mark.either_database
-async def test_rows_of_a_former_version_are_searched(empty_url):
-    await asyncio.to_thread(upgrade_to, empty_url, "0009")
-    engine = engine_of(empty_url)
-    at = "revision, create_time, update_time"
-    with engine.begin() as connection:
-        connection.execute(
-            text(
-                "INSERT INTO organizations (id, display_name, region_code, metadata, features, "
-                f"{at}) VALUES ('org_1', 'Ümlaut GmbH', 'US', '{{}}', '[]', 1, 1, 1)"
-            )
-        )
-        connection.execute(
-            text(
-                "INSERT INTO users (id, email, email_key, profile, metadata, email_verified, "
-                f"{at}) VALUES ('usr_1', 'Ann@example.com', 'x', '{{}}', '{{}}', true, 1, 1, 1)"
-            )
-        )
-    engine.dispose()
-    await asyncio.to_thread(migrate.upgrade, empty_url)
-    async with open_database(empty_url, KEY) as db:
-        call = Call(SYSTEM, db, "req_1")
-        for part in ("GmbH", "org_1", "laut g"):
-            found = await organizations.page(
-                call, organizations.Filter(query=part), page_size=1, page_token=""
-            )
-            assert found.total_size == 1, part
-        found = await search.of_environment(call, "ann@EX", page_size=1, page_token="")
-        assert found.total_size == 1
-        await service.update(call, OrganizationIdentifier("org_1"), {"display_name": "Other"})
-        for part, total in (("gmbh", 0), ("other", 1)):
-            found = await organizations.page(
-                call, organizations.Filter(query=part), page_size=1, page_token=""
-            )
-            assert found.total_size == total, part
-
-
 ORGANIZATION = """
     INSERT INTO organizations (id, display_name, region_code, create_time, update_time, revision,
       metadata, features)
@@ -479,11 +372,31 @@ def writing(url, orders):
             stop.set()
 
 
-@pytest.mark.parametrize("before", ["0003", "0004", "0007"])
-def test_an_upgrade_beside_a_running_process_deadlocks_with_nobody(postgresql_url, before):
-    upgrade_to(postgresql_url, before)
-    with writing(postgresql_url, [(ORGANIZATION, EVENT)] * 6) as done:
-        assert migrate.upgrade(postgresql_url)[-1] == HEAD
+LATER = f"{int(HEAD) + 1:04}"
+
+
+@pytest.fixture
+def later(monkeypatch):
+    """Let there be one more migration, which changes organizations and events."""
+
+    def upgrade():
+        for table in ("organizations", "events"):
+            op.add_column(table, Column("later", Text))
+
+    def declare(**declared: object):
+        module = SimpleNamespace(older_may_run=True, upgrade=upgrade, **declared)
+        missing = [SimpleNamespace(revision=LATER, module=module)]
+        monkeypatch.setattr(migrate, "missing", lambda before: missing if before == HEAD else [])
+
+    return declare
+
+
+@pytest.mark.parametrize("declared", [{}, {"locks": ("organizations", "events")}])
+def test_an_upgrade_beside_a_running_process_deadlocks_with_nobody(new_database, later, declared):
+    later(**declared)
+    url = new_database("postgresql")
+    with writing(url, [(ORGANIZATION, EVENT)] * 6) as done:
+        assert migrate.upgrade(url) == [LATER]
         _go_on(done)
     assert [problem for problem in done if problem] == []
 
@@ -495,34 +408,38 @@ def _go_on(done):
         time.sleep(0.01)
 
 
-def test_an_upgrade_comes_through_where_calls_lock_in_either_order(postgresql_url, monkeypatch):
-    monkeypatch.setattr(table_locks, "_POLITE_SECONDS", 1.0)
-    upgrade_to(postgresql_url, "0003")
+def test_an_upgrade_comes_through_where_calls_lock_in_either_order(
+    new_database, later, monkeypatch
+):
+    monkeypatch.setattr(locks, "_POLITE_SECONDS", 1.0)
+    later()
+    url = new_database("postgresql")
     orders = [(ORGANIZATION, EVENT), (EVENT, ORGANIZATION)] * 3
-    with writing(postgresql_url, orders) as done:
-        assert migrate.upgrade(postgresql_url)[-1] == HEAD
+    with writing(url, orders) as done:
+        assert migrate.upgrade(url) == [LATER]
         _go_on(done)
     problems = [type(problem) for problem in done if problem]
     assert set(problems) <= {psycopg.errors.DeadlockDetected}  # rolled back: it may be tried again
 
 
 def test_an_upgrade_that_gets_no_lock_says_who_has_it_and_leaves_all_as_it_was(
-    postgresql_url, monkeypatch
+    new_database, later, monkeypatch
 ):
-    monkeypatch.setattr(table_locks, "_LOCK_SECONDS", 1.0)
-    upgrade_to(postgresql_url, "0007")
-    with psycopg.connect(postgresql_url, autocommit=True) as admin:  # as for servers of PgBouncer
+    monkeypatch.setattr(locks, "LOCK_SECONDS", 1.0)
+    later()
+    url = new_database("postgresql")
+    with psycopg.connect(url, autocommit=True) as admin:  # as for servers of PgBouncer
         name = admin.info.dbname
         admin.execute(f"ALTER DATABASE {name} SET statement_timeout = '300ms'")
-    with psycopg.connect(postgresql_url, application_name="pg_dump") as holder:
+    with psycopg.connect(url, application_name="pg_dump") as holder:
         holder.execute("SELECT count(*) FROM users")
         with pytest.raises(migrate.UpgradeError) as problem:
-            migrate.upgrade(postgresql_url)
+            migrate.upgrade(url)
         said = str(problem.value)
         assert f"that of process {holder.info.backend_pid} (pg_dump), open for " in said
         assert "\n" not in said
-        assert asyncio.run(schema_version(postgresql_url)) == "0007"
-    assert migrate.upgrade(postgresql_url)[-1] == HEAD
+        assert asyncio.run(schema_version(url)) == HEAD
+    assert migrate.upgrade(url) == [LATER]
 
 
 def test_an_upgrade_takes_every_url_that_the_pool_takes(postgresql_url):

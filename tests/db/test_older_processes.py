@@ -14,7 +14,7 @@ from later_program import LATER, Later
 from servers import TENANTRY, LiveServer
 
 from tenantry import __version__
-from tenantry.db import fence
+from tenantry.db import sqlite_processes
 from tenantry.db.revisions import HEAD
 
 
@@ -176,6 +176,6 @@ def test_only_processes_of_ours_are_in_the_way(tmp_path):
             cwd=module.parent.parent,
         ) as process:
             assert process.stdout.readline() == "open\n"
-            found = fence.running_on_sqlite(path)
+            found = sqlite_processes.running(path)
             process.stdin.close()
         assert bool(found) == seen, found

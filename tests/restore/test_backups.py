@@ -265,7 +265,7 @@ def pipe(folder):
         (lambda f: changed(f, size="1"), "size is missing, or is no int"),
         (lambda f: changed(f, size=1 << 62), "the disk is full"),
         (lambda f: changed(f, needed_schema="9999"), "restore it with that version"),
-        (lambda f: changed(f, schema="0001"), "restore it with that version"),
+        (lambda f: changed(f, schema="0033"), "restore it with that version"),
         (lambda f: changed(f, environment_id="env_1"), "another environment"),
     ],
 )

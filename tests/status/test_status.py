@@ -226,12 +226,12 @@ def test_the_command_where_no_server_runs(tmp_path):
     path.unlink()
     migrate.upgrade(f"sqlite:///{path}")
     url = f"sqlite:///{path}"
-    run_sql(url, "UPDATE alembic_version SET version_num = '0012'")
+    run_sql(url, "UPDATE alembic_version SET version_num = '0034'")
     run_sql(url, "CREATE TABLE kept AS SELECT * FROM schema_history")
-    run_sql(url, "DELETE FROM schema_history WHERE revision > '0012'")
+    run_sql(url, "DELETE FROM schema_history WHERE revision > '0034'")
     behind = server.run("status")
     assert behind.returncode == 1
-    assert f"the schema is at 0012, this version needs {HEAD}: `tenantry migrate`" in behind.stdout
+    assert f"the schema is at 0034, this version needs {HEAD}: `tenantry migrate`" in behind.stdout
 
     run_sql(url, "INSERT OR IGNORE INTO schema_history SELECT * FROM kept")
     known = settings.load({"TENANTRY_DATA_DIR": str(server.data_dir)})

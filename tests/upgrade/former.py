@@ -1,4 +1,4 @@
-"""A database of commit 54b6b78 (schema 0005), full of rows, and a hash over all of them.
+"""A database of commit 342a199 (schema 0034), full of rows, and a hash over all of them.
 
 The rows are written by SQL, which is as the program of then would have written them.
 """
@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
+from tenantry.db import fence
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SCHEMA = "0005"
 _FIRST = 10**18  # the number of the first id
 _STEP = 1 << 22  # a millisecond of an id
 _START = 1_767_225_600_000_000  # 2026-01-01
@@ -43,7 +44,7 @@ _USER_COLUMNS = (
 _EVENT = (
     "'evt_' || ({first} + n * {step}),"
     " CASE WHEN n % 100 = 0 THEN 'role.created' ELSE 'organization.updated' END,"
-    " 'Organization', {start} + n, CASE WHEN n % 100 = 0 THEN NULL"
+    " 'Organization', {start} + n, CASE WHEN n % 100 = 0 THEN ''"
     " ELSE 'org_' || ({first} + (1 + n % {organizations}) * {step}) END,"
     """ '{{"type": "management_client", "id": "skc_1"}}',"""
     """ '{{"id": "org_' || n || '", "display_name": "Ünit ' || n || '"}}', 'req_' || n,"""
@@ -76,26 +77,19 @@ def _fill_postgresql(url: str, table: str, columns: str, given: str, many: int) 
         for number, name in enumerate(columns.split(", "))
     )
     with psycopg.connect(url, autocommit=True) as connection:
-        # Made anew at the end: row by row it would take most of the time.
-        found = connection.execute(
-            "SELECT indexname, indexdef FROM pg_indexes WHERE indexname = %s",
-            [f"ix_{table}__search_text"],
-        ).fetchall()
-        for name, _ in found:
-            connection.execute(f"DROP INDEX {name}")
         for first in range(1, many + 1, _AT_ONCE):
             last = min(first + _AT_ONCE - 1, many)
             connection.execute(
                 f"INSERT INTO {table} ({columns}) SELECT {typed} FROM (SELECT {given}"
                 f" FROM generate_series({first}::bigint, {last}) AS n) AS given ({parts})"
             )
-        for _, definition in found:
-            connection.execute(definition)
         connection.execute(f"ANALYZE {table}")
 
 
 def _fill_sqlite(url: str, table: str, columns: str, given: str, many: int) -> None:
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
+        for mark in fence.marks():
+            connection.create_function(mark, 0, lambda: None)
         connection.execute(
             f"WITH RECURSIVE series (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series"
             f" WHERE n < {many}) INSERT INTO {table} ({columns}) SELECT {given} FROM series"
@@ -103,7 +97,7 @@ def _fill_sqlite(url: str, table: str, columns: str, given: str, many: int) -> N
 
 
 def columns(url: str) -> dict[str, set[str]]:
-    """Return the columns of each table, but of those that keep an index or name a revision."""
+    """Return the columns of each table, but of those of search indexes and of upgrades."""
     if url.startswith("sqlite:"):
         found = list(_columns_sqlite(url))
     else:
@@ -115,7 +109,7 @@ def columns(url: str) -> dict[str, set[str]]:
             ).fetchall()
     of: dict[str, set[str]] = {}
     for table, column in found:
-        if "_search" not in table and table != "alembic_version":
+        if "_search" not in table and not table.startswith(("schema_", "alembic_")):
             of.setdefault(table, set()).add(column)
     return of
 
@@ -130,10 +124,7 @@ def _columns_sqlite(url: str) -> Iterator[tuple[str, str]]:
 
 
 def hashed(url: str, of: dict[str, set[str]]) -> dict[str, tuple[int, str]]:
-    """Return how many rows each table has, and a hash over these columns of all of them.
-
-    An event of no organization has NULL there in the former schema, and "" in this one.
-    """
+    """Return how many rows each table has, and a hash over these columns of all of them."""
     return {
         table: (_hash_sqlite if url.startswith("sqlite:") else _hash_postgresql)(
             url, table, sorted(names)
@@ -143,12 +134,7 @@ def hashed(url: str, of: dict[str, set[str]]) -> dict[str, tuple[int, str]]:
 
 
 def _hash_postgresql(url: str, table: str, names: list[str]) -> tuple[int, str]:
-    given = sql.SQL(", ").join(
-        sql.SQL("nullif({}, '')").format(sql.Identifier(name))
-        if (table, name) == ("events", "organization_id")
-        else sql.Identifier(name)
-        for name in names
-    )
+    given = sql.SQL(", ").join(map(sql.Identifier, names))
     # A sum, which knows no order; 64 bits of each row.
     query = sql.SQL(
         "SELECT count(*), coalesce(sum(hashtextextended(row({})::text, 0)), 0)::text FROM {}"
@@ -160,12 +146,7 @@ def _hash_postgresql(url: str, table: str, names: list[str]) -> tuple[int, str]:
 
 
 def _hash_sqlite(url: str, table: str, names: list[str]) -> tuple[int, str]:
-    given = ", ".join(
-        "nullif(organization_id, '')"
-        if (table, name) == ("events", "organization_id")
-        else f'"{name}"'
-        for name in names
-    )
+    given = ", ".join(f'"{name}"' for name in names)
     many, total = 0, 0
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
         rows: Any = connection.execute(f"SELECT {given} FROM {table}")

@@ -1,4 +1,4 @@
-"""Upgrade a database of commit 54b6b78 with many rows: killed on the way, timed, each row compared.
+"""Upgrade a database of commit 342a199 with many rows: killed on the way, timed, each row compared.
 
 python tests/upgrade/long_run.py --organizations 1000000 --events 3000000
 python tests/upgrade/long_run.py --on sqlite --organizations 200000 --events 600000
@@ -22,7 +22,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 from former import columns, fill, hashed  # noqa: E402
 from servers import TENANTRY, PostgreSQL, without_settings  # noqa: E402
 
-COMMIT = "54b6b78"
+COMMIT = "342a199"
 ROOT = Path(__file__).parents[2]
 
 

@@ -1,38 +1,32 @@
-"""An upgrade from schema 0005 loses no row, however often it is killed: `long_run.py` has more."""
+"""An upgrade from the baseline loses no row, however often it is killed: `long_run.py` has more."""
 
 from __future__ import annotations
 
 import random
+import sqlite3
 import subprocess
+from contextlib import closing
 
 import pytest
-from former import SCHEMA, columns, fill, hashed
-from servers import TENANTRY, without_settings
-from sqlalchemy import create_engine
+from former import columns, fill, hashed
+from servers import TENANTRY, LiveServer, without_settings
 
 from tenantry.db import migrate
-from tenantry.db.revisions import HEAD
+from tenantry.db.revisions import BASELINE, HEAD
 
 SEED = 5
 SECONDS = 2.5  # of a command, of which the import of its modules is most
 
 
 @pytest.fixture
-def former(kind, tmp_path, request):
-    """A database of then with rows in it."""
-    from alembic import command
-
-    if kind == "sqlite":
-        url = f"sqlite:///{tmp_path / 'former.db'}"
-        engine = create_engine(url)
-    else:
+def former(kind, tmp_path, request, monkeypatch):
+    """A database of the baseline with rows in it."""
+    url = f"sqlite:///{tmp_path / 'former.db'}"
+    if kind == "postgresql":
         url = request.getfixturevalue("postgresql_url")
-        engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:", 1))
-    with engine.begin() as connection:
-        config = migrate._config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, SCHEMA)
-    engine.dispose()
+    with monkeypatch.context() as patch:
+        patch.setattr(migrate, "HEAD", BASELINE)
+        migrate.upgrade(url)
     fill(url, organizations=2000, events=6000)
     return url
 
@@ -69,3 +63,27 @@ def test_every_row_is_there_after_an_upgrade_that_was_killed_on_its_way(
     assert process.returncode == 0
     assert HEAD in out.decode()
     assert hashed(former, of) == before
+
+
+@pytest.mark.timeout(500)
+def test_commands_refuse_a_database_older_than_the_baseline(tmp_path):
+    before = f"{int(BASELINE) - 1:04}"
+    server = LiveServer(tmp_path)
+    server.data_dir.mkdir(mode=0o700)
+    path = server.data_dir / "tenantry.db"
+    migrate.upgrade(f"sqlite:///{path}")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM schema_history WHERE revision > ?", [BASELINE])
+        connection.execute("UPDATE schema_history SET revision = ?", [before])
+    for command in (("migrate",), ("migrate", "status"), ("org", "list"), ("serve",)):
+        refused = subprocess.run(
+            [TENANTRY, *command],
+            cwd=tmp_path,
+            env=server.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert refused.returncode != 0, command
+        assert f"this database has schema {before}, and this version upgrades" in refused.stderr

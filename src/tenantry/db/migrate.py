@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tenantry import __version__
-from tenantry.db import fence
-from tenantry.db.revisions import HEAD, RELEASED
+from tenantry.db import fence, sqlite_processes
+from tenantry.db.revisions import BASELINE, HEAD, RELEASED
 from tenantry.db.sqlite import backups
-from tenantry.db.upgrades import contracts, index_builds, steps, table_locks
-from tenantry.db.upgrades.table_locks import UpgradeError
+from tenantry.db.upgrades import contracts, indexes, locks, steps
+from tenantry.db.upgrades.locks import UpgradeError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -47,6 +47,12 @@ _VERSION_TABLES = {
 }
 
 
+TOO_OLD = (
+    "this database has schema {revision}, and this version upgrades databases from schema "
+    f"{BASELINE} on: create a new database"
+)
+
+
 def upgrade(url: str, *, beside_older: bool = False) -> list[str]:
     """Apply all missing migrations and return their revisions, the oldest first.
 
@@ -58,7 +64,8 @@ def upgrade(url: str, *, beside_older: bool = False) -> list[str]:
 
     Raises:
         UpgradeError: a process of a former version runs that may not run beside this, the tables
-            are in use for too long, or the database refuses or does not answer.
+            are in use for too long, the database refuses or does not answer, or its schema is
+            older than the baseline.
 
     """
     if url.startswith("sqlite:"):
@@ -164,14 +171,14 @@ def _await_their_end_on_sqlite(engine: Engine, path: Path) -> None:
 
     """
     start = time.monotonic()
-    while found := fence.running_on_sqlite(path):
+    while found := sqlite_processes.running(path):
         with engine.connect() as connection:
             before = _current(connection)
         engine.dispose()
         if not _stops_older(before):
             return
         waited = time.monotonic() - start
-        writes = waited < _WRITING_SECONDS and fence.is_being_written(path)
+        writes = waited < _WRITING_SECONDS and sqlite_processes.is_being_written(path)
         if waited > _GOING_SECONDS and not writes:
             raise UpgradeError(_older_run(before, found))
         time.sleep(_LOOK_SECONDS)
@@ -184,7 +191,7 @@ async def _upgrade_postgresql(url: str, *, beside_older: bool) -> list[str]:
         async with _turn(engine) as connection:
             applied = await connection.run_sync(_run, beside_older=beside_older)
         async with _turn(engine) as turn:
-            waiting = await turn.run_sync(index_builds.waiting)
+            waiting = await turn.run_sync(indexes.waiting)
             if waiting:
                 # An index waits for the end of each snapshot. That of the look is released by a
                 # statement that has none itself.
@@ -192,7 +199,7 @@ async def _upgrade_postgresql(url: str, *, beside_older: bool) -> list[str]:
                 async with engine.connect() as connection:
                     await connection.execution_options(isolation_level="AUTOCOMMIT")
                     own = pgbouncer.split(url)[1] != pgbouncer.TRANSACTION
-                    await connection.run_sync(index_builds.build, waiting, own_session=own)
+                    await connection.run_sync(indexes.build, waiting, own_session=own)
         async with _turn(engine) as connection:
             await connection.run_sync(contracts.take_away, upto=RELEASED)
         return applied
@@ -256,21 +263,26 @@ def _run(connection: Connection, *, beside_older: bool) -> list[str]:
             _await_their_end(connection, before)
         named = [steps.Declared(script.module).locks for script in found]
         all_known = before is not None and None not in named
-        table_locks.lock(
-            connection, [t for some in named for t in some or ()] if all_known else None
-        )
+        locks.lock(connection, [t for some in named for t in some or ()] if all_known else None)
     fence.open_to_all(connection)
     _apply(connection, found)
     _sign(connection, found)
     _note_steps(connection, found, is_new=before is None)
-    contracts.set_floor(connection)
+    fence.set_floor(connection)
     if before is None:
         contracts.take_away(connection, upto=RELEASED, is_new=True)
     return [script.revision for script in found]
 
 
 def missing(before: str | None) -> list[Script]:
-    """Return the migrations that follow a revision, the oldest first."""
+    """Return the migrations that follow a revision, the oldest first.
+
+    Raises:
+        UpgradeError: the revision is older than the baseline.
+
+    """
+    if before is not None and before < BASELINE:
+        raise UpgradeError(TOO_OLD.format(revision=before))
     if before is not None and before >= HEAD:
         return []
     from alembic.script import ScriptDirectory

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 # The newest under migrations/versions: this program needs all up to it.
 HEAD = "0042"
-# The newest beside which no process may run that does not know it (``older_may_run = False``).
+# The oldest: databases of earlier ones cannot be upgraded.
+BASELINE = "0034"
+# The newest beside which no process may run that does not know it (``older_may_run = False``). This
+# one is part of the baseline.
 FENCE = "0030"
-# The newest that the last release knows: only `releases.py` of scripts/ moves it.
-RELEASED = "0030"
+# The newest that the last release knows (docs/releasing.md).
+RELEASED = "0034"
 # Its contract lets data keys bind values to their rows, which earlier processes cannot read.
 BOUND_VALUES = "0036"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, bindparam, func, literal_column, or_, select, text
 
 from tenantry import __version__
-from tenantry.db import fence, migrate
+from tenantry.db import fence, migrate, sqlite_processes
 from tenantry.db.connecting import (
     OpenError,
     asked,
@@ -16,11 +16,11 @@ from tenantry.db.connecting import (
     make_file,
     sqlite_file,
 )
-from tenantry.db.revisions import HEAD, RELEASED
+from tenantry.db.revisions import BASELINE, HEAD, RELEASED
 from tenantry.db.sql.schema import schema_history, schema_steps
 from tenantry.db.sql.statements import Statement
 from tenantry.db.upgrades import steps
-from tenantry.db.upgrades.table_locks import UpgradeError
+from tenantry.db.upgrades.locks import UpgradeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +66,8 @@ async def schema_version(url: str) -> str | None:
     than that of this program, which runs all the same.
 
     Raises:
-        OpenError: it does not answer, or belongs to a later version of the program alone.
+        OpenError: it does not answer, is older than the baseline, or belongs to a later version of
+            the program alone.
 
     """
     path = sqlite_file(url)
@@ -86,9 +87,10 @@ async def older_processes(url: str) -> list[str]:
 
     """
     if (path := sqlite_file(url)) is not None:
-        return fence.running_on_sqlite(path)
+        return sqlite_processes.running(path)
     async with connected(url) as database:
-        return [fence.phrase(row) for row in await database.fetch_all(_RUNNING, below=HEAD)]
+        rows = await database.fetch_all(_RUNNING, below=HEAD)
+        return [fence.phrase(row) for row in rows]
 
 
 async def bring_up_to_date(
@@ -161,6 +163,8 @@ async def _version(database: Database) -> str | None:
             f"this database belongs to {program} (schema {floor}), this is version {__version__} "
             f"(schema {HEAD}): run that version or a later one"
         )
+    if newest is not None and newest < BASELINE:
+        raise OpenError(migrate.TOO_OLD.format(revision=newest))
     return newest
 
 

@@ -1,37 +1,33 @@
-"""How far an upgrade is: what `tenantry migrate status` shows, for any schema."""
+"""The progress of an upgrade, as `tenantry migrate status` shows it, for any schema."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import literal_column, select, text
+from sqlalchemy import select, text
 
 from tenantry import __version__
 from tenantry.core.times import SECOND, now
 from tenantry.db import connecting, fence, migrate, schema_versions
 from tenantry.db.revisions import FENCE, HEAD, RELEASED
-from tenantry.db.sql.schema import schema_history, schema_steps
+from tenantry.db.sql.schema import schema_steps
 from tenantry.db.sql.statements import Statement
-from tenantry.db.upgrades import steps
+from tenantry.db.sqlite_processes import running
+from tenantry.db.upgrades.locks import UpgradeError
+from tenantry.db.upgrades.steps import BACK_FILL, CONTRACT, DONE, INDEX, RUNNING
 
 if TYPE_CHECKING:
-    from tenantry.db.engine import Database
+    from tenantry.db.engine import Database, Row
 
-_NAME = re.compile(r"tenantry (?P<version>\S+) \(schema (?P<schema>\d+)\) (?P<process>.*)")
+_NAME = re.compile(r"tenantry (\S+) \(schema (\d+)\) (.*)")
 _ALL = "9999"  # no schema is newer
 _RUNNING = Statement(text(fence.RUNNING), is_read=True)
-_MADE_BY = Statement(
-    select(schema_history.c.program)
-    .order_by(schema_history.c.revision.desc())
-    .limit(literal_column("1"))
-)
-_STEPS = Statement(
-    select(schema_steps).order_by(schema_steps.c.revision, schema_steps.c.kind, schema_steps.c.name)
-)
+_MADE_BY = Statement(text("SELECT program FROM schema_history ORDER BY revision DESC LIMIT 1"))
+_s = schema_steps.c
+_STEPS = Statement(select(schema_steps).order_by(_s.revision, _s.kind, _s.name))
 _BUILDING = Statement(
     text(
         "SELECT coalesce(index_relid::regclass::text, '') AS name, phase, blocks_done AS done,"
@@ -42,7 +38,7 @@ _BUILDING = Statement(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Migration:
     """One that is not applied yet."""
 
@@ -51,7 +47,7 @@ class Migration:
     older_may_run: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Step:
     """A step; ``rate`` is rows a second, ``seconds_left`` of this pass; None where unknown."""
 
@@ -66,19 +62,19 @@ class Step:
     seconds_left: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Process:
     """One that has the database open; "" and None for what nothing tells."""
 
     name: str
-    version: str
-    schema: str
-    host: str
-    connections: int | None
-    heard_seconds: int | None
+    version: str = ""
+    schema: str = ""
+    host: str = ""
+    connections: int | None = None
+    heard_seconds: int | None = None
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Status:
     """All of it. ``floor`` is the schema that a program has to know to run on this database."""
 
@@ -101,89 +97,57 @@ async def look(url: str) -> Status:
     """Return how far the upgrade of a database is.
 
     Raises:
-        OpenError: it does not answer.
+        OpenError: it does not answer, or is older than the baseline.
 
     """
-    found = Status()
+    found, file = Status(), connecting.sqlite_file(url)
     async with connecting.connected(url) as database:
         found.floor, found.database_schema = await schema_versions.floor_and_newest(database)
         if found.database_schema is not None:
             made_by = await connecting.asked(database, _MADE_BY)
             found.database_version = made_by["program"] if made_by else None
-            found.steps = await _steps(database, postgresql=not url.startswith("sqlite:"))
-        found.processes = await _processes(database, url)
-    found.migrations = await asyncio.to_thread(_missing, found.database_schema)
+            asked = connecting.asked_all
+            building = await asked(database, _BUILDING) if file is None else []
+            found.steps = [_step(row, building) for row in await asked(database, _STEPS)]
+        found.processes = [Process(name) for name in running(file)] if file else await _on(database)
+    try:
+        missing = await asyncio.to_thread(migrate.missing, found.database_schema)
+    except UpgradeError as problem:
+        raise connecting.OpenError(str(problem)) from problem
+    found.migrations = [
+        Migration(one.revision, one.doc.partition("\n")[0], one.module.older_may_run)
+        for one in missing
+    ]
     found.next = _next(found)
     return found
 
 
-def _missing(before: str | None) -> list[Migration]:
-    return [
-        Migration(
-            revision=script.revision,
-            title=script.doc.partition("\n")[0],
-            older_may_run=script.module.older_may_run,
-        )
-        for script in migrate.missing(before)
-    ]
+def _step(row: Row, building: Any) -> Step:
+    done, total, phase = row["done"], row["total"], ""
+    if row["kind"] == INDEX and row["state"] == RUNNING:
+        for progress in building:
+            if progress["name"].startswith(row["name"]):
+                done, total, phase = progress["done"], progress["total"], progress["phase"]
+    rate = left = None
+    if row["kind"] == BACK_FILL and row["start_time"] is not None:
+        seconds = ((row["end_time"] or now()) - row["start_time"]) / SECOND
+        rate = done / max(seconds, 0.001)
+        if row["state"] != DONE and rate and total is not None:
+            left = int(max(total - done, 0) / rate)
+        rate = round(rate, 1)
+    kind, name, state = row["kind"], row["name"], row["state"]
+    return Step(row["revision"], kind, name, state, phase, done, total, rate, left)
 
 
-async def _steps(database: Database, *, postgresql: bool) -> list[Step]:
-    building = {}
-    if postgresql:
-        building = {row["name"]: row for row in await connecting.asked_all(database, _BUILDING)}
-    found = []
-    for row in await connecting.asked_all(database, _STEPS):
-        done, total, phase = row["done"], row["total"], ""
-        if row["kind"] == steps.INDEX and row["state"] == steps.RUNNING:
-            for name, progress in building.items():
-                if name.startswith(row["name"]):
-                    done, total, phase = progress["done"], progress["total"], progress["phase"]
-        rate = left = None
-        if row["kind"] == steps.BACK_FILL and row["start_time"] is not None:
-            end = row["end_time"] or now()
-            rate = done / max((end - row["start_time"]) / SECOND, 0.001)
-            if row["state"] != steps.DONE and rate and total is not None:
-                left = int(max(total - done, 0) / rate)
-        found.append(
-            Step(
-                revision=row["revision"],
-                kind=row["kind"],
-                name=row["name"],
-                state=row["state"],
-                phase=phase,
-                done=done,
-                total=total,
-                rate=None if rate is None else round(rate, 1),
-                seconds_left=left,
-            )
-        )
-    return found
-
-
-async def _processes(database: Database, url: str) -> list[Process]:
-    if url.startswith("sqlite:"):
-        path = Path(url.removeprefix("sqlite:///"))
-        return [
-            Process(name=name, version="", schema="", host="", connections=None, heard_seconds=None)
-            for name in fence.running_on_sqlite(path)
-        ]
+async def _on(database: Database) -> list[Process]:
+    """Return the processes that have a PostgreSQL database open, but for this command."""
     found = []
     for row in await database.fetch_all(_RUNNING, below=_ALL):
         known = _NAME.match(row["application_name"])
-        process = known["process"] if known else row["application_name"]
-        if process == fence.process():
-            continue  # this command
-        found.append(
-            Process(
-                name=process,
-                version=known["version"] if known else "",
-                schema=known["schema"] if known else "",
-                host=row["host"],
-                connections=row["connections"],
-                heard_seconds=row["seconds"],
-            )
-        )
+        version, schema, name = known.groups() if known else ("", "", row["application_name"])
+        if name != fence.process():
+            at = (row["host"], row["connections"], row["seconds"])
+            found.append(Process(name, version, schema, *at))
     return found
 
 
@@ -196,41 +160,31 @@ def _next(found: Status) -> list[str]:
     older = [one.name for one in found.processes if one.schema and one.schema < HEAD]
     if found.migrations:
         stops = [one.revision for one in found.migrations if not one.older_may_run]
-        beside = older or [one.name for one in found.processes if not one.schema]
+        beside = ", ".join(older or [one.name for one in found.processes if not one.schema])
         if stops and found.database_schema is not None and beside:
-            told.append(
-                f"stop {', '.join(beside)}, beside which {', '.join(stops)} may not be made"
-            )
-        told.append("run `tenantry migrate`, or start this version")
-        return told
-    waiting = {kind: _unfinished(found, kind) for kind in _KINDS}
-    if waiting[steps.INDEX]:
-        running = any(one.state == steps.RUNNING for one in waiting[steps.INDEX])
-        again = "wait for the indexes; if nobody builds them, " if running else ""
+            told.append(f"stop {beside}, beside which {', '.join(stops)} may not be made")
+        return [*told, "run `tenantry migrate`, or start this version"]
+    indexes, back_fills, contracts = (
+        [one for one in found.steps if one.kind == kind and one.state != DONE]
+        for kind in (INDEX, BACK_FILL, CONTRACT)
+    )
+    if indexes:
+        building = any(one.state == RUNNING for one in indexes)
+        again = "wait for the indexes; if nobody builds them, " if building else ""
         told.append(f"{again}run `tenantry migrate`, which builds them while calls go on")
     if older:
         told.append(f"stop processes of former versions when you are ready: {', '.join(older)}")
-    if waiting[steps.BACK_FILL]:
+    if back_fills:
         told.append("let a server or `tenantry worker` of this version run: it writes the values")
-    for one in waiting[steps.CONTRACT]:
-        if one.state == steps.RUNNING:
-            told.append(
-                f"{one.revision}: after its last pass `tenantry migrate` takes the rest away"
-            )
+    for one in contracts:
+        if one.state == RUNNING:
+            then = "after its last pass `tenantry migrate` takes the rest away"
         elif one.revision <= RELEASED:
-            told.append(
-                f"{one.revision}: the next start without former versions takes the rest away"
-            )
+            then = "the next start without former versions takes the rest away"
         else:
-            told.append(
-                f"{one.revision}: the next release takes the rest away, or now "
-                "`tenantry migrate --contract`, after which no former version may run"
+            then = (
+                "the next release takes the rest away, or now `tenantry migrate --contract`, "
+                "after which no former version may run"
             )
+        told.append(f"{one.revision}: {then}")
     return told or ["nothing to do"]
-
-
-_KINDS = (steps.INDEX, steps.BACK_FILL, steps.CONTRACT)
-
-
-def _unfinished(found: Status, kind: str) -> list[Step]:
-    return [one for one in found.steps if one.kind == kind and one.state != steps.DONE]

@@ -20,9 +20,9 @@ from tenantry.core import atomic
 from tenantry.core.times import now
 from tenantry.crypto import master_key as key_file
 from tenantry.crypto.vault import WrongKey
-from tenantry.db import fence
+from tenantry.db import sqlite_processes
 from tenantry.db.encryption import key_rows
-from tenantry.db.revisions import HEAD
+from tenantry.db.revisions import BASELINE, HEAD
 from tenantry.db.sqlite import backups
 from tenantry.db.sqlite.backups import BackupError, Manifest
 from tenantry.db.sqlite.connections import connect
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Row
     from tenantry.settings import Settings
 
-_HOLDS_SINCE = "0008"  # the schema that can hold outgoing work
 _BESIDE = ("-wal", "-shm", "-journal")
 # Every connection has a byte of these locked as long as it is open (os_unix.c of SQLite, and
 # https://www.sqlite.org/lockingv3.html), also in a file that can be read no more.
@@ -72,7 +71,7 @@ def put_back(
     # A link leads to the one that is replaced.
     place = Path(settings.database.removeprefix("sqlite:///")).resolve()
     manifest = Manifest.read(folder)
-    if manifest.needed_schema > HEAD or manifest.schema < _HOLDS_SINCE:
+    if manifest.needed_schema > HEAD or manifest.schema < BASELINE:
         raise BackupError(
             f"{folder} is of version {manifest.version} (schema {manifest.schema}), and this one "
             f"has schema {HEAD}: restore it with that version"
@@ -148,7 +147,7 @@ def _lock(descriptor: int, place: Path) -> None:
     try:
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, _SHARED_SIZE, _SHARED_FIRST)
     except OSError:
-        users = "; ".join(fence.running_on_sqlite(place)) or "a process has the file open"
+        users = "; ".join(sqlite_processes.running(place)) or "a process has the file open"
         raise BackupError(f"{place} is in use: {users}. Stop it first") from None
 
 

@@ -1,1 +1,1 @@
-"""The steps of an upgrade that are made outside its transaction."""
+"""The steps of an upgrade that are made outside its transaction, and its locks."""

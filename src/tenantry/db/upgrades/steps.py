@@ -13,8 +13,8 @@ docs/decisions/0034-upgrades.md.
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType  # noqa: TC003 - a record's field
 from typing import TYPE_CHECKING
@@ -25,15 +25,12 @@ if TYPE_CHECKING:
 INDEX, BACK_FILL, CONTRACT = "index", "back-fill", "contract"
 WAITING, RUNNING, DONE = "waiting", "running", "done"
 
-_VERSIONS = Path(__file__).parent.parent / "migrations" / "versions"
+_VERSIONS = Path(__file__).parents[1] / "migrations" / "versions"
 
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """An index by columns, or expressions, in the words of SQL; it may be unique or partial.
-
-    One that is not ``on_sqlite`` is built on PostgreSQL alone.
-    """
+    """An index by columns or expressions of SQL; it may be unique, partial, not on SQLite."""
 
     name: str
     table: str
@@ -44,13 +41,9 @@ class Index:
 
     def statement(self, *, name: str = "", on: str = "", concurrently: bool = False) -> str:
         """Return its statement, under another name or on another relation where these are given."""
-        unique = "UNIQUE " if self.unique else ""
-        how = "CONCURRENTLY " if concurrently else ""
+        kind = f"{'UNIQUE ' if self.unique else ''}INDEX{' CONCURRENTLY' if concurrently else ''}"
         where = f" WHERE {self.where}" if self.where else ""
-        return (
-            f"CREATE {unique}INDEX {how}{name or self.name} ON {on or self.table}"
-            f" ({self.columns}){where}"
-        )
+        return f"CREATE {kind} {name or self.name} ON {on or self.table} ({self.columns}){where}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +84,7 @@ class Declared:
     @property
     def locks(self) -> tuple[str, ...] | None:
         """Return the tables that are locked; None for all."""
-        named: tuple[str, ...] | None = getattr(self.module, "locks", None)
-        return named
+        return getattr(self.module, "locks", None)
 
     def rows(self) -> list[tuple[str, str]]:
         """Return the kind and the name of each step."""
@@ -102,17 +94,6 @@ class Declared:
 
 
 def declared_by(revision: str) -> Declared:
-    """Read the steps of a migration from its file. It imports Alembic: not in an event loop.
-
-    Raises:
-        LookupError: this program does not know the revision.
-
-    """
-    for file in _VERSIONS.glob(f"{revision}_*.py"):
-        spec = importlib.util.spec_from_file_location(f"tenantry_migration_{revision}", file)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return Declared(module)
-    raise LookupError(revision)
+    """Read the steps of a migration from its file. It imports Alembic: not in an event loop."""
+    (file,) = _VERSIONS.glob(f"{revision}_*.py")
+    return Declared(import_module(f"tenantry.db.migrations.versions.{file.stem}"))

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from tenantry.core.times import now
 from tenantry.db.revisions import HEAD
 from tenantry.db.sql.schema import schema_steps
-from tenantry.db.upgrades import steps, table_locks
-from tenantry.db.upgrades.table_locks import UpgradeError
+from tenantry.db.upgrades import locks, steps
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -28,38 +27,30 @@ _UNLIMITED = """
 """
 _IS_VALID = """
     SELECT indisvalid FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
-    WHERE relname = :a AND relnamespace = current_schema()::regnamespace
+    WHERE relname = '{}' AND relnamespace = current_schema()::regnamespace
 """
-_IS_PARTED = "SELECT relkind = 'p' FROM pg_class WHERE oid = :a::regclass"
 _PARTITIONS = """
-    SELECT relid::regclass::text FROM pg_partition_tree(:a::regclass)
+    SELECT relid::regclass::text FROM pg_partition_tree('{}'::regclass)
     WHERE isleaf AND relid NOT IN (
       SELECT indrelid FROM pg_index JOIN pg_inherits ON inhrelid = indexrelid
-      WHERE inhparent = :b::regclass
+      WHERE inhparent = '{}'::regclass
     )
     ORDER BY 1
 """
 _LONGEST_NAME = 63
-# A lock of a table against changes is held for a moment, and waited for no longer than this.
-_POLITE, _UNTIL_SECONDS, _PAUSE_SECONDS = "SET LOCAL lock_timeout = '500ms'", 60.0, 0.2
-
-Waiting = list[tuple[str, str]]  # revisions, and names
+_PAUSE_SECONDS = 0.2
 
 
-def waiting(connection: Connection) -> Waiting:
-    """Return the indexes that are to be built, of the oldest revision first."""
-    from sqlalchemy import select
-
-    row = schema_steps.c
-    found = (
-        select(row.revision, row.name)
-        .where(row.kind == steps.INDEX, row.state != steps.DONE, row.revision <= HEAD)
-        .order_by(row.revision, row.name)
+def waiting(connection: Connection) -> list[tuple[str, str]]:
+    """Return the revisions and names of the indexes that are to be built, the oldest first."""
+    rows = connection.exec_driver_sql(
+        f"SELECT revision, name FROM schema_steps WHERE kind = '{steps.INDEX}'"
+        f" AND state <> '{steps.DONE}' AND revision <= '{HEAD}' ORDER BY revision, name"
     )
-    return [(one.revision, one.name) for one in connection.execute(found)]
+    return [(row.revision, row.name) for row in rows]
 
 
-def build(connection: Connection, found: Waiting, *, own_session: bool) -> None:
+def build(connection: Connection, found: list[tuple[str, str]], *, own_session: bool) -> None:
     """Build these, each statement committed by itself.
 
     Without our own session nothing is set for one, and the limits of the role hold.
@@ -67,20 +58,24 @@ def build(connection: Connection, found: Waiting, *, own_session: bool) -> None:
     if own_session:
         connection.exec_driver_sql(_UNLIMITED)
     for revision, name in found:
-        _note(connection, revision, name, state=steps.RUNNING, start_time=now())
+        row = schema_steps.c
+        change = schema_steps.update().where(row.revision == revision, row.name == name)
+        connection.execute(change.values(state=steps.RUNNING, start_time=now()))
         index = steps.declared_by(revision).indexes[name]
-        if _column(connection, _IS_PARTED, a=index.table)[0]:
+        kind = f"SELECT relkind = 'p' FROM pg_class WHERE oid = '{index.table}'::regclass"
+        if connection.exec_driver_sql(kind).scalar():
             _build_in_parts(connection, index)
         else:
             _build_one(connection, index, name, index.table)
-        _note(connection, revision, name, state=steps.DONE, end_time=now())
+        connection.execute(change.values(state=steps.DONE, end_time=now()))
 
 
 def _build_in_parts(connection: Connection, index: steps.Index) -> None:
     # Not valid until each partition has its own; one that is made meanwhile comes with it.
     if _is_valid(connection, index.name) is None:
         _for_a_moment(connection, index.statement(on=f"ONLY {index.table}"))
-    for partition in _column(connection, _PARTITIONS, a=index.table, b=index.name):
+    lacking = _PARTITIONS.format(index.table, index.name)
+    for partition in connection.exec_driver_sql(lacking).scalars().all():
         name = f"{index.name}_{partition}"[-_LONGEST_NAME:]
         _build_one(connection, index, name, partition)
         _for_a_moment(connection, f"ALTER INDEX {index.name} ATTACH PARTITION {name}")
@@ -95,48 +90,31 @@ def _for_a_moment(connection: Connection, statement: str) -> None:
     """
     from sqlalchemy.exc import DBAPIError
 
-    until = time.monotonic() + _UNTIL_SECONDS
+    until = time.monotonic() + locks.LOCK_SECONDS
     while True:
         try:
-            connection.exec_driver_sql("BEGIN")
-            connection.exec_driver_sql(_POLITE)
-            connection.exec_driver_sql(statement)
-            connection.exec_driver_sql("COMMIT")
+            for part in ("BEGIN", locks.POLITELY, statement, "COMMIT"):
+                connection.exec_driver_sql(part)
         except DBAPIError as problem:
             connection.exec_driver_sql("ROLLBACK")
-            if getattr(problem.orig, "sqlstate", "") not in table_locks.NOT_TO_BE_HAD:
+            if not locks.is_busy(problem):
                 raise
             if time.monotonic() > until:
-                raise UpgradeError(table_locks.in_use(connection)) from problem
+                raise locks.UpgradeError(locks.in_use(connection)) from problem
         else:
-            break
+            return
         time.sleep(_PAUSE_SECONDS)
 
 
 def _build_one(connection: Connection, index: steps.Index, name: str, on: str) -> None:
     is_valid = _is_valid(connection, name)
-    if is_valid:
-        return
     if is_valid is False:
         connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY {name}")
-    connection.exec_driver_sql(index.statement(name=name, on=on, concurrently=True))
+    if not is_valid:
+        connection.exec_driver_sql(index.statement(name=name, on=on, concurrently=True))
 
 
 def _is_valid(connection: Connection, name: str) -> bool | None:
     """Return whether an index is good for use; None where there is no such one."""
-    found = _column(connection, _IS_VALID, a=name)
-    return bool(found[0]) if found else None
-
-
-def _column(connection: Connection, sql: str, **arguments: str) -> list[str]:
-    from sqlalchemy import text
-
-    for name in arguments:
-        sql = sql.replace(f":{name}", f"CAST(:{name} AS text)")
-    return list(connection.execute(text(sql), arguments).scalars())
-
-
-def _note(connection: Connection, revision: str, name: str, **values: object) -> None:
-    row = schema_steps.c
-    change = schema_steps.update().where(row.revision == revision, row.name == name)
-    connection.execute(change.values(**values))
+    found: bool | None = connection.exec_driver_sql(_IS_VALID.format(name)).scalar()
+    return found

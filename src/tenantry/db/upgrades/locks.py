@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 # one and wants another gets it before the server ends either of us, and one that only queues behind
 # us hardly notices. Where that leads nowhere, since some take two tables in one order and some in
 # the other, we wait for longer: the server then rolls back those in the way, and says so to them.
-_POLITE_MILLISECONDS, _POLITE_SECONDS = 500, 10.0
-_PATIENT_MILLISECONDS = 5000
-_LOCK_SECONDS = 60.0  # for all tries
+POLITELY = "SET LOCAL lock_timeout = 500"  # milliseconds
+_PATIENTLY, _POLITE_SECONDS = "SET LOCAL lock_timeout = 5000", 10.0
+LOCK_SECONDS = 60.0  # for all tries
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 2.0
 # Those that we may alter, so not what somebody else keeps beside them; partitions go with theirs.
 _TABLES = """
@@ -32,9 +32,6 @@ _LONGEST = """
     WHERE datname = current_database() AND xact_start IS NOT NULL AND pid <> pg_backend_pid()
     ORDER BY xact_start LIMIT 1
 """
-
-
-NOT_TO_BE_HAD = {"55P03", "40P01"}  # lock_not_available, deadlock_detected
 
 
 class UpgradeError(Exception):
@@ -55,12 +52,12 @@ def lock(connection: Connection, wanted: Iterable[str] | None = None) -> None:
     if wanted is not None:
         tables = sorted(set(tables) & set(wanted))
     start, pause = time.monotonic(), _FIRST_PAUSE_SECONDS
-    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_POLITE_MILLISECONDS}")
+    connection.exec_driver_sql(POLITELY)
     while (busy := _first_busy(connection, tables)) is not None:
         waited = time.monotonic() - start
         if waited > _POLITE_SECONDS:
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_PATIENT_MILLISECONDS}")
-        if waited > _LOCK_SECONDS:
+            connection.exec_driver_sql(_PATIENTLY)
+        if waited > LOCK_SECONDS:
             raise UpgradeError(in_use(connection))
         # Next time that one is waited for while we hold none that its holder may want: so we find
         # the order in which those who run take theirs.
@@ -81,15 +78,20 @@ def _first_busy(connection: Connection, tables: list[str]) -> str | None:
             for table in tables:
                 connection.exec_driver_sql(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
     except DBAPIError as problem:
-        if getattr(problem.orig, "sqlstate", "") not in NOT_TO_BE_HAD:
+        if not is_busy(problem):
             raise
         return table
     return None
 
 
+def is_busy(problem: Exception) -> bool:
+    """Whether a lock was not to be had: lock_not_available, deadlock_detected."""
+    return getattr(getattr(problem, "orig", None), "sqlstate", "") in {"55P03", "40P01"}
+
+
 def in_use(connection: Connection) -> str:
     """Return the sentence for the operator, with the transaction that is the longest."""
-    text = f"the schema was left as it is: its tables are in use, {_LOCK_SECONDS:.0f} s long"
+    text = f"the schema was left as it is: its tables are in use, {LOCK_SECONDS:.0f} s long"
     longest = connection.exec_driver_sql(_LONGEST).mappings().first()
     if longest is None:
         return f"{text}; try again"
