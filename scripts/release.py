@@ -31,7 +31,7 @@ IMAGE = (
 CHART = "deploy/helm/tenantry"
 NOTES = "### Upgrade notes"
 _VERSION = re.compile(r'^__version__ = "(\d+\.\d+\.\d+)"$', re.MULTILINE)
-_REVISION = re.compile(r'^(HEAD|FENCE) = "(\d{4})"$', re.MULTILINE)
+_FENCE = re.compile(r'^FENCE = "(\d{4})"$', re.MULTILINE)
 
 
 class ReleaseError(Exception):
@@ -151,8 +151,10 @@ def build(tree: Path, made: Path, version: str, seconds: int) -> Path:
         _archive(made / f"{stem}.tgz", tree / CHART, ("",), NAME, seconds)
     _sbom(tree, made / f"{stem}.cdx.json", version)
     _python(tree, made, seconds)
-    revisions = dict(_REVISION.findall((tree / "src/tenantry/db/revisions.py").read_text()))
-    about = {"version": version, "schema": revisions["HEAD"], "oldest_schema": revisions["FENCE"]}
+    db = tree / "src/tenantry/db"
+    newest = max(file.name for file in (db / "migrations/versions").glob("[0-9]*_*.py"))
+    (fence,) = _FENCE.findall((db / "revisions.py").read_text())
+    about = {"version": version, "schema": newest.partition("_")[0], "oldest_schema": fence}
     (made / f"{stem}.json").write_text(json.dumps(about, indent=2) + "\n")
     sums = [
         f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"

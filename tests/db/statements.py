@@ -60,17 +60,12 @@ def event(type_: str = "client.created", **members: Any) -> Event:
 def organization(id_: str, **members: Any) -> dict[str, Any]:
     """The bind parameters of a new organization."""
     row = {
+        **dict.fromkeys(organizations.c.keys()),
         "id": id_,
         "display_name": "Acme",
-        "external_id": None,
-        "slug": None,
-        "logo_url": None,
         "region_code": "US",
         "metadata": "{}",
         "features": "{}",
-        "max_allowed_users": None,
-        "session_policy": None,
-        "branding": None,
         "revision": 1,
         "create_time": now(),
         "update_time": now(),

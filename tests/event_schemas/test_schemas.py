@@ -83,11 +83,6 @@ def test_a_schema_says_what_the_contract_says(event_type):
     assert same(members, data), (members, data)
 
 
-def test_a_published_object_is_the_one_of_its_events():
-    for name, object_ in PUBLISHED.items():
-        assert catalogue.TYPES[name].object == object_
-
-
 def test_the_comparison_sees_every_difference():
     """Of each kind that the facts have."""
     of = {"a": "string", "b": {"c": ["string"]}, "d": {"X"}, "e": "object?", "f": "object"}

@@ -13,7 +13,7 @@ from tenantry.core import errors
 from tenantry.db.sql.schema import events
 from tenantry.db.sql.statements import Statement
 from tenantry.tenants.organizations import service
-from tenantry.tenants.organizations.model import Branding, SessionPolicy
+from tenantry.tenants.organizations.model import OPTIONAL_TEXTS, Branding, SessionPolicy
 from tenantry.tenants.organizations.service import OrganizationIdentifier
 
 _LAST = Statement(
@@ -21,8 +21,7 @@ _LAST = Statement(
 )
 # With all that an organization can have, and a null where one may stand.
 EVERYTHING = {
-    "slug": "acme",
-    "logo_url": "https://acme.example/logo.svg",
+    **{name: f"https://acme.example/{name}" for name in OPTIONAL_TEXTS if name != "external_id"},
     "max_allowed_users": 5,
     "session_policy": SessionPolicy(60, None),
     "branding": Branding({"colour": None, "é": [1, None, {"a": None}]}, True, 1),

@@ -5,8 +5,13 @@ Alembic is only imported where the database has another one.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 # The newest under migrations/versions: this program needs all up to it.
-HEAD = "0042"
+HEAD = max(
+    file.name.partition("_")[0]
+    for file in Path(__file__).with_name("migrations").joinpath("versions").glob("[0-9]*_*.py")
+)
 # The oldest: databases of earlier ones cannot be upgraded.
 BASELINE = "0034"
 # The newest beside which no process may run that does not know it (``older_may_run = False``). This

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tenantry.core.event import PUBLISHED
 from tenantry.core.times import rfc3339
 from tenantry.events.event_log.envelopes import SPEC_VERSION, display_name
 from tenantry.events.webhooks import shapes
@@ -42,10 +43,9 @@ class EventType:
         return f"{PATH}{self.name}.json"
 
 
-_KINDS: tuple[tuple[str, str, Schema, dict[str, str]], ...] = (
+_KINDS: tuple[tuple[str, Schema, dict[str, str]], ...] = (
     (
         "Organizations",
-        "Organization",
         shapes.ORGANIZATION,
         {
             "organization.created": "An organization is new.",
@@ -55,7 +55,6 @@ _KINDS: tuple[tuple[str, str, Schema, dict[str, str]], ...] = (
     ),
     (
         "Domains",
-        "Organization",
         shapes.DOMAIN,
         {
             "organization.domain_created": "A domain is registered.",
@@ -66,7 +65,6 @@ _KINDS: tuple[tuple[str, str, Schema, dict[str, str]], ...] = (
     ),
     (
         "Memberships",
-        "OrgMembership",
         shapes.MEMBERSHIP,
         {
             "user.signup": "A person signs up and founds an organization.",
@@ -83,7 +81,6 @@ _KINDS: tuple[tuple[str, str, Schema, dict[str, str]], ...] = (
     ),
     (
         "Sign-in",
-        "User",
         shapes.USER_AUTH,
         {
             "user.login": "A person has signed in.",
@@ -92,7 +89,6 @@ _KINDS: tuple[tuple[str, str, Schema, dict[str, str]], ...] = (
     ),
     (
         "Directories",
-        "Directory",
         shapes.DIRECTORY,
         {
             "organization.directory_enabled": "A directory is switched on.",
@@ -101,7 +97,6 @@ _KINDS: tuple[tuple[str, str, Schema, dict[str, str]], ...] = (
     ),
     (
         "People in directories",
-        "DirectoryUser",
         shapes.DIRECTORY_USER,
         {
             "organization.directory.user_created": "A directory has a new person.",
@@ -111,7 +106,6 @@ _KINDS: tuple[tuple[str, str, Schema, dict[str, str]], ...] = (
     ),
     (
         "Groups in directories",
-        "DirectoryGroup",
         shapes.DIRECTORY_GROUP,
         {
             "organization.directory.group_created": "A directory has a new group.",
@@ -121,7 +115,6 @@ _KINDS: tuple[tuple[str, str, Schema, dict[str, str]], ...] = (
     ),
     (
         "Connections",
-        "Connection",
         shapes.CONNECTION,
         {
             "organization.sso_created": "An organization has a new connection.",
@@ -132,7 +125,6 @@ _KINDS: tuple[tuple[str, str, Schema, dict[str, str]], ...] = (
     ),
     (
         "Roles",
-        "Role",
         shapes.ROLE,
         {
             "role.created": "A role is new.",
@@ -142,7 +134,6 @@ _KINDS: tuple[tuple[str, str, Schema, dict[str, str]], ...] = (
     ),
     (
         "Permissions",
-        "Permission",
         shapes.PERMISSION,
         {
             "permission.created": "A permission is new.",
@@ -152,8 +143,8 @@ _KINDS: tuple[tuple[str, str, Schema, dict[str, str]], ...] = (
     ),
 )
 TYPES = {
-    name: EventType(name, group, object_, data, summary)
-    for group, object_, data, summaries in _KINDS
+    name: EventType(name, group, PUBLISHED[name], data, summary)
+    for group, data, summaries in _KINDS
     for name, summary in summaries.items()
 }
 

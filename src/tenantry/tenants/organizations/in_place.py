@@ -19,6 +19,7 @@ from tenantry.db.sql.statements import Statement, recorded
 from tenantry.tenants.organizations import key_index
 from tenantry.tenants.organizations.model import (
     FEATURES,
+    OPTIONAL_TEXTS,
     organization_search,
     organizations,
 )
@@ -33,7 +34,7 @@ IDENTIFIED = {
     "external_id": key_index.has("external_id", bindparam("key", type_=sa.Text)),
 }
 _MEMBERS = (
-    *("id", "display_name", "region_code", "metadata", "external_id", "slug", "logo_url"),
+    *("id", "display_name", "region_code", "metadata", *OPTIONAL_TEXTS),
     *("max_allowed_users", "session_policy", "branding"),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text, bindparam, select
 
@@ -18,6 +18,8 @@ from tenantry.db.sql.statements import Statement
 from tenantry.db.writes.tallies import Tally
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tenantry.db.engine import Row
     from tenantry.settings import Settings
 
@@ -78,6 +80,11 @@ class SessionPolicy:
     absolute: int
     idle: int | None
 
+    @classmethod
+    def read(cls, text: str | None) -> SessionPolicy | None:
+        """Return the policy of a row's column."""
+        return cls(**from_json(text)) if text else None
+
 
 @dataclass(frozen=True, slots=True)
 class ApplicationPolicy:
@@ -123,9 +130,26 @@ class Branding:
         return cls(**from_json(text)) if text else None
 
 
+class OptionalTexts(TypedDict, total=False):
+    """The columns of text that an organization may have, in the order of the contract's fields.
+
+    Requests, responses, events and statements read their names here.
+    """
+
+    external_id: str | None
+    slug: str | None
+    logo_url: str | None
+
+
+OPTIONAL_TEXTS = tuple(OptionalTexts.__annotations__)
+
+
 @dataclass(slots=True)  # not frozen: that doubles the time to make one
 class Organization:
-    """One organization; times in microseconds since 1970, UTC."""
+    """One organization, its members in the order of the columns.
+
+    Times are in microseconds since 1970, UTC.
+    """
 
     id: str
     display_name: str
@@ -146,33 +170,16 @@ class Organization:
     def from_row(cls, row: Row) -> Organization:
         """Return the organization of one row, or of the values of all columns in their order."""
         # By position, in the order of the columns; a statement may select more behind them.
-        id_, name, external_id, slug, logo_url, region, own, features, most, *rest = row
-        policy, branding, revision, created, updated, *_ = rest
-        return cls(
-            id_,
-            name,
-            external_id,
-            slug,
-            logo_url,
-            region,
-            from_json(own),
-            features_of(features),
-            most,
-            SessionPolicy(**from_json(policy)) if policy else None,
-            Branding.read(branding),
-            revision,
-            created,
-            updated,
-        )
+        values = list(row[:_WIDTH])
+        for position, read in _JSON:
+            values[position] = read(values[position])
+        return cls(*values)
 
     def to_row(self) -> dict[str, Any]:
         policy, branding = self.session_policy, self.branding
-        return {
+        row = {
             "id": self.id,
             "display_name": self.display_name,
-            "external_id": self.external_id,
-            "slug": self.slug,
-            "logo_url": self.logo_url,
             "region_code": self.region_code,
             "metadata": to_json(self.metadata),
             "features": to_json(sorted(self.features)),
@@ -183,6 +190,9 @@ class Organization:
             "create_time": self.create_time,
             "update_time": self.update_time,
         }
+        for name in OPTIONAL_TEXTS:
+            row[name] = getattr(self, name)
+        return row
 
     def has_feature(self, name: str) -> bool:
         return name in self.features
@@ -202,7 +212,7 @@ class Organization:
                 "features": [{"name": name, "enabled": self.has_feature(name)} for name in FEATURES]
             },
         }
-        for name in ("external_id", "slug", "logo_url", "max_allowed_users"):
+        for name in (*OPTIONAL_TEXTS, "max_allowed_users"):
             value = getattr(self, name)
             if value is not None:
                 event[name] = value
@@ -222,3 +232,14 @@ def features_of(text: str) -> frozenset[str]:
     """Return the features that are on, of a row's column."""
     # There are few combinations: all organizations that have one share it.
     return frozenset(from_json(text))
+
+
+_COLUMNS = organizations.c.keys()
+_WIDTH = len(_COLUMNS)
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "metadata": from_json,
+    "features": features_of,
+    "session_policy": SessionPolicy.read,
+    "branding": Branding.read,
+}
+_JSON = tuple((_COLUMNS.index(name), read) for name, read in _READERS.items())

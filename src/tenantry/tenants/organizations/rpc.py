@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from protobuf.wkt import BoolValue, Empty, Int32Value, Struct
 
@@ -17,10 +17,12 @@ from tenantry.gen.scalekit.v1.organizations import organizations_pb as pb
 from tenantry.tenants.organizations import listing, service, session_policies
 from tenantry.tenants.organizations.model import (
     FEATURES,
+    OPTIONAL_TEXTS,
     ApplicationPolicy,
     Organization,
     SessionPolicy,
     features_of,
+    organizations,
 )
 from tenantry.tenants.organizations.service import OrganizationIdentifier
 
@@ -38,12 +40,11 @@ _MINUTES = {
     TimeUnit.HOURS: 60,
     TimeUnit.DAYS: 24 * 60,
 }
-_UPDATABLE: tuple[Literal["display_name", "external_id", "metadata", "slug", "logo_url"], ...] = (
-    "display_name",
-    "external_id",
-    "metadata",
-    "slug",
-    "logo_url",
+_UPDATABLE: tuple[Any, ...] = tuple(field.name for field in pb.UpdateOrganization.desc().fields)
+# Optional texts with their positions in a row. Members have the order of the contract's fields: the
+# external ID comes before metadata, the others at the end.
+_FURTHER = tuple(
+    (name, organizations.c.keys().index(name)) for name in OPTIONAL_TEXTS if name != "external_id"
 )
 
 
@@ -74,10 +75,8 @@ class OrganizationService:
             call,
             region_code=self._region.name,
             display_name=new.display_name,
-            external_id=new.external_id,
             metadata=new.metadata,
-            slug=new.slug,
-            logo_url=new.logo_url,
+            **{name: getattr(new, name) for name in OPTIONAL_TEXTS},
         )
         return _answer(call, organization, pb.CreateOrganizationResponse)
 
@@ -248,43 +247,47 @@ def to_message(organization: Organization) -> pb.Organization:
         metadata=organization.metadata,
         settings=_settings(organization.features),
     )
-    if organization.external_id is not None:
-        message.external_id = organization.external_id
-    if organization.slug is not None:
-        message.slug = organization.slug
-    if organization.logo_url is not None:
-        message.logo_url = organization.logo_url
+    for name in OPTIONAL_TEXTS:
+        value = getattr(organization, name)
+        if value is not None:
+            setattr(message, name, value)
     return message
 
 
 def to_members(organization: Organization) -> dict[str, Any]:
     """Return the JSON of `to_message`."""
-    return _members(
+    members = _members(
         organization.id,
         organization.display_name,
         organization.external_id,
-        organization.slug,
-        organization.logo_url,
         organization.region_code,
         organization.metadata,
         organization.features,
         organization.create_time,
         organization.update_time,
     )
+    for name, _ in _FURTHER:
+        value = getattr(organization, name)
+        if value is not None:
+            members[name] = value
+    return members
 
 
 def row_to_members(row: Row) -> dict[str, Any]:
     """Return `to_members` of a row's organization, without making that: a list has many."""
-    # Each by its name: a starred one costs a sixth of it all.
-    id_, name, external_id, slug, logo_url, region, own, on, _, _, _, _, created, updated, _ = row
+    # Each by its name: a starred one costs a sixth of it all. Later columns are optional texts.
+    id_, name, external_id, _, _, region, own, on, _, _, _, _, created, updated = row[:14]
     metadata, features = from_json(own), features_of(on)
-    return _members(
-        id_, name, external_id, slug, logo_url, region, metadata, features, created, updated
-    )
+    members = _members(id_, name, external_id, region, metadata, features, created, updated)
+    for name, position in _FURTHER:
+        value = row[position]
+        if value is not None:
+            members[name] = value
+    return members
 
 
 def _members(*shown: Any) -> dict[str, Any]:
-    id_, name, external_id, slug, logo_url, region, metadata, on, created, updated = shown
+    id_, name, external_id, region, metadata, on, created, updated = shown
     made = changed = proto_json(created)
     if updated != created:
         changed = proto_json(updated)
@@ -299,10 +302,6 @@ def _members(*shown: Any) -> dict[str, Any]:
         members["external_id"] = external_id
     members["metadata"] = metadata
     members["settings"] = {"features": _features(on)}
-    if slug is not None:
-        members["slug"] = slug
-    if logo_url is not None:
-        members["logo_url"] = logo_url
     return members
 
 

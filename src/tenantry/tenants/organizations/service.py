@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
@@ -25,8 +25,10 @@ from tenantry.db.writes.rows import bound, prefixed, revised
 from tenantry.tenants.organizations import in_place, key_index
 from tenantry.tenants.organizations.model import (
     FEATURES,
+    OPTIONAL_TEXTS,
     ORGANIZATIONS,
     Branding,
+    OptionalTexts,
     Organization,
     organization_search,
     organization_tally,
@@ -97,20 +99,16 @@ async def create(
     *,
     region_code: str,
     display_name: str,
-    external_id: str | None = None,
     metadata: Mapping[str, str] | None = None,
-    slug: str | None = None,
-    logo_url: str | None = None,
+    **texts: Unpack[OptionalTexts],
 ) -> Organization:
     """Create an organization; single sign-on starts switched on, the other features off."""
     organization = new(
         call.db,
         region_code=region_code,
         display_name=display_name,
-        external_id=external_id,
         metadata=metadata,
-        slug=slug,
-        logo_url=logo_url,
+        **texts,
     )
     event = call.event(
         "organization.created",
@@ -130,19 +128,15 @@ def new(
     *,
     region_code: str,
     display_name: str,
-    external_id: str | None = None,
     metadata: Mapping[str, str] | None = None,
-    slug: str | None = None,
-    logo_url: str | None = None,
+    **texts: Unpack[OptionalTexts],
 ) -> Organization:
     """Return an organization to be inserted, as `create` does it."""
     at = now()
+    given: Mapping[str, Any] = texts
     return Organization(
         id=db.new_id(ids.ORGANIZATION),
         display_name=display_name,
-        external_id=_external_id(external_id),
-        slug=slug or None,
-        logo_url=_logo_url(logo_url),
         region_code=region_code,
         metadata=dict(metadata or {}),
         features=frozenset({"sso"}),
@@ -152,6 +146,7 @@ def new(
         revision=1,
         create_time=at,
         update_time=at,
+        **{name: _text(name, given.get(name)) for name in OPTIONAL_TEXTS},
     )
 
 
@@ -168,21 +163,18 @@ async def get(call: Call, identity: OrganizationIdentifier) -> Organization:
 async def update(
     call: Call, identity: OrganizationIdentifier, changes: Mapping[str, Any]
 ) -> Organization:
-    """Change the given members: display_name, external_id, metadata, slug, logo_url.
+    """Change the given members: display_name, metadata and optional texts.
 
-    None or "" clears external_id, slug and logo_url; metadata replaces the whole map.
+    None or "" clears an optional text; metadata replaces the whole map.
     """
     clean = dict(changes)
     if "display_name" in clean and not clean["display_name"]:
         raise errors.InvalidArgument.field(
             "organization.display_name", "string.min_len", "cannot be cleared"
         )
-    if "external_id" in clean:
-        clean["external_id"] = _external_id(clean["external_id"])
-    if "logo_url" in clean:
-        clean["logo_url"] = _logo_url(clean["logo_url"])
-    if "slug" in clean:
-        clean["slug"] = clean["slug"] or None
+    for name in OPTIONAL_TEXTS:
+        if name in clean:
+            clean[name] = _text(name, clean[name])
     if "metadata" in clean:
         clean["metadata"] = dict(clean["metadata"] or {})
     if call.db.sees_before and call.caller.organization_id is None and clean:
@@ -362,18 +354,15 @@ def _sought(identity: OrganizationIdentifier) -> tuple[str, str]:
     raise errors.InvalidArgument.field("id", "required", "id or external_id is required")
 
 
-def _external_id(value: str | None) -> str | None:
-    if value and len(value) > EXTERNAL_ID_MAX:
+def _text(name: str, value: str | None) -> str | None:
+    """Return an optional text, None for an empty one; rules that the contract cannot state."""
+    if name == "external_id" and value and len(value) > EXTERNAL_ID_MAX:
         raise errors.InvalidArgument.field(
             "organization.external_id",
             "string.max_len",
             f"must be at most {EXTERNAL_ID_MAX} characters, got {len(value)}",
         )
-    return value or None
-
-
-def _logo_url(value: str | None) -> str | None:
-    if value and not _LOGO_URL.fullmatch(value):
+    if name == "logo_url" and value and not _LOGO_URL.fullmatch(value):
         raise errors.InvalidArgument.field(
             "organization.logo_url", "string.uri", "must be a URL that begins with https://"
         )
