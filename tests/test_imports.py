@@ -320,6 +320,64 @@ def test_a_call_of_a_domain_function_is_found():
     ]
 
 
+# The paths of rpcs are in their descriptors. These are no rpc's.
+_REST_PATH = "/api/v1"
+REST_PATHS = {
+    "endpoints/feeds/web.py": {"/api/v1/events:stream", "/api/v1/events:export"},
+    "endpoints/grpc_rest/router.py": {"/api/v1"},  # begins each path of the API
+    "endpoints/imports/web.py": {"/api/v1/users:import"},
+    "endpoints/scim/web.py": {
+        "/api/v1/directories/{directory_id}/scim/v2",
+        "/api/v1/directoies/{directory_id}/scim/v2",
+    },
+}
+
+
+def rest_paths(tree):
+    """Each string of a module with a REST path in it, but for docstrings."""
+    docstrings = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and id(node) not in docstrings:
+            yield from [node.value] if _REST_PATH in str(node.value) else []
+
+
+def test_modules_spell_no_rest_path():
+    found = {}
+    for path in SRC.rglob("*.py"):
+        place = path.relative_to(SRC)
+        paths = () if place.parts[0] == "gen" else rest_paths(ast.parse(path.read_text()))
+        for one in paths:
+            found.setdefault(str(place), set()).add(one)
+    assert found == REST_PATHS
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ('path = "/api/v1/users"', ["/api/v1/users"]),
+        ('f"PATCH {url}/api/v1/users/{user_id}"', ["/api/v1/users/"]),
+        ('def f():\n    """The endpoint of `/api/v1/users`."""', []),
+        ('path = "/api/versions", 1  # as /api/v1/users', []),
+    ],
+)
+def test_a_rest_path_in_a_module_is_found(source, found):
+    assert list(rest_paths(ast.parse(source))) == found
+
+
+def test_templates_and_scripts_spell_no_rest_path():
+    found = [
+        path
+        for ending in ("html", "js", "toml")
+        for path in SRC.rglob(f"*.{ending}")
+        if _REST_PATH in path.read_text(encoding="utf-8")
+    ]
+    assert found == []
+
+
 def test_no_two_modules_of_tests_have_one_name():
     """Pytest collects the second of them not at all."""
     names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]

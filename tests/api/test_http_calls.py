@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib.resources import files
 from types import SimpleNamespace
 from urllib.parse import unquote
@@ -13,7 +14,7 @@ from served import SERVICES
 
 from tenantry.api import http_calls, messages
 from tenantry.api.http_calls import HttpCall
-from tenantry.api.methods import of_service
+from tenantry.api.methods import HttpRoute, of_service
 from tenantry.endpoints.grpc_rest import rest
 from tenantry.endpoints.grpc_rest.router import Router
 from tenantry.gen.scalekit.v1.organizations import organizations_pb
@@ -113,6 +114,28 @@ def test_a_path_is_escaped():
 def test_a_message_that_fills_no_path_has_no_request():
     method, message = _update(organization={"display_name": "A"})
     assert http_calls.of_message(method, message, {}) is None
+
+
+def test_a_request_line_has_the_path_of_the_first_route_that_its_values_fill():
+    (method,) = (one for one in METHODS if one.name == "UpdateUser")
+    line = http_calls.request_line
+    assert line(method, {"id": "usr_1"}) == "PATCH /api/v1/users/usr_1"
+    assert line(method, {"external_id": "a b"}) == "PATCH /api/v1/users:external/a b"
+    moved = replace(method, routes=(HttpRoute("PUT", "/api/v2/people/{id}", "*"),))
+    assert line(moved, {"id": "usr_1"}) == "PUT /api/v2/people/usr_1"
+
+
+def test_a_request_line_has_other_values_in_its_query():
+    (method,) = (one for one in METHODS if one.name == "GeneratePortalLink")
+    line = http_calls.request_line(method, {"id": "org_1", "shareable": "true"})
+    assert line == "PUT /api/v1/organizations/org_1/portal_links?shareable=true"
+
+
+@pytest.mark.parametrize("values", [{}, {"name": "org_1"}, {"id": "org_1", "name": "Acme"}])
+def test_a_request_line_needs_members_of_the_request_that_fill_a_route(values):
+    method, _ = _update()
+    with pytest.raises(LookupError):
+        http_calls.request_line(method, values)
 
 
 def test_a_command_quotes_what_a_shell_would_read():

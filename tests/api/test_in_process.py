@@ -78,6 +78,21 @@ async def test_the_policy_of_the_rpc_holds(client_of, pipeline):
     assert not pipeline.admissions
 
 
+def test_a_request_line_is_that_of_the_named_rpc(client_of):
+    api = client_of(SYSTEM)
+    line = api.request_line("RolesService.DeleteRole", role_name="admin")
+    assert (line, api.sent) == ("DELETE /api/v1/roles/admin", [])
+    with pytest.raises(LookupError):
+        api.request_line("RolesService.DropRole", role_name="admin")
+
+
+def test_each_rpc_has_a_name_of_its_own():
+    paths = [
+        f"{each.type_name}.{rpc.name}".split(".")[-2:] for each in SERVICES for rpc in each.methods
+    ]
+    assert len(paths) == len({tuple(path) for path in paths})
+
+
 async def test_calls_of_one_transaction_are_part_of_it(client_of, pipeline):
     api = client_of(SYSTEM)
     async with api.transaction(Database()) as together:

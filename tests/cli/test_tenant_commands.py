@@ -243,6 +243,8 @@ def test_a_sign_in_can_come_back_to_an_address_that_was_added(live_server):
     request_id = re.search(r"areq_\d+", begun)[0]
     shown = output(live_server, "auth-requests", "show", request_id)
     assert (shown["client_id"], shown["status"]) == (key, "INITIATED")
+    assert (shown["steps"], shown["evidence"]) == ([], {})
+    assert "error" not in shown
     assert request_id in live_server.run("auth-requests", "show", request_id).stdout
 
     output(live_server, "app", "remove-redirect", key, further)
@@ -256,6 +258,8 @@ def test_a_sign_in_can_come_back_to_an_address_that_was_added(live_server):
     after = output(live_server, "app", "add-redirect", key, "https://x.example/", "--post-logout")
     assert after["post_logout_redirect_uris"] == ["https://x.example/"]
     assert key in {one["client_id"] for one in output(live_server, "app", "list")}
+    again = output(live_server, "app", "add-redirect", key, known)
+    assert again["post_login_uris"] == [known]
     assert "http" in refusal(live_server, "app", "add-redirect", key, "nonsense")
     assert refusal(live_server, "app", "add-redirect", "skc_1", known) == "client not found: skc_1"
 

@@ -31,7 +31,14 @@ async def test_an_organization_from_its_making_to_its_end(browser, api):
     )
     assert path.startswith("/console/organizations/org_")
     organization_id = path.rpartition("/")[2]
-    assert name in texts(await browser.get(path))
+    page = await browser.get(path)
+    assert name in texts(page)
+    for line in (
+        f"PATCH /api/v1/organizations/{organization_id}",
+        f"PATCH /api/v1/organizations/{organization_id}/settings",
+        f"DELETE /api/v1/organizations/{organization_id}",
+    ):
+        assert f'<p class="hint does"><code>{line}</code></p>' in page
     listed = await browser.get(f"/console/organizations?query={organization_id}")
     assert f'href="{path}"' in listed
 

@@ -45,7 +45,7 @@ def test_it_says_what_to_do_where_a_browser_warns(http):
     assert "<code>tenantry trust</code>" in http.get("/").text
     for given in ({"development": "false"}, {"public_url": "http://localhost:8443"}):
         settings = load({f"TENANTRY_{name.upper()}": value for name, value in given.items()})
-        page = asyncio.run(Home(settings).page(Request("GET", "/", "", {}, b"", "req_1")))
+        page = asyncio.run(Home(settings, "/path").page(Request("GET", "/", "", {}, b"", "req_1")))
         assert b"tenantry trust" not in page.body
 
 

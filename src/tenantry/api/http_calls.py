@@ -57,6 +57,29 @@ def of_message(
     return None
 
 
+def request_line(method: Method, values: Mapping[str, str]) -> str:
+    """Return verb and path of an rpc for display, by the first route that these values fill.
+
+    Values that are no part of the path become the query. Nothing is escaped.
+
+    Raises:
+        LookupError: No route is filled, or the rpc takes no member of that name.
+
+    """
+    for route in method.routes:
+        names = _VARIABLE.findall(route.template)
+        if values.keys() >= set(names):
+            break
+    else:
+        raise LookupError(f"{values.keys()} fill no route of {method.path}")
+    rest = values.keys() - names
+    if unknown := rest - {field.name for field in method.desc.input.fields} - set(method.query):
+        raise LookupError(f"{method.path} takes no {unknown}")
+    path = _VARIABLE.sub(lambda found: values[found[1]], route.template)
+    query = "&".join(f"{name}={values[name]}" for name in values if name in rest)
+    return f"{route.verb} {path}{'?' if query else ''}{query}"
+
+
 def _of_route(
     route: HttpRoute,
     members: dict[str, Any],

@@ -28,11 +28,16 @@ class Rpcs:
     def __init__(self) -> None:
         self._pipeline: Runner | None = None
         self._methods: dict[str, Method] = {}
+        self._named: dict[str, Method] = {}
         self._load: Callable[[str], Iterable[Method]] = lambda _: ()
 
     def serve(self, methods: Iterable[Method], pipeline: Runner) -> None:
         """Serve these from now on."""
         self._methods = {method.path: method for method in methods}
+        self._named = {
+            f"{method.service.rpartition('.')[2]}.{method.name}": method
+            for method in self._methods.values()
+        }
         self._pipeline = pipeline
 
     def serve_on_demand(self, rpcs_of: Callable[[str], Iterable[Method]], pipeline: Runner) -> None:
@@ -46,6 +51,10 @@ class Rpcs:
             _, service, _ = path.split("/")
             self._methods |= {method.path: method for method in self._load(service)}
         return self._methods[path]
+
+    def named(self, name: str) -> Method:
+        """Return a served rpc by its name, as in `OrganizationService.GetOrganization`."""
+        return self._named[name]
 
     async def run(
         self, method: Method, admission: Admission, message: Message[Any]
@@ -90,6 +99,14 @@ class InProcessClient(ApiClient):
         client = self._within(self._db)
         client._if_match = self._etag  # noqa: SLF001 - of the same class
         return client
+
+    def request_line(self, rpc: str, /, **values: str) -> str:
+        """Return verb and path of an rpc for display, without calling it.
+
+        `request_line("RolesService.DeleteRole", role_name="admin")`: `values` are members of its
+        request.
+        """
+        return http_calls.request_line(self._rpcs.named(rpc), values)
 
     @asynccontextmanager
     async def transaction(self, db: Session) -> AsyncIterator[Self]:

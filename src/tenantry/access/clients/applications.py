@@ -13,7 +13,7 @@ from tenantry.core import errors, ids
 from tenantry.core.times import now
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from tenantry.call import Call
 
@@ -109,28 +109,6 @@ async def update(
         before = await changes.hold(call, db, ClientIdentifier(client_id))
         after = replace(before, **_columns(before, members, production=production))
         return await changes.save(call, db, before, after)
-
-
-async def change_uris(
-    call: Call,
-    client_id: str,
-    member: str,
-    *,
-    add: Sequence[str] = (),
-    remove: Sequence[str] = (),
-    production: bool,
-) -> Client:
-    """Add URIs to a member that is a list of them, and take others away; return the client."""
-    column, rule = _RULES[member]
-    async with call.db.transaction() as db:
-        before = await changes.hold(call, db, ClientIdentifier(client_id))
-        uris: tuple[str, ...] = getattr(before, column)
-        if not set(remove) <= set(uris):
-            raise errors.NotFound(f"{member} of the client")
-        kept = [uri for uri in uris if uri not in remove]
-        kept += [uri for uri in add if uri not in kept]
-        value = rule(kept, before.client_type, production)
-        return await changes.save(call, db, before, replace(before, **{column: value}))
 
 
 async def remove(call: Call, client_id: str) -> None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tenantry.cli import running
 from tenantry.cli.integrations import clients
 from tenantry.cli.running import AsJson, Limit, PageToken  # noqa: TC001 - typer reads them
-from tenantry.settings import load
 
 if TYPE_CHECKING:
     from tenantry.access.clients.model import Client
+    from tenantry.api.in_process import InProcessClient
     from tenantry.call import Call
     from tenantry.cli.running import ListResponse
 
@@ -66,7 +66,7 @@ def add_redirect(
     client_id: AppId, uri: Uri, *, post_logout: AfterSignOut = False, as_json: AsJson = False
 ) -> None:
     """Add a redirect URI, or a post-logout redirect URI."""
-    _change(client_id, post_logout=post_logout, add=[uri], as_json=as_json)
+    _change(client_id, uri, post_logout=post_logout, as_json=as_json)
 
 
 @app.command("remove-redirect")
@@ -74,34 +74,36 @@ def remove_redirect(
     client_id: AppId, uri: Uri, *, post_logout: AfterSignOut = False, as_json: AsJson = False
 ) -> None:
     """Remove a redirect URI."""
-    _change(client_id, post_logout=post_logout, remove=[uri], as_json=as_json)
+    _change(client_id, uri, post_logout=post_logout, remove=True, as_json=as_json)
 
 
 def _change(
-    client_id: str,
-    *,
-    post_logout: bool,
-    add: list[str] | None = None,
-    remove: list[str] | None = None,
-    as_json: bool,
+    client_id: str, uri: str, *, post_logout: bool, remove: bool = False, as_json: bool
 ) -> None:
-    settings = load()
     member = "post_logout_redirect_uris" if post_logout else "post_login_uris"
 
-    async def work(call: Call) -> Client:
+    async def work(api: InProcessClient, call: Call) -> Client:
+        from protobuf.wkt import FieldMask
+
         from tenantry.access.clients import applications
-        from tenantry.access.clients.uris import redirect_uris
+        from tenantry.core import errors
+        from tenantry.gen.scalekit.v1.clients import clients_pb as pb
 
-        return await applications.change_uris(
-            call,
-            client_id,
-            member,
-            add=add or [],
-            remove=remove or [],
-            production=redirect_uris.is_production(
-                settings.public_url, development=settings.development
-            ),
+        answer = await api.clients.get_client(pb.GetClientRequest(client_id=client_id))
+        uris = list(getattr(answer.client, member))
+        if remove and uri not in uris:
+            raise errors.NotFound(f"{member} of the client")
+        kept = [one for one in uris if one != uri] if remove else dict.fromkeys([*uris, uri])
+        changes: dict[str, Any] = {member: list(kept)}
+        # Another change since then would be lost with the list.
+        await api.if_unchanged().clients.update_client(
+            pb.UpdateClientRequest(
+                client_id=client_id,
+                client=pb.UpdateClient(**changes),
+                mask=FieldMask(paths=[member]),
+            )
         )
+        return await applications.get(call, client_id)
 
-    named = {"client": client_id, f"{member} of the client": " ".join(remove or [])}
-    clients.print_client(running.with_call(work, named=named), as_json=as_json)
+    named = {"client": client_id, f"{member} of the client": uri}
+    clients.print_client(running.with_api_and_call(work, named=named), as_json=as_json)

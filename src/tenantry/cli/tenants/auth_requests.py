@@ -8,13 +8,12 @@ import typer
 
 from tenantry.cli import running
 from tenantry.cli.running import AsJson  # noqa: TC001 - typer reads it
-from tenantry.cli.tenants import sso
 
 if TYPE_CHECKING:
     from tenantry.api.in_process import InProcessClient
     from tenantry.call import Call
     from tenantry.gen.tenantry.v1.event_records_pb import EventRecord
-    from tenantry.identity.auth_log.sign_ins import SignIn
+    from tenantry.gen.tenantry.v1.sign_ins_pb import SignIn
 
 app = typer.Typer(no_args_is_help=True, help="Sign-ins, by the ID that a user was shown.")
 
@@ -54,22 +53,19 @@ def show(
 
 
 def _show_sign_in(id_: str, *, as_json: bool) -> None:
-    async def work(call: Call) -> SignIn:
-        from tenantry.identity.auth_log import sign_ins
+    async def work(api: InProcessClient) -> SignIn:
+        from tenantry.gen.tenantry.v1 import sign_ins_pb as pb
 
-        return await sign_ins.find(call, id_)
+        answer = await api.sign_ins.get_sign_in(pb.GetSignInRequest(auth_request_id=id_))
+        assert answer.sign_in is not None
+        return answer.sign_in
 
-    found = running.with_call(work, named=id_)
-    members: dict[str, Any] = sso.members_of(found) | {
-        "user_id": found.user_id,
-        "client_id": found.client_id,
-        "intent": found.intent,
-        "proofs": list(found.proofs),
-    }
+    found = running.with_api(work, named=id_)
+    members = _members(found)
     if as_json:
         running.print_json(members)
         return
-    steps = "\n".join(f"{state} after {ms:,} ms" for state, ms in found.steps)
+    steps = "\n".join(f"{step.state} after {step.milliseconds:,} ms" for step in found.steps)
     running.print_members(
         [
             *(
@@ -81,10 +77,44 @@ def _show_sign_in(id_: str, *, as_json: bool) -> None:
             ("steps", steps),
             *(
                 (name.replace("_", " "), value if isinstance(value, str) else ", ".join(value))
-                for name, value in found.evidence.items()
+                for name, value in members["evidence"].items()
             ),
         ]
     )
+
+
+def _members(found: SignIn) -> dict[str, Any]:
+    from protobuf import message_to_json_value
+
+    error, evidence = found.error, found.evidence
+    return {
+        "auth_request_id": found.auth_request_id,
+        "time": running.moment(found.timestamp),
+        "email": found.email,
+        "organization_id": found.organization_id,
+        "connection_id": found.connection_id,
+        "connection_type": found.connection_type,
+        "connection_provider": found.connection_provider,
+        "status": found.status,
+        **(
+            {
+                "error": error.error,
+                "error_description": error.error_description,
+                "means": error.meaning,
+                "remedy": error.remedy,
+            }
+            if error
+            else {}
+        ),
+        "steps": [{"state": step.state, "milliseconds": step.milliseconds} for step in found.steps],
+        "evidence": (
+            message_to_json_value(evidence, use_proto_field_name=True) if evidence else {}
+        ),
+        "user_id": found.user_id,
+        "client_id": found.client_id,
+        "intent": found.workflow,
+        "proofs": list(found.proofs),
+    }
 
 
 def _show_refusal(id_: str, *, as_json: bool) -> None:

@@ -107,12 +107,12 @@ def failures(
 
     found = running.with_call(work)
     if as_json:
-        running.print_json([members_of(one) for one in found])
+        running.print_json([_members(one) for one in found])
         return
     if not found:
         running.say(f"no sign-in by a connection{'' if worked else ' has failed'}")
     for one in found:
-        shown = members_of(one)
+        shown = _members(one)
         ended = one.status if one.said is None else one.said.error
         running.say(f"{shown['time']}  {ended}  {one.email or 'an unknown person'}")
         running.say(f"  {one.connection_type} {one.connection_provider} {one.connection_id}")
@@ -125,8 +125,7 @@ def failures(
             running.say(f"    {name}  {value if isinstance(value, str) else ', '.join(value)}")
 
 
-def members_of(one: SignIn) -> dict[str, Any]:
-    """Return a sign-in as JSON."""
+def _members(one: SignIn) -> dict[str, Any]:
     return {
         "auth_request_id": one.id,
         "time": running.moment(one.time),

@@ -34,6 +34,7 @@ class Design:
         self._pages = workspace.pages("dev", parts.looks, kind=Kind.PLAIN)
         self._public_url = parts.settings.public_url
         self._gate = gate
+        self._route = parts.rpcs.named("OrganizationService.CreateOrganization").routes[0]
 
     async def show(self, request: Request) -> Response:
         """Show all parts."""
@@ -42,7 +43,7 @@ class Design:
             "design.html",
             words.of("", DEFAULT),
             tokens=tokens(),
-            asked=[HttpCall("POST", "/api/v1/organizations", body={"display_name": "Acme"})],
+            asked=[HttpCall(self._route.verb, self._route.template, body={"display_name": "Acme"})],
             public_url=self._public_url,
         )
 

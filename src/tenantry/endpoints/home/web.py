@@ -32,7 +32,8 @@ _ICONS = [
 
 
 def routes(parts: AppContext) -> list[Route]:
-    home = Home(parts.settings)
+    create = parts.rpcs.named("OrganizationService.CreateOrganization")
+    home = Home(parts.settings, create.routes[0].template)
     return [
         Route("GET", "/", home.page),
         *(asset.route for asset in (_STYLE, *_ICONS)),
@@ -40,8 +41,9 @@ def routes(parts: AppContext) -> list[Route]:
 
 
 class Home:
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, organizations: str) -> None:
         self._settings = settings
+        self._organizations = organizations  # path that creates one
 
     async def page(self, _request: Request) -> Response:
         """Show where everything is."""
@@ -49,6 +51,7 @@ class Home:
             "home.html",
             200,
             url=self._settings.public_url,
+            organizations=self._organizations,
             development=self._settings.development,
             simulator=self._settings.has_simulator,
             console=self._settings.console,

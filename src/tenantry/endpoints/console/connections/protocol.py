@@ -95,12 +95,6 @@ class Protocol:
         return self.message.type.name
 
     @property
-    def address(self) -> str:
-        """Its path in the API."""
-        owner = f"/organizations/{self.organization_id}" if self.organization_id else ""
-        return f"/api/v1{owner}/connections/{self.message.id}"
-
-    @property
     def is_tried_out(self) -> bool:
         """Whether it takes addresses without TLS.
 

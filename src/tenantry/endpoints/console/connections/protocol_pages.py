@@ -110,7 +110,6 @@ class _Protocols:
             protocol=found,
             organization_id=found.organization_id,
             organization_name=found.organization_name,
-            api=found.address,
             simulated=found.message.provider is ConnectionProvider.IDP_SIMULATOR,
             certificates=[connections.certificate_of(one) for one in found.certificates],
             endpoints=OIDC_ENDPOINTS,
