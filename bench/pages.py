@@ -1,7 +1,7 @@
 """Measure the pages of the console, the portal and of members, each as its visitor opens it.
 
 ``python bench/pages.py`` fills a PostgreSQL of its own with 1,000,000 people in 100,000
-organizations (bench/tenants.py) and prints for each page that the doors list: its size and that of
+organizations (bench/tenants.py) and prints for each page that the sites list: its size and that of
 its gzip in KB, the median waiting time of one connection in milliseconds, the processor time of
 server and database for one visit in milliseconds, and the statements of one.
 """

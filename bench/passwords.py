@@ -66,7 +66,7 @@ async def bound(seconds: float) -> tuple[str, float]:
 
     began = time.perf_counter()
     await asyncio.gather(*(asyncio.to_thread(work, n) for n in range(threads)))
-    await passwords.aclose()
+    await passwords.close()
     return known, sum(counts) / (time.perf_counter() - began)
 
 

@@ -64,11 +64,11 @@ def main() -> int:
 
 def texts(language: str) -> Iterator[tuple[str, str]]:
     """Yield the place and the English of each text that readers of a language see."""
-    rooms = {"pages": ("web",), "mail": ("events", "mail")}
-    doors = sorted(folder.parent.name for folder in (PACKAGE / "endpoints").glob("*/words"))
-    rooms |= {door: ("endpoints", door) for door in doors if language in words.languages(door)}
-    for place, room in rooms.items():
-        for key, text in translations.english(*room).items():
+    packages = {"pages": ("web",), "mail": ("events", "email")}
+    sites = sorted(folder.parent.name for folder in (PACKAGE / "endpoints").glob("*/words"))
+    packages |= {site: ("endpoints", site) for site in sites if language in words.languages(site)}
+    for place, package in packages.items():
+        for key, text in translations.english(*package).items():
             yield f"{place}:{key}", text
     for module in (connections, directories, explanations):
         yield from module.texts()

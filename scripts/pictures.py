@@ -20,7 +20,7 @@ from playwright.async_api import async_playwright
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-import showrooms  # noqa: E402
+import page_servers  # noqa: E402
 from browsers import CHROMIUM  # noqa: E402
 from servers import LiveServer  # noqa: E402
 
@@ -49,32 +49,40 @@ async def main() -> None:
     for folder in (LOCAL, DOCS / "pages"):
         folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        server = LiveServer(Path(folder), **showrooms.SETTINGS).start()
+        server = LiveServer(Path(folder), **page_servers.SETTINGS).start()
         try:
-            async with showrooms.furnished(server) as showroom, async_playwright() as playwright:
+            async with (
+                page_servers.furnished(server) as page_server,
+                async_playwright() as playwright,
+            ):
                 browser = await playwright.chromium.launch(
                     executable_path=CHROMIUM,
                     args=["--no-sandbox", "--ignore-certificate-errors"],
                 )
-                taken = showroom.of(*(MAIN if named == ["main"] else named)) or showroom.rooms
+                taken = (
+                    page_server.of(*(MAIN if named == ["main"] else named))
+                    or page_server.listed_pages
+                )
                 looks = KEPT if named == ["main"] else LOOKS
-                for room in taken:
-                    await asyncio.gather(*(_take(showroom, browser, room, *one) for one in looks))
+                for listed_page in taken:
+                    await asyncio.gather(
+                        *(_take(page_server, browser, listed_page, *one) for one in looks)
+                    )
                 if named in ([], ["main"]):
-                    await _of_readme(showroom, browser)
+                    await _of_readme(page_server, browser)
                 await browser.close()
         finally:
             server.stop()
 
 
-async def _take(showroom: Any, browser: Any, room: Any, width: int, scheme: str) -> None:
+async def _take(page_server: Any, browser: Any, listed_page: Any, width: int, scheme: str) -> None:
     size = {"width": width, "height": 800}
-    async with showroom.opened(browser, room, viewport=size, color_scheme=scheme) as page:
+    async with page_server.opened(browser, listed_page, viewport=size, color_scheme=scheme) as page:
         await page.wait_for_load_state()
         height = await page.evaluate("document.documentElement.scrollHeight")
-        name = f"{room.name}-{width}-{scheme}.webp"
+        name = f"{listed_page.name}-{width}-{scheme}.webp"
         await _keep(page, LOCAL / name, width, height)
-        if room.name in MAIN and (width, scheme) in KEPT:
+        if listed_page.name in MAIN and (width, scheme) in KEPT:
             shown = min(height, HIGHEST)
             await _keep(page, DOCS / "pages" / name, width, shown, SCALE[width])
 
@@ -94,16 +102,18 @@ async def _keep(page: Any, path: Path, width: int, height: int, scale: float = 1
     await asyncio.to_thread(path.write_bytes, base64.b64decode(answer["data"]))
 
 
-async def _of_readme(showroom: Any, browser: Any) -> None:
+async def _of_readme(page_server: Any, browser: Any) -> None:
     """The two that the README shows."""
-    (first,) = showroom.of("sign-in-first")
-    reference = showrooms.Room("reference", "", "/docs/api/UpdateOrganization")
-    for name, room, width, height in (
+    (first,) = page_server.of("sign-in-first")
+    reference = page_servers.ListedPage("reference", "", "/docs/api/UpdateOrganization")
+    for name, listed_page, width, height in (
         ("sign-in", first, 900, 620),
         ("reference", reference, 1440, 640),
     ):
         size = {"width": width, "height": height}
-        async with showroom.opened(browser, room, viewport=size, color_scheme="light") as page:
+        async with page_server.opened(
+            browser, listed_page, viewport=size, color_scheme="light"
+        ) as page:
             await page.wait_for_load_state("networkidle")
             await page.screenshot(path=DOCS / f"{name}.png")
 

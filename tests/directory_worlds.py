@@ -14,7 +14,7 @@ from tenantry.core.caller import SYSTEM
 from tenantry.core.times import now
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes.rows import bound, prefixed
-from tenantry.tenants.directories.effects import provisioning, telling
+from tenantry.tenants.directories.effects import member_events, provisioning
 from tenantry.tenants.directories.model import (
     Directory,
     DirectoryUser,
@@ -166,7 +166,7 @@ class World:
 
     async def tell(self) -> None:
         """Have the worker tell of all that was left to it."""
-        while await telling.run(self.db) == 0.0:
+        while await member_events.run(self.db) == 0.0:
             pass
 
 

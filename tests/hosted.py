@@ -21,7 +21,7 @@ from tenantry.core.times import now
 from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
 from tenantry.db.sql.statements import Statement
-from tenantry.events.mail import service as mail_service
+from tenantry.events.email import service as email_service
 from tenantry.gen.scalekit.v1.auth import totp_pb
 from tenantry.identity.sign_in.model import auth_requests
 
@@ -91,7 +91,7 @@ class Deployment:
     async def deliver(self) -> None:
         """Have the worker deliver the mail that is due: without a mail server, it keeps it."""
         job = next(job for job in worker.jobs(self.settings) if job.name == "mail")
-        while (seconds := await mail_service.seconds_until_due(self.database)) is not None:
+        while (seconds := await email_service.seconds_until_due(self.database)) is not None:
             if seconds > 0:
                 break
             await job.run(self.database)
@@ -100,9 +100,9 @@ class Deployment:
     async def mail(self, email: str) -> str:
         """The text of the newest mail to an address."""
         await self.deliver()
-        for one in await mail_service.newest(self.database, limit=200):
+        for one in await email_service.newest(self.database, limit=200):
             if one.recipient == email:
-                found = await mail_service.find(self.database, one.id)
+                found = await email_service.find(self.database, one.id)
                 assert found is not None
                 assert found[1] is not None
                 return found[1].text

@@ -40,7 +40,7 @@ class Answer:
         return {one["field"]: one["constraint"] for one in found}
 
 
-class Door:
+class AsgiClient:
     """An application and its caller, from which address."""
 
     def __init__(self, app: Any, *, peer: str = "127.0.0.1", **headers: str) -> None:

@@ -22,9 +22,9 @@ from sqlalchemy import bindparam, update
 from tenantry import settings
 from tenantry.core.times import now
 from tenantry.db.sql.statements import Statement
-from tenantry.events.mail import service
-from tenantry.events.mail.delivery import Delivery
-from tenantry.events.mail.model import mail
+from tenantry.events.email import service
+from tenantry.events.email.delivery import Delivery
+from tenantry.events.email.model import mail
 
 MASTER_KEY = b"m" * 32
 KEY = base64.b64encode(MASTER_KEY).decode()

@@ -9,7 +9,7 @@ from apis import ApiError, unique
 from sqlalchemy import bindparam, select, update
 
 from tenantry.db.sql.statements import Statement
-from tenantry.events.mail.model import mail
+from tenantry.events.email.model import mail
 from tenantry.tenants.users.model import memberships
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from tenantry.access.clients.model import clients
 from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
 from tenantry.db.sql.statements import Statement
-from tenantry.events.mail import service as mail
+from tenantry.events.email import service as mail
 from tenantry.identity.security_notices import service as security_notices
 
 CODE = re.compile(r"^\d{6}$", re.MULTILINE)

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import commands
-import nursery
 import psutil
 import psycopg
+import zygote
 from turns import turn
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class LiveServer:
         self.data_dir = Path(settings.setdefault("data_dir", folder / "data"))
         self.ca = self.data_dir / "tls" / "ca.pem"
         self.log = folder / f"server-{self.port}.log"
-        self.process: subprocess.Popen[bytes] | nursery.Server | None = None
+        self.process: subprocess.Popen[bytes] | zygote.Server | None = None
         self._settings = {
             "listen": f"127.0.0.1:{self.port}",
             "public_url": self.url,
@@ -101,14 +101,14 @@ class LiveServer:
         return self._until_it_answers()
 
     def fork(self) -> LiveServer:
-        """Start it without its imports, which another process has made (nursery.py).
+        """Start it without its imports, which another process has made (zygote.py).
 
         Several workers are started by the program, as all are where there is no compiler.
         """
         if "workers" in self._settings:
             return self.start()
         with self.log.open("ab") as log:
-            self.process = nursery.serve(cwd=self.folder, environment=self.environment, log=log)
+            self.process = zygote.serve(cwd=self.folder, environment=self.environment, log=log)
         return self._until_it_answers() if self.process else self.start()
 
     def _until_it_answers(self) -> LiveServer:

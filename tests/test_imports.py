@@ -262,7 +262,7 @@ EXCEPTIONS = {
         _FILES: {"tenants.branding.assets.store"},
         _DEVELOPMENT: {"identity.simulator.test_organization.ensure"},
         _DATA: {
-            "events.mail.branding.variables",
+            "events.email.branding.variables",
             "identity.connections.guides.explanations.say",
             "identity.sessions.devices.describe",
             "tenants.branding.customization.texts_of",

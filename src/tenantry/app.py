@@ -36,7 +36,7 @@ from tenantry.endpoints.feeds import web as feed
 from tenantry.endpoints.grpc_rest import absent, rest
 from tenantry.endpoints.grpc_rest.entry import Entry
 from tenantry.endpoints.grpc_rest.router import Router
-from tenantry.endpoints.grpc_rest.rpc import RpcDoor
+from tenantry.endpoints.grpc_rest.rpc import RpcServer
 from tenantry.endpoints.health import web as health
 from tenantry.endpoints.home import web as home
 from tenantry.endpoints.imports import web as imports
@@ -105,7 +105,7 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
     absent.add_routes(router)
     entry = Entry(
         router,
-        RpcDoor(rpcs, pipeline, absent.calls()),
+        RpcServer(rpcs, pipeline, absent.calls()),
         context.rates,
         public_url=settings.public_url,
         cors_origins=settings.cors_origins,

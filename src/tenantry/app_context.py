@@ -10,7 +10,7 @@ from tenantry.api.in_process import Rpcs
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
-    from tenantry.access.api_tokens.known import Known as KnownApiTokens
+    from tenantry.access.api_tokens.token_cache import ApiTokenCache
     from tenantry.access.clients.client_cache import ClientCache
     from tenantry.access.clients.token_events import TokenEvents
     from tenantry.access.clients.uris.framing import FramingOrigins
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tenantry.settings import Settings
     from tenantry.tenants.directories.request_log import RequestLog
     from tenantry.tenants.environment.effective import Effective
-    from tenantry.web.looks import Looks
+    from tenantry.web.themes import Themes
 
 
 class AppContext:
@@ -66,7 +66,7 @@ class AppContext:
         from tenantry.rate_limits.rates import Rates
 
         rates = Rates.of(self.settings)
-        self._closing.push_async_callback(rates.aclose)
+        self._closing.push_async_callback(rates.close)
         return rates
 
     # Credentials of API clients, some of them cached.
@@ -79,7 +79,7 @@ class AppContext:
         return KeyRing(self.db)
 
     @cached_property
-    def directory(self) -> ClientCache:
+    def clients(self) -> ClientCache:
         """The clients."""
         from tenantry.access.clients.client_cache import ClientCache
 
@@ -97,7 +97,7 @@ class AppContext:
         from tenantry.identity.tokens.access_tokens import AccessTokens
 
         return AccessTokens(
-            self.db, self.directory, self.ring, self._signed, issuer=self.settings.public_url
+            self.db, self.clients, self.ring, self._signed, issuer=self.settings.public_url
         )
 
     @cached_property
@@ -138,11 +138,11 @@ class AppContext:
         )
 
     @cached_property
-    def api_tokens(self) -> KnownApiTokens:
+    def api_tokens(self) -> ApiTokenCache:
         """The API tokens of customers."""
-        from tenantry.access.api_tokens.known import Known
+        from tenantry.access.api_tokens.token_cache import ApiTokenCache
 
-        return Known(self.db)
+        return ApiTokenCache(self.db)
 
     @cached_property
     def api_token_uses(self) -> LastUses:
@@ -220,7 +220,7 @@ class AppContext:
             memory=memory_limit.of_server(settings),
             shared=settings.data_dir / "run" / f"{settings.port}-hashing",
         )
-        self._closing.push_async_callback(passwords.aclose)
+        self._closing.push_async_callback(passwords.close)
         return passwords
 
     @cached_property
@@ -241,7 +241,7 @@ class AppContext:
         from tenantry.events.interceptors.service import Interceptors
 
         interceptors = Interceptors(self.db, self.settings)
-        self._closing.push_async_callback(interceptors.aclose)
+        self._closing.push_async_callback(interceptors.close)
         return interceptors
 
     # Requests to identity providers, and to addresses that tenants chose.
@@ -254,7 +254,7 @@ class AppContext:
 
         near = OpenIDProvider(self.simulator) if self.simulator is not None else None
         fetching = Fetching(self.settings.outgoing_allow, near)
-        self._closing.push_async_callback(fetching.aclose)
+        self._closing.push_async_callback(fetching.close)
         return fetching
 
     @cached_property
@@ -282,11 +282,11 @@ class AppContext:
         return Simulator(self.db.vault, settings.public_url) if settings.has_simulator else None
 
     @cached_property
-    def looks(self) -> Looks:
+    def themes(self) -> Themes:
         """The branding of pages."""
-        from tenantry.web.looks import Looks
+        from tenantry.web.themes import Themes
 
-        return Looks(self.effective)
+        return Themes(self.effective)
 
     @cached_property
     def framing(self) -> FramingOrigins:

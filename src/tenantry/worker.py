@@ -24,18 +24,18 @@ from tenantry.db.engine import Failure
 from tenantry.db.search import index
 from tenantry.db.upgrades.back_fills import BackFilling
 from tenantry.db.writes import replies
+from tenantry.events.email import previews
+from tenantry.events.email import service as mail
+from tenantry.events.email.delivery import Delivery
 from tenantry.events.event_log import retention
-from tenantry.events.event_log.sealing import Sealing
+from tenantry.events.event_log.sequencing import Sequencer
 from tenantry.events.log_streams import streaming
-from tenantry.events.mail import service as mail
-from tenantry.events.mail import trying
-from tenantry.events.mail.delivery import Delivery
 from tenantry.events.webhooks.deliveries import disabling, pruning
-from tenantry.events.webhooks.deliveries.delivery import Pump
+from tenantry.events.webhooks.deliveries.delivery import DeliverySender
 from tenantry.identity.attempts import service as attempts
 from tenantry.identity.auth_log import retention as sign_ins
 from tenantry.identity.authenticators.passkeys import challenges
-from tenantry.identity.authenticators.passwordless import mails as passwordless_mails
+from tenantry.identity.authenticators.passwordless import emails as passwordless_emails
 from tenantry.identity.authenticators.passwordless import service as passwordless
 from tenantry.identity.authenticators.totp import service as totp
 from tenantry.identity.connections import diagnostics as connection_tests
@@ -48,10 +48,10 @@ from tenantry.identity.grants import codes
 from tenantry.identity.operators import service as operators
 from tenantry.identity.operators import sessions as operator_sessions
 from tenantry.identity.security_notices import service as security_notices
-from tenantry.identity.sessions.termination import departures, lapsing
+from tenantry.identity.sessions.termination import deleted_users, expiry
 from tenantry.identity.sessions.termination.back_channel import BackChannel
 from tenantry.identity.tokens.key_ring import KeyRing
-from tenantry.telemetry.log import seldom
+from tenantry.telemetry.log import warn_rate_limited
 from tenantry.telemetry.metrics import table as metrics
 from tenantry.tenants.directories import removal, waiting
 from tenantry.tenants.directories import request_log as log
@@ -68,8 +68,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tenantry.db.engine import Database, Session
-    from tenantry.events.mail.model import Mail
-    from tenantry.events.mail.rendering import Prepare
+    from tenantry.events.email.model import Email
+    from tenantry.events.email.rendering import Prepare
     from tenantry.identity.sessions.termination.back_channel import Sign
     from tenantry.settings import Settings
     from tenantry.tenants.directories.polling.running import Polling
@@ -108,42 +108,42 @@ def jobs(settings: Settings) -> list[Job]:
         await effective.refresh(db)
         return effective.settings
 
-    async def invitation(db: Session, mail: Mail) -> dict[str, Any] | None:
-        return await invitations.mail_variables(db, mail, await current(db))
+    async def invitation(db: Session, mail: Email) -> dict[str, Any] | None:
+        return await invitations.email_variables(db, mail, await current(db))
 
-    async def code(db: Session, mail: Mail) -> dict[str, Any] | None:
-        return await passwordless_mails.mail_variables(db, mail, await current(db))
+    async def code(db: Session, mail: Email) -> dict[str, Any] | None:
+        return await passwordless_emails.email_variables(db, mail, await current(db))
 
-    async def notice(db: Session, mail: Mail) -> dict[str, Any] | None:
-        return await security_notices.mail_variables(db, mail, await current(db))
+    async def notice(db: Session, mail: Email) -> dict[str, Any] | None:
+        return await security_notices.email_variables(db, mail, await current(db))
 
-    async def changed(db: Session, mail: Mail) -> dict[str, Any]:
-        return operator_notices.mail_variables(mail, await current(db))
+    async def changed(db: Session, mail: Email) -> dict[str, Any]:
+        return operator_notices.email_variables(mail, await current(db))
 
     templates: dict[str, Prepare] = {
         invitations.TEMPLATE: invitation,
-        **dict.fromkeys(passwordless_mails.TEMPLATES, code),
+        **dict.fromkeys(passwordless_emails.TEMPLATES, code),
         **dict.fromkeys(security_notices.TEMPLATES, notice),
-        disabling.TEMPLATE: disabling.mail_variables,
-        refreshing.TEMPLATE: refreshing.mail_variables,
+        disabling.TEMPLATE: disabling.email_variables,
+        refreshing.TEMPLATE: refreshing.email_variables,
         operator_notices.TEMPLATE: changed,
-        trying.TEMPLATE: trying.mail_variables,
+        previews.TEMPLATE: previews.email_variables,
     }
     delivery = Delivery(settings, templates, current)
     look = functools.partial(verification.run_due, resolver=Resolver(settings.dns_resolver))
-    pump = Pump(settings)
+    sender = DeliverySender(settings)
     keep_sign_ins = functools.partial(sign_ins.prune, days=settings.auth_log_retention_days)
     keep_deliveries = functools.partial(pruning.prune, days=settings.delivery_retention_days)
     back_channel = BackChannel(settings, _signing())
     refresh = refreshing.Refreshing(settings)
-    keep_sessions = functools.partial(lapsing.prune, days=settings.auth_log_retention_days)
+    keep_sessions = functools.partial(expiry.prune, days=settings.auth_log_retention_days)
     return [
         Job("beat", functools.partial(copies.beat, settings=settings)),
-        Job("event log", _sealing(pump)),
+        Job("event log", _sequencing(sender)),
         Job("search", functools.partial(index.run, searches=_SEARCHES)),
         Job("back-fills", BackFilling().work),
         Job("old events", functools.partial(retention.run, days=settings.event_retention_days)),
-        Job("webhooks", pump.run, pump.close, sends=True),
+        Job("webhooks", sender.run, sender.close, sends=True),
         Job("old deliveries", _pruning(keep_deliveries)),
         Job("mail", delivery.run, delivery.close, sends=True),
         Job("old mail", _pruning(mail.prune)),
@@ -154,8 +154,8 @@ def jobs(settings: Settings) -> list[Job]:
         Job("domains", look),
         Job("people of directories", _tell),
         Job("removed directories", removal.run),
-        Job("lapsed sessions", lapsing.run),
-        Job("departures", functools.partial(departures.run, left=_left)),
+        Job("lapsed sessions", expiry.run),
+        Job("departures", functools.partial(deleted_users.run, left=_left)),
         Job("old sessions", _pruning(keep_sessions)),
         Job("logout notices", back_channel.run, back_channel.close, sends=True),
         Job("kept replies", _pruning(replies.prune)),
@@ -185,13 +185,13 @@ def jobs(settings: Settings) -> list[Job]:
     ]
 
 
-def _sealing(pump: Pump) -> Callable[[Session], Awaitable[float]]:
+def _sequencing(sender: DeliverySender) -> Callable[[Session], Awaitable[float]]:
     """Return the job that puts events into the log, and has the pump send them at once."""
-    sealing = Sealing(pump.queue)
+    sequencer = Sequencer(sender.queue)
 
     async def run(db: Session) -> float:
-        seconds = await sealing.run(db)
-        pump.nudge()
+        seconds = await sequencer.run(db)
+        sender.nudge()
         return seconds
 
     return run
@@ -200,9 +200,9 @@ def _sealing(pump: Pump) -> Callable[[Session], Awaitable[float]]:
 async def _tell(db: Session) -> float:
     if not await waiting.has_changes(db):
         return waiting.IDLE_SECONDS
-    from tenantry.tenants.directories.effects import telling
+    from tenantry.tenants.directories.effects import member_events
 
-    return await telling.run(db)
+    return await member_events.run(db)
 
 
 def _polling(settings: Settings) -> Job:
@@ -283,7 +283,9 @@ async def _repeat(db: Session, job: Job, stop: asyncio.Event) -> None:
                 seconds = await job.run(db)
         except Failure as problem:
             waits = {"job": job.name, "problem": str(problem)}
-            seldom(_log, "the worker waits for the database", problem.error().name, waits)
+            warn_rate_limited(
+                _log, "the worker waits for the database", problem.error().name, waits
+            )
             seconds, pause = _AWAY_SECONDS, _FIRST_PAUSE_SECONDS
         except Exception as problem:  # noqa: BLE001 - neither this job nor the others end by it
             metrics.JOB_FAILURES.add(job.name)

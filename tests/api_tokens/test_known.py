@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from tenantry.access.api_tokens import format as format_
-from tenantry.access.api_tokens import known as known_module
-from tenantry.access.api_tokens.known import Known
+from tenantry.access.api_tokens import token_cache as known_module
+from tenantry.access.api_tokens.token_cache import ApiTokenCache
 from tenantry.db import ttl_cache
 from tenantry.db.engine import Unavailable
 
@@ -45,7 +45,7 @@ def counting(database):
 
 @pytest.fixture
 def known(counting):
-    return Known(counting)
+    return ApiTokenCache(counting)
 
 
 async def test_what_one_turn_misses_is_one_statement(known, counting, make, make_token):
@@ -123,7 +123,7 @@ async def test_a_database_that_does_not_answer_is_asked_again(known, counting, m
 
 async def test_guesses_push_out_no_token(counting, make_token, monkeypatch):
     monkeypatch.setattr(known_module, "_MOST", 3)
-    known = Known(counting)
+    known = ApiTokenCache(counting)
     made = [await make_token() for _ in range(4)]
     for token in made[1:]:
         await known.find(token["token"])

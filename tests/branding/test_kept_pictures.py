@@ -9,7 +9,7 @@ from pictures_of_tests import png
 
 from tenantry import settings
 from tenantry.core import errors
-from tenantry.events.mail import own_templates
+from tenantry.events.email import custom_templates
 from tenantry.tenants.branding import assets, references
 from tenantry.tenants.environment import service as environment
 from tenantry.tenants.environment.effective import Effective
@@ -103,12 +103,12 @@ async def in_template(call, _given, path, _place):
         "html_content": f'<img src="{ORIGIN}{path}">',
         "plain_content": "Hello",
     }
-    await own_templates.create(call, None, "USER_INVITE", texts)
+    await custom_templates.create(call, None, "USER_INVITE", texts)
 
 
 async def in_template_of_organization(call, _given, path, place):
     texts = {"subject": "Hello", "html_content": "<p>", "plain_content": f"{ORIGIN}{path}"}
-    await own_templates.create(call, place.id, "USER_INVITE", texts)
+    await custom_templates.create(call, place.id, "USER_INVITE", texts)
 
 
 USES = [

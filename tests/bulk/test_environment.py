@@ -28,8 +28,8 @@ from tenantry.db.sql.statements import Statement
 from tenantry.identity.connections import reading, service
 from tenantry.identity.connections.applications import apps
 from tenantry.identity.connections.changes import client_secrets
+from tenantry.identity.connections.changes.archiving import SecretCipher
 from tenantry.identity.connections.changes.changing import Changes
-from tenantry.identity.connections.changes.moving import Box
 from tenantry.tenants.memberships import service as memberships
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.users import search
@@ -433,13 +433,13 @@ async def test_a_connection_comes_back_with_its_secret_only_under_a_key_for_the_
         assert (moved.status, moved.enabled, moved.secret) == ("IN_PROGRESS", False, None)
         assert (await reading.find(other, saml.id)).serves
         assert await exported(other) == content
-    box = Box(b"k" * 32)
+    box = SecretCipher(b"k" * 32)
     content = await exported(db, box=box)
     assert content == await exported(db, box=box)
     assert b"a secret" not in content
     async with open_database(new_database("sqlite"), b"2" * 32, pool_size=2) as other:
         with pytest.raises(errors.InvalidArgument, match="sealed_secret: was sealed by another"):
-            await imported(other, content, box=Box(b"x" * 32))
+            await imported(other, content, box=SecretCipher(b"x" * 32))
         await imported(other, content, box=box)
         moved = await reading.find(other, oidc.id)
         assert moved.serves
@@ -467,12 +467,12 @@ async def test_a_connection_of_an_application_comes_back_with_them(call, db, new
         assert await exported(other) == content
         with pytest.raises(errors.InvalidArgument, match="connections of applications"):
             await imported(other, content)
-    box = Box(b"k" * 32)
+    box = SecretCipher(b"k" * 32)
     content = await exported(db, box=box)
     assert b"a secret of Slack" not in content
     async with open_database(new_database("sqlite"), b"2" * 32, pool_size=2) as other:
         with pytest.raises(errors.InvalidArgument, match="sealed_secret: was sealed by another"):
-            await imported(other, content, box=Box(b"x" * 32))
+            await imported(other, content, box=SecretCipher(b"x" * 32))
         await imported(other, content, box=box)
         moved = await apps.find(Call(SYSTEM, other, "req_1"), made.id)
         assert (moved.status, moved.key_id) == ("COMPLETED", "slack-of-acme")

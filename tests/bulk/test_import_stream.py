@@ -1,4 +1,5 @@
-"""POST /api/v1/users:import as a door: its callers, its formats, and no faster than it writes."""
+"""POST /api/v1/users:import as an endpoint: its callers, its formats, and no faster than it
+writes."""
 
 from __future__ import annotations
 

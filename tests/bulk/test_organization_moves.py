@@ -29,7 +29,7 @@ from tenantry.core.caller import SYSTEM
 from tenantry.db.opening import open_database
 from tenantry.db.sql.schema import events
 from tenantry.db.sql.statements import Statement
-from tenantry.events.event_log import sealing
+from tenantry.events.event_log import sequencing
 from tenantry.events.event_log.verification import verify
 from tenantry.identity.connections import service as connections
 from tenantry.tenants.directories import registry
@@ -252,7 +252,7 @@ async def test_an_organization_goes_on_in_another_environment(db, acme, ready, k
         (event,) = (row for row in rows if row["organization_id"] == acme.id)
         assert event["type"] == "organization.imported"
         assert json.loads(event["after"]) == {"id": acme.id, **arrival.counts, "joined": 0}
-        while await sealing.seal(other) == 0:
+        while await sequencing.sequence(other) == 0:
             pass
         assert (await verify(other)).problems == 0
         second = await imported(other, file)

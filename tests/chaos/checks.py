@@ -160,7 +160,7 @@ def _events_have_changes(
             found.problems.append(f"{id_}: gone without an event")
         else:
             now = standing[id_]
-            found.expect(now.shown() == json.loads(life[-1]["after"]), f"{id_} is another")
+            found.expect(now.to_event() == json.loads(life[-1]["after"]), f"{id_} is another")
             found.expect(now.revision == len(life), f"{id_}: {now.revision} changes, {len(life)}")
     found.expect(standing.keys() <= lives.keys(), "an organization without an event")
     found.expect(not ledger.deleted & standing.keys(), "a deleted organization is there")

@@ -21,7 +21,7 @@ from tenantry import settings
 from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
 from tenantry.db.sql.statements import Statement
-from tenantry.events.event_log import sealing
+from tenantry.events.event_log import sequencing
 
 pytestmark = pytest.mark.one_database
 
@@ -50,7 +50,7 @@ def with_database(server, work):
 
 async def seal(db):
     """Give every event its place in the log, as a worker does."""
-    while await sealing.seal(db) == 0:
+    while await sequencing.sequence(db) == 0:
         pass
 
 

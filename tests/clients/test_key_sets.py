@@ -81,6 +81,6 @@ def test_public_keys_are_taken(keys):
     ],
 )
 def test_anything_else_is_refused_where_it_is(jwks, where):
-    with pytest.raises(key_sets.UnfitKeySet) as it:
+    with pytest.raises(key_sets.InvalidKeySet) as it:
         key_sets.check(jwks)
     assert it.value.where == where

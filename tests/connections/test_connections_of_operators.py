@@ -17,9 +17,9 @@ from tenantry.core import errors
 from tenantry.core.caller import Caller, Kind
 from tenantry.db.sql.schema import from_json
 from tenantry.db.sql.statements import Statement
-from tenantry.events.mail import service as mail
-from tenantry.events.mail.model import mail as mail_table
-from tenantry.events.mail.rendering import Templates
+from tenantry.events.email import service as mail
+from tenantry.events.email.model import mail as email_table
+from tenantry.events.email.rendering import Templates
 from tenantry.gen.scalekit.v1.connections import connections_pb
 from tenantry.gen.tenantry.v1 import single_sign_on_pb
 from tenantry.identity.connections import operator_notices
@@ -33,12 +33,12 @@ OPERATOR = Caller(Kind.OPERATOR, "opr_1")
 OWNER = Caller(Kind.OPERATOR, "opr_2", owns=True)
 PROGRAM = Caller(Kind.MANAGEMENT_CLIENT, "skc_1")
 _QUEUED = Statement(
-    select(mail_table.c.recipient, mail_table.c.variables)
+    select(email_table.c.recipient, email_table.c.variables)
     .where(
-        mail_table.c.organization_id == bindparam("organization_id"),
-        mail_table.c.template == operator_notices.TEMPLATE,
+        email_table.c.organization_id == bindparam("organization_id"),
+        email_table.c.template == operator_notices.TEMPLATE,
     )
-    .order_by(mail_table.c.id)
+    .order_by(email_table.c.id)
 )
 
 
@@ -67,7 +67,7 @@ async def make_call(database):
         return await method.function(message, call)
 
     yield make
-    await fetching.aclose()
+    await fetching.close()
     await outgoing.close()
 
 
@@ -196,7 +196,7 @@ async def test_the_email_says_what_was_changed_by_whom(make_call, customer, data
     await make_call(OPERATOR, "EnableConnection", **key)
     queued = [one for one in await mail.newest(database, limit=30) if one.recipient in admins]
     assert len(queued) == len(admins)
-    variables = operator_notices.mail_variables(queued[0], SETTINGS)
+    variables = operator_notices.email_variables(queued[0], SETTINGS)
     content = Templates(None).render(operator_notices.TEMPLATE, variables)
     assert content.subject == "Single sign-on of Acme was changed"
     for text in (content.text, content.html):

@@ -10,7 +10,7 @@ from idp_metadata_pages import MetadataPage, certificate
 from tenantry.core import errors
 from tenantry.core.times import DAY, now
 from tenantry.identity.connections import service as registry
-from tenantry.identity.connections.changes import changing, looks
+from tenantry.identity.connections.changes import changing, check_schedule
 from tenantry.identity.connections.providers.fetching import ConnectionContext, Fetching
 from tenantry.net.outgoing import Outgoing
 from tenantry.tenants.organizations import service as organizations
@@ -28,7 +28,7 @@ SIGNED = {"keycloak", "ping-identity"}
 async def ground():
     fetching, outgoing = Fetching(("127.0.0.0/8",)), Outgoing(("127.0.0.0/8",))
     yield ConnectionContext("https://auth.example.com", True, fetching, outgoing)
-    await fetching.aclose()
+    await fetching.close()
     await outgoing.close()
 
 
@@ -96,7 +96,7 @@ async def test_an_uploaded_file_that_has_expired_is_not_looked_at_each_hour(call
     page.valid_until = "2020-01-01T00:00:00Z"
     after = await changing.import_metadata(call, ground, (await make()).id, page.xml.decode())
     assert after.serves is False
-    assert looks.next_look(now(), after) - now() > DAY // 2
+    assert check_schedule.next_check(now(), after) - now() > DAY // 2
 
 
 @pytest.mark.parametrize("way", ["file", "url", "read"])

@@ -51,7 +51,7 @@ async def connection(call, page, outgoing):
     where = (organization.id, made.id)
     call.found = await changing.ask(call, ground, *where, changes)
     after = await changing.change(call, ground, *where, changes)
-    await fetching.aclose()
+    await fetching.close()
     page.asked = 0
     return after
 

@@ -12,11 +12,11 @@ from tenantry import settings
 from tenantry.core.times import DAY, now, rfc3339
 from tenantry.db.sql.schema import events, from_json
 from tenantry.db.sql.statements import Statement
-from tenantry.events.mail import service as mail
-from tenantry.events.mail.delivery import Delivery
+from tenantry.events.email import service as mail
+from tenantry.events.email.delivery import Delivery
 from tenantry.identity.connections import reading, service
 from tenantry.identity.connections.certificates import expiry
-from tenantry.identity.connections.changes import changing, looks, refreshing
+from tenantry.identity.connections.changes import changing, check_schedule, refreshing
 from tenantry.identity.connections.changes.refreshing import Refreshing
 from tenantry.identity.connections.model import connections
 from tenantry.identity.connections.providers.fetching import ConnectionContext, Fetching
@@ -45,7 +45,7 @@ async def page():
 async def ground():
     fetching, outgoing = Fetching(("127.0.0.0/8",)), Outgoing(("127.0.0.0/8",))
     yield ConnectionContext("https://auth.example.com", True, fetching, outgoing)
-    await fetching.aclose()
+    await fetching.close()
     await outgoing.close()
 
 
@@ -208,7 +208,7 @@ async def test_the_operator_gets_a_mail(db, page, refresh, connection):
     await look(db, refresh)
     (queued,) = await mail.newest(db, limit=10)
     assert queued.recipient == "ops@example.com"
-    delivery = Delivery(SETTINGS, {refreshing.TEMPLATE: refreshing.mail_variables})
+    delivery = Delivery(SETTINGS, {refreshing.TEMPLATE: refreshing.email_variables})
     await delivery.run(db)
     _, content = await mail.find(db, queued.id)
     assert "certificate expires on" in content.subject
@@ -232,7 +232,7 @@ async def test_one_that_serves_nobody_is_not_told_of(call, db, page, refresh, co
 
 async def test_one_without_metadata_or_certificates_is_never_looked_at(call, connection):
     bare = replace(connection, settings={})
-    assert looks.next_look(now(), bare) is None
+    assert check_schedule.next_check(now(), bare) is None
 
 
 async def test_the_certificate_that_ends_first_is_found(db, call, page, refresh, connection):

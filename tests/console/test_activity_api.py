@@ -13,8 +13,8 @@ from tenantry.core.caller import SYSTEM
 from tenantry.crypto import master_key
 from tenantry.db.lists import scanning
 from tenantry.db.opening import open_database
+from tenantry.events.email import service as mail
 from tenantry.events.event_log import records
-from tenantry.events.mail import service as mail
 
 
 async def search(api, **narrow: object):

@@ -10,8 +10,8 @@ import pytest
 from apis import unique
 from operators_at_work import OPERATOR, OWNER, enter, texts
 
-from tenantry.events.event_log import sealing
-from tenantry.events.mail import service as mail
+from tenantry.events.email import service as mail
+from tenantry.events.event_log import sequencing
 from tenantry.identity.operators.model import READER
 from tenantry.identity.sign_in.auth_requests import refusals
 from tenantry.identity.sign_in.auth_requests.refusals import Refusal
@@ -145,7 +145,7 @@ async def test_the_log_is_verified_on_its_page(browser):
 
 async def test_events_are_exported(browser, http, make, database):
     organization = await make.organization()
-    while await sealing.seal(database) == 0:
+    while await sequencing.sequence(database) == 0:
         pass
     answer = await http.get(
         f"/console/events/export?organization_id={organization['id']}",

@@ -7,9 +7,9 @@ from apis import unique
 from operators_at_work import OPERATOR, enter, texts
 
 from tenantry.endpoints.console.access import applications
+from tenantry.endpoints.console.email import messages
 from tenantry.endpoints.console.integrations import interceptors
 from tenantry.endpoints.console.logs import sign_ins
-from tenantry.endpoints.console.mail import messages
 from tenantry.events.interceptors.model import TRIGGERS
 from tenantry.gen.scalekit.v1.connections import connections_pb
 from tenantry.gen.scalekit.v1.directories import directories_pb

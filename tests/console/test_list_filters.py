@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import lxml.html
+import page_servers
 import pytest
-import showrooms
 from apis import over_https
 from operators_at_work import Browser, enter
-from showrooms import CONSOLE
+from page_servers import CONSOLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +24,10 @@ _TYPED = {"date": "2026-01-05", "email": "ada@example.com", "number": "1"}
 
 
 @pytest.fixture(scope="module")
-async def showroom(start_server):
-    async with showrooms.furnished(start_server("filters", **showrooms.SETTINGS)) as furnished:
+async def page_server(start_server):
+    async with page_servers.furnished(
+        start_server("filters", **page_servers.SETTINGS)
+    ) as furnished:
         yield furnished
 
 
@@ -79,21 +81,27 @@ async def shown(browser: Browser, address: str) -> Shown:
     return Shown(address, lxml.html.fromstring(answer.text))
 
 
-async def test_every_value_of_every_filter_that_a_page_offers_is_answered(showroom):
-    pages = [room for room in showroom.rooms if room.door == CONSOLE and room.path != "/console"]
-    seen = {room.path for room in pages}
-    async with over_https(showroom.place.server) as http:
-        for room in pages:
-            browser = Browser(http, "; ".join(f"{n}={v}" for n, v in room.cookies.items()))
-            whole = await shown(browser, room.path)
+async def test_every_value_of_every_filter_that_a_page_offers_is_answered(page_server):
+    pages = [
+        listed_page
+        for listed_page in page_server.listed_pages
+        if listed_page.site == CONSOLE and listed_page.path != "/console"
+    ]
+    seen = {listed_page.path for listed_page in pages}
+    async with over_https(page_server.place.server) as http:
+        for listed_page in pages:
+            browser = Browser(http, "; ".join(f"{n}={v}" for n, v in listed_page.cookies.items()))
+            whole = await shown(browser, listed_page.path)
             found = [address for address in whole.offered() if address not in seen]
             for address in dict.fromkeys(found):
                 seen.add(address)
                 filtered = await shown(browser, address)
                 assert not filtered.problems, (address, filtered.problems)
-                of_this_list = urlsplit(address).path == urlsplit(room.path).path
+                of_this_list = urlsplit(address).path == urlsplit(listed_page.path).path
                 if of_this_list and "page_token" not in address:
-                    again = await shown(browser, room.path)  # a worker may have made one more
+                    again = await shown(
+                        browser, listed_page.path
+                    )  # a worker may have made one more
                     assert again.has_more or filtered.rows <= again.rows, address
     assert len(seen) > len(pages) + 150
 

@@ -11,7 +11,7 @@ from apis import unique
 from operators_at_work import OPERATOR, enter
 from operators_at_work import texts as texts_of
 
-from tenantry.events.event_log import sealing
+from tenantry.events.event_log import sequencing
 
 # Each console list that an organization narrows, with the name of its field.
 FILTERED = {
@@ -133,7 +133,7 @@ async def test_an_export_is_not_made_of_an_organization_that_is_not_known(
     answer = await http.get(path + quote(f"nobody {unique()}"), headers=headers)
     assert answer.status_code == 303
     assert answer.headers["location"].startswith("/console/events?organization_id=nobody")
-    while await sealing.seal(database) == 0:
+    while await sequencing.sequence(database) == 0:
         pass
     answer = await http.get(path + quote(acme["display_name"]), headers=headers)
     assert answer.status_code == 200

@@ -106,7 +106,7 @@ async def test_one_that_seals_anew_is_killed_and_another_goes_on(command, db, ca
         assert await resealed() == found[head]  # what it says is what it did
         seen.append(found[head])
     assert seen == sorted(set(seen))
-    count, unreadable, finished = await service.reseal(call, seconds=60)
+    count, unreadable, finished = await service.reencrypt(call, seconds=60)
     assert (unreadable, finished) == ({}, True)
     found = await sealed_rows.opened(db)
     assert found == {head: seen[-1] + count}

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, func, select, update
 
 import tenantry.app  # noqa: F401 - declares the tables of all rooms
 from tenantry.access.data_keys import service
-from tenantry.access.data_keys.service import KEPT, NotNow
+from tenantry.access.data_keys.service import KEPT, KeyStateError
 from tenantry.access.keys import service as signing_keys
 from tenantry.access.keys.model import signing_keys as keys_table
 from tenantry.call import Call
@@ -246,7 +246,7 @@ async def test_one_that_is_cut_off_goes_on_where_it_was(db, database_url, call, 
     assert (done.changed, position) == (200, '["whe_000199"]')
     with pytest.raises(asyncio.CancelledError):  # noqa: PT012 - all of it is one batch
         async with db.transaction() as tx:
-            await reencryption._reseal(tx, webhook_endpoints, done)
+            await reencryption._reencrypt(tx, webhook_endpoints, done)
             raise asyncio.CancelledError
     assert (await reencryption.passes(db))["webhook_endpoints"].position == position
     async with open_database(database_url, MASTER_KEY) as other:
@@ -263,11 +263,11 @@ async def test_a_value_that_no_key_opens_is_counted_and_does_not_stop_the_others
     cut = first["secret_sealed"][:40]
     await db.fetch_all(WRITE, p_id=first["id"], p_sealed=cut)
     await in_effect(call, time_goes)
-    changed, unreadable, finished = await service.reseal(call, seconds=20)
+    changed, unreadable, finished = await service.reencrypt(call, seconds=20)
     assert (changed, unreadable, finished) == (4, {"webhook_endpoints": 1}, True)
     time_goes(KEPT / SECOND + 1)
     await resealed(db)
-    with pytest.raises(NotNow, match="webhook_endpoints has 1 values that no key opens"):
+    with pytest.raises(KeyStateError, match="webhook_endpoints has 1 values that no key opens"):
         await service.destroy(call, 1)
     assert second["secret_sealed"] not in {
         row["secret_sealed"] for row in await db.fetch_all(ENDPOINTS)
@@ -292,10 +292,10 @@ async def test_a_key_goes_only_when_nothing_needs_it(db, call, time_goes):
             await service.destroy(call, version)
     sealed = db.vault.encrypt(b"kept elsewhere", Binding("test"))
     await in_effect(call, time_goes)
-    with pytest.raises(NotNow, match="data key 1 is kept until"):
+    with pytest.raises(KeyStateError, match="data key 1 is kept until"):
         await service.destroy(call, 1)
     time_goes(KEPT / SECOND + 1)
-    with pytest.raises(NotNow, match="may have values of data key 1"):
+    with pytest.raises(KeyStateError, match="may have values of data key 1"):
         await service.destroy(call, 1)
     await resealed(db)
     assert (await service.destroy(call, 1)).state == DESTROYED
@@ -305,9 +305,9 @@ async def test_a_key_goes_only_when_nothing_needs_it(db, call, time_goes):
         db.vault.decrypt(sealed, Binding("test"))
     for row in await db.fetch_all(ENDPOINTS):
         assert db.vault.decrypt(row["secret_sealed"], place(row["id"]))
-    with pytest.raises(NotNow, match="is DESTROYED"):
+    with pytest.raises(KeyStateError, match="is DESTROYED"):
         await service.destroy(call, 1)
-    with pytest.raises(NotNow, match="is DESTROYED"):
+    with pytest.raises(KeyStateError, match="is DESTROYED"):
         await service.activate(call, 1)
     (last,) = await log.last(db, limit=1)
     assert last["type"] == "data_key.destroyed"
@@ -320,7 +320,7 @@ async def test_a_pass_of_before_a_process_can_have_slept_is_no_proof(db, call, t
     await resealed(db)
     assert (await service.progress(db)).is_done
     time_goes(KEPT / SECOND + 1)
-    with pytest.raises(NotNow, match="wait for the worker"):
+    with pytest.raises(KeyStateError, match="wait for the worker"):
         await service.destroy(call, 1)
 
 
@@ -334,7 +334,7 @@ async def test_two_rotations_at_once_make_one_key(db, call):
     outcomes = await asyncio.gather(
         *(service.rotate(call) for _ in range(4)), return_exceptions=True
     )
-    assert sum(isinstance(one, NotNow) for one in outcomes) == 3
+    assert sum(isinstance(one, KeyStateError) for one in outcomes) == 3
     assert await states(db) == {1: DEPRECATED, 2: ACTIVE}
 
 
@@ -390,5 +390,5 @@ async def test_the_first_one_is_refused_beside_a_former_version(db, monkeypatch)
         func.length("a").label("seconds"),
     )
     monkeypatch.setattr(service, "_OLDER", Statement(running))
-    with pytest.raises(NotNow, match=r"tenantry 0.9 \(schema 0030\) 1@a on 10.0.0.1"):
+    with pytest.raises(KeyStateError, match=r"tenantry 0.9 \(schema 0030\) 1@a on 10.0.0.1"):
         await service.create(Call(SYSTEM, db, "req_1"))

@@ -9,7 +9,7 @@ from databases import MASTER_KEY
 from sqlalchemy import select
 
 from tenantry.access.data_keys import masters, service
-from tenantry.access.data_keys.service import NotNow
+from tenantry.access.data_keys.service import KeyStateError
 from tenantry.core import errors
 from tenantry.crypto.master_key import LocalKey, MasterKeyError
 from tenantry.crypto.vault import Binding, WrongKey
@@ -99,9 +99,9 @@ async def test_what_the_former_key_has_wrapped_is_nowhere_any_more(db, call):
 
 
 async def test_the_key_of_now_is_neither_destroyed_nor_taken_twice(db, call):
-    with pytest.raises(NotNow, match="master key 1 is ACTIVE"):
+    with pytest.raises(KeyStateError, match="master key 1 is ACTIVE"):
         await masters.destroy(call, 1)
-    with pytest.raises(NotNow, match="is the master key already"):
+    with pytest.raises(KeyStateError, match="is the master key already"):
         await masters.rotate(call, LocalKey(MASTER_KEY))
     with pytest.raises(errors.NotFound):
         await masters.destroy(call, 2)
@@ -136,7 +136,7 @@ async def test_a_service_that_gives_back_something_else_is_not_taken(db, call):
         def unwrap(self, wrapped):
             return wrapped[:0] + bytes(32)
 
-    with pytest.raises(NotNow, match="does not give back what it has wrapped"):
+    with pytest.raises(KeyStateError, match="does not give back what it has wrapped"):
         await masters.rotate(call, Forgetful())
     assert await states(db) == {1: ACTIVE}
 

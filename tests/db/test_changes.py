@@ -28,7 +28,7 @@ from tenantry.db import engine
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.event_rows import log
 from tenantry.db.sql.schema import metadata
-from tenantry.telemetry.request_context import CURRENT, Observed
+from tenantry.telemetry.request_context import CURRENT, RequestContext
 
 # The error of each driver for an event without a type.
 UNRECORDABLE = (sqlite3.IntegrityError, asyncpg.NotNullViolationError)
@@ -290,7 +290,7 @@ async def test_a_number_of_64_bits_and_any_text_come_back(db):
 @pytest.fixture
 def asked():
     """The request that is answered while this test asks the database."""
-    asked = Observed()
+    asked = RequestContext()
     reset = CURRENT.set(asked)
     yield asked
     CURRENT.reset(reset)

@@ -16,7 +16,7 @@ from tenantry.db import copies, migrate
 from tenantry.db.connecting import OpenError
 from tenantry.db.engine import Failure, OutcomeUnknown, Unavailable
 from tenantry.db.opening import open_database
-from tenantry.db.postgresql.cluster import Cluster, NoneTakesChanges
+from tenantry.db.postgresql.cluster import Cluster, NoPrimary
 from tenantry.db.sql.statements import Statement
 from tenantry.settings import load
 
@@ -98,13 +98,13 @@ async def test_a_primary_that_is_killed_is_left_for_the_one_promoted(
         await asyncio.to_thread(primary.kill)
         with pytest.raises(Unavailable) as away:
             await names(db)
-        assert away.value.answer is errors.Away
+        assert away.value.answer is errors.DatabaseUnavailable
         with pytest.raises(Unavailable):
             await db.probe()
         promoted = asyncio.create_task(asyncio.to_thread(standby.promote))
         seconds, answers = await seconds_until_it_takes_changes(db, "after")
         await promoted
-        assert set(answers) <= {errors.Away}
+        assert set(answers) <= {errors.DatabaseUnavailable}
         assert seconds < 100
         assert await names(db) == ["after" + str(len(answers)), "before"]
         await db.probe()
@@ -141,7 +141,7 @@ async def test_a_primary_that_hangs_is_left_and_never_gone_back_to(url, primary,
                 await sent
             assert await read == []  # asked again where there was an answer
             _, answers = await seconds_until_it_takes_changes(db, "after")
-            assert set(answers) <= {errors.Away, errors.Busy}
+            assert set(answers) <= {errors.DatabaseUnavailable, errors.Busy}
             assert time.monotonic() - began < 100
         # It goes on, and takes itself for the primary: on an older timeline.
         assert await seconds_until_it_takes_changes(db, "again") < (1, [])
@@ -162,6 +162,6 @@ async def test_a_primary_that_hangs_is_left_and_never_gone_back_to(url, primary,
 @pytest.mark.thorough
 async def test_each_server_that_takes_none_says_why(primary, standby):
     both = Cluster(f"postgresql://postgres@/postgres?host={standby.folder},127.0.0.1&port=5432,1")
-    with pytest.raises(NoneTakesChanges) as problem:
+    with pytest.raises(NoPrimary) as problem:
         await both.connect(SESSION, timeout=3)
     assert f"{standby.folder}: it is a standby; 127.0.0.1:1: " in str(problem.value)

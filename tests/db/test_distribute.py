@@ -31,12 +31,12 @@ from tenantry.db.opening import open_database
 from tenantry.db.postgresql import database as postgresql
 from tenantry.db.postgresql import distribution
 from tenantry.db.sql.schema import metadata, postgresql_tables
-from tenantry.db.sql.spread import spread_of
+from tenantry.db.sql.sharding import sharding_of
 from tenantry.events.event_log import listing as event_lists
 from tenantry.settings import load
 from tenantry.tenants.directories import listing as directory_lists
 from tenantry.tenants.directories import registry, role_assignments, secrets
-from tenantry.tenants.directories.effects import telling
+from tenantry.tenants.directories.effects import member_events
 from tenantry.tenants.directories.listing import Assignment
 from tenantry.tenants.directories.model import directory_user_search
 from tenantry.tenants.directories.polling.running import Polling
@@ -128,7 +128,7 @@ def test_each_table_is_spread_as_it_says(postgresql_url, tmp_path):
     asked = {name: (column, beside) for name, column, beside in spreading.asked_for(postgresql_url)}
     expected = {}
     for table in TABLES:
-        of = spread_of(table)
+        of = sharding_of(table)
         if of.is_reference:
             expected[table.name] = (None, None)
         elif of.is_of_organization:
@@ -203,13 +203,13 @@ CROSSING = {
     "tenants/roles/service.py:_hand_over": "all holders of a role of the environment",
     "tenants/roles/listing.py:count_holders": "all holders of a role of the environment",
     "events/event_log/listing.py:page": "a list of the events of all organizations",
-    "events/event_log/sealing.py:_seal": "the look for what is new in the log",
-    "events/event_log/sealing.py:run": "whether there is something new in the log",
+    "events/event_log/sequencing.py:_seal": "the look for what is new in the log",
+    "events/event_log/sequencing.py:run": "whether there is something new in the log",
     "events/event_log/following.py:part": "the log goes by position, over all organizations",
     "events/event_log/retention.py:_prune": "what is too old is removed everywhere",
     "tenants/directories/waiting.py:has_changes": "changes of all directories",
     "tenants/directories/waiting.py:has_polls": "polls of all directories",
-    "tenants/directories/effects/telling.py:run": "changes of all directories, told by the worker",
+    "tenants/directories/effects/member_events.py:run": "changes of all directories, by the worker",
     "tenants/directories/removal.py:run": "which directories are gone, found by the worker",
     "worker.py:run": "what is too old is removed everywhere",
     "tenants/directories/resources/paging.py:page_of_users": "the index, by the directory alone",
@@ -235,7 +235,7 @@ class Recorder:
     """Explains each statement, as it runs, and notes which parts it reads."""
 
     def __init__(self) -> None:
-        self.parts: dict[str, int] = defaultdict(int)
+        self.context: dict[str, int] = defaultdict(int)
 
     async def explain(self, connection, sql, args):
         if not re.match(r"\s*(WITH|SELECT|INSERT|UPDATE|DELETE)\b", sql):
@@ -252,7 +252,7 @@ class Recorder:
         finally:
             await connection.execute("ROLLBACK TO explained" if within else "ROLLBACK")
         parts = set(_read(json.loads(found)[0]["Plan"]))
-        self.parts[place] = max(self.parts[place], len(parts))
+        self.context[place] = max(self.context[place], len(parts))
 
 
 def _place():
@@ -439,7 +439,7 @@ async def work(call):
         await job.run(call.db)
         await job.close()
     # It does these where a directory waits for them.
-    await telling.run(call.db)
+    await member_events.run(call.db)
     polling = Polling(settings)
     await polling.run(call.db)
     await polling.close()

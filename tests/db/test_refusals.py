@@ -18,7 +18,7 @@ from tenantry.db.engine import Unavailable
 from tenantry.db.opening import open_database
 from tenantry.db.postgresql import pool
 from tenantry.db.postgresql.budget import Budget
-from tenantry.telemetry.request_context import CURRENT, Observed
+from tenantry.telemetry.request_context import CURRENT, RequestContext
 
 KEY = b"m" * 32
 
@@ -59,9 +59,9 @@ async def test_nobody_waits_for_a_connection_for_longer_than_three_seconds(pg):
 @pytest.fixture
 def request_that_waited():
     """The request that is answered; it has waited for connections so many seconds."""
-    observed = Observed()
-    token = CURRENT.set(observed)
-    yield observed
+    request_context = RequestContext()
+    token = CURRENT.set(request_context)
+    yield request_context
     CURRENT.reset(token)
 
 
@@ -262,7 +262,7 @@ async def test_a_damaged_sqlite_is_named(sqlite_migrated, tmp_path):
         with pytest.raises(OpenError) as problem:
             async with open_database(f"sqlite:///{path}", KEY):
                 pass
-        assert problem.value.answer is errors.Damaged
+        assert problem.value.answer is errors.DatabaseDamaged
         assert "\n" not in str(problem.value)
 
 

@@ -12,7 +12,7 @@ from tenantry.db.engine import ForeignKey, OutcomeUnknown, Unavailable, mark_cha
 from tenantry.db.sql.schema import tallies
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes.retries import retried
-from tenantry.telemetry.request_context import CURRENT, Observed
+from tenantry.telemetry.request_context import CURRENT, RequestContext
 
 LOST = [
     errors.ConcurrentChange(),
@@ -22,7 +22,7 @@ LOST = [
 OTHERS = [
     errors.Busy(),
     errors.NotFound("organization"),
-    Unavailable("no connection", errors.Away),
+    Unavailable("no connection", errors.DatabaseUnavailable),
     OutcomeUnknown(OSError("gone")),
 ]
 
@@ -47,9 +47,9 @@ class Work:
 @pytest.fixture
 def request_():
     """The request that is being answered."""
-    observed = Observed()
-    token = CURRENT.set(observed)
-    yield observed
+    request_context = RequestContext()
+    token = CURRENT.set(request_context)
+    yield request_context
     CURRENT.reset(token)
 
 

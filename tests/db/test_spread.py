@@ -11,9 +11,15 @@ from sqlalchemy import Column, ForeignKeyConstraint, MetaData, Table, Text
 
 import tenantry.app
 import tenantry.tenants.directories.model  # noqa: F401
-from tenantry.db.sql import spread
+from tenantry.db.sql import sharding
 from tenantry.db.sql.schema import metadata, postgresql_tables
-from tenantry.db.sql.spread import OF_ENVIRONMENT, REFERENCE, is_held, of_organization, spread_of
+from tenantry.db.sql.sharding import (
+    OF_ENVIRONMENT,
+    REFERENCE,
+    is_held,
+    of_organization,
+    sharding_of,
+)
 
 TABLES = {
     table.name: table for table in (*metadata.tables.values(), *postgresql_tables.tables.values())
@@ -61,15 +67,15 @@ def test_all_tables_of_the_schema_say_how_they_are_spread(rows):
 
 
 def test_a_table_of_an_organization_has_it_in_its_keys(rows):
-    planner = {index.name for index in spread.planner_indexes(TABLES.values())}
+    planner = {index.name for index in sharding.planner_indexes(TABLES.values())}
     keyed, without = set(), set()
     for table, index, is_primary, columns in rows(_UNIQUE):
-        if table in TABLES and (of := spread_of(TABLES[table])).is_of_organization:
+        if table in TABLES and (of := sharding_of(TABLES[table])).is_of_organization:
             if of.column in columns:
                 keyed |= {table} if is_primary else set()
             else:
                 without.add(index)
-    assert keyed == {name for name, t in TABLES.items() if spread_of(t).is_of_organization}
+    assert keyed == {name for name, t in TABLES.items() if sharding_of(t).is_of_organization}
     assert without == planner
 
 
@@ -80,7 +86,7 @@ def test_no_table_has_a_trigger(rows):
 def test_a_table_of_an_organization_begins_with_it():
     """So that one shard has what a list of one organization reads, in its order."""
     for table in TABLES.values():
-        if (of := spread_of(table)).is_of_organization:
+        if (of := sharding_of(table)).is_of_organization:
             assert table.primary_key.columns.keys()[0] == of.column, table.name
 
 
@@ -88,9 +94,9 @@ def test_foreign_keys_are_those_that_hold_or_those_that_a_deletion_knows(rows):
     rules = {rule.name: rule for table in TABLES.values() for rule in table.foreign_key_constraints}
     found = {(name, table, to) for name, table, to in rows(_FOREIGN_KEYS)}
     assert found == {(r.name, r.table.name, r.referred_table.name) for r in rules.values()}
-    unheld = spread.unheld(TABLES.values())
+    unheld = sharding.unheld(TABLES.values())
     # Of no other table is a row deleted that another kind of table refers to.
-    left = [*map(spread.left_behind, map(TABLES.get, ("memberships", "organizations", "users")))]
+    left = [*map(sharding.left_behind, map(TABLES.get, ("memberships", "organizations", "users")))]
     assert {r.name for r in unheld} == {r.name for rules in left for r in rules}
     # Their rows go with the row that they refer to, so a deletion knows its task.
     assert {rule.ondelete for rule in unheld} == {"CASCADE"}

@@ -23,10 +23,10 @@ from tenantry.crypto.vault import Vault, WrongKey, new_data_key
 from tenantry.net.outgoing import Outgoing
 from tenantry.tenants.directories.polling import people_of_google, service_accounts
 from tenantry.tenants.directories.polling.workspace import (
-    Gone,
-    Passing,
-    Refused,
+    AccessRefused,
+    GroupNotFound,
     StalePage,
+    TemporaryError,
     Workspace,
 )
 
@@ -90,9 +90,9 @@ async def test_groups_and_their_direct_members(google, workspace, account):
 
 
 async def test_a_group_that_is_gone_is_told_from_all_else(workspace, account):
-    with pytest.raises(Gone):
+    with pytest.raises(GroupNotFound):
         await workspace.group(account, "0none")
-    with pytest.raises(Gone):
+    with pytest.raises(GroupNotFound):
         await workspace.members(account, "../users")
 
 
@@ -127,7 +127,7 @@ async def test_a_page_token_that_is_not_taken_any_more(google, workspace, accoun
 )
 async def test_a_refusal_that_passes(google, workspace, account, refusal, seconds):
     google.refusals.append(replace(refusal))
-    with pytest.raises(Passing, match="asks us to wait") as raised:
+    with pytest.raises(TemporaryError, match="asks us to wait") as raised:
         await workspace.users(account)
     assert raised.value.seconds == seconds
 
@@ -142,23 +142,25 @@ async def test_a_refusal_that_somebody_has_to_do_something_about(
     google.refusals.append(
         Refusal(status, reason, "Not Authorized\r\nto access", path="/users", times=2)
     )
-    with pytest.raises(Refused, match=rf": {status} {reason}, Not Authorized to access\."):
+    with pytest.raises(AccessRefused, match=rf": {status} {reason}, Not Authorized to access\."):
         await workspace.users(account)
 
 
 async def test_consent_that_is_not_there(google, workspace, account):
     google.grants = False
-    with pytest.raises(Refused, match=r"unauthorized_client, .* let the account's client id act"):
+    with pytest.raises(
+        AccessRefused, match=r"unauthorized_client, .* let the account's client id act"
+    ):
         await workspace.users(account)
     google.grants = True
-    with pytest.raises(Refused, match="invalid_grant, Invalid email or User ID"):
+    with pytest.raises(AccessRefused, match="invalid_grant, Invalid email or User ID"):
         await workspace.users(replace(account, subject="gone@example.com"))
     strange = replace(account, private_key=pem(private_key(3072)))
-    with pytest.raises(Refused, match="invalid_grant, Invalid JWT Signature") as raised:
+    with pytest.raises(AccessRefused, match="invalid_grant, Invalid JWT Signature") as raised:
         await workspace.users(strange)
     assert "PRIVATE" not in str(raised.value)
     google.refusals.append(Refusal(503, path="/token"))
-    with pytest.raises(Passing, match="status 503 for a token"):
+    with pytest.raises(TemporaryError, match="status 503 for a token"):
         await workspace.users(replace(account, subject="other@example.com"))
 
 
@@ -179,12 +181,12 @@ async def test_consent_that_is_not_there(google, workspace, account):
 )
 async def test_an_answer_that_cannot_be_read_is_no_empty_one(google, workspace, account, body):
     google.body = body
-    with pytest.raises(Passing, match="could not be read"):
+    with pytest.raises(TemporaryError, match="could not be read"):
         await workspace.users(account)
 
 
 async def test_no_answer_at_all(workspace, account):
-    with pytest.raises(Passing, match="does not answer"):
+    with pytest.raises(TemporaryError, match="does not answer"):
         await Workspace(workspace._outgoing, "http://127.0.0.1:1").users(account)
 
 

@@ -8,7 +8,7 @@ import pytest
 from directory_worlds import role, told, types, world
 from valid_events import assert_all_valid
 
-from tenantry.tenants.directories.effects import role_mapping, telling
+from tenantry.tenants.directories.effects import member_events, role_mapping
 from tenantry.tenants.memberships import roles as member_roles
 from tenantry.tenants.memberships import service as memberships
 from tenantry.tenants.memberships.model import NamedRole
@@ -152,7 +152,7 @@ async def test_the_last_administrator_keeps_the_role(acme, call, db, caplog):
 
 
 async def test_many_people_are_told_of_by_the_worker_in_order(acme, db, editor, monkeypatch):
-    monkeypatch.setattr(telling, "AT_ONCE", 3)
+    monkeypatch.setattr(member_events, "AT_ONCE", 3)
     people = [await acme.create(f"p{number}") for number in range(8)]
     editors = await acme.group("Editors", roles=(editor,))
     since = await new(db)
@@ -178,26 +178,26 @@ async def test_many_people_are_told_of_by_the_worker_in_order(acme, db, editor, 
 async def test_a_worker_that_dies_tells_nothing_twice_and_forgets_nothing(
     acme, db, editor, monkeypatch
 ):
-    monkeypatch.setattr(telling, "AT_ONCE", 3)
+    monkeypatch.setattr(member_events, "AT_ONCE", 3)
     people = [await acme.create(f"p{number}") for number in range(8)]
     editors = await acme.group("Editors", roles=(editor,))
     since = await new(db)
     await acme.move(editors, joined=tuple(people))
-    assert await telling.run(db) == 0.0
+    assert await member_events.run(db) == 0.0
 
     async def die(*_: object, **__: object) -> None:
         raise RuntimeError("killed")
 
-    whole = telling.tell
+    whole = member_events.tell
     with monkeypatch.context() as patched:
 
         async def half(*given: object, **named: object) -> None:
             await whole(*given, **named)
             await die()
 
-        patched.setattr(telling, "tell", half)
+        patched.setattr(member_events, "tell", half)
         with pytest.raises(RuntimeError):
-            await telling.run(db)
+            await member_events.run(db)
     await acme.tell()
     updated = [one for one in await told(db, since) if one["type"].endswith("user_updated")]
     assert [one["after"]["id"] for one in updated] == [person.id for person in people]

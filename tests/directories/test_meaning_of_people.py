@@ -322,7 +322,7 @@ async def test_in_modular_mode_there_are_records_and_events_alone(acme, db):
 async def test_custom_attributes_are_the_registered_ones_as_the_directory_maps_them(db, call):
     acme = await world(db, attribute_mapping={"badge": "employeeNumber", "cost": "x.costs"})
     for key in ("badge", "tier", "cost", "unknown"):
-        given = attributes.Given(
+        given = attributes.AttributeInput(
             key=key, label=key, datatype="STRING", enabled=True, required=False
         )
         await attributes.create(call, DIRECTORY, given)

@@ -74,7 +74,7 @@ def directories(api, organization):
 
 
 class Pushed:
-    """People and groups of a directory as its provider pushes them, past the door of SCIM."""
+    """People and groups of a directory as its provider pushes them, without SCIM requests."""
 
     def __init__(self, database, directory) -> None:
         self.directory = directory

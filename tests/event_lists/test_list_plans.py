@@ -13,7 +13,7 @@ import pytest
 
 from tenantry.core import ids
 from tenantry.db import migrate
-from tenantry.events.event_log import apart, listing, records
+from tenantry.events.event_log import listing, records, time_ranges
 from tenantry.events.event_log.listing import Filter
 
 # Frequent, rare and absent types, and an organization that is hardly there.
@@ -55,7 +55,7 @@ SELECT organization_id, 'interceptor_status', 'FAILED', type, id FROM events
 
 def statement_of(narrow, dialect, *, counted):
     span = narrow.start_time, narrow.end_time
-    low, high = apart.between(*span)
+    low, high = time_ranges.between(*span)
     shape = listing._Shape(
         types=len(narrow.types),
         timed=narrow.is_timed,
@@ -65,7 +65,7 @@ def statement_of(narrow, dialect, *, counted):
     )
     bounds = {"low": low, "high": high, "all_low": low, "all_high": high}
     if narrow.is_timed:
-        bounds |= apart.params(*span, after="", before="")
+        bounds |= time_ranges.params(*span, after="", before="")
     statement = listing._statement(shape, backward=False, counted=counted)
     return statement.bind(dialect, {"take": 31, **bounds, **listing._params(narrow)})
 

@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 from tenantry.core.event import Event
 from tenantry.db.sql.schema import events, from_json
 from tenantry.db.sql.statements import Statement
-from tenantry.events.event_log import sealing
+from tenantry.events.event_log import sequencing
 from tenantry.events.event_log.model import event_log
 
 MASTER_KEY = b"m" * 32
@@ -50,7 +50,7 @@ async def write_many(db, count: int, organizations: int = 3) -> None:
 
 async def seal_all(db, *after: Any) -> None:
     """Put all that was committed into the log."""
-    while await sealing.seal(db, *after) == 0:
+    while await sequencing.sequence(db, *after) == 0:
         pass
 
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from logs import ONLY_POSTGRESQL, entries, event, names, run, seal_all, write, write_many
 
-from tenantry.events.event_log import sealing
+from tenantry.events.event_log import sequencing
 from tenantry.events.event_log.verification import verify
 
 
@@ -72,7 +72,7 @@ async def test_a_transaction_of_many_events_is_sealed_in_pages_in_their_order(db
     async def hook(_session, sealed):
         calls.append(len(sealed))
 
-    assert await sealing.seal(db, hook) == 0
+    assert await sequencing.sequence(db, hook) == 0
     # Events written meanwhile come after all that this look has seen.
     await write(db, "meanwhile")
     await seal_all(db, hook)
@@ -97,19 +97,19 @@ async def test_without_news_nothing_is_written(db):
     await write(db, "a")
     await seal_all(db)
     (before,) = await run(db, "SELECT * FROM event_log_state")
-    assert await sealing.seal(db) == sealing.WAIT_SECONDS
+    assert await sequencing.sequence(db) == sequencing.WAIT_SECONDS
     (after,) = await run(db, "SELECT * FROM event_log_state")
     assert tuple(before) == tuple(after)
 
 
 async def test_the_more_events_come_the_more_of_them_are_sealed_at_once(db):
-    job = sealing.Sealing()
+    job = sequencing.Sequencer()
     waits = []
     for count in (1, 200, 1000, 3, 0, 1):
         if count:
             await write_many(db, count)
         waits.append(await job.run(db))
-    few, many = sealing.WAIT_SECONDS, sealing.BUSY_SECONDS
+    few, many = sequencing.WAIT_SECONDS, sequencing.BUSY_SECONDS
     # The first look goes through all that is there, and is no part of this.
     assert waits[1:] == [many, 0.0, few, few, few]
     assert len(await entries(db)) == 1205
@@ -126,24 +126,24 @@ async def test_a_hook_gets_each_event_once_and_commits_with_it(db):
 
     await write(db, "a")
     with pytest.raises(RuntimeError):
-        await sealing.seal(db, failing)
+        await sequencing.sequence(db, failing)
     assert await entries(db) == []
-    await sealing.seal(db, hook)
-    await sealing.seal(db, hook)
+    await sequencing.sequence(db, hook)
+    await sequencing.sequence(db, hook)
     (row,) = await entries(db)
-    assert got == [sealing.Sealed(1, row["event_id"], "organization.updated", "org_1")]
+    assert got == [sequencing.SequencedEvent(1, row["event_id"], "organization.updated", "org_1")]
 
 
 async def test_a_worker_that_dies_within_a_page_leaves_it_to_the_next(db, other):
     await write_many(db, 1500)
-    await sealing.seal(db)
+    await sequencing.sequence(db)
     stuck = asyncio.Event()
 
     async def hanging(_session, _sealed):
         stuck.set()
         await asyncio.Event().wait()
 
-    doomed = asyncio.create_task(sealing.seal(db, hanging))
+    doomed = asyncio.create_task(sequencing.sequence(db, hanging))
     await stuck.wait()
     doomed.cancel()
     await asyncio.gather(doomed, return_exceptions=True)
@@ -167,7 +167,7 @@ async def test_several_workers_at_once_put_each_event_into_the_log_once(db, othe
 
     async def sealer(database):
         while not written.is_set():
-            await sealing.seal(database, hook)
+            await sequencing.sequence(database, hook)
             await asyncio.sleep(0.001)
 
     sealers = [asyncio.create_task(sealer(database)) for database in (db, other, other)]
@@ -185,10 +185,10 @@ async def test_several_workers_at_once_put_each_event_into_the_log_once(db, othe
 
 
 async def test_the_job_looks_more_rarely_when_nothing_comes(db):
-    job = sealing.Sealing()
-    assert await job.run(db) == sealing.WAIT_SECONDS
+    job = sequencing.Sequencer()
+    assert await job.run(db) == sequencing.WAIT_SECONDS
     for _ in range(200):
         wait = await job.run(db)
-    assert wait == sealing.IDLE_SECONDS
+    assert wait == sequencing.IDLE_SECONDS
     await write(db, "a")
-    assert await job.run(db) == sealing.WAIT_SECONDS
+    assert await job.run(db) == sequencing.WAIT_SECONDS

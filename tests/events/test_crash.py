@@ -101,7 +101,7 @@ async def test_killed_under_load_it_keeps_all_it_answered_and_every_change_has_i
         if life[-1]["type"] == "organization.deleted":
             assert organization_id not in kept
         else:
-            assert kept[organization_id].shown() == life[-1]["after"]
+            assert kept[organization_id].to_event() == life[-1]["after"]
             assert kept[organization_id].revision == len(life)
     assert kept.keys() <= lives.keys()
 

@@ -12,7 +12,7 @@ import pytest
 
 from tenantry.i18n import translations
 from tenantry.i18n.languages import LANGUAGES
-from tenantry.identity.connections.faults import Faulty
+from tenantry.identity.connections.faults import ProtocolError
 from tenantry.identity.connections.guides import explanations
 from tenantry.identity.connections.guides.explanations import ENGLISH, PROTOCOLS, say
 from tenantry.identity.connections.saml import faults
@@ -96,7 +96,7 @@ def test_a_fault_is_said_in_every_language_with_the_same_details(language):
     known = translations.catalogue(language)
     for name, fault in FAULTS.items():
         details = {place: f"<{place}: a/b?>" for place in places(fault.sentence)}
-        error = Faulty(fault, **details)
+        error = ProtocolError(fault, **details)
         said = say(language, error.code, error.description, fault.remedy)
         remedy = known.get((f"errors:{name}.remedy", fault.remedy))
         assert (said.remedy, said.remedy_language) == (

@@ -28,7 +28,7 @@ from tenantry.identity.connections.oidc.callback import CallbackResponse
 from tenantry.identity.connections.providers import social_providers
 from tenantry.identity.connections.providers.fetching import Fetching
 from tenantry.identity.federation import requests, social
-from tenantry.identity.federation.openid import Asked, RelyingParty
+from tenantry.identity.federation.openid import AuthenticationOptions, RelyingParty
 
 INSERT = Statement(
     insert(model.connections).values(bound(model.connections)).returning(model.connections.c.id)
@@ -53,7 +53,7 @@ async def party(db):
         raise AssertionError("no client of these signs by our key")
 
     yield RelyingParty(db, fetching, known, sign)
-    await fetching.aclose()
+    await fetching.close()
 
 
 @pytest.fixture
@@ -86,7 +86,9 @@ def connected(db, provider, monkeypatch):
 
 async def sign_in(db, party, provider, connection, **more: str):
     """Go to the provider and back; return the identity."""
-    address, members = await social.start(party, connection, Asked(), test_id="test_1")
+    address, members = await social.start(
+        party, connection, AuthenticationOptions(), test_id="test_1"
+    )
     back = urlsplit(provider.answer_to(f"{address}?{urlencode(members)}"))
     answer = CallbackResponse(dict(parse_qsl(back.query)) | more)
     way = await requests.take(db, answer.state)
@@ -101,7 +103,10 @@ async def test_google_is_an_openid_provider(db, party, provider, connected):
     )
     assert provider.at("/userinfo") == []
     address, members = await social.start(
-        party, connection, Asked("ann@example.com", ("login", "select_account"), 60), test_id="t"
+        party,
+        connection,
+        AuthenticationOptions("ann@example.com", ("login", "select_account"), 60),
+        test_id="t",
     )
     assert address == f"{provider.issuer}/authorize"
     assert members["nonce"]
@@ -176,7 +181,7 @@ async def test_apple_takes_a_secret_of_the_teams_key_and_posts_a_name(
         got.form["client_secret"], ECKey.import_key(jwk(key)), algorithms=["ES256"]
     )
     connection = await connected("APPLE", secret=secret)
-    _, members = await social.start(party, connection, Asked(), test_id="t")
+    _, members = await social.start(party, connection, AuthenticationOptions(), test_id="t")
     assert members["response_mode"] == "form_post"
     assert members["scope"] == "openid name email"
     user = '{"name": {"firstName": "Ann", "lastName": "Smith"}, "email": "eve@example.com"}'

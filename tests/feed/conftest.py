@@ -15,7 +15,7 @@ from tenantry.core.caller import SYSTEM
 from tenantry.core.event import Event
 from tenantry.db.event_rows import log
 from tenantry.db.sql.statements import Statement
-from tenantry.events.event_log import following, sealing
+from tenantry.events.event_log import following, sequencing
 from tenantry.events.event_log.model import event_log
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ async def sealed(database):
 
     async def work():
         while True:  # noqa: ASYNC110 - as a worker does
-            await asyncio.sleep(await sealing.seal(database))
+            await asyncio.sleep(await sequencing.sequence(database))
 
     async def wait():
         newest = (await log.last(database, limit=1))[0]["id"]

@@ -19,7 +19,7 @@ from servers import without_settings
 
 from tenantry.core.caller import SYSTEM
 from tenantry.core.event import Event
-from tenantry.events.event_log import chain, exporting, following, sealing
+from tenantry.events.event_log import chain, exporting, following, sequencing
 
 # A formula that a spreadsheet would run, in a name that a customer chose.
 FORMULAS = ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(1)", "\tx", "\rx", "＝1", '"quoted", x']
@@ -120,7 +120,7 @@ async def test_no_cell_of_an_export_is_a_formula(db):
                 after={"id": formula, "display_name": formula},
             )
         )
-    await sealing.seal(db)
+    await sequencing.sequence(db)
     order = exporting.Order(exporting.Format.CSV)
     pieces = [piece async for piece in exporting.pieces(db, order)]
     rows = rows_of(b"".join(pieces).decode())

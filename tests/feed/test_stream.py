@@ -20,7 +20,7 @@ from tenantry.db.event_rows import log
 from tenantry.db.sql.statements import Statement
 from tenantry.db.sqlite.database import SQLite
 from tenantry.endpoints.feeds import web
-from tenantry.events.event_log import following, sealing
+from tenantry.events.event_log import following, sequencing
 from tenantry.events.event_log.model import event_log_state
 from tenantry.net.http import Request
 from tenantry.rate_limits.rates import Rates
@@ -241,11 +241,11 @@ async def test_a_silent_stream_gives_signs_of_life(database, start, monkeypatch)
         return SYSTEM
 
     follower = following.Follower(database)
-    door = web.Feed(database, follower, authenticate, Rates({}))
+    feed = web.Feed(database, follower, authenticate, Rates({}))
     for accept, alive in (("application/x-ndjson", b"\n"), ("text/event-stream", b":\n\n")):
         query = f"after={start}&wait=2"
         request = Request("GET", STREAM, query, {"accept": accept}, b"", "req_test")
-        answer = await door.stream(request)
+        answer = await feed.stream(request)
         pieces = [piece async for piece in answer.pieces]
         assert pieces[-1] == alive
         assert set(pieces[:-1]) <= {alive, f"retry: 500\nid: {start}\n\n".encode()}
@@ -278,7 +278,7 @@ async def test_an_unknown_event_is_refused(client, start):
 
 async def test_an_event_that_retention_removed_is_gone(db):
     await record(db, "org_1", "kept")
-    await sealing.seal(db)
+    await sequencing.sequence(db)
     kept = await following.event_at(db, 1)
     assert kept is not None
     await db.fetch_all(_PRUNED, p_before=kept)
@@ -297,7 +297,7 @@ async def test_an_event_without_a_position_yet_is_waited_for(db):
     placing = asyncio.create_task(following.Follower(db).place(new["id"]))
     await asyncio.sleep(0.3)
     assert not placing.done()
-    await sealing.seal(db)
+    await sequencing.sequence(db)
     assert await placing == 1
 
 

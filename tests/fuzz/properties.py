@@ -189,8 +189,8 @@ def _url(text: str) -> None:
 def _headers(text: str) -> None:
     for name in ("a", "session", ""):
         assert cookie(text, name) in text
-    for door in ("login", "account", "oauth"):
-        words.choose(door, text, text.split())
+    for site in ("login", "account", "oauth"):
+        words.choose(site, text, text.split())
     with suppress(errors.InvalidArgument):
         pipeline.revisions(text)
     for peer in ("10.0.0.1", "192.0.2.1", ""):
@@ -228,7 +228,7 @@ def _answer(text: str) -> None:
 
 
 def _claim(text: str) -> None:
-    with suppress(parsing.Fault):
+    with suppress(parsing.SyntaxFault):
         parsing.parse(text, variables.SHAPE)
 
 

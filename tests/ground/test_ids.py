@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenantry.core import ids
-from tenantry.core.ids import EPOCH_MILLISECONDS, NODES, Mint, well_formed
+from tenantry.core.ids import EPOCH_MILLISECONDS, NODES, IdGenerator, well_formed
 
 PREFIXES = sorted(
     value
@@ -36,7 +36,7 @@ def parts(id_):
 )
 def test_whatever_the_clock_does_ids_grow(steps, each, node):
     clock = time.time_ns()
-    mint = Mint(node, lambda: clock)
+    mint = IdGenerator(node, lambda: clock)
     made = []
     for step in steps:
         clock += step * 1_000_000
@@ -48,29 +48,29 @@ def test_whatever_the_clock_does_ids_grow(steps, each, node):
 @given(st.sets(st.integers(0, NODES - 1), min_size=2, max_size=5), st.integers(1, 200))
 def test_processes_never_make_the_same_id(nodes, each):
     clock = time.time_ns()
-    mints = [Mint(node, lambda: clock) for node in nodes]
+    mints = [IdGenerator(node, lambda: clock) for node in nodes]
     made = [mint.new("org_") for _ in range(each) for mint in mints]
     assert len(set(made)) == len(made)
 
 
 def test_an_id_says_when_and_where_it_was_made():
     at = 1_800_000_000_123
-    mint = Mint(700, lambda: at * 1_000_000)
+    mint = IdGenerator(700, lambda: at * 1_000_000)
     assert parts(mint.new("org_")) == (at, 700, 0)
     assert parts(mint.new("evt_")) == (at, 700, 1)
 
 
 def test_a_millisecond_with_more_ids_than_it_holds_borrows_from_the_next():
     at = 1_800_000_000_000
-    mint = Mint(1, lambda: at * 1_000_000)
+    mint = IdGenerator(1, lambda: at * 1_000_000)
     made = [mint.new("org_") for _ in range(10_000)]
     assert len(set(made)) == 10_000
     assert parts(made[-1])[0] == at + 2
 
 
 def test_ids_sort_as_text_until_2084():
-    first = Mint(0).new("org_")
-    last = Mint(NODES - 1, lambda: 3_616_000_000_000 * 1_000_000).new("org_")
+    first = IdGenerator(0).new("org_")
+    last = IdGenerator(NODES - 1, lambda: 3_616_000_000_000 * 1_000_000).new("org_")
     assert len(first) == len(last) == len("org_") + 19
     assert first < last
     assert number(last) < 2**63
@@ -78,14 +78,14 @@ def test_ids_sort_as_text_until_2084():
 
 def test_a_fresh_mint_goes_on_from_the_clock():
     """After a restart the counter begins anew, and the millisecond is another."""
-    before = Mint(5).new("org_")
+    before = IdGenerator(5).new("org_")
     time.sleep(0.002)
-    assert number(Mint(5).new("org_")) > number(before)
+    assert number(IdGenerator(5).new("org_")) > number(before)
 
 
 @given(st.sampled_from(PREFIXES), st.integers(0, NODES - 1))
 def test_an_id_is_well_formed_as_what_it_is_and_nothing_else(prefix, node):
-    made = Mint(node).new(prefix)
+    made = IdGenerator(node).new(prefix)
     assert [p for p in PREFIXES if well_formed(p, made)] == [prefix]
     assert len(made) <= 32
 

@@ -13,7 +13,7 @@ import pytest
 
 from tenantry.settings import SettingError, load
 from tenantry.telemetry import log, request_log
-from tenantry.telemetry.request_context import Observed
+from tenantry.telemetry.request_context import RequestContext
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def test_a_hundred_thousand_unknown_paths_hold_nobody(pipe, monkeypatch):
     began, longest = time.thread_time(), 0.0
     for number in range(100_000):
         before = time.thread_time()
-        request_log.write(Observed("BREW\n", f"/{number}/{'x' * 200}", "req_1"))
+        request_log.write(RequestContext("BREW\n", f"/{number}/{'x' * 200}", "req_1"))
         longest = max(longest, time.thread_time() - before)
     assert time.thread_time() - began < 50
     assert longest < 0.5

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tenantry.core import addresses
-from tenantry.net.outgoing import Outgoing, Refused, Unanswered, check_url
+from tenantry.net.outgoing import AddressRefused, NoResponse, Outgoing, check_url
 from tenantry.server.certificates.authority import Authority
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
@@ -242,7 +242,7 @@ async def test_a_connection_is_used_again(inside, receiver):
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "127.1", "0"])
 async def test_loopback_is_not_connected_to(outside, receiver, host):
     for scheme in ("https", "http"):
-        with pytest.raises(Refused):
+        with pytest.raises(AddressRefused):
             await post(outside, f"{scheme}://{host}:{receiver.port}/")
     assert receiver.connections == 0
 
@@ -251,10 +251,10 @@ async def test_a_name_with_one_private_address_is_refused_whatever_the_others_ar
     outside, inside, receiver, names
 ):
     names["mixed.example"] = ["8.8.8.8", "127.0.0.1"]
-    with pytest.raises(Refused, match="not public"):
+    with pytest.raises(AddressRefused, match="not public"):
         await post(outside, f"https://mixed.example:{receiver.port}/")
     # Nor without TLS to a public address, where loopback alone is allowed.
-    with pytest.raises(Refused, match="not public"):
+    with pytest.raises(AddressRefused, match="not public"):
         await post(inside, f"http://mixed.example:{receiver.port}/")
     assert receiver.connections == 0
 
@@ -276,7 +276,7 @@ async def test_a_name_that_turns_private_is_refused_the_next_time(inside, receiv
     names["turns.example"] = [["127.0.0.1"], ["10.0.0.1"]]
     url = f"http://turns.example:{receiver.port}/"
     assert (await post(inside, url)).status == 200
-    with pytest.raises(Refused):
+    with pytest.raises(AddressRefused):
         await post(inside, url)
 
 
@@ -284,7 +284,7 @@ async def test_an_address_in_digits_is_judged_when_it_is_used_as_well(receiver, 
     """Should the check of the URL ever miss a spelling, the connection does not."""
     monkeypatch.setattr(addresses, "_check_host", lambda *_, **__: None)
     outside = Outgoing(())
-    with pytest.raises(Refused, match="not public"):
+    with pytest.raises(AddressRefused, match="not public"):
         await post(outside, f"https://127.0.0.1:{receiver.port}/")
     await outside.close()
     assert receiver.connections == 0
@@ -360,7 +360,7 @@ async def drip(writer):
 async def test_an_answer_that_does_not_end_is_given_up(inside, answer, then):
     async with serving(Server(answer, then=then)) as receiver:
         at = time.monotonic()
-        with pytest.raises(Unanswered, match=r"no complete answer within 0.3 s"):
+        with pytest.raises(NoResponse, match=r"no complete answer within 0.3 s"):
             await post(inside, f"http://127.0.0.1:{receiver.port}/", seconds=0.3)
         assert time.monotonic() - at < 10
 
@@ -382,7 +382,7 @@ async def test_a_name_server_that_hangs_holds_up_no_other_name(inside, receiver,
     await asyncio.sleep(0.05)
     assert (await post(inside, f"http://answers.example:{receiver.port}/")).status == 200
     for one in await asyncio.gather(*hanging, return_exceptions=True):
-        assert isinstance(one, Unanswered)
+        assert isinstance(one, NoResponse)
     assert len(threads) == 1
     answers.set()
 
@@ -402,7 +402,7 @@ async def test_what_is_no_answer_is_said_in_our_words(inside, answer, why):
         writer.close()
 
     async with serving(Server(answer, then=leave)) as receiver:
-        with pytest.raises(Unanswered, match=why) as raised:
+        with pytest.raises(NoResponse, match=why) as raised:
             await post(inside, f"http://127.0.0.1:{receiver.port}/?token=s3cret")
     assert "s3cret" not in str(raised.value)
     assert "127.0.0.1" not in str(raised.value)
@@ -411,12 +411,12 @@ async def test_what_is_no_answer_is_said_in_our_words(inside, answer, why):
 async def test_nobody_there_is_said_so(inside, names):
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        with pytest.raises(Unanswered, match="the connection was refused"):
+        with pytest.raises(NoResponse, match="the connection was refused"):
             await post(inside, f"http://127.0.0.1:{closed.getsockname()[1]}/")
-    with pytest.raises(Unanswered, match="the host name was not found"):
+    with pytest.raises(NoResponse, match="the host name was not found"):
         await post(inside, "https://nowhere.invalid/")
     names["x" * 64 + ".example"] = []
-    with pytest.raises(Unanswered):
+    with pytest.raises(NoResponse):
         await post(inside, f"https://{'x' * 64}.example/")
 
 
@@ -435,7 +435,7 @@ async def test_a_certificate_must_be_trusted_and_be_the_hosts(secure, names, tmp
     names["hooks.example"] = names["other.example"] = ["127.0.0.1"]
     url = f"https://hooks.example:{secure.port}/"
     stranger = Outgoing(LOOPBACK)
-    with pytest.raises(Unanswered, match="the certificate is not trusted"):
+    with pytest.raises(NoResponse, match="the certificate is not trusted"):
         await post(stranger, url)
     await stranger.close()
     assert secure.requests == []
@@ -443,7 +443,7 @@ async def test_a_certificate_must_be_trusted_and_be_the_hosts(secure, names, tmp
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
     friend = Outgoing(LOOPBACK)
     assert (await post(friend, url)).status == 200
-    with pytest.raises(Unanswered, match="the certificate is not trusted: Hostname mismatch"):
+    with pytest.raises(NoResponse, match="the certificate is not trusted: Hostname mismatch"):
         await post(friend, f"https://other.example:{secure.port}/")
     await friend.close()
 
@@ -457,5 +457,5 @@ async def test_a_server_without_tls_is_said_so(inside):
     listener = await asyncio.start_server(greet, "127.0.0.1", 0)
     async with listener:
         port = listener.sockets[0].getsockname()[1]
-        with pytest.raises(Unanswered, match="there is no TLS to be had"):
+        with pytest.raises(NoResponse, match="there is no TLS to be had"):
             await post(inside, f"https://127.0.0.1:{port}/")

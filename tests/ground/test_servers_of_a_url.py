@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tenantry.settings import SettingError, load
-from tenantry.settings.servers import read, shown
+from tenantry.settings.servers import read, to_text
 
 # The rest of a URL after "postgresql://", and the servers that it means.
 NAMED = [
@@ -86,7 +86,7 @@ def test_a_url_that_names_no_servers_is_refused_by_its_name(text, sentence):
 
 
 def test_a_server_is_shown_as_a_url_names_it():
-    assert [shown(one) for one in [("one", None), ("::1", 2), ("one", 1), ("/run", None)]] == [
+    assert [to_text(one) for one in [("one", None), ("::1", 2), ("one", 1), ("/run", None)]] == [
         "one",
         "[::1]:2",
         "one:1",

@@ -21,7 +21,7 @@ async def interceptors(db):
     """The service that asks them, loopback allowed."""
     running = Interceptors(db, configured())
     yield running
-    await running.aclose()
+    await running.close()
 
 
 @pytest.fixture(scope="session")

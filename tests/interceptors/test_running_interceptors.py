@@ -311,7 +311,7 @@ async def test_only_public_addresses_are_asked(db, url):
     running = Interceptors(db, configured(outgoing_allow=""))
     with pytest.raises(errors.Intercepted):
         await run(running, db)
-    await running.aclose()
+    await running.close()
     (event,) = await executed(db)
     assert event["after"]["failure"] == "ADDRESS_REFUSED"
     assert event["context"]["interceptor_id"] == made.id
@@ -508,7 +508,7 @@ async def test_the_token_url_is_watched_too(db, receiver):
     running = Interceptors(db, configured(outgoing_allow=""))
     with pytest.raises(errors.Intercepted):
         await run(running, db)
-    await running.aclose()
+    await running.close()
     assert receiver.got == []
     assert (await executed(db))[0]["after"]["failure"] == "ADDRESS_REFUSED"
     with pytest.raises(errors.InvalidArgument, match="token_url"):

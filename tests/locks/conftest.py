@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
-from in_process import Door
+from in_process import AsgiClient
 
 from tenantry import app, settings
 from tenantry.access.clients import service as clients
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 class Program:
     """The management client: it sends requests over REST."""
 
-    def __init__(self, door: Door, db: Database) -> None:
-        self.door = door
+    def __init__(self, asgi_client: AsgiClient, db: Database) -> None:
+        self.asgi_client = asgi_client
         self.db = db
 
     async def __call__(self, verb: str, path: str, body: Any = None, **headers: str) -> Answer:
-        return await self.door(verb, f"/api/v1{path}", body, **headers)
+        return await self.asgi_client(verb, f"/api/v1{path}", body, **headers)
 
     async def made(self, path: str, body: Any, kind: str) -> dict[str, Any]:
         """The object that a POST makes."""
@@ -73,7 +73,7 @@ async def program(application, db):
         "client_id": client.id,
         "client_secret": secret,
     }
-    nobody = Door(application, host="localhost:8443")
+    nobody = AsgiClient(application, host="localhost:8443")
     answer = await nobody(
         "POST",
         "/oauth/token",
@@ -82,4 +82,6 @@ async def program(application, db):
     )
     assert answer.status == 200, answer.body
     token = answer.json["access_token"]
-    return Program(Door(application, host="localhost:8443", authorization=f"Bearer {token}"), db)
+    return Program(
+        AsgiClient(application, host="localhost:8443", authorization=f"Bearer {token}"), db
+    )

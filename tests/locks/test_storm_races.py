@@ -237,7 +237,7 @@ async def scim(program: Program, organization_id: str) -> Callable[..., Awaitabl
     secret = (await program("POST", path)).json["plain_secret"]
 
     def push(verb: str, path: str, body: Any = None) -> Awaitable[Any]:
-        return program.door(
+        return program.asgi_client(
             verb,
             f"/directory/{made['id']}/scim/v2{path}",
             None if body is None else json.dumps(body).encode(),

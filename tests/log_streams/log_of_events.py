@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, select, update
 
 from tenantry.core.event import Event
 from tenantry.db.sql.statements import Statement
-from tenantry.events.event_log import sealing
+from tenantry.events.event_log import sequencing
 from tenantry.events.log_streams.model import log_streams
 
 MASTER_KEY = b"m" * 32
@@ -36,7 +36,7 @@ async def happen(db, count=1, *, name="Acme", type_="organization.updated", acto
             )
             for number in range(count)
         )
-    while await sealing.seal(db) == 0:
+    while await sequencing.sequence(db) == 0:
         pass
 
 

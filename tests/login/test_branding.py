@@ -9,7 +9,7 @@ from apis import unique
 from hosted import heading
 
 from tenantry.core.colors import contrast
-from tenantry.events.mail import service as mail_service
+from tenantry.events.email import service as email_service
 from tenantry.tenants.organizations.model import Branding, Organization
 from tenantry.web.branding import Brand, icon, shown_logo, style
 
@@ -173,7 +173,7 @@ async def test_without_a_name_mail_has_that_of_the_application_too(special_place
 async def said_to(place, email):
     """The newest mail to an address."""
     await place.deliver()
-    newest = await mail_service.newest_said(place.database, limit=200)
+    newest = await email_service.newest_said(place.database, limit=200)
     return next(said for mail, said in newest if said and mail.recipient == email)
 
 

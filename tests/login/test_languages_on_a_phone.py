@@ -13,7 +13,7 @@ from tenantry.i18n.languages import DEFAULT, LANGUAGES
 from tenantry.web import words
 
 OTHERS = [language for language in LANGUAGES if language != DEFAULT]
-DOORS = ("login", "oauth", "sso")
+SITES = ("login", "oauth", "sso")
 PHONE = {"width": 390, "height": 844}
 _TOLD = 12  # letters of a sentence that no other text holds by chance
 # Texts that do not fit: whole elements that scroll or stick out, and buttons that cut their text.
@@ -32,18 +32,18 @@ CUT = """() => {
 }"""
 
 
-def sentences(door, language):
+def sentences(site, language):
     """The longer sentences of a catalogue that hold no values, with none of English in another."""
-    ours = words.of(door, language).sentences.values()
+    ours = words.of(site, language).sentences.values()
     return {one for one in ours if len(one) >= _TOLD and "{" not in one}
 
 
-def said(door, html):
+def said(site, html):
     """The sentences of the English catalogue that a page holds."""
     text = " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
     return {
         one
-        for one in sentences(door, DEFAULT)
+        for one in sentences(site, DEFAULT)
         if re.search(rf"(?<!\w){re.escape(one)}(?!\w)", text)
     }
 
@@ -87,14 +87,14 @@ async def test_no_step_is_left_in_english(application, place, language):
     async with place.visitor(**{"accept-language": f"{language}, en;q=0.5"}) as visitor:
         async for name, page in steps(visitor, application, place):
             assert f'<html lang="{language}">' in page.text, name
-            for door in DOORS:
-                assert not said(door, page.text) - sentences(door, language), name
+            for site in SITES:
+                assert not said(site, page.text) - sentences(site, language), name
             assert "There is no such connection" not in page.text
 
 
 async def test_each_step_holds_a_sentence_of_the_catalogue(application, place, visitor):
     async for name, page in steps(visitor, application, place):
-        assert any(said(door, page.text) for door in DOORS), name
+        assert any(said(site, page.text) for site in SITES), name
 
 
 @pytest.mark.thorough

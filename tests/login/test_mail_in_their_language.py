@@ -8,7 +8,7 @@ import pytest
 from apis import unique
 from hosted import answered
 
-from tenantry.events.mail import service as mail_service
+from tenantry.events.email import service as email_service
 from tenantry.i18n.languages import LANGUAGES
 
 BUTTONS = {
@@ -25,7 +25,7 @@ BUTTONS = {
 async def html(place, email):
     """The newest mail to an address."""
     await place.deliver()
-    newest = await mail_service.newest_said(place.database, limit=200)
+    newest = await email_service.newest_said(place.database, limit=200)
     return next(said.html for mail, said in newest if said and mail.recipient == email)
 
 

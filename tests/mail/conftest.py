@@ -42,7 +42,7 @@ async def browser():
 
 @pytest.fixture
 def get(db):
-    """Answer a request to a server for development as its door does."""
+    """Answer a request to a server for development as its development pages do."""
 
     async def answer(path, host="tenants.example:8443", *, local=False, **headers: str):
         router = Router()

@@ -9,7 +9,7 @@ from mail_servers import MASTER_KEY, prepared
 
 from tenantry import settings, worker
 from tenantry.db.opening import open_database
-from tenantry.events.mail.delivery import Delivery
+from tenantry.events.email.delivery import Delivery
 
 
 async def main():

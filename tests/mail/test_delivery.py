@@ -27,9 +27,9 @@ from servers import free_port, without_settings
 
 from tenantry import settings
 from tenantry.core.times import now
-from tenantry.events.mail import delivery as delivering
-from tenantry.events.mail import service
-from tenantry.events.mail.delivery import RETRY_SECONDS
+from tenantry.events.email import delivery as delivering
+from tenantry.events.email import service
+from tenantry.events.email.delivery import RETRY_SECONDS
 
 WORKER = Path(__file__).with_name("mail_worker.py")
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenantry.events.mail import jet, use_cases
+from tenantry.events.email import jet, use_cases
 
 VALUES = {"name": "Ada <b>", "plan": "gold", "none": ""}
 

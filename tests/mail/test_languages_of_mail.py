@@ -12,12 +12,12 @@ import pytest
 from mail_servers import ENDS, LINK, VARIABLES
 
 from tenantry.core.times import DAY, MINUTE, now
-from tenantry.events.mail import own_templates, rendering, words
-from tenantry.events.mail.rendering import Templates
+from tenantry.events.email import custom_templates, rendering, words
+from tenantry.events.email.rendering import Templates
 from tenantry.i18n import translations
 from tenantry.i18n.languages import DEFAULT, LANGUAGES
-from tenantry.identity.authenticators.passwordless.mails import (
-    NO_ACCOUNT_MAIL,
+from tenantry.identity.authenticators.passwordless.emails import (
+    NO_ACCOUNT_EMAIL,
     SIGN_IN_CODE,
     SIGN_UP_CODE,
 )
@@ -78,10 +78,10 @@ OF_WEBHOOK = {
 }
 
 
-def mails():
+def emails():
     """Every mail of ours with its values: with all of its parts, and with none that may be left."""
     for brand in (BRAND, dict.fromkeys(BRAND, "")):
-        for template in (SIGN_IN_CODE, SIGN_UP_CODE, NO_ACCOUNT_MAIL):
+        for template in (SIGN_IN_CODE, SIGN_UP_CODE, NO_ACCOUNT_EMAIL):
             at = {"expire_time": now() + 5 * MINUTE}
             yield template, {**SIGNING, **brand, **at}
             yield template, {**SIGNING, **brand, **at, "otp": None}
@@ -152,7 +152,7 @@ def test_every_mail_is_in_one_language(language):
     english = [s for s in words.of(DEFAULT).values() if len(s) >= 10 and not fields(s)]
     ours = "\n".join(words.of(language).values())
     left = [sentence for sentence in english if sentence not in ours]
-    for template, values in mails():
+    for template, values in emails():
         said = templates.render(template, {**values, "user_language": language})
         first = templates.render(template, values)
         assert f'<html lang="{language}">' in said.html
@@ -234,18 +234,18 @@ def test_a_template_of_the_api_is_in_one_language_unless_it_asks_for_the_reader_
     asking = '{{ if user_language == "fr" }}Rejoindre{{ else }}Join{{ end }}'
     assert asking in GUIDE.read_text(encoding="utf-8")
     both = {**one, "subject": asking}
-    assert own_templates.spoken(one, "fr", "en") == "en"
-    assert own_templates.spoken(both, "fr", "en") == "fr"
-    own_templates.check("USER_INVITE", both)
+    assert custom_templates.spoken(one, "fr", "en") == "en"
+    assert custom_templates.spoken(both, "fr", "en") == "fr"
+    custom_templates.check("USER_INVITE", both)
     for language, subject in (("fr", "Rejoindre"), ("es", "Join")):
-        assert own_templates.render(both, {"user_language": language}).subject == subject
+        assert custom_templates.render(both, {"user_language": language}).subject == subject
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_a_phone_is_wide_enough(browser, language):
     page = await browser.new_page(viewport={"width": 390, "height": 844})
-    for template, values in mails():
+    for template, values in emails():
         said = Templates(None).render(template, {**values, "user_language": language})
         await page.set_content(said.html)
         await looks.check(page)

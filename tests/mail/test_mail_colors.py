@@ -15,10 +15,10 @@ from sqlalchemy import bindparam, update
 
 from tenantry.core import colors
 from tenantry.db.sql.statements import Statement
-from tenantry.events.mail import branding
-from tenantry.events.mail.model import Mail
-from tenantry.events.mail.rendering import BUTTON, Templates
-from tenantry.identity.authenticators.passwordless import mails
+from tenantry.events.email import branding
+from tenantry.events.email.model import Email
+from tenantry.events.email.rendering import BUTTON, Templates
+from tenantry.identity.authenticators.passwordless import emails
 from tenantry.identity.authenticators.passwordless.model import passwordless_requests
 from tenantry.settings import load
 from tenantry.tenants.memberships import invitations
@@ -89,14 +89,14 @@ async def sign_in(rest, database, organization):
 
 @pytest.mark.parametrize(
     ("reason", "prepare"),
-    [(invitation, invitations.mail_variables), (sign_in, mails.mail_variables)],
+    [(invitation, invitations.email_variables), (sign_in, emails.email_variables)],
 )
 async def test_an_organization_s_own_colour_goes_first(rest, database, make, reason, prepare):
     organization = await make.organization()
     (row,) = await mail_to(database, await reason(rest, database, organization))
 
     async def color(settings=GREEN):
-        return (await prepare(database, Mail.from_row(row), settings))["button_color"]
+        return (await prepare(database, Email.from_row(row), settings))["button_color"]
 
     assert await color() == "#0f766e"
     assert await color(PLAIN) == BUTTON["button_color"]

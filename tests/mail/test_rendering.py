@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mail_servers import LINK, VARIABLES, deliver, delivery, hasten, invite, state
 
-from tenantry.events.mail.model import QUEUED, Mail
-from tenantry.events.mail.rendering import RenderError, Templates, message
+from tenantry.events.email.model import QUEUED, Email
+from tenantry.events.email.rendering import RenderError, Templates, message
 
 HEADERS = [
     *("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version"),
@@ -45,7 +45,7 @@ def rendered(folder=None, **variables: object):
 
 def sent(content, recipient="ann@example.com"):
     """The message as the recipient's mail program reads it."""
-    queued = Mail(
+    queued = Email(
         id="mail_1",
         organization_id=None,
         recipient=recipient,

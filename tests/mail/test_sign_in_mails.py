@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mail_servers import ENDS
 
-from tenantry.events.mail import rendering
-from tenantry.events.mail.rendering import Templates
-from tenantry.identity.authenticators.passwordless.mails import (
-    NO_ACCOUNT_MAIL,
+from tenantry.events.email import rendering
+from tenantry.events.email.rendering import Templates
+from tenantry.identity.authenticators.passwordless.emails import (
+    NO_ACCOUNT_EMAIL,
     SIGN_IN_CODE,
     SIGN_UP_CODE,
 )
@@ -53,7 +53,7 @@ HAPPENED = {
 SHOWS = {
     SIGN_IN_CODE: OF_CODE,
     SIGN_UP_CODE: OF_CODE,
-    NO_ACCOUNT_MAIL: OF_CODE,
+    NO_ACCOUNT_EMAIL: OF_CODE,
     **dict.fromkeys(security_notices.TEMPLATES, HAPPENED),
 }
 WITH_CODE = [SIGN_IN_CODE, SIGN_UP_CODE]
@@ -94,7 +94,7 @@ def test_code_and_link_are_there_where_they_are(template, otp, link, organizatio
 
 @pytest.mark.parametrize("brand", [BRAND, NO_BRAND])
 def test_the_other_mails_say_what_happened(brand):
-    content = rendered(NO_ACCOUNT_MAIL, brand)
+    content = rendered(NO_ACCOUNT_EMAIL, brand)
     assert content.subject.startswith("There is no account with this address")
     for said in (unescape(content.html), content.text):
         assert "ann@example.com" in said

@@ -1,4 +1,4 @@
-"""Without a mail server: mail is kept, sealed, and shown by the door for development."""
+"""Without a mail server: mail is kept, encrypted, and shown by the development pages."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tenantry.core.times import now
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.sql.schema import tallies
 from tenantry.db.sql.statements import Statement
-from tenantry.events.mail import service
-from tenantry.events.mail.model import mail
+from tenantry.events.email import service
+from tenantry.events.email.model import mail
 
 ADDRESS = "https://tenants.example:8443"
 _ROWS = Statement(select(mail))
@@ -175,7 +175,7 @@ async def test_what_a_mail_holds_is_text_on_the_page(db, get):
 
 @pytest.fixture
 async def visit(browser, get):
-    """Open a page of the door; what the browser complains of fails the test."""
+    """Open a page of the sink; what the browser complains of fails the test."""
     contexts, complaints = [], []
 
     async def serve(route):

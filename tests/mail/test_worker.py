@@ -16,7 +16,7 @@ from servers import TENANTRY, LiveServer
 
 from tenantry import worker
 from tenantry.db.engine import Unavailable
-from tenantry.events.mail import service
+from tenantry.events.email import service
 from tenantry.worker import Job
 
 

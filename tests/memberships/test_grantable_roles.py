@@ -8,7 +8,7 @@ from apis import unique
 from tenantry.call import Call
 from tenantry.core import errors
 from tenantry.core.caller import ANONYMOUS, SYSTEM, Caller, Kind, signed_in
-from tenantry.identity.connections.changes import further
+from tenantry.identity.connections.changes import extra_settings
 from tenantry.tenants.memberships import grantable_roles
 from tenantry.tenants.memberships import roles as member_roles
 from tenantry.tenants.memberships.model import NamedRole
@@ -104,8 +104,8 @@ async def test_groups_of_a_provider_get_no_role_beyond_that_of_the_caller(
 
     async def change(caller, **roles: str):
         call = Call(caller, database, "req_t")
-        after = await further.change(call, None, id_, {"group_roles": roles})
-        return further.shown(after)["group_roles"]
+        after = await extra_settings.change(call, None, id_, {"group_roles": roles})
+        return extra_settings.to_json(after)["group_roles"]
 
     with pytest.raises(errors.PermissionDenied) as problem:
         await change(weak[who], Staff="admin")

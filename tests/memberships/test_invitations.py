@@ -13,7 +13,7 @@ from members import expire, invited, mail_to
 from sqlalchemy import bindparam, select, update
 
 from tenantry.db.sql.statements import Statement
-from tenantry.events.mail.model import Mail
+from tenantry.events.email.model import Email
 from tenantry.settings import load
 from tenantry.tenants.memberships import invitations
 from tenantry.tenants.users.model import memberships
@@ -50,7 +50,7 @@ async def row_of(database, user):
 
 async def shown(database, row):
     """The worker's variables for the mail of one row of the outbox."""
-    return await invitations.mail_variables(database, Mail.from_row(row), SETTINGS)
+    return await invitations.email_variables(database, Email.from_row(row), SETTINGS)
 
 
 async def test_a_valid_invitation_is_sent_again_as_it_is(api, organization, user, database):
@@ -175,10 +175,10 @@ async def test_a_token_of_one_organization_opens_no_other(api, make, user, datab
     (queued,) = await mail_to(database, user)
     other = await make.organization()
     await api.users.create_membership(organization_id=other["id"], id=user["id"], membership={})
-    mail = Mail.from_row(queued)
+    mail = Email.from_row(queued)
     moved = replace(mail, organization_id=other["id"])
-    assert await invitations.mail_variables(database, moved, SETTINGS) is None
-    assert await invitations.mail_variables(database, mail, SETTINGS)
+    assert await invitations.email_variables(database, moved, SETTINGS) is None
+    assert await invitations.email_variables(database, mail, SETTINGS)
 
 
 async def test_who_is_a_member_has_no_invitation(api, make, organization, user, database):

@@ -53,7 +53,7 @@ WRITERS = {
         "_join": "runs what its callers, all in this table, give it",
     },
     "tenantry.tenants.memberships.service": {"_change": CHECKED},
-    "tenantry.tenants.memberships.arriving": {"provision": BY_RULE},
+    "tenantry.tenants.memberships.bulk_creation": {"provision": BY_RULE},
     "tenantry.tenants.directories.effects.role_mapping": {"_change": BY_RULE},
     "tenantry.tenants.directories.role_assignments": {"assign": CHECKED},
     "tenantry.tenants.directories.registry": {"remove": TAKES},
@@ -196,13 +196,13 @@ def test_only_one_place_writes_the_groups_of_a_connection():
             if isinstance(node, ast.Constant) and node.value == "group_roles":
                 places.add(str(path.relative_to(SOURCE)))
     written = {
-        "identity/connections/changes/further.py",
+        "identity/connections/changes/extra_settings.py",
         "identity/connections/rpc/single_sign_on.py",
     }
     assert places == written | {"identity/connections/mapped_roles.py"}
     (change,) = [
         function
-        for function in functions(parsed("tenantry.identity.connections.changes.further"))
+        for function in functions(parsed("tenantry.identity.connections.changes.extra_settings"))
         if function.name == "_check_grantable"
     ]
     assert "grantable_roles.check" in called(change)

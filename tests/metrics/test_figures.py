@@ -16,7 +16,7 @@ from tenantry.db import migrate
 from tenantry.db.opening import open_database
 from tenantry.db.postgresql import connections
 from tenantry.db.revisions import HEAD
-from tenantry.events.mail import service as mail
+from tenantry.events.email import service as mail
 from tenantry.events.webhooks.deliveries import figures as webhooks
 from tenantry.identity.connections.certificates import key_pairs
 from tenantry.settings import load

@@ -1,4 +1,4 @@
-"""Access tokens at the door: ours, for us, in time; anything else is UNAUTHENTICATED."""
+"""Access tokens of requests: ours, for us, in time; anything else is UNAUTHENTICATED."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ async def provider():
 async def fetching():
     made = Fetching(LOOPBACK)
     yield made
-    await made.aclose()
+    await made.close()
 
 
 @pytest.fixture
@@ -186,7 +186,7 @@ async def test_whatever_a_provider_answers_there_is_one_error(fetching, provider
             assert raised.value.code == codes[path]
             assert provider.issuer not in str(raised.value)
         assert time.perf_counter() - at < 20
-        await fresh.aclose()
+        await fresh.close()
     assert provider.at("/elsewhere") == []
 
 
@@ -277,4 +277,4 @@ async def test_private_addresses_are_asked_only_where_the_operator_allows_it(pro
         with pytest.raises(OIDCError):
             await ask
     assert provider.got == []
-    await stranger.aclose()
+    await stranger.close()

@@ -26,7 +26,7 @@ from tenantry import settings, worker
 from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
 from tenantry.db.sql.statements import Statement
-from tenantry.events.mail import service as mail_service
+from tenantry.events.email import service as email_service
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,13 +113,13 @@ class Place:
     async def mailed_code(self, email: str) -> str:
         """The code of the newest mail to an address; due mail is delivered first."""
         job = self._job("mail")
-        while (seconds := await mail_service.seconds_until_due(self.database)) is not None:
+        while (seconds := await email_service.seconds_until_due(self.database)) is not None:
             if seconds > 0:
                 break
             await job.run(self.database)
-        for one in await mail_service.newest(self.database, limit=50):
+        for one in await email_service.newest(self.database, limit=50):
             if one.recipient == email:
-                found = await mail_service.find(self.database, one.id)
+                found = await email_service.find(self.database, one.id)
                 assert found is not None
                 assert found[1] is not None
                 return _CODE.findall(found[1].text)[0]

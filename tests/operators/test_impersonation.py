@@ -13,7 +13,7 @@ import pytest
 from operators_with_passkeys import OURS, Operator, problem_of
 from signins import CHALLENGE, REDIRECT_URI, SignIns, claims_of
 
-from tenantry.events.mail import service as mail_service
+from tenantry.events.email import service as email_service
 from tenantry.identity.sessions import listing
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import Bounds, Impersonation
@@ -300,7 +300,7 @@ async def test_events_of_it_are_the_persons_and_name_the_operator(
 async def test_the_person_is_told_by_mail(operator_of, user, database):
     ada = operator_of("OPERATOR")
     become(ada, user)
-    newest = await mail_service.newest(database, limit=200)
+    newest = await email_service.newest(database, limit=200)
     (mail,) = [one for one in newest if one.recipient == user["email"]]
     assert mail.template == "impersonated"
     assert mail.variables["name"] == "Ada"

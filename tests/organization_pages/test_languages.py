@@ -44,13 +44,13 @@ async def visits(people, http, make):
     return get
 
 
-def left_in_english(door, language, text):
+def left_in_english(site, language, text):
     """The sentences of the English catalogue that a text in another language holds."""
-    ours = words.of(door, language).sentences
+    ours = words.of(site, language).sentences
     said = " ".join(ours.values())
     return [
         sentence
-        for sentence in words.of(door, "en").sentences.values()
+        for sentence in words.of(site, "en").sentences.values()
         if len(sentence) >= _TOLD
         and "{" not in sentence
         and sentence not in said
@@ -71,15 +71,15 @@ async def test_a_browser_gets_its_language(visits, pages, language):
         page = await visits(path, f"{language};q=0.9, en;q=0.5")
         assert page.status_code == 200, path
         assert f'<html lang="{language}">' in page.text, path
-        door = "account" if path.startswith(PROFILE) else "organization"
-        assert not left_in_english(door, language, text_of(page)), path
+        site = "account" if path.startswith(PROFILE) else "organization"
+        assert not left_in_english(site, language, text_of(page)), path
 
 
 async def test_the_pages_hold_sentences_of_the_catalogue(visits):
     for path in (*PORTAL, *MEMBERS):
         page = await visits(path, "en")
-        door = "account" if path.startswith(PROFILE) else "organization"
-        assert left_in_english(door, LANGUAGES[0], text_of(page)), path
+        site = "account" if path.startswith(PROFILE) else "organization"
+        assert left_in_english(site, LANGUAGES[0], text_of(page)), path
 
 
 @pytest.mark.thorough

@@ -12,7 +12,7 @@ from apis import refused, unique
 from pictures_of_tests import png
 from widget_people import HOSTILE, ORGANIZATION, People, links, text_of
 
-from tenantry.events.event_log import sealing
+from tenantry.events.event_log import sequencing
 
 GENERAL, POLICY = f"{ORGANIZATION}/general", f"{ORGANIZATION}/session-policy"
 PROGRAMS, AUDIT = f"{ORGANIZATION}/programs", f"{ORGANIZATION}/audit"
@@ -306,7 +306,7 @@ async def test_the_audit_log_comes_as_a_file(admin, rest, database):
     for _ in range(100):  # until the change is in the log
         if "=cmd()" in answer.text:
             break
-        await sealing.seal(database)
+        await sequencing.sequence(database)
         answer = await admin.get(f"{AUDIT}/export?format=csv&group=settings")
     assert answer.headers["content-type"].startswith("text/csv")
     assert 'filename="audit-log.csv"' in answer.headers["content-disposition"]

@@ -51,7 +51,7 @@ async def test_the_event_shows_the_organization_before_and_after(call):
         before, **changes, revision=before.revision + 1, update_time=after.update_time
     )
     assert after.update_time > before.update_time
-    assert await _last(call) == [(before.shown(), after.shown())]
+    assert await _last(call) == [(before.to_event(), after.to_event())]
     assert await service.get(call, OrganizationIdentifier(before.id)) == after
 
 
@@ -61,7 +61,7 @@ async def test_what_was_never_set_is_not_in_the_event(call):
         call, OrganizationIdentifier(external_id="a-1"), {"metadata": None}
     )
     assert after.metadata == {}
-    assert await _last(call) == [(before.shown(), after.shown())]
+    assert await _last(call) == [(before.to_event(), after.to_event())]
 
 
 async def test_the_same_values_change_nothing(call):

@@ -8,7 +8,7 @@ from tenantry.core import ids
 from tenantry.core.times import DAY, MINUTE, SECOND, now
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes.rows import bound, prefixed
-from tenantry.events.mail import service as mail
+from tenantry.events.email import service as mail
 from tenantry.identity.auth_log import figures
 from tenantry.identity.overview import service
 from tenantry.identity.sign_in.model import auth_requests

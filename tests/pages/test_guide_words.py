@@ -15,7 +15,7 @@ from tenantry.tenants.directories import guides as directories
 from tenantry.web.marks import labelled
 
 ROOMS = {"connections": providers, "directories": directories}
-CASES = [(room, language) for room in ROOMS for language in LANGUAGES[1:]]
+CASES = [(package, language) for package in ROOMS for language in LANGUAGES[1:]]
 _MARK = re.compile(r"\*\*[^*]+\*\*|`[^`]+`|https?://\S+")
 # Names that no language has a word of its own for.
 _NAME = re.compile(
@@ -25,9 +25,9 @@ _NAME = re.compile(
 _ENGLISH = re.compile(r"\b(?:the|and|with|choose|that|which|from|people|your|here|there|it)\b")
 
 
-def both(room, language):
+def both(package, language):
     """Return the pairs of a guide in English and in a language."""
-    return list(zip(ROOMS[room].guides(), ROOMS[room].guides(language), strict=True))
+    return list(zip(ROOMS[package].guides(), ROOMS[package].guides(language), strict=True))
 
 
 def steps(guide):
@@ -55,9 +55,9 @@ def plain(text):
     return _MARK.sub("", text)
 
 
-@pytest.mark.parametrize(("room", "language"), CASES)
-def test_a_guide_says_in_each_language_what_it_says_in_english(room, language):
-    for english, other in both(room, language):
+@pytest.mark.parametrize(("package", "language"), CASES)
+def test_a_guide_says_in_each_language_what_it_says_in_english(package, language):
+    for english, other in both(package, language):
         says_the_same(english, other, language)
 
 
@@ -80,11 +80,11 @@ def says_the_same(english, other, language):
         assert len(step.text) < 500
 
 
-@pytest.mark.parametrize(("room", "language"), CASES)
-def test_a_value_that_is_no_label_of_a_console_is_said_in_each_language(room, language):
+@pytest.mark.parametrize(("package", "language"), CASES)
+def test_a_value_that_is_no_label_of_a_console_is_said_in_each_language(package, language):
     known = translations.catalogue(language)
-    for english, other in both(room, language):
-        place = f"{room}:{english.id}"
+    for english, other in both(package, language):
+        place = f"{package}:{english.id}"
         for (ours, spoken), (meant, _) in zip(values(other), values(english), strict=True):
             assert Counter(_MARK.findall(ours)) == Counter(_MARK.findall(meant))
             assert spoken == (language if (place, meant) in known else "en"), meant
@@ -94,11 +94,11 @@ def test_a_value_that_is_no_label_of_a_console_is_said_in_each_language(room, la
                 assert not _ENGLISH.search(plain(ours)), ours
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_a_name_field_or_value_is_a_label_of_a_console_or_listed_as_translated(room):
-    to_translate = {*ROOMS[room].texts()}
-    for guide in ROOMS[room].guides():
-        place, shown = f"{room}:{guide.id}", {guide.name, *(text for text, _ in values(guide))}
+@pytest.mark.parametrize("package", ROOMS)
+def test_a_name_field_or_value_is_a_label_of_a_console_or_listed_as_translated(package):
+    to_translate = {*ROOMS[package].texts()}
+    for guide in ROOMS[package].guides():
+        place, shown = f"{package}:{guide.id}", {guide.name, *(text for text, _ in values(guide))}
         assert all(
             (place, text) in to_translate
             for text in shown
@@ -108,8 +108,8 @@ def test_a_name_field_or_value_is_a_label_of_a_console_or_listed_as_translated(r
         assert listed <= shown
 
 
-@pytest.mark.parametrize(("room", "language"), CASES)
-def test_all_else_of_a_guide_is_that_of_english(room, language):
+@pytest.mark.parametrize(("package", "language"), CASES)
+def test_all_else_of_a_guide_is_that_of_english(package, language):
     def bare(guide):
         return [
             replace(
@@ -124,7 +124,7 @@ def test_all_else_of_a_guide_is_that_of_english(room, language):
             for step in steps(guide)
         ]
 
-    for english, other in both(room, language):
+    for english, other in both(package, language):
         assert bare(other) == bare(english)
 
 

@@ -8,8 +8,8 @@ import os
 import shutil
 from pathlib import Path
 
+import page_servers
 import pytest
-import showrooms
 from browsers import chromium
 from servers import free_port
 from turns import install_node_packages
@@ -30,19 +30,21 @@ async def test_main_pages_are_quick_and_for_everybody(start_server):
     if not shutil.which("node"):
         pytest.skip("node is not installed")
     await asyncio.to_thread(install_node_packages, LIGHTHOUSE)
-    server, port = start_server("lighthouse", **showrooms.SETTINGS), free_port()
+    server, port = start_server("lighthouse", **page_servers.SETTINGS), free_port()
     async with (
-        showrooms.furnished(server) as showroom,
+        page_servers.furnished(server) as page_server,
         chromium(server, port=port),
     ):
         pages = [
             {
-                "url": f"{showroom.url}{room.path}",
-                "cookie": "; ".join(f"{name}={value}" for name, value in room.cookies.items()),
+                "url": f"{page_server.url}{listed_page.path}",
+                "cookie": "; ".join(
+                    f"{name}={value}" for name, value in listed_page.cookies.items()
+                ),
             }
-            for room in showroom.of(*MAIN)
+            for listed_page in page_server.of(*MAIN)
         ]
-        pages += [{"url": f"{showroom.url}{path}", "cookie": ""} for path in OPEN]
+        pages += [{"url": f"{page_server.url}{path}", "cookie": ""} for path in OPEN]
         process = await asyncio.create_subprocess_exec(
             "node",
             "measure.mjs",

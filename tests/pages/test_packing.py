@@ -7,7 +7,7 @@ import gzip
 import pytest
 
 from tenantry.net.http import Request, Response
-from tenantry.web.packing import LEAST, pack
+from tenantry.web.compression import LEAST, compress
 
 PAGE = "<p>Acme</p>" * LEAST
 
@@ -15,7 +15,7 @@ PAGE = "<p>Acme</p>" * LEAST
 def ask(verb="GET", query="", accepts="gzip, br", status=200, page=PAGE):
     headers = {"accept-encoding": accepts} if accepts else {}
     response = Response.html(page, status)
-    pack(Request(verb, "/console", query, headers, b"", "req_1"), response)
+    compress(Request(verb, "/console", query, headers, b"", "req_1"), response)
     return response
 
 

@@ -12,8 +12,8 @@ from organization_visitors import by_link, new_organization
 
 from tenantry import app, settings
 from tenantry.net.http import Route
-from tenantry.web.door import Door
 from tenantry.web.forms.places import Places
+from tenantry.web.site import Site
 
 # Requests of programs, and answers of other servers that browsers bring.
 NO_PAGES = re.compile(
@@ -30,10 +30,10 @@ CONSOLE = {
 
 @pytest.fixture
 def routes(monkeypatch):
-    """All routes of all doors as these list them, without ways to pages; nothing is asked."""
-    monkeypatch.setattr(Door, "served", lambda _door, listed: listed)
+    """All routes of all sites as these list them, without ways to pages; nothing is asked."""
+    monkeypatch.setattr(Site, "served", lambda _site, listed: listed)
     parts = MagicMock(settings=settings.load(CONSOLE))
-    parts.looks.routes.return_value = []
+    parts.themes.routes.return_value = []
     return [route for routes in app._ENDPOINTS for route in routes(parts)]
 
 

@@ -12,24 +12,24 @@ from tenantry.crypto import vault
 from tenantry.db.engine import OutcomeUnknown, Unavailable
 from tenantry.net.http import Request
 from tenantry.tenants.environment.effective import Effective
-from tenantry.web.door import Door
 from tenantry.web.frames import workspace
-from tenantry.web.looks import Looks
+from tenantry.web.site import Site
+from tenantry.web.themes import Themes
 
 
 @pytest.fixture
 def answered():
-    """The answer of a door to a form, of which the handler fails."""
+    """The answer of a site to a form, of which the handler fails."""
     known = settings.load({"TENANTRY_CONFIG": "/dev/null"})
-    pages = workspace.pages("console", Looks(Effective(known)))
-    door = Door(pages, vault.Vault(b"k" * 32), "https://example.com")
+    pages = workspace.pages("console", Themes(Effective(known)))
+    site = Site(pages, vault.Vault(b"k" * 32), "https://example.com")
 
     async def fail(problem):
         async def handler(_request):
             raise problem
 
         request = Request("POST", "/console/x/y", "", {"sec-fetch-site": "same-origin"}, b"", "r")
-        response = await door.form(handler)(request)
+        response = await site.form(handler)(request)
         said = re.findall(r"(?s)<h1[^>]*>(.*?)</h1>.*?<p[^>]*>(.*?)</p>", response.body.decode())
         return response.status, response.headers.get("retry-after"), " ".join(said[0])
 
@@ -37,7 +37,7 @@ def answered():
 
 
 async def test_nothing_was_changed_and_it_may_be_tried_again(answered):
-    away = await answered(Unavailable("gone", errors.Away))
+    away = await answered(Unavailable("gone", errors.DatabaseUnavailable))
     assert away[:2] == (503, "2")
     assert "Nothing was changed" in away[2]
     busy = await answered(Unavailable("full"))

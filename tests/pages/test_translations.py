@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from babel.messages.pofile import read_po
 
-from tenantry.events.mail import words as mail_words
+from tenantry.events.email import words as email_words
 from tenantry.i18n import guide_steps, translations
 from tenantry.i18n.languages import DEFAULT, LANGUAGES
 from tenantry.identity.connections.guides import explanations, guides
@@ -116,7 +116,9 @@ def test_a_page_shows_english_where_the_english_text_has_changed(monkeypatch):
     changed = {**translations.english("endpoints", "login"), "sign_in.title": "Log in"}
     before, english = words.of("login", "de"), translations.english
     monkeypatch.setattr(
-        translations, "english", lambda *room: changed if "login" in room else english(*room)
+        translations,
+        "english",
+        lambda *package: changed if "login" in package else english(*package),
     )
     after = words.of.__wrapped__("login", "de").sentences
     assert {key: text for key, text in after.items() if text != before.sentences[key]} == {
@@ -126,7 +128,7 @@ def test_a_page_shows_english_where_the_english_text_has_changed(monkeypatch):
 
 def test_all_is_english_in_a_language_without_a_catalogue():
     assert words.of("login", "sv").sentences == words.of("login", "en").sentences
-    assert mail_words.of("sv") == mail_words.of("en")
+    assert email_words.of("sv") == email_words.of("en")
     assert explanations.explanations("sv") == explanations.explanations()
 
 

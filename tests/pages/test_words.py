@@ -16,9 +16,9 @@ from tenantry.identity.security_notices.service import ACTIVITIES
 from tenantry.web import words
 from tenantry.web.words import choose, languages
 
-DOORS = ("login", "account", "oauth", "sso", "organization", "console")
+SITES = ("login", "account", "oauth", "sso", "organization", "console")
 _OF_OPERATORS = ("console",)
-_OF_PEOPLE = (*(door for door in DOORS if door not in _OF_OPERATORS), "home")
+_OF_PEOPLE = (*(site for site in SITES if site not in _OF_OPERATORS), "home")
 _ROOT = Path(tenantry.__file__).parent
 # Keys whose sentence is the same in a language as in English, a line each.
 _SAME_AS_ENGLISH = {
@@ -36,7 +36,7 @@ _NOT_OURS = {
     "pt": r"(?i)\b(você|teu|tua|tens|ligaç\w*|palavras?-passe|utilizador\w*|separador|consola)\b"
     r"|\b(demasiad|gravad|aceder|algarismo|gestor\b)\w*",
 }
-# Sections whose keys a door puts together of names that it knows.
+# Sections whose keys a site puts together of names that it knows.
 _BUILT_SECTIONS = {
     "": {"areas", *(f"sso_{one}" for one in ("choice", "endpoint", "option", "ours"))},
     "organization": {
@@ -80,14 +80,14 @@ def fields(sentence: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(sentence) if name is not None}
 
 
-@pytest.mark.parametrize("door", ["", *_OF_PEOPLE])
-def test_people_read_all_languages(door):
-    assert languages(door) == LANGUAGES
+@pytest.mark.parametrize("site", ["", *_OF_PEOPLE])
+def test_people_read_all_languages(site):
+    assert languages(site) == LANGUAGES
 
 
-@pytest.mark.parametrize("door", _OF_OPERATORS)
-def test_operators_read_two_languages(door):
-    assert languages(door) == ("en", "de")
+@pytest.mark.parametrize("site", _OF_OPERATORS)
+def test_operators_read_two_languages(site):
+    assert languages(site) == ("en", "de")
 
 
 def test_a_door_without_words_speaks_english():
@@ -95,11 +95,11 @@ def test_a_door_without_words_speaks_english():
 
 
 @pytest.mark.parametrize(
-    ("door", "language"),
-    [(door, each) for door in ("", *_OF_PEOPLE, *_OF_OPERATORS) for each in languages(door)],
+    ("site", "language"),
+    [(site, each) for site in ("", *_OF_PEOPLE, *_OF_OPERATORS) for each in languages(site)],
 )
-def test_all_languages_say_the_same(door, language):
-    first, other = words.of(door, "en").sentences, words.of(door, language).sentences
+def test_all_languages_say_the_same(site, language):
+    first, other = words.of(site, "en").sentences, words.of(site, language).sentences
     assert list(first) == list(other)
     known = {(at.partition(":")[2], text) for at, text in translations.catalogue(language)}
     for key, sentence in first.items():
@@ -116,23 +116,23 @@ def test_each_language_is_written_in_one_way(language):
             assert not re.search(_NOT_OURS[language], sentence), place
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_no_file_of_a_folder_says_what_another_says(door):
+@pytest.mark.parametrize("site", SITES)
+def test_no_file_of_a_folder_says_what_another_says(site):
     keys = [
         f"{section}.{key}"
-        for file in (_ROOT / "endpoints" / door / "words").glob("en/*.toml")
+        for file in (_ROOT / "endpoints" / site / "words").glob("en/*.toml")
         for section, its in tomllib.loads(file.read_text(encoding="utf-8")).items()
         for key in its
     ]
     assert len(keys) == len({*keys}), {key for key in keys if keys.count(key) > 1}
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_all_that_is_asked_for_is_there(door):
-    written = sources("web", f"endpoints/{door}")
+@pytest.mark.parametrize("site", SITES)
+def test_all_that_is_asked_for_is_there(site):
+    written = sources("web", f"endpoints/{site}")
     calls = re.findall(r"\b(?:t|words|said_in)(?:\.plain|\.count)?\([\"']([a-z_.]+)[\"']", written)
     assert len(calls) >= 10
-    there = words.of(door, "en")
+    there = words.of(site, "en")
     counted = {key.removesuffix("_other") for key in there.sentences if key.endswith("_other")}
     assert all(there.has(f"{key}_one") for key in counted)
     assert {key for key in calls if "." in key and not key.endswith(".")} <= {
@@ -143,25 +143,25 @@ def test_all_that_is_asked_for_is_there(door):
     assert all(there.has(f"{key}.title") and there.has(f"{key}.lead") for key in messages)
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_all_that_is_there_is_asked_for(door):
-    written = sources("web", f"endpoints/{door}")
+@pytest.mark.parametrize("site", SITES)
+def test_all_that_is_there_is_asked_for(site):
+    written = sources("web", f"endpoints/{site}")
     keys = set(re.findall(r"[\"']([a-z_]+\.[a-z_]+)[\"']", written))
     sections = set(re.findall(r"[\"']([a-z_]+)[\"']", written))
     # A message of a change is put together of a section and a name.
     unused = [
         key
-        for key in words.of(door, "en").sentences.keys() - words.of("", "en").sentences.keys()
+        for key in words.of(site, "en").sentences.keys() - words.of("", "en").sentences.keys()
         if key not in keys
         and not ({key.removesuffix("_one"), key.removesuffix("_other")} & keys)
-        and key.partition(".")[0] not in _BUILT_SECTIONS.get(door, ())
+        and key.partition(".")[0] not in _BUILT_SECTIONS.get(site, ())
         and not re.fullmatch(rf"({'|'.join(sections)})\.(title|lead|done_[a-z]+)", key)
     ]
-    assert sorted(unused) == sorted(_BUILT if door == "login" else ())
+    assert sorted(unused) == sorted(_BUILT if site == "login" else ())
 
 
 def test_all_that_all_pages_say_is_asked_for():
-    written = sources("web", *(f"endpoints/{door}" for door in DOORS))
+    written = sources("web", *(f"endpoints/{site}" for site in SITES))
     for key in words.of("", "en").sentences:
         section, _, name = key.partition(".")
         if section in _BUILT_SECTIONS[""]:
@@ -172,7 +172,7 @@ def test_all_that_all_pages_say_is_asked_for():
         )
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("site", SITES)
 @pytest.mark.parametrize(
     ("accepted", "wanted", "chosen"),
     [
@@ -196,8 +196,8 @@ def test_all_that_all_pages_say_is_asked_for():
         ("en-GB,de", (), "en"),
     ],
 )
-def test_people_get_their_language(door, accepted, wanted, chosen):
-    assert choose(door, accepted, wanted).language == chosen
+def test_people_get_their_language(site, accepted, wanted, chosen):
+    assert choose(site, accepted, wanted).language == chosen
 
 
 @pytest.mark.parametrize(("language", "nobody"), [("en", "members"), ("fr", "membre,")])

@@ -6,7 +6,7 @@ import re
 from urllib.parse import parse_qs, urlsplit
 
 from tenantry import settings, worker
-from tenantry.events.mail import service as mail_service
+from tenantry.events.email import service as email_service
 
 CODE = re.compile(r"^\d{6}$", re.MULTILINE)
 URL = re.compile(r"^\S+://?\S+$", re.MULTILINE)
@@ -21,7 +21,7 @@ def configured(**values: object) -> settings.Settings:
 async def deliver(db, **values: object) -> None:
     """Do what the worker does until no mail is due."""
     job = next(job for job in worker.jobs(configured(**values)) if job.name == "mail")
-    while (seconds := await mail_service.seconds_until_due(db)) is not None and seconds <= 0:
+    while (seconds := await email_service.seconds_until_due(db)) is not None and seconds <= 0:
         await job.run(db)
     await job.close()
 
@@ -30,14 +30,14 @@ async def received(db, **values: object) -> list:
     """Deliver, and return all mail so far, the oldest first."""
     await deliver(db, **values)
     found = [
-        await mail_service.find(db, one.id) for one in await mail_service.newest(db, limit=1000)
+        await email_service.find(db, one.id) for one in await email_service.newest(db, limit=1000)
     ]
     return [content for _, content in reversed(found) if content is not None]
 
 
 async def states(db) -> list[tuple[str, str, str | None]]:
     """Template, state and problem of all mails, the oldest first."""
-    newest = await mail_service.newest(db, limit=1000)
+    newest = await email_service.newest(db, limit=1000)
     return [(one.template, one.state, one.problem) for one in reversed(newest)]
 
 

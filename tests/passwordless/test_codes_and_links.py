@@ -12,10 +12,10 @@ from sqlalchemy import select
 from tenantry.core import errors
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes import pruning
-from tenantry.events.mail.model import mail
+from tenantry.events.email.model import mail
 from tenantry.identity.attempts import service as attempts
 from tenantry.identity.attempts.model import attempts as attempts_table
-from tenantry.identity.authenticators.passwordless import mails, proofs, service
+from tenantry.identity.authenticators.passwordless import emails, proofs, service
 from tenantry.identity.authenticators.passwordless.model import (
     NO_ACCOUNT,
     SIGNUP,
@@ -42,7 +42,7 @@ async def link(db, token, request=None):
 
 @pytest.fixture(autouse=True)
 def _time(clock):
-    clock.of(service, attempts, mails, pruning)
+    clock.of(service, attempts, emails, pruning)
 
 
 async def test_the_code_of_the_mail_proves_the_address(db):

@@ -11,11 +11,11 @@ from sqlalchemy import select
 
 from tenantry.db.sql.schema import from_json
 from tenantry.db.sql.statements import Statement
-from tenantry.events.mail.model import mail
-from tenantry.identity.authenticators.passwordless import mails, proofs
+from tenantry.events.email.model import mail
+from tenantry.identity.authenticators.passwordless import emails, proofs
 from tenantry.settings import load
 
-_MAILS = Statement(select(mail).order_by(mail.c.id.desc()).limit(200))
+_EMAILS = Statement(select(mail).order_by(mail.c.id.desc()).limit(200))
 PAGE = "https://app.example/magic?next=%2Fhome#top"
 
 
@@ -33,7 +33,7 @@ def token_of(database, sent):
 
 async def queued(database, email):
     """The mails to an address, the newest first."""
-    return [row for row in await database.fetch_all(_MAILS) if row["recipient"] == email]
+    return [row for row in await database.fetch_all(_EMAILS) if row["recipient"] == email]
 
 
 async def test_a_code_is_sent_and_verified(api, database):
@@ -45,7 +45,7 @@ async def test_a_code_is_sent_and_verified(api, database):
     assert sent["passwordless_type"] == "OTP"
     assert 595 <= int(sent["expires_at"]) - time.time() <= 600
     (row,) = await queued(database, email)
-    assert row["template"] == mails.SIGN_UP_CODE
+    assert row["template"] == emails.SIGN_UP_CODE
     assert from_json(row["variables"]) == {"request_id": sent["auth_request_id"], "generation": 1}
     verified = await api.passwordless.verify_passwordless_email(
         code=code_of(database, sent), auth_request_id=sent["auth_request_id"]
@@ -205,9 +205,9 @@ async def test_the_names_that_an_application_gives_are_there_for_templates(rest,
         template_variables={"plan": "gold", "app_name": "Evil", "self": "x", "not a name": "y"},
     )
     (row,) = await queued(database, email)
-    found = await mails.mail_variables(
+    found = await emails.email_variables(
         database,
-        mail_of(row),
+        email_of(row),
         load({"TENANTRY_APP_NAME": "Acme", "TENANTRY_CONFIG": "/dev/null"}),
     )
     assert found["plan"] == "gold"
@@ -217,7 +217,7 @@ async def test_the_names_that_an_application_gives_are_there_for_templates(rest,
     assert found["user_language"] is None
 
 
-def mail_of(row):
-    from tenantry.events.mail.model import Mail
+def email_of(row):
+    from tenantry.events.email.model import Email
 
-    return Mail.from_row(row)
+    return Email.from_row(row)

@@ -12,4 +12,4 @@ async def passwords():
     """Passwords without a list of bad ones."""
     made = Passwords(breached=None, threads=2)
     yield made
-    await made.aclose()
+    await made.close()

@@ -21,8 +21,8 @@ from valid_events import assert_all_valid
 from tenantry.core import errors
 from tenantry.core.caller import Caller, Kind
 from tenantry.db.event_rows import log
-from tenantry.events.mail import service as mail_service
-from tenantry.events.mail.rendering import Templates
+from tenantry.events.email import service as email_service
+from tenantry.events.email.rendering import Templates
 from tenantry.identity.attempts import service as attempts
 from tenantry.identity.authenticators.passwordless import service as passwordless
 from tenantry.identity.authenticators.passwordless.proofs import code
@@ -304,8 +304,8 @@ async def test_choosing_ends_the_other_sessions_and_tells_the_person(db, passwor
     assert "battery" not in written
     assert "argon2" not in written
 
-    (notice,) = await mail_service.newest(db, limit=9)
-    shown = await security_notices.mail_variables(
+    (notice,) = await email_service.newest(db, limit=9)
+    shown = await security_notices.email_variables(
         db, notice, load({"TENANTRY_APP_NAME": "Acme", "TENANTRY_CONFIG": "/dev/null"})
     )
     content = Templates(None).render(notice.template, shown)
@@ -329,13 +329,13 @@ async def test_a_password_that_is_not_good_changes_nothing(db, passwords):
         await passwords.choose(call_from(db), "usr_1", "battery staple")
     assert await sessions.find(db, secret)
     assert await sign_in(passwords, db) == user.id
-    assert await mail_service.newest(db, limit=9) == []
+    assert await email_service.newest(db, limit=9) == []
 
 
 async def test_what_waits_at_the_end_is_given_up():
     passwords = Passwords(breached=None, threads=1)
     tasks = [asyncio.create_task(passwords.hash(f"password{n}")) for n in range(20)]
     await asyncio.sleep(0)
-    await passwords.aclose()
+    await passwords.close()
     done = await asyncio.gather(*tasks, return_exceptions=True)
     assert any(isinstance(one, asyncio.CancelledError) for one in done)

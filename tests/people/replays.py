@@ -15,7 +15,7 @@ _OF_MEMBERSHIPS = {
 
 def replayed(events):
     """The rows by the events: users, roles of members, roles; and how many mails."""
-    people, members, made, mails = {}, {}, {}, Counter()
+    people, members, made, emails = {}, {}, {}, Counter()
     for event in events:
         kind, before, after = event["type"], event["before"], event["after"]
         if kind in {"user.created", "user.updated", "user.deleted"}:
@@ -27,7 +27,7 @@ def replayed(events):
             key = one["organization"]["id"], one["user"]["id"]
             assert members.get(key) == (before and before["membership"]), event
             members[key] = after and after["membership"]
-            mails[key] += kind in {"user.organization_invitation", "user.invitation_resent"}
+            emails[key] += kind in {"user.organization_invitation", "user.invitation_resent"}
         elif event["object"] == "Role":
             id_ = (after or before)["id"]
             known = made.get(id_)
@@ -38,4 +38,4 @@ def replayed(events):
                 assert known is None
             made[id_] = after
     live = ({k: v for k, v in one.items() if v is not None} for one in (people, members, made))
-    return *live, mails
+    return *live, emails

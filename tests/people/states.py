@@ -8,7 +8,7 @@ from sqlalchemy import Text, bindparam, or_, select
 
 from tenantry.db.sql.schema import json_values, to_json
 from tenantry.db.sql.statements import Statement
-from tenantry.events.mail.model import mail
+from tenantry.events.email.model import mail
 from tenantry.tenants.domains.model import domains
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.roles.model import (

@@ -16,7 +16,7 @@ from sqlalchemy import Text, bindparam, func, select
 from states import state_of
 
 from tenantry.db.sql.statements import Statement
-from tenantry.events.mail.model import mail
+from tenantry.events.email.model import mail
 from tenantry.gen.google.api import annotations_pb
 from tenantry.gen.tenantry.v1 import options_pb
 
@@ -31,7 +31,7 @@ CONDITIONAL = [
     for rpc, method in METHODS.items()
     if (own := method.proto.options[options_pb.ext_rpc]) and own.if_match
 ]
-_MAILS = Statement(
+_EMAILS = Statement(
     select(func.count().label("n")).where(
         mail.c.organization_id == bindparam("organization_id", type_=Text)
     )
@@ -64,11 +64,11 @@ async def test_every_post_is_made_once_by_its_key(api, world, events, database):
     for rpc in POSTS:
         request = world.request(rpc)
         await events.new()
-        before = await database.fetch_one(_MAILS, organization_id=world.organization["id"])
+        before = await database.fetch_one(_EMAILS, organization_id=world.organization["id"])
         keyed = api.sending(idempotency_key=unique())
         answers = await asyncio.gather(*(call(keyed, rpc, request) for _ in range(5)))
         answers.append(await call(keyed, rpc, request))
-        after = await database.fetch_one(_MAILS, organization_id=world.organization["id"])
+        after = await database.fetch_one(_EMAILS, organization_id=world.organization["id"])
         told = await events.new()
         with about(rpc):
             assert all(answer == answers[0] for answer in answers)

@@ -27,7 +27,7 @@ from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
 from tenantry.db.sql.schema import tallies
 from tenantry.db.sql.statements import Statement
-from tenantry.events.mail.model import mail
+from tenantry.events.email.model import mail
 from tenantry.tenants.roles.model import permissions, role_holders, role_permissions, roles
 from tenantry.tenants.users.model import User, member_tallies, memberships, users
 
@@ -179,10 +179,10 @@ async def test_killed_while_people_come_and_go_nothing_is_lost_or_half_there(doo
     environment = {k: v for k, v in doomed.environment.items() if k.startswith("TENANTRY_")}
     known = settings.load(environment)
     async with open_database(known.database, master_key.load(known)) as db:
-        people, members, made, mails = replayed(await recorded_events.after(db, "", limit=100_000))
+        people, members, made, emails = replayed(await recorded_events.after(db, "", limit=100_000))
         await users_are(db, people)
         there = await members_are(db, members)
-        await mails_are(db, mails)
+        await mails_are(db, emails)
         await roles_are(db, made)
         assert await closure(db) == await walk(db)
         assert (await db.fetch_one(_TALLY))["n"] == len(people)
@@ -220,7 +220,7 @@ async def test_killed_while_people_come_and_go_nothing_is_lost_or_half_there(doo
 async def users_are(db, people):
     """The users are those of the events, revision and all."""
     kept = {row["id"]: User.from_row(row) for row in await db.fetch_all(_USERS)}
-    assert {id_: user.shown() for id_, user in kept.items()} == people
+    assert {id_: user.to_event() for id_, user in kept.items()} == people
 
 
 async def members_are(db, members):
@@ -240,12 +240,12 @@ async def members_are(db, members):
     return held
 
 
-async def mails_are(db, mails):
+async def mails_are(db, emails):
     """There is a mail for every invitation and reminder, and no other."""
     queued = Counter()
     for row in await db.fetch_all(_MAIL):
         queued[row["organization_id"], json.loads(row["variables"])["user_id"]] += 1
-    assert queued == +mails
+    assert queued == +emails
 
 
 async def roles_are(db, made):

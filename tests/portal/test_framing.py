@@ -14,11 +14,11 @@ from tenantry.access.clients.uris.framing import FramingOrigins
 from tenantry.core import errors
 from tenantry.crypto import vault
 from tenantry.db.engine import Unavailable
-from tenantry.endpoints.organization.visit import Door
+from tenantry.endpoints.organization.visit import OrganizationSite
 from tenantry.net.http import Request
 from tenantry.tenants.environment.effective import Effective
 from tenantry.tenants.portal_links.cookies import portal_cookie
-from tenantry.web.looks import Looks
+from tenantry.web.themes import Themes
 
 PORTAL = ("/portal", "/portal/sso", "/portal/domains", "/magicLink/nonsense")
 OTHERS = ("/", "/login/areq_1", "/ui/organization", "/ui/organization/sso", "/console", "/docs")
@@ -121,17 +121,17 @@ async def test_a_page_says_what_it_could_not_open(http):
 
 
 async def test_a_page_that_fails_without_the_database_is_seen_where_those_before_it_were():
-    away = Unavailable("gone", errors.Away)
+    away = Unavailable("gone", errors.DatabaseUnavailable)
     known = settings.load({"TENANTRY_CONFIG": "/dev/null"})
     parts = SimpleNamespace(
         settings=known,
-        looks=Looks(Effective(known)),
+        looks=Themes(Effective(known)),
         db=SimpleNamespace(vault=vault.Vault(b"k" * 32)),
         framing=AsyncMock(get=AsyncMock(side_effect=[("https://app.example.com",), away])),
     )
-    door = Door(parts, portal_cookie(known.public_url))
+    site = OrganizationSite(parts, portal_cookie(known.public_url))
     for _ in range(2):
-        page = door.framed(door.page(AsyncMock(side_effect=away)))
+        page = site.framed(site.page(AsyncMock(side_effect=away)))
         answer = await page(Request("GET", "/portal/sso", "", {}, b"", "req_1"))
         assert (answer.status, answer.headers["retry-after"]) == (503, "2")
         assert ancestors(answer) == ["'self'", "https://app.example.com"]

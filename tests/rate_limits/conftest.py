@@ -40,7 +40,7 @@ async def connect():
 
     yield open_one
     for one in opened:
-        await one.aclose()
+        await one.close()
 
 
 @pytest.fixture(params=["memory", "redis"])

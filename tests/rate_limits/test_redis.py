@@ -88,7 +88,7 @@ async def test_the_limit_holds_while_redis_is_slow_and_counts_all_the_same(
     async with SlowLink(own_redis.port, seconds=3 * redis._WAIT_SECONDS) as link:
         shared = connect(f"redis://127.0.0.1:{link.port}")
         assert await admitted(Limit("failures", "24/hour", Memory(), shared), 120) == 24
-        await shared.aclose()  # after the answers to all that was sent
+        await shared.close()  # after the answers to all that was sent
         # Another process, which has counted nothing itself.
         monkeypatch.setattr(redis, "_WAIT_SECONDS", PATIENT_SECONDS)
         with pytest.raises(errors.RateLimited):
@@ -134,7 +134,7 @@ async def test_redis_forgets_by_itself(redis, connect):
     shared = connect(redis.url)
     for name, rate in {"client": "5/second", "address": "5/minute"}.items():
         await Limit(name, rate, Memory(), shared).take("a")
-    await shared.aclose()
+    await shared.close()
     assert redis.ask(b"DBSIZE") == b":2\r\n"
     lifetimes = redis.ask(
         b'EVAL "return redis.call([[pttl]], [[tenantry:{address/5/minute/a}]])" 0'

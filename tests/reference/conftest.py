@@ -44,7 +44,7 @@ def document(reference):
 
 
 def router(methods):
-    """The door's routes."""
+    """The reference's routes."""
     made = Router()
     for route in web.routes(methods, PUBLIC_URL):
         made.add(route.verb, route.template, route)
@@ -53,7 +53,7 @@ def router(methods):
 
 @pytest.fixture(scope="session")
 def get(methods):
-    """Answer a request as the door would."""
+    """Answer a request as the reference does."""
     handlers = router(methods)
 
     def answer(path, **headers: str):
@@ -67,7 +67,7 @@ def get(methods):
 
 @pytest.fixture(scope="session")
 def site(methods):
-    """The door's pages at an address that a browser can open."""
+    """The reference's pages at an address that a browser can open."""
     handlers = router(methods)
     loop = asyncio.new_event_loop()
     running = threading.Thread(target=loop.run_forever, daemon=True)

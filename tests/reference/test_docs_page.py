@@ -181,10 +181,10 @@ def test_operations_can_be_tried_in_development_alone(get):
 
 async def test_pages_that_nobody_asks_for_are_forgotten(methods, monkeypatch):
     monkeypatch.setattr(web, "_KEPT", 100_000)
-    door = web.Reference(methods, "https://ten.test")
+    reference = web.Reference(methods, "https://ten.test")
     for name in ("ListUsers", "GetUser", "CreateUserAndMembership", "ListUsers", "UpdateUser"):
-        await door.page(Request("GET", f"/docs/api/{name}", "", {}, b"", "req_test"))
-    kept = door._pages
+        await reference.page(Request("GET", f"/docs/api/{name}", "", {}, b"", "req_test"))
+    kept = reference._pages
     assert [*kept][-2:] == ["/docs/api/ListUsers", "/docs/api/UpdateUser"]
     assert sum(len(page.plain) + len(page.packed) for page in kept.values()) <= 100_000
 
@@ -261,10 +261,10 @@ def test_who_has_it_already_is_told_so(get, path):
 
 
 async def test_a_document_is_made_once_however_many_ask(methods, monkeypatch):
-    door, made = web.Reference(methods, "https://ten.test"), []
-    monkeypatch.setattr(door, "_openapi", lambda: made.append(1) or "{}")
+    reference, made = web.Reference(methods, "https://ten.test"), []
+    monkeypatch.setattr(reference, "_openapi", lambda: made.append(1) or "{}")
     asked = [Request("GET", "/openapi.json", "", {}, b"", "req_test") for _ in range(20)]
-    answers = await asyncio.gather(*map(door.openapi, asked))
+    answers = await asyncio.gather(*map(reference.openapi, asked))
     assert {answer.body for answer in answers} == {b"{}"}
     assert made == [1]
 

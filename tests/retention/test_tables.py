@@ -19,8 +19,8 @@ from tenantry.access.clients.credentials import assertions, revocations
 from tenantry.db import migrate
 from tenantry.db.sql.schema import metadata, postgresql_tables
 from tenantry.db.writes import pruning, replies
+from tenantry.events.email import service as mail
 from tenantry.events.event_log import retention
-from tenantry.events.mail import service as mail
 from tenantry.events.webhooks.deliveries import pruning as deliveries
 from tenantry.identity.attempts import service as attempts
 from tenantry.identity.auth_log import retention as sign_ins
@@ -33,7 +33,7 @@ from tenantry.identity.federation import requests as federation_requests
 from tenantry.identity.grants import codes
 from tenantry.identity.operators import service as operators
 from tenantry.identity.operators import sessions as operator_sessions
-from tenantry.identity.sessions.termination import lapsing
+from tenantry.identity.sessions.termination import expiry
 from tenantry.tenants.directories import request_log as log
 from tenantry.tenants.portal_links import service as portal_links
 
@@ -49,7 +49,7 @@ CLEANED = {
     "pk_mail": (mail._PRUNE, {"p_before": "mail_1", "take": pruning.AT_ONCE}),
     "pk_auth_requests": (sign_ins._PRUNE, {"p_before": "areq_1"}),
     "ix_auth_requests__unproved": (sign_ins._PRUNE_UNPROVED, {"p_before": "areq_1"}),
-    "ix_sessions__ended": (lapsing._PRUNE, {"p_before": 1, "p_last_id": "ses_1"}),
+    "ix_sessions__ended": (expiry._PRUNE, {"p_before": 1, "p_last_id": "ses_1"}),
     "pk_event_log": (retention._OLDEST, {"take": retention._PAGE}),
     "ix_portal_links__organization_id_id": (
         portal_links._PRUNE_LINKS,

@@ -11,8 +11,8 @@ import pytest
 from tenantry.core import errors
 from tenantry.endpoints.grpc_rest.bodies import Pieces
 from tenantry.endpoints.scim import exchanges
-from tenantry.endpoints.scim.door import Bearers, Door
 from tenantry.endpoints.scim.exchanges import Bodies
+from tenantry.endpoints.scim.server import Bearers, ScimServer
 from tenantry.net.http import MAX_BODY, Request
 from tenantry.rate_limits.rates import Rates
 
@@ -107,7 +107,7 @@ async def test_a_declared_length_is_believed_before_the_first_megabyte(monkeypat
         with pytest.raises(errors.Busy):
             async with all_.read(x):
                 pass
-        assert x.request.observed.received == 65_536
+        assert x.request.context.received == 65_536
         end.set()
 
 
@@ -131,7 +131,7 @@ async def test_the_loop_is_held_for_a_moment_at_most():
 
 
 async def test_no_byte_is_read_for_a_caller_without_a_valid_token(database):
-    door = Door(
+    asgi_client = ScimServer(
         database,
         Rates({}),
         bearers=Bearers(database),
@@ -144,4 +144,4 @@ async def test_no_byte_is_read_for_a_caller_without_a_valid_token(database):
         request = Request("POST", "/", "", headers, b"", "req_1", params={"directory_id": "dir_1"})
         request.pieces = object()  # nothing can be done with it
         with pytest.raises(errors.Unauthenticated):
-            await door(request)
+            await asgi_client(request)

@@ -9,7 +9,7 @@ from signed_in import MINUTE, age, begun, copied, notices, rows
 
 from tenantry.identity.sessions import service
 from tenantry.identity.sessions.model import EXPIRED, LOGOUT, Bounds
-from tenantry.identity.sessions.termination import ending, lapsing
+from tenantry.identity.sessions.termination import ending, expiry
 
 
 async def test_what_has_lapsed_expires_at_its_time(db, call, new_member, new_application, newest):
@@ -20,7 +20,7 @@ async def test_what_has_lapsed_expires_at_its_time(db, call, new_member, new_app
     kept, secret = await begun(call, user, bounds=Bounds(60, None))
     for session in (idle, absolute, kept):
         await age(db, session.id, 30)
-    assert await lapsing.run(db) == 0.0
+    assert await expiry.run(db) == 0.0
     ended = {one.id: one for one in [await service.get(call, s.id) for s in (idle, absolute)]}
     assert {one.status for one in ended.values()} == {EXPIRED}
     assert ended[idle.id].expire_time == ended[idle.id].idle_expire_time
@@ -32,16 +32,16 @@ async def test_what_has_lapsed_expires_at_its_time(db, call, new_member, new_app
 
 
 async def test_it_sleeps_until_the_next_one_and_some_seconds_at_most(db, call, new_member):
-    assert await lapsing.run(db) == lapsing.IDLE_SECONDS
+    assert await expiry.run(db) == expiry.IDLE_SECONDS
     session, _ = await begun(call, await new_member(), bounds=Bounds(60, None))
-    assert await lapsing.run(db) == lapsing.IDLE_SECONDS
+    assert await expiry.run(db) == expiry.IDLE_SECONDS
     await rows(
         db,
         "UPDATE sessions SET lapse_time = :at WHERE id = :id RETURNING id",
         at=session.create_time + 2_000_000,
         id=session.id,
     )
-    assert await lapsing.run(db) < 3.0
+    assert await expiry.run(db) < 3.0
 
 
 async def test_more_than_one_transaction_takes(db, call, new_member):
@@ -49,7 +49,7 @@ async def test_more_than_one_transaction_takes(db, call, new_member):
     await age(db, session.id, 20)
     await copied(db, session, ending.AT_ONCE)
     turns = 0
-    while await lapsing.run(db) == 0.0:
+    while await expiry.run(db) == 0.0:
         turns += 1
     assert turns == 2
     assert {row["status"] for row in await rows(db, "SELECT status FROM sessions")} == {EXPIRED}
@@ -60,7 +60,7 @@ async def test_two_workers_end_each_once(db, call, new_member, newest):
     for _ in range(20):
         session, _ = await begun(call, user, bounds=Bounds(10, None))
         await age(db, session.id, 20)
-    await asyncio.gather(*(lapsing.run(db) for _ in range(4)))
+    await asyncio.gather(*(expiry.run(db) for _ in range(4)))
     assert len(await newest.of("user.logout")) == 20
 
 
@@ -85,7 +85,7 @@ async def test_what_ended_long_ago_is_forgotten(db, call, new_member, *, status)
         ago=100 * days * MINUTE,
         id=old.id,
     )
-    assert not await lapsing.prune(db, days=90)  # by their ids, they are of today
+    assert not await expiry.prune(db, days=90)  # by their ids, they are of today
     for place, session in enumerate((old, recent, lasting)):
         await rows(db, "DELETE FROM session_organizations WHERE session_id = :id", id=session.id)
         await rows(
@@ -94,8 +94,8 @@ async def test_what_ended_long_ago_is_forgotten(db, call, new_member, *, status)
             new=f"ses_000000000000000000{place}",
             id=session.id,
         )
-    assert await lapsing.prune(db, days=90)
-    assert not await lapsing.prune(db, days=90)
+    assert await expiry.prune(db, days=90)
+    assert not await expiry.prune(db, days=90)
     left = await rows(db, "SELECT id FROM sessions ORDER BY id")
     assert [row["id"][-1] for row in left] == ["1", "2"]
 

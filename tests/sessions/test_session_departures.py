@@ -10,10 +10,10 @@ from sqlalchemy import bindparam, update
 
 from tenantry.core.times import now
 from tenantry.db.sql.statements import Statement
-from tenantry.events.event_log import sealing
+from tenantry.events.event_log import sequencing
 from tenantry.identity.sessions import service
 from tenantry.identity.sessions.model import ACTIVE, REVOKED, session_departures
-from tenantry.identity.sessions.termination import departures, ending
+from tenantry.identity.sessions.termination import deleted_users, ending
 from tenantry.tenants.memberships import joining, leaving
 from tenantry.tenants.memberships.leaving import dismiss_members
 from tenantry.tenants.memberships.model import Rules, Terms
@@ -29,9 +29,9 @@ async def nothing(*_: object) -> None: ...
 
 async def follow(db):
     """Have all that happened in the log, and the worker come to its end."""
-    while await sealing.seal(db, nothing) == 0:
+    while await sequencing.sequence(db, nothing) == 0:
         pass
-    while await departures.run(db) == 0.0:
+    while await deleted_users.run(db) == 0.0:
         pass
 
 
@@ -123,14 +123,14 @@ async def test_what_was_cut_off_in_the_middle_is_done_again(
             raise asyncio.CancelledError
         done.append(await end(*given, **named))
 
-    monkeypatch.setattr(departures.ending, "end", cut_off)
+    monkeypatch.setattr(deleted_users.ending, "end", cut_off)
     with pytest.raises(asyncio.CancelledError):
         await follow(db)
     monkeypatch.undo()
     assert [row["status"] for row in await rows(db, "SELECT status FROM sessions ORDER BY id")] == [
         *(REVOKED, REVOKED, ACTIVE)
     ]
-    assert await departures.run(db) > 0  # somebody may still be at it
+    assert await deleted_users.run(db) > 0  # somebody may still be at it
     await rows(db, "UPDATE session_departures SET due_time = 0 RETURNING position")
     await follow(db)
     assert {row["status"] for row in await rows(db, "SELECT status FROM sessions")} == {REVOKED}
@@ -145,14 +145,14 @@ _HELD = Statement(
 
 async def test_what_one_worker_looks_at_no_other_does(db, call, new_member):
     await begun(call, await new_member())
-    while await sealing.seal(db, nothing) == 0:
+    while await sequencing.sequence(db, nothing) == 0:
         pass
     held = await db.fetch_one(_HELD, p_due_time=now() + 60_000_000)
-    assert await departures.run(db) == departures.IDLE_SECONDS
+    assert await deleted_users.run(db) == deleted_users.IDLE_SECONDS
     (kept,) = await rows(db, "SELECT position FROM session_departures")
     assert kept["position"] == held["position"]
     # The other one died: its hold has run out.
     await db.fetch_one(_HELD, p_due_time=now() - 1)
-    assert await departures.run(db) == 0.0
+    assert await deleted_users.run(db) == 0.0
     (moved,) = await rows(db, "SELECT position FROM session_departures")
     assert moved["position"] > held["position"]

@@ -24,7 +24,7 @@ async def test_an_event_says_who_and_which_session(db, call, new_member, newest,
     (event,) = await newest.of("user.logout")
     assert event["organization_id"] == session.organization_id
     assert event["after"]["user"]["id"] == user.id
-    assert event["after"]["user_session"] == ended.shown()
+    assert event["after"]["user_session"] == ended.to_event()
     assert event["after"]["user_session"]["status"] == status.upper()
     assert ("logout_at" in event["after"]["user_session"]) == (status == LOGOUT)
     assert ("expired_at" in event["after"]["user_session"]) == (status != LOGOUT)

@@ -196,7 +196,7 @@ async def test_who_has_no_account_cannot_reset_a_password(place):
     await browser.sign_in.start_email(
         browser.call, request, email="who@new.example", intent="reset_password"
     )
-    ((_, text),) = await place.mails()
+    ((_, text),) = await place.emails()
     assert "no account" in text
 
 

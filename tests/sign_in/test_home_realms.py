@@ -41,7 +41,7 @@ async def test_an_address_of_the_domain_is_sent_there_and_gets_no_mail(place, ac
         request = await browser.sign_in.start_email(browser.call, request, email=email)
         to(request, connection)
         assert request.email == email
-    assert await place.mails() == []
+    assert await place.emails() == []
 
 
 async def test_the_feature_of_the_portal_switches_no_connection_off(place, acme, connection):
@@ -197,7 +197,7 @@ async def test_a_social_sign_in_of_such_a_person_leads_there_too(place, acme, co
         request = await browser.begin(connection_id=google.id)
         request = await arrive(browser, request, google, identity)
         to(request, connection)
-    assert await place.mails() == []
+    assert await place.emails() == []
 
 
 async def test_the_link_of_an_invitation_is_no_way_past_it(place, acme, connection):

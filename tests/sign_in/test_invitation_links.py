@@ -291,12 +291,12 @@ async def test_many_accept_for_one_seat(place, organization, by):
     """The limit was lowered after they were invited: the first one sits."""
     people = [await place.member(organization, invited=True) for _ in range(10)]
     await organizations.set_max_allowed_users(place.operator, organization.id, 1)
-    mails = dict(await place.mails())
+    emails = dict(await place.emails())
     waiting = []
     for number, user in enumerate(people):
         browser = Browser(place, address=f"198.51.100.{number}")
         if by == "link":
-            token = mails[user.email].partition("/invitations/")[2].split()[0]
+            token = emails[user.email].partition("/invitations/")[2].split()[0]
             waiting.append(accept(browser, token))
         else:
             request = await browser.begin()

@@ -98,14 +98,14 @@ async def test_each_selector_leads_to_the_provider(place, acme, connection):
 async def test_a_selector_that_leads_nowhere_is_told_so(place, acme, other, connection):
     unfinished = await place.organization("Unfinished")
     await connect(place, unfinished, enabled=False)
-    by_mail = (await place.db.fetch_one(_OWN))["id"]
+    by_email = (await place.db.fetch_one(_OWN))["id"]
     for error, selector in (
         ("invalid_organization_id", {"organization_id": "org_1"}),
         ("no_configured_connections", {"organization_id": other.id}),
         ("no_active_connections", {"organization_id": unfinished.id}),
         ("domain_not_found", {"domain_hint": "sub.acme.example"}),
         ("domain_not_found", {"login_hint": "ann@elsewhere.example"}),
-        ("invalid_connection_id", {"connection_id": by_mail}),
+        ("invalid_connection_id", {"connection_id": by_email}),
     ):
         answer = await Browser(place).begin(**selector)
         assert error_of(answer) == error, selector
@@ -129,7 +129,7 @@ async def test_there_is_no_own_way_to_sign_in(place, acme, connection):
     # An address of the organization's leads to where the sign-in is already.
     request = await sign_in.start_email(browser.call, request, email=ANN)
     assert request.state == states.SSO_PENDING
-    assert await place.mails() == []
+    assert await place.emails() == []
 
 
 # Whom a provider names.

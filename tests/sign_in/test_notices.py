@@ -17,7 +17,7 @@ from visitors import (
 
 from tenantry.core import errors
 from tenantry.core.caller import Kind
-from tenantry.events.mail import service as mail_service
+from tenantry.events.email import service as email_service
 from tenantry.identity.authenticators.passkeys import service as passkeys
 from tenantry.identity.authenticators.totp import service as totp
 from tenantry.identity.security_notices import links, service
@@ -47,11 +47,11 @@ async def browser(place, ann):
 
 async def notices(place):
     """The notices to somebody, the oldest first."""
-    await place.mails()
+    await place.emails()
     found = []
-    for mail in reversed(await mail_service.newest(place.db, limit=200)):
+    for mail in reversed(await email_service.newest(place.db, limit=200)):
         if mail.template in service.TEMPLATES:
-            _, content = await mail_service.find(place.db, mail.id)
+            _, content = await email_service.find(place.db, mail.id)
             found.append((mail, content.text if content else ""))
     return found
 
@@ -203,12 +203,12 @@ async def test_an_account_of_the_application_alone_gets_no_mail(place):
 
 
 async def test_of_one_kind_of_activity_only_so_many_are_told(place, ann):
-    for _ in range(service.MAILS + 3):
+    for _ in range(service.EMAILS + 3):
         async with place.db.transaction() as db:
             held = replace(place.operator, db=db)
             await service.queue(held, ann.id, service.PASSKEY_ADDED, name="Key")
     await service.queue(place.operator, ann.id, service.PASSKEY_REMOVED)
-    assert await activities(place) == [*[service.PASSKEY_ADDED] * service.MAILS, "passkey_removed"]
+    assert await activities(place) == [*[service.PASSKEY_ADDED] * service.EMAILS, "passkey_removed"]
 
 
 async def test_nothing_is_told_of_what_did_not_happen(place, ann):
@@ -276,7 +276,7 @@ async def test_it_is_good_for_seven_days(place, browser, thief, clock):
 
 async def test_nobody_makes_a_link_of_their_own(place, ann, browser, thief):
     token = await token_of_last(place)
-    newest = await mail_service.newest(place.db, limit=20)
+    newest = await email_service.newest(place.db, limit=20)
     of_a_code = next(mail for mail in newest if mail.template not in service.TEMPLATES)
     mail_id, _, mac = token.partition(".")
     for forged in (

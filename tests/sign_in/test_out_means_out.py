@@ -12,11 +12,11 @@ from tenantry.access.api_tokens import reading as api_tokens
 from tenantry.access.api_tokens import service as tokens_service
 from tenantry.core import errors
 from tenantry.db.sql.statements import Statement
-from tenantry.events.event_log import sealing
+from tenantry.events.event_log import sequencing
 from tenantry.identity.grants import refresh_tokens, subjects
 from tenantry.identity.grants.model import InvalidGrant
 from tenantry.identity.sessions.model import REVOKED, sessions
-from tenantry.identity.sessions.termination import departures
+from tenantry.identity.sessions.termination import deleted_users
 from tenantry.identity.sign_in.auth_requests import states
 from tenantry.tenants.memberships import invitations, leaving
 from tenantry.tenants.users import service as users
@@ -84,9 +84,9 @@ async def test_sessions_and_tokens_end_at_once(place, acme, okta, connection):
     assert await api_tokens.read(place.db, [key]) == {}
     # In again: the old session is over none the less.
     await okta.change(await okta.person("ada"), active=True)
-    while await sealing.seal(place.db, nothing) == 0:
+    while await sequencing.sequence(place.db, nothing) == 0:
         pass
-    while await departures.run(place.db) == 0.0:
+    while await deleted_users.run(place.db) == 0.0:
         pass
     assert {row["status"] for row in await place.db.fetch_all(_STATUS)} == {REVOKED}
     assert await browser.session() is None
@@ -115,7 +115,7 @@ async def test_no_proof_of_their_own_lets_them_in(place, acme, other):
     device = await register_passkey(place, user)
     await okta.change(person, active=False)
 
-    async def by_mail(browser, request):
+    async def by_email(browser, request):
         return await browser.prove(request, ADA)
 
     async def by_passkey(browser, request):
@@ -129,7 +129,7 @@ async def test_no_proof_of_their_own_lets_them_in(place, acme, other):
     async def by_google(browser, request):
         return await arrive(browser, request, google, somebody(ADA, email_verified=True))
 
-    for way in (by_mail, by_passkey, by_google):
+    for way in (by_email, by_passkey, by_google):
         browser = Browser(place)
         request = await way(browser, await browser.begin(organization_id=acme.id))
         assert request.state == states.FAILED, way

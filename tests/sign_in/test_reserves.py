@@ -59,7 +59,7 @@ async def at_home(place, ann, clock):
 
 async def test_one_ipv6_network_asks_for_as_many_mails_as_one_address(place):
     browser = Browser(place)
-    for number in range(inboxes.MAILS_OF_ORIGIN):
+    for number in range(inboxes.EMAILS_OF_ORIGIN):
         browser.at(f"2001:db8:1:2::{number:x}")
         await ask(browser, f"who{number}@new.example")
     with pytest.raises(errors.RateLimited):
@@ -81,7 +81,7 @@ async def test_spellings_of_one_mailbox_are_one_mailbox(place, ann):
         except errors.RateLimited:
             continue
         sent += 1
-    assert sent == passwordless.MAILS_A_MINUTE_IN_ALL
+    assert sent == passwordless.EMAILS_A_MINUTE_IN_ALL
 
 
 async def test_mails_asked_from_elsewhere_do_not_lock_a_person_out(place, ann, at_home):

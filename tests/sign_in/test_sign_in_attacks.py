@@ -193,7 +193,7 @@ async def test_one_address_does_not_send_mail_to_everybody(place):
         email = f"who{number}@new.example"
         await browser.sign_in.start_email(browser.call, await browser.begin(), email=email)
 
-    for number in range(inboxes.MAILS_OF_ORIGIN):
+    for number in range(inboxes.EMAILS_OF_ORIGIN):
         await send(number)
     with pytest.raises(errors.RateLimited):
         await send(100)
@@ -233,7 +233,7 @@ async def test_the_mail_goes_to_the_address_that_is_stored(place):
     request = await browser.begin()
     request = await browser.sign_in.start_email(browser.call, request, email="ANN@Acme.Example")
     assert request.email == "ANN@Acme.Example"
-    assert [to for to, _ in await place.mails()] == ["ann@acme.example"]
+    assert [to for to, _ in await place.emails()] == ["ann@acme.example"]
     code = await place.code("ann@acme.example")
     request = await browser.sign_in.verify_code(browser.call, request, code)
     assert request.user_id == user.id

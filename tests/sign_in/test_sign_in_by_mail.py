@@ -112,7 +112,7 @@ async def test_where_nobody_may_sign_up_a_stranger_is_told_by_mail(new_place):
     request = await browser.begin()
     request = await browser.sign_in.start_email(browser.call, request, email="who@new.example")
     assert request.state == states.LINK_OTP_SENT
-    ((_, text),) = await place.mails()
+    ((_, text),) = await place.emails()
     assert "no account" in text
 
 

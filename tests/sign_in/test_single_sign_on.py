@@ -10,7 +10,7 @@ from vouching import arrive, change, connect, own, register, sign_in_by, somebod
 from tenantry import worker
 from tenantry.core.times import now
 from tenantry.db.sql.statements import Statement
-from tenantry.events.event_log import sealing
+from tenantry.events.event_log import sequencing
 from tenantry.identity.federation import identities
 from tenantry.identity.federation import sessions as federated_sessions
 from tenantry.identity.sign_in import login_requirements
@@ -192,7 +192,7 @@ async def test_an_address_without_a_place_is_refused(place):
             Browser(place), connection, somebody(email), organization_id=acme.id
         )
         assert error_of(answer) == "invalid_user_domain"
-    assert await place.mails() == []
+    assert await place.emails() == []
 
 
 async def test_a_claimed_domain_is_none_before_it_is_proved(place):
@@ -295,7 +295,7 @@ async def nothing(*_: object) -> None: ...
 async def depart(place) -> None:
     """Have the worker come to all departures."""
     (job,) = (job for job in worker.jobs(place.settings) if job.name == "departures")
-    while await sealing.seal(place.db, nothing) == 0:
+    while await sequencing.sequence(place.db, nothing) == 0:
         pass
     while await job.run(place.db) == 0.0:
         pass

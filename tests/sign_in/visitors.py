@@ -23,9 +23,9 @@ from tenantry.core.caller import ANONYMOUS, SYSTEM, Caller, Kind, Origin
 from tenantry.db import crud
 from tenantry.db.event_rows import log
 from tenantry.db.writes.rows import members
+from tenantry.events.email import service as email_service
 from tenantry.events.interceptors import registry
 from tenantry.events.interceptors.service import Interceptors
-from tenantry.events.mail import service as mail_service
 from tenantry.identity.authenticators.passkeys import service as passkeys
 from tenantry.identity.authenticators.passkeys.relying_party import RelyingParty
 from tenantry.identity.authenticators.passwords.service import Passwords
@@ -135,8 +135,8 @@ class Place:
     async def close(self) -> None:
         if self._postman is not None:
             await self._postman.close()
-        await self.interceptors.aclose()
-        await self.passwords.aclose()
+        await self.interceptors.close()
+        await self.passwords.close()
 
     async def application(self, name: str = "App", client_type: str = "WEB_APP", **members: Any):
         return await applications.create(
@@ -237,18 +237,18 @@ class Place:
             forced=True,
         )
 
-    async def mails(self) -> list[tuple[str, str]]:
+    async def emails(self) -> list[tuple[str, str]]:
         """Have the worker deliver; return recipient and text of all mail, the oldest first."""
         if self._postman is None:
             jobs = worker.jobs(self.settings)
             self._postman = next(job for job in jobs if job.name == "mail")
-        while (seconds := await mail_service.seconds_until_due(self.db)) is not None:
+        while (seconds := await email_service.seconds_until_due(self.db)) is not None:
             if seconds > 0:
                 break
             await self._postman.run(self.db)
-        for mail in reversed(await mail_service.newest(self.db, limit=100)):
+        for mail in reversed(await email_service.newest(self.db, limit=100)):
             if mail.id not in self._read:
-                _, content = await mail_service.find(self.db, mail.id)
+                _, content = await email_service.find(self.db, mail.id)
                 if content is not None:
                     self._read[mail.id] = mail.recipient, content.text
         return [self._read[mail_id] for mail_id in sorted(self._read)]
@@ -266,7 +266,7 @@ class Place:
         return token
 
     async def _text(self, email: str) -> str:
-        return [text for to, text in await self.mails() if to == email][-1]
+        return [text for to, text in await self.emails() if to == email][-1]
 
     async def events(self) -> list[dict[str, Any]]:
         """The events since the last time, the oldest first."""

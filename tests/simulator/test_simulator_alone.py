@@ -43,7 +43,7 @@ def openid(simulator):
 async def fetching(openid):
     made = Fetching((), near=openid)
     yield made
-    await made.aclose()
+    await made.close()
 
 
 def form(simulator, code, **changes: str):

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from urllib.parse import quote, urlencode
 
 import pytest
-from in_process import Door
+from in_process import AsgiClient
 from saml_idps import provider, saml_connection
 from saml_provider import ATTRIBUTES, attribute, form
 
@@ -38,20 +38,20 @@ LARGE = {
 
 
 @pytest.fixture(scope="session")
-async def door(place):
+async def asgi_client(place):
     """The application in this process."""
     async with AsyncExitStack() as closing:
-        yield Door(app.wire(place.settings, place.database, closing))
+        yield AsgiClient(app.wire(place.settings, place.database, closing))
 
 
-async def took(door, verb, target, bodies=(None,), **headers: str):
+async def took(asgi_client, verb, target, bodies=(None,), **headers: str):
     """Send each body once; return the answer of one that holds the loop for a moment only."""
     costs = []
     for body in bodies:
         gc.collect()
         began = time.thread_time()
         answer, beside = await asyncio.gather(
-            door(verb, target, body, **headers), door("GET", "/livez")
+            asgi_client(verb, target, body, **headers), asgi_client("GET", "/livez")
         )
         costs.append(time.thread_time() - began)
         assert beside.status == 200
@@ -62,7 +62,7 @@ async def took(door, verb, target, bodies=(None,), **headers: str):
 
 
 @pytest.mark.parametrize("name", LARGE)
-async def test_a_large_response_that_is_taken(place, door, name):
+async def test_a_large_response_that_is_taken(place, asgi_client, name):
     conn = await saml_connection(place)
     bodies = []
     for _ in range(3):
@@ -77,7 +77,7 @@ async def test_a_large_response_that_is_taken(place, door, name):
         xml = response.but(attributes=ATTRIBUTES + LARGE[name]).xml()
         fields = {"SAMLResponse": form(xml), "RelayState": relay_state}
         bodies.append(urlencode(fields).encode())
-    answer = await took(door, "POST", f"/sso/v1/saml/{conn.id}/callback", bodies, **FORM)
+    answer = await took(asgi_client, "POST", f"/sso/v1/saml/{conn.id}/callback", bodies, **FORM)
     assert answer.status == 303
     found = await connection_tests.find(place.database, answer.headers["location"][-24:])
     assert found is not None
@@ -94,18 +94,18 @@ async def test_a_large_response_that_is_taken(place, door, name):
     ],
     ids=["escaped", "plain", "many fields", "one odd name"],
 )
-async def test_a_large_form(place, door, body):
+async def test_a_large_form(place, asgi_client, body):
     conn = await saml_connection(place, allow_idp_initiated_login=True)
     path = f"/sso/v1/saml/{conn.id}/callback"
-    answer = await took(door, "POST", path, [body] * 3, **FORM)
+    answer = await took(asgi_client, "POST", path, [body] * 3, **FORM)
     assert answer.status in {303, 400}
 
 
 @pytest.mark.parametrize("name", ["SAMLRequest", "SAMLResponse"])
-async def test_a_redirect_that_unpacks_to_much(place, door, name):
+async def test_a_redirect_that_unpacks_to_much(place, asgi_client, name):
     conn = await saml_connection(place)
     many = b"<a>" + b"<b c='d'/>" * 2000 + b"x" * 200_000 + b"</a>"
     for message in (many, b"<a>" + b" " * 20_000_000, b"<a " * 80_000):
         value = quote(base64.b64encode(zlib.compress(message, wbits=-15)).decode(), safe="")
         path = f"/sso/v1/saml/{conn.id}/slo?{name}={value}"
-        assert (await took(door, "GET", path, [None] * 3)).status == 400
+        assert (await took(asgi_client, "GET", path, [None] * 3)).status == 400

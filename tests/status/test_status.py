@@ -17,7 +17,7 @@ from tenantry.db import copies, migrate
 from tenantry.db.opening import database_of, open_database
 from tenantry.db.revisions import HEAD
 from tenantry.db.sqlite.connections import connect
-from tenantry.events.mail import service as mail_service
+from tenantry.events.email import service as email_service
 from tenantry.transfer.deployment import sizes, status
 
 KEY = b"m" * 32
@@ -71,7 +71,7 @@ async def test_a_fresh_database_has_nothing_to_do(url, tmp_path):
     assert found.sizes.database > 100_000
     assert found.sizes.disk_total > found.sizes.disk_free > 0
     assert 0 < len(found.sizes.tables) <= 5
-    json.dumps(found.shown())
+    json.dumps(found.to_json())
 
 
 async def test_mail_that_is_overdue_is_something_to_do(url, tmp_path):
@@ -125,10 +125,10 @@ async def test_a_worker_that_sends_is_seen_at_work(url, tmp_path, monkeypatch):
     async with open_database(url, KEY, pool_size=2) as db:
         for number in range(200):
             run_sql(url, mail(number, now() - HOUR + number))
-        real = mail_service.waiting
+        real = email_service.waiting
 
         async def waiting(session):
-            await mail_service.claim(db)  # as the worker does it meanwhile
+            await email_service.claim(db)  # as the worker does it meanwhile
             return await real(session)
 
         monkeypatch.setitem(status._QUEUES, "mail", waiting)

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenantry.identity.token_templates import parsing
-from tenantry.identity.token_templates.functions import FUNCTIONS, Unfit
-from tenantry.identity.token_templates.parsing import Fault, parse
+from tenantry.identity.token_templates.functions import FUNCTIONS, EvaluationError
+from tenantry.identity.token_templates.parsing import SyntaxFault, parse
 from tenantry.identity.token_templates.variables import SHAPE
 
 ADA = {
@@ -155,7 +155,7 @@ def test_a_member_of_nothing_is_nothing(text):
     ],
 )
 def test_a_text_that_is_none_is_refused_by_the_character(text, position, words):
-    with pytest.raises(Fault) as fault:
+    with pytest.raises(SyntaxFault) as fault:
         parse(text, SHAPE)
     assert fault.value.position == position
     assert words in str(fault.value)
@@ -184,7 +184,7 @@ def test_a_text_that_is_none_is_refused_by_the_character(text, position, words):
     ],
 )
 def test_an_expression_may_have_no_value_for_somebody(text):
-    with pytest.raises(Unfit):
+    with pytest.raises(EvaluationError):
         value(text)
 
 
@@ -228,7 +228,7 @@ def test_no_expression_takes_long(text):
     best = 1.0
     for _ in range(3):
         begun = time.perf_counter()
-        with pytest.raises(Unfit):
+        with pytest.raises(EvaluationError):
             expression.value(LONG)
         best = min(best, time.perf_counter() - begun)
     assert best < 0.25  # ten times what it may take
@@ -269,12 +269,12 @@ def test_any_text_is_an_expression_or_refused_with_a_place_in_it(text, variables
     expression = refused = None
     try:
         expression = parse(text, SHAPE)
-    except Fault as fault:
+    except SyntaxFault as fault:
         refused = fault
     if expression is None:
         assert 1 <= refused.position <= min(len(text), parsing.MOST_CHARACTERS) + 1
         return
-    with suppress(Unfit):
+    with suppress(EvaluationError):
         orjson.dumps(expression.value(variables))
 
 
@@ -309,7 +309,7 @@ def test_a_well_formed_expression_has_a_value_of_json_or_is_unfit(text, variable
     expression = parse(text, SHAPE)
     try:
         found = expression.value(variables)
-    except Unfit:
+    except EvaluationError:
         return
     assert orjson.loads(orjson.dumps(found)) == found
     assert expression.value(variables) == found

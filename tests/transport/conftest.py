@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import trial
-from in_process import Door
+from in_process import AsgiClient
 from servers import LiveServer
 
 from tenantry.db import migrate
@@ -47,13 +47,13 @@ def entry(pb, trial_database, service):
 @pytest.fixture
 def ask(entry):
     """Send a request as the management client, in this process."""
-    return Door(entry, authorization="Bearer client")
+    return AsgiClient(entry, authorization="Bearer client")
 
 
 @pytest.fixture
 def ask_as_nobody(entry):
     """Send a request without credentials, in this process."""
-    return Door(entry)
+    return AsgiClient(entry)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import time
 
 import pytest
 import trial
-from in_process import Door
+from in_process import AsgiClient
 
 PROXIES = ("10.0.0.0/8", "2001:db8:aaaa::/48")
 
@@ -19,7 +19,7 @@ def address(pb, trial_database):
     async def find(peer, forwarded_for=None, **headers: str):
         if forwarded_for is not None:
             headers["x_forwarded_for"] = forwarded_for
-        answer = await Door(entry, peer=peer)("GET", "/trial/address", **headers)
+        answer = await AsgiClient(entry, peer=peer)("GET", "/trial/address", **headers)
         assert answer.status == 200
         return answer.body.decode()
 

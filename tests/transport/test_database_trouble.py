@@ -17,10 +17,10 @@ TROUBLE = [
     errors.Busy,
     errors.Locked,
     errors.TooManyConnections,
-    errors.Away,
+    errors.DatabaseUnavailable,
     errors.ReadOnly,
     errors.DiskFull,
-    errors.Damaged,
+    errors.DatabaseDamaged,
 ]
 
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 import trial
-from in_process import Door
+from in_process import AsgiClient
 
 from tenantry.core import errors
 from tenantry.net.http import MAX_BODY
@@ -300,7 +300,7 @@ async def test_without_credentials_no_error_is_named(ask_as_nobody):
 
 
 async def test_a_bad_token_is_named_as_the_error(entry):
-    answer = await Door(entry, authorization="Bearer nonsense")("GET", SHAPE)
+    answer = await AsgiClient(entry, authorization="Bearer nonsense")("GET", SHAPE)
     assert answer.error["status"] == 401
     assert answer.headers["www-authenticate"] == 'Bearer error="invalid_token"'
 
@@ -325,11 +325,11 @@ async def test_who_calls_is_found_out_before_the_body_is_read(ask_as_nobody):
     ],
 )
 async def test_the_contract_says_who_may_call(*, entry, spoken, path, rpc, allowed, caller):
-    door = Door(entry, **({"authorization": f"Bearer {caller}"} if caller else {}))
+    asgi_client = AsgiClient(entry, **({"authorization": f"Bearer {caller}"} if caller else {}))
     if spoken == "rest":
-        answer = await door("GET", path)
+        answer = await asgi_client("GET", path)
     else:
-        answer = await door("POST", f"/{trial.SERVICE}/{rpc}", {})
+        answer = await asgi_client("POST", f"/{trial.SERVICE}/{rpc}", {})
     if caller in allowed:
         assert answer.status == 200
         assert answer.json["caller"] == (trial.CALLERS[caller].id if caller else "anonymous")
@@ -340,13 +340,13 @@ async def test_the_contract_says_who_may_call(*, entry, spoken, path, rpc, allow
 
 
 async def test_the_permissions_that_a_call_needs_are_told(entry):
-    answer = await Door(entry, authorization="Bearer writer")("GET", "/trial/of/readers")
+    answer = await AsgiClient(entry, authorization="Bearer writer")("GET", "/trial/of/readers")
     assert answer.error["error_code"] == "PERMISSION_DENIED"
     assert "shapes:read, shapes_read" in answer.json["message"]
 
 
 async def test_one_good_token_among_several_is_enough(entry):
-    answer = await Door(entry, authorization="Bearer stale,Bearer client")("GET", SHAPE)
+    answer = await AsgiClient(entry, authorization="Bearer stale,Bearer client")("GET", SHAPE)
     assert answer.status == 200
 
 
@@ -359,7 +359,9 @@ HERE, ELSEWHERE = "https://app.test", "https://evil.test"
 def listed(pb, trial_database):
     """Send a request to a server that lists one origin."""
     origins = (HERE, "http://localhost:3000")
-    return Door(trial.wire(pb, trial_database, cors_origins=origins), authorization="Bearer client")
+    return AsgiClient(
+        trial.wire(pb, trial_database, cors_origins=origins), authorization="Bearer client"
+    )
 
 
 async def test_no_origin_may_call_unless_it_is_listed(ask):
@@ -393,7 +395,7 @@ async def test_another_origin_may_not(listed, origin):
 
 
 async def test_a_preflight_is_answered_to_anyone_of_a_listed_origin(pb, trial_database):
-    nobody = Door(trial.wire(pb, trial_database, cors_origins=(HERE,)))
+    nobody = AsgiClient(trial.wire(pb, trial_database, cors_origins=(HERE,)))
     for path, verbs in [
         (SHAPE, "GET, HEAD, OPTIONS, PATCH, PUT"),
         (f"/{trial.SERVICE}/Show", "OPTIONS, POST"),

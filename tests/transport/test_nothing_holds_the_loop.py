@@ -16,7 +16,7 @@ from dataclasses import replace
 import costly_shapes as shapes
 import pytest
 from apis import over_https
-from in_process import Door
+from in_process import AsgiClient
 
 from tenantry import app, settings
 from tenantry.net.http import MAX_ANONYMOUS, MAX_BODY
@@ -32,32 +32,32 @@ WEB = {"content_type": "application/grpc-web+proto"}
 
 
 @pytest.fixture(scope="session")
-async def doors(server, database, token):
+async def asgi_clients(server, database, token):
     """The application in this process: as nobody, and as the management client."""
     environment = {k: v for k, v in server.environment.items() if k.startswith("TENANTRY_")}
     known = replace(settings.load(environment), public_url=server.url)
     async with AsyncExitStack() as closing:
         entry = app.wire(known, database, closing)
-        yield Door(entry), Door(entry, authorization=f"Bearer {token}")
+        yield AsgiClient(entry), AsgiClient(entry, authorization=f"Bearer {token}")
 
 
 @pytest.fixture
-def anybody(doors):
-    return doors[0]
+def anybody(asgi_clients):
+    return asgi_clients[0]
 
 
 @pytest.fixture
-def client(doors):
-    return doors[1]
+def client(asgi_clients):
+    return asgi_clients[1]
 
 
-async def ask(door, verb, target, body=None, **headers: str):
+async def ask(asgi_client, verb, target, body=None, **headers: str):
     """Ask, with a balancer beside that asks whether the process is well; return the answer."""
     costs = []
     for _ in range(3):
         began = time.thread_time()
         answer, beside = await asyncio.gather(
-            door(verb, target, body, **headers), door("GET", "/livez")
+            asgi_client(verb, target, body, **headers), asgi_client("GET", "/livez")
         )
         costs.append(time.thread_time() - began)
         assert beside.status == 200
@@ -102,23 +102,26 @@ async def test_a_body_in_json(anybody, client, kind):
 
 @pytest.mark.parametrize("numbers", [(), (1,), (2,), (2, 1), (2, 3)])
 async def test_a_body_in_protobuf(anybody, client, numbers):
-    for door, path, size in ((anybody, DISCOVERY, ANYBODY), (client, CREATE_USER, MANAGEMENT)):
+    for asgi_client, path, size in (
+        (anybody, DISCOVERY, ANYBODY),
+        (client, CREATE_USER, MANAGEMENT),
+    ):
         for _name, body in shapes.binary_bodies(size, *numbers):
-            await ask(door, "POST", path, body, content_type="application/proto")
-            await ask(door, "POST", path, framed(body), **GRPC)
-            await ask(door, "POST", path, framed(body), **WEB)
+            await ask(asgi_client, "POST", path, body, content_type="application/proto")
+            await ask(asgi_client, "POST", path, framed(body), **GRPC)
+            await ask(asgi_client, "POST", path, framed(body), **WEB)
             packed = b"\1" + framed(gzip.compress(body, 1))[1:]
             for said in (GRPC, WEB):
-                await ask(door, "POST", path, packed, grpc_encoding="gzip", **said)
+                await ask(asgi_client, "POST", path, packed, grpc_encoding="gzip", **said)
 
 
 async def test_headers(anybody, client):
     for _name, headers in shapes.headers():
         said = {name.replace("-", "_"): value for name, value in headers.items()}
-        for door in (anybody, client):
-            await ask(door, "GET", "/api/v1/organizations", **said)
-            await ask(door, "PATCH", "/api/v1/organizations/org_1", {}, **said)
-            await ask(door, "POST", CREATE_USER, framed(b""), **{**GRPC, **said})
+        for asgi_client in (anybody, client):
+            await ask(asgi_client, "GET", "/api/v1/organizations", **said)
+            await ask(asgi_client, "PATCH", "/api/v1/organizations/org_1", {}, **said)
+            await ask(asgi_client, "POST", CREATE_USER, framed(b""), **{**GRPC, **said})
         for path in ("/oauth/authorize", "/login/none", "/account", "/docs", "/userinfo"):
             await ask(anybody, "GET", path, **said)
         await ask(anybody, "POST", "/oauth/token", b"", **said)
@@ -136,10 +139,10 @@ async def test_queries(anybody, client):
 async def test_paths(anybody, client):
     for unit in ("/", "a/", "a", "%2F", "%41", ".", ":", "../", "a:b"):
         path = (unit * 15_000)[:30_000].rstrip("%").rstrip("%2").rstrip("%4")
-        for door in (anybody, client):
-            await ask(door, "GET", f"/{path}")
-            await ask(door, "GET", f"/api/v1/organizations/{path}")
-            await ask(door, "DELETE", f"/api/v1/organizations/{path}")
+        for asgi_client in (anybody, client):
+            await ask(asgi_client, "GET", f"/{path}")
+            await ask(asgi_client, "GET", f"/api/v1/organizations/{path}")
+            await ask(asgi_client, "DELETE", f"/api/v1/organizations/{path}")
 
 
 FORMS = {

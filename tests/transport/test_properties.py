@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from in_process import Door
+from in_process import AsgiClient
 from protobuf import (
     DescEnum,
     DescFieldValueEnum,
@@ -140,14 +140,14 @@ def test_a_message_comes_back_from_its_json_in_either_spelling(pb, snake):
 
 def test_a_message_comes_back_through_the_door(pb, entry):
     """REST takes its own answers."""
-    door = Door(entry, authorization="Bearer client")
+    asgi_client = AsgiClient(entry, authorization="Bearer client")
 
     @tried()
     @given(shapes(pb))
     def check(shape):
         shape.id = "shp_1"
         body = shape.to_json(use_proto_field_name=True).encode()
-        answer = asyncio.run(door("PUT", "/trial/shapes/shp_1", body))
+        answer = asyncio.run(asgi_client("PUT", "/trial/shapes/shp_1", body))
         if answer.status == 400:  # a rule of the contract, not the transcoder
             assert set(answer.violations.values()) <= RULES
             return
@@ -268,7 +268,7 @@ def test_brackets_in_text_do_not_nest(pb, depth):
 
 
 def test_whatever_a_query_says_is_answered_with_a_message_or_an_invalid_argument(pb, entry):
-    door = Door(entry, authorization="Bearer client")
+    asgi_client = AsgiClient(entry, authorization="Bearer client")
     names = members_of(pb.Shape.desc())
     paths = st.lists(names | members_of(pb.Inner.desc()), min_size=1, max_size=3).map(".".join)
     values = TEXT | st.sampled_from(["true", "1", "RED", "AA==", "1.5s", "2026-01-05T14:48:00Z"])
@@ -280,7 +280,7 @@ def test_whatever_a_query_says_is_answered_with_a_message_or_an_invalid_argument
     @tried(300)
     @given(queries)
     def check(query):
-        answer = asyncio.run(door("GET", f"/trial/shapes/shp_1?{query}"))
+        answer = asyncio.run(asgi_client("GET", f"/trial/shapes/shp_1?{query}"))
         assert answer.status in {200, 400}, (query, answer)
         if answer.status == 400:
             assert answer.error["error_code"] == "INVALID_ARGUMENT"

@@ -1,4 +1,4 @@
-"""Rate limits at the door: counts, headers of answers, and refusals."""
+"""Rate limits of requests: counts, headers of answers, and refusals."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 
 import pytest
 import trial
-from in_process import Door
+from in_process import AsgiClient
 
 from tenantry.core.errors import HTTP_STATUS, Code
 from tenantry.gen.google.rpc.status_pb import Status
@@ -22,7 +22,7 @@ EMPTY = b"\x00\x00\x00\x00\x00"  # one empty message of gRPC
 
 @pytest.fixture
 def limited(pb, trial_database, service):
-    """Start a door with limits, such as `client="2/hour"`; call it from addresses."""
+    """Start an application with limits, such as `client="2/hour"`; call it from addresses."""
 
     def start(trusted_proxies=(), **limits: str):
         rates = Rates({name: Limit(name, rate, Memory()) for name, rate in limits.items()})
@@ -31,7 +31,7 @@ def limited(pb, trial_database, service):
         )
 
         def caller(peer="203.0.113.1", authorization="Bearer client"):
-            return Door(entry, peer=peer, authorization=authorization)
+            return AsgiClient(entry, peer=peer, authorization=authorization)
 
         return caller
 
@@ -123,14 +123,14 @@ async def test_both_limits_are_told_in_one_list(limited):
 
 async def test_errors_have_the_headers_too(limited):
     caller = limited(address="99/minute", client="99/minute")
-    for door, verb, target, body, status in [
+    for asgi_client, verb, target, body, status in [
         (caller(), "GET", "/trial/nowhere", None, 404),
         (caller(), "PATCH", "/healthz/x", None, 404),
         (caller(), "DELETE", "/trial/hello", None, 405),
         (caller(), "POST", SHOW, b"x" * (2 << 20), 413),
         (caller(authorization="Bearer nobody"), "GET", SHAPE, None, 401),
     ]:
-        answer = await door(verb, target, body)
+        answer = await asgi_client(verb, target, body)
         assert answer.status == status
         assert left(answer).keys() == {"address"}, target
     answer = await caller()("PUT", SHAPE, b"nonsense", content_type=JSON)
@@ -145,16 +145,16 @@ async def test_an_address_is_refused_before_anything_is_read(limited, service):
     """Any caller, with credentials or without, at any path but those of balancers."""
     caller = limited(address="1/hour")
     await caller(authorization="Bearer nobody")("GET", SHAPE)
-    for door in (caller(), caller(authorization="Bearer nobody")):
+    for asgi_client in (caller(), caller(authorization="Bearer nobody")):
         for verb, target, body in [
             *(("GET", SHAPE, None), ("GET", "/trial/nowhere", None), ("OPTIONS", SHAPE, None)),
             *(("GET", "/trial/hello", None), ("POST", "/trial/form", b"a=b")),
             *(("POST", SHOW, b"nonsense"), ("POST", SHOW, b"x" * (2 << 20))),
         ]:
-            answer = await door(verb, target, body)
+            answer = await asgi_client(verb, target, body)
             assert answer.status == 429, target
         for path in ("/livez", "/readyz", "/healthz"):
-            assert (await door("GET", path)).status == 200
+            assert (await asgi_client("GET", path)).status == 200
     assert service.answered == 0
     assert (await over_rest(caller(peer="203.0.113.2"))).status == 200
 
@@ -217,7 +217,7 @@ async def test_a_whole_ipv6_network_is_one_address(limited):
 async def test_a_page_of_a_listed_origin_can_read_the_limits(pb, trial_database):
     rates = Rates({"client": Limit("client", "1/hour", Memory())})
     entry = trial.wire(pb, trial_database, rates=rates, cors_origins=("https://app.test",))
-    answer = await Door(entry, authorization="Bearer client")(
+    answer = await AsgiClient(entry, authorization="Bearer client")(
         "GET", SHAPE, origin="https://app.test"
     )
     exposed = answer.headers["access-control-expose-headers"].split(", ")

@@ -157,11 +157,11 @@ def refusal(answer) -> str:
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 async def test_what_anybody_may_call_takes_64_kib(ask_as_nobody, ask, protocol):
     said = {"verb": "POST", "target": f"{PATH}/OfAnyone", **PROTOCOLS[protocol]}
-    for door in (ask_as_nobody, ask):
+    for asgi_client in (ask_as_nobody, ask):
         for length in ({}, {"content_length": str(MAX_ANONYMOUS + 1)}):
-            answer = await door(body=b" " * (MAX_ANONYMOUS + 1), **said, **length)
+            answer = await asgi_client(body=b" " * (MAX_ANONYMOUS + 1), **said, **length)
             assert refusal(answer) in {"413 the body is over 64 KiB", "8 the body is over 64 KiB"}
-        answer = await door(body=b" " * MAX_ANONYMOUS, **said)
+        answer = await asgi_client(body=b" " * MAX_ANONYMOUS, **said)
         assert "over 64 KiB" not in str(answer)
 
 
@@ -174,8 +174,8 @@ async def test_compressing_it_takes_no_more(ask_as_nobody, ask, protocol):
         said["grpc_encoding"] = "gzip"
     else:
         said["content_encoding"] = "gzip"
-    for door in (ask_as_nobody, ask):
-        answer = await door(body=packed, **said)
+    for asgi_client in (ask_as_nobody, ask):
+        answer = await asgi_client(body=packed, **said)
         assert "the body is over 64 KiB" in unquote(repr(answer))
 
 

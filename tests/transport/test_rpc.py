@@ -17,7 +17,7 @@ import pytest
 import trial
 from grpc_status import rpc_status
 from http2 import Connection, framed
-from in_process import Door
+from in_process import AsgiClient
 
 from tenantry.core.errors import HTTP_STATUS, Code
 from tenantry.gen.google.rpc.status_pb import Status
@@ -579,7 +579,7 @@ def test_an_unknown_method_of_connect_is_not_found(connect):
 
 
 async def test_a_broken_connection_is_not_answered_again(entry):
-    """A server that says the client is gone is believed; nothing is raised out of the door."""
+    """A server that says the client is gone is believed; nothing is raised by the application."""
     sent = []
 
     class Gone(OSError):
@@ -601,7 +601,7 @@ async def test_a_broken_connection_is_not_answered_again(entry):
 
         body = framed(b"") if kind == GRPC else b"{}"
         verb = "GET" if path == "/trial/hello" else "POST"
-        door = Door(app, authorization="Bearer client")
-        answer = await door(verb, path, body, content_type=kind)
+        asgi_client = AsgiClient(app, authorization="Bearer client")
+        answer = await asgi_client(verb, path, body, content_type=kind)
         assert answer.status == 0
     assert sent == ["http.response.start"] * 4

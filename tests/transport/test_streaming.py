@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from in_process import Door
+from in_process import AsgiClient
 
 from tenantry.api.pipeline import Pipeline
 from tenantry.endpoints.grpc_rest.entry import Entry, _CutOff
 from tenantry.endpoints.grpc_rest.router import Router
-from tenantry.endpoints.grpc_rest.rpc import RpcDoor
+from tenantry.endpoints.grpc_rest.rpc import RpcServer
 from tenantry.net.http import Request, Route, StreamingResponse
 from tenantry.rate_limits.rates import Rates
 
@@ -45,7 +45,7 @@ def serve():
     def wire(source):
         rates = Rates({})
         pipeline = Pipeline(None, None, rates)
-        entry = Entry(Router(), RpcDoor([], pipeline), rates, cors_origins=("https://app.test",))
+        entry = Entry(Router(), RpcServer([], pipeline), rates, cors_origins=("https://app.test",))
         entry.add_routes([Route("GET", "/stream", source)])
         return entry
 
@@ -64,7 +64,7 @@ async def test_the_pieces_come_one_by_one_behind_headers_without_a_length(serve)
 
         await entry(scope, receive, sending)
 
-    answer = await Door(watched)("GET", "/stream", origin="https://app.test")
+    answer = await AsgiClient(watched)("GET", "/stream", origin="https://app.test")
     assert answer.status == 203
     assert answer.body == b"one\ntwo\n"
     assert answer.headers["x-own"] == "yes"
@@ -96,7 +96,7 @@ async def test_a_client_that_goes_away_closes_the_source(serve):
 
         await entry(scope, receive, sending)
 
-    await Door(leaving)("GET", "/stream")
+    await AsgiClient(leaving)("GET", "/stream")
     assert source.asked == 3
     assert source.is_closed
 
@@ -115,7 +115,7 @@ async def test_an_error_half_way_is_no_end(serve, caplog):
         await entry(scope, receive, sending)
 
     with pytest.raises(_CutOff):
-        await Door(watched)("GET", "/stream")
+        await AsgiClient(watched)("GET", "/stream")
     assert not finished
     assert source.is_closed
     assert [record.message for record in caplog.records] == ["unexpected error"]
@@ -123,5 +123,5 @@ async def test_an_error_half_way_is_no_end(serve, caplog):
 
 async def test_head_asks_for_no_piece(serve):
     source = Source(b"one")
-    answer = await Door(serve(source))("HEAD", "/stream")
+    answer = await AsgiClient(serve(source))("HEAD", "/stream")
     assert (answer.status, answer.body, source.asked) == (203, b"", 0)

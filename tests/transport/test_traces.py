@@ -20,7 +20,7 @@ from tenantry.gen.scalekit.v1.organizations import organizations_pb as pb
 from tenantry.net.outgoing import Outgoing
 from tenantry.settings import load, tracing
 from tenantry.telemetry import log, spans, traces
-from tenantry.telemetry.request_context import CURRENT, Observed
+from tenantry.telemetry.request_context import CURRENT, RequestContext
 
 SERVICE = "scalekit.v1.organizations.OrganizationService"
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -124,7 +124,9 @@ async def test_only_the_operators_own_are_told_of_the_trace(tracer, collector, m
     port = server.sockets[0].getsockname()[1]
     client = Outgoing(["127.0.0.0/8"], tells_trace=own)
     trace = ("6" if own else "7") * 32
-    reset = CURRENT.set(Observed("GET", "/", "req_1", span=tracer.begin(f"00-{trace}-{PARENT}-01")))
+    reset = CURRENT.set(
+        RequestContext("GET", "/", "req_1", span=tracer.begin(f"00-{trace}-{PARENT}-01"))
+    )
     try:
         url = f"http://127.0.0.1:{port}/a?secret=hunter2"
         await client.send("POST", url, headers={}, seconds=5, most_bytes=9)
@@ -245,7 +247,7 @@ def test_a_share_of_traces_is_taken():
 def test_no_part_of_a_request_that_is_not_sampled(monkeypatch, collector):
     made = tracer_of(collector.url, OTEL_TRACES_SAMPLER="always_off")
     monkeypatch.setattr(spans, "tracer", made)
-    reset = CURRENT.set(Observed("GET", "/", "req_1", span=made.begin(GIVEN)))
+    reset = CURRENT.set(RequestContext("GET", "/", "req_1", span=made.begin(GIVEN)))
     with spans.part("SELECT", {}) as part, spans.part("POST", {}, root=True) as handed_on:
         assert part is None
         assert traces.headers(handed_on)["traceparent"].startswith(f"00-{TRACE}-")
@@ -273,7 +275,7 @@ def test_where_traces_go(collector, monkeypatch, environ, path):
         monkeypatch.setenv(name, text)
     assert tracing.is_wanted(load(environ))
     made = traces.Tracer(load(environ))
-    made.observe(Observed("GET", "/", "req_1", route="/", span=made.begin(None)))
+    made.observe(RequestContext("GET", "/", "req_1", route="/", span=made.begin(None)))
     made.close()
     assert collector.paths[-1] == path
 
@@ -372,7 +374,7 @@ def test_headers_and_the_resource_are_those_of_the_environment(collector):
         "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=blue,service.name=other",
     }
     made = tracer_of(collector.url, **named)
-    made.observe(Observed("GET", "/", "req_1", route="/", status=503, span=made.begin(None)))
+    made.observe(RequestContext("GET", "/", "req_1", route="/", status=503, span=made.begin(None)))
     made.close()
     assert collector.headers[-1]["authorization"] == "Basic abc"
     assert collector.headers[-1]["x-own"] == "1"
@@ -399,7 +401,7 @@ def test_a_collector_that_takes_nothing_costs_nothing_and_is_told_of_once(
     made = traces.start(load({}))
     began = time.thread_time()
     for _ in range(20_000):
-        made.observe(Observed("GET", "/", "req_1", route="/", span=made.begin(None)))
+        made.observe(RequestContext("GET", "/", "req_1", route="/", span=made.begin(None)))
     assert time.thread_time() - began < 50
     until = time.monotonic() + 60
     while not (told_of := [str(r.fields) for r in caplog.records if "OpenTelemetry" in r.message]):
@@ -416,16 +418,16 @@ def test_a_collector_that_takes_nothing_costs_nothing_and_is_told_of_once(
 def test_parts_of_one_request_are_bounded(tracer, monkeypatch, collector):
     monkeypatch.setattr(spans, "tracer", tracer)
     trace = "8" * 32
-    observed = Observed("GET", "/", "req_1", route="/", status=200)
-    observed.span = tracer.begin(f"00-{trace}-{PARENT}-01")
-    reset = CURRENT.set(observed)
+    request_context = RequestContext("GET", "/", "req_1", route="/", status=200)
+    request_context.span = tracer.begin(f"00-{trace}-{PARENT}-01")
+    reset = CURRENT.set(request_context)
     for _ in range(10_000):
         with spans.part("SELECT", {}):
             pass
     CURRENT.reset(reset)
     with spans.part("SELECT", {}) as outside:
         assert outside is None, "a statement of no request is no trace"
-    tracer.observe(observed)
+    tracer.observe(request_context)
     tracer.close()
     sent = [span for span in collector.spans if span.trace_id.hex() == trace]
     parts = [span for span in sent if span.name == "SELECT"]

@@ -28,7 +28,7 @@ from tenantry.db.engine import DuplicateKey, OutcomeUnknown, Unavailable, mark_c
 from tenantry.endpoints.grpc_rest import rest
 from tenantry.endpoints.grpc_rest.entry import Entry
 from tenantry.endpoints.grpc_rest.router import Router
-from tenantry.endpoints.grpc_rest.rpc import RpcDoor
+from tenantry.endpoints.grpc_rest.rpc import RpcServer
 from tenantry.endpoints.health import web as health
 from tenantry.net.http import Response, Route
 from tenantry.rate_limits.rates import Rates
@@ -197,7 +197,7 @@ def wire(
     rest.add_routes(router, rpcs, pipeline)
     entry = Entry(
         router,
-        RpcDoor(rpcs, pipeline),
+        RpcServer(rpcs, pipeline),
         rates,
         cors_origins=cors_origins,
         trusted_proxies=trusted_proxies,
@@ -261,7 +261,7 @@ class Application:
         )
         pb = load(Path(os.environ[COMPILED]))
         rates = Rates.of(known)
-        self._open.push_async_callback(rates.aclose)
+        self._open.push_async_callback(rates.close)
         self._entry = wire(
             pb,
             database,

@@ -17,17 +17,17 @@ from tenantry.core.event import PUBLISHED
 from tenantry.db.sql.schema import Json, event_columns, from_json, metadata, to_json
 from tenantry.db.sql.schema import events as event_table
 from tenantry.db.sql.statements import Statement
+from tenantry.events.email import service as email_service
 from tenantry.events.event_log import erasure as event_erasure
-from tenantry.events.event_log import sealing, verification
+from tenantry.events.event_log import sequencing, verification
 from tenantry.events.event_log.envelopes import envelope
-from tenantry.events.mail import service as mail_service
 from tenantry.events.webhooks.deliveries import queue
 from tenantry.events.webhooks.model import webhook_attempts, webhook_deliveries, webhook_endpoints
 from tenantry.tenants.memberships import joining, leaving
 from tenantry.tenants.memberships.model import Rules, Terms
 from tenantry.tenants.organizations import service as organizations
-from tenantry.tenants.users import blanking, erasure, service
-from tenantry.tenants.users.blanking import ADDRESS, Person
+from tenantry.tenants.users import erasure, redaction, service
+from tenantry.tenants.users.redaction import ADDRESS, ErasedPerson
 from tenantry.tenants.users.service import UserIdentifier
 
 RULES = Rules(invitation_days=15, block_disposable_emails=False, block_public_emails=False)
@@ -97,7 +97,7 @@ async def join(call, organization, email, inviter=None, *, invite=False, **membe
 
 
 async def seal(db):
-    while await sealing.seal(db, queue.add) == 0:
+    while await sequencing.sequence(db, queue.add) == 0:
         pass
 
 
@@ -222,7 +222,7 @@ async def test_a_person_is_found_by_each_key_also_when_deleted_before(call, ada,
     if is_gone:
         await leaving.remove_user(call, UserIdentifier(ada.id), forced=True)
     found = await erasure.find(call, ada.id if key == "id" else key)
-    assert found.person == Person(frozenset({ada.id}), frozenset({EMAIL.lower()}))
+    assert found.person == ErasedPerson(frozenset({ada.id}), frozenset({EMAIL.lower()}))
     assert found.is_there is not is_gone
     await erasure.erase(call, found)
     with pytest.raises(errors.NotFound):
@@ -298,15 +298,15 @@ async def test_people_with_similar_addresses_are_not_touched(call, ada, places):
         assert (await service.get(call, UserIdentifier(other.id))).email == address
         (place,) = (await service.get(call, UserIdentifier(other.id))).memberships
         assert place.inviter_email == address
-    mails = await mail_service.newest(call.db, limit=100)
-    assert sorted(one.recipient for one in mails) == sorted([*SIMILAR, "bob@example.com"])
+    emails = await email_service.newest(call.db, limit=100)
+    assert sorted(one.recipient for one in emails) == sorted([*SIMILAR, "bob@example.com"])
 
 
 async def test_who_has_the_address_now_is_another_person(call, ada, places):
     await leaving.remove_user(call, UserIdentifier(ada.id), forced=True)
     now_hers = await join(call, places[0], EMAIL, external_id="hr-7001")
     found = await erasure.find(call, ada.id)
-    assert found.person == Person(frozenset({ada.id}), frozenset())
+    assert found.person == ErasedPerson(frozenset({ada.id}), frozenset())
     await erasure.erase(call, found)
     assert (await service.get(call, UserIdentifier(now_hers.id))).email == EMAIL
     users = [
@@ -401,18 +401,18 @@ async def test_mail_is_forgotten_in_the_outbox_and_where_it_is_kept(call, ada, p
     db = call.db
     await join(call, places[0], "eve@example.com", "bob@example.com", invite=True)
     says = {EMAIL: "Hello Ada", "bob@example.com": f"{EMAIL} invites you", "eve@example.com": "Hi"}
-    while claimed := await mail_service.claim(db):
-        content = mail_service.Content("s", says[claimed.recipient], "h")
-        await mail_service.kept(db, claimed, content)
+    while claimed := await email_service.claim(db):
+        content = email_service.Content("s", says[claimed.recipient], "h")
+        await email_service.kept(db, claimed, content)
     about = {"template": "poem", "variables": {"from": EMAIL, "n": 1, "to": "bada.l@example.com"}}
-    await mail_service.queue(db, recipient="eve@example.com", **about)
-    await mail_service.forget(db, EMAIL.lower())
-    poem, *kept = await mail_service.newest(db, limit=10)
+    await email_service.queue(db, recipient="eve@example.com", **about)
+    await email_service.forget(db, EMAIL.lower())
+    poem, *kept = await email_service.newest(db, limit=10)
     assert poem.variables == {"from": None, "n": 1, "to": "bada.l@example.com"}
-    said = {one.recipient: (await mail_service.find(db, one.id))[1] for one in kept}
+    said = {one.recipient: (await email_service.find(db, one.id))[1] for one in kept}
     assert said == {
         "bob@example.com": None,
-        "eve@example.com": mail_service.Content("s", "Hi", "h"),
+        "eve@example.com": email_service.Content("s", "Hi", "h"),
     }
 
 
@@ -432,15 +432,15 @@ async def test_mail_is_forgotten_in_the_outbox_and_where_it_is_kept(call, ada, p
     ],
 )
 def test_an_address_is_blanked_within_a_text_and_a_longer_one_is_not(text, left):
-    person = Person(frozenset({"usr_1"}), frozenset({"ada.l@example.com"}))
-    assert person.blanked({"a": [text]}) == {"a": [left or text]}
+    person = ErasedPerson(frozenset({"usr_1"}), frozenset({"ada.l@example.com"}))
+    assert person.redacted({"a": [text]}) == {"a": [left or text]}
 
 
 def test_ids_of_other_types_are_no_ids_of_a_person():
-    person = Person(frozenset({"usr_1"}), frozenset())
+    person = ErasedPerson(frozenset({"usr_1"}), frozenset())
     value = {"id": ["usr_1"], "user_id": 1, "user": None, "membership": {"metadata": {"a": "b"}}}
-    assert person.blanked(value) == value
-    assert blanking.Person(frozenset(), frozenset()).blanked({"a": "x@y"}) == {"a": "x@y"}
+    assert person.redacted(value) == value
+    assert redaction.ErasedPerson(frozenset(), frozenset()).redacted({"a": "x@y"}) == {"a": "x@y"}
 
 
 @pytest.mark.wires("rest")

@@ -17,9 +17,9 @@ from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
 from tenantry.core.event import Event
 from tenantry.db.sql.statements import Statement
-from tenantry.events.event_log import sealing
+from tenantry.events.event_log import sequencing
 from tenantry.events.webhooks import service
-from tenantry.events.webhooks.deliveries.delivery import Pump
+from tenantry.events.webhooks.deliveries.delivery import DeliverySender
 
 MASTER_KEY = b"m" * 32
 KEY = base64.b64encode(MASTER_KEY).decode()
@@ -128,8 +128,8 @@ class Worker:
 
     def __init__(self, db, **values: object) -> None:
         self.db = db
-        self.pump = Pump(configured(**values))
-        self._sealing = sealing.Sealing(self.pump.queue)
+        self.pump = DeliverySender(configured(**values))
+        self._sealing = sequencing.Sequencer(self.pump.queue)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -193,8 +193,8 @@ async def publish(db, *names: str, **members: Any) -> None:
 async def queue(db, *names: str, **members: Any) -> None:
     """Write events and have them queued; no pump runs."""
     await publish(db, *names, **members)
-    pump = Pump(configured())
-    while await sealing.seal(db, pump.queue) == 0:
+    pump = DeliverySender(configured())
+    while await sequencing.sequence(db, pump.queue) == 0:
         pass
     await pump.close()
 

@@ -11,8 +11,8 @@ from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
 from tenantry.core.times import now
 from tenantry.db.sql.schema import from_json
-from tenantry.events.mail import service as mail
-from tenantry.events.mail.delivery import Delivery
+from tenantry.events.email import service as mail
+from tenantry.events.email.delivery import Delivery
 from tenantry.events.webhooks import service
 from tenantry.events.webhooks.deliveries import disabling
 
@@ -95,7 +95,7 @@ async def test_five_days_of_failure_disable_it_with_an_event_and_a_mail(db, rece
 
     [queued] = await mail.newest(db, limit=10)
     assert queued.recipient == ALERT
-    delivery = Delivery(configured(), {disabling.TEMPLATE: disabling.mail_variables})
+    delivery = Delivery(configured(), {disabling.TEMPLATE: disabling.email_variables})
     assert await delivery.run(db) == 0.0
     sent, content = await mail.find(db, queued.id)
     assert sent.state == "KEPT"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from apis import refused, unique
 
-from tenantry.events.event_log import sealing
+from tenantry.events.event_log import sequencing
 
 
 def now():
@@ -20,7 +20,7 @@ def sealed(database):
 
     async def seal():
         for _ in range(100):
-            if await sealing.seal(database) > 0:
+            if await sequencing.sequence(database) > 0:
                 return
 
     return seal

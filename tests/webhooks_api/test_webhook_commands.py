@@ -9,7 +9,7 @@ import pytest
 from apis import unique
 from standardwebhooks import Webhook
 
-from tenantry.events.event_log import sealing
+from tenantry.events.event_log import sequencing
 
 pytestmark = [pytest.mark.wires("rest"), pytest.mark.one_database]
 
@@ -103,7 +103,7 @@ async def test_examples_are_sent_listed_and_sent_once_more(api, server, key):
 
 async def test_the_events_of_a_time_are_sent_once_more(make, server, key, database):
     organization = await make.organization()
-    while not await sealing.seal(database):
+    while not await sequencing.sequence(database):
         pass
     narrow = ("--since", organization["create_time"], "-o", organization["id"])
     answer = await printed(server, "replay", key, *narrow, "-e", "organization.created")

@@ -10,7 +10,7 @@ from protobuf.wkt import Any as AnyMessage
 from tenantry.core import errors
 from tenantry.db.engine import DuplicateKey, Failure
 from tenantry.gen.scalekit.v1.errdetails import errdetails_pb
-from tenantry.telemetry.log import seldom
+from tenantry.telemetry.log import warn_rate_limited
 from tenantry.telemetry.request_context import CURRENT
 
 log = logging.getLogger(__name__)
@@ -26,12 +26,16 @@ def translate(problem: BaseException, request_id: str) -> errors.Error:
         return errors.Duplicate(problem.field)
     if isinstance(problem, Failure):
         error = problem.error()
-        observed = CURRENT.get()
-        if observed is not None and observed.changed and isinstance(error, errors.Busy):
+        request_context = CURRENT.get()
+        if (
+            request_context is not None
+            and request_context.changed
+            and isinstance(error, errors.Busy)
+        ):
             # The answer is read after the change, and "nothing was changed" would be untrue.
             error = errors.OutcomeUnknown()
         fields = {"error_code": error.name, "request_id": request_id, "problem": str(problem)}
-        seldom(log, "the database did not do what it was asked", error.name, fields)
+        warn_rate_limited(log, "the database did not do what it was asked", error.name, fields)
         return error
     log.error("unexpected error", exc_info=problem, extra={"fields": {"request_id": request_id}})
     return errors.Internal(request_id)

@@ -147,7 +147,7 @@ def unreadable(
         if _takes(desc, {name: value}):
             continue
         field = fields.get(name)
-        where = ".".join(filter(None, (path, field.name if field else validation.shown(name))))
+        where = ".".join(filter(None, (path, field.name if field else validation.quotable(name))))
         if field is None:
             said = _instead(desc, name, path, of)
             return errors.InvalidArgument.field(where, "unknown_field", _UNKNOWN + said)
@@ -178,7 +178,7 @@ def _wrong_type(
         if not _takes(desc, {field.name: alone}):
             where, value, wanted = where + place, one, expected_values.of_one(field)
             break
-    said = f"must be {wanted}, got {validation.shown(json.dumps(value, ensure_ascii=False))}"
+    said = f"must be {wanted}, got {validation.quotable(json.dumps(value, ensure_ascii=False))}"
     if isinstance(value, str) and isinstance(expected_values.kind_of(field), DescEnum):
         said += did_you_mean(value, expected_values.names(field))
     return errors.InvalidArgument.field(where, "type", said)

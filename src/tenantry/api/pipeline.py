@@ -194,7 +194,7 @@ class Pipeline(Runner):
         """Find the caller and whether it may call; before the body is even parsed."""
         headers = request.headers
         caller = await self._authenticate(headers, request.address)
-        request.observed.caller = caller
+        request.context.caller = caller
         if self._rates.of_clients and caller.is_client:
             request.tell(await self._rates.take_client(caller.id))
         policy.check(method, caller)

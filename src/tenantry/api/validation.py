@@ -114,7 +114,7 @@ def _violation(violation: Any, desc: DescMessage) -> errors.Violation:
         return errors.Violation(path, proto.rule_id, description)
     description = _broken(proto, field) + (" (the key)" if proto.for_key else "")
     if isinstance(came, str) and came:
-        description += f", got {shown(came)!r}"
+        description += f", got {quotable(came)!r}"
         if len(came) > _SHOWN:
             description += f" of {len(came)} characters"
     elif isinstance(came, int | float):  # a number of an enum is one, too
@@ -154,14 +154,14 @@ def _broken(proto: Any, field: DescField | None) -> str:
 _SHOWN = 60  # characters of a value that an error repeats
 
 
-def shown(text: str) -> str:
+def quotable(text: str) -> str:
     """Return text of a request as an error repeats it."""
     return text[:_SHOWN] + "…" if len(text) > _SHOWN else text
 
 
 def key_path(key: str) -> str:
     """Return the end of the path of a map's value, as in `metadata["plan"]`."""
-    return f"[{json.dumps(shown(key), ensure_ascii=False)}]"
+    return f"[{json.dumps(quotable(key), ensure_ascii=False)}]"
 
 
 def _strings(message: Message[Any], path: str = "") -> Iterator[tuple[str, str]]:

@@ -40,7 +40,7 @@ _PANELS = {
     },
     "Events, email and logs": {
         "events": "records.events:app",
-        "mail": "records.mail:app",
+        "mail": "records.email:app",
         "log": "records.logs:app",
     },
     "Operations": {
@@ -216,7 +216,7 @@ def doctor(
     if as_json:
         shown = [{"name": n, "value": v, "default": d, "help": h} for n, v, d, h in table]
         running.print_json(
-            {"checks": [f.shown() for f in findings], **({"settings": shown} if settings else {})}
+            {"checks": [f.to_json() for f in findings], **({"settings": shown} if settings else {})}
         )
     else:
         if settings:

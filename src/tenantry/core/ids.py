@@ -67,7 +67,7 @@ NODES = 1 << 10
 _COUNTERS = 1 << 12
 
 
-class Mint:
+class IdGenerator:
     """Makes the ids of one process: never the same twice, never one smaller than before."""
 
     def __init__(self, node: int, clock: Callable[[], int] = time.time_ns) -> None:

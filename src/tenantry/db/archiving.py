@@ -59,7 +59,7 @@ class Archiving:
             f"ok: its log is archived ({ago}), so every moment since a base backup can be restored"
         )
 
-    def shown(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return {
             "server_version": self.version,
             "archived_seconds_ago": self.archived_ago,

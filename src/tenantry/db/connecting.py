@@ -81,7 +81,11 @@ async def connect(url: str, budget: Budget) -> Database:
 
 
 def cannot(problem: Unavailable) -> OpenError:
-    verb = "reached" if problem.answer in {errors.Away, errors.TooManyConnections} else "used"
+    verb = (
+        "reached"
+        if problem.answer in {errors.DatabaseUnavailable, errors.TooManyConnections}
+        else "used"
+    )
     return OpenError(f"the database cannot be {verb}: {problem}", problem.answer)
 
 

@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_leave  # its SQL 
 
 from tenantry.db.lists import pages
 from tenantry.db.sql.records import named, rows_of
-from tenantry.db.sql.spread import spread_of
+from tenantry.db.sql.sharding import sharding_of
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes.rows import bound
 
@@ -125,7 +125,7 @@ def _matching(table: Table, by: By | None) -> list[ColumnElement[bool]]:
 
     """
     given = [column.name for column in table.primary_key] if by is None else list(by)
-    spread = spread_of(table)
+    spread = sharding_of(table)
     names = [one for one in given if isinstance(one, str)]
     if spread.is_of_organization and spread.column not in names:
         raise ValueError(f"a statement on {table.name} names no {spread.column}")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from tenantry.core.event import Event
-    from tenantry.core.ids import Mint
+    from tenantry.core.ids import IdGenerator
     from tenantry.crypto.vault import Vault
     from tenantry.db.sql.page_tokens import PageTokens
     from tenantry.db.sql.statements import Statement
@@ -171,7 +171,7 @@ class StandbyReader(Protocol):
 class Database(Session):
     """One database, opened for one process by `tenantry.db.opening.open_database`."""
 
-    mint: Mint
+    mint: IdGenerator
     # Why a process of this version may not use it any more.
     refusal: str | None = None
     # Standbys for lists, where the settings name some.
@@ -204,7 +204,7 @@ class Database(Session):
 
         """
         if self.refusal is not None:
-            raise Unavailable(self.refusal, errors.Upgraded)
+            raise Unavailable(self.refusal, errors.SchemaTooNew)
 
     def new_id(self, prefix: str) -> str:
         return self.mint.new(prefix)
@@ -248,9 +248,9 @@ class Transaction(Session):
 
 def mark_changed() -> None:
     """Let the request that is answered know that its own change stands from here on."""
-    observed = CURRENT.get()
-    if observed is not None:
-        observed.changed = True
+    request_context = CURRENT.get()
+    if request_context is not None:
+        request_context.changed = True
 
 
 def event_params(*happened: Event) -> dict[str, Any]:

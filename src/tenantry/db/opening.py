@@ -30,7 +30,7 @@ from tenantry.db.schema_versions import check_schema
 from tenantry.db.sql.page_tokens import PageTokens
 from tenantry.db.sql.schema import environment, schema_history
 from tenantry.db.sql.statements import Statement
-from tenantry.telemetry.log import seldom
+from tenantry.telemetry.log import warn_rate_limited
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -99,7 +99,9 @@ async def _watch(database: Database) -> None:
             continue  # away, for all that we know
         except Exception as problem:  # noqa: BLE001 - a process that looks no more is not held back
             fields = {"problem": str(problem)}
-            seldom(_log, "the database does not say its version", type(problem).__name__, fields)
+            warn_rate_limited(
+                _log, "the database does not say its version", type(problem).__name__, fields
+            )
             continue
         if newest is not None and newest["revision"] > HEAD:
             database.refusal = fence.SENTENCE.format(**newest)
@@ -162,7 +164,7 @@ def _read_again(url: str, vault: Vault) -> None:
             asyncio.run(read())
         except Exception as problem:  # noqa: BLE001 - the value cannot be opened then
             fields = {"problem": str(problem)}
-            seldom(_log, "the data keys cannot be read", type(problem).__name__, fields)
+            warn_rate_limited(_log, "the data keys cannot be read", type(problem).__name__, fields)
 
     reading = Thread(target=run, name="data keys", daemon=True)
     reading.start()
@@ -194,7 +196,7 @@ async def _prepare(database: Database, master_key: MasterKey | bytes) -> None:
     row = await database.fetch_one(_CLAIM)
     assert row is not None
     database.environment_id = row["id"]
-    database.mint = ids.Mint(row["nodes"])
+    database.mint = ids.IdGenerator(row["nodes"])
     database.vault = Vault(await _unwrap(database, master, row["data_key"]))
     database.page_tokens = PageTokens(database.vault.derive("page-token"))
     await key_rows.read(database)
@@ -203,7 +205,7 @@ async def _prepare(database: Database, master_key: MasterKey | bytes) -> None:
 async def _begin(database: Database, master: MasterKey) -> None:
     key = new_data_key()
     wrapped = await key_rows.wrap(master, key)
-    mint = ids.Mint(0)
+    mint = ids.IdGenerator(0)
     # As for the one that is first of all: `_prepare` sets them once more, for all others.
     database.environment_id, database.vault = mint.new(ids.ENVIRONMENT), Vault(key)
     database.page_tokens = PageTokens(database.vault.derive("page-token"))

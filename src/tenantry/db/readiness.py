@@ -39,7 +39,9 @@ class Readiness:
             self._look = asyncio.create_task(self._probe())
         done, _ = await asyncio.wait({self._look}, timeout=LIMIT_SECONDS)
         if not done:
-            self._found = errors.Away("the database has not answered within a second")
+            self._found = errors.DatabaseUnavailable(
+                "the database has not answered within a second"
+            )
 
     async def _probe(self) -> None:
         try:

@@ -89,7 +89,7 @@ class Status:
     processes: list[Process] = field(default_factory=list)
     next: list[str] = field(default_factory=list)
 
-    def shown(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
 

@@ -94,8 +94,8 @@ def _data_folder(settings: Settings) -> str:
 
 
 def _mail(settings: Settings) -> str:
-    from tenantry.events.mail import rendering
-    from tenantry.identity.authenticators.passwordless import mails as passwordless
+    from tenantry.events.email import rendering
+    from tenantry.identity.authenticators.passwordless import emails as passwordless
     from tenantry.identity.security_notices import service as security_notices
     from tenantry.tenants.memberships import invitations
 

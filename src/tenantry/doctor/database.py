@@ -55,7 +55,7 @@ def check_database(settings: Settings) -> str:
         text, _, advice = str(problem).rpartition(": ")
         raise Problem(text, advice) from None
     except OpenError as problem:
-        advice = _ADVICE.get(problem.answer or errors.Away, _ADVICE_AWAY)
+        advice = _ADVICE.get(problem.answer or errors.DatabaseUnavailable, _ADVICE_AWAY)
         raise Problem(str(problem), advice) from None
     except SettingError as problem:
         raise Problem(str(problem), _ADVICE_AWAY) from None
@@ -106,7 +106,7 @@ _ADVICE: dict[type[errors.Busy], str] = {
     errors.DiskFull: "make room where the database has its files",
     errors.TooManyConnections: "raise max_connections, or lower TENANTRY_POOL_SIZE",
     errors.Locked: "find out who holds it: pg_stat_activity, or a program that has the file open",
-    errors.Damaged: "stop the server, and restore a backup (docs/backups.md)",
+    errors.DatabaseDamaged: "stop the server, and restore a backup (docs/backups.md)",
 }
 
 
@@ -129,7 +129,7 @@ def check_event_log(settings: Settings) -> str:
         if (await schema_version(settings.database) or "") < HEAD:
             raise OpenError(unknown)
         async with open_database(settings.database, master_key.load(settings), pool_size=1) as db:
-            return await snapshots.unsealed_since(db)
+            return await snapshots.unsequenced_since(db)
 
     try:
         since = asyncio.run(look())

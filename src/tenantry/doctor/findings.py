@@ -20,7 +20,7 @@ class Finding:
         advice = f": {self.advice}" if self.advice else ""
         return f"{word:<8} {self.check:<12} {self.text}{advice}"
 
-    def shown(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from tenantry.core import errors, urlencoded
 from tenantry.core.caller import Origin
-from tenantry.telemetry.request_context import Observed
+from tenantry.telemetry.request_context import RequestContext
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -66,7 +66,7 @@ class Request:
     # Headers that its answer has in any case: how it stands with the rate limits.
     limits: dict[str, str] = field(default_factory=dict)
     # The record that observers get once it is over: an endpoint sets the caller here.
-    observed: Observed = field(default_factory=Observed)
+    context: RequestContext = field(default_factory=RequestContext)
 
     def tell(self, headers: Mapping[str, str]) -> None:
         """Add these to `limits`, as further members of the lists there (RFC 9651 section 3.1)."""
@@ -130,7 +130,7 @@ class Response:
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     cookies: list[str] = field(default_factory=list)
-    error: str = ""  # the error that it tells, by its name, as `Observed` has it
+    error: str = ""  # the error that it tells, by its name, as `RequestContext` has it
 
     @classmethod
     def json(cls, content: Any, status: int = 200, **headers: str) -> Response:
@@ -183,7 +183,7 @@ class Route:
     # How errors read there, where that is not as the API's: of all verbs, if it is of GET.
     refused: Callable[[errors.Error, Request], Response] | None = None
 
-    wire: ClassVar[str] = "http"  # see `Observed`
+    wire: ClassVar[str] = "http"  # see `RequestContext`
 
     async def __call__(self, request: Request) -> Response | StreamingResponse:
         """Answer a request that came for this route."""

@@ -38,11 +38,11 @@ _LOOKUPS = 64  # at once; each is a thread
 _URLS = 1024
 
 
-class Unanswered(Exception):
+class NoResponse(Exception):
     """There is no answer; the text is a clause that says why, without any part of the URL."""
 
 
-class Refused(Unanswered):
+class AddressRefused(NoResponse):
     """Nothing was sent: the address is not one that we go to."""
 
 
@@ -100,7 +100,7 @@ class Outgoing:
         try:
             target = self._checked(url)
         except ValueError as problem:
-            raise Refused(str(problem)) from None
+            raise AddressRefused(str(problem)) from None
         asked = {"http.request.method": method, "server.address": target.host or ""}
         with spans.part(method, asked, root=True) as span:
             if span is not None and self._tells_trace:
@@ -111,7 +111,7 @@ class Outgoing:
                 async with asyncio.timeout(seconds):
                     answer = await self._sent(method, target, headers, body, most_bytes)
             except TimeoutError:
-                raise Unanswered(f"no complete answer within {seconds:g} s") from None
+                raise NoResponse(f"no complete answer within {seconds:g} s") from None
             except (aiohttp.ClientError, OSError) as problem:
                 raise _named(problem) from None
             if span is not None:
@@ -289,28 +289,28 @@ async def _in_a_thread(work: Any) -> Any:
     return await done
 
 
-def _named(problem: Exception) -> Unanswered:  # noqa: PLR0911 - a table, in effect
+def _named(problem: Exception) -> NoResponse:  # noqa: PLR0911 - a table, in effect
     """Return a failure in our own words: theirs may quote the URL."""
     import aiohttp
 
     cause = problem.os_error if isinstance(problem, aiohttp.ClientConnectorError) else problem
     if isinstance(cause, _RefusedAddress):
-        return Refused(str(cause))
+        return AddressRefused(str(cause))
     if isinstance(problem, aiohttp.InvalidURL):
-        return Refused("the URL is not one that can be asked")
+        return AddressRefused("the URL is not one that can be asked")
     if isinstance(problem, aiohttp.ClientConnectorCertificateError):
         reason = getattr(problem.certificate_error, "verify_message", "")
-        return Unanswered("the certificate is not trusted" + (f": {reason}" if reason else ""))
+        return NoResponse("the certificate is not trusted" + (f": {reason}" if reason else ""))
     if isinstance(problem, aiohttp.ClientConnectorDNSError):
-        return Unanswered("the host name was not found")
+        return NoResponse("the host name was not found")
     if isinstance(problem, aiohttp.ClientSSLError | ssl.SSLError):
-        return Unanswered("there is no TLS to be had")
+        return NoResponse("there is no TLS to be had")
     if isinstance(cause, ConnectionRefusedError):
-        return Unanswered("the connection was refused")
+        return NoResponse("the connection was refused")
     if isinstance(problem, aiohttp.ClientConnectorError):
-        return Unanswered("there was no connection")
+        return NoResponse("there was no connection")
     if isinstance(problem, aiohttp.ClientPayloadError):
-        return Unanswered("the answer broke off")
+        return NoResponse("the answer broke off")
     if isinstance(problem, aiohttp.ClientResponseError):
-        return Unanswered("the answer is no HTTP that we understand")
-    return Unanswered("the connection ended without an answer")
+        return NoResponse("the answer is no HTTP that we understand")
+    return NoResponse("the connection ended without an answer")

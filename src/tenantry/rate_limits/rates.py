@@ -57,10 +57,10 @@ class Rates:
         }
         return cls(limits, redis)
 
-    async def aclose(self) -> None:
+    async def close(self) -> None:
         """Close the connection to Redis."""
         if self._redis is not None:
-            await self._redis.aclose()
+            await self._redis.close()
 
     async def take_address(self, address: str) -> dict[str, str]:
         """Count a request from this address; "" (unknown) is not limited."""

@@ -80,7 +80,7 @@ class Redis:
         left = max(int(expires_in or 0) / 1000 - seconds, 0.0)
         return Count(int(previous or 0), int(current or 0), left, bool(acquired))
 
-    async def aclose(self) -> None:
+    async def close(self) -> None:
         """Close the connection."""
         if self._sender is not None:
             await self._sender

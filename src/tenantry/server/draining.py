@@ -52,7 +52,9 @@ def drain(admin: Path, port: int, seconds: float) -> None:
     The answers have `Connection: close`, or on HTTP/2 a GOAWAY before them. A further stop signal
     ends it at once.
     """
-    with suppress(OSError, http.client.HTTPException, _Hurry):  # Envoy is not up: nothing to finish
+    with suppress(
+        OSError, http.client.HTTPException, _SecondSignal
+    ):  # Envoy is not up: nothing to finish
         _ask(admin, "POST", "/healthcheck/fail")
         _pause(seconds)
         web.STOPPING.set()
@@ -68,13 +70,13 @@ def listens(port: int) -> bool:
     return bool(found) or sys.platform != "linux"
 
 
-class _Hurry(Exception):
+class _SecondSignal(Exception):
     """A further stop signal came."""
 
 
 def _pause(seconds: float) -> None:
     if signal.sigtimedwait(server.STOP_SIGNALS, seconds) is not None:
-        raise _Hurry
+        raise _SecondSignal
 
 
 def _close(admin: Path, port: int) -> None:

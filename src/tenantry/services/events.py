@@ -27,7 +27,7 @@ def event_records() -> Service:
 
 
 def mail() -> Service:
-    from tenantry.events.mail.rpc import MailService
+    from tenantry.events.email.rpc import MailService
     from tenantry.gen.tenantry.v1 import mail_pb
 
     return Service(mail_pb, lambda _: (MailService(),))
@@ -41,7 +41,7 @@ def webhooks() -> Service:
 
 
 def emails() -> Service:
-    from tenantry.events.mail.rpc import EmailService
+    from tenantry.events.email.rpc import EmailService
     from tenantry.gen.scalekit.v1.emails import emails_pb
 
     return Service(
@@ -50,7 +50,7 @@ def emails() -> Service:
 
 
 def email_previews() -> Service:
-    from tenantry.events.mail.rpc import EmailPreviewService
+    from tenantry.events.email.rpc import EmailPreviewService
     from tenantry.gen.tenantry.v1 import email_previews_pb
 
     return Service(

@@ -76,7 +76,7 @@ def read(url: str, *, replica: bool = False) -> Servers:
     return Servers(tuple(servers), rest, wanted)
 
 
-def shown(server: Server) -> str:
+def to_text(server: Server) -> str:
     """Return how people are told of a server."""
     host, port = server
     if port is None or host.startswith("/"):

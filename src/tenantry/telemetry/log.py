@@ -37,11 +37,13 @@ class _Json(logging.Formatter):
             "message": record.getMessage(),
             **getattr(record, "fields", {}),
         }
-        observed = CURRENT.get()
-        if observed is not None and not observed.seconds:  # not over: its context may live on
-            line.setdefault("request_id", observed.request_id)
-            if observed.span is not None:
-                line["trace_id"] = f"{observed.span.get_span_context().trace_id:032x}"
+        request_context = CURRENT.get()
+        if (
+            request_context is not None and not request_context.seconds
+        ):  # not over: its context may live on
+            line.setdefault("request_id", request_context.request_id)
+            if request_context.span is not None:
+                line["trace_id"] = f"{request_context.span.get_span_context().trace_id:032x}"
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str, separators=(",", ":"))
@@ -220,7 +222,7 @@ _last: dict[tuple[str, str], float] = {}
 _untold: dict[tuple[str, str], int] = {}
 
 
-def seldom(
+def warn_rate_limited(
     logger: logging.Logger,
     message: str,
     kind: str,

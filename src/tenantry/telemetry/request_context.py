@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tenantry.core.caller import Caller
 
-    Observer = Callable[["Observed"], None]
+    Observer = Callable[["RequestContext"], None]
 
 # HTTP's own verbs. A client may make up others, and each would be a time series.
 _VERBS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -22,7 +22,7 @@ GONE = 499  # of a client that went away before an answer began; no status of RF
 
 
 @dataclass(slots=True)  # not frozen: it is filled in on the way
-class Observed:
+class RequestContext:
     """One request, filled in while it is answered, and told to observers when it is over.
 
     An observer is called on the event loop that answered, and there are several in a process: it
@@ -66,4 +66,4 @@ class Observed:
 
 
 # The request that is answered, for lines of the log.
-CURRENT: ContextVar[Observed | None] = ContextVar("current", default=None)
+CURRENT: ContextVar[RequestContext | None] = ContextVar("current", default=None)

@@ -16,7 +16,7 @@ from tenantry.settings import values
 from tenantry.telemetry import log
 
 if TYPE_CHECKING:
-    from tenantry.telemetry.request_context import Observed
+    from tenantry.telemetry.request_context import RequestContext
 
 _log = logging.getLogger(values.REQUEST_LOG)
 
@@ -30,47 +30,49 @@ _WORD = re.compile(r"[A-Za-z.]?[a-z._-]{0,31}\d?")
 _MOST_SEGMENTS = 8
 
 
-def write(observed: Observed) -> None:
+def write(request_context: RequestContext) -> None:
     """Add the line of a request: a warning where the fault is the server's."""
-    failed = (observed.status >= 500 and observed.status != 501) or observed.grpc_status in _OURS
+    failed = (
+        request_context.status >= 500 and request_context.status != 501
+    ) or request_context.grpc_status in _OURS
     level = logging.WARNING if failed else logging.INFO
-    if _log.isEnabledFor(level) and observed.route not in _HEALTH:
-        line = _line(observed, failed=failed)
+    if _log.isEnabledFor(level) and request_context.route not in _HEALTH:
+        line = _line(request_context, failed=failed)
         log.lines.add(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
 
 
-def _line(observed: Observed, *, failed: bool) -> dict[str, Any]:
+def _line(request_context: RequestContext, *, failed: bool) -> dict[str, Any]:
     line: dict[str, Any] = {
         "time": log.stamp(),
         "level": "warning" if failed else "info",
         "message": "request",
-        "method": observed.method,
-        "route": observed.route,
-        "wire": observed.wire,
-        "status": observed.status,
-        "ms": round(observed.seconds * 1000, 3),
-        "received": observed.received,
-        "sent": observed.sent,
-        "request_id": observed.request_id,
+        "method": request_context.method,
+        "route": request_context.route,
+        "wire": request_context.wire,
+        "status": request_context.status,
+        "ms": round(request_context.seconds * 1000, 3),
+        "received": request_context.received,
+        "sent": request_context.sent,
+        "request_id": request_context.request_id,
     }
-    caller = observed.caller
+    caller = request_context.caller
     if caller is not None:
         line["caller"], line["caller_id"] = caller.kind.name.lower(), caller.id
         if caller.organization_id is not None:
             line["organization_id"] = caller.organization_id
         if caller.impersonator:
             line["impersonator"] = caller.impersonator
-    if observed.span is not None:
-        line["trace_id"] = f"{observed.span.get_span_context().trace_id:032x}"
-    if not observed.route:
-        line["path"] = words(observed.path)
-    if observed.grpc_status is not None:
-        line["grpc_status"] = observed.grpc_status
-    if observed.error:
-        line["error_code"] = observed.error
-    if observed.error_id:
-        line["error_id"] = observed.error_id
-    if not observed.whole:
+    if request_context.span is not None:
+        line["trace_id"] = f"{request_context.span.get_span_context().trace_id:032x}"
+    if not request_context.route:
+        line["path"] = words(request_context.path)
+    if request_context.grpc_status is not None:
+        line["grpc_status"] = request_context.grpc_status
+    if request_context.error:
+        line["error_code"] = request_context.error
+    if request_context.error_id:
+        line["error_id"] = request_context.error_id
+    if not request_context.whole:
         line["whole"] = False
     return line
 

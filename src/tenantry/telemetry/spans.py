@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Span
 
-    from tenantry.telemetry.request_context import Observed
+    from tenantry.telemetry.request_context import RequestContext
 
 
 class Tracer(Protocol):
@@ -29,7 +29,7 @@ class Tracer(Protocol):
     ) -> AbstractContextManager[Span | None]:
         """Return a context manager that records its block; see `part` of this module."""
 
-    def observe(self, observed: Observed) -> None:
+    def observe(self, request_context: RequestContext) -> None:
         """End the span of a request that is over."""
 
 

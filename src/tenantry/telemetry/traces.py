@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
     from tenantry.settings import Settings
-    from tenantry.telemetry.request_context import Observed
+    from tenantry.telemetry.request_context import RequestContext
 
 _log = logging.getLogger(__name__)
 
@@ -71,13 +71,15 @@ class Tracer:
         self, name: str, attributes: Mapping[str, str | int], *, root: bool
     ) -> Iterator[Span | None]:
         """Record a block as a part of the current request: see `spans.part`."""
-        observed = CURRENT.get()
-        parent = None if observed is None or observed.seconds else observed.span
-        if observed is None or parent is None:
+        request_context = CURRENT.get()
+        parent = (
+            None if request_context is None or request_context.seconds else request_context.span
+        )
+        if request_context is None or parent is None:
             is_traced, context = root, Context()
         else:
-            observed.parts += 1
-            is_traced = observed.parts <= _MOST_PARTS and (root or parent.is_recording())
+            request_context.parts += 1
+            is_traced = request_context.parts <= _MOST_PARTS and (root or parent.is_recording())
             context = set_span_in_context(parent, Context())
         if not is_traced:
             yield None
@@ -93,33 +95,38 @@ class Tracer:
         finally:
             span.end()
 
-    def observe(self, observed: Observed) -> None:
+    def observe(self, request_context: RequestContext) -> None:
         """End the span of a request that is over."""
-        span = observed.span
-        if span is None or not span.is_recording() or observed.route in _HEALTH:
+        span = request_context.span
+        if span is None or not span.is_recording() or request_context.route in _HEALTH:
             return
-        name = f"{observed.method} {observed.route}".strip()
+        name = f"{request_context.method} {request_context.route}".strip()
         attributes: dict[str, str | int] = {
-            "http.request.method": observed.method,
-            "http.response.status_code": observed.status,
-            "tenantry.request_id": observed.request_id,
+            "http.request.method": request_context.method,
+            "http.response.status_code": request_context.status,
+            "tenantry.request_id": request_context.request_id,
         }
-        if observed.wire in {"grpc", "grpc-web", "connect"} and observed.route:
-            service, _, method = observed.route[1:].rpartition("/")
-            attributes["rpc.system"] = "connect_rpc" if observed.wire == "connect" else "grpc"
+        if request_context.wire in {"grpc", "grpc-web", "connect"} and request_context.route:
+            service, _, method = request_context.route[1:].rpartition("/")
+            attributes["rpc.system"] = (
+                "connect_rpc" if request_context.wire == "connect" else "grpc"
+            )
             attributes["rpc.service"], attributes["rpc.method"] = service, method
-            name = observed.route[1:]
-            if observed.grpc_status is not None:
-                attributes["rpc.grpc.status_code"] = observed.grpc_status
-        elif observed.route:
-            attributes["http.route"] = observed.route
-        failed = observed.status >= 500 or observed.grpc_status in _OURS
+            name = request_context.route[1:]
+            if request_context.grpc_status is not None:
+                attributes["rpc.grpc.status_code"] = request_context.grpc_status
+        elif request_context.route:
+            attributes["http.route"] = request_context.route
+        failed = request_context.status >= 500 or request_context.grpc_status in _OURS
         if failed:
             span.set_status(StatusCode.ERROR)
-        if observed.error or failed:
-            attributes["error.type"] = observed.error or str(observed.status)
-        if observed.caller is not None and observed.caller.organization_id is not None:
-            attributes["tenantry.organization_id"] = observed.caller.organization_id
+        if request_context.error or failed:
+            attributes["error.type"] = request_context.error or str(request_context.status)
+        if (
+            request_context.caller is not None
+            and request_context.caller.organization_id is not None
+        ):
+            attributes["tenantry.organization_id"] = request_context.caller.organization_id
         span.update_name(name)
         span.set_attributes(attributes)
         span.end()
@@ -154,7 +161,7 @@ class _Problems(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         problem = re.sub(r"\?\S*", "?...", record.getMessage())  # a URL's query may hold a key
-        log.seldom(
+        log.warn_rate_limited(
             _log,
             "OpenTelemetry reports a problem with traces",
             f"{record.name} {record.levelname}",

@@ -10,10 +10,10 @@ from protobuf import message_to_json_value
 
 from tenantry.api.descriptors import enum_name
 from tenantry.core.times import clock, plainly, rfc3339
-from tenantry.events.mail import words as mail_words
+from tenantry.events.email import words as email_words
 from tenantry.net.http import Response
 from tenantry.web import branding, marks
-from tenantry.web.looks import Kind
+from tenantry.web.themes import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tenantry.web.assets import Asset
     from tenantry.web.branding import Brand
-    from tenantry.web.looks import Look, Looks
+    from tenantry.web.themes import Theme, Themes
     from tenantry.web.words import Words
 
 # Addresses of these pages open a sign-in: they are told to no other site, but to us, or
@@ -56,8 +56,8 @@ class Pages:
     ``defaults`` the values of its layout that not every page gives.
     """
 
-    door: str
-    looks: Looks
+    site: str
+    themes: Themes
     layout: str = "base.html"
     styles: tuple[Asset, ...] = ()
     scripts: tuple[Asset, ...] = ()
@@ -65,9 +65,9 @@ class Pages:
     kind: Kind = Kind.LOGIN
 
     @property
-    def look(self) -> Look:
+    def theme(self) -> Theme:
         """The look as it is now."""
-        return self.looks.now(self.kind)
+        return self.themes.now(self.kind)
 
     def render(
         self,
@@ -84,10 +84,10 @@ class Pages:
         ``template`` is one of the site's; ``logos`` are shown beside that of the brand.
         """
         return self._render(
-            f"{self.door}/templates/{template}",
+            f"{self.site}/templates/{template}",
             words,
             values,
-            brand=brand or self.look.brand,
+            brand=brand or self.theme.brand,
             status=status,
             logos=logos,
         )
@@ -116,7 +116,7 @@ class Pages:
             "quoted": quoted,
             "link": link or (back and (back, words("page.back"))),
         }
-        brand = brand or self.look.brand
+        brand = brand or self.theme.brand
         return self._render("message.html", words, values, brand=brand, status=status)
 
     def _render(
@@ -129,22 +129,22 @@ class Pages:
         status: int,
         logos: Iterable[str] = (),
     ) -> Response:
-        look = self.look
+        theme = self.theme
         shared = {
             "layout": self.layout,
             "t": words,
             "brand": brand,
-            "support": look.support,
-            "icon": look.icon,
-            "icon_url": look.icon_url,
-            "logo_inside": look.logo_inside,
-            "social_first": look.social_first,
-            "styles": (look.style, *self.styles),
+            "support": theme.support,
+            "icon": theme.icon,
+            "icon_url": theme.icon_url,
+            "logo_inside": theme.logo_inside,
+            "social_first": theme.social_first,
+            "styles": (theme.style, *self.styles),
             "scripts": self.scripts,
-            "countdown": look.countdown,
+            "countdown": theme.countdown,
         }
         origins = {
-            branding.origin(logo) for logo in (brand.logo_url, look.icon_url, *logos) if logo
+            branding.origin(logo) for logo in (brand.logo_url, theme.icon_url, *logos) if logo
         }
         policy = _CSP + " ".join(sorted({"'self'", *origins}))
         return page(
@@ -204,7 +204,7 @@ def environment() -> Environment:
     )
     made.filters |= {
         "clock": clock,
-        "dated": mail_words.date,
+        "dated": email_words.date,
         "iso": rfc3339,
         "enum_name": enum_name,
         "json_time": message_to_json_value,

@@ -60,28 +60,28 @@ def _spoken(sentence: str) -> Markup:
 
 
 @functools.cache
-def of(door: str, language: str) -> Words:
+def of(site: str, language: str) -> Words:
     """Return the words of a site in one of `LANGUAGES`; its own go before those of all pages.
 
     Without a site, "", it returns those of all pages.
     """
     sentences = translations.translated(language, "pages", translations.english("web"))
-    if door:
-        own = translations.english("endpoints", door)
-        sentences |= translations.translated(language, door, own)
+    if site:
+        own = translations.english("endpoints", site)
+        sentences |= translations.translated(language, site, own)
     return Words(language, sentences)
 
 
-def languages(door: str) -> tuple[str, ...]:
+def languages(site: str) -> tuple[str, ...]:
     """Return the languages of a site; English alone where it has none."""
-    if door and not translations.english("endpoints", door):
+    if site and not translations.english("endpoints", site):
         return (DEFAULT,)
-    return OF_OPERATORS if door == "console" else LANGUAGES
+    return OF_OPERATORS if site == "console" else LANGUAGES
 
 
-def choose(door: str, accepted: str, wanted: Sequence[str] = ()) -> Words:
+def choose(site: str, accepted: str, wanted: Sequence[str] = ()) -> Words:
     """Return a site's words in the language that a person understands best.
 
     See `tenantry.i18n.languages.best`; English where that is not known.
     """
-    return of(door, best(accepted, wanted, languages(door)) or DEFAULT)
+    return of(site, best(accepted, wanted, languages(site)) or DEFAULT)

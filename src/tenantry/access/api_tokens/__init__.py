@@ -4,4 +4,4 @@ Only a hash of one is kept. The product asks here whose a token is; the answer i
 less than a second, so one that is put out of force is refused everywhere within a second.
 """
 
-__all__ = ["known", "listing", "model", "service"]
+__all__ = ["listing", "model", "service", "token_cache"]

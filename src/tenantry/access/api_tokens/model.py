@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Column, ForeignKey, ForeignKeyConstraint, Ind
 
 from tenantry.core.times import rfc3339
 from tenantry.db.sql.schema import Json, metadata, time_column
-from tenantry.db.sql.spread import OF_ENVIRONMENT
+from tenantry.db.sql.sharding import OF_ENVIRONMENT
 from tenantry.tenants.users.model import memberships
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class ApiToken:
     create_time: int
     update_time: int
 
-    def shown(self) -> dict[str, Any]:
+    def to_event(self) -> dict[str, Any]:
         """Return what its events say; the token itself is known to nobody here."""
         event: dict[str, Any] = {
             "token_id": self.id,

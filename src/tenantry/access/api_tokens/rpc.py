@@ -13,14 +13,14 @@ from tenantry.gen.scalekit.v1.tokens import tokens_pb as pb
 from tenantry.gen.tenantry.v1 import api_token_records_pb as own_pb
 
 if TYPE_CHECKING:
-    from tenantry.access.api_tokens.known import Known
     from tenantry.access.api_tokens.model import ApiToken
+    from tenantry.access.api_tokens.token_cache import ApiTokenCache
     from tenantry.call import Call
     from tenantry.db.writes.last_uses import LastUses
 
 
 class ApiTokenService:
-    def __init__(self, known: Known, uses: LastUses, *, prefix: str) -> None:
+    def __init__(self, known: ApiTokenCache, uses: LastUses, *, prefix: str) -> None:
         self._known = known
         self._uses = uses
         self._prefix = prefix

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement
 
-    from tenantry.access.api_tokens.known import Known
+    from tenantry.access.api_tokens.token_cache import ApiTokenCache
     from tenantry.call import Call
     from tenantry.db.engine import Row
 
@@ -133,7 +133,7 @@ async def create(
         create_time=at,
         update_time=at,
     )
-    event = call.event("api_token.created", organization_id=organization_id, after=new.shown())
+    event = call.event("api_token.created", organization_id=organization_id, after=new.to_event())
     row = prefixed(row_of(new, api_tokens))
     if await call.db.apply(_INSERT, event, **row) is None:
         raise errors.NotFound("organization")
@@ -142,7 +142,7 @@ async def create(
 
 async def change(
     call: Call,
-    known: Known,
+    known: ApiTokenCache,
     text: str,
     *,
     description: str | None,
@@ -178,15 +178,15 @@ async def change(
             call.event(
                 "api_token.updated",
                 organization_id=after.organization_id,
-                before=before.shown(),
-                after=after.shown(),
+                before=before.to_event(),
+                after=after.to_event(),
             )
         )
     known.forget(after)
     return after
 
 
-async def invalidate(call: Call, known: Known, text: str) -> None:
+async def invalidate(call: Call, known: ApiTokenCache, text: str) -> None:
     """End a token for good; one that is unknown or has ended is no error.
 
     One that rests, because its member does, ends as well. ``known`` is the cache of this process,
@@ -195,7 +195,9 @@ async def invalidate(call: Call, known: Known, text: str) -> None:
     await _invalidate(call, known, reading.key_of(text))
 
 
-async def invalidate_of(call: Call, known: Known, organization_id: str, token_id: str) -> None:
+async def invalidate_of(
+    call: Call, known: ApiTokenCache, organization_id: str, token_id: str
+) -> None:
     """End a token of an organization for good, given by its id; see `invalidate`."""
     found = (await reading.read(call.db, [token_id])).get(token_id)
     if found is None or found.id != token_id or found.organization_id != organization_id:
@@ -204,7 +206,7 @@ async def invalidate_of(call: Call, known: Known, organization_id: str, token_id
         raise errors.NotFound("token")
 
 
-async def _invalidate(call: Call, known: Known, key: str | None) -> bool:
+async def _invalidate(call: Call, known: ApiTokenCache, key: str | None) -> bool:
     """End a token; return whether there was one to end. Of its owner only the ids are told."""
     if key is None:
         return False
@@ -217,7 +219,7 @@ async def _invalidate(call: Call, known: Known, key: str | None) -> bool:
             call.event(
                 "api_token.invalidated",
                 organization_id=gone.organization_id,
-                before=gone.shown(),
+                before=gone.to_event(),
             )
         )
     known.forget(gone)

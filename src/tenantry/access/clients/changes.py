@@ -80,7 +80,7 @@ async def create(call: Call, client: Client) -> None:
     event = call.event(
         "client.created",
         organization_id=client.organization_id,
-        after=client.shown(),
+        after=client.to_event(),
     )
     statement, params = _CREATE, prefixed(client.to_row())
     for secret in client.secrets:
@@ -126,8 +126,8 @@ async def save(
     event = call.event(
         type_,
         organization_id=before.organization_id,
-        before=before.shown(),
-        after=after.shown(),
+        before=before.to_event(),
+        after=after.to_event(),
     )
     await db.fetch_all(_UPDATE, **prefixed(after.to_row()))
     await db.record(event)
@@ -142,7 +142,7 @@ async def remove(call: Call, db: Session, client: Client) -> None:
         call.event(
             "client.deleted",
             organization_id=client.organization_id,
-            before=client.shown(),
+            before=client.to_event(),
         )
     )
 

@@ -67,7 +67,7 @@ async def update(
 def _check_key_set(jwks: dict[str, Any]) -> None:
     try:
         key_sets.check(jwks)
-    except key_sets.UnfitKeySet as problem:
+    except key_sets.InvalidKeySet as problem:
         field = f"settings.jwks.{problem.where}".removesuffix(".")
         raise errors.InvalidArgument.field(field, "jwks", problem.text) from None
 

@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from tenantry.core.times import rfc3339
 from tenantry.db.sql.schema import Json, metadata, time_column
-from tenantry.db.sql.spread import OF_ENVIRONMENT
+from tenantry.db.sql.sharding import OF_ENVIRONMENT
 from tenantry.db.writes.rows import members, row_of
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class Secret:
         """Whether it is good at this time."""
         return self.status == ACTIVE and (self.expire_time is None or self.expire_time > at)
 
-    def shown(self) -> dict[str, Any]:
+    def to_event(self) -> dict[str, Any]:
         """Return what events and the command line show."""
         return {
             "id": self.id,
@@ -198,7 +198,7 @@ class Client:
         values["custom_claims"] = tuple((key, claim) for key, claim in values["custom_claims"])
         return cls(**values, secrets=secrets)
 
-    def shown(self) -> dict[str, Any]:
+    def to_event(self) -> dict[str, Any]:
         """Return what events and the command line show."""
         event: dict[str, Any] = {
             "client_id": self.id,
@@ -225,7 +225,7 @@ class Client:
             "access_token_signing_alg": self.access_token_signing_alg,
             "created_at": rfc3339(self.create_time),
             "updated_at": rfc3339(self.update_time),
-            "secrets": [secret.shown() for secret in self.secrets],
+            "secrets": [secret.to_event() for secret in self.secrets],
         }
         if self.organization_id is not None:
             event["organization_id"] = self.organization_id

@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, literal_column, select, update
 
 from tenantry.access.data_keys.model import MasterKey
 from tenantry.access.data_keys.reading import Keys
-from tenantry.access.data_keys.service import NotNow
+from tenantry.access.data_keys.service import KeyStateError
 from tenantry.core import ids
 from tenantry.core.times import now
 from tenantry.db import crud
@@ -71,7 +71,9 @@ async def rotate(call: Call, new: sources.MasterKey) -> MasterKey:
     wrapped = await key_rows.wrap(new, key)
     # Nobody could open the database any more by a key that cannot unwrap what it has wrapped.
     if await key_rows.unwrapped(new, wrapped) != key:
-        raise NotNow("the new master key does not give back what it has wrapped: nothing was done")
+        raise KeyStateError(
+            "the new master key does not give back what it has wrapped: nothing was done"
+        )
     async with call.db.transaction() as db:
         await db.serialize(_WORD)
         known = await list_all(db)
@@ -80,7 +82,7 @@ async def rotate(call: Call, new: sources.MasterKey) -> MasterKey:
             for one in known
             if one.state == ACTIVE
         ):
-            raise NotNow("this is the master key already: nothing was done")
+            raise KeyStateError("this is the master key already: nothing was done")
         at = now()
         await db.fetch_all(_DEPRECATE, p_at=at)
         version = max((one.version for one in known), default=0) + 1
@@ -97,8 +99,8 @@ async def rotate(call: Call, new: sources.MasterKey) -> MasterKey:
             p_destroy_time=None,
         )
         made = await get(db, version)
-        before = next((one.shown() for one in known if one.state == ACTIVE), None)
-        await db.record(call.event("master_key.rotated", before=before, after=made.shown()))
+        before = next((one.to_event() for one in known if one.state == ACTIVE), None)
+        await db.record(call.event("master_key.rotated", before=before, after=made.to_event()))
     return made
 
 
@@ -113,11 +115,15 @@ async def destroy(call: Call, version: int) -> MasterKey:
         await db.serialize(_WORD)
         key = await get(db, version)
         if key.state != DEPRECATED:
-            raise NotNow(f"master key {version} is {key.state}: one that is {DEPRECATED} can go")
+            raise KeyStateError(
+                f"master key {version} is {key.state}: one that is {DEPRECATED} can go"
+            )
         await db.fetch_one(_DESTROY, p_version=version, p_at=now())
         row = await db.fetch_one(_WRAPPED)
         assert row is not None
         await db.fetch_all(_REPLACE, p_wrapped=row["wrapped"])
         after = await get(db, version)
-        await db.record(call.event("master_key.destroyed", before=key.shown(), after=after.shown()))
+        await db.record(
+            call.event("master_key.destroyed", before=key.to_event(), after=after.to_event())
+        )
     return after

@@ -13,11 +13,11 @@ class DataKey:
     id: str
     state: str
     create_time: int
-    activate_time: int | None  # it seals from then on, maybe in some seconds
-    deprecate_time: int | None  # another one seals from then on
+    activate_time: int | None  # it encrypts from then on, maybe in some seconds
+    deprecate_time: int | None  # another one encrypts from then on
     destroy_time: int | None
 
-    def shown(self) -> dict[str, object]:
+    def to_event(self) -> dict[str, object]:
         """Return what events show."""
         return {"id": self.id, "version": self.version, "state": self.state}
 
@@ -35,7 +35,7 @@ class MasterKey:
     deprecate_time: int | None
     destroy_time: int | None
 
-    def shown(self) -> dict[str, object]:
+    def to_event(self) -> dict[str, object]:
         """Return what events show."""
         return {
             "id": self.id,

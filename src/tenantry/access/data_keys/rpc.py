@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
 
 # A call holds its connection for so long at most; the worker goes on.
-_RESEAL_SECONDS = 3.0
+_REENCRYPT_SECONDS = 3.0
 _SERVED = (pb.DEKKeyType.UNSPECIFIED, pb.DEKKeyType.ENVIRONMENT_KEY)
 _AES = "AES-256-GCM"
 _STATES = ("CREATED", "ACTIVE", "DEPRECATED", "DESTROYED")
@@ -34,18 +34,18 @@ class KeyManagementService:
                 raise errors.InvalidArgument.field(
                     name, "absent", "is for your own key at a provider, which is not served"
                 )
-        return pb.CreateDEKResponse(dek=await _shown(call, await service.create(call)))
+        return pb.CreateDEKResponse(dek=await _to_message(call, await service.create(call)))
 
     async def activate_dek(
         self, request: pb.ActivateDEKRequest, call: Call
     ) -> pb.ActivateDEKResponse:
         key = await service.activate(call, request.dek_version)
-        return pb.ActivateDEKResponse(dek=await _shown(call, key))
+        return pb.ActivateDEKResponse(dek=await _to_message(call, key))
 
     async def reencrypt_data(
         self, _request: pb.ReencryptDataRequest, call: Call
     ) -> pb.ReencryptDataResponse:
-        count, unreadable, _ = await service.reseal(call, seconds=_RESEAL_SECONDS)
+        count, unreadable, _ = await service.reencrypt(call, seconds=_REENCRYPT_SECONDS)
         return pb.ReencryptDataResponse(
             records_reencrypted=count,
             unrecoverable_rows=[
@@ -69,7 +69,7 @@ class KeyManagementService:
 
     async def get_dek(self, request: pb.GetDEKRequest, call: Call) -> pb.GetDEKResponse:
         key = await service.get(call.db, request.dek_version)
-        return pb.GetDEKResponse(dek=await _shown(call, key))
+        return pb.GetDEKResponse(dek=await _to_message(call, key))
 
     async def destroy_dek(self, request: pb.DestroyDEKRequest, call: Call) -> Empty:
         await service.destroy(call, request.dek_version)
@@ -107,7 +107,7 @@ def _state(given: str | None) -> str:
     return given or ""
 
 
-async def _shown(call: Call, key: DataKey) -> pb.EnvironmentKey:
+async def _to_message(call: Call, key: DataKey) -> pb.EnvironmentKey:
     return _data_key(key, call.db.environment_id, await masters.active_version(call.db))
 
 

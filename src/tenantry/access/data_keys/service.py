@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from tenantry.db.encryption.reencryption import Progress
     from tenantry.db.engine import Session
 
-# From the moment that another key seals until one may be destroyed. Values that were encrypted for
-# a while, in cookies, links and rows that are over soon, have had their time by then.
+# From the moment that another key encrypts until one may be destroyed. Values that were encrypted
+# for a while, in cookies, links and rows that are over soon, have had their time by then.
 KEPT = 2 * DAY
 
 _d = data_keys.c
@@ -51,7 +51,7 @@ _DESTROY = Statement(
 _OLDER = Statement(text(fence.RUNNING))
 
 
-class NotNow(errors.Error):
+class KeyStateError(errors.Error):
     """A key is not in the state for this, or not yet: the text says which, and what to do."""
 
     code = errors.Code.FAILED_PRECONDITION
@@ -59,10 +59,11 @@ class NotNow(errors.Error):
 
 
 async def create(call: Call) -> DataKey:
-    """Make a data key that every process gets to know, and that seals once it is activated.
+    """Make a data key that every process gets to know, and that encrypts once it is activated.
 
     Raises:
-        NotNow: a former version of the program runs, which could not read what the first one seals.
+        NotNow: a former version of the program runs, which could not read what the first one
+        encrypts.
 
     """
     async with call.db.transaction() as db:
@@ -71,7 +72,7 @@ async def create(call: Call) -> DataKey:
 
 
 async def activate(call: Call, version: int) -> DataKey:
-    """Let a data key seal, as soon as every process knows it; the one that did so opens only.
+    """Let a data key encrypt, as soon as every process knows it; the one that did so opens only.
 
     Raises:
         NotNow: it is not one that waits for its time.
@@ -83,7 +84,8 @@ async def activate(call: Call, version: int) -> DataKey:
 
 
 async def rotate(call: Call) -> DataKey:
-    """Make a data key and let it seal, as `create` and `activate` do; one that waits comes first.
+    """Make a data key and let it encrypt, as `create` and `activate` do; one that waits comes
+    first.
 
     Raises:
         NotNow: a former version of the program runs; or a key was activated just now.
@@ -94,7 +96,9 @@ async def rotate(call: Call) -> DataKey:
         known = await list_all(db)
         coming = [one for one in known if one.state == ACTIVE and (one.activate_time or 0) > now()]
         if coming:
-            raise NotNow(f"data key {coming[0].version} was activated just now: nothing was done")
+            raise KeyStateError(
+                f"data key {coming[0].version} was activated just now: nothing was done"
+            )
         waiting = [one for one in known if one.state == CREATED]
         return await _activate(call, db, waiting[0] if waiting else await _create(call, db))
 
@@ -103,7 +107,7 @@ async def destroy(call: Call, version: int) -> DataKey:
     """Forget a data key for good: all that it has encrypted is lost, as in copies of the database.
 
     Raises:
-        NotNow: it seals, or a value may be left that it has encrypted.
+        NotNow: it encrypts, or a value may be left that it has encrypted.
 
     """
     async with call.db.transaction() as db:
@@ -112,12 +116,14 @@ async def destroy(call: Call, version: int) -> DataKey:
         await _check_unused(db, key)
         await db.fetch_one(_DESTROY, p_version=version, p_at=now())
         after = await get(db, version)
-        await db.record(call.event("data_key.destroyed", before=key.shown(), after=after.shown()))
+        await db.record(
+            call.event("data_key.destroyed", before=key.to_event(), after=after.to_event())
+        )
     return after
 
 
-async def reseal(call: Call, *, seconds: float) -> tuple[int, dict[str, int], bool]:
-    """Seal anew what former keys have encrypted, for so long at most.
+async def reencrypt(call: Call, *, seconds: float) -> tuple[int, dict[str, int], bool]:
+    """Re-encrypt what former keys have encrypted, for so long at most.
 
     Returns how many values were, how many of which tables no key opens, and whether that is all.
     """
@@ -149,7 +155,7 @@ async def _bind(db: Session) -> None:
     await key_rows.read(db)
     if db.vault.binds:
         return
-    with suppress(NotNow):  # one was activated just now
+    with suppress(KeyStateError):  # one was activated just now
         await rotate(Call(SYSTEM, db, request_id="worker"))
 
 
@@ -163,7 +169,9 @@ async def _create(call: Call, db: Session) -> DataKey:
     # `sees_before` is what PostgreSQL does; SQLite does not tell its users.
     if not known and db.sees_before and (older := await db.fetch_all(_OLDER, below=HEAD)):
         phrases = "; ".join(fence.phrase(row) for row in older)
-        raise NotNow(f"a former version runs, which knows no data keys: stop it first: {phrases}")
+        raise KeyStateError(
+            f"a former version runs, which knows no data keys: stop it first: {phrases}"
+        )
     if not known:
         await key_rows.keep_out_older(db, DATA_KEYS)
     version = max((one.version for one in known), default=0) + 1
@@ -175,13 +183,15 @@ async def _create(call: Call, db: Session) -> DataKey:
         refuses_since=await key_rows.refused_since(db),
     )
     made = await get(db, version)
-    await db.record(call.event("data_key.created", after=made.shown()))
+    await db.record(call.event("data_key.created", after=made.to_event()))
     return made
 
 
 async def _activate(call: Call, db: Session, key: DataKey) -> DataKey:
     if key.state != CREATED:
-        raise NotNow(f"data key {key.version} is {key.state}: one that is {CREATED} is activated")
+        raise KeyStateError(
+            f"data key {key.version} is {key.state}: one that is {CREATED} is activated"
+        )
     at = max(now(), key.create_time + PUBLISHED_SECONDS * SECOND)
     if await key_rows.may_bind(db) and await key_rows.bind(db, key.version):
         # Every process has to know first that its values are bound.
@@ -193,11 +203,13 @@ async def _activate(call: Call, db: Session, key: DataKey) -> DataKey:
             await _change(db, one, DEPRECATED, one.activate_time, at)
             deprecated = await get(db, one.version)
             await db.record(
-                call.event("data_key.deprecated", before=one.shown(), after=deprecated.shown())
+                call.event(
+                    "data_key.deprecated", before=one.to_event(), after=deprecated.to_event()
+                )
             )
     await _change(db, key, ACTIVE, at, None)
     after = await get(db, key.version)
-    await db.record(call.event("data_key.activated", before=key.shown(), after=after.shown()))
+    await db.record(call.event("data_key.activated", before=key.to_event(), after=after.to_event()))
     return after
 
 
@@ -217,23 +229,27 @@ async def _check_unused(db: Session, key: DataKey) -> None:
     if key.state == CREATED:
         return  # it has encrypted nothing
     if key.state != DEPRECATED:
-        raise NotNow(f"data key {key.version} is {key.state}: one that is {DEPRECATED} can go")
+        raise KeyStateError(
+            f"data key {key.version} is {key.state}: one that is {DEPRECATED} can go"
+        )
     assert key.deprecate_time is not None
     until = key.deprecate_time + KEPT
     if now() < until:
-        raise NotNow(f"data key {key.version} is kept until {plainly(until)}: cookies may be of it")
+        raise KeyStateError(
+            f"data key {key.version} is kept until {plainly(until)}: cookies may be of it"
+        )
     passes = await reencryption.passes(db)
     for table in reencryption.tables():
         last = passes.get(table.name)
-        # A process that was stopped could seal with it, until it has read the keys again.
+        # A process that was stopped could encrypt with it, until it has read the keys again.
         proved = key.deprecate_time + reencryption.ASLEEP
         if last is None or not last.found_nothing or last.begin_time < proved:
-            raise NotNow(
+            raise KeyStateError(
                 f"table {table.name} may have values of data key {key.version}: wait for the "
                 "worker, or run `tenantry data-key re-encrypt`"
             )
         if last.unreadable:
-            raise NotNow(
+            raise KeyStateError(
                 f"table {table.name} has {last.unreadable} values that no key opens: they may be "
                 f"of data key {key.version}"
             )

@@ -9,7 +9,7 @@ from sqlalchemy import Column, Table, Text
 
 from tenantry.db.sql.encrypted_columns import encrypted
 from tenantry.db.sql.schema import metadata, time_column
-from tenantry.db.sql.spread import OF_ENVIRONMENT
+from tenantry.db.sql.sharding import OF_ENVIRONMENT
 
 signing_keys = Table(
     "signing_keys",

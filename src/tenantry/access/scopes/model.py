@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Boolean, Column, Index, Table, Text
 
 from tenantry.db.sql.schema import metadata, time_column
-from tenantry.db.sql.spread import OF_ENVIRONMENT
+from tenantry.db.sql.sharding import OF_ENVIRONMENT
 from tenantry.db.writes.rows import members, row_of
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Scope:
     def to_row(self) -> dict[str, Any]:
         return row_of(self, scopes)
 
-    def shown(self) -> dict[str, Any]:
+    def to_event(self) -> dict[str, Any]:
         """Return the object of its events."""
         return {
             "id": self.id,

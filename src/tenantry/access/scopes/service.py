@@ -37,7 +37,7 @@ async def create(call: Call, *, name: str, description: str) -> Scope:
             row = await db.fetch_one(_COUNT)
             if row is not None and row["n"] >= SCOPES_MAX:
                 raise errors.InvalidArgument(f"there are {SCOPES_MAX} scopes, which is the limit")
-            event = call.event("scope.created", after=scope.shown())
+            event = call.event("scope.created", after=scope.to_event())
             await db.apply(_INSERT, event, **prefixed(scope.to_row()))
     except DuplicateKey:
         raise taken("name", name, _HOLDER, p_name=name) from None
@@ -66,7 +66,7 @@ async def change(
         if after == before:
             return before
         after = replace(after, update_time=max(now(), before.update_time + 1))
-        event = call.event("scope.updated", before=before.shown(), after=after.shown())
+        event = call.event("scope.updated", before=before.to_event(), after=after.to_event())
         await db.apply(_UPDATE, event, **prefixed(after.to_row()))
     return after
 
@@ -78,4 +78,4 @@ async def remove(call: Call, scope_id: str) -> None:
         if row is None:
             raise errors.NotFound("scope")
         gone = Scope.from_row(row)
-        await db.record(call.event("scope.deleted", before=gone.shown()))
+        await db.record(call.event("scope.deleted", before=gone.to_event()))

@@ -47,7 +47,7 @@ def backup(
     began = time.monotonic()
     manifest, saved = _backed_up(settings, folder, keys)
     if as_json:
-        told = {"folder": str(folder.absolute()), "keys": saved, "manifest": manifest.shown()}
+        told = {"folder": str(folder.absolute()), "keys": saved, "manifest": manifest.to_json()}
         running.print_json(told)
         return
     seconds = time.monotonic() - began
@@ -115,7 +115,7 @@ def _how_on_postgresql(settings: Settings, given: Path | None, *, as_json: bool)
     except OpenError as problem:
         running.fail(str(problem))
     if as_json:
-        running.print_json(found.shown())
+        running.print_json(found.to_json())
     else:
         running.say("PostgreSQL is backed up by its own programs; this command says how.\n")
         for why, command in found.commands:
@@ -184,7 +184,7 @@ def _put_back(folder: Path, keys: Path | None, *, as_json: bool) -> None:
     manifest = done.manifest
     if as_json:
         aside = [str(path) for path in done.aside]
-        running.print_json({"manifest": manifest.shown(), "moved_aside": aside, "held": True})
+        running.print_json({"manifest": manifest.to_json(), "moved_aside": aside, "held": True})
         return
     running.say(
         f"the database is that of {manifest.taken_at} (version {manifest.version}, schema "

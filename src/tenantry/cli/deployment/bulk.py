@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
 
     from tenantry.call import Call
-    from tenantry.identity.connections.changes.moving import Box
+    from tenantry.identity.connections.changes.archiving import SecretCipher
     from tenantry.transfer.bulk.archives.restore import OrganizationReport
     from tenantry.transfer.bulk.formats import Format
     from tenantry.transfer.bulk.report import Report
@@ -109,7 +109,7 @@ def users(
             running.remark("interrupted: run it again to go on")
             raise typer.Exit(130) from None
     if as_json:
-        running.print_json(total.shown())
+        running.print_json(total.to_json())
     else:
         _print(total, report)
     if total.refused:
@@ -132,7 +132,7 @@ def environment(file: File, *, secrets_key: SecretsKey = None, as_json: AsJson =
     """Import a file of `tenantry export` into an empty database; stop the server first."""
     from tenantry.transfer.bulk.archives.restore import restore_environment
 
-    box = _box(secrets_key)
+    cipher = _cipher(secrets_key)
     with ExitStack() as stack:
         source = stack.enter_context(_opened(file))
         progress = stack.enter_context(Progress(_size(file)))
@@ -141,7 +141,9 @@ def environment(file: File, *, secrets_key: SecretsKey = None, as_json: AsJson =
             progress.rows(sum(counts.values()), 0)
 
         async def work(call: Call) -> dict[str, int]:
-            return await restore_environment(call, _pieces(source, progress), told=told, box=box)
+            return await restore_environment(
+                call, _pieces(source, progress), told=told, cipher=cipher
+            )
 
         counts = running.with_call(work)
     if as_json:
@@ -175,7 +177,7 @@ def organization(
     """
     from tenantry.transfer.bulk.archives.restore import restore_organization
 
-    settings, box = load(), _box(secrets_key)
+    settings, cipher = load(), _cipher(secrets_key)
     with ExitStack() as stack:
         source = stack.enter_context(_opened(file))
         progress = stack.enter_context(Progress(_size(file)))
@@ -191,7 +193,7 @@ def organization(
                 join_people=join_people,
                 dry_run=dry_run,
                 told=told,
-                box=box,
+                cipher=cipher,
             )
 
         result = running.with_call(work)
@@ -255,16 +257,18 @@ def export(
     from tenantry.db.engine import Database
     from tenantry.transfer.bulk.archives.dump import dump_environment, dump_organization
 
-    box = _box(secrets_key)
+    cipher = _cipher(secrets_key)
 
     async def work(call: Call) -> None:
         assert isinstance(call.db, Database)
         async with call.db.snapshot() as db:
             if organization is None:
-                pages = dump_environment(db, with_password_hashes=with_password_hashes, box=box)
+                pages = dump_environment(
+                    db, with_password_hashes=with_password_hashes, cipher=cipher
+                )
             else:
                 pages = dump_organization(
-                    db, organization, with_password_hashes=with_password_hashes, box=box
+                    db, organization, with_password_hashes=with_password_hashes, cipher=cipher
                 )
             async for lines in pages:
                 file.writelines(lines)
@@ -280,14 +284,14 @@ def export(
         running.remark(f"wrote {output}")
 
 
-def _box(file: Path | None) -> Box | None:
+def _cipher(file: Path | None) -> SecretCipher | None:
     """Return what seals secrets by the key in a file."""
-    from tenantry.identity.connections.changes.moving import Box
+    from tenantry.identity.connections.changes.archiving import SecretCipher
 
     if file is None:
         return None
     try:
-        return Box(base64.b64decode(file.read_bytes().strip(), validate=True))
+        return SecretCipher(base64.b64decode(file.read_bytes().strip(), validate=True))
     except ValueError:
         raise typer.BadParameter(
             "must hold 32 bytes in base64", param_hint="--secrets-key"
@@ -356,7 +360,7 @@ def _lines(batch: Report) -> Iterator[bytes]:
     import json
 
     for refusal in batch.refusals:
-        yield json.dumps(refusal.shown(), ensure_ascii=False).encode() + b"\n"
+        yield json.dumps(refusal.to_json(), ensure_ascii=False).encode() + b"\n"
 
 
 def _print(total: Report, written: Path | None) -> None:

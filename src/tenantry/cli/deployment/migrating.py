@@ -128,7 +128,7 @@ def status(*, as_json: AsJson = False) -> None:
     except OpenError as problem:
         running.fail(str(problem))
     if as_json:
-        running.print_json(found.shown())
+        running.print_json(found.to_json())
     else:
         _show(found)
 

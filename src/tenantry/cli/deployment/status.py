@@ -44,7 +44,7 @@ def status(
     running.look(settings)
     found = asyncio.run(_look(settings))
     if as_json:
-        running.print_json(_shown(found))
+        running.print_json(_to_json(found))
     else:
         _print(found)
     if found.problems:
@@ -76,10 +76,10 @@ async def _look(settings: Settings) -> _Found:
                 f"the schema is at {found.schema}, this version needs {HEAD}: `tenantry migrate`"
             )
             return found
-        from tenantry.transfer.deployment import status as room
+        from tenantry.transfer.deployment import status as deployment_status
 
         async with connected(url) as db:
-            found.status = await room.look(db, settings, await named(db) or "")
+            found.status = await deployment_status.look(db, settings, await named(db) or "")
             try:
                 await db.probe(growing=True)
             except Unavailable as problem:
@@ -97,7 +97,7 @@ async def _look(settings: Settings) -> _Found:
     return found
 
 
-def _shown(found: _Found) -> dict[str, Any]:
+def _to_json(found: _Found) -> dict[str, Any]:
     from tenantry import __version__
     from tenantry.db.revisions import HEAD
 
@@ -108,7 +108,7 @@ def _shown(found: _Found) -> dict[str, Any]:
         "schema": found.schema,
         "schema_needed": HEAD,
         "older_processes": found.older,
-        "status": None if found.status is None else found.status.shown(),
+        "status": None if found.status is None else found.status.to_json(),
         "problems": found.problems,
     }
 

@@ -44,7 +44,7 @@ def list_(*, limit: Limit = 20, page_token: PageToken = "", as_json: AsJson = Fa
 
     found, token, total = running.with_call(work)
     if as_json:
-        running.print_json([client.shown() for client in found])
+        running.print_json([client.to_event() for client in found])
     else:
         running.print_table(
             ["Application", "Name", "Redirect URIs", "After sign-out"],

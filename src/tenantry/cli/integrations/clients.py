@@ -108,7 +108,7 @@ def list_(
 
     found, token, total = running.with_api_and_call(work, named=organization)
     if as_json:
-        running.print_json([_shown(client) for client in found])
+        running.print_json([_to_json(client) for client in found])
     else:
         running.print_table(
             ["Client", "Name", "Created", "Calls the API", "Secrets"],
@@ -242,7 +242,7 @@ def _print_secret(client_id: str, secret: str, *, as_json: bool) -> None:
 def print_client(client: Client, *, as_json: bool) -> None:
     """Print a client, but for its secrets."""
     if as_json:
-        running.print_json(client.shown() | _shown(client) | {"may": may(client)})
+        running.print_json(client.to_event() | _to_json(client) | {"may": may(client)})
         return
     running.print_members(
         [
@@ -287,7 +287,7 @@ def may(client: Client) -> list[str]:
     return can
 
 
-def _shown(client: Client) -> dict[str, Any]:
+def _to_json(client: Client) -> dict[str, Any]:
     return {
         "client_id": client.id,
         "client_type": client.client_type,

@@ -92,7 +92,7 @@ def list_(*, as_json: AsJson = False) -> None:
 
     found = running.with_api(work)
     if as_json:
-        running.print_json([_shown(one) for one in found])
+        running.print_json([_to_json(one) for one in found])
         return
     running.print_table(
         ["Interceptor", "Name", "Trigger", "URL", "State"],
@@ -118,7 +118,7 @@ def enable(interceptor_id: InterceptorId, *, as_json: AsJson = False) -> None:
         return await _get(api, interceptor_id)
 
     enabled = running.with_api(work, named=interceptor_id)
-    running.tell(_shown(enabled), f"enabled {interceptor_id}", as_json=as_json)
+    running.tell(_to_json(enabled), f"enabled {interceptor_id}", as_json=as_json)
 
 
 @app.command()
@@ -132,7 +132,7 @@ def disable(interceptor_id: InterceptorId, *, as_json: AsJson = False) -> None:
         return await _get(api, interceptor_id)
 
     disabled = running.with_api(work, named=interceptor_id)
-    running.tell(_shown(disabled), f"disabled {interceptor_id}", as_json=as_json)
+    running.tell(_to_json(disabled), f"disabled {interceptor_id}", as_json=as_json)
 
 
 @app.command()
@@ -225,7 +225,7 @@ async def _enable(api: InProcessClient, interceptor_id: str) -> None:
     await api.interceptors.enable_interceptor(pb.EnableInterceptorRequest(id=interceptor_id))
 
 
-def _shown(interceptor: Interceptor) -> dict[str, Any]:
+def _to_json(interceptor: Interceptor) -> dict[str, Any]:
     auth = interceptor.config.auth_config if interceptor.config else None
     return {
         "id": interceptor.id,
@@ -246,7 +246,7 @@ def _shown(interceptor: Interceptor) -> dict[str, Any]:
 
 def _print_secret(interceptor: Interceptor, secret: str, *, as_json: bool) -> None:
     if as_json:
-        running.print_json({"interceptor": _shown(interceptor), "secret": secret})
+        running.print_json({"interceptor": _to_json(interceptor), "secret": secret})
         return
     running.say(f"interceptor  {interceptor.id}\nsecret       {secret}")
     running.remark("The secret is not shown again.")

@@ -75,7 +75,7 @@ def list_(
 
     found, token, total = running.with_api(work, named=organization)
     if as_json:
-        running.print_json([_shown(endpoint) for endpoint in found])
+        running.print_json([_to_json(endpoint) for endpoint in found])
     else:
         running.print_table(
             ["Endpoint", "URL", "Events", "State"],
@@ -210,13 +210,13 @@ def rotate_secret(endpoint_id: EndpointId, *, as_json: AsJson = False) -> None:
 def _print_secret(endpoint: WebhookEndpoint | None, secret: str, *, as_json: bool) -> None:
     assert endpoint is not None
     if as_json:
-        running.print_json({"endpoint": _shown(endpoint), "secret": secret})
+        running.print_json({"endpoint": _to_json(endpoint), "secret": secret})
         return
     running.say(f"endpoint  {endpoint.id}\nsecret    {secret}")
     running.remark("The secret is not shown again.")
 
 
-def _shown(endpoint: WebhookEndpoint) -> dict[str, Any]:
+def _to_json(endpoint: WebhookEndpoint) -> dict[str, Any]:
     return {
         "id": endpoint.id,
         "url": endpoint.url,
@@ -235,7 +235,7 @@ def _shown(endpoint: WebhookEndpoint) -> dict[str, Any]:
 
 def _print_endpoint(endpoint: WebhookEndpoint | None, *, as_json: bool) -> None:
     assert endpoint is not None
-    shown = _shown(endpoint)
+    shown = _to_json(endpoint)
     if as_json:
         running.print_json(shown)
         return

@@ -81,7 +81,7 @@ def re_encrypt(*, as_json: AsJson = False) -> None:
 
         total, finished = 0, False
         while not finished:
-            count, unreadable, finished = await service.reseal(call, seconds=_ROUND_SECONDS)
+            count, unreadable, finished = await service.reencrypt(call, seconds=_ROUND_SECONDS)
             total += count
             if not finished:
                 running.remark(f"{total} values so far")
@@ -175,7 +175,7 @@ def _remark_unreadable(unreadable: Any) -> None:
 
 def _members(key: DataKey) -> dict[str, Any]:
     return {
-        **key.shown(),
+        **key.to_event(),
         **{
             name: running.moment(getattr(key, name))
             for name in ("create_time", "activate_time", "deprecate_time", "destroy_time")

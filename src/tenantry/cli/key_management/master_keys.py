@@ -118,7 +118,7 @@ def destroy(
 
 def _members(key: MasterKey) -> dict[str, Any]:
     return {
-        **key.shown(),
+        **key.to_event(),
         **{
             name: running.moment(getattr(key, name))
             for name in ("create_time", "deprecate_time", "destroy_time")

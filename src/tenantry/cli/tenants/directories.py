@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.cli.running import ListResponse
     from tenantry.gen.tenantry.v1.directory_requests_pb import DirectoryRequest
-    from tenantry.tenants.directories.listing import Whole
+    from tenantry.tenants.directories.listing import DirectoryDetails
     from tenantry.tenants.directories.model import Directory
 
 app = typer.Typer(no_args_is_help=True, help="Directories: sources of users and groups.")
@@ -30,7 +30,7 @@ DirectoryId = Annotated[str, typer.Argument(help="Id of the directory, dir_...")
 def list_(organization: Which, *, as_json: AsJson = False) -> None:
     """List the directories of an organization, with their state."""
 
-    async def work(api: InProcessClient, call: Call) -> list[Whole]:
+    async def work(api: InProcessClient, call: Call) -> list[DirectoryDetails]:
         from tenantry.tenants.directories import listing
 
         return await listing.of_organization(call, await organizations.id_in(api, organization))
@@ -205,7 +205,7 @@ def _state(directory: Directory) -> str:
     return f"{'enabled' if directory.enabled else 'disabled'}, {directory.status}"
 
 
-def _members(one: Whole) -> dict[str, Any]:
+def _members(one: DirectoryDetails) -> dict[str, Any]:
     directory = one.directory
     return {
         "id": directory.id,

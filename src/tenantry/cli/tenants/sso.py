@@ -59,7 +59,7 @@ def decode(
     for more than its age.
     """
     from tenantry.core.times import now
-    from tenantry.identity.connections.faults import Faulty
+    from tenantry.identity.connections.faults import ProtocolError
     from tenantry.identity.connections.oidc import decoding as tokens
     from tenantry.identity.connections.saml import decoding
 
@@ -70,7 +70,7 @@ def decode(
             decoded = tokens.decode(pasted, now=now())
         else:
             decoded = decoding.decode(pasted, expected, now=now(), skew=_SKEW)
-    except Faulty as error:
+    except ProtocolError as error:
         if as_json:
             running.print_json({"error": error.code, "error_description": error.description})
             raise typer.Exit(1) from None

@@ -79,7 +79,7 @@ def list_(
 
     found, token, total = running.with_api(work, named=organization)
     if as_json:
-        running.print_json([_shown(user) for user in found])
+        running.print_json([_to_json(user) for user in found])
     else:
         running.print_table(
             ["User", "E-mail", "Name", "Organizations", "Signed in"],
@@ -123,7 +123,7 @@ def show(key: Who, *, as_json: AsJson = False) -> None:
     user, sessions, has_second_factor = running.with_api_and_call(work, named=key)
     if as_json:
         running.print_json(
-            _shown(user) | {"sessions": sessions, "second_factor": has_second_factor}
+            _to_json(user) | {"sessions": sessions, "second_factor": has_second_factor}
         )
         return
     _print(user)
@@ -339,7 +339,7 @@ def _join(
 
     user = running.with_api_and_call(work, named=organization)
     if as_json:
-        running.print_json(_shown(user))
+        running.print_json(_to_json(user))
         return
     _print(user)
     if invite:
@@ -357,7 +357,7 @@ def _place(place: OrganizationMembership) -> str:
     return f"{place.organization_id} {place.name}"
 
 
-def _shown(user: User) -> dict[str, Any]:
+def _to_json(user: User) -> dict[str, Any]:
     members = running.members_of(user)
     for place in members["memberships"]:
         place["organization_name"] = place["name"]

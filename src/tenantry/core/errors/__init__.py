@@ -13,10 +13,10 @@ from tenantry.core.errors.access import (
     Unauthenticated,
 )
 from tenantry.core.errors.availability import (
-    Away,
     Busy,
     ConcurrentChange,
-    Damaged,
+    DatabaseDamaged,
+    DatabaseUnavailable,
     DeadlineExceeded,
     DiskFull,
     Draining,
@@ -25,13 +25,12 @@ from tenantry.core.errors.availability import (
     OutcomeUnknown,
     ReadOnly,
     RequestTimeout,
+    SchemaTooNew,
     TooManyConnections,
-    Upgraded,
     UpgradeRequired,
 )
 from tenantry.core.errors.base import HTTP_STATUS, Code, Error, Violation
 from tenantry.core.errors.requests import (
-    Fixed,
     IdempotencyMismatch,
     MethodNotAllowed,
     NotFound,
@@ -40,6 +39,7 @@ from tenantry.core.errors.requests import (
     PreconditionFailed,
     RateLimited,
     RouteNotFound,
+    SettingFixed,
     Unimplemented,
     UnsupportedMediaType,
 )
@@ -47,18 +47,17 @@ from tenantry.core.errors.validation import Duplicate, InvalidArgument, Modular
 
 __all__ = [
     "HTTP_STATUS",
-    "Away",
     "Busy",
     "Code",
     "ConcurrentChange",
-    "Damaged",
+    "DatabaseDamaged",
+    "DatabaseUnavailable",
     "DeadlineExceeded",
     "DiskFull",
     "Draining",
     "Duplicate",
     "Error",
     "FeatureDisabled",
-    "Fixed",
     "IdempotencyMismatch",
     "Impersonated",
     "Intercepted",
@@ -78,11 +77,12 @@ __all__ = [
     "ReauthenticationRequired",
     "RequestTimeout",
     "RouteNotFound",
+    "SchemaTooNew",
+    "SettingFixed",
     "TooManyConnections",
     "Unauthenticated",
     "Unimplemented",
     "UnsupportedMediaType",
     "UpgradeRequired",
-    "Upgraded",
     "Violation",
 ]

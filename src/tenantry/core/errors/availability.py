@@ -49,7 +49,7 @@ class TooManyConnections(Busy):
     seconds = 2
 
 
-class Away(Busy):
+class DatabaseUnavailable(Busy):
     """The database does not answer."""
 
     error_code = "DATABASE_AWAY"
@@ -65,7 +65,7 @@ class ReadOnly(Busy):
     seconds = 5
 
 
-class Upgraded(Busy):
+class SchemaTooNew(Busy):
     """The database belongs to a later version: this process is to be stopped."""
 
     error_code = "DATABASE_UPGRADED"
@@ -81,7 +81,7 @@ class DiskFull(Busy):
     seconds = 30
 
 
-class Damaged(Busy):
+class DatabaseDamaged(Busy):
     """The database file cannot be read as one."""
 
     error_code = "DATABASE_DAMAGED"

@@ -44,7 +44,7 @@ class Unimplemented(Error):
     sentence = "unknown method"
 
 
-class Fixed(Error):
+class SettingFixed(Error):
     """A deployment setting fixes the value, so that no call can change it; the text names it."""
 
     code = Code.FAILED_PRECONDITION

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from tenantry.core import strict_json
-from tenantry.crypto.key_services.asking import Refused, ask, member
+from tenantry.crypto.key_services.requests import Refused, ask, member
 from tenantry.crypto.master_key import MasterKeyError
 from tenantry.crypto.vault import WrongKey
 

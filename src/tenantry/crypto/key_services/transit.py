@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote, urlsplit
 
-from tenantry.crypto.key_services.asking import Refused, ask, member
+from tenantry.crypto.key_services.requests import Refused, ask, member
 from tenantry.crypto.master_key import MasterKeyError
 from tenantry.crypto.vault import WrongKey
 

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from tenantry.crypto.master_key import MasterKey
     from tenantry.db.engine import Row, Session
 
-# States of both kinds, in the contract's words: one that waits for its time, the one that seals or
-# wraps, one that others have followed, and one that is gone.
+# States of both kinds, in the contract's words: one that waits for its time, the one that encrypts
+# or wraps, one that others have followed, and one that is gone.
 CREATED, ACTIVE, DEPRECATED, DESTROYED = "CREATED", "ACTIVE", "DEPRECATED", "DESTROYED"
 # From the making of a data key to its first use at the earliest: every process looks once a second.
 PUBLISHED_SECONDS = 10
@@ -273,7 +273,7 @@ async def note_first(db: Session, master: MasterKey, wrapped: str) -> None:
     await db.fetch_all(
         _FIRST_MASTER,
         p_version=1,
-        p_id=ids.Mint(0).new(ids.MASTER_KEY),
+        p_id=ids.IdGenerator(0).new(ids.MASTER_KEY),
         p_provider=master.provider,
         p_reference=master.reference,
         p_state=ACTIVE,

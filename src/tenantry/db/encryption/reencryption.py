@@ -1,4 +1,4 @@
-"""Sealing all values anew, with the data key that is active: batch by batch, beside writers.
+"""Re-encrypts all values, with the data key that is active: batch by batch, beside writers.
 
 A pass goes over each table that has encrypted columns, by its primary key. A batch is one
 transaction, with the place that it came to; so a process may end at any time, and another one goes
@@ -29,7 +29,7 @@ from tenantry.db.sql.records import records, spelled
 from tenantry.db.sql.schema import data_keys, metadata, resealing
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes.rows import bound
-from tenantry.telemetry.log import seldom
+from tenantry.telemetry.log import warn_rate_limited
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,7 +45,7 @@ TABLES = (
     "webhook_endpoints",
 )
 AT_ONCE = 200  # rows
-# From the moment that a data key seals until a writer that encrypted with the one before has
+# From the moment that a data key encrypts until a writer that encrypted with the one before has
 # committed: no transaction lives so long.
 SETTLED = 120 * SECOND
 # The same where a process was stopped meanwhile, with a former key in mind.
@@ -75,7 +75,7 @@ class Pass:
     """How far a pass over one table is; times in microseconds since 1970."""
 
     table_name: str
-    version: int  # of the data key that it seals with
+    version: int  # of the data key that it encrypts with
     position: str | None  # the primary key of the last row, as JSON
     begin_time: int
     finish_time: int | None = None
@@ -165,8 +165,8 @@ async def run(db: Session) -> float:
 async def batch(db: Session, since: int | None = None) -> float | None:
     """Do one batch; return the seconds to wait until the next, None where there is none to do.
 
-    A pass that began before ``since`` is done again; by itself that is a time at which nobody seals
-    with a former key any more.
+    A pass that began before ``since`` is done again; by itself that is a time at which nobody
+    encrypts with a former key any more.
     """
     version = db.vault.version
     if not version:
@@ -188,7 +188,7 @@ async def batch(db: Session, since: int | None = None) -> float | None:
             return PAUSE_SECONDS
         if todo.finish_time is not None:
             todo = Pass(todo.table_name, todo.version, None, now(), resealed=todo.resealed)
-        after = await _reseal(session, metadata.tables[todo.table_name], todo)
+        after = await _reencrypt(session, metadata.tables[todo.table_name], todo)
         await session.fetch_all(
             _NOTE, **{f"p_{c.name}": getattr(after, c.name) for c in resealing.columns}
         )
@@ -244,8 +244,8 @@ def _next(known: Mapping[str, Pass], version: int, since: int) -> Pass | None:
     return waiting
 
 
-async def _reseal(db: Session, table: Table, todo: Pass) -> Pass:
-    """Look at the next rows of a table, and seal anew what another key has encrypted."""
+async def _reencrypt(db: Session, table: Table, todo: Pass) -> Pass:
+    """Look at the next rows of a table, and re-encrypt what another key has encrypted."""
     after = [] if todo.position is None else json.loads(todo.position)
     keys = [column.name for column in table.primary_key]
     given = {f"p_{name}": value for name, value in zip(keys, after, strict=False)}
@@ -285,7 +285,9 @@ def _anew(db: Session, table: Table, rows: Sequence[Row]) -> tuple[list[dict[str
             except WrongKey:
                 unreadable += 1
                 fields = {"table": table.name, "column": column.name}
-                seldom(_log, "a sealed value cannot be opened by any key", table.name, fields)
+                warn_rate_limited(
+                    _log, "a sealed value cannot be opened by any key", table.name, fields
+                )
                 continue
             values[f"old_{column.name}"] = old
             values[f"new_{column.name}"] = db.vault.encrypt(plain, bound_to)

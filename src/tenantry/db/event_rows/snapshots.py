@@ -136,7 +136,7 @@ _SAVE = Spelled(
     ),
     is_read=False,
 )
-_UNSEALED = Spelled(
+_UNSEQUENCED = Spelled(
     postgresql=(
         f"SELECT count(*) AS waiting, min(fresh.occurred_at) AS since"
         f" FROM event_log_state s, LATERAL"
@@ -151,7 +151,7 @@ _UNSEALED = Spelled(
 )
 
 
-_HAS_SEALED_BEFORE = Spelled(
+_HAS_SEQUENCED_BEFORE = Spelled(
     postgresql=(
         f"SELECT s.target IS NULL AND NOT ({_STRAY}) AND NOT EXISTS"
         f" ({_fresh('1', _STATE_LOOKED, _NOW, ' AND events.id < :before')}) AS is_so"
@@ -247,18 +247,18 @@ async def page(db: Session, state: Row, *, size: int) -> Page | None:
     return Page(rows, looked, target, str(rows[-1]["place"]))
 
 
-async def unsealed(db: Session) -> tuple[int, int | None]:
+async def unsequenced(db: Session) -> tuple[int, int | None]:
     """Return how many events wait to be dealt with, 1,000 at most, and since when about the oldest.
 
     The time is in microseconds since 1970, None where no event waits.
     """
-    row = await db.fetch_one(_UNSEALED, take=_SOME)
+    row = await db.fetch_one(_UNSEQUENCED, take=_SOME)
     return (row["waiting"], row["since"]) if row else (0, None)
 
 
-async def unsealed_since(db: Session) -> int | None:
+async def unsequenced_since(db: Session) -> int | None:
     """Return the time of an event that waits to be dealt with, about the oldest; None if none."""
-    _, since = await unsealed(db)
+    _, since = await unsequenced(db)
     return since
 
 
@@ -289,9 +289,9 @@ async def skipped(db: Session, organization_id: str | None = None) -> AsyncItera
         place |= {name: rows[-1][name] for name in place}
 
 
-async def has_sealed_before(db: Session, event_id: str) -> bool:
+async def has_sequenced_before(db: Session, event_id: str) -> bool:
     """Whether every event with a smaller id than this is dealt with."""
-    row = await db.fetch_one(_HAS_SEALED_BEFORE, before=event_id)
+    row = await db.fetch_one(_HAS_SEQUENCED_BEFORE, before=event_id)
     return row is not None and bool(row["is_so"])
 
 

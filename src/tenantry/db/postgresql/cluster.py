@@ -42,11 +42,11 @@ _STANDING = (
 _NOT_REACHED = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 
-class NoneTakesChanges(OSError):
+class NoPrimary(OSError):
     """Of several servers not one takes changes now; the text says of each why."""
 
 
-class _Unsuited(OSError):
+class _NotPrimary(OSError):
     """A server answers, and takes no changes."""
 
 
@@ -113,7 +113,7 @@ class Cluster:
                     connection = await self._open(server, session, timeout=_ANSWER_SECONDS)
                     self._observers[server] = connection
                 return self._checked(await connection.fetchrow(_STANDING))
-        except _Unsuited:
+        except _NotPrimary:
             return ""
         except (*_NOT_REACHED, asyncpg.InternalClientError):
             if connection is not None:
@@ -170,15 +170,15 @@ class Cluster:
             return ""
         if self._wanted == servers.STANDBY:
             if not row["standby"]:
-                raise _Unsuited("it is no standby")
+                raise _NotPrimary("it is no standby")
             return ""
         if row["standby"]:
-            raise _Unsuited("it is a standby")
+            raise _NotPrimary("it is a standby")
         if row["read_only"] and self._wanted == servers.READ_WRITE:
-            raise _Unsuited("its default_transaction_read_only is on")
+            raise _NotPrimary("its default_transaction_read_only is on")
         timeline: str = row["timeline"]
         if timeline < self._timeline:
-            raise _Unsuited("it is a former primary")
+            raise _NotPrimary("it is a former primary")
         return timeline
 
     async def _open(self, server: Server | None, session: Mapping[str, str], **how: Any) -> Any:
@@ -200,9 +200,9 @@ def _in_vain(problems: Mapping[Server, BaseException | None]) -> BaseException:
         passing = (OSError, asyncpg.CannotConnectNowError)
         if problem is not None and not isinstance(problem, passing):
             return problem
-    return NoneTakesChanges(
+    return NoPrimary(
         "; ".join(
-            f"{servers.shown(one)}: {str(problem) or type(problem).__name__}"
+            f"{servers.to_text(one)}: {str(problem) or type(problem).__name__}"
             for one, problem in problems.items()
         )
     )

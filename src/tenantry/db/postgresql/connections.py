@@ -48,7 +48,7 @@ class connecting:  # noqa: N801 - a function that keeps its servers
         try:
             self.cluster = Cluster(url, replica=replica)
         except ValueError as problem:
-            raise Unavailable(str(problem), errors.Away) from None
+            raise Unavailable(str(problem), errors.DatabaseUnavailable) from None
 
     async def __call__(self, seconds: float) -> Connection:
         """Connect within a number of seconds."""
@@ -69,7 +69,7 @@ async def check_session_mode(connect: connecting, first: Connection) -> None:
         text = str(problem) or type(problem).__name__
         raise Unavailable(text, answer_to(problem)) from problem
     if wrong:
-        raise Unavailable(pgbouncer.ADVICE_TRANSACTION, errors.Away)
+        raise Unavailable(pgbouncer.ADVICE_TRANSACTION, errors.DatabaseUnavailable)
 
 
 def session() -> dict[str, str]:

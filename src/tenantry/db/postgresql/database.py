@@ -24,8 +24,8 @@ from tenantry.db.postgresql.budget import Budget
 from tenantry.db.postgresql.connections import check_session_mode, connecting, session
 from tenantry.db.postgresql.pool import Connection, Pool
 from tenantry.db.postgresql.refusals import ANSWERED, answer_to
-from tenantry.db.postgresql.statements import LOST, Lost, command, fetch, roll_back
-from tenantry.settings.servers import shown
+from tenantry.db.postgresql.statements import LOST, ConnectionLost, command, fetch, roll_back
+from tenantry.settings.servers import to_text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -132,7 +132,7 @@ class PostgreSQL(Database):
             return await fetch(connection, sql, args, undone=is_read)
         except Unavailable as problem:
             self._note(problem)
-            if not (isinstance(problem, Lost) and (is_read or problem.unsent)):
+            if not (isinstance(problem, ConnectionLost) and (is_read or problem.unsent)):
                 raise
         finally:
             self._pool.give_back(connection)
@@ -183,7 +183,7 @@ class PostgreSQL(Database):
         connection = await self._pool.acquire()
         try:
             await command(connection, begin, undone=True)
-        except Lost:
+        except ConnectionLost:
             self._pool.give_back(connection)
         except BaseException:
             connection.terminate()
@@ -252,7 +252,7 @@ async def _follow(cluster: Cluster, *pools: Pool) -> None:
             if server is not None:
                 for pool in pools:
                     pool.leave_all_but(server)
-                fields = {"server": shown(server)}
+                fields = {"server": to_text(server)}
                 _log.warning("the database has another primary", extra={"fields": fields})
     finally:
         cluster.close()

@@ -13,7 +13,7 @@ import asyncpg
 
 from tenantry.db.postgresql.cluster import Cluster
 from tenantry.db.sql.schema import metadata, postgresql_tables
-from tenantry.db.sql.spread import planner_indexes, spread_of, unheld
+from tenantry.db.sql.sharding import planner_indexes, sharding_of, unheld
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterable
@@ -47,12 +47,12 @@ def steps() -> dict[str, str]:
     for index in planner_indexes(tables):
         found[str(index.name)] = _plain(index)
     for table in tables:
-        if spread_of(table).is_reference:
+        if sharding_of(table).is_reference:
             found[table.name] = f"SELECT create_reference_table('{table.name}')"
     for table in _of_organizations(tables):
         with_ = "none" if table.name == _FIRST else _FIRST
         found[table.name] = (
-            f"SELECT create_distributed_table('{table.name}', '{spread_of(table).column}',"
+            f"SELECT create_distributed_table('{table.name}', '{sharding_of(table).column}',"
             f" colocate_with => '{with_}')"
         )
     return found
@@ -122,7 +122,7 @@ async def distribute(connection: asyncpg.Connection) -> list[str]:
 
 
 def _of_organizations(tables: Iterable[Table]) -> list[Table]:
-    found = [table for table in tables if spread_of(table).is_of_organization]
+    found = [table for table in tables if sharding_of(table).is_of_organization]
     # Each after those that it refers to, and after the one that all lie with.
     return sorted(found, key=lambda table: table.name != _FIRST)
 

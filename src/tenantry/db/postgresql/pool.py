@@ -134,8 +134,8 @@ class Pool:
 
         """
         connection = self._lend() or await self._get()
-        observed = CURRENT.get()
-        waited = observed.waited if observed is not None else 0.0
+        request_context = CURRENT.get()
+        waited = request_context.waited if request_context is not None else 0.0
         if waited or connection.lock_seconds != LOCK_SECONDS:
             await self._limit_lock_wait(connection, waited)
         return connection
@@ -216,8 +216,8 @@ class Pool:
 
     async def _get(self, *, idle: bool = True) -> Connection:
         loop = asyncio.get_running_loop()
-        observed = CURRENT.get()
-        waited = observed.waited if observed is not None else 0.0
+        request_context = CURRENT.get()
+        waited = request_context.waited if request_context is not None else 0.0
         until = loop.time() + max(_LEAST_SECONDS, ACQUIRE_SECONDS - waited)
         refusal: Unavailable | None = None
         while True:
@@ -281,8 +281,8 @@ class Pool:
         finally:
             waited = loop.time() - since
             metrics.DATABASE_WAIT_SECONDS.observe(waited)
-            if waited >= _NOTICED_SECONDS and (observed := CURRENT.get()) is not None:
-                observed.waited += waited
+            if waited >= _NOTICED_SECONDS and (request_context := CURRENT.get()) is not None:
+                request_context.waited += waited
 
     def _pass_on(self, connection: Connection | None) -> None:
         """Hand a connection, or the room for a new one (None), to the one that waits the longest.

@@ -21,10 +21,10 @@ _ANSWERS: list[tuple[type[BaseException], type[errors.Busy]]] = [
     (asyncpg.DiskFullError, errors.DiskFull),
     (asyncpg.TooManyConnectionsError, errors.TooManyConnections),
     (asyncpg.InsufficientResourcesError, errors.Busy),
-    (asyncpg.DataCorruptedError, errors.Damaged),
-    (asyncpg.IndexCorruptedError, errors.Damaged),
-    (asyncpg.OperatorInterventionError, errors.Away),
-    (asyncpg.PostgresSystemError, errors.Away),
+    (asyncpg.DataCorruptedError, errors.DatabaseDamaged),
+    (asyncpg.IndexCorruptedError, errors.DatabaseDamaged),
+    (asyncpg.OperatorInterventionError, errors.DatabaseUnavailable),
+    (asyncpg.PostgresSystemError, errors.DatabaseUnavailable),
     # A migration has changed what a prepared statement returns; it is prepared anew next time.
     (asyncpg.InvalidCachedStatementError, errors.Busy),
 ]
@@ -34,5 +34,8 @@ ANSWERED = tuple(kind for kind, _ in _ANSWERS)
 def answer_to(problem: BaseException) -> type[errors.Busy]:
     """Return the answer; an error that is not known here is a database that is not there."""
     if fence.is_refusal(problem):
-        return errors.Upgraded
-    return next((answer for kind, answer in _ANSWERS if isinstance(problem, kind)), errors.Away)
+        return errors.SchemaTooNew
+    return next(
+        (answer for kind, answer in _ANSWERS if isinstance(problem, kind)),
+        errors.DatabaseUnavailable,
+    )

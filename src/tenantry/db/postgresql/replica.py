@@ -21,7 +21,7 @@ from tenantry.db.postgresql.connections import connecting
 from tenantry.db.postgresql.database import PostgreSQL
 from tenantry.db.postgresql.pool import Connection, Pool
 from tenantry.db.postgresql.statements import fetch
-from tenantry.telemetry.log import seldom
+from tenantry.telemetry.log import warn_rate_limited
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -119,7 +119,7 @@ class Replica:
     def _pass_over(self, problem: BaseException, seconds: float) -> None:
         self._not_before = time.monotonic() + seconds
         fields = {"problem": str(problem) or type(problem).__name__}
-        seldom(_log, "lists are read from the primary", type(problem).__name__, fields)
+        warn_rate_limited(_log, "lists are read from the primary", type(problem).__name__, fields)
 
 
 class _Positions:

@@ -30,11 +30,11 @@ ANSWER_SECONDS = STATEMENT_SECONDS + 2
 LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError)
 
 
-class Lost(Unavailable):
+class ConnectionLost(Unavailable):
     """The connection was lost; ``unsent`` says that the server has not seen the statement."""
 
     def __init__(self, problem: BaseException, *, unsent: bool) -> None:
-        super().__init__(str(problem) or type(problem).__name__, errors.Away)
+        super().__init__(str(problem) or type(problem).__name__, errors.DatabaseUnavailable)
         self.unsent = unsent
 
 
@@ -97,7 +97,9 @@ def _meant(problem: Exception, connection: Connection, *, undone: bool) -> Excep
     if isinstance(problem, ANSWERED):
         return Unavailable(str(problem), answer_to(problem))
     if isinstance(problem, pgbouncer.MIXED_UP):
-        return Unavailable(f"{problem} ({pgbouncer.ADVICE_TRANSACTION})", errors.Away)
+        return Unavailable(
+            f"{problem} ({pgbouncer.ADVICE_TRANSACTION})", errors.DatabaseUnavailable
+        )
     return _lost(problem, connection, undone=undone)
 
 
@@ -112,9 +114,13 @@ def _lost(problem: Exception, connection: Connection, *, undone: bool) -> Except
         return problem  # it was used wrongly
     connection.terminate()
     if late:
-        return Unavailable("no answer in time", errors.Away) if undone else OutcomeUnknown(problem)
+        return (
+            Unavailable("no answer in time", errors.DatabaseUnavailable)
+            if undone
+            else OutcomeUnknown(problem)
+        )
     # The last word of a server that ends a connection in order is that nothing was changed.
     ended = isinstance(problem.__cause__, asyncpg.AdminShutdownError)
     if undone or unsent or ended:
-        return Lost(problem, unsent=unsent)
+        return ConnectionLost(problem, unsent=unsent)
     return OutcomeUnknown(problem)

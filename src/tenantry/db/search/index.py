@@ -47,7 +47,7 @@ from tenantry.db.search.dialects import (
 from tenantry.db.search.terms import Terms
 from tenantry.db.sql.records import records
 from tenantry.db.sql.schema import metadata, postgresql_tables, to_json
-from tenantry.db.sql.spread import OF_ENVIRONMENT, of_organization, spread_of
+from tenantry.db.sql.sharding import OF_ENVIRONMENT, of_organization, sharding_of
 from tenantry.db.sql.statements import Statement, happened
 from tenantry.db.upgrades.back_fills import older_running
 
@@ -81,7 +81,7 @@ class Searched:
         self._id = table.c.id
         self._place = [table.c[column] for column in place]
         self._text = search_text(*(table.c[column] for column in columns))
-        beside = spread_of(table).is_of_organization  # with its organization, as the row itself
+        beside = sharding_of(table).is_of_organization  # with its organization, as the row itself
         names = [*place, key]
         spread = of_organization(names[0]) if beside else OF_ENVIRONMENT
         # On SQLite it has the text alone.

@@ -30,7 +30,7 @@ from sqlalchemy.types import NullType, TypeEngine, UserDefinedType
 from tenantry.core.ids import EPOCH_MILLISECONDS
 from tenantry.db import fence
 from tenantry.db.sql.encrypted_columns import encrypted_for_a_day
-from tenantry.db.sql.spread import FOR_THE_PLANNER, OF_ENVIRONMENT, of_organization, spread_of
+from tenantry.db.sql.sharding import FOR_THE_PLANNER, OF_ENVIRONMENT, of_organization, sharding_of
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
@@ -52,7 +52,7 @@ postgresql_tables = MetaData()
 @listens_for(Table, "after_parent_attach")
 def _declared(table: Table, parent: MetaData) -> None:
     if parent in {metadata, postgresql_tables}:
-        spread_of(table)
+        sharding_of(table)
 
 
 class Json(UserDefinedType[str]):
@@ -216,7 +216,7 @@ environment = Table(
     # Counts the processes that ever opened the database: each takes the next as its node number.
     Column("nodes", BigInteger, nullable=False),
     # Wraps the data keys, and others are derived from it; itself wrapped by the first master key.
-    # Until there is a data key, and before they had versions, it seals all secrets at rest.
+    # Until there is a data key, and before they had versions, it encrypts all secrets at rest.
     Column("data_key", Text, nullable=False),
     # Raised by triggers with every change of roles and permissions: what a process remembers of
     # them holds for one value.
@@ -248,7 +248,7 @@ master_keys = Table(
     time_column("destroy_time", nullable=True),
     info=OF_ENVIRONMENT,
 )
-# A data key, wrapped by the key of the environment. It seals from `activate_time` on.
+# A data key, wrapped by the key of the environment. It encrypts from `activate_time` on.
 data_keys = Table(
     "data_keys",
     metadata,
@@ -262,7 +262,7 @@ data_keys = Table(
     time_column("destroy_time", nullable=True),
     info=OF_ENVIRONMENT,
 )
-# How far a pass over each table is that has encrypted values, to seal them with a data key.
+# How far a pass over each table is that has encrypted values, to encrypt them with a data key.
 resealing = Table(
     "resealing",
     metadata,

@@ -76,7 +76,7 @@ class Manifest:
     sha256: str
     rows: Mapping[str, int]
 
-    def shown(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return it as its file spells it."""
         return {"format": FORMAT, **asdict(self)}
 
@@ -133,7 +133,7 @@ def make(
                 manifest = _copied(reading, copy, told)
         except sqlite3.Error as problem:
             raise BackupError(f"{source} could not be copied: {problem}") from problem
-        content = json.dumps(manifest.shown(), indent=2).encode() + b"\n"
+        content = json.dumps(manifest.to_json(), indent=2).encode() + b"\n"
         atomic.write(folder / MANIFEST, content, mode=0o600)
     return manifest
 

@@ -36,11 +36,11 @@ _UNAVAILABLE = {
     sqlite3.SQLITE_LOCKED: errors.Locked,
     sqlite3.SQLITE_READONLY: errors.ReadOnly,
     sqlite3.SQLITE_FULL: errors.DiskFull,
-    sqlite3.SQLITE_CANTOPEN: errors.Away,
-    sqlite3.SQLITE_PERM: errors.Away,
-    sqlite3.SQLITE_IOERR: errors.Away,
-    sqlite3.SQLITE_CORRUPT: errors.Damaged,
-    sqlite3.SQLITE_NOTADB: errors.Damaged,
+    sqlite3.SQLITE_CANTOPEN: errors.DatabaseUnavailable,
+    sqlite3.SQLITE_PERM: errors.DatabaseUnavailable,
+    sqlite3.SQLITE_IOERR: errors.DatabaseUnavailable,
+    sqlite3.SQLITE_CORRUPT: errors.DatabaseDamaged,
+    sqlite3.SQLITE_NOTADB: errors.DatabaseDamaged,
 }
 _BUSY_SECONDS = 3.0
 # Of SQLite's machine: a row by its key takes 26, a list of 30 some thousand.
@@ -125,7 +125,7 @@ def meaning(problem: Exception, path: str, *, committing: bool = False) -> Excep
         # Only the next one to open the file will see the part that the disk has.
         found = OutcomeUnknown(problem)
     elif fence.is_refusal(problem):
-        found = Unavailable(f"{path} belongs to a later version: {problem}", errors.Upgraded)
+        found = Unavailable(f"{path} belongs to a later version: {problem}", errors.SchemaTooNew)
     elif answer := _UNAVAILABLE.get(kind_of(problem)):
         found = Unavailable(f"{path}: {problem}", answer)
     if found is not problem:

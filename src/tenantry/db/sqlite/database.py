@@ -64,7 +64,7 @@ class SQLite(Database):
         self._path = path
         self._local = threading.local()
         self._readers = ThreadPoolExecutor(_READERS, "sqlite-reader")
-        self._event_mint: ids.Mint | None = None
+        self._event_mint: ids.IdGenerator | None = None
         # Both belong to the event loop, where nothing waits for a lock.
         self._brief: Brief
         self._writer: Writer
@@ -105,7 +105,7 @@ class SQLite(Database):
 
     def _new_event_id(self) -> str:
         if self._event_mint is None:
-            self._event_mint = ids.Mint(self.mint.node)
+            self._event_mint = ids.IdGenerator(self.mint.node)
         return self._event_mint.new(ids.EVENT)
 
     async def _run(self, pool: ThreadPoolExecutor, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -198,7 +198,7 @@ class SQLite(Database):
         try:
             disk = os.statvfs(self._path)
         except OSError as problem:
-            raise Unavailable(str(problem), errors.Away) from problem
+            raise Unavailable(str(problem), errors.DatabaseUnavailable) from problem
         if disk.f_bavail * disk.f_frsize < _LEAST_ROOM:
             raise Unavailable(f"{self._path}: the disk is full", errors.DiskFull)
 

@@ -14,7 +14,7 @@ from sqlalchemy import Column, Text, bindparam, delete, tuple_
 
 from tenantry.db.sql.records import rows_of, spelled
 from tenantry.db.sql.schema import json_values, to_json
-from tenantry.db.sql.spread import left_behind
+from tenantry.db.sql.sharding import left_behind
 from tenantry.db.sql.statements import Statement
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from tenantry.core import errors
 from tenantry.tenants.users import service as users
 
 if TYPE_CHECKING:
-    from tenantry.endpoints.account.door import Door, Visit
+    from tenantry.endpoints.account.site import AccountSite, Visit
     from tenantry.net.http import Response
 
 PATH = "/ui/profile/account"
@@ -17,13 +17,13 @@ _NAME_MAX = 255
 
 
 class AccountPages:
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, site: AccountSite) -> None:
+        self._site = site
 
     async def show(self, visit: Visit) -> Response:
         """Show it, and the last change."""
         done = visit.query("done") == "renamed"
-        return self._door.render(
+        return self._site.render(
             visit,
             "account.html",
             page="account",
@@ -36,11 +36,11 @@ class AccountPages:
         given = {name: form.get(name, "").strip() for name in _NAMES}
         too_long = next((name for name in _NAMES if len(given[name]) > _NAME_MAX), None)
         if too_long is not None:
-            return self._door.wrong(visit, too_long, "problem.own_name", given=given)
+            return self._site.wrong(visit, too_long, "problem.own_name", given=given)
         try:
             await users.change_own(visit.call, {"profile": given})
         except errors.InvalidArgument as problem:
             fields = {one.field.rpartition(".")[2] for one in problem.violations}
             name = next((name for name in _NAMES if name in fields), "")
-            return self._door.wrong(visit, name, "problem.own_name", given=given)
-        return self._door.redirect(f"{PATH}?done=renamed")
+            return self._site.wrong(visit, name, "problem.own_name", given=given)
+        return self._site.redirect(f"{PATH}?done=renamed")

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from tenantry.core import errors
-from tenantry.endpoints.account.door import Visit, registration_of
+from tenantry.endpoints.account.site import Visit, registration_of
 from tenantry.identity.sign_in import confirming
 from tenantry.web.forms.problems import Problems
 
 if TYPE_CHECKING:
-    from tenantry.endpoints.account.door import Door
+    from tenantry.endpoints.account.site import AccountSite
     from tenantry.identity.sign_in.dependencies import SignInDependencies
     from tenantry.net.http import Response
 
@@ -26,21 +26,21 @@ _ID_MAX = 64  # characters of an id that go back into an address
 
 
 class ConfirmPages:
-    def __init__(self, door: Door, means: SignInDependencies) -> None:
-        self._door = door
+    def __init__(self, site: AccountSite, means: SignInDependencies) -> None:
+        self._site = site
         self._means = means
 
     async def show(self, visit: Visit) -> Response:
         """Show how it can be done; with the id of a mail, also where its code goes."""
         way_on, methods = _next(visit.query("next")), self._means.settings.own_methods
         if visit.proof(await registration_of(visit)) != "sign_in":
-            return self._door.redirect(f"/ui/profile/{way_on}")
-        return self._door.render(
+            return self._site.redirect(f"/ui/profile/{way_on}")
+        return self._site.render(
             visit,
             "confirm.html",
             page=way_on,
             request_id=visit.query("request"),
-            by_mail="email" in methods,
+            by_email="email" in methods,
             by_password="password" in methods,
         )
 
@@ -53,8 +53,8 @@ class ConfirmPages:
             )
         except errors.RateLimited as problem:
             failed = Problems.limited(problem)
-            return self._door.failed(visit.request, failed, PATH, _query(way_on, ""))
-        return self._door.redirect(f"{PATH}?{urlencode(_query(way_on, sent_id))}")
+            return self._site.failed(visit.request, failed, PATH, _query(way_on, ""))
+        return self._site.redirect(f"{PATH}?{urlencode(_query(way_on, sent_id))}")
 
     async def confirm(self, visit: Visit) -> Response:
         """Take the code or the password."""
@@ -69,15 +69,15 @@ class ConfirmPages:
             else:
                 await confirming.confirm_by_code(call, session, request_id, form.get("code", ""))
         except errors.ReauthenticationRequired:  # by the second factor, on the page itself
-            return self._door.redirect(f"/ui/profile/{way_on}")
+            return self._site.redirect(f"/ui/profile/{way_on}")
         except (errors.InvalidArgument, errors.NotFound):
             name = "password" if "password" in form else "code"
             key = "problem.password" if name == "password" else "problem.mail"
-            return self._door.wrong(visit, name, key, PATH, _query(way_on, request_id))
+            return self._site.wrong(visit, name, key, PATH, _query(way_on, request_id))
         except errors.RateLimited as problem:
             failed = Problems.limited(problem)
-            return self._door.failed(visit.request, failed, PATH, _query(way_on, request_id))
-        return self._door.redirect(f"/ui/profile/{way_on}")
+            return self._site.failed(visit.request, failed, PATH, _query(way_on, request_id))
+        return self._site.redirect(f"/ui/profile/{way_on}")
 
 
 def _next(name: str) -> str:

@@ -10,7 +10,7 @@ from tenantry.tenants.users import reading
 from tenantry.tenants.users.model import ACTIVE, PENDING_INVITE
 
 if TYPE_CHECKING:
-    from tenantry.endpoints.account.door import Door, Visit
+    from tenantry.endpoints.account.site import AccountSite, Visit
     from tenantry.identity.sign_in.dependencies import SignInDependencies
     from tenantry.net.http import Response
 
@@ -20,8 +20,8 @@ _MOST = 100  # that are shown
 
 
 class OrganizationPages:
-    def __init__(self, door: Door, means: SignInDependencies) -> None:
-        self._door = door
+    def __init__(self, site: AccountSite, means: SignInDependencies) -> None:
+        self._site = site
         self._means = means
 
     async def show(self, visit: Visit) -> Response:
@@ -31,7 +31,7 @@ class OrganizationPages:
             raise errors.NotFound("user")
         found = [place for place in user.memberships if place.status in {ACTIVE, PENDING_INVITE}]
         done = visit.query("done")
-        return self._door.render(
+        return self._site.render(
             visit,
             "organizations.html",
             page="organizations",
@@ -47,8 +47,8 @@ class OrganizationPages:
         """Go over to another organization, or say that it takes a sign-in."""
         wanted = visit.request.params["id"]
         if not await places.go_to(self._means, visit.call, visit.session, wanted):
-            return self._door.wrong(visit, "", "organizations.sign_in_anew")
-        return self._door.redirect(f"{PATH}?done=switched")
+            return self._site.wrong(visit, "", "organizations.sign_in_anew")
+        return self._site.redirect(f"{PATH}?done=switched")
 
     async def accept(self, visit: Visit) -> Response:
         """Accept an invitation."""
@@ -56,18 +56,18 @@ class OrganizationPages:
         try:
             await places.accept(visit.call, visit.session, visit.person, wanted)
         except errors.InvalidArgument:
-            return self._door.wrong(visit, "", "organizations.full")
-        return self._door.redirect(f"{PATH}?done=accepted")
+            return self._site.wrong(visit, "", "organizations.full")
+        return self._site.redirect(f"{PATH}?done=accepted")
 
     async def leave(self, visit: Visit) -> Response:
         """End a membership."""
         try:
             await places.leave(visit.call, visit.session, visit.request.params["id"])
         except places.ProvisionedByDirectory:
-            return self._door.wrong(visit, "", "organizations.by_directory")
+            return self._site.wrong(visit, "", "organizations.by_directory")
         except errors.InvalidArgument:
-            return self._door.wrong(visit, "", "organizations.last_administrator")
-        return self._door.redirect(f"{PATH}?done=left")
+            return self._site.wrong(visit, "", "organizations.last_administrator")
+        return self._site.redirect(f"{PATH}?done=left")
 
     async def found(self, visit: Visit) -> Response:
         """Found an organization."""
@@ -76,5 +76,5 @@ class OrganizationPages:
             await places.found(self._means, visit.call, visit.session, display_name=name)
         except errors.InvalidArgument:
             given = {"display_name": name}
-            return self._door.wrong(visit, "display_name", "problem.organization", given=given)
-        return self._door.redirect(f"{PATH}?done=founded")
+            return self._site.wrong(visit, "display_name", "problem.organization", given=given)
+        return self._site.redirect(f"{PATH}?done=founded")

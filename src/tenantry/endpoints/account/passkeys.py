@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry.api import messages
 from tenantry.core import errors, strict_json
-from tenantry.endpoints.account.door import Visit, registration_of
+from tenantry.endpoints.account.site import Visit, registration_of
 from tenantry.gen.scalekit.v1.auth.webauthn_pb import (
     FinishRegistrationRequest,
     UpdateCredentialRequest,
@@ -16,7 +16,7 @@ from tenantry.identity.authenticators.passkeys import service as passkeys
 from tenantry.web.rendering import json_response
 
 if TYPE_CHECKING:
-    from tenantry.endpoints.account.door import Door
+    from tenantry.endpoints.account.site import AccountSite
     from tenantry.identity.authenticators.passkeys.relying_party import RelyingParty
     from tenantry.net.http import Response
 
@@ -26,8 +26,8 @@ _ID_MAX = 64  # characters of an id that go back into an address
 
 
 class PasskeyPages:
-    def __init__(self, door: Door, relying_party: RelyingParty) -> None:
-        self._door = door
+    def __init__(self, site: AccountSite, relying_party: RelyingParty) -> None:
+        self._site = site
         self._relying_party = relying_party
 
     async def show(self, visit: Visit) -> Response:
@@ -36,7 +36,7 @@ class PasskeyPages:
         found = await passkeys.list_of(visit.call.db, visit.person.id)
         done = visit.query("done")
         user_handle = base64.urlsafe_b64encode(visit.person.id.encode()).rstrip(b"=").decode()
-        return self._door.render(
+        return self._site.render(
             visit,
             "passkeys.html",
             page="passkeys",
@@ -63,7 +63,7 @@ class PasskeyPages:
                 visit.session,
                 visit.person,
                 self._relying_party,
-                freshness=self._door.freshness,
+                freshness=self._site.freshness,
                 code=_form(visit).get("code", ""),
             )
         except (
@@ -80,10 +80,10 @@ class PasskeyPages:
             credential = strict_json.loads(_form(visit).get("credential", ""))
             await visit.api.webauthn.finish_registration(_finishing(credential))
         except errors.Duplicate:
-            return self._door.wrong(visit, "", "problem.duplicate")
+            return self._site.wrong(visit, "", "problem.duplicate")
         except (errors.InvalidArgument, ValueError):
-            return self._door.wrong(visit, "", "problem.passkey")
-        return self._door.redirect(f"{PATH}?done=added")
+            return self._site.wrong(visit, "", "problem.passkey")
+        return self._site.redirect(f"{PATH}?done=added")
 
     async def rename(self, visit: Visit) -> Response:
         """Give a passkey another name."""
@@ -93,8 +93,8 @@ class PasskeyPages:
         try:
             await visit.api.webauthn.update_credential(request)
         except errors.InvalidArgument:
-            return self._door.wrong(visit, f"{id_[:_ID_MAX]}-name", "problem.name")
-        return self._door.redirect(f"{PATH}?done=renamed")
+            return self._site.wrong(visit, f"{id_[:_ID_MAX]}-name", "problem.name")
+        return self._site.redirect(f"{PATH}?done=renamed")
 
     async def delete(self, visit: Visit) -> Response:
         """Delete a passkey."""
@@ -104,14 +104,14 @@ class PasskeyPages:
                 visit.call,
                 visit.session,
                 id_,
-                freshness=self._door.freshness,
+                freshness=self._site.freshness,
                 code=_form(visit).get("code", ""),
             )
         except errors.InvalidArgument:
-            return self._door.wrong(visit, f"{id_[:_ID_MAX]}-code", "problem.code")
+            return self._site.wrong(visit, f"{id_[:_ID_MAX]}-code", "problem.code")
         except errors.ReauthenticationRequired:
-            return self._door.wrong(visit, "", "fresh.sign_in")
-        return self._door.redirect(f"{PATH}?done=deleted")
+            return self._site.wrong(visit, "", "fresh.sign_in")
+        return self._site.redirect(f"{PATH}?done=deleted")
 
     def _reason(self, visit: Visit, problem: errors.Error) -> str:
         if isinstance(problem, errors.RateLimited):
@@ -119,7 +119,7 @@ class PasskeyPages:
             key = "problem.limited_for_one" if minutes == 1 else "problem.limited_for_other"
             return visit.words.plain(key, number=minutes)
         if isinstance(problem, errors.ReauthenticationRequired):
-            return visit.words.plain("fresh.sign_in", minutes=self._door.freshness.minutes)
+            return visit.words.plain("fresh.sign_in", minutes=self._site.freshness.minutes)
         wrong_code = any(violation.field == "code" for violation in problem.violations)
         return visit.words.plain("problem.code" if wrong_code else "passkeys.full")
 

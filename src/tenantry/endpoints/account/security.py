@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tenantry.core import errors
 from tenantry.db.lists.pages import MAX_SIZE
-from tenantry.endpoints.account.door import Visit, registration_of
+from tenantry.endpoints.account.site import Visit, registration_of
 from tenantry.gen.scalekit.v1.sessions.sessions_pb import RevokeSessionRequest
 from tenantry.identity.authenticators.totp import service as totp
 from tenantry.identity.authenticators.totp import step_up
@@ -21,7 +21,7 @@ from tenantry.web.rendering import HEADERS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tenantry.endpoints.account.door import Door
+    from tenantry.endpoints.account.site import AccountSite
     from tenantry.identity.authenticators.totp.model import Registration
 
 PATH = "/ui/profile/security"
@@ -30,8 +30,8 @@ _GROUP = 4  # characters of a key that somebody types
 
 
 class SecurityPages:
-    def __init__(self, door: Door, *, issuer: str) -> None:
-        self._door = door
+    def __init__(self, site: AccountSite, *, issuer: str) -> None:
+        self._site = site
         self._issuer = issuer
 
     async def show(self, visit: Visit) -> Response:
@@ -45,7 +45,7 @@ class SecurityPages:
             page_token="",
         )
         done = visit.query("done")
-        return self._door.render(
+        return self._site.render(
             visit,
             "security.html",
             page="security",
@@ -66,20 +66,20 @@ class SecurityPages:
             registration = await step_up.register(
                 visit.call,
                 visit.session,
-                self._door.freshness,
+                self._site.freshness,
                 visit.request.form().get("code", ""),
             )
         except errors.InvalidArgument:
-            return self._door.wrong(visit, "start-code", "problem.code")
+            return self._site.wrong(visit, "start-code", "problem.code")
         except errors.ReauthenticationRequired:
-            return self._door.wrong(visit, "", "fresh.sign_in")
-        return self._door.redirect(f"{PATH}/totp/{registration.id}")
+            return self._site.wrong(visit, "", "fresh.sign_in")
+        return self._site.redirect(f"{PATH}/totp/{registration.id}")
 
     async def setup(self, visit: Visit) -> Response:
         """Show the QR code and the key of a registration that is under way."""
         registration = await self._pending(visit)
         key = totp.secret(visit.call.db, registration)
-        return self._door.render(
+        return self._site.render(
             visit,
             "setup.html",
             page="security",
@@ -103,17 +103,17 @@ class SecurityPages:
         """Put a registration into force, and show its recovery codes, this once."""
         registration = await totp.get(visit.call, visit.request.params["id"])
         if registration.enabled:  # the page was loaded again: its codes are not shown twice
-            return self._door.redirect(PATH)
+            return self._site.redirect(PATH)
         try:
             _, codes = await totp.enable(
                 visit.call, registration.id, visit.request.form().get("code", "")
             )
         except errors.InvalidArgument:
             path = f"{PATH}/totp/{registration.id}"
-            return self._door.wrong(visit, "code", "problem.code", path)
+            return self._site.wrong(visit, "code", "problem.code", path)
         except errors.RateLimited as problem:
             path = f"{PATH}/totp/{registration.id}"
-            return self._door.failed(visit.request, Problems.limited(problem), path)
+            return self._site.failed(visit.request, Problems.limited(problem), path)
         return self._show_codes(visit, codes)
 
     async def disable(self, visit: Visit) -> Response:
@@ -122,8 +122,8 @@ class SecurityPages:
         try:
             await totp.disable(visit.call, visit.request.params["id"], code)
         except errors.InvalidArgument:
-            return self._door.wrong(visit, "disable-code", "problem.code")
-        return self._door.redirect(f"{PATH}?done=disabled")
+            return self._site.wrong(visit, "disable-code", "problem.code")
+        return self._site.redirect(f"{PATH}?done=disabled")
 
     async def renew_codes(self, visit: Visit) -> Response:
         """Show new recovery codes, this once, for a code."""
@@ -131,20 +131,20 @@ class SecurityPages:
         try:
             codes = await totp.renew_recovery_codes(visit.call, visit.request.params["id"], code)
         except errors.InvalidArgument:
-            return self._door.wrong(visit, "renew-code", "problem.code")
+            return self._site.wrong(visit, "renew-code", "problem.code")
         return self._show_codes(visit, codes, is_new_set=True)
 
     def _show_codes(
         self, visit: Visit, codes: Sequence[str], *, is_new_set: bool = False
     ) -> Response:
-        return self._door.render(
+        return self._site.render(
             visit,
             "codes.html",
             page="security",
             packs=False,
             codes=codes,
             is_new_set=is_new_set,
-            app=self._door.pages.look.brand.name,
+            app=self._site.pages.theme.brand.name,
         )
 
     async def revoke(self, visit: Visit) -> Response:
@@ -154,12 +154,12 @@ class SecurityPages:
             await visit.api.sessions.revoke_session(request)
         except errors.InvalidArgument:  # the ID of no session
             raise errors.NotFound("session") from None
-        return self._door.redirect(f"{PATH}?done=revoked")
+        return self._site.redirect(f"{PATH}?done=revoked")
 
     async def revoke_others(self, visit: Visit) -> Response:
         """Sign out everywhere but here."""
         await sessions.end_all(visit.call, visit.person.id, but=visit.session.id)
-        return self._door.redirect(f"{PATH}?done=others")
+        return self._site.redirect(f"{PATH}?done=others")
 
     async def _pending(self, visit: Visit) -> Registration:
         """Return the registration of the path, whose secret is shown until it is in force."""

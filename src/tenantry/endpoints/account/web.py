@@ -8,43 +8,50 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry.endpoints.account import account, confirm, organizations, passkeys, security, stopping
+from tenantry.endpoints.account import (
+    account,
+    confirm,
+    impersonation,
+    organizations,
+    passkeys,
+    security,
+)
 from tenantry.endpoints.account.account import AccountPages
 from tenantry.endpoints.account.confirm import ConfirmPages
-from tenantry.endpoints.account.door import Door
+from tenantry.endpoints.account.impersonation import ImpersonationPages
 from tenantry.endpoints.account.organizations import OrganizationPages
 from tenantry.endpoints.account.passkeys import PasskeyPages
 from tenantry.endpoints.account.security import SecurityPages
-from tenantry.endpoints.account.stopping import Stopping
+from tenantry.endpoints.account.site import AccountSite
 from tenantry.net.http import Response, Route
 from tenantry.web.frames import members
 from tenantry.web.rendering import redirect
 
 if TYPE_CHECKING:
     from tenantry.app_context import AppContext
-    from tenantry.endpoints.account.door import PersonsHandler
+    from tenantry.endpoints.account.site import PersonsHandler
     from tenantry.net.http import Request
-    from tenantry.web.door import Handler
+    from tenantry.web.site import Handler
 
 
-def routes(parts: AppContext) -> list[Route]:
-    door = Door(parts)
-    own = AccountPages(door)
-    places = OrganizationPages(door, parts.sign_in)
-    keys = PasskeyPages(door, parts.relying_party)
-    safety = SecurityPages(door, issuer=parts.relying_party.name)
-    again = ConfirmPages(door, parts.sign_in)
+def routes(context: AppContext) -> list[Route]:
+    site = AccountSite(context)
+    own = AccountPages(site)
+    places = OrganizationPages(site, context.sign_in)
+    keys = PasskeyPages(site, context.relying_party)
+    safety = SecurityPages(site, issuer=context.relying_party.name)
+    again = ConfirmPages(site, context.sign_in)
 
     def page(handler: PersonsHandler) -> Handler:
-        return door.page(door.visit(handler))
+        return site.page(site.visit(handler))
 
     def form(handler: PersonsHandler) -> Handler:
-        return door.form(door.visit(handler))
+        return site.form(site.visit(handler))
 
-    return door.served(
+    return site.served(
         [
-            door.style.route,
-            door.script.route,
+            site.style.route,
+            site.script.route,
             *(Route("GET", path, _to(members.ORGANIZATION)) for path in ("/ui", "/ui/")),
             Route("GET", members.PROFILE, _to(account.PATH)),
             Route("GET", account.PATH, page(own.show)),
@@ -54,10 +61,14 @@ def routes(parts: AppContext) -> list[Route]:
             Route("POST", f"{organizations.PATH}/{{id}}/switch", form(places.switch)),
             Route("POST", f"{organizations.PATH}/{{id}}/accept", form(places.accept)),
             Route("POST", f"{organizations.PATH}/{{id}}/leave", form(places.leave)),
-            Route("POST", stopping.PATH, door.form(Stopping(door, parts.session_cookie).stop)),
+            Route(
+                "POST",
+                impersonation.PATH,
+                site.form(ImpersonationPages(site, context.session_cookie).stop),
+            ),
             Route("GET", passkeys.PATH, page(keys.show)),
             Route("POST", passkeys.PATH, form(keys.add)),
-            Route("POST", f"{passkeys.PATH}/options", door.own(door.visit(keys.options))),
+            Route("POST", f"{passkeys.PATH}/options", site.own(site.visit(keys.options))),
             Route("POST", f"{passkeys.PATH}/{{id}}/rename", form(keys.rename)),
             Route("POST", f"{passkeys.PATH}/{{id}}/delete", form(keys.delete)),
             Route("GET", confirm.PATH, page(again.show)),

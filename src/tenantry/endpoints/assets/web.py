@@ -23,14 +23,14 @@ _HEADERS = {
 }
 
 
-def routes(parts: AppContext) -> list[Route]:
+def routes(context: AppContext) -> list[Route]:
     async def show(request: Request) -> Response:
         """Answer with a picture."""
         name = request.params["name"]
         tag = f'"{name}"'
         if request.headers.get("if-none-match") == tag:
             return Response(304, b"", {**_HEADERS, "etag": tag})
-        found = await assets.find(parts.db, name)
+        found = await assets.find(context.db, name)
         if found is None:
             raise errors.NotFound("asset")
         headers = {**_HEADERS, "etag": tag, "content-type": found.media_type}
@@ -38,15 +38,15 @@ def routes(parts: AppContext) -> list[Route]:
 
     async def take(request: Request) -> Response:
         """Keep a picture: the address of its upload is all that it takes."""
-        call = Call(ANONYMOUS, parts.db, request.request_id, origin=request.origin)
+        call = Call(ANONYMOUS, context.db, request.request_id, origin=request.origin)
         path = await assets.take(
             call,
             request.params["token"],
             request.body,
             request.media_type,
-            given=parts.effective.given,
+            given=context.effective.given,
         )
-        return Response.json({"url": f"{parts.settings.public_url}{path}"}, 201)
+        return Response.json({"url": f"{context.settings.public_url}{path}"}, 201)
 
     upload = f"{assets.PATH}uploads/{{token}}"
     return [

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry.core import errors, structs
 from tenantry.endpoints.console import forms, organization_filter
-from tenantry.endpoints.console.visit import Door, Page, Visit
+from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.scalekit.v1.directories.directories_pb import (
     AssignRolesRequest,
     CreateDirectorySecretRequest,
@@ -38,8 +38,8 @@ _FILTERS = ("directory_type", "status", "enabled")
 _SHOWN = 30
 
 
-def pages(door: Door) -> list[Page]:
-    directories = _Directories(door)
+def pages(site: ConsoleSite) -> list[Page]:
+    directories = _Directories(site)
     root = "/directories/{id}"
     return [
         Page("GET", "/directories", directories.listed),
@@ -56,8 +56,8 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Directories:
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, site: ConsoleSite) -> None:
+        self._site = site
 
     async def listed(self, visit: Visit) -> Response:
         """List those of all organizations."""
@@ -78,7 +78,7 @@ class _Directories:
                     page_token=visit.query("page_token"),
                 )
             )
-        return self._door.render(
+        return self._site.render(
             visit,
             "directories",
             "directories/list.html",
@@ -111,12 +111,12 @@ class _Directories:
     async def enable(self, visit: Visit) -> Response:
         """Let it take pushes, or be polled."""
         call = visit.api.directories.enable_directory(_toggle(await self._get(visit)))
-        return await forms.send(self._door, visit, call, _path(visit), "enabled")
+        return await forms.send(self._site, visit, call, _path(visit), "enabled")
 
     async def disable(self, visit: Visit) -> Response:
         """Let it take nothing."""
         call = visit.api.directories.disable_directory(_toggle(await self._get(visit)))
-        return await forms.send(self._door, visit, call, _path(visit), "disabled")
+        return await forms.send(self._site, visit, call, _path(visit), "disabled")
 
     async def sync(self, visit: Visit) -> Response:
         """Poll it at once."""
@@ -125,14 +125,14 @@ class _Directories:
             organization_id=found.organization_id, directory_id=found.id
         )
         call = visit.api.directories.trigger_directory_sync(request)
-        return await forms.send(self._door, visit, call, _path(visit), "synced")
+        return await forms.send(self._site, visit, call, _path(visit), "synced")
 
     async def delete(self, visit: Visit) -> Response:
         """Delete it with all that it holds."""
         found = await self._get(visit)
         request = DeleteDirectoryRequest(organization_id=found.organization_id, id=found.id)
         call = visit.api.directories.delete_directory(request)
-        return await forms.send(self._door, visit, call, visit.path("directories"), "deleted")
+        return await forms.send(self._site, visit, call, visit.path("directories"), "deleted")
 
     async def requests(self, visit: Visit) -> Response:
         """List what its provider has sent."""
@@ -192,7 +192,7 @@ class _Directories:
                 role_assignments=RoleAssignments(assignments=[*kept, *given]),
             )
         )
-        return await forms.send(self._door, visit, call, _path(visit, "groups"), "changed")
+        return await forms.send(self._site, visit, call, _path(visit, "groups"), "changed")
 
     async def _get(self, visit: Visit) -> DirectoryState:
         """Return the state of the directory that a visit is about, whosever it is."""
@@ -211,7 +211,7 @@ class _Directories:
             (_path(visit, one), visit.words.plain(f"tabs.{one or 'general'}"), one == tab)
             for one in names
         ]
-        return self._door.render(
+        return self._site.render(
             visit,
             "directories",
             f"directories/{tab or 'general'}.html",

@@ -13,7 +13,7 @@ from tenantry.core import errors
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
 
-    from tenantry.endpoints.console.visit import Door, Visit
+    from tenantry.endpoints.console.visit import ConsoleSite, Visit
     from tenantry.net.http import Response
 
 _Constant = TypeVar("_Constant", bound=Enum)
@@ -30,7 +30,7 @@ _WRONG = (
 
 
 async def send(
-    door: Door,
+    site: ConsoleSite,
     visit: Visit,
     call: Awaitable[object],
     path: str,
@@ -43,13 +43,13 @@ async def send(
     """Make the call of a form, and return the redirect to the page that tells how it went.
 
     ``back`` is the page of the form where it is another; ``fields`` and ``given`` are those of
-    `Door.wrong`.
+    `ConsoleSite.wrong`.
     """
     try:
         await call
     except _WRONG as problem:
-        return door.wrong(visit, problem, back or path, fields, given)
-    return door.done(path, change)
+        return site.wrong(visit, problem, back or path, fields, given)
+    return site.done(path, change)
 
 
 def pairs(form: Mapping[str, str], name: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry.endpoints.console.visit import Door, Page, Visit
+from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.tenantry.v1.deployment_pb import ExamineRequest, GetHealthRequest
 from tenantry.gen.tenantry.v1.overview_pb import GetOverviewRequest
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 _GIB = 1 << 30
 
 
-def pages(door: Door) -> list[Page]:
-    health = _Health(door)
+def pages(site: ConsoleSite) -> list[Page]:
+    health = _Health(site)
     return [
         Page("GET", "/health", health.show),
         Page("POST", "/health/examine", health.examine),
@@ -26,8 +26,8 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Health:
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, site: ConsoleSite) -> None:
+        self._site = site
 
     async def show(self, visit: Visit) -> Response:
         return await self._show(visit, None)
@@ -41,7 +41,7 @@ class _Health:
         health = await visit.api.deployment.get_health(GetHealthRequest())
         found = await visit.api.overview.get_overview(GetOverviewRequest())
         free, total = health.disk_free / _GIB, health.disk_total / _GIB
-        return self._door.render(
+        return self._site.render(
             visit,
             "health",
             "health.html",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tenantry.endpoints.console.visit import Door, Page, Visit
+from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.tenantry.v1.overview_pb import GetOverviewRequest, SignInDay
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ _MOST_LABELS = 8  # of days below a chart: more do not fit on a phone
 _MOST = 10_000  # figures of the API go no further
 
 
-def pages(door: Door) -> list[Page]:
-    overview = _Overview(door)
+def pages(site: ConsoleSite) -> list[Page]:
+    overview = _Overview(site)
     return [
         Page("GET", "", overview.show),
         Page("GET", "/overview", overview.show),
@@ -39,15 +39,15 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Overview:
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, site: ConsoleSite) -> None:
+        self._site = site
 
     async def show(self, visit: Visit) -> Response:
         """Show the figures."""
         found = await visit.api.overview.get_overview(GetOverviewRequest())
         assert found.overview is not None
         days = found.overview.sign_ins
-        return self._door.render(
+        return self._site.render(
             visit,
             "overview",
             "overview.html",
@@ -71,12 +71,12 @@ class _Overview:
         asked = visit.query("id").strip()[:100]
         for beginning, place in _PLACES.items():
             if asked.startswith(beginning):
-                return self._door.redirect(visit.path(*place, asked))
+                return self._site.redirect(visit.path(*place, asked))
         if asked.startswith(("err_", "req_")):
-            return self._door.redirect(visit.path("sign-ins", query=asked))
+            return self._site.redirect(visit.path("sign-ins", query=asked))
         if "@" in asked:
-            return self._door.redirect(visit.path("people", query=asked))
-        return self._door.redirect(visit.path("organizations", query=asked))
+            return self._site.redirect(visit.path("people", query=asked))
+        return self._site.redirect(visit.path("organizations", query=asked))
 
 
 def bars(days: Sequence[SignInDay]) -> list[dict[str, Any]]:

@@ -16,12 +16,12 @@ from tenantry.identity.operators import sessions
 from tenantry.identity.operators.model import OPERATOR, OWNER, READER
 from tenantry.identity.operators.provider import Provider
 from tenantry.net.http import MAX_ANONYMOUS, Cookie
-from tenantry.web import door
+from tenantry.web import site
 from tenantry.web.assets import Asset
 from tenantry.web.forms.problems import Problems
 from tenantry.web.frames import workspace
 from tenantry.web.frames.navigation import Entry, Group, Jump
-from tenantry.web.looks import Kind
+from tenantry.web.themes import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tenantry.app_context import AppContext
     from tenantry.identity.operators.model import OperatorSession
     from tenantry.net.http import Request, Response
-    from tenantry.web.door import Handler
+    from tenantry.web.site import Handler
     from tenantry.web.words import Words
 
     Visited = Callable[["Visit"], Awaitable[Response]]
@@ -79,7 +79,7 @@ class Visit:
 
     def query(self, name: str) -> str:
         """Return a member of the query, "" without it."""
-        return door.query(self.request, name, strict=True)
+        return site.query(self.request, name, strict=True)
 
     def path(self, *segments: str, **query: str) -> str:
         """Return the address of a page of the console."""
@@ -96,23 +96,23 @@ class Visit:
         return self.has_role(OPERATOR)
 
 
-class Door(door.Door):
+class ConsoleSite(site.Site):
     """The base of all pages of the console."""
 
-    sections: ClassVar = {**door.Door.sections, errors.NotFound: "gone"}
+    sections: ClassVar = {**site.Site.sections, errors.NotFound: "gone"}
 
-    def __init__(self, parts: AppContext) -> None:
-        settings = parts.settings
+    def __init__(self, context: AppContext) -> None:
+        settings = context.settings
         super().__init__(
             workspace.pages(
-                "console", parts.looks, layout="console/templates/frame.html", kind=Kind.PLAIN
+                "console", context.themes, layout="console/templates/frame.html", kind=Kind.PLAIN
             ),
-            parts.db.vault,
+            context.db.vault,
             settings.public_url,
         )
-        self.parts = parts
-        self.db = parts.db
-        self.provider = Provider(parts.openid, settings)
+        self.context = context
+        self.db = context.db
+        self.provider = Provider(context.openid, settings)
         self.cookie = Cookie.of(
             settings.public_url,
             "tenantry_console",
@@ -177,9 +177,9 @@ class Door(door.Door):
         session = await sessions.find(self.db, secret) if secret else None
         if session is None:
             return None
-        caller = request.observed.caller = operators.caller(session.operator)
+        caller = request.context.caller = operators.caller(session.operator)
         call = Call(caller, self.db, request.request_id, origin=request.origin)
-        api = InProcessClient(self.parts.rpcs, caller, request.request_id, request.origin)
+        api = InProcessClient(self.context.rpcs, caller, request.request_id, request.origin)
         return Visit(request, call, api, session, self.words(request))
 
     def render(
@@ -230,7 +230,7 @@ class Door(door.Door):
         ``fields`` are ids of the form's fields by the paths that the API names; a field that it
         does not have is told at its top. Operators read the API's own sentence.
         """
-        place = door.place_of(problem, fields or {})
+        place = site.place_of(problem, fields or {})
         kept = {**(given or {}), "": problem.message}
         return self.failed(visit.request, Problems({place: "refusal.said"}, kept), path)
 

@@ -15,7 +15,7 @@ from tenantry.api.http_calls import HttpCall
 from tenantry.i18n.languages import DEFAULT
 from tenantry.web import words
 from tenantry.web.frames import workspace
-from tenantry.web.looks import Kind
+from tenantry.web.themes import Kind
 
 if TYPE_CHECKING:
     from tenantry.app_context import AppContext
@@ -30,11 +30,11 @@ _TOKEN = re.compile(r"^ *(--[\w-]+): (light-dark\(.*\));", re.MULTILINE)
 class Design:
     """Handler of the page."""
 
-    def __init__(self, parts: AppContext, gate: Gate) -> None:
-        self._pages = workspace.pages("dev", parts.looks, kind=Kind.PLAIN)
-        self._public_url = parts.settings.public_url
+    def __init__(self, context: AppContext, gate: Gate) -> None:
+        self._pages = workspace.pages("dev", context.themes, kind=Kind.PLAIN)
+        self._public_url = context.settings.public_url
         self._gate = gate
-        self._route = parts.rpcs.named("OrganizationService.CreateOrganization").routes[0]
+        self._route = context.rpcs.named("OrganizationService.CreateOrganization").routes[0]
 
     async def show(self, request: Request) -> Response:
         """Show all parts."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tenantry.core import errors, urlencoded
 from tenantry.core.times import rfc3339
 from tenantry.endpoints.dev import design
-from tenantry.events.mail import service as mail
+from tenantry.events.email import service as mail
 from tenantry.net import email_addresses
 from tenantry.net.http import Request, Response, Route
 from tenantry.web.assets import Asset
@@ -23,8 +23,8 @@ from tenantry.web.rendering import PLAIN_HEADERS, PLAIN_STYLE, page
 if TYPE_CHECKING:
     from tenantry.app_context import AppContext
     from tenantry.db.engine import Database
-    from tenantry.events.mail.model import Mail
-    from tenantry.events.mail.service import Content
+    from tenantry.events.email.model import Email
+    from tenantry.events.email.service import Content
 
 _SHOWN = 100
 _CSP = (
@@ -40,20 +40,20 @@ _STYLE = Asset.of_files("/dev/mail/dev.css", PLAIN_STYLE, "endpoints/dev/static/
 _SCRIPT = Asset.of_files("/dev/mail/dev.js", "endpoints/dev/static/dev.js")
 
 
-def routes(parts: AppContext) -> list[Route]:
+def routes(context: AppContext) -> list[Route]:
     """Return the routes of this package: nothing, unless the server is for development."""
-    settings = parts.settings
+    settings = context.settings
     if not settings.development:
         return []
     gate = Gate(settings)
-    door = Development(parts.db, gate)
+    development = Development(context.db, gate)
     return [
-        Route("GET", "/dev/mail", door.listing),
-        Route("GET", "/dev/mail.json", door.said),
-        Route("GET", _STYLE.path, door.style),
-        Route("GET", _SCRIPT.path, door.script),
-        Route("GET", "/dev/mail/{id}", door.one),
-        Route("GET", design.PATH, design.Design(parts, gate).show),
+        Route("GET", "/dev/mail", development.listing),
+        Route("GET", "/dev/mail.json", development.said),
+        Route("GET", _STYLE.path, development.style),
+        Route("GET", _SCRIPT.path, development.script),
+        Route("GET", "/dev/mail/{id}", development.one),
+        Route("GET", design.PATH, design.Design(context, gate).show),
     ]
 
 
@@ -104,7 +104,7 @@ class Development:
         return await _SCRIPT.answer(request)
 
 
-def _members(found: Mail, content: Content | None) -> dict[str, object]:
+def _members(found: Email, content: Content | None) -> dict[str, object]:
     """Return an email as JSON; its content is absent where it is not kept here."""
     members: dict[str, object] = {
         "id": found.id,

@@ -41,20 +41,23 @@ def routes(methods: Sequence[Method], public_url: str, *, development: bool = Fa
 
     In ``development`` the page of an operation can send it.
     """
-    door = Reference(methods, public_url, development=development)
+    reference = Reference(methods, public_url, development=development)
     return [
-        Route("GET", "/docs", door.page),
-        Route("GET", "/docs/{path*}", door.page),
-        Route("GET", "/docs.md", door.page),
-        Route("GET", "/llms.txt", door.page),
+        Route("GET", "/docs", reference.page),
+        Route("GET", "/docs/{path*}", reference.page),
+        Route("GET", "/docs.md", reference.page),
+        Route("GET", "/llms.txt", reference.page),
         _STYLE.route,
         _SCRIPT.route,
         *([_TRY.route] if development else ()),
-        Route("GET", "/docs/search.json", door.search),
-        Route("GET", "/openapi.json", door.openapi, public=True),
-        Route("GET", catalogue.PATH, door.schemas, public=True),
-        Route("GET", catalogue.PATH.rstrip("/"), door.schemas, public=True),
-        *(Route("GET", kind.path, door.schema, public=True) for kind in catalogue.TYPES.values()),
+        Route("GET", "/docs/search.json", reference.search),
+        Route("GET", "/openapi.json", reference.openapi, public=True),
+        Route("GET", catalogue.PATH, reference.schemas, public=True),
+        Route("GET", catalogue.PATH.rstrip("/"), reference.schemas, public=True),
+        *(
+            Route("GET", kind.path, reference.schema, public=True)
+            for kind in catalogue.TYPES.values()
+        ),
     ]
 
 

@@ -45,9 +45,9 @@ _SSE = "text/event-stream"
 _HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
-def routes(parts: AppContext) -> list[Route]:
-    door = Feed(parts.db, parts.follower, parts.authenticate, parts.rates)
-    return [Route("GET", STREAM, door.stream), Route("GET", EXPORT, door.export)]
+def routes(context: AppContext) -> list[Route]:
+    feed = Feed(context.db, context.follower, context.authenticate, context.rates)
+    return [Route("GET", STREAM, feed.stream), Route("GET", EXPORT, feed.export)]
 
 
 class Feed:
@@ -109,7 +109,7 @@ class Feed:
 
     async def _admit(self, request: Request) -> None:
         caller = await self._authenticate(request.headers, request.address)
-        request.observed.caller = caller
+        request.context.caller = caller
         if caller.is_client:
             request.tell(await self._rates.take_client(caller.id))
         if caller.kind is Kind.ANONYMOUS:

@@ -45,7 +45,7 @@ async def read(request: Request, receive: Receive, limit: int) -> bytes:
         _check_length(request, limit)
         while more:
             piece, more = _piece(await _received(receive, until))
-            request.observed.received += len(piece)
+            request.context.received += len(piece)
             _check_size(size + len(piece), limit)
             if not (more or pieces):
                 return piece
@@ -96,7 +96,7 @@ class Pieces:
         coming = self._receive() if until is None else _received(self._receive, until)
         piece, self._more = _piece(await coming)
         self._size += len(piece)
-        self._request.observed.received = self._size
+        self._request.context.received = self._size
         _check_size(self._size, self._limit)
         return piece
 

@@ -24,7 +24,7 @@ from tenantry.net.http import (
 )
 from tenantry.telemetry import spans
 from tenantry.telemetry.metrics import table as metrics
-from tenantry.telemetry.request_context import CURRENT, Observed
+from tenantry.telemetry.request_context import CURRENT, RequestContext
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -69,7 +69,7 @@ class Entry:
     def __init__(
         self,
         router: Router,
-        door: rpc.RpcDoor,
+        rpcs: rpc.RpcServer,
         rates: Rates,
         *,
         cors_origins: tuple[str, ...] = (),
@@ -80,7 +80,7 @@ class Entry:
         observers: tuple[Observer, ...] = (),
     ) -> None:
         self._router = router
-        self._door = door
+        self._rpcs = rpcs
         self._rates = rates
         self._cors_origins = cors_origins
         self._addresses = Addresses(trusted_proxies)
@@ -108,9 +108,9 @@ class Entry:
         """
         began = time.perf_counter()
         request = self._request(scope)
-        CURRENT.set(request.observed)
+        CURRENT.set(request.context)
         if spans.tracer is not None:
-            request.observed.span = spans.tracer.begin(request.headers.get("traceparent"))
+            request.context.span = spans.tracer.begin(request.headers.get("traceparent"))
         self.in_flight += 1
         try:
             response = await self._answer(scope, request, receive, send)
@@ -124,26 +124,26 @@ class Entry:
                 self._tell(request, time.perf_counter() - began)
 
     def _tell(self, request: Request, seconds: float) -> None:
-        observed = request.observed
-        observed.seconds = seconds
-        if not observed.route:  # it was refused before that was looked for, or there is none
+        request_context = request.context
+        request_context.seconds = seconds
+        if not request_context.route:  # it was refused before that was looked for, or there is none
             self._find_route(request)
         for observer in self._observers:
             try:
-                observer(observed)
+                observer(request_context)
             except Exception:  # noqa: BLE001 - the response is sent on any error
                 _log.exception("a request could not be observed")
 
     def _find_route(self, request: Request) -> None:
-        if request.verb == "POST" and self._door.has(request.path):
-            request.observed.route = request.path
-            request.observed.wire = rpc.wire_of(request)
+        if request.verb == "POST" and self._rpcs.has(request.path):
+            request.context.route = request.path
+            request.context.wire = rpc.wire_of(request)
         elif rpc.is_grpc(request):
-            request.observed.wire = rpc.wire_of(request)
+            request.context.wire = rpc.wire_of(request)
         else:
             with contextlib.suppress(errors.Error):
                 target, _ = self._router.match(request.verb, request.path)
-                request.observed.route, request.observed.wire = target.template, target.wire
+                request.context.route, request.context.wire = target.template, target.wire
 
     async def _answer(
         self, scope: Mapping[str, Any], request: Request, receive: Receive, send: Send
@@ -158,11 +158,11 @@ class Entry:
                 request.tell(await self._rates.take_address(request.address))
             if self._before is not None and request.path not in _UNLIMITED:
                 await self._before()
-            if request.verb == "POST" and self._door.has(request.path):
-                request.observed.route = request.path
-                request.observed.wire = rpc.wire_of(request)
-                request.body = await bodies.read(request, receive, self._door.limit(request.path))
-                await self._door(scope, request, self._finish(request, send))
+            if request.verb == "POST" and self._rpcs.has(request.path):
+                request.context.route = request.path
+                request.context.wire = rpc.wire_of(request)
+                request.body = await bodies.read(request, receive, self._rpcs.limit(request.path))
+                await self._rpcs(scope, request, self._finish(request, send))
                 return None
             target = self._target(request)
             if isinstance(target, errors.Error):
@@ -178,7 +178,7 @@ class Entry:
             raise
         except Exception as problem:  # noqa: BLE001 - any error is answered
             error = error_details.translate(problem, request.request_id)
-            request.observed.error = error.name
+            request.context.error = error.name
             if rpc.is_grpc(request):
                 await grpc.send_error(self._finish(request, send), request, error)
                 return None
@@ -195,7 +195,7 @@ class Entry:
             target, request.params = self._router.match(request.verb, request.path)
         except errors.Error as problem:
             return problem
-        request.observed.route, request.observed.wire = target.template, target.wire
+        request.context.route, request.context.wire = target.template, target.wire
         return target
 
     def _nowhere(self, request: Request, problem: errors.Error) -> Response:
@@ -204,7 +204,7 @@ class Entry:
             raise problem
         if request.verb == "OPTIONS":
             return self._options(request)
-        if self._door.has(request.path):
+        if self._rpcs.has(request.path):
             raise errors.MethodNotAllowed("POST, OPTIONS")
         if isinstance(problem, errors.RouteNotFound):
             raise errors.RouteNotFound(request.path, self._router.hint(request.path))
@@ -214,7 +214,7 @@ class Entry:
         """Return an error as its caller reads it: Connect, the endpoint's own format, a browser,
         REST.
         """
-        if request.verb == "POST" and self._door.has(request.path):
+        if request.verb == "POST" and self._rpcs.has(request.path):
             return rpc.connect_response(error, request)
         own = self._own_refusal(request)
         if own is not None:
@@ -240,7 +240,7 @@ class Entry:
         return request
 
     def _options(self, request: Request) -> Response:
-        verbs = ["POST"] if self._door.has(request.path) else self._router.verbs(request.path)
+        verbs = ["POST"] if self._rpcs.has(request.path) else self._router.verbs(request.path)
         if not verbs:
             raise errors.RouteNotFound
         headers = {"allow": allow(verbs)}
@@ -301,7 +301,7 @@ class Entry:
         if isinstance(response, Response):
             fields += [(b"set-cookie", cookie.encode("latin-1")) for cookie in response.cookies]
             if response.error:
-                request.observed.error = response.error
+                request.context.error = response.error
         start = {"type": "http.response.start", "status": response.status, "headers": fields}
         await _deliver(request, start, send)
         if isinstance(response, StreamingResponse):
@@ -335,7 +335,7 @@ async def _stream(request: Request, response: StreamingResponse, send: Send) -> 
             except bodies.ClientGone:
                 raise
             except Exception as problem:  # noqa: BLE001 - on any error the rest cannot follow
-                request.observed.error = error_details.translate(problem, request.request_id).name
+                request.context.error = error_details.translate(problem, request.request_id).name
                 raise _CutOff from None
     await _deliver(request, {"type": "http.response.body", "body": b""}, send)
 
@@ -351,15 +351,15 @@ async def _deliver(request: Request, event: MutableMapping[str, Any], send: Send
         # pyvoy raises one object each time: its traceback would never be released.
         problem.__traceback__ = None
         raise bodies.ClientGone from None
-    observed = request.observed
+    request_context = request.context
     kind = event["type"]
     if kind == "http.response.start":
-        observed.status = event["status"]
+        request_context.status = event["status"]
         return
-    observed.sent += len(event.get("body", b""))
+    request_context.sent += len(event.get("body", b""))
     # An answer to gRPC ends with its trailers.
-    ends = observed.wire != "grpc" or kind == "http.response.trailers"
-    observed.whole = ends and not event.get("more_body", False)
+    ends = request_context.wire != "grpc" or kind == "http.response.trailers"
+    request_context.whole = ends and not event.get("more_body", False)
 
 
 async def _run(target: Any, request: Request) -> Response:
@@ -391,7 +391,7 @@ def _request(scope: Mapping[str, Any]) -> Request:
         body=b"",
         request_id=request_id,
         scheme=scope.get("scheme", "https"),
-        observed=Observed(verb, path, request_id),
+        context=RequestContext(verb, path, request_id),
     )
 
 

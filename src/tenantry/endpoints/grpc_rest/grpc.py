@@ -54,7 +54,7 @@ async def serve(method: Method, pipeline: Pipeline, request: Request, send: Send
             problem = errors.DeadlineExceeded()
         await send_error(send, request, error_details.translate(problem, request.request_id))
         return
-    request.observed.grpc_status = 0
+    request.context.grpc_status = 0
     trailers = [(b"grpc-status", b"0")]
     trailers += [(name.encode(), value.encode()) for name, value in headers.items()]
     content_type = request.headers["content-type"].encode()
@@ -76,7 +76,7 @@ async def send_error(send: Send, request: Request, error: errors.Error) -> None:
 
     In trailers, which every server sends as such; gRPC-Web has none, and takes them as headers.
     """
-    request.observed.error, request.observed.grpc_status = error.name, int(error.code)
+    request.context.error, request.context.grpc_status = error.name, int(error.code)
     web = request.headers["content-type"].startswith("application/grpc-web")
     kind = (b"content-type", b"application/grpc-web+proto" if web else b"application/grpc")
     trailers = [

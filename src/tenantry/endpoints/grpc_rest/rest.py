@@ -168,7 +168,7 @@ class Transcoder:
         for name, value in pairs:
             if "\x00" in name or "\x00" in value:
                 said = "may not hold a NUL"
-                raise errors.InvalidArgument.field(validation.shown(name), "string.nul", said)
+                raise errors.InvalidArgument.field(validation.quotable(name), "string.nul", said)
             if _is_extra(name, self.method.query):
                 extra.setdefault(name, []).append(value)
             else:
@@ -270,7 +270,7 @@ def _field(desc: DescMessage, name: str, whole: str) -> DescField:
 
 def _unknown(name: str, meant: str = "") -> errors.InvalidArgument:
     said = "is not a parameter of this call" + (f", did you mean {meant}?" if meant else "")
-    return errors.InvalidArgument.field(validation.shown(name), "unknown_field", said)
+    return errors.InvalidArgument.field(validation.quotable(name), "unknown_field", said)
 
 
 def _json_value(value: Any, text: str, name: str) -> Any:
@@ -309,6 +309,6 @@ def _kind(value: Any) -> DescEnum | DescMessage | ScalarType | None:
 
 def _boolean(text: str, name: str) -> bool:
     if text not in {"true", "false"}:
-        said = f"must be true or false, got {validation.shown(text)!r}"
+        said = f"must be true or false, got {validation.quotable(text)!r}"
         raise errors.InvalidArgument.field(name, "type", said)
     return text == "true"

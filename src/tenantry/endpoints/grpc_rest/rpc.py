@@ -62,7 +62,7 @@ _CONTENT_TYPES = {
 _CONNECT_MEDIA_TYPES = {"application/json", "application/proto"}
 
 
-class RpcDoor:
+class RpcServer:
     """Serves rpcs on their gRPC paths."""
 
     def __init__(
@@ -73,7 +73,7 @@ class RpcDoor:
         self._pipeline = pipeline
         self._application = _Application(
             service=self,
-            endpoints=lambda door: door.endpoints(),
+            endpoints=lambda rpcs: rpcs.endpoints(),
             codecs=[_Binary(), _Json()],
             read_max_bytes=MAX_BODY,
         )
@@ -186,7 +186,7 @@ def connect_response(error: errors.Error, request: Request) -> Response:
 
 
 def _connect_error(error: errors.Error, request: Request) -> ConnectError:
-    request.observed.error = error.name
+    request.context.error = error.name
     info = ErrorDetail(error_details.error_info(error, request.request_id))
     return ConnectError(_CODES[error.code], error.message, details=[info])
 
@@ -219,11 +219,11 @@ def _missing_details(
 ) -> Iterator[tuple[bytes, bytes]]:
     if b"grpc-status" not in trailers:
         return
-    code = request.observed.grpc_status = int(trailers[b"grpc-status"])
+    code = request.context.grpc_status = int(trailers[b"grpc-status"])
     if code and b"grpc-status-details-bin" not in trailers:
         error = errors.Error(unquote(trailers.get(b"grpc-message", b"").decode()))
         error.code = errors.Code(code)
-        request.observed.error = error.name
+        request.context.error = error.name
         yield b"grpc-status-details-bin", grpc.status_details(error, request.request_id)
 
 
@@ -241,7 +241,7 @@ def _with_connect_details(send: Send, request: Request) -> Send:
             if "details" not in body:
                 error = errors.Error(body["message"])
                 error.code = errors.Code[Code(body["code"]).name]
-                request.observed.error = error.name
+                request.context.error = error.name
                 event["body"] = json.dumps(_connect_body(error, request.request_id)).encode()
             await send(failed)
             failed = None
@@ -259,7 +259,7 @@ def _connect_body(error: errors.Error, request_id: str) -> dict[str, Any]:
     return {"code": _CODES[error.code].value, "message": error.message, "details": [detail]}
 
 
-class _Application(ConnectASGIApplication[RpcDoor]):
+class _Application(ConnectASGIApplication[RpcServer]):
     """All services in one application: a path says which rpc it is."""
 
     @property

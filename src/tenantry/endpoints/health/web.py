@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from tenantry.app_context import AppContext
 
 
-def routes(parts: AppContext) -> list[Route]:
-    readiness = Readiness(parts.db)
+def routes(context: AppContext) -> list[Route]:
+    readiness = Readiness(context.db)
 
     async def ready(_request: Request) -> Response:
         if DRAINING.is_set() or STOPPING.is_set():

@@ -31,9 +31,9 @@ _ICONS = [
 ]
 
 
-def routes(parts: AppContext) -> list[Route]:
-    create = parts.rpcs.named("OrganizationService.CreateOrganization")
-    home = Home(parts.settings, create.routes[0].template)
+def routes(context: AppContext) -> list[Route]:
+    create = context.rpcs.named("OrganizationService.CreateOrganization")
+    home = Home(context.settings, create.routes[0].template)
     return [
         Route("GET", "/", home.page),
         *(asset.route for asset in (_STYLE, *_ICONS)),

@@ -31,10 +31,10 @@ _MOST_QUERY = 1000  # characters that are looked at
 _SWITCHES = ("dry_run", "create_organizations")
 
 
-def routes(parts: AppContext) -> list[Route]:
-    s = parts.settings
-    door = Imports(parts.db, parts.authenticate, parts.rates, Rules.of(s), s.region)
-    return [Route("POST", PATH, door.users, streams=True)]
+def routes(context: AppContext) -> list[Route]:
+    s = context.settings
+    imports_ = Imports(context.db, context.authenticate, context.rates, Rules.of(s), s.region)
+    return [Route("POST", PATH, imports_.users, streams=True)]
 
 
 class Imports:
@@ -55,7 +55,7 @@ class Imports:
     async def users(self, request: Request) -> Response:
         """Import the users of the body, as fast as they are written."""
         caller = await self._authenticate(request.headers, request.address)
-        request.observed.caller = caller
+        request.context.caller = caller
         if caller.is_client:
             request.tell(await self._rates.take_client(caller.id))
         if caller.kind is Kind.ANONYMOUS:
@@ -68,7 +68,7 @@ class Imports:
         call = Call(caller, self._db, request.request_id)
         assert request.pieces is not None
         report = await importing.run(call, request.pieces, order, kind=kind)
-        return Response.json(report.shown())
+        return Response.json(report.to_json())
 
     def _order(self, switches: Mapping[str, bool]) -> Order:
         return importing.Order(

@@ -10,7 +10,7 @@ from tenantry.identity.sign_in import invitations
 from tenantry.web.forms.problems import Problems
 
 if TYPE_CHECKING:
-    from tenantry.endpoints.login.door import Door
+    from tenantry.endpoints.login.site import LoginSite
     from tenantry.identity.sign_in.dependencies import SignInDependencies
     from tenantry.net.http import Request, Response
 
@@ -18,44 +18,44 @@ if TYPE_CHECKING:
 class Invitations:
     """Handlers of `/invitations/{token}`."""
 
-    def __init__(self, door: Door, means: SignInDependencies) -> None:
-        self._door = door
+    def __init__(self, site: LoginSite, means: SignInDependencies) -> None:
+        self._site = site
         self._means = means
 
     async def show(self, request: Request) -> Response:
         """Show whose invitation it is, and a button: opening the link changes nothing."""
-        found = await invitations.find(self._door.db, request.params["token"])
+        found = await invitations.find(self._site.db, request.params["token"])
         if found is None:
             return await self._over(request)
-        words = self._door.words(request)
-        return self._door.show(request, "invitation.html", words, invitation=found)
+        words = self._site.words(request)
+        return self._site.show(request, "invitation.html", words, invitation=found)
 
     async def accept(self, request: Request) -> Response:
         """Accept it: the link is in the inbox that it was sent to, and nowhere else."""
-        door = self._door
-        session = await door.session(request)
+        site = self._site
+        session = await site.session(request)
         try:
             accepted = await invitations.accept(
-                self._means, door.call(request), request.params["token"], session=session
+                self._means, site.call(request), request.params["token"], session=session
             )
         except errors.NotFound:
             return await self._over(request)
         except errors.InvalidArgument:
-            return door.failed(request, Problems({"": "invitation.full"}))
+            return site.failed(request, Problems({"": "invitation.full"}))
         way = accepted.way
         if way is not None and way.begins:
-            response = door.redirect(way.uri)
+            response = site.redirect(way.uri)
         else:
-            words = door.words(request)
-            link = None if way is None else door.link(way, words, starts_again=False)
-            response = door.pages.render(
+            words = site.words(request)
+            link = None if way is None else site.link(way, words, starts_again=False)
+            response = site.pages.render(
                 "invitation_accepted.html", words, accepted=accepted, link=link
             )
         if accepted.secret:
-            response.cookies.append(door.session_cookie.issue(accepted.secret))
-            response.cookies.append(device_cookies.issue(door.public_url, accepted.devices))
+            response.cookies.append(site.session_cookie.issue(accepted.secret))
+            response.cookies.append(device_cookies.issue(site.public_url, accepted.devices))
         return response
 
     async def _over(self, request: Request) -> Response:
-        way = await invitations.way_of(self._door.db, request.params["token"])
-        return await self._door.leaving(request, "invitation_over", way, status=410)
+        way = await invitations.way_of(self._site.db, request.params["token"])
+        return await self._site.leaving(request, "invitation_over", way, status=410)

@@ -13,37 +13,37 @@ from tenantry.core import errors
 from tenantry.identity.security_notices import service as security_notices
 
 if TYPE_CHECKING:
-    from tenantry.endpoints.login.door import Door
+    from tenantry.endpoints.login.site import LoginSite
     from tenantry.net.http import Request, Response
 
 
 class NotMe:
     """Handlers of `/not-me/{token}`."""
 
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, site: LoginSite) -> None:
+        self._site = site
 
     async def show(self, request: Request) -> Response:
         """Say what the mail was about, and ask."""
         try:
-            notice = await security_notices.find(self._door.db, request.params["token"])
+            notice = await security_notices.find(self._site.db, request.params["token"])
         except errors.NotFound:
-            return await self._door.leaving(request, "not_me_over", status=410)
-        words = self._door.words(request)
-        return self._door.show(request, "not_me.html", words, notice=notice)
+            return await self._site.leaving(request, "not_me_over", status=410)
+        words = self._site.words(request)
+        return self._site.show(request, "not_me.html", words, notice=notice)
 
     async def disown(self, request: Request) -> Response:
         """End all sessions of the person, and say what to do next."""
-        door = self._door
+        site = self._site
         try:
-            notice = await security_notices.disown(door.call(request), request.params["token"])
+            notice = await security_notices.disown(site.call(request), request.params["token"])
         except errors.NotFound:
-            return await door.leaving(request, "not_me_over", status=410)
-        response = door.pages.render(
+            return await site.leaving(request, "not_me_over", status=410)
+        response = site.pages.render(
             "not_me_done.html",
-            door.words(request),
+            site.words(request),
             notice=notice,
-            way=await return_targets.of_client_or_only(door.db, notice.client_id),
+            way=await return_targets.of_client_or_only(site.db, notice.client_id),
         )
-        response.cookies.append(door.session_cookie.clear())
+        response.cookies.append(site.session_cookie.clear())
         return response

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry.access.clients.uris import return_targets
 from tenantry.core import errors
-from tenantry.endpoints.login.steps import Given
+from tenantry.endpoints.login.steps import FormInput
 from tenantry.identity.connections import reading
 from tenantry.identity.connections.providers import provider_names
 from tenantry.identity.known_origins import cookies as device_cookies
@@ -16,13 +16,13 @@ from tenantry.identity.sign_in.model import RESET_PASSWORD, SIGN_UP
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import OrganizationIdentifier
 from tenantry.web import branding
-from tenantry.web.door import query
 from tenantry.web.forms.problems import NONE
+from tenantry.web.site import query
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tenantry.endpoints.login.door import Door
+    from tenantry.endpoints.login.site import LoginSite
     from tenantry.identity.sign_in.choosing import Choice
     from tenantry.identity.sign_in.dependencies import SignInDependencies
     from tenantry.identity.sign_in.model import AuthRequest
@@ -49,8 +49,8 @@ _TEMPLATES = {"sign_up": "sign_in", "recovery": "second_factor"}
 class SignInPage:
     """Renders the page that an auth request waits for."""
 
-    def __init__(self, door: Door, means: SignInDependencies) -> None:
-        self._door = door
+    def __init__(self, site: LoginSite, means: SignInDependencies) -> None:
+        self._site = site
         self._means = means
 
     @property
@@ -64,10 +64,10 @@ class SignInPage:
 
     async def render(self, request: Request, found: AuthRequest) -> Response:
         page = self._which(found, query(request, "page"))
-        failed = self._door.problems(request)
+        failed = self._site.problems(request)
         if failed.page not in {"", page}:
             failed = NONE
-        given = Given(failed.given)
+        given = FormInput(failed.given)
         values: dict[str, Any] = {
             "path": path_of(found),
             "page": page,
@@ -91,13 +91,13 @@ class SignInPage:
             values["social"] = await self._social(found)
         logos: list[str] = []
         if page in {"organizations", "organization"}:
-            choices = await choosing.choices(self._door.call(request), found)
+            choices = await choosing.choices(self._site.call(request), found)
             logos = [logo for choice in choices if (logo := branding.shown_logo(choice.logo_url))]
             is_both = found.state == states.ORGANIZATION_SWITCHER_SIGNUP
             values["choices"] = choices
             values["may_sign_up"] = values["may_choose"] = is_both
             values |= await self._where(request, found, choices)
-        return self._door.show(
+        return self._site.show(
             request,
             f"{_TEMPLATES.get(page, page)}.html",
             self.words(request, found),
@@ -111,7 +111,7 @@ class SignInPage:
         self, request: Request, found: AuthRequest, choices: Sequence[Choice]
     ) -> dict[str, Any]:
         """Return the organization of the current session, to mark it and to offer to stay in it."""
-        session = await self._door.session(request) if found.facts.session_id else None
+        session = await self._site.session(request) if found.facts.session_id else None
         here = session.organization_id if session is not None else ""
         named = next((choice.name for choice in choices if choice.id == here), "")
         wants_to_found = "create" in found.params.prompt
@@ -125,14 +125,14 @@ class SignInPage:
 
     async def _provider(self, found: AuthRequest) -> str:
         """Return the name of the social provider that somebody is to go to, "" for an own one."""
-        named = await reading.find(self._door.db, found.facts.sso.rpartition("/")[2])
+        named = await reading.find(self._site.db, found.facts.sso.rpartition("/")[2])
         return "" if named is None or named.organization_id else provider_names.of(named)
 
     async def _social(self, found: AuthRequest) -> list[tuple[str, str, str]]:
         """Return the social providers: where each begins, the title of its button, or its name."""
         return [
             (login_requirements.start_path(found, one), one.ui_button_title, provider_names.of(one))
-            for one in await reading.social(self._door.db)
+            for one in await reading.social(self._site.db)
         ]
 
     def _which(self, found: AuthRequest, wanted: str) -> str:
@@ -157,27 +157,27 @@ class SignInPage:
         return self._means.settings.is_modular or found.params.connection_id is not None
 
     def words(self, request: Request, found: AuthRequest | None) -> Words:
-        return self._door.words(request, () if found is None else found.params.ui_locales)
+        return self._site.words(request, () if found is None else found.params.ui_locales)
 
     async def brand(self, request: Request, found: AuthRequest) -> Brand:
         """Return the brand of the organization that the application named, if it has its own.
 
         Else that of the deployment; of the application, while nobody has set one.
         """
-        look = self._door.pages.look
-        brand = look.brand
+        theme = self._site.pages.theme
+        brand = theme.brand
         if not brand.is_set:
-            brand = brand.of_client(await return_targets.name_of(self._door.db, found.client_id))
+            brand = brand.of_client(await return_targets.name_of(self._site.db, found.client_id))
         named = found.params.organization_id
         if named is None:
             return brand
         try:
             organization = await organizations.get(
-                self._door.call(request), OrganizationIdentifier(named)
+                self._site.call(request), OrganizationIdentifier(named)
             )
         except errors.NotFound:
             return brand
-        return look.within(organization, brand)
+        return theme.within(organization, brand)
 
 
 def path_of(found: AuthRequest) -> str:

@@ -20,14 +20,14 @@ _SHOWN = ("email", "organization_name", "first_name", "last_name")
 _INTENTS = {"sign_in": "sign_in", "sign_up": "sign_up", "reset_password": "reset"}
 
 
-class Given(dict[str, str]):
+class FormInput(dict[str, str]):
     """The members of a form; one that it does not have is ""."""
 
     def __missing__(self, name: str) -> str:
         return ""
 
     @property
-    def shown(self) -> dict[str, str]:
+    def to_json(self) -> dict[str, str]:
         """The members that are shown again after a mistake: those that are no secret."""
         return {name: self[name] for name in _SHOWN if self[name]}
 
@@ -41,14 +41,14 @@ class Step:
     members: tuple[str, ...]
 
     async def take(
-        self, means: SignInDependencies, call: Call, request: AuthRequest, given: Given
+        self, means: SignInDependencies, call: Call, request: AuthRequest, given: FormInput
     ) -> AuthRequest:
         """Take the step with the members of a form."""
         arguments = {name: given[name] for name in self.members}
         return await self.function(means, call, request, **arguments)
 
 
-def page_of(name: str, given: Given) -> str:
+def page_of(name: str, given: FormInput) -> str:
     """Return the page that a form was posted from."""
     if name == "second-factor" and given["page"] == "recovery":
         return "recovery"

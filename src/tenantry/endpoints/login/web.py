@@ -17,11 +17,11 @@ from tenantry.access.clients import applications
 from tenantry.access.clients.uris import return_targets
 from tenantry.core import errors
 from tenantry.endpoints.login import problems
-from tenantry.endpoints.login.door import Door
 from tenantry.endpoints.login.invitations import Invitations
 from tenantry.endpoints.login.not_me import NotMe
 from tenantry.endpoints.login.page import SignInPage, path_of
-from tenantry.endpoints.login.steps import STEPS, Given, page_of
+from tenantry.endpoints.login.site import LoginSite
+from tenantry.endpoints.login.steps import STEPS, FormInput, page_of
 from tenantry.identity.authenticators.passwordless.model import EXPIRED, GOOD, USED
 from tenantry.identity.known_origins import cookies as device_cookies
 from tenantry.identity.security_notices import links
@@ -31,9 +31,9 @@ from tenantry.identity.sign_in.auth_requests.refusals import Refusal
 from tenantry.identity.sign_in.federated import completion
 from tenantry.net.http import Request, Response, Route
 from tenantry.web import answers as answer_pages
-from tenantry.web.door import query
 from tenantry.web.forms.problems import Problems
 from tenantry.web.rendering import HEADERS, json_response
+from tenantry.web.site import query
 
 if TYPE_CHECKING:
     from tenantry.access.clients.uris.return_targets import ReturnTarget
@@ -51,23 +51,23 @@ _LINKS = {
 }
 
 
-def routes(parts: AppContext) -> list[Route]:
-    door = Door(parts)
-    login = Login(door, parts.sign_in)
-    invitations = Invitations(door, parts.sign_in)
-    not_me = NotMe(door)
-    page, form = door.page, door.form
-    return door.served(
+def routes(context: AppContext) -> list[Route]:
+    site = LoginSite(context)
+    login = Login(site, context.sign_in)
+    invitations = Invitations(site, context.sign_in)
+    not_me = NotMe(site)
+    page, form = site.page, site.form
+    return site.served(
         [
-            *parts.looks.routes(),
-            door.script.route,
+            *context.themes.routes(),
+            site.script.route,
             Route("GET", "/login/error/{error_id}", page(login.error)),
             Route("GET", "/login/{id}", page(login.show)),
             *(
                 Route("POST", f"/login/{{id}}/{name}", form(functools.partial(login.step, name)))
                 for name in STEPS
             ),
-            Route("POST", "/login/{id}/passkey/options", door.own(login.passkey_options)),
+            Route("POST", "/login/{id}/passkey/options", site.own(login.passkey_options)),
             Route("POST", "/login/{id}/resend", form(login.resend)),
             Route("POST", "/login/{id}/restart", form(login.restart)),
             Route("POST", "/login/{id}/cancel", form(login.cancel)),
@@ -86,11 +86,11 @@ def routes(parts: AppContext) -> list[Route]:
 class Login:
     """Handlers of the paths below `/login`."""
 
-    def __init__(self, door: Door, means: SignInDependencies) -> None:
+    def __init__(self, site: LoginSite, means: SignInDependencies) -> None:
         settings = means.settings
-        self._door = door
+        self._site = site
         self._means = means
-        self._page = SignInPage(door, means)
+        self._page = SignInPage(site, means)
         self._development = settings.development
 
     async def show(self, request: Request) -> Response:
@@ -98,7 +98,7 @@ class Login:
         found = await self._find(request)
         if found is None:
             # A browser that keeps no cookies would come back for ever: it gets the page.
-            kept = self._door.browser_cookies.secrets(request.headers.get("cookie", ""))
+            kept = self._site.browser_cookies.secrets(request.headers.get("cookie", ""))
             return await self._gone(request, moves_on=bool(kept))
         if found.state != states.ORGANIZATION_SELECTED and found.error is None:
             return await self._page.render(request, found)
@@ -111,22 +111,22 @@ class Login:
         found = await self._find(request)
         if found is None:
             return await self._gone(request)
-        given = Given(request.form())
+        given = FormInput(request.form())
         try:
-            found = await STEPS[name].take(self._means, self._door.call(request), found, given)
+            found = await STEPS[name].take(self._means, self._site.call(request), found, given)
         except states.OutOfStep:
             raise
         except errors.InvalidArgument as problem:
             page = page_of(name, given)
             keys = problems.keys("recovery" if page == "recovery" else name, problem)
-            failed = Problems(keys, given.shown, page)
-            return self._door.failed(request, failed, members={"page": page})
+            failed = Problems(keys, given.to_json, page)
+            return self._site.failed(request, failed, members={"page": page})
         except errors.RateLimited as problem:
             # The other ways are counted by themselves: they are on the same page.
             page = page_of(name, given)
             limited = Problems.limited(problem, problems.limit(name))
-            failed = replace(limited, given=given.shown, page=page)
-            return self._door.failed(request, failed, members={"page": page})
+            failed = replace(limited, given=given.to_json, page=page)
+            return self._site.failed(request, failed, members={"page": page})
         return await self._proceed(request, found)
 
     async def passkey_options(self, request: Request) -> Response:
@@ -134,7 +134,7 @@ class Login:
         found = await self._find(request)
         if found is None:
             raise errors.NotFound("auth request")
-        call = self._door.call(request)
+        call = self._site.call(request)
         challenge_id, options = await verification.passkey_options(self._means, call, found)
         return Response.json({"challenge_id": challenge_id, "options": options})
 
@@ -144,20 +144,20 @@ class Login:
         if found is None:
             return await self._gone(request)
         try:
-            await verification.resend_email(self._door.call(request), found)
+            await verification.resend_email(self._site.call(request), found)
         except errors.RateLimited as problem:
-            return self._door.failed(request, Problems.limited(problem, problems.limit("resend")))
-        return self._door.redirect(f"{path_of(found)}?sent=again")
+            return self._site.failed(request, Problems.limited(problem, problems.limit("resend")))
+        return self._site.redirect(f"{path_of(found)}?sent=again")
 
     async def restart(self, request: Request) -> Response:
         """Begin anew, from the first page on."""
         found = await self._find(request)
         if found is None:
             return await self._gone(request)
-        await self._door.parts.rates.take_sign_in(request.origin.address)
-        begun = await beginning.again(self._door.call(request), found)
-        response = self._door.redirect(login_requirements.path(begun))
-        cookies = self._door.browser_cookies
+        await self._site.context.rates.take_sign_in(request.origin.address)
+        begun = await beginning.again(self._site.call(request), found)
+        response = self._site.redirect(login_requirements.path(begun))
+        cookies = self._site.browser_cookies
         response.cookies = cookies.make_room(request.origin.cookies) + cookies.issue(begun)
         return response
 
@@ -166,9 +166,9 @@ class Login:
         found = await self._find(request)
         if found is None:
             return await self._gone(request)
-        call = self._door.call(request)
+        call = self._site.call(request)
         answer = await completing.cancel(self._means, call, found)
-        session = await self._door.session(request)
+        session = await self._site.session(request)
         if session is not None:
             client = await applications.get(call, found.client_id)
             stays = await beginning.stay(self._means, call, client, found, session)
@@ -183,7 +183,7 @@ class Login:
         if found is None:
             return await self._gone(request)
         arrived = await completion.arrive(
-            self._means, self._door.call(request), found, query(request, "arrival")
+            self._means, self._site.call(request), found, query(request, "arrival")
         )
         return await self._proceed(request, arrived)
 
@@ -194,13 +194,13 @@ class Login:
         """
         found, token = await self._find(request), query(request, "link_token")
         if found is not None and found.state not in verification.SENT:
-            return self._door.redirect(path_of(found))
+            return self._site.redirect(path_of(found))
         request_id = request.params["id"]
         state = await verification.look_at_link(
-            self._means, self._door.db, request_id, found, token[:_TOKEN_MAX]
+            self._means, self._site.db, request_id, found, token[:_TOKEN_MAX]
         )
         if state == GOOD or found is not None:
-            return self._door.show(
+            return self._site.show(
                 request,
                 "link.html" if state == GOOD else "old_link.html",
                 self._page.words(request, found),
@@ -211,7 +211,7 @@ class Login:
                 email="" if found is None else found.email,
                 brand=None if found is None else await self._page.brand(request, found),
             )
-        way = await requests.return_target(self._door.db, request_id)
+        way = await requests.return_target(self._site.db, request_id)
         status = 200 if state == verification.FOREIGN else 410
         return self._over(request, _LINKS[state], way, status)
 
@@ -231,7 +231,7 @@ class Login:
     async def open_link(self, request: Request) -> Response:
         """Take the link from a mail for a proof; where that is allowed, in any browser."""
         found = await self._find(request)
-        token, call = request.form().get("token", ""), self._door.call(request)
+        token, call = request.form().get("token", ""), self._site.call(request)
         try:
             if found is not None:
                 proved = await verification.verify_link(self._means, call, found, token)
@@ -240,54 +240,54 @@ class Login:
                     self._means, call, request.params["id"], token
                 )
                 if elsewhere is None:
-                    return self._door.message(request, "other_browser", status=410)
+                    return self._site.message(request, "other_browser", status=410)
                 proved = elsewhere
         except states.OutOfStep:
             raise
         except errors.InvalidArgument:
             # Its page says why.
             members = urlencode({"link_token": token[:_TOKEN_MAX]})
-            return self._door.redirect(f"{request.path}?{members}")
+            return self._site.redirect(f"{request.path}?{members}")
         return await self._proceed(request, proved)
 
     async def error(self, request: Request) -> Response:
         """Say why an application's request was refused."""
         error_id = request.params["error_id"]
-        found = refusals.find(self._door.db, error_id)
+        found = refusals.find(self._site.db, error_id)
         if found is None:
-            return await self._door.leaving(request, "gone", status=404)
-        request.observed.error, request.observed.error_id = found.refusal.error, error_id
-        way = await return_targets.of_client_or_only(self._door.db, found.client_id)
+            return await self._site.leaving(request, "gone", status=404)
+        request.context.error, request.context.error_id = found.refusal.error, error_id
+        way = await return_targets.of_client_or_only(self._site.db, found.client_id)
         came = ""
         registered: tuple[str, ...] = ()
         is_unregistered = found.refusal is Refusal.REDIRECT_URI_UNKNOWN
         if self._development and is_unregistered and found.client_id is not None:
-            client = await applications.get(self._door.call(request), found.client_id)
+            client = await applications.get(self._site.call(request), found.client_id)
             came, registered = query(request, "redirect_uri"), client.post_login_uris
-        said_in = self._door.words(request)
-        return self._door.pages.render(
+        said_in = self._site.words(request)
+        return self._site.pages.render(
             "failed.html",
             said_in,
             status=400,
             key="failed",
             said=found.refusal.description,
             quoted=error_id,
-            link=way and self._door.link(way, said_in, starts_again=True),
+            link=way and self._site.link(way, said_in, starts_again=True),
             came=came,
             registered=registered,
         )
 
     async def _find(self, request: Request) -> AuthRequest | None:
         request_id = request.params["id"]
-        secret = self._door.browser_cookies.read(request.headers.get("cookie", ""), request_id)
-        return await requests.find(self._door.db, request_id, secret)
+        secret = self._site.browser_cookies.read(request.headers.get("cookie", ""), request_id)
+        return await requests.find(self._site.db, request_id, secret)
 
     async def _proceed(self, request: Request, found: AuthRequest) -> Response:
         if found.state in {states.ORGANIZATION_SELECTED, states.FAILED}:
             response = await self._complete(request, found)
         else:
-            response = self._door.redirect(login_requirements.path(found))
-        response.cookies += self._door.browser_cookies.issue(found)
+            response = self._site.redirect(login_requirements.path(found))
+        response.cookies += self._site.browser_cookies.issue(found)
         return response
 
     async def _complete(self, request: Request, found: AuthRequest) -> Response:
@@ -295,21 +295,21 @@ class Login:
             # The application has told the end, and the browser comes for it only now.
             answer = await completing.cancel(
                 self._means,
-                self._door.call(request),
+                self._site.call(request),
                 found,
                 found.error["error"],
                 found.error["error_description"],
             )
             return self._back(request, answer, found)
-        session = await self._door.session(request)
+        session = await self._site.session(request)
         done = await completing.complete(
-            self._means, self._door.call(request), found, session=session
+            self._means, self._site.call(request), found, session=session
         )
         response = self._back(request, done.answer, found)
         if done.secret is not None:
-            response.cookies.append(self._door.session_cookie.issue(done.secret))
+            response.cookies.append(self._site.session_cookie.issue(done.secret))
         if done.devices:
-            response.cookies.append(device_cookies.issue(self._door.public_url, done.devices))
+            response.cookies.append(device_cookies.issue(self._site.public_url, done.devices))
         return response
 
     def _back(
@@ -320,20 +320,20 @@ class Login:
 
     async def _gone(self, request: Request, *, moves_on: bool = False) -> Response:
         """Return the page of a sign-in that is over, or the way to where one begins again."""
-        way = await requests.return_target(self._door.db, request.params["id"])
+        way = await requests.return_target(self._site.db, request.params["id"])
         if way is None:
-            return await self._door.leaving(request, "gone", status=410)
+            return await self._site.leaving(request, "gone", status=410)
         if way.begins and moves_on:
-            return self._door.redirect(way.uri)
-        went_on = await self._is_completed(request) and await self._door.session(request)
+            return self._site.redirect(way.uri)
+        went_on = await self._is_completed(request) and await self._site.session(request)
         return self._over(request, "went_on" if went_on else "gone", way, 410)
 
     def _over(self, request: Request, key: str, way: ReturnTarget | None, status: int) -> Response:
         """Return a page that says one thing of a sign-in of an application."""
-        brand = self._door.pages.look.brand.of_client("" if way is None else way.app)
-        return self._door.message(request, key, status=status, way=way, brand=brand)
+        brand = self._site.pages.theme.brand.of_client("" if way is None else way.app)
+        return self._site.message(request, key, status=status, way=way, brand=brand)
 
     async def _is_completed(self, request: Request) -> bool:
         request_id = request.params["id"]
-        secret = self._door.browser_cookies.read(request.headers.get("cookie", ""), request_id)
-        return await requests.is_completed(self._door.db, request_id, secret)
+        secret = self._site.browser_cookies.read(request.headers.get("cookie", ""), request_id)
+        return await requests.is_completed(self._site.db, request_id, secret)

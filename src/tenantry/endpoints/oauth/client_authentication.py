@@ -60,14 +60,14 @@ class ClientAuthentication:
     def __init__(
         self,
         db: Database,
-        directory: ClientCache,
+        clients: ClientCache,
         secret_uses: LastUses,
         rates: Rates,
         *,
         issuer: str,
     ) -> None:
         self._db = db
-        self._directory = directory
+        self._clients = clients
         self._secret_uses = secret_uses
         self._rates = rates
         self._issuer = issuer
@@ -79,11 +79,11 @@ class ClientAuthentication:
         arrived = time.monotonic()
         credentials = self._credentials(request, form, public=public)
         basic = credentials.method == BASIC
-        client = await self._directory.find(credentials.client_id)
+        client = await self._clients.find(credentials.client_id)
         proof = _proof(client, credentials)
         if proof is None:
             # Nobody is refused by memory: the secret may be a moment old.
-            client = await self._directory.find(credentials.client_id, since=arrived)
+            client = await self._clients.find(credentials.client_id, since=arrived)
             proof = _proof(client, credentials)
         if client is None or proof is None:
             request.tell(await self._rates.take_failure(request.address))

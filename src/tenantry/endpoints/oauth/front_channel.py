@@ -11,7 +11,7 @@ from tenantry.endpoints.oauth.authorization.endpoint import AuthorizationEndpoin
 from tenantry.endpoints.oauth.authorization.id_token_hints import IdTokenHints
 from tenantry.endpoints.oauth.authorization.registered_uris import RegisteredUris
 from tenantry.endpoints.oauth.logout import LogoutEndpoint
-from tenantry.identity.federation.leaving import Leaving
+from tenantry.identity.federation.provider_logout import ProviderLogout
 from tenantry.net.http import Route
 from tenantry.web import answers
 
@@ -19,30 +19,30 @@ if TYPE_CHECKING:
     from tenantry.app_context import AppContext
 
 
-def routes(parts: AppContext) -> list[Route]:
+def routes(context: AppContext) -> list[Route]:
     """Return the routes that browsers use."""
-    db, settings = parts.db, parts.settings
+    db, settings = context.db, context.settings
     issuer = settings.public_url
     production = redirect_uris.is_production(issuer, development=settings.development)
-    registered = RegisteredUris(parts.directory, production=production)
-    hints = IdTokenHints(parts.ring, issuer)
+    registered = RegisteredUris(context.clients, production=production)
+    hints = IdTokenHints(context.ring, issuer)
     authorization = AuthorizationEndpoint(
         db,
         registered,
-        parts.sign_in,
+        context.sign_in,
         hints,
-        rates=parts.rates,
-        session_cookie=parts.session_cookie,
-        browser_cookies=parts.browser_cookies,
+        rates=context.rates,
+        session_cookie=context.session_cookie,
+        browser_cookies=context.browser_cookies,
     )
     end_session = LogoutEndpoint(
         db,
         registered,
         hints,
         settings,
-        Leaving(db, settings, parts.openid),
-        looks=parts.looks,
-        session_cookie=parts.session_cookie,
+        ProviderLogout(db, settings, context.openid),
+        themes=context.themes,
+        session_cookie=context.session_cookie,
     )
     return [
         Route("GET", endpoint.PATH, authorization),

@@ -19,7 +19,7 @@ from tenantry.net.http import Response
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tenantry.access.api_tokens.known import Known as KnownApiTokens
+    from tenantry.access.api_tokens.token_cache import ApiTokenCache as KnownApiTokens
     from tenantry.access.clients.model import Client
     from tenantry.db.engine import Session
     from tenantry.db.writes.last_uses import LastUses
@@ -68,7 +68,7 @@ class IntrospectionEndpoint:
         try:
             form = request.form()
             authenticated = await self._authenticate(request, form)
-            request.observed.caller = caller_of(authenticated.client)
+            request.context.caller = caller_of(authenticated.client)
             request.tell(await self._rates.take_client(authenticated.client.id))
             token = form.get("token")
             if not token:

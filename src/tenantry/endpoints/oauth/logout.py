@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Database
     from tenantry.endpoints.oauth.authorization.id_token_hints import Hint, IdTokenHints
     from tenantry.endpoints.oauth.authorization.registered_uris import RegisteredUris
-    from tenantry.identity.federation.leaving import Leaving
-    from tenantry.identity.federation.model import Sent
+    from tenantry.identity.federation.model import FrontChannelMessage
+    from tenantry.identity.federation.provider_logout import ProviderLogout
     from tenantry.identity.sessions.cookies import SessionCookie
     from tenantry.identity.sessions.model import Session
     from tenantry.net.http import Request
     from tenantry.settings import Settings
-    from tenantry.web.looks import Looks
+    from tenantry.web.themes import Themes
 
 PATH = "/oidc/logout"
 STATE_MAX = 2000
@@ -51,7 +51,7 @@ class _Wrong(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _ValidatedRequest:
     """A request that holds: whose logout is meant, and where the browser goes then."""
 
     hint: Hint | None
@@ -67,9 +67,9 @@ class LogoutEndpoint:
         registered: RegisteredUris,
         hints: IdTokenHints,
         settings: Settings,
-        leaving: Leaving,
+        leaving: ProviderLogout,
         *,
-        looks: Looks,
+        themes: Themes,
         session_cookie: SessionCookie,
     ) -> None:
         self._db = db
@@ -77,7 +77,7 @@ class LogoutEndpoint:
         self._registered = registered
         self._hints = hints
         self._public_url = settings.public_url
-        self._pages = Pages("oauth", looks)
+        self._pages = Pages("oauth", themes)
         self._cookie = session_cookie
 
     async def __call__(self, request: Request) -> Response:
@@ -142,13 +142,15 @@ class LogoutEndpoint:
             response.cookies.append(self._cookie.clear())
         return response
 
-    def _away(self, request: Request, sent: Sent) -> Response:
+    def _away(self, request: Request, sent: FrontChannelMessage) -> Response:
         """Return the response that takes the browser to its provider, to sign out there."""
         mode = answers.QUERY if sent.fields is None else answers.FORM_POST
         answer = AuthorizationResponse(sent.url, mode, dict(sent.fields or {}))
         return answer_pages.response(answer, request.headers.get("accept-language", ""))
 
-    async def _check(self, call: Call, asked: Parameters, session: Session | None) -> _Asked:
+    async def _check(
+        self, call: Call, asked: Parameters, session: Session | None
+    ) -> _ValidatedRequest:
         """Return the parameters.
 
         Raises:
@@ -171,7 +173,7 @@ class LogoutEndpoint:
             raise _Wrong("client_id is not the one that the id_token_hint is for")
         uri = asked.get("post_logout_redirect_uri")
         if uri is None:
-            return _Asked(hint, None)
+            return _ValidatedRequest(hint, None)
         client_id = hint.client_id if hint is not None else client_id
         if client_id is None:
             raise _Wrong("post_logout_redirect_uri needs an id_token_hint or a client_id")
@@ -187,7 +189,7 @@ class LogoutEndpoint:
         answer = AuthorizationResponse(
             uri, answers.QUERY, {} if state is None else {"state": state}
         )
-        return _Asked(hint, answers.location(answer))
+        return _ValidatedRequest(hint, answers.location(answer))
 
     async def _way_on(self, client_id: str | None, session: Session | None) -> ReturnTarget | None:
         """Return the way to the application that is named, else to that of the session.

@@ -16,7 +16,7 @@ from tenantry.identity.tokens.authenticate import caller_of
 from tenantry.net.http import Response
 
 if TYPE_CHECKING:
-    from tenantry.access.api_tokens.known import Known as KnownApiTokens
+    from tenantry.access.api_tokens.token_cache import ApiTokenCache as KnownApiTokens
     from tenantry.access.clients.client_cache import ClientCache
     from tenantry.access.clients.model import Client
     from tenantry.db.engine import Database
@@ -38,7 +38,7 @@ class RevocationEndpoint:
         self,
         db: Database,
         authenticate: ClientAuthentication,
-        directory: ClientCache,
+        clients: ClientCache,
         tokens: AccessTokens,
         user_tokens: UserTokens,
         *,
@@ -47,7 +47,7 @@ class RevocationEndpoint:
     ) -> None:
         self._db = db
         self._authenticate = authenticate
-        self._directory = directory
+        self._clients = clients
         self._tokens = tokens
         self._user_tokens = user_tokens
         self._api_tokens = api_tokens
@@ -58,7 +58,7 @@ class RevocationEndpoint:
         try:
             form = request.form()
             client = (await self._authenticate(request, form)).client
-            caller = request.observed.caller = caller_of(client)
+            caller = request.context.caller = caller_of(client)
             request.tell(await self._rates.take_client(client.id))
             token = form.get("token")
             if not token:
@@ -87,7 +87,7 @@ class RevocationEndpoint:
         owner = await self._owner(client, token.client_id)
         if owner is not None:
             await revocations.revoke(call, owner, jti=token.id, expires=token.expires)
-            self._directory.forget_token(token.client_id, token.id)
+            self._clients.forget_token(token.client_id, token.id)
             self._user_tokens.forget(token.id)
 
     async def _refresh_token(self, call: Call, client: Client, text: str) -> None:
@@ -107,7 +107,7 @@ class RevocationEndpoint:
         if not _may_end_all(client):
             # Section 2.1: a client with another client's token is told that it may not end it.
             raise OAuthError("unauthorized_client", "the token was issued to another client")
-        return await self._directory.find(owner_id)
+        return await self._clients.find(owner_id)
 
 
 def _may_end_all(client: Client) -> bool:

@@ -70,7 +70,7 @@ class TokenEndpoint:
         # 2. The client.
         authenticated = await self._authenticate(request, form, public=True)
         client = authenticated.client
-        caller = request.observed.caller = caller_of(client)
+        caller = request.context.caller = caller_of(client)
         # 3. Whether this client may.
         request.tell(await self._rates.take_token(client.id))
         if grant_type not in (client.grant_types or GRANT_TYPES[client.client_type]):

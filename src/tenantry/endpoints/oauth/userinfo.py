@@ -41,7 +41,7 @@ class UserInfoEndpoint:
         except errors.Unauthenticated as problem:
             return _refusal("invalid_token", problem.message, 401)
         person = token.subject
-        request.observed.caller = signed_in(
+        request.context.caller = signed_in(
             person.user.id, person.organization_id, person.session_id
         )
         try:

@@ -35,39 +35,39 @@ if TYPE_CHECKING:
 _CACHE = "public, max-age=60, stale-if-error=86400"
 
 
-def routes(parts: AppContext) -> list[Route]:
+def routes(context: AppContext) -> list[Route]:
     """Return the routes that programs use."""
-    db, ring, rates, issuer = parts.db, parts.ring, parts.rates, parts.settings.public_url
-    tokens, user_tokens, templates = parts.tokens, parts.user_tokens, parts.token_templates
-    of_client = ClientAuthentication(db, parts.directory, parts.secret_uses, rates, issuer=issuer)
-    id_tokens = IdTokens(ring, issuer, compact=parts.settings.compact_tokens)
+    db, ring, rates, issuer = context.db, context.ring, context.rates, context.settings.public_url
+    tokens, user_tokens, templates = context.tokens, context.user_tokens, context.token_templates
+    of_client = ClientAuthentication(db, context.clients, context.secret_uses, rates, issuer=issuer)
+    id_tokens = IdTokens(ring, issuer, compact=context.settings.compact_tokens)
     grants: dict[str, Grant] = {
         authorization_code.GRANT_TYPE: authorization_code.AuthorizationCode(
             user_tokens, id_tokens, templates
         ),
         refresh_token.GRANT_TYPE: refresh_token.RefreshToken(user_tokens, templates),
         client_credentials.GRANT_TYPE: client_credentials.ClientCredentials(
-            parts.directory, tokens, parts.interceptors
+            context.clients, tokens, context.interceptors
         ),
     }
-    token = TokenEndpoint(db, of_client, grants, token_events=parts.token_events, rates=rates)
+    token = TokenEndpoint(db, of_client, grants, token_events=context.token_events, rates=rates)
     introspection = IntrospectionEndpoint(
         of_client,
         db,
         tokens,
         user_tokens,
-        api_tokens=parts.api_tokens,
-        api_token_uses=parts.api_token_uses,
+        api_tokens=context.api_tokens,
+        api_token_uses=context.api_token_uses,
         rates=rates,
         issuer=issuer,
     )
     revocation = RevocationEndpoint(
         db,
         of_client,
-        parts.directory,
+        context.clients,
         tokens,
         user_tokens,
-        api_tokens=parts.api_tokens,
+        api_tokens=context.api_tokens,
         rates=rates,
     )
     userinfo = UserInfoEndpoint(user_tokens, templates, rates)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tenantry.core import errors
 from tenantry.core.times import DAY, rfc3339
 from tenantry.db.sql.schema import from_json
-from tenantry.endpoints.organization.visit import Door, Page, Visit
+from tenantry.endpoints.organization.visit import OrganizationSite, Page, Visit
 from tenantry.events.event_log import exporting, listing
 from tenantry.events.event_log.exporting import Format, Order
 from tenantry.net.http import StreamingResponse
@@ -74,8 +74,8 @@ _MOST_CHANGES, _MOST_TEXT = 30, 200  # that one entry of a page shows
 _ACTORS = {"portal_session", "management_client", "directory", "operator"}
 
 
-def pages(door: Door) -> list[Page]:
-    subject = _Audit(door)
+def pages(site: OrganizationSite) -> list[Page]:
+    subject = _Audit(site)
     return [
         Page("GET", "", subject.show, AUDIT),
         Page("GET", "/export", subject.export, AUDIT),
@@ -134,8 +134,8 @@ class _Filter:
 
 
 class _Audit:
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, site: OrganizationSite) -> None:
+        self._site = site
 
     async def show(self, visit: Visit) -> Response:
         """Show a page of the log."""
@@ -162,7 +162,7 @@ class _Audit:
         if actor_id:
             rows = [row for row in rows if from_json(row["actor"]).get("id") == actor_id]
         actors = await self._addresses(visit, rows)
-        return self._door.render(
+        return self._site.render(
             visit,
             AUDIT,
             "audit.html",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry.core import errors
-from tenantry.endpoints.organization.visit import Door, Page, Visit
+from tenantry.endpoints.organization.visit import OrganizationSite, Page, Visit
 from tenantry.gen.scalekit.v1.domains import domains_pb
 from tenantry.gen.scalekit.v1.domains.domains_pb import DomainType
 from tenantry.tenants.domains import service
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _BROKEN = {"not_public": "domains.public", "string.max_len": "domains.too_long"}
 
 
-def pages(door: Door) -> list[Page]:
-    subject = _Domains(door)
+def pages(site: OrganizationSite) -> list[Page]:
+    subject = _Domains(site)
     return [
         Page("GET", "", subject.show, DOMAINS),
         Page("POST", "/add", subject.add, DOMAINS),
@@ -32,8 +32,8 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Domains:
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, site: OrganizationSite) -> None:
+        self._site = site
 
     async def show(self, visit: Visit) -> Response:
         """Show the domains, each with its record and its state."""
@@ -47,7 +47,7 @@ class _Domains:
             size=service.DEFAULT_PAGE,
             number=number,
         )
-        return self._door.render(
+        return self._site.render(
             visit,
             DOMAINS,
             "domains.html",
@@ -70,7 +70,7 @@ class _Domains:
             await visit.api.domains.create_domain(request)
         except (errors.InvalidArgument, errors.Duplicate) as problem:
             return self._failed(visit, "domain", _said(problem), typed)
-        return self._door.done(visit.path(DOMAINS), "domain_added")
+        return self._site.done(visit.path(DOMAINS), "domain_added")
 
     async def verify(self, visit: Visit) -> Response:
         """Look for the record of a domain now."""
@@ -84,7 +84,7 @@ class _Domains:
             return self._failed(visit, domain_id, "domains.over")
         if not answer.verified:
             return self._failed(visit, domain_id, "domains.not_found")
-        return self._door.done(visit.path(DOMAINS), "domain_verified")
+        return self._site.done(visit.path(DOMAINS), "domain_verified")
 
     async def delete(self, visit: Visit) -> Response:
         """Give a domain up."""
@@ -94,11 +94,11 @@ class _Domains:
                 id=visit.request.params["id"],
             )
         )
-        return self._door.done(visit.path(DOMAINS), "domain_deleted")
+        return self._site.done(visit.path(DOMAINS), "domain_deleted")
 
     def _failed(self, visit: Visit, place: str, key: str, typed: str = "") -> Response:
         problems = Problems({place: key}, {"domain": typed} if typed else {})
-        return self._door.failed(visit.request, problems, visit.path(DOMAINS))
+        return self._site.failed(visit.request, problems, visit.path(DOMAINS))
 
 
 def _said(problem: errors.Error) -> str:

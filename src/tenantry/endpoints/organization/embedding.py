@@ -80,18 +80,18 @@ class Event:
         )
 
 
-def seal(event: Event, vault: Vault) -> str:
+def encrypt(event: Event, vault: Vault) -> str:
     """Return an event for the address of the page that tells it."""
     plain = json.dumps([now() + _TOLD_FOR, asdict(event)], separators=(",", ":")).encode()
     return vault.encrypt_for_url(plain, _binding(event.organization_id))
 
 
-def unseal(sealed: str, vault: Vault, organization_id: str) -> str:
+def decrypt(encrypted: str, vault: Vault, organization_id: str) -> str:
     """Return the JSON of an event of this organization; "" for anything else, and after a while."""
-    if not sealed or len(sealed) > _MOST_SEALED:
+    if not encrypted or len(encrypted) > _MOST_SEALED:
         return ""
     try:
-        until, event = json.loads(vault.decrypt_from_url(sealed, _binding(organization_id)))
+        until, event = json.loads(vault.decrypt_from_url(encrypted, _binding(organization_id)))
     except (WrongKey, ValueError):
         return ""
     if now() > until or event["organization_id"] != organization_id:

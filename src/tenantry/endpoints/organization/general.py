@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from protobuf import Oneof
 
 from tenantry.core import errors
-from tenantry.endpoints.organization.visit import Door, Page, Visit
+from tenantry.endpoints.organization.visit import OrganizationSite, Page, Visit
 from tenantry.gen.scalekit.v1.domains import domains_pb
 from tenantry.gen.scalekit.v1.domains.domains_pb import DomainType
 from tenantry.gen.scalekit.v1.organizations.organizations_pb import (
@@ -31,8 +31,8 @@ _FIELDS = {
 }
 
 
-def pages(door: Door) -> list[Page]:
-    subject = _General(door)
+def pages(site: OrganizationSite) -> list[Page]:
+    subject = _General(site)
     return [
         Page("GET", "", subject.show, GENERAL),
         # More than a picture may have, so that one that is too large is told beside its field.
@@ -43,8 +43,8 @@ def pages(door: Door) -> list[Page]:
 
 
 class _General:
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, site: OrganizationSite) -> None:
+        self._site = site
 
     async def show(self, visit: Visit) -> Response:
         listed = await visit.api.domains.list_domains(
@@ -53,15 +53,15 @@ class _General:
                 domain_type=DomainType.ALLOWED_EMAIL_DOMAIN,
             )
         )
-        ours = f"{self._door.public_url}{assets.PATH}"
+        ours = f"{self._site.public_url}{assets.PATH}"
         logo = visit.organization.logo_url or ""
-        return self._door.render(
+        return self._site.render(
             visit,
             GENERAL,
             "general.html",
             domains=listed.domains,
             # A local URL: the policy of the page lets a browser load no other.
-            shown=logo.removeprefix(self._door.public_url) if logo.startswith(ours) else "",
+            shown=logo.removeprefix(self._site.public_url) if logo.startswith(ours) else "",
         )
 
     async def save(self, visit: Visit) -> Response:
@@ -70,7 +70,7 @@ class _General:
         given = {name: form.members.get(name, "").strip() for name in ("display_name", "logo_url")}
         if not given["display_name"]:  # to the API that is no change
             problem = errors.InvalidArgument.field("display_name", "required", "is required")
-            return self._door.wrong(visit, problem, path, _FIELDS, given)
+            return self._site.wrong(visit, problem, path, _FIELDS, given)
         picture = form.files.get("logo")
         if picture is not None:
             try:
@@ -82,8 +82,8 @@ class _General:
                 elif any(one.constraint == "most" for one in problem.violations):
                     said = "general.too_many"
                 problems = Problems({"logo": said}, given)
-                return self._door.failed(visit.request, problems, path)
-            given["logo_url"] = f"{self._door.public_url}{kept}"
+                return self._site.failed(visit.request, problems, path)
+            given["logo_url"] = f"{self._site.public_url}{kept}"
         organization_id: Oneof[Literal["id"], str] = Oneof("id", visit.organization.id)
         request = UpdateOrganizationRequest(
             identities=organization_id,
@@ -94,14 +94,14 @@ class _General:
         try:
             await visit.api.organizations.update_organization(request)
         except errors.Error as problem:
-            return self._door.wrong(visit, problem, path, _FIELDS, given)
-        return self._door.done(path, "saved")
+            return self._site.wrong(visit, problem, path, _FIELDS, given)
+        return self._site.done(path, "saved")
 
     async def _keep(self, visit: Visit, content: bytes) -> str:
         return await assets.store(
             visit.call,
             content,
-            given=self._door.parts.effective.given,
+            given=self._site.context.effective.given,
             organization_id=visit.organization.id,
         )
 
@@ -118,8 +118,8 @@ class _General:
             await visit.api.domains.create_domain(request)
         except errors.Error as problem:
             fields = {"domain": "domain"} | _FIELDS
-            return self._door.wrong(visit, problem, path, fields, {"domain": domain})
-        return self._door.done(path, "joining_allowed")
+            return self._site.wrong(visit, problem, path, fields, {"domain": domain})
+        return self._site.done(path, "joining_allowed")
 
     async def remove_domain(self, visit: Visit) -> Response:
         """Let people of a domain join no more."""
@@ -133,4 +133,4 @@ class _General:
         await visit.api.domains.delete_domain(
             domains_pb.DeleteDomainRequest(identities=visit.identities, id=id_)
         )
-        return self._door.done(visit.path(GENERAL), "domain_removed")
+        return self._site.done(visit.path(GENERAL), "domain_removed")

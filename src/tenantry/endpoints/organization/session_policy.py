@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from protobuf.wkt import BoolValue, Int32Value
 
 from tenantry.core import errors
-from tenantry.endpoints.organization.visit import Door, Page, Visit
+from tenantry.endpoints.organization.visit import OrganizationSite, Page, Visit
 from tenantry.gen.scalekit.v1.commons.commons_pb import TimeUnit
 from tenantry.gen.scalekit.v1.organizations import organizations_pb
 from tenantry.gen.scalekit.v1.organizations.organizations_pb import SessionPolicyType
@@ -27,8 +27,8 @@ _UNITS = {"MINUTES": 1, "HOURS": 60, "DAYS": 1440}
 _DIGITS = 6
 
 
-def pages(door: Door) -> list[Page]:
-    subject = _SessionPolicy(door)
+def pages(site: OrganizationSite) -> list[Page]:
+    subject = _SessionPolicy(site)
     return [
         Page("GET", "", subject.show, SESSION_POLICY),
         Page("POST", "/save", subject.save, SESSION_POLICY),
@@ -36,8 +36,8 @@ def pages(door: Door) -> list[Page]:
 
 
 class _SessionPolicy:
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, site: OrganizationSite) -> None:
+        self._site = site
 
     async def show(self, visit: Visit) -> Response:
         organization_id = visit.organization.id
@@ -49,7 +49,7 @@ class _SessionPolicy:
         )
         assert own.policy is not None
         assert of_all.application_policy is not None
-        return self._door.render(
+        return self._site.render(
             visit,
             SESSION_POLICY,
             "session_policy.html",
@@ -88,11 +88,11 @@ class _SessionPolicy:
         except errors.InvalidArgument as problem:
             at_idle = any(one.field.startswith("idle") for one in problem.violations)
             return self._wrong(visit, "idle" if at_idle else "absolute", given)
-        return self._door.done(path, "policy_saved")
+        return self._site.done(path, "policy_saved")
 
     def _wrong(self, visit: Visit, place: str, given: dict[str, str]) -> Response:
         problems = Problems({place: "sessions.bad_limit"}, given)
-        return self._door.failed(visit.request, problems, visit.path(SESSION_POLICY))
+        return self._site.failed(visit.request, problems, visit.path(SESSION_POLICY))
 
 
 @dataclass(frozen=True)

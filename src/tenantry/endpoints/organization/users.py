@@ -9,7 +9,7 @@ from protobuf import Oneof
 
 from tenantry.core import errors
 from tenantry.core.times import timestamp
-from tenantry.endpoints.organization.visit import Door, Page, Visit
+from tenantry.endpoints.organization.visit import OrganizationSite, Page, Visit
 from tenantry.gen.scalekit.v1.commons.commons_pb import Role
 from tenantry.gen.scalekit.v1.users import users_pb
 from tenantry.tenants.directories import members as directory_members
@@ -36,8 +36,8 @@ _SHORTEST = 3  # characters that are searched for
 _LAST, _FULL = "last admin", "limit of"  # in the sentences of errors that name no field
 
 
-def pages(door: Door) -> list[Page]:
-    subject = _Users(door)
+def pages(site: OrganizationSite) -> list[Page]:
+    subject = _Users(site)
     return [
         Page("GET", "", subject.show, USERS),
         Page("GET", "/invite", subject.form, USERS, INVITE),
@@ -99,8 +99,8 @@ class _Row:
 
 
 class _Users:
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, site: OrganizationSite) -> None:
+        self._site = site
 
     async def show(self, visit: Visit) -> Response:
         """List the members, or those that match."""
@@ -123,7 +123,7 @@ class _Users:
             listed = await visit.api.users.list_organization_users(request)
             rows = [_Row.of_api(user) for user in listed.users]
         ids = [row.id for row in rows]
-        return self._door.render(
+        return self._site.render(
             visit,
             USERS,
             "users.html",
@@ -140,7 +140,7 @@ class _Users:
         if not self._may_invite(visit):
             raise errors.NotFound("page")
         offered = await self._offered(visit)
-        return self._door.render(
+        return self._site.render(
             visit,
             USERS,
             "user_invite.html",
@@ -162,7 +162,7 @@ class _Users:
             await visit.api.users.create_user_and_membership(request)
         except errors.Error as problem:
             return self._wrong(visit, problem, path, given)
-        return self._door.done(visit.path(USERS), "invited")
+        return self._site.done(visit.path(USERS), "invited")
 
     async def member(self, visit: Visit) -> Response:
         """Show one member, with the forms that change them."""
@@ -172,7 +172,7 @@ class _Users:
         every = await self._roles(visit)
         shown = {one.role.name: one.role.display_name or one.role.name for one in every}
         reached = {one.role.name for one in every if _reaches(visit, one)}
-        return self._door.render(
+        return self._site.render(
             visit,
             USERS,
             "user.html",
@@ -200,7 +200,7 @@ class _Users:
         kept = [role.name for role in user.memberships[0].roles if role.name not in reached]
         chosen += [name for name in kept if name not in chosen]
         if not chosen:
-            return self._door.failed(visit.request, Problems({"role": "users.no_role"}), path)
+            return self._site.failed(visit.request, Problems({"role": "users.no_role"}), path)
         request = users_pb.UpdateMembershipRequest(
             organization_id=visit.organization.id,
             identities=_identity(id_),
@@ -210,7 +210,7 @@ class _Users:
             await visit.api.users.update_membership(request)
         except errors.Error as problem:
             return self._wrong(visit, problem, path)
-        return self._door.done(path, "roles_changed")
+        return self._site.done(path, "roles_changed")
 
     async def resend(self, visit: Visit) -> Response:
         """Send an invitation again."""
@@ -220,7 +220,7 @@ class _Users:
             await visit.api.users.resend_invite(request)
         except (errors.InvalidArgument, errors.PermissionDenied, errors.RateLimited) as problem:
             return self._wrong(visit, problem, path)
-        return self._door.done(path, "resent")
+        return self._site.done(path, "resent")
 
     async def remove(self, visit: Visit) -> Response:
         """Take a member out."""
@@ -232,7 +232,7 @@ class _Users:
             await visit.api.users.delete_membership(request)
         except (errors.InvalidArgument, errors.PermissionDenied) as problem:
             return self._wrong(visit, problem, path)
-        return self._door.done(visit.path(USERS), "removed")
+        return self._site.done(visit.path(USERS), "removed")
 
     def _named(self, visit: Visit) -> tuple[str, str]:
         """Return the id of the member that a form is about, and the page to go back to."""
@@ -248,7 +248,7 @@ class _Users:
     ) -> Response:
         """Return the redirect to the page of a form, which names the fault in its own words."""
         if isinstance(problem, errors.RateLimited):
-            return self._door.failed(visit.request, Problems.limited(problem), path)
+            return self._site.failed(visit.request, Problems.limited(problem), path)
         fields = {one.field for one in problem.violations}
         place, key = "", "refusal.other"
         if isinstance(problem, errors.PermissionDenied):
@@ -263,10 +263,10 @@ class _Users:
             key = "users.last_administrator"
         elif _FULL in problem.message:
             key = "users.full"
-        return self._door.failed(visit.request, Problems({place: key}, dict(given or {})), path)
+        return self._site.failed(visit.request, Problems({place: key}, dict(given or {})), path)
 
     def _may_invite(self, visit: Visit) -> bool:
-        return visit.may(INVITE) and not self._door.parts.settings.is_modular
+        return visit.may(INVITE) and not self._site.context.settings.is_modular
 
     async def _roles(self, visit: Visit) -> list[Listed]:
         return await roles.list_all(visit.call, visit.organization.id, roles.Include.ALL)

@@ -23,11 +23,11 @@ from tenantry.net.http import MAX_ANONYMOUS
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import OrganizationIdentifier
 from tenantry.tenants.portal_links import service as portal_links
-from tenantry.web import domains, door
+from tenantry.web import domains, site
 from tenantry.web.forms.problems import Problems
 from tenantry.web.frames import areas, members
 from tenantry.web.frames.navigation import Entry, Group
-from tenantry.web.looks import Kind
+from tenantry.web.themes import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from tenantry.net.http import Cookie, Request, Response
     from tenantry.tenants.organizations.model import Organization
     from tenantry.tenants.users.model import User
-    from tenantry.web.door import Handler
     from tenantry.web.frames.areas import Area
     from tenantry.web.rendering import Pages
+    from tenantry.web.site import Handler
     from tenantry.web.words import Words
 
     Visited = Callable[["Visit"], Awaitable[Response]]
@@ -110,7 +110,7 @@ class Visit:
 
     def query(self, name: str) -> str:
         """Return a member of the query, "" without it."""
-        return door.query(self.request, name, strict=True)
+        return site.query(self.request, name, strict=True)
 
     def path(self, area: Area, *segments: str, **query: str) -> str:
         """Return the address of a page of an area."""
@@ -158,21 +158,21 @@ class Visit:
         return self.may(area.manage)
 
 
-class Door(door.Door):
+class OrganizationSite(site.Site):
     """The base of all pages of an organization."""
 
     sections: ClassVar = {
-        **door.Door.sections,
+        **site.Site.sections,
         errors.NotFound: "gone",
         errors.Impersonated: "impersonated",
     }
 
-    def __init__(self, parts: AppContext, portal_cookie: Cookie) -> None:
-        settings = parts.settings
-        pages = members.pages("organization", parts.looks)
-        super().__init__(pages, parts.db.vault, settings.public_url)
-        self.parts = parts
-        self.db = parts.db
+    def __init__(self, context: AppContext, portal_cookie: Cookie) -> None:
+        settings = context.settings
+        pages = members.pages("organization", context.themes)
+        super().__init__(pages, context.db.vault, settings.public_url)
+        self.context = context
+        self.db = context.db
         self.framing: tuple[str, ...] = ()  # origins around the portal, as they were last read
         self._portal_cookie = portal_cookie
 
@@ -180,7 +180,7 @@ class Door(door.Door):
         """Return the secret of the session that the page is of."""
         cookies = request.headers.get("cookie", "")
         portal = request.path.startswith(Frame.PORTAL.value)
-        return (self._portal_cookie if portal else self.parts.session_cookie).read(cookies)
+        return (self._portal_cookie if portal else self.context.session_cookie).read(cookies)
 
     def pages_of(self, request: Request) -> Pages:
         """Return the pages of the frame that a request is for."""
@@ -203,7 +203,7 @@ class Door(door.Door):
         async def answered(request: Request) -> Response:
             # Without the database the earlier ones: its page of an error has to be seen there, too.
             with contextlib.suppress(Failure):
-                self.framing = await self.parts.framing.get()
+                self.framing = await self.context.framing.get()
             return embedding.framed(await handler(request), self.framing)
 
         return answered
@@ -251,7 +251,7 @@ class Door(door.Door):
             area=area,
             navigation=self._navigation(visit, area),
             done=_done(visit),
-            told=embedding.unseal(visit.query("told"), self.db.vault, visit.organization.id),
+            told=embedding.decrypt(visit.query("told"), self.db.vault, visit.organization.id),
             brand=members.brand(self.pages_of(visit.request), visit.organization, visit.way),
             **values,
         )
@@ -272,7 +272,7 @@ class Door(door.Door):
         """
         key = f"refusal.{problem.name.lower()}"
         said = key if visit.words.has(key) else "refusal.other"
-        place = door.place_of(problem, fields or {})
+        place = site.place_of(problem, fields or {})
         problems = Problems({place: "refusal.field" if place else said}, dict(given or {}))
         return self.failed(visit.request, problems, path)
 
@@ -283,7 +283,7 @@ class Door(door.Door):
         """
         members = {"done": change}
         if told is not None and path.startswith(Frame.PORTAL.value):
-            members["told"] = embedding.seal(told, self.db.vault)
+            members["told"] = embedding.encrypt(told, self.db.vault)
         return self.redirect(f"{path}{'&' if '?' in path else '?'}{urlencode(members)}")
 
     async def closed(self, request: Request, frame: Frame) -> Response:
@@ -308,7 +308,7 @@ class Door(door.Door):
         session = await portal_links.find_session(self.db, secret) if secret else None
         if session is None:
             return None
-        caller = portal_links.caller(session, self.parts.effective.settings.portal_roles)
+        caller = portal_links.caller(session, self.context.effective.settings.portal_roles)
         visit = await self._of(request, Frame.PORTAL, caller)
         if visit is None:
             return None
@@ -316,11 +316,11 @@ class Door(door.Door):
         return replace(visit, features=features, expire_time=session.expire_time)
 
     async def _by_session(self, request: Request) -> Visit | None:
-        secret = self.parts.session_cookie.read(request.headers.get("cookie", ""))
+        secret = self.context.session_cookie.read(request.headers.get("cookie", ""))
         subject = await subjects.find_of_cookie(self.db, secret) if secret else None
         if subject is None or subject.organization_id == NO_ORGANIZATION:
             return None
-        visit = await self._of(request, Frame.MEMBERS, self.parts.authenticate.person(subject))
+        visit = await self._of(request, Frame.MEMBERS, self.context.authenticate.person(subject))
         if visit is None:
             return None
         return replace(
@@ -333,7 +333,7 @@ class Door(door.Door):
 
     async def _of(self, request: Request, frame: Frame, caller: Caller) -> Visit | None:
         """Return the visit of a caller, None where the organization is gone."""
-        request.observed.caller = caller
+        request.context.caller = caller
         call = Call(caller, self.db, request.request_id, origin=request.origin)
         assert caller.organization_id is not None
         try:
@@ -342,7 +342,7 @@ class Door(door.Door):
             )
         except errors.NotFound:
             return None
-        api = InProcessClient(self.parts.rpcs, caller, request.request_id, request.origin)
+        api = InProcessClient(self.context.rpcs, caller, request.request_id, request.origin)
         said_in = self.words(request)
         return Visit(request, frame, call, api, organization, organization.features, said_in)
 

@@ -22,7 +22,7 @@ from tenantry.endpoints.scim import batches
 from tenantry.endpoints.scim.answers import answer, error_body
 from tenantry.endpoints.scim.endpoints import ENDPOINTS, is_id, location
 from tenantry.endpoints.scim.exchanges import revisions
-from tenantry.tenants.directories.scim.faults import Fault, shown
+from tenantry.tenants.directories.scim.faults import Fault, quotable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -89,7 +89,7 @@ def _read(sent: Any) -> list[_Operation]:
     seen: set[str] = set()
     for one in operations:
         if one.bulk_id in seen:
-            detail = f"bulkId {shown(one.bulk_id)} is that of another operation."
+            detail = f"bulkId {quotable(one.bulk_id)} is that of another operation."
             one.problem = one.problem or Fault(400, "invalidValue", detail)
         elif one.bulk_id:
             seen.add(one.bulk_id)
@@ -282,7 +282,7 @@ def _prepared(operation: _Operation, ids: dict[str, str]) -> _Step:
         raise operation.problem
     for name in operation.names:
         if name not in ids:
-            detail = f"bulkId {shown(name)} is that of no operation that was made."
+            detail = f"bulkId {quotable(name)} is that of no operation that was made."
             raise Fault(409, "", detail)
     endpoint, id_ = _target(operation, ids)
     payload = _resolved(operation.data, ids) if operation.names else operation.data
@@ -333,13 +333,13 @@ def _target(operation: _Operation, ids: dict[str, str]) -> tuple[Endpoint, str]:
     parts = [unquote(part) for part in operation.path.split("/") if part]
     endpoint = ENDPOINTS.get(parts[0].lower()) if parts else None
     if endpoint is None or len(parts) != (1 if operation.method == "POST" else 2):
-        detail = f"The path {shown(operation.path)} is not valid for {operation.method}."
+        detail = f"The path {quotable(operation.path)} is not valid for {operation.method}."
         raise Fault(400, "invalidPath", detail)
     id_ = parts[1] if len(parts) == 2 else ""
     if id_.startswith(_REFERENCE):
         id_ = ids[id_[len(_REFERENCE) :]]
     if id_ and not is_id(id_):
-        raise Fault(404, "", f"Resource {shown(id_)} not found.")
+        raise Fault(404, "", f"Resource {quotable(id_)} not found.")
     return endpoint, id_
 
 

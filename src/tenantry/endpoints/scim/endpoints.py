@@ -56,7 +56,7 @@ class Users:
     def members(self, _records: Iterable[DirectoryUser], _selection: Selection) -> int:
         return 0
 
-    async def shown(
+    async def representations(
         self, x: Exchange, records: Sequence[DirectoryUser], selection: Selection
     ) -> list[dict[str, Any]]:
         return [
@@ -108,7 +108,7 @@ class Groups:
         """Return how many members an answer with these groups has to show."""
         return sum(g.member_count for g in records) if selection.wants("members") else 0
 
-    async def shown(
+    async def representations(
         self, x: Exchange, records: Sequence[DirectoryGroup], selection: Selection
     ) -> list[dict[str, Any]]:
         """Return groups as they are answered; they have `INLINE_MEMBERS` at most to show."""

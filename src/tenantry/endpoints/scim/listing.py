@@ -17,7 +17,7 @@ from tenantry.endpoints.scim.endpoints import GROUPS, INLINE_MEMBERS, USERS
 from tenantry.net.http import StreamingResponse
 from tenantry.tenants.directories.resources.searching import Query
 from tenantry.tenants.directories.scim import filters
-from tenantry.tenants.directories.scim.faults import Fault, shown
+from tenantry.tenants.directories.scim.faults import Fault, quotable
 from tenantry.tenants.directories.scim.filters import And, Compare, Or, ValuePath
 from tenantry.tenants.directories.scim.schemas import attribute_path, fold
 from tenantry.tenants.directories.scim.selections import USUAL, Selection
@@ -53,7 +53,7 @@ async def of_type(
     rest = envelope(found.total, len(found.resources), **page)
     if endpoint.members(found.resources, chosen) > INLINE_MEMBERS:
         return _streamed_list(x, found.resources, chosen, rest)
-    shown = await endpoint.shown(x, found.resources, chosen)
+    shown = await endpoint.representations(x, found.resources, chosen)
     return answer({**rest, "Resources": shown})
 
 
@@ -73,8 +73,8 @@ async def of_all(x: Exchange, given: Mapping[str, Any]) -> Response:
             "The groups have too many members to show: exclude them, or ask for less.",
         )
     shown = [
-        *await USERS.shown(x, people.resources, chosen),
-        *await GROUPS.shown(x, groups.resources, chosen),
+        *await USERS.representations(x, people.resources, chosen),
+        *await GROUPS.representations(x, groups.resources, chosen),
     ]
     rest = envelope(people.total + groups.total, len(shown), startIndex=query.start_index)
     return answer({**rest, "Resources": shown})
@@ -186,7 +186,7 @@ def _sort_by(given: Mapping[str, Any]) -> AttributePath | None:
     try:
         return attribute_path(text.strip())
     except ValueError:
-        raise _invalid("sortBy", f"is {shown(text)}, which is no attribute") from None
+        raise _invalid("sortBy", f"is {quotable(text)}, which is no attribute") from None
 
 
 def _names(given: Mapping[str, Any], name: str) -> list[str] | None:

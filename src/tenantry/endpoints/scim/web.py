@@ -10,7 +10,7 @@ from tenantry.net.http import Route
 
 if TYPE_CHECKING:
     from tenantry.app_context import AppContext
-    from tenantry.endpoints.scim.door import Door
+    from tenantry.endpoints.scim.server import ScimServer
     from tenantry.net.http import Request, Response, StreamingResponse
 
 # The first is ours. The others are for providers that were set up with addresses of Scalekit,
@@ -23,8 +23,8 @@ BASES = (
 _VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
-def routes(parts: AppContext) -> list[Route]:
-    answer = _Opening(parts)
+def routes(context: AppContext) -> list[Route]:
+    answer = _Opening(context)
     return [
         Route(verb, f"{base}/{{path*}}", answer, streams=True, refused=refused)
         for base in BASES
@@ -37,25 +37,25 @@ class _Opening:
     directory.
     """
 
-    def __init__(self, parts: AppContext) -> None:
-        self._parts = parts
-        self._door: Door | None = None
+    def __init__(self, context: AppContext) -> None:
+        self._context = context
+        self._server: ScimServer | None = None
 
     async def __call__(self, request: Request) -> Response | StreamingResponse:
-        if self._door is None:
-            self._door = await asyncio.to_thread(_opened, self._parts)
-        return await self._door(request)
+        if self._server is None:
+            self._server = await asyncio.to_thread(_opened, self._context)
+        return await self._server(request)
 
 
-def _opened(parts: AppContext) -> Door:
-    from tenantry.endpoints.scim.door import Bearers, Door
+def _opened(context: AppContext) -> ScimServer:
+    from tenantry.endpoints.scim.server import Bearers, ScimServer
 
-    return Door(
-        parts.db,
-        parts.rates,
-        bearers=Bearers(parts.db),
-        uses=parts.directory_secret_uses,
-        log=parts.directory_requests,
-        public_url=parts.settings.public_url,
-        is_modular=parts.settings.is_modular,
+    return ScimServer(
+        context.db,
+        context.rates,
+        bearers=Bearers(context.db),
+        uses=context.directory_secret_uses,
+        log=context.directory_requests,
+        public_url=context.settings.public_url,
+        is_modular=context.settings.is_modular,
     )

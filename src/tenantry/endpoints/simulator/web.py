@@ -9,10 +9,10 @@ from tenantry.call import Call
 from tenantry.core import errors
 from tenantry.core.caller import SYSTEM
 from tenantry.identity.connections import listing, reading
-from tenantry.identity.connections.faults import Faulty
+from tenantry.identity.connections.faults import ProtocolError
 from tenantry.identity.connections.federated_identities import FederatedIdentity
 from tenantry.identity.connections.model import IDP_SIMULATOR, OIDC, SAML
-from tenantry.identity.federation import initiated
+from tenantry.identity.federation import idp_initiated
 from tenantry.identity.sign_in.answers import FORM_POST, QUERY
 from tenantry.identity.sign_in.model import AuthorizationResponse
 from tenantry.identity.simulator import saml_provider, test_organization
@@ -49,35 +49,35 @@ _LONGEST = 1000  # characters of each
 _MOST_MEMBERS = 50
 
 
-def routes(parts: AppContext) -> list[Route]:
+def routes(context: AppContext) -> list[Route]:
     """Return the routes of this package: nothing, unless the server is for development."""
-    if parts.simulator is None:
+    if context.simulator is None:
         return []
-    door = Door(parts, parts.simulator)
+    pages = SimulatorPages(context, context.simulator)
     path = "/simulator/{connection}"
     return [
-        Route("GET", _STYLE.path, door.gated(_STYLE.answer)),
-        Route("GET", "/simulator", door.gated(door.index)),
-        Route("POST", "/simulator", door.gated(door.make)),
-        Route("GET", path, door.gated(door.show)),
-        Route("GET", f"{path}/authorize", door.gated(door.authorize)),
-        Route("GET", f"{path}/sso", door.gated(door.sso)),
-        Route("POST", f"{path}/answer", door.gated(door.answer)),
-        Route("GET", f"{path}/metadata", door.gated(door.metadata)),
-        Route("GET", f"{path}/.well-known/openid-configuration", door.gated(door.near)),
-        Route("GET", f"{path}/jwks", door.gated(door.near)),
-        Route("GET", f"{path}/userinfo", door.gated(door.near)),
-        Route("POST", f"{path}/token", door.gated(door.near)),
+        Route("GET", _STYLE.path, pages.gated(_STYLE.answer)),
+        Route("GET", "/simulator", pages.gated(pages.index)),
+        Route("POST", "/simulator", pages.gated(pages.make)),
+        Route("GET", path, pages.gated(pages.show)),
+        Route("GET", f"{path}/authorize", pages.gated(pages.authorize)),
+        Route("GET", f"{path}/sso", pages.gated(pages.sso)),
+        Route("POST", f"{path}/answer", pages.gated(pages.answer)),
+        Route("GET", f"{path}/metadata", pages.gated(pages.metadata)),
+        Route("GET", f"{path}/.well-known/openid-configuration", pages.gated(pages.near)),
+        Route("GET", f"{path}/jwks", pages.gated(pages.near)),
+        Route("GET", f"{path}/userinfo", pages.gated(pages.near)),
+        Route("POST", f"{path}/token", pages.gated(pages.near)),
     ]
 
 
-class Door:
-    def __init__(self, parts: AppContext, simulator: Simulator) -> None:
-        self._parts = parts
-        self._db = parts.db
+class SimulatorPages:
+    def __init__(self, context: AppContext, simulator: Simulator) -> None:
+        self._context = context
+        self._db = context.db
         self._simulator = simulator
         self._openid = OpenIDProvider(simulator)
-        self._gate = Gate(parts.settings)
+        self._gate = Gate(context.settings)
 
     def gated(self, handler: Handler) -> Handler:
         """Return a handler of requests from this machine, and of forms of the pages of this
@@ -100,7 +100,7 @@ class Door:
     async def make(self, request: Request) -> Response:
         """Make the test organization, as far as it is missing."""
         call = Call(SYSTEM, self._db, request.request_id)
-        made = await test_organization.ensure(call, region_code=self._parts.settings.region)
+        made = await test_organization.ensure(call, region_code=self._context.settings.region)
         return await self._index(made=made)
 
     async def show(self, request: Request) -> Response:
@@ -125,7 +125,7 @@ class Door:
         members = _members(request.query)
         try:
             members["in_response_to"] = saml_provider.request_id(request.query)
-        except Faulty as problem:
+        except ProtocolError as problem:
             raise errors.InvalidArgument.field(
                 "SAMLRequest", "readable", problem.description
             ) from None
@@ -140,8 +140,8 @@ class Door:
             raise errors.InvalidArgument("the request in the form was not made by this server")
         if form.get("do") == "refuse" and refusal is not None:
             if connection.type == SAML:
-                sealed = self._saml(connection, refusal, form)
-                return self._send(request, connection, sealed, by_post=True)
+                encrypted = self._saml(connection, refusal, form)
+                return self._send(request, connection, encrypted, by_post=True)
             said = {"error": refusal.error, "error_description": refusal.said}
             return self._back(request, connection, form, said)
         try:
@@ -151,8 +151,8 @@ class Door:
         begins = form.get("do") == "initiate"
         if connection.type == SAML:
             asked = {} if begins else form
-            sealed = self._saml(connection, person, asked)
-            return self._send(request, connection, sealed, by_post=True)
+            encrypted = self._saml(connection, person, asked)
+            return self._send(request, connection, encrypted, by_post=True)
         if begins:
             return await self._initiated(request, connection, person)
         code = self._openid.code(connection.id, form, person)
@@ -175,15 +175,15 @@ class Door:
         self, request: Request, connection: Connection, person: Person
     ) -> Response:
         """Hand a person to the application, as a sign-in that a provider begins."""
-        target = await initiated.target(self._db, connection, "")
-        signer = await self._parts.ring.signer("RS256")
-        claims = initiated.claims(
+        target = await idp_initiated.target(self._db, connection, "")
+        signer = await self._context.ring.signer("RS256")
+        claims = idp_initiated.claims(
             connection,
             FederatedIdentity(subject=person.subject, email=person.email),
             issuer=self._simulator.public_url,
             relay_state="",
         )
-        answer = AuthorizationResponse(target, QUERY, {initiated.PARAMETER: signer(claims)})
+        answer = AuthorizationResponse(target, QUERY, {idp_initiated.PARAMETER: signer(claims)})
         return answers.response(answer, request.headers.get("accept-language", ""))
 
     def _saml(self, connection: Connection, said: Any, form: Mapping[str, str]) -> dict[str, str]:

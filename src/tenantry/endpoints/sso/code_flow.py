@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Protocol
 
 from tenantry.core import errors, urlencoded
-from tenantry.endpoints.sso import tests
+from tenantry.endpoints.sso import test_connections
 from tenantry.identity.connections import diagnostics as connection_tests
 from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.connections.oidc import faults
@@ -14,11 +14,11 @@ from tenantry.identity.connections.oidc.callback import CallbackResponse
 from tenantry.identity.connections.oidc.faults import OIDCError
 from tenantry.identity.federation import own_sign_ins, requests
 from tenantry.identity.federation.evidence import fault_of
-from tenantry.identity.federation.openid import Asked
+from tenantry.identity.federation.openid import AuthenticationOptions
 from tenantry.net.http import Request, Response, Route
 
 if TYPE_CHECKING:
-    from tenantry.endpoints.sso.door import Door
+    from tenantry.endpoints.sso.site import SSOSite
     from tenantry.identity.connections.federated_identities import FederatedIdentity
     from tenantry.identity.connections.model import Connection
     from tenantry.identity.federation.model import FederationRequest
@@ -35,7 +35,7 @@ class Start(Protocol):
     async def __call__(
         self,
         connection: Connection,
-        asked: Asked,
+        asked: AuthenticationOptions,
         *,
         auth_request_id: str | None = None,
         test_id: str | None = None,
@@ -53,20 +53,20 @@ class Receive(Protocol):
 class CodeFlow:
     """The handlers of one type of connections."""
 
-    def __init__(self, door: Door, type_: str, start: Start, receive: Receive) -> None:
-        self._door = door
+    def __init__(self, site: SSOSite, type_: str, start: Start, receive: Receive) -> None:
+        self._site = site
         self._type = type_
         self._start = start
         self._receive = receive
 
     def routes(self) -> list[Route]:
         """Return their routes; an answer comes in the query, or as a form of the provider's."""
-        door, path = self._door, f"/sso/v1/{self._type.lower()}/{{connection}}"
+        site, path = self._site, f"/sso/v1/{self._type.lower()}/{{connection}}"
         return [
-            Route("GET", f"{path}/start", door.start(self._type, self.start)),
-            tests.route(door, self._type, self.test),
-            Route("GET", f"{path}/callback", door.page(self.callback)),
-            Route("POST", f"{path}/callback", door.page(self.callback)),
+            Route("GET", f"{path}/start", site.start(self._type, self.start)),
+            test_connections.route(site, self._type, self.test),
+            Route("GET", f"{path}/callback", site.page(self.callback)),
+            Route("POST", f"{path}/callback", site.page(self.callback)),
         ]
 
     async def start(
@@ -74,16 +74,16 @@ class CodeFlow:
     ) -> Response:
         """Send the browser of a sign-in to the provider."""
         if own_sign_ins.login_uri(connection):
-            sent = await own_sign_ins.start(self._door.db, connection, waiting.id)
-            return self._door.send(request, *sent)
+            sent = await own_sign_ins.start(self._site.db, connection, waiting.id)
+            return self._site.send(request, *sent)
         params = waiting.params
-        asked = Asked(
+        asked = AuthenticationOptions(
             login_hint=waiting.email or params.login_hint,
             prompt=params.prompt,
             max_age=params.max_age,
         )
         sent = await self._start(connection, asked, auth_request_id=waiting.id)
-        return self._door.send(request, *sent)
+        return self._site.send(request, *sent)
 
     async def test(self, request: Request, connection: Connection, *, test_id: str) -> Response:
         """Send the browser of a test to the provider."""
@@ -94,16 +94,16 @@ class CodeFlow:
                 hint="Sign in by it from your application.",
             )
         try:
-            sent = await self._start(connection, Asked(), test_id=test_id)
+            sent = await self._start(connection, AuthenticationOptions(), test_id=test_id)
         except FederationError as fault:
-            path = await connection_tests.fail(self._door.db, test_id, fault)
-            return self._door.redirect(path)
-        return self._door.send(request, *sent)
+            path = await connection_tests.fail(self._site.db, test_id, fault)
+            return self._site.redirect(path)
+        return self._site.send(request, *sent)
 
     async def callback(self, request: Request) -> Response:
         """Take an answer (RFC 6749 section 4.1.2): lead the browser back to its sign-in."""
         answer = answer_of(request)
-        way = await requests.take(self._door.db, answer.state)
+        way = await requests.take(self._site.db, answer.state)
         connection_id = request.params["connection"]
         if way is None or way.connection_id != connection_id or not _is_ours(way):
             raise FederationError(
@@ -112,15 +112,15 @@ class CodeFlow:
                 hint="Sign in again at the application, in one window.",
             )
         try:
-            connection = await self._door.answered(way, self._type)
+            connection = await self._site.answered(way, self._type)
             async with asyncio.timeout(ANSWER_SECONDS):
                 identity = await self._receive(connection, answer, way)
         except FederationError as fault:
-            return await self._door.refused(request, way, fault)
+            return await self._site.refused(request, way, fault)
         except TimeoutError:
             slow = fault_of(OIDCError(faults.SLOW, limit=ANSWER_SECONDS))
-            return await self._door.refused(request, way, slow)
-        return await self._door.arrived(way, identity)
+            return await self._site.refused(request, way, slow)
+        return await self._site.arrived(way, identity)
 
 
 def _is_ours(way: FederationRequest) -> bool:

@@ -10,13 +10,13 @@ from tenantry.identity.connections.model import OAUTH
 from tenantry.identity.federation import social
 
 if TYPE_CHECKING:
-    from tenantry.endpoints.sso.door import Door
+    from tenantry.endpoints.sso.site import SSOSite
     from tenantry.net.http import Route
 
 
-def routes(door: Door) -> list[Route]:
+def routes(site: SSOSite) -> list[Route]:
     """Return the routes of OAuth 2.0."""
-    party = door.parts.openid
+    party = site.context.openid
     start = functools.partial(social.start, party)
     receive = functools.partial(social.receive, party)
-    return CodeFlow(door, OAUTH, start, receive).routes()
+    return CodeFlow(site, OAUTH, start, receive).routes()

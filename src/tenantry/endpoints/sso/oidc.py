@@ -13,18 +13,18 @@ from tenantry.identity.federation.openid import BACK
 from tenantry.net.http import Request, Response, Route
 
 if TYPE_CHECKING:
-    from tenantry.endpoints.sso.door import Door
+    from tenantry.endpoints.sso.site import SSOSite
 
 PATH = "/sso/v1/oidc/{connection}"
 _NO_STORE = {"cache-control": "no-store"}
 
 
-def routes(door: Door) -> list[Route]:
+def routes(site: SSOSite) -> list[Route]:
     """Return the routes of OpenID Connect."""
-    party, logouts = door.parts.openid, Logouts(door)
+    party, logouts = site.context.openid, Logouts(site)
     return [
-        *CodeFlow(door, OIDC, party.start, party.receive).routes(),
-        Route("GET", f"{PATH}/logout/callback", door.page(logouts.left)),
+        *CodeFlow(site, OIDC, party.start, party.receive).routes(),
+        Route("GET", f"{PATH}/logout/callback", site.page(logouts.left)),
         Route("POST", f"{PATH}/backchannel-logout", logouts.ended),
     ]
 
@@ -32,24 +32,24 @@ def routes(door: Door) -> list[Route]:
 class Logouts:
     """Handlers of logouts that began here, and of those that began at the provider."""
 
-    def __init__(self, door: Door) -> None:
-        self._door = door
-        self._party = door.parts.openid
+    def __init__(self, site: SSOSite) -> None:
+        self._site = site
+        self._party = site.context.openid
 
     async def left(self, request: Request) -> Response:
         """Send a browser that has signed out at the provider on to where it was to go."""
-        way = await requests.take(self._door.db, answer_of(request).state)
+        way = await requests.take(self._site.db, answer_of(request).state)
         connection_id = request.params["connection"]
         if way is None or way.connection_id != connection_id or BACK not in way.facts:
-            return self._door.pages.message("signed_out", self._door.words(request))
-        return self._door.on(way.facts[BACK])
+            return self._site.pages.message("signed_out", self._site.words(request))
+        return self._site.on(way.facts[BACK])
 
     async def ended(self, request: Request) -> Response:
         """End sessions that a provider says have ended (Back-Channel Logout 1.0 section 2.5)."""
         try:
             token = request.form().get("logout_token", "")
-            connection = await self._door.known(request, OIDC)
-            await self._party.end_sessions(self._door.call(request), connection, token)
+            connection = await self._site.known(request, OIDC)
+            await self._party.end_sessions(self._site.call(request), connection, token)
         except (FederationError, errors.InvalidArgument, errors.UnsupportedMediaType) as problem:
             said = problem.description if isinstance(problem, FederationError) else problem.message
             # Section 2.8 has this one error.

@@ -10,16 +10,16 @@ from tenantry.identity.federation import own_sign_ins, requests
 from tenantry.net.http import Request, Response, Route
 
 if TYPE_CHECKING:
-    from tenantry.endpoints.sso.door import Door
+    from tenantry.endpoints.sso.site import SSOSite
 
 PATH = "/sso/v1/connections/{connection}/partner:callback"
 
 
-def routes(door: Door) -> list[Route]:
+def routes(site: SSOSite) -> list[Route]:
     """Return the route by which browsers come back."""
 
     async def back(request: Request) -> Response:
-        way = await requests.take(door.db, answer_of(request).state)
+        way = await requests.take(site.db, answer_of(request).state)
         connection_id = request.params["connection"]
         if way is None or way.connection_id != connection_id or not own_sign_ins.is_one(way):
             raise FederationError(
@@ -28,10 +28,10 @@ def routes(door: Door) -> list[Route]:
                 hint="Sign in again at the application, in one window.",
             )
         try:
-            await door.answered(way)
-            identity = own_sign_ins.identity(door.db, way)
+            await site.answered(way)
+            identity = own_sign_ins.identity(site.db, way)
         except FederationError as fault:
-            return await door.refused(request, way, fault)
-        return await door.arrived(way, identity)
+            return await site.refused(request, way, fault)
+        return await site.arrived(way, identity)
 
-    return [Route("GET", PATH, door.page(back))]
+    return [Route("GET", PATH, site.page(back))]

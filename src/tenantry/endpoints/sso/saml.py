@@ -13,27 +13,27 @@ from typing import TYPE_CHECKING
 
 from tenantry.core import errors
 from tenantry.crypto import vault
-from tenantry.endpoints.sso import tests
+from tenantry.endpoints.sso import test_connections
 from tenantry.identity.connections.changes.metadata_refresh import OnDemandRefresh
 from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.connections.model import SAML
 from tenantry.identity.connections.saml import bindings, faults
 from tenantry.identity.connections.saml.bindings import REQUEST, RESPONSE
 from tenantry.identity.connections.saml.faults import SAMLError
-from tenantry.identity.federation import initiated, requests
+from tenantry.identity.federation import idp_initiated, requests
 from tenantry.identity.federation.evidence import fault_of
 from tenantry.identity.federation.saml import logging_out, service_provider, signing_in
 from tenantry.identity.federation.saml.service_provider import ServiceProvider
 from tenantry.net.http import Response, Route
-from tenantry.telemetry.log import seldom
+from tenantry.telemetry.log import warn_rate_limited
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tenantry.endpoints.sso.door import Door
+    from tenantry.endpoints.sso.site import SSOSite
     from tenantry.identity.connections.model import Connection
     from tenantry.identity.connections.saml.bindings import Query
-    from tenantry.identity.federation.model import FederationRequest, Sent
+    from tenantry.identity.federation.model import FederationRequest, FrontChannelMessage
     from tenantry.identity.sign_in.model import AuthRequest
     from tenantry.net.http import Request
 
@@ -45,35 +45,35 @@ _LARGE = 16 * 1024  # bytes of a form that a thread reads
 _log = logging.getLogger(__name__)
 
 
-def routes(door: Door) -> list[Route]:
+def routes(site: SSOSite) -> list[Route]:
     """Return the routes of SAML."""
-    saml = Saml(door)
+    saml = Saml(site)
     return [
         Route("GET", PATH, saml.metadata),
         Route("GET", f"{PATH}/metadata", saml.metadata),
-        Route("GET", f"{PATH}/start", door.start(SAML, saml.start)),
-        tests.route(door, SAML, saml.test),
+        Route("GET", f"{PATH}/start", site.start(SAML, saml.start)),
+        test_connections.route(site, SAML, saml.test),
         *(
-            Route(verb, f"{PATH}/{path}", door.page(saml.slo))
+            Route(verb, f"{PATH}/{path}", site.page(saml.slo))
             for verb in ("GET", "POST")
             for path in ("slo", "slo/callback")
         ),
-        Route("POST", f"{PATH}/callback", door.page(saml.callback), body_limit=MAX_FORM),
+        Route("POST", f"{PATH}/callback", site.page(saml.callback), body_limit=MAX_FORM),
     ]
 
 
 class Saml:
     """Handlers of the paths below `/sso/v1/saml`."""
 
-    def __init__(self, door: Door) -> None:
-        self._door = door
-        settings = door.parts.settings
-        refresh = OnDemandRefresh(door.db, door.parts.outgoing, development=settings.development)
-        self._provider = ServiceProvider(door.db, settings, refresh)
+    def __init__(self, site: SSOSite) -> None:
+        self._site = site
+        settings = site.context.settings
+        refresh = OnDemandRefresh(site.db, site.context.outgoing, development=settings.development)
+        self._provider = ServiceProvider(site.db, settings, refresh)
 
     async def metadata(self, request: Request) -> Response:
         """Answer with our metadata for a connection, finished or not; `download` names a file."""
-        found = await self._door.find(request.params["connection"])
+        found = await self._site.find(request.params["connection"])
         if found is None or found.type != SAML:
             raise errors.NotFound("connection")
         document = service_provider.metadata(await self._provider.side(found))
@@ -91,7 +91,7 @@ class Saml:
         """Send the browser of a sign-in to the identity provider."""
         params = waiting.params
         sent = await signing_in.start(
-            self._door.db,
+            self._site.db,
             await self._provider.side(connection),
             auth_request_id=waiting.id,
             force_authn="login" in params.prompt or params.max_age == 0,
@@ -102,50 +102,50 @@ class Saml:
     async def test(self, request: Request, connection: Connection, *, test_id: str) -> Response:
         """Send the browser of a test to the identity provider."""
         side = await self._provider.side(connection)
-        return self._send(request, await signing_in.start(self._door.db, side, test_id=test_id))
+        return self._send(request, await signing_in.start(self._site.db, side, test_id=test_id))
 
     async def callback(self, request: Request) -> Response:
         """Take a response (Bindings 3.5.5): lead the browser back to the sign-in that asked."""
         form = await _form(request)
-        way = await requests.take(self._door.db, form.get("RelayState", ""))
+        way = await requests.take(self._site.db, form.get("RelayState", ""))
         if way is None:
             return await self._initiated(request, form)
         if not (_is_open(way) and await self._is_address(request, way)):
             raise fault_of(SAMLError(faults.NOT_WAITING))
         try:
-            connection = await self._door.answered(way, SAML)
+            connection = await self._site.answered(way, SAML)
             side = await self._provider.side(connection)
             identity = await signing_in.receive(self._provider, side, form, way)
         except FederationError as fault:
-            return await self._door.refused(request, way, fault)
-        return await self._door.arrived(way, identity)
+            return await self._site.refused(request, way, fault)
+        return await self._site.arrived(way, identity)
 
     async def slo(self, request: Request) -> Response:
         """Take a message of single logout (Bindings 3.4, 3.5), a request or an answer."""
         await self._count(request)
         received, name, relay_state = await _logout_message(request)
-        connection = await self._door.known(request, SAML)
+        connection = await self._site.known(request, SAML)
         side = await self._provider.side(connection)
         if name == REQUEST:
-            call = self._door.call(request)
+            call = self._site.call(request)
             sent = await logging_out.take_request(call, self._provider, side, received, relay_state)
             if sent is None:
-                return self._door.pages.message("signed_out", self._door.words(request))
+                return self._site.pages.message("signed_out", self._site.words(request))
             return self._send(request, sent)
-        way = await requests.take(self._door.db, relay_state or "")
+        way = await requests.take(self._site.db, relay_state or "")
         if way is None or way.connection_id != connection.id or not logging_out.is_logout(way):
             raise fault_of(SAMLError(faults.NOT_WAITING))
         if not await logging_out.take_response(self._provider, side, received, way):
             fields = {"connection_id": connection.id}
-            seldom(_log, "no sign-out at the identity provider", "saml", fields)
-        return self._door.on(way.facts[logging_out.BACK])
+            warn_rate_limited(_log, "no sign-out at the identity provider", "saml", fields)
+        return self._site.on(way.facts[logging_out.BACK])
 
     async def _initiated(self, request: Request, form: Mapping[str, str]) -> Response:
         """Take an IdP-initiated response: hand the person to the application.
 
         Nothing of it is parsed where the connection does not allow this.
         """
-        connection = await self._door.connection(request, SAML)
+        connection = await self._site.connection(request, SAML)
         side = await self._provider.side(connection)
         relay_state = form.get("RelayState", "")
         if not side.settings.allow_idp_initiated_login:
@@ -153,25 +153,25 @@ class Saml:
             raise fault_of(SAMLError(faults.NOT_WAITING if ours else faults.UNASKED))
         await self._count(request)
         default = side.settings.default_redirect_uri
-        target = await initiated.target(self._door.db, connection, default)
+        target = await idp_initiated.target(self._site.db, connection, default)
         try:
-            if len(relay_state) > initiated.RELAY_STATE_MAX:
-                fault = SAMLError(faults.RELAY_STATE, limit=initiated.RELAY_STATE_MAX)
+            if len(relay_state) > idp_initiated.RELAY_STATE_MAX:
+                fault = SAMLError(faults.RELAY_STATE, limit=idp_initiated.RELAY_STATE_MAX)
                 raise fault_of(fault)
             identity = await signing_in.receive(self._provider, side, form, None)
         except FederationError as fault:
             members = {"error": fault.error, "error_description": fault.description}
         else:
-            signer = await self._door.parts.ring.signer("RS256")
-            claims = initiated.claims(
-                connection, identity, issuer=self._door.public_url, relay_state=relay_state
+            signer = await self._site.context.ring.signer("RS256")
+            claims = idp_initiated.claims(
+                connection, identity, issuer=self._site.public_url, relay_state=relay_state
             )
-            members = {initiated.PARAMETER: signer(claims)}
-        return self._door.send(request, target, members)
+            members = {idp_initiated.PARAMETER: signer(claims)}
+        return self._site.send(request, target, members)
 
     async def _count(self, request: Request) -> None:
         """Count what anybody may send that is verified before it is known to be of a browser."""
-        request.tell(await self._door.parts.rates.take_sign_in(request.address))
+        request.tell(await self._site.context.rates.take_sign_in(request.address))
 
     async def _is_address(self, request: Request, way: FederationRequest) -> bool:
         """Whether a path is that of the connection of a way.
@@ -181,11 +181,11 @@ class Saml:
         """
         if way.connection_id == request.params["connection"]:
             return True
-        found = await self._door.find(way.connection_id)
+        found = await self._site.find(way.connection_id)
         return found is not None and service_provider.keeps(found, request.path)
 
-    def _send(self, request: Request, sent: Sent) -> Response:
-        return self._door.send(
+    def _send(self, request: Request, sent: FrontChannelMessage) -> Response:
+        return self._site.send(
             request, sent.url, sent.fields or {}, by_post=sent.fields is not None
         )
 

@@ -6,17 +6,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry.endpoints.sso import oauth, oidc, own_sign_ins, saml, tests
-from tenantry.endpoints.sso.door import Door
+from tenantry.endpoints.sso import oauth, oidc, own_sign_ins, saml, test_connections
+from tenantry.endpoints.sso.site import SSOSite
 
 if TYPE_CHECKING:
     from tenantry.app_context import AppContext
     from tenantry.net.http import Route
 
 
-def routes(parts: AppContext) -> list[Route]:
-    door = Door(parts)
+def routes(context: AppContext) -> list[Route]:
+    site = SSOSite(context)
     return [
-        *(*oidc.routes(door), *oauth.routes(door), *saml.routes(door)),
-        *(*own_sign_ins.routes(door), *tests.routes(door)),
+        *(*oidc.routes(site), *oauth.routes(site), *saml.routes(site)),
+        *(*own_sign_ins.routes(site), *test_connections.routes(site)),
     ]

@@ -7,4 +7,4 @@ are shown in. The table `events` itself is written by `tenantry.db` with each ch
 (docs/decisions/0008-event-log.md).
 """
 
-__all__ = ["envelopes", "erasure", "exporting", "following", "listing", "model", "sealing"]
+__all__ = ["envelopes", "erasure", "exporting", "following", "listing", "model", "sequencing"]

@@ -1,8 +1,9 @@
-"""The arithmetic of the log's chains: hashes over events, and seals under a Tenantry key.
+"""The arithmetic of the log's chains: hashes over events, and MACs under a Tenantry key.
 
 Pure functions over rows. A hash links each event to the one before it in its chain, so that none
-can be changed, taken out or put in between unseen; the newest hash of each chain is sealed under a
-key that is not in the database, so that nobody who only writes there can make his own chain.
+can be changed, taken out or put in between unseen; the newest hash of each chain is authenticated
+under a key that is not in the database, so that nobody who only writes there can make his own
+chain.
 """
 
 from __future__ import annotations
@@ -67,38 +68,38 @@ def link(previous: str, entry: Mapping[str, Any]) -> str:
     return hashlib.sha256(spelled).hexdigest()
 
 
-class Seals:
-    """Seals under the key of this deployment."""
+class ChainMacs:
+    """MACs under the key of this deployment."""
 
     def __init__(self, vault: Vault) -> None:
         self._key = vault.derive(_PURPOSE)
 
     def head(self, head: Mapping[str, Any], state: Mapping[str, Any]) -> str:
-        """Return the seal of a chain's newest and anchoring hash.
+        """Return the MAC of a chain's newest and anchoring hash.
 
         That of the environment's chain also covers how long the log is, and what retention took.
         """
         names = ("chain", "number", "hash", "anchor_number", "anchor_hash")
-        sealed = [head[name] for name in names]
+        covered = [head[name] for name in names]
         if head["chain"] == ENVIRONMENT:
-            sealed += [state["position"], state["pruned_before"]]
-        return self._seal("head", sealed)
+            covered += [state["position"], state["pruned_before"]]
+        return self._mac("head", covered)
 
     def fits(self, head: Mapping[str, Any], state: Mapping[str, Any]) -> bool:
-        """Whether a chain's row has the seal that we gave it."""
+        """Whether a chain's row has the MAC that we gave it."""
         return hmac.compare_digest(self.head(head, state).encode(), head["mac"].encode())
 
     def erasure(self, entry: Mapping[str, Any], content: bytes) -> str:
-        """Return the seal of the rest of an erased event."""
-        return self._seal("erasure", [entry["event_id"], entry["content_hash"], content.decode()])
+        """Return the MAC of the rest of an erased event."""
+        return self._mac("erasure", [entry["event_id"], entry["content_hash"], content.decode()])
 
     def is_intact(self, entry: Mapping[str, Any], event: Any) -> bool:
-        """Whether an event is as it was sealed, or as a Tenantry erasure left it."""
+        """Whether an event is as it was hashed, or as a Tenantry erasure left it."""
         content = canonical(event)
         if entry["erasure"] is None:
             return content_hash(entry["salt"], content) == str(entry["content_hash"])
         expected = self.erasure(entry, content).encode()
         return not entry["salt"] and hmac.compare_digest(expected, entry["erasure"].encode())
 
-    def _seal(self, kind: str, sealed: list[Any]) -> str:
-        return hmac.digest(self._key, orjson.dumps([kind, *sealed]), "sha256").hex()
+    def _mac(self, kind: str, covered: list[Any]) -> str:
+        return hmac.digest(self._key, orjson.dumps([kind, *covered]), "sha256").hex()

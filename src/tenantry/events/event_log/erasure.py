@@ -1,7 +1,7 @@
 """Blanking what events hold of a person, so that the log still proves what it did before.
 
-The hash of the content that was sealed stays in its chain; its salt goes, so that nobody can find
-out by it what the content was. The rest of the event is sealed instead, under our key: so a
+The hash of the content that was hashed stays in its chain; its salt goes, so that nobody can find
+out by it what the content was. The rest of the event is authenticated instead, under our key: so a
 blanked event is as safe from hands as any other, and nobody else can pass a change off as one.
 """
 
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 _LEFT = named(events, "id", "before", "after")
 _left = records("given", _LEFT)
-_SEALED = Statement(
+_SEQUENCED = Statement(
     select(event_log, *event_columns)
     .join(events, events.c.id == event_log.c.event_id)
     .where(event_log.c.event_id.in_(json_values(bindparam("ids", type_=Text))))
@@ -61,22 +61,22 @@ async def blank(db: Session, left: Sequence[Mapping[str, Any]]) -> None:
 
 async def _blank(db: Session, left: Sequence[Mapping[str, Any]]) -> None:
     await db.expect_growth()
-    # An event that is being sealed meanwhile would be sealed as it was before.
+    # An event that is being sequenced meanwhile would be hashed as it was before.
     await heads.hold(db)
-    seals = chain.Seals(db.vault)
-    sealed = await db.fetch_all(_SEALED, ids=to_json([row["id"] for row in left]))
-    intact = {row["event_id"]: row for row in sealed if seals.is_intact(row, row)}
-    for row in sealed:
+    macs = chain.ChainMacs(db.vault)
+    sequenced = await db.fetch_all(_SEQUENCED, ids=to_json([row["id"] for row in left]))
+    intact = {row["event_id"]: row for row in sequenced if macs.is_intact(row, row)}
+    for row in sequenced:
         if row["event_id"] not in intact:
             fields = {"event": row["event_id"]}
             _log.error("an event was changed before it was erased", extra={"fields": fields})
-    blanked = await db.fetch_all(_BLANK, given=spelled(_LEFT, left))
+    redacted = await db.fetch_all(_BLANK, given=spelled(_LEFT, left))
     noted = [
         {
             "event_id": event["id"],
-            "erasure": seals.erasure(intact[event["id"]], chain.canonical(event)),
+            "erasure": macs.erasure(intact[event["id"]], chain.canonical(event)),
         }
-        for event in blanked
+        for event in redacted
         if event["id"] in intact
     ]
     if noted:

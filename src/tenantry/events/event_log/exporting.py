@@ -144,10 +144,10 @@ async def _span(db: Session, order: Order) -> tuple[int, int]:
 
 
 def _ndjson(rows: Sequence[Row]) -> bytes:
-    return b"".join(orjson.dumps(_shown(row)) + b"\n" for row in rows)
+    return b"".join(orjson.dumps(_members_of(row)) + b"\n" for row in rows)
 
 
-def _shown(row: Row) -> dict[str, Any]:
+def _members_of(row: Row) -> dict[str, Any]:
     shown = _members(row)
     for name in _JSON:
         if shown[name] is not None:

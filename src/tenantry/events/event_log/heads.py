@@ -1,7 +1,7 @@
-"""The rows of chains: read, changed and sealed anew by the holder of the log's state.
+"""The rows of chains: read, changed and authenticated anew by the holder of the log's state.
 
-A row whose seal does not fit was changed by somebody else. Its chain goes on, for no event may wait
-for that, but is never sealed again: `verification` tells of it from then on.
+A row whose MAC does not fit was changed by somebody else. Its chain goes on, for no event may wait
+for that, but is never authenticated again: `verification` tells of it from then on.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tenantry.db.engine import Row, Session
 
-_BROKEN = ""  # a seal that never fits
+_BROKEN = ""  # a MAC that never fits
 
 _log = logging.getLogger(__name__)
 
@@ -58,12 +58,14 @@ async def hold(db: Session) -> Row:
 class Heads:
     """Rows of `event_chains` by chain, that of the environment always among them."""
 
-    def __init__(self, rows: Mapping[str, dict[str, Any]], state: Row, seals: chain.Seals) -> None:
-        self._seals = seals
+    def __init__(
+        self, rows: Mapping[str, dict[str, Any]], state: Row, macs: chain.ChainMacs
+    ) -> None:
+        self._macs = macs
         self._broken: set[str] = set()
         self._rows: dict[str, dict[str, Any]] = dict(rows)
         for name, row in rows.items():
-            if not seals.fits(row, state):
+            if not macs.fits(row, state):
                 self._break(name)
         if chain.ENVIRONMENT not in rows:
             self._rows[chain.ENVIRONMENT] = _new(chain.ENVIRONMENT)
@@ -76,17 +78,17 @@ class Heads:
         wanted = to_json(sorted({chain.ENVIRONMENT, *chains}))
         found = await db.fetch_all(_LOAD, chains=wanted)
         rows = {row["chain"]: {name: row[name] for name in _NAMES} for row in found}
-        return cls(rows, state, chain.Seals(db.vault))
+        return cls(rows, state, chain.ChainMacs(db.vault))
 
     def __getitem__(self, name: str) -> dict[str, Any]:
         """Return the row of a chain, to be changed; a new one where there is none."""
         return self._rows.setdefault(name, _new(name))
 
     async def save(self, db: Session, *, position: int, pruned_before: str | None) -> None:
-        """Write all rows, and seal them for a state of the log that has become this."""
+        """Write all rows, and authenticate them for a state of the log that has become this."""
         state = {"position": position, "pruned_before": pruned_before}
         for name, row in self._rows.items():
-            row["mac"] = _BROKEN if name in self._broken else self._seals.head(row, state)
+            row["mac"] = _BROKEN if name in self._broken else self._macs.head(row, state)
         await db.fetch_all(_SAVE, given=spelled(_COLUMNS, self._rows.values()))
 
     def _break(self, name: str) -> None:

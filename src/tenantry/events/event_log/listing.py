@@ -26,7 +26,7 @@ from tenantry.core.times import check_span
 from tenantry.db.lists import key_ranges, pages
 from tenantry.db.sql.schema import event_columns, event_contexts, events
 from tenantry.db.sql.statements import Statement
-from tenantry.events.event_log import apart
+from tenantry.events.event_log import time_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,11 +76,11 @@ async def page(
     narrow = _for(call, replace(narrow, types=known_types(narrow.types)))
     listing = "events" + json.dumps(_spelled(narrow))
     position = pages.position(call.db, listing, page_size=page_size, page_token=page_token)
-    bounds = position.bounds(*apart.between(narrow.start_time, narrow.end_time))
+    bounds = position.bounds(*time_ranges.between(narrow.start_time, narrow.end_time))
     if narrow.is_timed:
         start, backward = position.start, position.backward
         after, before = (start, "") if backward else ("", start)
-        bounds |= apart.params(narrow.start_time, narrow.end_time, after=after, before=before)
+        bounds |= time_ranges.params(narrow.start_time, narrow.end_time, after=after, before=before)
     shape = _Shape(
         types=len(narrow.types),
         timed=narrow.is_timed,
@@ -257,12 +257,14 @@ def _apart(
     if shape.but_directory:
         wanted.append(_but_directory())
     wanted += [_has(events, _e.id, *_member(number)) for number in range(shape.members)]
-    return apart.listed(wanted, most=most, backward=backward, prefix=prefix)
+    return time_ranges.listed(wanted, most=most, backward=backward, prefix=prefix)
 
 
 def _within_time() -> ColumnElement[bool]:
     # Of a plain range PostgreSQL would expect next to no rows, and no list by type worth it.
-    return case((_e.occurred_at >= apart.SINCE, _e.occurred_at <= apart.UNTIL), else_=false())
+    return case(
+        (_e.occurred_at >= time_ranges.SINCE, _e.occurred_at <= time_ranges.UNTIL), else_=false()
+    )
 
 
 def _but_directory() -> ColumnElement[bool]:

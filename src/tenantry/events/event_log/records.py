@@ -14,7 +14,7 @@ from tenantry.core.times import check_span
 from tenantry.db.lists import key_ranges, scanning
 from tenantry.db.sql.schema import event_columns, event_organization, events
 from tenantry.db.sql.statements import Statement
-from tenantry.events.event_log import apart
+from tenantry.events.event_log import time_ranges
 from tenantry.events.event_log.listing import known_types
 
 if TYPE_CHECKING:
@@ -70,10 +70,10 @@ async def search(call: Call, narrow: Filter, *, page_size: int, page_token: str)
         page_token=page_token,
         searches=bool(conditions),
     )
-    params = start.params(*apart.between(narrow.start_time, narrow.end_time))
+    params = start.params(*time_ranges.between(narrow.start_time, narrow.end_time))
     if timed:
         before = start.position.start
-        params |= apart.params(narrow.start_time, narrow.end_time, after="", before=before)
+        params |= time_ranges.params(narrow.start_time, narrow.end_time, after="", before=before)
     rows = await call.db.fetch_all(
         _statement(len(types), bool(narrow.organization_id), conditions, start.most),
         **params,
@@ -105,7 +105,7 @@ def _statement(
         here = [_e.organization_id == owner[1]] if of_organization else []
         if types:
             here.append(_e.type.in_([value for [(_, value)] in typed]))
-        lists.append(apart.listed(here, most=most))
+        lists.append(time_ranges.listed(here, most=most))
     wanted = [condition for name in conditions for condition in _wanted(name)]
     place = scanning.found(lists, events, _e.id, wanted, most=most)
     shown: Select[Any] = select(
@@ -123,7 +123,7 @@ def _statement(
 
 def _wanted(name: str) -> list[ColumnElement[bool]]:
     if name == "time":
-        return [_e.occurred_at >= apart.SINCE, _e.occurred_at <= apart.UNTIL]
+        return [_e.occurred_at >= time_ranges.SINCE, _e.occurred_at <= time_ranges.UNTIL]
     value = bindparam(name, type_=Text)
     if name == "request_id":
         return [_e.request_id == value]

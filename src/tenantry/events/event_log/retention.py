@@ -1,8 +1,9 @@
 """How long events are kept: on PostgreSQL in whole months, on SQLite in days.
 
-The end of events is first made known: `pruned_before` is set, sealed and recorded as an event. From
-then on events with smaller ids may be gone, and the work can be cut off anywhere and gone on with.
-Entries of the log go from its start; the anchors of the chains keep what the rest links to.
+The end of events is first made known: `pruned_before` is set, authenticated and recorded as an
+event. From then on events with smaller ids may be gone, and the work can be cut off anywhere and
+gone on with. Entries of the log go from its start; the anchors of the chains keep what the rest
+links to.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Row, Session
 
 PAUSE_SECONDS = 3600.0
-# Between two pages: the sealing of events has its turn.
+# Between two pages: the sequencing of events has its turn.
 _PAGE_SECONDS = 0.05
 AWAY_SECONDS = 60.0
 _PAGE = 1000
@@ -129,10 +130,10 @@ async def _announce(db: Session, bound: str, start: datetime) -> bool:
     async with db.transaction() as session:
         await session.expect_growth()
         state = await heads.hold(session)
-        if not await snapshots.has_sealed_before(session, bound):
+        if not await snapshots.has_sequenced_before(session, bound):
             return False
-        sealed = await Heads.load(session, state, ())
-        await sealed.save(session, position=state["position"], pruned_before=bound)
+        loaded = await Heads.load(session, state, ())
+        await loaded.save(session, position=state["position"], pruned_before=bound)
         await snapshots.prune_before(session, bound)
         after = {"before": f"{start:%Y-%m-%dT%H:%M:%SZ}", "before_id": bound}
         call = Call(SYSTEM, session, request_id="worker")
@@ -193,10 +194,10 @@ async def _delete_entries(db: Session, before: str) -> bool:
         gone = rows[: young[0]] if young else rows
         if not gone:
             return False
-        sealed = await Heads.load(session, state, {row["chain"] for row in gone})
+        loaded = await Heads.load(session, state, {row["chain"] for row in gone})
         for row in gone:
             anchor = {"anchor_number": row["number"], "anchor_hash": row["hash"]}
-            sealed[row["chain"]].update(anchor)
+            loaded[row["chain"]].update(anchor)
         await session.fetch_all(_DELETE_ENTRIES, position=gone[-1]["position"])
-        await sealed.save(session, position=state["position"], pruned_before=state["pruned_before"])
+        await loaded.save(session, position=state["position"], pruned_before=state["pruned_before"])
     return len(gone) == _PAGE

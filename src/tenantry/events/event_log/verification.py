@@ -1,8 +1,8 @@
 """Looking for changes of the log by somebody that writes to the database past us.
 
 Every entry is linked to the one before it in its chain, from the anchor that retention has left to
-the head; heads and anchors are sealed under a key outside the database. A finding is told and
-passed by, so that one finding does not hide the next.
+the head; heads and anchors are authenticated under a key outside the database. A finding is told
+and passed by, so that one finding does not hide the next.
 """
 
 from __future__ import annotations
@@ -89,14 +89,14 @@ async def verify(
 ) -> Verified:
     """Check the log, or what concerns one organization; each problem is told as it is found.
 
-    It is read in pages, as it was at one moment. An event that waits to be sealed is no problem.
+    It is read in pages, as it was at one moment. An event that waits to be sequenced is no problem.
     ``counts`` goes along, for a caller that gives up before the end.
     """
     async with db.snapshot() as session:
         await session.expect_growth()
         state = await session.fetch_one(_STATE)
         assert state is not None
-        look = _Look(session, state, found, chain.Seals(session.vault), organization_id)
+        look = _Look(session, state, found, chain.ChainMacs(session.vault), organization_id)
         look.counts = look.counts if counts is None else counts
         await look.read_heads()
         await look.follow_links()
@@ -109,7 +109,7 @@ class _Look:
     db: Session
     state: Row
     found: Callable[[Problem], object]
-    seals: chain.Seals
+    macs: chain.ChainMacs
     organization_id: str | None
     counts: Verified = field(default_factory=Verified)
     # Of each chain: its head, and the entry that was come to, as (number, hash).
@@ -117,11 +117,11 @@ class _Look:
     at: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     async def read_heads(self) -> None:
-        """Check the seals, and begin each chain at its anchor."""
+        """Check the MACs, and begin each chain at its anchor."""
         total = 0
         async for head in self._heads():
             name = head["chain"]
-            if not self.seals.fits(head, self.state):
+            if not self.macs.fits(head, self.state):
                 self._tell(Kind.WRONG_SEAL, name, "the chain's head was changed")
             self.heads[name] = (head["number"], head["hash"])
             self.at[name] = (head["anchor_number"], head["anchor_hash"])
@@ -187,7 +187,7 @@ class _Look:
         if row["id"] is None:
             if row["event_id"] >= (self.state["pruned_before"] or ""):
                 self._tell_of(row, Kind.MISSING_EVENT, "there is no such event any more")
-        elif not self.seals.is_intact(row, row):
+        elif not self.macs.is_intact(row, row):
             if row["erasure"] is None:
                 self._tell_of(row, Kind.CHANGED_EVENT, "it is not what was sealed")
             else:

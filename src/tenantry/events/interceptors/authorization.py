@@ -1,6 +1,6 @@
 """Authorization of a request to an interceptor, beside its signature: an API key or a token.
 
-Its secrets are kept sealed. A token (RFC 6749 section 4.4) is fetched through the same
+Its secrets are kept encrypted. A token (RFC 6749 section 4.4) is fetched through the same
 guarded client as everything that a tenant chose the address of, and is used until it ends.
 """
 
@@ -67,7 +67,7 @@ class Authorization:
     def __init__(self, client: Outgoing, vault: Vault) -> None:
         self._client = client
         self._vault = vault
-        self._tokens: dict[str, tuple[str, str, float]] = {}  # sealed, token, monotonic end
+        self._tokens: dict[str, tuple[str, str, float]] = {}  # encrypted, token, monotonic end
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def headers(self, interceptor: Interceptor, *, seconds: float) -> dict[str, str]:
@@ -87,10 +87,10 @@ class Authorization:
         # One fetches the token that the others wait for.
         async with self._locks.setdefault(interceptor.id, asyncio.Lock()):
             known = self._tokens.get(interceptor.id)
-            sealed = interceptor.auth_config_sealed or ""
-            if known is None or known[0] != sealed or known[2] <= time.monotonic():
+            encrypted = interceptor.auth_config_sealed or ""
+            if known is None or known[0] != encrypted or known[2] <= time.monotonic():
                 token, lifetime = await self._fetch(config, seconds)
-                known = (sealed, token, time.monotonic() + lifetime - _EARLY_SECONDS)
+                known = (encrypted, token, time.monotonic() + lifetime - _EARLY_SECONDS)
                 self._tokens[interceptor.id] = known
         return {"authorization": f"Bearer {known[1]}"}
 

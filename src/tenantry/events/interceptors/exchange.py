@@ -17,7 +17,7 @@ from tenantry.events.interceptors import answers
 from tenantry.events.interceptors.authorization import Authorization, Unauthorized
 from tenantry.events.interceptors.model import PRE_M2M_TOKEN_CREATION, interceptors
 from tenantry.events.signing import Signer
-from tenantry.net.outgoing import Outgoing, Refused, Unanswered
+from tenantry.net.outgoing import AddressRefused, NoResponse, Outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,9 +90,9 @@ class Exchange:
                 seconds=max(until - time.monotonic(), 0.0),
                 most_bytes=ANSWER_BYTES,
             )
-        except Refused as problem:
+        except AddressRefused as problem:
             raise Failed("ADDRESS_REFUSED", str(problem)) from None
-        except Unanswered as problem:
+        except NoResponse as problem:
             raise Failed("NO_ANSWER", str(problem)) from None
         except Unauthorized as problem:
             raise Failed("NO_ACCESS_TOKEN", str(problem)) from None
@@ -111,7 +111,7 @@ class Exchange:
         except answers.Invalid as problem:
             raise Failed("INVALID_RESPONSE", str(problem), status=200, invalid=problem) from None
 
-    async def aclose(self) -> None:
+    async def close(self) -> None:
         """Close all connections."""
         await self._client.close()
 

@@ -10,7 +10,7 @@ from sqlalchemy import Boolean, Column, Index, Integer, Table, Text
 from tenantry.core.times import rfc3339
 from tenantry.db.sql.encrypted_columns import encrypted
 from tenantry.db.sql.schema import metadata, time_column
-from tenantry.db.sql.spread import OF_ENVIRONMENT
+from tenantry.db.sql.sharding import OF_ENVIRONMENT
 from tenantry.db.writes.rows import members, row_of
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ class Interceptor:
         """Return the interceptor of one row."""
         return cls(**members(row, interceptors))
 
-    def shown(self) -> dict[str, Any]:
-        """Return what events show: no secret, sealed or not."""
+    def to_event(self) -> dict[str, Any]:
+        """Return what events show: no secret, encrypted or not."""
         return {
             "id": self.id,
             "display_name": self.display_name,

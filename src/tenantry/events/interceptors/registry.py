@@ -58,7 +58,7 @@ async def create(
         create_time=at,
         update_time=at,
     )
-    event = call.event("interceptor.created", after=interceptor.shown())
+    event = call.event("interceptor.created", after=interceptor.to_event())
     async with call.db.transaction() as db:
         await _check_limit(db, interceptor.trigger_point)
         await db.apply(_INSERT, event, **prefixed(interceptor.to_row()))
@@ -118,7 +118,7 @@ async def remove(call: Call, interceptor_id: str) -> None:
     """Delete an interceptor."""
     async with call.db.transaction() as db:
         interceptor = await _hold(db, interceptor_id)
-        event = call.event("interceptor.deleted", before=interceptor.shown())
+        event = call.event("interceptor.deleted", before=interceptor.to_event())
         await db.apply(_DELETE, event, p_id=interceptor_id)
 
 
@@ -155,7 +155,7 @@ async def _save(
     if after == before:
         return before
     after = replace(after, update_time=max(now(), before.update_time + 1))
-    event = call.event(type_, before=before.shown(), after=after.shown())
+    event = call.event(type_, before=before.to_event(), after=after.to_event())
     await db.apply(_UPDATE, event, **prefixed(after.to_row()))
     return after
 

@@ -149,10 +149,10 @@ class Interceptors:
         self._known.forget(None)
         self._breakers.forget(interceptor_id)
 
-    async def aclose(self) -> None:
+    async def close(self) -> None:
         """Write waiting events, and close all connections."""
         await self._uses.close()
-        await self._exchange.aclose()
+        await self._exchange.close()
 
     async def _enabled(self, trigger: str) -> Sequence[Interceptor]:
         return (await self._known.get(None) or {}).get(trigger, ())

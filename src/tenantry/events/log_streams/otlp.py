@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tenantry.core import strict_json
-from tenantry.events.log_streams.sinks import SEND_SECONDS, Sink, Unsent, one_line
+from tenantry.events.log_streams.sinks import SEND_SECONDS, SendError, Sink, one_line
 from tenantry.events.log_streams.targets import OTLP_HTTPS
 
 if TYPE_CHECKING:
@@ -50,10 +50,10 @@ class OtlpSink(Sink):
                 for records in await asyncio.to_thread(_portions, lines):
                     remark = await self._post(records) or remark
         except TimeoutError:
-            raise Unsent("it took too long") from None
+            raise SendError("it took too long") from None
         except (aiohttp.ClientError, OSError, ValueError) as problem:
             # A header's value is in none of these texts; an address may be.
-            raise Unsent(one_line(problem)) from None
+            raise SendError(one_line(problem)) from None
         return remark
 
     async def close(self) -> None:
@@ -89,7 +89,7 @@ class OtlpSink(Sink):
             # One that goes on is not read to its end; else the connection is kept already.
             answer.close()
         if answer.status != 200:
-            raise Unsent(f"the endpoint answered {answer.status}")
+            raise SendError(f"the endpoint answered {answer.status}")
         return _rejected(body)
 
     def _request(self, records: Sequence[str]) -> str:

@@ -77,7 +77,7 @@ _BEHIND = Statement(
 
 
 @dataclass(frozen=True, slots=True)
-class Behind:
+class Backlog:
     """How many events of the log a stream has yet to send, and its receiver's last complaint."""
 
     name: str
@@ -86,7 +86,7 @@ class Behind:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class StreamLease:
     """A stream that this process holds, until a time in microseconds since 1970."""
 
     name: str
@@ -95,10 +95,10 @@ class Held:
     until: int
 
 
-async def behind(db: Session) -> list[Behind]:
+async def backlog(db: Session) -> list[Backlog]:
     """Return how far each stream is behind the log; also those that are set no more."""
     rows = await db.fetch_all(_BEHIND)
-    return [Behind(row["name"], max(0, row["n"]), row["problem"]) for row in rows]
+    return [Backlog(row["name"], max(0, row["n"]), row["problem"]) for row in rows]
 
 
 async def has_more(db: Session, name: str) -> bool:
@@ -110,12 +110,12 @@ async def has_more(db: Session, name: str) -> bool:
     return bool(found["has_more"]) and found["due_time"] <= now()
 
 
-async def claim(db: Session, name: str) -> Held | None:
+async def claim(db: Session, name: str) -> StreamLease | None:
     """Take a stream for `LEASE_SECONDS`, unless another process has it."""
     at = now()
     until = at + int(LEASE_SECONDS * 1_000_000)
     row = await db.fetch_one(_CLAIM, p_name=name, p_now=at, p_due=until)
-    return Held(name, row["position"], row["problem"], until) if row else None
+    return StreamLease(name, row["position"], row["problem"], until) if row else None
 
 
 async def page(db: Session, after: int) -> Sequence[Line]:
@@ -127,7 +127,7 @@ async def page(db: Session, after: int) -> Sequence[Line]:
 
 
 async def release(
-    db: Session, held: Held, position: int, *, problem: str | None, seconds: float = 0
+    db: Session, held: StreamLease, position: int, *, problem: str | None, seconds: float = 0
 ) -> bool:
     """Note how far a stream has come, and let anybody go on with it after some seconds.
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SEND_SECONDS = 10.0  # for one batch, connecting included
 
 
-class Unsent(Exception):
+class SendError(Exception):
     """A batch was not taken, or not known to be; the text is one line without a secret."""
 
 
@@ -48,10 +48,10 @@ class BlockingSink(Sink):
                 await self._run(lambda: self.write(lines))
         except TimeoutError:
             self._give_up()
-            raise Unsent("it took too long") from None
+            raise SendError("it took too long") from None
         except OSError as problem:
             self._give_up()
-            raise Unsent(one_line(problem)) from None
+            raise SendError(one_line(problem)) from None
         except BaseException:
             self._give_up()
             raise

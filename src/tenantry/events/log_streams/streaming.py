@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 from tenantry.events.log_streams import service, targets
 from tenantry.events.log_streams.files import FileSink
 from tenantry.events.log_streams.otlp import OtlpSink
-from tenantry.events.log_streams.sinks import Sink, Unsent
+from tenantry.events.log_streams.sinks import SendError, Sink
 from tenantry.events.log_streams.syslog import SyslogSink
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session
-    from tenantry.events.log_streams.service import Held
+    from tenantry.events.log_streams.service import StreamLease
     from tenantry.settings import Settings
 
 IDLE_SECONDS = 0.5
@@ -50,7 +50,7 @@ class Stream:
             self._sink = self._opened(db)
         try:
             remark = await self._sink.send(lines)
-        except Unsent as problem:
+        except SendError as problem:
             return await self._failed(db, held, str(problem))
         if remark:
             fields = {"stream": self.name, "problem": remark}
@@ -66,7 +66,7 @@ class Stream:
         if self._sink is not None:
             await self._sink.close()
 
-    async def _failed(self, db: Session, held: Held, problem: str) -> float:
+    async def _failed(self, db: Session, held: StreamLease, problem: str) -> float:
         pause = min(FIRST_PAUSE_SECONDS * 2**self._failures, LONGEST_PAUSE_SECONDS)
         pause *= random.uniform(1, 1 + _JITTER)  # noqa: S311 - spreads retries, guards nothing
         self._failures = min(self._failures + 1, 10)

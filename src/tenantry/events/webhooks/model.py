@@ -16,7 +16,7 @@ from sqlalchemy import (
 
 from tenantry.db.sql.encrypted_columns import encrypted
 from tenantry.db.sql.schema import Json, metadata, time_column
-from tenantry.db.sql.spread import OF_ENVIRONMENT
+from tenantry.db.sql.sharding import OF_ENVIRONMENT
 
 PENDING, SUCCEEDED, FAILED = "PENDING", "SUCCEEDED", "FAILED"
 _SECRET = encrypted("webhook-secret")

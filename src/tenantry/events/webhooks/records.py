@@ -41,8 +41,8 @@ class Endpoint:
         """Return the endpoint of one row."""
         return cls(**members(row, webhook_endpoints))
 
-    def shown(self) -> dict[str, Any]:
-        """Return what events show: no secret, sealed or not."""
+    def to_event(self) -> dict[str, Any]:
+        """Return what events show: no secret, encrypted or not."""
         return {
             "id": self.id,
             "url": self.url,

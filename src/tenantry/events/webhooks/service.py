@@ -82,7 +82,7 @@ async def create(
     event = call.event(
         "webhook_endpoint.created",
         organization_id=organization_id,
-        after=endpoint.shown(),
+        after=endpoint.to_event(),
     )
     async with call.db.transaction() as db:
         await _check_limit(db, organization_id)
@@ -171,7 +171,7 @@ async def remove(call: Call, endpoint_id: str) -> None:
         event = call.event(
             "webhook_endpoint.deleted",
             organization_id=endpoint.organization_id,
-            before=endpoint.shown(),
+            before=endpoint.to_event(),
         )
         await db.apply(_DELETE, event, p_id=endpoint_id)
 
@@ -204,8 +204,8 @@ async def _save(call: Call, db: Session, before: Endpoint, after: Endpoint, type
     event = call.event(
         type_,
         organization_id=before.organization_id,
-        before=before.shown(),
-        after=after.shown(),
+        before=before.to_event(),
+        after=after.to_event(),
     )
     await db.apply(_UPDATE, event, **prefixed(after.to_row()))
     return after

@@ -54,7 +54,7 @@ def _time_or_null(about: str) -> Schema:
     return {**_or_null(_time(about)), "examples": [None]}
 
 
-def _seldom(schema: Schema) -> Schema:
+def _optional(schema: Schema) -> Schema:
     return {name: value for name, value in schema.items() if name != "examples"}
 
 
@@ -109,7 +109,7 @@ def _organization(
         **further,
         metadata=_or_null(_free("What you keep with it.", {"plan": "gold"})),
         settings=_SETTINGS,
-        **{name: _ours(_seldom(schema)) for name, schema in _FURTHER.items()},
+        **{name: _ours(_optional(schema)) for name, schema in _FURTHER.items()},
     )
 
 
@@ -142,19 +142,19 @@ _PLACE = _object(
     metadata=_free("What you keep with the membership.", {}),
     provisioning_method=_text("What made the membership.", "API"),
     created_at=_time("When it was made."),
-    inviter_email=_seldom(_email("Who invited the person.")),
-    accepted_at=_seldom(_time("When the person accepted.")),
-    join_time=_seldom(_time("When the person joined.")),
-    expires_at=_seldom(_time("When the invitation ends.")),
-    resent_at=_seldom(_time("When the invitation was last sent again.")),
-    resent_count=_seldom(_number("How often it was sent again.", 1)),
+    inviter_email=_optional(_email("Who invited the person.")),
+    accepted_at=_optional(_time("When the person accepted.")),
+    join_time=_optional(_time("When the person joined.")),
+    expires_at=_optional(_time("When the invitation ends.")),
+    resent_at=_optional(_time("When the invitation was last sent again.")),
+    resent_count=_optional(_number("How often it was sent again.", 1)),
 )
 
 ORGANIZATION = _organization(
     "The organization as it is now, or as it was when it was deleted.",
     required="id display_name",
     external_id=_EXTERNAL_ID,
-    deleted_at=_seldom(_time("When it was deleted; in `organization.deleted` only.")),
+    deleted_at=_optional(_time("When it was deleted; in `organization.deleted` only.")),
 )
 DOMAIN = _object(
     "The domain of an organization.",
@@ -290,10 +290,10 @@ ROLE = _object(
         _list("The permissions of its own.", _text("A permission's name.", "invoices:write"))
     ),
     reassign_role_name=_ours(
-        _seldom(_text("Of one that is gone: the role that its members have instead.", "viewer"))
+        _optional(_text("Of one that is gone: the role that its members have instead.", "viewer"))
     ),
     organization_id=_ours(
-        _seldom(_id("org_", "The organization whose own role it is; absent for everybody's."))
+        _optional(_id("org_", "The organization whose own role it is; absent for everybody's."))
     ),
 )
 PERMISSION = _object(

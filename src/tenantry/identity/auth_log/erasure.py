@@ -90,7 +90,7 @@ async def forget(db: Session, ids: Iterable[str], addresses: Iterable[str]) -> i
 
 def _blanked(row: Row) -> dict[str, str | None]:
     params = {n: v for n, v in from_json(row["params"]).items() if n not in _OF_THEM}
-    # A sign-in that was not finished has the answer of a provider, sealed.
+    # A sign-in that was not finished has the answer of a provider, encrypted.
     # Names that a provider gave to attributes are its own, and could say anything.
     of_provider = ("identity", "evidence")
     facts = {n: v for n, v in from_json(row["facts"]).items() if n not in of_provider}

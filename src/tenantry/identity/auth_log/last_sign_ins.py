@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db.engine import Row
-    from tenantry.identity.connections.guides.explanations import Said
+    from tenantry.identity.connections.guides.explanations import ExplainedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class LastSignIns:
     connection_id: str
     last_sign_in_time: int
     last_failure_time: int
-    said: Said | None
+    said: ExplainedError | None
     certificates_expire_time: int
     fault: str
 

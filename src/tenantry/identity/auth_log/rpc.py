@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.identity.auth_log.last_sign_ins import LastSignIns
     from tenantry.identity.auth_log.sign_ins import SignIn
-    from tenantry.identity.connections.guides.explanations import Said
+    from tenantry.identity.connections.guides.explanations import ExplainedError
     from tenantry.identity.connections.model import Connection
 
 
@@ -116,7 +116,7 @@ def _sign_in(found: SignIn) -> own_pb.SignIn:
     return message
 
 
-def _error(said: Said) -> own_pb.SignInError:
+def _error(said: ExplainedError) -> own_pb.SignInError:
     return own_pb.SignInError(
         error=said.error,
         error_description=said.description,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.db.engine import Row, Session
     from tenantry.db.lists import pages
-    from tenantry.identity.connections.guides.explanations import Said
+    from tenantry.identity.connections.guides.explanations import ExplainedError
 
 _a, _c = auth_requests.c, connections.c
 _columns = (
@@ -66,7 +66,7 @@ class SignIn:
     client_id: str
     status: str
     intent: str
-    said: Said | None
+    said: ExplainedError | None
     steps: tuple[tuple[str, int], ...]
     evidence: Mapping[str, Any]
     proofs: tuple[str, ...] = ()

@@ -26,7 +26,7 @@ class Fault:
     remedy: str
 
 
-class Faulty(Exception):
+class ProtocolError(Exception):
     """A message that is not taken, for one fault.
 
     ``evidence`` are the facts of the message as far as it was read, for the log of sign-ins.
@@ -49,7 +49,7 @@ def evidenced(facts: Callable[[], Mapping[str, Any]]) -> Iterator[None]:
     """Have a fault that is raised within bear the facts of the message; the first facts stay."""
     try:
         yield
-    except Faulty as error:
+    except ProtocolError as error:
         error.evidence = error.evidence or facts()
         raise
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from tenantry.core import errors
 from tenantry.core.caller import Kind
 from tenantry.core.times import now
-from tenantry.events.mail import branding
-from tenantry.events.mail import service as mail
+from tenantry.events.email import branding
+from tenantry.events.email import service as mail
 from tenantry.i18n import languages
 from tenantry.identity.attempts import service as attempts
 from tenantry.tenants.memberships import administrators
@@ -22,7 +22,7 @@ from tenantry.tenants.organizations.service import OrganizationIdentifier
 if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.db.engine import Session
-    from tenantry.events.mail.model import Mail
+    from tenantry.events.email.model import Email
     from tenantry.identity.connections.model import Connection
     from tenantry.settings import Settings
 
@@ -72,7 +72,7 @@ async def queue(call: Call, db: Session, connection: Connection) -> None:
         )
 
 
-def mail_variables(queued: Mail, settings: Settings) -> dict[str, Any]:
+def email_variables(queued: Email, settings: Settings) -> dict[str, Any]:
     """Return what the email shows."""
     return {
         **branding.variables(settings, client_name=""),

@@ -282,7 +282,7 @@ def checked_context(context: Mapping[str, Any], field: str) -> Mapping[str, Any]
     return context
 
 
-def shown(connection: Connection) -> dict[str, Any]:
+def to_event(connection: Connection) -> dict[str, Any]:
     """Return its content in events: the published members."""
     event: dict[str, Any] = {
         "id": connection.id,
@@ -303,7 +303,7 @@ def event(call: Call, verb: str, before: Connection | None, after: Connection | 
     """
     one = after or before
     assert one is not None
-    members = [None if each is None else shown(each) for each in (before, after)]
+    members = [None if each is None else to_event(each) for each in (before, after)]
     if verb == "updated" and before is not None and after is not None:
         certificates = [_certificates(before), _certificates(after)]
         if certificates[0] != certificates[1]:

@@ -8,11 +8,11 @@ in `connections`, their addresses in the endpoint package `sso`.
 __all__ = [
     "evidence",
     "identities",
-    "initiated",
-    "leaving",
+    "idp_initiated",
     "model",
     "openid",
     "own_sign_ins",
+    "provider_logout",
     "requests",
     "saml.logging_out",
     "saml.service_provider",

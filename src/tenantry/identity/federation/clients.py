@@ -21,7 +21,7 @@ _ASSERTION_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class PresentedCredentials:
     """A client as a request shows it: members of its form, a header, and the secrets in both."""
 
     form: dict[str, str] = field(repr=False)
@@ -29,16 +29,18 @@ class Shown:
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
-def by_secret(method: str, client_id: str, secret: str) -> Shown:
+def by_secret(method: str, client_id: str, secret: str) -> PresentedCredentials:
     """Return a client that shows its secret by this TokenAuthType; without one it is public."""
     if not secret or method != BASIC_AUTH:
         form = {"client_id": client_id} | ({"client_secret": secret} if secret else {})
-        return Shown(form, None, (secret,))
+        return PresentedCredentials(form, None, (secret,))
     header = tokens.basic(client_id, secret)
-    return Shown({}, header, (secret, header))
+    return PresentedCredentials({}, header, (secret, header))
 
 
-async def by_key(sign: Sign, client_id: str, token_uri: str, *, issuer: str) -> Shown:
+async def by_key(
+    sign: Sign, client_id: str, token_uri: str, *, issuer: str
+) -> PresentedCredentials:
     """Return a client that signs with our own key, which the provider finds at our /keys.
 
     All connections share that key. So the audience is the very address that the assertion is sent
@@ -65,4 +67,4 @@ async def by_key(sign: Sign, client_id: str, token_uri: str, *, issuer: str) -> 
         "client_assertion_type": _JWT_BEARER,
         "client_assertion": assertion,
     }
-    return Shown(form, None, (assertion,))
+    return PresentedCredentials(form, None, (assertion,))

@@ -17,7 +17,7 @@ from tenantry.identity.connections.federated_identities import FederationError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tenantry.identity.connections.faults import Faulty
+    from tenantry.identity.connections.faults import ProtocolError
     from tenantry.identity.connections.oidc.jwts import Signed
 
 _TEXT_MAX = 300  # characters
@@ -53,7 +53,7 @@ def of_id_token(id_token: Signed, *, verified: bool = True) -> dict[str, Any]:
     return {**facts, "claims": sorted(said)}
 
 
-def fault_of(error: Faulty) -> FederationError:
+def fault_of(error: ProtocolError) -> FederationError:
     """Return the fault of a protocol's message, as the rest of a sign-in knows it."""
     return FederationError(
         error.code, error.description, hint=error.fault.remedy, evidence=bounded(error.evidence)

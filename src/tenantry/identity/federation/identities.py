@@ -89,7 +89,7 @@ _FORGET = Statement(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class KnownIdentity:
     """An identity that somebody has signed in with; times in microseconds since 1970, UTC."""
 
     connection_id: str
@@ -102,7 +102,7 @@ class Known:
     update_time: int
 
 
-async def find(db: Session, connection_id: str, subject: str) -> tuple[Known, User] | None:
+async def find(db: Session, connection_id: str, subject: str) -> tuple[KnownIdentity, User] | None:
     """Return the identity of a subject at a connection, if somebody has signed in with it.
 
     And its user, with all memberships.
@@ -147,8 +147,8 @@ async def forget(db: Session, user_id: str, organization_id: str, at: int) -> No
     await db.fetch_all(_FORGET, p_user_id=user_id, p_organization_id=organization_id, p_at=at)
 
 
-def _known(row: Row) -> Known:
-    return Known(
+def _known(row: Row) -> KnownIdentity:
+    return KnownIdentity(
         **{
             name: row[f"known_{name}"]
             for name in (

@@ -9,7 +9,7 @@ from sqlalchemy import Column, ForeignKey, Index, Table, Text
 
 from tenantry.db.sql.encrypted_columns import encrypted, encrypted_for_a_day
 from tenantry.db.sql.schema import metadata, time_column
-from tenantry.db.sql.spread import OF_ENVIRONMENT
+from tenantry.db.sql.sharding import OF_ENVIRONMENT
 from tenantry.tenants.tables import identities as declared
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class FederationRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class FrontChannelMessage:
     """The place that a browser goes to with a message: an address, or a form that is posted."""
 
     url: str

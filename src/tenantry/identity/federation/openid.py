@@ -37,9 +37,9 @@ from tenantry.identity.connections.settings import PRIVATE_KEY_JWT, OIDCSettings
 from tenantry.identity.federation import attributes, clients, evidence, replays, requests, sessions
 from tenantry.identity.federation.attributes import CustomAttributes
 from tenantry.identity.federation.evidence import fault_of
-from tenantry.identity.federation.model import Sent
+from tenantry.identity.federation.model import FrontChannelMessage
 from tenantry.net import email_addresses
-from tenantry.telemetry.log import seldom
+from tenantry.telemetry.log import warn_rate_limited
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,7 +66,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AuthenticationOptions:
     """The wishes of an application that go on to the provider; ``max_age`` in seconds."""
 
     login_hint: str | None = None
@@ -91,7 +91,7 @@ class RelyingParty:
     async def start(
         self,
         connection: Connection,
-        asked: Asked,
+        asked: AuthenticationOptions,
         *,
         auth_request_id: str | None = None,
         test_id: str | None = None,
@@ -174,7 +174,7 @@ class RelyingParty:
 
     async def leave(
         self, connection: Connection, session: FederatedSession, back: str
-    ) -> Sent | None:
+    ) -> FrontChannelMessage | None:
         """Return where a browser ends its session at the provider, which sends it to us again.
 
         RP-Initiated Logout 1.0; we send it on to ``back``. None where the connection does not want
@@ -188,7 +188,7 @@ class RelyingParty:
             provider = await self.provider(connection, settings)
         except OIDCError as error:
             fields = {"connection_id": connection.id, "problem": error.description}
-            seldom(_log, "no sign-out at the OpenID Provider", error.code, fields)
+            warn_rate_limited(_log, "no sign-out at the OpenID Provider", error.code, fields)
             return None
         address = settings.end_session_uri or provider.end_session_endpoint
         if not address:
@@ -200,7 +200,7 @@ class RelyingParty:
         }
         if session.hint is not None and "id_token" in session.hint:
             members["id_token_hint"] = session.hint["id_token"]
-        return Sent(f"{address}{'&' if '?' in address else '?'}{urlencode(members)}")
+        return FrontChannelMessage(f"{address}{'&' if '?' in address else '?'}{urlencode(members)}")
 
     async def provider(self, connection: Connection, settings: OIDCSettings) -> Metadata:
         """Return the provider of a connection: what it publishes, or what an admin wrote."""
@@ -263,7 +263,7 @@ class RelyingParty:
         token_uri: str,
         code: str,
         request: FederationRequest,
-        shown: clients.Shown,
+        shown: clients.PresentedCredentials,
         *,
         pkce: bool,
         form_allowed: bool = False,
@@ -289,7 +289,7 @@ class RelyingParty:
 
     async def _client(
         self, connection: Connection, settings: OIDCSettings, token_uri: str
-    ) -> clients.Shown:
+    ) -> clients.PresentedCredentials:
         if settings.token_auth_type == PRIVATE_KEY_JWT:
             return await clients.by_key(
                 self._sign, settings.client_id, token_uri, issuer=self.public_url
@@ -335,7 +335,7 @@ class RelyingParty:
         )
 
 
-def begun(asked: Asked) -> dict[str, Any]:
+def begun(asked: AuthenticationOptions) -> dict[str, Any]:
     """Return the facts that the answer to a new request is held to."""
     return {
         "nonce": vault.new_secret(),

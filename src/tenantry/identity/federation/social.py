@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tenantry.identity.connections.oidc.tokens import Tokens
     from tenantry.identity.connections.providers.social_providers import Provider
     from tenantry.identity.federation.model import FederationRequest
-    from tenantry.identity.federation.openid import Asked, RelyingParty
+    from tenantry.identity.federation.openid import AuthenticationOptions, RelyingParty
 
 _NAME_MAX = 8192  # characters of the name that Apple's page posts
 
@@ -41,7 +41,7 @@ _NAME_MAX = 8192  # characters of the name that Apple's page posts
 async def start(
     party: RelyingParty,
     connection: Connection,
-    asked: Asked,
+    asked: AuthenticationOptions,
     *,
     auth_request_id: str | None = None,
     test_id: str | None = None,

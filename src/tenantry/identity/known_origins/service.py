@@ -109,7 +109,7 @@ async def note(db: Session, origin: Origin, user_id: str) -> Noted:
 
 async def of_user(db: Session, origin: Origin, user_id: str) -> str:
     """Return a name for the device or network if this person has signed in from it, else ""."""
-    return _shown(await _known(db, _OF_USER, origin, p_user_id=user_id))
+    return _to_text(await _known(db, _OF_USER, origin, p_user_id=user_id))
 
 
 async def of_mailbox(db: Session, origin: Origin, email_key: str) -> str:
@@ -117,7 +117,7 @@ async def of_mailbox(db: Session, origin: Origin, email_key: str) -> str:
 
     It is looked for whether anybody has the address or not.
     """
-    return _shown(await _known(db, _OF_MAILBOX, origin, p_email_key=email_key))
+    return _to_text(await _known(db, _OF_MAILBOX, origin, p_email_key=email_key))
 
 
 async def forget(db: Session, user_id: str) -> None:
@@ -133,7 +133,7 @@ async def _known(db: Session, statement: Statement, origin: Origin, **whose: Any
     return await db.fetch_all(statement, p_digests=to_json(digests), p_since=since, **whose)
 
 
-def _shown(rows: Sequence[Row]) -> str:
+def _to_text(rows: Sequence[Row]) -> str:
     return f"{rows[0]['kind']} {rows[0]['digest']}" if rows else ""
 
 

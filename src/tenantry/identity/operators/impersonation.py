@@ -77,9 +77,9 @@ async def begin(
             impersonation=impersonation,
         )
         told = {
-            "user": user.shown(),
+            "user": user.to_event(),
             "session_id": session.id,
-            "operator": operator.shown(),
+            "operator": operator.to_event(),
             "reason": reason,
             "until": rfc3339(until),
         }

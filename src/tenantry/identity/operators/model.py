@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Table, Text, false
 
 from tenantry.db.sql.schema import Json, metadata, time_column
-from tenantry.db.sql.spread import OF_ENVIRONMENT
+from tenantry.db.sql.sharding import OF_ENVIRONMENT
 from tenantry.db.writes.rows import members
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Operator:
         """Return the operator of one row."""
         return cls(**members(row, operators))
 
-    def shown(self) -> dict[str, object]:
+    def to_event(self) -> dict[str, object]:
         """Return the content of events."""
         return {"id": self.id, "name": self.name, "email": self.email, "role": self.role}
 
@@ -133,7 +133,7 @@ class OperatorPasskey:
         """The user handle that its authenticator keeps."""
         return self.operator_id
 
-    def shown(self) -> dict[str, str]:
+    def to_event(self) -> dict[str, str]:
         """Return it as events of its operator show it."""
         return {"id": self.id, "name": self.name}
 

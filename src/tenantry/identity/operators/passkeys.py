@@ -111,7 +111,7 @@ async def finish_registration(
         credential, challenge=challenge, relying_party=relying_party
     )
     if not made.user_verified:
-        raise ceremonies.NotAccepted("the authenticator did not ask who you are")
+        raise ceremonies.VerificationError("the authenticator did not ask who you are")
     device = devices.describe(call.origin.user_agent, call.origin.address)
     passkey = OperatorPasskey(
         id=call.db.new_id(ids.OPERATOR_PASSKEY),
@@ -157,14 +157,14 @@ async def finish_authentication(
     credential_id = ceremonies.credential_id_of(credential)
     row = await call.db.fetch_one(_FIND, p_credential_id=credential_id)
     if row is None:
-        raise ceremonies.NotAccepted("this passkey is not known here")
+        raise ceremonies.VerificationError("this passkey is not known here")
     passkey = OperatorPasskey.from_row(row)
     ceremonies.challenge_of(credential)
     proof = ceremonies.verify_authentication(
         credential, challenge=challenge, relying_party=relying_party, passkey=passkey
     )
     if not proof.user_verified:
-        raise ceremonies.NotAccepted("the authenticator did not ask who you are")
+        raise ceremonies.VerificationError("the authenticator did not ask who you are")
     async with call.db.transaction() as db:
         used = await db.fetch_one(
             _USE, p_id=passkey.id, p_sign_count=proof.sign_count, p_last_use_time=now()
@@ -172,7 +172,7 @@ async def finish_authentication(
         if used is None:
             fields = {"passkey": passkey.id, "operator": passkey.operator_id}
             _log.warning("an operator's passkey counts backwards", extra={"fields": fields})
-            raise ceremonies.NotAccepted("its counter went back: it may be a copy")
+            raise ceremonies.VerificationError("its counter went back: it may be a copy")
         operator = await get(db, passkey.operator_id)
         return await sessions.begin(call, db, operator, method=sessions.PASSKEY)
 
@@ -221,8 +221,8 @@ def check_fresh(session: OperatorSession) -> None:
 
 async def _record(call: Call, db: Session, operator: Operator) -> None:
     """Record that the passkeys of an operator are others now."""
-    shown = [passkey.shown() for passkey in await list_of(db, operator.id)]
-    after = {**operator.shown(), "passkeys": shown}
+    shown = [passkey.to_event() for passkey in await list_of(db, operator.id)]
+    after = {**operator.to_event(), "passkeys": shown}
     await db.record(call.event("operator.updated", after=after))
 
 

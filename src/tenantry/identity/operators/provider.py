@@ -57,14 +57,14 @@ _KNOW = Statement(
 )
 
 
-class NotLetIn(errors.PermissionDenied):
+class LoginRefused(errors.PermissionDenied):
     """The provider did not vouch for anybody, or for nobody that was invited."""
 
     sentence = "your identity provider does not vouch for an operator of this console"
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class LoginState:
     """One way to the provider: kept by the browser that goes it, encrypted."""
 
     state: str
@@ -105,7 +105,7 @@ class Provider:
             provider = await self._metadata()
         except OIDCError as error:
             raise self._refused(error) from None
-        way = Way(vault.new_secret(), vault.new_secret(), vault.new_secret(), goal, now())
+        way = LoginState(vault.new_secret(), vault.new_secret(), vault.new_secret(), goal, now())
         members = authorization.members(
             self._settings,
             redirect_uri=self._redirect_uri,
@@ -128,9 +128,9 @@ class Provider:
                 that was invited.
 
         """
-        way = self._way(kept)
+        way = self._login_state(kept)
         if way is None or not vault.matches(answer.state, vault.digest(way.state)):
-            raise NotLetIn
+            raise LoginRefused
         try:
             claims = await self._claims(way, answer)
         except OIDCError as error:
@@ -139,7 +139,7 @@ class Provider:
             operator = await self._operator(db, claims)
             return await sessions.begin(call, db, operator, method=sessions.PROVIDER), way.goal
 
-    async def _claims(self, way: Way, answer: CallbackResponse) -> Mapping[str, Any]:
+    async def _claims(self, way: LoginState, answer: CallbackResponse) -> Mapping[str, Any]:
         provider = await self._metadata()
         callback.hold_to_issuer(answer, provider.issuer, says_issuer=provider.says_issuer)
         code, client_id = callback.code(answer), self._settings.client_id
@@ -184,13 +184,13 @@ class Provider:
             return Operator.from_row(row)
         email = claims.get("email")
         if claims.get("email_verified") is not True or not isinstance(email, str):
-            raise NotLetIn
+            raise LoginRefused
         try:
             known = await find_by_email(db, email_addresses.checked(email))
         except errors.InvalidArgument:
-            raise NotLetIn from None
+            raise LoginRefused from None
         if known is None or not await db.fetch_all(_KNOW, p_id=known.id, p_subject=subject):
-            raise NotLetIn
+            raise LoginRefused
         return replace(known, subject=subject)
 
     async def _metadata(self) -> Metadata:
@@ -204,14 +204,14 @@ class Provider:
             )
         return found
 
-    def _way(self, kept: str) -> Way | None:
+    def _login_state(self, kept: str) -> LoginState | None:
         try:
-            way = Way(*json.loads(self._vault.decrypt(kept, _BINDING, from_outside=True)))
+            way = LoginState(*json.loads(self._vault.decrypt(kept, _BINDING, from_outside=True)))
         except (WrongKey, ValueError, TypeError):
             return None
         return way if now() - way.begun < LIFE else None
 
-    def _refused(self, error: OIDCError) -> NotLetIn:
+    def _refused(self, error: OIDCError) -> LoginRefused:
         fields = {"issuer": self._issuer, "problem": error.description}
         _log.warning("a sign-in of an operator by their provider failed", extra={"fields": fields})
-        return NotLetIn()
+        return LoginRefused()

@@ -135,7 +135,7 @@ async def open_link(call: Call, token: str, *, name: str) -> str:
             operator = Operator(new_id, name, link["email"], link["role"], None, at, at, None)
             acting = replace(call, caller=caller(operator))
             await db.fetch_all(_INSERT, **prefixed(row_of(operator, operators)))
-            await db.record(acting.event("operator.created", after=operator.shown()))
+            await db.record(acting.event("operator.created", after=operator.to_event()))
         else:
             operator = await get(db, link["operator_id"])
             if not operator.name and name:
@@ -192,7 +192,7 @@ async def invite(call: Call, *, email: str, name: str, role: str) -> tuple[Opera
             )
         _check_unique(there, made)
         await db.fetch_all(_INSERT, **prefixed(row_of(made, operators)))
-        await db.record(call.event("operator.created", after=made.shown()))
+        await db.record(call.event("operator.created", after=made.to_event()))
         token = await make_link(replace(call, db=db), operator_id=made.id)
     return made, token
 
@@ -252,7 +252,7 @@ async def remove(call: Call, operator_id: str) -> None:
         if before.role == OWNER:
             await _check_not_last(db, before)
         await db.apply(
-            _DELETE, call.event("operator.deleted", before=before.shown()), p_id=before.id
+            _DELETE, call.event("operator.deleted", before=before.to_event()), p_id=before.id
         )
         await people_sessions.end_impersonations(replace(call, db=db), before.id)
 
@@ -286,7 +286,7 @@ def caller(operator: Operator) -> Caller:
 
 
 async def _change(call: Call, db: Session, before: Operator, after: Operator) -> None:
-    event = call.event("operator.updated", before=before.shown(), after=after.shown())
+    event = call.event("operator.updated", before=before.to_event(), after=after.to_event())
     await db.apply(
         _UPDATE,
         event,

@@ -87,7 +87,7 @@ async def begin(call: Call, db: Session, operator: Operator, *, method: str) -> 
     )
     await db.fetch_all(_SIGNED_IN, p_operator_id=operator.id, p_now=at)
     acting = replace(call, caller=Caller(Kind.OPERATOR, operator.id))
-    await db.record(acting.event("operator.signed_in", after=operator.shown()))
+    await db.record(acting.event("operator.signed_in", after=operator.to_event()))
     return secret
 
 

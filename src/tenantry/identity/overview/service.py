@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tenantry.core.times import now
 from tenantry.db.event_rows import snapshots
-from tenantry.events.mail import service as mail
+from tenantry.events.email import service as mail
 from tenantry.events.webhooks.deliveries import figures as webhooks
 from tenantry.identity.auth_log import figures as auth_log
 from tenantry.identity.connections import listing as connections
@@ -47,7 +47,7 @@ async def measure(db: Session) -> Overview:
     """Count anew."""
     at = now()
     there = await totals.read(db)
-    events_waiting, since = await snapshots.unsealed(db)
+    events_waiting, since = await snapshots.unsequenced(db)
     deliveries_waiting, deliveries_failed = await webhooks.waiting_and_failed(db)
     mail_waiting, mail_failed = await mail.waiting_and_failed(db)
     return Overview(

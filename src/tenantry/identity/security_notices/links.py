@@ -24,7 +24,7 @@ def token(db: Session, mail_id: str) -> str:
     return f"{mail_id}.{base64.urlsafe_b64encode(mac).decode()}"
 
 
-def mail_of(db: Session, given: str) -> str | None:
+def email_of(db: Session, given: str) -> str | None:
     """Return the id of the mail whose token this is; None if it is nobody's."""
     if len(given) > _LONGEST or not given.isascii():
         return None

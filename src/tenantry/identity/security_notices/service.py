@@ -11,8 +11,8 @@ from tenantry.core import errors
 from tenantry.core.times import SECOND, now, rfc3339
 from tenantry.db import crud
 from tenantry.db.sql.schema import from_json
-from tenantry.events.mail import branding
-from tenantry.events.mail import service as mail_service
+from tenantry.events.email import branding
+from tenantry.events.email import service as email_service
 from tenantry.i18n import languages
 from tenantry.identity.attempts import service as attempts
 from tenantry.identity.known_origins import service as known_origins
@@ -25,7 +25,7 @@ from tenantry.tenants.users.model import users
 if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.db.engine import Session
-    from tenantry.events.mail.model import Mail
+    from tenantry.events.email.model import Email
     from tenantry.settings import Settings
     from tenantry.tenants.users.model import User
 
@@ -45,7 +45,7 @@ ACTIVITIES = (
 )
 
 # To one person about one kind of activity: of more of them there are events alone.
-MAILS, MAILS_SECONDS = 10, 3600
+EMAILS, EMAILS_SECONDS = 10, 3600
 LINK_SECONDS = 7 * 24 * 3600
 _LONGEST_USER_AGENT = 512
 
@@ -76,8 +76,8 @@ async def queue(
     row = await db.fetch_one(_PERSON, p_id=user_id)
     if row is None:
         return
-    n, _ = await attempts.count(db, f"mails about {activity}", user_id, seconds=MAILS_SECONDS)
-    if n > MAILS:
+    n, _ = await attempts.count(db, f"mails about {activity}", user_id, seconds=EMAILS_SECONDS)
+    if n > EMAILS:
         return
     variables = {"user_id": user_id, "activity": activity, "change_time": at, "name": name}
     if not (call.caller.is_client or call.caller.is_operators):
@@ -88,7 +88,7 @@ async def queue(
         variables["language"] = call.language
     if client_id:
         variables["client_id"] = client_id
-    await mail_service.queue(
+    await email_service.queue(
         db,
         template=activity if activity in TEMPLATES else ACCOUNT_CHANGED,
         recipient=row["email"],
@@ -96,7 +96,7 @@ async def queue(
     )
 
 
-async def mail_variables(db: Session, mail: Mail, settings: Settings) -> dict[str, Any] | None:
+async def email_variables(db: Session, mail: Email, settings: Settings) -> dict[str, Any] | None:
     """Return the variables of such a mail; None if its person is gone."""
     known = mail.variables
     user_id = known.get("user_id")  # one that an older version queued has none
@@ -125,8 +125,8 @@ async def mail_variables(db: Session, mail: Mail, settings: Settings) -> dict[st
 
 async def find(db: Session, token: str) -> Notice:
     """Return the notice of the mail with this link."""
-    mail_id = links.mail_of(db, token)
-    found = await mail_service.find(db, mail_id) if mail_id is not None else None
+    mail_id = links.email_of(db, token)
+    found = await email_service.find(db, mail_id) if mail_id is not None else None
     if found is None:
         raise errors.NotFound("link")
     mail = found[0]
@@ -156,7 +156,7 @@ async def disown(call: Call, token: str) -> Notice:
             return notice
         acting = call.as_user(db, person.id)
         told = {
-            "user": person.shown(),
+            "user": person.to_event(),
             "activity": notice.activity,
             "activity_time": rfc3339(notice.time),
         }

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Te
 
 from tenantry.core.times import rfc3339
 from tenantry.db.sql.schema import Json, from_json, metadata, time_column
-from tenantry.db.sql.spread import OF_ENVIRONMENT
+from tenantry.db.sql.sharding import OF_ENVIRONMENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -232,7 +232,7 @@ class Session:
             return EXPIRED, self.lapse_time
         return self.status, self.expire_time
 
-    def shown(self) -> dict[str, Any]:
+    def to_event(self) -> dict[str, Any]:
         """Return it as events show it."""
         event: dict[str, Any] = {
             "session_id": self.id,

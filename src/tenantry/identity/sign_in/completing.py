@@ -308,7 +308,7 @@ def login(call: Call, user: User, session: Session, context: dict[str, str]) -> 
     event = call.event(
         "user.login",
         organization_id=session.organization_id or None,
-        after={"user": user.shown(), "user_session": session.shown()},
+        after={"user": user.to_event(), "user_session": session.to_event()},
     )
     return replace(event, context=context)
 

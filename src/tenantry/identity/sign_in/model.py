@@ -9,7 +9,7 @@ from sqlalchemy import Column, Index, Table, Text
 
 from tenantry.db.sql.encrypted_columns import encrypted_for_a_day
 from tenantry.db.sql.schema import Json, metadata, time_column
-from tenantry.db.sql.spread import OF_ENVIRONMENT
+from tenantry.db.sql.sharding import OF_ENVIRONMENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -47,7 +47,7 @@ class OpenIDProvider:
             "code_challenge": request.get("code_challenge", ""),
             "claims": self._claims(person),
         }
-        return self._seal(content, _CODE)
+        return self._encrypt(content, _CODE)
 
     def metadata(self, connection_id: str) -> dict[str, Any]:
         """Return its metadata (OpenID Connect Discovery 1.0 section 3)."""
@@ -77,7 +77,7 @@ class OpenIDProvider:
         known = hmac.compare_digest(form.get("client_secret", "").encode(), secret.encode())
         if form.get("client_id") != connection_id or not known:
             return 401, {"error": "invalid_client"}
-        found = self._open(form.get("code", ""), _CODE)
+        found = self._decrypt(form.get("code", ""), _CODE)
         verifier = form.get("code_verifier", "")
         if (
             form.get("grant_type") != "authorization_code"
@@ -99,9 +99,9 @@ class OpenIDProvider:
         if found["nonce"]:
             claims["nonce"] = found["nonce"]
         header = {"alg": _ALGORITHM, "kid": self._kid, "typ": "JWT"}
-        sealed = {"exp": now() + _TOKEN_SECONDS * SECOND, "claims": found["claims"]}
+        encrypted = {"exp": now() + _TOKEN_SECONDS * SECOND, "claims": found["claims"]}
         return 200, {
-            "access_token": self._seal(sealed, _TOKEN),
+            "access_token": self._encrypt(encrypted, _TOKEN),
             "token_type": "Bearer",
             "expires_in": _TOKEN_SECONDS,
             "id_token": jwt.encode(header, claims, self._key, algorithms=[_ALGORITHM]),
@@ -109,7 +109,7 @@ class OpenIDProvider:
 
     def userinfo(self, authorization: str) -> tuple[int, dict[str, Any]]:
         """Answer at the userinfo endpoint (section 5.3): a status and the JSON."""
-        found = self._open(authorization.removeprefix("Bearer "), _TOKEN)
+        found = self._decrypt(authorization.removeprefix("Bearer "), _TOKEN)
         return (401, {"error": "invalid_token"}) if found is None else (200, found["claims"])
 
     async def answer(
@@ -143,14 +143,14 @@ class OpenIDProvider:
             "email_verified": True,
         }
 
-    def _seal(self, content: Mapping[str, Any], purpose: str) -> str:
+    def _encrypt(self, content: Mapping[str, Any], purpose: str) -> str:
         plain = json.dumps(content, separators=(",", ":")).encode()
         return self._simulator.vault.encrypt_for_url(plain, Binding(purpose))
 
-    def _open(self, sealed: str, purpose: str) -> dict[str, Any] | None:
+    def _decrypt(self, encrypted: str, purpose: str) -> dict[str, Any] | None:
         """Return encrypted content, while it is good."""
         try:
-            opened = self._simulator.vault.decrypt_from_url(sealed, Binding(purpose))
+            opened = self._simulator.vault.decrypt_from_url(encrypted, Binding(purpose))
             found: dict[str, Any] = json.loads(opened)
         except (WrongKey, ValueError):
             return None

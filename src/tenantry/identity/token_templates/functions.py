@@ -22,7 +22,7 @@ _DIGITS = 16
 _FLOAT_CHARACTERS = set("0123456789+-.eE")
 
 
-class Unfit(Exception):
+class EvaluationError(Exception):
     """An expression has no value here; the text says the reason."""
 
 
@@ -41,7 +41,7 @@ class Budget:
         """
         self._left -= steps
         if self._left < 0:
-            raise Unfit("takes too many steps")
+            raise EvaluationError("takes too many steps")
 
     def read(self, text: str) -> None:
         """Take the steps of reading through a text.
@@ -51,7 +51,7 @@ class Budget:
 
         """
         if len(text) > MOST_CHARACTERS:
-            raise Unfit(f"a text has more than {MOST_CHARACTERS} characters")
+            raise EvaluationError(f"a text has more than {MOST_CHARACTERS} characters")
         self.spend(1 + len(text) // 256)
 
 
@@ -83,7 +83,7 @@ def text_of(value: Any, budget: Budget, of: str) -> str:
 
     """
     if not isinstance(value, str):
-        raise Unfit(f"{of} takes a text, not {kind_of(value)}")
+        raise EvaluationError(f"{of} takes a text, not {kind_of(value)}")
     budget.read(value)
     return value
 
@@ -96,9 +96,9 @@ def list_of(value: Any, budget: Budget, of: str) -> list[Any]:
 
     """
     if not isinstance(value, list):
-        raise Unfit(f"{of} takes a list, not {kind_of(value)}")
+        raise EvaluationError(f"{of} takes a list, not {kind_of(value)}")
     if len(value) > MOST_ELEMENTS:
-        raise Unfit(f"a list has more than {MOST_ELEMENTS} elements")
+        raise EvaluationError(f"a list has more than {MOST_ELEMENTS} elements")
     budget.spend(1 + len(value) // 256)
     return value
 
@@ -137,10 +137,10 @@ def _lower(budget: Budget, value: Any) -> str:
 def _split(budget: Budget, value: Any, separator: Any) -> list[str]:
     text, sign = text_of(value, budget, "split"), text_of(separator, budget, "split")
     if not sign:
-        raise Unfit("split takes a separator that is not empty")
+        raise EvaluationError("split takes a separator that is not empty")
     parts = text.split(sign, MOST_ELEMENTS)
     if len(parts) > MOST_ELEMENTS:
-        raise Unfit(f"split makes more than {MOST_ELEMENTS} parts")
+        raise EvaluationError(f"split makes more than {MOST_ELEMENTS} parts")
     budget.spend(len(parts) // 16)
     return parts
 
@@ -149,7 +149,7 @@ def _join(budget: Budget, value: Any, separator: Any = "") -> str:
     sign = text_of(separator, budget, "join")
     parts = [text_of(part, budget, "join") for part in list_of(value, budget, "join")]
     if sum(map(len, parts)) + len(sign) * len(parts) > MOST_CHARACTERS:
-        raise Unfit(f"join makes a text of more than {MOST_CHARACTERS} characters")
+        raise EvaluationError(f"join makes a text of more than {MOST_CHARACTERS} characters")
     return sign.join(parts)
 
 
@@ -157,9 +157,9 @@ def _replace(budget: Budget, value: Any, old: Any, new: Any) -> str:
     text, sought = text_of(value, budget, "replace"), text_of(old, budget, "replace")
     put = text_of(new, budget, "replace")
     if not sought:
-        raise Unfit("replace takes a text to look for that is not empty")
+        raise EvaluationError("replace takes a text to look for that is not empty")
     if len(text) + text.count(sought) * (len(put) - len(sought)) > MOST_CHARACTERS:
-        raise Unfit(f"replace makes a text of more than {MOST_CHARACTERS} characters")
+        raise EvaluationError(f"replace makes a text of more than {MOST_CHARACTERS} characters")
     return text.replace(sought, put)
 
 
@@ -179,12 +179,12 @@ def _int(budget: Budget, value: Any) -> int:
         digits = text.removeprefix("-")
         budget.spend()
         if not (digits.isascii() and digits.isdecimal() and len(digits) <= _DIGITS):
-            raise Unfit("int takes a text that is a whole number")
+            raise EvaluationError("int takes a text that is a whole number")
         value = int(text)
     if not is_number(value):
-        raise Unfit(f"int takes a text or a number, not {kind_of(value)}")
+        raise EvaluationError(f"int takes a text or a number, not {kind_of(value)}")
     if abs(value) > _LARGEST:
-        raise Unfit("int makes a number that not every reader of a token knows exactly")
+        raise EvaluationError("int makes a number that not every reader of a token knows exactly")
     return int(value)
 
 
@@ -197,10 +197,10 @@ def _float(budget: Budget, value: Any) -> float:
         except ValueError:
             number = math.nan
         if not math.isfinite(number):
-            raise Unfit("float takes a text that is a number")
+            raise EvaluationError("float takes a text that is a number")
         return number
     if not is_number(value):
-        raise Unfit(f"float takes a text or a number, not {kind_of(value)}")
+        raise EvaluationError(f"float takes a text or a number, not {kind_of(value)}")
     return float(value)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Boolean, Column, Integer, Table, Text, select, true
 
 from tenantry.core.times import rfc3339
 from tenantry.db.sql.schema import Json, metadata, time_column
-from tenantry.db.sql.spread import OF_ENVIRONMENT
+from tenantry.db.sql.sharding import OF_ENVIRONMENT
 from tenantry.db.writes.rows import members, row_of
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class TokenTemplate:
         """Return the template of one row."""
         return cls(**members(row, token_templates))
 
-    def shown(self) -> dict[str, Any]:
+    def to_event(self) -> dict[str, Any]:
         return {
             "template": dict(self.template),
             "enabled": self.enabled,

@@ -51,7 +51,7 @@ _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
 _DIGITS = frozenset("0123456789")
 
 
-class Fault(Exception):
+class SyntaxFault(Exception):
     """A text is no expression: where, as the number of the character from 1, and why."""
 
     def __init__(self, position: int, problem: str) -> None:
@@ -69,7 +69,7 @@ class Token:
     position: int
 
     @property
-    def shown(self) -> str:
+    def described(self) -> str:
         """The token as an error names it."""
         return "the end" if self.kind == END else f"`{str(self.value)[:40]}`"
 
@@ -85,7 +85,7 @@ def parse(text: str, shape: Mapping[str, Any]) -> Expression:
 
     """
     if len(text) > MOST_CHARACTERS:
-        raise Fault(MOST_CHARACTERS + 1, f"more than {MOST_CHARACTERS} characters")
+        raise SyntaxFault(MOST_CHARACTERS + 1, f"more than {MOST_CHARACTERS} characters")
     return _Parser(_tokens(text), shape).whole(text)
 
 
@@ -112,7 +112,7 @@ def _tokens(text: str) -> list[Token]:
         else:
             sign = next((one for one in _SIGNS if text.startswith(one, start)), None)
             if sign is None:
-                raise Fault(start + 1, f"{character!r} is no part of an expression")
+                raise SyntaxFault(start + 1, f"{character!r} is no part of an expression")
             at += len(sign)
             found.append(Token(SIGN, sign, start + 1))
     found.append(Token(END, "", len(text) + 1))
@@ -129,9 +129,9 @@ def _number(text: str, start: int) -> tuple[int | float, int]:
         while at < len(text) and text[at] in _DIGITS:
             at += 1
     if at - start > _MOST_DIGITS:
-        raise Fault(start + 1, f"a number has {_MOST_DIGITS} digits at most")
+        raise SyntaxFault(start + 1, f"a number has {_MOST_DIGITS} digits at most")
     if text[at : at + 1] in _LETTERS:
-        raise Fault(at + 1, "a letter within a number")
+        raise SyntaxFault(at + 1, "a letter within a number")
     return (int if is_whole else float)(text[start:at]), at
 
 
@@ -144,14 +144,14 @@ def _text(text: str, start: int) -> tuple[str, int]:
         if character == quote:
             return "".join(content), at + 1
         if character < " " or "\ud800" <= character <= "\udfff":
-            raise Fault(at + 1, "a control character within a text: write it as \\n or \\t")
+            raise SyntaxFault(at + 1, "a control character within a text: write it as \\n or \\t")
         if character == "\\" and quote != "`":
             escaped, at = _escape(text, at)
             content.append(escaped)
         else:
             content.append(character)
             at += 1
-    raise Fault(start + 1, f"a text begins that does not end: {quote} is missing")
+    raise SyntaxFault(start + 1, f"a text begins that does not end: {quote} is missing")
 
 
 def _escape(text: str, at: int) -> tuple[str, int]:
@@ -167,7 +167,9 @@ def _escape(text: str, at: int) -> tuple[str, int]:
         character = chr(int(digits, 16))
         if character >= " " and not "\ud800" <= character <= "\udfff":
             return character, at + 6
-    raise Fault(at + 1, 'is no escape that a text may have: \\n, \\t, \\\\, \\" and \\u00e9 are')
+    raise SyntaxFault(
+        at + 1, 'is no escape that a text may have: \\n, \\t, \\\\, \\" and \\u00e9 are'
+    )
 
 
 class _Parser:
@@ -185,7 +187,7 @@ class _Parser:
     def whole(self, text: str) -> Expression:
         """Return the expression of all tokens."""
         if self._next.kind == END:
-            raise Fault(1, "is empty")
+            raise SyntaxFault(1, "is empty")
         node = self._expression()
         if self._next.kind != END:
             raise self._unexpected("an operator or the end")
@@ -209,20 +211,22 @@ class _Parser:
             raise self._unexpected(f"`{sign}` {why}")
         self._at += 1
 
-    def _unexpected(self, wanted: str) -> Fault:
-        return Fault(self._next.position, f"{self._next.shown}, where {wanted} is expected")
+    def _unexpected(self, wanted: str) -> SyntaxFault:
+        return SyntaxFault(
+            self._next.position, f"{self._next.described}, where {wanted} is expected"
+        )
 
     def _made(self, node: Node) -> Node:
         self._nodes += 1
         if self._nodes > MOST_NODES:
-            raise Fault(self._next.position, f"has more than {MOST_NODES} parts")
+            raise SyntaxFault(self._next.position, f"has more than {MOST_NODES} parts")
         return node
 
     def _expression(self) -> Node:
         """Read a whole expression, with its choice by a condition."""
         self._depth += 1
         if self._depth > _MOST_DEPTH:
-            raise Fault(self._next.position, f"nests deeper than {_MOST_DEPTH} levels")
+            raise SyntaxFault(self._next.position, f"nests deeper than {_MOST_DEPTH} levels")
         node = self._binary(0)
         if self._is("?"):
             self._at += 1
@@ -244,7 +248,7 @@ class _Parser:
             if token.kind not in {SIGN, NAME}:
                 return node
             if token.value == "matches":
-                raise Fault(
+                raise SyntaxFault(
                     token.position, "matches is not there: contains, startsWith and endsWith are"
                 )
             strength = _STRENGTH.get(token.value)
@@ -287,7 +291,7 @@ class _Parser:
     def _enter(self) -> None:
         self._depth += 1
         if self._depth > _MOST_DEPTH:
-            raise Fault(self._next.position, f"nests deeper than {_MOST_DEPTH} levels")
+            raise SyntaxFault(self._next.position, f"nests deeper than {_MOST_DEPTH} levels")
 
     def _postfixed(self) -> Node:
         """Read an operand with all members of it that follow."""
@@ -308,7 +312,7 @@ class _Parser:
             if path and isinstance(shape, dict):
                 path, shape = self._known(path, shape, key, key_token)
             elif path and shape != OPEN and not (shape == "list" and sign.value == "["):
-                raise Fault(key_token.position, f"{path} is {_an(shape)}: it has no members")
+                raise SyntaxFault(key_token.position, f"{path} is {_an(shape)}: it has no members")
             elif path:
                 self._paths.add(path)
                 path = ""
@@ -321,9 +325,11 @@ class _Parser:
         """Return the path and the shape of a member of an object that has these."""
         name = key.constant if isinstance(key, nodes.Literal) else None
         if not isinstance(name, str):
-            raise Fault(at.position, f"{path} has members of these names alone: {', '.join(shape)}")
+            raise SyntaxFault(
+                at.position, f"{path} has members of these names alone: {', '.join(shape)}"
+            )
         if name not in shape:
-            raise Fault(at.position, f"{path} has no `{name[:40]}`{_meant(name, shape)}")
+            raise SyntaxFault(at.position, f"{path} has no `{name[:40]}`{_meant(name, shape)}")
         return f"{path}.{name}", shape[name]
 
     def _key(self) -> Node:
@@ -347,7 +353,9 @@ class _Parser:
         if token.value in {"#", "."} and self._conditions:
             return self._made(nodes.Element())
         if token.value == "#":
-            raise Fault(token.position, "`#` stands for an element within filter, map, any and all")
+            raise SyntaxFault(
+                token.position, "`#` stands for an element within filter, map, any and all"
+            )
         self._at -= 1
         raise self._unexpected("a variable, a text, a number or a function")
 
@@ -363,13 +371,13 @@ class _Parser:
             raise self._unexpected("a variable, a text, a number or a function")
         if name not in self._shape:
             known = " and ".join(f"`{one}`" for one in self._shape)
-            raise Fault(token.position, f"there is no `{name[:40]}`: variables are {known}")
+            raise SyntaxFault(token.position, f"there is no `{name[:40]}`: variables are {known}")
         return self._made(nodes.Variable(name))
 
     def _piped(self, first: Node) -> Node:
         token = self._take()
         if token.kind != NAME or not self._is("("):
-            raise Fault(token.position, f"{token.shown}, where a function follows `|`")
+            raise SyntaxFault(token.position, f"{token.described}, where a function follows `|`")
         self._at += 1
         return self._called(token, first)
 
@@ -381,13 +389,13 @@ class _Parser:
         function = FUNCTIONS.get(name)
         if function is None:
             meant = _meant(name, {**FUNCTIONS, **CONDITIONAL})
-            raise Fault(token.position, f"there is no function `{name[:40]}`{meant}")
+            raise SyntaxFault(token.position, f"there is no function `{name[:40]}`{meant}")
         given += self._arguments(")")
         if not function.least <= len(given) <= function.most:
             takes = f"{function.least}"
             if function.most > function.least:
                 takes += f" or {function.most}"
-            raise Fault(token.position, f"{name} takes {takes} arguments, not {len(given)}")
+            raise SyntaxFault(token.position, f"{name} takes {takes} arguments, not {len(given)}")
         return self._made(nodes.Call(name, tuple(given)))
 
     def _each(self, token: Token, given: list[Node]) -> Node:

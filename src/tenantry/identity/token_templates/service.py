@@ -45,7 +45,7 @@ async def keep(call: Call, content: Mapping[str, Any], *, room: int) -> TokenTem
                 create_time=at,
                 update_time=at,
             )
-            event = call.event("token_template.created", after=made.shown())
+            event = call.event("token_template.created", after=made.to_event())
             await db.apply(_INSERT, event, **prefixed(made.to_row()))
             return made
         return await _save(call, db, before, "token_template.updated", template=content)
@@ -65,7 +65,7 @@ async def remove(call: Call) -> None:
     async with call.db.transaction() as db:
         await db.serialize("token template")
         before = _found(await _held(db))
-        await db.apply(_DELETE, call.event("token_template.deleted", before=before.shown()))
+        await db.apply(_DELETE, call.event("token_template.deleted", before=before.to_event()))
 
 
 async def _held(db: Session) -> TokenTemplate | None:
@@ -90,6 +90,6 @@ async def _save(
         version=db.new_id(ids.TOKEN_TEMPLATE),
         update_time=max(now(), before.update_time + 1),
     )
-    event = call.event(type_, before=before.shown(), after=after.shown())
+    event = call.event(type_, before=before.to_event(), after=after.to_event())
     await db.apply(_UPDATE, event, **prefixed(after.to_row()))
     return after

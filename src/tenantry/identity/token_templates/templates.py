@@ -17,7 +17,7 @@ from tenantry.core.claim_names import RESERVED
 from tenantry.core.errors import Violation
 from tenantry.identity.token_templates import parsing, variables
 from tenantry.identity.token_templates.expressions import STEPS, Expression
-from tenantry.identity.token_templates.functions import Budget, Unfit
+from tenantry.identity.token_templates.functions import Budget, EvaluationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -123,7 +123,7 @@ def _read(
         else:
             try:
                 members[name] = _member(given)
-            except parsing.Fault as problem:
+            except parsing.SyntaxFault as problem:
                 faults.append(Violation(where, "expression", str(problem)))
             except ValueError as problem:
                 faults.append(Violation(where, "type", str(problem)))
@@ -176,7 +176,7 @@ def _value(expression: Expression, values: Mapping[str, Any], budget: Budget) ->
     try:
         value = expression.value(values, budget)
         orjson.dumps(value)
-    except (Unfit, orjson.JSONEncodeError):
+    except (EvaluationError, orjson.JSONEncodeError):
         return None
     return value
 

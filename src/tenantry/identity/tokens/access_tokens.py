@@ -65,14 +65,14 @@ class AccessTokens:
     def __init__(
         self,
         db: Database,
-        directory: ClientCache,
+        clients: ClientCache,
         ring: KeyRing,
         signed: SignedTokens,
         *,
         issuer: str,
     ) -> None:
         self._db = db
-        self._directory = directory
+        self._clients = clients
         self._ring = ring
         self._signed = signed
         self._issuer = issuer
@@ -128,7 +128,7 @@ class AccessTokens:
             or not ids.well_formed(ids.TOKEN, token_id)
         ):
             raise errors.Unauthenticated(NOT_IN_FORCE)
-        client = await self._directory.in_force(client_id, token_id)
+        client = await self._clients.in_force(client_id, token_id)
         if client is None or not self._is_its(client, claims):
             raise errors.Unauthenticated(NOT_IN_FORCE)
         return AccessToken(client, claims)

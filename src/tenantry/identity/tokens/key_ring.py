@@ -15,7 +15,7 @@ from tenantry.core import ids
 from tenantry.crypto.vault import WrongKey
 from tenantry.db.engine import Failure
 from tenantry.identity.tokens.signer import Signer
-from tenantry.telemetry.log import seldom
+from tenantry.telemetry.log import warn_rate_limited
 
 if TYPE_CHECKING:
     from tenantry.access.keys.model import SigningKey
@@ -115,10 +115,10 @@ class KeyRing:
             await self.refresh(older_than=older_than)
         except Failure as problem:
             fields = {"problem": str(problem), "age": self.age}
-            seldom(_log, "the keys that are known go on", problem.error().name, fields)
+            warn_rate_limited(_log, "the keys that are known go on", problem.error().name, fields)
         except WrongKey as problem:
             fields = {"problem": str(problem), "age": self.age}
-            seldom(_log, "a signing key cannot be decrypted", problem.name, fields)
+            warn_rate_limited(_log, "a signing key cannot be decrypted", problem.name, fields)
 
     async def signer(self, algorithm: str) -> Signer:
         """Return the signer by this algorithm now."""

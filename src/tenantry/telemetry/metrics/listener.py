@@ -19,7 +19,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 from tenantry import __version__
-from tenantry.telemetry.log import seldom
+from tenantry.telemetry.log import warn_rate_limited
 from tenantry.telemetry.metrics import exposition, files, kinds, table
 
 if TYPE_CHECKING:
@@ -127,7 +127,9 @@ class Listener:
         try:
             self._writer.write()
         except OSError as problem:
-            seldom(_log, "metrics were not written", "metrics", {"problem": str(problem)})
+            warn_rate_limited(
+                _log, "metrics were not written", "metrics", {"problem": str(problem)}
+            )
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections += 1

@@ -7,27 +7,27 @@ from typing import TYPE_CHECKING
 from tenantry.telemetry.metrics import table
 
 if TYPE_CHECKING:
-    from tenantry.telemetry.request_context import Observed
+    from tenantry.telemetry.request_context import RequestContext
 
 UNMATCHED = "unmatched"  # the route of a request for which there is none
 
 
-def count(observed: Observed) -> None:
+def count(request_context: RequestContext) -> None:
     """Count a request that is over: an observer of `tenantry.endpoints.grpc_rest.entry`."""
-    grpc_status = observed.grpc_status
+    grpc_status = request_context.grpc_status
     table.HTTP_REQUEST_SECONDS.observe(
-        observed.seconds,
-        observed.wire,
-        observed.method,
-        observed.route or UNMATCHED,
-        observed.status,
+        request_context.seconds,
+        request_context.wire,
+        request_context.method,
+        request_context.route or UNMATCHED,
+        request_context.status,
         "" if grpc_status is None else grpc_status,
     )
-    if observed.received:
-        table.HTTP_RECEIVED.add(by=observed.received)
-    if observed.sent:
-        table.HTTP_SENT.add(by=observed.sent)
-    if observed.error:
-        table.HTTP_ERRORS.add(observed.error)
-    if not observed.whole:
+    if request_context.received:
+        table.HTTP_RECEIVED.add(by=request_context.received)
+    if request_context.sent:
+        table.HTTP_SENT.add(by=request_context.sent)
+    if request_context.error:
+        table.HTTP_ERRORS.add(request_context.error)
+    if not request_context.whole:
         table.HTTP_UNFINISHED.add()

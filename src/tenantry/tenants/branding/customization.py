@@ -48,7 +48,7 @@ _SECTIONS = ("portal", "login")
 _FIELD = "customization_settings"
 
 
-def shown(settings: Settings) -> dict[str, Any]:
+def to_json(settings: Settings) -> dict[str, Any]:
     """Return the known members as they are in effect."""
     document: dict[str, Any] = {}
     for path, name in MEMBERS.items():
@@ -70,7 +70,7 @@ def is_own(settings: Settings) -> bool:
 async def get(db: Session, settings: Settings) -> dict[str, Any]:
     """Return the whole document."""
     others, _ = await environment.document(db, CUSTOMIZATION)
-    return _merged(others, shown(settings))
+    return _merged(others, to_json(settings))
 
 
 async def replace(call: Call, effective: Effective, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,7 +85,7 @@ async def replace(call: Call, effective: Effective, given: Mapping[str, Any]) ->
     await environment.set_settings(
         call, effective, texts, reset=reset, fields=fields, documents={CUSTOMIZATION: others}
     )
-    return _merged(others, shown(effective.settings))
+    return _merged(others, to_json(effective.settings))
 
 
 def texts_of(known: Mapping[str, str], effective: Effective) -> dict[str, str]:

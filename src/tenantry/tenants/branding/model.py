@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Column, ForeignKey, Index, LargeBinary, Table, Text
 
 from tenantry.db.sql.schema import metadata, time_column
-from tenantry.db.sql.spread import OF_ENVIRONMENT
+from tenantry.db.sql.sharding import OF_ENVIRONMENT
 
 assets = Table(
     "assets",

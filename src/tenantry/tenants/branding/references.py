@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, bindparam, cast, or_, select
 
 from tenantry.db.sql.statements import Statement
-from tenantry.events.mail.model import email_templates
+from tenantry.events.email.model import email_templates
 from tenantry.settings.table import declared, spelled
 from tenantry.tenants.environment.model import stored_values
 from tenantry.tenants.organizations.model import organizations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _ID = re.compile(r"ast_[0-9]{1,24}")
 _HAS_ONE = "%/assets/ast~_%"
 STEP = 100  # rows read at once: some are long
-_MAIL_FILES = (".html", ".txt")
+_EMAIL_FILES = (".html", ".txt")
 
 _s, _o, _t = stored_values.c, organizations.c, email_templates.c
 
@@ -92,5 +92,5 @@ async def _texts(db: Session, given: Settings, organization_id: str | None) -> A
 
 def _files(folder: Path) -> Iterable[str]:
     found = (path for pattern in ("*.*", "*/*.*") for path in folder.glob(pattern))
-    files = (path for path in found if path.suffix in _MAIL_FILES and path.is_file())
+    files = (path for path in found if path.suffix in _EMAIL_FILES and path.is_file())
     return [path.read_text(errors="replace") for path in files]

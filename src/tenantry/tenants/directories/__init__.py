@@ -5,13 +5,13 @@ accounts and memberships (`effects`), the language of SCIM (`scim`), and polls (
 """
 
 __all__ = [
+    "archiving",
     "effects.profiles",
     "effects.provisioning",
     "guides",
     "listing",
     "members",
     "model",
-    "moving",
     "registry",
     "request_log",
     "resources.groups",

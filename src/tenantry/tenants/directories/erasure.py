@@ -24,8 +24,8 @@ from tenantry.tenants.directories.model import (
     of_directory,
 )
 from tenantry.tenants.directories.scim import resources
-from tenantry.tenants.users.blanking import Person
 from tenantry.tenants.users.model import users
+from tenantry.tenants.users.redaction import ErasedPerson
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,7 +95,7 @@ async def find(db: Session, found: Found) -> tuple[list[DirectoryUser], Found]:
     )
     addresses -= {row["email_key"] for row in others}
     ids |= {one.id for one in people}
-    return people, replace(found, person=Person(frozenset(ids), frozenset(addresses)))
+    return people, replace(found, person=ErasedPerson(frozenset(ids), frozenset(addresses)))
 
 
 async def forget(db: Session, people: Sequence[DirectoryUser]) -> None:

@@ -99,7 +99,7 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Whole:
+class DirectoryDetails:
     """A directory with all that the API shows of it; times in microseconds since 1970, UTC."""
 
     directory: Directory
@@ -111,7 +111,7 @@ class Whole:
     group_updated: int | None
 
 
-async def whole(call: Call, directory: Directory) -> Whole:
+async def whole(call: Call, directory: Directory) -> DirectoryDetails:
     """Return a directory that this caller may see with all that the API shows of it."""
     row = await call.db.fetch_one(
         _ONE, p_organization_id=directory.organization_id, p_id=directory.id
@@ -121,7 +121,7 @@ async def whole(call: Call, directory: Directory) -> Whole:
     return _whole_of(row, await secrets.of_directory(call.db, directory))
 
 
-async def of_organization(call: Call, organization_id: str) -> list[Whole]:
+async def of_organization(call: Call, organization_id: str) -> list[DirectoryDetails]:
     """Return all directories of an organization, the oldest first."""
     await organizations.get(call, OrganizationIdentifier(organization_id))
     rows = await call.db.fetch_all(_LIST, p_organization_id=organization_id)
@@ -129,8 +129,8 @@ async def of_organization(call: Call, organization_id: str) -> list[Whole]:
     return [_whole_of(row, kept.get(row["id"], [])) for row in rows]
 
 
-def _whole_of(row: Row, kept: Sequence[Secret]) -> Whole:
-    return Whole(
+def _whole_of(row: Row, kept: Sequence[Secret]) -> DirectoryDetails:
+    return DirectoryDetails(
         directory=Directory.from_row(row),
         secrets=kept[::-1],
         assignments=sorted(Assignment(*one) for one in from_json(row["assignments"] or "[]")),

@@ -28,7 +28,7 @@ from sqlalchemy import (
 from tenantry.core.times import rfc3339
 from tenantry.db.search.index import Searched
 from tenantry.db.sql.schema import Json, from_json, metadata, time_column
-from tenantry.db.sql.spread import OF_ENVIRONMENT, of_organization
+from tenantry.db.sql.sharding import OF_ENVIRONMENT, of_organization
 from tenantry.db.writes.rows import members, row_of
 from tenantry.db.writes.tallies import Tally
 from tenantry.tenants.directories.scim.resources import name_keys
@@ -268,7 +268,7 @@ class Directory:
     def to_row(self) -> dict[str, Any]:
         return row_of(self, directories)
 
-    def shown(self) -> dict[str, Any]:
+    def to_event(self) -> dict[str, Any]:
         """Return its content in events: the published members."""
         return {
             "id": self.id,

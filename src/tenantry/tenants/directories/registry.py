@@ -273,8 +273,8 @@ def event(
     return call.event(
         f"organization.directory_{verb}",
         organization_id=one.organization_id,
-        before=None if before is None else before.shown(),
-        after=None if after is None else after.shown() | further,
+        before=None if before is None else before.to_event(),
+        after=None if after is None else after.to_event() | further,
     )
 
 

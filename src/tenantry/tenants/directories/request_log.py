@@ -33,7 +33,7 @@ from tenantry.db import crud
 from tenantry.db.lists import pages
 from tenantry.db.sql.records import named, records, spelled
 from tenantry.db.sql.schema import Json, json_values, metadata, time_column, to_json
-from tenantry.db.sql.spread import of_organization
+from tenantry.db.sql.sharding import of_organization
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes import pruning
 from tenantry.db.writes.rows import members, prefixed

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Column, ForeignKey, Index, Table, Text
 
 from tenantry.core.times import rfc3339
 from tenantry.db.sql.schema import metadata, time_column
-from tenantry.db.sql.spread import OF_ENVIRONMENT
+from tenantry.db.sql.sharding import OF_ENVIRONMENT
 from tenantry.db.writes.rows import members, row_of
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Domain:
     def to_row(self) -> dict[str, Any]:
         return row_of(self, domains)
 
-    def shown(self, environment_id: str) -> dict[str, Any]:
+    def to_event(self, environment_id: str) -> dict[str, Any]:
         """Return its content in events: the published members. The secret is no secret in DNS."""
         event: dict[str, Any] = {
             "id": self.id,

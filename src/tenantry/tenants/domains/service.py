@@ -145,7 +145,7 @@ async def create(
     event = call.event(
         "organization.domain_created",
         organization_id=organization.id,
-        after=new.shown(call.db.environment_id),
+        after=new.to_event(call.db.environment_id),
     )
     params = prefixed(new.to_row())
     try:
@@ -235,7 +235,7 @@ async def remove(call: Call, identity: OrganizationIdentifier, domain_id: str) -
             call.event(
                 "organization.domain_deleted",
                 organization_id=gone.organization_id,
-                before=gone.shown(db.environment_id),
+                before=gone.to_event(db.environment_id),
             )
         )
 

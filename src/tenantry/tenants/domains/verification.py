@@ -196,8 +196,8 @@ async def _decide(call: Call, claim: Domain, status: str) -> None:
     event = call.event(
         _EVENT[status],
         organization_id=claim.organization_id,
-        before=claim.shown(environment),
-        after=after.shown(environment),
+        before=claim.to_event(environment),
+        after=after.to_event(environment),
     )
     await call.db.apply(
         _DECIDE,

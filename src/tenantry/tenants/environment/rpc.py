@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.settings import Settings
     from tenantry.tenants.environment.effective import Effective
-    from tenantry.tenants.environment.service import Shown
+    from tenantry.tenants.environment.service import EffectiveSetting
 
 _MINUTES = {
     pb.TimeUnit.SESSION_TIME_UNIT_UNSPECIFIED: 1,
@@ -281,7 +281,7 @@ class SettingService:
         )
 
 
-def _setting(one: Shown) -> own_pb.Setting:
+def _setting(one: EffectiveSetting) -> own_pb.Setting:
     return own_pb.Setting(
         name=one.name,
         value=one.value,

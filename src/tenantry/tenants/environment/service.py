@@ -45,7 +45,7 @@ _PUT = Statement(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class EffectiveSetting:
     """A setting as it is in effect; ``source`` is `DEFAULT`, `FIXED` or `STORED`."""
 
     name: str
@@ -57,7 +57,7 @@ class Shown:
     secret: bool
 
 
-def listed(effective: Effective) -> list[Shown]:
+def listed(effective: Effective) -> list[EffectiveSetting]:
     """Return all settings in the order of the table, secrets hidden."""
     shown = []
     for one in declared():
@@ -65,7 +65,7 @@ def listed(effective: Effective) -> list[Shown]:
         fixed = one.name in effective.given.given
         source = FIXED if fixed else STORED if one.name in effective.stored else DEFAULT
         shown.append(
-            Shown(
+            EffectiveSetting(
                 name=one.name,
                 value="" if secret else spelled(value),
                 default=one.metadata["default"],

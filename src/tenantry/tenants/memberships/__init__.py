@@ -7,7 +7,7 @@ of `users.model`: a user is never read without its memberships.
 __all__ = [
     "activity",
     "administrators",
-    "arriving",
+    "bulk_creation",
     "deprovisioned",
     "grantable_roles",
     "invitations",

@@ -19,9 +19,9 @@ from tenantry.crypto import vault
 from tenantry.db.sql.schema import from_json
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes.rows import bound
+from tenantry.events.email import branding
+from tenantry.events.email import service as email_service
 from tenantry.events.interceptors.model import PRE_USER_INVITATION
-from tenantry.events.mail import branding
-from tenantry.events.mail import service as mail_service
 from tenantry.i18n import languages
 from tenantry.tenants.memberships import grantable_roles, seats
 from tenantry.tenants.memberships.service import member
@@ -45,8 +45,8 @@ from tenantry.tenants.users.service import UserIdentifier
 if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.db.engine import Session
+    from tenantry.events.email.model import Email
     from tenantry.events.interceptors.service import Interceptors
-    from tenantry.events.mail.model import Mail
     from tenantry.settings import Settings
 
 TEMPLATE = "invitation"
@@ -81,7 +81,7 @@ _RESEND = Statement(
         | {"invite_client_id": func.coalesce(_NEW_CLIENT_ID, _m.invite_client_id, _CLIENT_ID)}
     )
     .returning(_m.id),
-    mail_service.INSERT,
+    email_service.INSERT,
 )
 _DIGEST = bindparam("p_digest", type_=Text)
 _NOW = bindparam("p_now", type_=BigInteger)
@@ -116,7 +116,7 @@ def digest(db: Session, membership: Membership) -> str | None:
     return vault.digest(token(db, membership.id, membership.expire_time))
 
 
-def mail_row(
+def email_row(
     db: Session,
     user: User,
     membership: Membership,
@@ -128,7 +128,7 @@ def mail_row(
 
     ``language`` is that of the inviter, for readers whose own is not known.
     """
-    return mail_service.row(
+    return email_service.row(
         db,
         template=TEMPLATE,
         recipient=user.email,
@@ -143,7 +143,7 @@ def mail_row(
     )
 
 
-async def mail_variables(db: Session, mail: Mail, settings: Settings) -> dict[str, Any] | None:
+async def email_variables(db: Session, mail: Email, settings: Settings) -> dict[str, Any] | None:
     """Return the variables of an invitation's mail; None if that is over or was replaced."""
     given = mail.variables
     secret = token(db, given["membership_id"], given["expire_time"])
@@ -253,7 +253,7 @@ async def resend(
             p_invite_resend_count=after.resend_count,
             p_client_id=client_id,
             p_new_client_id=client_id if replaces_client else None,
-            **mail_row(db, user, after, reminder=not expired, language=call.language),
+            **email_row(db, user, after, reminder=not expired, language=call.language),
         )
         if resent is None:
             raise errors.NotFound("membership")  # with its user, meanwhile

@@ -13,7 +13,7 @@ from tenantry.db.engine import DuplicateKey
 from tenantry.db.sql.schema import to_json
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes.rows import bound, prefixed, revised
-from tenantry.events.mail import service as mail_service
+from tenantry.events.email import service as email_service
 from tenantry.net import email_addresses
 from tenantry.tenants.domains import email_domains
 from tenantry.tenants.memberships import (
@@ -60,10 +60,10 @@ _first = _insert.returning(_m.id)
 _COUNT = member_tally.one_more(bindparam("m_organization_id", type_=Text))
 _JOIN = Statement(_first, roles.GIVE, _COUNT)
 _JOIN_VERIFIED = Statement(_first, roles.GIVE, _COUNT, users.VERIFY)
-_INVITE = Statement(_first, roles.GIVE, _COUNT, mail_service.INSERT)
+_INVITE = Statement(_first, roles.GIVE, _COUNT, email_service.INSERT)
 _created = users.INSERT, users.MARK, users.COUNT, _insert, roles.GIVE, _COUNT
 _CREATE = Statement(*_created)
-_CREATE_AND_INVITE = Statement(*_created, mail_service.INSERT)
+_CREATE_AND_INVITE = Statement(*_created, email_service.INSERT)
 
 
 async def create(
@@ -101,7 +101,7 @@ async def create(
     await deprovisioned.check(call.db, organization.id, user.email)
     place = membership(call.db, organization, user.id, held, terms, rules=rules, at=at)
     row = prefixed(user.to_row()) | {"m_invite_client_id": terms.client_id}
-    created = call.event("user.created", organization_id=organization.id, after=user.shown())
+    created = call.event("user.created", organization_id=organization.id, after=user.to_event())
     statement = _CREATE_AND_INVITE if terms.invite else _CREATE
     await _join(call, statement, organization, user, place, created, **row)
     user.memberships.append(place)
@@ -175,7 +175,7 @@ async def _add(call: Call, organization_id: str, user: User, terms: Terms, *, ru
     else:
         # The application vouches for the e-mail address: nobody needs to prove it any more.
         before, user = user, revised(user, at=at, email_verified=True)
-        updated = call.event("user.updated", before=before.shown(), after=user.shown())
+        updated = call.event("user.updated", before=before.to_event(), after=user.to_event())
         proof: dict[str, Any] = {"user_id": user.id, "p_update_time": user.update_time}
         await _join(call, _JOIN_VERIFIED, organization, user, place, updated, **proof)
     user.memberships.append(place)
@@ -255,7 +255,7 @@ async def provision(
     if is_new:
         statement = _CREATE
         params |= prefixed(user.to_row())
-        first = [call.event("user.created", organization_id=organization.id, after=user.shown())]
+        first = [call.event("user.created", organization_id=organization.id, after=user.to_event())]
     if organization.max_allowed_users:
         await seats.check(call.db, await seats.hold(call.db, organization.id))
     if left is not None:
@@ -344,7 +344,7 @@ async def _join(
     db = call.db
     params = _of_place(db, place) | params
     if place.status == PENDING_INVITE:
-        params |= invitations.mail_row(db, user, place, language=call.language)
+        params |= invitations.email_row(db, user, place, language=call.language)
         type_ = "user.organization_invitation"
     event = _joined(call, organization, user, place, type_)
     try:

@@ -160,7 +160,7 @@ async def _send_away(call: Call, organization_id: str, user_ids: str) -> None:
         await user_search.mark_all(db, ids)
         await user_tally.add(db, {USERS: -len(ids)})
         await db.record_all(
-            call.event("user.deleted", organization_id=organization_id, before=user.shown())
+            call.event("user.deleted", organization_id=organization_id, before=user.to_event())
             for user in gone
         )
     await db.fetch_all(_SEND_AWAY, ids=user_ids, organization_id=organization_id)

@@ -16,7 +16,7 @@ from tenantry.tenants.users.rpc import (
     identity_of,
     new_profile,
     role_messages,
-    shown,
+    user_message,
 )
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class MembershipService:
         user = await joining.add(
             call, request.organization_id, identity_of(request), terms, rules=self._rules
         )
-        return pb.CreateMembershipResponse(user=shown(call, user))
+        return pb.CreateMembershipResponse(user=user_message(call, user))
 
     async def update_membership(
         self, request: pb.UpdateMembershipRequest, call: Call
@@ -138,7 +138,7 @@ class MembershipService:
             metadata=given.metadata,
             forced=_forced(call),
         )
-        return pb.UpdateMembershipResponse(user=shown(call, user))
+        return pb.UpdateMembershipResponse(user=user_message(call, user))
 
     async def delete_membership(self, request: pb.DeleteMembershipRequest, call: Call) -> Empty:
         await leaving.remove_member(

@@ -13,7 +13,7 @@ from tenantry.core import ids
 from tenantry.core.times import rfc3339
 from tenantry.db.search.index import Searched
 from tenantry.db.sql.schema import Json, from_json, metadata, tallies, time_column, to_json
-from tenantry.db.sql.spread import OF_ENVIRONMENT, of_organization
+from tenantry.db.sql.sharding import OF_ENVIRONMENT, of_organization
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes.tallies import Tally
 
@@ -197,7 +197,7 @@ class Organization:
     def has_feature(self, name: str) -> bool:
         return name in self.features
 
-    def shown(self) -> dict[str, Any]:
+    def to_event(self) -> dict[str, Any]:
         """Return its content in events: the published members, then those that only Tenantry has
         and that are set.
         """

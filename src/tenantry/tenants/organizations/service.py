@@ -113,7 +113,7 @@ async def create(
     event = call.event(
         "organization.created",
         organization_id=organization.id,
-        after=organization.shown(),
+        after=organization.to_event(),
     )
     try:
         statement = _INSERT[any(getattr(organization, name) for name in key_index.COLUMNS)]
@@ -233,7 +233,9 @@ async def remove(
         before = Organization.from_row(row)
         call.expect(before.revision)
         await dismiss_members(held, before.id)
-        event = call.event("organization.deleted", organization_id=before.id, before=before.shown())
+        event = call.event(
+            "organization.deleted", organization_id=before.id, before=before.to_event()
+        )
         await delete_orphans(db, organizations, [{"id": before.id}])
         await db.apply(_DELETE, event, p_id=before.id)
 
@@ -329,8 +331,8 @@ async def _attempt(
     event = call.event(
         "organization.updated",
         organization_id=before.id,
-        before=before.shown(),
-        after=after.shown(),
+        before=before.to_event(),
+        after=after.to_event(),
     )
     params = prefixed(after.to_row())
     searched, entered = (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Table, Text, false
 
 from tenantry.db.sql.schema import Json, metadata, time_column
-from tenantry.db.sql.spread import OF_ENVIRONMENT
+from tenantry.db.sql.sharding import OF_ENVIRONMENT
 from tenantry.db.writes.rows import members
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class PortalLink:
         """Return the link of one row."""
         return cls(**members(row, portal_links, but={"open_time"}))
 
-    def shown(self) -> dict[str, object]:
+    def to_event(self) -> dict[str, object]:
         return {
             "id": self.id,
             "organization_id": self.organization_id,

@@ -140,7 +140,9 @@ async def create(
         at + (SHAREABLE_SECONDS if shareable else LINK_SECONDS) * SECOND,
         shareable,
     )
-    event = call.event("portal_link.created", organization_id=organization.id, after=link.shown())
+    event = call.event(
+        "portal_link.created", organization_id=organization.id, after=link.to_event()
+    )
     # A link that was opened is known as long as its sessions: it ends them.
     before = at - SESSION_SECONDS * SECOND
     await call.db.fetch_all(_PRUNE_LINKS, p_organization_id=organization.id, p_now=before)
@@ -174,7 +176,9 @@ async def remove(call: Call, organization_id: str, link_id: str) -> None:
         link = PortalLink.from_row(row)
         await db.fetch_all(_END_SESSIONS, p_organization_id=organization_id, p_link_id=link.id)
         await db.record(
-            call.event("portal_link.deleted", organization_id=organization_id, before=link.shown())
+            call.event(
+                "portal_link.deleted", organization_id=organization_id, before=link.to_event()
+            )
         )
 
 
@@ -224,7 +228,7 @@ async def open_link(call: Call, given: str) -> tuple[PortalSession, str] | None:
         event = replace(call, caller=opener).event(
             "portal_link.opened",
             organization_id=link.organization_id,
-            after=link.shown(),
+            after=link.to_event(),
         )
         if await db.apply(_OPEN, event, p_id=link.id, p_now=at) is None:
             return None

@@ -114,7 +114,7 @@ async def revise(
     await db.fetch_all(_TAKE, p_role_id=role.id, p_permission_ids=taken)
     after = await listing.find(db, role.organization_id, Include.OWN, id=role.id)
     assert after is not None
-    event = event_of(call, "role.updated", role, before=before.shown(), after=after.shown())
+    event = event_of(call, "role.updated", role, before=before.to_event(), after=after.to_event())
     await db.record(event)
     return after
 

@@ -82,10 +82,10 @@ class Listed:
     role: Role
     grants: Sequence[Grant] = ()
 
-    def shown(self) -> dict[str, Any]:
+    def to_event(self) -> dict[str, Any]:
         """Return what its events say; the permissions are those read with it."""
         names = sorted(grant.permission.name for grant in self.grants)
-        return self.role.shown() | {"permissions": names}
+        return self.role.to_event() | {"permissions": names}
 
     def held(self) -> HeldRole:
         """Return it as its holders have it, where inherited permissions were read with it."""

@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 
 from tenantry.db.sql.schema import metadata, time_column
-from tenantry.db.sql.spread import REFERENCE, of_organization
+from tenantry.db.sql.sharding import REFERENCE, of_organization
 from tenantry.db.writes.rows import members
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class Permission:
         """Return the permission of one row."""
         return cls(**members(row, permissions))
 
-    def shown(self) -> dict[str, Any]:
+    def to_event(self) -> dict[str, Any]:
         return {"id": self.id, "name": self.name, "description": self.description}
 
 
@@ -159,7 +159,7 @@ class Role:
     create_time: int
     update_time: int
 
-    def shown(self) -> dict[str, Any]:
+    def to_event(self) -> dict[str, Any]:
         """Return what its events say: the published members, and its organization if it has one."""
         event: dict[str, Any] = {
             "id": self.id,

@@ -62,7 +62,7 @@ async def create(call: Call, *, name: str, description: str) -> Permission:
         create_time=at,
         update_time=at,
     )
-    event = call.event("permission.created", after=permission.shown())
+    event = call.event("permission.created", after=permission.to_event())
     try:
         async with call.db.transaction() as db:
             await db.serialize("roles")
@@ -103,7 +103,7 @@ async def describe(call: Call, name: str, description: str) -> Permission:
         )
         await db.apply(
             _UPDATE,
-            call.event("permission.updated", before=before.shown(), after=after.shown()),
+            call.event("permission.updated", before=before.to_event(), after=after.to_event()),
             **prefixed(row_of(after, permissions)),
         )
     return after
@@ -120,7 +120,7 @@ async def remove(call: Call, name: str) -> None:
     async with call.db.transaction() as db:
         await db.serialize("roles")
         gone = await _changeable(call, db, name)
-        event = call.event("permission.deleted", before=gone.shown())
+        event = call.event("permission.deleted", before=gone.to_event())
         await db.apply(_DELETE, event, p_id=gone.id)
 
 

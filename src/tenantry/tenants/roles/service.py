@@ -142,7 +142,7 @@ async def create(
             create_time=at,
             update_time=at,
         )
-        after = role.shown() | {"permissions": sorted(given)}
+        after = role.to_event() | {"permissions": sorted(given)}
         event = event_of(call, "role.created", role, after=after)
         await db.apply(_INSERT, event, **params(role))
         await inheritance.begin(db, role.id, role.base_id)
@@ -209,7 +209,7 @@ async def remove(
             )
         # From here on nobody gets it: a row that would refer to it waits, and then finds it gone.
         await db.fetch_one(_HOLD, p_id=role.id)
-        before = gone.shown()
+        before = gone.to_event()
         if takes_over is not None:
             target = await referred(db, organization_id, takes_over)
             if target.id == role.id:

@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Table, Text
 from tenantry.core import ids
 from tenantry.db.sql.encrypted_columns import encrypted
 from tenantry.db.sql.schema import Json, metadata, time_column
-from tenantry.db.sql.spread import of_organization
+from tenantry.db.sql.sharding import of_organization
 
 
 def key_columns(*names: str) -> list[Column[str]]:
@@ -36,7 +36,7 @@ directories = Table(
     Column("attribute_mapping", Json, nullable=False),  # our attribute: theirs
     Column("context", Json),  # that a portal keeps for itself
     # Of one that is polled: as whom, which groups by their ids there, with which credentials
-    # (sealed), where the poll is (page tokens), when it goes on, and what it last failed for.
+    # (encrypted), where the poll is (page tokens), when it goes on, and what it last failed for.
     Column("email", Text, nullable=False),
     Column("groups_tracked", Text, nullable=False),
     Column("external_groups", Json, nullable=False),

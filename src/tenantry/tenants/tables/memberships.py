@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Column, ForeignKey, Integer, Table, Text
 
 from tenantry.db.sql.schema import Json, metadata, time_column
-from tenantry.db.sql.spread import of_organization
+from tenantry.db.sql.sharding import of_organization
 
 memberships = Table(
     "memberships",

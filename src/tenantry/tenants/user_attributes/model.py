@@ -9,7 +9,7 @@ from sqlalchemy import Boolean, Column, Table, Text
 
 from tenantry.core import claim_names
 from tenantry.db.sql.schema import metadata, time_column
-from tenantry.db.sql.spread import OF_ENVIRONMENT
+from tenantry.db.sql.sharding import OF_ENVIRONMENT
 from tenantry.db.writes.rows import members, row_of
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class UserAttribute:
     def to_row(self) -> dict[str, Any]:
         return row_of(self, user_attributes)
 
-    def shown(self) -> dict[str, Any]:
+    def to_event(self) -> dict[str, Any]:
         return {
             "kind": self.kind,
             "key": self.key,

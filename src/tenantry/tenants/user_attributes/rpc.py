@@ -11,7 +11,7 @@ from tenantry.core import errors
 from tenantry.gen.scalekit.v1.user_attributes import user_attributes_pb as pb
 from tenantry.tenants.user_attributes import service
 from tenantry.tenants.user_attributes.model import DIRECTORY, SSO
-from tenantry.tenants.user_attributes.service import Given
+from tenantry.tenants.user_attributes.service import AttributeInput
 
 if TYPE_CHECKING:
     from tenantry.call import Call
@@ -72,7 +72,7 @@ class UserAttributeService:
 _INFO = {SSO: "sso_addition_info", DIRECTORY: "directory_user_additional_info"}
 
 
-def _given(attribute: pb.UserAttribute | None, kind: str) -> Given:
+def _given(attribute: pb.UserAttribute | None, kind: str) -> AttributeInput:
     assert attribute is not None
     info = attribute.additional_info
     if info is not None and info.field != _INFO[kind]:
@@ -85,7 +85,7 @@ def _given(attribute: pb.UserAttribute | None, kind: str) -> Given:
             "default_saml_mapping": info.value.default_saml_mapping,
             "default_oidc_mapping": info.value.default_oidc_mapping,
         }
-    return Given(
+    return AttributeInput(
         key=attribute.key,
         label=attribute.label,
         datatype=attribute.datatype.name,

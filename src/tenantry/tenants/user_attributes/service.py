@@ -33,7 +33,7 @@ _DELETE = crud.delete(user_attributes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class AttributeInput:
     """An attribute as a request gives it; a mapping that is "" is the key."""
 
     key: str
@@ -45,7 +45,7 @@ class Given:
     default_oidc_mapping: str = ""
 
 
-async def create(call: Call, kind: str, given: Given) -> UserAttribute:
+async def create(call: Call, kind: str, given: AttributeInput) -> UserAttribute:
     """Register an attribute of a kind."""
     if given.key.lower() in RESERVED:
         raise errors.InvalidArgument.field(
@@ -62,7 +62,7 @@ async def create(call: Call, kind: str, given: Given) -> UserAttribute:
         try:
             await db.apply(
                 _INSERT,
-                call.event("user_attribute.created", after=made.shown()),
+                call.event("user_attribute.created", after=made.to_event()),
                 **prefixed(made.to_row()),
             )
         except DuplicateKey:
@@ -77,7 +77,7 @@ async def list_all(db: Session, kind: str) -> list[UserAttribute]:
     return [*(_standard(kind, key) for key in STANDARD_KEYS), *found]
 
 
-async def change(call: Call, kind: str, key: str, given: Given) -> UserAttribute:
+async def change(call: Call, kind: str, key: str, given: AttributeInput) -> UserAttribute:
     """Give an attribute other members, but for its key."""
     _check_custom(key)
     if given.key != key:
@@ -92,7 +92,9 @@ async def change(call: Call, kind: str, key: str, given: Given) -> UserAttribute
             create_time=before.create_time,
             update_time=max(now(), before.update_time + 1),
         )
-        event = call.event("user_attribute.updated", before=before.shown(), after=after.shown())
+        event = call.event(
+            "user_attribute.updated", before=before.to_event(), after=after.to_event()
+        )
         await db.apply(_UPDATE, event, **prefixed(after.to_row()))
     return after
 
@@ -102,7 +104,7 @@ async def remove(call: Call, kind: str, key: str) -> None:
     _check_custom(key)
     async with call.db.transaction() as db:
         before = await _hold(db, kind, key)
-        event = call.event("user_attribute.deleted", before=before.shown())
+        event = call.event("user_attribute.deleted", before=before.to_event())
         await db.apply(_DELETE, event, p_kind=kind, p_key=key)
 
 
@@ -120,7 +122,9 @@ async def _hold(db: Session, kind: str, key: str) -> UserAttribute:
     return UserAttribute.from_row(row)
 
 
-def _attribute(kind: str, given: Given, *, create_time: int, update_time: int) -> UserAttribute:
+def _attribute(
+    kind: str, given: AttributeInput, *, create_time: int, update_time: int
+) -> UserAttribute:
     return UserAttribute(
         kind=kind,
         key=given.key,

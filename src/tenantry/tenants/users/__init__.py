@@ -5,4 +5,4 @@ mode: these are found by its connection and its id. How a user becomes a member,
 package ``memberships``; the permissions of a member are those of ``roles``.
 """
 
-__all__ = ["blanking", "erasure", "model", "reading", "search", "service", "values"]
+__all__ = ["erasure", "model", "reading", "redaction", "search", "service", "values"]

@@ -28,13 +28,13 @@ from tenantry.db.sql.like import ESCAPE, escaped_json
 from tenantry.db.sql.schema import events, from_json, json_values, to_json
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes.retries import retried
+from tenantry.events.email import service as email_service
 from tenantry.events.event_log import erasure as event_erasure
-from tenantry.events.mail import service as mail_service
 from tenantry.events.webhooks.deliveries import pruning as webhooks
 from tenantry.net import email_addresses
 from tenantry.tenants.users import service
-from tenantry.tenants.users.blanking import ADDRESS, Person
 from tenantry.tenants.users.model import memberships, users
+from tenantry.tenants.users.redaction import ADDRESS, ErasedPerson
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -118,7 +118,7 @@ _NOTED = Statement(
 class Found:
     """The person of an erasure, as far as users and events know them."""
 
-    person: Person
+    person: ErasedPerson
     is_there: bool  # as a user that is not deleted yet
     is_known: bool  # as one, or by an event
 
@@ -151,8 +151,8 @@ async def erase(call: Call, found: Found, progress: Callable[[int], object] | No
         await retried(functools.partial(_delete, call, row["id"]))
     await db.fetch_all(_FORGET_INVITER, addresses=to_json(sorted(person.addresses)))
     for address in sorted(person.addresses):
-        await mail_service.forget(db, address)
-    count = blanked = 0
+        await email_service.forget(db, address)
+    count = redacted = 0
     async for rows in _mentions(db, [*person.ids, *person.addresses]):
         changed = [left for row in rows if (left := _changed(row, person))]
         about = {row["id"] for row in rows if _is_about(row, person)}
@@ -160,11 +160,11 @@ async def erase(call: Call, found: Found, progress: Callable[[int], object] | No
         await event_erasure.blank(db, changed)
         # Also of those that an erasure which was interrupted had blanked already.
         await webhooks.forget(db, sorted(about))
-        blanked += len(changed)
+        redacted += len(changed)
         count += len(about)
         if progress is not None:
             progress(count)
-    if blanked or not await _was_noted(db, person):
+    if redacted or not await _was_noted(db, person):
         noted = {"id": max(person.ids)} if person.ids else {}
         event = call.event(ERASED, after={**noted, "events": count})
         async with db.transaction() as held:
@@ -192,9 +192,9 @@ async def _begin(db: Session, key: str) -> tuple[Found, str | None]:
     )
     # An address before an external id that looks like one.
     for row in sorted(rows, key=lambda row: row["email_key"] != address):
-        person = Person(frozenset({row["id"]}), frozenset(_spellings(row["email"])))
+        person = ErasedPerson(frozenset({row["id"]}), frozenset(_spellings(row["email"])))
         return Found(person, True, True), None
-    person = Person(
+    person = ErasedPerson(
         frozenset({key} if is_id else ()), frozenset(_spellings(key) if is_address else ())
     )
     return Found(person, False, False), None if is_id else key
@@ -225,7 +225,7 @@ async def _widened(db: Session, found: Found, external_id: str | None) -> Found:
     others = [row for row in others if row["id"] not in person.ids]
     user_ids -= {row["id"] for row in others}
     addresses -= {spelling for row in others for spelling in _spellings(row["email"])}
-    return Found(Person(frozenset(user_ids), frozenset(addresses)), found.is_there, is_known)
+    return Found(ErasedPerson(frozenset(user_ids), frozenset(addresses)), found.is_there, is_known)
 
 
 def _spellings(address: str) -> set[str]:
@@ -248,7 +248,7 @@ async def _mentions(db: Session, texts: Sequence[str]) -> AsyncIterator[Sequence
         after = last
 
 
-async def _was_noted(db: Session, person: Person) -> bool:
+async def _was_noted(db: Session, person: ErasedPerson) -> bool:
     patterns = to_json([f'%"{escaped_json(id_)}"%' for id_ in person.ids])
     return await db.fetch_one(_NOTED, patterns=patterns) is not None
 
@@ -257,17 +257,17 @@ def _content(row: Row, name: str) -> Any:
     return None if row[name] is None else from_json(row[name])
 
 
-def _changed(row: Row, person: Person) -> dict[str, Any] | None:
+def _changed(row: Row, person: ErasedPerson) -> dict[str, Any] | None:
     """Return the rest of an event that is to be blanked, its id and columns; None for others."""
     content = {name: _content(row, name) for name in _COLUMNS}
-    left = {name: person.blanked(value) for name, value in content.items()}
+    left = {name: person.redacted(value) for name, value in content.items()}
     if left == content:
         return None
     spelled = {name: None if value is None else to_json(value) for name, value in left.items()}
     return {"id": row["id"], **spelled}
 
 
-def _is_about(row: Row, person: Person) -> bool:
+def _is_about(row: Row, person: ErasedPerson) -> bool:
     """Whether an event names the person."""
     texts = "".join(row[name] or "" for name in _COLUMNS)
     return any(f'"{id_}"' in texts for id_ in person.ids)

@@ -12,7 +12,7 @@ from tenantry.core import ids
 from tenantry.core.times import rfc3339
 from tenantry.db.search.index import Searched
 from tenantry.db.sql.schema import Json, from_json, metadata, tallies, time_column, to_json
-from tenantry.db.sql.spread import OF_ENVIRONMENT, of_organization
+from tenantry.db.sql.sharding import OF_ENVIRONMENT, of_organization
 from tenantry.db.writes.tallies import Tally
 from tenantry.net import email_addresses
 from tenantry.tenants.tables import memberships as declared
@@ -143,7 +143,7 @@ class Membership:
             "invite_resend_count": self.resend_count,
         }
 
-    def shown(self) -> dict[str, Any]:
+    def to_event(self) -> dict[str, Any]:
         event: dict[str, Any] = {
             "organization_id": self.organization_id,
             "membership_status": self.status,
@@ -288,7 +288,7 @@ class User:
                 return membership
         return None
 
-    def shown(self) -> dict[str, Any]:
+    def to_event(self) -> dict[str, Any]:
         """Return its content in events, memberships aside."""
         event: dict[str, Any] = {
             "id": self.id,
@@ -314,9 +314,9 @@ def shown_together(
 ) -> dict[str, Any]:
     """Return the content of its events: the published members, and the membership itself."""
     return {
-        "organization": organization.shown(),
-        "user": user.shown(),
-        "membership": membership.shown(),
+        "organization": organization.to_event(),
+        "user": user.to_event(),
+        "membership": membership.to_event(),
     }
 
 

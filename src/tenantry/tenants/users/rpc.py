@@ -125,7 +125,7 @@ class UserService:
     ) -> pb.GetCurrentUserResponse:
         user = await service.get(call, UserIdentifier(call.caller.id))
         return pb.GetCurrentUserResponse(
-            user=shown(call, user), current_session_id=call.caller.session_id or ""
+            user=user_message(call, user), current_session_id=call.caller.session_id or ""
         )
 
     async def get_support_hash(self, _request: Empty, call: Call) -> pb.GetSupportHashResponse:
@@ -211,7 +211,7 @@ def answer(call: Call, user: User, response: type[Any]) -> Answer:
     )
 
 
-def shown(call: Call, user: User) -> pb.User:
+def user_message(call: Call, user: User) -> pb.User:
     """Return a user as the contract shows it."""
     return to_message(seen(call, user), call.db.environment_id)
 

@@ -160,7 +160,7 @@ async def create(
         profile=values.profile({}, profile, "user_profile"),
         sub=sub,
     )
-    event = call.event("user.created", after=user.shown())
+    event = call.event("user.created", after=user.to_event())
     try:
         await call.db.apply(_INSERT, event, **prefixed(user.to_row()))
     except DuplicateKey as problem:
@@ -220,7 +220,7 @@ async def change_profile(call: Call, user: User, profile: Mapping[str, Any]) -> 
     after = revised(before, at=now(), profile=clean, email_verified=verified)
     await db.apply(
         _CHANGE_PROFILE,
-        call.event("user.updated", before=before.shown(), after=after.shown()),
+        call.event("user.updated", before=before.to_event(), after=after.to_event()),
         user_id=user.id,
         p_profile=to_json(clean),
         p_update_time=after.update_time,
@@ -243,7 +243,7 @@ async def follow_address(call: Call, user: User, email: str, *, verified: bool) 
     after = revised(before, at=now(), email=email, email_verified=verified)
     await db.apply(
         _CHANGE_ADDRESS,
-        call.event("user.updated", before=before.shown(), after=after.shown()),
+        call.event("user.updated", before=before.to_event(), after=after.to_event()),
         user_id=user.id,
         p_email=email,
         p_email_verified=verified,
@@ -273,7 +273,7 @@ async def verify(call: Call, before: User) -> User:
     if before.email_verified or before.sub is not None:
         return before
     after = revised(before, at=now(), email_verified=True)
-    event = call.event("user.updated", before=before.shown(), after=after.shown())
+    event = call.event("user.updated", before=before.to_event(), after=after.to_event())
     await call.db.apply(_VERIFY, event, user_id=after.id, p_update_time=after.update_time)
     return after
 
@@ -321,7 +321,7 @@ async def delete_held(call: Call, user: User) -> None:
         rest = await reading.find(db, id_=user.id, external_id=None)
         left = replace(user, memberships=rest.memberships if rest else [])
         await _leave(call, left)
-    deleted = call.event("user.deleted", before=user.shown())
+    deleted = call.event("user.deleted", before=user.to_event())
     await db.apply(_DELETE, deleted, p_id=user.id)
 
 
@@ -356,7 +356,7 @@ async def _attempt(call: Call, identity: UserIdentifier, changes: Mapping[str, A
     if all(getattr(before, name) == value for name, value in clean.items()):
         return before
     after = revised(before, at=now(), **clean)
-    event = call.event("user.updated", before=before.shown(), after=after.shown())
+    event = call.event("user.updated", before=before.to_event(), after=after.to_event())
     statement = _UPDATE[not clean.keys().isdisjoint(user_search.columns)]
     try:
         changed = await call.db.apply(

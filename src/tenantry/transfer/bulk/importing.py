@@ -201,7 +201,7 @@ class _Importing:
                     offers = await self._offers(batch.rows)
                 report.organizations_created += offers.created
                 taken = await self._attempt(batch.rows, offers)
-            except (DuplicateKey, ForeignKey, errors.ConcurrentChange, writing.Overtaken):
+            except (DuplicateKey, ForeignKey, errors.ConcurrentChange, writing.ConcurrentUpdate):
                 continue
             except Unavailable:
                 await asyncio.sleep(_PAUSE_SECONDS * 2**attempt)

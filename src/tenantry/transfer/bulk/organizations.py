@@ -86,7 +86,7 @@ async def offered(
             await organization_tally.add(db, {ORGANIZATIONS: len(founded)})
             await organization_search.mark_all(db, (one.id for one in founded))
             await db.record_all(
-                call.event("organization.created", organization_id=one.id, after=one.shown())
+                call.event("organization.created", organization_id=one.id, after=one.to_event())
                 for one in founded
             )
     return offers

@@ -25,7 +25,7 @@ class Counts:
         self.updated += other.updated
         self.unchanged += other.unchanged
 
-    def shown(self) -> dict[str, int]:
+    def to_json(self) -> dict[str, int]:
         """Return them as reports say it."""
         return {"created": self.created, "updated": self.updated, "unchanged": self.unchanged}
 
@@ -67,11 +67,11 @@ class Report:
             "dry_run": self.dry_run,
             "rows": self.rows,
             "refused": self.refused,
-            "users": self.users.shown(),
-            "memberships": self.memberships.shown(),
+            "users": self.users.to_json(),
+            "memberships": self.memberships.to_json(),
             "organizations": {"created": self.organizations_created},
         }
 
-    def shown(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the numbers and the first refusals."""
-        return {**self.counted(), "refusals": [refusal.shown() for refusal in self.refusals]}
+        return {**self.counted(), "refusals": [refusal.to_json() for refusal in self.refusals]}

@@ -66,7 +66,7 @@ class Refusal:
     field: str
     reason: str
 
-    def shown(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return it as reports say it."""
         return {"line": self.line, "field": self.field, "reason": self.reason}
 

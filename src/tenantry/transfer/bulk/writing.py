@@ -12,7 +12,7 @@ from tenantry.db.sql.records import named, records, rows_of, spelled
 from tenantry.db.sql.schema import json_values, to_json
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes.rows import revised
-from tenantry.events.mail.model import mail
+from tenantry.events.email.model import mail
 from tenantry.tenants.memberships import invitations, roles
 from tenantry.tenants.roles.model import role_holders
 from tenantry.tenants.users.model import (
@@ -50,7 +50,7 @@ _LABELLED = named(memberships, "organization_id", "user_id", "metadata")
 _INSERT_USERS = crud.insert_all(users)
 _INSERT_MEMBERSHIPS = crud.insert_all(memberships)
 _INSERT_HOLDERS = crud.insert_all(role_holders)
-_INSERT_MAIL = crud.insert_all(mail)
+_INSERT_EMAIL = crud.insert_all(mail)
 _revised = records("given", _REVISED).c
 _HOLD_USERS = Statement(
     select(users.c.id)
@@ -85,7 +85,7 @@ _DROP_HOLDERS = Statement(
 )
 
 
-class Overtaken(Exception):
+class ConcurrentUpdate(Exception):
     """Somebody else changed a user since it was read; the batch is to be decided again."""
 
 
@@ -136,7 +136,7 @@ async def _write_users(db: Session, people: Iterable[Person]) -> None:
     await _run(db, _INSERT_USERS, _USERS, new)
     await user_tally.add(db, {USERS: len(new)})
     if len(await _run(db, _UPDATE_USERS, _REVISED, old)) != len(old):
-        raise Overtaken
+        raise ConcurrentUpdate
     await user_search.mark_all(db, searched)
 
 
@@ -147,12 +147,12 @@ class _MembershipRows(NamedTuple):
     labelled: list[dict[str, Any]]  # with other metadata
     given: list[dict[str, Any]]  # roles
     dropped: list[dict[str, Any]]  # roles
-    mails: list[dict[str, Any]]
+    emails: list[dict[str, Any]]
 
 
 def _membership_rows(call: Call, db: Session, joins: Iterable[Join]) -> _MembershipRows:
     rows = _MembershipRows([], [], [], [], [])
-    new, labelled, given, dropped, mails = rows
+    new, labelled, given, dropped, emails = rows
     for join in joins:
         after, before = join.place.membership, join.place.before
         if before is None:
@@ -166,7 +166,7 @@ def _membership_rows(call: Call, db: Session, joins: Iterable[Join]) -> _Members
             )
             given += [_holder(after, role.id) for role in after.roles]
             if is_invited:
-                mails.append(_mail(db, join.person.user, after))
+                emails.append(_mail(db, join.person.user, after))
             continue
         if after.metadata != before.metadata:
             labelled.append(after.to_row())
@@ -182,7 +182,7 @@ async def _write_memberships(db: Session, rows: _MembershipRows) -> None:
     await _run(db, _UPDATE_MEMBERSHIPS, _LABELLED, rows.labelled)
     await _run(db, _DROP_HOLDERS, _HOLDERS, rows.dropped)
     await _run(db, _INSERT_HOLDERS, _HOLDERS, rows.given)
-    await _run(db, _INSERT_MAIL, _MAIL, rows.mails)
+    await _run(db, _INSERT_EMAIL, _MAIL, rows.emails)
 
 
 async def _run(
@@ -200,7 +200,7 @@ def _holder(membership: Membership, role_id: str) -> dict[str, Any]:
 
 
 def _mail(db: Session, user: User, membership: Membership) -> dict[str, Any]:
-    row = invitations.mail_row(db, user, membership)
+    row = invitations.email_row(db, user, membership)
     return {name.removeprefix("mail_"): value for name, value in row.items()}
 
 
@@ -224,7 +224,7 @@ class _Shown:
     def __call__(self, thing: User | Organization) -> dict[str, Any]:
         found = self._made.get(thing.id)
         if found is None:
-            found = self._made[thing.id] = thing.shown()
+            found = self._made[thing.id] = thing.to_event()
         return found
 
 
@@ -233,7 +233,7 @@ def _of_person(call: Call, person: Person, plan: Plan, shown: _Shown) -> Event:
     if before is None:
         organization_id = plan.first_organizations.get(user.id)
         return call.event("user.created", organization_id=organization_id, after=shown(user))
-    return call.event("user.updated", before=before.shown(), after=shown(user))
+    return call.event("user.updated", before=before.to_event(), after=shown(user))
 
 
 def _of_join(call: Call, join: Join, shown: _Shown) -> Event:
@@ -249,6 +249,6 @@ def _of_join(call: Call, join: Join, shown: _Shown) -> Event:
     return call.event(
         type_,
         organization_id=join.organization.id,
-        before=None if before is None else {**about, "membership": before.shown()},
-        after={**about, "membership": after.shown()},
+        before=None if before is None else {**about, "membership": before.to_event()},
+        after={**about, "membership": after.to_event()},
     )

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from tenantry.core.times import SECOND, now
 from tenantry.db.engine import Failure
 from tenantry.db.event_rows import snapshots
-from tenantry.events.mail import service as mail
+from tenantry.events.email import service as mail
 from tenantry.events.webhooks.deliveries import figures as webhooks
 from tenantry.identity.connections.certificates import expiry, key_pairs
 from tenantry.identity.overview import totals
-from tenantry.telemetry.log import seldom
+from tenantry.telemetry.log import warn_rate_limited
 from tenantry.telemetry.metrics import table
 from tenantry.transfer.deployment import health
 
@@ -69,7 +69,9 @@ class Figures:
         except (Failure, TimeoutError) as problem:
             self._is_up = False
             text = str(problem) or "no answer in time"
-            seldom(_log, "figures were not read", type(problem).__name__, {"problem": text})
+            warn_rate_limited(
+                _log, "figures were not read", type(problem).__name__, {"problem": text}
+            )
         except Exception:  # noqa: BLE001 - all that is counted is answered all the same
             self._is_up = False
             _log.exception("figures could not be read")
@@ -88,7 +90,7 @@ async def _measured(db: Database, settings: Settings) -> AsyncIterator[Value]:
     yield table.SCHEMA, (there.revision,), 1.0
     yield table.ORGANIZATIONS, (), float(there.organizations)
     yield table.USERS, (), float(there.users)
-    waiting, since = await snapshots.unsealed(db)
+    waiting, since = await snapshots.unsequenced(db)
     yield table.EVENTS_WAITING, (), float(waiting)
     yield table.EVENTS_WAITING_SECONDS, (), _age(at, since)
     waiting, since = await webhooks.waiting(db)

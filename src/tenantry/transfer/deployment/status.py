@@ -14,9 +14,9 @@ from tenantry.core.times import SECOND, now
 from tenantry.db import copies
 from tenantry.db.event_rows import snapshots
 from tenantry.db.lists.pages import MOST_COUNTED
+from tenantry.events.email import custom_templates
+from tenantry.events.email import service as mail
 from tenantry.events.log_streams import service as log_streams
-from tenantry.events.mail import own_templates
-from tenantry.events.mail import service as mail
 from tenantry.events.webhooks.deliveries import figures as webhooks
 from tenantry.identity.sessions.termination import notices
 from tenantry.tenants.directories import waiting as directories
@@ -78,7 +78,7 @@ class Status:
     held: str  # why outgoing work waits, "" where it does not
     sizes: sizes.Sizes
     waiting: tuple[Waiting, ...]
-    streams: tuple[log_streams.Behind, ...]
+    streams: tuple[log_streams.Backlog, ...]
     search: int  # changes that are not indexed yet
     refused_templates: tuple[str, ...] = ()  # of mail: enabled, but ours are used
 
@@ -110,14 +110,14 @@ class Status:
             found.append(f"the disk is nearly full: {disk.disk_free >> 20:,} MiB are free")
         return found
 
-    def shown(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
 EVENTS = "events"
 # How much of each kind waits, and since when its first is due.
 _QUEUES: dict[str, Callable[[Session], Awaitable[tuple[int, int | None]]]] = {
-    EVENTS: snapshots.unsealed,
+    EVENTS: snapshots.unsequenced,
     "deliveries": webhooks.waiting,
     "mail": mail.waiting,
     "logout notices": notices.waiting,
@@ -137,8 +137,8 @@ async def look(db: Session, settings: Settings, environment_id: str) -> Status:
 
     first = {kind: await queue(db) for kind, queue in _QUEUES.items()}
     _, deliveries_failed = await webhooks.waiting_and_failed(db)
-    _, mails_failed = await mail.waiting_and_failed(db)
-    failed = {"deliveries": deliveries_failed, "mail": mails_failed}
+    _, emails_failed = await mail.waiting_and_failed(db)
+    failed = {"deliveries": deliveries_failed, "mail": emails_failed}
     waiting = [
         Waiting(
             kind,
@@ -160,10 +160,10 @@ async def look(db: Session, settings: Settings, environment_id: str) -> Status:
         held=held,
         sizes=await sizes.measure(db, settings),
         waiting=tuple(replace(one, is_progressing=one.kind in progressing) for one in waiting),
-        streams=tuple(await log_streams.behind(db)),
+        streams=tuple(await log_streams.backlog(db)),
         search=sum([await search.waiting(db) for search in _SEARCHES]),
         refused_templates=tuple(
-            one.id for one in await own_templates.misplacing(db, limit=_TEMPLATES)
+            one.id for one in await custom_templates.misplacing(db, limit=_TEMPLATES)
         ),
     )
 

@@ -61,7 +61,7 @@ class Problems:
 NONE = Problems()
 
 
-def seal(problems: Problems, vault: Vault, bound_to: str) -> str:
+def encrypt(problems: Problems, vault: Vault, bound_to: str) -> str:
     """Return problems for an address; values for which there is no room are left out."""
     given = _fitting(problems.given)
     until = max(now() + _SHOWN_FOR, problems.until)
@@ -82,12 +82,12 @@ def _fitting(given: Mapping[str, str]) -> dict[str, str]:
     return kept
 
 
-def unseal(sealed: str, vault: Vault, bound_to: str) -> Problems:
-    """Return what `seal` made; `NONE` for anything else, and once it is not to be shown."""
-    if not sealed or len(sealed) > _MOST_SEALED:
+def decrypt(encrypted: str, vault: Vault, bound_to: str) -> Problems:
+    """Return what `encrypt` made; `NONE` for anything else, and once it is not to be shown."""
+    if not encrypted or len(encrypted) > _MOST_SEALED:
         return NONE
     try:
-        plain = vault.decrypt_from_url(sealed, _binding(bound_to))
+        plain = vault.decrypt_from_url(encrypted, _binding(bound_to))
     except (WrongKey, ValueError):
         return NONE
     shown_until, keys, given, page, until = json.loads(plain)

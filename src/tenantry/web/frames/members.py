@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from tenantry.tenants.organizations.model import Organization
     from tenantry.web.assets import Asset
     from tenantry.web.branding import Brand
-    from tenantry.web.looks import Looks
     from tenantry.web.rendering import Pages
+    from tenantry.web.themes import Themes
     from tenantry.web.words import Words
 
 ORGANIZATION, PROFILE = "/ui/organization", "/ui/profile"
@@ -28,14 +28,14 @@ OWN = ("account", "organizations", "security")
 
 
 def pages(
-    door: str,
-    looks: Looks,
+    site: str,
+    themes: Themes,
     *,
     styles: tuple[Asset, ...] = (),
     scripts: tuple[Asset, ...] = (),
 ) -> Pages:
     """Return the pages of a site in this frame, with what they load beside what all do."""
-    framed = workspace.pages(door, looks, styles=styles, scripts=scripts)
+    framed = workspace.pages(site, themes, styles=styles, scripts=scripts)
     defaults = {**framed.defaults, "person": None, "organization": None, "way_back": None}
     return replace(framed, layout="members.html", defaults=defaults)
 
@@ -60,13 +60,13 @@ def brand(framed: Pages, organization: Organization, way: ReturnTarget | None) -
 
     While the product has no name, that of the application which one came from stands in its place.
     """
-    look = framed.look
-    return look.within(organization, look.brand.of_client("" if way is None else way.app))
+    theme = framed.theme
+    return theme.within(organization, theme.brand.of_client("" if way is None else way.app))
 
 
 def way_back(framed: Pages, way: ReturnTarget | None) -> tuple[str, str] | None:
     """Return where a page leads back to: an address and the name of the application there."""
-    return None if way is None else (way.uri, way.app or framed.look.brand.name)
+    return None if way is None else (way.uri, way.app or framed.theme.brand.name)
 
 
 async def signed_out(framed: Pages, db: Session, words: Words) -> Response:
@@ -74,7 +74,7 @@ async def signed_out(framed: Pages, db: Session, words: Words) -> Response:
     way, link = await return_targets.of_only_application(db), None
     if way is not None:
         key = "signed_out.sign_in" if way.begins else "page.continue_to"
-        link = way.uri, words(key, app=way.app or framed.look.brand.name)
+        link = way.uri, words(key, app=way.app or framed.theme.brand.name)
     return framed.message("signed_out", words, status=401, link=link)
 
 

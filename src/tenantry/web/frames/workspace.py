@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry.web.assets import Asset
-from tenantry.web.looks import Kind
 from tenantry.web.rendering import Pages
+from tenantry.web.themes import Kind
 
 if TYPE_CHECKING:
-    from tenantry.web.looks import Looks
+    from tenantry.web.themes import Themes
 
 STYLE = Asset.of_files("/ui/workspace.css", "web/static/workspace.css")
 SCRIPT = Asset.of_files("/ui/workspace.js", "web/static/workspace.js")
 
 
 def pages(
-    door: str,
-    looks: Looks,
+    site: str,
+    themes: Themes,
     *,
     styles: tuple[Asset, ...] = (),
     scripts: tuple[Asset, ...] = (),
@@ -29,8 +29,8 @@ def pages(
     ``layout`` is a frame of the site's own, which extends this one.
     """
     return Pages(
-        door,
-        looks,
+        site,
+        themes,
         layout=layout,
         kind=kind,
         styles=(STYLE, *styles),

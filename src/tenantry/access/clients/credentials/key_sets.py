@@ -26,7 +26,7 @@ _ED25519_ALGORITHMS = ("EdDSA", "Ed25519")
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
 
 
-class UnfitKeySet(Exception):
+class InvalidKeySet(Exception):
     """A key set cannot be taken; ``where`` is the member of it that says why, "" for all of it."""
 
     def __init__(self, where: str, text: str) -> None:
@@ -44,30 +44,30 @@ def check(jwks: dict[str, Any]) -> None:
     """
     size = len(to_json(jwks).encode())
     if size > MAX_BYTES:
-        raise UnfitKeySet("", f"may take {MAX_BYTES} bytes at most, got {size}")
+        raise InvalidKeySet("", f"may take {MAX_BYTES} bytes at most, got {size}")
     keys = jwks.get("keys")
     if not isinstance(keys, list):
-        raise UnfitKeySet("keys", "must be a list of keys (RFC 7517 section 5)")
+        raise InvalidKeySet("keys", "must be a list of keys (RFC 7517 section 5)")
     if len(keys) > MAX_KEYS:
-        raise UnfitKeySet("keys", f"there may be {MAX_KEYS} at most, got {len(keys)}")
+        raise InvalidKeySet("keys", f"there may be {MAX_KEYS} at most, got {len(keys)}")
     seen: set[str] = set()
     for index, key in enumerate(keys):
         where = f"keys[{index}]"
         if not isinstance(key, dict):
-            raise UnfitKeySet(where, "must be a JSON object (RFC 7517 section 4)")
+            raise InvalidKeySet(where, "must be a JSON object (RFC 7517 section 4)")
         try:
             _check_key(key)
             kid = _kid(key, needed=len(keys) > 1)
-        except UnfitKeySet as problem:
-            raise UnfitKeySet(f"{where}.{problem.where}", problem.text) from None
+        except InvalidKeySet as problem:
+            raise InvalidKeySet(f"{where}.{problem.where}", problem.text) from None
         if kid in seen:
-            raise UnfitKeySet(f"{where}.kid", f"{kid[:60]!r} is given twice")
+            raise InvalidKeySet(f"{where}.kid", f"{kid[:60]!r} is given twice")
         seen.add(kid)
 
 
 def _check_key(key: dict[str, Any]) -> None:
     for name in sorted(_PRIVATE & key.keys()):
-        raise UnfitKeySet(name, "is a member of a private key: send the public one only")
+        raise InvalidKeySet(name, "is a member of a private key: send the public one only")
     match key.get("kty"):
         case "RSA":
             algorithms = _rsa(key)
@@ -76,15 +76,15 @@ def _check_key(key: dict[str, Any]) -> None:
         case "OKP":
             algorithms = _okp(key)
         case _:
-            raise UnfitKeySet("kty", "must be RSA, EC or OKP")
+            raise InvalidKeySet("kty", "must be RSA, EC or OKP")
     algorithm = key.get("alg")
     if algorithm is not None and algorithm not in algorithms:
-        raise UnfitKeySet("alg", f"must be {' or '.join(algorithms)} for this key")
+        raise InvalidKeySet("alg", f"must be {' or '.join(algorithms)} for this key")
     if key.get("use", "sig") != "sig":
-        raise UnfitKeySet("use", "must be sig")
+        raise InvalidKeySet("use", "must be sig")
     operations = key.get("key_ops", ["verify"])
     if operations != ["verify"]:
-        raise UnfitKeySet("key_ops", 'must be ["verify"]')
+        raise InvalidKeySet("key_ops", 'must be ["verify"]')
 
 
 def _kid(key: dict[str, Any], *, needed: bool) -> str:
@@ -92,7 +92,7 @@ def _kid(key: dict[str, Any], *, needed: bool) -> str:
     if kid is None and not needed:
         return ""
     if not isinstance(kid, str) or not 1 <= len(kid) <= 128:
-        raise UnfitKeySet("kid", "must be 1 to 128 characters; each of several keys needs one")
+        raise InvalidKeySet("kid", "must be 1 to 128 characters; each of several keys needs one")
     return kid
 
 
@@ -100,17 +100,17 @@ def _rsa(key: dict[str, Any]) -> tuple[str, ...]:
     modulus = int.from_bytes(_decoded(key, "n"), "big")
     exponent = int.from_bytes(_decoded(key, "e"), "big")
     if modulus.bit_length() not in RSA_BITS or not modulus % 2:
-        raise UnfitKeySet("n", f"must be of {RSA_BITS[0]} to {RSA_BITS[-1]} bits")
+        raise InvalidKeySet("n", f"must be of {RSA_BITS[0]} to {RSA_BITS[-1]} bits")
     # Verifiers of a signature compute with it: FIPS 186-5 section 5.1 knows no smaller one.
     if not 65_537 <= exponent < 1 << 32 or not exponent % 2:
-        raise UnfitKeySet("e", "must be odd, 65537 or more, and of 32 bits at most")
+        raise InvalidKeySet("e", "must be odd, 65537 or more, and of 32 bits at most")
     return _RSA_ALGORITHMS
 
 
 def _ec(key: dict[str, Any]) -> tuple[str, ...]:
     name = key.get("crv")
     if not isinstance(name, str) or name not in _CURVES:
-        raise UnfitKeySet("crv", f"must be {', '.join(_CURVES)}")
+        raise InvalidKeySet("crv", f"must be {', '.join(_CURVES)}")
     curve, algorithm = _CURVES[name]
     length = (curve.key_size + 7) // 8
     x, y = (_decoded(key, member, length) for member in ("x", "y"))
@@ -119,13 +119,13 @@ def _ec(key: dict[str, Any]) -> tuple[str, ...]:
             int.from_bytes(x, "big"), int.from_bytes(y, "big"), curve
         ).public_key()
     except ValueError:
-        raise UnfitKeySet("x", f"is with y no point of {name}") from None
+        raise InvalidKeySet("x", f"is with y no point of {name}") from None
     return (algorithm,)
 
 
 def _okp(key: dict[str, Any]) -> tuple[str, ...]:
     if key.get("crv") != "Ed25519":
-        raise UnfitKeySet("crv", "must be Ed25519")
+        raise InvalidKeySet("crv", "must be Ed25519")
     ed25519.Ed25519PublicKey.from_public_bytes(_decoded(key, "x", 32))
     return _ED25519_ALGORITHMS
 
@@ -134,8 +134,8 @@ def _decoded(key: dict[str, Any], member: str, length: int | None = None) -> byt
     """Return a member's bytes (RFC 7515 section 2: base64url without padding)."""
     text = key.get(member)
     if not isinstance(text, str) or not _BASE64URL.fullmatch(text) or len(text) % 4 == 1:
-        raise UnfitKeySet(member, "must be base64url without padding")
+        raise InvalidKeySet(member, "must be base64url without padding")
     data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     if length is not None and len(data) != length:
-        raise UnfitKeySet(member, f"must be {length} bytes, got {len(data)}")
+        raise InvalidKeySet(member, f"must be {length} bytes, got {len(data)}")
     return data

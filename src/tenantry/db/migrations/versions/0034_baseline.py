@@ -88,7 +88,7 @@ def _fill(*, nothing_seen: str) -> None:
     _insert("event_log_state", [{"only": 1, "position": 0, "seen": nothing_seen}])
     _insert("session_departures", [{"only": 1, "position": 0, "due_time": 0}])
     # No process has opened the database yet: the last node number is free.
-    mint = ids.Mint(ids.NODES - 1)
+    mint = ids.IdGenerator(ids.NODES - 1)
     at = time.time_ns() // 1000
     made = {"revision": 1, "create_time": at, "update_time": at}
     permissions = {name: mint.new(ids.PERMISSION) for name in _PERMISSIONS}

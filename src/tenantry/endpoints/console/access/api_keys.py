@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tenantry.core import errors
 from tenantry.endpoints.console import forms, organization_filter
-from tenantry.endpoints.console.visit import Door, Page, Visit
+from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.scalekit.v1.tokens.tokens_pb import (
     CreateToken,
     CreateTokenRequest,
@@ -29,8 +29,8 @@ _FIELDS = {
 }
 
 
-def pages(door: Door) -> list[Page]:
-    keys = _ApiKeys(door)
+def pages(site: ConsoleSite) -> list[Page]:
+    keys = _ApiKeys(site)
     return [
         Page("GET", "/api-keys", keys.listed),
         Page("POST", "/api-keys/create", keys.create),
@@ -40,14 +40,14 @@ def pages(door: Door) -> list[Page]:
 
 
 class _ApiKeys:
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, site: ConsoleSite) -> None:
+        self._site = site
 
     async def listed(self, visit: Visit) -> Response:
         """List those of an organization, or go to the one of an id."""
         asked = visit.query("query").strip()
         if asked.startswith("apit_"):
-            return self._door.redirect(visit.path("api-keys", asked))
+            return self._site.redirect(visit.path("api-keys", asked))
         listed = ListTokensResponse()
         chosen = await organization_filter.find(visit, asked)
         if chosen.id and chosen.name:
@@ -58,7 +58,7 @@ class _ApiKeys:
                     page_token=visit.query("page_token"),
                 )
             )
-        return self._door.render(
+        return self._site.render(
             visit, "api-keys", "api_keys/list.html", listed=listed, chosen=chosen
         )
 
@@ -76,13 +76,13 @@ class _ApiKeys:
             token.expiry = forms.end(given["days"])
             made = await visit.api.tokens.create_token(CreateTokenRequest(token=token))
         except errors.InvalidArgument as problem:
-            return self._door.wrong(visit, problem, visit.path("api-keys"), _FIELDS, given)
-        return self._door.render(visit, "api-keys", "secret.html", secret=made.token, onward=back)
+            return self._site.wrong(visit, problem, visit.path("api-keys"), _FIELDS, given)
+        return self._site.render(visit, "api-keys", "secret.html", secret=made.token, onward=back)
 
     async def show(self, visit: Visit) -> Response:
         request = GetApiTokenRequest(token_id=visit.request.params["id"])
         found = await visit.api.api_token_records.get_api_token(request)
-        return self._door.render(
+        return self._site.render(
             visit, "api-keys", "api_keys/one.html", found=found, token=found.token_info
         )
 
@@ -92,4 +92,4 @@ class _ApiKeys:
         call = visit.api.tokens.invalidate_token(request)
         organization_id = visit.request.form().get("organization_id", "")
         path = visit.path("api-keys", query=organization_id)
-        return await forms.send(self._door, visit, call, path, "ended")
+        return await forms.send(self._site, visit, call, path, "ended")

@@ -12,7 +12,7 @@ from tenantry.access.clients.management_scopes import ALL, SCOPES
 from tenantry.access.clients.model import CALLS_API, GRANT_TYPES, PUBLIC
 from tenantry.core import errors, strict_json, structs
 from tenantry.endpoints.console import forms
-from tenantry.endpoints.console.visit import Door, Page, Visit
+from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.scalekit.v1.clients.clients_pb import (
     CidrEntry,
     CreateClient,
@@ -93,8 +93,8 @@ def _fields() -> dict[str, str]:
 _FIELDS = _fields()
 
 
-def pages(door: Door) -> list[Page]:
-    applications, scopes = _Applications(door), _Scopes(door)
+def pages(site: ConsoleSite) -> list[Page]:
+    applications, scopes = _Applications(site), _Scopes(site)
     return [
         Page("GET", "/applications", applications.listed),
         Page("POST", "/applications/create", applications.create),
@@ -134,8 +134,8 @@ def _tabs(visit: Visit, shown: str) -> list[tuple[str, str, bool]]:
 class _Applications:
     """Handlers of the pages about clients."""
 
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, site: ConsoleSite) -> None:
+        self._site = site
 
     async def listed(self, visit: Visit) -> Response:
         """List them, all or of one type."""
@@ -148,7 +148,7 @@ class _Applications:
                 filter=wanted, page_size=_SHOWN, page_token=visit.query("page_token")
             )
         )
-        return self._door.render(
+        return self._site.render(
             visit,
             "applications",
             "applications/list.html",
@@ -168,9 +168,9 @@ class _Applications:
         try:
             made = await visit.api.clients.create_client(CreateClientRequest(client=client))
         except errors.InvalidArgument as problem:
-            return self._door.wrong(visit, problem, visit.path("applications"), _FIELDS, given)
+            return self._site.wrong(visit, problem, visit.path("applications"), _FIELDS, given)
         assert made.client is not None
-        return self._door.done(visit.path("applications", made.client.id), "created")
+        return self._site.done(visit.path("applications", made.client.id), "created")
 
     async def show(self, visit: Visit) -> Response:
         id_ = visit.request.params["id"]
@@ -183,7 +183,7 @@ class _Applications:
         assert settings is not None
         type_ = client.client_type
         calls_us = type_ in CALLS_API and not client.disallow_scalekit_api_access
-        return self._door.render(
+        return self._site.render(
             visit,
             "applications",
             "applications/one.html",
@@ -218,7 +218,7 @@ class _Applications:
             request = UpdateClientRequest(client_id=id_, client=_client(form), mask=_mask(form))
         except errors.InvalidArgument as problem:
             path = visit.path("applications", id_)
-            return self._door.wrong(visit, problem, path, _FIELDS, given)
+            return self._site.wrong(visit, problem, path, _FIELDS, given)
         call = visit.api.clients.update_client(request)
         return await self._send(visit, call, "changed", given)
 
@@ -240,15 +240,15 @@ class _Applications:
             )
         except errors.InvalidArgument as problem:
             keys = {one.field: "jwks" for one in problem.violations if ".jwks" in one.field}
-            return self._door.wrong(visit, problem, path, fields | keys, _without_private(given))
-        return self._door.done(path, "changed")
+            return self._site.wrong(visit, problem, path, fields | keys, _without_private(given))
+        return self._site.done(path, "changed")
 
     async def delete(self, visit: Visit) -> Response:
         request = DeleteClientRequest(client_id=visit.request.params["id"])
         call = visit.api.clients.delete_client(request)
         back = visit.path("applications", visit.request.params["id"])
         path = visit.path("applications")
-        return await forms.send(self._door, visit, call, path, "deleted", back=back)
+        return await forms.send(self._site, visit, call, path, "deleted", back=back)
 
     async def create_secret(self, visit: Visit) -> Response:
         """Make a secret and show it, this once."""
@@ -265,8 +265,8 @@ class _Applications:
             )
         except errors.InvalidArgument as problem:
             fields = {"expires_in": "days", "days": "days"}
-            return self._door.wrong(visit, problem, path, fields, {"days": days})
-        return self._door.render(
+            return self._site.wrong(visit, problem, path, fields, {"days": days})
+        return self._site.render(
             visit, "applications", "secret.html", secret=made.plain_secret, onward=path
         )
 
@@ -286,18 +286,18 @@ class _Applications:
         given: Mapping[str, str] | None = None,
     ) -> Response:
         path = visit.path("applications", visit.request.params["id"])
-        return await forms.send(self._door, visit, call, path, change, fields=_FIELDS, given=given)
+        return await forms.send(self._site, visit, call, path, change, fields=_FIELDS, given=given)
 
 
 class _Scopes:
     """Handlers of the pages about scopes."""
 
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, site: ConsoleSite) -> None:
+        self._site = site
 
     async def listed(self, visit: Visit) -> Response:
         listed = await visit.api.clients.list_scopes(ListScopesRequest())
-        return self._door.render(
+        return self._site.render(
             visit,
             "applications",
             "applications/scopes.html",
@@ -336,7 +336,7 @@ class _Scopes:
         given: Mapping[str, str] | None = None,
     ) -> Response:
         path = visit.path("applications", "scopes")
-        return await forms.send(self._door, visit, call, path, change, fields=fields, given=given)
+        return await forms.send(self._site, visit, call, path, change, fields=fields, given=given)
 
 
 def _client(form: Mapping[str, str]) -> UpdateClient:

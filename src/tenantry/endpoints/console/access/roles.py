@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tenantry.core import errors
 from tenantry.db.lists.pages import MOST_COUNTED
 from tenantry.endpoints.console import forms
-from tenantry.endpoints.console.organizations import one
-from tenantry.endpoints.console.visit import Door, Page, Visit
+from tenantry.endpoints.console.organizations import organization_page
+from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.scalekit.v1.roles.roles_pb import (
     CreateOrganizationRole,
     CreateOrganizationRoleRequest,
@@ -51,8 +51,8 @@ _MOST_PERMISSIONS = 100  # with a box each; where there are more, their names ar
 _TAKES_OVER = {"reassign_role_name": "reassign_role_name"}
 
 
-def pages(door: Door) -> list[Page]:
-    roles, permissions = _Roles(door), _Permissions(door)
+def pages(site: ConsoleSite) -> list[Page]:
+    roles, permissions = _Roles(site), _Permissions(site)
     return [
         Page("GET", "/roles", roles.listed),
         Page("POST", "/roles/create", roles.create),
@@ -76,13 +76,13 @@ def pages(door: Door) -> list[Page]:
 class _Roles:
     """Handlers of the pages about roles."""
 
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, site: ConsoleSite) -> None:
+        self._site = site
 
     async def listed(self, visit: Visit) -> Response:
         """List those of the environment."""
         found = await visit.api.roles.list_roles(ListRolesRequest(include=_ALL))
-        return self._door.render(
+        return self._site.render(
             visit,
             "roles",
             "roles/list.html",
@@ -115,7 +115,7 @@ class _Roles:
         dependents = await roles.list_dependent_roles(ListDependentRolesRequest(role_name=name))
         # The API counts all holders, which may be a million.
         users = await listing.count_some_holders(visit.call, None, name)
-        return self._door.render(
+        return self._site.render(
             visit,
             "roles",
             "roles/one.html",
@@ -146,15 +146,15 @@ class _Roles:
         call = visit.api.roles.delete_role(request)
         back = visit.path("roles", "of", name)
         return await forms.send(
-            self._door, visit, call, visit.path("roles"), "deleted", fields=_TAKES_OVER, back=back
+            self._site, visit, call, visit.path("roles"), "deleted", fields=_TAKES_OVER, back=back
         )
 
     async def of_organization(self, visit: Visit) -> Response:
         """List the roles that members of an organization can have."""
-        organization = await one.get(visit)
+        organization = await organization_page.get(visit)
         roles = await _of_organization(visit)
-        return one.render(
-            self._door, visit, "roles", organization, roles=roles, choices=_choices(roles)
+        return organization_page.render(
+            self._site, visit, "roles", organization, roles=roles, choices=_choices(roles)
         )
 
     async def create_of_organization(self, visit: Visit) -> Response:
@@ -169,14 +169,14 @@ class _Roles:
 
     async def show_of_organization(self, visit: Visit) -> Response:
         """Show an organization's own role."""
-        organization, name = await one.get(visit), visit.request.params["name"]
+        organization, name = await organization_page.get(visit), visit.request.params["name"]
         everything = await _of_organization(visit)
         role = next((each for each in everything if each.name == name), None)
         if role is None or not role.is_org_role:
             raise errors.NotFound("role")
         users = await listing.count_some_holders(visit.call, visit.request.params["id"], name)
-        return one.render(
-            self._door,
+        return organization_page.render(
+            self._site,
             visit,
             "roles",
             organization,
@@ -191,7 +191,7 @@ class _Roles:
         id_, name = visit.request.params["id"], visit.request.params["name"]
         return await self._change(
             visit,
-            one.path_of(visit, "roles", name),
+            organization_page.path_of(visit, "roles", name),
             end_base=lambda roles: roles.delete_organization_role_base(
                 DeleteOrganizationRoleBaseRequest(org_id=id_, role_name=name)
             ),
@@ -209,9 +209,12 @@ class _Roles:
                 org_id=params["id"], role_name=params["name"], reassign_role_name=other
             )
         )
-        path, back = one.path_of(visit, "roles"), one.path_of(visit, "roles", params["name"])
+        path, back = (
+            organization_page.path_of(visit, "roles"),
+            organization_page.path_of(visit, "roles", params["name"]),
+        )
         return await forms.send(
-            self._door, visit, call, path, "deleted", fields=_TAKES_OVER, back=back
+            self._site, visit, call, path, "deleted", fields=_TAKES_OVER, back=back
         )
 
     async def _change(
@@ -227,7 +230,7 @@ class _Roles:
         role = _changed(form)
         if "had_permissions" in form and not role.permissions:  # to the API no change
             problems = Problems({_chosen(form): "roles.last_permission"}, form)
-            return self._door.failed(visit.request, problems, path)
+            return self._site.failed(visit.request, problems, path)
 
         async def change() -> None:
             async with visit.api.transaction(visit.call.db) as api:
@@ -251,20 +254,20 @@ class _Roles:
         fields = {name: name for name in names} | {f"role.{name}": name for name in names}
         fields |= {f"role.permissions[{n}]": _chosen(form) for n in range(_MOST_PERMISSIONS)}
         fields["role.permissions"] = _chosen(form)
-        return await forms.send(self._door, visit, call, path, change, fields=fields, given=given)
+        return await forms.send(self._site, visit, call, path, change, fields=fields, given=given)
 
 
 class _Permissions:
     """Handlers of the pages about permissions."""
 
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, site: ConsoleSite) -> None:
+        self._site = site
 
     async def listed(self, visit: Visit) -> Response:
         found = await visit.api.roles.list_permissions(
             ListPermissionsRequest(page_size=30, page_token=visit.query("page_token") or None)
         )
-        return self._door.render(
+        return self._site.render(
             visit,
             "roles",
             "roles/permissions.html",
@@ -286,7 +289,7 @@ class _Permissions:
         found = await visit.api.roles.get_permission(request)
         roles = (await visit.api.roles.list_roles(ListRolesRequest(include=_ALL))).roles
         holders = [role for role in roles if any(each.name == name for each in role.permissions)]
-        return self._door.render(
+        return self._site.render(
             visit,
             "roles",
             "roles/permission.html",
@@ -312,7 +315,7 @@ class _Permissions:
         call = visit.api.roles.delete_permission(DeletePermissionRequest(permission_name=name))
         back = visit.path("roles", "permissions", "of", name)
         return await forms.send(
-            self._door, visit, call, visit.path("roles", "permissions"), "deleted", back=back
+            self._site, visit, call, visit.path("roles", "permissions"), "deleted", back=back
         )
 
     async def _send(
@@ -324,7 +327,7 @@ class _Permissions:
         given: Mapping[str, str],
     ) -> Response:
         fields = {name: name for name in given} | {f"permission.{name}": name for name in given}
-        return await forms.send(self._door, visit, call, path, change, fields=fields, given=given)
+        return await forms.send(self._site, visit, call, path, change, fields=fields, given=given)
 
 
 async def _of_organization(visit: Visit) -> list[Role]:

@@ -13,7 +13,7 @@ from tenantry.core import errors
 from tenantry.core.times import DAY, SECOND, now
 from tenantry.endpoints.console import forms, organization_filter
 from tenantry.endpoints.console.connections import connection
-from tenantry.endpoints.console.visit import Door, Page, Visit
+from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.scalekit.v1.connections.connections_pb import (
     ConnectionProvider,
     ConnectionStatus,
@@ -67,8 +67,8 @@ _APPLE = "APPLE"  # of no name in the contract: a custom one with this key
 _TEXTS = ("client_id", "tenant_id", "authorize_uri", "token_uri", "user_info_uri")
 
 
-def pages(door: Door) -> list[Page]:
-    connections = _Connections(door)
+def pages(site: ConsoleSite) -> list[Page]:
+    connections = _Connections(site)
     root = "/connections/{id}"
     return [
         Page("GET", "/connections", connections.listed),
@@ -76,7 +76,7 @@ def pages(door: Door) -> list[Page]:
         Page("POST", "/connections/environment/create", connections.create),
         Page("GET", root, connections.show),
         Page("POST", f"{root}/update", connections.update),
-        Page("POST", f"{root}/mail", connections.set_mail, OWNER),
+        Page("POST", f"{root}/mail", connections.set_email_domains, OWNER),
         Page("POST", f"{root}/enable", connections.enable),
         Page("POST", f"{root}/disable", connections.disable),
         Page("POST", f"{root}/delete", connections.delete),
@@ -84,8 +84,8 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Connections:
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, site: ConsoleSite) -> None:
+        self._site = site
 
     async def listed(self, visit: Visit) -> Response:
         """List those of all organizations."""
@@ -107,7 +107,7 @@ class _Connections:
                         page_size=_SHOWN, page_token=visit.query("page_token")
                     )
                 )
-        return self._door.render(
+        return self._site.render(
             visit,
             "connections",
             "connections/list.html",
@@ -124,7 +124,7 @@ class _Connections:
     async def of_environment(self, visit: Visit) -> Response:
         """List those that are everybody's."""
         found = await visit.api.connections.list_connections(ListConnectionsRequest(include="all"))
-        return self._door.render(
+        return self._site.render(
             visit,
             "connections",
             "connections/environment.html",
@@ -146,9 +146,9 @@ class _Connections:
                 CreateEnvironmentConnectionRequest(connection=made)
             )
         except (errors.InvalidArgument, errors.Duplicate) as problem:
-            return self._door.wrong(visit, problem, visit.path("connections", "environment"))
+            return self._site.wrong(visit, problem, visit.path("connections", "environment"))
         assert answer.connection is not None
-        return self._door.done(visit.path("connections", answer.connection.id), "created")
+        return self._site.done(visit.path("connections", answer.connection.id), "created")
 
     async def show(self, visit: Visit) -> Response:
         """Show one, the environment's or an organization's."""
@@ -171,7 +171,7 @@ class _Connections:
         certificates: Sequence[IDPCertificate] = ()
         if isinstance(config, SAMLConnectionConfigResponse):
             certificates = config.idp_certificates
-        return self._door.render(
+        return self._site.render(
             visit,
             "connections",
             "connections/one.html",
@@ -220,10 +220,10 @@ class _Connections:
         fields = {f"connection.oauth_config.{name}": name for name in (*_TEXTS, "scopes")}
         fields |= {"connection.oauth_config.client_secret": "client_secret"}
         return await forms.send(
-            self._door, visit, call, path, "changed", fields=fields, given=given
+            self._site, visit, call, path, "changed", fields=fields, given=given
         )
 
-    async def set_mail(self, visit: Visit) -> Response:
+    async def set_email_domains(self, visit: Visit) -> Response:
         """Set for how long codes are good, and for which browser, where that is not fixed."""
         form = visit.request.form()
         given = {"email_code_seconds": form.get("email_code_seconds", "").strip()}
@@ -234,7 +234,7 @@ class _Connections:
         path = visit.path("connections", visit.request.params["id"])
         fields = {f"settings.{name}": name for name in _OF_MAIL}
         return await forms.send(
-            self._door, visit, call, path, "changed", fields=fields, given=given
+            self._site, visit, call, path, "changed", fields=fields, given=given
         )
 
     async def enable(self, visit: Visit) -> Response:
@@ -264,7 +264,7 @@ class _Connections:
             call = of_organization(ToggleConnectionRequest(organization_id=organization_id, id=id_))
         else:
             call = of_environment(ToggleEnvironmentConnectionRequest(connection_id=id_))
-        return await forms.send(self._door, visit, call, visit.path("connections", id_), change)
+        return await forms.send(self._site, visit, call, visit.path("connections", id_), change)
 
     async def delete(self, visit: Visit) -> Response:
         found, connections = await connection.get(visit), visit.api.connections
@@ -277,7 +277,7 @@ class _Connections:
             call = connections.delete_environment_connection(request)
         back = visit.path("connections", id_)
         return await forms.send(
-            self._door, visit, call, visit.path("connections"), "deleted", back=back
+            self._site, visit, call, visit.path("connections"), "deleted", back=back
         )
 
 

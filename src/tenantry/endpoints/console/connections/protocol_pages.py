@@ -12,7 +12,7 @@ from tenantry.core import errors
 from tenantry.endpoints.console import forms
 from tenantry.endpoints.console.connections import connection, protocol
 from tenantry.endpoints.console.connections.protocol import CHOSEN, OAUTH, SWITCHES, TEXTS
-from tenantry.endpoints.console.visit import Door, Page, Visit
+from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.scalekit.v1.connections.connections_pb import (
     ConfigurationType,
     ConnectionProvider,
@@ -69,8 +69,8 @@ def _fields() -> dict[str, str]:
 _FIELDS = _fields()
 
 
-def pages(door: Door) -> list[Page]:
-    protocols = _Protocols(door)
+def pages(site: ConsoleSite) -> list[Page]:
+    protocols = _Protocols(site)
     root = "/connections/{id}/protocol"
     return [
         Page("GET", root, protocols.show),
@@ -85,8 +85,8 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Protocols:
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, site: ConsoleSite) -> None:
+        self._site = site
 
     async def show(self, visit: Visit) -> Response:
         """Show all of it, with a form for each part."""
@@ -100,7 +100,7 @@ class _Protocols:
             )
             further = answer.settings
         known = further or ConnectionSettings()
-        return self._door.render(
+        return self._site.render(
             visit,
             "connections",
             "connections/protocol.html",
@@ -293,10 +293,10 @@ class _Protocols:
                     fields[one.field] = name
             if place:
                 fields[one.field] = place
-        return self._door.wrong(visit, problem, self._path(visit), fields, given)
+        return self._site.wrong(visit, problem, self._path(visit), fields, given)
 
     def _done(self, visit: Visit) -> Response:
-        return self._door.done(self._path(visit), "changed")
+        return self._site.done(self._path(visit), "changed")
 
     def _path(self, visit: Visit) -> str:
         return visit.path("connections", visit.request.params["id"], "protocol")

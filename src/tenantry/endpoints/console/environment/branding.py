@@ -15,9 +15,9 @@ from protobuf.wkt import Struct
 from tenantry.core import errors, structs
 from tenantry.core.times import SECOND, now
 from tenantry.crypto.vault import Binding, WrongKey
-from tenantry.endpoints.console.visit import ROOT, Door, Page, Visit
-from tenantry.events.mail import branding as mail_branding
-from tenantry.events.mail.rendering import Templates
+from tenantry.endpoints.console.visit import ROOT, ConsoleSite, Page, Visit
+from tenantry.events.email import branding as email_branding
+from tenantry.events.email.rendering import Templates
 from tenantry.gen.scalekit.v1.environments.environments_pb import (
     GetPortalCustomizationRequest,
     UpdatePortalCustomizationRequest,
@@ -30,7 +30,7 @@ from tenantry.tenants.environment.effective import STORABLE, combined
 from tenantry.web import rendering, words
 from tenantry.web.assets import Asset
 from tenantry.web.forms import uploads
-from tenantry.web.looks import Kind, Look, Looks
+from tenantry.web.themes import Kind, Theme, Themes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,8 +54,8 @@ _PICTURES = tuple(path for path in _IDS if path.endswith("_url"))
 _FRAMED = {"x-frame-options": "SAMEORIGIN", "referrer-policy": "no-referrer"}
 
 
-def pages(door: Door) -> list[Page]:
-    branding = _Branding(door)
+def pages(site: ConsoleSite) -> list[Page]:
+    branding = _Branding(site)
     limit = 3 * pictures.MAX_BYTES
     return [
         Page("GET", "/branding", branding.show),
@@ -64,9 +64,9 @@ def pages(door: Door) -> list[Page]:
     ]
 
 
-def routes(door: Door) -> list[Route]:
+def routes(site: ConsoleSite) -> list[Route]:
     """Return what these pages load."""
-    branding = _Branding(door)
+    branding = _Branding(site)
     return [
         SCRIPT.route,
         STYLE.route,
@@ -75,22 +75,22 @@ def routes(door: Door) -> list[Route]:
 
 
 class _Branding:
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, site: ConsoleSite) -> None:
+        self._site = site
 
     async def show(self, visit: Visit) -> Response:
         """Show the form, and the previews beside it."""
-        known = await _look(visit)
+        known = await _theme(visit)
         listed = await visit.api.settings.list_settings(ListSettingsRequest())
         changeable = {one.name for one in listed.settings if one.changeable}
-        given = self._door.problems(visit.request).given
+        given = self._site.problems(visit.request).given
         values = {id_: given.get(id_, _member(known, path)) for path, id_ in _IDS.items()}
         fixed = {
             id_: f"TENANTRY_{customization.MEMBERS[path].upper()}"
             for path, id_ in _IDS.items()
             if customization.MEMBERS[path] not in changeable
         }
-        response = self._door.render(
+        response = self._site.render(
             visit,
             "branding",
             "branding/branding.html",
@@ -109,7 +109,7 @@ class _Branding:
         form = await uploads.read(visit.request)
         path = visit.path("branding")
         given = _given(form.members)
-        look = await _look(visit)
+        theme = await _theme(visit)
         fields = {f"customization_settings.{member}": id_ for member, id_ in _IDS.items()}
         try:
             for member in _PICTURES:
@@ -118,22 +118,22 @@ class _Branding:
                     stored = await assets.store(
                         visit.call,
                         upload.content,
-                        given=self._door.parts.effective.given,
+                        given=self._site.context.effective.given,
                         field=f"customization_settings.{member}",
                     )
-                    given[_IDS[member]] = f"{self._door.public_url}{stored}"
+                    given[_IDS[member]] = f"{self._site.public_url}{stored}"
             for member, id_ in _IDS.items():
                 if id_ in given:
-                    _set_member(look, member, given[id_])
+                    _set_member(theme, member, given[id_])
             await visit.api.environments.update_portal_customization(
                 UpdatePortalCustomizationRequest(
                     id=visit.call.db.environment_id,
-                    customization_settings=Struct.from_python(look),
+                    customization_settings=Struct.from_python(theme),
                 )
             )
         except errors.InvalidArgument as problem:
-            return self._door.wrong(visit, problem, path, fields, given)
-        return self._door.done(path, "branding_saved")
+            return self._site.wrong(visit, problem, path, fields, given)
+        return self._site.done(path, "branding_saved")
 
     async def preview(self, visit: Visit) -> Response:
         """Show a page as it would be with what the form holds."""
@@ -142,16 +142,16 @@ class _Branding:
         given = _given(form)
         known = {member: given[id_] for member, id_ in _IDS.items() if id_ in given}
         texts = self._texts(known)
-        settings = combined(self._door.parts.effective.given, texts)
+        settings = combined(self._site.context.effective.given, texts)
         if page == "mail":
             return self._mail(settings)
         if page not in _PREVIEWS:
             raise errors.NotFound("preview")
         kind = Kind.LOGIN if page == "sign-in" else Kind.PORTAL
-        look = Look.of(settings, kind, f"{ROOT}/branding/preview/{self._seal(texts)}")
+        theme = Theme.of(settings, kind, f"{ROOT}/branding/preview/{self._seal(texts)}")
         shown = rendering.Pages(
             "login" if kind is Kind.LOGIN else "console",
-            _Fixed(look, self._door.parts.effective),
+            _Fixed(theme, self._site.context.effective),
             layout="login/templates/layout.html" if kind is Kind.LOGIN else "base.html",
             defaults={"path": ""},
         )
@@ -168,11 +168,11 @@ class _Branding:
     async def file(self, request: Request) -> Response:
         """Answer with the style sheet or icon of a preview: its address is all that it takes."""
         texts = self._open(request.params["token"])
-        settings = combined(self._door.parts.effective.given, texts)
+        settings = combined(self._site.context.effective.given, texts)
         at = request.path.rpartition("/")[0]
         for kind in (Kind.LOGIN, Kind.PORTAL):
-            look = Look.of(settings, kind, at)
-            for asset in (look.style, look.icon):
+            theme = Theme.of(settings, kind, at)
+            for asset in (theme.style, theme.icon):
                 if asset.path == request.path:
                     return await asset.answer(request)
         raise errors.NotFound("preview")
@@ -180,7 +180,7 @@ class _Branding:
     def _mail(self, settings: Settings) -> Response:
         at = now()
         variables = {
-            **mail_branding.variables(settings),
+            **email_branding.variables(settings),
             "organization_name": None,
             "user_email": "ada@example.com",
             "otp": "417 029",
@@ -200,7 +200,7 @@ class _Branding:
 
     def _texts(self, known: Mapping[str, str]) -> dict[str, str]:
         """Return the texts in effect with these, and without those that cannot be used."""
-        effective = self._door.parts.effective
+        effective = self._site.context.effective
         texts = dict(effective.stored)
         for path, name in customization.MEMBERS.items():
             if path in known and name not in effective.given.given:
@@ -215,11 +215,11 @@ class _Branding:
     def _seal(self, texts: Mapping[str, str]) -> str:
         held = {name: texts[name] for name in customization.MEMBERS.values() if name in texts}
         content = json.dumps([held, now() + _PREVIEW_SECONDS * SECOND]).encode()
-        return self._door.db.vault.encrypt_for_url(content, _BINDING)
+        return self._site.db.vault.encrypt_for_url(content, _BINDING)
 
     def _open(self, token: str) -> dict[str, str]:
         try:
-            opened = self._door.db.vault.decrypt_from_url(token, _BINDING)
+            opened = self._site.db.vault.decrypt_from_url(token, _BINDING)
             held, until = json.loads(opened)
         except (WrongKey, ValueError):
             raise errors.NotFound("preview") from None
@@ -229,15 +229,15 @@ class _Branding:
         return texts
 
 
-class _Fixed(Looks):
+class _Fixed(Themes):
     """The one look of a preview, in the place of those of the process."""
 
-    def __init__(self, look: Look, effective: Effective) -> None:
+    def __init__(self, theme: Theme, effective: Effective) -> None:
         super().__init__(effective)
-        self._look = look
+        self._theme = theme
 
-    def now(self, _kind: Kind = Kind.LOGIN) -> Look:
-        return self._look
+    def now(self, _kind: Kind = Kind.LOGIN) -> Theme:
+        return self._theme
 
 
 def _page(shown: rendering.Pages, kind: Kind, visit: Visit) -> Response:
@@ -264,19 +264,19 @@ def _given(form: Mapping[str, str]) -> dict[str, str]:
     return {id_: "" if form.get(f"{id_}_off") == "true" else text for id_, text in given.items()}
 
 
-async def _look(visit: Visit) -> dict[str, Any]:
+async def _theme(visit: Visit) -> dict[str, Any]:
     request = GetPortalCustomizationRequest()
     found = await visit.api.environments.get_portal_customization(request)
     assert found.customization_settings is not None
     return structs.members(found.customization_settings)
 
 
-def _member(look: Mapping[str, Any], path: str) -> str:
+def _member(theme: Mapping[str, Any], path: str) -> str:
     section, _, member = path.rpartition(".")
-    value: str = (look.get(section, {}) if section else look).get(member, "")
+    value: str = (theme.get(section, {}) if section else theme).get(member, "")
     return value
 
 
-def _set_member(look: dict[str, Any], path: str, value: str) -> None:
+def _set_member(theme: dict[str, Any], path: str, value: str) -> None:
     section, _, member = path.rpartition(".")
-    (look.setdefault(section, {}) if section else look)[member] = value
+    (theme.setdefault(section, {}) if section else theme)[member] = value

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tenantry.endpoints.console import forms
-from tenantry.endpoints.console.visit import Door, Page, Visit
+from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.scalekit.v1.environments.environments_pb import GenerateSamlCertificateRequest
 from tenantry.gen.tenantry.v1.saml_key_pairs_pb import ListSamlKeyPairsRequest
 from tenantry.gen.tenantry.v1.signing_keys_pb import (
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from tenantry.net.http import Response
 
 
-def pages(door: Door) -> list[Page]:
-    keys = _Keys(door)
+def pages(site: ConsoleSite) -> list[Page]:
+    keys = _Keys(site)
     return [
         Page("GET", "/keys", keys.show),
         Page("POST", "/keys/rotate", keys.rotate, role=OWNER),
@@ -30,13 +30,13 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Keys:
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, site: ConsoleSite) -> None:
+        self._site = site
 
     async def show(self, visit: Visit) -> Response:
         keys = await visit.api.signing_keys.list_signing_keys(ListSigningKeysRequest())
         pairs = await visit.api.saml_key_pairs.list_saml_key_pairs(ListSamlKeyPairsRequest())
-        return self._door.render(
+        return self._site.render(
             visit,
             "keys",
             "keys.html",
@@ -48,13 +48,13 @@ class _Keys:
     async def rotate(self, visit: Visit) -> Response:
         """Sign with the next keys."""
         call = visit.api.signing_keys.rotate_signing_keys(RotateSigningKeysRequest())
-        return await forms.send(self._door, visit, call, visit.path("keys"), "rotated")
+        return await forms.send(self._site, visit, call, visit.path("keys"), "rotated")
 
     async def generate(self, visit: Visit) -> Response:
         """Make the next key pair for SAML."""
         request = GenerateSamlCertificateRequest(id=visit.call.db.environment_id)
         call = visit.api.environments.generate_new_saml_certificate(request)
-        return await forms.send(self._door, visit, call, visit.path("keys"), "generated")
+        return await forms.send(self._site, visit, call, visit.path("keys"), "generated")
 
 
 def _days_left(pair: SamlKeyPair) -> int:

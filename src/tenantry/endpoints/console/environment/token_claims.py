@@ -9,7 +9,7 @@ from protobuf.wkt import Struct
 
 from tenantry.core import errors, strict_json, structs
 from tenantry.endpoints.console import forms
-from tenantry.endpoints.console.visit import Door, Page, Visit
+from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.scalekit.v1.interceptors.interceptors_pb import (
     DeleteTokenTemplateRequest,
     DisableTokenTemplateRequest,
@@ -32,8 +32,8 @@ _TYPED = ("template", *_FIELDS)
 _MOST_CARRIED = 3000  # bytes of a wrong template that the address of its page carries
 
 
-def pages(door: Door) -> list[Page]:
-    claims = _TokenClaims(door)
+def pages(site: ConsoleSite) -> list[Page]:
+    claims = _TokenClaims(site)
     return [
         Page("GET", "/token-claims", claims.show),
         Page("POST", "/token-claims/keep", claims.keep),
@@ -44,8 +44,8 @@ def pages(door: Door) -> list[Page]:
 
 
 class _TokenClaims:
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, site: ConsoleSite) -> None:
+        self._site = site
 
     async def show(self, visit: Visit) -> Response:
         """Show the template, and what the one of the address makes of a person there."""
@@ -81,8 +81,8 @@ class _TokenClaims:
             if len(typed["template"].encode()) > _MOST_CARRIED:
                 return await self._show(visit, typed, _problems(problem))
             fields = dict.fromkeys((each.field for each in problem.violations), "template")
-            return self._door.wrong(visit, problem, visit.path("token-claims"), fields, typed)
-        return self._door.done(visit.path("token-claims"), "changed")
+            return self._site.wrong(visit, problem, visit.path("token-claims"), fields, typed)
+        return self._site.done(visit.path("token-claims"), "changed")
 
     async def enable(self, visit: Visit) -> Response:
         """Have tokens tell its claims."""
@@ -115,7 +115,7 @@ class _TokenClaims:
             GetTokenTemplateContextRequest()
         )
         kept_text = "" if kept is None else _written(_members(kept.template))
-        return self._door.render(
+        return self._site.render(
             visit,
             "token-claims",
             "token_claims.html",
@@ -129,7 +129,7 @@ class _TokenClaims:
         )
 
     async def _send(self, visit: Visit, call: Awaitable[object], change: str) -> Response:
-        return await forms.send(self._door, visit, call, visit.path("token-claims"), change)
+        return await forms.send(self._site, visit, call, visit.path("token-claims"), change)
 
 
 def _problems(problem: errors.InvalidArgument) -> Problems:

@@ -10,7 +10,7 @@ from protobuf.wkt import Struct
 
 from tenantry.core import errors, strict_json, structs
 from tenantry.endpoints.console import forms
-from tenantry.endpoints.console.visit import Door, Page, Visit
+from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.events.interceptors.model import API_KEY, OAUTH2, TRIGGERS
 from tenantry.gen.scalekit.v1.events.events_pb import EventFilter, ListEventsPaginatedRequest
 from tenantry.gen.scalekit.v1.interceptors.interceptors_pb import (
@@ -65,8 +65,8 @@ _FIELDS |= {
 _SHOWN = 20
 
 
-def pages(door: Door) -> list[Page]:
-    interceptors = _Interceptors(door)
+def pages(site: ConsoleSite) -> list[Page]:
+    interceptors = _Interceptors(site)
     return [
         Page("GET", "/interceptors", interceptors.listed),
         Page("POST", "/interceptors/create", interceptors.create),
@@ -81,14 +81,14 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Interceptors:
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, site: ConsoleSite) -> None:
+        self._site = site
 
     async def listed(self, visit: Visit) -> Response:
         listed = await visit.api.interceptors.list_interceptors(
             ListInterceptorsRequest(page_size=_SHOWN, page_token=visit.query("page_token") or None)
         )
-        return self._door.render(
+        return self._site.render(
             visit,
             "interceptors",
             "interceptors/list.html",
@@ -117,11 +117,11 @@ class _Interceptors:
                 CreateInterceptorRequest(interceptor=interceptor)
             )
         except (errors.InvalidArgument, errors.Duplicate) as problem:
-            return self._door.wrong(
+            return self._site.wrong(
                 visit, problem, visit.path("interceptors"), _FIELDS, _given(form)
             )
         assert made.interceptor is not None
-        return self._door.done(visit.path("interceptors", made.interceptor.id), "created")
+        return self._site.done(visit.path("interceptors", made.interceptor.id), "created")
 
     async def show(self, visit: Visit) -> Response:
         """Show one with its calls."""
@@ -137,7 +137,7 @@ class _Interceptors:
                 page_token=visit.query("page_token"),
             )
         )
-        return self._door.render(
+        return self._site.render(
             visit,
             "interceptors",
             "interceptors/one.html",
@@ -147,7 +147,7 @@ class _Interceptors:
             tested=tested,
             choices=_choices(visit, TRIGGERS),
             ways=_choices(visit, POLICIES),
-            auth=_shown(interceptor),
+            auth=_authentication_fields(interceptor),
             here=visit.path("interceptors", id_),
         )
 
@@ -172,8 +172,8 @@ class _Interceptors:
                 UpdateInterceptorRequest(id=id_, interceptor=interceptor)
             )
         except errors.InvalidArgument as problem:
-            return self._door.wrong(visit, problem, path, _FIELDS, _given(form))
-        return self._door.done(path, "changed")
+            return self._site.wrong(visit, problem, path, _FIELDS, _given(form))
+        return self._site.done(path, "changed")
 
     async def enable(self, visit: Visit) -> Response:
         """Have it asked."""
@@ -192,7 +192,7 @@ class _Interceptors:
         id_ = visit.request.params["id"]
         request = RotateInterceptorSecretRequest(id=id_)
         made = await visit.api.interceptor_secrets.rotate_interceptor_secret(request)
-        return self._door.render(
+        return self._site.render(
             visit,
             "interceptors",
             "secret.html",
@@ -209,13 +209,13 @@ class _Interceptors:
             )
         except errors.InvalidArgument as problem:
             path = visit.path("interceptors", id_)
-            return self._door.wrong(visit, problem, path, _FIELDS, {"data": text})
+            return self._site.wrong(visit, problem, path, _FIELDS, {"data": text})
         return await self._show(visit, _written(answer))
 
     async def delete(self, visit: Visit) -> Response:
         request = DeleteInterceptorRequest(id=visit.request.params["id"])
         call = visit.api.interceptors.delete_interceptor(request)
-        return await forms.send(self._door, visit, call, visit.path("interceptors"), "deleted")
+        return await forms.send(self._site, visit, call, visit.path("interceptors"), "deleted")
 
     async def _interceptor(self, visit: Visit) -> Interceptor:
         request = GetInterceptorRequest(id=visit.request.params["id"])
@@ -225,7 +225,7 @@ class _Interceptors:
 
     async def _send(self, visit: Visit, call: Awaitable[object], change: str) -> Response:
         path = visit.path("interceptors", visit.request.params["id"])
-        return await forms.send(self._door, visit, call, path, change, fields=_FIELDS)
+        return await forms.send(self._site, visit, call, path, change, fields=_FIELDS)
 
 
 def _object(text: str) -> Struct:
@@ -286,7 +286,7 @@ def _config(form: Mapping[str, str]) -> Config:
     return Config(auth_config=auth)
 
 
-def _shown(interceptor: Interceptor) -> dict[str, str]:
+def _authentication_fields(interceptor: Interceptor) -> dict[str, str]:
     """Return the fields of a form about its authentication; no secret is among them."""
     auth = interceptor.config.auth_config if interceptor.config is not None else None
     if auth is None or auth.auth_config is None:
@@ -305,7 +305,7 @@ def _shown(interceptor: Interceptor) -> dict[str, str]:
 
 def _is_new(form: Mapping[str, str], known: Interceptor) -> bool:
     """Whether a form says another authentication than there is: of it all, or a secret alone."""
-    shown, type_ = _shown(known), form.get("auth_config_type", "")
+    shown, type_ = _authentication_fields(known), form.get("auth_config_type", "")
     if type_ != shown.get("auth_config_type", ""):
         return True
     return any(

@@ -11,7 +11,7 @@ from protobuf.wkt import Timestamp
 from tenantry.core import errors, structs
 from tenantry.core.event import PUBLISHED
 from tenantry.endpoints.console import forms
-from tenantry.endpoints.console.visit import Door, Page, Visit
+from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.tenantry.v1.webhooks_pb import (
     CreateEndpoint,
     CreateEndpointRequest,
@@ -54,8 +54,8 @@ _FIELDS = {
 _TYPED: tuple[str, ...] = ("url", "description", "types")
 
 
-def pages(door: Door) -> list[Page]:
-    webhooks, deliveries = _Webhooks(door), _Deliveries(door)
+def pages(site: ConsoleSite) -> list[Page]:
+    webhooks, deliveries = _Webhooks(site), _Deliveries(site)
     return [
         Page("GET", "/webhooks", webhooks.listed),
         Page("POST", "/webhooks/create", webhooks.create),
@@ -75,14 +75,14 @@ def pages(door: Door) -> list[Page]:
 class _Webhooks:
     """Handlers of the pages about endpoints."""
 
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, site: ConsoleSite) -> None:
+        self._site = site
 
     async def listed(self, visit: Visit) -> Response:
         listed = await visit.api.webhooks.list_endpoints(
             ListEndpointsRequest(page_size=_SHOWN, page_token=visit.query("page_token"))
         )
-        return self._door.render(
+        return self._site.render(
             visit,
             "webhooks",
             "webhooks/list.html",
@@ -107,7 +107,7 @@ class _Webhooks:
             )
         except errors.InvalidArgument as problem:
             given = {name: form.get(name, "") for name in (*_TYPED, "organization_id")}
-            return self._door.wrong(visit, problem, visit.path("webhooks"), _FIELDS, given)
+            return self._site.wrong(visit, problem, visit.path("webhooks"), _FIELDS, given)
         assert made.endpoint is not None
         return self._secret(visit, made.endpoint.id, made.secret)
 
@@ -125,7 +125,7 @@ class _Webhooks:
                 page_token=visit.query("page_token"),
             )
         )
-        return self._door.render(
+        return self._site.render(
             visit,
             "webhooks",
             "webhooks/one.html",
@@ -187,31 +187,31 @@ class _Webhooks:
                 end_time=_time(form, "end", "end_time"),
             )
         except errors.InvalidArgument as problem:
-            return self._door.wrong(visit, problem, visit.path("webhooks", id_), _FIELDS)
+            return self._site.wrong(visit, problem, visit.path("webhooks", id_), _FIELDS)
         return await self._send(visit, visit.api.webhooks.replay_events(request), "queued")
 
     async def delete(self, visit: Visit) -> Response:
         """Delete it with its deliveries."""
         request = DeleteEndpointRequest(endpoint_id=visit.request.params["id"])
         call = visit.api.webhooks.delete_endpoint(request)
-        return await forms.send(self._door, visit, call, visit.path("webhooks"), "deleted")
+        return await forms.send(self._site, visit, call, visit.path("webhooks"), "deleted")
 
     async def _send(self, visit: Visit, call: Awaitable[object], change: str) -> Response:
         path = visit.path("webhooks", visit.request.params["id"])
         form = visit.request.form()
         given = {name: form.get(name, "") for name in _TYPED if name in form}
-        return await forms.send(self._door, visit, call, path, change, fields=_FIELDS, given=given)
+        return await forms.send(self._site, visit, call, path, change, fields=_FIELDS, given=given)
 
     def _secret(self, visit: Visit, endpoint_id: str, secret: str) -> Response:
         path = visit.path("webhooks", endpoint_id)
-        return self._door.render(visit, "webhooks", "secret.html", secret=secret, onward=path)
+        return self._site.render(visit, "webhooks", "secret.html", secret=secret, onward=path)
 
 
 class _Deliveries:
     """Handlers of the pages about deliveries."""
 
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, site: ConsoleSite) -> None:
+        self._site = site
 
     async def show(self, visit: Visit) -> Response:
         """Show one with its attempts."""
@@ -224,7 +224,7 @@ class _Deliveries:
             ListAttemptsRequest(endpoint_id=endpoint_id, delivery_id=delivery_id)
         )
         payload = found.event_payload
-        return self._door.render(
+        return self._site.render(
             visit,
             "webhooks",
             "webhooks/delivery.html",
@@ -241,7 +241,7 @@ class _Deliveries:
         request = ReplayDeliveryRequest(endpoint_id=params["id"], delivery_id=params["delivery"])
         call = visit.api.webhooks.replay_delivery(request)
         path = visit.path("webhooks", params["id"])
-        return await forms.send(self._door, visit, call, path, "queued")
+        return await forms.send(self._site, visit, call, path, "queued")
 
 
 def _time(form: Mapping[str, str], name: str, path: str) -> Timestamp | None:

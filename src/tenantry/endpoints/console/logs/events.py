@@ -14,7 +14,7 @@ from protobuf.wkt import Timestamp
 from tenantry.core import errors, structs
 from tenantry.core.event import KNOWN
 from tenantry.endpoints.console import organization_filter
-from tenantry.endpoints.console.visit import LIVE_SCRIPT, ROOT, Door, Page, Visit
+from tenantry.endpoints.console.visit import LIVE_SCRIPT, ROOT, ConsoleSite, Page, Visit
 from tenantry.events.event_log import exporting, following
 from tenantry.events.event_log.exporting import Format
 from tenantry.events.event_log.following import Narrow
@@ -42,8 +42,8 @@ _ALIVE_SECONDS = 15.0
 _STREAM = {"content-type": "text/event-stream", "cache-control": "no-store"}
 
 
-def pages(door: Door) -> list[Page]:
-    events = _Events(door)
+def pages(site: ConsoleSite) -> list[Page]:
+    events = _Events(site)
     return [
         Page("GET", "/events", events.listed),
         Page("GET", "/events/live", events.live),
@@ -55,8 +55,8 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Events:
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, site: ConsoleSite) -> None:
+        self._site = site
 
     async def listed(self, visit: Visit) -> Response:
         """List those that a filter lets through."""
@@ -71,7 +71,7 @@ class _Events:
             )
         except errors.InvalidArgument as problem:
             path, fields = visit.path("events"), {"organization_id": "chain"}
-            return self._door.wrong(visit, problem, path, fields, {"chain": chain})
+            return self._site.wrong(visit, problem, path, fields, {"chain": chain})
         return await self._list(visit, found)
 
     async def _list(self, visit: Visit, verified: VerifyEventsResponse | None = None) -> Response:
@@ -94,7 +94,7 @@ class _Events:
                     page_token=visit.query("page_token"),
                 )
             )
-        return self._door.render(
+        return self._site.render(
             visit,
             "events",
             "events/list.html",
@@ -117,7 +117,7 @@ class _Events:
             if struct is not None and (members := structs.members(struct))
         }
         both = "before" in shown and "after" in shown
-        return self._door.render(
+        return self._site.render(
             visit,
             "events",
             "events/one.html",
@@ -131,25 +131,25 @@ class _Events:
 
     async def live(self, visit: Visit) -> Response:
         """Show the page on which events appear as they happen."""
-        return self._door.render(visit, "events", "events/live.html", live_script=LIVE_SCRIPT)
+        return self._site.render(visit, "events", "events/live.html", live_script=LIVE_SCRIPT)
 
     async def stream(self, visit: Visit) -> Response:
         """Answer with events as they come (Server-Sent Events), while the session lasts."""
         after = visit.request.headers.get("last-event-id", "")
-        follower = self._door.parts.follower
+        follower = self._site.context.follower
         position = await (follower.place(after) if after else following.head(visit.call.db))
         return StreamingResponse(self._pieces(visit, position), dict(_STREAM))  # type: ignore[return-value]
 
     async def _pieces(self, visit: Visit, position: int) -> AsyncGenerator[bytes]:
         yield b"retry: 1000\n\n"
         told = looked = time.monotonic()
-        follow = self._door.parts.follower.follow(Narrow(), position, seconds=_STREAM_SECONDS)
+        follow = self._site.context.follower.follow(Narrow(), position, seconds=_STREAM_SECONDS)
         async with aclosing(follow) as parts:
             async for rows in parts:
                 now = time.monotonic()
                 if now - looked >= following.TICK_SECONDS:
-                    secret = self._door.holder(visit.request)
-                    if await sessions.find(self._door.db, secret) is None:
+                    secret = self._site.holder(visit.request)
+                    if await sessions.find(self._site.db, secret) is None:
                         return
                     looked = now
                 if rows:
@@ -165,7 +165,7 @@ class _Events:
         type_ = visit.query("type")
         chosen = await organization_filter.find(visit, visit.query("organization_id"))
         if chosen.is_unresolved:  # the list says why, and shows what to choose
-            return self._door.redirect(visit.path("events", organization_id=chosen.asked))
+            return self._site.redirect(visit.path("events", organization_id=chosen.asked))
         order = exporting.Order(
             kind,
             types=(type_,) if type_ in KNOWN else (),
@@ -176,7 +176,7 @@ class _Events:
             "content-disposition": f'attachment; filename="events.{kind.suffix}"',
             "cache-control": "no-store",
         }
-        return StreamingResponse(exporting.pieces(self._door.db, order), headers)  # type: ignore[return-value]
+        return StreamingResponse(exporting.pieces(self._site.db, order), headers)  # type: ignore[return-value]
 
 
 def _told(row: Row) -> bytes:

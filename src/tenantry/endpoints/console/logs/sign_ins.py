@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tenantry.core import errors
 from tenantry.endpoints.console import organization_filter
-from tenantry.endpoints.console.visit import Door, Page, Visit
+from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.scalekit.v1.auth.auth_pb import GetAuthErrorRequest
 from tenantry.gen.tenantry.v1.sign_ins_pb import (
     GetSignInRequest,
@@ -25,8 +25,8 @@ METHODS = ("", "SAML", "OIDC", "OAUTH", "PASSWORD", "PASSWORDLESS", "PASSKEY", "
 _SHOWN = 30
 
 
-def pages(door: Door) -> list[Page]:
-    sign_ins = _SignIns(door)
+def pages(site: ConsoleSite) -> list[Page]:
+    sign_ins = _SignIns(site)
     return [
         Page("GET", "/sign-ins", sign_ins.listed),
         Page("GET", "/sign-ins/{id}", sign_ins.show),
@@ -34,16 +34,16 @@ def pages(door: Door) -> list[Page]:
 
 
 class _SignIns:
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, site: ConsoleSite) -> None:
+        self._site = site
 
     async def listed(self, visit: Visit) -> Response:
         """List those that a filter lets through, or show what an id finds."""
         asked = visit.query("query").strip()[:600]
         if asked.startswith("areq_"):
-            return self._door.redirect(visit.path("sign-ins", asked))
+            return self._site.redirect(visit.path("sign-ins", asked))
         if asked.startswith("req_"):
-            return self._door.redirect(visit.path("events", request_id=asked))
+            return self._site.redirect(visit.path("events", request_id=asked))
         error = await _error(visit, asked) if asked.startswith("err_") else None
         query = {name: visit.query(name).strip() for name in _FILTERS}
         if "@" in asked:
@@ -67,7 +67,7 @@ class _SignIns:
                     page_token=visit.query("page_token"),
                 )
             )
-        return self._door.render(
+        return self._site.render(
             visit,
             "sign-ins",
             "sign_ins/list.html",
@@ -87,7 +87,7 @@ class _SignIns:
         error, said = sign_in.error, None
         if error is not None:
             said = explanations.say(visit.words.language, error.error, error.error_description)
-        return self._door.render(
+        return self._site.render(
             visit,
             "sign-ins",
             "sign_ins/one.html",
@@ -107,7 +107,7 @@ def _evidence(found: SignInEvidence) -> dict[str, str]:
     }
 
 
-async def _error(visit: Visit, error_id: str) -> explanations.Said | None:
+async def _error(visit: Visit, error_id: str) -> explanations.ExplainedError | None:
     """Return what an error's id says; nothing where it is over, or was never issued."""
     try:
         found = await visit.api.auth.get_auth_error(GetAuthErrorRequest(error_id=error_id))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry.core import errors
-from tenantry.endpoints.console.visit import Door, Page, Visit, by_id
+from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit, by_id
 from tenantry.gen.scalekit.v1.commons.commons_pb import MembershipStatus
 from tenantry.gen.scalekit.v1.users.users_pb import GetUserRequest
 from tenantry.identity.operators import impersonation
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 _DEFAULT_MINUTES = "30"
 
 
-def pages(door: Door) -> list[Page]:
-    impersonating = _Impersonating(door)
+def pages(site: ConsoleSite) -> list[Page]:
+    impersonating = _Impersonating(site)
     path = "/people/{id}/impersonate"
     return [
         Page("GET", path, impersonating.ask, OPERATOR),
@@ -27,15 +27,15 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Impersonating:
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, site: ConsoleSite) -> None:
+        self._site = site
 
     async def ask(self, visit: Visit) -> Response:
         """Ask for which organization, why, and for how long."""
         request = GetUserRequest(identities=by_id(visit.request.params["id"]))
         found = await visit.api.users.get_user(request)
         assert found.user is not None
-        return self._door.render(
+        return self._site.render(
             visit,
             "people",
             "impersonate.html",
@@ -66,7 +66,7 @@ class _Impersonating:
         except errors.InvalidArgument as problem:
             path = visit.path("people", id_, "impersonate")
             fields = {"reason": "reason", "minutes": "minutes", "organization_id": "organization"}
-            return self._door.wrong(visit, problem, path, fields, given)
-        response = self._door.redirect("/ui/profile/security")
-        response.cookies.append(self._door.parts.session_cookie.issue(secret))
+            return self._site.wrong(visit, problem, path, fields, given)
+        response = self._site.redirect("/ui/profile/security")
+        response.cookies.append(self._site.context.session_cookie.issue(secret))
         return response

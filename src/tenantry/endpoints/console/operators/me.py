@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tenantry.core import errors
 from tenantry.endpoints.console.operators.signing_in import credential_of
-from tenantry.endpoints.console.visit import Door, Page, Visit
+from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.identity.operators import passkeys, sessions
 from tenantry.identity.operators import service as operators
 from tenantry.identity.operators.model import READER
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 PATH = "/console/me"
 
 
-def pages(door: Door) -> list[Page]:
+def pages(site: ConsoleSite) -> list[Page]:
     """Return the pages of this subject: all of them are for readers, too."""
-    me = _Me(door)
+    me = _Me(site)
     return [
         Page("GET", "/me", me.show),
         Page("POST", "/me/passkeys", me.add, READER),
@@ -35,16 +35,16 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Me:
-    def __init__(self, door: Door) -> None:
-        self._door = door
-        self._relying_party = door.parts.relying_party
+    def __init__(self, site: ConsoleSite) -> None:
+        self._site = site
+        self._relying_party = site.context.relying_party
 
     async def show(self, visit: Visit) -> Response:
         """Show passkeys and sessions."""
         operator_id = visit.session.operator.id
         found = await passkeys.list_of(visit.call.db, operator_id)
         live = await sessions.list_of(visit.call.db, operator_id)
-        return self._door.render(
+        return self._site.render(
             visit,
             "me",
             "me/me.html",
@@ -84,7 +84,7 @@ class _Me:
             return self._wrong(visit, "passkey.exists")
         except errors.InvalidArgument:
             return self._wrong(visit, "me.refused")
-        return self._door.entered(f"{PATH}?done=passkey_added", secret)
+        return self._site.entered(f"{PATH}?done=passkey_added", secret)
 
     async def rename(self, visit: Visit) -> Response:
         """Give a passkey another name."""
@@ -94,8 +94,8 @@ class _Me:
                 visit.call, visit.session.operator, visit.request.params["id"], name
             )
         except errors.InvalidArgument as problem:
-            return self._door.wrong(visit, problem, PATH)
-        return self._door.done(PATH, "passkey_renamed")
+            return self._site.wrong(visit, problem, PATH)
+        return self._site.done(PATH, "passkey_renamed")
 
     async def remove(self, visit: Visit) -> Response:
         """Remove a passkey."""
@@ -103,19 +103,19 @@ class _Me:
             await passkeys.remove(visit.call, visit.session, visit.request.params["id"])
         except errors.ReauthenticationRequired:
             return self._wrong(visit, "me.stale_short")
-        return self._door.done(PATH, "passkey_removed")
+        return self._site.done(PATH, "passkey_removed")
 
     async def end(self, visit: Visit) -> Response:
         """End one session."""
         operator_id = visit.session.operator.id
         await operators.end_session(visit.call, operator_id, visit.request.params["id"])
-        return self._door.done(PATH, "session_ended")
+        return self._site.done(PATH, "session_ended")
 
     async def end_others(self, visit: Visit) -> Response:
         """End all sessions but this one."""
         operator_id, this = visit.session.operator.id, visit.session.id
         await operators.sign_out(visit.call, operator_id, but=this)
-        return self._door.done(PATH, "sessions_ended")
+        return self._site.done(PATH, "sessions_ended")
 
     def _wrong(self, visit: Visit, key: str) -> Response:
-        return self._door.failed(visit.request, Problems({"": key}, {}), PATH)
+        return self._site.failed(visit.request, Problems({"": key}, {}), PATH)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry.core import errors
-from tenantry.endpoints.console.visit import Door, Page, Visit
+from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.tenantry.v1.operators_pb import (
     CreateOperatorLinkRequest,
     DeleteOperatorRequest,
@@ -27,8 +27,8 @@ PATH = "/console/operators"
 _FIELDS = {"operator.name": "name", "operator.email": "email", "operator.role": "role"}
 
 
-def pages(door: Door) -> list[Page]:
-    operators = _Operators(door)
+def pages(site: ConsoleSite) -> list[Page]:
+    operators = _Operators(site)
     return [
         Page("GET", "/operators", operators.listed),
         Page("POST", "/operators/invite", operators.invite, OWNER),
@@ -41,13 +41,13 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Operators:
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, site: ConsoleSite) -> None:
+        self._site = site
 
     async def listed(self, visit: Visit) -> Response:
         """List them, with a form to invite one."""
         listed = await visit.api.operators.list_operators(ListOperatorsRequest())
-        return self._door.render(
+        return self._site.render(
             visit,
             "operators",
             "operators/list.html",
@@ -64,15 +64,15 @@ class _Operators:
                 InviteOperatorRequest(operator=_operator(given))
             )
         except errors.InvalidArgument as problem:
-            return self._door.wrong(visit, problem, PATH, _FIELDS, given)
+            return self._site.wrong(visit, problem, PATH, _FIELDS, given)
         except errors.Duplicate as problem:
-            return self._door.wrong(visit, problem, PATH, _FIELDS, given)
+            return self._site.wrong(visit, problem, PATH, _FIELDS, given)
         return self._linked(visit, made.operator, made.link)
 
     async def show(self, visit: Visit) -> Response:
         request = GetOperatorRequest(operator_id=visit.request.params["id"])
         found = await visit.api.operators.get_operator(request)
-        return self._door.render(
+        return self._site.render(
             visit,
             "operators",
             "operators/one.html",
@@ -92,8 +92,8 @@ class _Operators:
         except errors.Error as problem:
             if isinstance(problem, errors.NotFound):
                 raise
-            return self._door.wrong(visit, problem, path, _FIELDS, given)
-        return self._door.done(path, "operator_saved")
+            return self._site.wrong(visit, problem, path, _FIELDS, given)
+        return self._site.done(path, "operator_saved")
 
     async def link(self, visit: Visit) -> Response:
         """Show another link, this once."""
@@ -108,7 +108,7 @@ class _Operators:
         id_ = visit.request.params["id"]
         request = RevokeOperatorSessionsRequest(operator_id=id_)
         await visit.api.operators.revoke_operator_sessions(request)
-        return self._door.done(visit.path("operators", id_), "operator_signed_out")
+        return self._site.done(visit.path("operators", id_), "operator_signed_out")
 
     async def remove(self, visit: Visit) -> Response:
         id_ = visit.request.params["id"]
@@ -117,11 +117,11 @@ class _Operators:
         except errors.Error as problem:
             if isinstance(problem, errors.NotFound):
                 raise
-            return self._door.wrong(visit, problem, visit.path("operators", id_))
-        return self._door.done(PATH, "operator_removed")
+            return self._site.wrong(visit, problem, visit.path("operators", id_))
+        return self._site.done(PATH, "operator_removed")
 
     def _linked(self, visit: Visit, one: Operator | None, link: str) -> Response:
-        return self._door.render(visit, "operators", "operators/link.html", one=one, link=link)
+        return self._site.render(visit, "operators", "operators/link.html", one=one, link=link)
 
 
 def _given(visit: Visit) -> dict[str, str]:

@@ -14,14 +14,14 @@ from tenantry.endpoints.console.visit import ROOT
 from tenantry.identity.connections.oidc.callback import CallbackResponse
 from tenantry.identity.operators import passkeys, sessions
 from tenantry.identity.operators import service as operators
-from tenantry.identity.operators.provider import LIFE, NotLetIn
+from tenantry.identity.operators.provider import LIFE, LoginRefused
 from tenantry.net.http import Cookie, Response
-from tenantry.web.door import query
 from tenantry.web.forms.problems import Problems
 from tenantry.web.rendering import json_response
+from tenantry.web.site import query
 
 if TYPE_CHECKING:
-    from tenantry.endpoints.console.visit import Door
+    from tenantry.endpoints.console.visit import ConsoleSite
     from tenantry.net.http import Request
 
 PATH = f"{ROOT}/sign-in"
@@ -31,17 +31,17 @@ _ANSWER_SECONDS = 12  # that the provider's endpoints may take together
 
 
 class SigningIn:
-    def __init__(self, door: Door) -> None:
-        self._door = door
-        self._relying_party = door.parts.relying_party
+    def __init__(self, site: ConsoleSite) -> None:
+        self._site = site
+        self._relying_party = site.context.relying_party
         # Lax: the provider sends the browser back from another site.
         self._way = Cookie.of(
-            door.public_url, "tenantry_console_way", seconds=LIFE // 1_000_000, same_site="lax"
+            site.public_url, "tenantry_console_way", seconds=LIFE // 1_000_000, same_site="lax"
         )
 
     async def show(self, request: Request) -> Response:
         """Show the ways to sign in."""
-        return self._door.sign_in(request, next_of(query(request, "next")))
+        return self._site.sign_in(request, next_of(query(request, "next")))
 
     async def options(self, request: Request) -> Response:
         """Answer the script with the options of `navigator.credentials.get`."""
@@ -50,7 +50,7 @@ class SigningIn:
                 self._call(request), self._relying_party
             )
         except errors.RateLimited as problem:
-            said = self._door.words(request).plain("sign_in.limited")
+            said = self._site.words(request).plain("sign_in.limited")
             return json_response({"problem": said}, problem.status)
         return json_response({"challenge_id": challenge_id, "options": options})
 
@@ -67,18 +67,18 @@ class SigningIn:
             )
         except errors.InvalidArgument:
             refused = Problems({"": "sign_in.refused"}, {})
-            return self._door.failed(request, refused, PATH, {"next": goal})
-        return self._door.entered(goal, secret)
+            return self._site.failed(request, refused, PATH, {"next": goal})
+        return self._site.entered(goal, secret)
 
     async def to_provider(self, request: Request) -> Response:
         """Send the browser to the operators' identity provider."""
         goal = next_of(request.form().get("next", ""))
-        request.tell(await self._door.parts.rates.take_sign_in(request.address))
+        request.tell(await self._site.context.rates.take_sign_in(request.address))
         try:
-            address, kept = await self._door.provider.start(goal)
-        except NotLetIn:
+            address, kept = await self._site.provider.start(goal)
+        except LoginRefused:
             return self._not_let_in(request)
-        response = self._door.redirect(address)
+        response = self._site.redirect(address)
         response.cookies.append(self._way.issue(kept))
         return response
 
@@ -88,33 +88,33 @@ class SigningIn:
         try:
             members = dict(urlencoded.members(request.query, most=20))
             async with asyncio.timeout(_ANSWER_SECONDS):
-                secret, goal = await self._door.provider.finish(
+                secret, goal = await self._site.provider.finish(
                     self._call(request), kept, CallbackResponse(members)
                 )
-        except (NotLetIn, ValueError, TimeoutError):
+        except (LoginRefused, ValueError, TimeoutError):
             response = self._not_let_in(request)
         else:
-            response = self._door.entered(goal, secret)
+            response = self._site.entered(goal, secret)
         response.cookies.append(self._way.clear())
         return response
 
     def _not_let_in(self, request: Request) -> Response:
         refused = Problems({"": "sign_in.not_let_in"}, {})
-        return self._door.failed(request, refused, PATH)
+        return self._site.failed(request, refused, PATH)
 
     async def sign_out(self, request: Request) -> Response:
         """End the session of this browser."""
-        secret = self._door.holder(request)
-        session = await sessions.find(self._door.db, secret) if secret else None
+        secret = self._site.holder(request)
+        session = await sessions.find(self._site.db, secret) if secret else None
         if session is not None:
             acting = replace(self._call(request), caller=operators.caller(session.operator))
             await operators.end_session(acting, session.operator.id, session.id)
-        response = self._door.redirect(PATH)
-        response.cookies.append(self._door.cookie.clear())
+        response = self._site.redirect(PATH)
+        response.cookies.append(self._site.cookie.clear())
         return response
 
     def _call(self, request: Request) -> Call:
-        return Call(ANONYMOUS, self._door.db, request.request_id, origin=request.origin)
+        return Call(ANONYMOUS, self._site.db, request.request_id, origin=request.origin)
 
 
 def next_of(text: str) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry.endpoints.console.organizations import belongings, general, listing, members, programs
+from tenantry.endpoints.console.organizations import api_clients, general, listing, members, tabs
 
 if TYPE_CHECKING:
-    from tenantry.endpoints.console.visit import Door, Page
+    from tenantry.endpoints.console.visit import ConsoleSite, Page
 
-_PARTS = (listing, general, members, belongings, programs)
+_PARTS = (listing, general, members, tabs, api_clients)
 
 
-def pages(door: Door) -> list[Page]:
-    return [page for part in _PARTS for page in part.pages(door)]
+def pages(site: ConsoleSite) -> list[Page]:
+    return [page for part in _PARTS for page in part.pages(site)]

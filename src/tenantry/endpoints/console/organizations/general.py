@@ -8,8 +8,8 @@ from protobuf.wkt import FieldMask
 
 from tenantry.core import errors
 from tenantry.endpoints.console import forms
-from tenantry.endpoints.console.organizations import one
-from tenantry.endpoints.console.visit import Door, Page, Visit, by_id
+from tenantry.endpoints.console.organizations import organization_page
+from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit, by_id
 from tenantry.gen.scalekit.v1.organizations.organizations_pb import (
     BrandingSource,
     DeleteOrganizationRequest,
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 _TEXTS = ("display_name", "external_id", "slug", "logo_url")
 
 
-def pages(door: Door) -> list[Page]:
-    general = _General(door)
+def pages(site: ConsoleSite) -> list[Page]:
+    general = _General(site)
     root = "/organizations/{id}"
     return [
         Page("GET", root, general.show),
@@ -43,17 +43,17 @@ def pages(door: Door) -> list[Page]:
 
 
 class _General:
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, site: ConsoleSite) -> None:
+        self._site = site
 
     async def show(self, visit: Visit) -> Response:
-        organization = await one.get(visit)
+        organization = await organization_page.get(visit)
         found = await visit.api.organizations.get_organization_branding(
             GetOrganizationBrandingRequest(organization_id=organization.id)
         )
         assert found.branding is not None
-        return one.render(
-            self._door,
+        return organization_page.render(
+            self._site,
             visit,
             "",
             organization,
@@ -76,18 +76,18 @@ class _General:
                 identities=by_id(visit.request.params["id"]), organization=organization
             )
         )
-        path = one.path_of(visit)
+        path = organization_page.path_of(visit)
         return await forms.send(
-            self._door, visit, call, path, "changed", fields=fields, given=given
+            self._site, visit, call, path, "changed", fields=fields, given=given
         )
 
     async def change_metadata(self, visit: Visit) -> Response:
         """Put other metadata in the place of what it has."""
-        form, path = visit.request.form(), one.path_of(visit)
+        form, path = visit.request.form(), organization_page.path_of(visit)
         try:
             metadata = forms.pairs(form, "metadata")
         except errors.InvalidArgument as problem:
-            return self._door.wrong(visit, problem, path, given=form)
+            return self._site.wrong(visit, problem, path, given=form)
         # Without a pair the mask says that the map is meant: an empty one is as if not given.
         request = UpdateOrganizationRequest(
             identities=by_id(visit.request.params["id"]),
@@ -95,7 +95,7 @@ class _General:
             update_mask=FieldMask(paths=["metadata"]),
         )
         call = visit.api.organizations.update_organization(request)
-        return await forms.send(self._door, visit, call, path, "changed", given=form)
+        return await forms.send(self._site, visit, call, path, "changed", given=form)
 
     async def switch_features(self, visit: Visit) -> Response:
         """Switch its features as they are ticked."""
@@ -108,7 +108,9 @@ class _General:
         call = visit.api.organizations.update_organization_settings(
             UpdateOrganizationSettingsRequest(id=visit.request.params["id"], settings=settings)
         )
-        return await forms.send(self._door, visit, call, one.path_of(visit), "changed")
+        return await forms.send(
+            self._site, visit, call, organization_page.path_of(visit), "changed"
+        )
 
     async def choose_branding(self, visit: Visit) -> Response:
         """Let pages for its people show its own name and logo, or those of the deployment."""
@@ -118,17 +120,21 @@ class _General:
             source=BrandingSource.CUSTOM if own else BrandingSource.ENVIRONMENT,
         )
         call = visit.api.organizations.update_organization_branding(request)
-        return await forms.send(self._door, visit, call, one.path_of(visit), "changed")
+        return await forms.send(
+            self._site, visit, call, organization_page.path_of(visit), "changed"
+        )
 
     async def delete(self, visit: Visit) -> Response:
         """Delete it, if its name was typed."""
-        organization = await one.get(visit)
+        organization = await organization_page.get(visit)
         typed = visit.request.form().get("name", "").strip()
         if typed != organization.display_name.strip():
             problem = errors.InvalidArgument.field(
                 "name", "same", f"must be the name of what is deleted, got {typed[:60]!r}"
             )
-            return self._door.wrong(visit, problem, one.path_of(visit), {"name": "delete-name"})
+            return self._site.wrong(
+                visit, problem, organization_page.path_of(visit), {"name": "delete-name"}
+            )
         request = DeleteOrganizationRequest(identities=by_id(organization.id))
         call = visit.api.organizations.delete_organization(request)
-        return await forms.send(self._door, visit, call, visit.path("organizations"), "deleted")
+        return await forms.send(self._site, visit, call, visit.path("organizations"), "deleted")

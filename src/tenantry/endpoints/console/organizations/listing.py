@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry.core import errors
-from tenantry.endpoints.console.visit import Door, Page, Visit
+from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.scalekit.v1.organizations.organizations_pb import (
     CreateOrganization,
     CreateOrganizationRequest,
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 _SHOWN = 30
 
 
-def pages(door: Door) -> list[Page]:
+def pages(site: ConsoleSite) -> list[Page]:
     """Return the pages of the list."""
-    listing = _Listing(door)
+    listing = _Listing(site)
     return [
         Page("GET", "/organizations", listing.listed),
         Page("GET", "/organizations/new", listing.new),
@@ -36,8 +36,8 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Listing:
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, site: ConsoleSite) -> None:
+        self._site = site
 
     async def listed(self, visit: Visit) -> Response:
         """List them, or those that the search finds."""
@@ -51,14 +51,14 @@ class _Listing:
             found = await visit.api.organizations.list_organization(
                 ListOrganizationsRequest(page_size=_SHOWN, page_token=token)
             )
-        return self._door.render(
+        return self._site.render(
             visit, "organizations", "organizations/list.html", listed=found, query=query
         )
 
     async def new(self, visit: Visit) -> Response:
         """Show the form of a new one."""
-        development = self._door.parts.settings.development
-        return self._door.render(
+        development = self._site.context.settings.development
+        return self._site.render(
             visit, "organizations", "organizations/new.html", development=development
         )
 
@@ -76,16 +76,16 @@ class _Listing:
         except (errors.InvalidArgument, errors.Duplicate) as problem:
             fields = {name: name for name in given}
             fields |= {f"organization.{name}": name for name in given}
-            return self._door.wrong(
+            return self._site.wrong(
                 visit, problem, visit.path("organizations", "new"), fields, given
             )
         assert made.organization is not None
-        return self._door.done(visit.path("organizations", made.organization.id), "created")
+        return self._site.done(visit.path("organizations", made.organization.id), "created")
 
     async def make_test(self, visit: Visit) -> Response:
         """Make the organization whose people the simulator signs in, in development."""
-        settings = self._door.parts.settings
+        settings = self._site.context.settings
         if not settings.development:
             raise errors.NotFound("page")
         made = await test_organization.ensure(visit.call, region_code=settings.region)
-        return self._door.done(visit.path("organizations", made.organization.id), "created")
+        return self._site.done(visit.path("organizations", made.organization.id), "created")

@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 
 from tenantry.core import errors
 from tenantry.endpoints.console import forms
-from tenantry.endpoints.console.organizations import one
-from tenantry.endpoints.console.visit import Door, Page, Visit, by_id
+from tenantry.endpoints.console.organizations import organization_page
+from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit, by_id
 from tenantry.gen.scalekit.v1.commons.commons_pb import OrganizationMembership, Role
 from tenantry.gen.scalekit.v1.roles.roles_pb import ListOrganizationRolesRequest
 from tenantry.gen.scalekit.v1.users.users_pb import (
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 _SHOWN = 30
 
 
-def pages(door: Door) -> list[Page]:
-    members = _Members(door)
+def pages(site: ConsoleSite) -> list[Page]:
+    members = _Members(site)
     root = "/organizations/{id}/members"
     return [
         Page("GET", root, members.listed),
@@ -48,12 +48,12 @@ def pages(door: Door) -> list[Page]:
 
 
 class _Members:
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, site: ConsoleSite) -> None:
+        self._site = site
 
     async def listed(self, visit: Visit) -> Response:
         """List them, or those that the search finds."""
-        organization = await one.get(visit)
+        organization = await organization_page.get(visit)
         query, token = visit.query("query").strip()[:100], visit.query("page_token")
         found: ListOrganizationUsersResponse | SearchOrganizationUsersResponse
         if query:
@@ -76,8 +76,8 @@ class _Members:
         )
         roles = answer.roles
         offered = [(role.name, role.display_name or role.name, "") for role in roles]
-        return one.render(
-            self._door,
+        return organization_page.render(
+            self._site,
             visit,
             "members",
             organization,
@@ -87,7 +87,7 @@ class _Members:
             ],
             listed=found,
             query=query,
-            shown=_shown(visit),
+            shown=_list_query(visit),
             changed=visit.query("change"),  # the one whose form is open: of all it would be long
             offered=[] if len(roles) > boxes.MOST else offered,
             role_choices=[(role.name, role.name) for role in roles],
@@ -105,10 +105,10 @@ class _Members:
         )
         call = visit.api.users.create_user_and_membership(request)
         return await forms.send(
-            self._door,
+            self._site,
             visit,
             call,
-            one.path_of(visit, "members"),
+            organization_page.path_of(visit, "members"),
             "invited",
             fields={"user.email": "email", "email": "email"},
             given=given,
@@ -121,11 +121,11 @@ class _Members:
             names, field = forms.words_of(form["role_names"]), "role_names"
         else:
             names, field = boxes.ticked(form, "roles"), "roles"
-        path, shown = one.path_of(visit, "members"), _shown(visit)
+        path, shown = organization_page.path_of(visit, "members"), _list_query(visit)
         again = {**shown, "change": params["user_id"]}
         if not names:  # to the API that is no change
             problems = Problems({field: "organizations.no_role"})
-            return self._door.failed(visit.request, problems, path, again)
+            return self._site.failed(visit.request, problems, path, again)
         request = UpdateMembershipRequest(
             organization_id=params["id"],
             identities=by_id(params["user_id"]),
@@ -135,15 +135,17 @@ class _Members:
             await visit.api.users.update_membership(request)
         except errors.InvalidArgument as problem:
             kept = Problems({field: "refusal.said"}, {"": problem.message})
-            return self._door.failed(visit.request, kept, path, again)
-        return self._door.done(f"{path}?{urlencode(shown)}" if shown else path, "changed")
+            return self._site.failed(visit.request, kept, path, again)
+        return self._site.done(f"{path}?{urlencode(shown)}" if shown else path, "changed")
 
     async def resend(self, visit: Visit) -> Response:
         """Send the invitation once more."""
         params = visit.request.params
         request = ResendInviteRequest(organization_id=params["id"], id=params["user_id"])
         call = visit.api.users.resend_invite(request)
-        return await forms.send(self._door, visit, call, one.path_of(visit, "members"), "invited")
+        return await forms.send(
+            self._site, visit, call, organization_page.path_of(visit, "members"), "invited"
+        )
 
     async def remove(self, visit: Visit) -> Response:
         """Take them out of the organization; the person stays."""
@@ -152,9 +154,11 @@ class _Members:
             organization_id=params["id"], identities=by_id(params["user_id"])
         )
         call = visit.api.users.delete_membership(request)
-        return await forms.send(self._door, visit, call, one.path_of(visit, "members"), "removed")
+        return await forms.send(
+            self._site, visit, call, organization_page.path_of(visit, "members"), "removed"
+        )
 
 
-def _shown(visit: Visit) -> dict[str, str]:
+def _list_query(visit: Visit) -> dict[str, str]:
     """Return the members of the query that say which part of the list is shown."""
     return {name: value for name in ("query", "page_token") if (value := visit.query(name))}

@@ -24,7 +24,7 @@ _REDIRECT = 303  # of a browser, which goes there itself
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class OperationContent:
     """All that a page says of an operation or an endpoint."""
 
     entry: Entry
@@ -43,11 +43,11 @@ class Shown:
     body: Body | None = None
 
 
-def shown(entry: Entry) -> Shown:
+def content(entry: Entry) -> OperationContent:
     """Return what there is to say of an entry."""
     if entry.method is None:
         endpoint = endpoints.find(entry.name)
-        return Shown(
+        return OperationContent(
             entry,
             endpoint.description,
             endpoint.access,
@@ -60,10 +60,10 @@ def shown(entry: Entry) -> Shown:
             whole=True,
         )
     read, _ = operations.read([entry.method])
-    return shown_of(entry, next(each for each in read if each.name == entry.name))
+    return operation_content(entry, next(each for each in read if each.name == entry.name))
 
 
-def shown_of(entry: Entry, operation: Operation) -> Shown:
+def operation_content(entry: Entry, operation: Operation) -> OperationContent:
     """Return what there is to say of an operation."""
     body = operation.body.members if operation.body else ()
     inputs = [
@@ -72,7 +72,7 @@ def shown_of(entry: Entry, operation: Operation) -> Shown:
         ("Body", body),
         ("Headers", [p.member for p in operation.at("header")]),
     ]
-    return Shown(
+    return OperationContent(
         entry,
         operation.description,
         access(operation),
@@ -97,7 +97,7 @@ def example(entry: Entry, public_url: str) -> Any:
 
 def render(frame: Frame, entry: Entry) -> str:
     """Return the page of one operation or endpoint."""
-    found, answer = shown(entry), example(entry, frame.public_url)
+    found, answer = content(entry), example(entry, frame.public_url)
     before, after = frame.contents.around(entry)
     return frame.render(
         "operation.html",

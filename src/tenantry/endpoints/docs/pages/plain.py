@@ -33,7 +33,7 @@ def page(contents: Contents, path: str, public_url: str) -> str | None:
         return markdown.text(guide, public_url)
     name = path.removeprefix("/docs/api/")
     if entry := contents.by_name.get(name):
-        shown = operation_page.shown(entry)
+        shown = operation_page.content(entry)
         answer = operation_page.example(entry, public_url)
         return _render(
             "operation.md",

@@ -69,9 +69,9 @@ def index(contents: Contents) -> dict[str, Any]:
     read = {operation.name: operation for operation in operations.read([*methods.values()])[0]}
     for entry in entries:
         shown = (
-            operation_page.shown_of(entry, read[entry.name])
+            operation_page.operation_content(entry, read[entry.name])
             if entry.method
-            else operation_page.shown(entry)
+            else operation_page.content(entry)
         )
         members = [*(m for _, asked in shown.inputs for m in asked), *shown.answer]
         line = f"{entry.verb} {entry.path}"

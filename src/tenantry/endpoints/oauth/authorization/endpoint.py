@@ -106,7 +106,7 @@ class AuthorizationEndpoint:
             error, description = problem.error, problem.description
         except (errors.RateLimited, errors.Busy, Failure):
             error, description = "temporarily_unavailable", "try again in a moment"
-        request.observed.error = error
+        request.context.error = error
         params = authorization_request.of_error(redirect_uri, asked)
         answer = answers.of_error(self._means, params, error, plain(description))
         return answer_pages.response(answer, accepted)
@@ -161,7 +161,7 @@ class AuthorizationEndpoint:
 
     def _refuse(self, request: Request, problem: _Untrusted, redirect_uri: str) -> Response:
         error_id = refusals.issue(self._db, problem.refusal, problem.client_id)
-        request.observed.error, request.observed.error_id = problem.refusal.error, error_id
+        request.context.error, request.context.error_id = problem.refusal.error, error_id
         location = f"/login/error/{error_id}"
         if self._development and problem.refusal is Refusal.REDIRECT_URI_UNKNOWN:
             # For the page to show beside the registered ones.

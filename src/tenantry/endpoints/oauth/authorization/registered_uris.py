@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class RegisteredUris:
     """Finds clients by their id and one of their URIs."""
 
-    def __init__(self, directory: ClientCache, *, production: bool) -> None:
-        self._directory = directory
+    def __init__(self, clients: ClientCache, *, production: bool) -> None:
+        self._clients = clients
         self._production = production
 
     async def client(
@@ -41,10 +41,10 @@ class RegisteredUris:
         Templates stand for values of the organization, and for nothing where it is not known.
         """
         asked = time.monotonic()
-        client = await self._directory.find(client_id)
+        client = await self._clients.find(client_id)
         if client is None or not await self._has(call, client, uri, of(client), organization_id):
             # Registered just now, maybe: nobody is refused by memory.
-            client = await self._directory.find(client_id, since=asked)
+            client = await self._clients.find(client_id, since=asked)
             if client is None or not await self._has(
                 call, client, uri, of(client), organization_id
             ):
@@ -53,7 +53,7 @@ class RegisteredUris:
 
     async def is_client(self, client_id: str) -> bool:
         """Whether there is such a client, after `client` did not find it to have a URI."""
-        return await self._directory.find(client_id) is not None
+        return await self._clients.find(client_id) is not None
 
     async def _has(
         self,

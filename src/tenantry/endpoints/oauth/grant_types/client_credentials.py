@@ -26,9 +26,9 @@ GRANT_TYPE = "client_credentials"
 
 class ClientCredentials:
     def __init__(
-        self, directory: ClientCache, tokens: AccessTokens, interceptors: Interceptors
+        self, clients: ClientCache, tokens: AccessTokens, interceptors: Interceptors
     ) -> None:
-        self._directory = directory
+        self._clients = clients
         self._tokens = tokens
         self._interceptors = interceptors
 
@@ -65,7 +65,7 @@ class ClientCredentials:
             return _held(client)
         if not set(names) <= set(_held(client)):
             # Nobody is refused by memory: it may have got the scope a moment ago.
-            found = await self._directory.find(client.id, since=time.monotonic())
+            found = await self._clients.find(client.id, since=time.monotonic())
             foreign = [name for name in names if found is None or name not in _held(found)]
             if foreign:
                 raise OAuthError(

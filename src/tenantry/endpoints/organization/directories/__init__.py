@@ -21,10 +21,10 @@ from tenantry.endpoints.organization.directories import (
 )
 
 if TYPE_CHECKING:
-    from tenantry.endpoints.organization.visit import Door, Page
+    from tenantry.endpoints.organization.visit import OrganizationSite, Page
 
 _PARTS = (choosing, setting_up, secrets, polls, attributes, people, groups, requests)
 
 
-def pages(door: Door) -> list[Page]:
-    return [page for part in _PARTS for page in part.pages(door)]
+def pages(site: OrganizationSite) -> list[Page]:
+    return [page for part in _PARTS for page in part.pages(site)]

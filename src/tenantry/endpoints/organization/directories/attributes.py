@@ -17,14 +17,14 @@ from tenantry.tenants.user_attributes.model import DIRECTORY
 from tenantry.web.frames.areas import SCIM
 
 if TYPE_CHECKING:
-    from tenantry.endpoints.organization.visit import Door, Visit
+    from tenantry.endpoints.organization.visit import OrganizationSite, Visit
     from tenantry.net.http import Response
 
 _MOST = 45  # rows of the form, with those that are mapped first
 
 
-def pages(door: Door) -> list[Page]:
-    part = _Attributes(door)
+def pages(site: OrganizationSite) -> list[Page]:
+    part = _Attributes(site)
     return [
         Page("GET", "/{id}/attributes", part.show, SCIM),
         Page("POST", "/{id}/attributes", part.map, SCIM),

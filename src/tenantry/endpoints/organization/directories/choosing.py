@@ -21,12 +21,12 @@ from tenantry.web.forms.problems import Problems
 from tenantry.web.frames.areas import SCIM
 
 if TYPE_CHECKING:
-    from tenantry.endpoints.organization.visit import Door, Visit
+    from tenantry.endpoints.organization.visit import OrganizationSite, Visit
     from tenantry.net.http import Response
 
 
-def pages(door: Door) -> list[Page]:
-    part = _Choosing(door)
+def pages(site: OrganizationSite) -> list[Page]:
+    part = _Choosing(site)
     return [
         Page("GET", "", part.first, SCIM),
         Page("GET", "/new", part.choose, SCIM),
@@ -42,8 +42,8 @@ class _Choosing(Subject):
         if not found:
             return self._tiles(visit, is_first=True)
         if len(found) == 1 and not visit.query("done"):
-            return self.door.redirect(visit.path(SCIM, found[0].id))
-        return self.door.render(
+            return self.site.redirect(visit.path(SCIM, found[0].id))
+        return self.site.render(
             visit,
             SCIM,
             "directories/all.html",
@@ -64,7 +64,7 @@ class _Choosing(Subject):
         path = visit.path(SCIM, "new")
         if guide is None:
             problems = Problems({"": "directories.choose_one"})
-            return self.door.failed(visit.request, problems, path)
+            return self.site.failed(visit.request, problems, path)
         request = CreateDirectoryRequest(
             organization_id=visit.organization.id,
             directory=CreateDirectory(
@@ -77,10 +77,10 @@ class _Choosing(Subject):
         except errors.InvalidArgument as problem:
             return self.refused(visit, path, problem)
         assert made.directory is not None
-        return self.door.done(visit.path(SCIM, made.directory.id), "directory_made")
+        return self.site.done(visit.path(SCIM, made.directory.id), "directory_made")
 
     def _tiles(self, visit: Visit, *, is_first: bool) -> Response:
-        return self.door.render(
+        return self.site.render(
             visit,
             SCIM,
             "directories/choose.html",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tenantry.endpoints.organization.directories.subject import Roles
-    from tenantry.endpoints.organization.visit import Door, Visit
+    from tenantry.endpoints.organization.visit import OrganizationSite, Visit
     from tenantry.gen.scalekit.v1.directories.directories_pb import DirectoryGroup
     from tenantry.net.http import Response
 
@@ -29,8 +29,8 @@ KEPT = "*"  # the choice of a group that gives several roles: which name no role
 _ROLE, _WAS = "role-", "was-"  # before the id of a group: the choice, and the one before
 
 
-def pages(door: Door) -> list[Page]:
-    part = _Groups(door)
+def pages(site: OrganizationSite) -> list[Page]:
+    part = _Groups(site)
     return [
         Page("GET", "/{id}/groups", part.show, SCIM),
         Page("POST", "/{id}/groups", part.assign, SCIM),

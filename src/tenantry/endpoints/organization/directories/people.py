@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from protobuf.wkt import Timestamp
 
     from tenantry.endpoints.organization.directories.subject import Roles
-    from tenantry.endpoints.organization.visit import Door, Visit
+    from tenantry.endpoints.organization.visit import OrganizationSite, Visit
     from tenantry.gen.scalekit.v1.directories.directories_pb import DirectoryUser
     from tenantry.net.http import Response
 
@@ -25,8 +25,8 @@ _SHOWN = 20  # people on a page
 _MOST_GROUPS = 3  # of a person that are named
 
 
-def pages(door: Door) -> list[Page]:
-    return [Page("GET", "/{id}/users", _People(door).show, SCIM)]
+def pages(site: OrganizationSite) -> list[Page]:
+    return [Page("GET", "/{id}/users", _People(site).show, SCIM)]
 
 
 class _People(Subject):

@@ -24,7 +24,7 @@ from tenantry.web.forms.problems import Problems
 from tenantry.web.frames.areas import SCIM
 
 if TYPE_CHECKING:
-    from tenantry.endpoints.organization.visit import Door, Visit
+    from tenantry.endpoints.organization.visit import OrganizationSite, Visit
     from tenantry.gen.scalekit.v1.directories.directories_pb import DirectoryGroup
     from tenantry.gen.tenantry.v1.directory_polling_pb import GetDirectoryPollResponse
     from tenantry.net.http import Response
@@ -34,8 +34,8 @@ _EVERY = "ALL"
 _GROUP = "group-"  # before the id of a group that a form shows
 
 
-def pages(door: Door) -> list[Page]:
-    part = _Polls(door)
+def pages(site: OrganizationSite) -> list[Page]:
+    part = _Polls(site)
     return [
         Page("POST", "/{id}/credentials", part.give_account, SCIM),
         Page("POST", "/{id}/credentials/delete", part.forget_account, SCIM),
@@ -54,13 +54,13 @@ class _Polls(Subject):
         given = {"email": email}
         file = form.files.get("key")
         if file is None:
-            return self.door.failed(
+            return self.site.failed(
                 visit.request, Problems({"key": "directory.key_needed"}, given), path
             )
         try:
             key = file.content.decode()
         except UnicodeDecodeError:
-            return self.door.failed(
+            return self.site.failed(
                 visit.request, Problems({"key": "directory.key_unread"}, given), path
             )
         organization_id, id_ = self.names(visit)
@@ -85,7 +85,7 @@ class _Polls(Subject):
         await visit.api.directory_polling.delete_directory_credentials(
             DeleteDirectoryCredentialsRequest(organization_id=organization_id, directory_id=id_)
         )
-        return self.door.done(self.path(visit), "directory_account_gone")
+        return self.site.done(self.path(visit), "directory_account_gone")
 
     async def sync(self, visit: Visit) -> Response:
         """Read it now."""
@@ -102,7 +102,7 @@ class _Polls(Subject):
         """
         directory = await self.directory(visit)
         if directory.directory_type is not DirectoryType.POLL:
-            return self.door.redirect(self.path(visit))
+            return self.site.redirect(self.path(visit))
         polling = await self._polling(visit)
         organization_id, id_ = self.names(visit)
         request = ListDirectoryGroupsRequest(
@@ -145,7 +145,7 @@ class _Polls(Subject):
         before = {one.external_id for one in (await self._polling(visit)).groups}
         chosen = sorted((before - shown) | ticked)
         if not chosen:
-            return self.door.failed(visit.request, Problems({"": "directory.choose_group"}), path)
+            return self.site.failed(visit.request, Problems({"": "directory.choose_group"}), path)
         token = form.get("page_token", "")
         return await self.changed(
             visit,

@@ -16,7 +16,7 @@ from tenantry.gen.tenantry.v1.directory_requests_pb import (
 from tenantry.web.frames.areas import DOMAINS, SCIM
 
 if TYPE_CHECKING:
-    from tenantry.endpoints.organization.visit import Door, Visit
+    from tenantry.endpoints.organization.visit import OrganizationSite, Visit
     from tenantry.gen.tenantry.v1.directory_requests_pb import DirectoryRequest
     from tenantry.net.http import Response
 
@@ -39,8 +39,8 @@ _HINTS = (
 )
 
 
-def pages(door: Door) -> list[Page]:
-    part = _Requests(door)
+def pages(site: OrganizationSite) -> list[Page]:
+    part = _Requests(site)
     return [
         Page("GET", "/{id}/requests", part.show, SCIM),
         Page("GET", "/{id}/requests/{request}", part.show_one, SCIM),

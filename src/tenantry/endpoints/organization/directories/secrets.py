@@ -16,7 +16,7 @@ from tenantry.web.frames.areas import SCIM
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from tenantry.endpoints.organization.visit import Door, Visit
+    from tenantry.endpoints.organization.visit import OrganizationSite, Visit
     from tenantry.gen.scalekit.v1.directories.directories_pb import (
         CreateDirectorySecretResponse,
         RegenerateDirectorySecretResponse,
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     _Made = CreateDirectorySecretResponse | RegenerateDirectorySecretResponse
 
 
-def pages(door: Door) -> list[Page]:
-    part = _Secrets(door)
+def pages(site: OrganizationSite) -> list[Page]:
+    part = _Secrets(site)
     return [
         Page("POST", "/{id}/secrets", part.make, SCIM),
         Page("POST", "/{id}/secrets/regenerate", part.regenerate, SCIM),

@@ -25,12 +25,12 @@ from tenantry.gen.tenantry.v1.directory_requests_pb import ListDirectoryRequests
 from tenantry.web.frames.areas import DOMAINS, SCIM
 
 if TYPE_CHECKING:
-    from tenantry.endpoints.organization.visit import Door, Visit
+    from tenantry.endpoints.organization.visit import OrganizationSite, Visit
     from tenantry.net.http import Response
 
 
-def pages(door: Door) -> list[Page]:
-    part = _SettingUp(door)
+def pages(site: OrganizationSite) -> list[Page]:
+    part = _SettingUp(site)
     return [
         Page("GET", "/{id}", part.show, SCIM),
         Page("POST", "/{id}/enable", part.enable, SCIM),
@@ -70,7 +70,7 @@ class _SettingUp(Subject):
             has_domain=await visit.has_verified_domain(),
             domains=visit.path(DOMAINS) if visit.sees(DOMAINS) else "",
             mapped=len(roles_of(directory)),
-            overlap=self.door.parts.settings.directory_secret_overlap_hours,
+            overlap=self.site.context.settings.directory_secret_overlap_hours,
             deletes=visit.frame is Frame.PORTAL,
             plain="",
         )
@@ -109,7 +109,7 @@ class _SettingUp(Subject):
         await visit.api.directories.delete_directory(
             DeleteDirectoryRequest(organization_id=organization_id, id=id_)
         )
-        return self.door.done(visit.path(SCIM), "directory_deleted")
+        return self.site.done(visit.path(SCIM), "directory_deleted")
 
     def _toggle(self, visit: Visit) -> ToggleDirectoryRequest:
         organization_id, id_ = self.names(visit)
@@ -117,4 +117,4 @@ class _SettingUp(Subject):
 
     async def _switched(self, visit: Visit, change: str) -> Response:
         told = embedding.Event.of_directory(await self.directory(visit))
-        return self.door.done(self.path(visit), change, told)
+        return self.site.done(self.path(visit), change, told)

@@ -21,7 +21,7 @@ from tenantry.web.frames.areas import SCIM
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
 
-    from tenantry.endpoints.organization.visit import Door, Visit
+    from tenantry.endpoints.organization.visit import OrganizationSite, Visit
     from tenantry.gen.scalekit.v1.directories.directories_pb import Directory
     from tenantry.gen.tenantry.v1.directory_polling_pb import DirectoryPoll
     from tenantry.net.http import Response
@@ -51,8 +51,8 @@ class Roles:
 class Subject:
     """The base of the handlers."""
 
-    def __init__(self, door: Door) -> None:
-        self.door = door
+    def __init__(self, site: OrganizationSite) -> None:
+        self.site = site
 
     async def directory(self, visit: Visit) -> Directory:
         """Return the directory of an address, as the API shows it."""
@@ -89,7 +89,7 @@ class Subject:
             )
             for segment, key in _TABS
         ]
-        return self.door.render(
+        return self.site.render(
             visit,
             SCIM,
             f"directories/{template}",
@@ -122,7 +122,7 @@ class Subject:
             await call
         except _REFUSALS as problem:
             return self.refused(visit, path, problem, fields, given)
-        return self.door.done(path, change)
+        return self.site.done(path, change)
 
     def refused(
         self,
@@ -146,7 +146,7 @@ class Subject:
             if violation.field in _OF_OBJECT:
                 said = violation.description
         problems = Problems({place: "directory.refused"}, {**(given or {}), "": said})
-        return self.door.failed(visit.request, problems, path)
+        return self.site.failed(visit.request, problems, path)
 
     async def roles(self, visit: Visit) -> Roles:
         """Return the roles of the organization.

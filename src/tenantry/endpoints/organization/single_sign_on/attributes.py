@@ -17,7 +17,7 @@ from tenantry.tenants.user_attributes.model import SSO, STANDARD_KEYS
 from tenantry.web.forms import uploads
 
 if TYPE_CHECKING:
-    from tenantry.endpoints.organization.single_sign_on.connection import Shown
+    from tenantry.endpoints.organization.single_sign_on.connection import ConnectionView
     from tenantry.endpoints.organization.visit import Visit
     from tenantry.net.http import Response
     from tenantry.tenants.user_attributes.model import UserAttribute
@@ -62,7 +62,7 @@ class Attributes(Subject):
             await visit.api.single_sign_on.update_connection_settings(request)
         except errors.InvalidArgument as problem:
             return self.refused(visit, problem, path, fields, form)
-        return self.door.done(path, "sso_saved")
+        return self.site.done(path, "sso_saved")
 
 
 async def custom(visit: Visit) -> list[UserAttribute]:
@@ -70,7 +70,7 @@ async def custom(visit: Visit) -> list[UserAttribute]:
     return [one for one in await reading.of_kind(visit.call.db, SSO) if one.enabled]
 
 
-def _rows(connection: Shown, further: list[UserAttribute]) -> list[Row]:
+def _rows(connection: ConnectionView, further: list[UserAttribute]) -> list[Row]:
     mapping = connection.message.attribute_mapping
     usual = _NAMES_OF_OIDC if not connection.is_saml else {}
     usual = usual | {one.key: one.name for step in connection.steps for one in step.attributes}
@@ -84,7 +84,7 @@ def _rows(connection: Shown, further: list[UserAttribute]) -> list[Row]:
     ]
 
 
-def name_of(connection: Shown, attribute: UserAttribute) -> str:
+def name_of(connection: ConnectionView, attribute: UserAttribute) -> str:
     """Return the name by which a provider sends an attribute of the product's own."""
     default = (
         attribute.default_saml_mapping if connection.is_saml else attribute.default_oidc_mapping

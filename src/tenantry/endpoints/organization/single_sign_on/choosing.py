@@ -48,7 +48,7 @@ class Choosing(Subject):
             for one in answer.connections
             if one.type.name in _TYPES.values()
         ]
-        return self.door.render(
+        return self.site.render(
             visit, SSO, "single_sign_on/list.html", rows=rows, manages=visit.manages(SSO)
         )
 
@@ -58,7 +58,7 @@ class Choosing(Subject):
         wanted = visit.query("q").strip()[:100]
         found = [one for one in guides(visit.words.language) if wanted.lower() in one.name.lower()]
         tiles = [(one, _protocols(one)) for one in found]
-        return self.door.render(
+        return self.site.render(
             visit, SSO, "single_sign_on/providers.html", tiles=tiles, wanted=wanted
         )
 
@@ -66,7 +66,7 @@ class Choosing(Subject):
         """Show the protocols of a provider to choose from."""
         _check(visit)
         guide = shown.guide(visit.request.params["guide"], visit.words.language)
-        return self.door.render(
+        return self.site.render(
             visit,
             SSO,
             "single_sign_on/protocols.html",
@@ -91,9 +91,9 @@ class Choosing(Subject):
         try:
             answer = await visit.api.connections.create_connection(request)
         except errors.InvalidArgument as problem:
-            return self.door.wrong(visit, problem, visit.path(SSO, "new"))
+            return self.site.wrong(visit, problem, visit.path(SSO, "new"))
         assert answer.connection is not None
-        return self.door.done(visit.path(SSO, answer.connection.id), "sso_created")
+        return self.site.done(visit.path(SSO, answer.connection.id), "sso_created")
 
 
 def _check(visit: Visit) -> None:

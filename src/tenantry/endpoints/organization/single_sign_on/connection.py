@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tenantry.api.in_process import InProcessClient
-    from tenantry.endpoints.organization.visit import Door, Visit
+    from tenantry.endpoints.organization.visit import OrganizationSite, Visit
     from tenantry.gen.scalekit.v1.connections.connections_pb import (
         Connection,
         IDPCertificate,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from tenantry.gen.tenantry.v1.sign_ins_pb import LastSignIns
     from tenantry.gen.tenantry.v1.single_sign_on_pb import ConnectionTest
     from tenantry.i18n.guide_steps import Step
-    from tenantry.identity.connections.guides.explanations import Said
+    from tenantry.identity.connections.guides.explanations import ExplainedError
     from tenantry.net.http import Response
     from tenantry.web.words import Words
 
@@ -52,7 +52,7 @@ _THEIRS = ("idp_metadata_url", "idp_entity_id", "idp_sso_url", "issuer", "client
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ConnectionView:
     """One connection: the message of the API, and what pages make of it."""
 
     message: Connection
@@ -214,7 +214,7 @@ def name_of(connection: Connection | ListConnection) -> str:
     return "Custom SAML" if own.id == "saml" else "Custom OpenID Connect"
 
 
-def said(words: Words, error: SignInError | ConnectionTest) -> Said:
+def said(words: Words, error: SignInError | ConnectionTest) -> ExplainedError:
     """Return an error of a sign-in or of a test as the API says it, for the reader."""
     hint = error.remedy if isinstance(error, SignInError) else error.error_details
     return explanations.say(words.language, error.error, error.error_description, hint)
@@ -243,10 +243,10 @@ def domains_of(
 class Subject:
     """The base of all handlers."""
 
-    def __init__(self, door: Door) -> None:
-        self.door = door
+    def __init__(self, site: OrganizationSite) -> None:
+        self.site = site
 
-    async def load(self, visit: Visit) -> Shown:
+    async def load(self, visit: Visit) -> ConnectionView:
         """Return the connection that a visit is of."""
         request = GetConnectionRequest(
             organization_id=visit.organization.id, id=visit.request.params["id"]
@@ -254,7 +254,7 @@ class Subject:
         connection = (await visit.api.connections.get_connection(request)).connection
         if connection is None or connection.type.name not in CONFIG:
             raise errors.NotFound("connection")
-        return Shown(connection, visit.words.language)
+        return ConnectionView(connection, visit.words.language)
 
     async def update(
         self, visit: Visit, connection: UpdateConnection, api: InProcessClient | None = None
@@ -278,9 +278,11 @@ class Subject:
         """Return the address of a page of the connection that a visit is of."""
         return visit.path(SSO, visit.request.params["id"], *segments)
 
-    def render(self, visit: Visit, connection: Shown, page: str, **values: Any) -> Response:
+    def render(
+        self, visit: Visit, connection: ConnectionView, page: str, **values: Any
+    ) -> Response:
         """Return a page of a connection; ``page`` is the last segment of its address."""
-        return self.door.render(
+        return self.site.render(
             visit,
             SSO,
             f"single_sign_on/{page or 'overview'}.html",
@@ -300,12 +302,12 @@ class Subject:
     ) -> Response:
         """Return the redirect to the page of a form that the API did not take.
 
-        As `Door.wrong`; the reason stands beside its field: by the rule that it breaks, or, where
-        that is a fault of a protocol, in its own words.
+        As `OrganizationSite.wrong`; the reason stands beside its field: by the rule that it breaks,
+        or, where that is a fault of a protocol, in its own words.
         """
         found = next((one for one in problem.violations if one.field in fields), None)
         if found is None:
-            return self.door.wrong(visit, problem, path, fields, given)
+            return self.site.wrong(visit, problem, path, fields, given)
         words, place = visit.words, fields[found.field]
         key = f"sso_refusal.{found.constraint.rpartition('.')[2]}"
         kept = dict(given or {})
@@ -314,11 +316,11 @@ class Subject:
             told = explanations.say_fault(words.language, found.description)
             kept["told"] = f"{told.description} {told.remedy}".strip()
         key = key if words.has(key) else "refusal.field"
-        return self.door.failed(visit.request, Problems({place: key}, kept), path)
+        return self.site.failed(visit.request, Problems({place: key}, kept), path)
 
     def amiss(
         self, visit: Visit, field: str, key: str, path: str, given: Mapping[str, str] | None = None
     ) -> Response:
         """Return the redirect to the page of a form with one field that is wrong."""
         problems = Problems({field: f"sso_refusal.{key}"}, given or {})
-        return self.door.failed(visit.request, problems, path)
+        return self.site.failed(visit.request, problems, path)

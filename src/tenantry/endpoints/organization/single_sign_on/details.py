@@ -77,7 +77,7 @@ class Details(Subject):
             await self.update(visit, connection.update(config))
         except errors.InvalidArgument as problem:
             return self.refused(visit, problem, path, _URL_FIELDS, given)
-        return self.door.done(self.path(visit), "sso_details")
+        return self.site.done(self.path(visit), "sso_details")
 
     async def take_file(self, visit: Visit) -> Response:
         """Take SAML metadata as a file."""
@@ -95,7 +95,7 @@ class Details(Subject):
             await visit.api.single_sign_on.import_connection_metadata(request)
         except errors.InvalidArgument as problem:
             return self.refused(visit, problem, path, _FILE_FIELDS)
-        return self.door.done(self.path(visit), "sso_details")
+        return self.site.done(self.path(visit), "sso_details")
 
     async def take_saml(self, visit: Visit) -> Response:
         """Take what a SAML provider says of itself, typed by hand."""
@@ -125,7 +125,7 @@ class Details(Subject):
             await self.update(visit, connection.update(config))
         except errors.InvalidArgument as problem:
             return self.refused(visit, problem, path, _SAML_FIELDS, given)
-        return self.door.done(self.path(visit), "sso_details")
+        return self.site.done(self.path(visit), "sso_details")
 
     async def add(self, visit: Visit) -> Response:
         """Take one more certificate, beside those that there are."""
@@ -145,7 +145,7 @@ class Details(Subject):
             await self.update(visit, connection.update(_of([*known, read.certificate.certificate])))
         except errors.InvalidArgument as problem:
             return self.refused(visit, problem, path, fields, connections.without_keys(given))
-        return self.door.done(path, "sso_certificate_added")
+        return self.site.done(path, "sso_certificate_added")
 
     async def remove(self, visit: Visit) -> Response:
         """Take a certificate away."""
@@ -156,7 +156,7 @@ class Details(Subject):
             await self.update(visit, connection.update(_of(kept)))
         except errors.InvalidArgument:
             return self.amiss(visit, "", "last_certificate", path)
-        return self.door.done(path, "sso_certificate_removed")
+        return self.site.done(path, "sso_certificate_removed")
 
     async def take_oidc(self, visit: Visit) -> Response:
         """Take what an OpenID Provider says of itself, and our client there."""
@@ -188,7 +188,7 @@ class Details(Subject):
             await self.update(visit, changed)
         except errors.InvalidArgument as problem:
             return self.refused(visit, problem, path, _OIDC_FIELDS, given)
-        return self.door.done(self.path(visit), "sso_details")
+        return self.site.done(self.path(visit), "sso_details")
 
 
 def _of(certificates: list[str]) -> SAMLConnectionConfigRequest:

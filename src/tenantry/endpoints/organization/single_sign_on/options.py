@@ -33,7 +33,7 @@ from tenantry.web import connections
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tenantry.endpoints.organization.visit import Door, Visit
+    from tenantry.endpoints.organization.visit import OrganizationSite, Visit
     from tenantry.net.http import Response
     from tenantry.tenants.domains.model import Domain
 
@@ -51,10 +51,10 @@ _FIELDS = {
 
 
 class Options(Subject):
-    def __init__(self, door: Door) -> None:
-        super().__init__(door)
+    def __init__(self, site: OrganizationSite) -> None:
+        super().__init__(site)
         # Read through: to open a private key for each page takes too long.
-        self._key_pairs = key_pairs.KeyPairs(door.db)
+        self._key_pairs = key_pairs.KeyPairs(site.db)
 
     async def show(self, visit: Visit) -> Response:
         """Show the settings, with the domains that there are."""
@@ -116,7 +116,7 @@ class Options(Subject):
                 await self.update(visit, changed, api)
         except errors.InvalidArgument as problem:
             return self.refused(visit, problem, path, _FIELDS, form)
-        return self.door.done(path, "sso_saved")
+        return self.site.done(path, "sso_saved")
 
     async def assign(self, visit: Visit) -> Response:
         """Take the domains that lead to this connection alone."""
@@ -131,8 +131,8 @@ class Options(Subject):
         try:
             await visit.api.connections.assign_domains_to_connection(request)
         except errors.InvalidArgument as problem:
-            return self.door.wrong(visit, problem, path)
-        return self.door.done(path, "sso_domains")
+            return self.site.wrong(visit, problem, path)
+        return self.site.done(path, "sso_domains")
 
     @staticmethod
     async def _owned(visit: Visit) -> Sequence[Domain]:

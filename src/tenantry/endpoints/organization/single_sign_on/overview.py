@@ -25,7 +25,7 @@ from tenantry.web.frames.areas import SSO
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from tenantry.endpoints.organization.single_sign_on.connection import Shown
+    from tenantry.endpoints.organization.single_sign_on.connection import ConnectionView
     from tenantry.endpoints.organization.visit import Visit
     from tenantry.net.http import Response
 
@@ -54,7 +54,7 @@ class Overview(Subject):
         everything = listed.connections
         own = next((one for one in everything if one.id == connection.id), ListConnection())
         tested = any(one.status == "SUCCESS" for one in tests.tests)
-        kept = await reading.find(self.door.db, connection.id)
+        kept = await reading.find(self.site.db, connection.id)
         tested = tested or (kept is not None and kept.test_time is not None)
         error, fault = last.last_error, last.fault
         return self.render(
@@ -90,7 +90,7 @@ class Overview(Subject):
         """Delete a connection."""
         # The contract lets a link delete one, and no member; here the permission decides.
         await service.remove(visit.call, visit.organization.id, visit.request.params["id"])
-        return self.door.done(visit.path(SSO), "sso_deleted")
+        return self.site.done(visit.path(SSO), "sso_deleted")
 
     async def _switched(self, visit: Visit, call: Awaitable[object], change: str) -> Response:
         path = self.path(visit)
@@ -99,9 +99,9 @@ class Overview(Subject):
         except errors.InvalidArgument:
             return self.amiss(visit, "", "incomplete", path)
         told = Event.of_connection((await self.load(visit)).message)
-        return self.door.done(path, change, told=told)
+        return self.site.done(path, change, told=told)
 
-    async def _last(self, visit: Visit, connection: Shown) -> LastSignIns:
+    async def _last(self, visit: Visit, connection: ConnectionView) -> LastSignIns:
         answer = await visit.api.sign_ins.list_last_sign_ins(
             ListLastSignInsRequest(organization_id=visit.organization.id)
         )
@@ -115,7 +115,7 @@ def _toggle(visit: Visit) -> ToggleConnectionRequest:
     )
 
 
-def _steps(connection: Shown, *, is_tested: bool) -> list[Step]:
+def _steps(connection: ConnectionView, *, is_tested: bool) -> list[Step]:
     """Return the steps; the first that is not done is the next one."""
     done = {
         "guide": ("guide", connection.is_begun),
@@ -129,7 +129,7 @@ def _steps(connection: Shown, *, is_tested: bool) -> list[Step]:
     return [Step(key, page, is_done, key == following) for key, (page, is_done) in done.items()]
 
 
-def _ours(connection: Shown) -> dict[str, str]:
+def _ours(connection: ConnectionView) -> dict[str, str]:
     """Return our values that the steps of a guide name."""
     names = ("sp_assertion_url", "sp_entity_id", "sp_metadata_url", "sp_slo_url", "redirect_uri")
     also = ("post_logout_redirect_uri", "backchannel_logout_redirect_uri")

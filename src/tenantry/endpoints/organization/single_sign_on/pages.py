@@ -9,20 +9,20 @@ from tenantry.endpoints.organization.single_sign_on.choosing import Choosing
 from tenantry.endpoints.organization.single_sign_on.details import Details
 from tenantry.endpoints.organization.single_sign_on.options import Options
 from tenantry.endpoints.organization.single_sign_on.overview import Overview
-from tenantry.endpoints.organization.single_sign_on.trying import Trying
+from tenantry.endpoints.organization.single_sign_on.test_results import TestResultPages
 from tenantry.endpoints.organization.visit import Page
 from tenantry.web.frames.areas import SSO
 
 if TYPE_CHECKING:
-    from tenantry.endpoints.organization.visit import Door
+    from tenantry.endpoints.organization.visit import OrganizationSite
 
 # Metadata as it may be read, and a form around it.
 _METADATA_LIMIT = 384 << 10
 
 
-def pages(door: Door) -> list[Page]:
-    choosing, overview, details = Choosing(door), Overview(door), Details(door)
-    attributes, trying, options = Attributes(door), Trying(door), Options(door)
+def pages(site: OrganizationSite) -> list[Page]:
+    choosing, overview, details = Choosing(site), Overview(site), Details(site)
+    attributes, trying, options = Attributes(site), TestResultPages(site), Options(site)
     return [
         Page("GET", "", choosing.list, SSO),
         Page("GET", "/new", choosing.providers, SSO),

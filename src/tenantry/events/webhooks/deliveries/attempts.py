@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
 from tenantry import __version__
 from tenantry.core.times import now
-from tenantry.net.outgoing import Unanswered
+from tenantry.net.outgoing import NoResponse
 
 if TYPE_CHECKING:
     from tenantry.events.signing import Signer
@@ -86,7 +86,7 @@ async def attempt(client: Outgoing, claimed: Claimed, *, seconds: float) -> Resu
                 seconds=seconds,
                 most_bytes=_RESPONSE_BYTES,
             )
-        except Unanswered as refusal:
+        except NoResponse as refusal:
             problem = str(refusal)
         else:
             status = answer.status

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tenantry.db.engine import Row, Session
-    from tenantry.events.event_log.sealing import Sealed
+    from tenantry.events.event_log.sequencing import SequencedEvent
     from tenantry.events.webhooks.deliveries.attempts import Result
     from tenantry.events.webhooks.records import Endpoint
     from tenantry.settings import Settings
@@ -42,7 +42,7 @@ _SPARE_FILES = 256  # of the process: database, DNS, logs, its own server
 _log = logging.getLogger(__name__)
 
 
-class Pump:
+class DeliverySender:
     """Sends due deliveries, as the settings say."""
 
     def __init__(self, settings: Settings) -> None:
@@ -50,7 +50,7 @@ class Pump:
         self._seconds = float(settings.webhook_timeout_seconds)
         self._lease = self._seconds + _LEASE_EXTRA_SECONDS
         self._days = settings.webhook_disable_days
-        self._alert_mail = settings.alert_mail
+        self._alert_email = settings.alert_mail
         self._client = Outgoing(settings.outgoing_allow, tells_trace=True)
         self._most = max(_open_files() - _SPARE_FILES, claiming.MOST)
         self._wake = asyncio.Event()
@@ -65,9 +65,9 @@ class Pump:
         self._writing: asyncio.Task[None] | None = None
         self._db: Session | None = None
 
-    async def queue(self, db: Session, sealed: Sequence[Sealed]) -> None:
+    async def queue(self, db: Session, sequenced: Sequence[SequencedEvent]) -> None:
         """Queue the deliveries of events, in the transaction that puts these into the log."""
-        self._queued += await queue.add(db, sealed, wait_seconds=self._schedule[0])
+        self._queued += await queue.add(db, sequenced, wait_seconds=self._schedule[0])
 
     def nudge(self) -> None:
         """Look at once for queued deliveries, if there are any: after that transaction."""
@@ -132,7 +132,7 @@ class Pump:
         for result in done:
             if result.unwanted:
                 await disabling.disable_unwanted(
-                    db, result.claimed.endpoint, alert_mail=self._alert_mail
+                    db, result.claimed.endpoint, alert_mail=self._alert_email
                 )
         failing = {
             result.claimed.endpoint.id
@@ -141,7 +141,7 @@ class Pump:
         }
         for endpoint_id in failing:
             await disabling.disable_failing(
-                db, endpoint_id, days=self._days, alert_mail=self._alert_mail
+                db, endpoint_id, days=self._days, alert_mail=self._alert_email
             )
 
     async def _take(self, db: Session) -> None:

@@ -11,8 +11,8 @@ from tenantry.core.caller import SYSTEM
 from tenantry.core.times import DAY, now
 from tenantry.db import crud
 from tenantry.db.writes.rows import prefixed, revised
-from tenantry.events.mail import rendering
-from tenantry.events.mail import service as mail
+from tenantry.events.email import rendering
+from tenantry.events.email import service as mail
 from tenantry.events.webhooks.model import webhook_endpoints
 from tenantry.events.webhooks.records import Endpoint
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tenantry.db.engine import Session
-    from tenantry.events.mail.model import Mail
+    from tenantry.events.email.model import Email
 
 TEMPLATE = "webhook_disabled"
 UNWANTED = "The endpoint answered 410 Gone."
@@ -74,8 +74,8 @@ async def _disable(db: Session, endpoint_id: str, reason: Any, alert_mail: str) 
         event = Call(SYSTEM, session, request_id="worker").event(
             "webhook_endpoint.disabled",
             organization_id=before.organization_id,
-            before=before.shown(),
-            after=after.shown(),
+            before=before.to_event(),
+            after=after.to_event(),
         )
         await session.apply(
             _DISABLE,
@@ -107,6 +107,6 @@ def _variables(endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
-async def mail_variables(_db: Session, queued: Mail) -> dict[str, Any]:
+async def email_variables(_db: Session, queued: Email) -> dict[str, Any]:
     """Return what the mail shows: how it was when the endpoint was disabled."""
     return queued.variables

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tenantry.db.engine import Session
-    from tenantry.events.event_log.sealing import Sealed
+    from tenantry.events.event_log.sequencing import SequencedEvent
 
 _e = webhook_endpoints.c
 # The columns in which new deliveries of one moment differ, and those in which they do not.
@@ -51,13 +51,13 @@ _INSERT = Statement(
 )
 
 
-async def add(db: Session, sealed: Sequence[Sealed], *, wait_seconds: int = 0) -> int:
+async def add(db: Session, sequenced: Sequence[SequencedEvent], *, wait_seconds: int = 0) -> int:
     """Queue events for every endpoint that takes them; return how many deliveries that made.
 
     To be called in the transaction that gives the events their positions in the log, so that none
     is in the log without its deliveries. They are due after a number of seconds.
     """
-    organizations = {one.organization_id for one in sealed if one.organization_id is not None}
+    organizations = {one.organization_id for one in sequenced if one.organization_id is not None}
     endpoints = await db.fetch_all(
         _ENDPOINTS, p_enabled=True, organizations=to_json(sorted(organizations))
     )
@@ -73,7 +73,7 @@ async def add(db: Session, sealed: Sequence[Sealed], *, wait_seconds: int = 0) -
             organization_id=event.organization_id,
             position=event.position,
         )
-        for event in sealed
+        for event in sequenced
         for endpoint_id, only, types in takes
         if takes_type(types, event.type) and only in {None, event.organization_id}
     ]

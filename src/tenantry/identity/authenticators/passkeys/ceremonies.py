@@ -24,7 +24,7 @@ _LONGEST_CREDENTIAL_ID = 1023  # bytes, WebAuthn section 7.1
 _log = logging.getLogger(__name__)
 
 
-class NotAccepted(errors.InvalidArgument):
+class VerificationError(errors.InvalidArgument):
     """An authenticator's answer does not prove its claim."""
 
     def __init__(self, reason: str) -> None:
@@ -34,7 +34,7 @@ class NotAccepted(errors.InvalidArgument):
         )
 
 
-class Held(Protocol):
+class RegisteredPasskey(Protocol):
     """A passkey that is registered, of a user or of an operator."""
 
     @property
@@ -90,7 +90,7 @@ def creation_options(
     user_id: str,
     name: str,
     display_name: str,
-    existing: Sequence[Held],
+    existing: Sequence[RegisteredPasskey],
     verified: bool = False,
 ) -> dict[str, Any]:
     """Return a PublicKeyCredentialCreationOptionsJSON (WebAuthn section 5.1.9).
@@ -176,7 +176,7 @@ def challenge_of(credential: Mapping[str, Any]) -> str:
         data = base64url_to_bytes(credential["response"]["clientDataJSON"])
         client_data = parse_client_data_json(data)
         if client_data.cross_origin:
-            raise NotAccepted("it was made in a frame of another site")
+            raise VerificationError("it was made in a frame of another site")
         return bytes_to_base64url(client_data.challenge)
 
 
@@ -209,9 +209,9 @@ def verify_registration(
             expected_origin=list(relying_party.origins),
         )
         if len(found.credential_id) > _LONGEST_CREDENTIAL_ID:
-            raise NotAccepted(f"its id is longer than {_LONGEST_CREDENTIAL_ID} bytes")
+            raise VerificationError(f"its id is longer than {_LONGEST_CREDENTIAL_ID} bytes")
         if found.credential_id != parsed.raw_id:
-            raise NotAccepted("it says another id than the authenticator")
+            raise VerificationError("it says another id than the authenticator")
         attachment = parsed.authenticator_attachment
         return Registered(
             credential_id=bytes_to_base64url(found.credential_id),
@@ -228,7 +228,11 @@ def verify_registration(
 
 
 def verify_authentication(
-    credential: Mapping[str, Any], *, challenge: str, relying_party: RelyingParty, passkey: Held
+    credential: Mapping[str, Any],
+    *,
+    challenge: str,
+    relying_party: RelyingParty,
+    passkey: RegisteredPasskey,
 ) -> Authenticated:
     """Verify an AuthenticationResponseJSON (WebAuthn section 7.2)."""
     with _input_from_outside():
@@ -238,7 +242,7 @@ def verify_authentication(
 
         parsed = parse_authentication_credential_json(dict(credential))
         if parsed.response.user_handle != passkey.user_id.encode():
-            raise NotAccepted("it is of another user")
+            raise VerificationError("it is of another user")
         found = verify_authentication_response(
             credential=parsed,
             expected_challenge=base64url_to_bytes(challenge),
@@ -250,7 +254,7 @@ def verify_authentication(
         )
         eligible = found.credential_device_type is CredentialDeviceType.MULTI_DEVICE
         if eligible is not passkey.backup_eligible:
-            raise NotAccepted("it became another kind of passkey")
+            raise VerificationError("it became another kind of passkey")
         return Authenticated(found.new_sign_count, found.user_verified, found.credential_backed_up)
 
 
@@ -264,8 +268,8 @@ def _input_from_outside() -> Iterator[None]:
     except errors.Error:
         raise
     except WebAuthnException as problem:
-        raise NotAccepted(str(problem)[:200]) from None
+        raise VerificationError(str(problem)[:200]) from None
     except Exception as problem:  # noqa: BLE001 - of CBOR, JSON, base64, keys, certificates
         fields = {"error": type(problem).__name__}
         _log.info("an answer of an authenticator cannot be read", extra={"fields": fields})
-        raise NotAccepted("it cannot be read") from None
+        raise VerificationError("it cannot be read") from None

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Table, Te
 
 from tenantry.core.times import rfc3339
 from tenantry.db.sql.schema import Json, metadata, time_column
-from tenantry.db.sql.spread import OF_ENVIRONMENT
+from tenantry.db.sql.sharding import OF_ENVIRONMENT
 from tenantry.db.writes.rows import members, row_of
 from tenantry.identity.authenticators.passkeys import authenticators
 
@@ -98,7 +98,7 @@ class Passkey:
         """The name of its authenticator, "" where that is not known."""
         return authenticators.name_of(self.aaguid)
 
-    def shown(self) -> dict[str, Any]:
+    def to_event(self) -> dict[str, Any]:
         """Return it as its events show it: with neither the key nor the person's location."""
         event: dict[str, Any] = {
             "id": self.id,

@@ -125,7 +125,7 @@ async def finish_registration(
         update_time=at,
         last_used_time=None,
     )
-    created = call.event("passkey.created", after=passkey.shown())
+    created = call.event("passkey.created", after=passkey.to_event())
     row = prefixed(passkey.to_row())
     try:
         async with call.db.transaction() as db:
@@ -223,7 +223,7 @@ async def finish_authentication(
     credential_id = ceremonies.credential_id_of(credential)
     row = await call.db.fetch_one(_FIND, p_credential_id=credential_id)
     if row is None:
-        raise ceremonies.NotAccepted("this passkey is not known here")
+        raise ceremonies.VerificationError("this passkey is not known here")
     passkey = Passkey.from_row(row)
     ceremonies.challenge_of(credential)
     proof = ceremonies.verify_authentication(
@@ -240,7 +240,7 @@ async def finish_authentication(
     if used is None:
         fields = {"passkey": passkey.id, "user": passkey.user_id, "sign_count": proof.sign_count}
         _log.warning("a passkey counts backwards: it may be a copy", extra={"fields": fields})
-        raise ceremonies.NotAccepted("its counter went back: it may be a copy")
+        raise ceremonies.VerificationError("its counter went back: it may be a copy")
     return Passkey.from_row(used)
 
 
@@ -274,7 +274,7 @@ async def rename(call: Call, passkey_id: str, display_name: str) -> Passkey:
         )
     before = await _get(call, passkey_id)
     after = replace(before, display_name=name, update_time=now())
-    event = call.event("passkey.updated", before=before.shown(), after=after.shown())
+    event = call.event("passkey.updated", before=before.to_event(), after=after.to_event())
     renamed = await call.db.apply(
         _RENAME,
         event,
@@ -295,7 +295,7 @@ async def remove(call: Call, passkey_id: str, freshness: Freshness | None) -> Pa
     passkey = await _get(call, passkey_id)
     if freshness is not None:
         await freshness.check(call)
-    event = call.event("passkey.deleted", before=passkey.shown())
+    event = call.event("passkey.deleted", before=passkey.to_event())
     async with call.db.transaction() as db:
         if await db.apply(_DELETE, event, p_id=passkey.id) is None:
             raise errors.NotFound("passkey")

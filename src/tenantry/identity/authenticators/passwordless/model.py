@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Column, Index, Integer, Table, Text
 
 from tenantry.db.sql.schema import Json, from_json, metadata, time_column, to_json
-from tenantry.db.sql.spread import OF_ENVIRONMENT
+from tenantry.db.sql.sharding import OF_ENVIRONMENT
 from tenantry.db.writes.rows import prefixed
 from tenantry.net import email_addresses
 

@@ -28,9 +28,9 @@ from tenantry.db import crud
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes import pruning
 from tenantry.db.writes.rows import bound
-from tenantry.events.mail import service as mail_service
+from tenantry.events.email import service as email_service
 from tenantry.identity.attempts import service as attempts
-from tenantry.identity.authenticators.passwordless import mails, proofs
+from tenantry.identity.authenticators.passwordless import emails, proofs
 from tenantry.identity.authenticators.passwordless.model import (
     EXPIRED,
     GOOD,
@@ -52,8 +52,8 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Session
 
 SHORTEST_SECONDS, LONGEST_SECONDS = 60, 3600
-MAILS_A_MINUTE = 2
-MAILS_A_MINUTE_IN_ALL = 6
+EMAILS_A_MINUTE = 2
+EMAILS_A_MINUTE_IN_ALL = 6
 WRONG_CODES, WRONG_CODES_SECONDS = 5, 600
 WRONG_CODES_OF_ADDRESS, WRONG_CODES_OF_ADDRESS_SECONDS = 50, 3600
 
@@ -69,7 +69,7 @@ _ID = bindparam("p_id", type_=Text)
 _NOW = bindparam("p_now", type_=BigInteger)
 _INSERT = Statement(
     insert(passwordless_requests).values(bound(passwordless_requests)).returning(_r.id),
-    mail_service.INSERT,
+    email_service.INSERT,
 )
 _STORED = crud.get(users, by=("email_key",), columns=("email",))
 _FIND = crud.get(passwordless_requests)
@@ -80,7 +80,7 @@ _RENEW = Statement(
     .values(generation=bindparam("p_generation"), expire_time=bindparam("p_expire_time"))
     .returning(passwordless_requests)
 )
-_QUEUE = Statement(mail_service.INSERT)
+_QUEUE = Statement(email_service.INSERT)
 _NOTE_WRONG = Statement(
     update(passwordless_requests)
     .where(_r.id == _ID)
@@ -132,8 +132,8 @@ async def send(
     else:
         _check_link_uri(link_uri)
     variables = dict(template_variables or {})
-    mails.check_variables(variables)
-    await _take_mail(call, email, of_application=auth_request_id is None)
+    emails.check_variables(variables)
+    await _take_email(call, email, of_application=auth_request_id is None)
     stored = await call.db.fetch_one(_STORED, p_email_key=email_addresses.key(email))
     at = now()
     new = Request(
@@ -152,7 +152,7 @@ async def send(
         expire_time=at + seconds * SECOND,
         verify_time=None,
     )
-    mail = mails.row(call.db, new, language=language, client_id=client_id)
+    mail = emails.row(call.db, new, language=language, client_id=client_id)
     await call.db.apply(_INSERT, **new.to_params(), **mail)
     return new
 
@@ -174,7 +174,7 @@ async def resend(
     before = await _named(call.db, request_id, by_application=by_application)
     if before.verify_time is not None:
         raise _verified()
-    await _take_mail(call, before.email, of_application=before.auth_request_id is None)
+    await _take_email(call, before.email, of_application=before.auth_request_id is None)
     async with call.db.transaction() as db:
         row = await db.fetch_one(_HOLD, p_id=request_id)
         if row is None:
@@ -191,7 +191,7 @@ async def resend(
         if row is None:
             raise _verified()
         after = Request.from_row(row)
-        mail = mails.row(db, after, language=language, client_id=client_id)
+        mail = emails.row(db, after, language=language, client_id=client_id)
         await db.fetch_all(_QUEUE, **mail)
     return after
 
@@ -267,18 +267,18 @@ async def forget(db: Session, address: str) -> None:
     await db.fetch_all(_FORGET, p_email_key=address)
 
 
-_MAILS, _MAILS_IN_ALL = "passwordless mails", "passwordless mails in all"
+_EMAILS, _EMAILS_IN_ALL = "passwordless mails", "passwordless mails in all"
 _CODES, _CODES_OF_ADDRESS = "passwordless codes", "passwordless codes of an address"
 
 
-async def _take_mail(call: Call, email: str, *, of_application: bool) -> None:
+async def _take_email(call: Call, email: str, *, of_application: bool) -> None:
     key, known, asker = email_addresses.key(email), "", ""
     if not of_application:
         known = await known_origins.of_mailbox(call.db, call.origin, key)
         asker = known or network(call.origin.address)
-    await attempts.take(call.db, _MAILS, f"{key}|{asker}", most=MAILS_A_MINUTE, seconds=60)
+    await attempts.take(call.db, _EMAILS, f"{key}|{asker}", most=EMAILS_A_MINUTE, seconds=60)
     if not known and not of_application:
-        await attempts.take(call.db, _MAILS_IN_ALL, key, most=MAILS_A_MINUTE_IN_ALL, seconds=60)
+        await attempts.take(call.db, _EMAILS_IN_ALL, key, most=EMAILS_A_MINUTE_IN_ALL, seconds=60)
 
 
 async def _count(

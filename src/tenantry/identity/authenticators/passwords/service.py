@@ -103,7 +103,7 @@ class Passwords:
         self._pool = Pool(threads=threads or most_threads(memory), shared=shared)
         self._hasher: PasswordHasher | None = None
 
-    async def aclose(self) -> None:
+    async def close(self) -> None:
         """End the pool."""
         self._pool.close()
 
@@ -198,7 +198,7 @@ class Passwords:
         at = now()
         async with call.db.transaction() as db:
             after = revised(user, at=at)
-            happened = call.event("user.password_changed", after=after.shown())
+            happened = call.event("user.password_changed", after=after.to_event())
             row = await db.apply(
                 _CHOOSE, happened, p_id=user_id, p_hash=made, p_now=after.update_time
             )

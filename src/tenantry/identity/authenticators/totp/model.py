@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Table, Te
 from tenantry.core.times import rfc3339
 from tenantry.db.sql.encrypted_columns import encrypted
 from tenantry.db.sql.schema import metadata, time_column
-from tenantry.db.sql.spread import OF_ENVIRONMENT
+from tenantry.db.sql.sharding import OF_ENVIRONMENT
 from tenantry.db.writes.rows import members
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Registration:
         """Return the registration of one row."""
         return cls(**members(row, totp_registrations))
 
-    def shown(self) -> dict[str, Any]:
+    def to_event(self) -> dict[str, Any]:
         """Return it as its events show it."""
         event: dict[str, Any] = {
             "id": self.id,

@@ -185,9 +185,9 @@ async def enable(call: Call, registration_id: str, code: str) -> tuple[Registrat
         async with call.db.transaction() as db:
             former = await of_user(db, after.user_id) if after.user_id else None
             if former is not None:
-                gone = call.event("totp.disabled", before=former.shown())
+                gone = call.event("totp.disabled", before=former.to_event())
                 await db.apply(_DELETE, gone, p_id=former.id)
-            enabled = call.event("totp.enabled", before=before.shown(), after=after.shown())
+            enabled = call.event("totp.enabled", before=before.to_event(), after=after.to_event())
             row = await db.apply(
                 _ENABLE,
                 enabled,
@@ -241,7 +241,7 @@ async def renew_recovery_codes(call: Call, registration_id: str, code: str) -> l
         raise wrong_code()
     codes = recovery.new_codes()
     digests = [recovery.digest(call.db, registration.id, one) for one in codes]
-    renewed = call.event("totp.recovery_codes_renewed", after=registration.shown())
+    renewed = call.event("totp.recovery_codes_renewed", after=registration.to_event())
     async with call.db.transaction() as db:
         # It holds the registration, so that of two at once the later one has the last word.
         if await db.apply(_HOLD, renewed, p_id=registration.id) is None:
@@ -263,7 +263,7 @@ async def reset(call: Call, user_id: str) -> None:
 
 
 async def _remove(call: Call, registration: Registration) -> None:
-    gone = call.event("totp.disabled", before=registration.shown())
+    gone = call.event("totp.disabled", before=registration.to_event())
     async with call.db.transaction() as db:
         if await db.apply(_DELETE, gone, p_id=registration.id) is not None:
             await _tell(replace(call, db=db), registration, security_notices.APP_REMOVED)
@@ -271,7 +271,7 @@ async def _remove(call: Call, registration: Registration) -> None:
 
 async def _use(call: Call, registration: Registration, code: str) -> bool:
     if recovery.looks_like_one(code):
-        used = call.event("totp.recovery_code_used", after=registration.shown())
+        used = call.event("totp.recovery_code_used", after=registration.to_event())
         digest = recovery.digest(call.db, registration.id, code)
         async with call.db.transaction() as db:
             row = await db.apply(

@@ -24,7 +24,7 @@ from tenantry.db.sql.schema import from_json, to_json
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes.rows import prefixed
 from tenantry.i18n import guide_steps
-from tenantry.identity.connections import completeness, given, operator_notices, service
+from tenantry.identity.connections import completeness, field_values, operator_notices, service
 from tenantry.identity.connections.changes import changing, client_secrets
 from tenantry.identity.connections.completeness import APP_CONFIG
 from tenantry.identity.connections.model import GOOGLE_DWD, OAUTH, Connection, app_connections
@@ -194,7 +194,7 @@ def _start(type_: str, provider_key: str) -> dict[str, Any]:
 
 
 def _key_id(provider_key: str, key_id: str | None) -> str:
-    name = given.text(key_id or "", "connection.key_id", most=_KEY_MAX)
+    name = field_values.text(key_id or "", "connection.key_id", most=_KEY_MAX)
     suffix = "".join(secrets.choice(_SUFFIX) for _ in range(8))
     return name or f"{provider_key.lower()}-{suffix}"
 
@@ -211,7 +211,7 @@ def _changed(db: Session, before: Connection, changes: Changes) -> Connection:
             )
     after = before
     if changes.key_id is not None:
-        key_id = given.text(changes.key_id, "connection.key_id", most=_KEY_MAX)
+        key_id = field_values.text(changes.key_id, "connection.key_id", most=_KEY_MAX)
         after = replace(after, key_id=key_id or before.key_id)
     if not changes.config:
         return after
@@ -219,7 +219,7 @@ def _changed(db: Session, before: Connection, changes: Changes) -> Connection:
         raise errors.InvalidArgument.field(
             f"connection.{changes.config}", "oneof", f"the connection is {before.type}"
         )
-    checked = given.settings(changes.settings, changes.config, tls_only=True)
+    checked = field_values.settings(changes.settings, changes.config, tls_only=True)
     # Lists as JSON has them: settings that do not differ are not written again.
     settings = from_json(to_json({**before.settings, **checked}))
     new_secret = _new_key if before.type == GOOGLE_DWD else changing.new_secret

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry.core import errors
 from tenantry.core.times import now
-from tenantry.identity.connections import addresses, completeness, given, service
-from tenantry.identity.connections.changes import client_secrets, looks
+from tenantry.identity.connections import addresses, completeness, field_values, service
+from tenantry.identity.connections.changes import check_schedule, client_secrets
 from tenantry.identity.connections.model import (
     DISCOVERY,
     IDP_SIMULATOR,
@@ -168,11 +168,11 @@ def changed(
         )
     members |= {"provider": provider, "provider_key": provider_key}
     if changes.key_id is not None:
-        members["key_id"] = given.text(changes.key_id, "connection.key_id", most=300)
+        members["key_id"] = field_values.text(changes.key_id, "connection.key_id", most=300)
     if changes.debug_enabled is not None:
         members["debug_enabled"] = changes.debug_enabled
     if changes.ui_button_title is not None:
-        members["ui_button_title"] = given.text(
+        members["ui_button_title"] = field_values.text(
             changes.ui_button_title, "connection.ui_button_title"
         )
     if changes.configuration_type:
@@ -203,7 +203,7 @@ def completed(db: Session, after: Connection, changes: Changes, found: Found | N
         own -= {"issuer", "discovery_endpoint", "idp_metadata_url"}
         settings |= {name: value for name, value in found.settings.items() if name not in own}
         if found.certificates and not changes.certificate:
-            settings["idp_certificates"] = given.taken(
+            settings["idp_certificates"] = field_values.taken(
                 db, found.certificates, settings.get("idp_certificates", ()), at=now()
             )
         if found.fault:
@@ -211,7 +211,7 @@ def completed(db: Session, after: Connection, changes: Changes, found: Found | N
     kept = SETTINGS[after.type].stored(settings).to_row() if after.type in SETTINGS else {}
     after = replace(after, settings=kept)
     after = replace(after, status=completeness.status(after))
-    return replace(after, check_time=looks.next_look(now(), after))
+    return replace(after, check_time=check_schedule.next_check(now(), after))
 
 
 def new_secret(db: Session, before: Connection, changes: Changes) -> dict[str, str | None]:
@@ -219,7 +219,7 @@ def new_secret(db: Session, before: Connection, changes: Changes) -> dict[str, s
     if changes.secret is None or not client_secrets.is_given(changes.secret):
         return {}
     field = f"connection.{changes.config}.client_secret"
-    plain = given.text(changes.secret, field, most=given.SECRET_MAX)
+    plain = field_values.text(changes.secret, field, most=field_values.SECRET_MAX)
     return client_secrets.encrypted(db, before, plain)
 
 
@@ -243,7 +243,7 @@ def _settings(
     db: Session, before: Connection, changes: Changes, ground: ConnectionContext
 ) -> dict[str, Any]:
     tls_only = not (before.debug_enabled and ground.development)
-    checked = given.settings(changes.settings, changes.config, tls_only=tls_only)
+    checked = field_values.settings(changes.settings, changes.config, tls_only=tls_only)
     for name, own in _OURS.items():
         if checked.get(name) == own(ground.public_url, before):
             checked[name] = ""
@@ -253,7 +253,7 @@ def _settings(
     if before.type == OIDC and before.configuration_type != MANUAL:
         settings |= _endpoints(before, checked)
     if changes.certificate is not None:
-        settings["idp_certificates"] = given.certificates(
+        settings["idp_certificates"] = field_values.certificates(
             db, changes.certificate, before.settings.get("idp_certificates", ()), at=now()
         )
     return {"settings": settings, **new_secret(db, before, changes)}

@@ -24,8 +24,8 @@ from tenantry.core.times import MINUTE, SECOND, now
 from tenantry.db import crud
 from tenantry.db.sql.statements import Statement
 from tenantry.db.ttl_cache import TtlCache
-from tenantry.identity.connections import given, reading, service
-from tenantry.identity.connections.changes import changing, looks
+from tenantry.identity.connections import field_values, reading, service
+from tenantry.identity.connections.changes import changing, check_schedule
 from tenantry.identity.connections.model import Connection, connections
 from tenantry.identity.connections.providers import metadata
 from tenantry.identity.connections.settings import SAMLSettings
@@ -75,7 +75,7 @@ class OnDemandRefresh:
 
         A connection without a metadata URL is answered without asking anybody.
         """
-        if not looks.address(connection):
+        if not check_schedule.address(connection):
             return None
         after = await self._joined.get(connection.id, since=0.0)
         if after is None or _certificates(after) == _certificates(connection):
@@ -85,7 +85,7 @@ class OnDemandRefresh:
     async def _refreshed(self, ids: Sequence[str]) -> Mapping[str, Connection]:
         (connection_id,) = ids
         found = await reading.find(self._db, connection_id)
-        if found is None or not looks.address(found):
+        if found is None or not check_schedule.address(found):
             return {}
         if await self._claim(found):
             after = await self._read(found)
@@ -145,7 +145,7 @@ async def fetch(
     try:
         provider = await metadata.fetch(
             outgoing,
-            looks.address(connection),
+            check_schedule.address(connection),
             tls_only=_tls_only(connection, development=development),
             seconds=seconds,
         )
@@ -164,7 +164,7 @@ async def hold(db: Session, seen: Connection) -> Connection | None:
     if row is None:
         return None
     found = changing.normal(Connection.from_row(row))
-    return found if looks.address(found) == looks.address(seen) else None
+    return found if check_schedule.address(found) == check_schedule.address(seen) else None
 
 
 def applied(
@@ -187,7 +187,7 @@ def applied(
     if settings.get("metadata_wants_signed") and not provider.want_authn_requests_signed:
         after["metadata_wants_signed"] = True
         after["fault"] = "The metadata asks for signed requests no more; they stay signed."
-    after["idp_certificates"] = given.taken(
+    after["idp_certificates"] = field_values.taken(
         db, provider.certificates, settings.get("idp_certificates", ()), at=at
     )
     return _with(before, after)

@@ -13,10 +13,10 @@ from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
 from tenantry.core.times import DAY, now, rfc3339
 from tenantry.db.writes.scheduling import Due
-from tenantry.events.mail import rendering
-from tenantry.events.mail import service as mail
+from tenantry.events.email import rendering
+from tenantry.events.email import service as mail
 from tenantry.identity.connections import service
-from tenantry.identity.connections.changes import looks, metadata_refresh
+from tenantry.identity.connections.changes import check_schedule, metadata_refresh
 from tenantry.identity.connections.model import Connection, connections
 from tenantry.net.outgoing import Outgoing
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tenantry.db.engine import Row, Session
-    from tenantry.events.mail.model import Mail
+    from tenantry.events.email.model import Email
     from tenantry.settings import Settings
 
 TEMPLATE = "certificate_expiring"
@@ -68,7 +68,7 @@ class Refreshing:
 
     async def _look(self, db: Session, seen: Connection) -> None:
         provider, fault, development = None, "", self._settings.development
-        if looks.address(seen):
+        if check_schedule.address(seen):
             provider, fault = await metadata_refresh.fetch(
                 self._outgoing, seen, development=development
             )
@@ -87,7 +87,9 @@ class Refreshing:
             due = _notice_due(after, at=now())
             if due:
                 after = _noted(after, due)
-            after = replace(after, check_time=looks.next_look(now(), after, failed=bool(fault)))
+            after = replace(
+                after, check_time=check_schedule.next_check(now(), after, failed=bool(fault))
+            )
             if _content(after) == _content(before):
                 await service.write(session, after)
             else:
@@ -98,7 +100,7 @@ class Refreshing:
     async def _tell(self, call: Call, db: Session, connection: Connection) -> None:
         """Record that the last certificate expires, and mail it to the operator."""
         expires = _expiry(connection)
-        shown = service.shown(connection) | {"certificate_expiry_time": rfc3339(expires)}
+        shown = service.to_event(connection) | {"certificate_expiry_time": rfc3339(expires)}
         organization_id = connection.organization_id
         await db.record(call.event(_EXPIRING, organization_id=organization_id, after=shown))
         recipient = self._settings.alert_mail
@@ -113,13 +115,13 @@ class Refreshing:
                     "organization_id": organization_id,
                     "provider": connection.provider,
                     "entity_id": connection.settings.get("idp_entity_id", ""),
-                    "has_metadata": bool(looks.address(connection)),
+                    "has_metadata": bool(check_schedule.address(connection)),
                     "expires": expires,
                 },
             )
 
 
-async def mail_variables(_db: Session, queued: Mail) -> dict[str, Any]:
+async def email_variables(_db: Session, queued: Email) -> dict[str, Any]:
     """Return what the mail shows: how it was when it was queued."""
     return queued.variables
 

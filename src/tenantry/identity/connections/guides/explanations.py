@@ -43,7 +43,7 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ExplainedError:
     """One error as it is said to a reader: ``means`` in general, ``parts`` of this case.
 
     A part is a text with its language. So is the remedy: ours is in the reader's language, and what
@@ -103,7 +103,7 @@ def faults(protocol: str) -> dict[str, Fault]:
     return {name: one for name, one in there.items() if isinstance(one, Fault)}
 
 
-def say(language: str, error: str | None, description: str, hint: str = "") -> Said:
+def say(language: str, error: str | None, description: str, hint: str = "") -> ExplainedError:
     """Say an error to a reader: the description and the remedy of a fault in their language.
 
     A description of somebody else stays as it is, with its hint; without one the code's remedy is
@@ -114,14 +114,14 @@ def say(language: str, error: str | None, description: str, hint: str = "") -> S
     means = general.means if general else ""
     known = _known(language, error, description, hint)
     if known is not None:
-        return Said(code, means, *known)
+        return ExplainedError(code, means, *known)
     parts = ((description, ENGLISH),)
     if general and english and hint in {"", english.remedy}:
-        return Said(code, means, parts, general.remedy, language)
-    return Said(code, means, parts, hint)
+        return ExplainedError(code, means, parts, general.remedy, language)
+    return ExplainedError(code, means, parts, hint)
 
 
-def say_fault(language: str, description: str) -> Said:
+def say_fault(language: str, description: str) -> ExplainedError:
     """Say a Tenantry description in a reader's language, with its remedy, for any code."""
     return say(language, None, description)
 

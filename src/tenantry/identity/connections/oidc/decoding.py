@@ -12,7 +12,13 @@ from typing import Any
 from tenantry.core.times import SECOND
 from tenantry.crypto.jws import ALGORITHMS
 from tenantry.identity.connections.oidc import jwts
-from tenantry.identity.connections.saml.decoding import Decoded, Judgement, Section, said, shown
+from tenantry.identity.connections.saml.decoding import (
+    Decoded,
+    Judgement,
+    Section,
+    printable_rows,
+    said,
+)
 
 _COMPACT = re.compile(rb"\s*[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*){2,4}\s*")
 _TIMES = {"iat", "exp", "nbf", "auth_time", "updated_at"}
@@ -31,7 +37,10 @@ def decode(pasted: bytes, *, now: int) -> Decoded:
     read = jwts.read(pasted.decode().strip(), algorithms=tuple(ALGORITHMS))
     header = [("Algorithm", read.algorithm), ("Key", read.kid), ("Type", read.typ)]
     claims = [(name, _value(name, value, now)) for name, value in read.claims.items()]
-    return Decoded([Section("Token", shown(header)), Section("Claims", shown(claims))], [_UNPROVED])
+    return Decoded(
+        [Section("Token", printable_rows(header)), Section("Claims", printable_rows(claims))],
+        [_UNPROVED],
+    )
 
 
 def _value(name: str, value: Any, now: int) -> str:

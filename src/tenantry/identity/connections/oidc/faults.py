@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tenantry.identity.connections.faults import Fault, Faulty
+from tenantry.identity.connections.faults import Fault, ProtocolError
 
 
-class OIDCError(Faulty):
+class OIDCError(ProtocolError):
     """A message or metadata of a provider that is not taken, for one fault."""
 
 

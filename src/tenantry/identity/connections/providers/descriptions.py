@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tenantry.core import errors
-from tenantry.identity.connections import given
+from tenantry.identity.connections import field_values
 from tenantry.identity.connections.providers import metadata
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ async def endpoints(ground: ConnectionContext, issuer: str) -> Metadata:
     """Return the endpoints of an OpenID Provider, by its issuer or the address of its document."""
     from tenantry.identity.connections.oidc.faults import OIDCError
 
-    address = given.url(issuer, "issuer", tls_only=not ground.development)
+    address = field_values.url(issuer, "issuer", tls_only=not ground.development)
     try:
         return await ground.fetching.discover(address, is_debug=ground.development)
     except OIDCError as problem:
@@ -42,7 +42,7 @@ async def metadata_of(
     tls_only = not ground.development
     try:
         if address:
-            url = given.url(address, "metadata_url", tls_only=tls_only)
+            url = field_values.url(address, "metadata_url", tls_only=tls_only)
             provider = await metadata.fetch(ground.outgoing, url, tls_only=tls_only)
         else:
             provider = idp_metadata.read(xml.encode())

@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 from tenantry.db.ttl_cache import TtlCache
 from tenantry.identity.connections.oidc import faults, jwts, key_sets, metadata, tokens, userinfo
 from tenantry.identity.connections.oidc.faults import OIDCError
-from tenantry.net.outgoing import Outgoing, Unanswered
+from tenantry.net.outgoing import NoResponse, Outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -95,7 +95,7 @@ class _Documents(Generic[_V]):
             return {url: _Failed(problem.fault, problem.details)}
 
 
-class Near(Protocol):
+class InProcessProvider(Protocol):
     """A provider that is asked without a network, at all addresses below its prefix."""
 
     prefix: str
@@ -112,14 +112,14 @@ class Fetching:
     ``near`` is a provider in this very process.
     """
 
-    def __init__(self, allow: Sequence[str], near: Near | None = None) -> None:
+    def __init__(self, allow: Sequence[str], near: InProcessProvider | None = None) -> None:
         self._outgoing = Outgoing(allow)
         self._near = near
         self._metadata = _Documents(self._read_metadata)
         self._keys = _Documents(self._read_keys)
         self._under_way: Counter[str] = Counter()
 
-    async def aclose(self) -> None:
+    async def close(self) -> None:
         await self._outgoing.close()
 
     async def discover(self, issuer: str, *, is_debug: bool = False) -> Metadata:
@@ -255,7 +255,7 @@ class Fetching:
             answer = await self._outgoing.send(
                 method, url, headers=headers, body=body, seconds=SECONDS, most_bytes=most_bytes
             )
-        except Unanswered as problem:
+        except NoResponse as problem:
             raise OIDCError(fault, reason=str(problem)) from None
         if answer.cut:
             raise OIDCError(fault, reason=f"it has more than {most_bytes >> 10} KB")

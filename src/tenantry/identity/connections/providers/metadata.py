@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tenantry.net.outgoing import Unanswered
+from tenantry.net.outgoing import NoResponse
 
 if TYPE_CHECKING:
     from tenantry.identity.connections.saml.metadata.idp_metadata import IdentityProvider
@@ -30,7 +30,7 @@ async def fetch(
         answer = await outgoing.send(
             "GET", url, headers={"accept": _ACCEPT}, seconds=seconds, most_bytes=MOST_BYTES
         )
-    except Unanswered as problem:
+    except NoResponse as problem:
         reason = f"its address gave no metadata, {problem}"
     else:
         if answer.status != 200:

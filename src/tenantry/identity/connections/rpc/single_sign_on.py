@@ -12,7 +12,7 @@ from tenantry.gen.tenantry.v1 import single_sign_on_pb as own_pb
 from tenantry.gen.tenantry.v1 import states_pb
 from tenantry.identity.connections import diagnostics, listing, service, states
 from tenantry.identity.connections.certificates import key_pairs
-from tenantry.identity.connections.changes import changing, further
+from tenantry.identity.connections.changes import changing, extra_settings
 from tenantry.identity.connections.providers import descriptions
 from tenantry.identity.connections.providers.fetching import ConnectionContext
 from tenantry.identity.connections.rpc.messages import to_message
@@ -51,7 +51,7 @@ class SingleSignOnService:
             members["group_roles"] = dict(given.group_roles.roles)
         if given.attribute_mapping is not None:
             members["attribute_mapping"] = dict(given.attribute_mapping.attributes)
-        after = await further.change(call, self._ground, request.connection_id, members)
+        after = await extra_settings.change(call, self._ground, request.connection_id, members)
         call.tag(after.revision)
         return own_pb.UpdateConnectionSettingsResponse(settings=_further(after))
 
@@ -180,7 +180,7 @@ def _given_of(given: own_pb.ConnectionSettings) -> list[str]:
 
 
 def _further(connection: Connection) -> own_pb.ConnectionSettings:
-    found = further.shown(connection)
+    found = extra_settings.to_json(connection)
     roles, mapping = (found.pop(name, None) for name in ("group_roles", "attribute_mapping"))
     message = own_pb.ConnectionSettings(**found)
     if mapping is not None:

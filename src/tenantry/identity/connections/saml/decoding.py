@@ -126,7 +126,7 @@ def _of_query(text: str) -> tuple[list[Section], bytes]:
             ("Signed", "over the query" if "Signature" in members else "not over the query")
         )
     value = members.get(name, "").replace(" ", "+")  # pasted as it was before it was encoded
-    return [Section(f"Parameter {name}", shown(rows))], _of_value(value)
+    return [Section(f"Parameter {name}", printable_rows(rows))], _of_value(value)
 
 
 def _of_value(value: str) -> bytes:
@@ -141,7 +141,7 @@ def _of_value(value: str) -> bytes:
 def _message(root: _Element, now: int) -> Iterator[Section]:
     yield Section(
         parsing.local(root.tag),
-        shown(
+        printable_rows(
             [
                 ("ID", root.get("ID")),
                 ("Issuer", parsing.text(root.find(f"{SAML}Issuer"))),
@@ -195,14 +195,14 @@ def _assertion(assertion: _Element, now: int, number: int) -> Iterator[Section]:
             ("Session", statement.get("SessionIndex")),
             ("Session until", _moment(statement, "SessionNotOnOrAfter", now)),
         ]
-    yield Section(name, shown([*rows, ("Signature", _signature(assertion))]))
+    yield Section(name, printable_rows([*rows, ("Signature", _signature(assertion))]))
     yield from _certificates(assertion, now)
     attributes = [
         (one.get("Name", ""), parsing.text(value))
         for one in assertion.iterfind(f"{SAML}AttributeStatement/{SAML}Attribute")
         for value in one.iterfind(f"{SAML}AttributeValue")
     ]
-    yield Section("Attributes", shown(attributes) or [("none", "")])
+    yield Section("Attributes", printable_rows(attributes) or [("none", "")])
 
 
 def _name_id(parent: _Element) -> Iterator[tuple[str, str | None]]:
@@ -256,7 +256,7 @@ def _certificate(certificate: x509.Certificate, name: str, now: int) -> Section:
         size = f"EC, {key.curve.name}"
     return Section(
         name,
-        shown(
+        printable_rows(
             [
                 ("Subject", known.subject),
                 ("Issuer", known.issuer),
@@ -273,7 +273,7 @@ def _metadata(root: _Element, now: int) -> Iterator[Section]:
     for entity in root.iter(f"{MD}EntityDescriptor"):
         yield Section(
             "Entity",
-            shown(
+            printable_rows(
                 [
                     ("Entity ID", entity.get("entityID")),
                     ("Valid until", _moment(entity, "validUntil", now)),
@@ -295,7 +295,7 @@ def _metadata(root: _Element, now: int) -> Iterator[Section]:
             formats = role.iterfind(f"{MD}NameIDFormat")
             rows += [("NameID format", parsing.text(one)) for one in formats]
             kind = "identity provider" if name.startswith("IDP") else "service provider"
-            yield Section(f"As {kind}", shown(rows))
+            yield Section(f"As {kind}", printable_rows(rows))
             for descriptor in role.iterfind(f"{MD}KeyDescriptor"):
                 use = descriptor.get("use", "any use")
                 for certificate in _brought(descriptor):
@@ -404,7 +404,7 @@ def said(at: int, now: int) -> str:
     return f"{parsing.written(at)} (now)"
 
 
-def shown(rows: Sequence[tuple[str, str | None]]) -> Rows:
+def printable_rows(rows: Sequence[tuple[str, str | None]]) -> Rows:
     """Return the rows that have a value, safe to print: the texts are somebody else's."""
     return [(_printable(name), _printable(value)) for name, value in rows if value]
 

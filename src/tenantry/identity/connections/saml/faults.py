@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tenantry.identity.connections.faults import Fault, Faulty
+from tenantry.identity.connections.faults import Fault, ProtocolError
 
 
-class SAMLError(Faulty):
+class SAMLError(ProtocolError):
     """A message, metadata or a certificate that is not taken, for one fault."""
 
 

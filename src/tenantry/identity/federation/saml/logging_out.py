@@ -18,7 +18,7 @@ from tenantry.identity.connections.saml.trust import NameID
 from tenantry.identity.connections.settings import HTTP_POST
 from tenantry.identity.federation import replays, requests, sessions
 from tenantry.identity.federation.evidence import fault_of
-from tenantry.identity.federation.model import Sent
+from tenantry.identity.federation.model import FrontChannelMessage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tenantry.identity.connections.saml.bindings import Query
     from tenantry.identity.connections.saml.logout import LogoutRequest
     from tenantry.identity.federation.model import FederationRequest
-    from tenantry.identity.federation.saml.service_provider import ServiceProvider, Side
+    from tenantry.identity.federation.saml.service_provider import ServiceProvider, SPConfiguration
     from tenantry.identity.federation.sessions import FederatedSession
 
     _T = TypeVar("_T")
@@ -41,7 +41,9 @@ _LOGOUT, BACK = "logout", "back"  # facts of a way
 _log = logging.getLogger(__name__)
 
 
-async def leave(db: Session, side: Side, session: FederatedSession, back: str) -> Sent | None:
+async def leave(
+    db: Session, side: SPConfiguration, session: FederatedSession, back: str
+) -> FrontChannelMessage | None:
     """Return where the browser of an ended session goes to end the one at the provider, too.
 
     None where the connection does not ask for it. ``back`` is the address that the browser comes
@@ -68,17 +70,17 @@ async def leave(db: Session, side: Side, session: FederatedSession, back: str) -
 async def take_request(
     call: Call,
     provider: ServiceProvider,
-    side: Side,
+    side: SPConfiguration,
     received: str | Query,
     relay_state: str | None,
-) -> Sent | None:
+) -> FrontChannelMessage | None:
     """End the sessions that an identity provider asks to end; return where the answer goes.
 
     None where the provider has no address for it.
     """
     at = now()
 
-    def read(side: Side) -> LogoutRequest:
+    def read(side: SPConfiguration) -> LogoutRequest:
         return logout.read_request(received, side.trust, now=at, skew=side.skew)
 
     asked = await _verified(provider, side, received, read)
@@ -105,7 +107,7 @@ async def take_request(
 
 
 async def take_response(
-    provider: ServiceProvider, side: Side, received: str | Query, way: FederationRequest
+    provider: ServiceProvider, side: SPConfiguration, received: str | Query, way: FederationRequest
 ) -> bool:
     """Return whether an identity provider says that its session has ended as well.
 
@@ -125,7 +127,10 @@ def is_logout(way: FederationRequest) -> bool:
 
 
 async def _verified(
-    provider: ServiceProvider, side: Side, received: str | Query, read: Callable[[Side], _T]
+    provider: ServiceProvider,
+    side: SPConfiguration,
+    received: str | Query,
+    read: Callable[[SPConfiguration], _T],
 ) -> _T:
     size = len(received if isinstance(received, str) else received.message)
     try:
@@ -134,7 +139,7 @@ async def _verified(
         raise fault_of(error) from None
 
 
-async def _end(call: Call, side: Side, asked: LogoutRequest) -> int:
+async def _end(call: Call, side: SPConfiguration, asked: LogoutRequest) -> int:
     # A transient NameID is the subject of no session (see `signing_in`): the index is.
     transient = asked.name_id.format == NameIDFormat.TRANSIENT
     subject = None if transient else asked.name_id.value
@@ -148,10 +153,14 @@ async def _end(call: Call, side: Side, asked: LogoutRequest) -> int:
     return ended
 
 
-def _sent(side: Side, url: str, parameter: str, message: _Element, relay_state: str | None) -> Sent:
+def _sent(
+    side: SPConfiguration, url: str, parameter: str, message: _Element, relay_state: str | None
+) -> FrontChannelMessage:
     if side.settings.idp_slo_request_binding == HTTP_POST:
         fields = {parameter: bindings.form_value(message, pair=side.signing)}
-        return Sent(url, fields | ({"RelayState": relay_state} if relay_state else {}))
-    return Sent(
+        return FrontChannelMessage(
+            url, fields | ({"RelayState": relay_state} if relay_state else {})
+        )
+    return FrontChannelMessage(
         bindings.redirect(url, parameter, message, relay_state=relay_state, pair=side.signing)
     )

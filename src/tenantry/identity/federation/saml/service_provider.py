@@ -53,7 +53,7 @@ _NAME_ID_FORMATS = {
 
 
 @dataclass(frozen=True)
-class Side:
+class SPConfiguration:
     """Our side of one connection at one time; addresses are those that its provider knows."""
 
     connection: Connection
@@ -106,10 +106,10 @@ class ServiceProvider:
         self._public_url = settings.public_url
         self._skew = settings.sso_clock_skew_seconds * SECOND
 
-    async def side(self, connection: Connection) -> Side:
+    async def side(self, connection: Connection) -> SPConfiguration:
         settings = SAMLSettings.stored(connection.settings)
         ours = addresses.base(self._public_url, connection)
-        return Side(
+        return SPConfiguration(
             connection=connection,
             settings=settings,
             sp_entity_id=settings.sp_entity_id or ours,
@@ -119,14 +119,16 @@ class ServiceProvider:
             skew=self._skew,
         )
 
-    async def verified(self, side: Side, verify: Callable[[Side], _T], *, size: int) -> _T:
+    async def verified(
+        self, side: SPConfiguration, verify: Callable[[SPConfiguration], _T], *, size: int
+    ) -> _T:
         """Return what ``verify`` finds in a message of the identity provider of this size.
 
         Where its signature is by a certificate that is not known, the metadata is read again, and
         the message verified once more if that brought other certificates.
         """
 
-        async def attempt(side: Side) -> _T:
+        async def attempt(side: SPConfiguration) -> _T:
             return await asyncio.to_thread(verify, side) if size > _LARGE else verify(side)
 
         try:
@@ -140,7 +142,7 @@ class ServiceProvider:
         return await attempt(await self.side(connection))
 
 
-def metadata(side: Side) -> bytes:
+def metadata(side: SPConfiguration) -> bytes:
     """Return our metadata for a connection, signed; with the next key beside the current one."""
     following = side.pairs.following
     option = _signing_option(side.settings.saml_signing_option)

@@ -21,7 +21,7 @@ from tenantry.identity.connections.saml.names import NameIDFormat
 from tenantry.identity.connections.settings import HTTP_POST
 from tenantry.identity.federation import attributes, evidence, replays, requests
 from tenantry.identity.federation.evidence import fault_of
-from tenantry.identity.federation.model import Sent
+from tenantry.identity.federation.model import FrontChannelMessage
 from tenantry.net import email_addresses
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Session
     from tenantry.identity.connections.saml.response import Assertion
     from tenantry.identity.federation.model import FederationRequest
-    from tenantry.identity.federation.saml.service_provider import ServiceProvider, Side
+    from tenantry.identity.federation.saml.service_provider import ServiceProvider, SPConfiguration
     from tenantry.tenants.user_attributes.model import UserAttribute
 
 # Names of the attribute that lists groups, in lower case.
@@ -46,13 +46,13 @@ _GROUPS = (
 
 async def start(
     db: Session,
-    side: Side,
+    side: SPConfiguration,
     *,
     auth_request_id: str | None = None,
     test_id: str | None = None,
     force_authn: bool = False,
     login_hint: str | None = None,
-) -> Sent:
+) -> FrontChannelMessage:
     """Start an SP-initiated login; return the redirect.
 
     ``force_authn`` asks for a new proof, despite any session there is (Core 3.4.1). A
@@ -81,8 +81,8 @@ async def start(
     pair = side.signing if settings.want_request_signed else None
     if settings.idp_sso_request_binding == HTTP_POST:
         fields = {REQUEST: bindings.form_value(message, pair=pair), "RelayState": relay_state}
-        return Sent(settings.idp_sso_url, fields)
-    return Sent(
+        return FrontChannelMessage(settings.idp_sso_url, fields)
+    return FrontChannelMessage(
         bindings.redirect(
             settings.idp_sso_url,
             REQUEST,
@@ -103,7 +103,7 @@ def _hinted(url: str, login_hint: str | None) -> str:
 
 async def receive(
     provider: ServiceProvider,
-    side: Side,
+    side: SPConfiguration,
     form: Mapping[str, str],
     request: FederationRequest | None,
 ) -> FederatedIdentity:
@@ -114,7 +114,7 @@ async def receive(
     registered = await provider.custom_attributes.get()
     at, received = now(), form.get(RESPONSE, "")
 
-    def read(side: Side) -> tuple[Assertion, FederatedIdentity]:
+    def read(side: SPConfiguration) -> tuple[Assertion, FederatedIdentity]:
         return _read(side, received, request, registered, at)
 
     try:
@@ -126,14 +126,14 @@ async def receive(
     return identity
 
 
-async def _spend(db: Session, side: Side, assertion: Assertion) -> None:
+async def _spend(db: Session, side: SPConfiguration, assertion: Assertion) -> None:
     until = assertion.not_on_or_after + 2 * side.skew
     if not await replays.spend(db, side.connection.id, assertion.id, expire_time=until):
         raise SAMLError(faults.REPLAYED)
 
 
 def _read(
-    side: Side,
+    side: SPConfiguration,
     saml_response: str,
     request: FederationRequest | None,
     registered: Sequence[UserAttribute],
@@ -161,7 +161,7 @@ def _hold_to_new_proof(assertion: Assertion, request: FederationRequest, skew: i
 
 
 def _identity(
-    side: Side, assertion: Assertion, registered: Sequence[UserAttribute]
+    side: SPConfiguration, assertion: Assertion, registered: Sequence[UserAttribute]
 ) -> FederatedIdentity:
     mapping = {one.key: one.default_saml_mapping or one.key for one in registered}
     mapping |= side.connection.attribute_mapping

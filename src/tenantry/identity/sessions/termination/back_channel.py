@@ -12,8 +12,8 @@ from tenantry.core import ids
 from tenantry.core.times import now
 from tenantry.db.engine import Failure
 from tenantry.identity.sessions.termination import notices
-from tenantry.net.outgoing import Outgoing, Unanswered
-from tenantry.telemetry.log import seldom
+from tenantry.net.outgoing import NoResponse, Outgoing
+from tenantry.telemetry.log import warn_rate_limited
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -92,7 +92,7 @@ class BackChannel:
                 await notices.done(db, notice)
         except Failure as failure:  # it is due again when its claim is over
             fields = {"notice": notice.id, "problem": str(failure)}
-            seldom(_log, "the outcome of logout notices could not be noted", "", fields)
+            warn_rate_limited(_log, "the outcome of logout notices could not be noted", "", fields)
         except Exception:  # noqa: BLE001 - of one notice, and no concern of the others
             # It is due again when its claim is over.
             fields = {"notice": notice.id, "client": notice.client_id}
@@ -115,7 +115,7 @@ class BackChannel:
                 seconds=TIMEOUT_SECONDS,
                 most_bytes=_ANSWER_BYTES,
             )
-        except Unanswered as problem:
+        except NoResponse as problem:
             return str(problem)
         if 200 <= answer.status < 300:
             return None

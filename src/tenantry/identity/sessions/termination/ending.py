@@ -75,7 +75,10 @@ async def end(call: Call, session_ids: Sequence[str], *, status: str) -> list[Se
             call.event(
                 "user.logout",
                 organization_id=session.organization_id or None,
-                after={"user": known[session.user_id].shown(), "user_session": session.shown()},
+                after={
+                    "user": known[session.user_id].to_event(),
+                    "user_session": session.to_event(),
+                },
             )
             for session in ended
             if session.user_id in known

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tenantry.identity.sign_in.model import AuthRequest
 
 # Of one network that asks us to send mail, to people that have not signed in from there before.
-MAILS_OF_ORIGIN, MAILS_OF_ORIGIN_SECONDS = 30, 600
+EMAILS_OF_ORIGIN, EMAILS_OF_ORIGIN_SECONDS = 30, 600
 
 
 async def ask(
@@ -53,6 +53,6 @@ async def take(call: Call, email: str) -> None:
             call.db,
             "mails of a sign-in",
             network(call.origin.address),
-            most=MAILS_OF_ORIGIN,
-            seconds=MAILS_OF_ORIGIN_SECONDS,
+            most=EMAILS_OF_ORIGIN,
+            seconds=EMAILS_OF_ORIGIN_SECONDS,
         )

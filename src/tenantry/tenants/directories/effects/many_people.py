@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from tenantry.core import errors
 from tenantry.core.times import now
-from tenantry.tenants.directories.effects import profiles, provisioning, reading, shown
+from tenantry.tenants.directories.effects import event_data, profiles, provisioning, reading
 from tenantry.tenants.directories.scim.faults import Fault
-from tenantry.tenants.memberships import activity, arriving, seats
-from tenantry.tenants.memberships.arriving import Arrival
+from tenantry.tenants.memberships import activity, bulk_creation, seats
+from tenantry.tenants.memberships.bulk_creation import NewMember
 from tenantry.tenants.roles import catalogue
 from tenantry.tenants.users import service as users
 from tenantry.tenants.users.model import ACTIVE, INACTIVE
@@ -62,7 +62,7 @@ async def people_created(
         if is_plain:
             arrived = [(person, plain[person.id]) for person in some]
             those = [arrival for _, arrival in arrived]
-            await arriving.provision(call, mapping.organization, tuple(held.values()), those)
+            await bulk_creation.provision(call, mapping.organization, tuple(held.values()), those)
             made += [replace(person, user_id=one.user.id) for person, one in arrived]
         else:
             made += [await _by_itself(call, directory, person) for person in some]
@@ -82,11 +82,11 @@ async def _by_itself(
 
 async def _plain(
     call: Call, directory: Directory, people: Sequence[DirectoryUser], mapping: Mapping
-) -> dict[str, Arrival]:
+) -> dict[str, NewMember]:
     """Return the arrivals of those that need no separate look, by their ids."""
     if mapping.organization.max_allowed_users:
         return {}
-    plain: dict[str, Arrival] = {}
+    plain: dict[str, NewMember] = {}
     free = await reading.free_addresses(call.db, directory, [one.email for one in people])
     for person in people:
         if not person.active or person.email_key not in free:
@@ -94,13 +94,15 @@ async def _plain(
         free.remove(person.email_key)  # the next one with it has an account to be linked to
         profile = profiles.profile(person, directory.attribute_mapping, mapping.attributes)
         account = provisioning.new_account(call, person, profile)
-        plain[person.id] = Arrival(account, _event(call, directory, person, mapping))
+        plain[person.id] = NewMember(account, _event(call, directory, person, mapping))
     return plain
 
 
 def _event(call: Call, directory: Directory, person: DirectoryUser, mapping: Mapping) -> Event:
-    content = shown.person(directory, person, groups=(), roles=(), attributes=mapping.attributes)
-    return shown.event(call, directory, "user_created", before=None, after=content)
+    content = event_data.person(
+        directory, person, groups=(), roles=(), attributes=mapping.attributes
+    )
+    return event_data.event(call, directory, "user_created", before=None, after=content)
 
 
 async def people_changed(

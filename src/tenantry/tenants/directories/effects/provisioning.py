@@ -19,7 +19,7 @@ from tenantry.core.caller import Caller, Kind
 from tenantry.core.times import now
 from tenantry.db.sql.statements import Statement
 from tenantry.net import email_addresses
-from tenantry.tenants.directories.effects import profiles, reading, role_mapping, shown
+from tenantry.tenants.directories.effects import event_data, profiles, reading, role_mapping
 from tenantry.tenants.directories.model import ORGANIZATION_ID, directory_users
 from tenantry.tenants.directories.scim import resources
 from tenantry.tenants.directories.scim.faults import Fault
@@ -301,7 +301,7 @@ def event_of(
     def told(user: DirectoryUser | None) -> dict[str, Any] | None:
         if user is None:
             return None
-        return shown.person(
+        return event_data.person(
             directory,
             user,
             groups=around.groups,
@@ -311,7 +311,7 @@ def event_of(
 
     if after is None:
         assert before is not None
-        gone = shown.departed(before)
-        return shown.event(call, directory, "user_deleted", before=gone, after=None)
+        gone = event_data.departed(before)
+        return event_data.event(call, directory, "user_deleted", before=gone, after=None)
     name = "user_updated" if before else "user_created"
-    return shown.event(call, directory, name, before=told(before), after=told(after))
+    return event_data.event(call, directory, name, before=told(before), after=told(after))

@@ -19,9 +19,9 @@ from tenantry.core import errors
 from tenantry.db.sql.records import records, rows_of, spelled
 from tenantry.db.sql.schema import json_values, to_json
 from tenantry.db.sql.statements import Statement
-from tenantry.tenants.directories.effects import reading, shown, telling
+from tenantry.tenants.directories.effects import event_data, member_events, reading
+from tenantry.tenants.directories.effects.member_events import MemberChange
 from tenantry.tenants.directories.effects.reading import MembershipStatus
-from tenantry.tenants.directories.effects.telling import Told
 from tenantry.tenants.directories.model import ORGANIZATION_ID
 from tenantry.tenants.memberships import administrators, roles, seats
 from tenantry.tenants.roles.model import role_holders
@@ -88,8 +88,8 @@ async def group_changed(
     """
     if after is None:
         assert before is not None
-        event = shown.event(
-            call, directory, "group_deleted", before=shown.deleted_group(before), after=None
+        event = event_data.event(
+            call, directory, "group_deleted", before=event_data.deleted_group(before), after=None
         )
         if left_ids is None:
             members = _of_groups(call, directory, [before.id])
@@ -111,7 +111,7 @@ class Movement:
     moved: Sequence[str] = ()
 
 
-class ByItself(Exception):
+class MustRunSeparately(Exception):
     """One of the group changes must run separately."""
 
 
@@ -130,7 +130,7 @@ async def groups_changed(call: Call, directory: Directory, movements: Sequence[M
     mapping = await reading.mapping(db, directory)
     if mapping is None:
         raise errors.NotFound("organization")
-    changes: dict[str, Told] = {}
+    changes: dict[str, MemberChange] = {}
     if mapping.decided:
         await seats.hold(db, directory.organization_id)
         standings = await reading.standings(db, directory, ids)
@@ -138,35 +138,35 @@ async def groups_changed(call: Call, directory: Directory, movements: Sequence[M
     found = {one.user.id: one for one in await reading.people(db, directory, ids)} if ids else {}
     events: list[Event] = []
     for one in movements:
-        told = [changes.get(id_) or Told(id_) for id_ in one.moved]
+        told = [changes.get(id_) or MemberChange(id_) for id_ in one.moved]
         people = [found[id_] for id_ in sorted(one.moved) if id_ in found]
         events.append(_event(call, directory, one.before, one.after))
-        events += await telling.events_of(call, directory, mapping, told, people)
+        events += await member_events.events_of(call, directory, mapping, told, people)
         await asyncio.sleep(0)
     await db.record_all(events)
 
 
 async def _change_apart(
     call: Call, mapping: Mapping, standings: Sequence[MembershipStatus]
-) -> dict[str, Told]:
+) -> dict[str, MemberChange]:
     """Give and take roles where no change depends on another one."""
     planned = [_changed(one, mapping, mapping.decided) for one in standings]
     if any(one is not None and mapping.creator_role_id in one.taken for one in planned):
-        raise ByItself
+        raise MustRunSeparately
     if len({one.user_id for one in standings}) < len(standings):
-        raise ByItself
+        raise MustRunSeparately
     return await _change(call, mapping, standings, mapping.decided)
 
 
 def _event(
     call: Call, directory: Directory, before: DirectoryGroup | None, after: DirectoryGroup
 ) -> Event:
-    return shown.event(
+    return event_data.event(
         call,
         directory,
         "group_updated" if before else "group_created",
-        before=shown.group(before) if before else None,
-        after=shown.group(after),
+        before=event_data.group(before) if before else None,
+        after=event_data.group(after),
     )
 
 
@@ -198,7 +198,7 @@ async def follow(
         person.id, person.user_id, place.id, place.status, held, frozenset(mapped)
     )
     changes = await _change(call, mapping, [standing], mapping.decided)
-    events = await telling.events_of_roles(call, mapping.organization, changes.values())
+    events = await member_events.events_of_roles(call, mapping.organization, changes.values())
     await call.db.record_all(events)
 
 
@@ -228,29 +228,29 @@ async def _recompute(
         found = None  # they may have changed before it was held
     is_first = True
     while some:
-        changes: dict[str, Told] = {}
+        changes: dict[str, MemberChange] = {}
         if decided:
             standings = await reading.standings(db, directory, some, but=but)
             changes = await _change(call, mapping, standings, decided)
-        told = [changes.get(id_) or Told(id_) for id_ in some]
-        if is_first and len(told) <= telling.AT_ONCE:
-            await telling.tell(
+        told = [changes.get(id_) or MemberChange(id_) for id_ in some]
+        if is_first and len(told) <= member_events.AT_ONCE:
+            await member_events.tell(
                 *(call, directory, mapping, told), first=first, but=but, last=last, found=found
             )
         else:
             if is_first and first is not None:
                 await db.record(first)
-            await telling.leave(call, directory, told)
+            await member_events.leave(call, directory, told)
             await asyncio.sleep(0)
         is_first = False
         some = await anext(ids, [])
     if is_first and first is not None:
-        await telling.record(db, [first], last)
+        await member_events.record(db, [first], last)
 
 
 async def _change(
     call: Call, mapping: Mapping, standings: Sequence[MembershipStatus], decided: Collection[str]
-) -> dict[str, Told]:
+) -> dict[str, MemberChange]:
     """Give and take roles; return the changes that were made, by the ids of the people."""
     changes = {one.id: changed for one in standings if (changed := _changed(one, mapping, decided))}
     if not changes:
@@ -275,7 +275,9 @@ async def _change(
     return {id_: one for id_, one in changes.items() if one.taken or one.given}
 
 
-def _changed(one: MembershipStatus, mapping: Mapping, decided: Collection[str]) -> Told | None:
+def _changed(
+    one: MembershipStatus, mapping: Mapping, decided: Collection[str]
+) -> MemberChange | None:
     wanted = set(one.mapped)
     if wanted:
         taken = (one.held & {*decided, mapping.default_role_id}) - wanted
@@ -287,11 +289,14 @@ def _changed(one: MembershipStatus, mapping: Mapping, decided: Collection[str]) 
     given = wanted - one.held
     if not taken and not given:
         return None
-    return Told(one.id, one.user_id, tuple(sorted(given)), tuple(sorted(taken)))
+    return MemberChange(one.id, one.user_id, tuple(sorted(given)), tuple(sorted(taken)))
 
 
 async def _keep_an_administrator(
-    call: Call, mapping: Mapping, standings: Sequence[MembershipStatus], changes: dict[str, Told]
+    call: Call,
+    mapping: Mapping,
+    standings: Sequence[MembershipStatus],
+    changes: dict[str, MemberChange],
 ) -> None:
     """Leave one of those that would lose it the role of administrators, if nobody else has it."""
     creator, organization_id = mapping.creator_role_id, mapping.organization.id

@@ -14,7 +14,7 @@ from tenantry.core import errors
 from tenantry.db.engine import DuplicateKey
 from tenantry.tenants.directories.model import SELECTED
 from tenantry.tenants.directories.polling import differences, people_of_google, polls, staging
-from tenantry.tenants.directories.polling.workspace import Gone, Refused
+from tenantry.tenants.directories.polling.workspace import AccessRefused, GroupNotFound
 from tenantry.tenants.directories.resources import many, people
 from tenantry.tenants.directories.scim import resources
 from tenantry.tenants.directories.scim.faults import Fault
@@ -53,7 +53,7 @@ async def read_groups(turn: Turn) -> None:
     for id_ in left[:1]:
         try:
             found.append(await turn.workspace.group(turn.account, id_))
-        except Gone as problem:
+        except GroupNotFound as problem:
             poll = poll.noted({"group": id_, "reason": str(problem)})
     await _take_groups(turn, poll, found, group=left[0] if left[1:] else "")
 
@@ -100,7 +100,9 @@ async def read_members(turn: Turn) -> None:
     pages: dict[str, Listed | None] = {}
     for id_, answer in zip(asked, answers, strict=True):
         # A group within a group may be somebody else's, and hide its members.
-        if isinstance(answer, Gone) or (isinstance(answer, Refused) and id_ not in tracked):
+        if isinstance(answer, GroupNotFound) or (
+            isinstance(answer, AccessRefused) and id_ not in tracked
+        ):
             pages[id_] = None
             poll = poll.noted({"group": id_, "reason": str(answer)})
         elif isinstance(answer, BaseException):

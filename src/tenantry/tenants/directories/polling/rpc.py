@@ -37,7 +37,7 @@ class DirectoryPollingService:
     ) -> pb.SetDirectoryCredentialsResponse:
         account, error = call.found
         await service.put(call, request.organization_id, request.directory_id, account, error=error)
-        return pb.SetDirectoryCredentialsResponse(credentials=_shown(account), error=error)
+        return pb.SetDirectoryCredentialsResponse(credentials=_to_message(account), error=error)
 
     async def get_directory_poll(
         self, request: pb.GetDirectoryPollRequest, call: Call
@@ -51,7 +51,7 @@ class DirectoryPollingService:
             poll.last_sync_time = timestamp(found.last_sync_time)
         answer = pb.GetDirectoryPollResponse(poll=poll, groups=_followed(found))
         if account is not None:
-            answer.credentials = _shown(account)
+            answer.credentials = _to_message(account)
         return answer
 
     async def delete_directory_credentials(
@@ -71,7 +71,7 @@ def _followed(directory: Directory) -> list[pb.FollowedGroup]:
     ]
 
 
-def _shown(account: ServiceAccount) -> pb.DirectoryCredentials:
+def _to_message(account: ServiceAccount) -> pb.DirectoryCredentials:
     return pb.DirectoryCredentials(
         email=account.subject,
         client_email=account.client_email,

@@ -25,15 +25,20 @@ from tenantry.tenants.directories import registry
 from tenantry.tenants.directories.effects import provisioning
 from tenantry.tenants.directories.model import POLL, Directory, directories
 from tenantry.tenants.directories.polling import (
-    equalizing,
     polls,
     reading,
+    reconciliation,
     service_accounts,
     staging,
 )
-from tenantry.tenants.directories.polling.equalizing import Held
 from tenantry.tenants.directories.polling.polls import LEASE_SECONDS, Lost, Turn
-from tenantry.tenants.directories.polling.workspace import Passing, Problem, StalePage, Workspace
+from tenantry.tenants.directories.polling.reconciliation import PollHalted
+from tenantry.tenants.directories.polling.workspace import (
+    Problem,
+    StalePage,
+    TemporaryError,
+    Workspace,
+)
 from tenantry.tenants.directories.request_log import RequestLog
 from tenantry.tenants.directories.scim import schemas
 from tenantry.tenants.user_attributes import reading as user_attributes
@@ -47,16 +52,16 @@ IDLE_SECONDS = 15.0
 TURN_SECONDS = 20.0
 _AT_ONCE = 4  # directories
 FAILED = "organization.directory_sync_failed"
-_SEALED_OTHERWISE = "The credentials were sealed by another key: set them anew."
+_WRONG_KEY = "The credentials were sealed by another key: set them anew."
 _OURS = "The poll has failed because of a fault in Tenantry, which the log of this server has."
 _READS = {
     polls.GROUPS: reading.read_groups,
     polls.MEMBERS: reading.read_members,
     polls.PEOPLE: reading.read_people,
-    polls.GUARD: equalizing.guard,
-    polls.WRITE_GROUPS: equalizing.write_groups,
-    polls.DROP_GROUPS: equalizing.drop_groups,
-    polls.DROP_PEOPLE: equalizing.drop_people,
+    polls.GUARD: reconciliation.guard,
+    polls.WRITE_GROUPS: reconciliation.write_groups,
+    polls.DROP_GROUPS: reconciliation.drop_groups,
+    polls.DROP_PEOPLE: reconciliation.drop_people,
 }
 
 _log = logging.getLogger(__name__)
@@ -129,16 +134,16 @@ class Polling:
                 raise
             except Problem as problem:
                 await self._stop(turn, problem, began)
-            except Held as problem:
+            except PollHalted as problem:
                 await self._stop(turn, problem, began)
             except WrongKey:
-                await self._stop(turn, Problem(_SEALED_OTHERWISE), began)
+                await self._stop(turn, Problem(_WRONG_KEY), began)
             except (errors.Busy, ForeignKey) as problem:
-                await self._stop(turn, Passing(problem.message), began)
+                await self._stop(turn, TemporaryError(problem.message), began)
             except Exception:  # noqa: BLE001 - one directory must not hold up the others
                 fields = {"directory_id": directory.id, "step": turn.poll.step}
                 _log.error("a poll has failed", exc_info=True, extra={"fields": fields})
-                await self._stop(turn, Passing(_OURS), began)
+                await self._stop(turn, TemporaryError(_OURS), began)
         except Lost:
             fields = {"directory_id": directory.id}
             _log.info("a turn at a directory was lost", extra={"fields": fields})
@@ -177,8 +182,8 @@ class Polling:
         poll, sentence = replace(turn.poll, failures=turn.poll.failures + 1), str(problem)
         if isinstance(problem, StalePage):
             poll = polls.Poll(failures=poll.failures, confirmed=poll.confirmed)
-        if isinstance(problem, Passing | StalePage):
-            asked = problem.seconds if isinstance(problem, Passing) else None
+        if isinstance(problem, TemporaryError | StalePage):
+            asked = problem.seconds if isinstance(problem, TemporaryError) else None
             at = now() + round(polls.pause(poll.failures, asked) * SECOND)
             error = sentence if poll.failures >= polls.SHOWN_AFTER else turn.directory.error
         else:
@@ -190,13 +195,19 @@ class Polling:
             await turn.end(db, poll, poll_time=at, error=error)
         fields = {"directory_id": turn.directory.id, "problem": sentence}
         _log.warning("a poll of a directory has stopped", extra={"fields": fields})
-        status = 409 if isinstance(problem, Held) else 503 if isinstance(problem, Passing) else 502
+        status = (
+            409
+            if isinstance(problem, PollHalted)
+            else 503
+            if isinstance(problem, TemporaryError)
+            else 502
+        )
         milliseconds = round((time.monotonic() - began) * 1000)
         self._note(turn, poll, status=status, milliseconds=milliseconds, error=sentence)
 
     async def _tell(self, turn: Turn, db: Session, error: str) -> None:
         directory = turn.directory
-        shown = directory.shown() | {"error": error}
+        shown = directory.to_event() | {"error": error}
         happened = turn.call(db).event(
             FAILED, organization_id=directory.organization_id, after=shown
         )

@@ -18,7 +18,7 @@ import orjson
 
 from tenantry.core import strict_json
 from tenantry.crypto.vault import digest
-from tenantry.net.outgoing import Unanswered
+from tenantry.net.outgoing import NoResponse
 from tenantry.tenants.directories.polling import service_accounts
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Problem(Exception):
     """A request that did not bring what it was to bring; the text is a sentence for people."""
 
 
-class Passing(Problem):
+class TemporaryError(Problem):
     """It is worth a try later; ``seconds`` is the wait that was asked for."""
 
     def __init__(self, sentence: str, seconds: float | None = None) -> None:
@@ -65,11 +65,11 @@ class Passing(Problem):
         self.seconds = seconds
 
 
-class Refused(Problem):
+class AccessRefused(Problem):
     """Somebody has to do something first: consent is lost, a right is missing, an API is off."""
 
 
-class Gone(Problem):
+class GroupNotFound(Problem):
     """There is no such group."""
 
 
@@ -189,8 +189,8 @@ class Workspace:
             answer = await self._outgoing.send(
                 method, url, headers=headers, body=body, seconds=_SECONDS, most_bytes=_MOST_BYTES
             )
-        except Unanswered as problem:
-            raise Passing(f"Google Workspace does not answer: {problem}.") from None
+        except NoResponse as problem:
+            raise TemporaryError(f"Google Workspace does not answer: {problem}.") from None
         if answer.cut:
             raise _unreadable()
         return answer
@@ -220,37 +220,41 @@ def _identified(one: Any) -> dict[str, Any]:
     return found
 
 
-def _unreadable() -> Passing:
-    return Passing("An answer of Google Workspace could not be read.")
+def _unreadable() -> TemporaryError:
+    return TemporaryError("An answer of Google Workspace could not be read.")
 
 
 def _problem(answer: OutgoingResponse, *, paged: bool) -> Problem:
     reason, said = _said(answer)
     if answer.status == 404:
-        return Gone(f"Google Workspace has no such group: {said}.")
+        return GroupNotFound(f"Google Workspace has no such group: {said}.")
     if answer.status in {408, 429} or answer.status >= 500 or reason in _PASSING:
-        return Passing(f"Google Workspace asks us to wait: {said}.", _retry_after(answer.headers))
+        return TemporaryError(
+            f"Google Workspace asks us to wait: {said}.", _retry_after(answer.headers)
+        )
     if answer.status in {400, 410} and paged:
         return StalePage(f"Google Workspace has dropped the list: {said}.")
     if answer.status in {401, 403}:
-        return Refused(
+        return AccessRefused(
             f"Google Workspace refuses: {said}. The administrator who consented has to be one "
             "still, with the right to read people and groups, and the Admin SDK API has to be "
             "switched on."
         )
-    return Refused(f"Google Workspace does not take our question: {said}.")
+    return AccessRefused(f"Google Workspace does not take our question: {said}.")
 
 
 def _no_token(answer: OutgoingResponse) -> Problem:
     """Return the meaning of a refusal to give a token (RFC 6749 section 5.2)."""
     try:
         content = _object(answer)
-    except Passing:
+    except TemporaryError:
         content = {}
     code = content.get("error")
     if answer.status == 429 or answer.status >= 500 or not isinstance(code, str):
         status = f"status {answer.status} for a token"
-        return Passing(f"Google Workspace asks us to wait: {status}.", _retry_after(answer.headers))
+        return TemporaryError(
+            f"Google Workspace asks us to wait: {status}.", _retry_after(answer.headers)
+        )
     detail = content.get("error_description")
     said = _short(f"{code}, {detail}" if isinstance(detail, str) else code)
     remedy = {
@@ -262,14 +266,14 @@ def _no_token(answer: OutgoingResponse) -> Problem:
         "administrator one of the domain.",
         "invalid_client": "The service account has to be one that is still there.",
     }.get(code, "")
-    return Refused(f"Google gives no token: {said}. {remedy}".rstrip())
+    return AccessRefused(f"Google gives no token: {said}. {remedy}".rstrip())
 
 
 def _said(answer: OutgoingResponse) -> tuple[str, str]:
     """Return reason and message of an error, as Google's APIs write them, the latter cut short."""
     try:
         error = _object(answer).get("error")
-    except Passing:
+    except TemporaryError:
         error = None
     if not isinstance(error, dict):
         return "", f"status {answer.status}"

@@ -23,8 +23,8 @@ from tenantry.db.sql.schema import one_of, to_json
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes.rows import revised
 from tenantry.tenants.directories.effects import many_people as effects
-from tenantry.tenants.directories.effects import role_mapping, telling
-from tenantry.tenants.directories.effects.role_mapping import ByItself, Movement
+from tenantry.tenants.directories.effects import member_events, role_mapping
+from tenantry.tenants.directories.effects.role_mapping import Movement, MustRunSeparately
 from tenantry.tenants.directories.model import (
     DIRECTORY_ID,
     GIVEN,
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from tenantry.tenants.directories.scim.resources import GroupPayload
 
 # Those of one change, whose events are recorded with it.
-MOST_MOVED = telling.AT_ONCE
+MOST_MOVED = member_events.AT_ONCE
 
 _u, _g, _m = directory_users.c, directory_groups.c, directory_members.c
 _KEY = "organization_id", "directory_id", "id"
@@ -288,7 +288,7 @@ async def change_members(
 async def _together(call: Call, make: Callable[[Call], Awaitable[list[Changed]]]) -> list[Changed]:
     """Make changes in one transaction, or none of them if one must run separately."""
     await catalogue.keep_current(call.db)
-    with suppress(ByItself):
+    with suppress(MustRunSeparately):
         async with call.db.transaction() as db:
             await db.expect_growth()
             return await make(replaced(call, db=db))

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.net.outgoing import Outgoing
     from tenantry.settings import Settings
-    from tenantry.tenants.directories.listing import Whole
+    from tenantry.tenants.directories.listing import DirectoryDetails
     from tenantry.tenants.directories.model import Directory
 
 MOST_LISTED = 30  # of the contract
@@ -258,7 +258,7 @@ class DirectoryService:
         call.tag(directory.revision)
         return self._message(await listing.whole(call, directory))
 
-    def _message(self, whole: Whole) -> pb.Directory:
+    def _message(self, whole: DirectoryDetails) -> pb.Directory:
         directory = whole.directory
         stats = pb.Stats(total_users=whole.total_users, total_groups=whole.total_groups)
         if whole.user_updated is not None:

@@ -25,7 +25,7 @@ class Fault(Exception):
         return body
 
 
-def shown(given: object) -> str:
+def quotable(given: object) -> str:
     """Return a sent text as a sentence may repeat it: short, and in ASCII."""
     text = given if isinstance(given, str) else str(type(given).__name__)
     text = text[:_MOST_SHOWN] + "…" if len(text) > _MOST_SHOWN else text

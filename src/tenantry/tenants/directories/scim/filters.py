@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import orjson
 
 from tenantry.core.strict_json import is_number
-from tenantry.tenants.directories.scim.faults import Fault, shown
+from tenantry.tenants.directories.scim.faults import Fault, quotable
 from tenantry.tenants.directories.scim.schemas import (
     Attribute,
     AttributePath,
@@ -164,7 +164,7 @@ class Reader:
 
     def end(self) -> None:
         if self.peek():
-            raise _invalid(f"is not understood from {shown(self.peek())} on")
+            raise _invalid(f"is not understood from {quotable(self.peek())} on")
 
     def any_of(self) -> Filter:
         """Read filters between which there may be "or"."""
@@ -219,7 +219,7 @@ class Reader:
         if self._inside is not None:
             raise _invalid("has brackets within brackets")
         if path.sub or not path.name:
-            raise _invalid(f"cannot select values of {shown(str(path))}")
+            raise _invalid(f"cannot select values of {quotable(str(path))}")
         self.take()
         self._inside = top(path) or path.name
         found = self._within("]")
@@ -231,11 +231,11 @@ class Reader:
         try:
             path = attribute_path(token)
         except ValueError:
-            raise _invalid(f"has {shown(token) or 'its end'} in the place of a name") from None
+            raise _invalid(f"has {quotable(token) or 'its end'} in the place of a name") from None
         if self._inside is None:
             return path
         if path.sub or ":" in token:
-            raise _invalid(f"has {shown(token)} within brackets, which is no sub-attribute")
+            raise _invalid(f"has {quotable(token)} within brackets, which is no sub-attribute")
         sub = self._inside.find(token) if isinstance(self._inside, Attribute) else None
         return AttributePath(None, sub.name if sub else token)
 
@@ -247,9 +247,9 @@ class Reader:
         if op == "pr":
             return Present(path)
         if op not in OPERATORS:
-            raise _invalid(f"has {shown(op) or 'its end'} in the place of an operator")
+            raise _invalid(f"has {quotable(op) or 'its end'} in the place of an operator")
         if not path.name:
-            raise _invalid(f"cannot compare {shown(str(path))}")
+            raise _invalid(f"cannot compare {quotable(str(path))}")
         if self._inside is None:
             path, known = _with_value(path)
         elif isinstance(self._inside, Attribute):
@@ -285,7 +285,7 @@ def _checked(path: AttributePath, known: Attribute | None, op: str, token: str) 
         value = token  # 701984, for an employee number
     fits = isinstance(value, str) or (op not in OF_TEXT if is_number(value) else op in _OF_ANY)
     if not fits:
-        raise _invalid(f"compares {path} by {op} with {shown(token)}")
+        raise _invalid(f"compares {path} by {op} with {quotable(token)}")
     return value
 
 
@@ -296,14 +296,14 @@ def _value(token: str) -> Value:
         try:
             text: str = orjson.loads(token)
         except ValueError:
-            raise _invalid(f"has {shown(token)}, which is no text of JSON") from None
+            raise _invalid(f"has {quotable(token)}, which is no text of JSON") from None
         if "\0" in text:
             raise _invalid("holds a NUL character")
         return text
     if (word := token.lower()) in _WORDS:
         return _WORDS[word]
     if len(token) > _LONGEST_NUMBER or not _NUMBER.fullmatch(token):
-        raise _invalid(f"has {shown(token) or 'its end'} in the place of a value")
+        raise _invalid(f"has {quotable(token) or 'its end'} in the place of a value")
     try:
         number: float = orjson.loads(token)
     except ValueError:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tenantry.tenants.directories.scim import paths
-from tenantry.tenants.directories.scim.faults import Fault, shown
+from tenantry.tenants.directories.scim.faults import Fault, quotable
 from tenantry.tenants.directories.scim.filters import And, Compare
 from tenantry.tenants.directories.scim.matching import as_complex, matcher
 from tenantry.tenants.directories.scim.paths import Place
@@ -67,7 +67,7 @@ class Patch:
         first = top(AttributePath(path.schema, path.name))
         last = first.find(path.sub) if first and path.sub else None
         if any(one and one.mutability == READ_ONLY for one in (first, last)):
-            raise Fault(400, "mutability", f"{shown(str(path))} cannot be changed by a patch.")
+            raise Fault(400, "mutability", f"{quotable(str(path))} cannot be changed by a patch.")
         place = Place.at(
             AttributePath(path.schema, path.name, path.sub), self._schema, self._custom
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tenantry.tenants.directories.scim.faults import Fault, shown
+from tenantry.tenants.directories.scim.faults import Fault, quotable
 from tenantry.tenants.directories.scim.filters import Reader
 from tenantry.tenants.directories.scim.schemas import (
     COMMON,
@@ -78,7 +78,7 @@ def parse(text: str) -> Path:
 
 
 def invalid(text: str) -> Fault:
-    return Fault(400, "invalidPath", f"The path {shown(text)} is not one of an attribute.")
+    return Fault(400, "invalidPath", f"The path {quotable(text)} is not one of an attribute.")
 
 
 _COMMON = {one.name.casefold(): one for one in COMMON}

@@ -15,7 +15,7 @@ import orjson
 
 from tenantry.core import errors, strict_json, times
 from tenantry.net import email_addresses
-from tenantry.tenants.directories.scim.faults import Fault, shown
+from tenantry.tenants.directories.scim.faults import Fault, quotable
 from tenantry.tenants.directories.scim.paths import Place
 from tenantry.tenants.directories.scim.schemas import GROUP, INDEXED, MEMBERS, USER, Record, fold
 from tenantry.tenants.directories.scim.selections import USUAL
@@ -71,7 +71,7 @@ def _read(payload: object, schema: Schema, custom: Schema | None) -> dict[str, A
         if place is None or place.attribute is MEMBERS:
             continue
         if (said := f"{place.urn}:{place.name}.{place.sub}") in seen:
-            raise Fault(400, "invalidSyntax", f"{shown(key)} is given twice.")
+            raise Fault(400, "invalidSyntax", f"{quotable(key)} is given twice.")
         seen.add(said)
         place.put(document, given, custom)
     return document
@@ -103,9 +103,9 @@ def _unfit(document: Mapping[str, Any]) -> Fault:
         try:
             orjson.dumps({key: value})
         except orjson.JSONEncodeError:
-            return invalid(shown(key), "holds half of a character, or too large a number")
+            return invalid(quotable(key), "holds half of a character, or too large a number")
         if strict_json.has_nul({key: value}):
-            return invalid(shown(key), "holds a NUL character")
+            return invalid(quotable(key), "holds a NUL character")
     return invalid("The resource", "is no JSON")
 
 

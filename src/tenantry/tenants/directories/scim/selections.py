@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from tenantry.tenants.directories.scim.faults import shown
+from tenantry.tenants.directories.scim.faults import quotable
 from tenantry.tenants.directories.scim.schemas import attribute_path
 from tenantry.tenants.directories.scim.values import invalid
 
@@ -58,7 +58,7 @@ def _names(texts: Iterable[str] | None, parameter: str) -> _Names:
         try:
             path = attribute_path(text.strip())
         except ValueError:
-            raise invalid(parameter, f"has {shown(text)}, which is no attribute") from None
+            raise invalid(parameter, f"has {quotable(text)}, which is no attribute") from None
         *above, last = [one.casefold() for one in (path.schema, path.name, path.sub) if one]
         at: _Names | None = names
         for one in above:

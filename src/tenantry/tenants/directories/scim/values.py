@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tenantry.tenants.directories.scim.faults import Fault, shown
+from tenantry.tenants.directories.scim.faults import Fault, quotable
 from tenantry.tenants.directories.scim.schemas import READ_ONLY
 
 if TYPE_CHECKING:
@@ -174,4 +174,4 @@ def member_ids(given: object) -> list[str]:
 
 def invalid(where: str, trouble: str) -> Fault:
     """Return the refusal of a value that stands there."""
-    return Fault(400, "invalidValue", f"{shown(where)} {trouble}.")
+    return Fault(400, "invalidValue", f"{quotable(where)} {trouble}.")

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Column, Select
 
     from tenantry.db.engine import Row, Session
-    from tenantry.identity.connections.changes.moving import Box
+    from tenantry.identity.connections.changes.archiving import SecretCipher
     from tenantry.transfer.bulk.archives.file_format import ArchiveTable
 
 _PAGE = 1000
@@ -142,20 +142,20 @@ _SCOPES = Statement(
 
 
 def dump_environment(
-    db: Session, *, with_password_hashes: bool, box: Box | None = None
+    db: Session, *, with_password_hashes: bool, cipher: SecretCipher | None = None
 ) -> AsyncIterator[list[bytes]]:
     """Return the lines of the environment, in pages; the session is a snapshot.
 
     Secrets of connections are exported only with a ``box``, which encrypts them.
     """
-    return _ended(_Dump(db, box, with_password_hashes).environment())
+    return _ended(_Dump(db, cipher, with_password_hashes).environment())
 
 
 def dump_organization(
-    db: Session, named: str, *, with_password_hashes: bool, box: Box | None = None
+    db: Session, named: str, *, with_password_hashes: bool, cipher: SecretCipher | None = None
 ) -> AsyncIterator[list[bytes]]:
     """Return the lines of the organization with this ID or external ID; see the above."""
-    return _ended(_Dump(db, box, with_password_hashes).organization(named))
+    return _ended(_Dump(db, cipher, with_password_hashes).organization(named))
 
 
 async def _ended(pages: AsyncIterator[list[bytes]]) -> AsyncIterator[list[bytes]]:
@@ -169,7 +169,7 @@ async def _ended(pages: AsyncIterator[list[bytes]]) -> AsyncIterator[list[bytes]
 @dataclass(frozen=True, slots=True)
 class _Dump:
     db: Session
-    box: Box | None
+    cipher: SecretCipher | None
     with_password_hashes: bool
 
     async def environment(self) -> AsyncIterator[list[bytes]]:
@@ -241,12 +241,12 @@ class _Dump:
         return [self._line(table, row) for row in rows]
 
     def _line(self, table: ArchiveTable, row: Row) -> bytes:
-        sealed = None
+        encrypted = None
         if table.secret is not None:
-            row, sealed = table.secret.to_archive(self.db, row, self.box)
+            row, encrypted = table.secret.to_archive(self.db, row, self.cipher)
         members = file_format.to_members(table, row)
-        if sealed is not None:
-            members[file_format.SEALED] = sealed
+        if encrypted is not None:
+            members[file_format.SEALED] = encrypted
         if not self.with_password_hashes:
             members.pop("password_hash", None)
         return file_format.encode(members)

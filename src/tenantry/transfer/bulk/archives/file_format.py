@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from tenantry.db.search.index import Searched
     from tenantry.db.sql.statements import Statement
     from tenantry.db.writes.tallies import Tally
-    from tenantry.identity.connections.changes.moving import Box
+    from tenantry.identity.connections.changes.archiving import SecretCipher
 
 FORMAT = 1
 SEALED = "sealed_secret"  # member of a connection: its secret, encrypted with the key of the file
@@ -53,11 +53,13 @@ Batch: TypeAlias = list[tuple[int, Members]]  # rows of one table, with their li
 class SecretCodec(Protocol):
     """Encrypts the secrets of connections with the key of a file, and decrypts them."""
 
-    def to_archive(self, db: Session, row: Row, box: Box | None) -> tuple[Members, str | None]:
+    def to_archive(
+        self, db: Session, row: Row, cipher: SecretCipher | None
+    ) -> tuple[Members, str | None]:
         """Return the exported row, and its encrypted secret if there is a key."""
 
     def from_archive(
-        self, db: Session, row: Members, sealed: str | None, box: Box | None
+        self, db: Session, row: Members, encrypted: str | None, cipher: SecretCipher | None
     ) -> Members:
         """Return the row to insert."""
 

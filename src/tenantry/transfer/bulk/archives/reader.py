@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tenantry.core import errors
-from tenantry.identity.connections.changes.moving import WrongKey
+from tenantry.identity.connections.changes.archiving import WrongKey
 from tenantry.transfer.bulk import formats
 from tenantry.transfer.bulk.archives import file_format
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from tenantry.db.engine import Session
-    from tenantry.identity.connections.changes.moving import Box
+    from tenantry.identity.connections.changes.archiving import SecretCipher
     from tenantry.transfer.bulk.archives.file_format import ArchiveTable, Batch, Members
     from tenantry.transfer.bulk.formats import Record
 
@@ -29,7 +29,7 @@ class ArchiveReader:
     """Reads the archive of an environment or of an organization, and decrypts its secrets."""
 
     db: Session
-    box: Box | None
+    cipher: SecretCipher | None
     noun: str  # "environment" or "organization"
     tables: Mapping[str, ArchiveTable]
     start: Callable[[int, Members], Awaitable[None]]  # receives the first line
@@ -83,13 +83,13 @@ class ArchiveReader:
         return table
 
     def _row(self, table: ArchiveTable, number: int, members: Members) -> Members:
-        sealed = None if table.secret is None else members.pop(file_format.SEALED, None)
+        encrypted = None if table.secret is None else members.pop(file_format.SEALED, None)
         try:
             row = file_format.to_row(table, members)
             if table.secret is None:
                 return row
-            sealed = None if sealed is None else str(sealed)
-            return table.secret.from_archive(self.db, row, sealed, self.box)
+            encrypted = None if encrypted is None else str(encrypted)
+            return table.secret.from_archive(self.db, row, encrypted, self.cipher)
         except errors.InvalidArgument as problem:
             raise wrong(number, problem.message) from None
         except WrongKey:

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
-    from tenantry.identity.connections.changes.moving import Box
+    from tenantry.identity.connections.changes.archiving import SecretCipher
     from tenantry.transfer.bulk.archives.file_format import ArchiveTable, Batch, Members
 
 
@@ -138,7 +138,7 @@ async def restore_environment(
     pieces: AsyncIterator[bytes],
     *,
     told: Callable[[Mapping[str, int]], None] = lambda _counts: None,
-    box: Box | None = None,
+    cipher: SecretCipher | None = None,
 ) -> dict[str, int]:
     """Import an environment into a fresh database, and return the number of rows of each type.
 
@@ -160,7 +160,7 @@ async def restore_environment(
                 raise wrong(number, "create_time: must be a whole number")
             await db.fetch_all(_SET_ENVIRONMENT, p_id=id_, p_create_time=at)
 
-        reader = ArchiveReader(db, box, "environment", OF_ENVIRONMENT, start)
+        reader = ArchiveReader(db, cipher, "environment", OF_ENVIRONMENT, start)
         async for table, batch in reader.batches(pieces):
             await writer.write(table, batch)
         row = await db.fetch_one(_DEFAULT_ROLES)
@@ -184,7 +184,7 @@ async def restore_organization(
     join_people: bool = False,
     dry_run: bool = False,
     told: Callable[[Mapping[str, int]], None] = lambda _counts: None,
-    box: Box | None = None,
+    cipher: SecretCipher | None = None,
 ) -> OrganizationReport:
     """Import an organization, and set its region.
 
@@ -196,7 +196,7 @@ async def restore_organization(
         async with call.db.transaction() as db:
             await db.expect_growth()
             restored = _Organization(db, region, join_people, report)
-            reader = ArchiveReader(db, box, "organization", OF_ORGANIZATION, restored.start)
+            reader = ArchiveReader(db, cipher, "organization", OF_ORGANIZATION, restored.start)
             writer = ArchiveWriter(db, told, "twice, or was taken here a moment ago")
             async for table, batch in reader.batches(pieces):
                 await writer.write(table, await restored.prepare(table, batch))

@@ -22,13 +22,13 @@ from tenantry.access.keys import service as keys
 from tenantry.access.scopes.model import scopes
 from tenantry.core import errors, ids
 from tenantry.db.sql.schema import from_json, to_json
-from tenantry.identity.connections.changes import moving as connection_moving
+from tenantry.identity.connections.changes import archiving as connection_moving
 from tenantry.identity.connections.model import OAUTH, app_connections, connections
 from tenantry.identity.federation.model import federated_identities
 from tenantry.identity.token_templates import templates
 from tenantry.identity.token_templates.model import token_templates
 from tenantry.net import email_addresses
-from tenantry.tenants.directories import moving as directory_moving
+from tenantry.tenants.directories import archiving as directory_moving
 from tenantry.tenants.directories.model import (
     directories,
     directory_groups,
