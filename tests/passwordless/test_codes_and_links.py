@@ -157,7 +157,9 @@ async def test_of_a_thousand_guesses_at_once_five_are_looked_at(db, other, monke
         return_exceptions=True,
     )
     assert len(looked) == 5
-    assert sorted({type(one).__name__ for one in outcomes}) == ["InvalidArgument", "RateLimited"]
+    # A busy database refuses a guess that has waited for seconds: that is none that is looked at.
+    kinds = {type(one).__name__ for one in outcomes} - {"Unavailable"}
+    assert kinds == {"InvalidArgument", "RateLimited"}
     assert sum(isinstance(one, errors.InvalidArgument) for one in outcomes) == 5
     with pytest.raises(errors.RateLimited):
         await code(db, sent, right)
