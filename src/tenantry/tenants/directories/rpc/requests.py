@@ -14,6 +14,8 @@ from tenantry.tenants.directories import registry
 from tenantry.tenants.directories.request_logs import log
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tenantry.call import Call
     from tenantry.tenants.directories.request_logs.log import DirectoryRequest
 
@@ -62,7 +64,12 @@ def _request(one: DirectoryRequest) -> requests_pb.DirectoryRequest:
         resource_id=(one.resource_id or "") if found else "",
         payload=None if one.payload is None else Struct.from_json(to_json(one.payload)),
         skipped=[
-            requests_pb.SkippedPart(member=part.get("member", ""), reason=part["reason"])
+            requests_pb.SkippedPart(member=_item(part), reason=part["reason"])
             for part in one.skipped or ()
         ],
     )
+
+
+def _item(part: Mapping[str, str]) -> str:
+    """Return what names the skipped part: a member of the request, or a user or group of a poll."""
+    return next((part[kind] for kind in ("member", "user", "group") if kind in part), "")
