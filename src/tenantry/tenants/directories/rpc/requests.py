@@ -71,5 +71,5 @@ def _request(one: DirectoryRequest) -> requests_pb.DirectoryRequest:
 
 
 def _item(part: Mapping[str, str]) -> str:
-    """Return what names the skipped part: a member of the request, or a user or group of a poll."""
+    """Return the identifier of the member, user or group that was skipped."""
     return next((part[kind] for kind in ("member", "user", "group") if kind in part), "")
