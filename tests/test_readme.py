@@ -151,7 +151,7 @@ def test_it_is_short_and_its_pictures_are_small():
     assert len(pictures) == 2
     for _, path in pictures:
         assert (ROOT / path).stat().st_size < 200_000
-    assert readme.index("## Sign people in") < readme.index("## Update an organization")
+    assert readme.index("## Sign users in") < readme.index("## Update an organization")
 
 
 def test_what_it_says_comes_next_is_not_served():

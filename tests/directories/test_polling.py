@@ -15,6 +15,7 @@ from tenantry import settings
 from tenantry.core.times import SECOND, now
 from tenantry.db.sql.schema import Json, events, from_json
 from tenantry.db.sql.statements import Statement
+from tenantry.gen.tenantry.v1 import directory_requests_pb as requests_pb
 from tenantry.tenants.directories import registry
 from tenantry.tenants.directories.model import (
     COMPLETED,
@@ -35,6 +36,7 @@ from tenantry.tenants.directories.polling import (
 )
 from tenantry.tenants.directories.polling.running import Polling
 from tenantry.tenants.directories.request_log import directory_requests
+from tenantry.tenants.directories.rpc.states import DirectoryRequestService
 from tenantry.tenants.users import reading
 
 _DIRECTORY = Statement(select(directories).where(directories.c.id == bindparam("p_id")))
@@ -197,6 +199,7 @@ async def test_accounts_and_memberships_follow(google, poller, db):
     assert await status() == "ACTIVE"
     (row,) = await requests(poller)
     assert "'elsewhere.org' is no domain" in from_json(row["skipped"])[0]["reason"]
+    assert await skipped_over_the_api(poller) == ["bob@elsewhere.org"]
     ann["suspended"] = True
     await poller.poll()
     assert await status() == "INACTIVE"
@@ -227,6 +230,18 @@ async def test_groups_in_groups_are_flattened_also_in_a_circle(google, poller):
     }
     (row,) = [one for one in await requests(poller) if one["method"] == "POLL"]
     assert [one["group"] for one in from_json(row["skipped"])] == ["0elsewhere"]
+    assert await skipped_over_the_api(poller) == ["0elsewhere"]
+
+
+async def skipped_over_the_api(poller):
+    """Return the names of what the latest poll skipped, as the API shows them."""
+    directory = poller.directory
+    request = requests_pb.ListDirectoryRequestsRequest(
+        organization_id=directory.organization_id, directory_id=directory.id
+    )
+    listed = await DirectoryRequestService().list_directory_requests(request, poller.call)
+    latest = next(one for one in listed.requests if one.method == "POLL")
+    return [part.member for part in latest.skipped]
 
 
 async def requests(poller):

@@ -40,7 +40,7 @@ async def test_one_is_made_tried_listed_and_deleted(asking, asking_server, recei
     done = await run(asking_server, "test", key)
     assert (done.returncode, "error.message" in done.stderr) == (1, True)
     sample.write_text("[]")
-    assert "no JSON object" in (await run(asking_server, "test", key, str(sample))).stderr
+    assert "is not a JSON object" in (await run(asking_server, "test", key, str(sample))).stderr
 
     rotated = json.loads((await run(asking_server, "rotate-secret", key, "--json")).stdout)
     assert rotated["secret"] != made["secret"]

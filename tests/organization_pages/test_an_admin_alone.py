@@ -49,7 +49,9 @@ def around(query):
 @pytest.fixture(scope="module")
 async def place(start_server):
     """A deployment for development: there a provider may be asked without TLS."""
-    server = start_server("admin-alone", outgoing_allow="127.0.0.0/8", development="true")
+    server = start_server(
+        "admin-alone", outgoing_allow="127.0.0.0/8", development="true", portal_roles="admin"
+    )
     async with deployment(server) as opened:
         yield opened
 

@@ -34,6 +34,7 @@ def running(start_server, google):
         background="true",
         outgoing_allow="127.0.0.0/8",
         google_workspace_url=google.url,
+        portal_roles="admin",
     )
     yield server
     server.stop()

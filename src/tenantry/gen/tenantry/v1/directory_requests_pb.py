@@ -368,7 +368,7 @@ class SkippedPart(Message[_SkippedPartFields]):
 
     Attributes:
         member:
-            Id of a member that the directory does not know.
+            Identifier of the member, user or group that was skipped.
 
             ```proto
             string member = 1;

@@ -15,6 +15,8 @@ from tenantry.tenants.directories import listing, registry
 from tenantry.tenants.directories import request_log as log
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tenantry.call import Call
     from tenantry.tenants.directories.listing import State
     from tenantry.tenants.directories.request_log import DirectoryRequest
@@ -108,7 +110,12 @@ def _request(one: DirectoryRequest) -> requests_pb.DirectoryRequest:
         resource_id=(one.resource_id or "") if found else "",
         payload=None if one.payload is None else Struct.from_json(to_json(one.payload)),
         skipped=[
-            requests_pb.SkippedPart(member=part.get("member", ""), reason=part["reason"])
+            requests_pb.SkippedPart(member=_item(part), reason=part["reason"])
             for part in one.skipped or ()
         ],
     )
+
+
+def _item(part: Mapping[str, str]) -> str:
+    """Return the identifier of the member, user or group that was skipped."""
+    return next((part[kind] for kind in ("member", "user", "group") if kind in part), "")
