@@ -38,8 +38,7 @@ from tenantry.identity.authenticators.passkeys import challenges
 from tenantry.identity.authenticators.passwordless import emails as passwordless_emails
 from tenantry.identity.authenticators.passwordless import service as passwordless
 from tenantry.identity.authenticators.totp import service as totp
-from tenantry.identity.connections import diagnostics as connection_tests
-from tenantry.identity.connections import operator_notices
+from tenantry.identity.connections import diagnostics, operator_notices
 from tenantry.identity.connections.certificates import key_pairs
 from tenantry.identity.connections.changes import refreshing
 from tenantry.identity.federation import identities, replays
@@ -176,7 +175,7 @@ def jobs(settings: Settings) -> list[Job]:
         Job("values of former data keys", data_keys.work),
         Job("metadata of identity providers", refresh.run, refresh.close),
         Job("seen assertions", _pruning(replays.prune)),
-        Job("old connection tests", _pruning(connection_tests.prune, every=_ANYBODYS_SECONDS)),
+        Job("old connection tests", _pruning(diagnostics.prune, every=_ANYBODYS_SECONDS)),
         Job("old requests of directories", _pruning(log.prune)),
         _polling(settings),
         Job("old links of operators", _pruning(operators.prune)),

@@ -75,18 +75,18 @@ _ORGANIZATION = Statement(select(organizations.c.id))
 _ALGORITHMS = Statement(select(signing_keys.c.algorithm))
 
 
-async def exported(db, *, with_password_hashes=True, box=None):
+async def exported(db, *, with_password_hashes=True, cipher=None):
     async with db.snapshot() as snapshot:
-        pages = dump_environment(snapshot, with_password_hashes=with_password_hashes, box=box)
+        pages = dump_environment(snapshot, with_password_hashes=with_password_hashes, cipher=cipher)
         return b"".join([line async for lines in pages for line in lines])
 
 
-async def imported(db, content, *, piece=1000, box=None):
+async def imported(db, content, *, piece=1000, cipher=None):
     async def pieces():
         for start in range(0, len(content), piece):
             yield content[start : start + piece]
 
-    return await restore_environment(Call(SYSTEM, db, "req_1"), pieces(), box=box)
+    return await restore_environment(Call(SYSTEM, db, "req_1"), pieces(), cipher=cipher)
 
 
 async def through(url, content):
@@ -433,18 +433,18 @@ async def test_a_connection_comes_back_with_its_secret_only_under_a_key_for_the_
         assert (moved.status, moved.enabled, moved.secret) == ("IN_PROGRESS", False, None)
         assert (await reading.find(other, saml.id)).serves
         assert await exported(other) == content
-    box = SecretCipher(b"k" * 32)
-    content = await exported(db, box=box)
-    assert content == await exported(db, box=box)
+    cipher = SecretCipher(b"k" * 32)
+    content = await exported(db, cipher=cipher)
+    assert content == await exported(db, cipher=cipher)
     assert b"a secret" not in content
     async with open_database(new_database("sqlite"), b"2" * 32, pool_size=2) as other:
         with pytest.raises(errors.InvalidArgument, match="sealed_secret: was sealed by another"):
-            await imported(other, content, box=SecretCipher(b"x" * 32))
-        await imported(other, content, box=box)
+            await imported(other, content, cipher=SecretCipher(b"x" * 32))
+        await imported(other, content, cipher=cipher)
         moved = await reading.find(other, oidc.id)
         assert moved.serves
         assert client_secrets.secret_of(other, moved) == "a secret"
-        assert await exported(other, box=box) == content
+        assert await exported(other, cipher=cipher) == content
 
 
 async def test_a_connection_of_an_application_comes_back_with_them(call, db, new_database):
@@ -467,17 +467,17 @@ async def test_a_connection_of_an_application_comes_back_with_them(call, db, new
         assert await exported(other) == content
         with pytest.raises(errors.InvalidArgument, match="connections of applications"):
             await imported(other, content)
-    box = SecretCipher(b"k" * 32)
-    content = await exported(db, box=box)
+    cipher = SecretCipher(b"k" * 32)
+    content = await exported(db, cipher=cipher)
     assert b"a secret of Slack" not in content
     async with open_database(new_database("sqlite"), b"2" * 32, pool_size=2) as other:
         with pytest.raises(errors.InvalidArgument, match="sealed_secret: was sealed by another"):
-            await imported(other, content, box=SecretCipher(b"x" * 32))
-        await imported(other, content, box=box)
+            await imported(other, content, cipher=SecretCipher(b"x" * 32))
+        await imported(other, content, cipher=cipher)
         moved = await apps.find(Call(SYSTEM, other, "req_1"), made.id)
         assert (moved.status, moved.key_id) == ("COMPLETED", "slack-of-acme")
         assert client_secrets.secret_of(other, moved) == "a secret of Slack"
-        assert await exported(other, box=box) == content
+        assert await exported(other, cipher=cipher) == content
         bad = content.replace(b'"app_connection_type":"OAUTH"', b'"app_connection_type":"SAML"')
         assert bad != content
     async with open_database(new_database("sqlite"), MASTER_KEY, pool_size=2) as other:

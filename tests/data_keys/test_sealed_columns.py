@@ -36,7 +36,7 @@ FOR_A_DAY = {
     "db/writes/replies.py",
     "endpoints/console/environment/branding.py",
     "endpoints/organization/embedding.py",
-    "endpoints/sso/test_connections.py",
+    "endpoints/sso/connection_tests.py",
     "identity/federation/requests.py",
     "identity/connections/federated_identities.py",
     "identity/operators/provider.py",

@@ -26,7 +26,6 @@ from statements import (
 
 from tenantry.db import engine
 from tenantry.db.engine import DuplicateKey
-from tenantry.db.event_rows import log
 from tenantry.db.sql.schema import metadata
 from tenantry.telemetry.request_context import CURRENT, RequestContext
 
@@ -165,7 +164,7 @@ async def test_nobody_else_sees_a_transaction_before_its_end(db):
     seen = []
 
     async def look():
-        seen.append(await db.fetch_all(log._AFTER, after="", take=10))
+        seen.append(await recorded_events.after(db, "", limit=10))
 
     async with db.transaction() as tx:
         await create(tx, "a")

@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+import recorded_events
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sampling import examples
@@ -276,7 +277,7 @@ async def test_a_filter_is_answered_by_its_index_and_a_page_by_the_ids(plan):
 
 
 async def test_what_is_found_by_key_is_found_by_an_index(lite_plan):
-    from tenantry.db.event_rows import log
+
     from tenantry.db.writes import replies
     from tenantry.tenants.portal_links import service as portal_links
 
@@ -284,8 +285,8 @@ async def test_what_is_found_by_key_is_found_by_an_index(lite_plan):
         service._FIND["id"],
         service._FIND["external_id"],
         replies._FIND,
-        replies._PRUNE,
-        log._AFTER,
+        replies.prune.statement,
+        recorded_events._AFTER,
         portal_links._FIND,
         portal_links._FIND_SESSION,
         portal_links._LIST,

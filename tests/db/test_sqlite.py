@@ -14,7 +14,6 @@ import recorded_events
 from statements import INSERT_CLIENT, count, event, names, sql
 
 from tenantry.db.engine import Unavailable
-from tenantry.db.event_rows import log
 from tenantry.db.opening import open_database
 from tenantry.db.sqlite import connections
 from tenantry.db.sqlite import writer as sqlite_writer
@@ -61,7 +60,7 @@ async def test_readers_do_not_wait_for_a_writer(lite):
     async with lite.transaction() as tx:
         await tx.apply(INSERT_CLIENT, event(), **client("b"))
         began = time.monotonic()
-        assert len(await lite.fetch_all(log._AFTER, after="", take=10)) == 1
+        assert len(await recorded_events.after(lite, "", limit=10)) == 1
         assert time.monotonic() - began < 10
 
 
@@ -77,7 +76,7 @@ async def test_a_file_that_another_holds_too_long_says_try_again(sqlite_migrated
                 await tx.apply(INSERT_CLIENT, event(), **client("a"))
         with pytest.raises(Unavailable):
             await lite.fetch_all(INSERT_CLIENT, **client("a"))
-        assert await lite.fetch_all(log._AFTER, after="", take=10) == []
+        assert await recorded_events.after(lite, "", limit=10) == []
         holder.execute("COMMIT")
         holder.close()
         await lite.apply(INSERT_CLIENT, event(), **client("b"))

@@ -11,8 +11,7 @@ from tenantry.db.sql.schema import to_json
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes import pruning
 from tenantry.db.writes.rows import bound, prefixed
-from tenantry.identity.connections import diagnostics as connection_tests
-from tenantry.identity.connections import reading
+from tenantry.identity.connections import diagnostics, reading
 from tenantry.identity.connections.federated_identities import FederatedIdentity, FederationError
 from tenantry.identity.connections.model import (
     COMPLETED,
@@ -48,15 +47,15 @@ def identity(**members: object) -> FederatedIdentity:
 @pytest.mark.parametrize(("type_", "subject"), [(OIDC, "sub"), (SAML, "nameid")])
 async def test_a_test_that_went_well_shows_what_was_received(db, type_, subject):
     connection_id = await connection(db, type_)
-    test_id = await connection_tests.begin(db, connection_id)
-    assert (await connection_tests.result(db, connection_id, test_id)).status == "PENDING"
+    test_id = await diagnostics.begin(db, connection_id)
+    assert (await diagnostics.result(db, connection_id, test_id)).status == "PENDING"
     ann = identity(
         profile={"given_name": "Ann", "locale": "en"},
         received={"mail": ["ann@example.com"], "groups": ["Staff", "Admins"], "level": 3},
     )
-    path = await connection_tests.succeed(db, test_id, ann)
+    path = await diagnostics.succeed(db, test_id, ann)
     assert path == f"/sso/v1/tests/{test_id}"
-    found = await connection_tests.result(db, connection_id, test_id)
+    found = await diagnostics.result(db, connection_id, test_id)
     assert (found.status, found.type, found.error) == ("SUCCESS", type_, None)
     assert found.user_info == {
         "email": "ann@example.com",
@@ -68,10 +67,10 @@ async def test_a_test_that_went_well_shows_what_was_received(db, type_, subject)
 
 async def test_a_test_that_failed_says_why_and_what_to_do(db):
     connection_id = await connection(db)
-    test_id = await connection_tests.begin(db, connection_id)
+    test_id = await diagnostics.begin(db, connection_id)
     fault = FederationError("invalid_id_token", "The ID token is of x.\x00", hint="Set the issuer.")
-    await connection_tests.fail(db, test_id, fault)
-    found = await connection_tests.result(db, connection_id, test_id)
+    await diagnostics.fail(db, test_id, fault)
+    found = await diagnostics.result(db, connection_id, test_id)
     assert (found.status, found.error, found.error_details) == (
         "FAILURE",
         "invalid_id_token",
@@ -79,17 +78,17 @@ async def test_a_test_that_failed_says_why_and_what_to_do(db):
     )
     assert found.error_description == "The ID token is of x.?"
     # A later answer, by Back or from another window, changes nothing.
-    await connection_tests.succeed(db, test_id, identity())
-    assert await connection_tests.result(db, connection_id, test_id) == found
+    await diagnostics.succeed(db, test_id, identity())
+    assert await diagnostics.result(db, connection_id, test_id) == found
 
 
 async def test_what_a_provider_sends_is_cut_to_what_a_row_has_room_for(db):
     connection_id = await connection(db)
-    test_id = await connection_tests.begin(db, connection_id)
+    test_id = await diagnostics.begin(db, connection_id)
     received = {f"a{n}\x00": ["\ud800x" * 10_000] * 20 for n in range(1000)}
     odd = {"nested": {"a": {"b": [1]}, 7: 8}, "number": 2**70, "none": None, "x": [[1], "y"]}
-    await connection_tests.succeed(db, test_id, identity(received=odd | received))
-    user_info = (await connection_tests.result(db, connection_id, test_id)).user_info
+    await diagnostics.succeed(db, test_id, identity(received=odd | received))
+    user_info = (await diagnostics.result(db, connection_id, test_id)).user_info
     kept = user_info["received"]
     assert 5 < len(kept) < 100
     assert kept["number"] == str(2**70)
@@ -101,28 +100,28 @@ async def test_what_a_provider_sends_is_cut_to_what_a_row_has_room_for(db):
 
 
 async def test_a_result_is_of_its_connection_alone_and_gone_after_an_hour(db, clock):
-    clock.of(connection_tests, pruning)
+    clock.of(diagnostics, pruning)
     mine, other = await connection(db), await connection(db)
-    test_id = await connection_tests.begin(db, mine)
-    await connection_tests.succeed(db, test_id, identity())
+    test_id = await diagnostics.begin(db, mine)
+    await diagnostics.succeed(db, test_id, identity())
     for connection_id, wanted in ((other, test_id), (mine, "test_1"), (mine, "' OR 1")):
         with pytest.raises(errors.NotFound):
-            await connection_tests.result(db, connection_id, wanted)
-    clock.forward(connection_tests.KEPT_SECONDS)
-    assert await connection_tests.find(db, test_id) is None
-    await connection_tests.succeed(db, test_id, identity())  # too late: nothing comes back
+            await diagnostics.result(db, connection_id, wanted)
+    clock.forward(diagnostics.KEPT_SECONDS)
+    assert await diagnostics.find(db, test_id) is None
+    await diagnostics.succeed(db, test_id, identity())  # too late: nothing comes back
     assert len(await db.fetch_all(ROWS, p_connection_id=mine)) == 1
-    assert not await connection_tests.prune(db)
+    assert not await diagnostics.prune(db)
     assert await db.fetch_all(ROWS, p_connection_id=mine) == []
 
 
 async def test_a_test_that_has_not_come_back_is_listed_beside_the_results(db):
     connection_id = await connection(db)
-    ended = [await connection_tests.begin(db, connection_id) for _ in range(2)]
+    ended = [await diagnostics.begin(db, connection_id) for _ in range(2)]
     for test_id in ended:
-        await connection_tests.fail(db, test_id, FederationError("invalid_status", "Refused."))
-    begun = [await connection_tests.begin(db, connection_id) for _ in range(5)]
-    listed = [(one.id, one.status) for one in await connection_tests.newest(db, connection_id)]
+        await diagnostics.fail(db, test_id, FederationError("invalid_status", "Refused."))
+    begun = [await diagnostics.begin(db, connection_id) for _ in range(5)]
+    listed = [(one.id, one.status) for one in await diagnostics.newest(db, connection_id)]
     assert listed == [
         *((one, "PENDING") for one in reversed(begun[-3:])),
         *((one, "FAILURE") for one in reversed(ended)),
@@ -131,10 +130,10 @@ async def test_a_test_that_has_not_come_back_is_listed_beside_the_results(db):
 
 async def test_a_success_is_remembered_longer_than_its_result(db):
     connection_id = await connection(db)
-    test_id = await connection_tests.begin(db, connection_id)
-    await connection_tests.fail(db, test_id, FederationError("invalid_status", "Refused."))
+    test_id = await diagnostics.begin(db, connection_id)
+    await diagnostics.fail(db, test_id, FederationError("invalid_status", "Refused."))
     assert (await reading.find(db, connection_id)).test_time is None
     before = now()
-    test_id = await connection_tests.begin(db, connection_id)
-    await connection_tests.succeed(db, test_id, identity())
+    test_id = await diagnostics.begin(db, connection_id)
+    await diagnostics.succeed(db, test_id, identity())
     assert (await reading.find(db, connection_id)).test_time >= before

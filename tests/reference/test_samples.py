@@ -53,7 +53,7 @@ from tenantry.identity.authenticators.passkeys import service as passkeys
 from tenantry.identity.authenticators.passkeys.relying_party import RelyingParty
 from tenantry.identity.authenticators.passwordless import proofs
 from tenantry.identity.authenticators.totp import service as totp
-from tenantry.identity.connections import diagnostics as connection_tests
+from tenantry.identity.connections import diagnostics
 from tenantry.identity.grants import subjects
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import Bounds
@@ -210,7 +210,7 @@ async def begun_test_of(server, connection_id):
     """A test of a connection that somebody has begun."""
     known = settings.load({k: v for k, v in server.environment.items() if k.startswith("TENANTRY")})
     async with open_database(known.database, master_key.load(known), pool_size=1) as db:
-        return await connection_tests.begin(db, connection_id)
+        return await diagnostics.begin(db, connection_id)
 
 
 def portal_cookie(server, api, organization_id):

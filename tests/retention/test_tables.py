@@ -27,7 +27,7 @@ from tenantry.identity.auth_log import retention as sign_ins
 from tenantry.identity.authenticators.passkeys import challenges
 from tenantry.identity.authenticators.passwordless import service as passwordless
 from tenantry.identity.authenticators.totp import service as totp
-from tenantry.identity.connections import diagnostics as connection_tests
+from tenantry.identity.connections import diagnostics
 from tenantry.identity.federation import replays
 from tenantry.identity.federation import requests as federation_requests
 from tenantry.identity.grants import codes
@@ -70,7 +70,7 @@ CLEANED = {
             "ix_revoked_tokens__expire_time": revocations.prune.statement,
             "ix_seen_assertions__expire_time": replays.prune.statement,
             "ix_federation_requests__expire_time": federation_requests.prune.statement,
-            "ix_connection_tests__expire_time": connection_tests.prune.statement,
+            "ix_connection_tests__expire_time": diagnostics.prune.statement,
             "ix_passwordless_requests__expire_time": passwordless.prune.statement,
             "ix_webauthn_challenges__expire_time": challenges.prune.statement,
             "ix_totp_registrations__not_in_force": totp.prune.statement,

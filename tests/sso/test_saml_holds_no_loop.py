@@ -17,7 +17,7 @@ from saml_idps import provider, saml_connection
 from saml_provider import ATTRIBUTES, attribute, form
 
 from tenantry import app
-from tenantry.identity.connections import diagnostics as connection_tests
+from tenantry.identity.connections import diagnostics
 from tenantry.identity.federation import requests
 
 pytestmark = pytest.mark.one_database
@@ -66,7 +66,7 @@ async def test_a_large_response_that_is_taken(place, asgi_client, name):
     conn = await saml_connection(place)
     bodies = []
     for _ in range(3):
-        test_id = await connection_tests.begin(place.database, conn.id)
+        test_id = await diagnostics.begin(place.database, conn.id)
         relay_state = await requests.begin(
             place.database,
             conn.id,
@@ -79,7 +79,7 @@ async def test_a_large_response_that_is_taken(place, asgi_client, name):
         bodies.append(urlencode(fields).encode())
     answer = await took(asgi_client, "POST", f"/sso/v1/saml/{conn.id}/callback", bodies, **FORM)
     assert answer.status == 303
-    found = await connection_tests.find(place.database, answer.headers["location"][-24:])
+    found = await diagnostics.find(place.database, answer.headers["location"][-24:])
     assert found is not None
     assert found.status == "SUCCESS"
 

@@ -6,8 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING, Protocol
 
 from tenantry.core import errors, urlencoded
-from tenantry.endpoints.sso import test_connections
-from tenantry.identity.connections import diagnostics as connection_tests
+from tenantry.endpoints.sso import connection_tests
+from tenantry.identity.connections import diagnostics
 from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.connections.oidc import faults
 from tenantry.identity.connections.oidc.callback import CallbackResponse
@@ -64,7 +64,7 @@ class CodeFlow:
         site, path = self._site, f"/sso/v1/{self._type.lower()}/{{connection}}"
         return [
             Route("GET", f"{path}/start", site.start(self._type, self.start)),
-            test_connections.route(site, self._type, self.test),
+            connection_tests.route(site, self._type, self.test),
             Route("GET", f"{path}/callback", site.page(self.callback)),
             Route("POST", f"{path}/callback", site.page(self.callback)),
         ]
@@ -96,7 +96,7 @@ class CodeFlow:
         try:
             sent = await self._start(connection, AuthenticationOptions(), test_id=test_id)
         except FederationError as fault:
-            path = await connection_tests.fail(self._site.db, test_id, fault)
+            path = await diagnostics.fail(self._site.db, test_id, fault)
             return self._site.redirect(path)
         return self._site.send(request, *sent)
 

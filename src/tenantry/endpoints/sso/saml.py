@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from tenantry.core import errors
 from tenantry.crypto import vault
-from tenantry.endpoints.sso import test_connections
+from tenantry.endpoints.sso import connection_tests
 from tenantry.identity.connections.changes.metadata_refresh import OnDemandRefresh
 from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.connections.model import SAML
@@ -52,7 +52,7 @@ def routes(site: SSOSite) -> list[Route]:
         Route("GET", PATH, saml.metadata),
         Route("GET", f"{PATH}/metadata", saml.metadata),
         Route("GET", f"{PATH}/start", site.start(SAML, saml.start)),
-        test_connections.route(site, SAML, saml.test),
+        connection_tests.route(site, SAML, saml.test),
         *(
             Route(verb, f"{PATH}/{path}", site.page(saml.slo))
             for verb in ("GET", "POST")

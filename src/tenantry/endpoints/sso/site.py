@@ -9,8 +9,7 @@ from tenantry.access.clients.uris import return_targets
 from tenantry.call import Call
 from tenantry.core import errors
 from tenantry.core.caller import ANONYMOUS
-from tenantry.identity.connections import diagnostics as connection_tests
-from tenantry.identity.connections import reading
+from tenantry.identity.connections import diagnostics, reading
 from tenantry.identity.connections.federated_identities import FederationError
 from tenantry.identity.connections.guides import explanations
 from tenantry.identity.connections.model import DRAFT, IDP_SIMULATOR
@@ -183,7 +182,7 @@ class SSOSite(site.Site):
         A sign-in goes on where the browser's cookies are; the answer may have come without them.
         """
         if way.test_id is not None:
-            path = await connection_tests.succeed(self.db, way.test_id, identity)
+            path = await diagnostics.succeed(self.db, way.test_id, identity)
         else:
             secret = await requests.arrive(self.db, way, identity)
             path = f"/login/{way.auth_request_id}/sso?arrival={secret}"
@@ -194,7 +193,7 @@ class SSOSite(site.Site):
     ) -> Response:
         """Return the answer to a provider's answer that is no proof: the application is told."""
         if way.test_id is not None:
-            path = await connection_tests.fail(self.db, way.test_id, fault)
+            path = await diagnostics.fail(self.db, way.test_id, fault)
             return self.on(f"{self.public_url}{path}")
         return await self._failed(request, way.auth_request_id or "", fault, way.connection_id)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry.endpoints.sso import oauth, oidc, own_sign_ins, saml, test_connections
+from tenantry.endpoints.sso import connection_tests, oauth, oidc, own_sign_ins, saml
 from tenantry.endpoints.sso.site import SSOSite
 
 if TYPE_CHECKING:
@@ -18,5 +18,5 @@ def routes(context: AppContext) -> list[Route]:
     site = SSOSite(context)
     return [
         *(*oidc.routes(site), *oauth.routes(site), *saml.routes(site)),
-        *(*own_sign_ins.routes(site), *test_connections.routes(site)),
+        *(*own_sign_ins.routes(site), *connection_tests.routes(site)),
     ]
