@@ -21,7 +21,7 @@ _PERMISSION = "organizations_read"
 
 def sees_all(caller: Caller) -> bool:
     """Whether nothing is hidden from this caller."""
-    return caller.is_operators
+    return caller.kind.is_operators
 
 
 def hide(message: Message[Any], caller: Caller, keys: Collection[str]) -> None:

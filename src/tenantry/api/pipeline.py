@@ -83,7 +83,7 @@ class Runner:
             if admission.db is not None:  # its opener runs all of it once more
                 return await self._run(method, admission, message, spelled=spelled, extra=extra)
             return await retried(
-                lambda: self._run(method, admission, message, spelled=spelled, extra=extra)
+                self._run, method, admission, message, spelled=spelled, extra=extra
             )
         except errors.Duplicate as problem:
             # The caller continues an open transaction: send no further query in it.
@@ -207,7 +207,12 @@ class Pipeline(Runner):
             )
         if_match = revisions(headers.get("if-match")) if method.if_match else None
         return Admission(
-            caller, request.request_id, if_match, key, _extra(method, headers), request.origin
+            caller,
+            request.request_id,
+            if_match,
+            key,
+            _extra(method, headers) if method.extra_headers else {},
+            request.origin,
         )
 
 

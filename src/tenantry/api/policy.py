@@ -82,7 +82,7 @@ def _check_kind(method: Method, caller: Caller) -> None:
         if caller.kind is Kind.ORGANIZATION_CLIENT:
             raise errors.PermissionDenied(_MANAGEMENT_ONLY)
         raise errors.PermissionDenied
-    if caller.is_operators:
+    if caller.kind.is_operators:
         if caller.reads_only and not method.reads:
             raise errors.PermissionDenied(_READS_ONLY)
         if method.owners and caller.kind is Kind.OPERATOR and not caller.owns:
@@ -98,7 +98,7 @@ def check_fields(
 
     ``extra`` are the names of values beyond the message.
     """
-    if caller.is_operators:
+    if caller.kind.is_operators:
         return
     allowed = _fields(method, caller) or ()
     beyond = (name for name in extra if name not in allowed)

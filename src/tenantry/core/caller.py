@@ -27,6 +27,9 @@ class Kind(Enum):
 
     def __init__(self, bits: int) -> None:
         self.bits = bits  # the value; that of an Enum is looked up by a function
+        # Whether the people who run the deployment call: by a program, or at the console.
+        self.is_operators = bits & 4 != 0
+        self.label = self.name.lower()  # as events and the log record it
 
     __hash__ = object.__hash__  # there is one object of each
 
@@ -61,7 +64,7 @@ class Caller:
     @property
     def is_operators(self) -> bool:
         """Whether the people who run the deployment call: by a program, or at the console."""
-        return self.kind is Kind.MANAGEMENT_CLIENT or self.kind is Kind.OPERATOR
+        return self.kind.is_operators
 
     @property
     def is_client(self) -> bool:
@@ -87,7 +90,7 @@ class Caller:
     @property
     def actor(self) -> dict[str, str]:
         """The caller as events record it; of a person, with the operator in their place."""
-        actor = {"type": self.kind.name.lower(), "id": self.id}
+        actor = {"type": self.kind.label, "id": self.id}
         return actor | {"impersonator": self.impersonator} if self.impersonator else actor
 
 

@@ -90,10 +90,15 @@ class TtlCache(Generic[_K, _V]):
     async def get_together(self, *keys: _K) -> list[_V | None]:
         """Return the values of several keys; if one of them has to be read, all are."""
         oldest = time.monotonic() - self._seconds
-        known = [self._known(key, oldest) for key in keys]
-        if None not in known:
+        values: list[_V | None] = []
+        for key in keys:
+            known = self._known(key, oldest)
+            if known is None:
+                break
+            values.append(known[1])
+        else:
             self._hits += 1
-            return [one[1] for one in known if one is not None]
+            return values
         self._misses += 1
         batches = [self._asked(key, oldest) for key in keys]
         return [

@@ -57,7 +57,7 @@ def _line(request_context: RequestContext, *, failed: bool) -> dict[str, Any]:
     }
     caller = request_context.caller
     if caller is not None:
-        line["caller"], line["caller_id"] = caller.kind.name.lower(), caller.id
+        line["caller"], line["caller_id"] = caller.kind.label, caller.id
         if caller.organization_id is not None:
             line["organization_id"] = caller.organization_id
         if caller.impersonator:

@@ -89,7 +89,7 @@ class Site:
 
         async def answered(request: Request) -> Response:
             try:
-                return await retried(lambda: handler(request))
+                return await retried(handler, request)
             except Exception as problem:  # noqa: BLE001 - people get a page for any error
                 return self.refusal(request, problem)
 

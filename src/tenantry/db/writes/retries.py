@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from tenantry.core import errors
 from tenantry.db.engine import ForeignKey, Unavailable
@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 _T = TypeVar("_T")
+_P = ParamSpec("_P")
 
 _LOST = (errors.ConcurrentChange, ForeignKey, Unavailable)
 # Noted on the error of a second run, so that nobody further out runs the work a third time.
 _RETRIED = "the work was retried"
 
 
-async def retried(work: Callable[[], Awaitable[_T]]) -> _T:
+async def retried(work: Callable[_P, Awaitable[_T]], *arguments: _P.args, **named: _P.kwargs) -> _T:
     """Run work and return its result; run it once more if a concurrent change made it fail.
 
     That is a deadlock or a serialization failure that the database reports, a row that was deleted
@@ -32,19 +33,19 @@ async def retried(work: Callable[[], Awaitable[_T]]) -> _T:
     if request is not None:
         request.changed = False
     try:
-        return await work()
+        return await work(*arguments, **named)
     except _LOST as problem:
         if not _is_lost_race(problem) or (request is not None and request.changed):
             raise
-        return await _again(work)
+        return await _again(work, *arguments, **named)
     finally:
         if request is not None:
             request.changed |= changed_before
 
 
-async def _again(work: Callable[[], Awaitable[_T]]) -> _T:
+async def _again(work: Callable[_P, Awaitable[_T]], *arguments: _P.args, **named: _P.kwargs) -> _T:
     try:
-        return await work()
+        return await work(*arguments, **named)
     except _LOST as problem:
         problem.add_note(_RETRIED)
         raise

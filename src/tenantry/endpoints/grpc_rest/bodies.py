@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import time
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from tenantry.core import errors
@@ -42,9 +42,12 @@ async def read(request: Request, receive: Receive, limit: int) -> bytes:
         SECONDS if "authorization" in request.headers else ANONYMOUS_SECONDS
     )
     try:
-        _check_length(request, limit)
+        if "content-length" in request.headers:
+            _check_length(request, limit)
         while more:
             piece, more = _piece(await _received(receive, until))
+            if not (more or piece or pieces):
+                return piece
             request.context.received += len(piece)
             _check_size(size + len(piece), limit)
             if not (more or pieces):
@@ -121,15 +124,15 @@ def _check_size(size: int, limit: int) -> None:
 def _piece(event: Mapping[str, Any]) -> tuple[bytes, bool]:
     if event["type"] == "http.disconnect":
         raise ClientGone
-    piece: bytes = event.get("body", b"")
-    return piece, bool(event.get("more_body", False))
+    piece: bytes = event["body"] if "body" in event else b""  # noqa: SIM401 - for each request
+    return piece, "more_body" in event and event["more_body"]
 
 
 async def _received(receive: Receive, until: float) -> Mapping[str, Any]:
     """Return the next piece."""
     coming = receive()
     if not isinstance(coming, asyncio.Future):
-        if not inspect.iscoroutine(coming):  # the server has it: most requests have no body
+        if type(coming) is not CoroutineType:  # the server has it: most requests have no body
             return await coming
         coming = asyncio.ensure_future(coming)
     await _wait(coming, max(until - time.monotonic(), 0))

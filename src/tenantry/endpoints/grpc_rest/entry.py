@@ -152,8 +152,7 @@ class Entry:
         response: Response | StreamingResponse
         pieces = None
         try:
-            _check_version(request, scope.get("http_version"))
-            _check_host(request, scope.get("http_version"))
+            _check_version_and_host(request, scope.get("http_version"))
             if self._rates.of_addresses and request.path not in _UNLIMITED:
                 request.tell(await self._rates.take_address(request.address))
             if self._before is not None and request.path not in _UNLIMITED:
@@ -173,7 +172,9 @@ class Entry:
                 response = await target(request)
             else:
                 request.body = await bodies.read(request, receive, target.body_limit)
-                response = await _run(target, request)
+                # The pipeline retries an rpc itself.
+                work = retried(target, request) if target.wire == "http" else target(request)
+                response = await work
         except bodies.ClientGone:
             raise
         except Exception as problem:  # noqa: BLE001 - any error is answered
@@ -189,7 +190,7 @@ class Entry:
 
     def _target(self, request: Request) -> Any:
         """Return what a request is for, or the error that it has none, once its body is read."""
-        if rpc.is_grpc(request):
+        if "content-type" in request.headers and rpc.is_grpc(request):
             return errors.Unimplemented()
         try:
             target, request.params = self._router.match(request.verb, request.path)
@@ -287,7 +288,6 @@ class Entry:
     ) -> None:
         headers = dict(response.headers)
         headers["x-request-id"] = request.request_id
-        headers["x-content-type-options"] = "nosniff"
         if self._strict_transport:
             headers |= self._strict_transport
         if isinstance(response, Response) and response.status not in {204, 304}:
@@ -295,20 +295,35 @@ class Entry:
         if request.limits or self._cors_origins or "origin" in request.headers:
             for name, value in (*request.limits.items(), *self._cors(request).items()):
                 headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        fields = [(_names[name], value.encode("latin-1")) for name, value in headers.items()]
+        fields.append(_NO_SNIFFING)
         if "cache-control" not in headers:
-            headers["cache-control"] = "no-store"
-        fields = [(k.encode(), v.encode("latin-1")) for k, v in headers.items()]
-        if isinstance(response, Response):
-            fields += [(b"set-cookie", cookie.encode("latin-1")) for cookie in response.cookies]
-            if response.error:
-                request.context.error = response.error
+            fields.append(_NO_STORE)
         start = {"type": "http.response.start", "status": response.status, "headers": fields}
-        await _deliver(request, start, send)
         if isinstance(response, StreamingResponse):
+            await _deliver(request, start, send)
             await _stream(request, response, send)
             return
+        if response.cookies:
+            fields += [(b"set-cookie", cookie.encode("latin-1")) for cookie in response.cookies]
+        if response.error:
+            request.context.error = response.error
+        await _deliver(request, start, send)
         body = b"" if request.verb == "HEAD" else response.body
         await _deliver(request, {"type": "http.response.body", "body": body}, send)
+
+
+class _HeaderNames(dict[str, bytes]):
+    """The names of response headers, which are words of this program, as bytes."""
+
+    def __missing__(self, name: str) -> bytes:
+        found = self[name] = name.encode()
+        return found
+
+
+_names = _HeaderNames()
+_NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+_NO_STORE = (b"cache-control", b"no-store")
 
 
 def error_response(error: errors.Error, request: Request) -> Response:
@@ -356,18 +371,11 @@ async def _deliver(request: Request, event: MutableMapping[str, Any], send: Send
     if kind == "http.response.start":
         request_context.status = event["status"]
         return
-    request_context.sent += len(event.get("body", b""))
+    if "body" in event:
+        request_context.sent += len(event["body"])
     # An answer to gRPC ends with its trailers.
     ends = request_context.wire != "grpc" or kind == "http.response.trailers"
-    request_context.whole = ends and not event.get("more_body", False)
-
-
-async def _run(target: Any, request: Request) -> Response:
-    if target.wire == "http":
-        response: Response = await retried(lambda: target(request))
-    else:  # the pipeline retries an rpc itself
-        response = await target(request)
-    return response
+    request_context.whole = ends and not (event.get("more_body"))
 
 
 def _request(scope: Mapping[str, Any]) -> Request:
@@ -395,18 +403,14 @@ def _request(scope: Mapping[str, Any]) -> Request:
     )
 
 
-def _check_version(request: Request, version: str | None) -> None:
-    """Refuse HTTP/1.0, in which only health checks of balancers come."""
+def _check_version_and_host(request: Request, version: str | None) -> None:
+    """Refuse HTTP/1.0, in which only health checks of balancers come, and requests for two hosts.
+
+    A proxy may have looked at the other host. Envoy joins them: two Host headers (RFC 9112 section
+    3.2), or Host beside :authority, which may say the same twice (RFC 9113 section 8.3.1).
+    """
     if version == "1.0" and request.path not in _UNLIMITED:
         raise errors.UpgradeRequired
-
-
-def _check_host(request: Request, version: str | None) -> None:
-    """Refuse a request for two hosts, of which a proxy may have looked at the other one.
-
-    Envoy joins them: two Host headers (RFC 9112 section 3.2), or Host beside :authority, which
-    may say the same twice (RFC 9113 section 8.3.1).
-    """
     host = request.headers.get("host")
     if host is None or (host and "," not in host):
         return

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
@@ -48,45 +47,38 @@ _WELL_KNOWN = "google.protobuf."
 _FIELD_NAMES = re.compile(r"(?a:[A-Za-z_][\w.,]*)")
 
 
-@dataclass(frozen=True, slots=True)
 class Transcoder:
     """One route of one rpc."""
-
-    method: Method
-    route: HttpRoute
-    pipeline: Pipeline
 
     streams: ClassVar[bool] = False  # no rpc takes its body piece by piece
     wire: ClassVar[str] = "rest"
 
-    @property
-    def template(self) -> str:
-        """The path, with its variables."""
-        return self.route.template
-
-    @property
-    def body_limit(self) -> int:
-        """The bytes that its body may have."""
-        return self.method.body_limit
+    def __init__(self, method: Method, route: HttpRoute, pipeline: Pipeline) -> None:
+        self._method = method
+        self._route = route
+        self._pipeline = pipeline
+        self._fields = _fields(method.input.desc())
+        self.template = route.template  # the path, with its variables
+        self.body_limit = method.body_limit  # in bytes
 
     async def __call__(self, request: Request) -> Response:
         """Answer a request that the router found to be this route's."""
-        admission = await self.pipeline.admit(self.method, request)
+        admission = await self._pipeline.admit(self._method, request)
         message, extra = self._message(request)
         try:
-            response, headers = await self.pipeline.run(
-                self.method, admission, message, spelled=request.body, extra=extra
+            response, headers = await self._pipeline.run(
+                self._method, admission, message, spelled=request.body, extra=extra
             )
         except errors.Error as problem:
-            if self.route.body not in {"", "*"}:
-                problem.rename(self.route.body)
+            if self._route.body not in {"", "*"}:
+                problem.rename(self._route.body)
             raise
         headers["content-type"] = "application/json"
-        body = encode(response, self.method.flatten)
-        return Response(self.method.success_status, body, headers)
+        body = encode(response, self._method.flatten)
+        return Response(self._method.success_status, body, headers)
 
     def _message(self, request: Request) -> tuple[Message[Any], dict[str, list[str]]]:
-        kind, body = self.method.input, self.route.body
+        kind, body = self._method.input, self._route.body
         extra: dict[str, list[str]] = {}
         if body:
             _check_media_type(request)
@@ -119,16 +111,16 @@ class Transcoder:
         return message, extra
 
     def _of_path(self, params: dict[str, str]) -> Message[Any]:
-        kind = self.method.input
+        kind = self._method.input
         if not _are_texts(kind.desc(), tuple(params)):
             return messages.from_members(kind, self._path_variables(params))
         message = kind()
         for name, text in params.items():
-            message[_fields(kind.desc())[name]] = text
+            message[self._fields[name]] = text
         return message
 
     def _of_query(self, request: Request) -> tuple[Message[Any], dict[str, list[str]]]:
-        kind, members = self.method.input, self._path_variables(request.params)
+        kind, members = self._method.input, self._path_variables(request.params)
         given, extra = self._query(request.query)
         for name, value in given.items():
             if members.setdefault(name, value) != value:
@@ -139,12 +131,12 @@ class Transcoder:
         return messages.from_members(kind, members), extra
 
     def _path_variables(self, params: dict[str, str]) -> dict[str, Any]:
-        fields = _fields(self.method.input.desc())
+        fields = self._fields
         return {name: _json_value(fields[name].value, text, name) for name, text in params.items()}
 
     def _set_path_variables(self, message: Message[Any], params: dict[str, str]) -> None:
         fields = _fields(message.desc())
-        given = messages.from_members(self.method.input, self._path_variables(params))
+        given = messages.from_members(self._method.input, self._path_variables(params))
         for name in params:
             field = fields[name]
             if field in message and message[field] not in ("", given[field]):
@@ -169,10 +161,10 @@ class Transcoder:
             if "\x00" in name or "\x00" in value:
                 said = "may not hold a NUL"
                 raise errors.InvalidArgument.field(validation.quotable(name), "string.nul", said)
-            if _is_extra(name, self.method.query):
+            if _is_extra(name, self._method.query):
                 extra.setdefault(name, []).append(value)
             else:
-                _set(members, self.method.input.desc(), name, value, self.route.body)
+                _set(members, self._method.input.desc(), name, value, self._route.body)
         return members, extra
 
 

@@ -24,11 +24,14 @@ class _Node:
     targets: dict[str, tuple[Any, tuple[str, ...]]] = field(default_factory=dict)
     # Of a variable that is the rest of the path, if that is one.
     rest: _Node | None = None
+    # The node of a variable that may be any segment, where no other variable competes with it.
+    whole: _Node | None = None
 
     def variable(self, verb: str) -> _Node:
         """Return the node of a variable that ends in this verb; one without any is tried last."""
         child = self.variables.setdefault(verb, _Node())
         self.variables = dict(sorted(self.variables.items(), key=lambda item: -len(item[0])))
+        self.whole = child if list(self.variables) == [""] else None
         return child
 
     def children(self, segment: str) -> list[tuple[_Node, str | None]]:
@@ -131,6 +134,8 @@ class Router:
         if found is not None:
             target, names = found
             pairs = zip(names, values, strict=True)
+            if "%" not in path and path.isascii() and path.isprintable():
+                return target, dict(pairs)
             return target, {n: v if n[-1] == "*" else _decoded(n, v) for n, v in pairs}
         verbs = self.verbs(path)
         if not verbs:
@@ -141,26 +146,39 @@ class Router:
 def _find(
     node: _Node, segments: list[str], at: int, verb: str, values: list[str]
 ) -> tuple[Any, tuple[str, ...]] | None:
-    """Return the most literal target that has the verb; the values of its variables are added."""
-    # While there is one way at most.
-    while at < len(segments) and not node.variables and node.rest is None:
-        literal = node.literals.get(segments[at])
-        if literal is None:
-            return None
-        node, at = literal, at + 1
-    if at == len(segments) and verb in node.targets:
+    """Return the most literal target that has the verb, and add the values of its variables.
+
+    Values of an earlier attempt that failed are replaced.
+    """
+    end, begun = len(segments), len(values)
+    # While there is one candidate at most.
+    while at < end and node.rest is None:
+        segment = segments[at]
+        if segment in node.literals:
+            if node.variables:
+                break
+            node = node.literals[segment]
+        elif node.whole is not None and segment:
+            node = node.whole
+            values.append(segment)
+        else:
+            break
+        at += 1
+    if at == end and verb in node.targets:
         return node.targets[verb]
-    for child, value in node.children(segments[at]) if at < len(segments) else ():
+    known = len(values)
+    for child, value in node.children(segments[at]) if at < end else ():
+        del values[known:]
         if value is not None:
             values.append(value)
         found = _find(child, segments, at + 1, verb, values)
         if found is not None:
             return found
-        if value is not None:
-            values.pop()
+    del values[known:]
     if node.rest is not None and verb in node.rest.targets:
         values.append("/".join(segments[at:]))
         return node.rest.targets[verb]
+    del values[begun:]
     return None
 
 

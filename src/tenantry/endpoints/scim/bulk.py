@@ -296,7 +296,7 @@ async def _made(x: Exchange, operation: _Operation, ids: dict[str, str]) -> _Don
         step = _prepared(operation, ids)
         call = replace(x.call, if_match=step.if_match, headers={})
         part = replace(x, call=call, payload=step.payload)
-        record = await retried(lambda: _changed(part, step))
+        record = await retried(_changed, part, step)
     except (Fault, errors.Error) as problem:
         return _Done(problem.status, problem=problem)
     except DuplicateKey as duplicate:

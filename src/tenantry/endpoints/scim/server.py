@@ -136,7 +136,7 @@ class ScimServer:
         try:
             _check_enabled(directory, request)
             async with self._bodies.read(x):
-                response = await retried(lambda: self._answered(x))
+                response = await retried(self._answered, x)
             await self._connected(x)
         except (Fault, errors.Error) as problem:
             error = str(problem)

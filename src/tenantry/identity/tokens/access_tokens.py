@@ -133,6 +133,10 @@ class AccessTokens:
             raise errors.Unauthenticated(NOT_IN_FORCE)
         return AccessToken(client, claims)
 
+    async def is_unchanged(self, token: AccessToken) -> bool:
+        """Return whether a token is in force still, and its client is as it was."""
+        return await self._clients.in_force(token.client.id, token.claims["jti"]) is token.client
+
     def _audience(self, client: Client) -> list[str]:
         if client.client_type == M2M:
             return list(client.audience) or [client.id]

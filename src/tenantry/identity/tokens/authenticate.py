@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tenantry.access.clients import allowed_networks
@@ -13,6 +13,7 @@ from tenantry.identity.grants import subjects
 from tenantry.identity.sessions.model import NO_ORGANIZATION
 from tenantry.identity.tokens import api_scopes
 from tenantry.identity.tokens.access_tokens import MANAGEMENT_SCOPES
+from tenantry.identity.tokens.signed_tokens import KNOWN
 from tenantry.identity.tokens.user_tokens import are_of_person
 from tenantry.tenants.portal_links import service as portal_links
 
@@ -23,11 +24,19 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Database
     from tenantry.identity.sessions.cookies import SessionCookie
     from tenantry.identity.sessions.subject import Subject
-    from tenantry.identity.tokens.access_tokens import AccessTokens
+    from tenantry.identity.tokens.access_tokens import AccessToken, AccessTokens
     from tenantry.identity.tokens.signed_tokens import SignedTokens
     from tenantry.identity.tokens.user_tokens import UserToken, UserTokens
     from tenantry.net.http import Cookie
     from tenantry.tenants.environment.effective import Effective
+
+
+@dataclass(frozen=True, slots=True)
+class _ClientToken:
+    """An access token of a client that was in force, and the caller that it names."""
+
+    token: AccessToken
+    caller: Caller
 
 
 _MOST_TOKENS = 4  # looked at in one request
@@ -55,6 +64,8 @@ class Authenticator:
         self._session_cookie = session_cookie
         self._portal_cookie = portal_cookie
         self._effective = effective
+        # Callers of clients, by their tokens; see `AccessTokens.is_unchanged`.
+        self._known: dict[str, _ClientToken] = {}
 
     async def __call__(self, headers: Mapping[str, str], address: str) -> Caller:
         """Return the caller; without credentials that is nobody.
@@ -91,17 +102,27 @@ class Authenticator:
                 continue
             try:
                 claims = await self._signed.claims(token)
-                if are_of_person(claims):
-                    return _bearer(await self._user_tokens.in_force(claims))
-                client = (await self._tokens.in_force(claims)).client
-                limit = claims.get(MANAGEMENT_SCOPES)
+                known = self._known.get(token)
+                if known is None or known.token.claims is not claims:
+                    if are_of_person(claims):
+                        return _bearer(await self._user_tokens.in_force(claims))
+                    known = self._remember(token, await self._tokens.in_force(claims))
+                elif not await self._tokens.is_unchanged(known.token):
+                    known = self._remember(token, await self._tokens.in_force(claims))
             except errors.Unauthenticated as bad:
                 problem = bad
                 continue
-            if not allowed_networks.allows(client, address):
+            if not allowed_networks.allows(known.token.client, address):
                 raise errors.PermissionDenied(allowed_networks.REFUSAL)
-            return caller_of(client, limit)
+            return known.caller
         raise problem or errors.Unauthenticated(help=_NO_BEARER)
+
+    def _remember(self, token: str, found: AccessToken) -> _ClientToken:
+        caller = caller_of(found.client, found.claims.get(MANAGEMENT_SCOPES))
+        while len(self._known) >= KNOWN:
+            del self._known[next(iter(self._known))]
+        known = self._known[token] = _ClientToken(found, caller)
+        return known
 
     async def _by_session(self, cookies: str) -> Caller:
         secret = self._session_cookie.read(cookies)

@@ -21,7 +21,7 @@ NOT_IN_FORCE = (
     "POST /oauth/token"
 )
 _SKEW_SECONDS = 30
-_KNOWN = 2048  # tokens that are remembered, each with 2.3 KB
+KNOWN = 2048  # tokens that are remembered, each with 2.3 KB
 _MAX_HEADER = 1024  # characters of a header that this server wrote: algorithm, key and type
 _MOST_READ = 8192  # characters of the claims of a token that is not ours
 
@@ -47,7 +47,7 @@ class SignedTokens:
         claims = self._known.get(token)
         if claims is None:
             claims = await self._check(token)
-            while len(self._known) >= _KNOWN:
+            while len(self._known) >= KNOWN:
                 del self._known[next(iter(self._known))]
             self._known[token] = claims
         if claims["exp"] <= time.time():

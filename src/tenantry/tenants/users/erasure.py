@@ -6,7 +6,6 @@ erasure that was interrupted is finished by the next one.
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -148,7 +147,7 @@ async def erase(call: Call, found: Found, progress: Callable[[int], object] | No
     """
     db, person = call.db, found.person
     for row in await db.fetch_all(_THERE, ids=to_json(sorted(person.ids))):
-        await retried(functools.partial(_delete, call, row["id"]))
+        await retried(_delete, call, row["id"])
     await db.fetch_all(_FORGET_INVITER, addresses=to_json(sorted(person.addresses)))
     for address in sorted(person.addresses):
         await email_service.forget(db, address)
