@@ -34,7 +34,7 @@ _WRITERS = 2  # over each wire
 _PAUSE_SECONDS = 0.05
 # Of a change that was cut off: sent again with its key, it is made once.
 _UNKNOWN = "OUTCOME_UNKNOWN"
-_ANSWERS = {"OK", "BUSY", "DATABASE_AWAY", "DATABASE_READ_ONLY", _UNKNOWN}
+_ANSWERS = {"OK", "BUSY", "DATABASE_UNAVAILABLE", "DATABASE_READ_ONLY", _UNKNOWN}
 
 
 @dataclass

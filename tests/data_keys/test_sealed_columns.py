@@ -54,9 +54,9 @@ OURS = {
 
 
 def seals(path):
-    """Whether a module calls a vault's `encrypt`."""
+    """Whether a module calls `encrypt` or `encrypt_for_url` of a vault."""
     return any(
-        isinstance(node, ast.Attribute) and node.attr == "encrypt"
+        isinstance(node, ast.Attribute) and node.attr in {"encrypt", "encrypt_for_url"}
         for node in ast.walk(ast.parse(path.read_text()))
     )
 

@@ -203,7 +203,7 @@ CROSSING = {
     "tenants/roles/service.py:_hand_over": "all holders of a role of the environment",
     "tenants/roles/listing.py:count_holders": "all holders of a role of the environment",
     "events/event_log/listing.py:page": "a list of the events of all organizations",
-    "events/event_log/sequencing.py:_seal": "the look for what is new in the log",
+    "events/event_log/sequencing.py:_sequence": "the look for what is new in the log",
     "events/event_log/sequencing.py:run": "whether there is something new in the log",
     "events/event_log/following.py:part": "the log goes by position, over all organizations",
     "events/event_log/retention.py:_prune": "what is too old is removed everywhere",
@@ -235,7 +235,7 @@ class Recorder:
     """Explains each statement, as it runs, and notes which parts it reads."""
 
     def __init__(self) -> None:
-        self.context: dict[str, int] = defaultdict(int)
+        self.parts: dict[str, int] = defaultdict(int)
 
     async def explain(self, connection, sql, args):
         if not re.match(r"\s*(WITH|SELECT|INSERT|UPDATE|DELETE)\b", sql):
@@ -252,7 +252,7 @@ class Recorder:
         finally:
             await connection.execute("ROLLBACK TO explained" if within else "ROLLBACK")
         parts = set(_read(json.loads(found)[0]["Plan"]))
-        self.context[place] = max(self.context[place], len(parts))
+        self.parts[place] = max(self.parts[place], len(parts))
 
 
 def _place():

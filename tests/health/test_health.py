@@ -115,12 +115,12 @@ async def test_readyz_says_that_a_database_is_stopped_or_hangs(
     with unsteady_postgresql.paused():
         for _ in range(3):
             began = time.monotonic()
-            assert await ask("/readyz") == "DATABASE_AWAY"
+            assert await ask("/readyz") == "DATABASE_UNAVAILABLE"
             assert time.monotonic() - began < 50
             assert await ask("/livez") == 200
     await holds(ask, 200)
     await asyncio.to_thread(unsteady_postgresql.stop)
-    await holds(ask, "DATABASE_AWAY")
+    await holds(ask, "DATABASE_UNAVAILABLE")
     await asyncio.to_thread(unsteady_postgresql.start)
     await holds(ask, 200)
 
@@ -194,7 +194,7 @@ async def test_readyz_while_another_program_holds_the_sqlite_file(
             assert await ask("/readyz") == 200
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
-        assert await ask("/readyz") in {"DATABASE_AWAY", 200}
+        assert await ask("/readyz") in {"DATABASE_UNAVAILABLE", 200}
         other.execute("ROLLBACK")
         other.close()
         await holds(ask, 200)

@@ -28,7 +28,7 @@ CLIENTS = 4  # of each wire
 UNPLACED = Statement(
     clause("SELECT id FROM events WHERE id NOT IN (SELECT event_id FROM event_log) LIMIT 1")
 )
-FINE = {"DATABASE_AWAY", "BUSY", "OUTCOME_UNKNOWN", "DATABASE_LOCKED"}
+FINE = {"DATABASE_UNAVAILABLE", "BUSY", "OUTCOME_UNKNOWN", "DATABASE_LOCKED"}
 
 
 @pytest.fixture(scope="module")

@@ -49,7 +49,8 @@ def get(db):
         settings = SimpleNamespace(
             development=True, public_url="https://tenants.example:8443", is_local=local
         )
-        for route in development.routes(SimpleNamespace(db=db, settings=settings, looks=None)):
+        context = SimpleNamespace(db=db, settings=settings, themes=None, rpcs=None)
+        for route in development.routes(context):
             router.add(route.verb, route.template, route.handler)
         path, _, query = path.partition("?")
         handler, params = router.match("GET", path)

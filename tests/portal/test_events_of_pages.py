@@ -78,24 +78,24 @@ def test_a_directory_tells_that_it_is_on_or_off():
 
 
 def test_it_is_told_by_pages_of_its_own_organization_for_a_moment(vault, monkeypatch):
-    sealed = embedding.encrypt(Event.of_connection(_connection()), vault)
-    told = json.loads(embedding.decrypt(sealed, vault, "org_1"))
+    sealed = embedding.encode(Event.of_connection(_connection()), vault)
+    told = json.loads(embedding.decode(sealed, vault, "org_1"))
     assert told["event_type"] == "ORGANIZATION_SSO_DISABLED"
-    assert embedding.decrypt(sealed, vault, "org_2") == ""
+    assert embedding.decode(sealed, vault, "org_2") == ""
     later = embedding.now() + 121_000_000
     monkeypatch.setattr(embedding, "now", lambda: later)
-    assert embedding.decrypt(sealed, vault, "org_1") == ""
+    assert embedding.decode(sealed, vault, "org_1") == ""
 
 
 @pytest.mark.parametrize("sealed", ["", "x", "A" * 40, "é", "A" * 5000, '{"event_type": "X"}'])
 def test_nothing_else_is_told(vault, sealed):
-    assert embedding.decrypt(sealed, vault, "org_1") == ""
+    assert embedding.decode(sealed, vault, "org_1") == ""
 
 
 async def test_the_page_after_a_change_tells_it_to_its_own_portal_alone(http, make, rest, database):
     made, other = await new_organization(make, rest), await new_organization(make, rest)
     event = Event.of_connection(_connection(organization_id=made["id"], enabled=True))
-    path = f"domains?told={embedding.encrypt(event, database.vault)}"
+    path = f"domains?told={embedding.encode(event, database.vault)}"
     page = await (await by_link(http, make, made["id"])).get(path)
     (told,) = re.findall(r'data-told="([^"]*)"', page.text)
     assert json.loads(html.unescape(told)) == {

@@ -125,7 +125,7 @@ async def test_a_page_that_fails_without_the_database_is_seen_where_those_before
     known = settings.load({"TENANTRY_CONFIG": "/dev/null"})
     parts = SimpleNamespace(
         settings=known,
-        looks=Themes(Effective(known)),
+        themes=Themes(Effective(known)),
         db=SimpleNamespace(vault=vault.Vault(b"k" * 32)),
         framing=AsyncMock(get=AsyncMock(side_effect=[("https://app.example.com",), away])),
     )

@@ -44,7 +44,7 @@ def test_a_fault_is_said_in_sentences_of_its_own(name):
 
 
 def test_the_libraries_are_imported_by_the_first_message_only():
-    modules = "response, logout, requests, bindings, attributes"
+    modules = "response, logout, bindings, attributes"
     code = (
         "import sys\n"
         f"from tenantry.identity.connections.saml import {modules}\n"

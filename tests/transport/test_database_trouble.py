@@ -69,7 +69,11 @@ async def test_nobody_is_told_to_try_again_once_a_change_was_made(over, wire_nam
     for kind in TROUBLE:
         answer = await over[wire_name](f"changed {kind.__name__}")
         assert answer == (504, "OUTCOME_UNKNOWN", None)
-    assert await over[wire_name]("unavailable Away") == (503, "DATABASE_AWAY", "2")
+    assert await over[wire_name]("unavailable DatabaseUnavailable") == (
+        503,
+        "DATABASE_UNAVAILABLE",
+        "2",
+    )
 
 
 async def test_the_same_trouble_is_logged_once_a_second_with_a_count(over, caplog, monkeypatch):
@@ -80,9 +84,13 @@ async def test_the_same_trouble_is_logged_once_a_second_with_a_count(over, caplo
     moment = 1000.0
     monkeypatch.setattr(log.time, "monotonic", lambda: moment)
     for _ in range(50):
-        await over["rest"]("unavailable Away")
+        await over["rest"]("unavailable DatabaseUnavailable")
     await over["rest"]("unavailable ReadOnly")
     moment += 1.1
-    await over["rest"]("unavailable Away")
+    await over["rest"]("unavailable DatabaseUnavailable")
     told = [(record.fields["error_code"], record.fields["times"]) for record in caplog.records]
-    assert told == [("DATABASE_AWAY", 1), ("DATABASE_READ_ONLY", 1), ("DATABASE_AWAY", 50)]
+    assert told == [
+        ("DATABASE_UNAVAILABLE", 1),
+        ("DATABASE_READ_ONLY", 1),
+        ("DATABASE_UNAVAILABLE", 50),
+    ]

@@ -52,7 +52,7 @@ class TooManyConnections(Busy):
 class DatabaseUnavailable(Busy):
     """The database does not answer."""
 
-    error_code = "DATABASE_AWAY"
+    error_code = "DATABASE_UNAVAILABLE"
     sentence = "the database does not answer now, try again"
     seconds = 2
 

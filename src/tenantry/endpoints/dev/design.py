@@ -34,16 +34,17 @@ class Design:
         self._pages = workspace.pages("dev", context.themes, kind=Kind.PLAIN)
         self._public_url = context.settings.public_url
         self._gate = gate
-        self._route = context.rpcs.named("OrganizationService.CreateOrganization").routes[0]
+        self._rpcs = context.rpcs
 
     async def show(self, request: Request) -> Response:
         """Show all parts."""
+        route = self._rpcs.named("OrganizationService.CreateOrganization").routes[0]
         self._gate.check(request)
         return self._pages.render(
             "design.html",
             words.of("", DEFAULT),
             tokens=tokens(),
-            asked=[HttpCall(self._route.verb, self._route.template, body={"display_name": "Acme"})],
+            asked=[HttpCall(route.verb, route.template, body={"display_name": "Acme"})],
             public_url=self._public_url,
         )
 

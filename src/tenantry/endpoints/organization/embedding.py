@@ -80,13 +80,13 @@ class Event:
         )
 
 
-def encrypt(event: Event, vault: Vault) -> str:
+def encode(event: Event, vault: Vault) -> str:
     """Return an event for the address of the page that tells it."""
     plain = json.dumps([now() + _TOLD_FOR, asdict(event)], separators=(",", ":")).encode()
     return vault.encrypt_for_url(plain, _binding(event.organization_id))
 
 
-def decrypt(encrypted: str, vault: Vault, organization_id: str) -> str:
+def decode(encrypted: str, vault: Vault, organization_id: str) -> str:
     """Return the JSON of an event of this organization; "" for anything else, and after a while."""
     if not encrypted or len(encrypted) > _MOST_SEALED:
         return ""

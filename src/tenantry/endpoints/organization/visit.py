@@ -251,7 +251,7 @@ class OrganizationSite(site.Site):
             area=area,
             navigation=self._navigation(visit, area),
             done=_done(visit),
-            told=embedding.decrypt(visit.query("told"), self.db.vault, visit.organization.id),
+            told=embedding.decode(visit.query("told"), self.db.vault, visit.organization.id),
             brand=members.brand(self.pages_of(visit.request), visit.organization, visit.way),
             **values,
         )
@@ -283,7 +283,7 @@ class OrganizationSite(site.Site):
         """
         members = {"done": change}
         if told is not None and path.startswith(Frame.PORTAL.value):
-            members["told"] = embedding.encrypt(told, self.db.vault)
+            members["told"] = embedding.encode(told, self.db.vault)
         return self.redirect(f"{path}{'&' if '?' in path else '?'}{urlencode(members)}")
 
     async def closed(self, request: Request, frame: Frame) -> Response:

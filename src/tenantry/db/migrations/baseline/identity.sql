@@ -101,10 +101,10 @@ CREATE TABLE authorization_codes (
   expire_time BIGINT NOT NULL, use_time BIGINT, refresh_token_id TEXT, token_id TEXT,
   token_expire_time BIGINT,
   CONSTRAINT pk_authorization_codes PRIMARY KEY (digest),
-  CONSTRAINT fk_authorization_codes__client_id FOREIGN KEY (client_id)
-    REFERENCES clients(id) ON DELETE CASCADE,
   CONSTRAINT fk_authorization_codes__session_id FOREIGN KEY (session_id)
-    REFERENCES sessions(id) ON DELETE CASCADE
+    REFERENCES sessions(id) ON DELETE CASCADE,
+  CONSTRAINT fk_authorization_codes__client_id FOREIGN KEY (client_id)
+    REFERENCES clients(id) ON DELETE CASCADE
 );
 CREATE INDEX ix_authorization_codes__client_id ON authorization_codes (client_id);
 CREATE INDEX ix_authorization_codes__expire_time ON authorization_codes (expire_time);
@@ -114,10 +114,10 @@ CREATE TABLE refresh_tokens (
   organization_id TEXT NOT NULL, scope TEXT NOT NULL, generation INTEGER NOT NULL,
   rotate_time BIGINT NOT NULL, create_time BIGINT NOT NULL, revoke_time BIGINT,
   CONSTRAINT pk_refresh_tokens PRIMARY KEY (id),
-  CONSTRAINT fk_refresh_tokens__client_id FOREIGN KEY (client_id)
-    REFERENCES clients(id) ON DELETE CASCADE,
   CONSTRAINT fk_refresh_tokens__session_id FOREIGN KEY (session_id)
-    REFERENCES sessions(id) ON DELETE CASCADE
+    REFERENCES sessions(id) ON DELETE CASCADE,
+  CONSTRAINT fk_refresh_tokens__client_id FOREIGN KEY (client_id)
+    REFERENCES clients(id) ON DELETE CASCADE
 );
 CREATE INDEX ix_refresh_tokens__client_id ON refresh_tokens (client_id);
 CREATE INDEX ix_refresh_tokens__session_id ON refresh_tokens (session_id);
@@ -237,10 +237,10 @@ CREATE TABLE federated_sessions (
   session_id TEXT NOT NULL, connection_id TEXT NOT NULL, subject TEXT NOT NULL,
   session_index TEXT, hint TEXT, create_time BIGINT NOT NULL,
   CONSTRAINT pk_federated_sessions PRIMARY KEY (session_id, connection_id),
-  CONSTRAINT fk_federated_sessions__connection_id FOREIGN KEY (connection_id)
-    REFERENCES connections(id) ON DELETE CASCADE,
   CONSTRAINT fk_federated_sessions__session_id FOREIGN KEY (session_id)
-    REFERENCES sessions(id) ON DELETE CASCADE
+    REFERENCES sessions(id) ON DELETE CASCADE,
+  CONSTRAINT fk_federated_sessions__connection_id FOREIGN KEY (connection_id)
+    REFERENCES connections(id) ON DELETE CASCADE
 );
 CREATE INDEX ix_federated_sessions__connection_id_session_index
   ON federated_sessions (connection_id, session_index);

@@ -1,4 +1,5 @@
 -- Organizations, users, roles, domains, clients, events, webhooks: alike on both databases.
+-- PostgreSQL checks foreign keys, and so locks rows, in the order in which this file has them.
 CREATE TABLE environment (
   "only" INTEGER NOT NULL, id TEXT NOT NULL, nodes BIGINT NOT NULL, data_key TEXT NOT NULL,
   create_time BIGINT NOT NULL, roles_version BIGINT NOT NULL DEFAULT '0', place TEXT,
@@ -41,33 +42,6 @@ CREATE TABLE portal_sessions (
 );
 CREATE INDEX ix_portal_sessions__organization_id_link_id
   ON portal_sessions (organization_id, link_id);
-CREATE TABLE clients (
-  id TEXT NOT NULL, name TEXT NOT NULL, create_time BIGINT NOT NULL,
-  client_type TEXT NOT NULL DEFAULT 'ENV', description TEXT NOT NULL DEFAULT '',
-  scopes JSONB NOT NULL DEFAULT '[]', audience JSONB NOT NULL DEFAULT '[]',
-  custom_claims JSONB NOT NULL DEFAULT '[]', post_login_uris JSONB NOT NULL DEFAULT '[]',
-  post_logout_redirect_uris JSONB NOT NULL DEFAULT '[]',
-  back_channel_logout_uris JSONB NOT NULL DEFAULT '[]', grant_types JSONB NOT NULL DEFAULT '[]',
-  initiate_login_uri TEXT, expiry INTEGER, enforce_pkce BOOLEAN NOT NULL DEFAULT false,
-  api_access BOOLEAN NOT NULL DEFAULT true, ip_allowlist JSONB, jwks JSONB,
-  token_endpoint_auth_method TEXT NOT NULL DEFAULT '',
-  access_token_signing_alg TEXT NOT NULL DEFAULT 'RS256', revision BIGINT NOT NULL DEFAULT '1',
-  update_time BIGINT NOT NULL DEFAULT '0', organization_id TEXT,
-  CONSTRAINT pk_clients PRIMARY KEY (id),
-  CONSTRAINT fk_clients__organization_id FOREIGN KEY (organization_id)
-    REFERENCES organizations(id) ON DELETE CASCADE
-);
-CREATE INDEX ix_clients__client_type_id ON clients (client_type, id);
-CREATE INDEX ix_clients__organization_id_id ON clients (organization_id, id);
-CREATE TABLE client_secrets (
-  id TEXT NOT NULL, client_id TEXT NOT NULL, digest TEXT NOT NULL, suffix TEXT NOT NULL,
-  create_time BIGINT NOT NULL, expire_time BIGINT, status TEXT NOT NULL DEFAULT 'ACTIVE',
-  created_by TEXT, update_time BIGINT NOT NULL DEFAULT '0', last_used_time BIGINT,
-  CONSTRAINT pk_client_secrets PRIMARY KEY (id),
-  CONSTRAINT fk_client_secrets__client_id FOREIGN KEY (client_id)
-    REFERENCES clients(id) ON DELETE CASCADE
-);
-CREATE INDEX ix_client_secrets__client_id ON client_secrets (client_id);
 CREATE TABLE signing_keys (
   id TEXT NOT NULL, state TEXT NOT NULL, public_pem TEXT NOT NULL, private_sealed TEXT NOT NULL,
   create_time BIGINT NOT NULL, retire_time BIGINT, algorithm TEXT NOT NULL DEFAULT 'RS256',
@@ -85,9 +59,9 @@ CREATE TABLE roles (
   default_member BOOLEAN NOT NULL, revision BIGINT NOT NULL, create_time BIGINT NOT NULL,
   update_time BIGINT NOT NULL,
   CONSTRAINT pk_roles PRIMARY KEY (id),
-  CONSTRAINT fk_roles__base_id FOREIGN KEY (base_id) REFERENCES roles(id),
   CONSTRAINT fk_roles__organization_id FOREIGN KEY (organization_id)
-    REFERENCES organizations(id) ON DELETE CASCADE
+    REFERENCES organizations(id) ON DELETE CASCADE,
+  CONSTRAINT fk_roles__base_id FOREIGN KEY (base_id) REFERENCES roles(id)
 );
 CREATE INDEX ix_roles__base_id ON roles (base_id);
 CREATE INDEX ix_roles__organization_id_id ON roles (organization_id, id);
@@ -96,19 +70,19 @@ CREATE UNIQUE INDEX uq_roles_of_organization__name ON roles (name, organization_
 CREATE TABLE role_ancestors (
   role_id TEXT NOT NULL, ancestor_id TEXT NOT NULL,
   CONSTRAINT pk_role_ancestors PRIMARY KEY (role_id, ancestor_id),
-  CONSTRAINT fk_role_ancestors__ancestor_id FOREIGN KEY (ancestor_id)
-    REFERENCES roles(id) ON DELETE CASCADE,
   CONSTRAINT fk_role_ancestors__role_id FOREIGN KEY (role_id)
+    REFERENCES roles(id) ON DELETE CASCADE,
+  CONSTRAINT fk_role_ancestors__ancestor_id FOREIGN KEY (ancestor_id)
     REFERENCES roles(id) ON DELETE CASCADE
 );
 CREATE INDEX ix_role_ancestors__ancestor_id ON role_ancestors (ancestor_id);
 CREATE TABLE role_permissions (
   role_id TEXT NOT NULL, permission_id TEXT NOT NULL,
   CONSTRAINT pk_role_permissions PRIMARY KEY (role_id, permission_id),
-  CONSTRAINT fk_role_permissions__permission_id FOREIGN KEY (permission_id)
-    REFERENCES permissions(id) ON DELETE CASCADE,
   CONSTRAINT fk_role_permissions__role_id FOREIGN KEY (role_id)
-    REFERENCES roles(id) ON DELETE CASCADE
+    REFERENCES roles(id) ON DELETE CASCADE,
+  CONSTRAINT fk_role_permissions__permission_id FOREIGN KEY (permission_id)
+    REFERENCES permissions(id) ON DELETE CASCADE
 );
 CREATE INDEX ix_role_permissions__permission_id ON role_permissions (permission_id);
 CREATE TABLE default_member_roles (
@@ -187,6 +161,33 @@ CREATE TABLE mail (
 );
 CREATE INDEX ix_mail__due_time ON mail (due_time) WHERE state = 'QUEUED';
 CREATE INDEX ix_mail__organization_id ON mail (organization_id);
+CREATE TABLE clients (
+  id TEXT NOT NULL, name TEXT NOT NULL, create_time BIGINT NOT NULL,
+  client_type TEXT NOT NULL DEFAULT 'ENV', description TEXT NOT NULL DEFAULT '',
+  scopes JSONB NOT NULL DEFAULT '[]', audience JSONB NOT NULL DEFAULT '[]',
+  custom_claims JSONB NOT NULL DEFAULT '[]', post_login_uris JSONB NOT NULL DEFAULT '[]',
+  post_logout_redirect_uris JSONB NOT NULL DEFAULT '[]',
+  back_channel_logout_uris JSONB NOT NULL DEFAULT '[]', grant_types JSONB NOT NULL DEFAULT '[]',
+  initiate_login_uri TEXT, expiry INTEGER, enforce_pkce BOOLEAN NOT NULL DEFAULT false,
+  api_access BOOLEAN NOT NULL DEFAULT true, ip_allowlist JSONB, jwks JSONB,
+  token_endpoint_auth_method TEXT NOT NULL DEFAULT '',
+  access_token_signing_alg TEXT NOT NULL DEFAULT 'RS256', revision BIGINT NOT NULL DEFAULT '1',
+  update_time BIGINT NOT NULL DEFAULT '0', organization_id TEXT,
+  CONSTRAINT pk_clients PRIMARY KEY (id),
+  CONSTRAINT fk_clients__organization_id FOREIGN KEY (organization_id)
+    REFERENCES organizations(id) ON DELETE CASCADE
+);
+CREATE INDEX ix_clients__client_type_id ON clients (client_type, id);
+CREATE INDEX ix_clients__organization_id_id ON clients (organization_id, id);
+CREATE TABLE client_secrets (
+  id TEXT NOT NULL, client_id TEXT NOT NULL, digest TEXT NOT NULL, suffix TEXT NOT NULL,
+  create_time BIGINT NOT NULL, expire_time BIGINT, status TEXT NOT NULL DEFAULT 'ACTIVE',
+  created_by TEXT, update_time BIGINT NOT NULL DEFAULT '0', last_used_time BIGINT,
+  CONSTRAINT pk_client_secrets PRIMARY KEY (id),
+  CONSTRAINT fk_client_secrets__client_id FOREIGN KEY (client_id)
+    REFERENCES clients(id) ON DELETE CASCADE
+);
+CREATE INDEX ix_client_secrets__client_id ON client_secrets (client_id);
 CREATE TABLE scopes (
   id TEXT NOT NULL, name TEXT NOT NULL, description TEXT NOT NULL, enabled BOOLEAN NOT NULL,
   create_time BIGINT NOT NULL, update_time BIGINT NOT NULL,
@@ -211,10 +212,10 @@ CREATE TABLE api_tokens (
   expire_time BIGINT, last_used_time BIGINT, revision BIGINT NOT NULL,
   create_time BIGINT NOT NULL, update_time BIGINT NOT NULL,
   CONSTRAINT pk_api_tokens PRIMARY KEY (id),
-  CONSTRAINT fk_api_tokens__organization_id FOREIGN KEY (organization_id)
-    REFERENCES organizations(id) ON DELETE CASCADE,
   CONSTRAINT fk_api_tokens__user_id FOREIGN KEY (organization_id, user_id)
-    REFERENCES memberships(organization_id, user_id) ON DELETE CASCADE
+    REFERENCES memberships(organization_id, user_id) ON DELETE CASCADE,
+  CONSTRAINT fk_api_tokens__organization_id FOREIGN KEY (organization_id)
+    REFERENCES organizations(id) ON DELETE CASCADE
 );
 CREATE INDEX ix_api_tokens__expire_time ON api_tokens (expire_time) WHERE expire_time IS NOT NULL;
 CREATE INDEX ix_api_tokens__organization_id_id ON api_tokens (organization_id, id);
