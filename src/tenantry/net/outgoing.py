@@ -92,7 +92,7 @@ class Outgoing:
 
         Raises:
             Refused: we do not go to the URL or to an address of its host.
-            Unanswered: there is no complete answer, for any reason.
+            NoResponse: there is no complete answer, for any reason.
 
         """
         import aiohttp

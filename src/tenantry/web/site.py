@@ -159,8 +159,8 @@ class Site:
     ) -> Response:
         """Return a page of the site, with the problems of the form that led to it.
 
-        ``packs`` says that it may be compressed (`packing`): no secret is on it. While nothing may
-        be tried again the status is 429 (RFC 6585 section 4).
+        ``packs`` says that it may be compressed (`compression`), as no secret is on it. While
+        nothing may be tried again, the status is 429 (RFC 6585 section 4).
         """
         problems = self.problems(request) if problems is None else problems
         response = self.pages_of(request).render(

@@ -63,7 +63,7 @@ async def rotate(call: Call, new: sources.MasterKey) -> MasterKey:
     """Have another master key wrap what the one of now does; both open the database from then on.
 
     Raises:
-        NotNow: it is the master key of now.
+        KeyStateError: it is the master key of now.
         master_key.MasterKeyError: its service refuses, or does not answer.
 
     """
@@ -108,7 +108,7 @@ async def destroy(call: Call, version: int) -> MasterKey:
     """Forget what a former master key has wrapped: it opens the database no more.
 
     Raises:
-        NotNow: it is the one of now, or was destroyed before.
+        KeyStateError: it is the one of now, or was destroyed before.
 
     """
     async with call.db.transaction() as db:

@@ -62,7 +62,7 @@ async def create(call: Call) -> DataKey:
     """Make a data key that every process gets to know, and that encrypts once it is activated.
 
     Raises:
-        NotNow: a former version of the program runs, which could not read what the first one
+        KeyStateError: a former version of the program runs, which could not read what the first one
         encrypts.
 
     """
@@ -75,7 +75,7 @@ async def activate(call: Call, version: int) -> DataKey:
     """Let a data key encrypt, as soon as every process knows it; the one that did so opens only.
 
     Raises:
-        NotNow: it is not one that waits for its time.
+        KeyStateError: it is not one that waits for its time.
 
     """
     async with call.db.transaction() as db:
@@ -88,7 +88,7 @@ async def rotate(call: Call) -> DataKey:
     first.
 
     Raises:
-        NotNow: a former version of the program runs; or a key was activated just now.
+        KeyStateError: a former version of the program runs; or a key was activated just now.
 
     """
     async with call.db.transaction() as db:
@@ -107,7 +107,7 @@ async def destroy(call: Call, version: int) -> DataKey:
     """Forget a data key for good: all that it has encrypted is lost, as in copies of the database.
 
     Raises:
-        NotNow: it encrypts, or a value may be left that it has encrypted.
+        KeyStateError: it encrypts, or a value may be left that it has encrypted.
 
     """
     async with call.db.transaction() as db:

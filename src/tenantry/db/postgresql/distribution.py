@@ -1,4 +1,4 @@
-"""Spreading a schema over the machines of Citus, as each table says (`spread`).
+"""Spreading a schema over the machines of Citus, as each table declares (`sharding`).
 
 Each step commits by itself, and a step that was done is passed over: so a run that was cut off is
 finished by the next one.

@@ -1,6 +1,6 @@
 """Deleting the rows that refer to deleted ones, where the database itself would leave them.
 
-A foreign key between kinds of tables is held by one database alone (`spread.is_held`). Where they
+A foreign key between kinds of tables is held by one database alone (`sharding.is_held`). Where they
 are spread, the rows that it would have deleted are deleted by a statement. In one database that is
 little work more, for the rule would have done it.
 """

@@ -151,7 +151,7 @@ class SSOSite(site.Site):
         """Return the sign-in that the query names by `login`, if it is this browser's.
 
         Raises:
-            Gone: it is not, or it is over.
+            SignInNotFound: it is not, or it is over.
 
         """
         request_id, cookies = site.query(request, "login"), request.headers.get("cookie", "")

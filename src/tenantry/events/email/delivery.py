@@ -236,8 +236,8 @@ class _Server:
 
         Raises:
             Refused: the server will never take it.
-            Unsent: it may take it later.
-            Away: it may later take any.
+            TemporaryFailure: it may take it later.
+            ServerUnavailable: it may later take any.
 
         """
         import aiosmtplib

@@ -97,7 +97,7 @@ async def enable(call: Call, server_id: str, *, fixed: bool) -> EmailServer | No
     """Have mail go by a server; return the earlier one, None where there was no such.
 
     Raises:
-        errors.Fixed: ``fixed``: the deployment's own setting says by which.
+        errors.SettingFixed: ``fixed``: the deployment's own setting says by which.
 
     """
     if fixed:

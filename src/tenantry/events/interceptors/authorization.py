@@ -75,7 +75,7 @@ class Authorization:
 
         Raises:
             Unauthorized: there is no access token to be had.
-            outgoing.Unanswered: nobody answers at the address for tokens.
+            outgoing.NoResponse: nobody answers at the address for tokens.
             vault.WrongKey: the configuration cannot be decrypted.
 
         """

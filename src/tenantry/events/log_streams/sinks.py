@@ -27,7 +27,7 @@ class Sink(ABC):
         """Send a batch, in order; return what the receiver had to say against it, if anything.
 
         Raises:
-            Unsent: it was not taken as a whole, and is to be sent again.
+            SendError: it was not taken as a whole, and is to be sent again.
 
         """
 

@@ -98,7 +98,7 @@ class Provider:
         """Return the address to send a browser to, and what it has to keep for the way back.
 
         Raises:
-            NotLetIn: the provider's metadata is not to be had.
+            LoginRefused: the provider's metadata is not to be had.
 
         """
         try:
@@ -124,8 +124,8 @@ class Provider:
         """Return the secret of a new session, and the page to come to.
 
         Raises:
-            NotLetIn: the answer is not to the way of this browser, does not hold, or names nobody
-                that was invited.
+            LoginRefused: the response is invalid, belongs to another browser, or names a person who
+                was not invited.
 
         """
         way = self._login_state(kept)
@@ -175,7 +175,7 @@ class Provider:
         """Return the operator of an ID token: by the subject, else by the address, the first time.
 
         Raises:
-            NotLetIn: there is no such operator.
+            LoginRefused: there is no such operator.
 
         """
         subject = f"{self._issuer} {claims['sub']}"

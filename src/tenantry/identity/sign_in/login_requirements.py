@@ -190,7 +190,7 @@ async def barrier_of(
     email: str,
     amr: Sequence[str] | None,
 ) -> ReauthenticationRequirement | None:
-    """Return the same as `barrier`; ``own`` says of each connection of it whether it serves."""
+    """Return the requirement; ``own`` tells of each connection whether it can be used."""
     if amr is None:
         return None
     if not own.keys().isdisjoint(amr):

@@ -1,6 +1,6 @@
 """The simulator as an OpenID Provider (OpenID Connect Core 1.0, code flow).
 
-Our own side is answered without a network (`fetching.Near`): its requests go through no socket.
+Requests of our own side are answered in process (`fetching.InProcessProvider`), without a socket.
 """
 
 from __future__ import annotations

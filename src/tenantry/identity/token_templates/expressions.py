@@ -43,7 +43,7 @@ class Node(Protocol):
         """Return its value, None for nothing.
 
         Raises:
-            Unfit: it has no value with these variables.
+            EvaluationError: it has no value with these variables.
 
         """
 
@@ -60,7 +60,7 @@ class Expression:
         """Return its value, None for nothing.
 
         Raises:
-            Unfit: it has no value with these variables.
+            EvaluationError: it has no value with these variables.
 
         """
         return self.node.value(Run(variables, budget or Budget(STEPS)))

@@ -36,7 +36,7 @@ class Budget:
         """Take steps.
 
         Raises:
-            Unfit: there are not as many.
+            EvaluationError: there are not as many.
 
         """
         self._left -= steps
@@ -47,7 +47,7 @@ class Budget:
         """Take the steps of reading through a text.
 
         Raises:
-            Unfit: it is too long, or there are not as many.
+            EvaluationError: it is too long, or there are not as many.
 
         """
         if len(text) > MOST_CHARACTERS:
@@ -79,7 +79,7 @@ def text_of(value: Any, budget: Budget, of: str) -> str:
     """Return a value that is a text; ``of`` is the operator or function that needs one.
 
     Raises:
-        Unfit: it is of another kind, or too long.
+        EvaluationError: it is of another kind, or too long.
 
     """
     if not isinstance(value, str):
@@ -92,7 +92,7 @@ def list_of(value: Any, budget: Budget, of: str) -> list[Any]:
     """Return a value that is a list; see `text_of`.
 
     Raises:
-        Unfit: it is of another kind, or too long.
+        EvaluationError: it is of another kind, or too long.
 
     """
     if not isinstance(value, list):

@@ -43,7 +43,7 @@ async def changes(db: Session) -> tuple[int, int | None]:
 
 
 async def has_changes(db: Session) -> bool:
-    """Whether events of people wait to be told (`telling`)."""
+    """Return whether changes of users wait for their events (`effects.member_events`)."""
     return await db.fetch_one(_CHANGE) is not None
 
 

@@ -124,7 +124,7 @@ def email_row(
     reminder: bool = False,
     language: str | None = None,
 ) -> dict[str, Any]:
-    """Return the parameters of `mail.service.INSERT` for the mail of an invitation.
+    """Return the parameters of `email.service.INSERT` for the email of an invitation.
 
     ``language`` is that of the inviter, for readers whose own is not known.
     """

@@ -98,7 +98,7 @@ def update(changed: tuple[str, ...], *, by: str, guarded: bool) -> Statement:
 
 
 def _spelled(row: CTE, changed: tuple[str, ...]) -> ColumnElement[str]:
-    """Return the members of `Organization.shown` that an update changes, in JSON."""
+    """Return the members of `Organization.to_event` that an update changes, in JSON."""
     members = [_member(name, row.c[name]) for name in changed]
     return func.concat(*members, _time("update_time", row.c.update_time))
 

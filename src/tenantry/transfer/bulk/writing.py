@@ -93,7 +93,7 @@ async def write(call: Call, db: Session, plan: Plan, at: int) -> None:
     """Write a plan in a transaction.
 
     Raises:
-        Overtaken: see there.
+        ConcurrentUpdate: see there.
         DuplicateKey, ForeignKey: somebody else made or deleted something meanwhile.
 
     """

@@ -56,7 +56,7 @@ def navigation(
 
 
 def brand(framed: Pages, organization: Organization, way: ReturnTarget | None) -> Brand:
-    """Return the brand of a page of an organization; see `Look.within`.
+    """Return the brand of a page of an organization; see `Theme.within`.
 
     While the product has no name, that of the application which one came from stands in its place.
     """

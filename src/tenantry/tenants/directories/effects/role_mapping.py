@@ -122,7 +122,7 @@ async def groups_changed(call: Call, directory: Directory, movements: Sequence[M
     members are written.
 
     Raises:
-        ByItself: a person loses the role of administrators, or two people have one account.
+        MustRunSeparately: a user loses the administrator role, or two users share one account.
 
     """
     db = call.db

@@ -5,7 +5,7 @@ are microseconds since 1970, UTC. The first line identifies the environment or t
 the last line proves that the file is complete. The order of lines and members depends on the
 content alone, so files can be compared byte by byte.
 
-`archive_tables` declares the tables. Secrets of clients and directories, and API tokens, are
+`tables.py` declares the tables. Secrets of clients and directories, and API tokens, are
 exported as digests, so the credentials stay valid. Secrets of connections are exported only if the
 operator gives a key for the file, encrypted with that key: in the database they are encrypted with
 the deployment's own. Without its secret, a connection that needs one is imported as incomplete, and
