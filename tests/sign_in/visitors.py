@@ -83,8 +83,8 @@ class SignIn:
     choose_organization = staticmethod(choosing.choose_organization)
     invitation = staticmethod(invitations.find)
 
-    def __init__(self, means: SignInDependencies) -> None:
-        self.accept_invitation = functools.partial(invitations.accept, means)
+    def __init__(self, dependencies: SignInDependencies) -> None:
+        self.accept_invitation = functools.partial(invitations.accept, dependencies)
         for function in (
             beginning.begin,
             beginning.stay,
@@ -103,7 +103,7 @@ class SignIn:
             verification.verify_password,
             verification.verify_second_factor,
         ):
-            setattr(self, function.__name__, functools.partial(function, means))
+            setattr(self, function.__name__, functools.partial(function, dependencies))
 
 
 class Place:

@@ -26,13 +26,13 @@ _ID_MAX = 64  # characters of an id that go back into an address
 
 
 class ConfirmPages:
-    def __init__(self, site: AccountSite, means: SignInDependencies) -> None:
+    def __init__(self, site: AccountSite, dependencies: SignInDependencies) -> None:
         self._site = site
-        self._means = means
+        self._dependencies = dependencies
 
     async def show(self, visit: Visit) -> Response:
         """Show how it can be done; with the id of a mail, also where its code goes."""
-        way_on, methods = _next(visit.query("next")), self._means.settings.own_methods
+        way_on, methods = _next(visit.query("next")), self._dependencies.settings.own_methods
         if visit.proof(await registration_of(visit)) != "sign_in":
             return self._site.redirect(f"/ui/profile/{way_on}")
         return self._site.render(
@@ -49,7 +49,7 @@ class ConfirmPages:
         way_on = _next(visit.request.form().get("next", ""))
         try:
             sent_id = await confirming.send_code(
-                self._means, visit.call, visit.session, visit.person, visit.words.language
+                self._dependencies, visit.call, visit.session, visit.person, visit.words.language
             )
         except errors.RateLimited as problem:
             failed = Problems.limited(problem)
@@ -64,7 +64,7 @@ class ConfirmPages:
         try:
             if "password" in form:
                 await confirming.confirm_by_password(
-                    self._means, call, session, visit.person, form["password"]
+                    self._dependencies, call, session, visit.person, form["password"]
                 )
             else:
                 await confirming.confirm_by_code(call, session, request_id, form.get("code", ""))

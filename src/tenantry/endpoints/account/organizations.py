@@ -20,9 +20,9 @@ _MOST = 100  # that are shown
 
 
 class OrganizationPages:
-    def __init__(self, site: AccountSite, means: SignInDependencies) -> None:
+    def __init__(self, site: AccountSite, dependencies: SignInDependencies) -> None:
         self._site = site
-        self._means = means
+        self._dependencies = dependencies
 
     async def show(self, visit: Visit) -> Response:
         """Show the person's organizations, the oldest membership first, and the last change."""
@@ -38,7 +38,7 @@ class OrganizationPages:
             done=visit.words.plain(f"organizations.done_{done}") if done in _DONE else "",
             places=found[:_MOST],
             more=len(found) > _MOST,
-            may_found=await places.may_found(self._means, user),
+            may_found=await places.may_found(self._dependencies, user),
             may_accept=user.email_verified,
             way=visit.way,
         )
@@ -46,7 +46,7 @@ class OrganizationPages:
     async def switch(self, visit: Visit) -> Response:
         """Go over to another organization, or say that it takes a sign-in."""
         wanted = visit.request.params["id"]
-        if not await places.go_to(self._means, visit.call, visit.session, wanted):
+        if not await places.go_to(self._dependencies, visit.call, visit.session, wanted):
             return self._site.wrong(visit, "", "organizations.sign_in_anew")
         return self._site.redirect(f"{PATH}?done=switched")
 
@@ -73,7 +73,7 @@ class OrganizationPages:
         """Found an organization."""
         name = visit.request.form().get("display_name", "").strip()
         try:
-            await places.found(self._means, visit.call, visit.session, display_name=name)
+            await places.found(self._dependencies, visit.call, visit.session, display_name=name)
         except errors.InvalidArgument:
             given = {"display_name": name}
             return self._site.wrong(visit, "display_name", "problem.organization", given=given)

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 class Invitations:
     """Handlers of `/invitations/{token}`."""
 
-    def __init__(self, site: LoginSite, means: SignInDependencies) -> None:
+    def __init__(self, site: LoginSite, dependencies: SignInDependencies) -> None:
         self._site = site
-        self._means = means
+        self._dependencies = dependencies
 
     async def show(self, request: Request) -> Response:
         """Show whose invitation it is, and a button: opening the link changes nothing."""
@@ -36,7 +36,7 @@ class Invitations:
         session = await site.session(request)
         try:
             accepted = await invitations.accept(
-                self._means, site.call(request), request.params["token"], session=session
+                self._dependencies, site.call(request), request.params["token"], session=session
             )
         except errors.NotFound:
             return await self._over(request)

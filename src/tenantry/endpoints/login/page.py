@@ -49,18 +49,18 @@ _TEMPLATES = {"sign_up": "sign_in", "recovery": "second_factor"}
 class SignInPage:
     """Renders the page that an auth request waits for."""
 
-    def __init__(self, site: LoginSite, means: SignInDependencies) -> None:
+    def __init__(self, site: LoginSite, dependencies: SignInDependencies) -> None:
         self._site = site
-        self._means = means
+        self._dependencies = dependencies
 
     @property
     def _methods(self) -> tuple[str, ...]:
-        return self._means.settings.own_methods
+        return self._dependencies.settings.own_methods
 
     @property
     def _may_sign_up(self) -> bool:
         """Return whether users may create organizations; an account cannot start with a passkey."""
-        return self._means.settings.may_sign_up and self._methods != ("passkey",)
+        return self._dependencies.settings.may_sign_up and self._methods != ("passkey",)
 
     async def render(self, request: Request, found: AuthRequest) -> Response:
         page = self._which(found, query(request, "page"))
@@ -154,7 +154,7 @@ class SignInPage:
 
     def _is_fixed(self, found: AuthRequest) -> bool:
         """Return whether a request that waits for a provider has no alternative."""
-        return self._means.settings.is_modular or found.params.connection_id is not None
+        return self._dependencies.settings.is_modular or found.params.connection_id is not None
 
     def words(self, request: Request, found: AuthRequest | None) -> Words:
         return self._site.words(request, () if found is None else found.params.ui_locales)

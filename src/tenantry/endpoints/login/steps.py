@@ -41,11 +41,11 @@ class Step:
     members: tuple[str, ...]
 
     async def take(
-        self, means: SignInDependencies, call: Call, request: AuthRequest, given: FormInput
+        self, dependencies: SignInDependencies, call: Call, request: AuthRequest, given: FormInput
     ) -> AuthRequest:
         """Take the step with the members of a form."""
         arguments = {name: given[name] for name in self.members}
-        return await self.function(means, call, request, **arguments)
+        return await self.function(dependencies, call, request, **arguments)
 
 
 def page_of(name: str, given: FormInput) -> str:
@@ -58,7 +58,7 @@ def page_of(name: str, given: FormInput) -> str:
 
 
 async def _verify_passkey(
-    means: SignInDependencies,
+    dependencies: SignInDependencies,
     call: Call,
     request: AuthRequest,
     *,
@@ -71,11 +71,11 @@ async def _verify_passkey(
         value = None
     if not isinstance(value, dict):
         raise errors.InvalidArgument.field("credential", "object", "must be a JSON object")
-    return await verification.verify_passkey(means, call, request, challenge_id, value)
+    return await verification.verify_passkey(dependencies, call, request, challenge_id, value)
 
 
 async def _choose_organization(
-    _means: SignInDependencies, call: Call, request: AuthRequest, *, organization_id: str
+    _dependencies: SignInDependencies, call: Call, request: AuthRequest, *, organization_id: str
 ) -> AuthRequest:
     try:
         return await choosing.choose_organization(call, request, organization_id)

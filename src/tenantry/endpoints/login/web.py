@@ -86,11 +86,11 @@ def routes(context: AppContext) -> list[Route]:
 class Login:
     """Handlers of the paths below `/login`."""
 
-    def __init__(self, site: LoginSite, means: SignInDependencies) -> None:
-        settings = means.settings
+    def __init__(self, site: LoginSite, dependencies: SignInDependencies) -> None:
+        settings = dependencies.settings
         self._site = site
-        self._means = means
-        self._page = SignInPage(site, means)
+        self._dependencies = dependencies
+        self._page = SignInPage(site, dependencies)
         self._development = settings.development
 
     async def show(self, request: Request) -> Response:
@@ -113,7 +113,9 @@ class Login:
             return await self._gone(request)
         given = FormInput(request.form())
         try:
-            found = await STEPS[name].take(self._means, self._site.call(request), found, given)
+            found = await STEPS[name].take(
+                self._dependencies, self._site.call(request), found, given
+            )
         except states.OutOfStep:
             raise
         except errors.InvalidArgument as problem:
@@ -135,7 +137,7 @@ class Login:
         if found is None:
             raise errors.NotFound("auth request")
         call = self._site.call(request)
-        challenge_id, options = await verification.passkey_options(self._means, call, found)
+        challenge_id, options = await verification.passkey_options(self._dependencies, call, found)
         return Response.json({"challenge_id": challenge_id, "options": options})
 
     async def resend(self, request: Request) -> Response:
@@ -167,11 +169,11 @@ class Login:
         if found is None:
             return await self._gone(request)
         call = self._site.call(request)
-        answer = await completing.cancel(self._means, call, found)
+        answer = await completing.cancel(self._dependencies, call, found)
         session = await self._site.session(request)
         if session is not None:
             client = await applications.get(call, found.client_id)
-            stays = await beginning.stay(self._means, call, client, found, session)
+            stays = await beginning.stay(self._dependencies, call, client, found, session)
             answer = stays or answer
         return self._back(request, answer, found)
 
@@ -183,7 +185,7 @@ class Login:
         if found is None:
             return await self._gone(request)
         arrived = await completion.arrive(
-            self._means, self._site.call(request), found, query(request, "arrival")
+            self._dependencies, self._site.call(request), found, query(request, "arrival")
         )
         return await self._proceed(request, arrived)
 
@@ -197,7 +199,7 @@ class Login:
             return self._site.redirect(path_of(found))
         request_id = request.params["id"]
         state = await verification.look_at_link(
-            self._means, self._site.db, request_id, found, token[:_TOKEN_MAX]
+            self._dependencies, self._site.db, request_id, found, token[:_TOKEN_MAX]
         )
         if state == GOOD or found is not None:
             return self._site.show(
@@ -234,10 +236,10 @@ class Login:
         token, call = request.form().get("token", ""), self._site.call(request)
         try:
             if found is not None:
-                proved = await verification.verify_link(self._means, call, found, token)
+                proved = await verification.verify_link(self._dependencies, call, found, token)
             else:
                 elsewhere = await verification.verify_link_elsewhere(
-                    self._means, call, request.params["id"], token
+                    self._dependencies, call, request.params["id"], token
                 )
                 if elsewhere is None:
                     return self._site.message(request, "other_browser", status=410)
@@ -294,7 +296,7 @@ class Login:
         if found.error is not None and found.state != states.FAILED:
             # The application has told the end, and the browser comes for it only now.
             answer = await completing.cancel(
-                self._means,
+                self._dependencies,
                 self._site.call(request),
                 found,
                 found.error["error"],
@@ -303,7 +305,7 @@ class Login:
             return self._back(request, answer, found)
         session = await self._site.session(request)
         done = await completing.complete(
-            self._means, self._site.call(request), found, session=session
+            self._dependencies, self._site.call(request), found, session=session
         )
         response = self._back(request, done.answer, found)
         if done.secret is not None:

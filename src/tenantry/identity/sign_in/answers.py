@@ -15,26 +15,26 @@ QUERY, FORM_POST = "query", "form_post"
 RESPONSE_MODES = (QUERY, FORM_POST)
 
 
-def of(means: SignInDependencies, params: Params, **members: str) -> AuthorizationResponse:
+def of(dependencies: SignInDependencies, params: Params, **members: str) -> AuthorizationResponse:
     """Return an answer, which names its issuer (RFC 9207)."""
     if params.state is not None:
         members["state"] = params.state
-    members["iss"] = means.settings.public_url
+    members["iss"] = dependencies.settings.public_url
     return AuthorizationResponse(params.redirect_uri, params.response_mode, members)
 
 
 def of_error(
-    means: SignInDependencies, params: Params, error: str, description: str
+    dependencies: SignInDependencies, params: Params, error: str, description: str
 ) -> AuthorizationResponse:
     """Return an error as an answer (RFC 6749 section 4.1.2.1)."""
-    return of(means, params, error=error, error_description=description)
+    return of(dependencies, params, error=error, error_description=description)
 
 
-def of_failed(means: SignInDependencies, request: AuthRequest) -> AuthorizationResponse:
+def of_failed(dependencies: SignInDependencies, request: AuthRequest) -> AuthorizationResponse:
     """Return the answer of a request that has failed."""
     error = request.error
     assert error is not None
-    return of_error(means, request.params, error["error"], error["error_description"])
+    return of_error(dependencies, request.params, error["error"], error["error_description"])
 
 
 def location(answer: AuthorizationResponse) -> str:

@@ -72,7 +72,7 @@ _ANSWER = Statement(requests.INSERT, codes.INSERT)
 
 
 async def begin(
-    means: SignInDependencies,
+    dependencies: SignInDependencies,
     call: Call,
     client: Client,
     params: Params,
@@ -84,13 +84,13 @@ async def begin(
     At once, by a session that fits, or by an error (OpenID Connect Core 1.0 section 3.1.2.6);
     else by a request that goes on at the sign-in page, in the browser that keeps its secret.
     """
-    wanted, home = _Wanted(means, call, client, params), None
-    if means.settings.is_modular:
+    wanted, home = _Wanted(dependencies, call, client, params), None
+    if dependencies.settings.is_modular:
         try:
             home = await login_requirements.selected(call, params)
         except login_requirements.NoConnection as problem:
-            return answers.of_error(means, params, problem.error, problem.description)
-    is_of_mode = session is None or (session.sub is not None) == means.settings.is_modular
+            return answers.of_error(dependencies, params, problem.error, problem.description)
+    is_of_mode = session is None or (session.sub is not None) == dependencies.settings.is_modular
     if session is None or not is_of_mode or wanted.asks_anew(session):
         return await wanted.anew(home=home)
     if home is None and (params.connection_id is not None or params.domain_hint is not None):
@@ -106,7 +106,7 @@ async def begin(
     if row is None or not _is_hinted(params, row["email"]):
         return await wanted.anew()
     if not named and session.organization_id == NO_ORGANIZATION:
-        bounds = policies.bounds_of_deployment(means.settings)
+        bounds = policies.bounds_of_deployment(dependencies.settings)
         return await wanted.silent(session, NO_ORGANIZATION, bounds, row["email"])
     return await wanted.within(session, row)
 
@@ -124,7 +124,11 @@ async def again(call: Call, request: AuthRequest) -> AuthRequest:
 
 
 async def stay(
-    means: SignInDependencies, call: Call, client: Client, request: AuthRequest, session: Session
+    dependencies: SignInDependencies,
+    call: Call,
+    client: Client,
+    request: AuthRequest,
+    session: Session,
 ) -> AuthorizationResponse | None:
     """Answer for the organization that a session is in, as its person wanted no other after all.
 
@@ -134,7 +138,7 @@ async def stay(
     if "login" in prompt or not {"create", "select_account"} & prompt:
         return None
     params = replace(request.params, prompt=("none",))
-    answer = await begin(means, call, client, params, session=session)
+    answer = await begin(dependencies, call, client, params, session=session)
     return (
         answer if isinstance(answer, AuthorizationResponse) and "code" in answer.members else None
     )
@@ -162,7 +166,7 @@ async def _first(
 class _Wanted:
     """One authorization request, and the client that it came from."""
 
-    means: SignInDependencies
+    dependencies: SignInDependencies
     call: Call
     client: Client
     params: Params
@@ -174,7 +178,7 @@ class _Wanted:
     @property
     def _may_choose(self) -> bool:
         """Whether it leaves the organization open: in modular mode each says which it is for."""
-        return self.params.organization_id is None and not self.means.settings.is_modular
+        return self.params.organization_id is None and not self.dependencies.settings.is_modular
 
     def asks_anew(self, session: Session) -> bool:
         """Whether it wants a newer session, or one of somebody else."""
@@ -190,7 +194,7 @@ class _Wanted:
         self, session: Session, row: engine.Row
     ) -> AuthorizationResponse | AuthRequest:
         """Answer a person whose session may satisfy the request."""
-        settings, db = self.means.settings, self.call.db
+        settings, db = self.dependencies.settings, self.call.db
         if {"create", "select_account"} & set(self.params.prompt) and self._may_choose:
             return await self._chooser(session)
         if row["status"] != ACTIVE:
@@ -205,12 +209,12 @@ class _Wanted:
             id_: bool(enabled) and status == COMPLETED
             for id_, enabled, status in from_json(row["own"] or "[]")
         }
-        wall = await login_requirements.barrier_of(
+        requirement = await login_requirements.requirement_of_connections(
             db, organization.id, own, email=row["email"], amr=session.proved_by
         )
-        if wall is not None:
+        if requirement is not None:
             return await self.anew(
-                "interaction_required", notice=AUTHENTICATE_AGAIN, home=wall.connection
+                "interaction_required", notice=AUTHENTICATE_AGAIN, home=requirement.connection
             )
         return await self.silent(session, organization.id, bounds, row["email"])
 
@@ -224,7 +228,7 @@ class _Wanted:
         return await _first(self.call.db, self.client.id, self.params, home, notice)
 
     def _refused(self, error: str) -> AuthorizationResponse:
-        return answers.of_error(self.means, self.params, error, _SAYS[error])
+        return answers.of_error(self.dependencies, self.params, error, _SAYS[error])
 
     async def _outside(
         self, session: Session, row: engine.Row
@@ -246,7 +250,7 @@ class _Wanted:
         A session that would not be good for a new organization founds none: for that its person
         signs in again.
         """
-        settings, db = self.means.settings, self.call.db
+        settings, db = self.dependencies.settings, self.call.db
         user = await reading.find(db, id_=session.user_id, external_id=None)
         if user is None:
             return await self.anew()
@@ -254,7 +258,7 @@ class _Wanted:
         bounds = policies.bounds_of_deployment(settings)
         fits = completing.is_within(
             session, bounds, anew=False
-        ) and not await login_requirements.barrier_of(
+        ) and not await login_requirements.requirement_of_connections(
             db, NO_ORGANIZATION, {}, email=user.email, amr=session.proved_by
         )
         if may_found and not fits and "create" in self.params.prompt:
@@ -287,7 +291,7 @@ class _Wanted:
     async def silent(
         self, session: Session, organization_id: str, bounds: Bounds, email: str
     ) -> AuthorizationResponse | AuthRequest:
-        means, call, db = self.means, self.call, self.call.db
+        dependencies, call, db = self.dependencies, self.call, self.call.db
         request, row = requests.new(
             db,
             *(states.SESSION_FOUND, states.ORGANIZATION_SELECTED, states.COMPLETED),
@@ -303,7 +307,7 @@ class _Wanted:
             if user is None:
                 return await self.anew()
             try:
-                claims = await completing.session_claims(means, call, request, user)
+                claims = await completing.session_claims(dependencies, call, request, user)
             except errors.Intercepted as refusal:
                 failed = await requests.create(
                     db,
@@ -313,11 +317,11 @@ class _Wanted:
                     organization_id=organization_id,
                     error=requests.problem(refusal.message),
                 )
-                return answers.of_failed(means, failed)
+                return answers.of_failed(dependencies, failed)
         if not is_new and not _is_news(session, self.client.id, organization_id):
             code, code_row = completing.new_code(request, session)
             await db.apply(_ANSWER, **row, **code_row)
-            return answers.of(means, self.params, code=code)
+            return answers.of(dependencies, self.params, code=code)
         try:
             async with db.transaction() as held_db:
                 held = call.as_user(
@@ -343,7 +347,7 @@ class _Wanted:
                 await codes.add(held_db, code_row, *happened)
         except sessions.SessionOver:
             return await self.anew()
-        return answers.of(means, self.params, code=code)
+        return answers.of(dependencies, self.params, code=code)
 
 
 _SAYS = {

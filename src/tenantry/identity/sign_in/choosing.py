@@ -119,11 +119,11 @@ async def choose_organization(
         raise errors.NotFound("organization")
     if SESSION in request.facts.proofs:
         session = await sessions.find_live(call.db, request.facts.session_id)
-        wall = await login_requirements.barrier(
+        requirement = await login_requirements.reauthentication_requirement(
             call.db, organization_id, email=user.email, amr=session.proved_by if session else ()
         )
-        if wall is not None:
-            return await _prove_anew(call.db, request, wall, organization_id)
+        if requirement is not None:
+            return await _prove_anew(call.db, request, requirement, organization_id)
     async with call.db.transaction() as db:
         moved = await requests.move(
             db, request, states.ORGANIZATION_SELECTED, organization_id=organization_id
@@ -136,15 +136,15 @@ async def choose_organization(
 async def _prove_anew(
     db: Session,
     request: AuthRequest,
-    wall: login_requirements.ReauthenticationRequirement,
+    requirement: login_requirements.ReauthenticationRequirement,
     organization_id: str,
 ) -> AuthRequest:
     """Have somebody sign in for an organization that the session at hand does not open."""
-    if wall.connection is not None:
+    if requirement.connection is not None:
         return await login_requirements.send(
             db,
             request,
-            home=wall.connection,
+            home=requirement.connection,
             email=request.email,
             organization_id=organization_id,
         )
@@ -157,7 +157,7 @@ async def _prove_anew(
 
 
 async def sign_up(
-    means: SignInDependencies,
+    dependencies: SignInDependencies,
     call: Call,
     request: AuthRequest,
     *,
@@ -177,12 +177,12 @@ async def sign_up(
     user = None
     if request.user_id is not None:
         user = await reading.find(call.db, id_=request.user_id, external_id=None)
-    _check_founding(means.settings, user)
+    _check_founding(dependencies.settings, user)
     profile = _profile(first_name, last_name, full_name, phone_number)
-    membership = await ask_before_sign_up(means, call, request, user)
+    membership = await ask_before_sign_up(dependencies, call, request, user)
     further = (
         states.PASSWORD_CHOICE
-        if _needs_password(means.settings, request)
+        if _needs_password(dependencies.settings, request)
         else states.ORGANIZATION_SELECTED
     )
     async with call.db.transaction() as db:
@@ -195,10 +195,10 @@ async def sign_up(
             user = await users_service.create(held, user_id, email=request.email, profile=profile)
         else:
             user = await users_service.change_profile(held, user, profile)
-            _check_founding(means.settings, user)  # as it is now, held
+            _check_founding(dependencies.settings, user)  # as it is now, held
         if membership is None:
             organization = await joining.found(
-                held, user, display_name=name, region_code=means.settings.region
+                held, user, display_name=name, region_code=dependencies.settings.region
             )
             organization_id = organization.id
         else:
@@ -214,7 +214,7 @@ async def sign_up(
 
 
 async def ask_before_sign_up(
-    means: SignInDependencies, call: Call, request: AuthRequest, user: User | None
+    dependencies: SignInDependencies, call: Call, request: AuthRequest, user: User | None
 ) -> dict[str, Any] | None:
     """Ask the interceptors; return the membership that is to be made instead, if any.
 
@@ -234,12 +234,12 @@ async def ask_before_sign_up(
         }
     }
     data = {} if user is None else {"user": person(user)}
-    verdict = await means.interceptors.run(call, PRE_SIGNUP, context=context, data=data)
+    verdict = await dependencies.interceptors.run(call, PRE_SIGNUP, context=context, data=data)
     return verdict.membership
 
 
 async def after_first_factor(
-    means: SignInDependencies,
+    dependencies: SignInDependencies,
     call: Call,
     request: AuthRequest,
     *way: str,
@@ -269,7 +269,7 @@ async def after_first_factor(
         "connection_id": connection_id,
         "is_proof": is_proof,
     }
-    if user is None and not means.settings.may_sign_up:
+    if user is None and not dependencies.settings.may_sign_up:
         return await requests.move(
             call.db,
             request,
@@ -280,11 +280,11 @@ async def after_first_factor(
         )
     if user is not None and not is_whole and await totp.is_enabled(call.db, user.id):
         return await requests.move(call.db, request, *way, states.SECOND_FACTOR_PENDING, **changes)
-    return await proceed(means, call, request, *way, user=user, **changes)
+    return await proceed(dependencies, call, request, *way, user=user, **changes)
 
 
 async def proceed(
-    means: SignInDependencies,
+    dependencies: SignInDependencies,
     call: Call,
     request: AuthRequest,
     *way: str,
@@ -298,11 +298,11 @@ async def proceed(
     found = placement.place(
         user.memberships if user else [],
         named=request.named,
-        may_found=may_found(means.settings, user),
+        may_found=may_found(dependencies.settings, user),
         wants_to_found=facts.intent == SIGN_UP,
     )
     if found.state == states.ORGANIZATION_SIGNUP:
-        found = _checked(means.settings, found, changes.get("email") or request.email or "")
+        found = _checked(dependencies.settings, found, changes.get("email") or request.email or "")
     if found.problem:
         return await requests.move(
             call.db, request, *way, found.state, error=requests.problem(found.problem), **changes

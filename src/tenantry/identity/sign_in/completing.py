@@ -44,7 +44,7 @@ _GONE = "the account or its place in the organization is gone"
 
 
 async def complete(
-    means: SignInDependencies, call: Call, request: AuthRequest, *, session: Session | None
+    dependencies: SignInDependencies, call: Call, request: AuthRequest, *, session: Session | None
 ) -> Completion:
     """Return the answer to the application, and secrets for the browser to keep.
 
@@ -52,18 +52,20 @@ async def complete(
     somebody else ends. A request that has failed is answered by its error.
     """
     if request.state == states.FAILED:
-        return Completion(answers.of_failed(means, request))
+        return Completion(answers.of_failed(dependencies, request))
     states.expect(request, states.ORGANIZATION_SELECTED)
     try:
-        done = await _checked_and_completed(means, call, request, session)
+        done = await _checked_and_completed(dependencies, call, request, session)
     except _Refused as refusal:
-        return Completion(await cancel(means, call, request, refusal.error, refusal.description))
+        return Completion(
+            await cancel(dependencies, call, request, refusal.error, refusal.description)
+        )
     counting.ended(states.COMPLETED, request.facts)
     return done
 
 
 async def cancel(
-    means: SignInDependencies,
+    dependencies: SignInDependencies,
     call: Call,
     request: AuthRequest,
     error: str = "access_denied",
@@ -72,11 +74,11 @@ async def cancel(
     failed = await requests.move(
         call.db, request, states.FAILED, error=requests.problem(description, error)
     )
-    return answers.of_failed(means, failed)
+    return answers.of_failed(dependencies, failed)
 
 
 async def _checked_and_completed(
-    means: SignInDependencies, call: Call, request: AuthRequest, session: Session | None
+    dependencies: SignInDependencies, call: Call, request: AuthRequest, session: Session | None
 ) -> Completion:
     params = request.params
     assert request.user_id is not None
@@ -86,7 +88,7 @@ async def _checked_and_completed(
         request.organization_id == NO_ORGANIZATION or user.membership_in(request.organization_id)
     ):
         raise _Refused(_GONE)
-    if (user.sub is not None) != means.settings.is_modular:
+    if (user.sub is not None) != dependencies.settings.is_modular:
         raise _Refused("people sign in by other means here meanwhile", _LOGIN_REQUIRED)
     if params.id_token_user not in {None, user.sub or user.id}:
         # OpenID Connect Core 1.0 section 3.1.2.2.
@@ -95,7 +97,7 @@ async def _checked_and_completed(
     enters = (
         session is not None
         and session.user_id == user.id
-        and await _is_open(means, call, session, request.organization_id, anew=bool(proofs))
+        and await _is_open(dependencies, call, session, request.organization_id, anew=bool(proofs))
     )
     if not proofs and not (
         enters and session is not None and session.id == request.facts.session_id
@@ -106,18 +108,18 @@ async def _checked_and_completed(
         amr = await amr_of(call.db, proofs)
     if (
         request.organization_id != NO_ORGANIZATION
-        and await login_requirements.barrier(
+        and await login_requirements.reauthentication_requirement(
             call.db, request.organization_id, email=user.email, amr=amr
         )
         is not None
     ):
         raise _Refused("this organization has its own sign-in: sign in again", _LOGIN_REQUIRED)
     try:
-        claims = await session_claims(means, call, request, user)
+        claims = await session_claims(dependencies, call, request, user)
     except errors.Intercepted as refusal:
         raise _Refused(refusal.message) from None
     return await _completed(
-        means,
+        dependencies,
         call,
         request,
         session,
@@ -129,20 +131,25 @@ async def _checked_and_completed(
 
 
 async def _is_open(
-    means: SignInDependencies, call: Call, session: Session, organization_id: str, *, anew: bool
+    dependencies: SignInDependencies,
+    call: Call,
+    session: Session,
+    organization_id: str,
+    *,
+    anew: bool,
 ) -> bool:
     """Whether a session is young enough for an organization; see `is_within`."""
     if organization_id == NO_ORGANIZATION:
-        return is_within(session, policies.bounds_of_deployment(means.settings), anew=anew)
+        return is_within(session, policies.bounds_of_deployment(dependencies.settings), anew=anew)
     try:
         organization = await organizations.get(call, OrganizationIdentifier(organization_id))
     except errors.NotFound:
         raise _Refused(_GONE) from None
-    return is_within(session, policies.bounds_of(means.settings, organization), anew=anew)
+    return is_within(session, policies.bounds_of(dependencies.settings, organization), anew=anew)
 
 
 async def _completed(
-    means: SignInDependencies,
+    dependencies: SignInDependencies,
     call: Call,
     request: AuthRequest,
     session: Session | None,
@@ -162,7 +169,7 @@ async def _completed(
         in_it = session.impersonator if enters and session is not None else ""
         held = call.as_user(db, request.user_id, impersonator=in_it)
         user = await _signed_in(held, request)
-        bounds = None if user is None else await _bounds(means, db, request)
+        bounds = None if user is None else await _bounds(dependencies, db, request)
         if user is None or bounds is None:
             raise _Refused(_GONE)
         amr = await amr_of(call.db, proofs)
@@ -218,7 +225,7 @@ async def _completed(
             happened.append(login(held, user, entered, context_of_login(request)))
         code, row = new_code(request, entered)
         await codes.add(db, row, *happened)
-    return Completion(answers.of(means, request.params, code=code), secret, devices)
+    return Completion(answers.of(dependencies, request.params, code=code), secret, devices)
 
 
 async def _signed_in(call: Call, request: AuthRequest) -> User | None:
@@ -232,15 +239,15 @@ async def _signed_in(call: Call, request: AuthRequest) -> User | None:
 
 
 async def _bounds(
-    means: SignInDependencies, db: engine.Session, request: AuthRequest
+    dependencies: SignInDependencies, db: engine.Session, request: AuthRequest
 ) -> Bounds | None:
     """Return the limits of the session, with the place held that the person has; None without."""
     assert request.organization_id is not None
     assert request.user_id is not None
     if request.organization_id == NO_ORGANIZATION:
-        return policies.bounds_of_deployment(means.settings)
+        return policies.bounds_of_deployment(dependencies.settings)
     organization = await memberships.hold_place(db, request.organization_id, request.user_id)
-    return None if organization is None else policies.bounds_of(means.settings, organization)
+    return None if organization is None else policies.bounds_of(dependencies.settings, organization)
 
 
 async def _joined(db: engine.Session, before: Sequence[str], amr: Sequence[str]) -> Sequence[str]:
@@ -269,7 +276,7 @@ def new_code(request: AuthRequest, session: Session) -> tuple[str, dict[str, Any
 
 
 async def session_claims(
-    means: SignInDependencies, call: Call, request: AuthRequest, user: User
+    dependencies: SignInDependencies, call: Call, request: AuthRequest, user: User
 ) -> Mapping[str, Any]:
     """Ask the interceptors; return the claims that they add.
 
@@ -277,10 +284,10 @@ async def session_claims(
         errors.Intercepted: one forbids it.
 
     """
-    if not await means.interceptors.runs(PRE_SESSION_CREATION):
+    if not await dependencies.interceptors.runs(PRE_SESSION_CREATION):
         return {}
     context = context_of(call, request, await connection_details(call.db, request.facts.proofs))
-    verdict = await means.interceptors.run(
+    verdict = await dependencies.interceptors.run(
         call, PRE_SESSION_CREATION, context=context, data={"user": person(user)}
     )
     return verdict.claims

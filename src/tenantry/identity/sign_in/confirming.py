@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 
 async def send_code(
-    means: SignInDependencies, call: Call, session: Session, user: User, language: str
+    dependencies: SignInDependencies, call: Call, session: Session, user: User, language: str
 ) -> str:
     """Send a code to the user of a session, good in that session alone; return the mail's id."""
-    _check_method(means, "email")
+    _check_method(dependencies, "email")
     sent = await passwordless.send(
         call,
         email=user.email,
         type_=OTP,
         link_uri=None,
-        seconds=means.settings.email_code_seconds,
+        seconds=dependencies.settings.email_code_seconds,
         auth_request_id=session.id,
         language=language,
     )
@@ -49,12 +49,12 @@ async def confirm_by_code(call: Call, session: Session, request_id: str, code: s
 
 
 async def confirm_by_password(
-    means: SignInDependencies, call: Call, session: Session, user: User, password: str
+    dependencies: SignInDependencies, call: Call, session: Session, user: User, password: str
 ) -> None:
     """Check the password of the user of a session, who has authenticated by it."""
     await _check_no_second_factor(call, session)
-    _check_method(means, "password")
-    found = await means.passwords.sign_in(call, email=user.email, password=password)
+    _check_method(dependencies, "password")
+    found = await dependencies.passwords.sign_in(call, email=user.email, password=password)
     if found != user.id:
         raise errors.InvalidArgument("this password is another's")
     await sessions.authenticated(call, session)
@@ -65,6 +65,6 @@ async def _check_no_second_factor(call: Call, session: Session) -> None:
         raise errors.ReauthenticationRequired
 
 
-def _check_method(means: SignInDependencies, method: str) -> None:
-    if method not in means.settings.own_methods:
+def _check_method(dependencies: SignInDependencies, method: str) -> None:
+    if method not in dependencies.settings.own_methods:
         raise errors.InvalidArgument(f"there is no sign-in by {method} here")

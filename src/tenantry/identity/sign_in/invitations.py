@@ -132,7 +132,7 @@ async def _find(db: engine.Session, token: str) -> Invitation | None:
 
 
 async def accept(
-    means: SignInDependencies, call: Call, token: str, *, session: Session | None
+    dependencies: SignInDependencies, call: Call, token: str, *, session: Session | None
 ) -> Accepted:
     """Accept an invitation by its link; ``session`` is that of the browser.
 
@@ -149,7 +149,7 @@ async def accept(
         user = await reading.find(call.db, id_=found.user_id, external_id=None)
     if found is None or user is None:
         raise errors.NotFound("invitation")
-    begins = await _begins_session(means, call, user, found.organization_id)
+    begins = await _begins_session(dependencies, call, user, found.organization_id)
     claims: Mapping[str, Any] = {}
     details = await connection_details(call.db, (PASSWORDLESS,))
     if begins:
@@ -160,7 +160,7 @@ async def accept(
             "connection_details": details,
             "ip_address": call.origin.address,
         }
-        verdict = await means.interceptors.run(
+        verdict = await dependencies.interceptors.run(
             call, PRE_SESSION_CREATION, context=context, data={"user": person(user)}
         )
         claims = verdict.claims
@@ -188,7 +188,7 @@ async def accept(
                 organization_id=organization.id,
                 client_id=None,
                 amr=[one["id"] for one in details],
-                bounds=policies.bounds_of(means.settings, organization),
+                bounds=policies.bounds_of(dependencies.settings, organization),
                 custom_claims=claims,
             )
             about = {"connection_id": details[0]["id"]}
@@ -199,12 +199,12 @@ async def accept(
 
 
 async def _begins_session(
-    means: SignInDependencies, call: Call, user: User, organization_id: str
+    dependencies: SignInDependencies, call: Call, user: User, organization_id: str
 ) -> bool:
     """Whether the link alone signs somebody in: not past a factor or their own provider."""
     return (
         user.last_login_time is None
-        and EMAIL in means.settings.own_methods
+        and EMAIL in dependencies.settings.own_methods
         and not await totp.is_enabled(call.db, user.id)
         and await login_requirements.enforced(call.db, user.email, organization_id) is None
     )

@@ -169,7 +169,7 @@ async def is_guest(db: Session, email: str, organization_id: str) -> bool:
     return bool(serving) and await enforced(db, email, organization_id) is None
 
 
-async def barrier(
+async def reauthentication_requirement(
     db: Session, organization_id: str, *, email: str, amr: Sequence[str] | None
 ) -> ReauthenticationRequirement | None:
     """Return what a session still needs to be good for an organization; None for nothing.
@@ -179,10 +179,10 @@ async def barrier(
     """
     own = await reading.of_organization(db, organization_id, serving=False)
     serving = {one.id: one.serves for one in own}
-    return await barrier_of(db, organization_id, serving, email=email, amr=amr)
+    return await requirement_of_connections(db, organization_id, serving, email=email, amr=amr)
 
 
-async def barrier_of(
+async def requirement_of_connections(
     db: Session,
     organization_id: str,
     own: Mapping[str, bool],

@@ -36,7 +36,7 @@ class ProvisionedByDirectory(errors.InvalidArgument):
 
 
 async def go_to(
-    means: SignInDependencies, call: Call, session: Session, organization_id: str
+    dependencies: SignInDependencies, call: Call, session: Session, organization_id: str
 ) -> bool:
     """Make an organization that of a session; False where the person has to sign in there anew.
 
@@ -51,20 +51,20 @@ async def go_to(
     place = user.membership_in(organization_id) if user is not None else None
     if user is None or place is None or place.status != ACTIVE:
         raise errors.NotFound("organization")
-    if means.settings.is_modular:
+    if dependencies.settings.is_modular:
         return False
     there = call.as_user(call.db, user.id, organization_id, session.id)
     organization = await organizations.get(
         there, organizations.OrganizationIdentifier(organization_id)
     )
-    bounds = policies.bounds_of(means.settings, organization)
+    bounds = policies.bounds_of(dependencies.settings, organization)
     is_new = organization_id not in session.organizations
     if is_new and (
         not completing.is_within(session, bounds, anew=False)
-        or await means.interceptors.runs(PRE_SESSION_CREATION)
+        or await dependencies.interceptors.runs(PRE_SESSION_CREATION)
     ):
         return False
-    if await login_requirements.barrier(
+    if await login_requirements.reauthentication_requirement(
         call.db, organization_id, email=user.email, amr=session.amr
     ):
         return False
@@ -108,30 +108,30 @@ async def leave(call: Call, session: Session, organization_id: str) -> None:
     )
 
 
-async def may_found(means: SignInDependencies, user: User) -> bool:
+async def may_found(dependencies: SignInDependencies, user: User) -> bool:
     """Whether somebody, given with all memberships, may found one more organization here.
 
     Where an interceptor has a say in that it takes a sign-up.
     """
-    return choosing.may_found(means.settings, user) and not (
-        means.settings.is_modular or await means.interceptors.runs(PRE_SIGNUP)
+    return choosing.may_found(dependencies.settings, user) and not (
+        dependencies.settings.is_modular or await dependencies.interceptors.runs(PRE_SIGNUP)
     )
 
 
 async def found(
-    means: SignInDependencies, call: Call, session: Session, *, display_name: str
+    dependencies: SignInDependencies, call: Call, session: Session, *, display_name: str
 ) -> Organization:
     """Found an organization whose first member and admin the person of a session is."""
     name = choosing.name_of_organization(display_name)
     async with call.db.transaction() as db:
         await users.hold(db, session.user_id)
         user = await reading.find(db, id_=session.user_id, external_id=None)
-        if user is None or not await may_found(means, user):
+        if user is None or not await may_found(dependencies, user):
             raise errors.PermissionDenied
-        joining.check_address(Rules.of(means.settings), user.email, "email")
+        joining.check_address(Rules.of(dependencies.settings), user.email, "email")
         return await joining.found(
             call.as_user(db, user.id, session_id=session.id),
             user,
             display_name=name,
-            region_code=means.settings.region,
+            region_code=dependencies.settings.region,
         )

@@ -50,18 +50,18 @@ class AuthService:
 
     def __init__(
         self,
-        means: SignInDependencies,
+        dependencies: SignInDependencies,
         *,
         browser_cookies: BrowserCookies,
         session_cookie: SessionCookie,
     ) -> None:
-        self._means = means
+        self._dependencies = dependencies
         self._browser_cookies = browser_cookies
         self._session_cookie = session_cookie
 
     @property
     def _settings(self) -> Settings:
-        return self._means.settings
+        return self._dependencies.settings
 
     async def update_login_user_details(
         self, request: pb.UpdateLoginUserDetailsRequest, call: Call
@@ -71,7 +71,7 @@ class AuthService:
             raise errors.InvalidArgument.field("user", "required", "is required")
         await self._check_organization(call, request.connection_id, given.organization_external_id)
         named = await completion.named(
-            self._means,
+            self._dependencies,
             call,
             request.login_request_id,
             request.connection_id,
@@ -117,7 +117,7 @@ class AuthService:
         home = await login_requirements.enforced(call.db, given.email, begun.named)
         if home is not None:
             begun = await verification.start_email(
-                self._means, call, begun, email=given.email, intent=intent
+                self._dependencies, call, begun, email=given.email, intent=intent
             )
             return pb.DiscoveryAuthMethodResponse(auth_method=self._provider(home, begun))
         if self._settings.is_modular:
@@ -133,7 +133,7 @@ class AuthService:
         method = offered[0]
         if method.name == EMAIL:
             begun = await verification.start_email(
-                self._means, call, begun, email=given.email, intent=intent
+                self._dependencies, call, begun, email=given.email, intent=intent
             )
         return pb.DiscoveryAuthMethodResponse(auth_method=self._method(method, begun))
 
@@ -145,7 +145,7 @@ class AuthService:
             raise errors.InvalidArgument.field("otp_req", "required", "is required")
         begun = await self._begun(call)
         proved = await verification.verify_code(
-            self._means, call, begun, request.otp_req.code_challenge
+            self._dependencies, call, begun, request.otp_req.code_challenge
         )
         for cookie in self._browser_cookies.issue(proved):
             call.headers["set-cookie"] = cookie
@@ -176,7 +176,7 @@ class AuthService:
     ) -> pb.SignupOrganizationResponse:
         check_page(call.origin, self._settings.public_url)
         founded = await choosing.sign_up(
-            self._means,
+            self._dependencies,
             call,
             await self._begun(call),
             organization_name=request.organization_name,

@@ -61,7 +61,12 @@ _KNOWN = crud.get(users, by=("email_key",), columns=("id",))
 
 
 async def start_email(
-    means: SignInDependencies, call: Call, request: AuthRequest, *, email: str, intent: str = ""
+    dependencies: SignInDependencies,
+    call: Call,
+    request: AuthRequest,
+    *,
+    email: str,
+    intent: str = "",
 ) -> AuthRequest:
     """Send a code and a link to an address, whether anybody has it or not.
 
@@ -75,16 +80,16 @@ async def start_email(
     home = await login_requirements.enforced(call.db, address, request.named)
     if home is not None:
         return await login_requirements.send(call.db, request, home=home, email=address)
-    _check_intent(means.settings, intent)
+    _check_intent(dependencies.settings, intent)
     key = email_addresses.key(address)
     await inboxes.take(call, address)
     if await call.db.fetch_one(_KNOWN, p_email_key=key) is not None:
         template = SIGNIN
-    elif means.settings.may_sign_up and intent != RESET_PASSWORD:
+    elif dependencies.settings.may_sign_up and intent != RESET_PASSWORD:
         template = SIGNUP
     else:
         template = NO_ACCOUNT
-    sent = await inboxes.ask(means, call, request, email=address, template=template)
+    sent = await inboxes.ask(dependencies, call, request, email=address, template=template)
     return await requests.move(
         call.db,
         request,
@@ -108,45 +113,45 @@ async def resend_email(call: Call, request: AuthRequest) -> AuthRequest:
 
 
 async def verify_code(
-    means: SignInDependencies, call: Call, request: AuthRequest, code: str
+    dependencies: SignInDependencies, call: Call, request: AuthRequest, code: str
 ) -> AuthRequest:
     """Prove the inbox by the code of the mail."""
     states.expect(request, *SENT)
     with counting.proof(counting.EMAIL):
         proof = await passwordless.verify_code(call, request.facts.passwordless, code)
-    return await _inbox_proved(means, call, request, states.OTP_VERIFIED, proof)
+    return await _inbox_proved(dependencies, call, request, states.OTP_VERIFIED, proof)
 
 
 async def verify_link(
-    means: SignInDependencies, call: Call, request: AuthRequest, link_token: str
+    dependencies: SignInDependencies, call: Call, request: AuthRequest, link_token: str
 ) -> AuthRequest:
     """Prove the inbox by the link of the mail, in the browser that asked for it."""
     states.expect(request, *SENT)
     with counting.proof(counting.EMAIL):
         proof = await passwordless.verify_link(call, link_token, request.facts.passwordless)
-    return await _inbox_proved(means, call, request, states.LINK_VERIFIED, proof)
+    return await _inbox_proved(dependencies, call, request, states.LINK_VERIFIED, proof)
 
 
 async def verify_link_elsewhere(
-    means: SignInDependencies, call: Call, request_id: str, link_token: str
+    dependencies: SignInDependencies, call: Call, request_id: str, link_token: str
 ) -> AuthRequest | None:
     """Prove the inbox by the link, in another browser, which the sign-in then goes over to.
 
     None where that is not allowed, or there is no such sign-in. Nor where a provider's word waits
     for it: the account would go over to a stranger that came from there in another browser.
     """
-    if means.settings.email_same_browser:
+    if dependencies.settings.email_same_browser:
         return None
     request = await requests.find_of_any(call.db, request_id)
     if request is None or request.state != states.LINK_OTP_SENT:
         return None
     with counting.proof(counting.EMAIL):
         proof = await passwordless.verify_link(call, link_token, request.facts.passwordless)
-    return await _inbox_proved(means, call, request, states.LINK_VERIFIED, proof)
+    return await _inbox_proved(dependencies, call, request, states.LINK_VERIFIED, proof)
 
 
 async def look_at_link(
-    means: SignInDependencies,
+    dependencies: SignInDependencies,
     db: Session,
     request_id: str,
     request: AuthRequest | None,
@@ -167,25 +172,25 @@ async def look_at_link(
     if goes_on is None or goes_on.state not in SENT or goes_on.facts.passwordless != sent.id:
         return EXPIRED
     is_ours = request is not None or (
-        not means.settings.email_same_browser and goes_on.state == states.LINK_OTP_SENT
+        not dependencies.settings.email_same_browser and goes_on.state == states.LINK_OTP_SENT
     )
     return GOOD if is_ours else FOREIGN
 
 
 async def verify_password(
-    means: SignInDependencies, call: Call, request: AuthRequest, *, email: str, password: str
+    dependencies: SignInDependencies, call: Call, request: AuthRequest, *, email: str, password: str
 ) -> AuthRequest:
     _expect_unproved(request)
-    _check_method(means.settings, PASSWORD)
+    _check_method(dependencies.settings, PASSWORD)
     address = email_addresses.checked(email.strip())
     home = await login_requirements.enforced(call.db, address, request.named)
     if home is not None:
         return await login_requirements.send(call.db, request, home=home, email=address)
     with counting.proof(PASSWORD):
-        user_id = await means.passwords.sign_in(call, email=address, password=password)
+        user_id = await dependencies.passwords.sign_in(call, email=address, password=password)
     user = await _user(call, user_id)
     return await _proved(
-        means,
+        dependencies,
         call,
         request,
         states.PASSWORD_VERIFIED,
@@ -197,18 +202,18 @@ async def verify_password(
 
 
 async def passkey_options(
-    means: SignInDependencies, call: Call, request: AuthRequest, *, email: str | None = None
+    dependencies: SignInDependencies, call: Call, request: AuthRequest, *, email: str | None = None
 ) -> tuple[str, dict[str, Any]]:
     """Return a challenge's id, and the options that a browser hands to an authenticator."""
     _expect_unproved(request)
-    _check_method(means.settings, PASSKEY)
+    _check_method(dependencies.settings, PASSKEY)
     return await passkeys.begin_authentication(
-        call, means.relying_party, email=email, auth_request_id=request.id
+        call, dependencies.relying_party, email=email, auth_request_id=request.id
     )
 
 
 async def verify_passkey(
-    means: SignInDependencies,
+    dependencies: SignInDependencies,
     call: Call,
     request: AuthRequest,
     challenge_id: str,
@@ -216,14 +221,14 @@ async def verify_passkey(
 ) -> AuthRequest:
     """Prove one's identity by a passkey; one that verified its user is both factors at once."""
     _expect_unproved(request)
-    _check_method(means.settings, PASSKEY)
+    _check_method(dependencies.settings, PASSKEY)
     with counting.proof(counting.PASSKEY):
         passkey = await passkeys.finish_authentication(
-            call, means.relying_party, challenge_id, credential, auth_request_id=request.id
+            call, dependencies.relying_party, challenge_id, credential, auth_request_id=request.id
         )
     user = await _user(call, passkey.user_id)
     return await _proved(
-        means,
+        dependencies,
         call,
         request,
         states.WEBAUTHN_VERIFIED,
@@ -236,7 +241,7 @@ async def verify_passkey(
 
 
 async def verify_second_factor(
-    means: SignInDependencies, call: Call, request: AuthRequest, code: str
+    dependencies: SignInDependencies, call: Call, request: AuthRequest, code: str
 ) -> AuthRequest:
     """Give the second factor: a code of an authenticator app, or one to recover without."""
     states.expect(request, states.SECOND_FACTOR_PENDING)
@@ -266,12 +271,18 @@ async def verify_second_factor(
     user = await _user(call, user_id)
     facts = replace(request.facts, proofs=(*request.facts.proofs, TOTP))
     return await choosing.proceed(
-        means, call, request, states.SECOND_FACTOR_VERIFIED, user=user, facts=facts, is_proof=True
+        dependencies,
+        call,
+        request,
+        states.SECOND_FACTOR_VERIFIED,
+        user=user,
+        facts=facts,
+        is_proof=True,
     )
 
 
 async def choose_password(
-    means: SignInDependencies, call: Call, request: AuthRequest, password: str
+    dependencies: SignInDependencies, call: Call, request: AuthRequest, password: str
 ) -> AuthRequest:
     """Choose a password, once the inbox was proved; all other sessions of the person end."""
     states.expect(request, states.PASSWORD_CHOICE)
@@ -279,25 +290,27 @@ async def choose_password(
     assert user_id is not None
     user = await _user(call, user_id)
     held = requests.as_person(call, call.db, request, user_id)
-    await means.passwords.choose(held, user_id, password)
+    await dependencies.passwords.choose(held, user_id, password)
     if request.organization_id is None:
-        return await choosing.proceed(means, call, request, states.PASSWORD_CHOSEN, user=user)
+        return await choosing.proceed(
+            dependencies, call, request, states.PASSWORD_CHOSEN, user=user
+        )
     return await requests.move(
         call.db, request, states.PASSWORD_CHOSEN, states.ORGANIZATION_SELECTED
     )
 
 
 async def _inbox_proved(
-    means: SignInDependencies,
+    dependencies: SignInDependencies,
     call: Call,
     request: AuthRequest,
     state: str,
     proof: Request,
 ) -> AuthRequest:
     if request.state == states.VERIFICATION_SENT:
-        return await completion.inbox_proved(means, call, request, proof.email)
+        return await completion.inbox_proved(dependencies, call, request, proof.email)
     return await _proved(
-        means,
+        dependencies,
         call,
         request,
         state,
@@ -310,7 +323,7 @@ async def _inbox_proved(
 
 
 async def _proved(
-    means: SignInDependencies,
+    dependencies: SignInDependencies,
     call: Call,
     request: AuthRequest,
     state: str,
@@ -333,7 +346,7 @@ async def _proved(
         inbox_proved=False,
     )
     return await choosing.after_first_factor(
-        means,
+        dependencies,
         call,
         request,
         state,

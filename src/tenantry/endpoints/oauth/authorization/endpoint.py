@@ -62,7 +62,7 @@ class AuthorizationEndpoint:
         self,
         db: Database,
         registered: RegisteredUris,
-        means: SignInDependencies,
+        dependencies: SignInDependencies,
         hints: IdTokenHints,
         *,
         rates: Rates,
@@ -72,10 +72,10 @@ class AuthorizationEndpoint:
         self._db = db
         self._rates = rates
         self._registered = registered
-        self._means = means
+        self._dependencies = dependencies
         self._hints = hints
-        self._issuer = means.settings.public_url
-        self._development = means.settings.development
+        self._issuer = dependencies.settings.public_url
+        self._development = dependencies.settings.development
         self._session_cookie = session_cookie
         self._browser_cookies = browser_cookies
 
@@ -108,7 +108,7 @@ class AuthorizationEndpoint:
             error, description = "temporarily_unavailable", "try again in a moment"
         request.context.error = error
         params = authorization_request.of_error(redirect_uri, asked)
-        answer = answers.of_error(self._means, params, error, plain(description))
+        answer = answers.of_error(self._dependencies, params, error, plain(description))
         return answer_pages.response(answer, accepted)
 
     async def _begin(self, call: Call, client: Client, params: Params, accepted: str) -> Response:
@@ -116,7 +116,7 @@ class AuthorizationEndpoint:
         if session is None and "none" not in params.prompt:
             # Each is a row, and nobody has shown yet who they are.
             await self._rates.take_sign_in(call.origin.address)
-        begun = await beginning.begin(self._means, call, client, params, session=session)
+        begun = await beginning.begin(self._dependencies, call, client, params, session=session)
         if isinstance(begun, AuthorizationResponse):
             return answer_pages.response(begun, accepted)
         response = Response.redirect(login_requirements.path(begun), referrer_policy="no-referrer")

@@ -22,7 +22,7 @@ EMAILS_OF_ORIGIN, EMAILS_OF_ORIGIN_SECONDS = 30, 600
 
 
 async def ask(
-    means: SignInDependencies, call: Call, request: AuthRequest, *, email: str, template: str
+    dependencies: SignInDependencies, call: Call, request: AuthRequest, *, email: str, template: str
 ) -> str:
     """Send a code and a link to an address; return the id of its request."""
     sent = await passwordless.send(
@@ -30,8 +30,8 @@ async def ask(
         email=email,
         type_=LINK_OTP,
         template=template,
-        link_uri=f"{means.settings.public_url}/login/{request.id}/link",
-        seconds=means.settings.email_code_seconds,
+        link_uri=f"{dependencies.settings.public_url}/login/{request.id}/link",
+        seconds=dependencies.settings.email_code_seconds,
         auth_request_id=request.id,
         language=language(call, request),
         client_id=request.client_id,

@@ -124,7 +124,7 @@ async def _ask_interceptors(
 ) -> None:
     asked = replace(request, email=found.address)
     try:
-        await choosing.ask_before_sign_up(answer.means, answer.call, asked, found.user)
+        await choosing.ask_before_sign_up(answer.dependencies, answer.call, asked, found.user)
     except errors.Intercepted as refusal:
         raise FederationError("access_denied", refusal.message) from None
 

@@ -42,18 +42,18 @@ CLAIMS_MAX = 8192  # characters of JSON: they are in each ID token
 
 
 async def arrive(
-    means: SignInDependencies, call: Call, request: AuthRequest, secret: str
+    dependencies: SignInDependencies, call: Call, request: AuthRequest, secret: str
 ) -> AuthRequest:
     states.expect(request, *states.UNPROVED)
     taken = await ways.take_arrival(call.db, secret)
     if taken is None or taken[0].auth_request_id != request.id:
         raise states.OutOfStep("this answer of the provider is over, or of another sign-in")
     way, identity = taken
-    return await identified(means, call, request, way.connection_id, identity)
+    return await identified(dependencies, call, request, way.connection_id, identity)
 
 
 async def named(
-    means: SignInDependencies,
+    dependencies: SignInDependencies,
     call: Call,
     request_id: str,
     connection_id: str,
@@ -82,11 +82,11 @@ async def named(
     if identity is None:
         fault = FederationError("authentication_not_completed", "the person did not sign in")
         return await _end(call, request, fault, connection, None, browser=False)
-    return await identified(means, call, request, connection_id, identity, browser=False)
+    return await identified(dependencies, call, request, connection_id, identity, browser=False)
 
 
 async def identified(
-    means: SignInDependencies,
+    dependencies: SignInDependencies,
     call: Call,
     request: AuthRequest,
     connection_id: str,
@@ -101,11 +101,11 @@ async def identified(
     connection = await connections.find(call.db, connection_id)
     try:
         answer = ProviderAnswer(
-            means, call, request, _serving(connection), identity, browser=browser
+            dependencies, call, request, _serving(connection), identity, browser=browser
         )
         answer.check()
         take = _by_social if answer.connection.organization_id is None else _by_organization
-        if means.settings.is_modular:
+        if dependencies.settings.is_modular:
             take = _by_itself
         try:
             return await take(answer)
@@ -118,13 +118,13 @@ async def identified(
 
 
 async def inbox_proved(
-    means: SignInDependencies, call: Call, request: AuthRequest, email: str
+    dependencies: SignInDependencies, call: Call, request: AuthRequest, email: str
 ) -> AuthRequest:
     """Continue with a user that a provider asserts, after verification of the inbox."""
     connection = await connections.find(call.db, request.connection_id or "")
     identity = identity_of(call.db, request)
     try:
-        answer = ProviderAnswer(means, call, request, _serving(connection), identity)
+        answer = ProviderAnswer(dependencies, call, request, _serving(connection), identity)
         if answer.connection.organization_id is None:
             user = await reading.find_by_email(call.db, email)
             return await _first_factor(answer, states.VERIFIED, email=email, user=user)
@@ -135,7 +135,7 @@ async def inbox_proved(
 
 
 async def failed(
-    means: SignInDependencies,
+    dependencies: SignInDependencies,
     call: Call,
     request_id: str,
     fault: FederationError,
@@ -154,7 +154,7 @@ async def failed(
         ended = await _end(call, request, fault, connection, None)
     except states.OutOfStep:
         return None
-    return answers.of_failed(means, ended)
+    return answers.of_failed(dependencies, ended)
 
 
 async def record(call: Call, request: AuthRequest, session: OurSession) -> bool:
@@ -203,7 +203,7 @@ async def _by_itself(answer: ProviderAnswer) -> AuthRequest:
 
 
 async def _by_social(answer: ProviderAnswer) -> AuthRequest:
-    db, means, email = answer.call.db, answer.means, answer.identity.email
+    db, dependencies, email = answer.call.db, answer.dependencies, answer.identity.email
     known = await identities.find(db, answer.connection.id, answer.identity.subject)
     user = None
     if known is not None and known[1].sub is None:
@@ -217,7 +217,7 @@ async def _by_social(answer: ProviderAnswer) -> AuthRequest:
             way = states.SSO_AUTHENTICATED
             return await login_requirements.send(db, answer.request, way, home=home, email=email)
         there = await reading.find_by_email(db, email) is not None
-        new = SIGNUP if means.settings.may_sign_up else NO_ACCOUNT
+        new = SIGNUP if dependencies.settings.may_sign_up else NO_ACCOUNT
         return await _ask_for_proof(answer, email=email, template=SIGNIN if there else new)
     return await _first_factor(answer, states.SSO_AUTHENTICATED, email=email, user=user)
 
@@ -232,7 +232,7 @@ async def _first_factor(
             held = requests.as_person(call, db, answer.request, user.id)
             await sync(held, user, accepted_profile(answer.identity.profile))
     return await choosing.after_first_factor(
-        answer.means,
+        answer.dependencies,
         call,
         answer.request,
         way,
@@ -249,7 +249,7 @@ async def _ask_for_proof(answer: ProviderAnswer, *, email: str, template: str) -
     call, request = answer.call, answer.request
     if answer.browser:
         await inboxes.take(call, email)
-    sent = await inboxes.ask(answer.means, call, request, email=email, template=template)
+    sent = await inboxes.ask(answer.dependencies, call, request, email=email, template=template)
     return await requests.move(
         call.db,
         request,

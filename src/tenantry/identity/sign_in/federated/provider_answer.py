@@ -42,7 +42,7 @@ def _binding(request: AuthRequest) -> Binding:
 
 @dataclass(frozen=True, slots=True)
 class ProviderAnswer:
-    means: SignInDependencies
+    dependencies: SignInDependencies
     call: Call
     request: AuthRequest
     connection: Connection
@@ -64,7 +64,7 @@ class ProviderAnswer:
         asked = request.params.connection_id
         if request.state == states.SSO_PENDING and asked not in {None, self.connection.id}:
             raise FederationError("invalid_connection_id", "another connection is asked for")
-        subject, modular = self.identity.subject, self.means.settings.is_modular
+        subject, modular = self.identity.subject, self.dependencies.settings.is_modular
         if not _is_key(subject) or (modular and len(subject) > SUB_MAX):
             raise FederationError(
                 "invalid_request", "the provider's id of the person is missing or too long"
