@@ -188,7 +188,7 @@ LONG = {
 
 @pytest.mark.parametrize("make", LONG.values(), ids=LONG)
 @pytest.mark.parametrize("piece", [1 << 16, 10])
-def test_twice_the_file_takes_twice_the_time(make, piece):
+def test_the_time_grows_with_the_file(make, piece):
     def seconds(n):
         content = b"email,name\n" + make(n)
         start = time.process_time()
@@ -196,9 +196,10 @@ def test_twice_the_file_takes_twice_the_time(make, piece):
         return time.process_time() - start
 
     seconds(1_000)
-    small = min(seconds(8_000) for _ in range(3))
+    small = min(seconds(4_000) for _ in range(3))
     large = min(seconds(16_000) for _ in range(3))
-    assert large <= 2.5 * small + 0.05  # an instant that anything takes
+    # Four times the file: 4 if the time is linear, 16 if it is quadratic.
+    assert large <= 9 * small + 0.05  # an instant that anything takes
 
 
 def test_many_line_breaks_in_a_cell_are_taken():

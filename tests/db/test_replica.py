@@ -85,14 +85,14 @@ async def change(db, name):
 
 async def test_a_list_has_each_change_whichever_process_made_it(process):
     one, other = await process(), await process()
-    by_standby = 0
-    for number in range(100):
+    by_standby = number = 0
+    while number < 100 or by_standby < 50:  # on a busy machine a standby is often behind
         await change(one, f"seen{number}")
         for db in (other, one):
             names, was_standby = await listed(db)
             assert f"seen{number}" in names
             by_standby += was_standby
-    assert by_standby > 50
+        number += 1
 
     async def at_once(number):
         await change(one, f"at once {number}")
