@@ -31,13 +31,13 @@ def test_the_preview_follows_the_form_and_saving_keeps_it(own_server, width, sch
         expect(shown.locator("h1")).to_have_text("Sign in to Acme Projects")
         ground = shown.locator("body").evaluate("one => getComputedStyle(one).backgroundImage")
         assert ground.startswith("linear-gradient(160deg, rgb(243, 239, 230)")
-        page.get_by_role("button", name="E-mail", exact=True).click()
+        page.get_by_role("button", name="Email", exact=True).click()
         expect(shown.locator("body")).to_contain_text("417 029")
         assert Axe().run(page).response["violations"] == []
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width
         page.get_by_role("button", name="Save", exact=True).click()
-        expect(page.get_by_role("status").first).to_have_text("The look is saved.")
+        expect(page.get_by_role("status").first).to_have_text("Branding saved.")
         assert faults == []
     with management(own_server) as api:
         look = api.get("/api/v1/portal_customizations").json()["customization_settings"]

@@ -41,7 +41,7 @@ async def test_what_the_form_holds_is_saved_and_shown(browser, api):
     page = await browser.send(
         "/console/branding/save", app_name="Acme <b>", color="#0f766e", login_border_radius="L"
     )
-    assert "The look is saved." in texts(page)
+    assert "Branding saved." in texts(page)
     assert 'value="Acme &lt;b&gt;"' in page
     found = await look(api)
     assert (found["app_name"], found["login"]["border_radius"]) == ("Acme <b>", "L")

@@ -64,7 +64,7 @@ async def client(api, path):
 
 async def test_all_of_an_application_is_changed_and_cleared(browser, application, api):
     page = await browser.send(f"{application}/update", **APPLICATION)
-    assert "The change was saved." in page
+    assert "Changes saved." in page
     assert 'name="grant_types-refresh_token" checked' in page
     assert 'name="grant_types-client_credentials">' in page
     kept = await client(api, application)
@@ -126,7 +126,7 @@ async def test_keys_of_an_application_in_the_place_of_secrets(browser, applicati
     way = {"token_endpoint_auth_method": "private_key_jwt", "access_token_signing_alg": "ES256"}
     path = f"{application}/settings"
     page = await browser.send(path, **way, jwks=json.dumps({"keys": [public]}))
-    assert "The change was saved." in page
+    assert "Changes saved." in page
     id_ = application.rpartition("/")[2]
     kept = (await api.client_settings.get_client_settings(client_id=id_))["settings"]
     assert kept["token_endpoint_auth_method"] == "private_key_jwt"
@@ -201,7 +201,7 @@ async def test_no_form_of_an_operator_changes_a_client_that_may_call_the_api(
         assert (await rest.clients.get_client(client_id=id_)) == before
         assert (await rest.client_settings.get_client_settings(client_id=id_)) == settings
         renamed = await browser.send(f"{path}/update", name="Renamed")
-        assert "The change was saved." in renamed
+        assert "Changes saved." in renamed
         await rest.clients.update_client(
             client_id=id_, client={"name": before["client"]["name"]}, mask="name"
         )
@@ -218,7 +218,7 @@ async def test_an_owner_limits_an_application_to_management_scopes(strong, rest,
     reader = texts(await (await enter(http, database, READER)).get(path))
     assert "users:read, sso:write" in reader
     page = await owner.send(f"{path}/settings", access="some")
-    assert "choose at least one scope" in told(page, "management_scopes")
+    assert "must contain at least one scope" in told(page, "management_scopes")
     page = await owner.send(f"{path}/settings", access="*", **some)
     kept = (await rest.client_settings.get_client_settings(client_id=id_))["settings"]
     assert kept["management_scopes"] == ["*"]
@@ -241,7 +241,7 @@ async def test_an_interceptor_is_told_who_asks(browser, api):
     key = {"auth_config_type": "API_KEY", "header_name": "X-Own-Key", "api_key": "kept-to-itself"}
     path = await browser.lands("/console/interceptors/create", **INTERCEPTOR, **key)
     page = await browser.get(path)
-    assert "A header with a key" in texts(page)
+    assert "API key in a header" in texts(page)
     assert 'value="x-own-key"' in page
     assert "kept-to-itself" not in page
     kept = await interceptor(api, path)
@@ -251,7 +251,7 @@ async def test_an_interceptor_is_told_who_asks(browser, api):
     # Nothing new is said of it: the key that nobody sees stays, and a description goes.
     same = {"auth_config_type": "API_KEY", "header_name": "x-own-key", "api_key": ""}
     page = await browser.send(f"{path}/update", **{**INTERCEPTOR, "description": ""}, **same)
-    assert "The change was saved." in page
+    assert "Changes saved." in page
     kept = await interceptor(api, path)
     assert kept["config"]["auth_config"]["auth_config_type"] == "API_KEY"
     assert not kept.get("description")

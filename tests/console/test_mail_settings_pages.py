@@ -77,7 +77,7 @@ def test_a_server_is_added_tried_enabled_and_deleted(ada):
     assert re.search(r"sent=mail_\d+&done=test_queued$", sent.headers["location"])
     assert "enabled" in follow(ada, ada.post(f"{page}/enable")).text.lower()
     listed = ada.get("/console/mail/servers").text
-    assert "The server that is enabled below" in listed
+    assert "The server enabled below" in listed
     assert ">Enabled<" in listed
     follow(ada, ada.post(f"{page}/save", **{**SERVER, "password": "", "from_name": "Other"}))
     assert "Other" in ada.get(page).text
@@ -161,7 +161,7 @@ def test_an_operator_tries_a_server_and_a_template_but_changes_none(ada, operato
     # A template carries codes and links: an operator takes one away, and writes or enables none.
     template = made_template(ada)
     shown = operator.get(template).text.partition("<main")[2]
-    assert "Only owners create, change and enable mail templates" in shown
+    assert "Only owners can create, change and enable email templates" in shown
     assert re.findall(r'method="post" action="([^"]*)"', shown) == [f"{template}/delete"]
     assert operator.get("/console/mail/templates/new?use_case=LOGIN").status_code == 403
     assert operator.post("/console/mail/templates", **TEMPLATE).status_code == 403

@@ -111,7 +111,7 @@ async def test_a_filter_that_names_no_organization_says_so(browser, path):
         assert "No organization matches" in said, text
         assert "its external ID, or at least three characters of its name" in said
         assert "Nothing to show" not in said
-        assert "Nothing found" not in said
+        assert "No results" not in said
     said = texts(await asked_for(browser, path, FILTERED[path], "org_1"))
     assert "No organization has the ID org_1." in said
 
@@ -120,7 +120,7 @@ async def test_a_list_without_rows_says_that_its_filters_are_why(browser, acme):
     page = await browser.get(
         f"/console/events?organization_id={acme['id']}&type=organization.deleted"
     )
-    assert "No entry matches the filters." in texts(page)
+    assert "No entries match these filters." in texts(page)
     page = await asked_for(browser, "api-keys", "query", acme["display_name"])
     assert f"{acme['display_name']} has no active API keys." in texts(page)
 

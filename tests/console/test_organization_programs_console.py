@@ -47,7 +47,7 @@ async def test_an_api_key_is_made_shown_once_and_revoked(browser, place, make, a
     assert f'href="/console/api-keys/{found["token_id"]}"' in page
     assert user["email"] in page
     page = await browser.send(f"{path}/keys/{found['token_id']}/revoke")
-    assert "It is revoked." in page
+    assert "Revoked." in page
     assert found["token_id"] not in page
     with pytest.raises(ApiError):
         await api.tokens.validate_token(token=key)
@@ -69,7 +69,7 @@ async def test_a_key_that_cannot_be_made_is_told_beside_its_field(browser, place
     assert f'id="{wrong}-problem"' in page
     assert f'value="{fields[wrong]}"' in page
     assert "<details open>" in page
-    assert "There is no API key" in page
+    assert "No API keys" in page
 
 
 async def test_a_key_of_another_organization_is_not_there(browser, place, make, api):
@@ -104,7 +104,7 @@ async def test_a_client_from_its_making_to_its_end(browser, place, api, http):
         audience="https://api.acme.example",
         expiry="900",
     )
-    assert "The change was saved." in page
+    assert "Changes saved." in page
     found = await api.clients.get_organization_client(organization_id=id_, client_id=client_id)
     client = found["client"]
     assert (client["name"], client["scopes"]) == ("Warehouse sync", ["a:read"])

@@ -72,7 +72,7 @@ def connection(rest, make):
 async def test_saml_by_hand_with_all_of_its_settings(browser, connection):
     saml = await connection("OKTA", "SAML")
     page = await browser.send(f"{saml.path}/saml", **BY_HAND)
-    assert "The change was saved." in page
+    assert "Changes saved." in page
     assert "CN=idp" in texts(page)
     found = await saml.shown()
     assert found["status"] == "COMPLETED"
@@ -116,7 +116,7 @@ async def test_certificates_come_and_go_and_the_last_stays_while_it_serves(brows
     await browser.send(f"{saml.path.removesuffix('/protocol')}/enable")
     next_one = pem(certificate("next", days=10))
     page = await browser.send(f"{saml.path}/certificates/add", next_certificate=next_one)
-    assert "Ends soon" in texts(page)
+    assert "Expires soon" in texts(page)
     kept = (await saml.shown())["saml_config"]["idp_certificates"]
     assert len(kept) == 2
     for text in ("", "no certificate", KEY):
@@ -296,4 +296,4 @@ async def test_it_speaks_german(browser, connection):
         page = await browser.get(
             (await connection(provider, type_)).path, **{"accept-language": "de"}
         )
-        assert "Was der Anbieter von sich sagt" in page
+        assert "Identitätsanbieter" in page

@@ -63,5 +63,5 @@ async def test_that_only_owners_change_an_application_is_said(http, database, re
     path = f"/console/applications/{made['client']['id']}"
     for role in (OPERATOR, OWNER):
         page = await (await enter(http, database, role)).get(path)
-        assert ("Only an owner may change or delete it" in page) is (role == OPERATOR)
+        assert ("Only owners can change or delete it" in page) is (role == OPERATOR)
         assert (f"{path}/secrets/create" in page) is (role == OWNER)

@@ -33,7 +33,7 @@ async def test_codes_are_good_for_as_long_as_an_owner_says(owner, path, rest, ma
     id_ = path.rpartition("/")[2]
     try:
         page = await owner.send(f"{path}/mail", email_code_seconds="120")
-        assert "The change was saved." in page
+        assert "Changes saved." in page
         assert value_of(page, "email_code_seconds") == "120"
         answer = await rest.connections.get_environment_connection(connection_id=id_)
         config = answer["connection"]["passwordless_config"]

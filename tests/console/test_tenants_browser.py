@@ -36,7 +36,7 @@ async def test_a_customer_is_set_up_and_found_again(server, http, database):
         await page.get_by_label("Name", exact=True).fill(name)
         await page.keyboard.press("Enter")
         await page.wait_for_url("**/console/organizations/org_*")
-        assert await page.get_by_role("status").inner_text() == "It was created."
+        assert await page.get_by_role("status").inner_text() == "Created."
         organization_id = page.url.partition("?")[0].rpartition("/")[2]
 
         await page.get_by_label("Key 1", exact=True).fill("plan")
@@ -47,23 +47,23 @@ async def test_a_customer_is_set_up_and_found_again(server, http, database):
         assert await page.get_by_label("Value 1", exact=True).input_value() == "enterprise"
 
         await page.get_by_role("link", name="Members").click()
-        await page.get_by_label("E-mail address", exact=True).fill(email)
-        await page.get_by_role("button", name="Invite somebody").click()
+        await page.get_by_label("Email address", exact=True).fill(email)
+        await page.get_by_role("button", name="Invite user").click()
         await page.get_by_role("link", name=email, exact=True).click()
         await page.wait_for_url("**/console/people/usr_*")
 
         await page.get_by_role("searchbox").fill(organization_id)
         await page.keyboard.press("Enter")
         await page.wait_for_url(f"**/console/organizations/{organization_id}")
-        await page.get_by_role("link", name="Portal").click()
-        await page.get_by_role("button", name="Make a link to send").click()
+        await page.get_by_role("link", name="Portal links").click()
+        await page.get_by_role("button", name="Create shareable link").click()
         link = await page.locator("#portal-link").inner_text()
         assert link.startswith(f"{server.url}/magicLink/")
 
         await page.get_by_role("link", name="General").click()
-        await page.get_by_text("Delete the organization").first.click()
+        await page.get_by_text("Delete organization").first.click()
         await page.get_by_label("Type").fill("something else")
-        await page.get_by_role("button", name="Delete the organization").click()
+        await page.get_by_role("button", name="Delete organization").click()
         await page.wait_for_load_state()
         assert await page.locator("#delete-name-problem").count() == 1
         await page.go_back()
@@ -110,6 +110,6 @@ async def test_forms_work_without_javascript(server, http, database):
         page = await context.new_page()
         await page.goto("/console/organizations/new")
         await page.get_by_label("Name", exact=True).fill("Without a script")
-        await page.get_by_role("button", name="Create").click()
+        await page.get_by_role("button", name="Create", exact=True).click()
         await page.wait_for_url("**/console/organizations/org_*")
         assert "Without a script" in await page.locator("h1").inner_text()

@@ -18,7 +18,7 @@ async def browser(http, database):
 async def test_the_overview_says_how_the_deployment_is(browser):
     page = await browser.get("/console")
     # The figures are those of up to ten seconds ago.
-    assert ('role="img"' in page) == ("Sign-ins in seven days:" in page)
+    assert ('role="img"' in page) == ("Sign-ins in the last 7 days:" in page)
     assert ('role="img"' in page) != ("No sign-ins in this period." in page)
     assert "/api/v1/overview" in page
     assert "style=" not in page
@@ -46,7 +46,7 @@ async def test_an_organization_from_its_making_to_its_end(browser, api):
         f"{path}/update", display_name="Acme & Sons", external_id="", slug="", logo_url=""
     )
     assert "Acme & Sons" in texts(page)
-    assert "The change was saved." in page
+    assert "Changes saved." in page
     page = await browser.send(
         f"{path}/metadata", **{"metadata-key-0": "plan", "metadata-value-0": "enterprise"}
     )
@@ -65,7 +65,7 @@ async def test_an_organization_from_its_making_to_its_end(browser, api):
     assert not found.get("metadata")
 
     page = await browser.send(f"{path}/delete", name="Acme")
-    assert "must be the name of what is deleted" in page
+    assert "must match the name of the organization" in page
     assert await browser.lands(f"{path}/delete", name="Acme & Sons") == "/console/organizations"
     await browser.get(path, status=404)
 
@@ -106,7 +106,7 @@ async def test_members_are_invited_given_roles_and_removed(browser, make, api):
     assert form in await browser.get(f"{path}?change={user_id}")
     page = await browser.send(f"{path}/{user_id}/roles", **{f"roles-{role['name']}": "true"})
     assert role["name"] in page
-    assert "on its way" in await browser.send(f"{path}/{user_id}/resend")
+    assert "Invitation sent." in await browser.send(f"{path}/{user_id}/resend")
     page = await browser.send(f"{path}/invite", email="nobody", role="")
     assert 'value="nobody"' in page
     page = await browser.send(f"{path}/{user_id}/remove")
@@ -162,7 +162,7 @@ async def test_a_link_into_the_portal_is_shown_once(browser, make, http):
         assert location not in await browser.get(path)
         assert (await http.get(location)).status_code in {200, 303}
     page = await browser.send(f"{path}/delete")
-    assert "It was deleted." in page
+    assert "Deleted." in page
 
 
 async def test_a_connection_is_switched_and_deleted(browser, make, api):
@@ -194,8 +194,8 @@ async def test_a_social_provider_is_set_up(http, database, api):
     )
     assert 'value="Iv1.8a61"' in page
     assert "kept to itself" not in page
-    assert "It is enabled." in await browser.send(f"{path}/enable")
-    assert "It is disabled." in await browser.send(f"{path}/disable")
+    assert "Enabled." in await browser.send(f"{path}/enable")
+    assert "Disabled." in await browser.send(f"{path}/disable")
     assert await browser.lands(f"{path}/delete") == "/console/connections"
 
 
@@ -210,9 +210,9 @@ async def test_a_directory_with_its_token_groups_and_requests(browser, make, api
     assert answer.status_code == 200
     secret = re.search(r'<code id="secret"[^>]*>([^<]+)</code>', answer.text)[1]
     assert secret not in await browser.get(path)
-    assert "It is enabled." in await browser.send(f"{path}/enable")
+    assert "Enabled." in await browser.send(f"{path}/enable")
     assert "No requests" in await browser.get(f"{path}/requests?failed=true")
-    assert "No groups yet" in await browser.get(f"{path}/groups")
+    assert "No groups" in await browser.get(f"{path}/groups")
     assert await browser.lands(f"{path}/delete") == "/console/directories"
 
 
@@ -233,15 +233,17 @@ async def test_a_person_from_search_to_deletion(browser, make, api):
     )
     assert 'value="gold"' in page
     page = await browser.get(f"{path}/security")
-    assert "No session." in page
+    assert "No sessions." in page
     assert "No second factor." in page
-    assert "No sign-in is kept" in await browser.get(f"{path}/sign-ins")
+    assert "No sign-ins" in await browser.get(f"{path}/sign-ins")
     await browser.send(f"{path}/security/revoke-all")
-    lost = texts((await browser.get(path)).partition("Lost for good:")[2].partition("</ul>")[0])
-    assert "Member of Acme Corp" in lost
+    lost = texts(
+        (await browser.get(path)).partition("Permanently deleted:")[2].partition("</ul>")[0]
+    )
+    assert "Membership in Acme Corp" in lost
     assert "Sessions, passkeys" in lost
     page = await browser.send(f"{path}/delete", email="other@example.com")
-    assert "must be that of the person" in page
+    assert "must match the email address of the user" in page
     assert await browser.lands(f"{path}/delete", email=email) == "/console/people"
 
 
@@ -313,7 +315,7 @@ async def test_roles_of_an_organization(browser, make, api):
         permissions="asked",
         **{f"permission-{permission}": "on"},
     )
-    assert "The change was saved." in page
+    assert "Changes saved." in page
     assert re.search(rf'id="permission-{permission}"[^>]* checked', page)
     of = {"org_id": organization["id"], "role_name": name, "include": "permissions"}
     found = (await api.roles.get_organization_role(**of))["role"]
@@ -327,7 +329,7 @@ async def test_roles_of_an_organization(browser, make, api):
     assert "extends" not in found
     assert [one["name"] for one in found["permissions"]] == [permission]
     page = await browser.send(f"{path}/{name}/update", display_name="Own", had_permissions="true")
-    assert "Tick at least one" in page
+    assert "Select at least one permission" in page
     page = await browser.send(f"{path}/{name}/update", display_name="Own", had_description="true")
     assert 'id="description-problem"' in page
     page = await browser.send(f"{path}/{name}/update", display_name="x" * 101)
@@ -369,7 +371,7 @@ async def test_a_member_is_given_any_of_120_roles(browser, make, api):
     assert page.count('type="checkbox" id="roles-') >= 120
     assert len(page.encode()) <= 100_000
     page = await browser.send(form, **{f"roles-{name}": "on" for name in names})
-    assert "The change was saved." in page
+    assert "Changes saved." in page
 
     async def held():
         of = {"organization_id": organization["id"], "user_id": user["id"]}
@@ -380,7 +382,7 @@ async def test_a_member_is_given_any_of_120_roles(browser, make, api):
     await browser.send(form, **{f"roles-{name}": "on" for name in names[:2]})
     assert await held() == set(names[:2])
     page = await browser.send(form)
-    assert "Choose at least one role." in page
+    assert "Select at least one role." in page
     assert form in page  # open again
     page = await browser.send(form, **{"roles-nothing_like_it": "on"})
     assert 'id="roles-problem"' in page
@@ -416,7 +418,7 @@ async def test_what_is_not_there_is_a_page(browser):
         *("roles/of/nothing", "roles/permissions/of/nothing", "organizations/org_1/members"),
     ):
         page = await browser.get(f"/console/{path}", status=404)
-        assert "not there" in page
+        assert "Not found" in page
 
 
 async def test_a_token_of_another_list_is_refused(browser):

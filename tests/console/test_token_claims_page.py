@@ -75,9 +75,9 @@ async def sent(browser, verb, **form: str):
         ("sub = user.id", "have already"),
         ("plan", "a name, = and a value"),
         ("a = 1\na = 2", "more than once"),
-        ("{", "is no JSON"),
-        ('{"a": "1", "a": "2"}', "is no JSON"),
-        ("{" + '"a":{' * 100, "is no JSON"),
+        ("{", "is not valid JSON"),
+        ('{"a": "1", "a": "2"}', "is not valid JSON"),
+        ("{" + '"a":{' * 100, "is not valid JSON"),
         ("{}", "has no claim"),
         ("<script>alert(1)</script> = 1", "a name has"),
         (
@@ -103,12 +103,12 @@ async def test_a_preview_shows_it_for_a_person(browser, make, rest):
     form = {"template": "plan = organization.metadata.plan\nregion = user.metadata.region"}
     page = texts(await sent(browser, "preview", **form, user_id=user["id"]))
     assert '"plan": "gold"' in page
-    assert "region" in page.partition("without room:")[2][:40]
+    assert "region" in page.partition("do not fit:")[2][:40]
     assert f'"sub": "{user["id"]}"' in page
     with pytest.raises(ApiError):
         await kept(rest)
     strange = f"usr_{'1' * 19}"
-    for wrong, says in ((strange, "no such person"), ("", "user_id"), ("ada", "user_id")):
+    for wrong, says in ((strange, "No user has this ID."), ("", "user_id"), ("ada", "user_id")):
         page = await sent(browser, "preview", **form, user_id=wrong)
         assert says in texts(page), wrong
         assert 'id="user_id-problem"' in page

@@ -293,7 +293,7 @@ async def test_events_of_it_are_the_persons_and_name_the_operator(
     found = (await rest.event_records.search_events(actor_id=operator_id))["events"]
     assert {began["id"], ended["id"]} <= {one["id"] for one in found}
     page = ada.get(f"/console/events/{ended['id']}").text
-    assert "By, in their place" in page
+    assert "Impersonator" in page
     assert operator_id in page
 
 

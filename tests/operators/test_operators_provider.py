@@ -113,7 +113,7 @@ async def test_somebody_who_was_not_invited_stays_out(browser, provider, person)
     sent = await go(browser)
     back = await come_back(browser, provider.answer_to(sent.headers["location"]))
     page = await browser.get(back.headers["location"])
-    assert "did not vouch" in page.text
+    assert "does not belong to an operator" in page.text
     assert (await browser.get("/console")).status_code == 401
 
 

@@ -403,9 +403,7 @@ async def test_pages_say_to_which_connection_a_domain_leads(
     assert f'<a href="/console/connections{older}">' in await operator.get(
         f"/console/connections{newer}"
     )
-    assert "its sign-ins go to this connection" in await operator.get(
-        f"/console/connections{older}"
-    )
+    assert "sign-ins use this connection" in await operator.get(f"/console/connections{older}")
     # Chosen for the newer one, it leads there alone.
     ids = re.findall(r'name="(dom_\d+)"', (await portal.get(f"{newer}/settings")).text)
     await portal.done(f"{newer}/domains", {ids[0]: "true"})

@@ -108,10 +108,10 @@ def named(
         key, value = key.strip(), value.strip()
         if not (sign and key and value):
             raise errors.InvalidArgument.field(
-                path, "pair", f"must have a name, = and a value in each line: {line.strip()[:60]}"
+                path, "pair", f"must have a name, = and a value on each line: {line.strip()[:60]}"
             )
         if key in found:
-            raise errors.InvalidArgument.field(path, "once", f"names {key[:60]} more than once")
+            raise errors.InvalidArgument.field(path, "once", f"contains {key[:60]} more than once")
         found[key] = value
     return found
 

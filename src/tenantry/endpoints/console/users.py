@@ -127,7 +127,7 @@ class _Users:
         typed = visit.request.form().get("email", "").strip()
         if typed.casefold() != (user.email or user.id).casefold():
             problem = errors.InvalidArgument.field(
-                "email", "same", f"must be that of the person, got {typed[:60]!r}"
+                "email", "same", f"must match the email address of the user, got {typed[:60]!r}"
             )
             return self._site.wrong(visit, problem, _path(visit), {"email": "delete-email"})
         call = visit.api.users.delete_user(DeleteUserRequest(identities=by_id(user.id)))

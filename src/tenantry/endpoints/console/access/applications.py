@@ -385,7 +385,7 @@ def _scopes(form: Mapping[str, str]) -> list[str]:
     scopes = boxes.ticked(form, _MANAGEMENT)
     if not scopes:  # the API would change nothing
         raise errors.InvalidArgument.field(
-            f"settings.{_MANAGEMENT}", "required", "choose at least one scope"
+            f"settings.{_MANAGEMENT}", "required", "must contain at least one scope"
         )
     return scopes
 
@@ -397,7 +397,7 @@ def _key_set(text: str) -> Struct:
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise errors.InvalidArgument.field("settings.jwks", "json", "must be a JWK Set in JSON")
+        raise errors.InvalidArgument.field("settings.jwks", "json", "must be a JSON Web Key Set")
     return Struct.from_python(found)
 
 

@@ -151,7 +151,7 @@ class _Protocols:
                     raise errors.InvalidArgument.field(
                         "metadata" if content else "metadata_url",
                         "required",
-                        "must be an address, or a file of XML of up to 256 KiB",
+                        "must be a URL or an XML file of up to 256 KiB",
                     )
                 await visit.api.single_sign_on.import_connection_metadata(
                     ImportConnectionMetadataRequest(connection_id=found.message.id, metadata=text)

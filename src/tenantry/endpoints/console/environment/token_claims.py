@@ -147,7 +147,9 @@ def _template(form: Mapping[str, str]) -> Struct:
     try:
         content = strict_json.loads(text, unique=True)
     except ValueError as problem:
-        raise errors.InvalidArgument.field("template", "json", f"is no JSON: {problem}") from None
+        raise errors.InvalidArgument.field(
+            "template", "json", f"is not valid JSON: {problem}"
+        ) from None
     assert isinstance(content, dict)
     return Struct.from_python(content)
 

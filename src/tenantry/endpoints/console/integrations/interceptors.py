@@ -234,7 +234,7 @@ def _object(text: str) -> Struct:
     except ValueError:
         data = None
     if not isinstance(data, dict):
-        raise errors.InvalidArgument.field("data", "json", "must be an object in JSON")
+        raise errors.InvalidArgument.field("data", "json", "must be a JSON object")
     return Struct.from_python(data)
 
 
@@ -257,7 +257,7 @@ def _constant(kind: type[_Constant], form: Mapping[str, str], name: str) -> _Con
     if not text:
         return None
     if text not in kind.__members__:
-        raise errors.InvalidArgument.field(f"interceptor.{name}", "enum", "has no such value")
+        raise errors.InvalidArgument.field(f"interceptor.{name}", "enum", "is not a valid value")
     return kind[text]
 
 

@@ -161,7 +161,7 @@ class _ApiClients:
             for name in given:
                 if getattr(before, name) and not getattr(client, name):  # to the API no change
                     raise errors.InvalidArgument.field(
-                        f"client.{name}", "required", "cannot be emptied: the API keeps what it was"
+                        f"client.{name}", "required", "cannot be cleared once it is set"
                     )
             id_, client_id = _named(visit)
             await visit.api.clients.update_organization_client(

@@ -130,7 +130,7 @@ class _General:
         typed = visit.request.form().get("name", "").strip()
         if typed != organization.display_name.strip():
             problem = errors.InvalidArgument.field(
-                "name", "same", f"must be the name of what is deleted, got {typed[:60]!r}"
+                "name", "same", f"must match the name of the organization, got {typed[:60]!r}"
             )
             return self._site.wrong(
                 visit, problem, organization_page.path_of(visit), {"name": "delete-name"}
