@@ -99,7 +99,7 @@ class Admin:
 
     async def connects_saml(self, url):
         """From the tile to a provider whose metadata is read; its id."""
-        await self.goes_to("Single Sign On", "Add connection")
+        await self.goes_to("Single sign-on", "Add connection")
         await self.clicks("Any SAML 2.0 provider")
         await self.is_told("has been created")
         connection_id = await without_tls(self.place, self.organization_id, self.portal.url)
@@ -117,7 +117,7 @@ class Admin:
 
     async def begins_openid_connect(self):
         """From the tile to the values that the provider is told; the connection's id."""
-        await self.goes_to("Single Sign On", "Add connection")
+        await self.goes_to("Single sign-on", "Add connection")
         await self.clicks("Any OpenID Provider")
         await self.is_told("has been created")
         connection_id = await without_tls(self.place, self.organization_id, self.portal.url)
@@ -151,7 +151,7 @@ class Admin:
 
     async def makes_a_directory(self):
         """Choose the provider and make a token, which is shown once; the endpoint and the token."""
-        await self.goes_to("SCIM Provisioning")
+        await self.goes_to("SCIM provisioning")
         await self.clicks("Any SCIM 2.0 provider")
         await self.is_told("The directory is made.")
         await self.clicks("Make a token")
@@ -178,11 +178,11 @@ class Admin:
 
     async def gives_a_role_to_a_group(self, endpoint, token):
         """Enable the directory, have the provider push, see the person, and map the group."""
-        await self.goes_to("SCIM Provisioning")
+        await self.goes_to("SCIM provisioning")
         await self.clicks("Enable the directory")
         await self.is_told("The directory is enabled.")
         await asyncio.to_thread(push, self.place.server.trust, endpoint, token, self.email)
-        await self.goes_to("SCIM Provisioning")
+        await self.goes_to("SCIM provisioning")
         await expect(self.portal.get_by_text("Connected", exact=True)).to_be_visible()
         await self.goes_to("Assign roles")
         group = self.portal.get_by_role("combobox", name="Engineering")
@@ -218,7 +218,7 @@ def sets_all_up(comes_in, name_server, tmp_path):
             endpoint, token = await admin.makes_a_directory()
             await admin.verifies_the_domain(name_server)
             await admin.gives_a_role_to_a_group(endpoint, token)
-            await admin.goes_to("Single Sign On")
+            await admin.goes_to("Single sign-on")
             await admin.portal.get_by_role("link", name=re.compile("SAML")).first.click()
             await admin.tests_and_enables(lambda page: at_nanoidp(page, admin.email))
 

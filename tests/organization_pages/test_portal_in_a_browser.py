@@ -38,7 +38,7 @@ async def test_from_a_shared_link_to_a_domain(page, server, make, rest):
     await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
     await page.wait_for_url(f"{server.url}/portal/sso")
-    await page.get_by_role("link", name="Domain Verification").click()
+    await page.get_by_role("link", name="Domain verification").click()
     await is_sound(page)
     await page.get_by_label("Domain", exact=True).fill("acme")
     await page.keyboard.press("Enter")

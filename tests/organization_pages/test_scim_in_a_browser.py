@@ -63,7 +63,7 @@ async def portal(server, management, *domains: str, **context: object):
         opened = await browser.new_context(base_url=server.url, **context)
         page = await opened.new_page()
         await page.goto(link)
-        await page.get_by_role("link", name="SCIM Provisioning").click()
+        await page.get_by_role("link", name="SCIM provisioning").click()
         yield page, base
 
 

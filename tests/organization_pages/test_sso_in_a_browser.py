@@ -49,7 +49,7 @@ async def opened(place, organization_id, context):
     """A page of the portal, by a link."""
     page = await context.new_page()
     await page.goto((await place.make.portal_link(organization_id))["location"])
-    await expect(page.get_by_role("heading", name="Single Sign On")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Single sign-on")).to_be_visible()
     return page
 
 

@@ -152,7 +152,7 @@ async def test_on_a_phone_each_cell_has_the_head_of_its_column(visit):
 async def test_by_keyboard_alone(visit):
     async with visit(f"{ORGANIZATION}/general") as page:
         await page.keyboard.press("Tab")
-        skip = page.get_by_role("link", name="Skip to the content")
+        skip = page.get_by_role("link", name="Skip to content")
         await expect(skip).to_be_focused()
         await expect(skip).to_be_in_viewport(ratio=1)
         await page.keyboard.press("Enter")
@@ -180,7 +180,7 @@ async def test_somebody_switches_and_signs_out(visit, people, admin):
     async with visit(f"{PROFILE}/organizations") as page:
         await page.get_by_role("button", name="Switch to it: Elsewhere").click()
         await expect(page.locator(".visitor .of")).to_have_text("Elsewhere")
-        await expect(page.get_by_role("link", name="Audit Log")).to_have_count(0)
+        await expect(page.get_by_role("link", name="Audit log")).to_have_count(0)
         await page.get_by_role("link", name="Sign out").click()
         button = page.get_by_role("button", name=re.compile("sign out", re.IGNORECASE))
         if await button.count():

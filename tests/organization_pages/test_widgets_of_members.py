@@ -174,7 +174,7 @@ async def test_forms_of_elsewhere_do_nothing(people, admin):
     ):
         answer = await admin.post(f"{USERS}/{other.person.id}/remove", headers)
         assert answer.status_code == 403
-        assert "came from somewhere else" in text_of(answer)
+        assert "submitted from another site" in text_of(answer)
     assert other.person.email in (await admin.get(USERS)).text
 
 

@@ -32,9 +32,9 @@ async def test_what_is_in_the_navigation_follows_permissions_and_features(people
     organization = await people.organization("sso")
     admin = await people.member(organization, "admin")
     page = await admin.get(GENERAL)
-    profile = ["My Account", "Organizations", "Security"]
+    profile = ["My account", "Organizations", "Security"]
     assert links(page) == [
-        *("General", "Users", "Single Sign On", "API Keys and Clients", "Audit Log"),
+        *("General", "Users", "Single sign-on", "API keys and clients", "Audit log"),
         *profile,
     ]
     assert links(await admin.get("/ui/profile/account")) == links(page)

@@ -125,7 +125,7 @@ async def test_a_page_that_fails_without_the_database_is_seen_where_those_before
     known = settings.load({"TENANTRY_CONFIG": "/dev/null"})
     parts = SimpleNamespace(
         settings=known,
-        looks=Themes(Effective(known)),
+        themes=Themes(Effective(known)),
         db=SimpleNamespace(vault=vault.Vault(b"k" * 32)),
         framing=AsyncMock(get=AsyncMock(side_effect=[("https://app.example.com",), away])),
     )
@@ -135,4 +135,4 @@ async def test_a_page_that_fails_without_the_database_is_seen_where_those_before
         answer = await page(Request("GET", "/portal/sso", "", {}, b"", "req_1"))
         assert (answer.status, answer.headers["retry-after"]) == (503, "2")
         assert ancestors(answer) == ["'self'", "https://app.example.com"]
-        assert b"cannot reach its data" in answer.body
+        assert b"reach its database" in answer.body
