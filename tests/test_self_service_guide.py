@@ -108,4 +108,4 @@ def test_what_curl_answers_is_what_the_guide_shows_and_jane_sees_it(own_server, 
         assert re.findall(r">([^<]+)</a>", subjects[0]) == [
             *("Users", "My account", "Organizations", "Security"),
         ]
-        assert "Invite somebody" in page.text
+        assert "Invite user" in page.text

@@ -168,13 +168,13 @@ class Admin:
         await self.goes_to("Verify a domain")
         await self.portal.get_by_label("Domain", exact=True).fill(self.domain)
         await self.clicks("Add domain")
-        await self.is_told("The domain was added")
+        await self.is_told("Domain added")
         name, value = await self.portal.locator(".copyable code").all_inner_texts()
         await self.clicks("Verify now")
-        await expect(self.portal.get_by_text("The record was not found yet")).to_be_visible()
+        await expect(self.portal.get_by_text("Record not found yet")).to_be_visible()
         name_server.publish(name, value)
         await self.clicks("Verify now")
-        await self.is_told("The domain is verified")
+        await self.is_told("Domain verified")
 
     async def gives_a_role_to_a_group(self, endpoint, token):
         """Enable the directory, have the provider push, see the person, and map the group."""

@@ -100,7 +100,7 @@ async def test_neither_names_nor_messages_of_the_page_around_change_anything(pag
         assert await heard.json_value() == [[place.server.url, "PORTAL_LOAD_SUCCESS"]], name
         await portal.get_by_role("link", name="Domain verification").click()
         await expect(portal.get_by_label("Domain", exact=True)).to_be_visible()
-        await expect(portal.get_by_role("heading", name="session is over")).to_be_hidden()
+        await expect(portal.get_by_role("heading", name="Session expired")).to_be_hidden()
     assert broken == []
 
 
