@@ -101,42 +101,42 @@ class Admin:
         """From the tile to a provider whose metadata is read; its id."""
         await self.goes_to("Single sign-on", "Add connection")
         await self.clicks("Any SAML 2.0 provider")
-        await self.is_told("has been created")
+        await self.is_told("Connection created")
         connection_id = await without_tls(self.place, self.organization_id, self.portal.url)
-        await self.goes_to("Open the guide")
+        await self.goes_to("Open guide")
         acs = f"{self.place.server.url}/sso/v1/saml/{connection_id}/callback"
         await expect(self.portal.get_by_text(acs, exact=True).first).to_be_visible()
         async with self.page.expect_download() as downloaded:
             await self.goes_to("Download metadata (XML)")
         assert acs in (await (await downloaded.value).path()).read_text()
-        await self.goes_to("Enter the provider's details")
+        await self.goes_to("Enter identity provider details")
         await self.portal.get_by_label("Metadata URL").fill(f"{url}/saml/metadata")
-        await self.clicks("Read and save")
-        await self.is_told("have been saved")
+        await self.clicks("Save details")
+        await self.is_told("details saved")
         return connection_id
 
     async def begins_openid_connect(self):
         """From the tile to the values that the provider is told; the connection's id."""
         await self.goes_to("Single sign-on", "Add connection")
         await self.clicks("Any OpenID Provider")
-        await self.is_told("has been created")
+        await self.is_told("Connection created")
         connection_id = await without_tls(self.place, self.organization_id, self.portal.url)
-        await self.goes_to("Open the guide")
+        await self.goes_to("Open guide")
         ours = f"{self.place.server.url}/sso/v1/oidc/{connection_id}/callback"
         await expect(self.portal.get_by_text(ours, exact=True).first).to_be_visible()
-        await self.goes_to("Enter the provider's details")
+        await self.goes_to("Enter identity provider details")
         return connection_id, ours
 
     async def connects_openid_connect(self, url):
         await self.portal.get_by_label("Issuer").fill(url)
         await self.portal.get_by_label("Client ID").fill(CLIENT["client_id"])
         await self.portal.get_by_label("Client secret").fill(CLIENT["client_secret"])
-        await self.clicks("Read and save")
-        await self.is_told("have been saved")
+        await self.clicks("Save details")
+        await self.is_told("details saved")
 
     async def tests_and_enables(self, fill_in):
         """Sign in at the provider in a new window, see that it worked, and enable it."""
-        await self.goes_to("Go to the test")
+        await self.goes_to("Go to test")
         # Without an opener it is not always a popup of this page, but always one of the browser.
         async with self.page.context.expect_page() as opening:
             await self.portal.get_by_role("link", name="Test connection").click()
@@ -145,9 +145,9 @@ class Admin:
         await expect(popup.get_by_role("heading", level=1)).to_contain_text("The test worked")
         await popup.close()
         await self.portal.get_by_role("link", name="Refresh results").click()
-        await expect(self.portal.get_by_role("row", name=self.email)).to_contain_text("Worked")
+        await expect(self.portal.get_by_role("row", name=self.email)).to_contain_text("Succeeded")
         await self.clicks("Enable")
-        await self.is_told("is enabled")
+        await self.is_told("Connection enabled")
 
     async def makes_a_directory(self):
         """Choose the provider and make a token, which is shown once; the endpoint and the token."""
