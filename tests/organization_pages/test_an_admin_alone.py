@@ -153,18 +153,18 @@ class Admin:
         """Choose the provider and make a token, which is shown once; the endpoint and the token."""
         await self.goes_to("SCIM provisioning")
         await self.clicks("Any SCIM 2.0 provider")
-        await self.is_told("The directory is made.")
-        await self.clicks("Make a token")
+        await self.is_told("Directory created.")
+        await self.clicks("Create token")
         await expect(self.portal.get_by_text("Copy the token now")).to_be_visible()
         endpoint, token = await self.portal.locator(".copyable code").all_inner_texts()
-        await self.portal.get_by_role("link", name="I have copied it").click()
+        await self.portal.get_by_role("link", name="I've copied it").click()
         await expect(self.portal.get_by_text(f"…{token[-4:]}")).to_be_visible()
         assert token not in await self.portal.content()
         return endpoint, token
 
     async def verifies_the_domain(self, name_server):
         """As the page of the directory tells them to, for nobody comes in before."""
-        await expect(self.portal.get_by_text("proved no domain yet")).to_be_visible()
+        await expect(self.portal.get_by_text("has no verified domain")).to_be_visible()
         await self.goes_to("Verify a domain")
         await self.portal.get_by_label("Domain", exact=True).fill(self.domain)
         await self.clicks("Add domain")
@@ -179,8 +179,8 @@ class Admin:
     async def gives_a_role_to_a_group(self, endpoint, token):
         """Enable the directory, have the provider push, see the person, and map the group."""
         await self.goes_to("SCIM provisioning")
-        await self.clicks("Enable the directory")
-        await self.is_told("The directory is enabled.")
+        await self.clicks("Enable directory")
+        await self.is_told("Directory enabled.")
         await asyncio.to_thread(push, self.place.server.trust, endpoint, token, self.email)
         await self.goes_to("SCIM provisioning")
         await expect(self.portal.get_by_text("Connected", exact=True)).to_be_visible()
@@ -188,7 +188,7 @@ class Admin:
         group = self.portal.get_by_role("combobox", name="Engineering")
         await group.select_option(label="Admin")
         await self.clicks("Save roles")
-        await self.is_told("The roles are saved.")
+        await self.is_told("Roles saved.")
         await self.goes_to("Users")
         row = self.portal.get_by_role("row", name="Kim Lee")
         for said in (self.email, "Active", "Engineering", "Admin"):
