@@ -558,7 +558,9 @@ async def test_after_too_many_wrong_codes_one_starts_again(place, visit, app):
         async with page.expect_navigation():
             await page.get_by_label("Code").fill(f"00000{n}")
     await expect(page.get_by_role("alert")).to_contain_text("Too many wrong codes")
-    await expect(page.get_by_role("button", name=re.compile(r"Try again in 9:\d\d"))).to_be_disabled()
+    await expect(
+        page.get_by_role("button", name=re.compile(r"Try again in 9:\d\d"))
+    ).to_be_disabled()
     await page.get_by_role("link", name="Start again").click()
     await expect(page.get_by_role("heading", name="Sign up")).to_be_visible()
     await expect(page.get_by_label("E-mail address")).to_have_value(user["email"])

@@ -166,8 +166,8 @@ async def test_a_file_with_an_http_address_says_which(portal, shown):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "needed"),
-        (b"\x89PNG\xff\xfe", "not XML"),
+        (b"", "required"),
+        (b"\x89PNG\xff\xfe", "must be XML"),
         (b"<html/>", "not metadata"),
         (METADATA.encode(), "not metadata"),
         (b"<" + b"x" * (257 << 10), "too large"),
@@ -196,7 +196,7 @@ async def test_a_body_that_is_too_large(portal):
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("", "needed"),
+        ("", "required"),
         ("metadata", "full URL"),
         ("http://idp.example.com/metadata", "https://"),
         ("https://user:secret@idp.example.com", "full URL"),
@@ -218,10 +218,10 @@ async def test_an_address_of_metadata_that_cannot_be_taken(portal, shown, url, s
 @pytest.mark.parametrize(
     ("given", "field", "says"),
     [
-        ({"idp_entity_id": ""}, "idp_entity_id", "needed"),
+        ({"idp_entity_id": ""}, "idp_entity_id", "required"),
         ({"idp_sso_url": "ftp://idp"}, "idp_sso_url", "full URL"),
         ({"idp_slo_url": "nowhere"}, "idp_slo_url", "full URL"),
-        ({"certificate": ""}, "certificate", "needed"),
+        ({"certificate": ""}, "certificate", "required"),
         ({"certificate": "rubbish"}, "certificate", "no X.509 certificate"),
         ({"certificate": KEY}, "certificate", "private key"),
         ({"certificate": pem(certificate("idp"))[:-40]}, "certificate", "cannot be taken"),
@@ -280,10 +280,10 @@ async def test_openid_connect_keeps_its_secret(portal, shown):
     assert ours["backchannel_logout_redirect_uri"] in guide
     where = f"{path}/details/oidc"
     for given, field, says in (
-        ({"issuer": ""}, "issuer", "needed"),
+        ({"issuer": ""}, "issuer", "required"),
         ({"issuer": "idp.example.com"}, "issuer", "full URL"),
         ({"issuer": "https://10.0.0.1"}, "issuer", "public"),
-        ({"client_secret": ""}, "client_secret", "needed"),
+        ({"client_secret": ""}, "client_secret", "required"),
     ):
         problems, text = await portal.refused(where, CLIENT | given)
         assert list(problems) == [field]
