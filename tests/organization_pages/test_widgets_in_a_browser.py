@@ -178,7 +178,7 @@ async def test_somebody_switches_and_signs_out(visit, people, admin):
         membership={"roles": [{"name": "member"}]},
     )
     async with visit(f"{PROFILE}/organizations") as page:
-        await page.get_by_role("button", name="Switch to it: Elsewhere").click()
+        await page.get_by_role("button", name="Switch: Elsewhere").click()
         await expect(page.locator(".visitor .of")).to_have_text("Elsewhere")
         await expect(page.get_by_role("link", name="Audit log")).to_have_count(0)
         await page.get_by_role("link", name="Sign out").click()
