@@ -121,7 +121,7 @@ def test_a_page_of_another_origin_cannot_hold_it(page, port, tenantry):
     page.on("console", lambda message: refused.append(message.text))
     page.goto(f"http://localhost:{port}/")
     page.wait_for_function("document.querySelector('iframe').contentDocument === null")
-    expect(page.frame_locator("iframe").get_by_text("Welcome")).to_have_count(0)
+    expect(page.frame_locator("iframe").get_by_text("admin portal")).to_have_count(0)
     assert any("frame-ancestors" in said for said in refused), refused
     expect(page.locator("#events")).to_be_empty()
     assert tenantry.url.startswith("https://localhost")
@@ -129,7 +129,7 @@ def test_a_page_of_another_origin_cannot_hold_it(page, port, tenantry):
 
 def test_a_link_that_was_used_tells_so(page, port, tenantry):
     page.goto(f"http://127.0.0.1:{port}/")
-    expect(page.frame_locator("iframe").get_by_text("Welcome")).to_be_visible()
+    expect(page.frame_locator("iframe").get_by_text("admin portal")).to_be_visible()
     page.evaluate(
         """used => {
           window.heard = [];
