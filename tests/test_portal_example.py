@@ -94,11 +94,11 @@ def opened(request, page, port):
 @pytest.mark.one_of("plain", "react")
 def test_the_portal_opens_in_a_frame_of_another_site_and_works(opened):
     portal = opened.frame_locator("iframe")
-    expect(portal.get_by_text("Welcome to the Acme's Admin portal!")).to_be_visible()
+    expect(portal.get_by_text("Acme admin portal")).to_be_visible()
     tabs = portal.get_by_role("navigation").get_by_role("link")
-    expect(tabs).to_have_text(["Single Sign On", "SCIM Provisioning", "Domain Verification"])
+    expect(tabs).to_have_text(["Single sign-on", "SCIM provisioning", "Domain verification"])
     # The cookie came with the frame, and forms are sent from within it.
-    portal.get_by_role("link", name="Domain Verification").click()
+    portal.get_by_role("link", name="Domain verification").click()
     domain = f"a{time.monotonic_ns()}.com"
     portal.get_by_label("Domain", exact=True).fill(domain)
     portal.get_by_role("button", name="Add domain").click()
@@ -110,7 +110,7 @@ def test_the_portal_opens_in_a_frame_of_another_site_and_works(opened):
 @pytest.mark.one_of("plain", "react")
 def test_the_page_around_it_hears_before_the_session_ends(opened):
     portal = opened.frame_locator("iframe")
-    expect(portal.get_by_text("Welcome to the Acme's")).to_be_visible()
+    expect(portal.get_by_text("Acme admin portal")).to_be_visible()
     opened.clock.run_for((6 * 3600 - 290) * 1000)
     expect(portal.get_by_text("Your session ends in less than five minutes")).to_be_visible()
     expect(opened.locator("#events")).to_have_text("PORTAL_LOAD_SUCCESS PORTAL_SESSION_WARNING")
@@ -121,7 +121,7 @@ def test_a_page_of_another_origin_cannot_hold_it(page, port, tenantry):
     page.on("console", lambda message: refused.append(message.text))
     page.goto(f"http://localhost:{port}/")
     page.wait_for_function("document.querySelector('iframe').contentDocument === null")
-    expect(page.frame_locator("iframe").get_by_text("Welcome")).to_have_count(0)
+    expect(page.frame_locator("iframe").get_by_text("admin portal")).to_have_count(0)
     assert any("frame-ancestors" in said for said in refused), refused
     expect(page.locator("#events")).to_be_empty()
     assert tenantry.url.startswith("https://localhost")
@@ -129,7 +129,7 @@ def test_a_page_of_another_origin_cannot_hold_it(page, port, tenantry):
 
 def test_a_link_that_was_used_tells_so(page, port, tenantry):
     page.goto(f"http://127.0.0.1:{port}/")
-    expect(page.frame_locator("iframe").get_by_text("Welcome")).to_be_visible()
+    expect(page.frame_locator("iframe").get_by_text("admin portal")).to_be_visible()
     page.evaluate(
         """used => {
           window.heard = [];
@@ -156,9 +156,9 @@ def test_the_end_of_a_session_is_told_and_shown(page, port):
     page.clock.install()
     page.goto(f"http://127.0.0.1:{port}/react")  # which leaves the frame as it is
     portal = page.frame_locator("iframe")
-    expect(portal.get_by_text("Welcome to the Acme's")).to_be_visible()
+    expect(portal.get_by_text("Acme admin portal")).to_be_visible()
     page.clock.run_for((6 * 3600 + 10) * 1000)
-    expect(portal.get_by_role("heading", name="Your session is over")).to_be_visible()
+    expect(portal.get_by_role("heading", name="Session expired")).to_be_visible()
     expect(portal.get_by_role("main")).to_be_hidden()
     told = "PORTAL_LOAD_SUCCESS PORTAL_SESSION_WARNING PORTAL_SESSION_EXPIRY"
     expect(page.locator("#events")).to_have_text(told)

@@ -263,7 +263,7 @@ def test_a_person_signs_in_by_a_passkey(visit, app, tenantry, mailbox):
     devtools.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
     email = sign_up(page, mailbox, "Keys")
     page.goto(f"{tenantry.url}/ui/profile/passkeys")
-    page.get_by_role("button", name="Add a passkey").click()
+    page.get_by_role("button", name="Add passkey").click()
     expect(page.get_by_role("status")).to_contain_text("added")
     page.goto(app)
     page.get_by_role("button", name="Sign out").click()

@@ -106,6 +106,6 @@ def test_what_curl_answers_is_what_the_guide_shows_and_jane_sees_it(own_server, 
         subjects = re.search(r'(?s)<nav class="subjects".*?</nav>', page.text)
         assert subjects is not None
         assert re.findall(r">([^<]+)</a>", subjects[0]) == [
-            *("Users", "My Account", "Organizations", "Security"),
+            *("Users", "My account", "Organizations", "Security"),
         ]
-        assert "Invite somebody" in page.text
+        assert "Invite user" in page.text

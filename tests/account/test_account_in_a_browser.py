@@ -108,9 +108,9 @@ async def violations(page):
 async def test_a_passkey_is_added_and_renamed_and_deleted(visit, person):
     async with visit("passkeys") as page:
         authenticator, devtools = await with_authenticator(page)
-        await expect(page.get_by_text("You have no passkey yet.")).to_be_visible()
-        await page.get_by_role("button", name="Add a passkey").click()
-        await expect(page.get_by_role("status")).to_contain_text("The passkey was added.")
+        await expect(page.get_by_text("You have no passkeys yet.")).to_be_visible()
+        await page.get_by_role("button", name="Add passkey").click()
+        await expect(page.get_by_role("status")).to_contain_text("Passkey added.")
         await expect(page.locator("time").first).not_to_contain_text("UTC")
         (passkey,) = await passkeys.list_of(person.database, person.id)
         assert passkey.user_verified
@@ -124,31 +124,31 @@ async def test_a_passkey_is_added_and_renamed_and_deleted(visit, person):
         await page.get_by_label("Rename: Passkey on Linux").click()
         await page.get_by_role("textbox", name="Name").fill("My laptop")
         await page.get_by_role("button", name="Save").click()
-        await expect(page.get_by_role("status")).to_contain_text("new name")
+        await expect(page.get_by_role("status")).to_contain_text("Passkey renamed.")
         await expect(page.get_by_text("My laptop", exact=True)).to_be_visible()
 
         await page.locator("summary", has_text="Delete").click()
-        await page.get_by_role("button", name="Delete this passkey").click()
-        await expect(page.get_by_role("status")).to_contain_text("was deleted")
+        await page.get_by_role("button", name="Delete passkey").click()
+        await expect(page.get_by_role("status")).to_contain_text("Passkey deleted.")
         assert await passkeys.list_of(person.database, person.id) == []
 
 
 async def test_a_passkey_that_is_there_already_is_not_added_twice(visit, person):
     async with visit("passkeys") as page:
         await with_authenticator(page)
-        await page.get_by_role("button", name="Add a passkey").click()
+        await page.get_by_role("button", name="Add passkey").click()
         await expect(page.get_by_role("status")).to_be_visible()
-        await page.get_by_role("button", name="Add a passkey").click()
-        await expect(page.get_by_role("alert")).to_contain_text("has a passkey for you already")
+        await page.get_by_role("button", name="Add passkey").click()
+        await expect(page.get_by_role("alert")).to_contain_text("already has a passkey")
         assert len(await passkeys.list_of(person.database, person.id)) == 1
 
 
 async def test_who_does_not_confirm_adds_nothing(visit, person):
     async with visit("passkeys") as page:
         await with_authenticator(page, isUserVerified=False)
-        await page.get_by_role("button", name="Add a passkey").click()
-        await expect(page.get_by_role("alert")).to_contain_text("No passkey was added.")
-        await expect(page.get_by_role("button", name="Add a passkey")).to_be_enabled()
+        await page.get_by_role("button", name="Add passkey").click()
+        await expect(page.get_by_role("alert")).to_contain_text("Couldn't add the passkey.")
+        await expect(page.get_by_role("button", name="Add passkey")).to_be_enabled()
         assert await passkeys.list_of(person.database, person.id) == []
 
 
@@ -157,12 +157,12 @@ async def test_long_after_the_sign_in_a_code_is_asked_for(visit, person):
     await person.signed_in_ago(11)
     async with visit("passkeys") as page:
         await with_authenticator(page)
-        await page.get_by_label("Code of your authenticator app").fill("000")
-        await page.get_by_role("button", name="Add a passkey").click()
-        await expect(page.get_by_role("alert")).to_contain_text("This code is wrong")
-        await page.get_by_label("Code of your authenticator app").fill(code_of(app))
-        await page.get_by_role("button", name="Add a passkey").click()
-        await expect(page.get_by_role("status")).to_contain_text("The passkey was added.")
+        await page.get_by_label("Code from your authenticator app").fill("000")
+        await page.get_by_role("button", name="Add passkey").click()
+        await expect(page.get_by_role("alert")).to_contain_text("This code is incorrect")
+        await page.get_by_label("Code from your authenticator app").fill(code_of(app))
+        await page.get_by_role("button", name="Add passkey").click()
+        await expect(page.get_by_role("status")).to_contain_text("Passkey added.")
 
 
 async def test_an_app_is_set_up(visit, person):
@@ -171,34 +171,34 @@ async def test_an_app_is_set_up(visit, person):
         key = (await page.locator("code.key").inner_text()).replace(" ", "")
         mark = "(element) => getComputedStyle(element, '::before').content"
         assert await page.locator("code.key").evaluate(mark) == "none"  # it is no legend
-        picture = page.get_by_role("img", name="QR code of the key below")
+        picture = page.get_by_role("img", name="QR code of the setup key below")
         assert await picture.evaluate("img => img.complete && img.naturalWidth > 100")
         await page.get_by_label("Code").fill(code_of(pyotp.TOTP(key)))
-        await expect(page.get_by_role("heading")).to_have_text("Keep your recovery codes")
+        await expect(page.get_by_role("heading")).to_have_text("Save your recovery codes")
         codes = await page.locator(".codes code").all_inner_texts()
         assert len(codes) == 10
         await keep(page, codes, person.email)
-        await page.get_by_role("link", name="I have kept them").click()
+        await page.get_by_role("link", name="I've saved these codes").click()
         await expect(page.get_by_text("Recovery codes left: 10.")).to_be_visible()
 
         # A new set takes the place of it, for one more code.
-        await page.locator("summary", has_text="New recovery codes").click()
+        await page.locator("summary", has_text="Generate new recovery codes").click()
         await page.locator("#renew-code").fill("000")
-        await page.get_by_role("button", name="Make new codes").click()
-        await expect(page.get_by_role("alert")).to_contain_text("This code is wrong")
+        await page.get_by_role("button", name="Generate codes").click()
+        await expect(page.get_by_role("alert")).to_contain_text("This code is incorrect")
         await page.locator("#renew-code").fill(codes[1])
-        await page.get_by_role("button", name="Make new codes").click()
-        await expect(page.get_by_text("They take the place of those you had")).to_be_visible()
+        await page.get_by_role("button", name="Generate codes").click()
+        await expect(page.get_by_text("Your previous codes no longer work.")).to_be_visible()
         former, codes = codes, await page.locator(".codes code").all_inner_texts()
         assert not set(former) & set(codes)
         assert await violations(page) == []
         await page.reload()  # the form comes again, and its code is used up
-        await expect(page.get_by_role("alert")).to_contain_text("This code is wrong")
+        await expect(page.get_by_role("alert")).to_contain_text("This code is incorrect")
         assert not await totp.verify(person.call, person.id, former[2])
 
         await page.get_by_text("Turn off two-step verification").click()
-        await page.get_by_label("Code of your authenticator app").last.fill(codes[0].lower())
-        await page.get_by_role("button", name="Turn it off").click()
+        await page.get_by_label("Code from your authenticator app").last.fill(codes[0].lower())
+        await page.get_by_role("button", name="Turn off").click()
         await expect(page.get_by_role("status")).to_contain_text("is off")
         assert not await totp.is_enabled(person.database, person.id)
 
@@ -214,7 +214,7 @@ async def keep(page, codes, email):
     download = await downloading.value
     assert download.suggested_filename == "recovery-codes.txt"
     text = (await download.path()).read_text(encoding="utf-8")
-    assert text.splitlines() == [f"Recovery codes of {email} at Acme Projects", "", *codes]
+    assert text.splitlines() == [f"Recovery codes for {email} at Acme Projects", "", *codes]
     await page.evaluate("window.print = () => { document.title = 'printed'; }")
     await page.get_by_role("button", name="Print").click()
     assert await page.title() == "printed"
@@ -238,7 +238,7 @@ async def test_a_page_leads_back_to_the_application(visit, person, account_serve
             await page.get_by_label("First name").fill("Ada")
             await page.get_by_label("Last name").fill("Lindqvist")
             await page.get_by_role("button", name="Save").click()
-            await expect(page.get_by_role("status")).to_contain_text("Your name was saved")
+            await expect(page.get_by_role("status")).to_contain_text("Name saved")
             assert await page.evaluate("document.documentElement.scrollWidth") <= width
             assert await violations(page) == []
             await page.goto(page.url.partition("/ui/")[0] + "/ui/organization")
@@ -262,21 +262,21 @@ async def test_in_no_language_a_page_is_wider_than_a_phone(visit, language):
 async def test_who_signed_in_long_ago_shows_who_they_are_and_comes_back(visit, person, javascript):
     await person.signed_in_ago(11)
     async with visit("security", java_script_enabled=javascript, width=390) as page:
-        await page.get_by_role("link", name="Show that it is you").click()
-        await expect(page.get_by_role("heading")).to_have_text("Show that it is still you")
+        await page.get_by_role("link", name="Confirm it's you").click()
+        await expect(page.get_by_role("heading")).to_have_text("Confirm it's you")
         if javascript:
             assert await violations(page) == []
-        await page.get_by_role("button", name="Send a code").click()
-        await page.get_by_label("Code from the mail").fill("000000")
+        await page.get_by_role("button", name="Send code").click()
+        await page.get_by_label("Code from the email").fill("000000")
         if not javascript:  # else it goes by itself
-            await page.get_by_role("button", name="Go on").click()
-        await expect(page.get_by_role("alert")).to_contain_text("This code is wrong")
+            await page.get_by_role("button", name="Continue").click()
+        await expect(page.get_by_role("alert")).to_contain_text("This code is incorrect")
         request_id = await page.locator("input[name=request]").get_attribute("value")
-        await page.get_by_label("Code from the mail").fill(
+        await page.get_by_label("Code from the email").fill(
             proofs.code(person.database, request_id, 1)
         )
         if not javascript:  # else it goes by itself
-            await page.get_by_role("button", name="Go on").click()
+            await page.get_by_role("button", name="Continue").click()
         await expect(page.get_by_role("heading", level=1)).to_have_text("Security")
         await expect(page.get_by_role("button", name="Set up an authenticator app")).to_be_visible()
 
@@ -289,22 +289,22 @@ async def test_other_browsers_are_signed_out(visit, person, javascript):
     await person.sign_in()
     async with visit("security", java_script_enabled=javascript) as page:
         await page.get_by_role("button", name=re.compile("Sign out: Mobile Safari")).click()
-        await expect(page.get_by_role("status")).to_contain_text("was signed out")
+        await expect(page.get_by_role("status")).to_contain_text("Session ended.")
         assert await sessions.find_live(person.database, phone) is None
         await page.get_by_role("button", name="Sign out everywhere else").click()
-        await expect(page.get_by_role("status")).to_contain_text("everywhere else")
+        await expect(page.get_by_role("status")).to_contain_text("All other sessions ended.")
         await expect(page.locator("main .rows").get_by_role("listitem")).to_have_count(1)
 
 
 async def test_without_script_all_but_adding_works(visit, person, account_server):
     await person.add_passkey(software(account_server))
     async with visit("passkeys", java_script_enabled=False) as page:
-        await expect(page.get_by_text("Adding a passkey needs JavaScript")).to_be_visible()
-        await expect(page.get_by_role("button", name="Add a passkey")).to_be_hidden()
+        await expect(page.get_by_text("Adding a passkey requires JavaScript")).to_be_visible()
+        await expect(page.get_by_role("button", name="Add passkey")).to_be_hidden()
         await expect(page.locator("time").first).to_contain_text("UTC")
         await page.locator("summary", has_text="Delete").click()
-        await page.get_by_role("button", name="Delete this passkey").click()
-        await expect(page.get_by_role("status")).to_contain_text("was deleted")
+        await page.get_by_role("button", name="Delete passkey").click()
+        await expect(page.get_by_role("status")).to_contain_text("Passkey deleted.")
 
 
 async def test_by_keyboard_alone(visit, person, account_server):
@@ -315,10 +315,10 @@ async def test_by_keyboard_alone(visit, person, account_server):
             await page.keyboard.press("Tab")
             seen.append(await page.evaluate("document.activeElement.innerText"))
         told = [one for one in seen if one]
-        assert told[:4] == ["Skip to the content", "Sign out", "General", "Users"]
+        assert told[:4] == ["Skip to content", "Sign out", "General", "Users"]
         assert told[told.index("Passkeys") :][:5] == [
-            *("Passkeys", "Two-step and sessions"),
-            *("Rename", "Delete", "Add a passkey"),
+            *("Passkeys", "Two-step verification and sessions"),
+            *("Rename", "Delete", "Add passkey"),
         ]
         await page.locator("summary").first.focus()
         await page.keyboard.press("Enter")
@@ -370,7 +370,7 @@ async def test_pages_can_be_read_by_everybody(visit, person, color_scheme, width
         await expect(page.locator(".codes")).to_be_visible()
         await look(page, "codes")
         await person.signed_in_ago(11)
-        await page.get_by_role("link", name="I have kept them").click()
+        await page.get_by_role("link", name="I've saved these codes").click()
         for each in await page.locator("summary").all():
             await each.click()
         await look(page, "security-on")

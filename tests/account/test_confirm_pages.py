@@ -21,7 +21,7 @@ async def sent(visitor, way_on="security"):
     assert url.path == "/ui/profile/confirm"
     (request_id,) = parse_qs(url.query)["request"]
     page = await visitor.get(f"confirm?{url.query}")
-    assert "A code was sent to" in text_of(page)
+    assert "We sent a code to" in text_of(page)
     return request_id
 
 
@@ -34,8 +34,8 @@ async def test_a_code_by_mail_renews_the_sign_in_and_leads_back_to_where_one_was
     assert f'href="/ui/profile/confirm?next={way_on}"' in page.text
     assert (await visitor.post("passkeys/options")).status_code == 403
     page = await visitor.get(f"confirm?next={way_on}")
-    assert heading(page) == "Show that it is still you"
-    assert f"We send a code to {person.email} ." in text_of(page)
+    assert heading(page) == "Confirm it's you"
+    assert f"We'll send a code to {person.email} ." in text_of(page)
 
     request_id = await sent(visitor, way_on)
     code = proofs.code(person.database, request_id, 1)
@@ -53,7 +53,7 @@ async def test_a_wrong_code_changes_nothing_and_is_said_at_its_field(visitor, pe
     request_id = await sent(visitor)
     for code in ("", "000000x", "x" * 5000):
         page = await visitor.refused("confirm", next="security", request=request_id, code=code)
-        assert "This code is wrong or has expired." in text_of(page)
+        assert "This code is incorrect or has expired." in text_of(page)
         assert 'aria-invalid="true"' in page.text
         assert f'value="{request_id}"' in page.text
     await visitor.refused("security/totp")

@@ -70,12 +70,12 @@ async def test_pages_are_in_nobody_s_frame_and_run_nobody_s_script(visitor, stra
 
 
 async def test_a_passkey_is_added_shown_renamed_and_deleted(visitor, person, authenticator):
-    assert "no passkey yet" in text_of(await visitor.get("passkeys"))
+    assert "no passkeys yet" in text_of(await visitor.get("passkeys"))
     answer = await added(visitor, authenticator)
     assert answer.headers["location"] == "/ui/profile/passkeys?done=added"
     (passkey,) = await person.passkeys()
     page = await visitor.get("passkeys?done=added")
-    assert "The passkey was added." in text_of(page)
+    assert "Passkey added." in text_of(page)
     assert passkey.display_name in text_of(page)
 
     answer = await visitor.post(f"passkeys/{passkey.id}/rename", display_name="<b>Mine</b>")
@@ -99,7 +99,7 @@ async def test_a_name_that_cannot_be_is_said_beside_it(visitor, person, authenti
     passkey = await person.add_passkey(authenticator)
     for name in (" ", "x" * 121):
         page = await visitor.refused(f"passkeys/{passkey.id}/rename", display_name=name)
-        assert "Give it a name of 1 to 120 characters." in text_of(page)
+        assert "Enter a name of 1 to 120 characters." in text_of(page)
         assert "<title>Error: Passkeys" in page.text
     longest = "x" * 120
     answer = await visitor.post(f"passkeys/{passkey.id}/rename", display_name=f" {longest} ")
@@ -113,7 +113,7 @@ async def test_a_name_that_cannot_be_is_said_beside_it(visitor, person, authenti
 )
 async def test_nonsense_adds_nothing_and_breaks_nothing(visitor, person, credential):
     page = await visitor.refused("passkeys", credential=credential)
-    assert "could not be added" in text_of(page)
+    assert "Couldn't add" in text_of(page)
     assert await person.passkeys() == []
 
 
@@ -121,7 +121,7 @@ async def test_an_id_that_differs_from_the_raw_id_adds_nothing(visitor, person, 
     asked = await visitor.post("passkeys/options")
     credential = authenticator.create(asked.json()["options"]) | {"id": "AAAA"}
     page = await visitor.refused("passkeys", credential=json.dumps(credential))
-    assert "could not be added" in text_of(page)
+    assert "Couldn't add" in text_of(page)
     assert await person.passkeys() == []
 
 
@@ -173,12 +173,12 @@ async def test_ten_minutes_after_the_sign_in_it_takes_a_new_one(visitor, person,
     passkey = await person.add_passkey(authenticator)
     await person.signed_in_ago(11)
     page = await visitor.get("passkeys")
-    assert "show that it is still you" in text_of(page)
+    assert "Confirm it's you" in text_of(page)
     assert 'id="add"' not in page.text
     assert "/delete" not in page.text
     asked = await visitor.post("passkeys/options")
     assert asked.status_code == 403
-    assert "show that it is still you" in asked.json()["problem"]
+    assert "Confirm it's you" in asked.json()["problem"]
     await visitor.refused(f"passkeys/{passkey.id}/delete")
     # A name is no secret.
     renamed = await visitor.post(f"passkeys/{passkey.id}/rename", display_name="Mine")
@@ -199,7 +199,7 @@ async def test_or_a_code_of_the_second_factor(visitor, person, authenticator):
     (passkey,) = await person.passkeys()
 
     page = await visitor.refused(f"passkeys/{passkey.id}/delete", code="000")
-    assert "wrong or was used already" in text_of(page)
+    assert "incorrect or was already used" in text_of(page)
     assert (await visitor.post(f"passkeys/{passkey.id}/delete", code=codes[0])).status_code == 303
     assert await person.passkeys() == []
 
@@ -222,11 +222,11 @@ async def test_who_has_twenty_may_add_no_more(visitor, person, authenticator):
     for _ in range(20):
         await person.add_passkey(authenticator)
     page = await visitor.get("passkeys")
-    assert "You have 20 passkeys" in text_of(page)
+    assert "limit of 20 passkeys" in text_of(page)
     assert 'id="add"' not in page.text
     asked = await visitor.post("passkeys/options")
     assert asked.status_code == 400
-    assert "You have 20 passkeys" in asked.json()["problem"]
+    assert "limit of 20 passkeys" in asked.json()["problem"]
 
 
 async def test_german(http, server, person):
@@ -234,4 +234,4 @@ async def test_german(http, server, person):
     visitor.headers["accept-language"] = "de-AT,de;q=0.9,en;q=0.8"
     page = await visitor.get("passkeys")
     assert '<html lang="de">' in page.text
-    assert "Sie haben noch keinen Passkey." in text_of(page)
+    assert "Sie haben noch keine Passkeys." in text_of(page)

@@ -18,7 +18,7 @@ def key_on(page):
 
 async def test_an_app_is_set_up_by_its_key_and_turned_off_by_a_code(visitor, person):
     page = await visitor.get("security")
-    assert "Off. Besides your mail or password" in text_of(page)
+    assert "Off. You sign in with your email or password only." in text_of(page)
     begun = await visitor.post("security/totp")
     assert begun.status_code == 303
     setup = begun.headers["location"].removeprefix("/ui/profile/")
@@ -32,13 +32,13 @@ async def test_an_app_is_set_up_by_its_key_and_turned_off_by_a_code(visitor, per
     assert picture.text.startswith("<svg")
 
     page = await visitor.refused(f"{setup}/enable", code="000000x")
-    assert "This code is wrong" in text_of(page)
+    assert "This code is incorrect" in text_of(page)
     assert key_on(page).secret == app.secret
     assert not await totp.is_enabled(person.database, person.id)
 
     page = await visitor.post(f"{setup}/enable", code=code_of(app, -1))
     assert page.status_code == 200
-    assert heading(page) == "Keep your recovery codes"
+    assert heading(page) == "Save your recovery codes"
     codes = re.findall(r"<code>([A-Z2-7-]{19})</code>", page.text)
     assert len(codes) == 10
     assert await totp.is_enabled(person.database, person.id)
@@ -72,7 +72,7 @@ async def test_turning_it_off_takes_a_code_however_new_the_sign_in_is(visitor, p
 async def test_setting_up_takes_a_new_sign_in_or_a_code(visitor, person):
     await person.signed_in_ago(11)
     page = await visitor.get("security")
-    assert "show that it is still you" in text_of(page)
+    assert "Confirm it's you" in text_of(page)
     await visitor.refused("security/totp")
 
     app, _ = await person.set_up_app()
@@ -103,7 +103,7 @@ async def test_the_registration_of_another_is_not_there(visitor, new_person):
         await visitor.post(f"{path}/disable", code="123456"),
     ):
         assert answer.status_code == 404
-        assert heading(answer) == "This is not there any more"
+        assert heading(answer) == "Not found"
 
 
 async def test_sessions_are_shown_and_ended(visitor, person, new_person):
@@ -113,7 +113,7 @@ async def test_sessions_are_shown_and_ended(visitor, person, new_person):
     )
     page = await visitor.get("security")
     said = text_of(page)
-    assert "Firefox on Linux this browser" in said
+    assert "Firefox on Linux This browser" in said
     assert "Mobile Safari on iOS" in said
     assert "from 192.0.2.7" in said
     assert f"/sessions/{person.session_id}/revoke" not in page.text
@@ -153,4 +153,4 @@ async def test_a_browser_that_says_odd_things_is_shown_as_text(visitor, person):
 async def test_german(http, server, person):
     visitor = Visitor(http, server.url, person)
     visitor.headers["accept-language"] = "de"
-    assert "Wo Sie angemeldet sind" in text_of(await visitor.get("security"))
+    assert "Aktive Sitzungen" in text_of(await visitor.get("security"))

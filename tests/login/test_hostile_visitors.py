@@ -60,7 +60,7 @@ async def test_a_form_of_another_site_takes_no_step(place, application, visitor,
             f"{visitor.path}/{step}", sent, code="000000", email="a@b.example"
         )
         assert page.status_code == 403, step
-        assert heading(page) == "This form came from somewhere else"
+        assert heading(page) == "Request blocked"
         assert "set-cookie" not in page.headers
     assert (await visitor.post("/invitations/x", sent)).status_code == 403
     assert heading(await visitor.page()) == "Check your mail"
@@ -394,4 +394,4 @@ async def test_odd_forms_cost_no_error(application, visitor, place):
             headers={**ours, **cookie, "content-type": media_type},
         )
         assert answer.status_code == status, (content, answer.text)
-        assert heading(answer) == "That did not work"
+        assert heading(answer) == "Couldn't complete this request"

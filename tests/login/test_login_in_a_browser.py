@@ -531,17 +531,17 @@ async def test_the_step_counts_down_until_it_may_be_tried_again(place, visit):
         await page.get_by_role("button", name="Send it again").click()
         await page.wait_for_load_state()
     await expect(limited).to_be_focused()
-    note = page.get_by_text("You can try again in")
+    note = page.locator("[data-wait]")
     await expect(note).to_be_hidden()
     await expect(note).to_have_attribute("aria-live", "off")
     await page.clock.fast_forward(5_000)
-    off = page.get_by_role("button", name=re.compile(r"Again in 0:\d\d"))
+    off = page.get_by_role("button", name=re.compile(r"Try again in 0:\d\d"))
     await expect(off).to_be_disabled()
     # The other forms go on meanwhile.
     await expect(page.get_by_role("button", name="Continue")).to_be_enabled()
     await page.clock.fast_forward(61_000)
     await expect(page.get_by_role("button", name="Send it again")).to_be_enabled()
-    over = page.get_by_text("You can go on now.")
+    over = page.get_by_text("You can try again now.")
     await expect(over).to_be_visible()
     await expect(over).to_have_attribute("aria-live", "polite")
 
@@ -558,7 +558,9 @@ async def test_after_too_many_wrong_codes_one_starts_again(place, visit, app):
         async with page.expect_navigation():
             await page.get_by_label("Code").fill(f"00000{n}")
     await expect(page.get_by_role("alert")).to_contain_text("Too many wrong codes")
-    await expect(page.get_by_role("button", name=re.compile(r"Again in 9:\d\d"))).to_be_disabled()
+    await expect(
+        page.get_by_role("button", name=re.compile(r"Try again in 9:\d\d"))
+    ).to_be_disabled()
     await page.get_by_role("link", name="Start again").click()
     await expect(page.get_by_role("heading", name="Sign up")).to_be_visible()
     await expect(page.get_by_label("E-mail address")).to_have_value(user["email"])

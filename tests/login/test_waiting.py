@@ -26,7 +26,7 @@ async def test_who_has_tried_too_often_keeps_the_step_and_what_they_typed(
     wait = int(page.headers["retry-after"])
     assert f'data-wait="{wait}"' in page.text
     # Without a script, in words; with one, the button counts down.
-    shown = re.search(r"You can try again in <bdi>(\d+)</bdi> (second|minute)", page.text)
+    shown = re.search(r"Try again in <bdi>(\d+)</bdi> (second|minute)", page.text)
     assert int(shown[1]) == (wait if shown[2] == "second" else -(-wait // 60))
     assert f'data-limited="{visitor.path}/email"' in page.text
     assert "/login/countdown.js" in page.text

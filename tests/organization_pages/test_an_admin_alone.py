@@ -99,44 +99,44 @@ class Admin:
 
     async def connects_saml(self, url):
         """From the tile to a provider whose metadata is read; its id."""
-        await self.goes_to("Single Sign On", "Add connection")
+        await self.goes_to("Single sign-on", "Add connection")
         await self.clicks("Any SAML 2.0 provider")
-        await self.is_told("has been created")
+        await self.is_told("Connection created")
         connection_id = await without_tls(self.place, self.organization_id, self.portal.url)
-        await self.goes_to("Open the guide")
+        await self.goes_to("Open guide")
         acs = f"{self.place.server.url}/sso/v1/saml/{connection_id}/callback"
         await expect(self.portal.get_by_text(acs, exact=True).first).to_be_visible()
         async with self.page.expect_download() as downloaded:
             await self.goes_to("Download metadata (XML)")
         assert acs in (await (await downloaded.value).path()).read_text()
-        await self.goes_to("Enter the provider's details")
+        await self.goes_to("Enter identity provider details")
         await self.portal.get_by_label("Metadata URL").fill(f"{url}/saml/metadata")
-        await self.clicks("Read and save")
-        await self.is_told("have been saved")
+        await self.clicks("Save details")
+        await self.is_told("details saved")
         return connection_id
 
     async def begins_openid_connect(self):
         """From the tile to the values that the provider is told; the connection's id."""
-        await self.goes_to("Single Sign On", "Add connection")
+        await self.goes_to("Single sign-on", "Add connection")
         await self.clicks("Any OpenID Provider")
-        await self.is_told("has been created")
+        await self.is_told("Connection created")
         connection_id = await without_tls(self.place, self.organization_id, self.portal.url)
-        await self.goes_to("Open the guide")
+        await self.goes_to("Open guide")
         ours = f"{self.place.server.url}/sso/v1/oidc/{connection_id}/callback"
         await expect(self.portal.get_by_text(ours, exact=True).first).to_be_visible()
-        await self.goes_to("Enter the provider's details")
+        await self.goes_to("Enter identity provider details")
         return connection_id, ours
 
     async def connects_openid_connect(self, url):
         await self.portal.get_by_label("Issuer").fill(url)
         await self.portal.get_by_label("Client ID").fill(CLIENT["client_id"])
         await self.portal.get_by_label("Client secret").fill(CLIENT["client_secret"])
-        await self.clicks("Read and save")
-        await self.is_told("have been saved")
+        await self.clicks("Save details")
+        await self.is_told("details saved")
 
     async def tests_and_enables(self, fill_in):
         """Sign in at the provider in a new window, see that it worked, and enable it."""
-        await self.goes_to("Go to the test")
+        await self.goes_to("Go to test")
         # Without an opener it is not always a popup of this page, but always one of the browser.
         async with self.page.context.expect_page() as opening:
             await self.portal.get_by_role("link", name="Test connection").click()
@@ -145,50 +145,50 @@ class Admin:
         await expect(popup.get_by_role("heading", level=1)).to_contain_text("The test worked")
         await popup.close()
         await self.portal.get_by_role("link", name="Refresh results").click()
-        await expect(self.portal.get_by_role("row", name=self.email)).to_contain_text("Worked")
+        await expect(self.portal.get_by_role("row", name=self.email)).to_contain_text("Succeeded")
         await self.clicks("Enable")
-        await self.is_told("is enabled")
+        await self.is_told("Connection enabled")
 
     async def makes_a_directory(self):
         """Choose the provider and make a token, which is shown once; the endpoint and the token."""
-        await self.goes_to("SCIM Provisioning")
+        await self.goes_to("SCIM provisioning")
         await self.clicks("Any SCIM 2.0 provider")
-        await self.is_told("The directory is made.")
-        await self.clicks("Make a token")
+        await self.is_told("Directory created.")
+        await self.clicks("Create token")
         await expect(self.portal.get_by_text("Copy the token now")).to_be_visible()
         endpoint, token = await self.portal.locator(".copyable code").all_inner_texts()
-        await self.portal.get_by_role("link", name="I have copied it").click()
+        await self.portal.get_by_role("link", name="I've copied it").click()
         await expect(self.portal.get_by_text(f"…{token[-4:]}")).to_be_visible()
         assert token not in await self.portal.content()
         return endpoint, token
 
     async def verifies_the_domain(self, name_server):
         """As the page of the directory tells them to, for nobody comes in before."""
-        await expect(self.portal.get_by_text("proved no domain yet")).to_be_visible()
+        await expect(self.portal.get_by_text("has no verified domain")).to_be_visible()
         await self.goes_to("Verify a domain")
         await self.portal.get_by_label("Domain", exact=True).fill(self.domain)
         await self.clicks("Add domain")
-        await self.is_told("The domain was added")
+        await self.is_told("Domain added")
         name, value = await self.portal.locator(".copyable code").all_inner_texts()
         await self.clicks("Verify now")
-        await expect(self.portal.get_by_text("The record was not found yet")).to_be_visible()
+        await expect(self.portal.get_by_text("Record not found yet")).to_be_visible()
         name_server.publish(name, value)
         await self.clicks("Verify now")
-        await self.is_told("The domain is verified")
+        await self.is_told("Domain verified")
 
     async def gives_a_role_to_a_group(self, endpoint, token):
         """Enable the directory, have the provider push, see the person, and map the group."""
-        await self.goes_to("SCIM Provisioning")
-        await self.clicks("Enable the directory")
-        await self.is_told("The directory is enabled.")
+        await self.goes_to("SCIM provisioning")
+        await self.clicks("Enable directory")
+        await self.is_told("Directory enabled.")
         await asyncio.to_thread(push, self.place.server.trust, endpoint, token, self.email)
-        await self.goes_to("SCIM Provisioning")
+        await self.goes_to("SCIM provisioning")
         await expect(self.portal.get_by_text("Connected", exact=True)).to_be_visible()
         await self.goes_to("Assign roles")
         group = self.portal.get_by_role("combobox", name="Engineering")
         await group.select_option(label="Admin")
         await self.clicks("Save roles")
-        await self.is_told("The roles are saved.")
+        await self.is_told("Roles saved.")
         await self.goes_to("Users")
         row = self.portal.get_by_role("row", name="Kim Lee")
         for said in (self.email, "Active", "Engineering", "Admin"):
@@ -218,7 +218,7 @@ def sets_all_up(comes_in, name_server, tmp_path):
             endpoint, token = await admin.makes_a_directory()
             await admin.verifies_the_domain(name_server)
             await admin.gives_a_role_to_a_group(endpoint, token)
-            await admin.goes_to("Single Sign On")
+            await admin.goes_to("Single sign-on")
             await admin.portal.get_by_role("link", name=re.compile("SAML")).first.click()
             await admin.tests_and_enables(lambda page: at_nanoidp(page, admin.email))
 

@@ -63,7 +63,7 @@ async def portal(server, management, *domains: str, **context: object):
         opened = await browser.new_context(base_url=server.url, **context)
         page = await opened.new_page()
         await page.goto(link)
-        await page.get_by_role("link", name="SCIM Provisioning").click()
+        await page.get_by_role("link", name="SCIM provisioning").click()
         yield page, base
 
 
@@ -92,16 +92,16 @@ async def test_an_admin_sets_up_a_directory_alone(running, management):
         here = page.url.partition("?")[0]
 
         # Endpoint and token
-        await page.get_by_role("button", name="Make a token").click()
+        await page.get_by_role("button", name="Create token").click()
         await page.get_by_text("Copy the token now").wait_for()
         await is_accessible(page)
         endpoint, token = await page.locator(".copyable code").all_inner_texts()
-        await page.get_by_role("link", name="I have copied it").click()
+        await page.get_by_role("link", name="I've copied it").click()
         assert token not in await page.content()
 
         # Connected, and enabled
-        await page.get_by_role("button", name="Enable the directory").click()
-        await page.get_by_text("The directory is enabled.").wait_for()
+        await page.get_by_role("button", name="Enable directory").click()
+        await page.get_by_text("Directory enabled.").wait_for()
         await asyncio.to_thread(push, running.trust, endpoint, token, "kim@acme.com")
         await page.goto(here)
         await page.get_by_text("Connected", exact=True).wait_for()
@@ -111,7 +111,7 @@ async def test_an_admin_sets_up_a_directory_alone(running, management):
         await page.get_by_role("link", name="Assign roles").click()
         await page.get_by_role("combobox", name="Engineering").select_option(label="Admin")
         await page.get_by_role("button", name="Save roles").click()
-        await page.get_by_text("The roles are saved.").wait_for()
+        await page.get_by_text("Roles saved.").wait_for()
         await is_accessible(page)
         await page.get_by_role("link", name="Users", exact=True).click()
         row = page.get_by_role("row", name="Kim Lee")
@@ -126,41 +126,41 @@ async def test_an_admin_sets_up_a_directory_alone(running, management):
         await until_seen(page, "POST /Groups", f"{here}/requests")
         await is_accessible(page)
         await page.get_by_role("link", name="Details").first.click()
-        await page.get_by_text("What was sent").wait_for()
+        await page.get_by_text("Request body").wait_for()
         await is_accessible(page)
 
         # Attributes
         await page.goto(f"{here}/attributes")
         await page.get_by_label("Title").fill("userType")
         await page.get_by_role("button", name="Save").click()
-        await page.get_by_text("The attributes are saved.").wait_for()
+        await page.get_by_text("Attributes saved.").wait_for()
         await is_accessible(page)
 
         # The end: Back shows the steps, and deletion asks first
         await page.goto(here)
         await page.get_by_text("Delete the directory").click()
-        await page.get_by_text("People stay members").wait_for()
-        await page.get_by_role("button", name="Delete it for good").click()
-        await page.get_by_text("The directory is deleted.").wait_for()
+        await page.get_by_text("Users stay members").wait_for()
+        await page.get_by_role("button", name="Delete directory").click()
+        await page.get_by_text("Directory deleted.").wait_for()
 
 
 async def test_it_works_by_keyboard_and_without_javascript(running, management):
     async with portal(running, management, java_script_enabled=False) as (page, _):
         await page.get_by_role("button", name="Any SCIM 2.0 provider").focus()
         await page.keyboard.press("Enter")
-        await page.get_by_text("The directory is made.").wait_for()
-        await page.get_by_role("button", name="Make a token").press("Enter")
+        await page.get_by_text("Directory created.").wait_for()
+        await page.get_by_role("button", name="Create token").press("Enter")
         await page.get_by_text("Copy the token now").wait_for()
-        await page.get_by_role("link", name="I have copied it").press("Enter")
-        summary = page.get_by_text("Make a new token")
+        await page.get_by_role("link", name="I've copied it").press("Enter")
+        summary = page.get_by_text("Create a new token")
         await summary.press("Enter")
-        await page.get_by_role("button", name="Make it").press("Enter")
+        await page.get_by_role("button", name="Create token").press("Enter")
         await page.get_by_text("Copy the token now").wait_for()
-        await page.get_by_role("link", name="I have copied it").click()
+        await page.get_by_role("link", name="I've copied it").click()
         await page.get_by_label("Name").fill("")
         await page.get_by_label("Name").fill("x" * 256)
         await page.get_by_role("button", name="Save").press("Enter")
-        await page.get_by_text("The name is saved.").wait_for()
+        await page.get_by_text("Name saved.").wait_for()
 
 
 @pytest.mark.thorough
@@ -172,29 +172,29 @@ async def test_google_workspace_is_read_and_synced_by_hand(running, management, 
         here = page.url.partition("?")[0]
         file = {"name": "key.json", "mimeType": "application/json"}
         await page.get_by_label("Key file").set_input_files({**file, "buffer": b"{}"})
-        await page.get_by_label("Administrator's address").fill("admin@example.com")
-        await page.get_by_role("button", name="Save and try it").click()
+        await page.get_by_label("Administrator email address").fill("admin@example.com")
+        await page.get_by_role("button", name="Save and test").click()
         await page.get_by_text("must have a type").wait_for()
         await is_accessible(page)
-        assert await page.get_by_label("Administrator's address").input_value() == (
+        assert await page.get_by_label("Administrator email address").input_value() == (
             "admin@example.com"
         )
         key = {**file, "buffer": key_file().encode()}
         await page.get_by_label("Key file").set_input_files(key)
-        await page.get_by_role("button", name="Save and try it").click()
-        await page.get_by_text("The service account is saved.").wait_for()
+        await page.get_by_role("button", name="Save and test").click()
+        await page.get_by_text("Service account saved.").wait_for()
         await is_accessible(page)
 
         await page.get_by_role("link", name="Choose groups").click()
         await page.get_by_label("Staff").check()
-        await page.get_by_role("button", name="Save this page").click()
-        await page.get_by_text("One group is read").wait_for()
+        await page.get_by_role("button", name="Save groups").click()
+        await page.get_by_text("One group and its members sync").wait_for()
         assert await page.get_by_label("Staff").is_checked()
         assert not await page.get_by_label("Others").is_checked()
         await is_accessible(page)
 
         await page.goto(here)
-        await page.get_by_role("button", name="Enable the directory").click()
+        await page.get_by_role("button", name="Enable directory").click()
         await until_seen(page, "Connected", here)
         assert await page.evaluate("document.documentElement.scrollWidth") <= width
         await page.goto(f"{here}/users")
@@ -202,12 +202,12 @@ async def test_google_workspace_is_read_and_synced_by_hand(running, management, 
         assert await page.get_by_role("row", name="Bob Doe").count() == 0
 
         await page.goto(f"{here}/followed")
-        await page.get_by_role("button", name="Read all groups").click()
-        await page.get_by_text("All groups are read.").wait_for()
+        await page.get_by_role("button", name="Sync all groups").click()
+        await page.get_by_text("All groups sync.").wait_for()
         await page.goto(here)
         asked = len(google.asked("/users"))
         await page.get_by_role("button", name="Sync now").click()
-        await page.get_by_text("All is read now.").wait_for()
+        await page.get_by_text("Sync started.").wait_for()
         await until_seen(page, "Bob Doe", f"{here}/users")
         assert len(google.asked("/users")) > asked
 
@@ -217,11 +217,11 @@ async def test_google_workspace_is_read_and_synced_by_hand(running, management, 
         try:
             await page.goto(here)
             await page.get_by_role("button", name="Sync now").click()
-            await until_seen(page, "The last read did not work", here)
+            await until_seen(page, "The last sync failed", here)
             assert "unauthorized_client" in await page.content()
             await is_accessible(page)
         finally:
             google.grants = True
-        await page.get_by_text("Forget the service account").click()
-        await page.get_by_role("button", name="Forget it").click()
-        await page.get_by_text("The service account is forgotten.").wait_for()
+        await page.get_by_text("Remove the service account").click()
+        await page.get_by_role("button", name="Remove service account").click()
+        await page.get_by_text("Service account removed.").wait_for()

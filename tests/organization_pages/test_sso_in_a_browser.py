@@ -49,7 +49,7 @@ async def opened(place, organization_id, context):
     """A page of the portal, by a link."""
     page = await context.new_page()
     await page.goto((await place.make.portal_link(organization_id))["location"])
-    await expect(page.get_by_role("heading", name="Single Sign On")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Single sign-on")).to_be_visible()
     return page
 
 
@@ -67,31 +67,31 @@ async def test_saml(place, browser, organization, tmp_path):
     context = await browser.new_context(locale="en-US")
     page = await opened(place, organization_id, context)
     await page.get_by_role("link", name="Add connection").click()
-    await page.get_by_label("Find a provider").fill("any saml")
+    await page.get_by_label("Search providers").fill("any saml")
     await expect(page.get_by_role("button", name="Okta")).to_be_hidden()
     await page.get_by_role("button", name="Any SAML 2.0 provider").press("Enter")
-    await expect(page.get_by_role("status")).to_contain_text("has been created")
+    await expect(page.get_by_role("status")).to_contain_text("Connection created")
     connection_id = await without_tls(place, organization_id, page.url)
 
-    await page.get_by_role("link", name="Open the guide").click()
+    await page.get_by_role("link", name="Open guide").click()
     acs = f"{place.server.url}/sso/v1/saml/{connection_id}/callback"
     await expect(page.get_by_text(acs, exact=True).first).to_be_visible()
     await expect(page.get_by_role("button", name="Copy: ACS URL (reply URL)")).to_be_visible()
     async with page.expect_download() as downloaded:
         await page.get_by_role("link", name="Download metadata (XML)").first.click()
     assert acs in (await (await downloaded.value).path()).read_text()
-    await page.get_by_role("link", name="Enter the provider's details").click()
+    await page.get_by_role("link", name="Enter identity provider details").click()
 
     with nano_idp.running(tmp_path, email) as url:
         await page.get_by_label("Metadata URL").fill(f"{url}/nothing")
-        await page.get_by_role("button", name="Read and save").click()
+        await page.get_by_role("button", name="Save details").click()
         await expect(page.get_by_role("alert")).to_contain_text("not metadata")
         await expect(page.get_by_label("Metadata URL")).to_have_value(f"{url}/nothing")
         await page.get_by_label("Metadata URL").fill(f"{url}/saml/metadata")
-        await page.get_by_role("button", name="Read and save").click()
-        await expect(page.get_by_role("status")).to_contain_text("have been saved")
+        await page.get_by_role("button", name="Save details").click()
+        await expect(page.get_by_role("status")).to_contain_text("details saved")
 
-        await page.get_by_role("link", name="Go to the test").click()
+        await page.get_by_role("link", name="Go to test").click()
         async with page.expect_popup() as opening:
             await page.get_by_role("link", name="Test connection").click()
         popup = await opening.value
@@ -99,9 +99,9 @@ async def test_saml(place, browser, organization, tmp_path):
         await expect(popup.get_by_role("heading", level=1)).to_contain_text("The test worked")
         await popup.close()
         await page.get_by_role("link", name="Refresh results").click()
-        await expect(page.get_by_role("row", name=email)).to_contain_text("Worked")
+        await expect(page.get_by_role("row", name=email)).to_contain_text("Succeeded")
         await page.get_by_role("button", name="Enable").click()
-        await expect(page.get_by_role("status")).to_contain_text("is enabled")
+        await expect(page.get_by_role("status")).to_contain_text("Connection enabled")
 
         application = await place.application()
         visitor = await (await browser.new_context()).new_page()
@@ -112,7 +112,7 @@ async def test_saml(place, browser, organization, tmp_path):
 
         # The provider sends no such attribute: the admin reads why nobody comes in any more.
         await page.get_by_role("link", name="Attributes", exact=True).click()
-        await page.get_by_label("E-mail address").fill("user.mail")
+        await page.get_by_label("Email address").fill("user.mail")
         await page.get_by_role("button", name="Save").click()
         await expect(page.get_by_role("status")).to_contain_text("Saved")
         other = await (await browser.new_context()).new_page()
@@ -140,11 +140,11 @@ async def test_openid_connect_without_javascript(place, browser, organization, t
     context = await browser.new_context(locale="en-US", java_script_enabled=False)
     page = await opened(place, organization_id, context)
     await page.get_by_role("link", name="Add connection").click()
-    await page.get_by_label("Find a provider").fill("openid")
-    await page.get_by_role("button", name="Find").click()
+    await page.get_by_label("Search providers").fill("openid")
+    await page.get_by_role("button", name="Search").click()
     await page.get_by_role("button", name="Any OpenID Provider").click()
     connection_id = await without_tls(place, organization_id, page.url)
-    await page.get_by_role("link", name="Open the guide").click()
+    await page.get_by_role("link", name="Open guide").click()
     ours = f"{place.server.url}/sso/v1/oidc/{connection_id}"
     await expect(page.get_by_text(f"{ours}/callback", exact=True).first).to_be_visible()
     client = {
@@ -158,31 +158,31 @@ async def test_openid_connect_without_javascript(place, browser, organization, t
         "given_name": "Ann",
         "family_name": "Smith",
     }
-    await page.get_by_role("link", name="Enter the provider's details").click()
+    await page.get_by_role("link", name="Enter identity provider details").click()
     port = free_port()
     with oidc_provider.running(tmp_path, place.server, port, [client], {"ann": person}) as (url, _):
         await page.get_by_label("Issuer").fill(f"{url}/nothing")
         await page.get_by_label("Client ID").fill("tenantry")
         await page.get_by_label("Client secret").fill(SECRET)
-        await page.get_by_role("button", name="Read and save").click()
+        await page.get_by_role("button", name="Save details").click()
         await expect(page.get_by_role("alert")).to_contain_text("discovery document")
         await expect(page.get_by_label("Issuer")).to_have_value(f"{url}/nothing")
         await expect(page.get_by_label("Client secret")).to_have_value("")
         await page.get_by_label("Issuer").fill(url)
         await page.get_by_label("Client secret").fill(SECRET)
-        await page.get_by_role("button", name="Read and save").click()
-        await expect(page.get_by_role("status")).to_contain_text("have been saved")
+        await page.get_by_role("button", name="Save details").click()
+        await expect(page.get_by_role("status")).to_contain_text("details saved")
 
-        await page.get_by_role("link", name="Go to the test").click()
+        await page.get_by_role("link", name="Go to test").click()
         async with page.expect_popup() as opening:
             await page.get_by_role("link", name="Test connection").click()
         popup = await opening.value
         await at_oidc_provider(popup)
         await expect(popup.get_by_role("heading", level=1)).to_contain_text("The test worked")
         await page.get_by_role("link", name="Refresh results").click()
-        await expect(page.get_by_role("row", name=email)).to_contain_text("Worked")
+        await expect(page.get_by_role("row", name=email)).to_contain_text("Succeeded")
         await page.get_by_role("button", name="Enable").click()
-        await expect(page.get_by_role("status")).to_contain_text("is enabled")
+        await expect(page.get_by_role("status")).to_contain_text("Connection enabled")
 
         application = await place.application()
         visitor = await (await browser.new_context()).new_page()

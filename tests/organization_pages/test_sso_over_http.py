@@ -97,18 +97,18 @@ async def saml(portal, **given: str):
 
 
 async def test_saml_by_hand_from_the_tile_to_enabled(portal, shown, events):
-    assert "No connection yet" in await portal.text()
+    assert "No connections yet" in await portal.text()
     for name in ("Okta", "Microsoft Entra ID", "Any SAML 2.0 provider", "Any OpenID Provider"):
         assert name in await portal.text("/new")
     assert "Okta" not in await portal.text("/new?q=shib")
-    assert "no guide" in await portal.text("/new?q=nobody")
+    assert "No providers found" in await portal.text("/new?q=nobody")
     path = await portal.make("okta", "saml")
     guide, ours = await portal.text(f"{path}/guide"), (await shown(path))["saml_config"]
     for name in ("sp_assertion_url", "sp_entity_id", "sp_metadata_url"):
         assert ours[name] in guide
     assert "user.firstName" in guide
     problems, _ = await portal.refused(f"{path}/enable")
-    assert "details of the provider are missing" in problems[""]
+    assert "Complete the identity provider's details" in problems[""]
     der = base64.b64decode(certificate("idp"))
     await portal.done(f"{path}/details/saml", BY_HAND, certificate_file=("a.cer", der))
     details = await portal.text(f"{path}/details")
@@ -121,7 +121,7 @@ async def test_saml_by_hand_from_the_tile_to_enabled(portal, shown, events):
     listed = await portal.text()
     assert "Okta" in listed
     assert "Enabled" in listed
-    assert "The connection is enabled" in await portal.text(path)
+    assert "Connection enabled" in await portal.text(path)
     assert "disabled" in await portal.done(f"{path}/disable")
     assert "Enable the connection" in await portal.text(path)
     assert "deleted" in await portal.done(f"{path}/delete")
@@ -166,8 +166,8 @@ async def test_a_file_with_an_http_address_says_which(portal, shown):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "needed"),
-        (b"\x89PNG\xff\xfe", "not XML"),
+        (b"", "required"),
+        (b"\x89PNG\xff\xfe", "must be XML"),
         (b"<html/>", "not metadata"),
         (METADATA.encode(), "not metadata"),
         (b"<" + b"x" * (257 << 10), "too large"),
@@ -196,10 +196,10 @@ async def test_a_body_that_is_too_large(portal):
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("", "needed"),
-        ("metadata", "whole address"),
+        ("", "required"),
+        ("metadata", "full URL"),
         ("http://idp.example.com/metadata", "https://"),
-        ("https://user:secret@idp.example.com", "whole address"),
+        ("https://user:secret@idp.example.com", "full URL"),
         ("https://127.0.0.1:1/metadata", "public"),
         ("https://169.254.169.254/latest", "public"),
         ("https://idp.example.com/" + "x" * 2100, "too long"),
@@ -218,10 +218,10 @@ async def test_an_address_of_metadata_that_cannot_be_taken(portal, shown, url, s
 @pytest.mark.parametrize(
     ("given", "field", "says"),
     [
-        ({"idp_entity_id": ""}, "idp_entity_id", "needed"),
-        ({"idp_sso_url": "ftp://idp"}, "idp_sso_url", "whole address"),
-        ({"idp_slo_url": "nowhere"}, "idp_slo_url", "whole address"),
-        ({"certificate": ""}, "certificate", "needed"),
+        ({"idp_entity_id": ""}, "idp_entity_id", "required"),
+        ({"idp_sso_url": "ftp://idp"}, "idp_sso_url", "full URL"),
+        ({"idp_slo_url": "nowhere"}, "idp_slo_url", "full URL"),
+        ({"certificate": ""}, "certificate", "required"),
         ({"certificate": "rubbish"}, "certificate", "no X.509 certificate"),
         ({"certificate": KEY}, "certificate", "private key"),
         ({"certificate": pem(certificate("idp"))[:-40]}, "certificate", "cannot be taken"),
@@ -257,19 +257,19 @@ async def test_certificates_overlap_and_the_last_one_stays(portal, shown):
     first, second = (await shown(path))["saml_config"]["idp_certificates"]
     await portal.done(f"{path}/certificates/remove", {"certificate_id": first["id"]})
     assert "expires" in await portal.text(path)
-    assert "The certificate of the identity provider expires" in await portal.text()
-    assert "expires soon" in await portal.text(f"{path}/details")
+    assert "The identity provider's certificate expires" in await portal.text()
+    assert "Expires soon" in await portal.text(f"{path}/details")
     problems, _ = await portal.refused(
         f"{path}/certificates/remove", {"certificate_id": second["id"]}
     )
-    assert "cannot be removed" in problems[""]
+    assert "needs at least one certificate" in problems[""]
 
 
 async def test_a_certificate_that_has_expired_is_taken_and_pointed_to(portal, shown):
     path = await saml(portal, certificate=pem(certificate("old", days=-0.5)))
     assert (await shown(path))["status"] == "COMPLETED"
-    assert "has expired" in await portal.text(path)
-    assert "expired" in await portal.text(f"{path}/details")
+    assert "certificate expired" in await portal.text(path)
+    assert "Expired" in await portal.text(f"{path}/details")
 
 
 async def test_openid_connect_keeps_its_secret(portal, shown):
@@ -280,10 +280,10 @@ async def test_openid_connect_keeps_its_secret(portal, shown):
     assert ours["backchannel_logout_redirect_uri"] in guide
     where = f"{path}/details/oidc"
     for given, field, says in (
-        ({"issuer": ""}, "issuer", "needed"),
-        ({"issuer": "idp.example.com"}, "issuer", "whole address"),
+        ({"issuer": ""}, "issuer", "required"),
+        ({"issuer": "idp.example.com"}, "issuer", "full URL"),
         ({"issuer": "https://10.0.0.1"}, "issuer", "public"),
-        ({"client_secret": ""}, "client_secret", "needed"),
+        ({"client_secret": ""}, "client_secret", "required"),
     ):
         problems, text = await portal.refused(where, CLIENT | given)
         assert list(problems) == [field]
@@ -384,20 +384,21 @@ async def test_pages_say_to_which_connection_a_domain_leads(
     domain = (await make.domain(organization["id"]))["domain"]
     older, newer = await saml(portal), await saml(portal)
     for path in (older, newer):
-        assert "Sign-ins of" not in await portal.text(path)
+        assert f"Users of {domain}" not in await portal.text(path)
         assert domain in await portal.text(path)
     await portal.done(f"{newer}/enable")
-    here, there = f"Sign-ins of {domain} go to this connection.", f"Sign-ins of {domain} go to Okta"
+    here = f"Users of {domain} sign in with this connection."
+    there = f"Users of {domain} sign in with Okta"
     assert here in await portal.text(newer)
     assert there in await portal.text(older)
     # The oldest that is enabled serves it.
     await portal.done(f"{older}/enable")
     assert here in await portal.text(older)
-    assert "the oldest that is enabled serves it" not in await portal.text(older)
+    assert "the oldest enabled one is used" not in await portal.text(older)
     page = (await portal.get(newer)).text
     assert f'<a href="/portal/sso{older}"><bdi>Okta</bdi></a>' in page
     assert there in await portal.text(newer)
-    assert "the oldest that is enabled serves it" in await portal.text(newer)
+    assert "the oldest enabled one is used" in await portal.text(newer)
     assert (await portal.text()).count(there) == 1
     operator = await enter(http, database, READER)
     assert f'<a href="/console/connections{older}">' in await operator.get(
@@ -468,7 +469,7 @@ async def test_the_simulator_needs_no_details(portal, rest, organization):
         connection={"provider": "IDP_SIMULATOR", "type": "OIDC"},
     )
     path = f"/{made['connection']['id']}"
-    assert "Enter the details" not in await portal.text(path)
+    assert "Provide the issuer" not in await portal.text(path)
     place, _ = await portal.post(f"{path}/enable")
     assert "done=sso_enabled" in place
     assert "told=" in place
@@ -589,16 +590,16 @@ async def test_only_a_test_ticks_the_step_of_the_test(portal):
 
 async def test_a_test_that_ends_at_the_provider_leaves_a_trace(portal, http, shown):
     path = await saml(portal)
-    assert "No result within the last hour" in await portal.text(f"{path}/test")
+    assert "No tests in the last hour" in await portal.text(f"{path}/test")
     begun = await http.get((await shown(path))["test_connection_uri"])
     assert begun.status_code in {200, 303}  # a form or a redirect to the provider
     text = await portal.text(f"{path}/test")
-    assert "Not finished" in text
-    assert "was started and has not come back" in text
+    assert "Not completed" in text
+    assert "The test has not completed." in text
 
 
 async def test_without_a_verified_domain_the_pages_warn(portal, make, organization):
-    warning = "Your organization has no verified domain yet"
+    warning = "Your organization has no verified domain."
     path = await saml(portal)
     assert warning in await portal.text(path)
     await portal.done(f"{path}/enable")

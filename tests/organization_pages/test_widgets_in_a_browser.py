@@ -86,51 +86,51 @@ async def violations(page):
 async def test_somebody_is_invited_gets_another_role_and_is_removed(visit, people, admin):
     email = f"{unique()}@new.example"
     async with visit(f"{ORGANIZATION}/users") as page:
-        await page.get_by_role("link", name="Invite somebody").click()
-        await page.get_by_label("E-mail address").fill("nobody@localhost..")
+        await page.get_by_role("link", name="Invite user").click()
+        await page.get_by_label("Email address").fill("nobody@localhost..")
         await page.get_by_role("radio", name="Admin").check()
         # All that is typed stays where the server refuses it.
         await page.locator("main form").evaluate("form => { form.noValidate = true }")
-        await page.get_by_role("button", name="Send the invitation").click()
-        await expect(page.get_by_text("This address cannot be invited.")).to_be_visible()
+        await page.get_by_role("button", name="Send invitation").click()
+        await expect(page.get_by_text("This email address can't be invited.")).to_be_visible()
         await expect(page.get_by_role("radio", name="Admin")).to_be_checked()
-        await page.get_by_label("E-mail address").fill(email)
+        await page.get_by_label("Email address").fill(email)
         await page.get_by_role("radio", name="Member").check()
-        await page.get_by_role("button", name="Send the invitation").click()
-        await expect(page.get_by_text("The invitation is on its way.")).to_be_visible()
+        await page.get_by_role("button", name="Send invitation").click()
+        await expect(page.get_by_text("Invitation sent.")).to_be_visible()
         await page.get_by_role("link", name=email).click()
         user_id = page.url.rpartition("/")[2]
         await people.accept(admin.person.organization_id, user_id)
         await page.reload()
         await expect(page.get_by_text("Active", exact=True)).to_be_visible()
         await page.get_by_role("checkbox", name="Admin").check()
-        await page.get_by_role("button", name="Save the roles").click()
-        await expect(page.get_by_text("The roles were saved.")).to_be_visible()
-        await page.get_by_text("Remove this person").click()
-        await page.get_by_role("button", name="Remove", exact=True).click()
-        await expect(page.get_by_text("The person was removed.")).to_be_visible()
+        await page.get_by_role("button", name="Save roles").click()
+        await expect(page.get_by_text("Roles saved.")).to_be_visible()
+        await page.get_by_text("Remove this user").click()
+        await page.get_by_role("button", name="Remove user").click()
+        await expect(page.get_by_text("User removed.")).to_be_visible()
         await expect(page.get_by_role("link", name=email)).to_have_count(0)
 
 
 async def test_a_key_is_copied_and_back_does_not_show_it_again(visit):
     async with visit(f"{ORGANIZATION}/programs") as page:
-        await page.get_by_label("What it is for").fill("Nightly import")
-        await page.get_by_role("button", name="Make the key").click()
+        await page.get_by_label("Description").fill("Nightly import")
+        await page.get_by_role("button", name="Create API key").click()
         key = await page.locator("#key").inner_text()
         assert len(key) > 20
         await expect(page.get_by_role("button", name="Copy: API key")).to_be_visible()
-        await page.get_by_role("link", name="I have kept it").click()
+        await page.get_by_role("link", name="I've saved it").click()
         await expect(page.get_by_text(key)).to_have_count(0)
         await expect(page.get_by_role("rowheader", name="Nightly import")).to_be_visible()
-        await page.get_by_text("End", exact=True).click()
-        await page.get_by_role("button", name="End it for good").click()
-        await expect(page.get_by_text("The key was ended.")).to_be_visible()
+        await page.get_by_text("Revoke", exact=True).click()
+        await page.get_by_role("button", name="Revoke API key").click()
+        await expect(page.get_by_text("API key revoked.")).to_be_visible()
 
 
 async def test_the_audit_log_opens_its_details_and_is_downloaded(visit, admin):
     await admin.done(f"{ORGANIZATION}/general/save", display_name="Renamed", logo_url="")
     async with visit(f"{ORGANIZATION}/audit") as page:
-        await page.get_by_label("Details: Organization changed").first.click()
+        await page.get_by_label("Details: Organization updated").first.click()
         await expect(page.locator("ins", has_text="Renamed")).to_be_visible()
         async with page.expect_download() as downloading:
             await page.get_by_role("link", name="CSV").click()
@@ -152,7 +152,7 @@ async def test_on_a_phone_each_cell_has_the_head_of_its_column(visit):
 async def test_by_keyboard_alone(visit):
     async with visit(f"{ORGANIZATION}/general") as page:
         await page.keyboard.press("Tab")
-        skip = page.get_by_role("link", name="Skip to the content")
+        skip = page.get_by_role("link", name="Skip to content")
         await expect(skip).to_be_focused()
         await expect(skip).to_be_in_viewport(ratio=1)
         await page.keyboard.press("Enter")
@@ -165,7 +165,7 @@ async def test_by_keyboard_alone(visit):
         await page.keyboard.press("Control+A")
         await page.keyboard.type("Typed by hand")
         await page.keyboard.press("Enter")
-        await expect(page.get_by_text("Your changes were saved.")).to_be_visible()
+        await expect(page.get_by_text("Changes saved.")).to_be_visible()
         await expect(page.locator(".visitor .of")).to_have_text("Typed by hand")
 
 
@@ -178,9 +178,9 @@ async def test_somebody_switches_and_signs_out(visit, people, admin):
         membership={"roles": [{"name": "member"}]},
     )
     async with visit(f"{PROFILE}/organizations") as page:
-        await page.get_by_role("button", name="Switch to it: Elsewhere").click()
+        await page.get_by_role("button", name="Switch: Elsewhere").click()
         await expect(page.locator(".visitor .of")).to_have_text("Elsewhere")
-        await expect(page.get_by_role("link", name="Audit Log")).to_have_count(0)
+        await expect(page.get_by_role("link", name="Audit log")).to_have_count(0)
         await page.get_by_role("link", name="Sign out").click()
         button = page.get_by_role("button", name=re.compile("sign out", re.IGNORECASE))
         if await button.count():

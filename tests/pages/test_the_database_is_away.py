@@ -42,11 +42,11 @@ async def test_nothing_was_changed_and_it_may_be_tried_again(answered):
     assert "Nothing was changed" in away[2]
     busy = await answered(Unavailable("full"))
     assert busy[:2] == (503, "1")
-    assert "Too much is going on" in busy[2]
+    assert "handling too many requests" in busy[2]
 
 
 async def test_what_may_have_been_done_is_to_be_looked_at_first(answered):
     status, _, said = await answered(OutcomeUnknown("the connection broke off"))
     assert status == 504
-    assert "Perhaps it was done" in said
-    assert "look before you try again" in said
+    assert "confirm your change" in said
+    assert "before you try again" in said

@@ -135,4 +135,4 @@ async def test_a_page_that_fails_without_the_database_is_seen_where_those_before
         answer = await page(Request("GET", "/portal/sso", "", {}, b"", "req_1"))
         assert (answer.status, answer.headers["retry-after"]) == (503, "2")
         assert ancestors(answer) == ["'self'", "https://app.example.com"]
-        assert b"cannot reach its data" in answer.body
+        assert b"reach its database" in answer.body

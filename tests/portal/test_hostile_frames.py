@@ -95,12 +95,12 @@ async def test_neither_names_nor_messages_of_the_page_around_change_anything(pag
     for name in NAMES:
         await page.goto(page_of(ours, await link(place), name))
         portal = page.frame_locator("#portal")
-        await expect(portal.get_by_role("link", name="Single Sign On").first).to_be_visible()
+        await expect(portal.get_by_role("link", name="Single sign-on").first).to_be_visible()
         heard = await page.wait_for_function("heard.length && heard")
         assert await heard.json_value() == [[place.server.url, "PORTAL_LOAD_SUCCESS"]], name
-        await portal.get_by_role("link", name="Domain Verification").click()
+        await portal.get_by_role("link", name="Domain verification").click()
         await expect(portal.get_by_label("Domain", exact=True)).to_be_visible()
-        await expect(portal.get_by_role("heading", name="session is over")).to_be_hidden()
+        await expect(portal.get_by_role("heading", name="Session expired")).to_be_hidden()
     assert broken == []
 
 
@@ -109,7 +109,7 @@ async def test_where_the_page_around_allows_no_copying_the_value_is_marked(page,
     page.on("pageerror", lambda problem: broken.append(str(problem)))
     await page.goto(page_of(sites[0], await link(place)))
     portal = page.frame_locator("#portal")
-    await portal.get_by_role("link", name="Domain Verification").click()
+    await portal.get_by_role("link", name="Domain verification").click()
     await portal.get_by_label("Domain", exact=True).fill(f"{unique()}.com")
     await page.keyboard.press("Enter")
     await portal.get_by_role("button", name="Copy").first.click()

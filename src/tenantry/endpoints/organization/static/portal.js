@@ -83,7 +83,7 @@ if (expires) {
     if (rest > WARNING) return;
     if (rest > 0) {
       warning.hidden = false;
-      tell_once("PORTAL_SESSION_WARNING", "The session of the admin portal ends in five minutes");
+      tell_once("PORTAL_SESSION_WARNING", "The admin portal session ends in five minutes");
       return;
     }
     clearInterval(looking);
@@ -91,7 +91,7 @@ if (expires) {
     over.hidden = false;
     document.querySelector("main").hidden = true;
     over.querySelector("h1").focus();
-    tell_once("PORTAL_SESSION_EXPIRY", "The session of the admin portal is over");
+    tell_once("PORTAL_SESSION_EXPIRY", "The admin portal session has expired");
   };
   const looking = setInterval(look, 1000);
   look();
