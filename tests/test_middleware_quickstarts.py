@@ -148,7 +148,7 @@ def test_a_person_signs_up_switches_signs_out_and_in_again(page, app, tenantry, 
     expect(page.get_by_text(email)).to_be_hidden()
     # Signed out at Tenantry, too: it asks who it is, and comes back to the page that was wanted.
     page.goto(f"{app}/invoices?of=may")
-    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Email address").fill(email)
     page.get_by_role("button", name="Continue").click()
     page.get_by_label("Code").fill(CODE.findall(mailbox.newest(email))[0])  # goes by itself
     page.get_by_role("button", name="Second").click()

@@ -122,7 +122,7 @@ async def test_settings_make_the_pages(special_place):
         # Somebody unknown is told the same as others, and then sent back.
         sent = await visitor.step("email", email="nobody@example.com")
         assert sent.status_code == 303
-        assert heading(await visitor.page()) == "Check your mail"
+        assert heading(await visitor.page()) == "Check your email"
 
 
 async def test_without_a_name_the_applications_own_is_shown(special_place):

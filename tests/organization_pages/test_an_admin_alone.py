@@ -223,7 +223,7 @@ def sets_all_up(comes_in, name_server, tmp_path):
             await admin.tests_and_enables(lambda page: at_nanoidp(page, admin.email))
 
             async def by_their_address(page):
-                await page.get_by_label("E-mail address").fill(admin.email)
+                await page.get_by_label("Email address").fill(admin.email)
                 await page.get_by_role("button", name="Continue", exact=True).click()
                 await page.wait_for_url(f"{url}/**")
                 await at_nanoidp(page, admin.email)

@@ -39,7 +39,7 @@ async def test_somebody_tries_a_connection_by_the_keyboard(
     await page.goto(f"{place.server.url}/sso/v1/saml/{connections['SAML']['id']}/test")
     await expect(page.get_by_role("heading", name="Whose sign-in is it?")).to_be_visible()
     await look(page)
-    await expect(page.get_by_label("E-mail address")).to_be_focused()
+    await expect(page.get_by_label("Email address")).to_be_focused()
     for text in ("ann", "example.org", "Ann", "Lee", "department", "Sales"):
         await page.keyboard.type(text)
         await page.keyboard.press("Tab")
