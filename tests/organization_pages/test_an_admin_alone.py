@@ -142,7 +142,7 @@ class Admin:
             await self.portal.get_by_role("link", name="Test connection").click()
         popup = await opening.value
         await fill_in(popup)
-        await expect(popup.get_by_role("heading", level=1)).to_contain_text("The test worked")
+        await expect(popup.get_by_role("heading", level=1)).to_contain_text("Test succeeded")
         await popup.close()
         await self.portal.get_by_role("link", name="Refresh results").click()
         await expect(self.portal.get_by_role("row", name=self.email)).to_contain_text("Worked")

@@ -44,7 +44,7 @@ async def test_somebody_tries_a_connection_by_the_keyboard(
         await page.keyboard.type(text)
         await page.keyboard.press("Tab")
     await page.get_by_role("button", name="Sign in").press("Enter")
-    await expect(page.get_by_role("heading", name="The test worked")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Test succeeded")).to_be_visible()
     await expect(page.get_by_role("cell", name="ann@example.org").first).to_be_visible()
     await look(page)
     assert complaints == []
