@@ -172,7 +172,7 @@ def test_a_page_takes_the_permission_that_it_needs(page, app, tenantry, mailbox,
 def test_a_sign_in_that_the_provider_begins_comes_to_the_account(page, app, tenantry):
     page.goto(f"{tenantry.url}/simulator")
     page.get_by_role("link", name="Test Organization, SAML").click()
-    name_somebody(page, "dora", button="Begin at the provider")
+    name_somebody(page, "dora", button="Start IdP-initiated sign-in")
     name_somebody(page, "dora")  # as the application asks by itself
     expect(page.get_by_role("heading", name="Test Organization")).to_be_visible()
     expect(page.get_by_text("dora@example.com")).to_be_visible()

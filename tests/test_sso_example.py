@@ -79,7 +79,7 @@ def page(browser):
 
 
 def name_somebody(page, local, *, button="Sign in"):
-    expect(page.get_by_role("heading", name="Whose sign-in is it?")).to_be_visible()
+    expect(page.get_by_role("heading", name="Sign in as any user")).to_be_visible()
     page.get_by_label("Email address").fill(local)
     page.get_by_label("First name").fill("Ann")
     page.get_by_label("Last name").fill("Lee")
@@ -125,7 +125,7 @@ def test_everybody_else_signs_in_as_always(page, app, tenantry):
 def test_a_sign_in_can_begin_at_the_provider(page, app, tenantry):
     page.goto(f"{tenantry.url}/simulator")
     page.get_by_role("link", name="Test Organization, SAML").click()
-    name_somebody(page, "dora", button="Begin at the provider")
+    name_somebody(page, "dora", button="Start IdP-initiated sign-in")
     name_somebody(page, "dora")  # as the application asks by itself
     is_signed_in(page, app, "dora@example.com")
 
@@ -133,7 +133,7 @@ def test_a_sign_in_can_begin_at_the_provider(page, app, tenantry):
 def test_an_error_of_the_provider_comes_to_the_application(page, app):
     continue_as(page, app, "ann@example.com")
     page.get_by_label("User not found").check()
-    page.get_by_role("button", name="Answer with the error").click()
+    page.get_by_role("button", name="Return error").click()
     expect(page.get_by_text("User not found")).to_be_visible()
     assert page.url.startswith(f"{app}/callback?")
 

@@ -190,7 +190,7 @@ def test_a_sign_in_that_the_provider_begins_goes_on_at_the_login_of_the_applicat
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{tenantry.url}/simulator")
     page.get_by_role("link", name=f"Test Organization, {protocol}").click()
-    name_somebody(page, "dora", button="Begin at the provider")
+    name_somebody(page, "dora", button="Start IdP-initiated sign-in")
     name_somebody(page, "dora")  # as the application asks by itself
     expect(page.get_by_role("link", name="Sign out")).to_be_visible()
     assert page.url == f"{app}/"

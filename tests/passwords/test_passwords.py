@@ -309,7 +309,7 @@ async def test_choosing_ends_the_other_sessions_and_tells_the_person(db, passwor
         db, notice, load({"TENANTRY_APP_NAME": "Acme", "TENANTRY_CONFIG": "/dev/null"})
     )
     content = Templates(None).render(notice.template, shown)
-    assert (notice.recipient, content.subject) == (EMAIL, "Your password at Acme was changed")
+    assert (notice.recipient, content.subject) == (EMAIL, "Your Acme password was changed")
     assert EMAIL in content.text
 
 

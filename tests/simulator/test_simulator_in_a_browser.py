@@ -37,7 +37,7 @@ async def test_somebody_tries_a_connection_by_the_keyboard(
     await page.goto(f"{place.server.url}/simulator")
     await look(page)
     await page.goto(f"{place.server.url}/sso/v1/saml/{connections['SAML']['id']}/test")
-    await expect(page.get_by_role("heading", name="Whose sign-in is it?")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Sign in as any user")).to_be_visible()
     await look(page)
     await expect(page.get_by_label("Email address")).to_be_focused()
     for text in ("ann", "example.org", "Ann", "Lee", "department", "Sales"):
