@@ -94,7 +94,7 @@ async def test_a_state_is_echoed_by_its_characters_or_not_at_all(server, applica
     told = await application.authorize(state=None, scope="none")
     assert is_told(told, server, "invalid_scope", "at least", state=None)
     for state, says in (
-        ("x" * 2001, "state may have 2000 characters at most, got 2001"),
+        ("x" * 2001, "state must have at most 2000 characters, got 2001"),
         ("a\r\nset-cookie: a=b", "state may hold no control"),
         ("a\x00", "state may hold no control"),
         (["a", "b"], "state is given more than once"),

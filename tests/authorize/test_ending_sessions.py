@@ -235,7 +235,7 @@ async def test_a_form_that_asks_for_what_cannot_be_is_answered_on_a_page(
     )
     assert answer.status_code == 303
     page = await http.get(answer.headers["location"], headers={"cookie": cookie})
-    assert is_page(page, "state may have 2000 characters", status=400, asks=True)
+    assert is_page(page, "state must have at most 2000 characters", status=400, asks=True)
     assert await is_live(database, session)
 
 
@@ -337,7 +337,7 @@ async def test_what_cannot_be_read_is_said(server, http, logout, person):
         ("&".join(f"a{number}=b" for number in range(60)), "more than 50"),
         ("state=a&state=b", "state is given more than once"),
         (f"id_token_hint={token}&id_token_hint={token}", "id_token_hint is given more"),
-        (f"state={'x' * 2001}", "state may have 2000"),
+        (f"state={'x' * 2001}", "state must have at most 2000"),
     ):
         page = await http.get(f"/oidc/logout?{query}", headers={"cookie": cookie})
         assert page.status_code == 400

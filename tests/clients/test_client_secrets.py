@@ -77,7 +77,7 @@ async def test_there_is_a_limit_to_secrets_in_force(holder, events):
     await events.new()
     before = await holder.secrets()
     for extra in ({}, {"overlap_seconds": 60}, {"expires_in": 60}):
-        with refused("INVALID_ARGUMENT", says=f"has {MOST[holder.kind]} secrets in force"):
+        with refused("INVALID_ARGUMENT", says=f"limit of {MOST[holder.kind]} active secrets"):
             await holder.add(**extra)
     assert await holder.secrets() == before
     assert await events.new() == []

@@ -74,7 +74,7 @@ def test_a_bent_answer_signs_nobody_in(operator_of, bent):
     ada.post("/console/sign-out")
     answer = ada.sign_in(**bent)
     assert "set-cookie" not in answer.headers
-    assert "not known" in problem_of(ada, answer)
+    assert "not registered" in problem_of(ada, answer)
     assert not ada.is_in
 
 

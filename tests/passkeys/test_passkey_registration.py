@@ -103,7 +103,7 @@ async def test_one_of_the_same_authenticator_is_excluded(new_person, register, r
         ({"kind": "webauthn.get"}, "client data type"),
         ({"present": 0}, "present"),
         ({"cross_origin": True}, "frame"),
-        ({"id": b"another"}, "another id"),
+        ({"id": b"another"}, "its ID differs"),
         ({"challenge": "!"}, "cannot be read|challenge"),
         ({"challenge": 7}, "cannot be read"),
     ],

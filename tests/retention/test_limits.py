@@ -46,7 +46,7 @@ async def test_roles(call, organization, monkeypatch):
         return make
 
     said = await until_refused(of(None), 2)
-    assert said == "environment has 4 roles, which is the most that it may have: delete one first"
+    assert said == "environment has reached its limit of 4 roles; delete one first"
     said = await until_refused(of(organization), 2)
     assert said.startswith("organization has 2 roles")
 
@@ -68,9 +68,7 @@ async def test_clients_of_an_organization(call, organization, monkeypatch):
         await organization_clients.create(call, organization, name=f"client {number}")
 
     said = await until_refused(make, 2)
-    assert said == (
-        "organization has 2 clients, which is the most that it may have: delete one first"
-    )
+    assert said == ("organization has reached its limit of 2 clients; delete one first")
 
 
 async def test_applications(call, monkeypatch):
