@@ -170,7 +170,7 @@ async def test_what_is_out_of_force_is_bounded_too(api, make):
     holder = await Holder.made(api, "WEB_APP", make)
     for _ in range(20):
         await holder.set_status((await holder.add())["secret"]["id"], "INACTIVE")
-    with refused("INVALID_ARGUMENT", says="has 20 secrets"):
+    with refused("INVALID_ARGUMENT", says="limit of 20 secrets"):
         await holder.add()
 
 

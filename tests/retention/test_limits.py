@@ -48,7 +48,7 @@ async def test_roles(call, organization, monkeypatch):
     said = await until_refused(of(None), 2)
     assert said == "environment has reached its limit of 4 roles; delete one first"
     said = await until_refused(of(organization), 2)
-    assert said.startswith("organization has 2 roles")
+    assert said.startswith("organization has reached its limit of 2 roles")
 
 
 async def test_permissions(call, monkeypatch):
@@ -58,7 +58,7 @@ async def test_permissions(call, monkeypatch):
     await make(-1)
     monkeypatch.setattr(permissions, "PERMISSIONS_MAX", 0)
     said = await until_refused(make, 0)
-    assert said.startswith("environment has 0 permissions")
+    assert said.startswith("environment has reached its limit of 0 permissions")
 
 
 async def test_clients_of_an_organization(call, organization, monkeypatch):
@@ -79,7 +79,9 @@ async def test_applications(call, monkeypatch):
             call, client_type="SPA", members={"name": f"app {number}"}, production=False
         )
 
-    assert (await until_refused(make, 2)).startswith("environment has 2 clients")
+    assert (await until_refused(make, 2)).startswith(
+        "environment has reached its limit of 2 clients"
+    )
 
 
 async def test_api_tokens(call, organization, monkeypatch):
@@ -96,4 +98,6 @@ async def test_api_tokens(call, organization, monkeypatch):
             description="",
         )
 
-    assert (await until_refused(make, 2)).startswith("organization has 2 API tokens")
+    assert (await until_refused(make, 2)).startswith(
+        "organization has reached its limit of 2 API tokens"
+    )
