@@ -161,7 +161,7 @@ async def test_a_secret_is_not_put_back_over_the_limit(api, make):
     await holder.set_status(off["id"], "INACTIVE")
     for _ in range(2):
         await holder.add()
-    with refused("INVALID_ARGUMENT", says="2 secrets in force"):
+    with refused("INVALID_ARGUMENT", says="2 active secrets"):
         await holder.set_status(off["id"], "ACTIVE")
 
 
