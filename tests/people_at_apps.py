@@ -81,10 +81,10 @@ def sign_up(page, mailbox, organization, *, arrived=None):
     """
     email = f"{unique('ada')}@example.net"
     page.get_by_role("link", name="Sign in").click()
-    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Email address").fill(email)
     page.get_by_role("button", name="Continue").click()
     page.get_by_label("Code").fill(CODE.findall(mailbox.newest(email))[0])  # goes by itself
-    page.get_by_label("Name of your organization").fill(organization)
+    page.get_by_label("Organization name").fill(organization)
     page.get_by_role("button", name=re.compile("Continue|Create")).click()
     heading = page.get_by_role("heading", name=organization, exact=True)
     expect(heading if arrived is None else arrived).to_be_visible()

@@ -148,7 +148,7 @@ def test_a_person_signs_up_switches_signs_out_and_in_again(page, app, tenantry, 
     expect(page.get_by_text(email)).to_be_hidden()
     # Signed out at Tenantry, too: it asks who it is, and comes back to the page that was wanted.
     page.goto(f"{app}/invoices?of=may")
-    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Email address").fill(email)
     page.get_by_role("button", name="Continue").click()
     page.get_by_label("Code").fill(CODE.findall(mailbox.newest(email))[0])  # goes by itself
     page.get_by_role("button", name="Second").click()
@@ -172,7 +172,7 @@ def test_a_page_takes_the_permission_that_it_needs(page, app, tenantry, mailbox,
 def test_a_sign_in_that_the_provider_begins_comes_to_the_account(page, app, tenantry):
     page.goto(f"{tenantry.url}/simulator")
     page.get_by_role("link", name="Test Organization, SAML").click()
-    name_somebody(page, "dora", button="Begin at the provider")
+    name_somebody(page, "dora", button="Start IdP-initiated sign-in")
     name_somebody(page, "dora")  # as the application asks by itself
     expect(page.get_by_role("heading", name="Test Organization")).to_be_visible()
     expect(page.get_by_text("dora@example.com")).to_be_visible()

@@ -45,7 +45,7 @@ def page(tenantry):
 def test_a_sign_in_that_the_provider_begins_ends_in_the_application(page, app, tenantry):
     page.goto(f"{tenantry.url}/simulator")
     page.get_by_role("link", name="Test Organization, SAML").click()
-    name_somebody(page, "dora", button="Begin at the provider")
+    name_somebody(page, "dora", button="Start IdP-initiated sign-in")
     name_somebody(page, "dora")  # as the application asks by itself
     expect(page.get_by_role("heading", name="Test Organization")).to_be_visible()
     expect(page.get_by_text("dora@example.com")).to_be_visible()

@@ -209,7 +209,7 @@ def test_a_person_signs_up_refreshes_signs_out_and_in_again(visit, app, mailbox)
     is_signed_out(page, app)
     # Signed out at Tenantry, too: it asks who it is.
     page.get_by_role("link", name="Sign in").click()
-    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Email address").fill(email)
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_label("Code")).to_be_visible()
     page.goto(LINK.findall(mailbox.newest(email))[0])
@@ -298,7 +298,7 @@ def test_a_session_that_has_ended_there_is_over_here_with_the_next_refresh(
 def test_a_forged_answer_signs_nobody_in(visit, app):
     page = visit()
     page.get_by_role("link", name="Sign in").click()
-    expect(page.get_by_label("E-mail address")).to_be_visible()
+    expect(page.get_by_label("Email address")).to_be_visible()
     callback = f"{app}/callback?state=forged&code=abc"
     page.goto(callback)
     expect(page.get_by_text("did not begin here")).to_be_visible()

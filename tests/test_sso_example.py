@@ -79,8 +79,8 @@ def page(browser):
 
 
 def name_somebody(page, local, *, button="Sign in"):
-    expect(page.get_by_role("heading", name="Whose sign-in is it?")).to_be_visible()
-    page.get_by_label("E-mail address").fill(local)
+    expect(page.get_by_role("heading", name="Sign in as any user")).to_be_visible()
+    page.get_by_label("Email address").fill(local)
     page.get_by_label("First name").fill("Ann")
     page.get_by_label("Last name").fill("Lee")
     page.get_by_role("button", name=button, exact=True).click()
@@ -88,7 +88,7 @@ def name_somebody(page, local, *, button="Sign in"):
 
 def continue_as(page, app, email):
     page.goto(app)
-    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Email address").fill(email)
     page.get_by_role("button", name="Continue").click()
 
 
@@ -100,17 +100,17 @@ def is_signed_in(page, app, email):
 
 def test_somebody_of_the_organization_signs_in_at_its_provider(page, app):
     continue_as(page, app, "ann@example.com")
-    expect(page.get_by_label("E-mail address")).to_have_value("ann")  # the hint goes along
+    expect(page.get_by_label("Email address")).to_have_value("ann")  # the hint goes along
     name_somebody(page, "ann")
     is_signed_in(page, app, "ann@example.com")
     page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_label("E-mail address")).to_be_visible()
+    expect(page.get_by_label("Email address")).to_be_visible()
 
 
 def test_the_organization_enforces_it_on_our_own_page(page, app, tenantry):
     page.goto(f"{app}/login")
     page.wait_for_url(f"{tenantry.url}/login/*")
-    page.get_by_label("E-mail address").fill("bob@example.org")
+    page.get_by_label("Email address").fill("bob@example.org")
     page.get_by_role("button", name="Continue").click()
     name_somebody(page, "bob")
     is_signed_in(page, app, "bob@example.org")
@@ -119,13 +119,13 @@ def test_the_organization_enforces_it_on_our_own_page(page, app, tenantry):
 def test_everybody_else_signs_in_as_always(page, app, tenantry):
     continue_as(page, app, "carol@globex.example")
     page.wait_for_url(f"{tenantry.url}/login/*")
-    expect(page.get_by_label("E-mail address")).to_have_value("carol@globex.example")
+    expect(page.get_by_label("Email address")).to_have_value("carol@globex.example")
 
 
 def test_a_sign_in_can_begin_at_the_provider(page, app, tenantry):
     page.goto(f"{tenantry.url}/simulator")
     page.get_by_role("link", name="Test Organization, SAML").click()
-    name_somebody(page, "dora", button="Begin at the provider")
+    name_somebody(page, "dora", button="Start IdP-initiated sign-in")
     name_somebody(page, "dora")  # as the application asks by itself
     is_signed_in(page, app, "dora@example.com")
 
@@ -133,7 +133,7 @@ def test_a_sign_in_can_begin_at_the_provider(page, app, tenantry):
 def test_an_error_of_the_provider_comes_to_the_application(page, app):
     continue_as(page, app, "ann@example.com")
     page.get_by_label("User not found").check()
-    page.get_by_role("button", name="Answer with the error").click()
+    page.get_by_role("button", name="Return error").click()
     expect(page.get_by_text("User not found")).to_be_visible()
     assert page.url.startswith(f"{app}/callback?")
 

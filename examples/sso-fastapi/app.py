@@ -36,7 +36,7 @@ def home(request: Request) -> HTMLResponse:  # not `async`: the SDK waits for th
     session = sessions.get(request.cookies.get("session", ""))
     if session is None:
         return page(
-            '<form action="/login"><label>E-mail address <input type="email" name="email" required>'
+            '<form action="/login"><label>Email address <input type="email" name="email" required>'
             "</label><button>Continue</button></form>"
         )
     found = sdk.organization.get_organization(session["organization_id"])[0].organization

@@ -63,7 +63,9 @@ class Call:
                 name, "string.max_len", f"may have {most} characters at most"
             )
         if "\x00" in found:
-            raise errors.InvalidArgument.field(name, "string.nul", "may not hold a NUL")
+            raise errors.InvalidArgument.field(
+                name, "string.nul", "must not contain a NUL character"
+            )
         return found
 
     def seconds(self, name: str, allowed: range) -> int | None:

@@ -508,7 +508,7 @@ CONNECTION = {
     ("change", "says"),
     [
         ({"connection_type": "PASSWORDLESS"}, "connection_type: must be one of OIDC, SAML, OAUTH"),
-        ({"connection_type": "SAML"}, "organization_id: OAUTH connections have none"),
+        ({"connection_type": "SAML"}, "organization_id: must be empty for OAUTH"),
         ({"secret": "sealed elsewhere"}, "secret: is not a member of a connection"),
     ],
 )

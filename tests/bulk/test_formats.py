@@ -134,7 +134,10 @@ def test_an_open_quote_costs_a_row_and_not_the_file():
         ),
         (b'a,"b\nc,"d\ne,f\n', {2: "',' expected after '\"'", 3: "has a quote that is not closed"}),
         (b'a,"b\n\xff",c\nd,e\n', {2: "is not UTF-8", 3: "is not UTF-8"}),
-        (b'a,"b\n\0",c\nd,e\n', {2: "may not hold a NUL", 3: "may not hold a NUL"}),
+        (
+            b'a,"b\n\0",c\nd,e\n',
+            {2: "must not contain a NUL character", 3: "must not contain a NUL character"},
+        ),
         (b'a,b"c\nd,e\n', {}),
         (b'a,"b""c\n""d,"",\n"\ne,f\n', {}),
     ],

@@ -316,7 +316,7 @@ async def test_a_file_lets_nobody_in_whom_a_directory_has_as_inactive(call, db, 
     ]
     report = await run(call, *rows, lanes=lanes)
     ((_, reason),) = reasons(report)
-    assert reason.startswith("the organization's directory has this person as inactive")
+    assert reason.startswith("the organization's directory has this user as inactive")
     assert await okta.status("ada") is None
     assert await okta.status("grace") == "INACTIVE"  # as it was
     assert await okta.status("alan") == "ACTIVE"

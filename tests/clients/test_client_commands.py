@@ -73,7 +73,7 @@ async def test_a_rotation_keeps_the_limit_unless_the_others_end_now(api, make, s
         await holder.add()
     done = await run(server, "rotate", holder.id)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "has 2 secrets in force" in done.stderr
+    assert "limit of 2 active secrets" in done.stderr
     assert (await run(server, "rotate", holder.id, "--now")).returncode == 0
 
 

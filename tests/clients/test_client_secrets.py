@@ -77,7 +77,7 @@ async def test_there_is_a_limit_to_secrets_in_force(holder, events):
     await events.new()
     before = await holder.secrets()
     for extra in ({}, {"overlap_seconds": 60}, {"expires_in": 60}):
-        with refused("INVALID_ARGUMENT", says=f"has {MOST[holder.kind]} secrets in force"):
+        with refused("INVALID_ARGUMENT", says=f"limit of {MOST[holder.kind]} active secrets"):
             await holder.add(**extra)
     assert await holder.secrets() == before
     assert await events.new() == []
@@ -161,7 +161,7 @@ async def test_a_secret_is_not_put_back_over_the_limit(api, make):
     await holder.set_status(off["id"], "INACTIVE")
     for _ in range(2):
         await holder.add()
-    with refused("INVALID_ARGUMENT", says="2 secrets in force"):
+    with refused("INVALID_ARGUMENT", says="2 active secrets"):
         await holder.set_status(off["id"], "ACTIVE")
 
 
@@ -170,7 +170,7 @@ async def test_what_is_out_of_force_is_bounded_too(api, make):
     holder = await Holder.made(api, "WEB_APP", make)
     for _ in range(20):
         await holder.set_status((await holder.add())["secret"]["id"], "INACTIVE")
-    with refused("INVALID_ARGUMENT", says="has 20 secrets"):
+    with refused("INVALID_ARGUMENT", says="limit of 20 secrets"):
         await holder.add()
 
 

@@ -45,7 +45,7 @@ def app(tenantry, tmp_path):
 def test_a_person_comes_from_the_provider_refreshes_and_signs_out(page, app, tenantry):
     page.goto(f"{tenantry.url}/simulator")
     page.get_by_role("link", name="Test Organization, SAML").click()
-    name_somebody(page, "dora", button="Begin at the provider")
+    name_somebody(page, "dora", button="Start IdP-initiated sign-in")
     name_somebody(page, "dora")
     expect(page.get_by_role("link", name="Sign out")).to_be_visible()
     page.goto(f"{app}/account")

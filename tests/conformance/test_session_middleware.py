@@ -158,7 +158,7 @@ def test_a_person_signs_in_refreshes_and_signs_out(page, app, mailbox):
     assert page.url == f"{app}/"
     # Signed out at Tenantry, too: it asks who it is, and comes back to the page that was wanted.
     page.goto(f"{app}/account")
-    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Email address").fill(email)
     page.get_by_role("button", name="Continue").click()
     page.get_by_label("Code").fill(CODE.findall(mailbox.newest(email))[0])  # goes by itself
     assert person_of(page)["sub"] == person["sub"]
@@ -190,7 +190,7 @@ def test_a_sign_in_that_the_provider_begins_goes_on_at_the_login_of_the_applicat
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{tenantry.url}/simulator")
     page.get_by_role("link", name=f"Test Organization, {protocol}").click()
-    name_somebody(page, "dora", button="Begin at the provider")
+    name_somebody(page, "dora", button="Start IdP-initiated sign-in")
     name_somebody(page, "dora")  # as the application asks by itself
     expect(page.get_by_role("link", name="Sign out")).to_be_visible()
     assert page.url == f"{app}/"
@@ -211,4 +211,4 @@ def test_a_sign_in_that_the_provider_begins_goes_on_at_the_login_of_the_applicat
 def test_a_forged_sign_in_of_a_provider_is_one_that_begins_anew(page, app, tenantry):
     page.goto(f"{app}/login?idp_initiated_login=e30.e30.e30")
     page.wait_for_url(f"{tenantry.url}/login/*")
-    expect(page.get_by_label("E-mail address")).to_have_value("")
+    expect(page.get_by_label("Email address")).to_have_value("")

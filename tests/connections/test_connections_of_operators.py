@@ -198,7 +198,7 @@ async def test_the_email_says_what_was_changed_by_whom(make_call, customer, data
     assert len(queued) == len(admins)
     variables = operator_notices.email_variables(queued[0], SETTINGS)
     content = Templates(None).render(operator_notices.TEMPLATE, variables)
-    assert content.subject == "Single sign-on of Acme was changed"
+    assert content.subject == "Single sign-on settings of Acme were changed"
     for text in (content.text, content.html):
         for named in ("Projects", key["id"], "opr_1", "/ui/organization/sso"):
             assert named in text

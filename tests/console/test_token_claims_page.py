@@ -72,13 +72,13 @@ async def sent(browser, verb, **form: str):
     ("template", "says"),
     [
         ("plan = organization.metdata", "template.plan: at character 14"),
-        ("sub = user.id", "have already"),
+        ("sub = user.id", "is a reserved claim"),
         ("plan", "a name, = and a value"),
         ("a = 1\na = 2", "more than once"),
         ("{", "is not valid JSON"),
         ('{"a": "1", "a": "2"}', "is not valid JSON"),
         ("{" + '"a":{' * 100, "is not valid JSON"),
-        ("{}", "has no claim"),
+        ("{}", "must have at least one claim"),
         ("<script>alert(1)</script> = 1", "a name has"),
         (
             "\n".join(f"a{n} = user.metadata.{'x' * 200}" for n in range(29)) + "\nz = (",

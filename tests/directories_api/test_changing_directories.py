@@ -90,7 +90,7 @@ async def test_a_polled_directory_follows_groups(api, directories, organization)
 async def test_one_that_is_pushed_follows_no_groups(api, directories, organization):
     made = await directories.make()
     of = {"organization_id": organization["id"], "id": made["id"]}
-    with refused("INVALID_ARGUMENT", "external_ids", says="pushed"):
+    with refused("INVALID_ARGUMENT", "external_ids", says="polled directory"):
         await api.directories.assign_groups_for_directory(**of, external_ids=["1"])
 
 

@@ -172,7 +172,7 @@ async def test_a_context_is_kept_for_the_portal(api, directories, organization):
 async def test_a_directory_that_is_pushed_has_nothing_to_poll(api, directories, organization):
     made = await directories.make()
     of = {"organization_id": organization["id"], "directory_id": made["id"]}
-    with refused("INVALID_ARGUMENT", says="pushed by its identity provider"):
+    with refused("INVALID_ARGUMENT", says="must be a POLL directory"):
         await api.directories.trigger_directory_sync(**of)
 
 

@@ -78,9 +78,7 @@ async def test_what_cannot_be_taken_is_refused_by_its_field(api, polled, directo
     pushed = await directories.make()
     where = {"organization_id": directories.organization_id, "directory_id": pushed["id"]}
     for call in (give(**where), rpcs.get_directory_poll(**where)):
-        with refused(
-            "INVALID_ARGUMENT", "directory_id", says="must be a directory of the type POLL"
-        ):
+        with refused("INVALID_ARGUMENT", "directory_id", says="must be a POLL directory"):
             await call
     other = {"organization_id": directories.organization_id}
     for call in (

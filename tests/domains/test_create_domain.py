@@ -158,7 +158,7 @@ async def test_what_belongs_to_nobody_alone_is_refused(api, make, subtests):
         for kind in ("ORGANIZATION_DOMAIN", "ALLOWED_EMAIL_DOMAIN"):
             with (
                 subtests.test(f"{name} {kind}"),
-                refused("INVALID_ARGUMENT", "domain.domain", says="belongs to nobody"),
+                refused("INVALID_ARGUMENT", "domain.domain", says="cannot be claimed"),
             ):
                 await create(api, organization["id"], name, domain_type=kind)
 

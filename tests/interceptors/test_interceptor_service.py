@@ -228,7 +228,7 @@ async def test_lists_are_narrowed_and_go_page_by_page(api):
 @pytest.mark.wires("rest")
 async def test_a_trigger_has_room_for_ten(api):
     made = []
-    with refused("INVALID_ARGUMENT", says="has 10 interceptors"):
+    with refused("INVALID_ARGUMENT", says="limit of 10 interceptors"):
         while len(made) < 11:
             answer = await api.interceptors.create_interceptor(
                 interceptor=WATCHING | {"trigger_point": "PRE_SIGNUP"}
@@ -236,7 +236,7 @@ async def test_a_trigger_has_room_for_ten(api):
             made.append(answer["interceptor"]["id"])
     assert len(made) == 10
     other = (await api.interceptors.create_interceptor(interceptor=WATCHING))["interceptor"]["id"]
-    with refused("INVALID_ARGUMENT", says="has 10 interceptors"):
+    with refused("INVALID_ARGUMENT", says="limit of 10 interceptors"):
         await api.interceptors.update_interceptor(
             id=other, interceptor={"trigger_point": "PRE_SIGNUP"}
         )

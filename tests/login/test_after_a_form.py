@@ -7,7 +7,7 @@ import re
 import pytest
 from hosted import heading, problems
 
-SIGN_IN, CODE = "Sign in to Acme Projects", "Check your mail"
+SIGN_IN, CODE = "Sign in to Acme Projects", "Check your email"
 DATABASES = ("sqlite",)  # nothing of it is kept in a database
 
 
@@ -27,7 +27,7 @@ async def test_it_is_said_on_the_page_and_again_when_that_is_loaded_again(visito
     for _ in range(3):
         page = await visitor.get(refused)
         assert (page.status_code, heading(page)) == (200, CODE)
-        assert problems(page)[0].startswith("This code is wrong")
+        assert problems(page)[0].startswith("This code is incorrect")
     assert problems(await visitor.page()) == []
     assert (await visitor.http.head(refused)).status_code in {200, 410}
 
@@ -49,7 +49,7 @@ async def test_another_browser_shows_nothing_of_it(place, visitor, refused):
     async with place.visitor() as other:
         page = await other.get(refused)
         assert page.status_code == 410
-        assert "This code is wrong" not in page.text
+        assert "This code is incorrect" not in page.text
 
 
 async def test_nobody_makes_a_page_say_anything(visitor, refused):
@@ -74,7 +74,7 @@ async def test_a_proof_ends_it(place, visitor, application):
     wrong = await visitor.step("code", code="abcdef")
     await visitor.step("code", code=await place.code(user["email"]))
     page = await visitor.get(wrong.headers["location"])
-    assert (heading(page), problems(page)) == ("One more step", [])
+    assert (heading(page), problems(page)) == ("Two-step verification", [])
 
 
 async def test_the_address_comes_again_and_no_password_does(application, visitor):
@@ -89,4 +89,4 @@ async def test_the_address_comes_again_and_no_password_does(application, visitor
     # More than an address can be is not carried along.
     long = await visitor.step("email", email="x" * 20_000)
     assert len(long.headers["location"]) < 1000
-    assert problems(await visitor.told(long))[0].startswith("This is not an e-mail address")
+    assert problems(await visitor.told(long))[0].startswith("Enter a valid email address")

@@ -122,7 +122,7 @@ async def test_settings_make_the_pages(special_place):
         # Somebody unknown is told the same as others, and then sent back.
         sent = await visitor.step("email", email="nobody@example.com")
         assert sent.status_code == 303
-        assert heading(await visitor.page()) == "Check your mail"
+        assert heading(await visitor.page()) == "Check your email"
 
 
 async def test_without_a_name_the_applications_own_is_shown(special_place):
@@ -148,14 +148,14 @@ async def test_without_a_name_mail_has_that_of_the_application_too(special_place
         stranger = f"{unique('zoe')}@example.com"
         async with place.visitor() as visitor, place.visitor() as another:
             for one, email, said in (
-                (visitor, known["email"], "sign in to"),
-                (another, stranger, "sign up for"),
+                (visitor, known["email"], "sign-in"),
+                (another, stranger, "sign-up"),
             ):
                 await one.begin(application)
                 for step, form in (("email", {"email": email}), ("resend", {})):
                     await one.step(step, **form)
                     content = await said_to(place, email)
-                    assert content.subject.startswith(f"Your code to {said} =?utf-8?q?Z?= <b>")
+                    assert content.subject.startswith(f"Your {said} code for =?utf-8?q?Z?= <b>")
                     assert len(content.subject) < 90
                     assert "<b>Zebra</b> {otp} Board" in content.text
                     assert "&lt;b&gt;Zebra&lt;/b&gt; {otp} Board" in content.html
@@ -166,7 +166,7 @@ async def test_without_a_name_mail_has_that_of_the_application_too(special_place
             await elsewhere.begin(application)
             await elsewhere.prove(known["email"])
         content = await said_to(place, known["email"])
-        assert content.subject.startswith("New sign-in to your account at =?utf-8?q?Z?= <b>")
+        assert content.subject.startswith("New sign-in to your =?utf-8?q?Z?= <b>")
         assert "&lt;b&gt;Zebra" in content.html
 
 

@@ -63,7 +63,7 @@ async def test_a_form_of_another_site_takes_no_step(place, application, visitor,
         assert heading(page) == "Request blocked"
         assert "set-cookie" not in page.headers
     assert (await visitor.post("/invitations/x", sent)).status_code == 403
-    assert heading(await visitor.page()) == "Check your mail"
+    assert heading(await visitor.page()) == "Check your email"
 
 
 async def test_an_old_browser_says_its_origin_alone(place, application, visitor):
@@ -89,7 +89,7 @@ async def test_another_browser_sees_and_does_nothing(place, application, visitor
             assert email not in answer.text
     async with place.visitor() as stranger:
         assert (await stranger.get(visitor.path)).status_code == 410
-    assert heading(await visitor.page()) == "Check your mail"
+    assert heading(await visitor.page()) == "Check your email"
 
 
 @pytest.mark.parametrize("value", ["", "x", "A" * 43, "é".encode(), "a b", "A" * 6000])

@@ -51,7 +51,7 @@ async def test_it_is_good_once(place, visitor, invited):
     async with place.visitor() as other:
         for answer in (await other.get(path), await other.post(path)):
             assert answer.status_code == 410
-            assert heading(answer) == "This invitation cannot be used"
+            assert heading(answer) == "This invitation is no longer valid"
         assert SESSION not in other.cookies
 
 
@@ -62,7 +62,7 @@ async def test_an_invitation_that_there_is_not_looks_like_one_that_is_over(visit
             await visitor.post(f"/invitations/{token}"),
         ):
             assert answer.status_code == 410
-            assert heading(answer) == "This invitation cannot be used"
+            assert heading(answer) == "This invitation is no longer valid"
             assert not re.search("<script>", answer.text)
 
 
@@ -82,5 +82,5 @@ async def test_where_there_is_no_place_left_it_says_so(place, visitor, invited):
     )
     page = await visitor.told(await visitor.post(path))
     assert heading(page).startswith("Join ")
-    assert "There is no place left" in page.text
+    assert "This organization has reached its member limit" in page.text
     assert await status(place, organization, email) == "PENDING_INVITE"

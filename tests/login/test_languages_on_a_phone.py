@@ -89,7 +89,7 @@ async def test_no_step_is_left_in_english(application, place, language):
             assert f'<html lang="{language}">' in page.text, name
             for site in SITES:
                 assert not said(site, page.text) - sentences(site, language), name
-            assert "There is no such connection" not in page.text
+            assert "Connection not found" not in page.text
 
 
 async def test_each_step_holds_a_sentence_of_the_catalogue(application, place, visitor):

@@ -114,7 +114,7 @@ async def test_nobody_who_signs_in_anew_chooses_the_language_of_the_warning(
             await visitor.begin(application)
             await visitor.prove(user["email"])
             said = await html(place, user["email"])
-        assert ("New sign-in to your account" in said) == warned
+        assert ("New sign-in to your" in said) == warned
 
 
 async def test_an_invitation_is_in_the_language_of_its_reader(place):

@@ -60,7 +60,7 @@ async def test_not_me_takes_no_sign_in_asks_and_then_ends_sessions_and_refresh_t
         for _ in range(2):  # opening it changes nothing
             page = await mailbox.get(path)
             assert page.status_code == 200
-            assert heading(page) == "Was this not you?"
+            assert heading(page) == "Wasn't this you?"
             assert email in page.text
             # As the mail writes it.
             assert re.search(r">\d{1,2} [A-Z][a-z]+ 20\d\d, \d\d:\d\d UTC<", page.text)
@@ -94,7 +94,7 @@ async def test_a_link_that_there_is_not_says_so(visitor, told):
             await visitor.post(f"/not-me/{token}"),
         ):
             assert answer.status_code == 410
-            assert heading(answer) == "This link cannot be used any more"
+            assert heading(answer) == "This link is no longer valid"
 
 
 async def test_the_page_speaks_german_too(place, told):

@@ -1,4 +1,4 @@
-"""A deployment whose people sign in by passkeys alone: an account begins elsewhere."""
+"""A deployment whose people sign in by passkeys are the only: an account begins elsewhere."""
 
 from __future__ import annotations
 
@@ -24,4 +24,4 @@ async def test_nobody_is_offered_a_sign_up_where_there_are_passkeys_alone(specia
     assert sign_in.status_code == 200
     assert sign_in.json()["auth_method"]["connection_type"] == "WEBAUTHN"
     assert sign_up.status_code == 400
-    assert "passkeys alone" in sign_up.text
+    assert "passkeys are the only" in sign_up.text

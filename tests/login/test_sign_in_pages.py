@@ -15,7 +15,7 @@ from tenantry.db.sql.statements import Statement
 from tenantry.identity.authenticators.passwordless.model import passwordless_requests
 
 SIGN_IN, SIGN_UP = "Sign in to Acme Projects", "Sign up for Acme Projects"
-CODE, CHOOSE, CREATE = "Check your mail", "Choose an organization", "Create your organization"
+CODE, CHOOSE, CREATE = "Check your email", "Choose an organization", "Create your organization"
 SESSION = "__Host-tenantry_session"
 _EXPIRE_MAIL = Statement(
     update(passwordless_requests)
@@ -71,7 +71,7 @@ async def test_the_pages_take_what_the_contracts_email_rule_takes(place, applica
     for address in (*typed, "a" * 65 + "@{}"):
         for step in ("email", "password"):
             refused = await visitor.refused(step, email=address.format(domain), password="any")
-            assert problems(refused) == ["This is not an e-mail address, such as name@example.com."]
+            assert problems(refused) == ["Enter a valid email address, such as name@example.com."]
     assert heading(await visitor.page()) == SIGN_IN
 
 
@@ -105,7 +105,7 @@ async def test_a_link_waits_for_a_button(place, application, visitor):
     # And it is good once.
     assert heading(await visitor.page()) == "You are signed in"
     used = await visitor.get(link)
-    assert (used.status_code, heading(used)) == (410, "This link was used already")
+    assert (used.status_code, heading(used)) == (410, "This link was already used")
 
 
 async def test_a_link_that_is_too_old_says_so_and_is_sent_anew(place, application, visitor):
@@ -167,7 +167,7 @@ async def test_a_link_opens_in_the_browser_that_asked_for_it_alone(place, applic
     link = (await place.link(user["email"])).removeprefix(place.server.url)
     async with place.visitor() as other:
         page = await other.get(link)
-        assert heading(page) == "Open this link where you began"
+        assert heading(page) == "Open this link in the browser where you started"
         token = link.rpartition("=")[2]
         refused = await other.post(f"{visitor.path}/link", token=token)
         assert refused.status_code == 410
@@ -194,7 +194,7 @@ async def test_a_wrong_code_is_said_beside_the_field(place, application, visitor
     wrong = f"{(int(right) + 1) % 10**6:06}"
     page = await visitor.refused("code", code=wrong)
     assert heading(page) == CODE
-    assert problems(page)[0].startswith("This code is wrong")
+    assert problems(page)[0].startswith("This code is incorrect")
     field = re.search(r'<input id="code"[^>]*>', page.text)[0]
     assert 'aria-invalid="true"' in field
     assert 'aria-describedby="code-problem code-hint"' in field
@@ -211,7 +211,7 @@ async def test_after_five_wrong_codes_there_is_a_pause(place, application, visit
     for number in range(1, 6):
         page = await visitor.refused("code", code=f"{(right + number) % 10**6:06}")
     page = await visitor.refused("code", code=f"{(right + 6) % 10**6:06}", status=429)
-    assert heading(page) == "Check your mail"
+    assert heading(page) == "Check your email"
     assert f'data-wait="{page.headers["retry-after"]}"' in page.text
     await visitor.refused("code", code=f"{right:06}", status=429)
 
@@ -222,7 +222,7 @@ async def test_the_mail_is_sent_again(place, application, visitor):
     await visitor.step("email", email=user["email"])
     sent = await visitor.step("resend")
     assert sent.headers["location"] == f"{visitor.path}?sent=again"
-    assert "We sent the mail again" in (await visitor.get(sent.headers["location"])).text
+    assert "We sent the email again" in (await visitor.get(sent.headers["location"])).text
     limited = await visitor.refused("resend", status=429)  # two a minute
     assert heading(limited) == CODE
     assert f'data-wait="{limited.headers["retry-after"]}"' in limited.text
@@ -246,7 +246,7 @@ async def test_what_is_no_address_is_said_beside_the_field(application, visitor,
     await visitor.begin(application)
     page = await visitor.refused("email", email=email, intent="sign_in")
     assert heading(page) == SIGN_IN
-    assert problems(page)[0].startswith("This is not an e-mail address")
+    assert problems(page)[0].startswith("Enter a valid email address")
 
 
 async def test_known_and_unknown_addresses_see_the_same(place, application):
@@ -274,7 +274,7 @@ async def test_a_password_is_chosen_and_used(place, application, visitor, member
     page = await visitor.begin(application)
     assert 'type="password"' in page.text
     page = await visitor.refused("password", email=user["email"], password="not " + chosen)
-    assert problems(page) == ["E-mail address or password is wrong."]
+    assert problems(page) == ["Incorrect email address or password."]
     assert user["email"] in page.text
     assert "not " + chosen not in page.text
     answered(await visitor.step("password", email=user["email"], password=chosen))
@@ -292,7 +292,7 @@ async def test_a_weak_password_is_refused(place, application, visitor, chosen, s
     page = await visitor.refused("new-password", password=chosen)
     assert says in problems(page)[0]
     page = await visitor.refused("new-password", password=user["email"])
-    assert "may not be your e-mail address" in problems(page)[0]
+    assert "can't be your email address" in problems(page)[0]
     answered(await visitor.step("new-password", password=password()))
 
 
@@ -302,7 +302,7 @@ async def test_many_wrong_passwords_point_to_the_code(place, application, visito
     for _ in range(10):
         await visitor.refused("password", email=user["email"], password="wrong password")
     page = await visitor.refused("password", email=user["email"], password="wrong", status=429)
-    assert "Have a code sent" in problems(page)[0]
+    assert "Request a code instead" in problems(page)[0]
     answered(await visitor.prove(user["email"]))
 
 
@@ -311,9 +311,9 @@ async def test_a_second_factor_is_asked_for(place, application, visitor):
     recovery_codes = await place.second_factor(user["id"])
     await visitor.begin(application)
     await visitor.prove(user["email"])
-    assert heading(await visitor.page()) == "One more step"
+    assert heading(await visitor.page()) == "Two-step verification"
     page = await visitor.refused("second-factor", code="000000")
-    assert problems(page)[0].startswith("This code is wrong")
+    assert problems(page)[0].startswith("This code is incorrect")
     assert heading(await visitor.page("?page=recovery")) == "Use a recovery code"
     page = await visitor.refused("second-factor", code="wrong", page="recovery")
     assert heading(page) == "Use a recovery code"
@@ -340,11 +340,11 @@ async def test_one_of_several_organizations_is_chosen(place, application, visito
         each["id"] for each in (first, second, third)
     ]
     assert "First &lt;b&gt;Ltd&lt;/b&gt;" in page.text
-    assert "choosing it accepts" in page.text
+    assert "Choose it to accept" in page.text
     other = await place.make.organization("Not theirs")
     for refused in (other["id"], "", "org_1"):
         page = await visitor.refused("organization", organization_id=refused)
-        assert problems(page)[0].startswith("This organization cannot be chosen")
+        assert problems(page)[0].startswith("This organization isn't available")
     answered(await visitor.step("organization", organization_id=third["id"]))
     joined = (await place.api.users.get_user(id=user["id"]))["user"]
     statuses = {one["organization_id"]: one["membership_status"] for one in joined["memberships"]}
@@ -357,10 +357,10 @@ async def test_the_names_of_a_new_organization_are_kept_when_one_is_wrong(applic
     page = await visitor.refused(
         "sign-up", organization_name="  ", first_name="Anna", last_name="L"
     )
-    assert problems(page) == ["Give it a name of 1 to 200 characters."]
+    assert problems(page) == ["Enter a name of 1 to 200 characters."]
     assert 'value="Anna"' in page.text
     page = await visitor.refused("sign-up", organization_name="Globex", first_name="x" * 201)
-    assert problems(page) == ["This is too long."]
+    assert problems(page) == ["This name is too long."]
     assert 'value="Globex"' in page.text
     answered(await visitor.step("sign-up", organization_name="Globex"))
 
@@ -455,10 +455,10 @@ async def test_what_has_ended_leads_back_to_where_the_application_begins(place, 
     # A typed text is not lost without a word; and without cookies there would be no end to it.
     for page in (await visitor.step("code", code="1"), await visitor.http.get(visitor.path)):
         assert page.status_code == 410
-        assert f'<a class="button" href="{uri}"><span>Start again</span></a>' in page.text
+        assert f'<a class="button" href="{uri}"><span>Start over</span></a>' in page.text
     sent = await visitor.get(application.path(redirect_uri="https://evil.example/"))
     page = await visitor.get(sent.headers["location"])
-    assert f'<a class="button" href="{uri}"><span>Start again</span></a>' in page.text
+    assert f'<a class="button" href="{uri}"><span>Start over</span></a>' in page.text
 
 
 async def test_a_request_that_was_refused_says_why(place, application, visitor):
@@ -482,7 +482,7 @@ async def test_a_passkey_that_proves_nothing_is_refused(application, visitor):
     for credential in ("", "[]", "{", "null", "{}", '{"id":"x","response":{}}', "[" * 10_000):
         page = await visitor.refused("passkey", challenge_id=challenge, credential=credential)
         assert heading(page) == SIGN_IN
-        assert problems(page)[0].startswith("This passkey cannot be used")
+        assert problems(page)[0].startswith("This passkey can't be used")
 
 
 async def test_no_page_needs_more_than_a_get(application, visitor):

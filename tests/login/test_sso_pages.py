@@ -124,7 +124,7 @@ async def test_another_address_is_another_way(place, visitor, application, custo
     page = await visitor.page("?page=sign_in")
     assert heading(page).startswith("Sign in to")
     await visitor.step("email", email="ann@elsewhere.example")
-    assert heading(await visitor.page()) == "Check your mail"
+    assert heading(await visitor.page()) == "Check your email"
 
 
 async def test_a_named_connection_leaves_no_other_way(visitor, application, customer):
@@ -147,11 +147,11 @@ async def test_the_inbox_is_proved_on_a_page(place, visitor, application, custom
     sent = await visitor.get(await customer.vouch(state, somebody(email)))
     assert sent.headers["location"] == visitor.path
     page = await visitor.page()
-    assert heading(page) == "Is this address yours?"
+    assert heading(page) == "Verify your email address"
     assert email in page.text
     wrong = await visitor.refused("code", code="000000")
     assert problems(wrong) == [
-        "This code is wrong or has expired. Look for the newest mail, or have it sent again."
+        "This code is incorrect or has expired. Use the newest email, or have it sent again."
     ]
     code = await place.code(email)
     sent = await visitor.step("code", code=code)

@@ -20,7 +20,7 @@ async def test_who_has_tried_too_often_keeps_the_step_and_what_they_typed(
         if "failed=" in sent.headers["location"]:
             break
     page = await visitor.told(sent, status=429)
-    assert problems(page)[0].startswith("Too many mails")
+    assert problems(page)[0].startswith("Too many emails")
     assert f'value="{email}"' in page.text
     assert f'action="{visitor.path}/email"' in page.text
     wait = int(page.headers["retry-after"])

@@ -48,7 +48,7 @@ async def test_an_ended_sign_in_leads_on(way, guest):
     await guest.begin(app)
     await place.expire(guest.path.removeprefix("/login/"))
     page = await guest.step("code", code="1")
-    said = "Start again" if uri == HOME else "Continue to Acme Board"
+    said = "Start over" if uri == HOME else "Continue to Acme Board"
     assert (page.status_code, *button(page)) == (410, uri, said)
     for path in ("/login/areq_1", "/login/nonsense", "/login/error/err_1"):
         page = await guest.get(path)
@@ -145,7 +145,7 @@ async def test_a_page_that_belongs_to_one_of_several_applications_links_to_that(
     await guest.begin(newer)
     request_id = guest.path.removeprefix("/login/")
     await own_place.expire(request_id)
-    assert button(await guest.step("code", code="1")) == (uri, "Start again")
+    assert button(await guest.step("code", code="1")) == (uri, "Start over")
     for path in (
         f"/sso/v1/oauth/conn_1/start?login={request_id}",
         f"/oidc/logout?client_id={newer.id}",

@@ -104,7 +104,7 @@ def test_it_needs_nothing_from_elsewhere_and_is_small():
 def test_a_reminder_says_so():
     content = rendered(reminder=True)
     assert content.subject == "Reminder: you are invited to join Acme Corp"
-    assert content.text.startswith("A reminder.\n\njane@acme.example invited you")
+    assert content.text.startswith("Reminder\n\njane@acme.example invited you")
     assert ">Reminder</p>" in content.html
 
 
@@ -171,3 +171,11 @@ async def test_a_template_that_was_mended_goes_out(db, mail_server, tmp_path):
     assert (await state(db, mail_id)).state == "SENT"
     text, _ = mail_server.received[0].iter_parts()
     assert text.get_content() == f"Come in: {LINK}\r\n"
+
+
+async def test_an_invitation_names_the_product_first(db, mail_server):
+    await invite(db)
+    await deliver(delivery(smtp_url=mail_server.url, app_name="Acme Projects"), db)
+    text, html = mail_server.received[0].iter_parts()
+    assert text.get_content().startswith("Acme Projects\r\n\r\n")
+    assert "<bdi>Acme Projects</bdi>" in html.get_content()

@@ -86,7 +86,7 @@ def test_code_and_link_are_there_where_they_are(template, otp, link, organizatio
     assert (name in content.subject) == (name in text) == bool(name) or not name
     for said in (html, text):
         assert "5 minutes" in said
-        assert "ignore this mail" in said
+        assert "ignore this email" in said
         assert (BRAND["app_support_email"] in said) == (brand is BRAND)
         assert "None" not in said
     assert ("<img" in html) == (brand is BRAND)
@@ -95,7 +95,7 @@ def test_code_and_link_are_there_where_they_are(template, otp, link, organizatio
 @pytest.mark.parametrize("brand", [BRAND, NO_BRAND])
 def test_the_other_mails_say_what_happened(brand):
     content = rendered(NO_ACCOUNT_EMAIL, brand)
-    assert content.subject.startswith("There is no account with this address")
+    assert content.subject.startswith("No account found for this email address")
     for said in (unescape(content.html), content.text):
         assert "ann@example.com" in said
         assert CODE not in said
@@ -118,11 +118,13 @@ def test_mails_about_an_account_say_what_happened_and_how_to_disown_it(activity,
         named = activity.startswith("passkey") or by_support
         assert ("Pixel 9" in said) == (whence and named)
         assert ("help@acme.example" in said) == (brand is BRAND)
-        assert ("If you asked for help" if by_support else "If it was you") in said
+        assert ("If you asked for help" if by_support else "this was you") in said
     assert content.html.count(f'href="{NOT_ME}"') == 2
     assert re.search(rf"^{re.escape(NOT_ME)}$", content.text, re.MULTILINE)
     # One that an older version queued knows of no person.
-    assert "not you" not in rendered(template, brand, activity=activity, not_me_link="").text
+    assert (
+        "sign out of all" not in rendered(template, brand, activity=activity, not_me_link="").text
+    )
 
 
 @pytest.mark.parametrize("template", SHOWS)
@@ -136,7 +138,17 @@ def test_whatever_a_name_holds_it_stays_a_name(template, name, address, passkey)
     if rendering.one_line(name):
         assert tags.findall(content.html) == tags.findall(usual.html)
     lines = [one.text.splitlines() for one in (content, usual)]
-    assert abs(len(lines[0]) - len(lines[1])) <= 1
+    heading = 0 if rendering.one_line(name) else 2
+    assert abs(len(lines[0]) + heading - len(lines[1])) <= 1
+
+
+@pytest.mark.parametrize("template", SHOWS)
+def test_the_first_line_names_the_product_and_there_is_one_button(template):
+    content = rendered(template)
+    assert content.text.splitlines()[:2] == ["Acme", ""]
+    card = content.html.partition('class="card"')[2]
+    assert card.index("<bdi>Acme</bdi>") < card.index("<h1")
+    assert card.count('class="button"') == (0 if template == NO_ACCOUNT_EMAIL else 1)
 
 
 @pytest.mark.parametrize("template", SHOWS)

@@ -80,7 +80,7 @@ async def test_a_mail_is_queued_with_the_change_that_causes_it(db):
 
 
 async def test_the_door_lists_and_shows_mail(db, get):
-    assert "There is none yet" in (await get("/dev/mail")).body.decode()
+    assert "No emails yet" in (await get("/dev/mail")).body.decode()
     first = await keep(db, "ann@example.com")
     waiting = await invite(db, "bob@example.com")
     page = (await get("/dev/mail")).body.decode()

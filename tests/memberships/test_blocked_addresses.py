@@ -26,8 +26,8 @@ async def strict(tmp_path_factory):
     [
         ("mailinator.com", "disposable"),
         ("MAILINATOR.com", "disposable"),
-        ("gmail.com", "public mail provider"),
-        ("Outlook.com", "public mail provider"),
+        ("gmail.com", "public email domain"),
+        ("Outlook.com", "public email domain"),
     ],
 )
 async def test_a_blocked_address_is_refused(strict, domain, says):

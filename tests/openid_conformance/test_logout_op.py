@@ -20,7 +20,7 @@ from test_basic_op import INTERACTIVE
 from trials import changed, error_of
 from user_agent import Callback, Page
 
-SIGNED_OUT, ASKS = "You are signed out", "Do you want to sign out?"
+SIGNED_OUT, ASKS = "You are signed out", "Sign out?"
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 

@@ -142,7 +142,7 @@ class Admin:
             await self.portal.get_by_role("link", name="Test connection").click()
         popup = await opening.value
         await fill_in(popup)
-        await expect(popup.get_by_role("heading", level=1)).to_contain_text("The test worked")
+        await expect(popup.get_by_role("heading", level=1)).to_contain_text("Test succeeded")
         await popup.close()
         await self.portal.get_by_role("link", name="Refresh results").click()
         await expect(self.portal.get_by_role("row", name=self.email)).to_contain_text("Succeeded")
@@ -223,7 +223,7 @@ def sets_all_up(comes_in, name_server, tmp_path):
             await admin.tests_and_enables(lambda page: at_nanoidp(page, admin.email))
 
             async def by_their_address(page):
-                await page.get_by_label("E-mail address").fill(admin.email)
+                await page.get_by_label("Email address").fill(admin.email)
                 await page.get_by_role("button", name="Continue", exact=True).click()
                 await page.wait_for_url(f"{url}/**")
                 await at_nanoidp(page, admin.email)

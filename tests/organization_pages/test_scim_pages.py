@@ -280,7 +280,7 @@ async def test_requests_with_what_was_refused_why_and_what_helps(admin, connecte
     assert (await provider("POST", "/Users", body)).status_code == 400
     page = await logged(admin, id_, number=3)
     assert "2 entries skipped" in seen(page)
-    assert "no domain that this organization has proved" in seen(page)
+    assert "not a verified domain of this organization" in seen(page)
     page = await logged(admin, id_, refused=True)
     assert page.text.count("/requests/dirreq_") == 1
     (link,) = re.findall(r'href="([^"]+/requests/dirreq_\d+)"', page.text)
@@ -318,7 +318,7 @@ async def test_attributes_are_mapped_and_one_that_cannot_be_is_said_at_its_field
     assert f'value="{"x" * 33}"' in page.text
     assert 'id="attribute-name-problem"' in page.text
     page = await admin.post(f"/{id_}/attributes", **{"attribute-nonsense": "x"})
-    assert "is no attribute of people" in seen(page)
+    assert "is not a user attribute" in seen(page)
     shown = await rest.directories.get_directory(organization_id=admin.organization_id, id=id_)
     mapped = shown["directory"]["attribute_mappings"]["attributes"]
     assert [(one["key"], one["map_to"]) for one in mapped] == [("title", "userType")]
@@ -439,11 +439,11 @@ async def test_bad_input_is_told_where_it_was_typed(admin, connected):
         assert page.status_code == 200
         assert 'id="name-problem"' in page.text
     page = await admin.post(f"/{id_}/groups", **{f"role-{staff}": "no_such_role"})
-    assert "is no role of the environment or the organization" in seen(page)
+    assert "must be a role of the environment or the organization" in seen(page)
     page = await admin.post(f"/{id_}/groups", **{f"role-{staff}": "<b>"})
     assert 'role="alert"' in page.text
     page = await admin.post(f"/{id_}/groups", **{"role-dirgroup_1": "admin"})
-    assert "is no group of this directory" in seen(page)
+    assert "must be a group of this directory" in seen(page)
     page = await admin.get(f"/{id_}/users", search="x" * 257)
     assert 'id="search-problem"' in page.text
     assert (await admin.get(f"/{id_}/users", search="%00")).status_code == 200
@@ -458,7 +458,7 @@ async def test_bad_input_is_told_where_it_was_typed(admin, connected):
         assert (await admin.get(f"/{wrong}")).status_code in {400, 404}
     page = await admin.send(f"/{id_}/sync")
     page = await admin.post(f"/{id_}/sync")
-    assert "must be a directory of the type POLL" in seen(page)
+    assert "must be a POLL directory" in seen(page)
     many = {f"role-dirgroup_{number}": "" for number in range(60)}
     assert (await admin.send(f"/{id_}/groups", **many)).status_code == 400
     assert (await admin.send(f"/{id_}/name", name="x" * 70_000)).status_code == 413

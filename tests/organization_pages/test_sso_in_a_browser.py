@@ -96,7 +96,7 @@ async def test_saml(place, browser, organization, tmp_path):
             await page.get_by_role("link", name="Test connection").click()
         popup = await opening.value
         await at_nanoidp(popup, email)
-        await expect(popup.get_by_role("heading", level=1)).to_contain_text("The test worked")
+        await expect(popup.get_by_role("heading", level=1)).to_contain_text("Test succeeded")
         await popup.close()
         await page.get_by_role("link", name="Refresh results").click()
         await expect(page.get_by_role("row", name=email)).to_contain_text("Succeeded")
@@ -178,7 +178,7 @@ async def test_openid_connect_without_javascript(place, browser, organization, t
             await page.get_by_role("link", name="Test connection").click()
         popup = await opening.value
         await at_oidc_provider(popup)
-        await expect(popup.get_by_role("heading", level=1)).to_contain_text("The test worked")
+        await expect(popup.get_by_role("heading", level=1)).to_contain_text("Test succeeded")
         await page.get_by_role("link", name="Refresh results").click()
         await expect(page.get_by_role("row", name=email)).to_contain_text("Succeeded")
         await page.get_by_role("button", name="Enable").click()

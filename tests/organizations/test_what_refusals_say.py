@@ -193,7 +193,7 @@ async def test_an_unknown_parameter_is_told_what_it_may_mean(ask):
             {"name": "site admin", "display_name": "Site admin"},
             "name: must hold only letters, digits and _, 1 to 64 of them, got 'site admin'",
         ),
-        ("GET", "/api/v1/organizations/a%00b", None, "id: may not hold a NUL"),
+        ("GET", "/api/v1/organizations/a%00b", None, "id: must not contain a NUL character"),
         (
             "GET",
             "/api/v1/roles/admin?include=all",

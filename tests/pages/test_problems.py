@@ -56,5 +56,5 @@ def test_a_wait_counts_down_and_is_over_with_its_end(later, seconds):
 
 
 def test_the_words_are_those_of_the_catalogue():
-    assert WRONG.said(of("login", "en"), {})["code"].startswith("This code is wrong")
+    assert WRONG.said(of("login", "en"), {})["code"].startswith("This code is incorrect")
     assert WRONG.said(of("login", "de"), {})["code"].startswith("Dieser Code ist falsch")

@@ -78,7 +78,7 @@ async def test_nobody_signs_in_by_a_deleted_passkey(db, new_person, register, si
     passkey = await register(person)
     assert await service.remove(call, passkey.id, FRESH) == passkey
     assert await service.list_of(db, user.id) == []
-    with pytest.raises(ceremonies.VerificationError, match="not known"):
+    with pytest.raises(ceremonies.VerificationError, match="not registered"):
         await sign_in()
     with pytest.raises(errors.NotFound):
         await service.remove(call, passkey.id, FRESH)

@@ -103,7 +103,7 @@ async def test_one_of_the_same_authenticator_is_excluded(new_person, register, r
         ({"kind": "webauthn.get"}, "client data type"),
         ({"present": 0}, "present"),
         ({"cross_origin": True}, "frame"),
-        ({"id": b"another"}, "another id"),
+        ({"id": b"another"}, "its ID differs"),
         ({"challenge": "!"}, "cannot be read|challenge"),
         ({"challenge": 7}, "cannot be read"),
     ],
@@ -234,7 +234,7 @@ async def test_a_person_has_twenty_at_most(new_person, register, relying_party, 
 
 
 async def test_a_program_has_no_passkeys(db, relying_party):
-    with pytest.raises(errors.PermissionDenied, match="person"):
+    with pytest.raises(errors.PermissionDenied, match="own passkeys"):
         await service.begin_own_registration(call_from(db), relying_party, Freshness(10))
-    with pytest.raises(errors.PermissionDenied, match="person"):
+    with pytest.raises(errors.PermissionDenied, match="own passkeys"):
         await service.finish_own_registration(call_from(db), relying_party, {})

@@ -54,7 +54,7 @@ async def test_the_options_are_alike_for_everybody(db, new_person, register, rel
         ({"cross_origin": True}, "frame"),
         ({"user_handle": b"usr_1"}, "another user"),
         ({"user_handle": b""}, "another user"),
-        ({"id": b"unknown"}, "not known"),
+        ({"id": b"unknown"}, "not registered"),
         ({"backed_up": True}, "kind of passkey"),
         ({"challenge": "AAAA"}, "challenge"),
         ({"challenge": None}, "challenge"),

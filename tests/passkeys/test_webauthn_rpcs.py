@@ -151,9 +151,9 @@ async def test_a_person_reaches_their_own_only(api, signed_in, device):
 
 
 async def test_a_program_registers_nothing(api):
-    with refused("PERMISSION_DENIED", says="person"):
+    with refused("PERMISSION_DENIED", says="own passkeys"):
         await api.webauthn.begin_registration()
-    with refused("PERMISSION_DENIED", says="person"):
+    with refused("PERMISSION_DENIED", says="own passkeys"):
         await api.webauthn.finish_registration(
             credential_id="AA", attestation_object="AA", client_data_json="AA"
         )

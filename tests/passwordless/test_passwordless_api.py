@@ -92,7 +92,7 @@ async def test_a_mail_is_sent_again_under_the_same_id(api, database):
     await api.passwordless.verify_passwordless_email(
         code=code_of(database, sent), auth_request_id=sent["auth_request_id"]
     )
-    with refused("INVALID_ARGUMENT", "auth_request_id", says="verified already"):
+    with refused("INVALID_ARGUMENT", "auth_request_id", says="already verified"):
         await api.passwordless.resend_passwordless_email(auth_request_id=sent["auth_request_id"])
 
 

@@ -68,7 +68,7 @@ async def test_any_features_that_are_on_can_be_asked_for(api, make, asked):
 async def test_a_feature_that_is_off_is_refused(api, make, asked):
     made = await make.organization()
     await switch(api, made, sso="sso" not in asked)
-    with refused("INVALID_ARGUMENT", "features", says="switched off"):
+    with refused("INVALID_ARGUMENT", "features", says="is disabled for"):
         await make_link(api, made, **asked)
     assert await listed(api, made) == []
 

@@ -46,9 +46,9 @@ async def test_roles(call, organization, monkeypatch):
         return make
 
     said = await until_refused(of(None), 2)
-    assert said == "environment has 4 roles, which is the most that it may have: delete one first"
+    assert said == "environment has reached its limit of 4 roles; delete one first"
     said = await until_refused(of(organization), 2)
-    assert said.startswith("organization has 2 roles")
+    assert said.startswith("organization has reached its limit of 2 roles")
 
 
 async def test_permissions(call, monkeypatch):
@@ -58,7 +58,7 @@ async def test_permissions(call, monkeypatch):
     await make(-1)
     monkeypatch.setattr(permissions, "PERMISSIONS_MAX", 0)
     said = await until_refused(make, 0)
-    assert said.startswith("environment has 0 permissions")
+    assert said.startswith("environment has reached its limit of 0 permissions")
 
 
 async def test_clients_of_an_organization(call, organization, monkeypatch):
@@ -68,9 +68,7 @@ async def test_clients_of_an_organization(call, organization, monkeypatch):
         await organization_clients.create(call, organization, name=f"client {number}")
 
     said = await until_refused(make, 2)
-    assert said == (
-        "organization has 2 clients, which is the most that it may have: delete one first"
-    )
+    assert said == ("organization has reached its limit of 2 clients; delete one first")
 
 
 async def test_applications(call, monkeypatch):
@@ -81,7 +79,9 @@ async def test_applications(call, monkeypatch):
             call, client_type="SPA", members={"name": f"app {number}"}, production=False
         )
 
-    assert (await until_refused(make, 2)).startswith("environment has 2 clients")
+    assert (await until_refused(make, 2)).startswith(
+        "environment has reached its limit of 2 clients"
+    )
 
 
 async def test_api_tokens(call, organization, monkeypatch):
@@ -98,4 +98,6 @@ async def test_api_tokens(call, organization, monkeypatch):
             description="",
         )
 
-    assert (await until_refused(make, 2)).startswith("organization has 2 API tokens")
+    assert (await until_refused(make, 2)).startswith(
+        "organization has reached its limit of 2 API tokens"
+    )

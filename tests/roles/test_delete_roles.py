@@ -92,8 +92,8 @@ async def test_what_takes_over_may_not_close_a_circle(api, make):
 async def test_what_takes_over_is_another_role_that_there_is(api, make):
     role = await make.role()
     for request, says in (
-        ({"reassign_role_name": role["name"]}, "another role"),
-        ({"reassign_role_id": role["id"]}, "another role"),
+        ({"reassign_role_name": role["name"]}, "different role"),
+        ({"reassign_role_id": role["id"]}, "different role"),
         ({"reassign_role_name": "nobody"}, "there is no role"),
         ({"reassign_role_id": "role_1"}, "there is no role"),
     ):

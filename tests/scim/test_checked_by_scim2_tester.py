@@ -13,7 +13,9 @@ from scim2_tester import Status, check_server, filling
 
 # It expects the members of a group exactly as it sent them, and the service adds their names. It
 # replaces the address of an account, which a directory may not change.
-_DIFFERENT = re.compile(r"Attribute 'members' was not|.* names the account and cannot be changed")
+_DIFFERENT = re.compile(
+    r"Attribute 'members' was not|.* identifies the account and cannot be changed"
+)
 
 
 @pytest.mark.thorough

@@ -130,7 +130,7 @@ async def test_more_members_than_a_request_may_have_are_refused(provider):
     ("sent", "scim_type", "detail"),
     [
         (b"[%b]", "invalidSyntax", "The body must be a JSON object."),
-        (b'{"members":[%b],}', "invalidSyntax", "The body is no JSON"),
+        (b'{"members":[%b],}', "invalidSyntax", "The body is not valid JSON"),
         (b'{"members":[%b,"\\u0000"]}', "invalidValue", "holds a NUL"),
         (b'{"members":[%b' + b",[" * 70, "invalidSyntax", "nests deeper than 64 levels"),
         (b'{"a":[%b],"a":"' + b"a" * 300_000 + b'"}', "invalidSyntax", "256 KiB"),

@@ -34,7 +34,7 @@ async def test_a_member_goes_off_and_on_and_the_api_shows_it(api, provider):
     assert (await provider("PATCH", path, patch(off))).status_code == 200
     assert await shown(api, provider, user["id"]) == "INACTIVE"
     for invited in (True, False):
-        with refused("INVALID_ARGUMENT", says="has this person as inactive"):
+        with refused("INVALID_ARGUMENT", says="has this user as inactive"):
             await api.users.create_membership(
                 organization_id=organization_id,
                 id=user["id"],

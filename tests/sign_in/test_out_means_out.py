@@ -146,7 +146,7 @@ async def test_no_proof_of_their_own_lets_them_in(place, acme, other):
         assert code_of(await browser.complete(request))
         silent = await browser.begin(prompt=("none",), organization_id=acme.id)
         assert error_of(silent)
-    with pytest.raises(errors.InvalidArgument, match="no invitation to send again"):
+    with pytest.raises(errors.InvalidArgument, match="no invitation to resend"):
         await invitations.resend(place.operator, acme.id, person.user_id, days=15)
 
 
@@ -188,7 +188,7 @@ async def test_nor_with_a_new_account_or_a_membership_that_was_removed(  # noqa:
     if how == "membership":
         user = await place.user(person.user_id)
         for invited in (True, False):
-            with pytest.raises(errors.InvalidArgument, match="has this person as inactive"):
+            with pytest.raises(errors.InvalidArgument, match="has this user as inactive"):
                 await place.join(acme, user, invited=invited)
     else:
         for invited in (True, False):
@@ -216,7 +216,7 @@ async def test_an_administrator_lets_somebody_in_again_once_the_directory_is_off
     person = await okta.create("ada")
     await okta.change(person, active=False)
     user = await place.user(person.user_id)
-    with pytest.raises(errors.InvalidArgument, match="has this person as inactive"):
+    with pytest.raises(errors.InvalidArgument, match="has this user as inactive"):
         await place.join(acme, user)
     await okta.switch(enabled=False)
     assert error_of((await sign_in(place, connection))[0]) == "user_not_active"

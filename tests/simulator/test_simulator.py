@@ -79,7 +79,7 @@ async def test_the_test_of_a_connection_shows_the_person_of_the_form(visitor, co
     back = await answer(visitor, await visitor.get(path), do="sign_in", **ANN, **rows)
     assert back.status_code == 303, back.text
     page = await visitor.get(path_of(back.headers["location"]))
-    assert heading(page).strip() == "The test worked"
+    assert heading(page).strip() == "Test succeeded"
     for text in ("ann@example.com", "Ann", "Lee", "department", "Sales &amp; more"):
         assert text in page.text
 
@@ -97,7 +97,7 @@ async def test_an_error_comes_back_as_the_provider_s(visitor, connections, type_
     path = f"/sso/v1/{type_.lower()}/{connections[type_]['id']}/test"
     back = await answer(visitor, await visitor.get(path), do="refuse", refusal=refusal)
     page = await visitor.get(path_of(back.headers["location"]))
-    assert heading(page).strip() == "The test did not work"
+    assert heading(page).strip() == "Test failed"
     assert said in page.text
 
 

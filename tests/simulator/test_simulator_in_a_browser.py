@@ -37,14 +37,14 @@ async def test_somebody_tries_a_connection_by_the_keyboard(
     await page.goto(f"{place.server.url}/simulator")
     await look(page)
     await page.goto(f"{place.server.url}/sso/v1/saml/{connections['SAML']['id']}/test")
-    await expect(page.get_by_role("heading", name="Whose sign-in is it?")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Sign in as any user")).to_be_visible()
     await look(page)
-    await expect(page.get_by_label("E-mail address")).to_be_focused()
+    await expect(page.get_by_label("Email address")).to_be_focused()
     for text in ("ann", "example.org", "Ann", "Lee", "department", "Sales"):
         await page.keyboard.type(text)
         await page.keyboard.press("Tab")
     await page.get_by_role("button", name="Sign in").press("Enter")
-    await expect(page.get_by_role("heading", name="The test worked")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Test succeeded")).to_be_visible()
     await expect(page.get_by_role("cell", name="ann@example.org").first).to_be_visible()
     await look(page)
     assert complaints == []

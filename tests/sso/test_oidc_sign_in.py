@@ -205,7 +205,7 @@ async def test_an_answer_is_good_once_and_at_the_address_of_its_connection(
     query = urlsplit(provider.answer_to(there)).query
     # A mix-up: the honest provider's answer at the address of another connection.
     page = await visitor.get(path(other, f"callback?{query}"))
-    assert (page.status_code, heading(page)) == (400, "The sign-in did not work")
+    assert (page.status_code, heading(page)) == (400, "Sign-in failed")
     assert (await visitor.get(path(conn, f"callback?{query}"))).status_code == 400
     assert provider.at("/token") == []
     for at_once in await asyncio.gather(
@@ -410,7 +410,7 @@ async def test_an_answer_that_cannot_be_read_is_said_on_a_page(
     )
     for page in (form, await visitor.get(path(conn, f"callback?{query}"))):
         assert page.status_code == 400
-        assert heading(page) == "The sign-in did not work"
+        assert heading(page) == "Sign-in failed"
     assert provider.at("/token") == []
 
 
@@ -459,7 +459,7 @@ async def test_a_way_that_began_by_another_protocol_is_none_to_here(place, appli
     facts = {"id": "_of a SAML request", "force_authn": False}
     state = await requests.begin(place.database, conn.id, auth_request_id=login, facts=facts)
     page = await visitor.get(path(conn, f"callback?state={state}&code=c"))
-    assert (page.status_code, heading(page)) == (400, "The sign-in did not work")
+    assert (page.status_code, heading(page)) == (400, "Sign-in failed")
     state = await requests.begin(place.database, conn.id, auth_request_id=login, facts=facts)
     page = await visitor.get(path(conn, f"logout/callback?state={state}"))
     assert (page.status_code, heading(page)) == (200, "You are signed out")
@@ -471,7 +471,7 @@ async def test_metadata_that_is_not_to_be_had_is_said_before_the_browser_leaves(
     conn = await oidc_connection(place, provider)
     provider.answers["/.well-known/openid-configuration"] = 500
     page = await start(visitor, application, conn)
-    assert (page.status_code, heading(page)) == (400, "Single sign-on does not work just now")
+    assert (page.status_code, heading(page)) == (400, "Single sign-on is unavailable")
     assert "discovery document could not be fetched" in page.text
     assert provider.issuer not in page.text
     sent = await go(visitor, application, connection_id=conn.id)
@@ -541,7 +541,7 @@ async def test_a_test_of_a_connection_shows_what_the_provider_says(place, visito
     back = await come_back(visitor, provider.answer_to(sent.headers["location"]))
     page = await visitor.get(local(visitor, back.headers["location"]))
     assert page.status_code == 200
-    assert heading(page).strip() == "The test worked"
+    assert heading(page).strip() == "Test succeeded"
     assert provider.person["email"] in page.text
     assert provider.person["sub"] in page.text
 
@@ -552,12 +552,12 @@ async def test_a_test_that_fails_shows_why(place, visitor, provider):
     provider.answers["/token"] = {"error": "invalid_client"}
     back = await come_back(visitor, provider.answer_to(sent.headers["location"]))
     page = await visitor.get(local(visitor, back.headers["location"]))
-    assert heading(page).strip() == "The test did not work"
+    assert heading(page).strip() == "Test failed"
     assert "failed_to_exchange_token" in page.text
     broken = await connection(place, settings={"issuer": "https://nowhere.invalid"}, **MANUAL)
     sent = await visitor.get(path(broken, "test"))
     page = await visitor.get(sent.headers["location"])
-    assert heading(page).strip() == "The test did not work"
+    assert heading(page).strip() == "Test failed"
 
 
 async def test_a_verified_answer_is_kept_sealed_and_once(place, application, visitor, provider):

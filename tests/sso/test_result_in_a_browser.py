@@ -38,9 +38,9 @@ FAULT = FederationError(
     hint="Set Audience (also: SP entity ID, Identifier) at the identity provider to our entity ID.",
 )
 ENDS = {
-    "worked": (ANN, "The test worked"),
-    "failed": (FAULT, "The test did not work"),
-    "waits": (None, "The test is not over"),
+    "worked": (ANN, "Test succeeded"),
+    "failed": (FAULT, "Test failed"),
+    "waits": (None, "Test in progress"),
 }
 
 

@@ -44,21 +44,21 @@ async def test_a_test_that_worked_shows_what_was_received_to_its_browser_alone(
     test_id = await begun(place, visitor, conn)
     shown = await diagnostics.succeed(place.database, test_id, ANN)
     page = await visitor.get(shown)
-    assert (page.status_code, heading(page).strip()) == (200, "The test worked")
+    assert (page.status_code, heading(page).strip()) == (200, "Test succeeded")
     for text in ("ann-7", "ann@example.com", "&lt;b&gt;Lee&lt;/b&gt;", "Staff", "Admins", "true"):
         assert text in page.text
     assert "<b>Lee" not in page.text
     assert page.headers["cache-control"] == "no-store"
     for hidden in (await other_visitor.get(shown), await visitor.get("/sso/v1/tests/test_1")):
-        assert (hidden.status_code, heading(hidden)) == (404, "No result to show")
+        assert (hidden.status_code, heading(hidden)) == (404, "Test result not found")
         assert "ann" not in hidden.text
 
 
 @pytest.mark.parametrize(
     ("language", "title", "remedy"),
     [
-        ("en", "The test did not work", "Set Audience"),
-        ("de", "Der Test hat nicht geklappt", "Setzen Sie Audience"),
+        ("en", "Test failed", "Set Audience"),
+        ("de", "Test fehlgeschlagen", "Setzen Sie Audience"),
     ],
 )
 async def test_a_test_that_failed_says_what_to_do(place, visitor, language, title, remedy):
@@ -84,7 +84,7 @@ async def test_a_browser_sees_the_tests_of_all_its_tabs(place, visitor):
     both = [await begun(place, visitor, conn) for _ in range(2)]
     for test_id in both:
         page = await visitor.get(f"/sso/v1/tests/{test_id}")
-        assert heading(page).strip() == "The test is not over"
+        assert heading(page).strip() == "Test in progress"
         assert f"/sso/v1/oidc/{conn.id}/test" in page.text
 
 
@@ -109,7 +109,7 @@ async def test_only_a_connection_that_is_set_up_is_tested(place, visitor, fault)
         "unknown": "/sso/v1/oidc/conn_1/test",
     }[fault]
     page = await visitor.get(wanted)
-    assert (page.status_code, heading(page)) == (400, "The sign-in did not work")
+    assert (page.status_code, heading(page)) == (400, "Sign-in failed")
     assert "__Host-tenantry_tests" not in visitor.cookies
 
 

@@ -23,7 +23,7 @@ from tenantry.identity.connections import model
 from tenantry.identity.connections.certificates.key_pairs import ensure
 from tenantry.identity.connections.model import connections
 
-GONE, FAILED = "This sign-in is over", "The sign-in did not work"
+GONE, FAILED = "This sign-in has ended", "Sign-in failed"
 _DELETE = Statement(
     delete(connections).where(connections.c.id == bindparam("p_id")).returning(connections.c.id)
 )

@@ -130,4 +130,4 @@ async def test_a_test_of_a_connection_ends_on_its_page(place, visitor, good):
         assert "invalid_saml_response" in text
     assert not any("session" in name for name in visitor.cookies)
     page = await post(visitor, conn, response, request.relay_state)
-    assert heading(page) == "The sign-in did not work"
+    assert heading(page) == "Sign-in failed"

@@ -86,7 +86,7 @@ async def test_only_where_the_connection_allows_it(place, begins, visitor):
     conn = await saml_connection(place)
     page = await post(visitor, conn, provider(place, conn, None), None)
     assert page.status_code == 400
-    assert heading(page) == "The sign-in did not work"
+    assert heading(page) == "Sign-in failed"
     assert "began this sign-in" in page.text
     await place.api.single_sign_on.update_connection_settings(
         connection_id=conn.id, settings={"allow_idp_initiated_login": True}
@@ -103,7 +103,7 @@ async def test_of_several_applications_it_goes_to_the_one_that_the_organization_
     try:
         conn = await saml_connection(place, allow_idp_initiated_login=True)
         page = await post(visitor, conn, provider(place, conn, None), None)
-        assert (page.status_code, heading(page)) == (400, "The sign-in did not work")
+        assert (page.status_code, heading(page)) == (400, "Sign-in failed")
         assert "invalid_redirect_uri" in page.text
         user = await place.make.user(conn.organization_id, email="bob@elsewhere.test")
         async with place.visitor() as member:

@@ -310,4 +310,4 @@ async def test_a_browser_is_told_what_is_wrong_in_its_language(place, applicatio
     conn = await saml_connection(place)
     answer = await post(visitor, conn, GOOD["assertion signed"], None)
     assert answer.status_code == 400
-    assert heading(answer) == "The sign-in did not work"
+    assert heading(answer) == "Sign-in failed"

@@ -67,12 +67,12 @@ async def test_a_second_factor_of_ours_is_asked_for_after_a_social_provider(
     arrival = await come_back(visitor, provider.answer_to(there))
     sent = await visitor.get(local(visitor, arrival.headers["location"]))
     assert (sent.status_code, sent.headers["location"]) == (303, visitor.path)
-    assert heading(await visitor.page()) == "One more step"
+    assert heading(await visitor.page()) == "Two-step verification"
     # Neither the answer nor the provider once more goes past it.
     again = await visitor.get(local(visitor, arrival.headers["location"]))
     assert again.headers["location"] == visitor.path
     page = await visitor.refused("second-factor", code="000000")
-    assert heading(page) == "One more step"
+    assert heading(page) == "Two-step verification"
     done = await visitor.step("second-factor", code=recovery_codes[0], page="recovery")
     tokens = await application.tokens(visitor.http, answered(done)["code"])
     claims = claims_of(tokens["id_token"])
@@ -199,7 +199,7 @@ async def test_the_answer_to_another_connection_or_browser_is_nobodys(
     query = urlsplit(provider.answer_to(there)).query
     for at in (other, conn):  # it is spent by the wrong one
         page = await visitor.get(path(at, f"callback?{query}"))
-        assert (page.status_code, heading(page)) == (400, "The sign-in did not work")
+        assert (page.status_code, heading(page)) == (400, "Sign-in failed")
     assert provider.at("/token") == []
 
 
@@ -223,7 +223,7 @@ async def test_a_connection_without_a_client_or_an_endpoint_says_so(
         await visitor.begin(application)
         login = visitor.path.removeprefix("/login/")
         page = await visitor.get(path(conn, f"start?login={login}"))
-        assert (page.status_code, heading(page)) == (400, "Single sign-on does not work just now")
+        assert (page.status_code, heading(page)) == (400, "Single sign-on is unavailable")
     conn = await social(place, provider, settings={"user_info_uri": ""})
     there = await to_provider(visitor, application, conn)
     assert told(await come_back(visitor, provider.answer_to(there)))["error"] == "server_error"
@@ -237,5 +237,5 @@ async def test_a_test_of_a_social_connection_shows_the_attributes_as_they_came(
     sent = await visitor.get(path(conn, "test"))
     back = await come_back(visitor, provider.answer_to(sent.headers["location"]))
     page = await visitor.get(local(visitor, back.headers["location"]))
-    assert heading(page).strip() == "The test worked"
+    assert heading(page).strip() == "Test succeeded"
     assert "avatar_url" in page.text

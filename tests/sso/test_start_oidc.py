@@ -55,7 +55,7 @@ async def test_nobody_takes_the_sign_in_of_another_browser(
     for query in (f"?login={login}", "", "?login=", "?login=areq_1", "?login=%00", "?login=%ff"):
         page = await other_visitor.get(path(conn, f"start{query}"))
         assert page.status_code == 410
-        assert heading(page) == "This sign-in is over"
+        assert heading(page) == "This sign-in has ended"
 
 
 FAULTS = ["disabled", "draft", "other type", "unknown", "no id"]
@@ -81,7 +81,7 @@ async def test_a_connection_that_does_not_serve_leads_back_to_our_page(
     login = visitor.path.removeprefix("/login/")
     page = await visitor.get(f"/sso/v1/oidc/{id_}/start?login={login}")
     assert page.status_code == 400
-    assert heading(page) == "Single sign-on does not work just now"
+    assert heading(page) == "Single sign-on is unavailable"
     assert error in page.text
     assert f'href="/login/{login}"' in page.text
     assert heading(await visitor.page()).startswith("Sign in")

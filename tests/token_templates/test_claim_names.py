@@ -132,14 +132,14 @@ async def test_no_custom_attribute_has_the_name_of_one(emitted, rest):
         attributes.create_directory_user_attribute,
     ):
         for name in sorted(names):
-            with refused("INVALID_ARGUMENT", says="is a name of a standard attribute or claim"):
+            with refused("INVALID_ARGUMENT", says="is reserved for a standard attribute or claim"):
                 await create(user_attribute={"key": name, "label": "Label", "datatype": "STRING"})
 
 
 async def test_no_template_and_no_interceptor_sets_one(emitted, rest):
     ours = claim_names.RESERVED.keys()
     for name in sorted(set().union(*emitted.values()) & ours | ours):
-        with refused("INVALID_ARGUMENT", f"template.{name}", says="have already"):
+        with refused("INVALID_ARGUMENT", f"template.{name}", says="is a reserved claim"):
             await rest.interceptors.upsert_token_template(template={name: "user.email"})
         if name in claim_names.SET_BY_INTERCEPTORS:
             continue

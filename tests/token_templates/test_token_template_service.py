@@ -95,20 +95,20 @@ async def test_many_at_once_leave_one(service, events):
 @pytest.mark.parametrize(
     ("template", "field", "says"),
     [
-        ({}, "template", "has no claim"),
-        ({"a": {}}, "template", "has no claim"),
+        ({}, "template", "must have at least one claim"),
+        ({"a": {}}, "template", "must have at least one claim"),
         ({"plan": "organization.metdata.plan"}, "template.plan", "at character 14: .*`metadata`"),
         ({"plan": ""}, "template.plan", "at character 1: is empty"),
         ({"a": {"b": "user.emial"}}, "template.a.b", "at character 6: .*`email`"),
         ({"plan": None}, "template.plan", "is null"),
         ({"plan": ["a"]}, "template.plan", "is a list: write one as an expression"),
         ({"a": {"b": {"c": {"d": "1"}}}}, "template.a.b.c", "3 levels"),
-        ({"plan": 2.0**60}, "template.plan", "knows exactly"),
+        ({"plan": 2.0**60}, "template.plan", "not represent exactly"),
         ({"": "1"}, "template.", "a name has"),
         ({"_a": "1"}, "template._a", "begins with a letter"),
         ({"é": "1"}, "template.é", "a name has"),
         ({"a" * 129: "1"}, "template." + "a" * 128, "a name has"),
-        ({f"a{n}": "1" for n in range(31)}, "template", "30 claims at most, has 31"),
+        ({f"a{n}": "1" for n in range(31)}, "template", "at most 30 claims, has 31"),
         ({"a": "'" + "x" * 900 + "'"}, "template", "alone take 907 bytes of a token"),
         ({f"a{n}": f"'{'x' * 990}'" for n in range(9)}, "template", "8192 bytes of JSON"),
         ({"a": "user.email" + " " * 1000}, "template.a", "more than 1000 characters"),
@@ -123,7 +123,7 @@ async def test_what_cannot_be_a_template_is_refused_by_its_claim(service, templa
 async def test_claims_of_our_own_are_reserved(service, name):
     context = await service.get_token_template_context()
     assert context["accesstoken_reserved_claims"][name]
-    with refused("INVALID_ARGUMENT", f"template.{name}", says="have already"):
+    with refused("INVALID_ARGUMENT", f"template.{name}", says="is a reserved claim"):
         await service.upsert_token_template(template={name: "user.email"})
     # Within an object they mean nothing.
     await service.upsert_token_template(template={"app": {name: "user.email"}})
@@ -237,7 +237,7 @@ async def test_a_preview_is_of_an_organization_of_theirs(service, make, ada, res
     shown = await service.preview_token_template(**given, organization_id=other["id"])
     assert shown["claims"] == {"plan": "free"}
     strange = (await make.organization())["id"]
-    with refused("INVALID_ARGUMENT", "organization_id", says="no active member"):
+    with refused("INVALID_ARGUMENT", "organization_id", says="not an active member"):
         await service.preview_token_template(**given, organization_id=strange)
     with refused("NOT_FOUND", says="user"):
         await service.preview_token_template(**given | {"user_id": "usr_1234567890123456789"})

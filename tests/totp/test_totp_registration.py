@@ -48,7 +48,7 @@ async def test_a_registration_is_not_in_force_before_it_is_enabled(db, call, new
     assert not await service.is_enabled(db, user.id)
     assert not await service.verify(call, user.id, app.code())
     assert not await service.verify_registration(call, registration.id, app.code())
-    with pytest.raises(errors.InvalidArgument, match="not in force"):
+    with pytest.raises(errors.InvalidArgument, match="not enabled"):
         await service.disable(call, registration.id, app.code())
 
     with pytest.raises(errors.InvalidArgument, match="code"):
@@ -61,7 +61,7 @@ async def test_a_registration_is_not_in_force_before_it_is_enabled(db, call, new
     assert await service.of_user(db, user.id) == on
     assert len(set(codes)) == 10
     assert all(re.fullmatch(r"([A-Z2-7]{4}-){3}[A-Z2-7]{4}", code) for code in codes)
-    with pytest.raises(errors.InvalidArgument, match="in force already"):
+    with pytest.raises(errors.InvalidArgument, match="already enabled"):
         await service.enable(call, registration.id, app.code(1))
 
 

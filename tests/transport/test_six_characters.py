@@ -58,7 +58,9 @@ async def test_a_row_of_an_import(http, token, rest, text, is_taken):
     )
     report = answer.json()
     if not is_taken:
-        assert report["refusals"] == [{"line": 1, "field": "", "reason": "may not hold a NUL"}]
+        assert report["refusals"] == [
+            {"line": 1, "field": "", "reason": "must not contain a NUL character"}
+        ]
         return
     assert report["refused"] == 0
     (found,) = (await rest.users.search_users(query=email))["users"]

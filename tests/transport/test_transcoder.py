@@ -241,7 +241,7 @@ async def test_path_and_query_agree(ask):
 async def test_a_query_that_cannot_be_read_is_refused(ask, query):
     answer = await ask("GET", f"{SHAPE}?{query}")
     assert answer.error["status"] == 400
-    assert answer.json["message"].startswith("the query cannot be read")
+    assert answer.json["message"].startswith("the query is malformed")
 
 
 @pytest.mark.parametrize(

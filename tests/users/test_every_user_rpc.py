@@ -73,7 +73,7 @@ async def test_ids_of_another_kind_are_refused(api, subtests):
 async def test_a_program_is_no_current_user(api):
     with refused("PERMISSION_DENIED"):
         await api.users.get_current_user()
-    with refused("PERMISSION_DENIED", says="only a signed-in person"):
+    with refused("PERMISSION_DENIED", says="only signed-in users"):
         await api.users.get_support_hash()
 
 

@@ -134,7 +134,7 @@ def too_many(where: str) -> errors.InvalidArgument:
     return errors.InvalidArgument.field(
         where,
         "max_items",
-        f"makes more than {MAX_ELEMENTS} elements in all lists and objects of the call",
+        f"exceeds the limit of {MAX_ELEMENTS} elements in all lists and objects of the request",
     )
 
 

@@ -232,7 +232,7 @@ def revisions(if_match: str | None) -> frozenset[int] | None:
         raise errors.InvalidArgument.field(
             "if-match",
             "pattern",
-            'must be the etag of an answer with its quotes, such as "3", or *',
+            'must be the ETag of a response, with its quotes, such as "3", or *',
         )
     tags = (_REVISION.fullmatch(tag) for tag in re.findall(_ETAG, if_match))
     return frozenset(int(tag[1]) for tag in tags if tag)

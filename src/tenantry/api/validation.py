@@ -34,7 +34,9 @@ def check(message: Message[Any], *, spelled: bytes | None = None) -> None:
     if spelled is None or strict_json.may_hold_nul(spelled):
         for path, text in _strings(message):
             if "\x00" in text:
-                raise errors.InvalidArgument.field(path, "string.nul", "may not hold a NUL")
+                raise errors.InvalidArgument.field(
+                    path, "string.nul", "must not contain a NUL character"
+                )
     try:
         protovalidate.validate(message)
     except protovalidate.ValidationError as problem:

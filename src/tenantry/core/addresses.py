@@ -112,9 +112,9 @@ def checked(url: str, allow: Sequence[Network]) -> URL:
     from yarl import URL
 
     if len(url) > LONGEST_URL:
-        raise ValueError(f"must have {LONGEST_URL} characters at most")
+        raise ValueError(f"must have at most {LONGEST_URL} characters")
     if _ODD.search(url):
-        raise ValueError("must not hold blanks, control characters or backslashes")
+        raise ValueError("must not contain spaces, control characters or backslashes")
     try:
         parsed = URL(url)
         host, port = parsed.raw_host or "", parsed.port
@@ -126,7 +126,7 @@ def checked(url: str, allow: Sequence[Network]) -> URL:
     if not tls and not allow:
         raise ValueError("must start with https://")
     if parsed.raw_user is not None or parsed.raw_password is not None:
-        raise ValueError("must not hold a user or a password")
+        raise ValueError("must not contain a user name or password")
     if "#" in url:
         raise ValueError("must not have a fragment")
     if not port:

@@ -117,7 +117,9 @@ class Request:
             if name in members:
                 raise errors.InvalidArgument.field(name, "once", "is given more than once")
             if "\x00" in value:
-                raise errors.InvalidArgument.field(name, "string.nul", "may not hold a NUL")
+                raise errors.InvalidArgument.field(
+                    name, "string.nul", "must not contain a NUL character"
+                )
             members[name] = value
         return members
 

@@ -240,7 +240,7 @@ def query(request: Request, name: str, *, strict: bool = False) -> str:
     if "\x00" in found:
         if not strict:
             return ""
-        raise errors.InvalidArgument.field(name, "string.nul", "may not hold a NUL")
+        raise errors.InvalidArgument.field(name, "string.nul", "must not contain a NUL character")
     return found
 
 

@@ -100,7 +100,9 @@ async def create(
     """Make a token, and return it with its text, which nobody can show again."""
     at = now()
     if expire_time is not None and expire_time <= at:
-        raise errors.InvalidArgument.field("token.expiry", "timestamp.gt_now", "is over already")
+        raise errors.InvalidArgument.field(
+            "token.expiry", "timestamp.gt_now", "must be in the future"
+        )
     find, most, whose = _OWNER, ORGANIZATION_MAX, "organization"
     if user_id is not None:
         find, most, whose = _OWNER_AND_MEMBER, MEMBER_MAX, "user"
@@ -109,7 +111,7 @@ async def create(
         raise errors.NotFound("organization")
     if owner["held"] >= most:
         raise errors.InvalidArgument(
-            f"{whose} has {most} API tokens, which is the most that it may have: invalidate one"
+            f"{whose} has reached its limit of {most} API tokens; invalidate one"
         )
     status, user_external_id, email, held = from_json(owner["member"] or "[null,null,null,null]")
     if user_id is not None and status != ACTIVE:

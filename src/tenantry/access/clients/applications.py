@@ -80,7 +80,7 @@ async def create(
         raise errors.InvalidArgument.field(
             "client.client_type",
             "in",
-            f"must be {', '.join(APPLICATIONS)}; management clients are made by "
+            f"must be {', '.join(APPLICATIONS)}; create management clients with "
             "`tenantry client create`",
         )
     at = now()
@@ -117,7 +117,7 @@ async def remove(call: Call, client_id: str) -> None:
         client = await changes.hold(call, db, ClientIdentifier(client_id))
         if client.client_type == ENV:
             raise errors.InvalidArgument(
-                "a management client is deleted by `tenantry client delete` alone"
+                "management clients can only be deleted with `tenantry client delete`"
             )
         await changes.remove(call, db, client)
 

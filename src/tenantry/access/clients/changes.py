@@ -100,7 +100,7 @@ async def _check_limit(db: Session, client: Client) -> None:
     row = await db.fetch_one(statement, p_organization_id=client.organization_id)
     if row is not None and row["total"] >= most:
         raise errors.InvalidArgument(
-            f"{whose} has {most} clients, which is the most that it may have: delete one first"
+            f"{whose} has reached its limit of {most} clients; delete one first"
         )
 
 

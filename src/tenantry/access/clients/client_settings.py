@@ -79,10 +79,10 @@ def _check_credentials(client: Client, changed: dict[str, Any]) -> None:
         raise errors.InvalidArgument.field(
             "settings.jwks" if client.jwks else "settings.token_endpoint_auth_method",
             "const",
-            f"a client of the type {client.client_type} is public: it does not authenticate",
+            f"a client of the type {client.client_type} is public and does not authenticate",
         )
     if method == "private_key_jwt" and not client.jwks:
         field = "jwks" if "jwks" in changed else "token_endpoint_auth_method"
         raise errors.InvalidArgument.field(
-            f"settings.{field}", "required", "private_key_jwt needs a key in jwks"
+            f"settings.{field}", "required", "private_key_jwt requires a key in jwks"
         )

@@ -73,7 +73,7 @@ def parse(values: Sequence[str], field: str) -> tuple[str, ...] | None:
         return tuple(scope for scope in SCOPES if scope in values)
     if len(set(values)) > 1:
         raise errors.InvalidArgument.field(
-            field, "in", f"{ALL} stands for all scopes: give it alone"
+            field, "in", f"{ALL} includes all scopes and must be the only value"
         )
     return None
 
@@ -111,8 +111,8 @@ def check_reach(call: Call, *states: Client) -> None:
             _check_scopes(call, client)
         elif client.may_call_api and not (call.caller.kind is Kind.OPERATOR and call.caller.owns):
             raise errors.PermissionDenied(
-                "only an owner may create, change or delete a client that may call this API; its "
-                "name and description aside"
+                "only owners can create, change or delete a client that can call this API, except "
+                "for its name and description"
             )
 
 
@@ -122,8 +122,8 @@ def _check_scopes(call: Call, client: Client) -> None:
         return
     if client.may_call_api and client.management_scopes is None:
         raise errors.PermissionDenied(
-            "this caller does not hold all management scopes, and the client does: limit the "
-            "client with management_scopes, or set disallow_scalekit_api_access"
+            "this caller lacks management scopes that the client would have; limit the client "
+            "with management_scopes, or set disallow_scalekit_api_access"
         )
     missing = sorted(_scopes_of(client) - held)
     if missing:

@@ -263,7 +263,8 @@ def _masked(paths: Iterable[str]) -> Iterable[str]:
             raise errors.InvalidArgument.field(
                 "mask",
                 "in",
-                f"{path[:60]!r} cannot be updated; there are {', '.join(applications.MEMBERS)}",
+                f"{path[:60]!r} cannot be updated; "
+                f"must be one of {', '.join(applications.MEMBERS)}",
             )
         yield name
 

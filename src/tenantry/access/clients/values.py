@@ -105,7 +105,8 @@ def grant_types(values: Sequence[str], client_type: str) -> tuple[str, ...]:
             raise errors.InvalidArgument.field(
                 f"client.grant_types[{index}]",
                 "in",
-                f"{one[:60]!r} is no grant type of {client_type}; there are {', '.join(allowed)}",
+                f"{one[:60]!r} is not a grant type of {client_type}; "
+                f"must be one of {', '.join(allowed)}",
             )
     return _once(values)
 
@@ -148,7 +149,9 @@ def back_channel_logout_uris(
     field = "client.back_channel_logout_uris"
     if values and client_type not in {WEB_APP, ENV}:
         raise errors.InvalidArgument.field(
-            field, "const", f"a client of the type {client_type} has no server to be told"
+            field,
+            "const",
+            f"a client of the type {client_type} has no server for back-channel logout",
         )
 
     def check(uri: str) -> None:
@@ -188,7 +191,7 @@ def ip_allowlist(
     kept = _at_most(CIDRS_MAX, _once(networks), f"{field}.cidrs")
     if opted_in and not kept:
         raise errors.InvalidArgument.field(
-            f"{field}.cidrs", "required", "an empty list that is in force would lock everybody out"
+            f"{field}.cidrs", "required", "must not be empty while the allowlist is enabled"
         )
     return {"opted_in": opted_in, "cidrs": list(kept)} if opted_in or kept else None
 
@@ -226,6 +229,6 @@ def _once(values: Iterable[str]) -> tuple[str, ...]:
 def _at_most(most: int, values: tuple[T, ...], field: str) -> tuple[T, ...]:
     if len(values) > most:
         raise errors.InvalidArgument.field(
-            field, "repeated.max_items", f"there may be {most} at most, got {len(values)}"
+            field, "repeated.max_items", f"must have at most {most} items, got {len(values)}"
         )
     return values

@@ -27,12 +27,12 @@ class KeyManagementService:
     async def create_dek(self, request: pb.CreateDEKRequest, call: Call) -> pb.CreateDEKResponse:
         if request.key_type not in {None, *_SERVED}:
             raise errors.InvalidArgument.field(
-                "key_type", "in", "is not served: a data key is an ENVIRONMENT_KEY"
+                "key_type", "in", "is not supported; data keys are ENVIRONMENT_KEY"
             )
         for name in ("provider", "key_ref"):
             if getattr(request, name):
                 raise errors.InvalidArgument.field(
-                    name, "absent", "is for your own key at a provider, which is not served"
+                    name, "absent", "is not supported; keys at a provider cannot be used"
                 )
         return pb.CreateDEKResponse(dek=await _to_message(call, await service.create(call)))
 

@@ -28,7 +28,7 @@ class SigningKeyService:
         try:
             await (service.revoke(call) if request.now else service.rotate(call))
         except RuntimeError:
-            raise errors.Busy("another rotation is under way") from None
+            raise errors.Busy("another rotation is in progress") from None
         keys = await service.load(call.db)
         return pb.RotateSigningKeysResponse(keys=[_message(key) for key in keys])
 

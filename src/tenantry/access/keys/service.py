@@ -190,7 +190,7 @@ async def _rotate(
         await _move(db, current, State.CURRENT, retire_time=None),
     ]
     if not all(moved):
-        raise RuntimeError("another rotation is under way")
+        raise RuntimeError("another rotation is in progress")
     following = await _insert(db, current.algorithm, State.NEXT, made)
     await db.record(
         call.event(

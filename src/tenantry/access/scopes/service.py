@@ -36,7 +36,9 @@ async def create(call: Call, *, name: str, description: str) -> Scope:
             await db.serialize("scopes")
             row = await db.fetch_one(_COUNT)
             if row is not None and row["n"] >= SCOPES_MAX:
-                raise errors.InvalidArgument(f"there are {SCOPES_MAX} scopes, which is the limit")
+                raise errors.InvalidArgument(
+                    f"environment has reached its limit of {SCOPES_MAX} scopes"
+                )
             event = call.event("scope.created", after=scope.to_event())
             await db.apply(_INSERT, event, **prefixed(scope.to_row()))
     except DuplicateKey:

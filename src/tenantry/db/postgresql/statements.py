@@ -93,7 +93,7 @@ def _meant(problem: Exception, connection: Connection, *, undone: bool) -> Excep
         case asyncpg.ForeignKeyViolationError():
             return ForeignKey(problem.constraint_name or "")
         case asyncpg.CharacterNotInRepertoireError() | asyncpg.UntranslatableCharacterError():
-            return errors.InvalidArgument("a text may not hold a NUL")
+            return errors.InvalidArgument("a text must not contain a NUL character")
     if isinstance(problem, ANSWERED):
         return Unavailable(str(problem), answer_to(problem))
     if isinstance(problem, pgbouncer.MIXED_UP):

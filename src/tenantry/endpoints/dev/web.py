@@ -74,7 +74,7 @@ class Development:
         try:
             query = dict(urlencoded.members(request.query, most=10))
         except ValueError:
-            raise errors.InvalidArgument("the query cannot be read") from None
+            raise errors.InvalidArgument("the query is malformed") from None
         recipient = query.get("recipient", "")
         found = await mail.newest_said(self._db, limit=_SHOWN)
         key = email_addresses.key(recipient) if recipient else None

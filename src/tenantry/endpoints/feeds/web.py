@@ -194,14 +194,16 @@ class _Query:
         try:
             pairs = urlencoded.members(query, most=_MOST_MEMBERS)
         except ValueError as problem:
-            raise errors.InvalidArgument(f"the query cannot be read: {problem}") from None
+            raise errors.InvalidArgument(f"the query is malformed: {problem}") from None
         for name, value in pairs:
             if name not in names:
                 raise errors.InvalidArgument.field(
                     name[:60], "unknown_field", "is not a parameter of this call"
                 )
             if "\x00" in value:
-                raise errors.InvalidArgument.field(name, "string.nul", "may not hold a NUL")
+                raise errors.InvalidArgument.field(
+                    name, "string.nul", "must not contain a NUL character"
+                )
             self._members.setdefault(name, []).append(value)
 
     def all(self, name: str) -> tuple[str, ...]:

@@ -154,12 +154,12 @@ class Transcoder:
         try:
             pairs = urlencoded.members(query, most=_MAX_QUERY_MEMBERS)
         except ValueError as problem:
-            raise errors.InvalidArgument(f"the query cannot be read: {problem}") from None
+            raise errors.InvalidArgument(f"the query is malformed: {problem}") from None
         members: dict[str, Any] = {}
         extra: dict[str, list[str]] = {}
         for name, value in pairs:
             if "\x00" in name or "\x00" in value:
-                said = "may not hold a NUL"
+                said = "must not contain a NUL character"
                 raise errors.InvalidArgument.field(validation.quotable(name), "string.nul", said)
             if _is_extra(name, self._method.query):
                 extra.setdefault(name, []).append(value)

@@ -197,5 +197,5 @@ def _decoded(name: str, value: str) -> str:
         raise errors.InvalidArgument.field(name, "string.utf8", said) from None
     if "\x00" in text:
         # The database could not keep it, nor even look for it.
-        raise errors.InvalidArgument.field(name, "string.nul", "may not hold a NUL")
+        raise errors.InvalidArgument.field(name, "string.nul", "must not contain a NUL character")
     return text

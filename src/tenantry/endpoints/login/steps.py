@@ -81,7 +81,7 @@ async def _choose_organization(
         return await choosing.choose_organization(call, request, organization_id)
     except errors.NotFound:
         raise errors.InvalidArgument.field(
-            "organization_id", "in", "must be one of those to choose from"
+            "organization_id", "in", "must be one of the user's organizations"
         ) from None
 
 

@@ -109,7 +109,9 @@ class ClientAuthentication:
         basic = scheme.lower() == "basic"
         ways = [basic, bool(form.get("client_secret")), "client_assertion" in form]
         if sum(ways) > 1:
-            raise OAuthError("invalid_request", "the client authenticates in more than one way")
+            raise OAuthError(
+                "invalid_request", "the request uses more than one client authentication method"
+            )
         if basic:
             return by_basic(encoded, form)
         if "client_assertion" in form:

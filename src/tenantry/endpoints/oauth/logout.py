@@ -162,7 +162,7 @@ class LogoutEndpoint:
                 raise _Wrong(f"{name} is given more than once")
         state = asked.get("state")
         if len(state or "") > STATE_MAX:
-            raise _Wrong(f"state may have {STATE_MAX} characters at most")
+            raise _Wrong(f"state must have at most {STATE_MAX} characters")
         token, hint = asked.get("id_token_hint"), None
         if token is not None:
             hint = await self._hints.verify(token)

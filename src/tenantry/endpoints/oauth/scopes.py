@@ -14,5 +14,5 @@ def read(text: str) -> tuple[str, ...]:
     if not text:
         return ()
     if not _SCOPES.fullmatch(text):
-        raise OAuthError("invalid_scope", "scope must be names with one space between them")
+        raise OAuthError("invalid_scope", "scope must be names separated by single spaces")
     return tuple(dict.fromkeys(text.split(" ")))

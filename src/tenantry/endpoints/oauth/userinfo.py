@@ -64,7 +64,7 @@ def _token_of(request: Request) -> str:
         return text
     sent = request.form().get("access_token", "")
     if sent and text:
-        raise errors.InvalidArgument("the token comes by a header or by a form, not by both")
+        raise errors.InvalidArgument("the token must be sent in a header or in a form, not in both")
     return sent or text
 
 

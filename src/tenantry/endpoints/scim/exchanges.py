@@ -109,7 +109,7 @@ def check_type(request: Request) -> None:
     if request.media_type not in MEDIA_TYPES:
         raise errors.UnsupportedMediaType(f"content-type must be {MEDIA_TYPE}")
     if request.headers.get("content-encoding", "identity") != "identity":
-        raise errors.UnsupportedMediaType("a body must come uncompressed: no content-encoding")
+        raise errors.UnsupportedMediaType("the body must not be compressed")
 
 
 def _body(request: Request) -> dict[str, Any]:
@@ -124,7 +124,7 @@ def _body(request: Request) -> dict[str, Any]:
 
 def not_json(problem: ValueError) -> Fault:
     """Return the refusal of a body that is not JSON, or exceeds a limit of it."""
-    return Fault(400, "invalidSyntax", f"The body is no JSON that is taken: {problem}")
+    return Fault(400, "invalidSyntax", f"The body is not valid JSON: {problem}")
 
 
 def object_of(content: Any, *, has_nul: bool) -> dict[str, Any]:

@@ -88,9 +88,7 @@ class Bearers:
             # It may just have been enabled, after the provider's test: no is not from memory.
             found = await self._known.get(digest, since=time.monotonic())
         if found is None or not found[0].in_force(now()) or found[1].id != directory_id:
-            raise errors.Unauthenticated(
-                "the bearer token is not one of this directory, or has ended"
-            )
+            raise errors.Unauthenticated("the bearer token is invalid or has expired")
         return found
 
 
@@ -310,7 +308,7 @@ def _document(
             page_size=listing.DEFAULT_COUNT,
         )
     if name == _CONFIG or len(rest) > 1:
-        raise Fault(404, "", "There is nothing at this path.")
+        raise Fault(404, "", "This path does not exist.")
     if name == _TYPES:
         documents = discovery.resource_types(x.base, x.custom)
     else:

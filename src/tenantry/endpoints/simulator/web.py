@@ -137,7 +137,7 @@ class SimulatorPages:
         connection = await self._connection(request)
         refusal = REFUSALS.get(form.get("refusal", ""))
         if any(not form.get(name, "").isprintable() for name in _OF_REQUEST):
-            raise errors.InvalidArgument("the request in the form was not made by this server")
+            raise errors.InvalidArgument("the request in the form was not created by this server")
         if form.get("do") == "refuse" and refusal is not None:
             if connection.type == SAML:
                 encrypted = self._saml(connection, refusal, form)

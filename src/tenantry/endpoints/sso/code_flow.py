@@ -90,8 +90,8 @@ class CodeFlow:
         if own_sign_ins.login_uri(connection):
             raise FederationError(
                 "invalid_request",
-                "People of this connection sign in at an application, which a test cannot do.",
-                hint="Sign in by it from your application.",
+                "Users of this connection sign in at an application, which a test cannot do.",
+                hint="Start a sign-in from your application.",
             )
         try:
             sent = await self._start(connection, AuthenticationOptions(), test_id=test_id)
@@ -108,7 +108,7 @@ class CodeFlow:
         if way is None or way.connection_id != connection_id or not _is_ours(way):
             raise FederationError(
                 "invalid_request",
-                "No sign-in waits for this answer: it is over, or was answered already.",
+                "No sign-in is waiting for this response. It has ended or was already answered.",
                 hint="Sign in again at the application, in one window.",
             )
         try:
@@ -154,6 +154,6 @@ def answer_of(request: Request) -> CallbackResponse:
 def _unreadable() -> FederationError:
     return FederationError(
         "invalid_request",
-        "The answer of the identity provider is no form in UTF-8, or says something twice.",
+        "The identity provider's response is not valid UTF-8 form data or repeats a parameter.",
         hint="Sign in again at the application, in one window.",
     )

@@ -55,10 +55,10 @@ def route(site: SSOSite, type_: str, send: Send) -> Route:
     async def begin(request: Request) -> Response:
         connection = await site.find(request.params["connection"])
         if connection is None or connection.type != type_:
-            raise FederationError("invalid_connection_id", "There is no such connection.")
+            raise FederationError("invalid_connection_id", "Connection not found.")
         if connection.status != COMPLETED:
             raise FederationError(
-                "connection_not_active", "The connection is not set up completely."
+                "connection_not_active", "The connection's configuration is incomplete."
             )
         request.tell(await site.context.rates.take_sign_in(request.address))
         test_id = await diagnostics.begin(site.db, connection.id)

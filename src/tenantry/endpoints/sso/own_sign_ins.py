@@ -24,7 +24,7 @@ def routes(site: SSOSite) -> list[Route]:
         if way is None or way.connection_id != connection_id or not own_sign_ins.is_one(way):
             raise FederationError(
                 "invalid_state",
-                "No sign-in waits for this: it is over, or came back already.",
+                "No sign-in is waiting for this response. It has ended or was already answered.",
                 hint="Sign in again at the application, in one window.",
             )
         try:

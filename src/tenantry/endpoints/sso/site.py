@@ -118,7 +118,7 @@ class SSOSite(site.Site):
         """
         found = await self.find(request.params["connection"])
         if found is None or found.type != type_:
-            raise FederationError("invalid_connection_id", "There is no such connection.")
+            raise FederationError("invalid_connection_id", "Connection not found.")
         return found
 
     async def connection(self, request: Request, type_: str) -> Connection:
@@ -142,7 +142,7 @@ class SSOSite(site.Site):
         """
         found = await self.find(way.connection_id)
         if found is None or type_ not in {None, found.type}:
-            raise FederationError("invalid_connection_id", "There is no such connection.")
+            raise FederationError("invalid_connection_id", "Connection not found.")
         if not found.serves and way.test_id is None:
             raise _not_active()
         return found
@@ -257,14 +257,14 @@ class SSOSite(site.Site):
         except errors.RateLimited:
             raise FederationError(
                 "invalid_request",
-                "This sign-in was sent to an identity provider too often.",
-                hint="Begin a new sign-in at the application.",
+                "This sign-in was redirected to an identity provider too many times.",
+                hint="Start a new sign-in at the application.",
             ) from None
 
 
 def _not_active() -> FederationError:
     return FederationError(
         "connection_not_active",
-        "The connection is switched off, or not set up completely.",
-        hint="Complete the settings of the connection and enable it.",
+        "The connection is disabled or its configuration is incomplete.",
+        hint="Complete the connection's configuration and enable it.",
     )

@@ -74,7 +74,9 @@ async def create(
     async with call.db.transaction() as db:
         await db.serialize(_LOCK)
         if len(await list_all(db, organization_id)) >= MOST:
-            raise errors.InvalidArgument(f"there are {MOST} templates already: delete one first")
+            raise errors.InvalidArgument(
+                f"environment has reached its limit of {MOST} templates; delete one first"
+            )
         event = call.event(
             "email_template.created", organization_id=organization_id, after=made.to_event()
         )
@@ -194,7 +196,7 @@ def check(use_case: str, contents: Mapping[str, str]) -> None:
     for name, text in contents.items():
         field = f"template.{name}"
         if not text:
-            raise errors.InvalidArgument.field(field, "string.min_len", "may not be empty")
+            raise errors.InvalidArgument.field(field, "string.min_len", "must not be empty")
         if name == "subject" and one_line(text) != text.strip():
             raise errors.InvalidArgument.field(field, "one_line", "must be one line")
         try:
@@ -206,7 +208,7 @@ def check(use_case: str, contents: Mapping[str, str]) -> None:
         unknown = USE_CASES[use_case].check(template.names)
         if unknown is not None:
             raise errors.InvalidArgument.field(
-                field, "placeholder", f"{unknown[:60]} is no placeholder of {use_case}"
+                field, "placeholder", f"{unknown[:60]} is not a placeholder of {use_case}"
             )
     for given in _trials(contents, tested):
         try:

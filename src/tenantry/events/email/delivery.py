@@ -153,18 +153,18 @@ class Delivery:
         """Return what a mail says, by the operator's template or ours."""
         if mail.template == previews.TEMPLATE:
             return previews.content(variables)
+        settings = self._given if self._current is None else await self._current(db)
+        variables = {**branding.variables(settings), **variables}
         template = await custom_templates.closest(db, mail, variables)
         # Beside the loop that calls run on: the first one reads templates and imports much.
         if template is None:
             return await asyncio.to_thread(self._templates.render, mail.template, variables)
-        settings = self._given if self._current is None else await self._current(db)
         texts = custom_templates.contents_of(template)
         default = settings.mail_language
         language = custom_templates.spoken(
             texts, variables.get("user_language") or default, default
         )
-        shown = {**branding.variables(settings), **variables}
-        given = custom_templates.values(mail, shown, language)
+        given = custom_templates.values(mail, variables, language)
         try:
             return await asyncio.to_thread(custom_templates.render, texts, given)
         except placement.Misplaced as problem:

@@ -77,9 +77,8 @@ class Templates:
 
         """
         # No value is more than one line: a name must not look like its own paragraph.
-        values = BUTTON | {
-            k: one_line(v) if isinstance(v, str) else v for k, v in variables.items()
-        }
+        values: dict[str, Any] = {"app_name": "", "app_logo_url": "", **BUTTON}
+        values |= {k: one_line(v) if isinstance(v, str) else v for k, v in variables.items()}
         language = self._spoken(name, variables.get("user_language") or self._language)
         values["user_language"] = language
         if values.get("expire_time"):

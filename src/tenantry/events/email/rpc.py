@@ -310,7 +310,7 @@ def _organization(given: str) -> str | None:
 def _use_case(given: pb.TemplateUsecase, field: str) -> UseCase:
     found = USE_CASES.get(given.name or "")
     if found is None:
-        raise errors.InvalidArgument.field(field, "enum.defined_only", "is no use case")
+        raise errors.InvalidArgument.field(field, "enum.defined_only", "is not a use case")
     return found
 
 

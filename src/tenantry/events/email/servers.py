@@ -67,7 +67,9 @@ async def create(call: Call, given: EmailServerInput, *, place: str = "settings"
     async with call.db.transaction() as db:
         await db.serialize(_LOCK)
         if len(await list_all(db)) >= MOST:
-            raise errors.InvalidArgument(f"there are {MOST} mail servers already: delete one first")
+            raise errors.InvalidArgument(
+                f"environment has reached its limit of {MOST} mail servers; delete one first"
+            )
         event = call.event("email_server.created", after=made.to_event())
         await db.apply(_INSERT, event, **prefixed(row_of(made, email_servers)))
     return made
@@ -84,7 +86,7 @@ async def change(
         moved = (given.host, given.port) != (before.host, before.port)
         if moved and not given.password:
             raise errors.InvalidArgument.field(
-                f"{place}.password", "required", "is required where host or port change"
+                f"{place}.password", "required", "is required when the host or port changes"
             )
         after = replace(
             _server(call.db, given, before), update_time=max(now(), before.update_time + 1)
@@ -175,7 +177,7 @@ def sender(server: EmailServer) -> str:
 
 def _check(given: EmailServerInput, place: str) -> None:
     if not _is_host(given.host):
-        raise errors.InvalidArgument.field(f"{place}.host", "hostname", "is no name of a host")
+        raise errors.InvalidArgument.field(f"{place}.host", "hostname", "must be a host name")
     if not 1 <= given.port <= 65535:
         raise errors.InvalidArgument.field(f"{place}.port", "range", "must be 1 to 65535")
     email_addresses.checked(given.from_email, f"{place}.from_email")

@@ -269,7 +269,7 @@ async def send_again(call: Call, mail_id: str) -> Email:
             if await db.fetch_one(_FIND, p_id=mail_id) is None:
                 raise errors.NotFound("mail")
             raise errors.InvalidArgument.field(
-                "mail_id", "state", "only mail that waits or has failed is sent again"
+                "mail_id", "state", "only queued or failed emails can be resent"
             )
         again = Email.from_row(row)
         await db.record(

@@ -102,7 +102,7 @@ def known_types(types: Sequence[str], field: str = "filter.event_types") -> tupl
     for index, name in enumerate(types):
         if name not in KNOWN:
             raise errors.InvalidArgument.field(
-                f"{field}[{index}]", "in", "is no type of event that is recorded here"
+                f"{field}[{index}]", "in", "is not a recorded event type"
             )
     return tuple(sorted(set(types))) or tuple(PUBLISHED)
 

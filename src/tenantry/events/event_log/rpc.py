@@ -173,7 +173,7 @@ def _filter(given: pb.EventFilter | None) -> listing.Filter:
 
 def _source(source: pb.Source) -> bool | None:
     if source and source not in _FROM_DIRECTORY:
-        raise errors.InvalidArgument.field("filter.source", "enum", "is no known source")
+        raise errors.InvalidArgument.field("filter.source", "enum", "is not a known source")
     return _FROM_DIRECTORY.get(source)
 
 

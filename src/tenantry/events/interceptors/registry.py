@@ -128,8 +128,7 @@ async def _check_limit(db: Session, trigger_point: str) -> None:
     row = await db.fetch_one(_COUNT, p_trigger_point=trigger_point)
     if row is not None and row["n"] >= MOST:
         raise errors.InvalidArgument(
-            f"{trigger_point} has {MOST} interceptors, which is the most that it may have: "
-            "delete one first"
+            f"{trigger_point} has reached its limit of {MOST} interceptors; delete one first"
         )
 
 
@@ -140,7 +139,7 @@ def _check_credentials(before: Interceptor, after: Interceptor) -> None:
         raise errors.InvalidArgument.field(
             "interceptor.config.auth_config",
             "required",
-            "is required where the host or port of api_url changes",
+            "is required when the host or port of api_url changes",
         )
 
 

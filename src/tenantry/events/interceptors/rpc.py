@@ -186,7 +186,7 @@ def _auth_config(given: pb.AuthenticationConfig | None) -> dict[str, Any] | None
         raise errors.InvalidArgument.field(
             "interceptor.config.auth_config.auth_config_type",
             "oneof",
-            f"is {type_}, so that {type_.lower()} has to be set, and nothing else",
+            f"is {type_}, so only {type_.lower()} must be set",
         )
     names = ("header_name", "api_key") if type_ == API_KEY else _OAUTH2
     return {"type": type_, **{name: getattr(kind.value, name) for name in names}}

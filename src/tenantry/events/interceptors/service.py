@@ -134,7 +134,7 @@ class Interceptors:
             context, data = sample.get("interceptor_context", {}), sample.get("data", {})
         if not isinstance(context, dict) or not isinstance(data, dict):
             raise errors.InvalidArgument.field(
-                "data", "type", "interceptor_context and data are objects"
+                "data", "type", "interceptor_context and data must be objects"
             )
         body = exchange.body(call, interceptor, context, data)
         seconds = min(interceptor.timeout_ms / 1000, exchange.MOST_SECONDS)

@@ -39,9 +39,7 @@ def description(value: str, field: str = "interceptor.description") -> str:
 def trigger_point(value: str, field: str = "interceptor.trigger_point") -> str:
     """Return a point at which interceptors run."""
     if value not in TRIGGERS:
-        raise errors.InvalidArgument.field(
-            field, "in", f"is not one of those that run: {', '.join(TRIGGERS)}"
-        )
+        raise errors.InvalidArgument.field(field, "in", f"must be one of {', '.join(TRIGGERS)}")
     return value
 
 
@@ -69,13 +67,13 @@ def auth_config(
         where = f"{field}.api_key"
         if not _HEADER_NAME.fullmatch(name) or name in _OURS or name.startswith(_OURS_PREFIXES):
             raise errors.InvalidArgument.field(
-                f"{where}.header_name", "pattern", "is no name of a header that may be set here"
+                f"{where}.header_name", "pattern", "is not a header name that can be set"
             )
         if not _HEADER_VALUE.fullmatch(value["api_key"]):
             raise errors.InvalidArgument.field(
                 f"{where}.api_key",
                 "pattern",
-                "must be visible ASCII characters, as the value of a header is",
+                "must contain only visible ASCII characters",
             )
         return {"type": API_KEY, "header_name": name, "api_key": value["api_key"]}
     where = f"{field}.oauth2"

@@ -184,7 +184,7 @@ async def _check_limit(db: Session, organization_id: str | None) -> None:
     row = await db.fetch_one(_COUNT[place], p_organization_id=organization_id)
     if row is not None and row["n"] >= most:
         raise errors.InvalidArgument(
-            f"{place} has {most} endpoints, which is the most that it may have: delete one first"
+            f"{place} has reached its limit of {most} endpoints; delete one first"
         )
 
 

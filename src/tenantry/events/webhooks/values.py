@@ -45,7 +45,7 @@ def event_type(value: str, field: str = "event_type") -> str:
     """Return a type of events that there is."""
     if value not in KNOWN:
         raise errors.InvalidArgument.field(
-            field, "in", f"{value[:60]!r} is no type of events; GET /webhooks/schemas/ lists them"
+            field, "in", f"{value[:60]!r} is not an event type; GET /webhooks/schemas/ lists them"
         )
     return value
 

@@ -63,10 +63,10 @@ def text(value: str, field: str, *, most: int = NAME_MAX) -> str:
     value = value.strip()
     if len(value) > most:
         raise errors.InvalidArgument.field(
-            field, "string.max_len", f"may have {most} characters at most"
+            field, "string.max_len", f"must have at most {most} characters"
         )
     if not value.isprintable():
-        raise errors.InvalidArgument.field(field, "pattern", "must not hold control characters")
+        raise errors.InvalidArgument.field(field, "pattern", "must not contain control characters")
     return value
 
 
@@ -79,7 +79,7 @@ def url(value: str, field: str, *, tls_only: bool) -> str:
         parts = urlsplit(value)
         port = parts.port
     except ValueError:
-        raise errors.InvalidArgument.field(field, "uri", "is not an address of the web") from None
+        raise errors.InvalidArgument.field(field, "uri", "must be a valid URL") from None
     if (
         parts.scheme not in {"https", "http"}
         or not parts.hostname
@@ -88,10 +88,10 @@ def url(value: str, field: str, *, tls_only: bool) -> str:
         or any(character in value for character in ' "<>\\^`{|}')
     ):
         raise errors.InvalidArgument.field(
-            field, "uri", "must be an address such as https://idp.example.com/path"
+            field, "uri", "must be a URL such as https://idp.example.com/path"
         )
     if parts.username is not None or parts.password is not None:
-        raise errors.InvalidArgument.field(field, "uri", "must not hold a user or a password")
+        raise errors.InvalidArgument.field(field, "uri", "must not contain a user name or password")
     if "#" in value:
         raise errors.InvalidArgument.field(field, "uri", "must not have a fragment")
     if tls_only and parts.scheme != "https":
@@ -114,13 +114,13 @@ def certificates(
         return ()
     if len(pasted) > _CERTIFICATE_TEXT_MAX:
         raise errors.InvalidArgument.field(
-            field, "max_bytes", f"may have {_CERTIFICATE_TEXT_MAX // 1024} KiB at most"
+            field, "max_bytes", f"must be at most {_CERTIFICATE_TEXT_MAX // 1024} KiB"
         )
     try:
         texts = x509.split(pasted)
         if len(texts) > CERTIFICATES_MAX:
             raise errors.InvalidArgument.field(
-                field, "max_items", f"may have {CERTIFICATES_MAX} certificates at most"
+                field, "max_items", f"must have at most {CERTIFICATES_MAX} certificates"
             )
         read = [x509.read(one.encode()) for one in texts]
     except SAMLError as problem:
@@ -155,7 +155,7 @@ def _scopes(value: Sequence[str], field: str) -> tuple[str, ...]:
     named = tuple(dict.fromkeys(value))
     if len(named) > _MOST_SCOPES or not all(_SCOPE.fullmatch(one) for one in named):
         raise errors.InvalidArgument.field(
-            field, "pattern", f"must be up to {_MOST_SCOPES} scopes without blanks"
+            field, "pattern", f"must be up to {_MOST_SCOPES} scopes without spaces"
         )
     return named
 
@@ -163,12 +163,12 @@ def _scopes(value: Sequence[str], field: str) -> tuple[str, ...]:
 def _params(value: Mapping[str, str], field: str) -> dict[str, str]:
     if len(value) > _MOST_PARAMS:
         raise errors.InvalidArgument.field(
-            field, "map.max_pairs", f"may have {_MOST_PARAMS} pairs at most"
+            field, "map.max_pairs", f"must have at most {_MOST_PARAMS} pairs"
         )
     for name, given in value.items():
         if not _PARAM.fullmatch(name) or name in _OURS:
             raise errors.InvalidArgument.field(
-                field, "map.keys", f"{name[:100]!r} is not a parameter that can be added"
+                field, "map.keys", f"{name[:100]!r} cannot be set as a parameter"
             )
         text(given, field)
     return dict(value)

@@ -241,7 +241,7 @@ def is_enabled(connection: Connection, settings: Settings) -> bool:
 def _check_switch(connection: Connection) -> None:
     if connection.type in _METHODS:
         raise errors.InvalidArgument(
-            f"{connection.type} is switched on and off by TENANTRY_SIGN_IN_METHODS"
+            f"{connection.type} is enabled and disabled by TENANTRY_SIGN_IN_METHODS"
         )
 
 
@@ -277,7 +277,7 @@ def checked_context(context: Mapping[str, Any], field: str) -> Mapping[str, Any]
     """Return what a portal keeps with a connection."""
     if len(to_json(context)) > MAX_CONTEXT:
         raise errors.InvalidArgument.field(
-            field, "max_bytes", f"may have {MAX_CONTEXT // 1024} KiB at most"
+            field, "max_bytes", f"must be at most {MAX_CONTEXT // 1024} KiB"
         )
     return context
 
@@ -352,7 +352,7 @@ async def _check_limit(db: Session, organization_id: str | None) -> None:
     if row is not None and row["n"] >= MOST:
         whose = "environment" if organization_id is None else "organization"
         raise errors.InvalidArgument(
-            f"{whose} has {MOST} connections, which is the most that it may have: delete one first"
+            f"{whose} has reached its limit of {MOST} connections; delete one first"
         )
 
 

@@ -114,7 +114,7 @@ def _membership(user: User, organization_id: str | None) -> Membership | None:
         if one.organization_id == organization_id:
             return one
     raise errors.InvalidArgument.field(
-        "organization_id", "member", "the person is no active member of it"
+        "organization_id", "member", "the user is not an active member of it"
     )
 
 

@@ -51,7 +51,9 @@ async def begin(
     places = {one.organization_id for one in user.memberships if one.status == ACTIVE}
     if organization_id not in places:
         raise errors.InvalidArgument.field(
-            "organization_id", "member", "must be one that the person is an active member of"
+            "organization_id",
+            "member",
+            "must be an organization that the user is an active member of",
         )
     until = now() + minutes * MINUTE
     async with call.db.transaction() as db:

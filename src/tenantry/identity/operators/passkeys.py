@@ -111,7 +111,7 @@ async def finish_registration(
         credential, challenge=challenge, relying_party=relying_party
     )
     if not made.user_verified:
-        raise ceremonies.VerificationError("the authenticator did not ask who you are")
+        raise ceremonies.VerificationError("the authenticator did not verify the user")
     device = devices.describe(call.origin.user_agent, call.origin.address)
     passkey = OperatorPasskey(
         id=call.db.new_id(ids.OPERATOR_PASSKEY),
@@ -157,14 +157,14 @@ async def finish_authentication(
     credential_id = ceremonies.credential_id_of(credential)
     row = await call.db.fetch_one(_FIND, p_credential_id=credential_id)
     if row is None:
-        raise ceremonies.VerificationError("this passkey is not known here")
+        raise ceremonies.VerificationError("this passkey is not registered")
     passkey = OperatorPasskey.from_row(row)
     ceremonies.challenge_of(credential)
     proof = ceremonies.verify_authentication(
         credential, challenge=challenge, relying_party=relying_party, passkey=passkey
     )
     if not proof.user_verified:
-        raise ceremonies.VerificationError("the authenticator did not ask who you are")
+        raise ceremonies.VerificationError("the authenticator did not verify the user")
     async with call.db.transaction() as db:
         used = await db.fetch_one(
             _USE, p_id=passkey.id, p_sign_count=proof.sign_count, p_last_use_time=now()
@@ -172,7 +172,9 @@ async def finish_authentication(
         if used is None:
             fields = {"passkey": passkey.id, "operator": passkey.operator_id}
             _log.warning("an operator's passkey counts backwards", extra={"fields": fields})
-            raise ceremonies.VerificationError("its counter went back: it may be a copy")
+            raise ceremonies.VerificationError(
+                "its signature counter decreased; it may have been cloned"
+            )
         operator = await get(db, passkey.operator_id)
         return await sessions.begin(call, db, operator, method=sessions.PASSKEY)
 
@@ -235,5 +237,7 @@ async def _take_attempt(call: Call, what: str) -> None:
 def _check_room(existing: list[OperatorPasskey]) -> None:
     if len(existing) >= MOST:
         raise errors.InvalidArgument.field(
-            "credential", "max_items", f"an operator may have at most {MOST} passkeys: remove one"
+            "credential",
+            "max_items",
+            f"an operator can have at most {MOST} passkeys; remove one first",
         )

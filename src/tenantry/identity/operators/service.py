@@ -188,7 +188,7 @@ async def invite(call: Call, *, email: str, name: str, role: str) -> tuple[Opera
         there = await list_all(db)
         if len(there) >= MOST:
             raise errors.InvalidArgument.field(
-                "operator", "max_items", f"there may be at most {MOST} operators: delete one"
+                "operator", "max_items", f"there can be at most {MOST} operators; delete one first"
             )
         _check_unique(there, made)
         await db.fetch_all(_INSERT, **prefixed(row_of(made, operators)))

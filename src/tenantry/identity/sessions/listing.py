@@ -82,7 +82,7 @@ def _known(statuses: Sequence[str]) -> tuple[str, ...]:
             raise errors.InvalidArgument.field(
                 f"filter.status[{index}]",
                 "in",
-                f"{status[:60]!r} is not a status; there are {', '.join(STATUSES)}",
+                f"{status[:60]!r} is not a status; must be one of {', '.join(STATUSES)}",
             )
     wanted = {status.lower() for status in statuses} or set(STATUSES)
     return tuple(status for status in STATUSES if status in wanted)

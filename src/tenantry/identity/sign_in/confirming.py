@@ -56,7 +56,7 @@ async def confirm_by_password(
     _check_method(dependencies, "password")
     found = await dependencies.passwords.sign_in(call, email=user.email, password=password)
     if found != user.id:
-        raise errors.InvalidArgument("this password is another's")
+        raise errors.InvalidArgument("this password belongs to another user")
     await sessions.authenticated(call, session)
 
 
@@ -67,4 +67,4 @@ async def _check_no_second_factor(call: Call, session: Session) -> None:
 
 def _check_method(dependencies: SignInDependencies, method: str) -> None:
     if method not in dependencies.settings.own_methods:
-        raise errors.InvalidArgument(f"there is no sign-in by {method} here")
+        raise errors.InvalidArgument(f"sign-in with {method} is not enabled")

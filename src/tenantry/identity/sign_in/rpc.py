@@ -128,7 +128,7 @@ class AuthService:
             raise errors.InvalidArgument.field(
                 "discovery_request.intent",
                 "in",
-                "nobody can sign up here: there are passkeys alone",
+                "sign-up is disabled because passkeys are the only sign-in method",
             )
         method = offered[0]
         if method.name == EMAIL:
@@ -288,7 +288,7 @@ class AuthService:
             if organization.external_id == external_id:
                 return
         raise errors.InvalidArgument.field(
-            "user.organization_external_id", "in", "is not that of the connection's organization"
+            "user.organization_external_id", "in", "must be the organization of the connection"
         )
 
     def _provider(self, connection: Connection, begun: AuthRequest) -> pb.AuthMethod:

@@ -266,7 +266,7 @@ async def verify_second_factor(
             seconds=SECOND_FACTORS_OF_ORIGIN_SECONDS,
         )
         if not await totp.verify(call, user_id, code):
-            raise errors.InvalidArgument.field("code", "valid", "is wrong or was used")
+            raise errors.InvalidArgument.field("code", "valid", "is incorrect or was already used")
     await attempts.clear(db, "second factor of a person from a network", origin)
     user = await _user(call, user_id)
     facts = replace(request.facts, proofs=(*request.facts.proofs, TOTP))
@@ -361,7 +361,7 @@ async def _proved(
 async def _user(call: Call, user_id: str) -> User:
     user = await reading.find(call.db, id_=user_id, external_id=None)
     if user is None:
-        raise errors.InvalidArgument("this account is gone")
+        raise errors.InvalidArgument("this account was deleted")
     return user
 
 
@@ -376,7 +376,7 @@ def _check_method(settings: Settings, method: str) -> None:
     if settings.is_modular:
         raise errors.Modular
     if method not in settings.own_methods:
-        raise errors.InvalidArgument(f"there is no sign-in by {method} here")
+        raise errors.InvalidArgument(f"sign-in with {method} is not enabled")
 
 
 def _check_intent(settings: Settings, intent: str) -> None:
@@ -389,4 +389,4 @@ def _check_intent(settings: Settings, intent: str) -> None:
     if intent == RESET_PASSWORD:
         _check_method(settings, PASSWORD)
     elif EMAIL not in methods and not (intent == SIGN_UP and PASSWORD in methods):
-        raise errors.InvalidArgument("there is no sign-in by email here")
+        raise errors.InvalidArgument("sign-in with email is not enabled")

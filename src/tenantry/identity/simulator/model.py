@@ -37,15 +37,15 @@ class Person:
         """Return the person of a form; rows without a name are left out."""
         kept = {name.strip(): value for name, value in rows.items() if name.strip()}
         if len(kept) > MOST_ATTRIBUTES:
-            raise errors.InvalidArgument(f"there can be {MOST_ATTRIBUTES} attributes at most")
+            raise errors.InvalidArgument(f"there can be at most {MOST_ATTRIBUTES} attributes")
         for name, value in kept.items():
             if len(name) > LONGEST_NAME or len(value) > LONGEST_VALUE:
                 raise errors.InvalidArgument(f"attribute {name[:LONGEST_NAME]} is too long")
             if name in _OWN or not (name + value).isprintable():
-                raise errors.InvalidArgument(f"attribute {name} cannot be set so")
+                raise errors.InvalidArgument(f"attribute {name} cannot be set")
         for name in (given_name, family_name):
             if len(name) > LONGEST_VALUE or not name.isprintable():
-                raise errors.InvalidArgument("a name is too long, or has characters that none has")
+                raise errors.InvalidArgument("a name is too long or contains control characters")
         return cls(email, given_name.strip(), family_name.strip(), kept)
 
 

@@ -184,7 +184,7 @@ def _int(budget: Budget, value: Any) -> int:
     if not is_number(value):
         raise EvaluationError(f"int takes a text or a number, not {kind_of(value)}")
     if abs(value) > _LARGEST:
-        raise EvaluationError("int makes a number that not every reader of a token knows exactly")
+        raise EvaluationError("int makes a number that JSON parsers may not represent exactly")
     return int(value)
 
 

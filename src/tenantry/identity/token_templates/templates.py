@@ -56,23 +56,21 @@ def read(content: Mapping[str, Any], *, field: str, room: int = MOST_BYTES) -> T
     """Return a template that a request gives; ``room`` is how many bytes its claims may have."""
     if len(orjson.dumps(content)) > MOST_BYTES:
         raise errors.InvalidArgument.field(
-            field, "max_bytes", f"may take {MOST_BYTES} bytes of JSON at most"
+            field, "max_bytes", f"must be at most {MOST_BYTES} bytes of JSON"
         )
     faults: list[Violation] = []
     paths: set[str] = set()
     members = _read(content, field, faults, paths, 1)
     faults += [
-        Violation(
-            f"{field}.{name}", "reserved", f"is a claim that tokens have already: {RESERVED[name]}"
-        )
+        Violation(f"{field}.{name}", "reserved", f"is a reserved claim: {RESERVED[name]}")
         for name in sorted(RESERVED.keys() & content.keys())
     ]
     count = sum(1 for _ in leaves(members))
     if not faults and not count:
-        raise errors.InvalidArgument.field(field, "min_pairs", "has no claim")
+        raise errors.InvalidArgument.field(field, "min_pairs", "must have at least one claim")
     if count > MOST_CLAIMS:
         raise errors.InvalidArgument.field(
-            field, "max_pairs", f"may have {MOST_CLAIMS} claims at most, has {count}"
+            field, "max_pairs", f"must have at most {MOST_CLAIMS} claims, has {count}"
         )
     if faults:
         told = faults[:_MOST_FAULTS]
@@ -139,7 +137,7 @@ def _member(given: Any) -> Any:
         return given
     if isinstance(given, int | float):
         if abs(given) > _LARGEST:
-            raise ValueError("is a number that not every reader of a token knows exactly")
+            raise ValueError("is a number that JSON parsers may not represent exactly")
         return int(given) if given == int(given) else given
     raise ValueError(_WRONG[type(given)])
 

@@ -133,7 +133,7 @@ class Authenticator:
     def person(subject: Subject) -> Caller:
         """Return a person as the caller that the cookie of their session makes of them."""
         if subject.organization_id == NO_ORGANIZATION:
-            raise errors.PermissionDenied("this person is in no organization")
+            raise errors.PermissionDenied("this user does not belong to an organization")
         permissions = api_scopes.of(subject.permissions)
         return Caller(
             Kind.USER_SESSION,

@@ -132,7 +132,7 @@ async def _check_type(db: Session, before: Directory, directory_type: str) -> No
         raise errors.InvalidArgument.field(
             "directory.directory_type",
             "immutable",
-            "cannot change once the directory has secrets, people or groups: make another one",
+            "cannot be changed once the directory has secrets, users or groups; create another one",
         )
 
 
@@ -141,23 +141,23 @@ async def _mapping(
 ) -> dict[str, str]:
     if len(attributes) > _MOST_MAPPED:
         raise errors.InvalidArgument.field(
-            field, "repeated.max_items", f"may have {_MOST_MAPPED} items at most"
+            field, "repeated.max_items", f"must have at most {_MOST_MAPPED} items"
         )
     registered = {one.key for one in await user_attributes.of_kind(db, DIRECTORY)}
     mapping: dict[str, str] = {}
     for index, (ours, map_to) in enumerate(attributes):
         place = f"{field}[{index}].key"
         if ours in mapping:
-            raise errors.InvalidArgument.field(place, "repeated.unique", f"{ours} is there twice")
+            raise errors.InvalidArgument.field(place, "repeated.unique", f"{ours} is mapped twice")
         if ours in _OF_PROVIDER:
             raise errors.InvalidArgument.field(
-                place, "in", f"{ours} is what SCIM has in its own place, and is not mapped"
+                place, "in", f"{ours} is a standard SCIM attribute and cannot be mapped"
             )
         if ours not in profiles.MAPPABLE and ours not in registered:
             raise errors.InvalidArgument.field(
                 place,
                 "exists",
-                f"{ours[:60]} is no attribute of people: register it as a user attribute first",
+                f"{ours[:60]} is not a user attribute; register it first",
             )
         mapping[ours] = map_to
     return mapping
@@ -167,7 +167,7 @@ def _following(directory: Directory, groups: Sequence[Mapping[str, str]], field:
     _check_polled(directory, field)
     if len(groups) > MOST_GROUPS:
         raise errors.InvalidArgument.field(
-            field, "repeated.max_items", f"may have {MOST_GROUPS} items at most"
+            field, "repeated.max_items", f"must have at most {MOST_GROUPS} items"
         )
     for index, group in enumerate(groups):
         if not 0 < len(group["external_id"]) <= MAX_ID:
@@ -183,6 +183,5 @@ def _check_polled(directory: Directory, field: str) -> None:
         raise errors.InvalidArgument.field(
             field,
             "polled",
-            "is for a directory that is polled: this one is pushed, with all that "
-            "its provider is told to push",
+            "can only be set for a polled directory",
         )

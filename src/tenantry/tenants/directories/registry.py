@@ -128,7 +128,7 @@ async def create(
         count = await db.fetch_one(_COUNT, p_organization_id=organization_id)
         if count is not None and count["n"] >= MOST:
             raise errors.InvalidArgument(
-                f"organization has {MOST} directories, which is the most that it may have"
+                f"organization has reached its limit of {MOST} directories"
             )
         told = [event(call, "created", None, made)]
         if made.enabled:
@@ -178,7 +178,7 @@ async def keep_context(
     """Replace what a portal keeps with a directory."""
     if len(to_json(context).encode()) > MAX_CONTEXT:
         raise errors.InvalidArgument.field(
-            "context", "max_bytes", f"may have {MAX_CONTEXT // 1024} KiB at most"
+            "context", "max_bytes", f"must be at most {MAX_CONTEXT // 1024} KiB"
         )
     async with call.db.transaction() as db:
         before = await hold(call, db, organization_id, directory_id)
@@ -284,8 +284,7 @@ def check_type(directory_type: str) -> None:
         raise errors.InvalidArgument.field(
             "directory.directory_type",
             "enum.in",
-            "LDAP is not supported: connect the directory to an identity provider that pushes by "
-            "SCIM",
+            "LDAP is not supported; connect an identity provider that provisions through SCIM",
         )
 
 

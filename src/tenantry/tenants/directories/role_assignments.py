@@ -69,7 +69,7 @@ async def assign(
     """
     if len(given) > MOST:
         raise errors.InvalidArgument.field(
-            _FIELD, "repeated.max_items", f"may have {MOST} items at most"
+            _FIELD, "repeated.max_items", f"must have at most {MOST} items"
         )
     async with call.db.transaction() as db:
         # No group gets or loses members meanwhile: they would have the earlier roles.
@@ -119,12 +119,14 @@ async def _resolved(
         field = f"{_FIELD}[{index}]"
         if one.group_id not in there:
             raise errors.InvalidArgument.field(
-                f"{field}.group_id", "exists", "is no group of this directory"
+                f"{field}.group_id", "exists", "must be a group of this directory"
             )
         role_id = ids.get(one.role_name)
         if role_id is None:
             raise errors.InvalidArgument.field(
-                f"{field}.role_name", "exists", "is no role of the environment or the organization"
+                f"{field}.role_name",
+                "exists",
+                "must be a role of the environment or the organization",
             )
         if one.role_id not in {"", role_id}:
             raise errors.InvalidArgument.field(

@@ -71,8 +71,8 @@ async def create(call: Call, organization_id: str, directory_id: str) -> tuple[S
         in_force = [one for one in kept if one.in_force(now())]
         if len(in_force) >= IN_FORCE_MAX:
             raise errors.InvalidArgument(
-                f"directory has {IN_FORCE_MAX} active secrets, which is the most that it may have: "
-                "regenerate them, and those before end"
+                f"directory has reached its limit of {IN_FORCE_MAX} active secrets; "
+                "regenerate them to revoke the old ones"
             )
         return await _add(call, db, directory, kept, "secret_created")
 
@@ -137,7 +137,7 @@ async def _add(
     call: Call, db: Session, directory: Directory, kept: Sequence[Secret], verb: str
 ) -> tuple[Secret, str]:
     if directory.directory_type == POLL:
-        raise errors.InvalidArgument("directory is polled: nobody pushes to it by a secret")
+        raise errors.InvalidArgument("directory is polled; only SCIM directories have secrets")
     plain, at = "".join(secrets.choice(_ALPHABET) for _ in range(LENGTH)), now()
     made = Secret(
         id=db.new_id(ids.CLIENT_SECRET),

@@ -254,7 +254,7 @@ async def verify(
         domain = await get(call, identity, domain_id)
     elif domain.verification_status not in PROVEN:
         raise errors.InvalidArgument(
-            "domain could not be proven in time, or another organization has proven it: "
+            "domain was not verified in time, or another organization has verified it; "
             "delete it and add it again"
         )
     return domain.verification_status in PROVEN
@@ -314,12 +314,12 @@ def _name(text: str) -> str:
         raise errors.InvalidArgument.field("domain.domain", "domain", str(problem)) from None
     if email_domains.is_public_suffix(name):
         raise errors.InvalidArgument.field(
-            "domain.domain", "not_public", f"{name} is a public suffix: it belongs to nobody alone"
+            "domain.domain", "not_public", f"{name} is a public suffix and cannot be claimed"
         )
     if email_domains.is_public(name) or email_domains.is_disposable(name):
         raise errors.InvalidArgument.field(
             "domain.domain",
             "not_public",
-            f"{name} is of a public or disposable mail service: it belongs to nobody alone",
+            f"{name} is a public or disposable email domain and cannot be claimed",
         )
     return name

@@ -237,7 +237,9 @@ class EnvironmentService:
             raise errors.InvalidArgument.field(field, "in", f"is not one of {', '.join(on)}")
         if name not in _SWITCHES and enabled != on[name]:
             raise errors.InvalidArgument.field(
-                field, "fixed", f"{name} is a setting of the deployment, and no call changes it"
+                field,
+                "fixed",
+                f"{name} is a deployment setting and cannot be changed through the API",
             )
 
     async def _switch_one(self, call: Call, id_: str, name: str, *, enabled: bool) -> None:
@@ -270,7 +272,7 @@ class SettingService:
         twice = sorted(set(request.settings) & set(request.reset))
         if twice:
             raise errors.InvalidArgument.field(
-                "reset", "once", f"{twice[0]} cannot be set and reset at once"
+                "reset", "once", f"{twice[0]} cannot be both set and reset"
             )
         await service.set_settings(
             call, self._effective, dict(request.settings), reset=tuple(request.reset)
@@ -325,7 +327,7 @@ def _session_texts(
         raise errors.InvalidArgument.field(
             "session_settings.client_access_token_expiry",
             "unused",
-            "each client has its own: set access_token_expiry of the client",
+            "is set for each client; use access_token_expiry of the client",
         )
     texts: dict[str, str] = {}
     fields: dict[str, str] = {}
@@ -348,7 +350,7 @@ def _session_texts(
         set_("session_idle_minutes", str(minutes), "idle_session_timeout")
     elif enabled is not None and settings.session_idle_minutes == 0:
         raise errors.InvalidArgument.field(
-            "session_settings.idle_session_timeout", "required", "is required where it is enabled"
+            "session_settings.idle_session_timeout", "required", "is required when enabled"
         )
     if given.cookie_persistence_type:
         persistent = given.cookie_persistence_type == pb.CookiePersistenceType.PERSISTENT

@@ -141,7 +141,7 @@ def check_size(content: Mapping[str, Any], field: str) -> None:
     """Let a document be kept whose JSON is not too large."""
     if len(to_json(content).encode()) > DOCUMENT_MAX:
         raise errors.InvalidArgument.field(
-            field, "max_bytes", f"may take {DOCUMENT_MAX} bytes at most"
+            field, "max_bytes", f"must be at most {DOCUMENT_MAX} bytes"
         )
 
 
@@ -161,7 +161,7 @@ def _updated(call: Call, before: dict[str, str], after: dict[str, str]) -> Event
 def _check_storable(effective: Effective, name: str, field: str) -> None:
     if name not in STORABLE:
         raise errors.InvalidArgument.field(
-            field, "in", f"{name[:64]} is not a setting that can be set here"
+            field, "in", f"{name[:64]} is not a setting that can be changed through the API"
         )
     if name in effective.given.given:
         raise errors.InvalidArgument.field(

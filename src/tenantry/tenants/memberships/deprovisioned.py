@@ -128,6 +128,6 @@ async def among(db: Session, places: Collection[tuple[str, str]]) -> set[tuple[s
 def refusal() -> errors.InvalidArgument:
     """Return the error for somebody whom a directory has as inactive."""
     return errors.InvalidArgument(
-        "the organization's directory has this person as inactive: the identity provider has "
-        "to make them active there"
+        "the organization's directory has this user as inactive; activate the user in the "
+        "identity provider"
     )

@@ -228,7 +228,7 @@ async def resend(
         user, before = await member(db, organization_id, UserIdentifier(user_id))
         if before.status not in {PENDING_INVITE, INVITE_EXPIRED}:
             raise errors.InvalidArgument(
-                f"membership is {before.status}: there is no invitation to send again"
+                f"membership is {before.status}; there is no invitation to resend"
             )
         await grantable_roles.check(call, db, organization_id, before.roles)
         at = now()

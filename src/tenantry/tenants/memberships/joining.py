@@ -188,8 +188,7 @@ async def _add_again(
     """Make a member that a directory has switched off an active one again."""
     if terms.invite:
         raise errors.InvalidArgument(
-            "membership is INACTIVE: there is nothing to accept, add send_invitation_email=false "
-            "to make it active again"
+            "membership is INACTIVE; set send_invitation_email=false to reactivate it"
         )
     async with call.db.transaction() as db:
         held = replace(call, db=db)
@@ -287,11 +286,11 @@ def check_address(rules: Rules, address: str, field: str) -> None:
     domain = email_addresses.domain_of(address)
     if rules.block_disposable_emails and email_domains.is_disposable(domain):
         raise errors.InvalidArgument.field(
-            field, "not_disposable", f"{domain} is a domain of disposable addresses"
+            field, "not_disposable", f"{domain} is a disposable email domain"
         )
     if rules.block_public_emails and email_domains.is_public(domain):
         raise errors.InvalidArgument.field(
-            field, "not_public", f"{domain} is a domain of a public mail provider"
+            field, "not_public", f"{domain} is a public email domain"
         )
 
 

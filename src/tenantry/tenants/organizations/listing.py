@@ -51,7 +51,7 @@ async def page(call: Call, narrow: Filter, *, page_size: int, page_token: str) -
         raise errors.PermissionDenied
     if len(narrow.metadata) > MAX_METADATA_FILTERS:
         raise errors.InvalidArgument.field(
-            "metadata", "max_items", f"at most {MAX_METADATA_FILTERS} members can be filtered by"
+            "metadata", "max_items", f"at most {MAX_METADATA_FILTERS} keys can be filtered by"
         )
     listing = "organizations" + json.dumps([narrow.external_id, narrow.metadata, narrow.query])
     position = pages.position(call.db, listing, page_size=page_size, page_token=page_token)

@@ -379,7 +379,7 @@ def _masked(paths: Iterable[str]) -> Iterable[str]:
             raise errors.InvalidArgument.field(
                 "update_mask",
                 "in",
-                f"{path[:60]!r} cannot be updated; there are {', '.join(_UPDATABLE)}",
+                f"{path[:60]!r} cannot be updated; must be one of {', '.join(_UPDATABLE)}",
             )
         yield name
 

@@ -251,7 +251,7 @@ async def set_features(
             raise errors.InvalidArgument.field(
                 f"settings.features[{index}].name",
                 "in",
-                f"{name[:60]!r} is not a feature; there are {', '.join(FEATURES)}",
+                f"{name[:60]!r} is not a feature; must be one of {', '.join(FEATURES)}",
             )
         switched[known] = enabled
     on = {name for name, enabled in switched.items() if enabled}
@@ -284,7 +284,7 @@ async def set_branding(
     """Set where an organization's branding comes from, and its own settings if given."""
     if settings is not None and len(to_json(settings)) > BRANDING_MAX_BYTES:
         raise errors.InvalidArgument.field(
-            "customization_settings", "max_bytes", f"may take {BRANDING_MAX_BYTES} bytes at most"
+            "customization_settings", "max_bytes", f"must be at most {BRANDING_MAX_BYTES} bytes"
         )
 
     def changes(before: Organization) -> dict[str, Any]:

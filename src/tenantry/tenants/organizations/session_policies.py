@@ -71,7 +71,7 @@ def _check_session_policy(policy: SessionPolicy, *, access_token: int) -> None:
         raise errors.InvalidArgument.field(
             "absolute_session_timeout",
             "range",
-            f"must be longer than an access token lives, {access_token} minutes",
+            f"must be longer than the access token lifetime of {access_token} minutes",
         )
     if policy.idle is None:
         return
@@ -105,12 +105,12 @@ def _check_tightens(
             raise errors.InvalidArgument.field(
                 "idle_session_timeout_enabled",
                 "const",
-                "cannot be off: sessions of this application end when they are not used",
+                "must be enabled because the application has an idle timeout",
             )
     for field, (asked, most) in longest.items():
         if asked is not None and asked > most:
             raise errors.InvalidArgument.field(
                 field,
                 "range",
-                f"must be at most what the application allows, {most} minutes, got {asked}",
+                f"must be at most {most} minutes, the limit of the application, got {asked}",
             )

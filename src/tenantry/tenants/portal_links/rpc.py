@@ -68,5 +68,7 @@ class PortalEventService:
 def _is_shareable(call: Call) -> bool:
     given = call.extra.get("shareable", ["false"])
     if given not in (["true"], ["false"]):
-        raise errors.InvalidArgument.field("shareable", "bool", "must be true or false, once")
+        raise errors.InvalidArgument.field(
+            "shareable", "bool", "must be given once, as true or false"
+        )
     return given == ["true"]

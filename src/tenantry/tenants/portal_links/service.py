@@ -129,7 +129,7 @@ async def create(
     for name in asked:
         if not organization.has_feature(name):
             raise errors.InvalidArgument.field(
-                "features", "feature_enabled", f"{name} is switched off for this organization"
+                "features", "feature_enabled", f"{name} is disabled for this organization"
             )
     at = now()
     link = PortalLink(

@@ -69,8 +69,8 @@ async def create(call: Call, *, name: str, description: str) -> Permission:
             row = await db.fetch_one(_COUNT)
             if row is not None and row["n"] >= PERMISSIONS_MAX:
                 raise errors.InvalidArgument(
-                    f"environment has {PERMISSIONS_MAX} permissions, which is the most that it "
-                    "may have: delete one first"
+                    f"environment has reached its limit of {PERMISSIONS_MAX} permissions; "
+                    "delete one first"
                 )
             await db.apply(_INSERT, event, **prefixed(row_of(permission, permissions)))
     except DuplicateKey:
@@ -163,7 +163,7 @@ async def _changeable(call: Call, db: Session, name: str) -> Permission:
     permission = await _find(db, name)
     if permission.built_in:
         raise errors.InvalidArgument(
-            f"permission {name} is built in: it cannot be changed or deleted"
+            f"permission {name} is built in and cannot be changed or deleted"
         )
     call.expect(permission.revision)
     return permission

@@ -107,7 +107,7 @@ class RolesService:
         creator = _default(request, "creator")
         if creator is None:
             raise errors.InvalidArgument.field(
-                "default_creator_role", "required", "must name the role of who creates one"
+                "default_creator_role", "required", "must name the role for creators"
             )
         roles = await defaults.set_defaults(call, creator, _default(request, "member"))
         return pb.UpdateDefaultRolesResponse(

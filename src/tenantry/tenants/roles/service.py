@@ -214,7 +214,7 @@ async def remove(
             target = await referred(db, organization_id, takes_over)
             if target.id == role.id:
                 raise errors.InvalidArgument.field(
-                    takes_over.field, "not_in", "must be another role than the one to delete"
+                    takes_over.field, "not_in", "must be a different role from the one to delete"
                 )
             await _hand_over(call, db, role, target, takes_over)
             before["reassign_role_name"] = target.name
@@ -275,7 +275,7 @@ async def _check_limit(db: Session, organization_id: str | None) -> None:
         row = await db.fetch_one(_COUNT, p_organization_id=organization_id)
     if row is not None and row["n"] >= most:
         raise errors.InvalidArgument(
-            f"{whose} has {most} roles, which is the most that it may have: delete one first"
+            f"{whose} has reached its limit of {most} roles; delete one first"
         )
 
 

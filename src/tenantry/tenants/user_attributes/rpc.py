@@ -77,7 +77,7 @@ def _given(attribute: pb.UserAttribute | None, kind: str) -> AttributeInput:
     info = attribute.additional_info
     if info is not None and info.field != _INFO[kind]:
         raise errors.InvalidArgument.field(
-            f"user_attribute.{info.field}", "oneof", "is of attributes of the other kind"
+            f"user_attribute.{info.field}", "oneof", "applies to the other type of attribute"
         )
     mappings: dict[str, str] = {}
     if info is not None and isinstance(info.value, pb.SSOUserAdditionInfo):

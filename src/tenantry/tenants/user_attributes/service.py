@@ -51,14 +51,16 @@ async def create(call: Call, kind: str, given: AttributeInput) -> UserAttribute:
         raise errors.InvalidArgument.field(
             "user_attribute.key",
             "not_in",
-            f"{given.key} is a name of a standard attribute or claim",
+            f"{given.key} is reserved for a standard attribute or claim",
         )
     at = now()
     made = _attribute(kind, given, create_time=at, update_time=at)
     async with call.db.transaction() as db:
         await db.serialize("user attributes")
         if len(await reading.of_kind(db, kind)) >= MOST:
-            raise errors.InvalidArgument(f"there are {MOST} attributes already: remove one first")
+            raise errors.InvalidArgument(
+                f"environment has reached its limit of {MOST} attributes; delete one first"
+            )
         try:
             await db.apply(
                 _INSERT,
@@ -111,7 +113,7 @@ async def remove(call: Call, kind: str, key: str) -> None:
 def _check_custom(key: str) -> None:
     if key in STANDARD_KEYS:
         raise errors.InvalidArgument.field(
-            "key", "not_in", f"{key} is a standard attribute: it is always there as it is"
+            "key", "not_in", f"{key} is a standard attribute and cannot be changed"
         )
 
 

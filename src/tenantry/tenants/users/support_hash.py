@@ -15,6 +15,6 @@ if TYPE_CHECKING:
 def of_caller(call: Call) -> str:
     """Return the HMAC-SHA-256 of the caller's user id, in hexadecimal digits."""
     if call.caller.kind is not Kind.USER_SESSION:
-        raise errors.PermissionDenied("only a signed-in person has a support hash")
+        raise errors.PermissionDenied("only signed-in users have a support hash")
     key = call.db.vault.derive("support-hash")
     return hmac.digest(key, call.caller.id.encode(), "sha256").hex()

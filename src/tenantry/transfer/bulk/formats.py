@@ -140,7 +140,7 @@ class _Lines:
 
 
 _TOO_LONG = "is too long"
-_NUL = "may not hold a NUL"
+_NUL = "must not contain a NUL character"
 # No row nests so deep, nor does a line of an environment; later readers of it recurse.
 _MAX_DEPTH = 64
 

@@ -155,5 +155,5 @@ def _text(value: bytes, name: str) -> str:
     except UnicodeDecodeError:
         raise errors.InvalidArgument("the body is not a form in UTF-8") from None
     if "\x00" in text:
-        raise errors.InvalidArgument.field(name, "string.nul", "may not hold a NUL")
+        raise errors.InvalidArgument.field(name, "string.nul", "must not contain a NUL character")
     return text

@@ -44,7 +44,7 @@ def check(jwks: dict[str, Any]) -> None:
     """
     size = len(to_json(jwks).encode())
     if size > MAX_BYTES:
-        raise InvalidKeySet("", f"may take {MAX_BYTES} bytes at most, got {size}")
+        raise InvalidKeySet("", f"must be at most {MAX_BYTES} bytes, got {size}")
     keys = jwks.get("keys")
     if not isinstance(keys, list):
         raise InvalidKeySet("keys", "must be a list of keys (RFC 7517 section 5)")

@@ -83,7 +83,7 @@ async def add(
         before = await _hold(call, db, identity)
         if before.client_type in PUBLIC:
             raise errors.InvalidArgument(
-                f"a client of the type {before.client_type} is public: it cannot keep a secret"
+                f"a client of the type {before.client_type} is public and cannot have secrets"
             )
         secret, plain = changes.new_secret(call)
         at = secret.create_time
@@ -176,12 +176,12 @@ def _check_limit(client: Client, at: int) -> None:
     most = IN_FORCE_MAX[client.client_type]
     if sum(secret.in_force(at) for secret in client.secrets) > most:
         raise errors.InvalidArgument(
-            f"client has {most} secrets in force, which is the most that it may have: "
-            "delete one first, or let the others expire by overlap_seconds"
+            f"client has reached its limit of {most} active secrets; "
+            "delete one first, or let the others expire with overlap_seconds"
         )
     if len(client.secrets) > KEPT_MAX:
         raise errors.InvalidArgument(
-            f"client has {KEPT_MAX} secrets, which is the most that it may have: delete one first"
+            f"client has reached its limit of {KEPT_MAX} secrets; delete one first"
         )
 
 

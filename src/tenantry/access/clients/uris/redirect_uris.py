@@ -56,7 +56,7 @@ def check(uri: str, *, production: bool, native: bool = False) -> None:
     """
     scheme = _scheme(uri)
     if "?" in uri:
-        raise ValueError("may have no query")
+        raise ValueError("must not have a query")
     if scheme in {"https", "http"}:
         _check_web(uri, scheme, production=production, native=native, wildcard=not production)
     elif not native:
@@ -64,7 +64,7 @@ def check(uri: str, *, production: bool, native: bool = False) -> None:
     elif scheme in _UNSAFE_SCHEMES:
         raise ValueError(f"the scheme {scheme!r} cannot belong to one app alone")
     elif not uri.partition(":")[2]:
-        raise ValueError("must go on after its scheme")
+        raise ValueError("must have a path after its scheme")
     else:
         _check_path(uri.partition(":")[2])
 
@@ -80,7 +80,7 @@ def check_page(uri: str, *, production: bool, templates: bool) -> None:
     if scheme not in {"https", "http"}:
         raise ValueError("must be an https or http URL")
     if not templates and "{" in uri:
-        raise ValueError("may have no {{template}}")
+        raise ValueError("must not have a {{template}}")
     _check_web(uri, scheme, production=production, native=False, wildcard=False)
 
 
@@ -94,9 +94,9 @@ def _scheme(uri: str) -> str:
             "digits, '_', '.' and '-'"
         )
     if re.search(r"%(?![0-9A-Fa-f]{2})", uri):
-        raise ValueError("has a '%' that no two hexadecimal digits follow")
+        raise ValueError("has an invalid percent-encoding")
     if "#" in uri:
-        raise ValueError("may have no fragment")
+        raise ValueError("must not have a fragment")
     scheme = _SCHEME.match(uri)
     if scheme is None:
         raise ValueError("must be absolute: https://...")
@@ -109,7 +109,7 @@ def _check_web(uri: str, scheme: str, *, production: bool, native: bool, wildcar
         raise ValueError(f"must start with {scheme}://")
     authority = re.split(r"[/?]", rest[2:], maxsplit=1)[0]
     if "@" in authority:
-        raise ValueError("may have no user name")
+        raise ValueError("must not have a user name")
     host = _without_port(authority).lower()
     this_machine = is_this_machine(host)
     # RFC 8252 section 7.3: a native app listens on the loopback address itself, not on a name.
@@ -118,7 +118,7 @@ def _check_web(uri: str, scheme: str, *, production: bool, native: bool, wildcar
         if scheme != "https":
             raise ValueError("must be https in production")
         if this_machine:
-            raise ValueError("may not be this machine in production")
+            raise ValueError("must not be a loopback address in production")
     _check_host(host, wildcard=wildcard)
     _check_path(rest[2 + len(authority) :].partition("?")[0])
 
@@ -154,14 +154,14 @@ def _check_host(host: str, *, wildcard: bool) -> None:
         if free:
             _check_below(labels[place + 1 :], label)
         elif not _LABEL.fullmatch(label):
-            raise ValueError("has a host that is no domain name or address")
+            raise ValueError("must have a domain name or an IP address as its host")
 
 
 def _check_below(rest: list[str], label: str) -> None:
     """Refuse that anything may stand right under a public suffix: anybody can have such a name."""
     parent = ".".join(rest)
     if any(_TEMPLATE.fullmatch(one) for one in rest[-2:]):
-        raise ValueError("may have templates only below a domain name")
+        raise ValueError("must have templates only in subdomains of a domain name")
     if not parent or (parent != "localhost" and _suffixes().is_public(parent)):
         raise ValueError(f"may not have {label!r} right under {parent or 'nothing'!r}")
 
@@ -170,15 +170,15 @@ def _check_address(text: str) -> None:
     try:
         ip_address(text)
     except ValueError:
-        raise ValueError("has a host that is no domain name or address") from None
+        raise ValueError("must have a domain name or an IP address as its host") from None
 
 
 def _check_path(path: str) -> None:
     for part in path.split("/"):
         if unquote(part) in {".", ".."} or "*" in part:
-            raise ValueError("may have no '.', '..' or '*' in its path")
+            raise ValueError("must not have '.', '..' or '*' in its path")
         if "{" in part and not _TEMPLATE.fullmatch(part):
-            raise ValueError("may have a {{template}} only as a whole part of its path")
+            raise ValueError("must use a {{template}} only as a whole path segment")
 
 
 @functools.cache

@@ -154,7 +154,7 @@ def _state_problem(asked: Parameters) -> str | None:
     if "state" in asked.repeated:
         return "state is given more than once"
     if len(state) > STATE_MAX:
-        return f"state may have {STATE_MAX} characters at most, got {len(state)}"
+        return f"state must have at most {STATE_MAX} characters, got {len(state)}"
     if _CONTROL.search(state):
         return "state may hold no control characters"
     return None
@@ -183,7 +183,7 @@ def _check_form(asked: Parameters) -> None:
         value = asked.get(name) or ""
         if len(value) > most:
             raise Failed(
-                "invalid_request", f"{name} may have {most} characters at most, got {len(value)}"
+                "invalid_request", f"{name} must have at most {most} characters, got {len(value)}"
             )
         if _CONTROL.search(value):
             raise Failed("invalid_request", f"{name} may hold no control characters")

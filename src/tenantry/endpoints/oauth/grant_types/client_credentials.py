@@ -69,7 +69,8 @@ class ClientCredentials:
             foreign = [name for name in names if found is None or name not in _held(found)]
             if foreign:
                 raise OAuthError(
-                    "invalid_scope", f"this client may not ask for {' '.join(foreign)[:200]}"
+                    "invalid_scope",
+                    f"this client is not allowed to request {' '.join(foreign)[:200]}",
                 )
         return names
 

@@ -24,9 +24,9 @@ _SHOWN = 25  # requests on a page
 _REFUSED = 400  # the least status of a refusal
 # What helps, by the status and a part of the error; the first that fits.
 _HINTS = (
-    (400, r"is no domain that", "domain"),
-    (400, r"cannot be changed: remove the person", "address"),
-    (400, r"an e-mail address is needed", "no_address"),
+    (400, r"is not a verified domain", "domain"),
+    (400, r"cannot be changed; delete the user", "address"),
+    (400, r"an email address is required", "no_address"),
     (403, r"directory is disabled", "off"),
     (403, r"", "seats"),
     (404, r"", "unknown"),

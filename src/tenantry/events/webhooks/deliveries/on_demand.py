@@ -40,7 +40,7 @@ async def send_test_event(
         raise errors.InvalidArgument.field(
             "event_type",
             "in",
-            f"{event_type[:60]!r} is no published type of events; GET {catalogue.PATH} lists them",
+            f"{event_type[:60]!r} is not a published event type; GET {catalogue.PATH} lists them",
         )
     endpoint = await service.get_enabled(call.db, endpoint_id)
     event_id, at = call.db.new_id(ids.EVENT), now()
@@ -104,7 +104,7 @@ async def replay_events(
     only = endpoint.organization_id
     if only is not None and organization_id not in {None, only}:
         raise errors.InvalidArgument.field(
-            "organization_id", "const", f"the endpoint gets events of {only} alone"
+            "organization_id", "const", f"the endpoint only receives events of {only}"
         )
     return await replaying.replay_events(
         call.db,

@@ -176,7 +176,7 @@ def challenge_of(credential: Mapping[str, Any]) -> str:
         data = base64url_to_bytes(credential["response"]["clientDataJSON"])
         client_data = parse_client_data_json(data)
         if client_data.cross_origin:
-            raise VerificationError("it was made in a frame of another site")
+            raise VerificationError("it was created in a cross-origin frame")
         return bytes_to_base64url(client_data.challenge)
 
 
@@ -209,9 +209,9 @@ def verify_registration(
             expected_origin=list(relying_party.origins),
         )
         if len(found.credential_id) > _LONGEST_CREDENTIAL_ID:
-            raise VerificationError(f"its id is longer than {_LONGEST_CREDENTIAL_ID} bytes")
+            raise VerificationError(f"its ID is longer than {_LONGEST_CREDENTIAL_ID} bytes")
         if found.credential_id != parsed.raw_id:
-            raise VerificationError("it says another id than the authenticator")
+            raise VerificationError("its ID differs from the authenticator's")
         attachment = parsed.authenticator_attachment
         return Registered(
             credential_id=bytes_to_base64url(found.credential_id),
@@ -242,7 +242,7 @@ def verify_authentication(
 
         parsed = parse_authentication_credential_json(dict(credential))
         if parsed.response.user_handle != passkey.user_id.encode():
-            raise VerificationError("it is of another user")
+            raise VerificationError("it belongs to another user")
         found = verify_authentication_response(
             credential=parsed,
             expected_challenge=base64url_to_bytes(challenge),

@@ -105,5 +105,7 @@ async def take_of_user(
 
 def _over() -> errors.InvalidArgument:
     return errors.InvalidArgument.field(
-        "challenge", "live", "is over, was used already or was given to another: begin again"
+        "challenge",
+        "live",
+        "has expired, was already used or was issued to another user; start over",
     )

@@ -178,7 +178,7 @@ async def finish_own_registration(
 def _person(call: Call) -> str:
     if call.caller.kind is not Kind.USER_SESSION:
         raise errors.PermissionDenied(
-            "a passkey is registered by the person it is for, with the cookie of their session"
+            "users must register their own passkeys, with their session cookie"
         )
     return call.caller.id
 
@@ -223,7 +223,7 @@ async def finish_authentication(
     credential_id = ceremonies.credential_id_of(credential)
     row = await call.db.fetch_one(_FIND, p_credential_id=credential_id)
     if row is None:
-        raise ceremonies.VerificationError("this passkey is not known here")
+        raise ceremonies.VerificationError("this passkey is not registered")
     passkey = Passkey.from_row(row)
     ceremonies.challenge_of(credential)
     proof = ceremonies.verify_authentication(
@@ -240,7 +240,9 @@ async def finish_authentication(
     if used is None:
         fields = {"passkey": passkey.id, "user": passkey.user_id, "sign_count": proof.sign_count}
         _log.warning("a passkey counts backwards: it may be a copy", extra={"fields": fields})
-        raise ceremonies.VerificationError("its counter went back: it may be a copy")
+        raise ceremonies.VerificationError(
+            "its signature counter decreased; it may have been cloned"
+        )
     return Passkey.from_row(used)
 
 
@@ -329,5 +331,5 @@ async def _get(call: Call, passkey_id: str) -> Passkey:
 def _check_room(count: int) -> None:
     if count >= MOST:
         raise errors.InvalidArgument.field(
-            "credential", "max_items", f"a person may have at most {MOST} passkeys: delete one"
+            "credential", "max_items", f"a user can have at most {MOST} passkeys; delete one first"
         )

@@ -220,7 +220,7 @@ async def verify_code(
     right = right and request.has_code
     verified = await _verify(call.db, request) if right else None
     if verified is None:
-        raise errors.InvalidArgument.field("code", "valid", "is wrong or has expired")
+        raise errors.InvalidArgument.field("code", "valid", "is incorrect or has expired")
     await attempts.clear(call.db, _CODES_OF_ADDRESS, guesser)
     return verified
 
@@ -239,7 +239,7 @@ async def verify_link(
     good = found is not None and _opens(call.db, found, link_token, now())
     verified = await _verify(call.db, found) if good and found is not None else None
     if verified is None:
-        raise errors.InvalidArgument.field("link_token", "valid", "is wrong or has expired")
+        raise errors.InvalidArgument.field("link_token", "valid", "is incorrect or has expired")
     return verified
 
 
@@ -351,11 +351,9 @@ def _check_link_uri(uri: str) -> None:
         raise errors.InvalidArgument.field(
             "magiclink_auth_uri",
             "uri",
-            "must be an https or http URL, or one of an app's own scheme such as com.example.app:/",
+            "must be an http or https URL, or use a private-use scheme such as com.example.app:/",
         )
 
 
 def _verified() -> errors.InvalidArgument:
-    return errors.InvalidArgument.field(
-        "auth_request_id", "unverified", "is verified already: there is nothing to send again"
-    )
+    return errors.InvalidArgument.field("auth_request_id", "unverified", "is already verified")

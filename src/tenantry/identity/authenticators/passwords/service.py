@@ -145,10 +145,10 @@ class Passwords:
         if length > LONGEST:
             raise _invalid("string.max_len", f"must have at most {LONGEST} characters")
         if password.casefold() in {email.casefold(), email.casefold().partition("@")[0]}:
-            raise _invalid("not_email", "must not be the e-mail address")
+            raise _invalid("not_email", "must not be the email address")
         if self._breached is not None and password in self._breached:
             raise _invalid(
-                "not_breached", "is in a list of passwords that became known; choose another"
+                "not_breached", "appears in a list of breached passwords; choose a different one"
             )
 
     async def sign_in(self, call: Call, *, email: str, password: str) -> str:
@@ -174,7 +174,7 @@ class Passwords:
         known: str | None = row["password_hash"] if row else None
         right = await self.verify(password, known, network=origin)
         if not right or row is None or known is None:
-            raise _invalid("valid", "wrong e-mail address or password")
+            raise _invalid("valid", "incorrect email address or password")
         await attempts.clear(db, _WORD, place)
         if not known_origin:
             await attempts.give_back(db, _WORD_IN_ALL, key)
@@ -229,7 +229,7 @@ async def _take(db: Session, kind: str, whose: str, *, most: int, seconds: int) 
     except errors.RateLimited as problem:
         wait = int(problem.headers["retry-after"])
         raise errors.RateLimited(
-            wait, {}, "too many wrong passwords: sign in by a code sent to your e-mail address"
+            wait, {}, "too many incorrect passwords; sign in with a code sent to your email address"
         ) from None
 
 

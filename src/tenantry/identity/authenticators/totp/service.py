@@ -173,7 +173,7 @@ async def enable(call: Call, registration_id: str, code: str) -> tuple[Registrat
     """
     before = await get(call, registration_id)
     if before.enabled:
-        raise errors.InvalidArgument.field("registration_id", "enabled", "is in force already")
+        raise errors.InvalidArgument.field("registration_id", "enabled", "is already enabled")
     guesser = await _count_attempt(call, before)
     step = _step(call.db, before, code)
     if step is None:
@@ -201,7 +201,7 @@ async def enable(call: Call, registration_id: str, code: str) -> tuple[Registrat
             await _tell(replace(call, db=db), after, security_notices.APP_ADDED)
     except DuplicateKey:  # another one of the user was enabled at the same time
         raise errors.InvalidArgument.field(
-            "registration_id", "enabled", "another one was enabled just now"
+            "registration_id", "enabled", "another registration was just enabled"
         ) from None
     await attempts.clear(call.db, _ATTEMPTS, guesser)
     return after, codes
@@ -223,7 +223,7 @@ async def disable(call: Call, registration_id: str, code: str) -> None:
     """Delete a registration, for which it takes one more code."""
     registration = await get(call, registration_id)
     if not registration.enabled:
-        raise errors.InvalidArgument.field("registration_id", "enabled", "is not in force")
+        raise errors.InvalidArgument.field("registration_id", "enabled", "is not enabled")
     if not await _use(call, registration, code):
         raise wrong_code()
     await _remove(call, registration)
@@ -333,4 +333,4 @@ def _binding(registration_id: str) -> Binding:
 
 def wrong_code() -> errors.InvalidArgument:
     """Return the error of a code that is not right."""
-    return errors.InvalidArgument.field("code", "valid", "is wrong, or was used already")
+    return errors.InvalidArgument.field("code", "valid", "is incorrect or was already used")

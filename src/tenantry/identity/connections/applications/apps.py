@@ -73,8 +73,8 @@ async def create(
         row = await db.fetch_one(_COUNT)
         if row is not None and row["n"] >= MOST:
             raise errors.InvalidArgument(
-                f"there are {MOST} connections of applications, which is the most that there may"
-                " be: delete one first"
+                f"environment has reached its limit of {MOST} application connections; "
+                "delete one first"
             )
         event = service.event(call, "created", None, made)
         await db.apply(_INSERT, event, **prefixed(made.to_row()))
@@ -235,7 +235,7 @@ def _new_key(db: Session, before: Connection, changes: Changes) -> dict[str, str
         raise errors.InvalidArgument.field(
             "connection.google_dwd_config.service_account_json",
             "string.max_len",
-            f"may have {_SERVICE_ACCOUNT_MAX} characters at most",
+            f"must have at most {_SERVICE_ACCOUNT_MAX} characters",
         )
     return client_secrets.encrypted(db, before, changes.secret)
 

@@ -119,7 +119,7 @@ def check(row: dict[str, Any]) -> dict[str, Any]:
         raise errors.InvalidArgument(f"connection_type: must be one of {', '.join(FEDERATED)}")
     if (row["type"] == OAUTH) != (row["organization_id"] is None):
         raise errors.InvalidArgument(
-            "organization_id: OAUTH connections have none, the others have one"
+            "organization_id: must be empty for OAUTH connections and is required for all others"
         )
     return row
 

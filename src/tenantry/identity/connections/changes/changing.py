@@ -164,7 +164,7 @@ def changed(
         provider_key = before.provider_key  # each update has to name a provider
     if (provider == IDP_SIMULATOR) != (before.provider == IDP_SIMULATOR):
         raise errors.InvalidArgument.field(
-            "connection.provider", "immutable", "cannot become, nor cease to be, the simulator"
+            "connection.provider", "immutable", "cannot be changed to or from the simulator"
         )
     members |= {"provider": provider, "provider_key": provider_key}
     if changes.key_id is not None:
@@ -231,7 +231,7 @@ def _check_kind(before: Connection, changes: Changes) -> None:
     config = completeness.CONFIG.get(before.type)
     if config is None:
         raise errors.InvalidArgument(
-            f"{before.type} is set up by settings of the deployment, not by this call"
+            f"{before.type} is configured by deployment settings and cannot be changed by this call"
         )
     if changes.config and changes.config != config:
         raise errors.InvalidArgument.field(

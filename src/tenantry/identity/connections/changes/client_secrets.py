@@ -74,7 +74,7 @@ def check_kept(before: Connection, after: Connection, field: str) -> None:
             continue
         if not any(is_same_server(one, is_) for one in allowed):
             raise errors.InvalidArgument.field(
-                field, "required", f"is required where the host or port of {name} changes"
+                field, "required", f"is required when the host or port of {name} changes"
             )
 
 

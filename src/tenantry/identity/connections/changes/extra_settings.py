@@ -99,7 +99,7 @@ async def _check_roles(db: Session, organization_id: str, group_roles: Mapping[s
                 errors.Violation(
                     f'settings.group_roles.roles["{group}"]',
                     "exists",
-                    f"{group_roles[group]} is no role of the organization or the environment",
+                    f"{group_roles[group]} is not a role of the organization or the environment",
                 )
                 for group in missing
             ),

@@ -133,8 +133,8 @@ def _of_same_address(before: DirectoryUser, after: DirectoryUser) -> DirectoryUs
         raise Fault(
             400,
             "mutability",
-            f"the e-mail address {before.email} names the account and cannot be changed: remove "
-            "the person, and create the new one",
+            f"the email address {before.email} identifies the account and cannot be changed; "
+            "delete the user and create a new one",
         )
     return replace(after, email=before.email, email_key=before.email_key)
 
@@ -142,14 +142,14 @@ def _of_same_address(before: DirectoryUser, after: DirectoryUser) -> DirectoryUs
 def _check_domain(person: DirectoryUser, around: Around) -> None:
     if not person.email:
         raise Fault(
-            400, "invalidValue", "emails: an e-mail address is needed, here or as the userName"
+            400, "invalidValue", "emails: an email address is required, here or as userName"
         )
     if not around.owned:
         domain = email_addresses.domain_of(person.email)
         raise Fault(
             400,
             "invalidValue",
-            f"emails: {domain[:255]!r} is no domain that this organization has proved to own",
+            f"emails: {domain[:255]!r} is not a verified domain of this organization",
         )
 
 

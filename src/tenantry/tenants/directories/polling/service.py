@@ -42,7 +42,7 @@ async def external_groups(
         return await workspace.groups(account, page_token, page_size=page_size)
     except StalePage:
         raise errors.InvalidArgument.field(
-            "page_token", "page_token", "is of no list that the provider knows"
+            "page_token", "page_token", "must be a page token that the provider returned"
         ) from None
     except Problem as problem:
         raise errors.InvalidArgument(str(problem)) from None
@@ -117,6 +117,5 @@ def _check(directory: Directory) -> None:
         raise errors.InvalidArgument.field(
             "directory_id",
             "directory_type",
-            "must be a directory of the type POLL; one of SCIM is pushed by its identity provider, "
-            "so start the provisioning there",
+            "must be a POLL directory; SCIM directories are updated by their identity provider",
         )

@@ -217,7 +217,9 @@ class Narrowed:
 
     def _refuse_of_members(self, path: AttributePath) -> None:
         if self._table is directory_groups and path.name == "members":
-            raise Fault(400, "invalidFilter", "Groups can be found by the value of a member alone.")
+            raise Fault(
+                400, "invalidFilter", "Groups can only be filtered by the value of a member."
+            )
 
 
 def condition(table: Table, shape: Shape | None) -> ColumnElement[bool]:

@@ -298,5 +298,5 @@ def _check_polled(directory: Directory) -> None:
         raise errors.InvalidArgument.field(
             "include_external_groups",
             "polled",
-            "is for a directory that is polled: the provider of this one cannot be asked",
+            "can only be used with a polled directory",
         )

@@ -100,7 +100,7 @@ class Patch:
     def _count(self, comparisons: int) -> None:
         self._comparisons += comparisons
         if self._comparisons > _MOST_COMPARISONS:
-            raise Fault(400, "tooMany", "The values that this patch looks for are too much work.")
+            raise Fault(400, "tooMany", "The patch compares too many values.")
 
     def _extension(self, op: str, place: Place, value: object) -> None:
         if op == "remove" or (op == "replace" and value is None):

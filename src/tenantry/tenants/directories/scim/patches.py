@@ -127,10 +127,10 @@ def _add_step(steps: list[Step], op: str, value: object, path: Path | None) -> N
     """Add the step of an operation on members, or add to a last one of its kind."""
     if path and path.filter is not None:
         if op != "remove" or path.sub:
-            raise Fault(400, "mutability", "A member is added or removed, and never changed.")
+            raise Fault(400, "mutability", "Members can be added or removed, but not changed.")
         ids = list(_ids_of(path.filter))
     elif path and path.sub not in {None, "value"}:
-        raise Fault(400, "mutability", "A member is added or removed, and never changed.")
+        raise Fault(400, "mutability", "Members can be added or removed, but not changed.")
     elif op == "remove" and value is None:
         steps.append(("clear", []))
         return
