@@ -421,5 +421,5 @@ async def test_a_redirect_uri_of_the_environment_keeps_the_rules(api, first):
             )
     for number in range(5 - len(first["post_login_uris"])):
         await api.clients.add_environment_redirect_uri(redirect_uri=f"https://a.example/{number}")
-    with refused("INVALID_ARGUMENT", "redirect_uri", says="5 at most"):
+    with refused("INVALID_ARGUMENT", "redirect_uri", says="at most 5"):
         await api.clients.add_environment_redirect_uri(redirect_uri="https://a.example/more")

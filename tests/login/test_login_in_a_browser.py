@@ -234,7 +234,7 @@ async def test_a_link_from_the_mail_signs_in(place, visit, app):
     await expect(other.get_by_role("heading", name="This link was already used")).to_be_visible()
     stranger = await visit()
     await stranger.goto(link)
-    await expect(stranger.get_by_role("heading", name="This link was used")).to_be_visible()
+    await expect(stranger.get_by_role("heading", name="This link was already used")).to_be_visible()
 
 
 async def test_a_link_is_opened_where_one_began_and_the_old_tab_follows(place, visit, app):
