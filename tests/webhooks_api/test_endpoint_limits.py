@@ -40,7 +40,7 @@ async def test_an_organization_has_at_most_twenty_also_of_many_at_once(api, make
 
     codes = await at_once(*(create(organization) for _ in range(26)))
     assert codes == {"OK": 20, "INVALID_ARGUMENT": 6}
-    with refused("INVALID_ARGUMENT", says="organization has 20 endpoints.*delete one first"):
+    with refused("INVALID_ARGUMENT", says="organization has reached its limit of 20 endpoints; delete one first"):
         await create(organization)
     await create(other)
     page = await api.webhooks.list_endpoints(organization_id=organization, page_size=100)
@@ -59,7 +59,7 @@ async def test_the_environment_has_at_most_a_hundred_of_its_own(api, endpoints):
     assert room > 50
     for _ in range(room):
         await endpoints.made()
-    with refused("INVALID_ARGUMENT", says="environment has 100 endpoints"):
+    with refused("INVALID_ARGUMENT", says="environment has reached its limit of 100 endpoints"):
         await endpoints.made()
 
 
