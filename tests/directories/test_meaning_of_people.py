@@ -101,7 +101,7 @@ async def test_a_new_person_has_an_account_and_is_a_member(acme, db):
     ("email", "says"),
     [
         ("ada@victim.com", "'victim.com' is not a verified domain of this organization"),
-        ("ada@sub.acme.com", "'sub.acme.com' is no domain"),
+        ("ada@sub.acme.com", "'sub.acme.com' is not a verified domain"),
         ("", "an email address is required"),
         ("no address", "an email address is required"),
     ],

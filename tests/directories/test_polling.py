@@ -198,7 +198,7 @@ async def test_accounts_and_memberships_follow(google, poller, db):
     assert await poller.people() == {"ann": True}
     assert await status() == "ACTIVE"
     (row,) = await requests(poller)
-    assert "'elsewhere.org' is no domain" in from_json(row["skipped"])[0]["reason"]
+    assert "'elsewhere.org' is not a verified domain" in from_json(row["skipped"])[0]["reason"]
     assert await skipped_over_the_api(poller) == ["bob@elsewhere.org"]
     ann["suspended"] = True
     await poller.poll()

@@ -209,7 +209,7 @@ async def test_the_organization_is_made_again_where_it_is_gone(place, visitor, c
     before = connections["SAML"]["id"]
     organization_id = connections["SAML"]["organization_id"]
     again = await visitor.post("/simulator")
-    assert (again.status_code, "Test Organization is there" in again.text) == (200, True)
+    assert (again.status_code, "Test Organization is ready" in again.text) == (200, True)
     listed = await place.api.connections.list_connections(organization_id=organization_id)
     assert {one["id"] for one in listed["connections"]} == {
         one["id"] for one in connections.values()
