@@ -1,6 +1,6 @@
 """The simulator as an OpenID Provider (OpenID Connect Core 1.0, code flow).
 
-Requests of our own side are answered in process (`fetching.InProcessProvider`), without a socket.
+This server's own requests to it are answered in process (`fetching.InProcessProvider`).
 """
 
 from __future__ import annotations
