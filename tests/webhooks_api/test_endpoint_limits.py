@@ -40,7 +40,8 @@ async def test_an_organization_has_at_most_twenty_also_of_many_at_once(api, make
 
     codes = await at_once(*(create(organization) for _ in range(26)))
     assert codes == {"OK": 20, "INVALID_ARGUMENT": 6}
-    with refused("INVALID_ARGUMENT", says="organization has reached its limit of 20 endpoints; delete one first"):
+    limit = "organization has reached its limit of 20 endpoints; delete one first"
+    with refused("INVALID_ARGUMENT", says=limit):
         await create(organization)
     await create(other)
     page = await api.webhooks.list_endpoints(organization_id=organization, page_size=100)
