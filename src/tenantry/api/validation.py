@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from protobuf import DescField, DescMessage
 
 
+_validator = protovalidate.Validator()
+
+
 def check(message: Message[Any], *, spelled: bytes | None = None) -> None:
     """Hold a request against the rules of the contract.
 
@@ -38,7 +41,7 @@ def check(message: Message[Any], *, spelled: bytes | None = None) -> None:
                     path, "string.nul", "must not contain a NUL character"
                 )
     try:
-        protovalidate.validate(message)
+        _validator.validate(message)
     except protovalidate.ValidationError as problem:
         told, left = _first(problem.violations, message.desc())
         raise errors.InvalidArgument.of(told, more=left) from None

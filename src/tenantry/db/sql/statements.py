@@ -98,8 +98,12 @@ class Statement:
 
     def bind(self, dialect: str, params: Mapping[str, Any]) -> tuple[str, list[Any]]:
         """Return the SQL text and its positional arguments."""
-        assert not self._further, "several changes go through Session.apply"
-        return self._bound(dialect, lambda: [self.clause], params)[0]
+        built = self._built.get(dialect)
+        if built is None or len(built) > 1:
+            assert not self._further, "several changes go through Session.apply"
+            return self._bound(dialect, lambda: [self.clause], params)[0]
+        ((sql, names, defaults),) = built
+        return sql, [params[n] if n in params else defaults[n] for n in names]
 
     def bind_all(self, params: Mapping[str, Any]) -> list[tuple[str, list[Any]]]:
         """Return the texts and arguments of all changes, the first one first, for SQLite."""

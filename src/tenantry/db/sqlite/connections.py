@@ -158,13 +158,14 @@ class Rounds:
         self._seconds = 0.0
         self._next: asyncio.Handle | None = None
 
-    async def count(self, seconds: float) -> None:
-        """Add what a statement took; let all others run, once it is much."""
+    def count(self, seconds: float) -> bool:
+        """Add the time that a statement took; return whether other tasks have to run first."""
         self._seconds += seconds
-        if self._seconds > _ROUND_SECONDS:
-            if self._next is None:
-                self._next = asyncio.get_running_loop().call_soon(self._begin)
-            await asyncio.sleep(0)
+        if self._seconds <= _ROUND_SECONDS:
+            return False
+        if self._next is None:
+            self._next = asyncio.get_running_loop().call_soon(self._begin)
+        return True
 
     def _begin(self) -> None:
         self._seconds, self._next = 0.0, None
@@ -210,7 +211,8 @@ class Brief:
             result = work(self.connection)
         finally:
             self.unlimit()
-        await self._rounds.count(time.perf_counter() - began)
+        if self._rounds.count(time.perf_counter() - began):
+            await asyncio.sleep(0)
         return result
 
 

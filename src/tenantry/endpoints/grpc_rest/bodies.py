@@ -128,18 +128,19 @@ def _piece(event: Mapping[str, Any]) -> tuple[bytes, bool]:
     return piece, "more_body" in event and event["more_body"]
 
 
-async def _received(receive: Receive, until: float) -> Mapping[str, Any]:
-    """Return the next piece."""
+def _received(receive: Receive, until: float) -> Awaitable[Mapping[str, Any]]:
+    """Return an awaitable of the next piece."""
     coming = receive()
-    if not isinstance(coming, asyncio.Future):
-        if type(coming) is not CoroutineType:  # the server has it: most requests have no body
-            return await coming
-        coming = asyncio.ensure_future(coming)
+    if type(coming) is CoroutineType or isinstance(coming, asyncio.Future):
+        return _in_time(asyncio.ensure_future(coming), until)
+    return coming  # the server has it: most requests have no body
+
+
+async def _in_time(coming: asyncio.Future[Mapping[str, Any]], until: float) -> Mapping[str, Any]:
     await _wait(coming, max(until - time.monotonic(), 0))
     if not coming.done():
         raise errors.RequestTimeout
-    event: Mapping[str, Any] = coming.result()
-    return event
+    return coming.result()
 
 
 async def _wait(coming: asyncio.Future[Any], seconds: float) -> None:

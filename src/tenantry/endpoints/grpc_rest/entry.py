@@ -308,9 +308,16 @@ class Entry:
             fields += [(b"set-cookie", cookie.encode("latin-1")) for cookie in response.cookies]
         if response.error:
             request.context.error = response.error
-        await _deliver(request, start, send)
         body = b"" if request.verb == "HEAD" else response.body
-        await _deliver(request, {"type": "http.response.body", "body": body}, send)
+        context = request.context
+        try:
+            await send(start)
+            context.status = response.status
+            await send({"type": "http.response.body", "body": body})
+        except OSError as problem:
+            raise _gone(problem) from None
+        context.sent += len(body)
+        context.whole = True
 
 
 class _HeaderNames(dict[str, bytes]):
@@ -321,7 +328,18 @@ class _HeaderNames(dict[str, bytes]):
         return found
 
 
-_names = _HeaderNames()
+class _DecodedNames(dict[bytes, str]):
+    """The names of request headers as text; those that come first are remembered."""
+
+    def __missing__(self, raw: bytes) -> str:
+        name = raw.decode("latin-1")
+        if len(self) < _MOST_NAMES and len(raw) <= _LONGEST_NAME:
+            self[raw] = name
+        return name
+
+
+_MOST_NAMES, _LONGEST_NAME = 256, 64
+_names, _decoded = _HeaderNames(), _DecodedNames()
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 _NO_STORE = (b"cache-control", b"no-store")
 
@@ -359,13 +377,17 @@ class _CutOff(Exception):
     """Half of an answer is sent, and the rest cannot be: the server around us has to break off."""
 
 
+def _gone(problem: OSError) -> bodies.ClientGone:
+    # pyvoy raises one object each time: its traceback would never be released.
+    problem.__traceback__ = None
+    return bodies.ClientGone()
+
+
 async def _deliver(request: Request, event: MutableMapping[str, Any], send: Send) -> None:
     try:
         await send(event)
     except OSError as problem:
-        # pyvoy raises one object each time: its traceback would never be released.
-        problem.__traceback__ = None
-        raise bodies.ClientGone from None
+        raise _gone(problem) from None
     request_context = request.context
     kind = event["type"]
     if kind == "http.response.start":
@@ -381,7 +403,7 @@ async def _deliver(request: Request, event: MutableMapping[str, Any], send: Send
 def _request(scope: Mapping[str, Any]) -> Request:
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
-        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        name, value = _decoded[raw_name], raw_value.decode("latin-1")
         headers[name] = f"{headers[name]},{value}" if name in headers else value
     raw_path = scope.get("raw_path") or scope["path"].encode()
     path = raw_path.partition(b"?")[0].decode("latin-1")

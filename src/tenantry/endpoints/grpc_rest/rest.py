@@ -20,6 +20,7 @@ from protobuf import (
     DescFieldValueScalar,
     DescMessage,
     Message,
+    Oneof,
     ScalarType,
     message_to_json_value,
 )
@@ -58,6 +59,8 @@ class Transcoder:
         self._route = route
         self._pipeline = pipeline
         self._fields = _fields(method.input.desc())
+        # By the name of a field: the attribute that holds it, and its name where that is a oneof.
+        self._attributes = {name: _attribute(field) for name, field in self._fields.items()}
         self.template = route.template  # the path, with its variables
         self.body_limit = method.body_limit  # in bytes
 
@@ -116,7 +119,8 @@ class Transcoder:
             return messages.from_members(kind, self._path_variables(params))
         message = kind()
         for name, text in params.items():
-            message[self._fields[name]] = text
+            attribute, member = self._attributes[name]
+            setattr(message, attribute, Oneof(field=member, value=text) if member else text)
         return message
 
     def _of_query(self, request: Request) -> tuple[Message[Any], dict[str, list[str]]]:
@@ -242,6 +246,11 @@ def _set(members: dict[str, Any], desc: DescMessage, name: str, text: str, body:
 @functools.cache
 def _fields(desc: DescMessage) -> dict[str, DescField]:
     return {name: field for field in desc.fields for name in (field.name, field.json_name)}
+
+
+def _attribute(field: DescField) -> tuple[str, str]:
+    oneof = getattr(field.value, "oneof", None)
+    return (field.local_name, "") if oneof is None else (oneof.local_name, field.name)
 
 
 @functools.cache

@@ -190,7 +190,6 @@ class _Audit:
             "content-type": kind.value + charset,
             "content-disposition": f'attachment; filename="audit-log.{kind.suffix}"',
             "cache-control": "no-store",
-            "x-content-type-options": "nosniff",
         }
         pieces = exporting.pieces(visit.call.db, order, columns=_COLUMNS, members=_members)
         return StreamingResponse(pieces, headers)  # type: ignore[return-value]
