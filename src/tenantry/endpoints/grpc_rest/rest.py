@@ -55,8 +55,8 @@ class Transcoder:
     wire: ClassVar[str] = "rest"
 
     def __init__(self, method: Method, route: HttpRoute, pipeline: Pipeline) -> None:
-        self._method = method
-        self._route = route
+        self.method = method
+        self.route = route
         self._pipeline = pipeline
         self._fields = _fields(method.input.desc())
         # By the name of a field: the attribute that holds it, and its name where that is a oneof.
@@ -66,22 +66,22 @@ class Transcoder:
 
     async def __call__(self, request: Request) -> Response:
         """Answer a request that the router found to be this route's."""
-        admission = await self._pipeline.admit(self._method, request)
+        admission = await self._pipeline.admit(self.method, request)
         message, extra = self._message(request)
         try:
             response, headers = await self._pipeline.run(
-                self._method, admission, message, spelled=request.body, extra=extra
+                self.method, admission, message, spelled=request.body, extra=extra
             )
         except errors.Error as problem:
-            if self._route.body not in {"", "*"}:
-                problem.rename(self._route.body)
+            if self.route.body not in {"", "*"}:
+                problem.rename(self.route.body)
             raise
         headers["content-type"] = "application/json"
-        body = encode(response, self._method.flatten)
-        return Response(self._method.success_status, body, headers)
+        body = encode(response, self.method.flatten)
+        return Response(self.method.success_status, body, headers)
 
     def _message(self, request: Request) -> tuple[Message[Any], dict[str, list[str]]]:
-        kind, body = self._method.input, self._route.body
+        kind, body = self.method.input, self.route.body
         extra: dict[str, list[str]] = {}
         if body:
             _check_media_type(request)
@@ -114,7 +114,7 @@ class Transcoder:
         return message, extra
 
     def _of_path(self, params: dict[str, str]) -> Message[Any]:
-        kind = self._method.input
+        kind = self.method.input
         if not _are_texts(kind.desc(), tuple(params)):
             return messages.from_members(kind, self._path_variables(params))
         message = kind()
@@ -124,7 +124,7 @@ class Transcoder:
         return message
 
     def _of_query(self, request: Request) -> tuple[Message[Any], dict[str, list[str]]]:
-        kind, members = self._method.input, self._path_variables(request.params)
+        kind, members = self.method.input, self._path_variables(request.params)
         given, extra = self._query(request.query)
         for name, value in given.items():
             if members.setdefault(name, value) != value:
@@ -140,7 +140,7 @@ class Transcoder:
 
     def _set_path_variables(self, message: Message[Any], params: dict[str, str]) -> None:
         fields = _fields(message.desc())
-        given = messages.from_members(self._method.input, self._path_variables(params))
+        given = messages.from_members(self.method.input, self._path_variables(params))
         for name in params:
             field = fields[name]
             if field in message and message[field] not in ("", given[field]):
@@ -165,10 +165,10 @@ class Transcoder:
             if "\x00" in name or "\x00" in value:
                 said = "must not contain a NUL character"
                 raise errors.InvalidArgument.field(validation.quotable(name), "string.nul", said)
-            if _is_extra(name, self._method.query):
+            if _is_extra(name, self.method.query):
                 extra.setdefault(name, []).append(value)
             else:
-                _set(members, self._method.input.desc(), name, value, self._route.body)
+                _set(members, self.method.input.desc(), name, value, self.route.body)
         return members, extra
 
 
