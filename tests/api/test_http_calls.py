@@ -131,7 +131,15 @@ def test_a_request_line_has_other_values_in_its_query():
     assert line == "PUT /api/v1/organizations/org_1/portal_links?shareable=true"
 
 
-@pytest.mark.parametrize("values", [{}, {"name": "org_1"}, {"id": "org_1", "name": "Acme"}])
+def test_a_request_line_leaves_empty_values_out():
+    (method,) = (one for one in METHODS if one.name == "UpdateEmailTemplate")
+    line = http_calls.request_line(method, {"organization_id": "", "template_id": "tpl_1"})
+    assert line == "PATCH /api/v1/organizations/-/email/templates/tpl_1"
+
+
+@pytest.mark.parametrize(
+    "values", [{}, {"id": ""}, {"name": "org_1"}, {"id": "org_1", "name": "Acme"}]
+)
 def test_a_request_line_needs_members_of_the_request_that_fill_a_route(values):
     method, _ = _update()
     with pytest.raises(LookupError):

@@ -60,12 +60,14 @@ def of_message(
 def request_line(method: Method, values: Mapping[str, str]) -> str:
     """Return verb and path of an rpc for display, by the first route that these values fill.
 
-    Values that are no part of the path become the query. Nothing is escaped.
+    Empty values are left out. Values that are no part of the path become the query. Nothing is
+    escaped.
 
     Raises:
         LookupError: No route is filled, or the rpc takes no member of that name.
 
     """
+    values = {name: value for name, value in values.items() if value}
     for route in method.routes:
         names = _VARIABLE.findall(route.template)
         if values.keys() >= set(names):
