@@ -310,6 +310,7 @@ async def test_the_audit_log_comes_as_a_file(admin, rest, database):
         answer = await admin.get(f"{AUDIT}/export?format=csv&group=settings")
     assert answer.headers["content-type"].startswith("text/csv")
     assert 'filename="audit-log.csv"' in answer.headers["content-disposition"]
+    assert answer.headers.get_list("x-content-type-options") == ["nosniff"]
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert rows[-1]["subject"] == "'=cmd()"
     assert rows[-1]["actor_id"] == admin.person.id

@@ -285,10 +285,12 @@ def _reaches(visit: Visit, one: Listed) -> bool:
 
 def _hint(visit: Visit, one: Listed) -> str:
     """Return the description of a role, and what it amounts to beyond its name."""
-    texts = [one.role.description or ""]
-    if any(grant.permission.name == SSO.manage for grant in one.grants):
-        texts.append(visit.words.plain("users.sso_role"))
-    return " ".join(text for text in texts if text)
+    description = one.role.description or ""
+    if not any(grant.permission.name == SSO.manage for grant in one.grants):
+        return description
+    if description and description[-1] not in ".!?":
+        description += "."
+    return f"{description} {visit.words.plain('users.sso_role')}".strip()
 
 
 def _identity(id_: str) -> Oneof[Literal["id"], str]:
