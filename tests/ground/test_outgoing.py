@@ -457,5 +457,5 @@ async def test_a_server_without_tls_is_said_so(inside):
     listener = await asyncio.start_server(greet, "127.0.0.1", 0)
     async with listener:
         port = listener.sockets[0].getsockname()[1]
-        with pytest.raises(NoResponse, match="there is no TLS to be had"):
+        with pytest.raises(NoResponse, match="the TLS handshake failed"):
             await post(inside, f"https://127.0.0.1:{port}/")

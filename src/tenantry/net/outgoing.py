@@ -304,7 +304,7 @@ def _named(problem: Exception) -> NoResponse:  # noqa: PLR0911 - a table, in eff
     if isinstance(problem, aiohttp.ClientConnectorDNSError):
         return NoResponse("the host name was not found")
     if isinstance(problem, aiohttp.ClientSSLError | ssl.SSLError):
-        return NoResponse("there is no TLS to be had")
+        return NoResponse("the TLS handshake failed")
     if isinstance(cause, ConnectionRefusedError):
         return NoResponse("the connection was refused")
     if isinstance(problem, aiohttp.ClientConnectorError):
