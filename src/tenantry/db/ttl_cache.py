@@ -92,8 +92,8 @@ class TtlCache(Generic[_K, _V]):
         oldest = time.monotonic() - self._seconds
         values: list[_V | None] = []
         for key in keys:
-            known = self._values.get(key) or self._absent.get(key)
-            if known is None or known[0] < oldest:
+            known = self._known(key, oldest)
+            if known is None:
                 break
             values.append(known[1])
         else:

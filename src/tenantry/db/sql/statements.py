@@ -99,7 +99,7 @@ class Statement:
     def bind(self, dialect: str, params: Mapping[str, Any]) -> tuple[str, list[Any]]:
         """Return the SQL text and its positional arguments."""
         built = self._built.get(dialect)
-        if built is None or len(built) > 1:
+        if built is None or self._further:
             assert not self._further, "several changes go through Session.apply"
             return self._bound(dialect, lambda: [self.clause], params)[0]
         ((sql, names, defaults),) = built

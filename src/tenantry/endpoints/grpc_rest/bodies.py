@@ -42,12 +42,9 @@ async def read(request: Request, receive: Receive, limit: int) -> bytes:
         SECONDS if "authorization" in request.headers else ANONYMOUS_SECONDS
     )
     try:
-        if "content-length" in request.headers:
-            _check_length(request, limit)
+        _check_length(request, limit)
         while more:
             piece, more = _piece(await _received(receive, until))
-            if not (more or piece or pieces):
-                return piece
             request.context.received += len(piece)
             _check_size(size + len(piece), limit)
             if not (more or pieces):
@@ -124,12 +121,12 @@ def _check_size(size: int, limit: int) -> None:
 def _piece(event: Mapping[str, Any]) -> tuple[bytes, bool]:
     if event["type"] == "http.disconnect":
         raise ClientGone
-    piece: bytes = event["body"] if "body" in event else b""  # noqa: SIM401 - for each request
-    return piece, "more_body" in event and event["more_body"]
+    piece: bytes = event.get("body", b"")
+    return piece, bool(event.get("more_body", False))
 
 
 def _received(receive: Receive, until: float) -> Awaitable[Mapping[str, Any]]:
-    """Return an awaitable of the next piece."""
+    """Return an awaitable for the next piece."""
     coming = receive()
     if type(coming) is CoroutineType or isinstance(coming, asyncio.Future):
         return _in_time(asyncio.ensure_future(coming), until)

@@ -135,14 +135,14 @@ class Transcoder:
         return messages.from_members(kind, members), extra
 
     def _path_variables(self, params: dict[str, str]) -> dict[str, Any]:
-        fields = self._fields
-        return {name: _json_value(fields[name].value, text, name) for name, text in params.items()}
+        return {
+            name: _json_value(self._fields[name].value, text, name) for name, text in params.items()
+        }
 
     def _set_path_variables(self, message: Message[Any], params: dict[str, str]) -> None:
-        fields = _fields(message.desc())
         given = messages.from_members(self.method.input, self._path_variables(params))
         for name in params:
-            field = fields[name]
+            field = self._fields[name]
             if field in message and message[field] not in ("", given[field]):
                 raise errors.InvalidArgument.field(
                     name, "conflict", "differs from the one in the path"

@@ -24,7 +24,7 @@ class _Node:
     targets: dict[str, tuple[Any, tuple[str, ...]]] = field(default_factory=dict)
     # Of a variable that is the rest of the path, if that is one.
     rest: _Node | None = None
-    # The node of a variable that may be any segment, where no other variable competes with it.
+    # The node of the only variable, if that matches any segment.
     whole: _Node | None = None
 
     def variable(self, verb: str) -> _Node:
@@ -146,11 +146,11 @@ class Router:
 def _find(
     node: _Node, segments: list[str], at: int, verb: str, values: list[str]
 ) -> tuple[Any, tuple[str, ...]] | None:
-    """Return the most literal target that has the verb, and add the values of its variables.
+    """Return the most literal target that has the verb, and append the values of its variables.
 
-    Values of an earlier attempt that failed are replaced.
+    Without a target, ``values`` may keep those of failed attempts.
     """
-    end, begun = len(segments), len(values)
+    end = len(segments)
     # While there is one candidate at most.
     while at < end and node.rest is None:
         segment = segments[at]
@@ -178,7 +178,6 @@ def _find(
     if node.rest is not None and verb in node.rest.targets:
         values.append("/".join(segments[at:]))
         return node.rest.targets[verb]
-    del values[begun:]
     return None
 
 

@@ -64,7 +64,7 @@ class Authenticator:
         self._session_cookie = session_cookie
         self._portal_cookie = portal_cookie
         self._effective = effective
-        # Callers of clients, by their tokens; see `AccessTokens.is_unchanged`.
+        # The clients that call, by their tokens, each as long as `AccessTokens.is_unchanged`.
         self._known: dict[str, _ClientToken] = {}
 
     async def __call__(self, headers: Mapping[str, str], address: str) -> Caller:
@@ -103,11 +103,13 @@ class Authenticator:
             try:
                 claims = await self._signed.claims(token)
                 known = self._known.get(token)
-                if known is None or known.token.claims is not claims:
+                if (
+                    known is None
+                    or known.token.claims is not claims
+                    or not await self._tokens.is_unchanged(known.token)
+                ):
                     if are_of_person(claims):
                         return _bearer(await self._user_tokens.in_force(claims))
-                    known = self._remember(token, await self._tokens.in_force(claims))
-                elif not await self._tokens.is_unchanged(known.token):
                     known = self._remember(token, await self._tokens.in_force(claims))
             except errors.Unauthenticated as bad:
                 problem = bad
@@ -119,6 +121,7 @@ class Authenticator:
 
     def _remember(self, token: str, found: AccessToken) -> _ClientToken:
         caller = caller_of(found.client, found.claims.get(MANAGEMENT_SCOPES))
+        self._known.pop(token, None)
         while len(self._known) >= KNOWN:
             del self._known[next(iter(self._known))]
         known = self._known[token] = _ClientToken(found, caller)
