@@ -1,4 +1,4 @@
-"""A deployment whose people sign in by passkeys are the only: an account begins elsewhere."""
+"""Passkeys are the only sign-in method of a deployment: accounts are created elsewhere."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Kind(Enum):
 
     def __init__(self, bits: int) -> None:
         self.bits = bits  # the value; that of an Enum is looked up by a function
-        # Whether the people who run the deployment call: by a program, or at the console.
+        # Whether an operator of the deployment calls, with a client or at the console.
         self.is_operators = bits & 4 != 0
         self.label = self.name.lower()  # as events and the log record it
 

@@ -82,7 +82,7 @@ def _build_in_parts(connection: Connection, index: steps.Index) -> None:
 
 
 def _for_a_moment(connection: Connection, statement: str) -> None:
-    """Run a statement that locks a table, and let others pass while it is not to be had.
+    """Run a statement that locks a table; between attempts, let other transactions use it.
 
     Raises:
         UpgradeError: it was in use for too long.

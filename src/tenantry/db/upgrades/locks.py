@@ -41,11 +41,12 @@ class UpgradeError(Exception):
 def lock(connection: Connection, wanted: Iterable[str] | None = None) -> None:
     """Lock tables before the first is changed: a lock more in the middle is how one deadlocks.
 
-    Those that are ``wanted``, as far as they are there, or all. They are tried in the order of
-    their names, each for half a second at most; one that is not to be had lets the others go.
+    ``wanted`` names the tables, of which missing ones are skipped; None locks all tables. Locks are
+    requested in the order of the names, each for half a second at most. If one cannot be taken, the
+    others are released.
 
     Raises:
-        UpgradeError: they were not to be had together.
+        UpgradeError: the tables could not be locked together in time.
 
     """
     tables = list(connection.exec_driver_sql(_TABLES).scalars())
@@ -69,7 +70,7 @@ def lock(connection: Connection, wanted: Iterable[str] | None = None) -> None:
 
 
 def _first_busy(connection: Connection, tables: list[str]) -> str | None:
-    """Lock these tables: None; or lock none of them and return the one that was not to be had."""
+    """Lock all of these tables and return None, or lock none and return the one in use."""
     from sqlalchemy.exc import DBAPIError
 
     table = ""
@@ -85,7 +86,7 @@ def _first_busy(connection: Connection, tables: list[str]) -> str | None:
 
 
 def is_busy(problem: Exception) -> bool:
-    """Whether a lock was not to be had: lock_not_available, deadlock_detected."""
+    """Return whether a lock could not be taken: lock_not_available, deadlock_detected."""
     return getattr(getattr(problem, "orig", None), "sqlstate", "") in {"55P03", "40P01"}
 
 

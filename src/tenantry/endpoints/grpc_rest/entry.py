@@ -321,7 +321,7 @@ class Entry:
 
 
 class _HeaderNames(dict[str, bytes]):
-    """The names of response headers, which are words of this program, as bytes."""
+    """Names of response headers as bytes. Only this program sets them, so there are few."""
 
     def __missing__(self, name: str) -> bytes:
         found = self[name] = name.encode()
@@ -329,7 +329,7 @@ class _HeaderNames(dict[str, bytes]):
 
 
 class _DecodedNames(dict[bytes, str]):
-    """The names of request headers as text; those that come first are remembered."""
+    """Names of request headers as text. A client may send any, so only the first are cached."""
 
     def __missing__(self, raw: bytes) -> str:
         name = raw.decode("latin-1")
@@ -378,6 +378,7 @@ class _CutOff(Exception):
 
 
 def _gone(problem: OSError) -> bodies.ClientGone:
+    """Return the error of a client that went away while a response was sent."""
     # pyvoy raises one object each time: its traceback would never be released.
     problem.__traceback__ = None
     return bodies.ClientGone()
@@ -393,11 +394,10 @@ async def _deliver(request: Request, event: MutableMapping[str, Any], send: Send
     if kind == "http.response.start":
         request_context.status = event["status"]
         return
-    if "body" in event:
-        request_context.sent += len(event["body"])
+    request_context.sent += len(event.get("body", b""))
     # An answer to gRPC ends with its trailers.
     ends = request_context.wire != "grpc" or kind == "http.response.trailers"
-    request_context.whole = ends and not (event.get("more_body"))
+    request_context.whole = ends and not event.get("more_body", False)
 
 
 def _request(scope: Mapping[str, Any]) -> Request:
@@ -426,9 +426,9 @@ def _request(scope: Mapping[str, Any]) -> Request:
 
 
 def _check_version_and_host(request: Request, version: str | None) -> None:
-    """Refuse HTTP/1.0, in which only health checks of balancers come, and requests for two hosts.
+    """Reject HTTP/1.0, which only health checks of load balancers use, and requests for two hosts.
 
-    A proxy may have looked at the other host. Envoy joins them: two Host headers (RFC 9112 section
+    A proxy may have checked the other host. Envoy joins them: two Host headers (RFC 9112 section
     3.2), or Host beside :authority, which may say the same twice (RFC 9113 section 8.3.1).
     """
     if version == "1.0" and request.path not in _UNLIMITED:

@@ -236,8 +236,8 @@ class _Server:
 
         Raises:
             Refused: the server will never take it.
-            TemporaryFailure: it may take it later.
-            ServerUnavailable: it may later take any.
+            TemporaryFailure: the server may accept the email later.
+            ServerUnavailable: the server accepts no email now.
 
         """
         import aiosmtplib

@@ -35,7 +35,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750 section 2.1
 
 
 class Unauthorized(Exception):
-    """There is no access token to be had; the text says why, without a secret."""
+    """No access token could be obtained; the text gives the reason, without a secret."""
 
 
 def encrypted(vault: Vault, interceptor_id: str, config: Mapping[str, Any]) -> str:
@@ -74,7 +74,7 @@ class Authorization:
         """Return the headers of a request to an interceptor, within a number of seconds.
 
         Raises:
-            Unauthorized: there is no access token to be had.
+            Unauthorized: no access token could be obtained.
             outgoing.NoResponse: nobody answers at the address for tokens.
             vault.WrongKey: the configuration cannot be decrypted.
 

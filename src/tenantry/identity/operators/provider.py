@@ -98,7 +98,7 @@ class Provider:
         """Return the address to send a browser to, and what it has to keep for the way back.
 
         Raises:
-            LoginRefused: the provider's metadata is not to be had.
+            LoginRefused: the provider's metadata could not be fetched.
 
         """
         try:

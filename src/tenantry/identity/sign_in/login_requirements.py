@@ -190,7 +190,7 @@ async def requirement_of_connections(
     email: str,
     amr: Sequence[str] | None,
 ) -> ReauthenticationRequirement | None:
-    """Return the requirement; ``own`` tells of each connection whether it can be used."""
+    """Return the requirement; ``own`` maps each connection to whether it can be used."""
     if amr is None:
         return None
     if not own.keys().isdisjoint(amr):

@@ -134,7 +134,7 @@ class AccessTokens:
         return AccessToken(client, claims)
 
     async def is_unchanged(self, token: AccessToken) -> bool:
-        """Return whether a token is in force still, and its client is as it was."""
+        """Return whether a token is still in force and its client has not changed."""
         return await self._clients.in_force(token.client.id, token.claims["jti"]) is token.client
 
     def _audience(self, client: Client) -> list[str]:

@@ -39,7 +39,7 @@ def check(jwks: dict[str, Any]) -> None:
     """Check a JWK Set.
 
     Raises:
-        InvalidKeySet: it cannot be taken.
+        InvalidKeySet: it cannot be used.
 
     """
     size = len(to_json(jwks).encode())

@@ -1,5 +1,5 @@
 -- Organizations, users, roles, domains, clients, events, webhooks: alike on both databases.
--- PostgreSQL checks foreign keys, and so locks rows, in the order in which this file has them.
+-- PostgreSQL checks foreign keys, and so locks rows, in the order of their declarations here.
 CREATE TABLE environment (
   "only" INTEGER NOT NULL, id TEXT NOT NULL, nodes BIGINT NOT NULL, data_key TEXT NOT NULL,
   create_time BIGINT NOT NULL, roles_version BIGINT NOT NULL DEFAULT '0', place TEXT,
