@@ -164,7 +164,12 @@ class Application:
         await receive()
         try:
             if self._first is None:
-                await self.start(settings_module.load())
+                settings = settings_module.load()
+                log.configure(settings.log_level, in_background=True)
+                self._open.callback(log.lines.flush)
+                _trace(settings, self._open)
+                await self.start(settings)
+                _keep_all()
             else:
                 await self._follow(self._first, settings_module.load())
         except (OpenError, settings_module.SettingError) as problem:
@@ -173,7 +178,7 @@ class Application:
             os._exit(2)
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        await self._open.aclose()
+        await self.stop()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def start(self, settings: Settings) -> None:
@@ -183,9 +188,6 @@ class Application:
             OpenError: the database cannot be used.
 
         """
-        log.configure(settings.log_level, in_background=True)
-        self._open.callback(log.lines.flush)
-        _trace(settings, self._open)
         data_folder.make(settings)
         begun: list[asyncio.Future[keys.PrivateKey]] = []
         before, applied = await bring_up_to_date(
@@ -211,8 +213,11 @@ class Application:
         _trace_statements(db)
         self._entry = wire(settings, db, self._open)
         await self._open.enter_async_context(worker.beside(db, settings))
-        _keep_all()
         self.is_ready.set()
+
+    async def stop(self) -> None:
+        """End the worker's jobs and close the database."""
+        await self._open.aclose()
 
     async def _follow(self, first: Application, settings: Settings) -> None:
         """Open the database after the first one; to wire the rest later needs no answer of it."""
