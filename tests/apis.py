@@ -24,6 +24,8 @@ import grpc
 import httpx
 import pytest
 import recorded_events
+from app_servers import AppServer
+from selection import DATABASES
 from valid_events import assert_all_valid
 
 from tenantry import settings
@@ -274,6 +276,34 @@ def _metadata(*parts: Any) -> dict[str, Any]:
     return {name: value for part in parts for name, value in part or ()}
 
 
+class GrpcFrames(Wire):
+    """gRPC to an application of this process: frames without HTTP/2 below them."""
+
+    def __init__(self, server: AppServer) -> None:
+        self.http = over_https(server)
+
+    async def call(self, method: DescMethod, request: dict[str, Any], headers: Headers) -> Answer:
+        return await self.send(method, spelled(method, request).to_binary(), headers)
+
+    async def send(self, method: DescMethod, message: bytes, headers: Headers) -> Answer:
+        """Make a call whose request is these bytes."""
+        answer = await self.http.post(
+            path_of(method),
+            content=struct.pack(">BI", 0, len(message)) + message,
+            headers=[*headers, ("content-type", "application/grpc"), ("te", "trailers")],
+        )
+        assert answer.status_code == 200
+        named = dict(answer.headers) | answer.extensions["trailers"]
+        if named["grpc-status"] != "0":
+            code, text = Code(int(named["grpc-status"])), unquote(named["grpc-message"])
+            packed = Status.from_binary(base64.b64decode(named["grpc-status-details-bin"] + "=="))
+            raise _rpc_error(code, text, packed, named)
+        return Answer(plain(method.output.type.from_binary(answer.content[5:])), named)
+
+    async def aclose(self) -> None:
+        await self.http.aclose()
+
+
 class GrpcWeb(Wire):
     """gRPC-Web, as a browser speaks it: frames in a body, the trailers as the last one."""
 
@@ -327,9 +357,13 @@ WIRES: dict[str, type[Wire]] = {
 }
 
 
-def over_https(server: LiveServer, *, http2: bool = False) -> httpx.AsyncClient:
+def over_https(server: LiveServer | AppServer, *, http2: bool = False) -> httpx.AsyncClient:
     """An HTTP client of a server that trusts its root; it keeps no cookies."""
     jar = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+    if isinstance(server, AppServer):
+        return httpx.AsyncClient(
+            transport=server.transport, base_url=server.url, timeout=30, cookies=jar
+        )
     return httpx.AsyncClient(
         base_url=server.url, verify=server.trust, timeout=30, cookies=jar, http2=http2
     )
@@ -723,17 +757,23 @@ class Events:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run tests with `server` on each database, and tests with `api` over each wire."""
     if "server" in metafunc.fixturenames:
-        databases = ["sqlite", "postgresql"]
-        metafunc.parametrize("live_server", databases, indirect=True, scope="session")
+        kind = "server" if metafunc.definition.get_closest_marker("process") else "app"
+        metafunc.parametrize(
+            "server",
+            [f"{database}_{kind}" for database in DATABASES],
+            ids=DATABASES,
+            indirect=True,
+            scope="session",
+        )
     if "wire" in metafunc.fixturenames:
         marker = metafunc.definition.get_closest_marker("wires")
         metafunc.parametrize("wire", marker.args if marker else list(WIRES), indirect=True)
 
 
 @pytest.fixture(scope="session")
-def server(live_server):
-    """A running server, on each database in turn."""
-    return live_server
+def server(request):
+    """The application in this process on each database in turn; marked `process`, a server."""
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture(scope="session")
@@ -760,7 +800,8 @@ async def token(server, http):
 
 @pytest.fixture(scope="session")
 async def wires(server):
-    opened = {name: kind(server) for name, kind in WIRES.items()}
+    kinds = WIRES | {"grpc": GrpcFrames} if isinstance(server, AppServer) else WIRES
+    opened = {name: kind(server) for name, kind in kinds.items()}
     yield opened
     for one in opened.values():
         await one.aclose()

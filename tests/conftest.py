@@ -9,11 +9,12 @@ import shutil
 import memory
 import pytest
 import sampling
+from app_servers import AppServer
 from name_servers import NameServer
 from servers import LiveServer, PostgreSQL
 from valid_events import assert_all_valid_of
 
-pytest_plugins = ["apis", "databases", "selection"]
+pytest_plugins = ["selection", "apis", "databases"]
 
 
 def pytest_configure(config):
@@ -95,6 +96,47 @@ def start_server(tmp_path_factory, name_server, sqlite_template):
             server.process.terminate()
     for server in started:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+async def start_app(tmp_path_factory, name_server, sqlite_template):
+    """Start the application in this process with more settings."""
+    started = []
+
+    async def start(name: str, **settings: str) -> AppServer:
+        server = AppServer(
+            tmp_path_factory.mktemp(name),
+            sqlite_template,
+            **{
+                "dns_resolver": name_server.address,
+                "google_workspace_url": "http://127.0.0.1:1",  # no test asks Google itself
+            }
+            | settings,
+        )
+        started.append(server)
+        return await server.start()
+
+    yield start
+    for server in started:
+        await server.stop()
+
+
+@pytest.fixture(scope="session")
+async def sqlite_app(start_app):
+    """The application on SQLite."""
+    server = await start_app("sqlite-app")
+    yield server
+    await assert_all_valid_of(server)
+
+
+@pytest.fixture(scope="session")
+async def postgresql_app(start_app, postgresql, postgresql_template):
+    """The application on PostgreSQL."""
+    server = await start_app(
+        "postgresql-app", database_url=postgresql.fresh(template=postgresql_template)
+    )
+    yield server
+    await assert_all_valid_of(server)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pyotp
 from apis import Api, Make, Rest, Service, access_token, over_https, unique
+from selection import DATABASES
 from sqlalchemy import bindparam, update
+from valid_events import assert_all_valid_of
 
 from tenantry import settings, worker
 from tenantry.core.times import now
@@ -26,7 +28,11 @@ from tenantry.gen.scalekit.v1.auth import totp_pb
 from tenantry.identity.sign_in.model import auth_requests
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     import httpx
+    import pytest
+    from app_servers import AppServer
     from servers import LiveServer
 
 REDIRECT_URI = "https://app.example.com/callback"
@@ -45,6 +51,38 @@ _EXPIRE = Statement(
 )
 
 
+def on_each_database(metafunc: pytest.Metafunc) -> None:
+    """Run tests with `hosted_server` on each database, or on those that their file names."""
+    if "hosted_server" in metafunc.fixturenames:
+        databases = getattr(metafunc.module, "DATABASES", DATABASES)
+        kind = "server" if metafunc.definition.get_closest_marker("process") else "app"
+        metafunc.parametrize(
+            "hosted_server",
+            [f"{database}_{kind}" for database in databases],
+            ids=databases,
+            indirect=True,
+            scope="session",
+        )
+
+
+@asynccontextmanager
+async def hosted(
+    request: pytest.FixtureRequest, start_app: Any, start_server: Any, **given: str
+) -> AsyncIterator[LiveServer | AppServer]:
+    """The application in this process, or a server process, on the database of a parameter."""
+    database, _, kind = request.param.partition("_")
+    if database == "postgresql":
+        given["database_url"] = request.getfixturevalue("postgresql").fresh()
+    if kind == "app":
+        server = await start_app("hosted", **given)
+    else:
+        server = start_server("hosted", **given)
+    yield server
+    if kind == "server":
+        server.stop()
+    await assert_all_valid_of(server)
+
+
 def password() -> str:
     """A password that nobody has thought of."""
     return f"correct-{secrets.token_hex(6)}-horse"
@@ -53,7 +91,7 @@ def password() -> str:
 class Deployment:
     """A running server, its database beside it, and what its operator does."""
 
-    def __init__(self, server: LiveServer, database: Any, api: Api) -> None:
+    def __init__(self, server: LiveServer | AppServer, database: Any, api: Api) -> None:
         self.server = server
         self.database = database
         self.api = api

@@ -12,6 +12,7 @@ class Answer:
     """The messages of the application, as it sent them."""
 
     status: int = 0
+    pairs: list[tuple[str, str]] = field(default_factory=list)  # all headers, as they were sent
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     trailers: dict[str, str] = field(default_factory=dict)
@@ -103,14 +104,15 @@ class AsgiClient:
         answer = Answer()
 
         async def send(event: dict[str, Any]) -> None:
-            named = {
-                name.decode("latin-1"): value.decode("latin-1")
+            pairs = [
+                (name.decode("latin-1"), value.decode("latin-1"))
                 for name, value in event.get("headers", ())
-            }
+            ]
+            named = dict(pairs)
             match event["type"]:
                 case "http.response.start":
                     assert not answer.status, "a second answer to one request"
-                    answer.status, answer.headers = event["status"], named
+                    answer.status, answer.pairs, answer.headers = event["status"], pairs, named
                 case "http.response.body":
                     answer.body += event.get("body", b"")
                 case "http.response.trailers":

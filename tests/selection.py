@@ -1,18 +1,15 @@
-"""Which tests run: all of them by `make test-all`, and by `make test` those that decide.
+"""The cases that `make test` runs; `make test-all` runs all of them.
 
-Nearly every case exists on both databases, and those of the API over four wires as well. By
-`make test` each runs in one of these ways, and the digest of its name says in which: every room
-meets every database and the usual wires in each run, and always the same cases do. Cases whose
-marker says that they are about the ways themselves run in more of them. Languages, clients or looks
-of a page that a marker names (`one_of`) are ways as well: a case meets one.
+A case of the storage suite runs on SQLite and on PostgreSQL. A case of the API runs on SQLite over
+REST; a marker names other wires, or all of them. A case whose marker lists languages, clients or
+looks (`one_of`) runs in the first of these. Nothing depends on the name of a test.
 """
 
 from __future__ import annotations
 
+import functools
 import re
-import zlib
 from collections import defaultdict
-from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,14 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 DATABASES = ("sqlite", "postgresql")
-WIRES = ("rest", "connect", "grpc", "grpc-web")
-# REST and gRPC share the least. Connect and gRPC-Web meet each rpc, and marked cases.
-USUAL_WIRES = ("", "rest", "grpc")
-# Plans of queries, order of commits, races: what one database does says nothing of the other.
-ABOUT_DATABASES = re.compile(
+WIRES = ("rest", "grpc", "connect", "grpc-web")
+# Plans of queries, order of commits, races: each database has its own. Cases that open a database
+# themselves (`database_url`) are of the storage suite, too.
+STORAGE = re.compile(
     r"tests/(contract|db|event_log|health|restore)/|_(closure|concurrency|crash|plans|races)\.py"
 )
-# They take the longest, mostly waiting: started last, they would leave the other processes idle.
+# The longest, which mostly wait: started last, they would leave the other processes idle.
 FIRST = re.compile(
     r"tests/(chaos|cli|conformance|openid_conformance|test_\w*(quickstarts|guides|surface)\b)"
 )
@@ -55,9 +51,9 @@ def pytest_configure(config: pytest.Config) -> None:
         "wires(*names): over these wires only, and over each of them",
         "everywhere: on each database, over each wire that it has",
         "thorough: by `make test-all` only",
-        "one_of(*names): of cases whose ids differ by these names alone, one by `make test`",
+        "one_of(*names): of cases whose ids differ by these names alone, the first by `make test`",
         "one_database: on PostgreSQL by `make test-all` only",
-        "either_database: on one by `make test`, in a room whose cases run on each",
+        "process: against a server process, over TLS",
     ):
         config.addinivalue_line("markers", line)
 
@@ -121,20 +117,30 @@ def selected(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
         case = _in_an_id(_names(item)).sub("*", item.nodeid)
         if item.get_closest_marker("wires"):
             case += way[1]
-        if ABOUT_DATABASES.search(case) and not item.get_closest_marker("either_database"):
+        if _is_storage(item) and not item.get_closest_marker("one_database"):
             case += way[0]
         # A case that two parameters tell apart by the name of a database runs once for each.
         while way in cases[case]:
             case += "'"
         cases[case][way] = item
-    for case, ways in cases.items():
-        yield ways[chosen(case, ways)]
+    for ways in cases.values():
+        yield ways[min(ways, key=functools.partial(_rank, _names(next(iter(ways.values())))))]
+
+
+def _rank(names: tuple[str, ...], way: Way) -> list[int]:
+    order = ("", *DATABASES, *WIRES, *names)
+    return [order.index(name) for name in way]
+
+
+def _is_storage(item: pytest.Item) -> bool:
+    return "database_url" in item.fixturenames or STORAGE.search(item.nodeid) is not None
 
 
 def way_of(item: pytest.Item) -> Way:
     """Return the database that a test runs on, the wire, and those names of its marker."""
     params = item.callspec.params if hasattr(item, "callspec") else {}
-    named = {value for value in params.values() if isinstance(value, str)}
+    # `server` has "sqlite_app" or "sqlite_server".
+    named = {value.partition("_")[0] for value in params.values() if isinstance(value, str)}
     database = next((name for name in DATABASES if name in named), "")
     names = _names(item)
     return (
@@ -148,17 +154,8 @@ def _names(item: pytest.Item) -> tuple[str, ...]:
     return tuple(name for marker in item.iter_markers("one_of") for name in marker.args)
 
 
-@cache
+@functools.cache
 def _in_an_id(names: tuple[str, ...]) -> re.Pattern[str]:
     """Finds databases, wires and these names where they are a part of an id of parameters."""
     longest_first = sorted((*DATABASES, *WIRES, *names), key=len, reverse=True)
     return re.compile(rf"(?<=[\[-])(?:{'|'.join(map(re.escape, longest_first))})(?=[]-])")
-
-
-def chosen(case: str, ways: dict[Way, pytest.Item]) -> Way:
-    """The way in which `make test` runs a case."""
-    usual = [way for way in ways if way[1] in USUAL_WIRES]
-    if any(item.get_closest_marker("one_database") for item in ways.values()):
-        usual = [way for way in ways if way[0] != "postgresql"]
-    among = sorted(usual or ways)
-    return among[zlib.crc32(case.encode()) % len(among)]

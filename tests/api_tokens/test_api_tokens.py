@@ -377,6 +377,7 @@ async def test_only_the_application_may_ask(api, make, make_token, http):
 
 
 @pytest.mark.wires("rest")
+@pytest.mark.process
 async def test_a_token_is_in_no_log_event_or_database(api, server, make, database, events):
     organization = await make.organization()
     keyed = api.sending(idempotency_key=unique())

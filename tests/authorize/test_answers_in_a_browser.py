@@ -10,6 +10,8 @@ from playwright.async_api import expect
 
 from tenantry.identity.sessions import service as sessions
 
+pytestmark = pytest.mark.process
+
 BACK = (
     '<!doctype html><html lang="en"><title>Back</title><link rel="icon" href="data:,">'
     "<h1>Back</h1></html>"

@@ -257,6 +257,7 @@ _KEPT = [
 
 
 @pytest.mark.wires("rest")
+@pytest.mark.process
 async def test_a_secret_is_kept_as_a_hash_and_nowhere_else(api, make, http, database, server):
     """Not in the database, a kept reply included, nor in a log or a later answer."""
     holder = await Holder.made(api, "WEB_APP", make)

@@ -252,6 +252,7 @@ def places(desc: DescMessage, above=()):
 
 
 @pytest.mark.wires("rest", "connect")
+@pytest.mark.process
 async def test_what_the_server_sets_is_no_member_of_a_request(api, world, database, server):
     """Each name over one of the wires, on one of the databases."""
     before = await state_of(database)

@@ -31,7 +31,7 @@ async def answered(service: Service, rpc: str) -> tuple[str, str, list[str]]:
     return "OK", "", []
 
 
-@pytest.mark.either_database
+@pytest.mark.one_database
 @pytest.mark.parametrize("service", _SERVICES)
 async def test_to_nobody(server, wires, subtests, service):
     for rpc in getattr(Api(wires["grpc"]), service).methods:
@@ -42,7 +42,7 @@ async def test_to_nobody(server, wires, subtests, service):
             assert len({code for code, *_ in by_wire.values()}) == 1, by_wire
 
 
-@pytest.mark.either_database
+@pytest.mark.one_database
 @pytest.mark.parametrize("service", _SERVICES)
 async def test_to_the_management_client(server, wires, token, subtests, service):
     headers = (("authorization", f"Bearer {token}"),)

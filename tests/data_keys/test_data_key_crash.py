@@ -157,7 +157,7 @@ def command(environment, *arguments: str):
     )
 
 
-@pytest.mark.either_database
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("place", "is_done"),
     [
@@ -189,7 +189,7 @@ async def test_another_master_key_killed_between_its_steps(
         assert await opens(environment, key)
 
 
-@pytest.mark.either_database
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("place", "is_done"),
     [
@@ -218,7 +218,7 @@ async def test_the_end_of_a_master_key_killed_between_its_steps(
     assert not await opens(environment, LocalKey(MASTER_KEY))
 
 
-@pytest.mark.either_database
+@pytest.mark.one_database
 @pytest.mark.parametrize("place", ["_create:1", "_change:1", "_change:2"])
 async def test_another_data_key_killed_between_its_steps(place, db, environment):
     rotate = ["data-key", "rotate"]

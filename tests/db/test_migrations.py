@@ -156,7 +156,7 @@ def test_an_upgrade_makes_exactly_what_the_tables_declare(database_url):
     assert differences(database_url, metadata) == []
 
 
-@pytest.mark.either_database
+@pytest.mark.one_database
 def test_what_the_migrations_forgot_is_noticed(database_url):
     for change in ("column", "type", "index", "table"):
         declared = MetaData(naming_convention=metadata.naming_convention)
@@ -283,7 +283,7 @@ print(migrate.upgrade(sys.argv[1]))
 """
 
 
-@pytest.mark.either_database
+@pytest.mark.one_database
 def test_processes_that_upgrade_at_once_do_it_once(empty_url):
     processes = [
         subprocess.Popen(
@@ -321,7 +321,7 @@ def test_an_upgrade_that_fails_leaves_nothing(empty_url, monkeypatch):
     engine.dispose()
 
 
-@pytest.mark.either_database
+@pytest.mark.one_database
 async def test_a_database_in_use_can_be_upgraded(database_url):
     """An upgrade that has nothing to do disturbs nobody."""
     async with open_database(database_url, KEY) as db:

@@ -41,6 +41,7 @@ async def test_a_setting_is_stored_shown_and_reset(api):
     assert await shown(api, "sign_up") == before
 
 
+@pytest.mark.process
 async def test_what_the_server_is_started_with_is_fixed(api):
     found = await shown(api, "listen")
     assert (found["source"], found.get("changeable", False)) == ("FIXED", False)

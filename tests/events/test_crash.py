@@ -62,7 +62,7 @@ async def many(answered):
         await asyncio.sleep(0.01)
 
 
-@pytest.mark.either_database
+@pytest.mark.one_database
 async def test_killed_under_load_it_keeps_all_it_answered_and_every_change_has_its_event(doomed):
     answered = {}
     async with over_https(doomed) as http:

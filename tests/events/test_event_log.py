@@ -279,6 +279,7 @@ async def test_clients_and_keys_leave_one_each(database, events):
     assert signing["after"]["current"] == signing["before"]["next"]
 
 
+@pytest.mark.process
 async def test_no_event_holds_a_secret(database, server, http, make, token):
     made = await make.organization()
     link = await make.portal_link(made["id"])

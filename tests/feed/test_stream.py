@@ -25,6 +25,8 @@ from tenantry.events.event_log.model import event_log_state
 from tenantry.net.http import Request
 from tenantry.rate_limits.rates import Rates
 
+pytestmark = pytest.mark.process
+
 _PRUNED = Statement(update(event_log_state).values(pruned_before=bindparam("p_before")))
 
 

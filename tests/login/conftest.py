@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
+from contextlib import asynccontextmanager
 
 import pytest
-from hosted import deployment
-from valid_events import assert_all_valid_of
+from hosted import deployment, hosted, on_each_database
 
 # Every visitor has an address of its own, or all of them would share the limits of one.
 SETTINGS = {
@@ -17,23 +16,14 @@ SETTINGS = {
 }
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what visits the deployment on each database, or on those that a file names."""
-    if "hosted_server" in metafunc.fixturenames:
-        databases = getattr(metafunc.module, "DATABASES", ("sqlite", "postgresql"))
-        metafunc.parametrize("hosted_server", databases, indirect=True, scope="session")
+pytest_generate_tests = on_each_database
 
 
 @pytest.fixture(scope="session")
-def hosted_server(request, start_server):
-    """A running server with all ways to sign in."""
-    more = dict(SETTINGS)
-    if request.param == "postgresql":
-        more["database_url"] = request.getfixturevalue("postgresql").fresh()
-    server = start_server(f"hosted-{request.param}", **more)
-    yield server
-    server.stop()
-    asyncio.run(assert_all_valid_of(server))
+async def hosted_server(request, start_app, start_server):
+    """A deployment with all ways to sign in."""
+    async with hosted(request, start_app, start_server, **SETTINGS) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -57,15 +47,14 @@ async def visitor(place):
 
 
 @pytest.fixture(scope="module")
-def special_place(start_server):
+def special_place(start_app):
     """Start a deployment on SQLite with other settings."""
-    started = []
 
-    def start(**settings: str):
-        server = start_server("special", **{**SETTINGS, **settings})
-        started.append(server)
-        return deployment(server)
+    @asynccontextmanager
+    async def start(**settings: str):
+        server = await start_app("special", **{**SETTINGS, **settings})
+        async with deployment(server) as opened:
+            yield opened
+        await server.stop()
 
-    yield start
-    for server in started:
-        server.stop()
+    return start

@@ -13,6 +13,8 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 from machines import jwks, key_for
 
+pytestmark = pytest.mark.process
+
 METHODS = {
     "client_secret_basic": "RS256",
     "client_secret_post": "ES256",

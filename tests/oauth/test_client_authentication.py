@@ -280,6 +280,7 @@ async def test_wrong_credentials_are_counted_by_the_real_address(process, new):
         assert (await there.token(client)).status_code == 200
 
 
+@pytest.mark.process
 async def test_no_answer_or_log_has_a_secret(server, endpoint, new, events):
     client = await new.machine()
     assertion = signed(says(client.id, "https://else.example"), key_for("ES256"))

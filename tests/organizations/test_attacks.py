@@ -11,6 +11,8 @@ from apis import Text, path_of, refused, unique
 
 from tenantry.gen.scalekit.v1.organizations import organizations_pb as pb
 
+pytestmark = pytest.mark.process
+
 JSON = ("rest", "connect")
 LONG = 100_000
 

@@ -18,6 +18,8 @@ from rpcs import METHODS, OF_SESSIONS, World, about, call, texts_of, with_text
 
 from tenantry.gen.google.api import annotations_pb
 
+pytestmark = pytest.mark.process
+
 RPCS = [rpc for rpc in METHODS if rpc not in OF_SESSIONS]
 # Refusals that name the fault, and the one for a state; anything else is a crash or a lie.
 # RESOURCE_EXHAUSTED: what anybody may call takes 64 KiB.

@@ -150,7 +150,7 @@ class Writer:
             return
 
 
-@pytest.mark.either_database
+@pytest.mark.one_database
 async def test_killed_while_people_come_and_go_nothing_is_lost_or_half_there(doomed):
     async with over_https(doomed) as http:
         token = await access_token(http, doomed.client_id, doomed.client_secret)

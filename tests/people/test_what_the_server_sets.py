@@ -20,6 +20,8 @@ from tenantry.gen.scalekit.v1.domains import domains_pb
 from tenantry.gen.scalekit.v1.roles import roles_pb
 from tenantry.gen.scalekit.v1.users import users_pb
 
+pytestmark = pytest.mark.process
+
 RPCS = [rpc for rpc in METHODS if rpc not in OF_SESSIONS]
 _SHOWN = (
     *(users_pb.User, commons_pb.OrganizationMembership, commons_pb.UserProfile, users_pb.Invite),

@@ -164,6 +164,7 @@ async def test_cookies_of_others_beside_it_do_no_harm(http, make, around):
     assert page.status_code == 303
 
 
+@pytest.mark.process
 async def test_over_http_2_a_browser_sends_each_cookie_by_itself(http, make, server):
     cookie = await make.portal_session(http, (await make.organization())["id"])
     pairs = [("cookie", "theme=dark"), ("cookie", cookie), ("cookie", "flag=1")]

@@ -13,6 +13,8 @@ from providers import connected, patch
 from servers import LiveServer
 from signins import SignIns
 
+pytestmark = pytest.mark.process
+
 WITHIN = 10.0  # seconds, from the answer of the SCIM service: ten times the promise
 
 

@@ -359,6 +359,7 @@ async def test_who_has_not_signed_in_gets_nothing(api, subtests):
 
 
 @pytest.mark.wires("rest")
+@pytest.mark.process
 async def test_the_official_client_does_it_all(server, call, signed_in, api):
     user, session, _ = await signed_in(client_id="skc_1")
     _, other, _ = await signed_in(user.id)

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
-from hosted import deployment
-from valid_events import assert_all_valid_of
+from hosted import deployment, hosted, on_each_database
 
 DATABASES = ("sqlite", "postgresql")
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what visits the deployment on each database, or on those that a file names."""
-    if "hosted_server" in metafunc.fixturenames:
-        databases = getattr(metafunc.module, "DATABASES", DATABASES)
-        metafunc.parametrize("hosted_server", databases, indirect=True, scope="session")
+pytest_generate_tests = on_each_database
 
 
 @pytest.fixture(scope="session")
-def hosted_server(request, start_server):
-    """A running server as a developer starts it."""
-    more = {"simulator": "true", "app_name": "Acme Projects"}
-    if request.param == "postgresql":
-        more["database_url"] = request.getfixturevalue("postgresql").fresh()
-    server = start_server(f"simulator-{request.param}", **more)
-    yield server
-    server.stop()
-    asyncio.run(assert_all_valid_of(server))
+async def hosted_server(request, start_app, start_server):
+    """A deployment as a developer starts it."""
+    async with hosted(
+        request, start_app, start_server, simulator="true", app_name="Acme Projects"
+    ) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -56,6 +56,7 @@ async def answer(visitor, sent, **form: str):
     return await brought_back(visitor, await visitor.post(action, **members, **form))
 
 
+@pytest.mark.process
 async def test_the_first_start_makes_an_organization_to_try_with(place, connections):
     assert f"Simulator  {place.server.url}/simulator\n" in place.server.log.read_text()
     assert list(connections) == ["OIDC", "SAML"]  # the first one leads the domains

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
-from hosted import deployment
-from valid_events import assert_all_valid_of
+from hosted import deployment, hosted, on_each_database
 
 SETTINGS = {
     "app_name": "Acme Projects",
@@ -16,23 +13,14 @@ SETTINGS = {
 }
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what visits the deployment on each database, or on those that a file names."""
-    if "hosted_server" in metafunc.fixturenames:
-        databases = getattr(metafunc.module, "DATABASES", ("sqlite", "postgresql"))
-        metafunc.parametrize("hosted_server", databases, indirect=True, scope="session")
+pytest_generate_tests = on_each_database
 
 
 @pytest.fixture(scope="session")
-def hosted_server(request, start_server):
-    """A running server that may ask providers on loopback."""
-    more = dict(SETTINGS)
-    if request.param == "postgresql":
-        more["database_url"] = request.getfixturevalue("postgresql").fresh()
-    server = start_server(f"sso-{request.param}", **more)
-    yield server
-    server.stop()
-    asyncio.run(assert_all_valid_of(server))
+async def hosted_server(request, start_app, start_server):
+    """A deployment that may ask providers on loopback."""
+    async with hosted(request, start_app, start_server, **SETTINGS) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

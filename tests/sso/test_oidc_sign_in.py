@@ -574,6 +574,7 @@ async def test_a_verified_answer_is_kept_sealed_and_once(place, application, vis
     assert json.dumps(identity.received)
 
 
+@pytest.mark.process
 async def test_nothing_secret_stands_in_the_log(place, application, visitor, provider):
     conn = await oidc_connection(place, provider)
     secrets = [CLIENT_SECRET, "s%2Bc"]

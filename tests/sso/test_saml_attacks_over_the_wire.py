@@ -293,6 +293,7 @@ async def test_an_assertion_for_our_key_says_nothing_of_it_by_its_errors(
     assert len(said) == 1
 
 
+@pytest.mark.process
 async def test_nothing_of_a_response_is_in_the_log_of_the_server(
     place, application, visitor, hosted_server
 ):

@@ -92,6 +92,7 @@ async def test_a_secret_is_in_no_answer_but_the_one_that_makes_it(api, endpoints
 
 
 @pytest.mark.wires("rest")
+@pytest.mark.process
 async def test_a_secret_is_in_no_log(api, endpoints, server):
     made = await endpoints.answer()
     key = {"endpoint_id": made["endpoint"]["id"]}
