@@ -9,6 +9,7 @@ import shutil
 import memory
 import pytest
 import sampling
+import waiting
 from name_servers import NameServer
 from servers import LiveServer, PostgreSQL
 from valid_events import assert_all_valid_of
@@ -19,6 +20,7 @@ pytest_plugins = ["apis", "databases", "selection"]
 def pytest_configure(config):
     """Try as many examples as the run has time for, before a file of tests asks how many."""
     sampling.load(whole=config.getoption("thorough"))
+    waiting.give_clients_time()
     if not config.getoption("thorough"):  # whose files and servers are more than a memory holds
         memory.use()
 
@@ -32,6 +34,12 @@ def pytest_collection():
     finally:
         gc.freeze()
         gc.enable()
+
+
+@pytest.fixture(scope="session")
+def eventually():
+    """Wait until a condition holds."""
+    return waiting.eventually
 
 
 @pytest.fixture(scope="session")
