@@ -58,15 +58,11 @@ PYTEST := $(BIN)/pytest --numprocesses $(shell expr `nproc` + 2) --maxprocesses 
 
 test test-all: export PYTHONDONTWRITEBYTECODE =
 
-# Real servers, browsers and clocks, on a machine that may be busy: what fails beside the others is
-# run once more, alone, and decides then. Its first failure stays in sight.
-ALONE := $(BIN)/pytest --last-failed --last-failed-no-failures=none --exitfirst
-
 test: check
-	$(PYTEST) || { test $$? = 1 && $(ALONE); }
+	$(PYTEST)
 
 test-all: check
-	$(PYTEST) --thorough || { test $$? = 1 && $(ALONE) --thorough; }
+	$(PYTEST) --thorough
 
 chaos: .venv/installed-dev
 	$(BIN)/python tests/chaos/long_run.py $(CHAOS)

@@ -257,7 +257,7 @@ class Grpc(Wire):
 
     async def send(self, method: DescMethod, message: bytes, headers: Headers) -> Answer:
         """Make a call whose request is these bytes."""
-        call = self.channel.unary_unary(path_of(method))(message, metadata=headers, timeout=30)
+        call = self.channel.unary_unary(path_of(method))(message, metadata=headers, timeout=60)
         try:
             answer = await call
         except grpc.aio.AioRpcError as problem:
@@ -365,7 +365,7 @@ def over_https(server: LiveServer | AppServer, *, http2: bool = False) -> httpx.
             transport=server.transport, base_url=server.url, timeout=30, cookies=jar
         )
     return httpx.AsyncClient(
-        base_url=server.url, verify=server.trust, timeout=30, cookies=jar, http2=http2
+        base_url=server.url, verify=server.trust, timeout=60, cookies=jar, http2=http2
     )
 
 

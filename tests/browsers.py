@@ -12,8 +12,13 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from playwright import async_api, sync_api
 from playwright.async_api import async_playwright
 from playwright.sync_api import sync_playwright
+from waiting import SECONDS
+
+for one in (async_api, sync_api):  # whose own limit is five seconds
+    one.expect.set_options(timeout=SECONDS * 1000)
 
 CHROMIUM = Path("/usr/bin/chromium")
 _ARGUMENTS = [

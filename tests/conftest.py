@@ -9,6 +9,7 @@ import shutil
 import memory
 import pytest
 import sampling
+import waiting
 from app_servers import AppServer
 from name_servers import NameServer
 from servers import LiveServer, PostgreSQL
@@ -20,6 +21,7 @@ pytest_plugins = ["selection", "apis", "databases"]
 def pytest_configure(config):
     """Try as many examples as the run has time for, before a file of tests asks how many."""
     sampling.load(whole=config.getoption("thorough"))
+    waiting.give_clients_time()
     if not config.getoption("thorough"):  # whose files and servers are more than a memory holds
         memory.use()
 
@@ -33,6 +35,12 @@ def pytest_collection():
     finally:
         gc.freeze()
         gc.enable()
+
+
+@pytest.fixture(scope="session")
+def eventually():
+    """Wait until a condition holds."""
+    return waiting.eventually
 
 
 @pytest.fixture(scope="session")

@@ -54,7 +54,7 @@ class Connection:
     def __init__(
         self, port: int, trust: ssl.SSLContext | None = None, *, window: int | None = None
     ) -> None:
-        plain = socket.create_connection(("127.0.0.1", port), 20)
+        plain = socket.create_connection(("127.0.0.1", port), 60)
         if trust is not None:
             trust.set_alpn_protocols(["h2"])
             plain = trust.wrap_socket(plain, server_hostname="localhost")

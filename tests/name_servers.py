@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import dns.flags
 import dns.message
@@ -14,6 +14,9 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 from dns.rdtypes.ANY.TXT import TXT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class NameServer:
@@ -26,7 +29,7 @@ class NameServer:
         self._aliases: dict[str, str] = {}
         self._codes: dict[str, dns.rcode.Rcode] = {}
         self._silent: set[str] = set()
-        self._slow: set[str] = set()
+        self._held: dict[str, asyncio.Event] = {}
         self._truncated: set[str] = set()
 
     async def __aenter__(self) -> Self:
@@ -67,17 +70,30 @@ class NameServer:
         """Never answer."""
         self._silent.add(name)
 
-    def delay(self, name: str) -> None:
-        """Answer after a second."""
-        self._slow.add(name)
+    def hold(self, name: str) -> None:
+        """Answer once this is released."""
+        self._held[name] = asyncio.Event()
+
+    def release(self, name: str) -> None:
+        """Send the answers that were held."""
+        self._held.pop(name).set()
+
+    def was_asked(self, name: str) -> bool:
+        """Whether a question about this name has come."""
+        return any(asked == name for asked, _ in self.asked)
 
     def truncate(self, name: str) -> None:
         """Answer over TCP only."""
         self._truncated.add(name)
 
-    def seconds(self, wire: bytes) -> float:
-        """How long the answer to a question takes."""
-        return 1.0 if _name(dns.message.from_wire(wire)) in self._slow else 0.0
+    async def send(self, wire: bytes, send: Callable[[bytes], None]) -> None:
+        """Answer a question, at once unless its name is held."""
+        answer = self.answer(wire, "udp")
+        held = self._held.get(_name(dns.message.from_wire(wire)))
+        if held is not None:
+            await held.wait()
+        if answer is not None:
+            send(answer)
 
     def answer(self, wire: bytes, transport: str) -> bytes | None:
         query = dns.message.from_wire(wire)
@@ -121,12 +137,13 @@ def _name(query: dns.message.Message) -> str:
 class _Udp(asyncio.DatagramProtocol):
     def __init__(self, server: NameServer) -> None:
         self._server = server
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        answer = self._server.answer(data, "udp")
-        if answer is not None:
-            delay = self._server.seconds(data)
-            asyncio.get_running_loop().call_later(delay, self._transport.sendto, answer, addr)
+        sending = self._server.send(data, lambda answer: self._transport.sendto(answer, addr))
+        task = asyncio.create_task(sending)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

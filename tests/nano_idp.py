@@ -73,7 +73,7 @@ def running(folder: Path, *people: str, port: int = 0, **sections: Any) -> Itera
         yield url
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def _answers(port: int) -> bool:

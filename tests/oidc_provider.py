@@ -41,7 +41,7 @@ def running(folder, server, port, clients, people):
         )
     url = f"http://127.0.0.1:{port}"
     try:
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         while not _answers(url):
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < until, log.read_text()
@@ -49,7 +49,7 @@ def running(folder, server, port, clients, people):
         yield url, log
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def _answers(url):

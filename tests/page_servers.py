@@ -287,7 +287,7 @@ class _Furnishing:
         await push.group("Finance and Controlling, Central Europe", *pushed[4:])
         await push("POST", "/Users", {"schemas": [], "userName": ""})
         await push.http.aclose()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 page = await visitor.get(f"/{id_}/requests")
                 if found := re.findall(r"/requests/(dirreq_\w+)", page.text):
@@ -422,7 +422,7 @@ class _Furnishing:
     async def _prove(self, visitor: Any, email: str) -> None:
         """Sign in by the code of a mail, which the server's own worker delivers, too."""
         await visitor.step("email", email=email)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 try:
                     code = await self.place.code(email)

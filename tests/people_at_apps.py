@@ -51,7 +51,7 @@ class Mailbox:
 
     def newest(self, email: str) -> str:
         """The text of the mail that has come to an address since it was last asked for."""
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         while time.monotonic() < until:
             with ThreadPoolExecutor() as pool:  # the browser has the event loop of this thread
                 text = pool.submit(asyncio.run, self._unseen(email)).result()

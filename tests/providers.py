@@ -106,7 +106,7 @@ class Provider:
 
     async def logged(self, number: int) -> list[DirectoryRequest]:
         """Return the latest requests of the log, once so many are written."""
-        until = asyncio.get_running_loop().time() + 10
+        until = asyncio.get_running_loop().time() + 60
         while True:
             found = await log.listing(self.database, self.directory, page_size=100)
             if len(found.items) >= number:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 TENANTRY = Path(sys.executable).parent / "tenantry"
 START_SECONDS = 60.0
-STOP_SECONDS = 20.0
+STOP_SECONDS = 60.0
 _STARTS = 30  # of PostgreSQL: each waits for ten seconds, and a recovery may take longer
 
 

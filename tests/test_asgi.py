@@ -44,7 +44,7 @@ def hypercorn(tmp_path_factory):
     answer = httpx.post(f"{url}/oauth/token", data={"grant_type": "client_credentials", **kept})
     yield url, answer.json()["access_token"]
     process.terminate()
-    process.wait(10)
+    process.wait(60)
 
 
 def test_it_updates_an_organization_over_rest_and_grpc(hypercorn):

@@ -47,7 +47,7 @@ def test_users_follow_a_directory(sending_server, tmp_path):
             follow(api, f"http://127.0.0.1:{port}", sending_server)
         finally:
             process.kill()
-            process.wait(10)
+            process.wait(60)
             api.delete(f"/api/v1/webhooks/endpoints/{endpoint['endpoint']['id']}")
 
 

@@ -112,7 +112,7 @@ def run(api, sending_server, receiver, tmp_path):
 def await_log(api, organization_id, event_type):
     """Wait until the worker has seen it: an endpoint made later does not get it."""
     asked = {"organization_id": organization_id, "event_types": event_type}
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while not api.get("/api/v1/events:export", params=asked).raise_for_status().text:
         assert time.monotonic() < until, "the worker stands still"
         time.sleep(0.05)

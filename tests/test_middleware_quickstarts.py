@@ -87,7 +87,7 @@ def started(framework, tenantry, folder):
             yield url
         finally:
             process.kill()
-            process.wait(10)
+            process.wait(60)
             # The oldest application is where a sign-in that begins elsewhere goes on.
             api.delete(f"/api/v1/clients/{made['id']}").raise_for_status()
 

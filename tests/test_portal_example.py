@@ -59,7 +59,7 @@ def port(tenantry, tmp_path_factory):
             stderr=subprocess.STDOUT,
         )
     try:
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         while not answers(f"http://127.0.0.1:{port}"):
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < until, log.read_text()
@@ -67,7 +67,7 @@ def port(tenantry, tmp_path_factory):
         yield port
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(60)
 
 
 @pytest.fixture(scope="module")

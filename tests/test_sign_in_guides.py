@@ -147,7 +147,7 @@ def running(command, port, folder, variables):
             stderr=subprocess.STDOUT,
         )
     try:
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         while not is_up(port):
             assert process.poll() is None, (folder / "log").read_text()
             assert time.monotonic() < until, (folder / "log").read_text()
@@ -155,7 +155,7 @@ def running(command, port, folder, variables):
         yield
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(60)
 
 
 def is_up(port):

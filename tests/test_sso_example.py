@@ -60,7 +60,7 @@ def app(tenantry, tmp_path_factory):
             stderr=subprocess.STDOUT,
         )
     try:
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         while not answers(url):
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < until, log.read_text()
@@ -68,7 +68,7 @@ def app(tenantry, tmp_path_factory):
         yield url
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(60)
 
 
 @pytest.fixture

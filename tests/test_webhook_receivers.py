@@ -53,7 +53,7 @@ def started(command, server, folder, *, port=0, secret=SECRET):
             yield http
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(60)
 
 
 def answers(http):

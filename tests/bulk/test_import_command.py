@@ -115,7 +115,7 @@ def test_an_interruption_says_how_to_go_on(place, ends):
         process.send_signal(signal.SIGINT)
         if ends:
             process.stdin.close()
-        assert process.wait(10) == 130  # though the pipe may still be open
+        assert process.wait(60) == 130  # though the pipe may still be open
         assert process.stderr.read() == b"interrupted: run it again to go on\n"
 
 

@@ -136,19 +136,20 @@ def peak_of(server):
     return int(line.split()[1])
 
 
-async def test_rows_are_written_while_others_are_still_to_come(importer, rest):
+async def test_rows_are_written_while_others_are_still_to_come(importer, rest, eventually):
     """And they stay when the client goes away before the end."""
     email = address()
     first = ndjson([*({"email": address()} for _ in range(999)), {"email": email}])
     written = False
 
+    async def is_found():
+        return (await rest.users.search_users(query=email))["total_size"] == 1
+
     async def pieces():
         nonlocal written
         yield first
-        for _ in range(200):
-            await asyncio.sleep(0.05)
-            if written := (await rest.users.search_users(query=email))["total_size"] == 1:
-                break
+        await eventually(is_found)
+        written = True
         yield b'{"email": "'
         raise OSError("the client goes away")
 

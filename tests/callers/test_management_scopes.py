@@ -189,7 +189,7 @@ async def is_unlimited(token):
 
 async def until(condition, *, false=False):
     """Ask again until it is so: what a client may do is remembered for less than a second."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while await condition() is false:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 

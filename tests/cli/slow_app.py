@@ -1,5 +1,8 @@
 """An application that answers as late, and as much, as it is asked to; served by Tenantry's server.
 
+With ``gate`` it answers once that file exists; until then there is one of the same name that ends
+in ".begun".
+
 ``python slow_app.py`` serves it with the settings of the environment and with short limits.
 """
 
@@ -13,6 +16,7 @@ from urllib.parse import parse_qs
 
 import psutil
 
+from tenantry import server
 from tenantry.server import housekeeping
 from tenantry.settings import load
 
@@ -27,6 +31,11 @@ async def app(scope, receive, send):
     if "unread" not in query:
         while (await receive()).get("more_body"):
             pass
+    if "gate" in query:
+        gate = Path(query["gate"])
+        gate.with_suffix(".begun").touch()
+        while not gate.exists():  # noqa: ASYNC110, ASYNC240 - a test waits for it
+            await asyncio.sleep(0.01)
     await asyncio.sleep(float(query.get("seconds", 0)))
     taken = b"x" * (int(query.get("mib", 0)) << 20)
     resident = psutil.Process().memory_info().rss
@@ -41,7 +50,6 @@ async def app(scope, receive, send):
 
 
 if __name__ == "__main__":
-    from tenantry import server
     from tenantry.server import envoy
 
     sys.path.insert(0, str(Path(__file__).parent))
@@ -50,4 +58,5 @@ if __name__ == "__main__":
     envoy.REQUEST_SECONDS = 3
     sys.exit(server.serve(load(), "slow_app:app"))
 else:
+    server.FINISH_SECONDS = 300.0  # for a gate that is opened late
     housekeeping.start(load())

@@ -223,6 +223,13 @@ def test_creating_an_application_says_whether_its_secret_may_call_the_api(live_s
     assert listed[client_id]["api_access"] is allowed
 
 
+def ends_within_a_second(holds):
+    """Ask until it no longer holds: what a server remembers of a client is no older."""
+    since = time.monotonic()
+    while (asked := time.monotonic()) and holds():
+        assert asked < since + 1
+
+
 @BOTH
 def test_a_created_client_can_call_until_it_is_deleted(live_server):
     created = output(live_server, "client", "create", "Billing [eu]")
@@ -238,9 +245,7 @@ def test_a_created_client_can_call_until_it_is_deleted(live_server):
     assert "Billing [eu]" in table
 
     assert live_server.run("client", "delete", client_id, "--yes").returncode == 0
-    until = time.monotonic() + 1  # a process remembers a client for less than that
-    while token(live_server, client_id, secret).status_code == 200 and time.monotonic() < until:
-        time.sleep(0.05)
+    ends_within_a_second(lambda: token(live_server, client_id, secret).status_code == 200)
     assert token(live_server, client_id, secret).status_code == 401
     assert client_id not in live_server.run("client", "list").stdout
 
@@ -252,9 +257,7 @@ def test_a_rotated_secret_overlaps_with_the_former_one(live_server):
     second = output(live_server, "client", "rotate", client_id)["client_secret"]
     assert {token(live_server, client_id, s).status_code for s in (first, second)} == {200}
     third = output(live_server, "client", "rotate", client_id, "--now")["client_secret"]
-    until = time.monotonic() + 1  # what a server remembers of a client is no older
-    while token(live_server, client_id, first).status_code == 200:
-        assert time.monotonic() < until
+    ends_within_a_second(lambda: token(live_server, client_id, first).status_code == 200)
     codes = [token(live_server, client_id, s).status_code for s in (first, second, third)]
     assert codes == [401, 401, 200]
     assert live_server.run("client", "delete", client_id, "--yes").returncode == 0
@@ -324,7 +327,7 @@ def test_the_tail_follows(live_server):
         with_database(live_server, seal)
         shown += [following.stdout.readline() for _ in range(2)]
         following.send_signal(signal.SIGINT)
-        rest, _ = following.communicate(timeout=10)
+        rest, _ = following.communicate(timeout=60)
         names = [json.loads(line)["after"]["name"] for line in [*shown, *rest.splitlines()]]
         assert names == ["Zero", "One", "Two"]
         assert following.returncode == 130
@@ -498,7 +501,7 @@ def test_the_doctor_sees_a_stranger_on_the_port(tmp_path):
             env=without_settings(),
         )
     try:
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while not is_taken(server.port):
             assert time.monotonic() < until
             time.sleep(0.02)

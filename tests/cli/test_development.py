@@ -53,7 +53,7 @@ def test_a_process_that_is_started_by_another_has_the_same_mode():
 
 
 def said_by(server):
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while "Mode" not in (said := server.log.read_text()) and time.monotonic() < until:
         time.sleep(0.05)
     return said
@@ -74,7 +74,7 @@ def test_a_fresh_start_says_where_docs_and_mail_are_and_the_code_is_in_both(tmp_
             made = http.post("/api/v1/organizations", json={"display_name": "Acme"}).json()
             path = f"/api/v1/organizations/{made['id']}/users"
             http.post(path, json={"email": "ann@acme.com"}).raise_for_status()
-            until = time.monotonic() + 30
+            until = time.monotonic() + 60
             while "Open link" not in (page := http.get("/dev/mail").text):
                 assert time.monotonic() < until
                 time.sleep(0.05)

@@ -146,7 +146,7 @@ def start(tmp_path):
 
 
 def _answers(server):
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", server.port), 5):
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", server.port), 60):
         return True
     return False
 
@@ -154,7 +154,7 @@ def _answers(server):
 @pytest.mark.one_of("1", "2")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_stop_under_load_loses_no_request(start, workers):
-    server = start(workers=workers, drain_seconds=1)
+    server = start(workers=workers, drain_seconds=2)
     load = asyncio.run(stops(server, 2, 1500))
     assert load.lost == []
     assert {"http1", "https1", "http2", "https2"} <= load.asked_to_leave
@@ -169,35 +169,40 @@ def test_twenty_stops_under_load_lose_none_of_30000_requests(start, workers):
     assert load.lost == []
 
 
-def test_a_server_that_is_asked_to_stop_answers_for_a_while(start):
-    server = start(drain_seconds=3)
+@pytest.mark.one_of("1", "2")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_one_that_is_asked_to_stop_answers_until_a_second_signal(start, workers):
+    server = start(drain_seconds=300, workers=workers)
     url = f"http://127.0.0.1:{server.port}"
-    began = time.monotonic()
     server.process.send_signal(signal.SIGTERM)
-    time.sleep(1)
-    answer = httpx.get(url)  # on a new connection
-    assert (answer.status_code, answer.headers["connection"]) == (200, "close")
-    assert server.process.wait(10) == 0
-    assert time.monotonic() - began >= 3
+    until = time.monotonic() + 60
+    while not all(_asks_to_leave(url) for _ in range(20)):  # each worker
+        assert time.monotonic() < until
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(60) == 0
     with pytest.raises(httpx.ConnectError):
         httpx.get(url)
 
 
+def _asks_to_leave(url):
+    """Whether an answer on a new connection asks the client to close it."""
+    answer = httpx.get(url)
+    assert answer.status_code == 200
+    return answer.headers.get("connection") == "close"
+
+
+def test_it_answers_for_as_long_as_is_set(start):
+    server = start(drain_seconds=2)
+    began = time.monotonic()
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(60) == 0
+    assert time.monotonic() - began >= 2
+
+
 def test_ctrl_c_does_not_wait_for_balancers(start):
-    server = start(drain_seconds=60)
+    server = start(drain_seconds=300)
     server.process.send_signal(signal.SIGINT)
-    assert server.process.wait(10) == 0
-
-
-@pytest.mark.one_of("1", "2")
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_second_signal_stops_at_once(start, workers):
-    server = start(drain_seconds=60, workers=workers)
-    server.process.send_signal(signal.SIGTERM)
-    time.sleep(1)
-    assert server.process.poll() is None
-    server.process.send_signal(signal.SIGTERM)
-    assert server.process.wait(10) == 0
+    assert server.process.wait(60) == 0
 
 
 @pytest.mark.one_of("1", "2")
@@ -208,10 +213,9 @@ def test_signals_by_which_others_rotate_logs_do_nothing(start, workers):
         server.process.send_signal(number)
         for worker in _workers_of(server.process.pid):
             os.kill(worker, number)
-    time.sleep(0.5)
-    assert server.process.poll() is None
-    assert httpx.get(f"http://127.0.0.1:{server.port}").status_code == 200
-    assert server.stop() == 0
+    for _ in range(20):  # of each worker
+        assert httpx.get(f"http://127.0.0.1:{server.port}").status_code == 200
+    assert server.stop() == 0  # else it was ended by a signal
     assert "started again" not in server.log.read_text()
 
 
@@ -229,7 +233,7 @@ def test_those_signals_do_not_end_the_worker_either(tmp_path):
         for number in (signal.SIGUSR1, signal.SIGUSR2):
             worker.send_signal(number)
         worker.send_signal(signal.SIGTERM)
-        assert worker.wait(20) == 0
+        assert worker.wait(60) == 0
     finally:
         worker.kill()
         worker.communicate()

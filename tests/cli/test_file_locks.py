@@ -42,11 +42,11 @@ def test_looking_for_listening_sockets_ends_no_lock(tmp_path):
 @pytest.mark.parametrize("moment", ["ready", "leaving"])
 def test_a_command_leaves_a_running_server_its_log(start_server, moment):
     """The last process that closes a database deletes the log, where writes are kept first."""
-    server = start_server(f"locks-{moment}", drain_seconds="30")
+    server = start_server(f"locks-{moment}", drain_seconds="300")
     log = server.data_dir / "tenantry.db-wal"
     if moment == "leaving":
         server.process.send_signal(signal.SIGTERM)
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while httpx.get(f"{server.url}/readyz", verify=server.trust).is_success:
             assert time.monotonic() < until
     before = log.stat().st_ino

@@ -22,6 +22,7 @@ import h2.events
 import httpx
 import psutil
 import pytest
+from http2 import Connection
 from servers import TENANTRY, LiveServer
 
 from tenantry.server import certificates
@@ -42,9 +43,9 @@ def address(server, *, tls):
     return f"{'https' if tls else 'http'}://localhost:{server.port}"
 
 
-def raw(server, sent, *, tls=False, seconds=10):
+def raw(server, sent, *, tls=False):
     """Send bytes on a connection of their own; return the answer, or b"" if it is just closed."""
-    with socket.create_connection(("127.0.0.1", server.port), seconds) as plain:
+    with socket.create_connection(("127.0.0.1", server.port), 60) as plain:
         wrapped = server.trust.wrap_socket(plain, server_hostname="localhost") if tls else plain
         with wrapped as connection, contextlib.suppress(ConnectionResetError):
             connection.sendall(sent)
@@ -78,7 +79,7 @@ def test_every_protocol_is_answered_on_one_port(live_server, tls, version):
 def test_an_upgrade_to_cleartext_http2_is_not_needed(live_server):
     offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
     sent = b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + offer + b"\r\n"
-    with socket.create_connection(("127.0.0.1", live_server.port), 5) as connection:
+    with socket.create_connection(("127.0.0.1", live_server.port), 60) as connection:
         connection.sendall(sent)
         assert connection.recv(12) == b"HTTP/1.1 200"
 
@@ -90,7 +91,7 @@ def test_old_tls_is_refused(live_server):
         trust.minimum_version = trust.maximum_version = ssl.TLSVersion.TLSv1_1
     trust.set_ciphers("ALL:@SECLEVEL=0")
     with (
-        socket.create_connection(("127.0.0.1", live_server.port), 5) as plain,
+        socket.create_connection(("127.0.0.1", live_server.port), 60) as plain,
         pytest.raises(ssl.SSLError, match="PROTOCOL_VERSION"),
     ):
         trust.wrap_socket(plain, server_hostname="localhost")
@@ -101,7 +102,7 @@ def test_an_idle_connection_may_ping(live_server):
     trust = live_server.trust
     trust.set_alpn_protocols(["h2"])
     with (
-        socket.create_connection(("127.0.0.1", live_server.port), 5) as plain,
+        socket.create_connection(("127.0.0.1", live_server.port), 60) as plain,
         trust.wrap_socket(plain, server_hostname="localhost") as connection,
     ):
         http2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
@@ -146,26 +147,29 @@ def test_an_application_that_raises_is_answered_in_our_shape(slow):
 
 def test_memory_that_nothing_uses_any_more_goes_back_to_the_system(slow):
     mib = 46  # as a password takes that is hashed
-    answer = httpx.get(f"{address(slow, tls=False)}/?mib={mib}", timeout=30)
+    answer = httpx.get(f"{address(slow, tls=False)}/?mib={mib}")
     most = int(answer.headers["resident"]) - (mib - 6 << 20)
-    until = time.monotonic() + 6 * RELEASE_SECONDS
+    until = time.monotonic() + 20 * RELEASE_SECONDS
     while psutil.Process(slow.process.pid).memory_info().rss > most:
         assert time.monotonic() < until
         time.sleep(0.2)
 
 
 def test_envoy_answers_grpc_with_a_status(slow):
-    headers = {"content-type": "application/grpc", "te": "trailers"}
-
-    def body():
-        yield b"x"
-        time.sleep(4)  # more than a request may take
-
-    with httpx.Client(http1=False, http2=True) as client:
-        answer = client.post(address(slow, tls=False), headers=headers, content=body())
-    assert answer.status_code == 200
-    assert answer.headers["grpc-status"] != "0"
-    assert "{" not in answer.headers["grpc-message"]
+    headers = {
+        ":method": "POST",
+        ":scheme": "http",
+        ":authority": "localhost",
+        ":path": "/",
+        "content-type": "application/grpc",
+        "te": "trailers",
+    }
+    with Connection(slow.port) as connection:
+        stream = connection.send(list(headers.items()), b"x", end=False)  # and no more comes
+        connection.wait(stream)
+    assert stream.headers[":status"] == "200"
+    assert stream.trailers["grpc-status"] != "0"
+    assert "{" not in stream.trailers["grpc-message"]
 
 
 @pytest.mark.parametrize(
@@ -220,15 +224,12 @@ def test_a_stuck_client_is_cut_off_and_nobody_else(slow):
         "never ends its body": b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx",
     }
     with concurrent.futures.ThreadPoolExecutor() as threads:
-        began = time.monotonic()
         cut = {name: threads.submit(raw, slow, sent) for name, sent in stuck.items()}
         tls = threads.submit(raw, slow, b"\x16\x03\x01\x02\x00")  # the start of a TLS handshake
-        others = httpx.Client(timeout=1, verify=slow.trust)
+        others = httpx.Client(verify=slow.trust)
         while not all(f.done() for f in [*cut.values(), tls]):
             assert others.get(slow.url).status_code == 200
         others.close()
-        took = time.monotonic() - began
-    assert took < 8
     assert cut["sends nothing"].result() == tls.result() == b""
     for name in ("never ends its headers", "never ends its body"):
         answer = cut[name].result()
@@ -242,7 +243,7 @@ def test_a_body_that_nobody_reads_is_not_taken_in(slow):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)
         connection.settimeout(0.5)
         head = (
-            b"POST /?unread=1&seconds=2 HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n"
+            b"POST /?unread=1&seconds=60 HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n"
         )
         connection.sendall(head)
         taken = 0
@@ -335,7 +336,7 @@ def test_a_database_that_does_not_answer_is_named(tmp_path):
 def test_the_first_start_says_where_and_who_and_what_next(tmp_path):
     server = LiveServer(tmp_path).start()
     try:
-        until = time.monotonic() + 5
+        until = time.monotonic() + 60
         while "Run next" not in (said := server.log.read_text()) and time.monotonic() < until:
             time.sleep(0.02)
         assert f"URL        {server.url}\n" in said
@@ -355,35 +356,46 @@ def test_files_where_it_is_started_do_not_get_in(tmp_path):
     assert server.stop() == 0
 
 
+@contextlib.contextmanager
+def in_flight(server, gate):
+    """A request that the application has begun to answer, and answers once `gate` exists."""
+    with concurrent.futures.ThreadPoolExecutor() as threads, httpx.Client() as client:
+        url = address(server, tls=False)
+        assert client.get(url).status_code == 200  # the connection is open
+        answer = threads.submit(client.get, url, params={"gate": str(gate)})
+        wait_for(gate.with_suffix(".begun").exists)
+        yield answer
+
+
+def wait_for(condition):
+    until = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_waits_for_what_is_in_flight(tmp_path, stop):
     server = LiveServer(tmp_path).start(sys.executable, Path(__file__).parent / "slow_app.py")
-    with concurrent.futures.ThreadPoolExecutor() as threads, httpx.Client(timeout=10) as client:
-        url = address(server, tls=False)
-        assert client.get(url).status_code == 200  # the connection is open
-        in_flight = threads.submit(client.get, f"{url}/?seconds=1.5")
-        time.sleep(0.5)
+    with in_flight(server, tmp_path / "gate") as asked:
         server.process.send_signal(stop)
-        time.sleep(0.5)
-        with pytest.raises(httpx.ConnectError):
-            httpx.get(url)
-        answer = in_flight.result()
+        wait_for(lambda: not server.listens())
+        (tmp_path / "gate").touch()
+        answer = asked.result()
         assert answer.status_code == 200
         assert answer.headers["connection"] == "close"
-        assert server.process.wait(5) == 0
+        assert server.process.wait(60) == 0
 
 
 def test_a_second_signal_does_not_wait(tmp_path):
     server = LiveServer(tmp_path).start(sys.executable, Path(__file__).parent / "slow_app.py")
-    with concurrent.futures.ThreadPoolExecutor() as threads:
-        in_flight = threads.submit(httpx.get, f"{server.url}/?seconds=20", verify=server.trust)
-        time.sleep(0.5)
+    with in_flight(server, tmp_path / "gate") as asked:
         server.process.send_signal(signal.SIGTERM)
-        time.sleep(0.3)
+        wait_for(lambda: not server.listens())
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(5) == 0
+        assert server.process.wait(60) == 0
         with pytest.raises(httpx.TransportError):
-            in_flight.result()
+            asked.result()
 
 
 def test_a_restart_keeps_everything(tmp_path):
@@ -414,7 +426,7 @@ def test_a_new_certificate_is_shown_without_a_restart(tmp_path, monkeypatch):
         certificates.ensure(load({"TENANTRY_DATA_DIR": str(tmp_path / "own")}))
         assert ssl.get_server_certificate(("127.0.0.1", server.port)) == before
         shown.refresh()
-        until = time.monotonic() + 5
+        until = time.monotonic() + 60
         while ssl.get_server_certificate(("127.0.0.1", server.port)) == before:
             assert time.monotonic() < until
             time.sleep(0.02)

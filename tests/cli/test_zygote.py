@@ -46,7 +46,7 @@ def test_its_settings_are_those_that_were_given_and_no_former_ones(tmp_path):
     for development, mode in (("true", "development"), ("false", "production")):
         (tmp_path / mode).mkdir()
         server = LiveServer(tmp_path / mode, development=development, background="false").fork()
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         while f"Mode       {mode}" not in server.log.read_text():  # told once it is ready
             assert time.monotonic() < until
             time.sleep(0.02)
@@ -70,7 +70,7 @@ def test_its_end_is_told(own, number):
     own.fork()
     assert own.process.poll() is None
     own.process.send_signal(number)
-    code = own.process.wait(20)
+    code = own.process.wait(60)
     assert code == (0 if number == signal.SIGTERM else -number)
     assert own.process.poll() == code
 

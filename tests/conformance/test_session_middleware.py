@@ -89,7 +89,7 @@ class App:
 
     def stop(self) -> None:
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(60)
         with management(self._tenantry) as api:
             api.delete(f"/api/v1/clients/{self.client_id}").raise_for_status()
 

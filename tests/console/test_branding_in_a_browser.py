@@ -22,7 +22,7 @@ def test_the_preview_follows_the_form_and_saving_keeps_it(own_server, width, sch
         page.fill("input[name=name]", "Ada")
         if page.locator("input[name=email]").count():
             page.fill("input[name=email]", "ada@example.com")
-        with page.expect_navigation(timeout=8000):
+        with page.expect_navigation():
             page.locator("main button").first.click()
         page.goto(f"{own_server.url}/console/branding")
         page.fill("#app_name", "Acme Projects")

@@ -24,7 +24,7 @@ TOKEN = "root-of-the-tests"
 
 def answers(url):
     try:
-        with urllib.request.urlopen(url, timeout=1):
+        with urllib.request.urlopen(url, timeout=10):
             return True
     except OSError:
         return False
@@ -49,7 +49,7 @@ def asked(url, body, method="POST"):
     request = urllib.request.Request(
         url, json.dumps(body).encode(), {"x-vault-token": TOKEN}, method=method
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return json.loads(answer.read() or b"{}")
 
 
@@ -75,7 +75,7 @@ def bao(tmp_path_factory):
         asked(f"{url}/v1/transit/keys/{name}", {})
     yield url
     running.terminate()
-    running.wait(20)
+    running.wait(60)
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def moto():
     running = started(command, f"{url}/moto-api/")
     yield url
     running.terminate()
-    running.wait(20)
+    running.wait(60)
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def kms(moto, monkeypatch):
         by, at = aws.credentials("eu-central-1"), datetime.now(UTC)
         signed = aws.sign(f"{moto}/", headers, b"{}", by=by, region="eu-central-1", at=at)
         request = urllib.request.Request(f"{moto}/", b"{}", signed)
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             found = json.loads(answer.read())["KeyMetadata"]["KeyId"]
         return of_text(f"aws-kms://{found}?region=eu-central-1&endpoint={moto}")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 from databases import MASTER_KEY
 
@@ -23,16 +21,3 @@ def empty_url(request, tmp_path):
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'empty.db'}"
     return request.getfixturevalue("postgresql_url")
-
-
-@pytest.fixture
-def eventually():
-    """Wait until something holds, for five seconds at most."""
-
-    async def wait(holds):
-        until = asyncio.get_running_loop().time() + 5
-        while not await holds():
-            assert asyncio.get_running_loop().time() < until
-            await asyncio.sleep(0.02)
-
-    return wait

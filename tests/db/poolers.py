@@ -50,7 +50,7 @@ class PgBouncer:
         self._process = subprocess.Popen(
             [PROGRAM, "-q", *user, configuration], stderr=subprocess.DEVNULL
         )
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()

@@ -130,7 +130,7 @@ async def test_what_a_pass_could_not_write_is_written_by_the_next(
     with psycopg.connect(database_url) as holder:
         holder.execute("SELECT FROM organizations WHERE id = 'org_000500' FOR UPDATE")
         while (await step(filled))["missed"] == 0 or await lacking(filled) > 1:
-            await asyncio.wait_for(filling.run(filled), 2)  # it waits for nobody
+            await asyncio.wait_for(filling.run(filled), 60)  # it waits for nobody
         holder.rollback()
     while await filling.run(filled) is not None:
         clock.forward(back_fills._MISSED_SECONDS)

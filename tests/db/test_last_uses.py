@@ -45,13 +45,17 @@ async def _times(db):
     return {row["id"]: row["last_used_time"] for row in await db.fetch_all(_ALL)}
 
 
-async def test_a_use_is_written_a_second_later(db, secrets):
+async def test_a_use_is_written_a_second_later(db, secrets, eventually):
     one, other = await secrets(2)
     uses = LastUses(db, client_secrets)
     before = now()
     uses.note(one)
     assert (await _times(db))[one] is None
-    await asyncio.sleep(1.3)
+
+    async def is_written():
+        return (await _times(db))[one] is not None
+
+    await eventually(is_written)
     times = await _times(db)
     assert before <= times[one] <= now()
     assert times[other] is None
@@ -92,7 +96,7 @@ async def test_a_time_never_moves_backwards(db, secrets):
     assert await _times(db) == times
 
 
-async def test_what_the_database_refuses_is_written_later(db, secrets, monkeypatch):
+async def test_what_the_database_refuses_is_written_later(db, secrets, eventually, monkeypatch):
     (one,) = await secrets(1)
     uses = LastUses(db, client_secrets)
     right, tries = db.fetch_all, 0
@@ -108,8 +112,7 @@ async def test_what_the_database_refuses_is_written_later(db, secrets, monkeypat
 
     monkeypatch.setattr(db, "fetch_all", broken)
     uses.note(one)
-    await asyncio.sleep(2.4)
-    assert tries == 2
+    await eventually(lambda: tries == 2)
     await uses.close()
     assert tries == 2  # nothing is left
     assert (await _times(db))[one] is not None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
@@ -109,7 +108,7 @@ async def test_those_who_wait_no_longer_take_no_place(pg):
     await asyncio.sleep(0)
     for connection in held:
         pg._pool.give_back(connection)
-    assert (await asyncio.wait_for(late, 5))[0]["one"] == 1
+    assert (await asyncio.wait_for(late, 60))[0]["one"] == 1
     assert not pg._pool._waiting
 
 
@@ -124,9 +123,21 @@ async def test_a_turn_that_nobody_takes_goes_to_the_next(pg, woken_first):
     else:
         waiting[0].cancel()
         pg._pool.give_back(held[0])
-    done = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 5)
+    done = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 60)
     assert isinstance(done[0], asyncio.CancelledError)
     assert [rows[0]["one"] for rows in done[1:]] == [1, 1]
+    pg._pool.give_back(held[1])
+
+
+async def test_a_turn_that_nobody_takes_is_closed_with_the_pool(pg):
+    held = [await pg._pool.acquire() for _ in range(2)]
+    waiting = asyncio.create_task(pg._pool.acquire())
+    await asyncio.sleep(0)
+    pg._pool.give_back(held[0])
+    waiting.cancel()
+    await pg._pool.close()
+    await asyncio.wait([waiting])
+    assert held[0].is_closed()
     pg._pool.give_back(held[1])
 
 
@@ -159,7 +170,7 @@ async def test_killed_connections_are_replaced(pg, admin, eventually):
 
 
 async def test_a_read_that_is_cut_off_is_made_once_more(pg, admin, eventually):
-    slow = Statement(select(func.pg_sleep(1)))
+    slow = Statement(select(func.pg_sleep(3)))
     assert slow.is_read
     for times in (1, 2):
         reading = asyncio.create_task(pg.fetch_all(slow))
@@ -183,7 +194,7 @@ async def busy(admin, eventually):
     await eventually(is_so)
 
 
-async def test_a_change_that_the_server_ends_says_try_again(pg, admin):
+async def test_a_change_that_the_server_ends_says_try_again(pg, admin, eventually):
     """It waits for a lock when its connection is ended: it was not made."""
     await pg.fetch_all(INSERT_CLIENT, **client("a"))
     async with admin.transaction() as holding:
@@ -191,7 +202,7 @@ async def test_a_change_that_the_server_ends_says_try_again(pg, admin):
         changing = asyncio.create_task(
             pg.fetch_all(sql("UPDATE clients SET name = 'changed' RETURNING id"))
         )
-        await asyncio.sleep(0.2)
+        await busy(holding, eventually)
         await kill(holding)
         with pytest.raises(Unavailable):
             await changing
@@ -238,23 +249,23 @@ async def test_a_deadlock_says_try_again(pg):
 
 async def test_a_cancelled_statement_gives_its_connection_back(pg, admin):
     for _ in range(10):
-        task = asyncio.create_task(pg.fetch_all(sql("SELECT pg_sleep(10)")))
+        task = asyncio.create_task(pg.fetch_all(sql("SELECT pg_sleep(600)")))
         await asyncio.sleep(0.02)
         task.cancel()
         await asyncio.wait([task])
-    began = time.monotonic()
     await asyncio.gather(*(pg.fetch_all(sql("SELECT 1")) for _ in range(10)))
-    assert time.monotonic() - began < 5
     assert len(await backends(admin)) <= 2
     assert all(state != "idle in transaction" for _, state in await backends(admin))
 
 
-async def test_a_statement_that_takes_too_long_is_ended_by_the_server(
-    postgresql_migrated, monkeypatch
-):
+async def test_a_statement_that_takes_too_long_is_ended_by_the_server(postgresql_migrated):
     """Which says that nothing was changed."""
-    monkeypatch.setitem(connections._SESSION, "statement_timeout", "200ms")
     async with open_database(postgresql_migrated, KEY, pool_size=1) as db:
+        limit = connections._SESSION["statement_timeout"]
+        assert (await db.fetch_one(sql("SELECT current_setting('statement_timeout') AS it")))[
+            "it"
+        ] == limit
+        await db.fetch_all(sql("SET statement_timeout = '200ms'"))
         for statement in (SLEEP_LONG, sql("SELECT pg_sleep(10)")):
             with pytest.raises(Unavailable):
                 await db.fetch_all(statement)
@@ -262,6 +273,7 @@ async def test_a_statement_that_takes_too_long_is_ended_by_the_server(
             async with db.transaction() as tx:
                 await tx.fetch_all(INSERT_CLIENT, **client("a"))
                 await tx.fetch_all(sql("SELECT pg_sleep(10)"))
+        await db.fetch_all(sql(f"SET statement_timeout = '{limit}'"))
         await db.fetch_all(INSERT_CLIENT, **client("b"))
         assert await names(db) == ["b"]
 
@@ -270,8 +282,8 @@ async def test_a_change_that_a_server_does_not_answer_has_an_unknown_outcome(
     postgresql_migrated, monkeypatch
 ):
     """One that hangs says nothing; a read may be made again in any case."""
-    monkeypatch.setattr(statements, "ANSWER_SECONDS", 0.2)
     async with open_database(postgresql_migrated, KEY, pool_size=1) as db:
+        monkeypatch.setattr(statements, "ANSWER_SECONDS", 0.2)
         with pytest.raises(Unavailable):
             await db.fetch_all(SLEEP_LONG)
         with pytest.raises(Unavailable):  # noqa: PT012 - all of it is one call
@@ -283,6 +295,7 @@ async def test_a_change_that_a_server_does_not_answer_has_an_unknown_outcome(
         answer = error_details.translate(unknown.value, "req_1")
         assert (answer.status, answer.code) == (504, errors.Code.DEADLINE_EXCEEDED)
         assert answer.name == "OUTCOME_UNKNOWN"
+        monkeypatch.undo()
         await db.fetch_all(INSERT_CLIENT, **client("b"))
         assert await names(db) == ["b"]
 

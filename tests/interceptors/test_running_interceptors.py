@@ -31,7 +31,7 @@ from tenantry.core import errors
 from tenantry.core.caller import Origin
 from tenantry.db import ttl_cache
 from tenantry.db.sql.statements import Statement
-from tenantry.events.interceptors import breakers, registry, service
+from tenantry.events.interceptors import authorization, breakers, registry, service
 from tenantry.events.interceptors.model import (
     PRE_M2M_TOKEN_CREATION,
     PRE_SESSION_CREATION,
@@ -391,19 +391,20 @@ async def test_nothing_is_asked_within_a_transaction(interceptors, db, receiver)
 async def test_what_fails_again_and_again_is_left_alone_for_a_while(
     interceptors, db, receiver, monkeypatch
 ):
-    monkeypatch.setattr(breakers, "OPEN_SECONDS", 0.3)
+    at = time.monotonic()
+    monkeypatch.setattr(breakers, "time", SimpleNamespace(monotonic=lambda: at))
     receiver.answers["/ask"] = 500
     await interceptor(db, receiver.url(), failure_policy="FAIL_OPEN")
     for _ in range(breakers.FAILURES + 3):
         await run(interceptors, db)
     assert len(receiver.got) == breakers.FAILURES
     assert (await executed(db))[-1]["after"]["failure"] == "NOT_ASKED"
-    await asyncio.sleep(0.4)
+    at += breakers.OPEN_SECONDS
     # One finds out whether it is well again, and it is not.
     for _ in range(3):
         await run(interceptors, db)
     assert len(receiver.got) == breakers.FAILURES + 1
-    await asyncio.sleep(0.4)
+    at += breakers.OPEN_SECONDS
     receiver.answers["/ask"] = ALLOWED
     for _ in range(3):
         await run(interceptors, db)
@@ -466,7 +467,11 @@ OAUTH2 = {
 }
 
 
-async def test_an_access_token_is_fetched_once_and_used_until_it_ends(interceptors, db, receiver):
+async def test_an_access_token_is_fetched_once_and_used_until_it_ends(
+    interceptors, db, receiver, monkeypatch
+):
+    at = time.monotonic()
+    monkeypatch.setattr(authorization, "time", SimpleNamespace(monotonic=lambda: at))
     receiver.answers["/token"] = {"access_token": "tok-1", "expires_in": 3600}
     auth = {**OAUTH2, "token_url": receiver.url("/token")}
     await interceptor(db, receiver.url(), auth_config=auth)
@@ -484,7 +489,7 @@ async def test_an_access_token_is_fetched_once_and_used_until_it_ends(intercepto
     await run(interceptors, db)
     assert receiver.at("/ask")[-1].headers["authorization"] == "Bearer tok-2"
     assert len(receiver.at("/token")) == 2
-    await asyncio.sleep(1.1)
+    at += 1.0
     await run(interceptors, db)
     assert len(receiver.at("/token")) == 3
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 from log_of_events import certificates
 
@@ -29,16 +27,3 @@ async def stream():
     yield open_
     for one in opened:
         await one.close()
-
-
-@pytest.fixture
-def eventually():
-    """Wait until something holds, for ten seconds at most."""
-
-    async def wait(holds):
-        until = asyncio.get_running_loop().time() + 10
-        while not holds():
-            assert asyncio.get_running_loop().time() < until
-            await asyncio.sleep(0.01)
-
-    return wait

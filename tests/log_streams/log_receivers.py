@@ -9,7 +9,6 @@ import re
 import select
 import socket
 import threading
-import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
@@ -230,6 +229,7 @@ class OtlpServer:
         self.sizes: list[int] = []
         self.problems: list[str] = []
         self.answers: list[tuple[int, bytes] | None] = []
+        self._over = threading.Event()
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -257,6 +257,7 @@ class OtlpServer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._over.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -267,7 +268,7 @@ class OtlpServer:
         self.paths.append(handler.path)
         answer = self.answers.pop(0) if self.answers else (200, b"{}")
         if answer is None:
-            time.sleep(1.5)  # more than a test waits
+            self._over.wait()
             handler.close_connection = True
             return
         status, content = answer

@@ -92,9 +92,8 @@ async def test_two_processes_take_turns(db, other, stream, eventually):
             while len(server.messages) < LINES:
                 await sending.run(database)
 
-        await asyncio.wait_for(
-            asyncio.gather(until_all_is_sent(db, one), until_all_is_sent(other, two)), 20
-        )
+        async with asyncio.timeout(60):
+            await asyncio.gather(until_all_is_sent(db, one), until_all_is_sent(other, two))
         assert numbers(server.events) == list(range(LINES))
 
 
@@ -191,14 +190,18 @@ async def test_after_a_failure_no_process_tries_before_its_time(db, other, strea
         assert len(server.sizes) == 1
 
 
+def give_up_after(seconds, monkeypatch):
+    for module in (sinks, syslog, otlp):
+        monkeypatch.setattr(module, "SEND_SECONDS", seconds)
+
+
 @pytest.mark.parametrize(
     ("kind", "limit"), [("deaf syslog", 4.0), ("silent TLS", 1.0), ("silent OTLP", 1.0)]
 )
 async def test_a_server_that_never_answers_delays_no_other_stream(  # noqa: PLR0917
     db, stream, kind, limit, tls, eventually, monkeypatch
 ):
-    for module in (sinks, syslog, otlp):
-        monkeypatch.setattr(module, "SEND_SECONDS", limit)
+    give_up_after(600.0, monkeypatch)
     # More than the systems on both sides keep for a reader that does not read.
     await happen(db, 500, name="x" * 20_000 if kind == "deaf syslog" else "Acme")
     with SyslogServer("tcp") as deaf, OtlpServer() as silent, SyslogServer("tcp") as server:
@@ -211,18 +214,23 @@ async def test_a_server_that_never_answers_delays_no_other_stream(  # noqa: PLR0
                 "silent OTLP": silent.url,
             }[kind]
         )
-        before = time.monotonic()
         waiting = asyncio.create_task(drain(db, hanging))
         await drain(db, stream(server.url))
         await eventually(lambda: len(server.messages) == 500)
         assert not waiting.done()
-        await waiting
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        await hasten(db)
+        give_up_after(limit, monkeypatch)
+        before = time.monotonic()
+        await drain(db, hanging)
         assert time.monotonic() - before > 0.9 * limit
     held = await row(db, hanging)
     assert (held["position"], held["problem"]) == (0, "it took too long")
 
 
-async def test_a_stop_does_not_wait_for_a_server_that_hangs(db, stream):
+async def test_a_stop_does_not_wait_for_a_server_that_hangs(db, stream, monkeypatch):
+    give_up_after(600.0, monkeypatch)
     await happen(db)
     with OtlpServer() as silent, SyslogServer("tcp") as deaf:
         deaf.deaf = True
@@ -231,11 +239,10 @@ async def test_a_stop_does_not_wait_for_a_server_that_hangs(db, stream):
             hanging = stream(url)
             task = asyncio.create_task(drain(db, hanging))
             await asyncio.sleep(0.3)
-            before = time.monotonic()
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            await hanging.close()
-            assert time.monotonic() - before < 10
+            async with asyncio.timeout(60):
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+                await hanging.close()
 
 
 async def test_who_held_a_stream_for_too_long_does_not_set_it_back(db, other, stream):

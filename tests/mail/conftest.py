@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from types import SimpleNamespace
 
 import pytest
@@ -19,19 +18,6 @@ def mail_server():
     """A mail server that takes everything, unless a test says otherwise."""
     with MailServer() as server:
         yield server
-
-
-@pytest.fixture
-def eventually():
-    """Wait until something holds, for a minute at most: a worker gives way to all else."""
-
-    async def wait(holds):
-        until = asyncio.get_running_loop().time() + 60
-        while not await holds():
-            assert asyncio.get_running_loop().time() < until
-            await asyncio.sleep(0.02)
-
-    return wait
 
 
 @pytest.fixture(scope="session")

@@ -35,11 +35,11 @@ class Figures:
 def scrape(address: str, **headers: str) -> Figures:
     """Read the figures at an address."""
     request = urllib.request.Request(f"http://{address}/metrics", headers=headers)
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return Figures(answer.read().decode())
 
 
-def until(address: str, condition: Any, seconds: float = 40) -> Figures:
+def until(address: str, condition: Any, seconds: float = 60) -> Figures:
     """Scrape until a condition of the figures holds, and return these."""
     end = time.monotonic() + seconds
     while True:

@@ -57,7 +57,7 @@ async def ask(settings, verb="GET", target="/metrics", **headers: str):
 
 
 def _ask(settings, verb, target, headers):
-    connection = http.client.HTTPConnection(settings.metrics_listen, timeout=20)
+    connection = http.client.HTTPConnection(settings.metrics_listen, timeout=60)
     connection.request(verb, target, headers=headers)
     answer = connection.getresponse()
     body = answer.read().decode()
@@ -128,7 +128,7 @@ async def test_an_application_that_is_stuck_does_not_hold_it(served, figures, mo
 
 def connected(settings):
     host, _, port = settings.metrics_listen.rpartition(":")
-    return socket.create_connection((host, int(port)), timeout=20)
+    return socket.create_connection((host, int(port)), timeout=60)
 
 
 async def test_a_head_that_is_too_large_is_refused(served):

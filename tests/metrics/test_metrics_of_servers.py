@@ -53,7 +53,7 @@ class MailServer:
 
     async def code(self, email: str) -> str:
         """The code of the newest mail to an address."""
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(60):
             while True:
                 for content in reversed(self.received):
                     if email.encode() in content and (found := _CODE.findall(content)):
@@ -289,7 +289,7 @@ async def test_a_worker_counts_with_the_server_of_its_data_folder(counting):
         )
     finally:
         worker.terminate()
-        worker.wait(20)
+        worker.wait(60)
     await asyncio.to_thread(
         until, address(counting), lambda found: found.total("tenantry_processes") == 2
     )
@@ -308,16 +308,16 @@ def test_a_worker_answers_by_itself(tmp_path, sqlite_server):
         assert found.total("tenantry_schema_info") == 1
     finally:
         worker.terminate()
-        worker.wait(20)
+        worker.wait(60)
 
 
 def test_it_answers_while_the_server_drains(start_server):
     at = f"127.0.0.1:{free_port()}"
-    server = start_server("draining", metrics_listen=at, drain_seconds="30")
+    server = start_server("draining", metrics_listen=at, drain_seconds="300")
     before = until(at, lambda found: requests(found, route="/healthz") > 0)
     server.process.terminate()
     with httpx.Client(verify=server.trust, base_url=server.url) as client:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while client.get("/readyz").status_code != 503:
             assert time.monotonic() < end
             time.sleep(0.1)

@@ -35,6 +35,12 @@ class OAuth:
         token: str = answer.json()["access_token"]
         return token
 
+    async def issues(self, client: Machine) -> bool:
+        """Whether a client gets a token."""
+        answer = await self.token(client)
+        assert answer.status_code in {200, 401}, answer.text
+        return bool(answer.status_code == 200)
+
 
 class New:
     """Makes clients and tokens of every kind."""

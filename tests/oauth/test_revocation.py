@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import pytest
 from apis import refused
 from machines import claims_of, is_error
+from waiting import ends_within_a_second
 
 
 @pytest.fixture
@@ -89,13 +89,6 @@ async def test_the_management_revokes_api_tokens(rest, make, oauth, new, is_acti
         await rest.tokens.validate_token(token=made["token"])
 
 
-async def refused_within_a_second(ask):
-    """A token that is asked for again and again is refused before a second is over."""
-    until = time.monotonic() + 1.0
-    while await ask():
-        assert time.monotonic() < until
-
-
 async def test_other_processes_refuse_it_within_a_second(second, oauth, new, is_active):
     """Revoked in one process, refused in another, at the API and by introspection."""
     app = await new.application()
@@ -110,7 +103,7 @@ async def test_other_processes_refuse_it_within_a_second(second, oauth, new, is_
     assert await may_call()
     assert await is_active(token, second.introspect)
     assert (await oauth.revoke(app, token=token)).status_code == 200
-    await refused_within_a_second(may_call)
+    await ends_within_a_second(may_call)
     assert not await is_active(token, second.introspect)
 
 
@@ -135,10 +128,10 @@ async def test_other_processes_refuse_a_removed_secret_and_a_deleted_client_with
     (first, _) = (await rest.clients.get_organization_client(**place))["client"]["secrets"]
     assert await gets_one()
     await rest.clients.delete_organization_client_secret(**place, secret_id=first["id"])
-    await refused_within_a_second(gets_one)
+    await ends_within_a_second(gets_one)
     # The new one is good there at once, until the client is gone.
     rotated = replace(client, secret=added["plain_secret"])
     assert await second.get_token(rotated)
     await rest.clients.delete_organization_client(**place)
-    await refused_within_a_second(still_active)
+    await ends_within_a_second(still_active)
     assert is_error(await second.token(rotated), "invalid_client", 401)

@@ -19,7 +19,21 @@ from tenantry.core.caller import Caller, Kind
 from tenantry.core.times import now
 from tenantry.settings import load
 
-WAIT = 1.6  # for rows that are written about a second later
+WAIT = 1.6  # for one too many: rows are written about a second later
+
+
+async def first_issued(events, client, eventually):
+    """The events of a client's tokens, once there is one, and a while later."""
+    found = []
+
+    async def came():
+        found.extend(await issued(events, client))
+        return found
+
+    await eventually(came)
+    await asyncio.sleep(WAIT)
+    await came()
+    return found
 
 
 async def issued(events, client):
@@ -31,13 +45,12 @@ async def issued(events, client):
 
 
 async def test_the_first_token_of_a_day_leaves_one_event_whatever_the_processes(
-    oauth, second, new, events
+    oauth, second, new, events, eventually
 ):
     client = await new.machine(scopes=["a", "b"])
     here = await oauth.get_token(client, scope="b")
     there = await second.get_token(client, scope="b")
-    await asyncio.sleep(WAIT)
-    (event,) = await issued(events, client)
+    (event,) = await first_issued(events, client, eventually)
     assert event["after"]["scopes"] == ["b"]
     assert event["after"]["token_id"] in {claims_of(token)["jti"] for token in (here, there)}
     assert event["actor"] == {"type": "organization_client", "id": client.id}
@@ -45,14 +58,13 @@ async def test_the_first_token_of_a_day_leaves_one_event_whatever_the_processes(
 
 
 @pytest.mark.one_database
-async def test_a_client_that_signs_leaves_one_too(server, oauth, new, events):
+async def test_a_client_that_signs_leaves_one_too(server, oauth, new, events, eventually):
     client, key = await new.machine(), key_for("ES256")
     await new.set_up(client, jwks=jwks(key))
     for _ in range(2):
         assertion = by_assertion(signed(says(client.id, server.url), key))
         assert (await oauth.token(**assertion)).status_code == 200
-    await asyncio.sleep(WAIT)
-    assert len(await issued(events, client)) == 1
+    assert len(await first_issued(events, client, eventually)) == 1
 
 
 async def test_with_all_each_token_has_its_event_before_the_answer(process, new, events):
@@ -141,7 +153,7 @@ async def test_the_use_of_a_secret_is_noted(rest, make, oauth, new):
         return secret.get("last_used_time")
 
     async def later_than(time):
-        until = monotonic() + 5
+        until = monotonic() + 60
         while (used := await last_use()) == time:
             assert monotonic() < until
             await asyncio.sleep(0.05)

@@ -129,7 +129,7 @@ class NodeParty(Party):
         assert self._process.stdout is not None
         request = {"do": what, "client": client and client.as_json, **members}
         self._process.stdin.write(json.dumps(request).encode() + b"\n")
-        line = await asyncio.wait_for(self._process.stdout.readline(), 30)
+        line = await asyncio.wait_for(self._process.stdout.readline(), 60)
         assert line, f"{self._program.name} has ended"
         answer = json.loads(line)
         if "error" in answer:

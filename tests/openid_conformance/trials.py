@@ -127,7 +127,7 @@ class Place:
 
     async def run_job(self, name: str, *, until: Callable[[], Any]) -> None:
         """Do what a worker does until this holds, for 10 seconds at most."""
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while not until():
             assert time.monotonic() < end, f"{name}: nothing came"
             await self._job(name).run(self.database)

@@ -21,7 +21,7 @@ def browser(server):
 
 def said_by(server):
     """The line of the console among those of a start, which come once the server answers."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while "Tenantry is ready" not in server.log.read_text():
         assert time.monotonic() < until
         time.sleep(0.02)

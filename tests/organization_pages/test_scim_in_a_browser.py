@@ -12,7 +12,7 @@ from browsers import chromium
 from google_workspaces import GoogleWorkspace, key_file
 from peers_of_admins import push
 
-_WAIT = 15  # seconds, for a worker that looks every few
+_WAIT = 60  # seconds, for a worker that looks every few
 
 
 @pytest.fixture(scope="module")

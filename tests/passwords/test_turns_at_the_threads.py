@@ -197,7 +197,7 @@ async def test_a_process_that_dies_lets_go_of_its_core(tmp_path):
     finally:
         other.kill()
         await other.wait()
-    assert await asyncio.wait_for(waits, 30) == "done"
+    assert await asyncio.wait_for(waits, 60) == "done"
     pool.close()
 
 

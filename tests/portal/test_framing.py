@@ -84,7 +84,7 @@ async def test_the_origins_of_the_environment_and_our_own_embed_every_page(
 async def test_a_new_redirect_uri_counts_after_some_seconds(http, register):
     origin = f"https://{unique('late').lower()}.example.com"
     await register(f"{origin}/callback")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while origin not in ancestors(await http.get("/magicLink/nonsense")):
             pass
     assert origin in (await http.get("/api/v1/domains/any")).json()["domains"]

@@ -81,7 +81,7 @@ async def test_no_frame_of_another_site_nor_one_within_it(page, place, sites):
     ):
         refused.clear()
         await page.goto(around)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not any("frame-ancestors" in one for one in refused):
                 await page.evaluate("new Promise(requestAnimationFrame)")
         assert not of_frame(page, "/portal")

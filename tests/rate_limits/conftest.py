@@ -48,7 +48,8 @@ def limit_of(request, connect, monkeypatch):
     """Create limits on empty counts, in memory or in Redis."""
     memories, shared = defaultdict(Memory), None
     if request.param == "redis":
-        monkeypatch.setattr(redis_counts, "_WAIT_SECONDS", PATIENT_SECONDS)
+        for name in ("_WAIT_SECONDS", "_ANSWER_SECONDS"):
+            monkeypatch.setattr(redis_counts, name, PATIENT_SECONDS)
         server = request.getfixturevalue("redis")
         server.ask(b"FLUSHALL")
         shared = connect(server.url)

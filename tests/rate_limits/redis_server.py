@@ -1,4 +1,4 @@
-"""A Redis server for tests, and a slow network link to it."""
+"""A Redis server for tests, and a network link that holds its replies back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from servers import free_port
 if TYPE_CHECKING:
     from pathlib import Path
 
-PATIENT_SECONDS = 30.0  # longer than a busy machine takes for an answer of Redis
+PATIENT_SECONDS = 600.0  # longer than a busy machine takes for an answer of Redis
 PROGRAM = shutil.which("redis-server")
 
 
@@ -39,7 +39,7 @@ class RedisServer:
             ],
             stdout=subprocess.DEVNULL,
         )
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while self.ask(b"PING") != b"+PONG\r\n":
             assert self._process.poll() is None
             assert time.monotonic() < until
@@ -48,7 +48,7 @@ class RedisServer:
     def ask(self, command: bytes) -> bytes:
         """Send one command; return the reply that comes at once, b"" where nobody listens."""
         try:
-            with socket.create_connection(("127.0.0.1", self.port), 5) as connection:
+            with socket.create_connection(("127.0.0.1", self.port), 60) as connection:
                 connection.sendall(command + b"\r\n")
                 return connection.recv(65536)
         except OSError:
@@ -66,14 +66,15 @@ class RedisServer:
         """End it."""
         self.go_on()
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait(60)
 
 
 class SlowLink:
-    """Forwards connections to a local port and delays the replies."""
+    """Forwards connections to a local port; replies wait for `open`."""
 
-    def __init__(self, target: int, *, seconds: float) -> None:
-        self._target, self._seconds = target, seconds
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self.open = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._forward, "127.0.0.1", 0)
@@ -86,13 +87,12 @@ class SlowLink:
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
 
-        async def pump(
-            source: asyncio.StreamReader, sink: asyncio.StreamWriter, seconds: float
-        ) -> None:
+        async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
             with suppress(ConnectionError):
                 while data := await source.read(65536):
-                    await asyncio.sleep(seconds)
+                    if sink is writer:
+                        await self.open.wait()
                     sink.write(data)
             sink.close()
 
-        await asyncio.gather(pump(reader, far_writer, 0), pump(far_reader, writer, self._seconds))
+        await asyncio.gather(pump(reader, far_writer), pump(far_reader, writer))

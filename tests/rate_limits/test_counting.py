@@ -53,32 +53,36 @@ async def test_requests_at_once_are_not_more_than_the_quota(limit_of):
     assert sum(admitted) == 20
 
 
+async def refusal(limit, key):
+    """Take until one is refused; return in how many seconds it says to come again."""
+    while True:
+        try:
+            await limit.take(key)
+        except errors.RateLimited as problem:
+            return int(problem.headers["retry-after"])
+
+
 async def test_who_waits_as_told_is_admitted(limit_of):
-    """Also for a client that goes on trying: a refused request is not counted."""
+    """Also a client that goes on trying: a refused request is not counted."""
     limit = limit_of("client", "3/second")
-    await taken(limit, "a", 3)
-    with pytest.raises(errors.RateLimited) as refused:
-        await limit.take("a")
-    assert refused.value.headers["retry-after"] == "1"
-    until = time.monotonic() + 1.02
-    while time.monotonic() < until:
-        await taken(limit, "a", 1)
-        await asyncio.sleep(0.05)
+    for _ in range(2):
+        for _ in range(5):
+            seconds = await refusal(limit, "a")
+        await asyncio.sleep(seconds + 0.05)  # a count in Redis is read in milliseconds
+        assert await taken(limit, "a", 1) == 1
     assert await taken(limit, "b", 1) == 1
-    await asyncio.sleep(1.05)
-    assert await taken(limit, "a", 1) == 1
 
 
 async def test_the_end_of_a_window_is_no_way_to_twice_the_quota_at_once(limit_of):
-    """As it would be if windows did not slide."""
+    """As it would be if windows did not slide: after 1.3 seconds there would be 80."""
     limit = limit_of("client", "40/second")
-    await limit.take("a")
+    began = time.monotonic()
+    admitted = await taken(limit, "a", 1)
     await asyncio.sleep(0.8)
-    admitted, until = 0, time.monotonic() + 0.5
-    while time.monotonic() < until:
+    while admitted < 40 or time.monotonic() < began + 1.3:
         admitted += await taken(limit, "a", 5)
         await asyncio.sleep(0.002)
-    assert 39 <= admitted <= 39 + 20
+    assert admitted <= 40 * (time.monotonic() - began) + 1
 
 
 async def test_the_windows_follow_each_other(monkeypatch):

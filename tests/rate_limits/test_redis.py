@@ -20,9 +20,6 @@ from tenantry.rate_limits.memory import Memory
 from tenantry.rate_limits.rates import Limit
 from tenantry.rate_limits.redis import Redis
 
-# A request waits for Redis for 30 ms; these machines may need ten times as long for all else.
-GOES_ON_SECONDS = 1.0
-
 
 @pytest.fixture
 def own_redis(redis, tmp_path):
@@ -35,9 +32,10 @@ def own_redis(redis, tmp_path):
 
 @pytest.fixture
 def log_lines(monkeypatch, caplog):
-    """The log lines about Redis, which is asked again without a pause."""
+    """The log lines about Redis, which is asked again without a pause, and given up never."""
     monkeypatch.setattr(Redis, "_logged_at", float("-inf"))
     monkeypatch.setattr(redis, "_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(redis, "_ANSWER_SECONDS", PATIENT_SECONDS)
 
     def lines():
         return [r for r in caplog.records if "Redis" in r.getMessage()]
@@ -46,14 +44,16 @@ def log_lines(monkeypatch, caplog):
 
 
 async def admitted(limit, times, key="a"):
-    """Make so many requests one after the other; return how many were admitted."""
+    """Make so many requests one after the other; return how many were admitted.
+
+    None of them waits for a Redis that does not answer: it would wait much longer.
+    """
     count = 0
-    for _ in range(times):
-        began = time.monotonic()
-        with contextlib.suppress(errors.RateLimited):
-            await limit.take(key)
-            count += 1
-        assert time.monotonic() - began < GOES_ON_SECONDS
+    async with asyncio.timeout(PATIENT_SECONDS / 10):
+        for _ in range(times):
+            with contextlib.suppress(errors.RateLimited):
+                await limit.take(key)
+                count += 1
     return count
 
 
@@ -69,11 +69,10 @@ async def test_the_limit_holds_while_redis_hangs(own_redis, connect, log_lines, 
     await limit.take("a")
     own_redis.hang()
     assert await admitted(limit, 120) == 23
-    began = time.monotonic()
-    takes = [limit.take(f"{n}") for n in range(200)]
-    answers = await asyncio.gather(*takes, return_exceptions=True)
+    async with asyncio.timeout(PATIENT_SECONDS / 10):
+        takes = [limit.take(f"{n}") for n in range(200)]
+        answers = await asyncio.gather(*takes, return_exceptions=True)
     assert not [one for one in answers if isinstance(one, Exception)]
-    assert time.monotonic() - began < GOES_ON_SECONDS
     own_redis.go_on()
     monkeypatch.setattr(redis, "_WAIT_SECONDS", PATIENT_SECONDS)
     with pytest.raises(errors.RateLimited):
@@ -85,9 +84,10 @@ async def test_the_limit_holds_while_redis_is_slow_and_counts_all_the_same(
     own_redis, connect, log_lines, monkeypatch
 ):
     """It answers later than a request waits: that is slow, and no outage."""
-    async with SlowLink(own_redis.port, seconds=3 * redis._WAIT_SECONDS) as link:
+    async with SlowLink(own_redis.port) as link:
         shared = connect(f"redis://127.0.0.1:{link.port}")
         assert await admitted(Limit("failures", "24/hour", Memory(), shared), 120) == 24
+        link.open.set()
         await shared.close()  # after the answers to all that was sent
         # Another process, which has counted nothing itself.
         monkeypatch.setattr(redis, "_WAIT_SECONDS", PATIENT_SECONDS)
@@ -135,13 +135,18 @@ async def test_redis_forgets_by_itself(redis, connect):
     for name, rate in {"client": "5/second", "address": "5/minute"}.items():
         await Limit(name, rate, Memory(), shared).take("a")
     await shared.close()
-    assert redis.ask(b"DBSIZE") == b":2\r\n"
-    lifetimes = redis.ask(
-        b'EVAL "return redis.call([[pttl]], [[tenantry:{address/5/minute/a}]])" 0'
-    )
-    assert 60_000 < int(lifetimes[1:]) <= 120_000
-    await asyncio.sleep(2.1)
-    assert redis.ask(b"DBSIZE") == b":1\r\n"
+
+    def lifetime(key):
+        """How many milliseconds a key is kept; -1: for ever, -2: it is gone already."""
+        said = redis.ask(f'EVAL "return redis.call([[pttl]], [[tenantry:{{{key}}}]])" 0'.encode())
+        return int(said[1:])
+
+    assert lifetime("client/5/second/a") in {-2, *range(1, 2001)}
+    assert lifetime("address/5/minute/a") in range(1, 120_001)
+    until = time.monotonic() + 60
+    while redis.ask(b"DBSIZE") != b":1\r\n":
+        assert time.monotonic() < until
+    assert lifetime("address/5/minute/a") > 0
 
 
 @pytest.fixture

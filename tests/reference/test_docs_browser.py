@@ -51,7 +51,7 @@ def test_typing_finds_an_operation(visit):
     expect(page.locator("#search")).to_be_focused()
     page.keyboard.type("portal delete id")
     titles = page.locator("#results .title")  # the first search waits until the index is made
-    expect(titles.first).to_have_text("Delete portal link by id", timeout=30_000)
+    expect(titles.first).to_have_text("Delete portal link by id")
     page.keyboard.press("Enter")
     page.wait_for_url("**/docs/api/DeletePortalLinkByID")
     expect(page.locator("h1")).to_have_text("Delete portal link by id")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import pytest
 from crowds import insert_all, people
@@ -38,20 +37,20 @@ async def crowd(provider):
 
 async def test_all_members_are_shown_and_others_do_not_wait(provider, crowd):
     group_id, ids = crowd
-    waited = []
+    answered = 0
 
     async def others():
+        nonlocal answered
         while True:
-            began = time.perf_counter()
             await provider("GET", "/ServiceProviderConfig")
-            waited.append(time.perf_counter() - began)
+            answered += 1
 
     asking = asyncio.create_task(others())
     answer = await provider("GET", f"/Groups/{group_id}")
     asking.cancel()
     assert [member["value"] for member in answer.json()["members"]] == ids
     assert answer.json()["meta"]["resourceType"] == "Group"
-    assert len(waited) > 1, "nobody was answered meanwhile"
+    assert answered > 1, "nobody was answered meanwhile"
     listed = (await provider("GET", "/Groups")).json()
     assert [len(group["members"]) for group in listed["Resources"]] == [MANY]
     values = (await provider("GET", f"/Groups/{group_id}?attributes=members.value")).json()

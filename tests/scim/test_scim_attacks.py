@@ -15,23 +15,12 @@ from tenantry.crypto import vault
 from tenantry.db.sql.statements import Statement
 from tenantry.tenants.directories.model import directories, directory_secrets
 
-_QUICK_SECONDS = 0.2  # ten times what a refusal takes on a slow machine
 _SWITCH = Statement(
     update(directories)
     .where(directories.c.id == bindparam("p_id"))
     .values(enabled=bindparam("p_enabled"))
     .returning(directories.c.id)
 )
-
-
-async def _quickest(send):
-    """Return an answer, and the least time that the same request took."""
-    took = []
-    for _ in range(5):
-        began = time.perf_counter()
-        answer = await send()
-        took.append(time.perf_counter() - began)
-    return answer, min(took)
 
 
 async def test_38_a_token_opens_its_own_directory_alone(new_provider):
@@ -79,7 +68,7 @@ async def test_38_an_expired_token_and_a_disabled_directory_are_refused(provider
     says_error(answer, 401)
     assert (await provider("GET", "/Users")).status_code == 200
     await provider.database.fetch_all(_SWITCH, p_id=provider.directory.id, p_enabled=False)
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while (answer := await provider("GET", "/Users")).status_code == 200:
         assert time.monotonic() < until
         await asyncio.sleep(0.05)
@@ -176,12 +165,11 @@ def _bombs():
 
 
 @pytest.mark.parametrize(("kind", "text"), list(_bombs()), ids=lambda one: one[:12])
-async def test_41_a_filter_that_would_cost_much_is_refused_at_once(provider, kind, text):
-    search = {"filter": text}
-    answer, took = await _quickest(lambda: provider("POST", "/Users/.search", search))
+async def test_41_a_filter_that_would_cost_much_is_refused(provider, kind, text):
+    """What a refusal costs is in tests/scim_language/test_scim_bombs.py."""
+    answer = await provider("POST", "/Users/.search", {"filter": text})
     # The longest is not even read as JSON.
     says_error(answer, 400, "invalidSyntax" if kind == "length" else "invalidFilter")
-    assert took < 5 * _QUICK_SECONDS, kind
     in_query = await provider("GET", "/Users", query={"filter": text[:9000]})
     assert in_query.status_code in {400, 200}
 

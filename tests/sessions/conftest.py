@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from typing import TYPE_CHECKING
 
@@ -88,16 +87,3 @@ def new_application(call):
 async def newest(db):
     """The events since the test was prepared: the types of events, and the last of each."""
     return Newest(db)
-
-
-@pytest.fixture
-def eventually():
-    """Wait until something holds, for twenty seconds at most."""
-
-    async def wait(holds, seconds=20):
-        until = asyncio.get_running_loop().time() + seconds
-        while not (await found if asyncio.iscoroutine(found := holds()) else found):
-            assert asyncio.get_running_loop().time() < until, "it never held"
-            await asyncio.sleep(0.02)
-
-    return wait

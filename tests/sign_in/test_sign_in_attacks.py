@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import statistics
 import time
 
 import pytest
@@ -52,7 +51,7 @@ async def test_also_where_nobody_may_sign_up(new_place):
 
 
 async def test_and_take_as_long(place):
-    """The same statements, only the mail differs. A median of many, and a wide bound."""
+    """The same statements, only the mail differs. The least of many, and a wide bound."""
     user = await place.member()
     taken: dict[str, list[float]] = {"known": [], "unknown": []}
     for number in range(12):
@@ -60,13 +59,13 @@ async def test_and_take_as_long(place):
             browser = Browser(place, address=f"198.51.{number}.{len(kind)}")
             request = await browser.begin()
             email = user.email if kind == "known" else f"who{number}@new.example"
-            began = time.perf_counter()
+            began = time.process_time()
             try:
                 await browser.sign_in.start_email(browser.call, request, email=email)
             except errors.RateLimited:
                 continue
-            seconds.append(time.perf_counter() - began)
-    known, unknown = (statistics.median(taken[kind]) for kind in taken)
+            seconds.append(time.process_time() - began)
+    known, unknown = (min(taken[kind]) for kind in taken)
     assert 1 / 5 < known / unknown < 5
 
 

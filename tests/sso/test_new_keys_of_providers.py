@@ -134,7 +134,7 @@ async def test_a_metadata_host_that_hangs_holds_up_nobody_else(place, applicatio
     conn = await saml_connection(place, members=members, **settings)
     page.hold = asyncio.Event()
     waiting = asyncio.create_task(come_back(place, application, conn, "ann@acme.test", key="evil"))
-    await asyncio.wait_for(page.came.wait(), 30)
+    await asyncio.wait_for(page.came.wait(), 60)
     for _ in range(20):
         assert (await visitor.http.get("/livez")).status_code == 200
     assert not waiting.done()

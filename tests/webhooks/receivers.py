@@ -24,6 +24,8 @@ from tenantry.events.webhooks.deliveries.delivery import DeliverySender
 MASTER_KEY = b"m" * 32
 KEY = base64.b64encode(MASTER_KEY).decode()
 ALLOW = "127.0.0.0/8"
+TIMEOUT_SECONDS = 60  # of an endpoint, which may be slow beside other tests
+RETRIES = (0, 60, 300, 1800, 7200, 18000, 36000, 36000)
 
 
 @dataclass
@@ -61,6 +63,8 @@ class Receiver:
         self.open = 0
         self.most_open = 0
         self.delay = 0.0
+        self.go = asyncio.Event()  # until then no request is answered
+        self.go.set()
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
@@ -92,6 +96,7 @@ class Receiver:
         self.most_open = max(self.most_open, self.open)
         try:
             await asyncio.sleep(self.delay)
+            await self.go.wait()
             answer = self.answers.get(request.path, 200)
             if isinstance(answer, list):
                 answer = answer.pop(0) if len(answer) > 1 else answer[0]
@@ -117,8 +122,13 @@ async def drip(request):
 
 
 def configured(**values: object) -> settings.Settings:
-    """Settings as an operator writes them, loopback allowed."""
-    given = {"outgoing_allow": ALLOW, "webhook_timeout_seconds": 1, **values}
+    """Settings as an operator writes them, loopback allowed; nothing is tried again soon."""
+    given = {
+        "outgoing_allow": ALLOW,
+        "webhook_timeout_seconds": TIMEOUT_SECONDS,
+        "webhook_retries": ",".join(map(str, RETRIES)),
+        **values,
+    }
     named = {f"TENANTRY_{name.upper()}": str(value) for name, value in given.items()}
     return settings.load({**named, "TENANTRY_CONFIG": "/dev/null"})
 

@@ -30,6 +30,7 @@ async def disabled_events(db):
 
 
 async def test_the_first_failure_is_noted_and_a_success_clears_it(db, receiver, eventually):
+    before = now()
     receiver.answers = {"/hook": [500, 500, 200]}
     made, _ = await endpoint(db, receiver.url())
     async with Worker(db):
@@ -40,7 +41,7 @@ async def test_the_first_failure_is_noted_and_a_success_clears_it(db, receiver, 
 
         await eventually(failing)
         since = (await get(db))["failing_since"]
-        assert abs(since - now()) < 5_000_000
+        assert before <= since <= now()
 
         await hasten(db)
 
@@ -160,7 +161,7 @@ async def test_410_disables_it_at_once(db, receiver, eventually):
 async def test_410_of_an_address_that_it_no_longer_has_does_not(db, receiver, eventually):
     receiver.answers = {"/old": 410}
     made, _ = await endpoint(db, receiver.url("/old"))
-    receiver.delay = 0.3
+    receiver.go.clear()
     async with Worker(db):
         await publish(db, "Acme")
         await eventually(lambda: receiver.got)
@@ -170,6 +171,7 @@ async def test_410_of_an_address_that_it_no_longer_has_does_not(db, receiver, ev
             {"url": receiver.url("/new")},
             allow=("127.0.0.0/8",),
         )
+        receiver.go.set()
 
         async def tried():
             return len(await attempts(db)) == 1

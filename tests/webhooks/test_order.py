@@ -71,7 +71,7 @@ async def test_one_that_is_given_up_lets_the_others_pass(db, receiver, eventuall
         await eventually(lambda: len(receiver.got) == 3)
     assert [got.name for got in receiver.got] == ["first", "first", "second"]
     assert [row["state"] for row in await deliveries(db)] == ["FAILED", "SUCCEEDED"]
-    assert 0.8 < receiver.got[1].at - receiver.got[0].at < 2
+    assert receiver.got[1].at - receiver.got[0].at > 0.8
 
 
 async def test_a_replay_stands_behind_what_is_in_the_line(db, receiver, eventually):

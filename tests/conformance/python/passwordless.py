@@ -58,7 +58,7 @@ def read(path):
 
 def mail_to(name):
     """The newest mail to an address, as soon as it is there: its code, and its link's token."""
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while time.monotonic() < until:
         for path in re.findall(r"/dev/mail/mail_\d+", read("/dev/mail"))[:20]:
             said = read(path)

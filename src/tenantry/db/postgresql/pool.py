@@ -274,7 +274,11 @@ class Pool:
             return await given
         except BaseException:
             if given.done() and not given.cancelled() and given.exception() is None:
-                self._pass_on(given.result())
+                connection = given.result()
+                if connection is None:
+                    self._pass_on(None)
+                else:
+                    self.give_back(connection)  # which ends it if the pool was closed meanwhile
             elif turn in self._waiting:
                 self._waiting.remove(turn)
             raise
