@@ -81,9 +81,9 @@ class ConnectionSettings(Message[_ConnectionSettingsFields]):
             optional string fault = 6;
             ```
         login_uri:
-            URL of your own sign-in page. Browsers are redirected there with
-            `login_request_id` and `state`, and your server identifies the user with
-            `UpdateLoginUserDetails`. For OIDC and OAUTH connections, which then
+            URL of the sign-in page of your application. Browsers are redirected there
+            with `login_request_id` and `state`, and your server identifies the user
+            with `UpdateLoginUserDetails`. For OIDC and OAUTH connections, which then
             require no other settings. An empty string removes it.
 
             ```proto

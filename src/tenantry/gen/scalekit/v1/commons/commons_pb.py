@@ -279,7 +279,7 @@ class UserProfile(Message[_UserProfileFields]):
             ```
         external_identities:
             Accounts at identity providers that sign in as this user, up to the newest
-            100. An organization sees the accounts of its own connections and of the
+            100. An organization sees the accounts of the organization's and the
             environment's connections.
 
             ```proto
