@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "compatibility.md"
 FACTS = PAGE.with_suffix("")
-# Names of rpcs begin with it, and the files here leave it out.
+# Prefix of RPC names, omitted in the files here.
 PREFIX = "scalekit.v1."
-# Endpoints of SDKs that are no rpcs, and are served by doors of their own.
+# Endpoints called by SDKs that are not RPCs.
 ENDPOINTS = (
     "GET /oauth/authorize",
     "POST /oauth/token?grant_type=authorization_code",
@@ -44,48 +44,45 @@ STATES = WORKS, DIFFERS, NOT_YET = "works", "**differs**", "**not\N{NO-BREAK SPA
 _BEGINNING = """\
 # Compatibility
 
-<!-- Made from the contract and docs/compatibility/ by `make gen`; never edited. -->
+<!-- Generated from the contract and docs/compatibility/ by `make gen`. Do not edit. -->
 
-Tenantry speaks the Scalekit API on the wire: gRPC, which the official SDKs use, gRPC-Web, Connect
-and REST. This page says of each published operation and of each method of the SDKs whether it
-works here.
+Tenantry implements the Scalekit API over gRPC, which the official SDKs use, gRPC-Web, Connect and
+REST. This page lists all published operations and SDK methods, and whether they work with Tenantry.
 """
 _AFTER_COUNTS = """\
-What works is served by the same rpc, with the fields, numbers, rules and routes that the official
-SDK has inside: a test compares them, one by one. Programs with the SDKs (`tests/conformance/`)
-and the samples of the reference page run against a server in the test suite; those in Java do
-where Maven serves that SDK. Methods that ask the server nothing, such as the check of a webhook's
-signature, work as they are.
+Calls that work have the same RPCs, fields, numbers, rules and routes as the descriptors in the
+official SDKs. A test compares them one by one. The test suite runs programs with the SDKs
+(`tests/conformance/`) and the samples of the API reference against a server. Java programs run
+only where Maven provides the SDK. SDK methods that do not call the server, such as webhook
+signature verification, work unchanged.
 
-What is not here answers UNIMPLEMENTED, over REST 501, with a sentence such as "connected accounts
-are not in this version", and the SDKs raise their own error for that. Everybody gets this answer,
-with a token or without one: it tells no more than this page, and none of these SDKs
-takes it for a reason to fetch a token or to try again. A path that is not in the contract at all
-is "path not found" (404).
+Calls that are not supported fail with UNIMPLEMENTED, or status 501 over REST, and a message such as
+"connected accounts are not in this version". The SDKs raise the corresponding error. The response
+does not depend on the token, and none of the SDKs retries the call. Paths that are not in the
+contract fail with "path not found" (404).
 
 ## Differences
 
-These calls work, but not in each point as they are published. In addition, each REST call refuses
-a member or a query parameter that it does not know, with its name (400): so a typing error is
-noticed.
+These calls work, but differ from the published API. In addition, all REST calls reject unknown
+fields and query parameters by name (400), so that typing errors are noticed.
 """
 _OPERATIONS = """\
 ## REST operations
 
-The published ones, by service. The reference of a running server, at `/docs`, has each of those
-that work with its fields, rules, errors and samples.
+Published operations by service. The API reference of a running server, at `/docs`, describes the
+fields, rules and errors of all operations that work, with samples.
 """
 _METHODS = """\
 ## Methods of the SDKs
 
-By the client that they belong to. `connect` of the Python SDK is an older name of `actions`.
+SDK methods by client. `connect` in the Python SDK is an older name of `actions`.
 """
 _ABSENT = """\
-## What is not here
+## Unsupported calls
 
-The descriptors inside the SDKs hold more calls than are published, or made by a method. Each of
-them is served too, or answers as above. These are all that are not served, by the feature that
-the answer names. Where something else has it, or it will not come, the answer says that as well.
+The descriptors in the SDKs contain calls that are neither published nor used by a method. They are
+also supported, or fail as described above. This table lists all unsupported calls by feature. The
+error message contains the feature, and the reason or alternative if there is one.
 """
 
 
@@ -99,7 +96,7 @@ class Published:
 
 @dataclass
 class Facts:
-    """All that the page is made from."""
+    """The content of the page."""
 
     operations: list[Published]
     sdks: dict[str, dict[str, str]]
@@ -109,7 +106,7 @@ class Facts:
     absent: dict[str, absent.Absent] = field(default_factory=dict)  # by rpc, or verb and path
 
     def sentences(self, calls: Iterable[str]) -> list[str]:
-        """In which points calls differ."""
+        """The differences of the calls."""
         return [str(one["says"]) for one in self.differences if {*one["calls"]} & {*calls}]
 
     def missing(self, published: Published) -> absent.Absent | None:
@@ -123,7 +120,7 @@ class Facts:
         return DIFFERS if self.sentences(published.calls) else WORKS
 
     def row(self, published: Published) -> tuple[str, str]:
-        """The row of a table: the state, and the name with all that there is to say of it."""
+        """The row of a table: the state, and the name with its differences."""
         missing = self.missing(published)
         said = feature(missing) if missing else " ".join(self.sentences(published.calls))
         name = f"`{published.name}`"
@@ -145,7 +142,7 @@ def main() -> int:
 
 
 def read() -> Facts:
-    """Reads the facts; ends with a message where they contradict each other."""
+    """Reads the facts; exits with a message if they contradict each other."""
     told = tomllib.loads((FACTS / "differences.toml").read_text(encoding="utf-8"))
     facts = Facts(
         operations=[
@@ -169,7 +166,7 @@ def read() -> Facts:
 
 
 def check(facts: Facts) -> None:
-    """Ends with a message where a call is neither served nor absent."""
+    """Exits with a message if a call is neither served nor absent."""
     known = {*facts.routes, *facts.absent, *ENDPOINTS}
     everything = [*facts.operations, *(one for each in facts.methods.values() for one in each)]
     for published in everything:
@@ -183,7 +180,7 @@ def check(facts: Facts) -> None:
     for difference in facts.differences:
         for call in difference["calls"]:
             if call not in facts.routes and call not in ENDPOINTS:
-                sys.exit(f"{call} is said to differ, and is not served")
+                sys.exit(f"{call} is listed as different, but is not served")
 
 
 def served() -> dict[str, set[str]]:
@@ -216,7 +213,7 @@ def page(facts: Facts) -> Iterator[str]:
     """The lines of the page."""
     yield _BEGINNING
     yield from table(
-        ("", "Works", "With a difference", "Not yet", "All"),
+        ("", "Works", "Differs", "Not yet", "Total"),
         counts(facts),
         right=4,
     )
@@ -232,7 +229,7 @@ def page(facts: Facts) -> Iterator[str]:
         yield f"`{named['package']}` {named['version']}.\n"
         yield from states(facts, "Method", facts.methods[sdk])
     yield _ABSENT
-    yield from table(("Feature", "Calls", "Why, or what there is instead"), features(facts))
+    yield from table(("Feature", "Calls", "Reason or alternative"), features(facts))
 
 
 def counts(facts: Facts) -> Iterator[tuple[str, ...]]:
@@ -242,11 +239,11 @@ def counts(facts: Facts) -> Iterator[tuple[str, ...]]:
         title = f"Methods of the {named['name']} SDK {named['version']}"
         yield count(facts, title, facts.methods[sdk])
     rpcs = [Published(name, (name,)) for name in (*facts.routes, *facts.absent) if "." in name]
-    yield count(facts, "All rpcs of the contract", rpcs)
+    yield count(facts, "All RPCs of the contract", rpcs)
 
 
 def count(facts: Facts, title: str, published: Sequence[Published]) -> tuple[str, ...]:
-    """One row: how many are in each state, and in all."""
+    """One row: the number of calls in each state, and the total."""
     found = [facts.state(one) for one in published]
     return (title, *(str(found.count(state)) for state in STATES), str(len(found)))
 

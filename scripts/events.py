@@ -23,26 +23,26 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "events.md"
 _BEGINNING = """\
 # Events
 
-<!-- Made from the schemas by `make gen`; never edited. -->
+<!-- Generated from the schemas by `make gen`. Do not edit. -->
 
-Every change writes one event, in the same transaction. The published types, which this page
-lists, go to your [webhook endpoints](guides/receive-events.md) and into the
-[stream](guides/replay-and-audit.md). A running server shows this page at `/docs/events` and has a
-JSON Schema (draft 2020-12) of each type at `/webhooks/schemas/`.
+Every change is recorded as an event in the same transaction. The published event types on this
+page are sent to your [webhook endpoints](guides/receive-events.md) and the
+[event stream](guides/replay-and-audit.md). A running server shows this page at `/docs/events`,
+and a JSON Schema (draft 2020-12) of each type at `/webhooks/schemas/`.
 
-A newer version may add members and types: pass over what you do not know.
+New versions can add fields and event types: ignore the ones that you do not know.
 
 ## Envelope
 
-Every event has these members; those in bold are always there. `organization_id` is absent where the
-event is of no organization, and for all events of roles and permissions.
+All events have these fields. Fields in bold are always present. `organization_id` is absent for
+events without an organization, and for all events of roles and permissions.
 """
 _END = """\
-## Events of the audit log
+## Audit log events
 
-These say who did what to the deployment itself. They are in every export and log stream; a list,
-the stream or an endpoint has them only where they are named. What their `data` holds may change
-with a version.
+These events record changes of the deployment. Exports and log streams always contain them. Lists,
+the event stream and webhook endpoints contain only the types that you name. Their `data` can
+change between versions.
 """
 
 
@@ -68,7 +68,7 @@ def page() -> Iterator[str]:
         yield from group(name, types)
     yield _END
     yield from table(
-        ("About", "Types"),
+        ("Object", "Types"),
         (
             (object_, ", ".join(f"`{name}`" for name in names))
             for object_, names in event_types.of_ours()
@@ -77,11 +77,11 @@ def page() -> Iterator[str]:
 
 
 def group(name: str, types: list[EventType]) -> Iterator[str]:
-    """The lines of the types whose data is of one kind."""
+    """The lines of a group of types."""
     first = types[0]
     yield f"## {name}\n"
     yield from table(
-        ("Type", "What has happened"),
+        ("Type", "Description"),
         ((f"`{kind.name}`", kind.summary) for kind in types),
     )
     yield f"{first.data['description']} `object` is `{first.object}`.\n"
@@ -92,8 +92,8 @@ def group(name: str, types: list[EventType]) -> Iterator[str]:
 
 
 def members(found: Iterable[Member]) -> Iterator[str]:
-    """A table of members."""
-    yield from table(("Member", "Type", "What it is"), map(_row, found))
+    """A table of fields."""
+    yield from table(("Field", "Type", "Description"), map(_row, found))
 
 
 def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:

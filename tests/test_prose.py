@@ -14,17 +14,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "tenantry"
-# Their texts are published in openapi.json and in the JSON Schemas of events.
-PUBLISHED = {"endpoints.toml", "openapi.py", "operations.py", "shapes.py"}
 FILES = sorted(
     [
         *(path for path in ROOT.glob("*.md") if path.name != "CHANGELOG.md"),
-        *(path for path in ROOT.glob("docs/**/*.md") if path.name != "events.md"),
+        *ROOT.glob("docs/**/*.md"),
+        SOURCE / "gen" / "comments.json",  # of proto/
         *(
             path
             for kind in ("py", "html", "toml", "txt", "mako")
             for path in SOURCE.glob(f"**/*.{kind}")
-            if not {"gen", "versions", *PUBLISHED} & set(path.parts)
+            if not {"gen", "versions"} & set(path.parts)
         ),
     ]
 )

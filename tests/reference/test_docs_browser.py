@@ -144,7 +144,7 @@ def test_a_call_that_an_sdk_lacks_shows_the_request(visit):
     page = visit("/docs/api/SearchOrganization")
     sample = page.locator(".sample")
     sample.get_by_label("Java", exact=True).check()
-    expect(sample.get_by_text("The official Java SDK has no such call")).to_be_visible()
+    expect(sample.get_by_text("The official Java SDK does not support this call")).to_be_visible()
     expect(sample.locator("[data-language=java] pre")).to_contain_text("curl --get")
 
 
@@ -199,7 +199,7 @@ def test_a_phone_has_the_list_in_a_menu(visit):
     page.wait_for_url("**/docs/api/UpdateOrganizationBranding")
     expect(page.locator("#sidebar")).to_be_hidden()
     page.get_by_role("button", name="Menu").tap()
-    page.locator("#contents").get_by_text("Safe changes").tap()
+    page.locator("#contents").get_by_text("Conditional and repeated requests").tap()
     expect(page.locator("#sidebar")).to_be_hidden()
     expect(page.locator("#Changes")).to_be_in_viewport()
 
@@ -213,7 +213,7 @@ def test_light_and_dark_follow_the_system(visit):
 def test_the_list_follows_the_reading(visit):
     page = visit("/docs/events")
     page.evaluate("document.getElementById('Audit').scrollIntoView()")
-    expect(page.locator("#contents [aria-current]")).to_have_text("Events of the audit log")
+    expect(page.locator("#contents [aria-current]")).to_have_text("Audit log events")
 
 
 def test_the_list_shows_where_one_is(visit):
@@ -254,7 +254,7 @@ def test_without_script_a_phone_finds_the_list_below(visit):
     page = visit("/docs/api/UpdateOrganization", width=320, java_script_enabled=False)
     expect(page.get_by_role("button", name="Menu")).to_be_hidden()
     assert page.locator("main").bounding_box()["y"] < 100
-    page.locator("#contents").get_by_text("Safe changes").click()
+    page.locator("#contents").get_by_text("Conditional and repeated requests").click()
     page.wait_for_url("**/docs#Changes")
     page.locator(".top").get_by_role("link", name="Guides").click()
     expect(page.locator("h1")).to_have_text("Guides")

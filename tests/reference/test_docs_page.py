@@ -139,7 +139,7 @@ def test_every_error_is_on_the_page_with_what_to_do(pages, sources):
     page = pages["/docs/errors"]
     for code in ("UNAUTHENTICATED", "PRECONDITION_FAILED", "IDEMPOTENCY_KEY_REUSED"):
         assert code in page.codes
-    assert sources["/docs/errors"].count("What to do.") == len(failures.failures())
+    assert sources["/docs/errors"].count("Solution:") == len(failures.failures())
     assert "not affiliated with Scalekit" in sources["/docs"]
 
 

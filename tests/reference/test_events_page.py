@@ -63,7 +63,7 @@ def test_members_are_told_with_all_that_their_schema_says():
     assert of["user_session.expired_at"].type == "time or null"
     assert of["user_session.authenticated_organizations"].type == "list of strings"
     of = {member.name: member for member in event_types.data(catalogue.TYPES["role.created"])}
-    assert of["permissions"].rules == ("an addition of Tenantry",)
+    assert of["permissions"].rules == ("Tenantry extension",)
     of = {
         member.name: member
         for member in event_types.data(catalogue.TYPES["organization.domain_created"])

@@ -149,7 +149,7 @@ def test_what_programs_read_leads_to_pages(get, path):
 def test_an_operation_is_told_to_programs(get):
     text = get("/docs/api/UpdateOrganization.md").body.decode()
     assert text.startswith("# Update organization\n\n`PATCH /api/v1/organizations/{id}`\n")
-    assert "- `display_name` (string): New name that people read" in text
+    assert "- `display_name` (string): Display name, 1 to 200 characters." in text
     assert text.count("```") == 12
     assert "error_code" in get("/docs/errors.md").body.decode()
     assert get("/docs/events.md").body.startswith(b"# Events\n")

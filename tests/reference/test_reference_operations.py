@@ -53,7 +53,7 @@ def test_what_no_program_may_call_stands_with_the_pages(named):
     parts = {group.name: group.part for group in names_of.groups()}
     for operation in named.values():
         if "management client" not in operation.callers:
-            assert parts[operation.tag] == "Pages call", operation.name
+            assert parts[operation.tag] == "Browser API", operation.name
 
 
 def test_no_two_operations_have_the_same_title(named):

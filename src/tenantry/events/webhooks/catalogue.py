@@ -1,6 +1,6 @@
-"""The catalogue of published events: for each type its object, its meaning and its JSON Schema.
+"""The catalogue of published event types, with their JSON Schemas.
 
-`shapes.py` has what `data` holds.
+`shapes.py` contains the schemas of `data`.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 PATH = "/webhooks/schemas/"
-# They are events of the environment, also where an organization's own role has changed.
+# Events of the environment, even for roles of an organization.
 _WITHOUT_ORGANIZATION = ("role.", "permission.")
 
 
 @dataclass(frozen=True, slots=True)
 class EventType:
-    """One type of event: the kind of object it is about, its data, and a sentence."""
+    """An event type: its object, the schema of its data, and a summary."""
 
     name: str
-    group: str  # all of one group have data of one kind
+    group: str  # types of a group have the same data
     object: str
     data: Schema
     summary: str
@@ -48,34 +48,34 @@ _KINDS: tuple[tuple[str, Schema, dict[str, str]], ...] = (
         "Organizations",
         shapes.ORGANIZATION,
         {
-            "organization.created": "An organization is new.",
-            "organization.updated": "An organization has changed.",
-            "organization.deleted": "An organization is gone, and all that it had.",
+            "organization.created": "An organization was created.",
+            "organization.updated": "An organization was updated.",
+            "organization.deleted": "An organization was deleted with everything in it.",
         },
     ),
     (
         "Domains",
         shapes.DOMAIN,
         {
-            "organization.domain_created": "A domain is registered.",
-            "organization.domain_deleted": "A domain is removed.",
-            "organization.domain_dns_verification_success": "DNS proves whose a domain is.",
-            "organization.domain_dns_verification_failed": "DNS does not prove it, or no longer.",
+            "organization.domain_created": "A domain was registered.",
+            "organization.domain_deleted": "A domain was deleted.",
+            "organization.domain_dns_verification_success": "A domain was verified by DNS.",
+            "organization.domain_dns_verification_failed": "DNS verification of a domain failed.",
         },
     ),
     (
         "Memberships",
         shapes.MEMBERSHIP,
         {
-            "user.signup": "A person signs up and founds an organization.",
-            "user.organization_invitation": "A person is invited to an organization.",
-            "user.organization_membership_created": "A person has joined an organization.",
+            "user.signup": "A user signed up and created an organization.",
+            "user.organization_invitation": "A user was invited to an organization.",
+            "user.organization_membership_created": "A user joined an organization.",
             "user.organization_membership_updated": (
-                "A person's roles, or what you keep with the membership, have changed; or a "
-                "directory has switched it off or on."
+                "The roles, metadata or status of a membership changed. The status changes if a "
+                "directory activates or deactivates the user."
             ),
             "user.organization_membership_deleted": (
-                "A person has left an organization, or an invitation is withdrawn."
+                "A user left an organization, or an invitation was revoked."
             ),
         },
     ),
@@ -83,62 +83,62 @@ _KINDS: tuple[tuple[str, Schema, dict[str, str]], ...] = (
         "Sign-in",
         shapes.USER_AUTH,
         {
-            "user.login": "A person has signed in.",
-            "user.logout": "A person has signed out.",
+            "user.login": "A user signed in.",
+            "user.logout": "A user signed out.",
         },
     ),
     (
         "Directories",
         shapes.DIRECTORY,
         {
-            "organization.directory_enabled": "A directory is switched on.",
-            "organization.directory_disabled": "A directory is switched off.",
+            "organization.directory_enabled": "A directory was enabled.",
+            "organization.directory_disabled": "A directory was disabled.",
         },
     ),
     (
-        "People in directories",
+        "Directory users",
         shapes.DIRECTORY_USER,
         {
-            "organization.directory.user_created": "A directory has a new person.",
-            "organization.directory.user_updated": "A person in a directory has changed.",
-            "organization.directory.user_deleted": "A person is no longer in a directory.",
+            "organization.directory.user_created": "A user was added to a directory.",
+            "organization.directory.user_updated": "A user of a directory was updated.",
+            "organization.directory.user_deleted": "A user was removed from a directory.",
         },
     ),
     (
-        "Groups in directories",
+        "Directory groups",
         shapes.DIRECTORY_GROUP,
         {
-            "organization.directory.group_created": "A directory has a new group.",
-            "organization.directory.group_updated": "A group in a directory has changed.",
-            "organization.directory.group_deleted": "A group is no longer in a directory.",
+            "organization.directory.group_created": "A group was added to a directory.",
+            "organization.directory.group_updated": "A group of a directory was updated.",
+            "organization.directory.group_deleted": "A group was removed from a directory.",
         },
     ),
     (
         "Connections",
         shapes.CONNECTION,
         {
-            "organization.sso_created": "An organization has a new connection.",
-            "organization.sso_enabled": "People can sign in by a connection.",
-            "organization.sso_disabled": "People can no longer sign in by a connection.",
-            "organization.sso_deleted": "A connection is gone.",
+            "organization.sso_created": "A connection of an organization was created.",
+            "organization.sso_enabled": "A connection was enabled.",
+            "organization.sso_disabled": "A connection was disabled.",
+            "organization.sso_deleted": "A connection was deleted.",
         },
     ),
     (
         "Roles",
         shapes.ROLE,
         {
-            "role.created": "A role is new.",
-            "role.updated": "A role has changed, or which permissions it has.",
-            "role.deleted": "A role is gone.",
+            "role.created": "A role was created.",
+            "role.updated": "A role or its permissions were updated.",
+            "role.deleted": "A role was deleted.",
         },
     ),
     (
         "Permissions",
         shapes.PERMISSION,
         {
-            "permission.created": "A permission is new.",
-            "permission.updated": "A permission has changed.",
-            "permission.deleted": "A permission is gone.",
+            "permission.created": "A permission was created.",
+            "permission.updated": "A permission was updated.",
+            "permission.deleted": "A permission was deleted.",
         },
     ),
 )
@@ -148,7 +148,7 @@ TYPES = {
     for name, summary in summaries.items()
 }
 
-# Members in which the example of a type differs from the example in its schema.
+# Fields of samples that differ from the examples in the schema.
 _AT = "now"
 _OFF = {"enabled": False}
 _OTHERWISE: dict[str, dict[str, Any]] = {
@@ -167,39 +167,47 @@ _SOMEBODY = "org_2123312131125533123"
 
 
 def schema(event_type: str, public_url: str) -> Schema:
-    """Return the JSON Schema (draft 2020-12) of the events of one type, the envelope included.
+    """Return the JSON Schema (draft 2020-12) of an event type.
 
     Raises:
-        KeyError: there is no such type in the catalogue.
+        KeyError: the type is not in the catalogue.
 
     """
     kind = TYPES[event_type]
     members = {
         "spec_version": {
-            "description": "The version of this envelope.",
+            "description": "Version of the event format.",
             "type": "string",
             "pattern": "^[0-9]+$",
         },
         "id": {
-            "description": "The event's id, the same however often it is delivered.",
+            "description": "Event ID. The same for all deliveries of the event.",
             "type": "string",
             "pattern": "^evt_",
         },
-        "type": {"description": "What happened.", "type": "string", "const": kind.name},
-        "occurred_at": {"description": "When.", "type": "string", "format": "date-time"},
+        "type": {"description": "Event type.", "type": "string", "const": kind.name},
+        "occurred_at": {
+            "description": "Time of the event.",
+            "type": "string",
+            "format": "date-time",
+        },
         "environment_id": {
-            "description": "The environment.",
+            "description": "Environment ID.",
             "type": "string",
             "pattern": "^env_",
         },
         "organization_id": {
-            "description": "Whose organization it happened in.",
+            "description": "Organization ID.",
             "type": "string",
             "pattern": "^org_",
         },
-        "object": {"description": "What `data` is.", "type": "string", "const": kind.object},
+        "object": {
+            "description": "Type of the object in `data`.",
+            "type": "string",
+            "const": kind.object,
+        },
         "data": kind.data,
-        "display_name": {"description": "The type in words.", "type": "string"},
+        "display_name": {"description": "Display name of the event type.", "type": "string"},
     }
     if not kind.of_organization:
         del members["organization_id"]
@@ -222,12 +230,12 @@ def sample(
     event_id: str,
     at: int,
 ) -> dict[str, Any]:
-    """Return an example of an event, as its schema asks for it; ``at`` is in microseconds.
+    """Return a sample event that matches its schema; ``at`` is in microseconds.
 
-    Without an organization it speaks of one that does not exist.
+    Without an organization, it uses a fictitious organization ID.
 
     Raises:
-        KeyError: there is no such type in the catalogue.
+        KeyError: the type is not in the catalogue.
 
     """
     kind = TYPES[event_type]
@@ -248,16 +256,14 @@ def sample(
 
 @dataclass(frozen=True, slots=True)
 class _Example:
-    """Puts examples together: the event's own ids and time where the schema asks for such."""
+    """Builds samples from a schema, with the IDs and time of the event."""
 
     environment_id: str
     organization_id: str
     time: str
 
     def of(self, asked: Schema, otherwise: Any = None) -> Any:
-        """Return an example of a schema, with the members of ``otherwise`` instead of the default
-        ones.
-        """
+        """Return a sample of a schema, with the values in ``otherwise`` instead of the examples."""
         if "properties" in asked:
             changes = otherwise or {}
             return {

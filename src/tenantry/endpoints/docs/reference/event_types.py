@@ -1,4 +1,4 @@
-"""The catalogue of events as people read it: its groups, and the members of what an event holds."""
+"""The event catalogue for the reference: its groups, and the fields of events."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 def groups() -> list[tuple[str, list[EventType]]]:
-    """Return the published types, those together whose data is of one kind."""
+    """Return the published types by group. Types of a group have the same data."""
     types = groupby(catalogue.TYPES.values(), key=attrgetter("group"))
     return [(name, list(found)) for name, found in types]
 
 
 def of_ours() -> list[tuple[str, list[str]]]:
-    """Return the types that only the audit log has, by the object they are about."""
+    """Return the types of the audit log by object."""
     found: dict[str, list[str]] = {}
     for name, object_ in event.OURS.items():
         found.setdefault(object_, []).append(name)
@@ -39,7 +39,7 @@ def envelope() -> list[Member]:
         name: {key: value for key, value in inner.items() if key not in {"const", "properties"}}
         for name, inner in schema["properties"].items()
     }
-    of_any["data"]["description"] = "The object after the change; of one that is gone, as it was."
+    of_any["data"]["description"] = "Object after the change. For deletions, the object before."
     return list(_members({"properties": of_any, "required": schema["required"]}, ""))
 
 
@@ -91,4 +91,4 @@ def _rules(asked: Schema) -> Iterator[str]:
     if pattern.endswith("_"):
         yield f"starts with `{pattern[1:]}`"
     if asked.get("$comment") == OURS:
-        yield "an addition of Tenantry"
+        yield "Tenantry extension"

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _EXPLAINED = (
-    "An error: its gRPC code and sentence, and in `details` a code for programs, the id of the "
-    "request, and where fields were wrong, which."
+    "An error: gRPC status code, message, and in `details` the error code, the request ID and, for "
+    "invalid requests, the invalid fields."
 )
 
 SCHEMA: dict[str, Any] = {
@@ -25,8 +25,13 @@ SCHEMA: dict[str, Any] = {
     "description": _EXPLAINED,
     "required": ["code", "message", "details"],
     "properties": {
-        "code": {"type": "integer", "minimum": 1, "maximum": 16, "description": "gRPC status code"},
-        "message": {"type": "string", "description": "What was wrong, for people."},
+        "code": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 16,
+            "description": "gRPC status code.",
+        },
+        "message": {"type": "string", "description": "Description of the error."},
         "details": {
             "type": "array",
             "minItems": 1,
@@ -38,7 +43,7 @@ SCHEMA: dict[str, Any] = {
                     "error_code": {
                         "type": "string",
                         "minLength": 1,
-                        "description": "What was wrong, for programs.",
+                        "description": "Stable error code.",
                     },
                     "request_info": {
                         "type": "object",
@@ -46,7 +51,7 @@ SCHEMA: dict[str, Any] = {
                         "properties": {
                             "request_id": {
                                 "type": "string",
-                                "description": "The same as in the header `x-request-id`.",
+                                "description": "Same as the header `x-request-id`.",
                             }
                         },
                     },
@@ -62,7 +67,7 @@ SCHEMA: dict[str, Any] = {
                                     "properties": {
                                         "description": {
                                             "type": "string",
-                                            "description": "What to do.",
+                                            "description": "Suggested solution.",
                                         }
                                     },
                                 },
@@ -75,7 +80,7 @@ SCHEMA: dict[str, Any] = {
                         "properties": {
                             "resource_name": {
                                 "type": "string",
-                                "description": "Id of the object that is in the way.",
+                                "description": "ID of the conflicting object.",
                             }
                         },
                     },
@@ -137,7 +142,7 @@ class Failure:
 
     @property
     def remedy(self) -> str:
-        """Say what a caller does about it."""
+        """The suggested solution."""
         return _remedies().get(self.error_code, "")
 
 

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from tenantry.endpoints.docs.reference.schemas import Schemas
 
 _ABOUT = """\
-Organizations are the tenants of a B2B application, users the people in them. This server is \
-compatible with the Scalekit API; it is an independent project and not affiliated with Scalekit.
+Organizations are the tenants of a B2B application. Users are their members. The API is \
+compatible with the Scalekit API. Tenantry is an independent project, not affiliated with Scalekit.
 
-Bodies are JSON in snake_case (camelCase is read as well); a member that an operation does not \
-know is refused. The same operations are served over gRPC, gRPC-Web and Connect. The human form \
-of this document is at `/docs`.
+Request and response bodies are JSON with field names in snake_case. Requests can also use \
+camelCase. Requests with unknown fields are rejected. All operations are also available over \
+gRPC, gRPC-Web and Connect. The reference is at `/docs`.
 """
 _REQUEST_ID = {"$ref": "#/components/headers/RequestId"}
 _JSON = "application/json"
@@ -43,7 +43,7 @@ def document(operations: Sequence[Operation], schemas: Schemas, public_url: str)
         "info": {
             "title": "Tenantry API",
             "version": "v1",
-            "summary": "Organizations and what belongs to them.",
+            "summary": "Identity API for B2B applications.",
             "description": _ABOUT,
             "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
         },
@@ -51,14 +51,14 @@ def document(operations: Sequence[Operation], schemas: Schemas, public_url: str)
         "security": [{"client": []}, {"token": []}],
         "tags": [
             *({"name": name, "description": text} for name, text in tags.items()),
-            {"name": "OAuth", "description": "Access tokens and the keys that prove them."},
+            {"name": "OAuth", "description": "Access tokens and signing keys."},
         ],
         "paths": {**paths, **_OAUTH_PATHS},
         "components": {
             "securitySchemes": {
                 "client": {
                     "type": "oauth2",
-                    "description": "A management client fetches tokens with its id and secret.",
+                    "description": "Access tokens of a management client, from its ID and secret.",
                     "flows": {
                         "clientCredentials": {
                             "tokenUrl": f"{public_url}/oauth/token",
@@ -70,7 +70,7 @@ def document(operations: Sequence[Operation], schemas: Schemas, public_url: str)
                     "type": "http",
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
-                    "description": "An access token that is at hand.",
+                    "description": "An existing access token.",
                 },
             },
             "headers": _HEADERS,
@@ -81,7 +81,7 @@ def document(operations: Sequence[Operation], schemas: Schemas, public_url: str)
 
 
 def _tags(operations: Sequence[Operation]) -> dict[str, str]:
-    """Return the groups with what the contract says of their services."""
+    """Return the groups with the comments of their services."""
     told: dict[str, list[str]] = {}
     for operation in operations:
         group, service = group_of(operation.method), operation.method.service
@@ -120,31 +120,31 @@ def _operation(operation: Operation, schemas: Schemas, public_url: str) -> dict[
 
 
 def access(operation: Operation) -> str:
-    """Name the callers, their credentials, and the fields that they may send."""
-    who = " or ".join(_article(words) for words in operation.callers) or "nobody"
+    """Describe the callers, their credentials, and the fields that they can send."""
+    callers = " or ".join(_article(words) for words in operation.callers) or "no caller"
     method = operation.method
-    told = f"May be called by {who}."
+    told = f"Can be called by {callers}."
     if rights := dict.fromkeys((*method.permissions, *method.scopes)):
         needed = " or ".join(f"`{name}`" for name in rights)
-        told = f"May be called by {who}; a caller with limited permissions needs {needed}."
+        told += f" Requires the permission {needed}, unless the caller has all permissions."
     if method.feature:
-        told += f" A person and the admin portal need the organization's feature `{method.feature}`"
-        told += ", for some of the objects." if method.feature_by_object else "."
+        told += f" Users and the admin portal require the organization's feature `{method.feature}`"
+        told += " for some objects." if method.feature_by_object else "."
     sent = method.fields.get(Kind.USER_SESSION)
     if sent is None:
         return told
-    told += " A person calls by the cookie of their session, from one of our own pages"
+    told += " Users authenticate with their session cookie, on pages of this server"
     if method.token and method.own:
-        told += ", or by an access token of theirs"
+        told += ", or with their access token"
     elif method.token:
         told += (
-            ", or by an access token with the issuer in its `aud` and the permission in its scope"
+            ", or with an access token that has the issuer in `aud` and the permission in its scope"
         )
     told += "."
     whole = {field.name for field in method.input.desc().fields}
     if any("." in path and path.partition(".")[0] in whole for path in sent):
         names = ", ".join(f"`{path}`" for path in sent)
-        told += f" What a person may send is {names}: another field is refused."
+        told += f" Users can send only {names}."
     return told
 
 
@@ -202,7 +202,7 @@ def _success(operation: Operation, schemas: Schemas, public_url: str) -> dict[st
         field = next(f for f in method.output.desc().fields if f.name == method.flatten)
         assert isinstance(field.value, DescFieldValueMessage)
         schema = {
-            "description": f"The object, and under `{method.flatten}` the same once more.",
+            "description": f"The object, and a copy of it under `{method.flatten}`.",
             "allOf": [schemas.response(field.value.message), schema],
             "required": [method.flatten],
         }
@@ -210,7 +210,7 @@ def _success(operation: Operation, schemas: Schemas, public_url: str) -> dict[st
     if operation.etag:
         headers["ETag"] = {"$ref": "#/components/headers/ETag"}
     return {
-        "description": "It is done." if not operation.answer else "The answer.",
+        "description": "Success." if not operation.answer else "Response.",
         "headers": headers,
         "content": {
             _JSON: {"schema": schema, "example": examples.answer(method, public_url)},
@@ -224,7 +224,7 @@ def _error_responses() -> dict[str, Any]:
         for meaning in failure.meanings:
             meanings.setdefault(failure.status, []).append(f"`{failure.error_code}`: {meaning}")
     responses = {f"Error{code}": _error("\n\n".join(told)) for code, told in meanings.items()}
-    responses["Error"] = _error("Any other error, in the same form.")
+    responses["Error"] = _error("Any other error, in the same format.")
     responses[f"Error{EXAMPLE_STATUS}"]["content"][_JSON]["example"] = EXAMPLE
     return responses
 
@@ -239,17 +239,17 @@ def _error(description: str) -> dict[str, Any]:
 
 _HEADERS = {
     "RequestId": {
-        "description": "Names this request in the server's log.",
+        "description": "ID of the request, as in the server log.",
         "schema": {"type": "string"},
     },
     "ETag": {
-        "description": "Revision of the object; send it as If-Match to change just that one.",
+        "description": "Revision of the object. Send it as `If-Match` to update only this one.",
         "schema": {"type": "string", "pattern": '^"[0-9]+"$'},
     },
 }
 
 _OAUTH_ERROR = {
-    "description": "An error of RFC 6749 section 5.2.",
+    "description": "OAuth error (RFC 6749 section 5.2).",
     "content": {
         _JSON: {
             "schema": {
@@ -263,7 +263,7 @@ _OAUTH_ERROR = {
         }
     },
 }
-# How a client says who it is: one of these, or HTTP Basic (RFC 6749 section 2.3, RFC 7523).
+# Credentials of a client: one of these, or HTTP Basic (RFC 6749 section 2.3, RFC 7523).
 _CLIENT = {
     "client_id": {"type": "string"},
     "client_secret": {"type": "string"},
@@ -280,19 +280,19 @@ def _oauth(
     asked: dict[str, Any],
     answered: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """Describe an endpoint that a client sends a form to, with itself in it."""
-    name, *_ = asked  # the first is a must
+    """Describe an endpoint that accepts a form with client credentials."""
+    name, *_ = asked  # the first is required
     form = {"type": "object", "required": [name], "properties": {**asked, **_CLIENT}}
-    found: dict[str, Any] = {"description": "Done."}
+    found: dict[str, Any] = {"description": "Success."}
     if answered is not None:
-        found = {"description": "The answer.", "content": {_JSON: {"schema": answered}}}
+        found = {"description": "Response.", "content": {_JSON: {"schema": answered}}}
     return {
         "post": {
             "operationId": operation,
             "tags": ["OAuth"],
             "summary": summary,
-            "description": f"{description} The client sends its id and secret in the form, or by "
-            "HTTP Basic, or an assertion in place of the secret.",
+            "description": f"{description} The client sends its ID and secret in the form or with "
+            "HTTP Basic, or an assertion instead of the secret.",
             "security": [],
             "requestBody": {
                 "required": True,
@@ -311,8 +311,8 @@ def _oauth(
 _OAUTH_PATHS = {
     "/oauth/token": _oauth(
         "Token",
-        "Returns an access token for a client",
-        "Without `scope` the token has all scopes of the client.",
+        "Issues an access token to a client",
+        "Without `scope`, the token has all scopes of the client.",
         asked={"grant_type": {"const": "client_credentials"}, "scope": {"type": "string"}},
         answered={
             "type": "object",
@@ -320,16 +320,16 @@ _OAUTH_PATHS = {
             "properties": {
                 "access_token": {"type": "string"},
                 "token_type": {"const": "Bearer"},
-                "expires_in": {"type": "integer", "description": "Seconds."},
+                "expires_in": {"type": "integer", "description": "Lifetime in seconds."},
                 "scope": {"type": "string"},
             },
         },
     ),
     "/oauth/introspect": _oauth(
         "Introspect",
-        "Says whether a token is in force, and what it says (RFC 7662)",
-        "A token may be an access token or an API token. Who may not know of it is told that it is "
-        "not active.",
+        "Returns whether a token is active, and its claims (RFC 7662)",
+        "Accepts access tokens and API keys. Tokens that the client may not introspect are "
+        "reported as not active.",
         asked={"token": {"type": "string"}},
         answered={
             "type": "object",
@@ -339,8 +339,8 @@ _OAUTH_PATHS = {
     ),
     "/oauth/revoke": _oauth(
         "Revoke",
-        "Takes a token back (RFC 7009)",
-        "A token that is unknown, expired or revoked before is no error.",
+        "Revokes a token (RFC 7009)",
+        "Unknown, expired and already revoked tokens are not an error.",
         asked={"token": {"type": "string"}},
         answered=None,
     ),
@@ -352,7 +352,7 @@ _OAUTH_PATHS = {
             "security": [],
             "responses": {
                 "200": {
-                    "description": "A key set of RFC 7517.",
+                    "description": "A JSON Web Key Set (RFC 7517).",
                     "content": {
                         _JSON: {
                             "schema": {

@@ -42,7 +42,7 @@ _CALLERS = {
     Kind.ANONYMOUS: "anyone",
     Kind.MANAGEMENT_CLIENT: "management client",
     Kind.PORTAL_SESSION: "admin portal session",
-    Kind.USER_SESSION: "signed-in person",
+    Kind.USER_SESSION: "signed-in user",
 }
 _TYPES = {
     "google.protobuf.Timestamp": "timestamp",
@@ -54,45 +54,45 @@ _TYPES = {
     "google.protobuf.DoubleValue": "number",
     "google.protobuf.FloatValue": "number",
 }
-_DEPTH = 4  # of members inside members that are told
+_DEPTH = 4  # of nested members that are described
 
 # Not of the contract; api/pipeline.py reads these headers.
 _IF_MATCH = (
-    "ETag of the revision that you have seen, or several separated by commas. If the object has "
-    "changed since, nothing is done and the answer is 412."
+    "ETag of the expected revision, or several separated by commas. If the object has another "
+    "revision, the request fails with status 412 and changes nothing."
 )
 _IDEMPOTENCY_KEY = (
-    "Text of your choice that names this request. Within 24 hours the same key with the same "
-    "request gets the first answer again instead of a second object."
+    "Unique value that identifies this request. Repeating the request with the same key within "
+    "24 hours returns the first response and creates no second object."
 )
-# Query members beyond the messages, which the contract only names.
+# Query parameters beyond the messages. The contract contains only their names.
 _EXTRAS = {
     "force": (
         "boolean",
-        "Do it even if it leaves other members of an organization without an administrator.",
+        "Proceed even if other members of an organization are left without an administrator.",
     ),
     "client_id": (
         "string",
-        "ID of the application that an accepted invitation leads to. Without it that is the "
-        "application that makes this call, or whose access token does; else the one that members "
-        "of the organization signed in to last.",
+        "ID of the application that users are redirected to after they accept the invitation. "
+        "Defaults to the application that makes the call or that the access token was issued to, "
+        "then to the application that members of the organization last signed in to.",
     ),
     "shareable": (
         "boolean",
-        "The link opens as often as somebody opens it, for seven days, in place of once.",
+        "Whether the link can be opened repeatedly for seven days, instead of once.",
     ),
     "overlap_seconds": (
         "integer",
-        "All other secrets that are in force expire after this many seconds.",
+        "Seconds until all other active secrets expire.",
     ),
-    "expires_in": ("integer", "The new secret expires after this many seconds."),
-    "search": ("string", "Text that a name or an address has in it, whatever its case."),
+    "expires_in": ("integer", "Seconds until the new secret expires."),
+    "search": ("string", "Text to search for in names and email addresses. Case-insensitive."),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One value that a request or an answer can hold; `name` is its path, as in `a.b[].c`."""
+    """A value of a request or response; `name` is its path, such as `a.b[].c`."""
 
     name: str
     type: str
@@ -228,18 +228,18 @@ def _query_field(field: DescField, prefix: str, schemas: Schemas) -> Iterator[Pa
 
 
 def _extra(name: str) -> Parameter:
-    """Describe a query member beyond the message; `metadata.*` stands for any that begins so."""
+    """Describe a query parameter beyond the message; `metadata.*` stands for a prefix."""
     stem = name.removesuffix("*")
     if stem == name:
         kind, what = _EXTRAS[name]
-        elsewhere = f"Over gRPC, gRPC-Web and Connect this is the header `x-{name}`."
+        elsewhere = f"Over gRPC, gRPC-Web and Connect, send it as the header `x-{name}`."
         return Parameter(Member(name, kind, f"{what} {elsewhere}"), "query", {"type": kind})
     member = Member(
         name,
         "string",
-        f"Value that an organization must have under this key of its `{stem.rstrip('.')}`, as in "
-        f"`{stem}plan=gold`. Given several, it must have them all.",
-        rules=("up to 10 of them",),
+        f"Return only organizations with this value in `{stem.rstrip('.')}`, such as "
+        f"`{stem}plan=gold`. Several parameters must all match.",
+        rules=("up to 10 parameters",),
     )
     schema = {
         "type": "object",
@@ -291,7 +291,7 @@ def _answer(method: Method) -> Iterator[Member]:
         field = next(f for f in message.fields if f.name == method.flatten)
         assert isinstance(field.value, DescFieldValueMessage)
         yield from _members(field.value.message, "", (), asked=False)
-        yield Member(field.name, field.value.message.name, "The same object once more.", True)
+        yield Member(field.name, field.value.message.name, "Copy of the object.", True)
         return
     yield from _members(message, "", (), asked=False)
 

@@ -28,7 +28,7 @@ _RE2 = {r"\A": "^", r"\z": "$", "(?P<": "(?<"}
 _RE2_ONLY = re.compile(r"\(\?[imsU-]|\[\[:|\\[pPQECa]")
 # Rules that are a flag each: in words, and the format of JSON Schema.
 _FORMATS = {
-    "email": ("an e-mail address", "email"),
+    "email": ("an email address", "email"),
     "hostname": ("a host name", "hostname"),
     "uri": ("an absolute URI", "uri"),
     "uri_ref": ("a URI or a relative reference", "uri-reference"),
@@ -201,7 +201,7 @@ def _repeated(given: Given, rules: Rules, name: str) -> None:
     low, high = given.pop("min_items", 0), given.pop("max_items", None)
     _size(rules, low, high, "item")
     if given.pop("unique", False):
-        rules.words.append("no item twice")
+        rules.words.append("unique items")
         rules.schema["uniqueItems"] = True
     if items := given.pop("items", None):
         each = _of(items, name)

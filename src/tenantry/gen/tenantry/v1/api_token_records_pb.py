@@ -31,7 +31,7 @@ _GetApiTokenRequestFields: TypeAlias = Literal["token_id"]
 
 class GetApiTokenRequest(Message[_GetApiTokenRequestFields]):
     """
-    Asks for one token.
+    Request to retrieve an API key.
 
     ```proto
     message tenantry.v1.GetApiTokenRequest
@@ -39,7 +39,7 @@ class GetApiTokenRequest(Message[_GetApiTokenRequestFields]):
 
     Attributes:
         token_id:
-            Id of the token, `apit_` followed by digits.
+            API key ID, prefixed with `apit_`.
 
             ```proto
             string token_id = 1;
@@ -63,7 +63,7 @@ _GetApiTokenResponseFields: TypeAlias = Literal["token_info", "last_used_time", 
 
 class GetApiTokenResponse(Message[_GetApiTokenResponseFields]):
     """
-    Carries one token.
+    The requested API key.
 
     ```proto
     message tenantry.v1.GetApiTokenResponse
@@ -71,19 +71,20 @@ class GetApiTokenResponse(Message[_GetApiTokenResponseFields]):
 
     Attributes:
         token_info:
-            The token.
+            API key.
 
             ```proto
             optional scalekit.v1.tokens.Token token_info = 1;
             ```
         last_used_time:
-            When it was used last, to a few seconds; absent where it never was.
+            Time of last use, accurate to a few seconds. Absent if the key was never
+            used.
 
             ```proto
             optional google.protobuf.Timestamp last_used_time = 2;
             ```
         update_time:
-            When it was changed last.
+            Time of the last update.
 
             ```proto
             optional google.protobuf.Timestamp update_time = 3;

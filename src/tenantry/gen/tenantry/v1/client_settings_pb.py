@@ -29,8 +29,7 @@ _ClientSettingsFields: TypeAlias = Literal["jwks", "token_endpoint_auth_method",
 
 class ClientSettings(Message[_ClientSettingsFields]):
     """
-    How a client proves who it is, which calls of this API it may make, and how
-    its access tokens are signed.
+    Settings of a client: authentication, management scopes and token signing.
 
     ```proto
     message tenantry.v1.ClientSettings
@@ -38,31 +37,32 @@ class ClientSettings(Message[_ClientSettingsFields]):
 
     Attributes:
         jwks:
-            Public keys of the client as a JWK Set (RFC 7517), up to 10: with them it
-            authenticates by `private_key_jwt` (RFC 7523). An empty set removes them.
+            Public keys of the client as a JWK Set (RFC 7517), up to 10, for
+            authentication with `private_key_jwt` (RFC 7523). An empty set removes all
+            keys.
 
             ```proto
             optional google.protobuf.Struct jwks = 1;
             ```
         token_endpoint_auth_method:
-            The only way in which the client may authenticate at the token endpoint:
-            `client_secret_basic`, `client_secret_post` or `private_key_jwt`. Any that
-            it has credentials for when empty.
+            Only accepted authentication method at the token endpoint:
+            `client_secret_basic`, `client_secret_post` or `private_key_jwt`. If empty,
+            the client can use any method that it has credentials for.
 
             ```proto
             optional string token_endpoint_auth_method = 2;
             ```
         access_token_signing_alg:
-            Signature of its access tokens: `RS256` or `ES256`.
+            Signing algorithm of access tokens: `RS256` or `ES256`.
 
             ```proto
             optional string access_token_signing_alg = 3;
             ```
         management_scopes:
             Scopes of this API that a management client, or a web application with API
-            access, holds: `["*"]` for all of them, or those that the reference names
-            for each call. A call without its scope is refused. An empty list changes
-            nothing. Nobody gives a client a scope that they do not hold themselves.
+            access, has: `["*"]` for all scopes, or the scopes listed in the reference
+            of each call. Calls without the required scope are rejected. An empty list
+            changes nothing. Callers can grant only scopes that they have.
 
             ```proto
             repeated string management_scopes = 4;
@@ -92,7 +92,7 @@ _GetClientSettingsRequestFields: TypeAlias = Literal["client_id"]
 
 class GetClientSettingsRequest(Message[_GetClientSettingsRequestFields]):
     """
-    Asks for the settings of a client.
+    Request to retrieve the settings of a client.
 
     ```proto
     message tenantry.v1.GetClientSettingsRequest
@@ -100,7 +100,7 @@ class GetClientSettingsRequest(Message[_GetClientSettingsRequestFields]):
 
     Attributes:
         client_id:
-            Id of the client, `skc_` or `m2morg_` followed by digits.
+            Client ID, prefixed with `skc_` or `m2morg_`.
 
             ```proto
             string client_id = 1;
@@ -124,7 +124,7 @@ _GetClientSettingsResponseFields: TypeAlias = Literal["settings"]
 
 class GetClientSettingsResponse(Message[_GetClientSettingsResponseFields]):
     """
-    Carries the settings of a client.
+    The settings of a client.
 
     ```proto
     message tenantry.v1.GetClientSettingsResponse
@@ -132,7 +132,7 @@ class GetClientSettingsResponse(Message[_GetClientSettingsResponseFields]):
 
     Attributes:
         settings:
-            The settings.
+            Settings.
 
             ```proto
             optional tenantry.v1.ClientSettings settings = 1;
@@ -156,7 +156,7 @@ _UpdateClientSettingsRequestFields: TypeAlias = Literal["client_id", "settings"]
 
 class UpdateClientSettingsRequest(Message[_UpdateClientSettingsRequestFields]):
     """
-    Asks to change the settings of a client.
+    Request to update the settings of a client.
 
     ```proto
     message tenantry.v1.UpdateClientSettingsRequest
@@ -164,13 +164,13 @@ class UpdateClientSettingsRequest(Message[_UpdateClientSettingsRequestFields]):
 
     Attributes:
         client_id:
-            Id of the client, `skc_` or `m2morg_` followed by digits.
+            Client ID, prefixed with `skc_` or `m2morg_`.
 
             ```proto
             string client_id = 1;
             ```
         settings:
-            What is to change.
+            Fields to update.
 
             ```proto
             optional tenantry.v1.ClientSettings settings = 2;
@@ -196,7 +196,7 @@ _UpdateClientSettingsResponseFields: TypeAlias = Literal["settings"]
 
 class UpdateClientSettingsResponse(Message[_UpdateClientSettingsResponseFields]):
     """
-    Carries the settings after the change.
+    The updated settings.
 
     ```proto
     message tenantry.v1.UpdateClientSettingsResponse
@@ -204,7 +204,7 @@ class UpdateClientSettingsResponse(Message[_UpdateClientSettingsResponseFields])
 
     Attributes:
         settings:
-            The settings.
+            Settings.
 
             ```proto
             optional tenantry.v1.ClientSettings settings = 1;

@@ -28,7 +28,7 @@ _GetHealthRequestFields: TypeAlias = NoReturn
 
 class GetHealthRequest(Message[_GetHealthRequestFields]):
     """
-    Asks how the deployment is.
+    Request to retrieve the health of the deployment.
 
     ```proto
     message tenantry.v1.GetHealthRequest
@@ -48,7 +48,7 @@ _GetHealthResponseFields: TypeAlias = Literal["version", "environment_id", "data
 
 class GetHealthResponse(Message[_GetHealthResponseFields]):
     """
-    Carries how the deployment is.
+    The health of the deployment.
 
     ```proto
     message tenantry.v1.GetHealthResponse
@@ -56,61 +56,62 @@ class GetHealthResponse(Message[_GetHealthResponseFields]):
 
     Attributes:
         version:
-            Version of the program.
+            Version of Tenantry.
 
             ```proto
             string version = 1;
             ```
         environment_id:
-            Id of the environment.
+            ID of the environment.
 
             ```proto
             string environment_id = 2;
             ```
         database:
-            Kind of the database: `sqlite` or `postgresql`.
+            Type of the database: `sqlite` or `postgresql`.
 
             ```proto
             string database = 3;
             ```
         schema:
-            Version of the database's schema.
+            Version of the database schema.
 
             ```proto
             string schema = 4;
             ```
         ready:
-            Whether the database takes changes.
+            Whether the database accepts writes.
 
             ```proto
             bool ready = 5;
             ```
         ready_problem:
-            What is wrong with it.
+            Problem of the database, if any.
 
             ```proto
             string ready_problem = 6;
             ```
         held:
-            Why nothing is sent from this database; empty where what is due is sent.
+            Reason for not sending email and webhooks from this database. Empty if they
+            are sent.
 
             ```proto
             string held = 7;
             ```
         disk_free:
-            Free bytes where the data folder is.
+            Free bytes on the disk of the data directory.
 
             ```proto
             uint64 disk_free = 8;
             ```
         disk_total:
-            All bytes there.
+            Total bytes on the disk of the data directory.
 
             ```proto
             uint64 disk_total = 9;
             ```
         certificates:
-            Certificates of ours, each with its end.
+            Certificates of the deployment.
 
             ```proto
             repeated tenantry.v1.CertificateHealth certificates = 10;
@@ -152,7 +153,7 @@ _CertificateHealthFields: TypeAlias = Literal["use", "name", "expire_time", "day
 
 class CertificateHealth(Message[_CertificateHealthFields]):
     """
-    A certificate of ours.
+    A certificate of the deployment.
 
     ```proto
     message tenantry.v1.CertificateHealth
@@ -160,25 +161,25 @@ class CertificateHealth(Message[_CertificateHealthFields]):
 
     Attributes:
         use:
-            `tls` for the server's own, `saml` for one of our SAML key pairs.
+            `tls` for the server certificate, `saml` for a SAML key pair.
 
             ```proto
             string use = 1;
             ```
         name:
-            Host that it is for, or id of the key pair.
+            Host name of the certificate, or ID of the key pair.
 
             ```proto
             string name = 2;
             ```
         expire_time:
-            When it ends.
+            Expiration time.
 
             ```proto
             optional google.protobuf.Timestamp expire_time = 3;
             ```
         days_left:
-            Whole days until then, 0 when it is over.
+            Full days until expiration. 0 if expired.
 
             ```proto
             uint32 days_left = 4;
@@ -208,7 +209,7 @@ _ExamineRequestFields: TypeAlias = NoReturn
 
 class ExamineRequest(Message[_ExamineRequestFields]):
     """
-    Asks to run all checks.
+    Request to run all checks.
 
     ```proto
     message tenantry.v1.ExamineRequest
@@ -228,7 +229,7 @@ _ExamineResponseFields: TypeAlias = Literal["findings"]
 
 class ExamineResponse(Message[_ExamineResponseFields]):
     """
-    Carries what the checks have found.
+    The results of the checks.
 
     ```proto
     message tenantry.v1.ExamineResponse
@@ -236,7 +237,7 @@ class ExamineResponse(Message[_ExamineResponseFields]):
 
     Attributes:
         findings:
-            The findings, in the order of the checks.
+            Results, in the order of the checks.
 
             ```proto
             repeated tenantry.v1.Finding findings = 1;
@@ -260,7 +261,7 @@ _FindingFields: TypeAlias = Literal["check", "ok", "text", "advice"]
 
 class Finding(Message[_FindingFields]):
     """
-    What one check has found.
+    The result of a check.
 
     ```proto
     message tenantry.v1.Finding
@@ -274,19 +275,19 @@ class Finding(Message[_FindingFields]):
             string check = 1;
             ```
         ok:
-            Whether all is well.
+            Whether the check passed.
 
             ```proto
             bool ok = 2;
             ```
         text:
-            What was found.
+            Description of the result.
 
             ```proto
             string text = 3;
             ```
         advice:
-            What to do.
+            Suggested action.
 
             ```proto
             string advice = 4;

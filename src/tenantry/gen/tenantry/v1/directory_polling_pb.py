@@ -29,7 +29,7 @@ _DirectoryCredentialsFields: TypeAlias = Literal["email", "client_email", "clien
 
 class DirectoryCredentials(Message[_DirectoryCredentialsFields]):
     """
-    As whom a directory is polled; without the key.
+    Credentials for polling a directory, without the key.
 
     ```proto
     message tenantry.v1.DirectoryCredentials
@@ -37,32 +37,32 @@ class DirectoryCredentials(Message[_DirectoryCredentialsFields]):
 
     Attributes:
         email:
-            Address of the administrator in whose name people and groups are read.
+            Email address of the administrator that the service account impersonates.
 
             ```proto
             string email = 1;
             ```
         client_email:
-            Address of the service account.
+            Email address of the service account.
 
             ```proto
             string client_email = 2;
             ```
         client_id:
-            Client id of the service account, to be entered in the provider's console
-            under domain-wide delegation.
+            Client ID of the service account, to enter in the provider's console under
+            domain-wide delegation.
 
             ```proto
             string client_id = 3;
             ```
         private_key_id:
-            Id of the key, to tell keys apart.
+            ID of the key, to tell keys apart.
 
             ```proto
             string private_key_id = 4;
             ```
         scopes:
-            Scopes to be entered beside the client id; all of them only read.
+            Scopes to enter with the client ID. All are read-only.
 
             ```proto
             repeated string scopes = 5;
@@ -94,7 +94,7 @@ _FollowedGroupFields: TypeAlias = Literal["external_id", "display_name", "email"
 
 class FollowedGroup(Message[_FollowedGroupFields]):
     """
-    A group at the provider that a polled directory follows.
+    A group that is synchronized from a polled directory.
 
     ```proto
     message tenantry.v1.FollowedGroup
@@ -102,19 +102,19 @@ class FollowedGroup(Message[_FollowedGroupFields]):
 
     Attributes:
         external_id:
-            Id of the group there.
+            ID of the group at the provider.
 
             ```proto
             string external_id = 1;
             ```
         display_name:
-            Name of the group, as far as it was said; it may be empty.
+            Name of the group, if provided. Can be empty.
 
             ```proto
             string display_name = 2;
             ```
         email:
-            Address of the group, as far as it was said; it may be empty.
+            Email address of the group, if provided. Can be empty.
 
             ```proto
             string email = 3;
@@ -142,7 +142,7 @@ _DirectoryPollFields: TypeAlias = Literal["under_way", "next_time", "last_sync_t
 
 class DirectoryPoll(Message[_DirectoryPollFields]):
     """
-    Where the poll of a directory is.
+    Polling status of a directory.
 
     ```proto
     message tenantry.v1.DirectoryPoll
@@ -150,25 +150,26 @@ class DirectoryPoll(Message[_DirectoryPollFields]):
 
     Attributes:
         under_way:
-            Whether one is under way.
+            Whether a poll is in progress.
 
             ```proto
             bool under_way = 1;
             ```
         next_time:
-            When it goes on, or when the next one begins; absent where none will.
+            Time when the poll continues, or when the next poll starts. Absent if none
+            is scheduled.
 
             ```proto
             optional google.protobuf.Timestamp next_time = 2;
             ```
         last_sync_time:
-            When the last one came to its end.
+            Time of the last completed poll.
 
             ```proto
             optional google.protobuf.Timestamp last_sync_time = 3;
             ```
         error:
-            Why the last one did not, as a sentence; empty where all is well.
+            Error of the last poll. Empty if it succeeded.
 
             ```proto
             string error = 4;
@@ -198,7 +199,7 @@ _SetDirectoryCredentialsRequestFields: TypeAlias = Literal["organization_id", "d
 
 class SetDirectoryCredentialsRequest(Message[_SetDirectoryCredentialsRequestFields]):
     """
-    Asks to set the service account of a directory.
+    Request to set the service account of a directory.
 
     ```proto
     message tenantry.v1.SetDirectoryCredentialsRequest
@@ -206,20 +207,20 @@ class SetDirectoryCredentialsRequest(Message[_SetDirectoryCredentialsRequestFiel
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         directory_id:
-            Id of the directory, `dir_` followed by digits; one of type POLL.
+            Directory ID, prefixed with `dir_`. Must be of type `POLL`.
 
             ```proto
             string directory_id = 2;
             ```
         email:
-            Address of an administrator of the customer, who may read people and
-            groups.
+            Email address of an administrator of the customer with read access to users
+            and groups.
 
             ```proto
             string email = 3;
@@ -255,7 +256,7 @@ _SetDirectoryCredentialsResponseFields: TypeAlias = Literal["credentials", "erro
 
 class SetDirectoryCredentialsResponse(Message[_SetDirectoryCredentialsResponseFields]):
     """
-    Carries what was set, and what the provider says to it.
+    The credentials that were set, and the result of the test.
 
     ```proto
     message tenantry.v1.SetDirectoryCredentialsResponse
@@ -263,14 +264,13 @@ class SetDirectoryCredentialsResponse(Message[_SetDirectoryCredentialsResponseFi
 
     Attributes:
         credentials:
-            As whom the directory is polled.
+            Credentials.
 
             ```proto
             optional tenantry.v1.DirectoryCredentials credentials = 1;
             ```
         error:
-            Why the provider does not answer to it yet, as a sentence; empty where it
-            does.
+            Error returned by the provider. Empty if the test succeeded.
 
             ```proto
             string error = 2;
@@ -296,7 +296,7 @@ _GetDirectoryPollRequestFields: TypeAlias = Literal["organization_id", "director
 
 class GetDirectoryPollRequest(Message[_GetDirectoryPollRequestFields]):
     """
-    Asks where the poll of a directory is.
+    Request to retrieve the polling status of a directory.
 
     ```proto
     message tenantry.v1.GetDirectoryPollRequest
@@ -304,13 +304,13 @@ class GetDirectoryPollRequest(Message[_GetDirectoryPollRequestFields]):
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         directory_id:
-            Id of the directory, `dir_` followed by digits; one of type POLL.
+            Directory ID, prefixed with `dir_`. Must be of type `POLL`.
 
             ```proto
             string directory_id = 2;
@@ -336,7 +336,7 @@ _GetDirectoryPollResponseFields: TypeAlias = Literal["credentials", "poll", "gro
 
 class GetDirectoryPollResponse(Message[_GetDirectoryPollResponseFields]):
     """
-    Carries as whom a directory is polled, and where its poll is.
+    The credentials and polling status of a directory.
 
     ```proto
     message tenantry.v1.GetDirectoryPollResponse
@@ -344,19 +344,19 @@ class GetDirectoryPollResponse(Message[_GetDirectoryPollResponseFields]):
 
     Attributes:
         credentials:
-            As whom; absent without a service account.
+            Credentials. Absent without a service account.
 
             ```proto
             optional tenantry.v1.DirectoryCredentials credentials = 1;
             ```
         poll:
-            Where the poll is.
+            Polling status.
 
             ```proto
             optional tenantry.v1.DirectoryPoll poll = 2;
             ```
         groups:
-            The groups that it follows; none where it follows all.
+            Groups that are synchronized. Empty if all groups are synchronized.
 
             ```proto
             repeated tenantry.v1.FollowedGroup groups = 3;
@@ -384,7 +384,7 @@ _DeleteDirectoryCredentialsRequestFields: TypeAlias = Literal["organization_id",
 
 class DeleteDirectoryCredentialsRequest(Message[_DeleteDirectoryCredentialsRequestFields]):
     """
-    Asks to forget the service account of a directory.
+    Request to delete the service account of a directory.
 
     ```proto
     message tenantry.v1.DeleteDirectoryCredentialsRequest
@@ -392,13 +392,13 @@ class DeleteDirectoryCredentialsRequest(Message[_DeleteDirectoryCredentialsReque
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         directory_id:
-            Id of the directory, `dir_` followed by digits; one of type POLL.
+            Directory ID, prefixed with `dir_`. Must be of type `POLL`.
 
             ```proto
             string directory_id = 2;

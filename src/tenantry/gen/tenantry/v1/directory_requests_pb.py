@@ -30,7 +30,7 @@ _GetDirectoryRequestRequestFields: TypeAlias = Literal["organization_id", "direc
 
 class GetDirectoryRequestRequest(Message[_GetDirectoryRequestRequestFields]):
     """
-    Asks for one request.
+    Request to retrieve a SCIM request.
 
     ```proto
     message tenantry.v1.GetDirectoryRequestRequest
@@ -38,19 +38,19 @@ class GetDirectoryRequestRequest(Message[_GetDirectoryRequestRequestFields]):
 
     Attributes:
         organization_id:
-            Id of the organization.
+            ID of the organization.
 
             ```proto
             string organization_id = 1;
             ```
         directory_id:
-            Id of the directory.
+            ID of the directory.
 
             ```proto
             string directory_id = 2;
             ```
         id:
-            Id of the request, `dirreq_` followed by digits.
+            Request ID, prefixed with `dirreq_`.
 
             ```proto
             string id = 3;
@@ -78,7 +78,7 @@ _GetDirectoryRequestResponseFields: TypeAlias = Literal["request"]
 
 class GetDirectoryRequestResponse(Message[_GetDirectoryRequestResponseFields]):
     """
-    Carries one request.
+    The requested SCIM request.
 
     ```proto
     message tenantry.v1.GetDirectoryRequestResponse
@@ -86,7 +86,7 @@ class GetDirectoryRequestResponse(Message[_GetDirectoryRequestResponseFields]):
 
     Attributes:
         request:
-            The request.
+            SCIM request.
 
             ```proto
             optional tenantry.v1.DirectoryRequest request = 1;
@@ -110,7 +110,7 @@ _ListDirectoryRequestsRequestFields: TypeAlias = Literal["organization_id", "dir
 
 class ListDirectoryRequestsRequest(Message[_ListDirectoryRequestsRequestFields]):
     """
-    Asks for one page of requests.
+    Request to list SCIM requests.
 
     ```proto
     message tenantry.v1.ListDirectoryRequestsRequest
@@ -118,38 +118,38 @@ class ListDirectoryRequestsRequest(Message[_ListDirectoryRequestsRequestFields])
 
     Attributes:
         organization_id:
-            Id of the organization.
+            ID of the organization.
 
             ```proto
             string organization_id = 1;
             ```
         directory_id:
-            Id of the directory.
+            ID of the directory.
 
             ```proto
             string directory_id = 2;
             ```
         failed:
-            Only requests that were refused.
+            Return only failed requests.
 
             ```proto
             bool failed = 3;
             ```
         resource_id:
-            Only requests about this person or group.
+            Return only requests for the user or group with this ID.
 
             ```proto
             string resource_id = 4;
             ```
         page_size:
-            Most requests to return, up to 100; 10 when absent or 0.
+            Maximum number of requests, up to 100. Defaults to 10.
 
             ```proto
             uint32 page_size = 5;
             ```
         page_token:
-            Page to return, as `next_page_token` or `prev_page_token` of an earlier
-            answer with the same filter; the first page when empty.
+            `next_page_token` or `prev_page_token` from a previous response with the
+            same filter. Defaults to the first page.
 
             ```proto
             string page_token = 6;
@@ -183,7 +183,7 @@ _ListDirectoryRequestsResponseFields: TypeAlias = Literal["requests", "next_page
 
 class ListDirectoryRequestsResponse(Message[_ListDirectoryRequestsResponseFields]):
     """
-    Carries one page of requests.
+    A page of SCIM requests.
 
     ```proto
     message tenantry.v1.ListDirectoryRequestsResponse
@@ -191,19 +191,19 @@ class ListDirectoryRequestsResponse(Message[_ListDirectoryRequestsResponseFields
 
     Attributes:
         requests:
-            The requests, newest first.
+            Requests, newest first.
 
             ```proto
             repeated tenantry.v1.DirectoryRequest requests = 1;
             ```
         next_page_token:
-            Token of the next page; empty on the last one.
+            Token for the next page. Empty on the last page.
 
             ```proto
             string next_page_token = 2;
             ```
         prev_page_token:
-            Token of the page before; empty on the first one.
+            Token for the previous page. Empty on the first page.
 
             ```proto
             string prev_page_token = 3;
@@ -231,7 +231,7 @@ _DirectoryRequestFields: TypeAlias = Literal["id", "create_time", "method", "pat
 
 class DirectoryRequest(Message[_DirectoryRequestFields]):
     """
-    A request of an identity provider, and its answer.
+    A SCIM request of an identity provider, with the response.
 
     ```proto
     message tenantry.v1.DirectoryRequest
@@ -239,80 +239,80 @@ class DirectoryRequest(Message[_DirectoryRequestFields]):
 
     Attributes:
         id:
-            Its id: `dirreq_` followed by digits.
+            Unique ID, prefixed with `dirreq_`.
 
             ```proto
             string id = 1;
             ```
         create_time:
-            When it was answered.
+            Time of the response.
 
             ```proto
             optional google.protobuf.Timestamp create_time = 2;
             ```
         method:
-            Verb of HTTP.
+            HTTP method.
 
             ```proto
             string method = 3;
             ```
         path:
-            Path below the address of the directory.
+            Path relative to the SCIM base URL of the directory.
 
             ```proto
             string path = 4;
             ```
         query:
-            Query, as it was spelled.
+            Query string.
 
             ```proto
             string query = 5;
             ```
         user_agent:
-            Program of the provider, as it names itself.
+            User agent of the identity provider.
 
             ```proto
             string user_agent = 6;
             ```
         request_id:
-            Id of the request, as its answer had it in `x-request-id`.
+            ID of the request, as in the response header `x-request-id`.
 
             ```proto
             string request_id = 7;
             ```
         status:
-            Status of the answer.
+            HTTP status of the response.
 
             ```proto
             uint32 status = 8;
             ```
         milliseconds:
-            Milliseconds until it was answered.
+            Duration in milliseconds.
 
             ```proto
             uint32 milliseconds = 9;
             ```
         error:
-            Why it was refused; empty where it was taken.
+            Error message. Empty if the request succeeded.
 
             ```proto
             string error = 10;
             ```
         resource_id:
-            The person or group that it was about, if it was about one.
+            ID of the user or group that the request refers to, if any.
 
             ```proto
             string resource_id = 11;
             ```
         payload:
-            Body, without passwords and as far as it is kept. It goes when the person
-            is erased.
+            Request body, without passwords. Can be truncated. Deleted when the user's
+            data is erased.
 
             ```proto
             optional google.protobuf.Struct payload = 12;
             ```
         skipped:
-            Parts of it that were not taken.
+            Skipped parts of the request.
 
             ```proto
             repeated tenantry.v1.SkippedPart skipped = 13;
@@ -360,7 +360,7 @@ _SkippedPartFields: TypeAlias = Literal["member", "reason"]
 
 class SkippedPart(Message[_SkippedPartFields]):
     """
-    A part of a request that was not taken, though the rest was.
+    A part of a request that was skipped, although the rest was applied.
 
     ```proto
     message tenantry.v1.SkippedPart
@@ -368,13 +368,13 @@ class SkippedPart(Message[_SkippedPartFields]):
 
     Attributes:
         member:
-            Identifier of the member, user or group that was skipped.
+            Identifier of the skipped member, user or group.
 
             ```proto
             string member = 1;
             ```
         reason:
-            Why it was not taken.
+            Reason for skipping it.
 
             ```proto
             string reason = 2;

@@ -30,7 +30,7 @@ _PreviewEmailTemplateRequestFields: TypeAlias = Literal["use_case", "subject", "
 
 class PreviewEmailTemplateRequest(Message[_PreviewEmailTemplateRequestFields]):
     """
-    A template to look at.
+    Request to preview a template.
 
     ```proto
     message tenantry.v1.PreviewEmailTemplateRequest
@@ -38,25 +38,25 @@ class PreviewEmailTemplateRequest(Message[_PreviewEmailTemplateRequestFields]):
 
     Attributes:
         use_case:
-            What the mail would be sent for.
+            Use case of the template.
 
             ```proto
             scalekit.v1.emails.TemplateUsecase use_case = 1;
             ```
         subject:
-            The subject, one line, with placeholders; empty for ours.
+            Subject line, with placeholders. Empty for the built-in subject.
 
             ```proto
             string subject = 2;
             ```
         html_content:
-            The mail in HTML, with placeholders; empty for ours.
+            HTML body, with placeholders. Empty for the built-in body.
 
             ```proto
             string html_content = 3;
             ```
         plain_content:
-            The mail as plain text, with placeholders; empty for ours.
+            Plain-text body, with placeholders. Empty for the built-in body.
 
             ```proto
             string plain_content = 4;
@@ -86,7 +86,7 @@ _PreviewEmailTemplateResponseFields: TypeAlias = Literal["subject", "html_conten
 
 class PreviewEmailTemplateResponse(Message[_PreviewEmailTemplateResponseFields]):
     """
-    What the mail would say.
+    The rendered email.
 
     ```proto
     message tenantry.v1.PreviewEmailTemplateResponse
@@ -94,19 +94,19 @@ class PreviewEmailTemplateResponse(Message[_PreviewEmailTemplateResponseFields])
 
     Attributes:
         subject:
-            Its subject.
+            Subject line.
 
             ```proto
             string subject = 1;
             ```
         html_content:
-            Its HTML.
+            HTML body.
 
             ```proto
             string html_content = 2;
             ```
         plain_content:
-            Its plain text.
+            Plain-text body.
 
             ```proto
             string plain_content = 3;
@@ -134,7 +134,7 @@ _SendTestEmailRequestFields: TypeAlias = Literal["to", "template", "server_id"]
 
 class SendTestEmailRequest(Message[_SendTestEmailRequestFields]):
     """
-    A mail to try.
+    Request to send a test email.
 
     ```proto
     message tenantry.v1.SendTestEmailRequest
@@ -142,20 +142,20 @@ class SendTestEmailRequest(Message[_SendTestEmailRequestFields]):
 
     Attributes:
         to:
-            The address that gets it.
+            Email address of the recipient.
 
             ```proto
             string to = 1;
             ```
         template:
-            The template to try; ours of a code to sign in where it is left out.
+            Template to send. Defaults to the built-in template for sign-in codes.
 
             ```proto
             optional tenantry.v1.PreviewEmailTemplateRequest template = 2;
             ```
         server_id:
-            Id of the mail server to try, `esr_` followed by digits; without it the one
-            that mail goes by.
+            ID of the email server to use, prefixed with `esr_`. Defaults to the
+            enabled server.
 
             ```proto
             string server_id = 3;
@@ -183,7 +183,7 @@ _SendTestEmailResponseFields: TypeAlias = Literal["mail_id"]
 
 class SendTestEmailResponse(Message[_SendTestEmailResponseFields]):
     """
-    Says which mail it is.
+    The queued email.
 
     ```proto
     message tenantry.v1.SendTestEmailResponse
@@ -191,7 +191,7 @@ class SendTestEmailResponse(Message[_SendTestEmailResponseFields]):
 
     Attributes:
         mail_id:
-            Id of the mail, `mail_` followed by digits.
+            Email ID, prefixed with `mail_`.
 
             ```proto
             string mail_id = 1;

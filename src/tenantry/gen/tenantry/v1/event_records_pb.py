@@ -30,7 +30,7 @@ _SearchEventsRequestFields: TypeAlias = Literal["event_types", "organization_id"
 
 class SearchEventsRequest(Message[_SearchEventsRequestFields]):
     """
-    Asks for one page of events.
+    Request to search events.
 
     ```proto
     message tenantry.v1.SearchEventsRequest
@@ -38,57 +38,58 @@ class SearchEventsRequest(Message[_SearchEventsRequestFields]):
 
     Attributes:
         event_types:
-            Types of event, up to 20; all when empty.
+            Event types, up to 20. Defaults to all.
 
             ```proto
             repeated string event_types = 1;
             ```
         organization_id:
-            Only events of this organization.
+            Return only events of this organization.
 
             ```proto
             string organization_id = 2;
             ```
         actor_id:
-            Only what this actor did: the id of a client, person, operator or directory.
-            An operator did also what they did in the place of a person.
+            Return only events caused by this actor: the ID of a client, user, operator
+            or directory. Includes the actions of an operator while impersonating a
+            user.
 
             ```proto
             string actor_id = 3;
             ```
         object_id:
-            Only events about this object, by its id.
+            Return only events about the object with this ID.
 
             ```proto
             string object_id = 4;
             ```
         request_id:
-            Only what this request caused.
+            Return only events caused by the request with this ID.
 
             ```proto
             string request_id = 5;
             ```
         start_time:
-            Earliest time of an event.
+            Include events at or after this time.
 
             ```proto
             optional google.protobuf.Timestamp start_time = 6;
             ```
         end_time:
-            Latest time of an event.
+            Include events at or before this time.
 
             ```proto
             optional google.protobuf.Timestamp end_time = 7;
             ```
         page_size:
-            Most events to return, up to 100; 10 when absent or 0.
+            Maximum number of events, up to 100. Defaults to 10.
 
             ```proto
             uint32 page_size = 8;
             ```
         page_token:
-            Page to return, as `next_page_token` of an earlier answer with the same
-            filter; the first page when empty.
+            `next_page_token` from a previous response with the same filter. Defaults
+            to the first page.
 
             ```proto
             string page_token = 9;
@@ -128,7 +129,7 @@ _SearchEventsResponseFields: TypeAlias = Literal["events", "next_page_token"]
 
 class SearchEventsResponse(Message[_SearchEventsResponseFields]):
     """
-    Carries one page of events.
+    A page of events.
 
     ```proto
     message tenantry.v1.SearchEventsResponse
@@ -136,13 +137,13 @@ class SearchEventsResponse(Message[_SearchEventsResponseFields]):
 
     Attributes:
         events:
-            The events, newest first, without `before`, `after` and `context`.
+            Events, newest first, without `before`, `after` and `context`.
 
             ```proto
             repeated tenantry.v1.EventRecord events = 1;
             ```
         next_page_token:
-            Token of the page with older events; empty when there is nothing older.
+            Token for the page of older events. Empty on the last page.
 
             ```proto
             string next_page_token = 2;
@@ -168,7 +169,7 @@ _GetEventRecordRequestFields: TypeAlias = Literal["event_id"]
 
 class GetEventRecordRequest(Message[_GetEventRecordRequestFields]):
     """
-    Asks for one event.
+    Request to retrieve an event.
 
     ```proto
     message tenantry.v1.GetEventRecordRequest
@@ -176,7 +177,7 @@ class GetEventRecordRequest(Message[_GetEventRecordRequestFields]):
 
     Attributes:
         event_id:
-            Id of the event, `evt_` followed by digits.
+            Event ID, prefixed with `evt_`.
 
             ```proto
             string event_id = 1;
@@ -200,7 +201,7 @@ _GetEventRecordResponseFields: TypeAlias = Literal["event"]
 
 class GetEventRecordResponse(Message[_GetEventRecordResponseFields]):
     """
-    Carries one event.
+    The requested event.
 
     ```proto
     message tenantry.v1.GetEventRecordResponse
@@ -208,7 +209,7 @@ class GetEventRecordResponse(Message[_GetEventRecordResponseFields]):
 
     Attributes:
         event:
-            The event.
+            Event.
 
             ```proto
             optional tenantry.v1.EventRecord event = 1;
@@ -232,7 +233,7 @@ _EventRecordFields: TypeAlias = Literal["id", "type", "display_name", "occurred_
 
 class EventRecord(Message[_EventRecordFields]):
     """
-    One event as it is recorded.
+    An event, as recorded.
 
     ```proto
     message tenantry.v1.EventRecord
@@ -240,86 +241,86 @@ class EventRecord(Message[_EventRecordFields]):
 
     Attributes:
         id:
-            Id of the event, `evt_` followed by digits; sorts by time.
+            Event ID, prefixed with `evt_`. Sortable by time.
 
             ```proto
             string id = 1;
             ```
         type:
-            Type of the event, such as `organization.updated`.
+            Event type, such as `organization.updated`.
 
             ```proto
             string type = 2;
             ```
         display_name:
-            Label of the event for people.
+            Display name of the event.
 
             ```proto
             string display_name = 3;
             ```
         occurred_at:
-            When it happened.
+            Time of the event.
 
             ```proto
             optional google.protobuf.Timestamp occurred_at = 4;
             ```
         organization_id:
-            Organization that it is of; empty for an event of the environment.
+            ID of the organization. Empty for events of the environment.
 
             ```proto
             string organization_id = 5;
             ```
         object:
-            Kind of the object.
+            Type of the object.
 
             ```proto
             string object = 6;
             ```
         object_id:
-            Id of the object, where it has one.
+            ID of the object, if it has one.
 
             ```proto
             string object_id = 7;
             ```
         actor_type:
-            Kind of the caller: `management_client`, `operator`, `user_session` and
-            others.
+            Type of the caller, such as `management_client`, `operator` or
+            `user_session`.
 
             ```proto
             string actor_type = 8;
             ```
         actor_id:
-            Id of the caller.
+            ID of the caller.
 
             ```proto
             string actor_id = 9;
             ```
         request_id:
-            Request that caused it.
+            ID of the request that caused the event.
 
             ```proto
             string request_id = 10;
             ```
         before:
-            The object before; absent where it was made.
+            Object before the change. Absent if the object was created.
 
             ```proto
             optional google.protobuf.Struct before = 11;
             ```
         after:
-            The object after; absent where it is gone.
+            Object after the change. Absent if the object was deleted.
 
             ```proto
             optional google.protobuf.Struct after = 12;
             ```
         context:
-            What the event can be found by beside these.
+            Additional search keys of the event.
 
             ```proto
             optional google.protobuf.Struct context = 13;
             ```
         impersonator_id:
-            Id of the operator that did it in the place of the person who is the caller.
+            ID of the operator that acted while impersonating the caller.
 
             ```proto
             string impersonator_id = 14;
@@ -369,7 +370,7 @@ _VerifyEventsRequestFields: TypeAlias = Literal["organization_id"]
 
 class VerifyEventsRequest(Message[_VerifyEventsRequestFields]):
     """
-    Asks to check the log.
+    Request to verify the event log.
 
     ```proto
     message tenantry.v1.VerifyEventsRequest
@@ -377,7 +378,7 @@ class VerifyEventsRequest(Message[_VerifyEventsRequestFields]):
 
     Attributes:
         organization_id:
-            Only what concerns this organization.
+            Verify only the events of this organization.
 
             ```proto
             string organization_id = 1;
@@ -401,7 +402,7 @@ _VerifyEventsResponseFields: TypeAlias = Literal["events", "chains", "problem_co
 
 class VerifyEventsResponse(Message[_VerifyEventsResponseFields]):
     """
-    Carries what a check has found.
+    The result of a verification.
 
     ```proto
     message tenantry.v1.VerifyEventsResponse
@@ -409,32 +410,32 @@ class VerifyEventsResponse(Message[_VerifyEventsResponseFields]):
 
     Attributes:
         events:
-            Events that were looked at.
+            Number of verified events.
 
             ```proto
             uint64 events = 1;
             ```
         chains:
-            Chains that they are linked in: one for the environment, one for each
+            Number of event chains: one for the environment, and one for each
             organization.
 
             ```proto
             uint64 chains = 2;
             ```
         problem_count:
-            Problems that were found.
+            Number of problems found.
 
             ```proto
             uint64 problem_count = 3;
             ```
         problems:
-            The first 100 of them.
+            First 100 problems.
 
             ```proto
             repeated tenantry.v1.EventLogProblem problems = 4;
             ```
         finished:
-            Whether all was looked at.
+            Whether the whole log was verified.
 
             ```proto
             bool finished = 5;
@@ -466,7 +467,7 @@ _EventLogProblemFields: TypeAlias = Literal["kind", "chain", "text", "event_id"]
 
 class EventLogProblem(Message[_EventLogProblemFields]):
     """
-    One problem of the log.
+    A problem in the event log.
 
     ```proto
     message tenantry.v1.EventLogProblem
@@ -474,25 +475,26 @@ class EventLogProblem(Message[_EventLogProblemFields]):
 
     Attributes:
         kind:
-            Kind of it, such as `changed event` or `missing entry`.
+            Kind of problem, such as `changed event` or `missing entry`.
 
             ```proto
             string kind = 1;
             ```
         chain:
-            Chain that it is in: an organization's id, empty for the environment's.
+            ID of the organization whose chain has the problem. Empty for the chain of
+            the environment.
 
             ```proto
             string chain = 2;
             ```
         text:
-            What is wrong, in words.
+            Description of the problem.
 
             ```proto
             string text = 3;
             ```
         event_id:
-            Event that it is about.
+            ID of the event.
 
             ```proto
             string event_id = 4;

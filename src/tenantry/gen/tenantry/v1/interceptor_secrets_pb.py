@@ -29,7 +29,7 @@ _RotateInterceptorSecretRequestFields: TypeAlias = Literal["id"]
 
 class RotateInterceptorSecretRequest(Message[_RotateInterceptorSecretRequestFields]):
     """
-    Asks for a new signing secret.
+    Request to rotate a signing secret.
 
     ```proto
     message tenantry.v1.RotateInterceptorSecretRequest
@@ -37,7 +37,7 @@ class RotateInterceptorSecretRequest(Message[_RotateInterceptorSecretRequestFiel
 
     Attributes:
         id:
-            Id of the interceptor.
+            ID of the interceptor.
 
             ```proto
             string id = 1;
@@ -61,7 +61,7 @@ _RotateInterceptorSecretResponseFields: TypeAlias = Literal["interceptor", "secr
 
 class RotateInterceptorSecretResponse(Message[_RotateInterceptorSecretResponseFields]):
     """
-    Carries the interceptor and its new secret.
+    The interceptor and its new secret.
 
     ```proto
     message tenantry.v1.RotateInterceptorSecretResponse
@@ -75,7 +75,7 @@ class RotateInterceptorSecretResponse(Message[_RotateInterceptorSecretResponseFi
             optional scalekit.v1.interceptors.Interceptor interceptor = 1;
             ```
         secret:
-            Signing secret, `whsec_` followed by base64. It is shown this once.
+            Signing secret, prefixed with `whsec_`. Returned only once.
 
             ```proto
             string secret = 2;

@@ -28,7 +28,7 @@ _MailFields: TypeAlias = Literal["id", "organization_id", "recipient", "template
 
 class Mail(Message[_MailFields]):
     """
-    One mail.
+    An email.
 
     ```proto
     message tenantry.v1.Mail
@@ -36,62 +36,63 @@ class Mail(Message[_MailFields]):
 
     Attributes:
         id:
-            Id of the mail, `mail_` followed by digits.
+            Email ID, prefixed with `mail_`.
 
             ```proto
             string id = 1;
             ```
         organization_id:
-            Organization that it is about.
+            ID of the organization.
 
             ```proto
             string organization_id = 2;
             ```
         recipient:
-            Address that it goes to.
+            Email address of the recipient.
 
             ```proto
             string recipient = 3;
             ```
         template:
-            Template that it is made of.
+            Name of the template.
 
             ```proto
             string template = 4;
             ```
         state:
-            QUEUED while it waits, SENT once a mail server took it, KEPT where no server
-            is set, FAILED, or DROPPED where what it was about is over.
+            `QUEUED` until it is sent, `SENT` when an email server accepted it, `KEPT`
+            if no email server is configured, `FAILED`, or `DROPPED` if it became
+            obsolete.
 
             ```proto
             string state = 5;
             ```
         attempts:
-            Attempts so far.
+            Number of attempts so far.
 
             ```proto
             int32 attempts = 6;
             ```
         problem:
-            What went wrong at the last attempt.
+            Error of the last attempt.
 
             ```proto
             string problem = 7;
             ```
         create_time:
-            When it was queued.
+            Time when the email was queued.
 
             ```proto
             optional google.protobuf.Timestamp create_time = 8;
             ```
         due_time:
-            When the next attempt is due; absent once it has ended.
+            Time of the next attempt. Absent if there is none.
 
             ```proto
             optional google.protobuf.Timestamp due_time = 9;
             ```
         sent_time:
-            When it was sent.
+            Time when the email was sent.
 
             ```proto
             optional google.protobuf.Timestamp sent_time = 10;
@@ -133,7 +134,7 @@ _ListMailRequestFields: TypeAlias = Literal["state", "recipient", "page_size", "
 
 class ListMailRequest(Message[_ListMailRequestFields]):
     """
-    Asks for one page of mail.
+    Request to list emails.
 
     ```proto
     message tenantry.v1.ListMailRequest
@@ -141,26 +142,26 @@ class ListMailRequest(Message[_ListMailRequestFields]):
 
     Attributes:
         state:
-            Only mail in this state.
+            Return only emails in this state.
 
             ```proto
             string state = 1;
             ```
         recipient:
-            Only mail to this address.
+            Return only emails to this address.
 
             ```proto
             string recipient = 2;
             ```
         page_size:
-            Most mails to return, up to 100; 10 when absent or 0.
+            Maximum number of mails, up to 100. Defaults to 10.
 
             ```proto
             uint32 page_size = 3;
             ```
         page_token:
-            Page to return, as `next_page_token` of an earlier answer with the same
-            filter; the first page when empty.
+            `next_page_token` from a previous response with the same filter. Defaults
+            to the first page.
 
             ```proto
             string page_token = 4;
@@ -190,7 +191,7 @@ _ListMailResponseFields: TypeAlias = Literal["mail", "next_page_token"]
 
 class ListMailResponse(Message[_ListMailResponseFields]):
     """
-    Carries one page of mail.
+    A page of emails.
 
     ```proto
     message tenantry.v1.ListMailResponse
@@ -198,13 +199,13 @@ class ListMailResponse(Message[_ListMailResponseFields]):
 
     Attributes:
         mail:
-            The mail, newest first.
+            Emails, newest first.
 
             ```proto
             repeated tenantry.v1.Mail mail = 1;
             ```
         next_page_token:
-            Token of the page with older mail; empty when there is nothing older.
+            Token for the page of older emails. Empty on the last page.
 
             ```proto
             string next_page_token = 2;
@@ -230,7 +231,7 @@ _GetMailRequestFields: TypeAlias = Literal["mail_id"]
 
 class GetMailRequest(Message[_GetMailRequestFields]):
     """
-    Asks for one mail.
+    Request to retrieve an email.
 
     ```proto
     message tenantry.v1.GetMailRequest
@@ -238,7 +239,7 @@ class GetMailRequest(Message[_GetMailRequestFields]):
 
     Attributes:
         mail_id:
-            Id of the mail.
+            Email ID, prefixed with `mail_`.
 
             ```proto
             string mail_id = 1;
@@ -262,7 +263,7 @@ _GetMailResponseFields: TypeAlias = Literal["mail"]
 
 class GetMailResponse(Message[_GetMailResponseFields]):
     """
-    Carries one mail.
+    The requested email.
 
     ```proto
     message tenantry.v1.GetMailResponse
@@ -270,7 +271,7 @@ class GetMailResponse(Message[_GetMailResponseFields]):
 
     Attributes:
         mail:
-            The mail.
+            Email.
 
             ```proto
             optional tenantry.v1.Mail mail = 1;
@@ -294,7 +295,7 @@ _RetryMailRequestFields: TypeAlias = Literal["mail_id"]
 
 class RetryMailRequest(Message[_RetryMailRequestFields]):
     """
-    Asks to send a mail at once.
+    Request to send an email immediately.
 
     ```proto
     message tenantry.v1.RetryMailRequest
@@ -302,7 +303,7 @@ class RetryMailRequest(Message[_RetryMailRequestFields]):
 
     Attributes:
         mail_id:
-            Id of the mail.
+            Email ID, prefixed with `mail_`.
 
             ```proto
             string mail_id = 1;
@@ -326,7 +327,7 @@ _RetryMailResponseFields: TypeAlias = Literal["mail"]
 
 class RetryMailResponse(Message[_RetryMailResponseFields]):
     """
-    Carries the mail after the change.
+    The updated email.
 
     ```proto
     message tenantry.v1.RetryMailResponse
@@ -334,7 +335,7 @@ class RetryMailResponse(Message[_RetryMailResponseFields]):
 
     Attributes:
         mail:
-            The mail.
+            Email.
 
             ```proto
             optional tenantry.v1.Mail mail = 1;

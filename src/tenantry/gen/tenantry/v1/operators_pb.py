@@ -29,7 +29,7 @@ _OperatorFields: TypeAlias = Literal["id", "name", "email", "role", "create_time
 
 class Operator(Message[_OperatorFields]):
     """
-    Somebody who runs the deployment.
+    An operator of the deployment.
 
     ```proto
     message tenantry.v1.Operator
@@ -37,26 +37,27 @@ class Operator(Message[_OperatorFields]):
 
     Attributes:
         id:
-            Its id.
+            Unique ID.
 
             ```proto
             string id = 1;
             ```
         name:
-            Their name, as others see it beside what they do.
+            Name of the operator, shown to other operators.
 
             ```proto
             optional string name = 2;
             ```
         email:
-            Their e-mail address: by it their identity provider knows them at first.
+            Email address. Matches the operator to an identity provider account at the
+            first sign-in.
 
             ```proto
             optional string email = 3;
             ```
         role:
-            What they may do. OWNER: everything. OPERATOR: everything but say who the
-            operators are. READER: read what is no secret.
+            Role. `OWNER`: full access. `OPERATOR`: full access except managing
+            operators. `READER`: read access except to secrets.
 
             ```proto
             optional string role = 4;
@@ -74,7 +75,7 @@ class Operator(Message[_OperatorFields]):
             optional google.protobuf.Timestamp update_time = 6;
             ```
         last_sign_in_time:
-            When they signed in last.
+            Time of the last sign-in.
 
             ```proto
             optional google.protobuf.Timestamp last_sign_in_time = 7;
@@ -110,7 +111,7 @@ _ListOperatorsRequestFields: TypeAlias = NoReturn
 
 class ListOperatorsRequest(Message[_ListOperatorsRequestFields]):
     """
-    Asks for all operators.
+    Request to list all operators.
 
     ```proto
     message tenantry.v1.ListOperatorsRequest
@@ -130,7 +131,7 @@ _ListOperatorsResponseFields: TypeAlias = Literal["operators"]
 
 class ListOperatorsResponse(Message[_ListOperatorsResponseFields]):
     """
-    Carries all operators.
+    A list of operators.
 
     ```proto
     message tenantry.v1.ListOperatorsResponse
@@ -138,7 +139,7 @@ class ListOperatorsResponse(Message[_ListOperatorsResponseFields]):
 
     Attributes:
         operators:
-            The operators.
+            Operators.
 
             ```proto
             repeated tenantry.v1.Operator operators = 1;
@@ -162,7 +163,7 @@ _GetOperatorRequestFields: TypeAlias = Literal["operator_id"]
 
 class GetOperatorRequest(Message[_GetOperatorRequestFields]):
     """
-    Asks for an operator.
+    Request to retrieve an operator.
 
     ```proto
     message tenantry.v1.GetOperatorRequest
@@ -170,7 +171,7 @@ class GetOperatorRequest(Message[_GetOperatorRequestFields]):
 
     Attributes:
         operator_id:
-            Id of the operator, `opr_` followed by digits.
+            Operator ID, prefixed with `opr_`.
 
             ```proto
             string operator_id = 1;
@@ -194,7 +195,7 @@ _GetOperatorResponseFields: TypeAlias = Literal["operator"]
 
 class GetOperatorResponse(Message[_GetOperatorResponseFields]):
     """
-    Carries an operator.
+    The requested operator.
 
     ```proto
     message tenantry.v1.GetOperatorResponse
@@ -226,7 +227,7 @@ _InviteOperatorRequestFields: TypeAlias = Literal["operator"]
 
 class InviteOperatorRequest(Message[_InviteOperatorRequestFields]):
     """
-    Asks to make an operator.
+    Request to create an operator.
 
     ```proto
     message tenantry.v1.InviteOperatorRequest
@@ -234,8 +235,8 @@ class InviteOperatorRequest(Message[_InviteOperatorRequestFields]):
 
     Attributes:
         operator:
-            Its name, e-mail address and role, each of which may be absent: then it is a
-            READER.
+            Name, email address and role. All are optional. The role defaults to
+            `READER`.
 
             ```proto
             optional tenantry.v1.Operator operator = 1;
@@ -259,7 +260,7 @@ _InviteOperatorResponseFields: TypeAlias = Literal["operator", "link"]
 
 class InviteOperatorResponse(Message[_InviteOperatorResponseFields]):
     """
-    Carries the operator and the link.
+    The created operator and the sign-in link.
 
     ```proto
     message tenantry.v1.InviteOperatorResponse
@@ -273,7 +274,7 @@ class InviteOperatorResponse(Message[_InviteOperatorResponseFields]):
             optional tenantry.v1.Operator operator = 1;
             ```
         link:
-            Address that lets them in. It is shown this once.
+            Sign-in link. Returned only once.
 
             ```proto
             string link = 2;
@@ -299,7 +300,7 @@ _CreateOperatorLinkRequestFields: TypeAlias = Literal["operator_id"]
 
 class CreateOperatorLinkRequest(Message[_CreateOperatorLinkRequestFields]):
     """
-    Asks for another link.
+    Request to create a sign-in link.
 
     ```proto
     message tenantry.v1.CreateOperatorLinkRequest
@@ -307,7 +308,7 @@ class CreateOperatorLinkRequest(Message[_CreateOperatorLinkRequestFields]):
 
     Attributes:
         operator_id:
-            Id of the operator, `opr_` followed by digits.
+            Operator ID, prefixed with `opr_`.
 
             ```proto
             string operator_id = 1;
@@ -331,7 +332,7 @@ _CreateOperatorLinkResponseFields: TypeAlias = Literal["link"]
 
 class CreateOperatorLinkResponse(Message[_CreateOperatorLinkResponseFields]):
     """
-    Carries the link.
+    The created link.
 
     ```proto
     message tenantry.v1.CreateOperatorLinkResponse
@@ -339,7 +340,7 @@ class CreateOperatorLinkResponse(Message[_CreateOperatorLinkResponseFields]):
 
     Attributes:
         link:
-            Address that lets them in. It is shown this once.
+            Sign-in link. Returned only once.
 
             ```proto
             string link = 1;
@@ -363,7 +364,7 @@ _UpdateOperatorRequestFields: TypeAlias = Literal["operator_id", "operator"]
 
 class UpdateOperatorRequest(Message[_UpdateOperatorRequestFields]):
     """
-    Asks to change an operator.
+    Request to update an operator.
 
     ```proto
     message tenantry.v1.UpdateOperatorRequest
@@ -371,13 +372,13 @@ class UpdateOperatorRequest(Message[_UpdateOperatorRequestFields]):
 
     Attributes:
         operator_id:
-            Id of the operator, `opr_` followed by digits.
+            Operator ID, prefixed with `opr_`.
 
             ```proto
             string operator_id = 1;
             ```
         operator:
-            Its new name, e-mail address or role.
+            Name, email address or role to update.
 
             ```proto
             optional tenantry.v1.Operator operator = 2;
@@ -403,7 +404,7 @@ _UpdateOperatorResponseFields: TypeAlias = Literal["operator"]
 
 class UpdateOperatorResponse(Message[_UpdateOperatorResponseFields]):
     """
-    Carries the operator.
+    The updated operator.
 
     ```proto
     message tenantry.v1.UpdateOperatorResponse
@@ -435,7 +436,7 @@ _DeleteOperatorRequestFields: TypeAlias = Literal["operator_id"]
 
 class DeleteOperatorRequest(Message[_DeleteOperatorRequestFields]):
     """
-    Asks to delete an operator.
+    Request to delete an operator.
 
     ```proto
     message tenantry.v1.DeleteOperatorRequest
@@ -443,7 +444,7 @@ class DeleteOperatorRequest(Message[_DeleteOperatorRequestFields]):
 
     Attributes:
         operator_id:
-            Id of the operator, `opr_` followed by digits.
+            Operator ID, prefixed with `opr_`.
 
             ```proto
             string operator_id = 1;
@@ -467,7 +468,7 @@ _RevokeOperatorSessionsRequestFields: TypeAlias = Literal["operator_id"]
 
 class RevokeOperatorSessionsRequest(Message[_RevokeOperatorSessionsRequestFields]):
     """
-    Asks to end the sessions of an operator.
+    Request to end the sessions of an operator.
 
     ```proto
     message tenantry.v1.RevokeOperatorSessionsRequest
@@ -475,7 +476,7 @@ class RevokeOperatorSessionsRequest(Message[_RevokeOperatorSessionsRequestFields
 
     Attributes:
         operator_id:
-            Id of the operator, `opr_` followed by digits.
+            Operator ID, prefixed with `opr_`.
 
             ```proto
             string operator_id = 1;
@@ -499,7 +500,7 @@ _RevokeOperatorSessionsResponseFields: TypeAlias = Literal["ended"]
 
 class RevokeOperatorSessionsResponse(Message[_RevokeOperatorSessionsResponseFields]):
     """
-    Says how many there were.
+    The number of sessions.
 
     ```proto
     message tenantry.v1.RevokeOperatorSessionsResponse
@@ -507,7 +508,7 @@ class RevokeOperatorSessionsResponse(Message[_RevokeOperatorSessionsResponseFiel
 
     Attributes:
         ended:
-            Number of sessions that are ended.
+            Number of sessions that were ended.
 
             ```proto
             int32 ended = 1;

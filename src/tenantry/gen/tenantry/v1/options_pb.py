@@ -24,7 +24,7 @@ _RpcOptionFields: TypeAlias = Literal["flatten", "success_status", "query", "eta
 
 class RpcOption(Message[_RpcOptionFields]):
     """
-    How the REST door answers an rpc, beyond what google.api.http can say.
+    REST behavior and access rules of an rpc, beyond `google.api.http`.
 
     ```proto
     message tenantry.v1.RpcOption
@@ -32,121 +32,121 @@ class RpcOption(Message[_RpcOptionFields]):
 
     Attributes:
         flatten:
-            Name of a response field whose members a REST answer carries at the top
-            level as well, beside the field itself.
+            Name of a response field whose members are also included at the top level
+            of the REST response.
 
             ```proto
             string flatten = 1;
             ```
         success_status:
-            HTTP status of a successful REST answer; 200 when unset.
+            HTTP status of a successful REST response. Defaults to 200.
 
             ```proto
             uint32 success_status = 2;
             ```
         query:
-            Query members that REST takes beyond the request's fields; `metadata.*` is
-            any member that begins with `metadata.`. Every wire takes one with a plain
-            name as a header as well: `force` as `x-force`, `client_id` as `x-client-id`.
+            Query parameters of REST beyond the fields of the request. `metadata.*`
+            stands for any parameter starting with `metadata.`. Plain names are also
+            accepted as headers on all protocols: `force` as `x-force`, `client_id` as
+            `x-client-id`.
 
             ```proto
             repeated string query = 3;
             ```
         etag:
-            Whether the answer carries the revision of the object that it shows, as an
-            ETag.
+            Whether the response contains the revision of the object as an ETag.
 
             ```proto
             bool etag = 4;
             ```
         if_match:
-            Whether If-Match stops the call where the object has another revision.
+            Whether the call supports `If-Match` and fails if the object has another
+            revision.
 
             ```proto
             bool if_match = 5;
             ```
         own:
-            Whether a signed-in person may make the call for what is their own, without
-            a permission.
+            Whether signed-in users can make the call for their own objects, without a
+            permission.
 
             ```proto
             bool own = 6;
             ```
         keyless:
-            Whether an Idempotency-Key is passed over, for a POST that changes nothing
-            here and waits for somebody else, or that uses up what is good once.
+            Whether `Idempotency-Key` is ignored, for a POST that changes nothing and
+            waits for a remote server, or that consumes a single-use value.
 
             ```proto
             bool keyless = 7;
             ```
         person:
-            What a signed-in person may send. Without it none makes the call, whatever
-            the contract's own option says.
+            Fields that signed-in users can send. If absent, they cannot make the call,
+            regardless of `auth_option`.
 
             ```proto
             optional tenantry.v1.Fields person = 8;
             ```
         portal:
-            What a session of the admin portal may send. Without it none makes the
+            Fields that admin portal sessions can send. If absent, they cannot make the
             call.
 
             ```proto
             optional tenantry.v1.Fields portal = 9;
             ```
         anybody:
-            What anybody may send who is none of these. Without it a management client
-            alone makes the call.
+            Fields that other callers can send. If absent, only management clients can
+            make the call.
 
             ```proto
             optional tenantry.v1.Fields anybody = 10;
             ```
         token:
-            Whether a person's access token will do in place of the cookie of their
-            session: any, for what is their own; else one whose `aud` has the issuer
-            and whose scope names a permission that the call asks for.
+            Whether users' access tokens are accepted instead of the session cookie.
+            For a user's own objects, any access token. Otherwise, the token's `aud`
+            must contain the issuer and its scope a required permission.
 
             ```proto
             bool token = 11;
             ```
         reads:
-            Whether the call changes nothing though REST makes it by another verb than
-            GET: an operator who may only read makes it.
+            Whether the call changes nothing although its HTTP method is not GET.
+            Read-only operators can then make it.
 
             ```proto
             bool reads = 12;
             ```
         owners:
-            Whether of operators only an owner makes the call.
+            Whether only owners can make the call, among operators.
 
             ```proto
             bool owners = 13;
             ```
         reveals:
-            Whether the answer has a secret that lets its reader act: an operator does
-            not make the call who may only read, or who is signed in as a person.
+            Whether the response contains a secret that grants access. Read-only
+            operators, and operators impersonating a user, cannot make the call.
 
             ```proto
             bool reveals = 14;
             ```
         scopes:
-            Scopes that allow the call to a management client that does not hold all:
-            one is enough. Without any, the permissions of the contract that have a
-            colon. A call that has neither is for clients that hold all scopes.
+            Scopes that allow the call for management clients without all scopes. One
+            is sufficient. Defaults to the permissions of `auth_option` that contain a
+            colon. Without either, the call requires all scopes.
 
             ```proto
             repeated string scopes = 16;
             ```
         feature:
-            Feature that the organization of a signed-in person or of a portal session
-            must have on for the call. Management clients and operators make the call
-            without it.
+            Feature that must be enabled for the organization of a signed-in user or
+            admin portal session. Not required for management clients and operators.
 
             ```proto
             string feature = 20;
             ```
         feature_by_object:
-            Whether only some of the objects that the call changes belong to the
-            feature: the call itself checks it, once it knows the object.
+            Whether only some objects of the call belong to the feature. The call
+            itself then checks the feature, once it has loaded the object.
 
             ```proto
             bool feature_by_object = 21;
@@ -210,8 +210,8 @@ class Fields(Message[_FieldsFields]):
 
     Attributes:
         fields:
-            Their paths, as in `organization.display_name`; what is inside a field that
-            is named goes with it. A call with a field that is not here is refused.
+            Field paths, such as `organization.display_name`. A path includes nested
+            fields. Calls with other fields are rejected.
 
             ```proto
             repeated string fields = 1;
@@ -233,7 +233,7 @@ class Fields(Message[_FieldsFields]):
 
 ext_rpc: Final[Extension[MethodOptions, RpcOption]] = Extension()
 """
-The REST answer of the rpc.
+REST behavior and access rules of the rpc.
 
 ```proto
 extend google.protobuf.MethodOptions { optional tenantry.v1.RpcOption rpc = 51000 [json_name = "[tenantry.v1.rpc]"] }

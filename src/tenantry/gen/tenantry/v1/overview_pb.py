@@ -27,7 +27,7 @@ _GetOverviewRequestFields: TypeAlias = NoReturn
 
 class GetOverviewRequest(Message[_GetOverviewRequestFields]):
     """
-    Asks for the figures.
+    Request to retrieve the key figures.
 
     ```proto
     message tenantry.v1.GetOverviewRequest
@@ -47,7 +47,7 @@ _GetOverviewResponseFields: TypeAlias = Literal["overview"]
 
 class GetOverviewResponse(Message[_GetOverviewResponseFields]):
     """
-    Carries the figures.
+    The key figures.
 
     ```proto
     message tenantry.v1.GetOverviewResponse
@@ -55,7 +55,7 @@ class GetOverviewResponse(Message[_GetOverviewResponseFields]):
 
     Attributes:
         overview:
-            The figures.
+            Key figures.
 
             ```proto
             optional tenantry.v1.Overview overview = 1;
@@ -79,8 +79,8 @@ _OverviewFields: TypeAlias = Literal["measure_time", "version", "schema_revision
 
 class Overview(Message[_OverviewFields]):
     """
-    What is there, what happens, and what waits. A figure that would take a walk
-    through a table is counted up to 10,000, which then means so many or more.
+    Objects, activity and queue backlogs. Figures that require scanning a table
+    are counted up to 10,000, which then means 10,000 or more.
 
     ```proto
     message tenantry.v1.Overview
@@ -88,93 +88,93 @@ class Overview(Message[_OverviewFields]):
 
     Attributes:
         measure_time:
-            When the figures were counted.
+            Time of measurement.
 
             ```proto
             optional google.protobuf.Timestamp measure_time = 1;
             ```
         version:
-            Release of the program.
+            Version of Tenantry.
 
             ```proto
             string version = 2;
             ```
         schema_revision:
-            Revision of the database's schema.
+            Version of the database schema.
 
             ```proto
             string schema_revision = 3;
             ```
         organizations:
-            How many organizations there are, exactly.
+            Exact number of organizations.
 
             ```proto
             uint64 organizations = 4;
             ```
         users:
-            How many people there are, exactly.
+            Exact number of users.
 
             ```proto
             uint64 users = 5;
             ```
         connections:
-            How many connections organizations have, up to 10,000.
+            Number of organizations' connections, up to 10,000.
 
             ```proto
             uint32 connections = 6;
             ```
         directories:
-            How many directories organizations have, up to 10,000.
+            Number of organizations' directories, up to 10,000.
 
             ```proto
             uint32 directories = 7;
             ```
         sign_ins:
-            Sign-ins of the last seven days by UTC, the oldest first.
+            Sign-ins of the last seven days in UTC, oldest first.
 
             ```proto
             repeated tenantry.v1.SignInDay sign_ins = 8;
             ```
         sign_in_errors:
-            Errors of the sign-ins that failed on these days, of the newest 1,000, the
-            most frequent first, ten at most.
+            Most frequent errors among the newest 1,000 failed sign-ins of these days,
+            up to ten.
 
             ```proto
             repeated tenantry.v1.SignInErrorCount sign_in_errors = 9;
             ```
         events_waiting_since:
-            When about the oldest event that waits for its place in the log came to be;
-            absent where none waits.
+            Approximate time of the oldest event without a position in the log. Absent
+            if there is none.
 
             ```proto
             optional google.protobuf.Timestamp events_waiting_since = 10;
             ```
         events_waiting:
-            How many events wait for their place in the log, up to 1,000.
+            Number of events without a position in the log, up to 1,000.
 
             ```proto
             uint32 events_waiting = 11;
             ```
         deliveries_waiting:
-            How many deliveries of webhooks wait, up to 10,000.
+            Number of pending webhook deliveries, up to 10,000.
 
             ```proto
             uint32 deliveries_waiting = 12;
             ```
         deliveries_failed:
-            How many deliveries of webhooks were given up and are kept, up to 10,000.
+            Number of failed webhook deliveries, up to 10,000.
 
             ```proto
             uint32 deliveries_failed = 13;
             ```
         mail_waiting:
-            How many mails wait, up to 10,000.
+            Number of queued emails, up to 10,000.
 
             ```proto
             uint32 mail_waiting = 14;
             ```
         mail_failed:
-            How many of the newest 1,000 mails were given up.
+            Number of failed emails among the newest 1,000.
 
             ```proto
             uint32 mail_failed = 15;
@@ -226,7 +226,7 @@ _SignInDayFields: TypeAlias = Literal["date", "succeeded", "failed", "open"]
 
 class SignInDay(Message[_SignInDayFields]):
     """
-    The sign-ins that began on one day, by how they ended, each up to 10,000.
+    Sign-ins that started on a day, by outcome. Each is counted up to 10,000.
 
     ```proto
     message tenantry.v1.SignInDay
@@ -234,25 +234,25 @@ class SignInDay(Message[_SignInDayFields]):
 
     Attributes:
         date:
-            The day by UTC, as in `2026-01-31`.
+            Day in UTC, such as `2026-01-31`.
 
             ```proto
             string date = 1;
             ```
         succeeded:
-            They succeeded.
+            Number of successful sign-ins.
 
             ```proto
             uint32 succeeded = 2;
             ```
         failed:
-            They failed.
+            Number of failed sign-ins.
 
             ```proto
             uint32 failed = 3;
             ```
         open:
-            They were begun and not ended, or have yet to end.
+            Number of sign-ins that are not complete.
 
             ```proto
             uint32 open = 4;
@@ -282,7 +282,7 @@ _SignInErrorCountFields: TypeAlias = Literal["error", "count"]
 
 class SignInErrorCount(Message[_SignInErrorCountFields]):
     """
-    How many sign-ins ended with an error.
+    Number of sign-ins that failed with an error.
 
     ```proto
     message tenantry.v1.SignInErrorCount
@@ -290,13 +290,13 @@ class SignInErrorCount(Message[_SignInErrorCountFields]):
 
     Attributes:
         error:
-            The error, as the application was told.
+            Error code, as sent to the application.
 
             ```proto
             string error = 1;
             ```
         count:
-            How many.
+            Number of sign-ins.
 
             ```proto
             uint32 count = 2;

@@ -27,7 +27,7 @@ _SamlKeyPairFields: TypeAlias = Literal["id", "state", "certificate", "sign_time
 
 class SamlKeyPair(Message[_SamlKeyPairFields]):
     """
-    One key pair, without its private part.
+    A key pair, without the private key.
 
     ```proto
     message tenantry.v1.SamlKeyPair
@@ -35,7 +35,7 @@ class SamlKeyPair(Message[_SamlKeyPairFields]):
 
     Attributes:
         id:
-            Id of the key pair, `cer_` followed by digits.
+            Key pair ID, prefixed with `cer_`.
 
             ```proto
             string id = 1;
@@ -47,19 +47,19 @@ class SamlKeyPair(Message[_SamlKeyPairFields]):
             string state = 2;
             ```
         certificate:
-            The certificate, in PEM.
+            Certificate in PEM format.
 
             ```proto
             string certificate = 3;
             ```
         sign_time:
-            From when it signs.
+            Time from which it signs.
 
             ```proto
             optional google.protobuf.Timestamp sign_time = 4;
             ```
         expire_time:
-            When its certificate ends.
+            Expiration time of the certificate.
 
             ```proto
             optional google.protobuf.Timestamp expire_time = 5;
@@ -91,7 +91,7 @@ _ListSamlKeyPairsRequestFields: TypeAlias = NoReturn
 
 class ListSamlKeyPairsRequest(Message[_ListSamlKeyPairsRequestFields]):
     """
-    Asks for the key pairs.
+    Request to list the key pairs.
 
     ```proto
     message tenantry.v1.ListSamlKeyPairsRequest
@@ -111,7 +111,7 @@ _ListSamlKeyPairsResponseFields: TypeAlias = Literal["key_pairs"]
 
 class ListSamlKeyPairsResponse(Message[_ListSamlKeyPairsResponseFields]):
     """
-    Carries the key pairs.
+    The key pairs.
 
     ```proto
     message tenantry.v1.ListSamlKeyPairsResponse
@@ -119,7 +119,7 @@ class ListSamlKeyPairsResponse(Message[_ListSamlKeyPairsResponseFields]):
 
     Attributes:
         key_pairs:
-            The key pairs.
+            Key pairs.
 
             ```proto
             repeated tenantry.v1.SamlKeyPair key_pairs = 1;

@@ -28,7 +28,7 @@ _GetSecondFactorRequestFields: TypeAlias = Literal["user_id"]
 
 class GetSecondFactorRequest(Message[_GetSecondFactorRequestFields]):
     """
-    Asks for a person's second factor.
+    Request to retrieve a user's second factor.
 
     ```proto
     message tenantry.v1.GetSecondFactorRequest
@@ -36,7 +36,7 @@ class GetSecondFactorRequest(Message[_GetSecondFactorRequestFields]):
 
     Attributes:
         user_id:
-            Id of the person, `usr_` followed by digits.
+            User ID, prefixed with `usr_`.
 
             ```proto
             string user_id = 1;
@@ -60,7 +60,7 @@ _GetSecondFactorResponseFields: TypeAlias = Literal["second_factor"]
 
 class GetSecondFactorResponse(Message[_GetSecondFactorResponseFields]):
     """
-    Carries a person's second factor.
+    The second factor of a user.
 
     ```proto
     message tenantry.v1.GetSecondFactorResponse
@@ -68,7 +68,7 @@ class GetSecondFactorResponse(Message[_GetSecondFactorResponseFields]):
 
     Attributes:
         second_factor:
-            The second factor.
+            Second factor.
 
             ```proto
             optional tenantry.v1.SecondFactor second_factor = 1;
@@ -92,7 +92,7 @@ _DeleteSecondFactorRequestFields: TypeAlias = Literal["user_id"]
 
 class DeleteSecondFactorRequest(Message[_DeleteSecondFactorRequestFields]):
     """
-    Asks to take a person's second factor away.
+    Request to delete a user's second factor.
 
     ```proto
     message tenantry.v1.DeleteSecondFactorRequest
@@ -100,7 +100,7 @@ class DeleteSecondFactorRequest(Message[_DeleteSecondFactorRequestFields]):
 
     Attributes:
         user_id:
-            Id of the person, `usr_` followed by digits.
+            User ID, prefixed with `usr_`.
 
             ```proto
             string user_id = 1;
@@ -124,7 +124,7 @@ _SecondFactorFields: TypeAlias = Literal["enabled", "recovery_codes_left", "crea
 
 class SecondFactor(Message[_SecondFactorFields]):
     """
-    A second factor: an app that makes codes, and codes for when it is lost.
+    A second factor: an authenticator app and recovery codes.
 
     ```proto
     message tenantry.v1.SecondFactor
@@ -132,19 +132,19 @@ class SecondFactor(Message[_SecondFactorFields]):
 
     Attributes:
         enabled:
-            Whether it is in force.
+            Whether the second factor is enabled.
 
             ```proto
             bool enabled = 1;
             ```
         recovery_codes_left:
-            How many recovery codes were not used yet.
+            Number of unused recovery codes.
 
             ```proto
             uint32 recovery_codes_left = 2;
             ```
         create_time:
-            When it was set up; absent where there is none.
+            Creation time. Absent if the user has no second factor.
 
             ```proto
             optional google.protobuf.Timestamp create_time = 3;

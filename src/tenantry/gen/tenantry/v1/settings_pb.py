@@ -27,7 +27,7 @@ _ListSettingsRequestFields: TypeAlias = NoReturn
 
 class ListSettingsRequest(Message[_ListSettingsRequestFields]):
     """
-    Asks for the settings.
+    Request to list the settings.
 
     ```proto
     message tenantry.v1.ListSettingsRequest
@@ -47,7 +47,7 @@ _ListSettingsResponseFields: TypeAlias = Literal["settings"]
 
 class ListSettingsResponse(Message[_ListSettingsResponseFields]):
     """
-    Carries the settings.
+    The settings.
 
     ```proto
     message tenantry.v1.ListSettingsResponse
@@ -79,7 +79,7 @@ _UpdateSettingsRequestFields: TypeAlias = Literal["settings", "reset"]
 
 class UpdateSettingsRequest(Message[_UpdateSettingsRequestFields]):
     """
-    Says what is set.
+    Request to update settings.
 
     ```proto
     message tenantry.v1.UpdateSettingsRequest
@@ -87,14 +87,14 @@ class UpdateSettingsRequest(Message[_UpdateSettingsRequestFields]):
 
     Attributes:
         settings:
-            Values by the names of settings, as a file of settings spells them. Lists
-            are joined by commas.
+            Values by setting name, as in a settings file. Lists are separated by
+            commas.
 
             ```proto
             map<string, string> settings = 1;
             ```
         reset:
-            Names of settings that go back to their defaults.
+            Names of settings to reset to their defaults.
 
             ```proto
             repeated string reset = 2;
@@ -120,7 +120,7 @@ _UpdateSettingsResponseFields: TypeAlias = Literal["settings"]
 
 class UpdateSettingsResponse(Message[_UpdateSettingsResponseFields]):
     """
-    Carries the settings as they are now.
+    The updated settings.
 
     ```proto
     message tenantry.v1.UpdateSettingsResponse
@@ -128,7 +128,7 @@ class UpdateSettingsResponse(Message[_UpdateSettingsResponseFields]):
 
     Attributes:
         settings:
-            Those that the request named.
+            Settings named in the request.
 
             ```proto
             repeated tenantry.v1.Setting settings = 1;
@@ -152,7 +152,7 @@ _SettingFields: TypeAlias = Literal["name", "value", "default_value", "descripti
 
 class Setting(Message[_SettingFields]):
     """
-    One setting.
+    A setting.
 
     ```proto
     message tenantry.v1.Setting
@@ -160,44 +160,44 @@ class Setting(Message[_SettingFields]):
 
     Attributes:
         name:
-            Its name, as in a file of settings.
+            Name of the setting, as in a settings file.
 
             ```proto
             string name = 1;
             ```
         value:
-            What is in effect; empty where it is secret.
+            Value in effect. Empty if secret.
 
             ```proto
             string value = 2;
             ```
         default_value:
-            What would be in effect if nobody had set it.
+            Default value.
 
             ```proto
             string default_value = 3;
             ```
         description:
-            What it is for.
+            Description of the setting.
 
             ```proto
             string description = 4;
             ```
         source:
-            Where its value comes from.
+            Source of the value.
 
             ```proto
             tenantry.v1.SettingSource source = 5;
             ```
         changeable:
-            Whether UpdateSettings may set it: it is one of those that can be set at
-            all, and neither the server's environment nor its file sets it.
+            Whether `UpdateSettings` can change it: the setting is changeable, and
+            neither an environment variable nor the settings file sets it.
 
             ```proto
             bool changeable = 6;
             ```
         secret:
-            Whether its value is hidden.
+            Whether the value is secret and hidden.
 
             ```proto
             bool secret = 7;
@@ -231,7 +231,7 @@ class Setting(Message[_SettingFields]):
 
 class SettingSource(Enum):
     """
-    Where the value of a setting comes from.
+    Source of a setting's value.
 
     ```proto
     enum tenantry.v1.SettingSource
@@ -239,25 +239,25 @@ class SettingSource(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Unset.
+            Unspecified.
 
             ```proto
             SETTING_SOURCE_UNSPECIFIED = 0
             ```
         DEFAULT:
-            Nobody has set it.
+            Default value.
 
             ```proto
             DEFAULT = 1
             ```
         FIXED:
-            The environment of the server, or its file of settings: it is fixed.
+            An environment variable or the settings file. The value is fixed.
 
             ```proto
             FIXED = 2
             ```
         STORED:
-            It was set by this API, or at the console.
+            Set through this API or in the console.
 
             ```proto
             STORED = 3

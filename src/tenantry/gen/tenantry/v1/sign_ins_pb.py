@@ -29,7 +29,7 @@ _ListSignInsRequestFields: TypeAlias = Literal["email", "organization_id", "conn
 
 class ListSignInsRequest(Message[_ListSignInsRequestFields]):
     """
-    Asks for one page of sign-ins.
+    Request to list sign-ins.
 
     ```proto
     message tenantry.v1.ListSignInsRequest
@@ -37,57 +37,57 @@ class ListSignInsRequest(Message[_ListSignInsRequestFields]):
 
     Attributes:
         email:
-            Only those of this e-mail address.
+            Return only sign-ins with this email address.
 
             ```proto
             string email = 1;
             ```
         organization_id:
-            Only those to this organization.
+            Return only sign-ins to this organization.
 
             ```proto
             string organization_id = 2;
             ```
         connection_id:
-            Only those by this connection.
+            Return only sign-ins with this connection.
 
             ```proto
             string connection_id = 3;
             ```
         client_id:
-            Only those that this application asked for.
+            Return only sign-ins requested by this application.
 
             ```proto
             string client_id = 4;
             ```
         status:
-            Only those of this status.
+            Return only sign-ins with this status.
 
             ```proto
             string status = 5;
             ```
         method:
-            Only those with this proof: the type of a connection, such as `PASSWORD`,
-            `PASSKEY`, `OIDC` or `SAML`.
+            Return only sign-ins with this authentication method: a connection type
+            such as `PASSWORD`, `PASSKEY`, `OIDC` or `SAML`.
 
             ```proto
             string method = 6;
             ```
         error:
-            Only those that ended with this error.
+            Return only sign-ins that failed with this error.
 
             ```proto
             string error = 7;
             ```
         page_size:
-            Most sign-ins to return, up to 100; 10 when absent or 0.
+            Maximum number of sign-ins, up to 100. Defaults to 10.
 
             ```proto
             uint32 page_size = 8;
             ```
         page_token:
-            Page to return, as `next_page_token` of an earlier answer with the same
-            filter; the first page when empty.
+            `next_page_token` from a previous response with the same filter. Defaults
+            to the first page.
 
             ```proto
             string page_token = 9;
@@ -127,7 +127,7 @@ _ListSignInsResponseFields: TypeAlias = Literal["sign_ins", "next_page_token"]
 
 class ListSignInsResponse(Message[_ListSignInsResponseFields]):
     """
-    Carries one page of sign-ins.
+    A page of sign-ins.
 
     ```proto
     message tenantry.v1.ListSignInsResponse
@@ -135,13 +135,13 @@ class ListSignInsResponse(Message[_ListSignInsResponseFields]):
 
     Attributes:
         sign_ins:
-            The sign-ins, newest first, without `steps` and `evidence`.
+            Sign-ins, newest first, without `steps` and `evidence`.
 
             ```proto
             repeated tenantry.v1.SignIn sign_ins = 1;
             ```
         next_page_token:
-            Token of the page with older ones; empty when there is nothing older.
+            Token for the page of older sign-ins. Empty on the last page.
 
             ```proto
             string next_page_token = 2;
@@ -167,7 +167,7 @@ _GetSignInRequestFields: TypeAlias = Literal["auth_request_id"]
 
 class GetSignInRequest(Message[_GetSignInRequestFields]):
     """
-    Asks for one sign-in.
+    Request to retrieve a sign-in.
 
     ```proto
     message tenantry.v1.GetSignInRequest
@@ -175,7 +175,7 @@ class GetSignInRequest(Message[_GetSignInRequestFields]):
 
     Attributes:
         auth_request_id:
-            Id of the sign-in, as the log has it: `areq_` followed by digits.
+            Sign-in ID, prefixed with `areq_`.
 
             ```proto
             string auth_request_id = 1;
@@ -199,7 +199,7 @@ _GetSignInResponseFields: TypeAlias = Literal["sign_in"]
 
 class GetSignInResponse(Message[_GetSignInResponseFields]):
     """
-    Carries a sign-in.
+    The requested sign-in.
 
     ```proto
     message tenantry.v1.GetSignInResponse
@@ -207,7 +207,7 @@ class GetSignInResponse(Message[_GetSignInResponseFields]):
 
     Attributes:
         sign_in:
-            The sign-in.
+            Sign-in.
 
             ```proto
             optional tenantry.v1.SignIn sign_in = 1;
@@ -231,7 +231,7 @@ _SignInFields: TypeAlias = Literal["auth_request_id", "timestamp", "status", "em
 
 class SignIn(Message[_SignInFields]):
     """
-    One sign-in, as far as it came.
+    A sign-in, complete or in progress.
 
     ```proto
     message tenantry.v1.SignIn
@@ -239,93 +239,94 @@ class SignIn(Message[_SignInFields]):
 
     Attributes:
         auth_request_id:
-            Its id.
+            Unique ID, prefixed with `areq_`.
 
             ```proto
             string auth_request_id = 1;
             ```
         timestamp:
-            When it began.
+            Start time.
 
             ```proto
             optional google.protobuf.Timestamp timestamp = 2;
             ```
         status:
-            INITIATED when it has begun, PENDING when a proof was given, then SUCCESS
-            or FAILED.
+            `INITIATED` when started, `PENDING` after the first authentication step,
+            then `SUCCESS` or `FAILED`.
 
             ```proto
             string status = 3;
             ```
         email:
-            E-mail address of the person, once it is known.
+            Email address of the user, once known.
 
             ```proto
             string email = 4;
             ```
         user_id:
-            The person, once it is known.
+            ID of the user, once known.
 
             ```proto
             string user_id = 5;
             ```
         organization_id:
-            The organization that was signed in to, once it is known.
+            ID of the organization, once known.
 
             ```proto
             string organization_id = 6;
             ```
         connection_id:
-            The connection that vouched for the person, or was to.
+            ID of the connection that authenticated the user, or attempted to.
 
             ```proto
             string connection_id = 7;
             ```
         connection_type:
-            Its type.
+            Type of the connection.
 
             ```proto
             string connection_type = 8;
             ```
         connection_provider:
-            Whose it is, where it is somebody else's.
+            Identity provider of the connection. Empty for built-in sign-in methods.
 
             ```proto
             string connection_provider = 9;
             ```
         client_id:
-            The application that asked.
+            ID of the application that requested the sign-in.
 
             ```proto
             string client_id = 10;
             ```
         workflow:
-            What the person came for: sign_in, sign_up or reset_password.
+            Purpose of the sign-in: `sign_in`, `sign_up` or `reset_password`.
 
             ```proto
             string workflow = 11;
             ```
         error:
-            The error that it ended with, as the application was told.
+            Error of the sign-in, as sent to the application.
 
             ```proto
             optional tenantry.v1.SignInError error = 12;
             ```
         steps:
-            The states that it came to, in order; of very many the last ones.
+            States of the sign-in, in order. Limited to the last states if there are
+            very many.
 
             ```proto
             repeated tenantry.v1.SignInStep steps = 13;
             ```
         evidence:
-            How the provider vouched for the person, or tried to.
+            Message of the identity provider.
 
             ```proto
             optional tenantry.v1.SignInEvidence evidence = 14;
             ```
         proofs:
-            Proofs that the person gave: types of connections and of second factors; of
-            an organization's own connection its id.
+            Completed authentication steps: types of connections and second factors, or
+            the ID of an organization's connection.
 
             ```proto
             repeated string proofs = 15;
@@ -377,7 +378,7 @@ _SignInErrorFields: TypeAlias = Literal["error", "error_description", "meaning",
 
 class SignInError(Message[_SignInErrorFields]):
     """
-    Why a sign-in failed.
+    The error of a failed sign-in.
 
     ```proto
     message tenantry.v1.SignInError
@@ -385,25 +386,25 @@ class SignInError(Message[_SignInErrorFields]):
 
     Attributes:
         error:
-            The code, as the application was told.
+            Error code, as sent to the application.
 
             ```proto
             string error = 1;
             ```
         error_description:
-            A sentence about this one case.
+            Description of this error.
 
             ```proto
             string error_description = 2;
             ```
         meaning:
-            What the code means, whatever the case.
+            Meaning of the error code.
 
             ```proto
             string meaning = 3;
             ```
         remedy:
-            What to do.
+            Suggested solution.
 
             ```proto
             string remedy = 4;
@@ -433,7 +434,7 @@ _SignInStepFields: TypeAlias = Literal["state", "milliseconds"]
 
 class SignInStep(Message[_SignInStepFields]):
     """
-    A state that a sign-in came to.
+    A state of a sign-in.
 
     ```proto
     message tenantry.v1.SignInStep
@@ -441,7 +442,7 @@ class SignInStep(Message[_SignInStepFields]):
 
     Attributes:
         state:
-            The state.
+            State.
 
             ```proto
             string state = 1;
@@ -473,9 +474,9 @@ _SignInEvidenceFields: TypeAlias = Literal["issuer", "destination", "audience", 
 
 class SignInEvidence(Message[_SignInEvidenceFields]):
     """
-    How a provider's message was made and signed: names, times and algorithms, and
-    nothing of the person. Of a message that was refused this is its own word, as
-    far as it was read. It goes when the person is erased.
+    Facts about the provider's message and its signature: names, times and
+    algorithms, without personal data. Facts about a rejected message are
+    unverified and can be incomplete. Deleted when the user's data is erased.
 
     ```proto
     message tenantry.v1.SignInEvidence
@@ -489,74 +490,74 @@ class SignInEvidence(Message[_SignInEvidenceFields]):
             string issuer = 1;
             ```
         destination:
-            Address that the message was sent to.
+            URL that the message was sent to.
 
             ```proto
             string destination = 2;
             ```
         audience:
-            Whom it is for.
+            Audiences of the message.
 
             ```proto
             repeated string audience = 3;
             ```
         recipient:
-            Addresses that the assertion may be shown at.
+            Recipient URLs of the assertion.
 
             ```proto
             repeated string recipient = 4;
             ```
         signatures:
-            What is signed, how, and by which certificate (its SHA-256) or key; or that
-            the signature was not verified.
+            Signed elements, with algorithm and certificate (SHA-256) or key. States
+            whether a signature was not verified.
 
             ```proto
             repeated string signatures = 5;
             ```
         name_id_format:
-            Format of the person's id.
+            Format of the name ID.
 
             ```proto
             string name_id_format = 6;
             ```
         issued:
-            When it was made. Times are as the provider wrote them, or by RFC 3339.
+            Issue time. Times are as written by the provider, or in RFC 3339 format.
 
             ```proto
             string issued = 7;
             ```
         not_before:
-            From when it is good.
+            Start of the validity period.
 
             ```proto
             string not_before = 8;
             ```
         not_on_or_after:
-            Until when it is good.
+            End of the validity period.
 
             ```proto
             string not_on_or_after = 9;
             ```
         authn_instant:
-            When the person signed in at the provider.
+            Time when the user authenticated at the provider.
 
             ```proto
             string authn_instant = 10;
             ```
         attributes:
-            Names of the attributes that were sent.
+            Names of the attributes in the message.
 
             ```proto
             repeated string attributes = 11;
             ```
         claims:
-            Names of the claims that were sent.
+            Names of the claims in the message.
 
             ```proto
             repeated string claims = 12;
             ```
         scopes:
-            What was asked for.
+            Requested scopes.
 
             ```proto
             repeated string scopes = 13;
@@ -604,7 +605,7 @@ _ListFailedSignInsRequestFields: TypeAlias = Literal["connection_id"]
 
 class ListFailedSignInsRequest(Message[_ListFailedSignInsRequestFields]):
     """
-    Asks for the failed sign-ins of a connection.
+    Request to list the failed sign-ins of a connection.
 
     ```proto
     message tenantry.v1.ListFailedSignInsRequest
@@ -612,7 +613,7 @@ class ListFailedSignInsRequest(Message[_ListFailedSignInsRequestFields]):
 
     Attributes:
         connection_id:
-            Id of the connection, `conn_` followed by digits.
+            Connection ID, prefixed with `conn_`.
 
             ```proto
             string connection_id = 1;
@@ -636,7 +637,7 @@ _ListFailedSignInsResponseFields: TypeAlias = Literal["sign_ins"]
 
 class ListFailedSignInsResponse(Message[_ListFailedSignInsResponseFields]):
     """
-    Carries the failed sign-ins of a connection.
+    The failed sign-ins of a connection.
 
     ```proto
     message tenantry.v1.ListFailedSignInsResponse
@@ -644,7 +645,7 @@ class ListFailedSignInsResponse(Message[_ListFailedSignInsResponseFields]):
 
     Attributes:
         sign_ins:
-            The sign-ins, the newest first.
+            Sign-ins, newest first.
 
             ```proto
             repeated tenantry.v1.SignIn sign_ins = 1;
@@ -668,7 +669,7 @@ _ListLastSignInsRequestFields: TypeAlias = Literal["organization_id"]
 
 class ListLastSignInsRequest(Message[_ListLastSignInsRequestFields]):
     """
-    Asks for the last sign-ins by the connections of an organization.
+    Request to list the last sign-ins of an organization's connections.
 
     ```proto
     message tenantry.v1.ListLastSignInsRequest
@@ -676,7 +677,7 @@ class ListLastSignInsRequest(Message[_ListLastSignInsRequestFields]):
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
@@ -700,7 +701,7 @@ _ListLastSignInsResponseFields: TypeAlias = Literal["last_sign_ins"]
 
 class ListLastSignInsResponse(Message[_ListLastSignInsResponseFields]):
     """
-    Carries the last sign-ins by the connections of an organization.
+    The last sign-ins of an organization's connections.
 
     ```proto
     message tenantry.v1.ListLastSignInsResponse
@@ -708,7 +709,7 @@ class ListLastSignInsResponse(Message[_ListLastSignInsResponseFields]):
 
     Attributes:
         last_sign_ins:
-            One for each connection, the oldest first.
+            One entry per connection, oldest connection first.
 
             ```proto
             repeated tenantry.v1.LastSignIns last_sign_ins = 1;
@@ -732,7 +733,8 @@ _LastSignInsFields: TypeAlias = Literal["connection_id", "last_sign_in_time", "l
 
 class LastSignIns(Message[_LastSignInsFields]):
     """
-    The last sign-ins by a connection, and what may keep the next from working.
+    The last sign-ins of a connection, and problems that can affect future
+    sign-ins.
 
     ```proto
     message tenantry.v1.LastSignIns
@@ -740,39 +742,39 @@ class LastSignIns(Message[_LastSignInsFields]):
 
     Attributes:
         connection_id:
-            Id of the connection, `conn_` followed by digits.
+            Connection ID, prefixed with `conn_`.
 
             ```proto
             string connection_id = 1;
             ```
         last_sign_in_time:
-            When the last sign-in by it began that worked; absent where none has.
+            Start time of the last successful sign-in. Absent if there is none.
 
             ```proto
             optional google.protobuf.Timestamp last_sign_in_time = 2;
             ```
         last_failure_time:
-            When the last one began that failed; absent where none has.
+            Start time of the last failed sign-in. Absent if there is none.
 
             ```proto
             optional google.protobuf.Timestamp last_failure_time = 3;
             ```
         last_error:
-            Why that failed; absent where it is older than the last one that worked.
+            Error of the last failed sign-in. Absent if a later sign-in succeeded.
 
             ```proto
             optional tenantry.v1.SignInError last_error = 4;
             ```
         certificates_expire_time:
-            When the last of the provider's certificates expires; absent where it has
+            Latest expiration time of the provider's certificates. Absent if it has
             none.
 
             ```proto
             optional google.protobuf.Timestamp certificates_expire_time = 5;
             ```
         fault:
-            Why the provider's own description was not taken, as a sentence; empty where
-            all is well.
+            Error when reading the provider's metadata or discovery document. Empty if
+            there is none.
 
             ```proto
             string fault = 6;

@@ -28,7 +28,7 @@ _SigningKeyFields: TypeAlias = Literal["id", "algorithm", "state", "public_key",
 
 class SigningKey(Message[_SigningKeyFields]):
     """
-    One key, without its private part.
+    A signing key, without the private key.
 
     ```proto
     message tenantry.v1.SigningKey
@@ -36,13 +36,13 @@ class SigningKey(Message[_SigningKeyFields]):
 
     Attributes:
         id:
-            The `kid` of what it signs.
+            `kid` of tokens signed with the key.
 
             ```proto
             string id = 1;
             ```
         algorithm:
-            Algorithm of its signatures: `RS256` or `ES256`.
+            Signing algorithm: `RS256` or `ES256`.
 
             ```proto
             string algorithm = 2;
@@ -54,25 +54,26 @@ class SigningKey(Message[_SigningKeyFields]):
             string state = 3;
             ```
         public_key:
-            Public key, in PEM.
+            Public key in PEM format.
 
             ```proto
             string public_key = 4;
             ```
         create_time:
-            When it was made.
+            Creation time.
 
             ```proto
             optional google.protobuf.Timestamp create_time = 5;
             ```
         retire_time:
-            Since when it signs no more.
+            Time when the key stopped signing.
 
             ```proto
             optional google.protobuf.Timestamp retire_time = 6;
             ```
         expire_time:
-            Until when a retired key is published, so that its tokens can be verified.
+            Time until which a retired key is published, so that its tokens can be
+            verified.
 
             ```proto
             optional google.protobuf.Timestamp expire_time = 7;
@@ -108,7 +109,7 @@ _ListSigningKeysRequestFields: TypeAlias = NoReturn
 
 class ListSigningKeysRequest(Message[_ListSigningKeysRequestFields]):
     """
-    Asks for the keys.
+    Request to list the signing keys.
 
     ```proto
     message tenantry.v1.ListSigningKeysRequest
@@ -128,7 +129,7 @@ _ListSigningKeysResponseFields: TypeAlias = Literal["keys"]
 
 class ListSigningKeysResponse(Message[_ListSigningKeysResponseFields]):
     """
-    Carries the keys.
+    The signing keys.
 
     ```proto
     message tenantry.v1.ListSigningKeysResponse
@@ -136,7 +137,7 @@ class ListSigningKeysResponse(Message[_ListSigningKeysResponseFields]):
 
     Attributes:
         keys:
-            The keys, the oldest first.
+            Keys, oldest first.
 
             ```proto
             repeated tenantry.v1.SigningKey keys = 1;
@@ -160,7 +161,7 @@ _RotateSigningKeysRequestFields: TypeAlias = Literal["now"]
 
 class RotateSigningKeysRequest(Message[_RotateSigningKeysRequestFields]):
     """
-    Asks to sign with the next keys, or with new ones.
+    Request to rotate the signing keys.
 
     ```proto
     message tenantry.v1.RotateSigningKeysRequest
@@ -168,9 +169,9 @@ class RotateSigningKeysRequest(Message[_RotateSigningKeysRequestFields]):
 
     Attributes:
         now:
-            Forgets all keys that there are, the next ones too, and signs with new
-            ones. Every token of before is refused within a second: for a key that
-            somebody else has.
+            Whether to discard all existing keys, including the next keys, and sign
+            with new ones. All issued tokens are rejected within one second. Use it if
+            a key was leaked.
 
             ```proto
             bool now = 1;
@@ -194,7 +195,7 @@ _RotateSigningKeysResponseFields: TypeAlias = Literal["keys"]
 
 class RotateSigningKeysResponse(Message[_RotateSigningKeysResponseFields]):
     """
-    Carries the keys after the change.
+    The updated signing keys.
 
     ```proto
     message tenantry.v1.RotateSigningKeysResponse
@@ -202,7 +203,7 @@ class RotateSigningKeysResponse(Message[_RotateSigningKeysResponseFields]):
 
     Attributes:
         keys:
-            The keys, the oldest first.
+            Keys, oldest first.
 
             ```proto
             repeated tenantry.v1.SigningKey keys = 1;

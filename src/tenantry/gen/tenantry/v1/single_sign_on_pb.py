@@ -32,7 +32,7 @@ _ConnectionSettingsFields: TypeAlias = Literal["group_roles", "allow_idp_initiat
 
 class ConnectionSettings(Message[_ConnectionSettingsFields]):
     """
-    What a connection can be told beyond the Scalekit API.
+    Connection settings beyond the Scalekit API.
 
     ```proto
     message tenantry.v1.ConnectionSettings
@@ -40,58 +40,59 @@ class ConnectionSettings(Message[_ConnectionSettingsFields]):
 
     Attributes:
         group_roles:
-            Roles that members of the provider's groups have; it replaces the whole
+            Roles assigned to groups of the identity provider. Replaces the whole
             mapping.
 
             ```proto
             optional tenantry.v1.GroupRoles group_roles = 1;
             ```
         allow_idp_initiated_login:
-            Whether sign-ins may begin at the SAML identity provider.
+            Whether IdP-initiated SAML sign-in is allowed.
 
             ```proto
             optional bool allow_idp_initiated_login = 2;
             ```
         accept_sha1:
-            Whether signatures with SHA-1 are taken, which can be forged. Only for a
-            SAML identity provider that has nothing newer.
+            Whether SHA-1 signatures are accepted, which can be forged. Only for SAML
+            identity providers that support nothing newer.
 
             ```proto
             optional bool accept_sha1 = 3;
             ```
         end_session_uri:
-            Where the OpenID Provider ends its sessions; by default what its discovery
-            document says.
+            End-session endpoint of the OpenID provider. Defaults to the value in its
+            discovery document.
 
             ```proto
             optional string end_session_uri = 4;
             ```
         private_key_jwt:
-            Whether we authenticate at the OpenID Provider by a signed assertion
-            (`private_key_jwt`) in place of a client secret.
+            Whether to authenticate at the OpenID provider with a signed assertion
+            (`private_key_jwt`) instead of a client secret.
 
             ```proto
             optional bool private_key_jwt = 5;
             ```
         fault:
-            Why the provider's own description was not taken, as a sentence; it is set
-            by the server, and empty where all is well.
+            Error when reading the provider's metadata or discovery document. Empty if
+            there is none. Read-only.
 
             ```proto
             optional string fault = 6;
             ```
         login_uri:
-            Sign-in page of an application of yours that speaks no protocol: browsers
-            are sent there with `login_request_id` and `state`, and your server names
-            the person (UpdateLoginUserDetails). For OIDC and OAUTH, which then need
-            nothing else; empty takes it away.
+            URL of the sign-in page of your application. Browsers are redirected there
+            with `login_request_id` and `state`, and your server identifies the user
+            with `UpdateLoginUserDetails`. For OIDC and OAUTH connections, which then
+            require no other settings. An empty string removes it.
 
             ```proto
             optional string login_uri = 7;
             ```
         attribute_mapping:
-            Attributes of the provider by the members of a profile that they fill, as
-            `attribute_mapping` of a connection; here none takes the mapping away.
+            Provider attributes by the profile fields that they fill, like
+            `attribute_mapping` of a connection. An empty mapping removes the current
+            one.
 
             ```proto
             optional tenantry.v1.AttributeMapping attribute_mapping = 8;
@@ -137,7 +138,7 @@ class AttributeMapping(Message[_AttributeMappingFields]):
 
     Attributes:
         attributes:
-            The attribute by the key of the profile's member, up to 30.
+            Provider attributes by profile field, up to 30.
 
             ```proto
             map<string, string> attributes = 1;
@@ -161,7 +162,7 @@ _GroupRolesFields: TypeAlias = Literal["roles"]
 
 class GroupRoles(Message[_GroupRolesFields]):
     """
-    Roles by the names of a provider's groups.
+    Roles by group of the identity provider.
 
     ```proto
     message tenantry.v1.GroupRoles
@@ -169,8 +170,8 @@ class GroupRoles(Message[_GroupRolesFields]):
 
     Attributes:
         roles:
-            Name of the role by the name of the group; up to 100 pairs. The role is one
-            of the organization or of the environment.
+            Role names by group name, up to 100 pairs. Roles of the organization or the
+            environment.
 
             ```proto
             map<string, string> roles = 1;
@@ -194,7 +195,7 @@ _GetConnectionSettingsRequestFields: TypeAlias = Literal["connection_id"]
 
 class GetConnectionSettingsRequest(Message[_GetConnectionSettingsRequestFields]):
     """
-    Asks for the further settings of a connection.
+    Request to retrieve the additional settings of a connection.
 
     ```proto
     message tenantry.v1.GetConnectionSettingsRequest
@@ -202,7 +203,7 @@ class GetConnectionSettingsRequest(Message[_GetConnectionSettingsRequestFields])
 
     Attributes:
         connection_id:
-            Id of the connection, `conn_` followed by digits.
+            Connection ID, prefixed with `conn_`.
 
             ```proto
             string connection_id = 1;
@@ -226,7 +227,7 @@ _GetConnectionSettingsResponseFields: TypeAlias = Literal["settings"]
 
 class GetConnectionSettingsResponse(Message[_GetConnectionSettingsResponseFields]):
     """
-    Carries the further settings of a connection.
+    The additional settings of a connection.
 
     ```proto
     message tenantry.v1.GetConnectionSettingsResponse
@@ -234,7 +235,7 @@ class GetConnectionSettingsResponse(Message[_GetConnectionSettingsResponseFields
 
     Attributes:
         settings:
-            The settings; those of another type are absent.
+            Settings. Settings of other connection types are absent.
 
             ```proto
             optional tenantry.v1.ConnectionSettings settings = 1;
@@ -258,7 +259,7 @@ _UpdateConnectionSettingsRequestFields: TypeAlias = Literal["connection_id", "se
 
 class UpdateConnectionSettingsRequest(Message[_UpdateConnectionSettingsRequestFields]):
     """
-    Asks to change the further settings of a connection.
+    Request to update the additional settings of a connection.
 
     ```proto
     message tenantry.v1.UpdateConnectionSettingsRequest
@@ -266,13 +267,13 @@ class UpdateConnectionSettingsRequest(Message[_UpdateConnectionSettingsRequestFi
 
     Attributes:
         connection_id:
-            Id of the connection, `conn_` followed by digits.
+            Connection ID, prefixed with `conn_`.
 
             ```proto
             string connection_id = 1;
             ```
         settings:
-            What is to change.
+            Fields to update.
 
             ```proto
             optional tenantry.v1.ConnectionSettings settings = 2;
@@ -298,7 +299,7 @@ _UpdateConnectionSettingsResponseFields: TypeAlias = Literal["settings"]
 
 class UpdateConnectionSettingsResponse(Message[_UpdateConnectionSettingsResponseFields]):
     """
-    Carries the further settings after the change.
+    The updated additional settings.
 
     ```proto
     message tenantry.v1.UpdateConnectionSettingsResponse
@@ -306,7 +307,7 @@ class UpdateConnectionSettingsResponse(Message[_UpdateConnectionSettingsResponse
 
     Attributes:
         settings:
-            The settings; those of another type are absent.
+            Settings. Settings of other connection types are absent.
 
             ```proto
             optional tenantry.v1.ConnectionSettings settings = 1;
@@ -330,7 +331,7 @@ _ReadIssuerRequestFields: TypeAlias = Literal["issuer"]
 
 class ReadIssuerRequest(Message[_ReadIssuerRequestFields]):
     """
-    Asks for the endpoints of an OpenID Provider.
+    Request to read the endpoints of an OpenID provider.
 
     ```proto
     message tenantry.v1.ReadIssuerRequest
@@ -338,7 +339,7 @@ class ReadIssuerRequest(Message[_ReadIssuerRequestFields]):
 
     Attributes:
         issuer:
-            Issuer of the provider, or the address of its discovery document.
+            Issuer of the provider, or URL of its discovery document.
 
             ```proto
             string issuer = 1;
@@ -362,7 +363,7 @@ _ReadIssuerResponseFields: TypeAlias = Literal["issuer", "authorization_endpoint
 
 class ReadIssuerResponse(Message[_ReadIssuerResponseFields]):
     """
-    Carries the endpoints of an OpenID Provider.
+    The endpoints of an OpenID provider.
 
     ```proto
     message tenantry.v1.ReadIssuerResponse
@@ -388,19 +389,19 @@ class ReadIssuerResponse(Message[_ReadIssuerResponseFields]):
             string token_endpoint = 3;
             ```
         userinfo_endpoint:
-            UserInfo endpoint; empty where it has none.
+            UserInfo endpoint. Empty if there is none.
 
             ```proto
             string userinfo_endpoint = 4;
             ```
         jwks_uri:
-            Address of the provider's keys.
+            URL of the provider's JSON Web Key Set.
 
             ```proto
             string jwks_uri = 5;
             ```
         end_session_endpoint:
-            Where the provider ends its sessions; empty where it does not say.
+            End-session endpoint. Empty if there is none.
 
             ```proto
             string end_session_endpoint = 6;
@@ -434,8 +435,8 @@ _ReadMetadataRequestFields: TypeAlias = Literal["metadata_url", "metadata"]
 
 class ReadMetadataRequest(Message[_ReadMetadataRequestFields]):
     """
-    Asks to read the metadata of a SAML identity provider; one of the two is
-    given.
+    Request to read the metadata of a SAML identity provider. Set exactly one
+    field.
 
     ```proto
     message tenantry.v1.ReadMetadataRequest
@@ -443,13 +444,13 @@ class ReadMetadataRequest(Message[_ReadMetadataRequestFields]):
 
     Attributes:
         metadata_url:
-            Address of the metadata.
+            URL of the metadata.
 
             ```proto
             string metadata_url = 1;
             ```
         metadata:
-            The metadata itself, XML of up to 256 KiB.
+            Metadata, XML of up to 256 KiB.
 
             ```proto
             string metadata = 2;
@@ -475,7 +476,7 @@ _ReadMetadataResponseFields: TypeAlias = Literal["idp_entity_id", "idp_sso_url",
 
 class ReadMetadataResponse(Message[_ReadMetadataResponseFields]):
     """
-    Carries what metadata says.
+    The content of the metadata.
 
     ```proto
     message tenantry.v1.ReadMetadataResponse
@@ -483,37 +484,37 @@ class ReadMetadataResponse(Message[_ReadMetadataResponseFields]):
 
     Attributes:
         idp_entity_id:
-            Entity id of the identity provider.
+            Entity ID of the identity provider.
 
             ```proto
             string idp_entity_id = 1;
             ```
         idp_sso_url:
-            Where sign-ins begin.
+            SSO URL.
 
             ```proto
             string idp_sso_url = 2;
             ```
         idp_slo_url:
-            Where single logout goes to; empty where there is none.
+            Single logout URL. Empty if there is none.
 
             ```proto
             string idp_slo_url = 3;
             ```
         idp_certificates:
-            Certificates that it signs by.
+            Signing certificates.
 
             ```proto
             repeated tenantry.v1.SAMLCertificate idp_certificates = 4;
             ```
         idp_sso_request_binding:
-            How requests to sign in are sent: `HTTP_REDIRECT` or `HTTP_POST`.
+            Binding of authentication requests: `HTTP_REDIRECT` or `HTTP_POST`.
 
             ```proto
             string idp_sso_request_binding = 5;
             ```
         want_authn_requests_signed:
-            Whether it asks for signed requests.
+            Whether the identity provider requires signed requests.
 
             ```proto
             bool want_authn_requests_signed = 6;
@@ -547,7 +548,7 @@ _ImportConnectionMetadataRequestFields: TypeAlias = Literal["connection_id", "me
 
 class ImportConnectionMetadataRequest(Message[_ImportConnectionMetadataRequestFields]):
     """
-    Asks to configure a SAML connection from metadata.
+    Request to configure a SAML connection from metadata.
 
     ```proto
     message tenantry.v1.ImportConnectionMetadataRequest
@@ -555,13 +556,13 @@ class ImportConnectionMetadataRequest(Message[_ImportConnectionMetadataRequestFi
 
     Attributes:
         connection_id:
-            ID of the connection, `conn_` followed by digits.
+            Connection ID, prefixed with `conn_`.
 
             ```proto
             string connection_id = 1;
             ```
         metadata:
-            The metadata of the identity provider, XML of up to 256 KiB.
+            Metadata of the identity provider, XML of up to 256 KiB.
 
             ```proto
             string metadata = 2;
@@ -587,7 +588,7 @@ _ImportConnectionMetadataResponseFields: TypeAlias = Literal["connection"]
 
 class ImportConnectionMetadataResponse(Message[_ImportConnectionMetadataResponseFields]):
     """
-    Carries the connection after the import.
+    The updated connection.
 
     ```proto
     message tenantry.v1.ImportConnectionMetadataResponse
@@ -619,7 +620,7 @@ _SAMLCertificateFields: TypeAlias = Literal["certificate", "subject", "issuer", 
 
 class SAMLCertificate(Message[_SAMLCertificateFields]):
     """
-    A certificate, in its own words.
+    A certificate and its properties.
 
     ```proto
     message tenantry.v1.SAMLCertificate
@@ -627,31 +628,31 @@ class SAMLCertificate(Message[_SAMLCertificateFields]):
 
     Attributes:
         certificate:
-            The certificate, in PEM.
+            Certificate in PEM format.
 
             ```proto
             string certificate = 1;
             ```
         subject:
-            Whose it is, by RFC 4514.
+            Subject in RFC 4514 format.
 
             ```proto
             string subject = 2;
             ```
         issuer:
-            Who issued it, by RFC 4514.
+            Issuer in RFC 4514 format.
 
             ```proto
             string issuer = 3;
             ```
         not_before:
-            From when it is valid.
+            Start of the validity period.
 
             ```proto
             optional google.protobuf.Timestamp not_before = 4;
             ```
         not_after:
-            Until when it is valid.
+            End of the validity period.
 
             ```proto
             optional google.protobuf.Timestamp not_after = 5;
@@ -683,7 +684,7 @@ _ReadCertificateRequestFields: TypeAlias = Literal["certificate"]
 
 class ReadCertificateRequest(Message[_ReadCertificateRequestFields]):
     """
-    Asks to read a certificate.
+    Request to read a certificate.
 
     ```proto
     message tenantry.v1.ReadCertificateRequest
@@ -691,7 +692,7 @@ class ReadCertificateRequest(Message[_ReadCertificateRequestFields]):
 
     Attributes:
         certificate:
-            The certificate: PEM, or its base64 alone.
+            Certificate in PEM or base64 format.
 
             ```proto
             string certificate = 1;
@@ -715,7 +716,7 @@ _ReadCertificateResponseFields: TypeAlias = Literal["certificate"]
 
 class ReadCertificateResponse(Message[_ReadCertificateResponseFields]):
     """
-    Carries what a certificate says of itself.
+    The properties of a certificate.
 
     ```proto
     message tenantry.v1.ReadCertificateResponse
@@ -747,7 +748,7 @@ _ListConnectionTestsRequestFields: TypeAlias = Literal["connection_id"]
 
 class ListConnectionTestsRequest(Message[_ListConnectionTestsRequestFields]):
     """
-    Asks for the tests of a connection.
+    Request to list the tests of a connection.
 
     ```proto
     message tenantry.v1.ListConnectionTestsRequest
@@ -755,7 +756,7 @@ class ListConnectionTestsRequest(Message[_ListConnectionTestsRequestFields]):
 
     Attributes:
         connection_id:
-            Id of the connection, `conn_` followed by digits.
+            Connection ID, prefixed with `conn_`.
 
             ```proto
             string connection_id = 1;
@@ -779,7 +780,7 @@ _ListConnectionTestsResponseFields: TypeAlias = Literal["tests"]
 
 class ListConnectionTestsResponse(Message[_ListConnectionTestsResponseFields]):
     """
-    Carries the tests of a connection.
+    The tests of a connection.
 
     ```proto
     message tenantry.v1.ListConnectionTestsResponse
@@ -787,7 +788,7 @@ class ListConnectionTestsResponse(Message[_ListConnectionTestsResponseFields]):
 
     Attributes:
         tests:
-            The tests, the newest first.
+            Tests, newest first.
 
             ```proto
             repeated tenantry.v1.ConnectionTest tests = 1;
@@ -811,7 +812,7 @@ _ConnectionTestFields: TypeAlias = Literal["id", "status", "create_time", "email
 
 class ConnectionTest(Message[_ConnectionTestFields]):
     """
-    One test of a connection.
+    A test of a connection.
 
     ```proto
     message tenantry.v1.ConnectionTest
@@ -819,7 +820,7 @@ class ConnectionTest(Message[_ConnectionTestFields]):
 
     Attributes:
         id:
-            Id of the test, `test_` followed by digits.
+            Test ID, prefixed with `test_`.
 
             ```proto
             string id = 1;
@@ -831,31 +832,31 @@ class ConnectionTest(Message[_ConnectionTestFields]):
             string status = 2;
             ```
         create_time:
-            When it began.
+            Start time.
 
             ```proto
             optional google.protobuf.Timestamp create_time = 3;
             ```
         email:
-            E-mail address of the person, where it worked.
+            Email address of the user, if the test succeeded.
 
             ```proto
             string email = 4;
             ```
         error:
-            Code of the error, where it failed.
+            Error code, if the test failed.
 
             ```proto
             string error = 5;
             ```
         error_description:
-            What went wrong.
+            Description of the error.
 
             ```proto
             string error_description = 6;
             ```
         error_details:
-            What to do about it.
+            Suggested solution.
 
             ```proto
             string error_details = 7;

@@ -28,7 +28,7 @@ _ListDirectoryStatesRequestFields: TypeAlias = Literal["query", "directory_type"
 
 class ListDirectoryStatesRequest(Message[_ListDirectoryStatesRequestFields]):
     """
-    Asks for directories.
+    Request to list directories.
 
     ```proto
     message tenantry.v1.ListDirectoryStatesRequest
@@ -36,37 +36,38 @@ class ListDirectoryStatesRequest(Message[_ListDirectoryStatesRequestFields]):
 
     Attributes:
         query:
-            Id of a directory, or of an organization whose directories are wanted.
+            ID of a directory, or of an organization to list its directories.
 
             ```proto
             string query = 1;
             ```
         directory_type:
-            SCIM or POLL, for directories of this type alone.
+            Return only directories of this type: `SCIM` or `POLL`.
 
             ```proto
             string directory_type = 2;
             ```
         status:
-            DRAFT, IN_PROGRESS or COMPLETED, for directories of this status alone.
+            Return only directories with this status: `DRAFT`, `IN_PROGRESS` or
+            `COMPLETED`.
 
             ```proto
             string status = 3;
             ```
         enabled:
-            Whether enabled ones are wanted, or the others; unset for both.
+            Return only enabled or only disabled directories. If absent, both.
 
             ```proto
             optional bool enabled = 4;
             ```
         page_size:
-            Directories of a page, 30 at most; 10 by default.
+            Maximum number of directories, up to 30. Defaults to 10.
 
             ```proto
             uint32 page_size = 5;
             ```
         page_token:
-            Token of another page of this list, from an answer before.
+            Page token from a previous response.
 
             ```proto
             string page_token = 6;
@@ -100,7 +101,7 @@ _ListDirectoryStatesResponseFields: TypeAlias = Literal["directories", "next_pag
 
 class ListDirectoryStatesResponse(Message[_ListDirectoryStatesResponseFields]):
     """
-    Carries a page of directories.
+    A page of directories.
 
     ```proto
     message tenantry.v1.ListDirectoryStatesResponse
@@ -108,19 +109,19 @@ class ListDirectoryStatesResponse(Message[_ListDirectoryStatesResponseFields]):
 
     Attributes:
         directories:
-            The directories.
+            Directories.
 
             ```proto
             repeated tenantry.v1.DirectoryState directories = 1;
             ```
         next_page_token:
-            Token of the next page; empty on the last one.
+            Token for the next page. Empty on the last page.
 
             ```proto
             string next_page_token = 2;
             ```
         prev_page_token:
-            Token of the page before; empty on the first one.
+            Token for the previous page. Empty on the first page.
 
             ```proto
             string prev_page_token = 3;
@@ -148,7 +149,7 @@ _DirectoryStateFields: TypeAlias = Literal["id", "organization_id", "organizatio
 
 class DirectoryState(Message[_DirectoryStateFields]):
     """
-    A directory, and how its provider's pushes or our polls of it go.
+    A directory and its synchronization status.
 
     ```proto
     message tenantry.v1.DirectoryState
@@ -156,13 +157,13 @@ class DirectoryState(Message[_DirectoryStateFields]):
 
     Attributes:
         id:
-            Its id.
+            Unique ID.
 
             ```proto
             string id = 1;
             ```
         organization_id:
-            The organization whose it is.
+            ID of the organization.
 
             ```proto
             string organization_id = 2;
@@ -174,61 +175,61 @@ class DirectoryState(Message[_DirectoryStateFields]):
             string organization_name = 3;
             ```
         name:
-            Its name.
+            Display name.
 
             ```proto
             string name = 4;
             ```
         directory_type:
-            SCIM or POLL.
+            `SCIM` or `POLL`.
 
             ```proto
             string directory_type = 5;
             ```
         directory_provider:
-            The provider.
+            Identity provider.
 
             ```proto
             string directory_provider = 6;
             ```
         status:
-            DRAFT, IN_PROGRESS or COMPLETED.
+            `DRAFT`, `IN_PROGRESS` or `COMPLETED`.
 
             ```proto
             string status = 7;
             ```
         enabled:
-            Whether it takes pushes, or is polled.
+            Whether the directory is enabled.
 
             ```proto
             bool enabled = 8;
             ```
         total_users:
-            How many people it has.
+            Number of users.
 
             ```proto
             uint32 total_users = 9;
             ```
         last_synced_at:
-            When it was last brought up to date by its provider.
+            Time of the last synchronization.
 
             ```proto
             optional google.protobuf.Timestamp last_synced_at = 10;
             ```
         last_failed_at:
-            When a request of its provider last failed, of those of the last 30 days.
+            Time of the provider's last failed request within 30 days.
 
             ```proto
             optional google.protobuf.Timestamp last_failed_at = 11;
             ```
         last_error:
-            Why that request failed, or the last poll; empty where nothing did.
+            Error of that request or of the last poll. Empty if there is none.
 
             ```proto
             string last_error = 12;
             ```
         create_time:
-            When it was made.
+            Creation time.
 
             ```proto
             optional google.protobuf.Timestamp create_time = 13;
@@ -276,7 +277,7 @@ _ListConnectionStatesRequestFields: TypeAlias = Literal["connection_ids"]
 
 class ListConnectionStatesRequest(Message[_ListConnectionStatesRequestFields]):
     """
-    Asks for the states of connections.
+    Request to retrieve the status of connections.
 
     ```proto
     message tenantry.v1.ListConnectionStatesRequest
@@ -284,7 +285,7 @@ class ListConnectionStatesRequest(Message[_ListConnectionStatesRequestFields]):
 
     Attributes:
         connection_ids:
-            Ids of the connections.
+            IDs of the connections.
 
             ```proto
             repeated string connection_ids = 1;
@@ -308,7 +309,7 @@ _ListConnectionStatesResponseFields: TypeAlias = Literal["states"]
 
 class ListConnectionStatesResponse(Message[_ListConnectionStatesResponseFields]):
     """
-    Carries the states of connections.
+    The status of connections.
 
     ```proto
     message tenantry.v1.ListConnectionStatesResponse
@@ -316,7 +317,7 @@ class ListConnectionStatesResponse(Message[_ListConnectionStatesResponseFields])
 
     Attributes:
         states:
-            The states, of the connections that are there.
+            Status of the connections that exist.
 
             ```proto
             repeated tenantry.v1.ConnectionState states = 1;
@@ -340,7 +341,7 @@ _ConnectionStateFields: TypeAlias = Literal["connection_id", "certificate_expire
 
 class ConnectionState(Message[_ConnectionStateFields]):
     """
-    What may be wrong with a connection.
+    The status of a connection.
 
     ```proto
     message tenantry.v1.ConnectionState
@@ -348,44 +349,45 @@ class ConnectionState(Message[_ConnectionStateFields]):
 
     Attributes:
         connection_id:
-            The connection.
+            ID of the connection.
 
             ```proto
             string connection_id = 1;
             ```
         certificate_expire_time:
-            When the last of the provider's certificates is over; absent where it has
+            Latest expiration time of the provider's certificates. Absent if it has
             none.
 
             ```proto
             optional google.protobuf.Timestamp certificate_expire_time = 2;
             ```
         fault:
-            Why the provider's own description was last not taken; empty where it was.
+            Last error when reading the provider's metadata or discovery document.
+            Empty if there is none.
 
             ```proto
             string fault = 3;
             ```
         last_test_time:
-            When somebody last tried it, of the tries that are kept.
+            Time of the most recent test that is stored.
 
             ```proto
             optional google.protobuf.Timestamp last_test_time = 4;
             ```
         last_test_status:
-            How that went: PENDING, SUCCESS or FAILURE.
+            Status of that test: `PENDING`, `SUCCESS` or `FAILURE`.
 
             ```proto
             string last_test_status = 5;
             ```
         last_test_error:
-            The error that it ended with.
+            Error code of that test.
 
             ```proto
             string last_test_error = 6;
             ```
         last_test_error_description:
-            A sentence about it.
+            Description of the error.
 
             ```proto
             string last_test_error_description = 7;

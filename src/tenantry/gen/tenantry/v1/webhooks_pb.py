@@ -31,7 +31,7 @@ _WebhookEndpointFields: TypeAlias = Literal["id", "url", "description", "event_t
 
 class WebhookEndpoint(Message[_WebhookEndpointFields]):
     """
-    An address that events are sent to.
+    A URL that receives events.
 
     ```proto
     message tenantry.v1.WebhookEndpoint
@@ -39,73 +39,75 @@ class WebhookEndpoint(Message[_WebhookEndpointFields]):
 
     Attributes:
         id:
-            Id of the endpoint, `whe_` followed by digits.
+            Endpoint ID, prefixed with `whe_`.
 
             ```proto
             string id = 1;
             ```
         url:
-            Address that events are POSTed to.
+            URL that events are sent to by POST.
 
             ```proto
             string url = 2;
             ```
         description:
-            What it is for.
+            Description of the endpoint.
 
             ```proto
             string description = 3;
             ```
         event_types:
-            Types of event that it gets; every published type when empty.
+            Event types that the endpoint receives. Empty for all published types.
 
             ```proto
             repeated string event_types = 4;
             ```
         organization_id:
-            The only organization whose events it gets; of all when absent.
+            Organization whose events the endpoint receives. Absent for all
+            organizations.
 
             ```proto
             optional string organization_id = 5;
             ```
         enabled:
-            Whether events are sent to it.
+            Whether the endpoint is enabled.
 
             ```proto
             bool enabled = 6;
             ```
         ordered:
-            Whether each event waits until the one before was taken or given up.
+            Whether events are delivered in order: each waits until the previous one is
+            delivered or has failed.
 
             ```proto
             bool ordered = 7;
             ```
         disabled_reason:
-            Why it was disabled, if not by a call.
+            Reason why the endpoint was disabled automatically.
 
             ```proto
             string disabled_reason = 8;
             ```
         failing_since:
-            Since when every attempt has failed; absent while it takes events.
+            Time since which all attempts have failed. Absent if deliveries succeed.
 
             ```proto
             optional google.protobuf.Timestamp failing_since = 9;
             ```
         previous_secret_expire_time:
-            Until when deliveries are signed by the previous secret as well.
+            Time until which deliveries are also signed with the previous secret.
 
             ```proto
             optional google.protobuf.Timestamp previous_secret_expire_time = 10;
             ```
         create_time:
-            When it was made.
+            Creation time.
 
             ```proto
             optional google.protobuf.Timestamp create_time = 11;
             ```
         update_time:
-            When it was changed last.
+            Time of the last update.
 
             ```proto
             optional google.protobuf.Timestamp update_time = 12;
@@ -151,7 +153,7 @@ _CreateEndpointFields: TypeAlias = Literal["url", "description", "event_types", 
 
 class CreateEndpoint(Message[_CreateEndpointFields]):
     """
-    What a new webhook endpoint is to be.
+    Properties of the new webhook endpoint.
 
     ```proto
     message tenantry.v1.CreateEndpoint
@@ -159,37 +161,40 @@ class CreateEndpoint(Message[_CreateEndpointFields]):
 
     Attributes:
         url:
-            Address that events are POSTed to, `https://` and up to 2048 characters.
+            URL that events are sent to by POST, `https://` and up to 2048 characters.
 
             ```proto
             string url = 1;
             ```
         description:
-            What it is for, up to 1024 characters.
+            Description of the endpoint, up to 1024 characters.
 
             ```proto
             string description = 2;
             ```
         event_types:
-            Types of event that it gets, up to 100; every published type when empty.
+            Event types that the endpoint receives, up to 100. Empty for all published
+            types.
 
             ```proto
             repeated string event_types = 3;
             ```
         organization_id:
-            The only organization whose events it gets; of all when absent.
+            Organization whose events the endpoint receives. Absent for all
+            organizations.
 
             ```proto
             optional string organization_id = 4;
             ```
         ordered:
-            Whether each event waits until the one before was taken or given up.
+            Whether events are delivered in order: each waits until the previous one is
+            delivered or has failed.
 
             ```proto
             bool ordered = 5;
             ```
         disabled:
-            Whether it starts disabled.
+            Whether to create the endpoint disabled.
 
             ```proto
             bool disabled = 6;
@@ -223,7 +228,7 @@ _UpdateEndpointFields: TypeAlias = Literal["url", "description", "event_types", 
 
 class UpdateEndpoint(Message[_UpdateEndpointFields]):
     """
-    What of a webhook endpoint is to change.
+    Fields of a webhook endpoint to update.
 
     ```proto
     message tenantry.v1.UpdateEndpoint
@@ -231,32 +236,33 @@ class UpdateEndpoint(Message[_UpdateEndpointFields]):
 
     Attributes:
         url:
-            Address that events are POSTed to, `https://` and up to 2048 characters.
+            URL that events are sent to by POST, `https://` and up to 2048 characters.
 
             ```proto
             optional string url = 1;
             ```
         description:
-            What it is for, up to 1024 characters.
+            Description of the endpoint, up to 1024 characters.
 
             ```proto
             optional string description = 2;
             ```
         event_types:
-            Types of event that it gets, up to 100. To get every published type, leave
-            this empty and set `all_event_types`.
+            Event types that the endpoint receives, up to 100. To receive all published
+            types, leave it empty and set `all_event_types`.
 
             ```proto
             repeated string event_types = 3;
             ```
         all_event_types:
-            True: it gets every published type from now on.
+            Whether the endpoint receives all published types.
 
             ```proto
             bool all_event_types = 4;
             ```
         ordered:
-            Whether each event waits until the one before was taken or given up.
+            Whether events are delivered in order: each waits until the previous one is
+            delivered or has failed.
 
             ```proto
             optional bool ordered = 5;
@@ -288,7 +294,7 @@ _WebhookDeliveryFields: TypeAlias = Literal["id", "endpoint_id", "event_id", "ev
 
 class WebhookDelivery(Message[_WebhookDeliveryFields]):
     """
-    One event on its way to one endpoint.
+    A delivery of an event to an endpoint.
 
     ```proto
     message tenantry.v1.WebhookDelivery
@@ -296,31 +302,31 @@ class WebhookDelivery(Message[_WebhookDeliveryFields]):
 
     Attributes:
         id:
-            Id of the delivery, `dlv_` followed by digits.
+            Delivery ID, prefixed with `dlv_`.
 
             ```proto
             string id = 1;
             ```
         endpoint_id:
-            Endpoint that it goes to.
+            ID of the endpoint.
 
             ```proto
             string endpoint_id = 2;
             ```
         event_id:
-            Event that it brings; the `webhook-id` of all its attempts.
+            ID of the event. Sent as `webhook-id` with all attempts.
 
             ```proto
             string event_id = 3;
             ```
         event_type:
-            Type of the event.
+            Event type.
 
             ```proto
             string event_type = 4;
             ```
         organization_id:
-            Organization of the event.
+            ID of the organization.
 
             ```proto
             optional string organization_id = 5;
@@ -332,43 +338,43 @@ class WebhookDelivery(Message[_WebhookDeliveryFields]):
             tenantry.v1.DeliveryState state = 6;
             ```
         attempts:
-            Attempts so far.
+            Number of attempts so far.
 
             ```proto
             int32 attempts = 7;
             ```
         last_status:
-            HTTP status of the last answer; 0 when there was none.
+            HTTP status of the last response. 0 if there was none.
 
             ```proto
             int32 last_status = 8;
             ```
         next_attempt_time:
-            When the next attempt is due; absent once the delivery has ended.
+            Time of the next attempt. Absent if the delivery has ended.
 
             ```proto
             optional google.protobuf.Timestamp next_attempt_time = 9;
             ```
         replay:
-            Whether it was asked for by a replay.
+            Whether the delivery was requested by a replay.
 
             ```proto
             bool replay = 10;
             ```
         test:
-            Whether it brings an example.
+            Whether the delivery is a sample event.
 
             ```proto
             bool test = 11;
             ```
         create_time:
-            When it was queued.
+            Time when the delivery was queued.
 
             ```proto
             optional google.protobuf.Timestamp create_time = 12;
             ```
         end_time:
-            When it ended.
+            End time.
 
             ```proto
             optional google.protobuf.Timestamp end_time = 13;
@@ -416,7 +422,7 @@ _WebhookAttemptFields: TypeAlias = Literal["number", "attempt_time", "duration",
 
 class WebhookAttempt(Message[_WebhookAttemptFields]):
     """
-    One attempt of a delivery.
+    An attempt of a delivery.
 
     ```proto
     message tenantry.v1.WebhookAttempt
@@ -424,37 +430,37 @@ class WebhookAttempt(Message[_WebhookAttemptFields]):
 
     Attributes:
         number:
-            Number of the attempt, from 1.
+            Number of the attempt, starting at 1.
 
             ```proto
             int32 number = 1;
             ```
         attempt_time:
-            When it began.
+            Start time.
 
             ```proto
             optional google.protobuf.Timestamp attempt_time = 2;
             ```
         duration:
-            How long it took.
+            Duration of the attempt.
 
             ```proto
             optional google.protobuf.Duration duration = 3;
             ```
         status_code:
-            HTTP status of the answer; 0 when there was none.
+            HTTP status of the response. 0 if there was none.
 
             ```proto
             int32 status_code = 4;
             ```
         problem:
-            What went wrong; empty when the event was taken.
+            Error message. Empty if the attempt succeeded.
 
             ```proto
             string problem = 5;
             ```
         response:
-            Start of the answer's body, up to 1000 characters.
+            Beginning of the response body, up to 1000 characters.
 
             ```proto
             string response = 6;
@@ -488,7 +494,7 @@ _CreateEndpointRequestFields: TypeAlias = Literal["endpoint"]
 
 class CreateEndpointRequest(Message[_CreateEndpointRequestFields]):
     """
-    Asks for a new webhook endpoint.
+    Request to create a webhook endpoint.
 
     ```proto
     message tenantry.v1.CreateEndpointRequest
@@ -496,7 +502,7 @@ class CreateEndpointRequest(Message[_CreateEndpointRequestFields]):
 
     Attributes:
         endpoint:
-            The endpoint.
+            Properties of the new endpoint.
 
             ```proto
             optional tenantry.v1.CreateEndpoint endpoint = 1;
@@ -520,7 +526,7 @@ _CreateEndpointResponseFields: TypeAlias = Literal["endpoint", "secret"]
 
 class CreateEndpointResponse(Message[_CreateEndpointResponseFields]):
     """
-    Carries the new endpoint and its secret.
+    The created endpoint and its secret.
 
     ```proto
     message tenantry.v1.CreateEndpointResponse
@@ -534,7 +540,7 @@ class CreateEndpointResponse(Message[_CreateEndpointResponseFields]):
             optional tenantry.v1.WebhookEndpoint endpoint = 1;
             ```
         secret:
-            Signing secret, `whsec_` followed by base64. It is shown this once.
+            Signing secret, prefixed with `whsec_`. Returned only once.
 
             ```proto
             string secret = 2;
@@ -560,7 +566,7 @@ _GetEndpointRequestFields: TypeAlias = Literal["endpoint_id"]
 
 class GetEndpointRequest(Message[_GetEndpointRequestFields]):
     """
-    Asks for one webhook endpoint.
+    Request to retrieve a webhook endpoint.
 
     ```proto
     message tenantry.v1.GetEndpointRequest
@@ -568,7 +574,7 @@ class GetEndpointRequest(Message[_GetEndpointRequestFields]):
 
     Attributes:
         endpoint_id:
-            Id of the endpoint.
+            ID of the endpoint.
 
             ```proto
             string endpoint_id = 1;
@@ -592,7 +598,7 @@ _GetEndpointResponseFields: TypeAlias = Literal["endpoint"]
 
 class GetEndpointResponse(Message[_GetEndpointResponseFields]):
     """
-    Carries one webhook endpoint.
+    The requested webhook endpoint.
 
     ```proto
     message tenantry.v1.GetEndpointResponse
@@ -624,7 +630,7 @@ _ListEndpointsRequestFields: TypeAlias = Literal["organization_id", "page_size",
 
 class ListEndpointsRequest(Message[_ListEndpointsRequestFields]):
     """
-    Asks for one page of webhook endpoints.
+    Request to list webhook endpoints.
 
     ```proto
     message tenantry.v1.ListEndpointsRequest
@@ -632,20 +638,20 @@ class ListEndpointsRequest(Message[_ListEndpointsRequestFields]):
 
     Attributes:
         organization_id:
-            Only endpoints of this organization.
+            Return only endpoints of this organization.
 
             ```proto
             optional string organization_id = 1;
             ```
         page_size:
-            Most endpoints to return, up to 100; 10 when absent or 0.
+            Maximum number of endpoints, up to 100. Defaults to 10.
 
             ```proto
             uint32 page_size = 2;
             ```
         page_token:
-            Page to return, as `next_page_token` or `prev_page_token` of an earlier
-            answer; the first page when empty.
+            `next_page_token` or `prev_page_token` from a previous response. Defaults
+            to the first page.
 
             ```proto
             string page_token = 3;
@@ -673,7 +679,7 @@ _ListEndpointsResponseFields: TypeAlias = Literal["endpoints", "next_page_token"
 
 class ListEndpointsResponse(Message[_ListEndpointsResponseFields]):
     """
-    Carries one page of webhook endpoints.
+    A page of webhook endpoints.
 
     ```proto
     message tenantry.v1.ListEndpointsResponse
@@ -681,25 +687,25 @@ class ListEndpointsResponse(Message[_ListEndpointsResponseFields]):
 
     Attributes:
         endpoints:
-            The endpoints, newest first.
+            Endpoints, newest first.
 
             ```proto
             repeated tenantry.v1.WebhookEndpoint endpoints = 1;
             ```
         next_page_token:
-            Token of the next page; empty on the last one.
+            Token for the next page. Empty on the last page.
 
             ```proto
             string next_page_token = 2;
             ```
         prev_page_token:
-            Token of the page before; empty on the first one.
+            Token for the previous page. Empty on the first page.
 
             ```proto
             string prev_page_token = 3;
             ```
         total_size:
-            How many endpoints there are on all pages.
+            Total number of endpoints.
 
             ```proto
             uint32 total_size = 4;
@@ -729,7 +735,7 @@ _UpdateEndpointRequestFields: TypeAlias = Literal["endpoint_id", "endpoint"]
 
 class UpdateEndpointRequest(Message[_UpdateEndpointRequestFields]):
     """
-    Asks to change a webhook endpoint.
+    Request to update a webhook endpoint.
 
     ```proto
     message tenantry.v1.UpdateEndpointRequest
@@ -737,13 +743,13 @@ class UpdateEndpointRequest(Message[_UpdateEndpointRequestFields]):
 
     Attributes:
         endpoint_id:
-            Id of the endpoint.
+            ID of the endpoint.
 
             ```proto
             string endpoint_id = 1;
             ```
         endpoint:
-            What is to change.
+            Fields to update.
 
             ```proto
             optional tenantry.v1.UpdateEndpoint endpoint = 2;
@@ -769,7 +775,7 @@ _UpdateEndpointResponseFields: TypeAlias = Literal["endpoint"]
 
 class UpdateEndpointResponse(Message[_UpdateEndpointResponseFields]):
     """
-    Carries the endpoint after the change.
+    The updated endpoint.
 
     ```proto
     message tenantry.v1.UpdateEndpointResponse
@@ -801,7 +807,7 @@ _DeleteEndpointRequestFields: TypeAlias = Literal["endpoint_id"]
 
 class DeleteEndpointRequest(Message[_DeleteEndpointRequestFields]):
     """
-    Asks to delete a webhook endpoint.
+    Request to delete a webhook endpoint.
 
     ```proto
     message tenantry.v1.DeleteEndpointRequest
@@ -809,7 +815,7 @@ class DeleteEndpointRequest(Message[_DeleteEndpointRequestFields]):
 
     Attributes:
         endpoint_id:
-            Id of the endpoint.
+            ID of the endpoint.
 
             ```proto
             string endpoint_id = 1;
@@ -833,7 +839,7 @@ _EnableEndpointRequestFields: TypeAlias = Literal["endpoint_id"]
 
 class EnableEndpointRequest(Message[_EnableEndpointRequestFields]):
     """
-    Asks to enable a webhook endpoint.
+    Request to enable a webhook endpoint.
 
     ```proto
     message tenantry.v1.EnableEndpointRequest
@@ -841,7 +847,7 @@ class EnableEndpointRequest(Message[_EnableEndpointRequestFields]):
 
     Attributes:
         endpoint_id:
-            Id of the endpoint.
+            ID of the endpoint.
 
             ```proto
             string endpoint_id = 1;
@@ -865,7 +871,7 @@ _EnableEndpointResponseFields: TypeAlias = Literal["endpoint"]
 
 class EnableEndpointResponse(Message[_EnableEndpointResponseFields]):
     """
-    Carries the endpoint after the change.
+    The updated endpoint.
 
     ```proto
     message tenantry.v1.EnableEndpointResponse
@@ -897,7 +903,7 @@ _DisableEndpointRequestFields: TypeAlias = Literal["endpoint_id"]
 
 class DisableEndpointRequest(Message[_DisableEndpointRequestFields]):
     """
-    Asks to disable a webhook endpoint.
+    Request to disable a webhook endpoint.
 
     ```proto
     message tenantry.v1.DisableEndpointRequest
@@ -905,7 +911,7 @@ class DisableEndpointRequest(Message[_DisableEndpointRequestFields]):
 
     Attributes:
         endpoint_id:
-            Id of the endpoint.
+            ID of the endpoint.
 
             ```proto
             string endpoint_id = 1;
@@ -929,7 +935,7 @@ _DisableEndpointResponseFields: TypeAlias = Literal["endpoint"]
 
 class DisableEndpointResponse(Message[_DisableEndpointResponseFields]):
     """
-    Carries the endpoint after the change.
+    The updated endpoint.
 
     ```proto
     message tenantry.v1.DisableEndpointResponse
@@ -961,7 +967,7 @@ _RotateEndpointSecretRequestFields: TypeAlias = Literal["endpoint_id"]
 
 class RotateEndpointSecretRequest(Message[_RotateEndpointSecretRequestFields]):
     """
-    Asks for a new signing secret.
+    Request to rotate a signing secret.
 
     ```proto
     message tenantry.v1.RotateEndpointSecretRequest
@@ -969,7 +975,7 @@ class RotateEndpointSecretRequest(Message[_RotateEndpointSecretRequestFields]):
 
     Attributes:
         endpoint_id:
-            Id of the endpoint.
+            ID of the endpoint.
 
             ```proto
             string endpoint_id = 1;
@@ -993,7 +999,7 @@ _RotateEndpointSecretResponseFields: TypeAlias = Literal["endpoint", "secret"]
 
 class RotateEndpointSecretResponse(Message[_RotateEndpointSecretResponseFields]):
     """
-    Carries the endpoint and its new secret.
+    The endpoint and its new secret.
 
     ```proto
     message tenantry.v1.RotateEndpointSecretResponse
@@ -1007,7 +1013,7 @@ class RotateEndpointSecretResponse(Message[_RotateEndpointSecretResponseFields])
             optional tenantry.v1.WebhookEndpoint endpoint = 1;
             ```
         secret:
-            Signing secret, `whsec_` followed by base64. It is shown this once.
+            Signing secret, prefixed with `whsec_`. Returned only once.
 
             ```proto
             string secret = 2;
@@ -1033,7 +1039,7 @@ _SendTestEventRequestFields: TypeAlias = Literal["endpoint_id", "event_type"]
 
 class SendTestEventRequest(Message[_SendTestEventRequestFields]):
     """
-    Asks to send an example of an event.
+    Request to send a sample event.
 
     ```proto
     message tenantry.v1.SendTestEventRequest
@@ -1041,13 +1047,13 @@ class SendTestEventRequest(Message[_SendTestEventRequestFields]):
 
     Attributes:
         endpoint_id:
-            Id of the endpoint.
+            ID of the endpoint.
 
             ```proto
             string endpoint_id = 1;
             ```
         event_type:
-            Type of the event; `organization.created` when empty.
+            Event type. Defaults to `organization.created`.
 
             ```proto
             string event_type = 2;
@@ -1073,7 +1079,7 @@ _SendTestEventResponseFields: TypeAlias = Literal["delivery", "event_payload"]
 
 class SendTestEventResponse(Message[_SendTestEventResponseFields]):
     """
-    Carries what was queued.
+    The queued delivery.
 
     ```proto
     message tenantry.v1.SendTestEventResponse
@@ -1087,7 +1093,7 @@ class SendTestEventResponse(Message[_SendTestEventResponseFields]):
             optional tenantry.v1.WebhookDelivery delivery = 1;
             ```
         event_payload:
-            What it sends.
+            Payload of the delivery.
 
             ```proto
             optional google.protobuf.Struct event_payload = 2;
@@ -1113,7 +1119,7 @@ _ListDeliveriesRequestFields: TypeAlias = Literal["endpoint_id", "state", "event
 
 class ListDeliveriesRequest(Message[_ListDeliveriesRequestFields]):
     """
-    Asks for one page of deliveries.
+    Request to list deliveries.
 
     ```proto
     message tenantry.v1.ListDeliveriesRequest
@@ -1121,50 +1127,50 @@ class ListDeliveriesRequest(Message[_ListDeliveriesRequestFields]):
 
     Attributes:
         endpoint_id:
-            Id of the endpoint.
+            ID of the endpoint.
 
             ```proto
             string endpoint_id = 1;
             ```
         state:
-            Only deliveries in this state.
+            Return only deliveries in this state.
 
             ```proto
             tenantry.v1.DeliveryState state = 2;
             ```
         event_type:
-            Only events of this type.
+            Return only deliveries of this event type.
 
             ```proto
             string event_type = 3;
             ```
         organization_id:
-            Only events of this organization.
+            Return only deliveries of this organization's events.
 
             ```proto
             string organization_id = 4;
             ```
         start_time:
-            Earliest time at which a delivery was queued.
+            Include deliveries queued at or after this time.
 
             ```proto
             optional google.protobuf.Timestamp start_time = 5;
             ```
         end_time:
-            Latest time at which a delivery was queued.
+            Include deliveries queued at or before this time.
 
             ```proto
             optional google.protobuf.Timestamp end_time = 6;
             ```
         page_size:
-            Most deliveries to return, up to 100; 10 when absent or 0.
+            Maximum number of deliveries, up to 100. Defaults to 10.
 
             ```proto
             uint32 page_size = 7;
             ```
         page_token:
-            Page to return, as `next_page_token` or `prev_page_token` of an earlier
-            answer with the same filter; the first page when empty.
+            `next_page_token` or `prev_page_token` from a previous response with the
+            same filter. Defaults to the first page.
 
             ```proto
             string page_token = 8;
@@ -1202,7 +1208,7 @@ _ListDeliveriesResponseFields: TypeAlias = Literal["deliveries", "next_page_toke
 
 class ListDeliveriesResponse(Message[_ListDeliveriesResponseFields]):
     """
-    Carries one page of deliveries.
+    A page of deliveries.
 
     ```proto
     message tenantry.v1.ListDeliveriesResponse
@@ -1210,19 +1216,19 @@ class ListDeliveriesResponse(Message[_ListDeliveriesResponseFields]):
 
     Attributes:
         deliveries:
-            The deliveries, newest first.
+            Deliveries, newest first.
 
             ```proto
             repeated tenantry.v1.WebhookDelivery deliveries = 1;
             ```
         next_page_token:
-            Token of the next page; empty on the last one.
+            Token for the next page. Empty on the last page.
 
             ```proto
             string next_page_token = 2;
             ```
         prev_page_token:
-            Token of the page before; empty on the first one.
+            Token for the previous page. Empty on the first page.
 
             ```proto
             string prev_page_token = 3;
@@ -1250,7 +1256,7 @@ _GetDeliveryRequestFields: TypeAlias = Literal["endpoint_id", "delivery_id"]
 
 class GetDeliveryRequest(Message[_GetDeliveryRequestFields]):
     """
-    Asks for one delivery.
+    Request to retrieve a delivery.
 
     ```proto
     message tenantry.v1.GetDeliveryRequest
@@ -1258,13 +1264,13 @@ class GetDeliveryRequest(Message[_GetDeliveryRequestFields]):
 
     Attributes:
         endpoint_id:
-            Id of the endpoint.
+            ID of the endpoint.
 
             ```proto
             string endpoint_id = 1;
             ```
         delivery_id:
-            Id of the delivery.
+            ID of the delivery.
 
             ```proto
             string delivery_id = 2;
@@ -1290,7 +1296,7 @@ _GetDeliveryResponseFields: TypeAlias = Literal["delivery", "event_payload"]
 
 class GetDeliveryResponse(Message[_GetDeliveryResponseFields]):
     """
-    Carries one delivery.
+    The requested delivery.
 
     ```proto
     message tenantry.v1.GetDeliveryResponse
@@ -1304,7 +1310,7 @@ class GetDeliveryResponse(Message[_GetDeliveryResponseFields]):
             optional tenantry.v1.WebhookDelivery delivery = 1;
             ```
         event_payload:
-            What it sends; absent once the event is gone.
+            Payload of the delivery. Absent if the event was deleted.
 
             ```proto
             optional google.protobuf.Struct event_payload = 2;
@@ -1330,7 +1336,7 @@ _ListAttemptsRequestFields: TypeAlias = Literal["endpoint_id", "delivery_id"]
 
 class ListAttemptsRequest(Message[_ListAttemptsRequestFields]):
     """
-    Asks for the attempts of a delivery.
+    Request to list the attempts of a delivery.
 
     ```proto
     message tenantry.v1.ListAttemptsRequest
@@ -1338,13 +1344,13 @@ class ListAttemptsRequest(Message[_ListAttemptsRequestFields]):
 
     Attributes:
         endpoint_id:
-            Id of the endpoint.
+            ID of the endpoint.
 
             ```proto
             string endpoint_id = 1;
             ```
         delivery_id:
-            Id of the delivery.
+            ID of the delivery.
 
             ```proto
             string delivery_id = 2;
@@ -1370,7 +1376,7 @@ _ListAttemptsResponseFields: TypeAlias = Literal["attempts"]
 
 class ListAttemptsResponse(Message[_ListAttemptsResponseFields]):
     """
-    Carries the attempts of a delivery.
+    The attempts of a delivery.
 
     ```proto
     message tenantry.v1.ListAttemptsResponse
@@ -1378,7 +1384,7 @@ class ListAttemptsResponse(Message[_ListAttemptsResponseFields]):
 
     Attributes:
         attempts:
-            The attempts, the first one first; the newest 100 of them.
+            Attempts, oldest first. Limited to the newest 100.
 
             ```proto
             repeated tenantry.v1.WebhookAttempt attempts = 1;
@@ -1402,7 +1408,7 @@ _ReplayDeliveryRequestFields: TypeAlias = Literal["endpoint_id", "delivery_id"]
 
 class ReplayDeliveryRequest(Message[_ReplayDeliveryRequestFields]):
     """
-    Asks to send a delivery once more.
+    Request to send a delivery again.
 
     ```proto
     message tenantry.v1.ReplayDeliveryRequest
@@ -1410,13 +1416,13 @@ class ReplayDeliveryRequest(Message[_ReplayDeliveryRequestFields]):
 
     Attributes:
         endpoint_id:
-            Id of the endpoint.
+            ID of the endpoint.
 
             ```proto
             string endpoint_id = 1;
             ```
         delivery_id:
-            Id of the delivery.
+            ID of the delivery.
 
             ```proto
             string delivery_id = 2;
@@ -1442,7 +1448,7 @@ _ReplayDeliveryResponseFields: TypeAlias = Literal["delivery"]
 
 class ReplayDeliveryResponse(Message[_ReplayDeliveryResponseFields]):
     """
-    Carries the new delivery of the same event.
+    The new delivery of the same event.
 
     ```proto
     message tenantry.v1.ReplayDeliveryResponse
@@ -1474,7 +1480,7 @@ _ReplayEventsRequestFields: TypeAlias = Literal["endpoint_id", "start_time", "en
 
 class ReplayEventsRequest(Message[_ReplayEventsRequestFields]):
     """
-    Asks to send the events of a time once more.
+    Request to send the events of a time range again.
 
     ```proto
     message tenantry.v1.ReplayEventsRequest
@@ -1482,31 +1488,31 @@ class ReplayEventsRequest(Message[_ReplayEventsRequestFields]):
 
     Attributes:
         endpoint_id:
-            Id of the endpoint.
+            ID of the endpoint.
 
             ```proto
             string endpoint_id = 1;
             ```
         start_time:
-            Earliest time of an event.
+            Include events at or after this time.
 
             ```proto
             optional google.protobuf.Timestamp start_time = 2;
             ```
         end_time:
-            Latest time of an event; now when absent.
+            Include events at or before this time. Defaults to now.
 
             ```proto
             optional google.protobuf.Timestamp end_time = 3;
             ```
         event_types:
-            Types of event; those that the endpoint gets when empty.
+            Event types to send. Defaults to the types that the endpoint receives.
 
             ```proto
             repeated string event_types = 4;
             ```
         organization_id:
-            Only events of this organization.
+            Send only events of this organization.
 
             ```proto
             optional string organization_id = 5;
@@ -1538,7 +1544,7 @@ _ReplayEventsResponseFields: TypeAlias = Literal["queued"]
 
 class ReplayEventsResponse(Message[_ReplayEventsResponseFields]):
     """
-    Carries how much was queued.
+    The number of queued deliveries.
 
     ```proto
     message tenantry.v1.ReplayEventsResponse
@@ -1546,7 +1552,7 @@ class ReplayEventsResponse(Message[_ReplayEventsResponseFields]):
 
     Attributes:
         queued:
-            Deliveries that were queued.
+            Number of queued deliveries.
 
             ```proto
             int32 queued = 1;
@@ -1576,25 +1582,25 @@ class DeliveryState(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Not said.
+            Unspecified.
 
             ```proto
             DELIVERY_STATE_UNSPECIFIED = 0
             ```
         PENDING:
-            It waits for its first attempt or for the next one.
+            Waiting for the first or next attempt.
 
             ```proto
             PENDING = 1
             ```
         SUCCEEDED:
-            It was taken.
+            Delivered.
 
             ```proto
             SUCCEEDED = 2
             ```
         FAILED:
-            It was given up after the last attempt, or because its event is gone.
+            Failed after the last attempt, or because the event was deleted.
 
             ```proto
             FAILED = 3

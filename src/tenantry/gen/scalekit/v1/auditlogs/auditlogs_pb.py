@@ -27,7 +27,7 @@ _ListAuthLogRequestFields: TypeAlias = Literal["page_size", "page_token", "email
 
 class ListAuthLogRequest(Message[_ListAuthLogRequestFields]):
     """
-    What the log is narrowed to; everything that is set must hold.
+    Filters of the sign-in log. A sign-in must match all filters.
 
     ```proto
     message scalekit.v1.auditlogs.ListAuthLogRequest
@@ -35,55 +35,55 @@ class ListAuthLogRequest(Message[_ListAuthLogRequestFields]):
 
     Attributes:
         page_size:
-            Sign-ins on a page: 10 unless set, 100 at most.
+            Maximum number of sign-ins, up to 100. Defaults to 10.
 
             ```proto
             uint32 page_size = 1;
             ```
         page_token:
-            A token of a page before, for the one behind or before it.
+            `next_page_token` or `prev_page_token` from a previous response.
 
             ```proto
             string page_token = 2;
             ```
         email:
-            E-mail address of the person, in any case of letters.
+            Email address of the user. Case-insensitive.
 
             ```proto
             string email = 3;
             ```
         status:
-            Any of INITIATED, PENDING, SUCCESS and FAILED.
+            Statuses to include: `INITIATED`, `PENDING`, `SUCCESS` and `FAILED`.
 
             ```proto
             repeated string status = 4;
             ```
         start_time:
-            The sign-in began at this time or later.
+            Include sign-ins that started at or after this time.
 
             ```proto
             optional google.protobuf.Timestamp start_time = 5;
             ```
         end_time:
-            The sign-in began at this time or earlier.
+            Include sign-ins that started at or before this time.
 
             ```proto
             optional google.protobuf.Timestamp end_time = 6;
             ```
         resource_id:
-            What access was asked for; there is no such sign-in yet.
+            Requested resource. No sign-in has one.
 
             ```proto
             string resource_id = 7;
             ```
         connected_account_identifier:
-            A connected account; there is no such sign-in.
+            Connected account. No sign-in has one.
 
             ```proto
             string connected_account_identifier = 8;
             ```
         client_id:
-            The application.
+            Application that requested the sign-in.
 
             ```proto
             string client_id = 9;
@@ -123,7 +123,7 @@ _ListAuthLogResponseFields: TypeAlias = Literal["next_page_token", "prev_page_to
 
 class ListAuthLogResponse(Message[_ListAuthLogResponseFields]):
     """
-    One page of the log.
+    A page of sign-ins.
 
     ```proto
     message scalekit.v1.auditlogs.ListAuthLogResponse
@@ -131,25 +131,25 @@ class ListAuthLogResponse(Message[_ListAuthLogResponseFields]):
 
     Attributes:
         next_page_token:
-            Token of the page behind this one; empty on the last.
+            Token for the next page. Empty on the last page.
 
             ```proto
             string next_page_token = 1;
             ```
         prev_page_token:
-            Token of the page before this one; empty on the first.
+            Token for the previous page. Empty on the first page.
 
             ```proto
             string prev_page_token = 2;
             ```
         total_size:
-            How many sign-ins there are in all, counted up to 10,000.
+            Total number of sign-ins, counted up to 10,000.
 
             ```proto
             uint32 total_size = 3;
             ```
         authRequests:
-            The sign-ins of this page.
+            Sign-ins on this page.
 
             ```proto
             repeated scalekit.v1.auditlogs.AuthLogRequest authRequests = 4;
@@ -179,7 +179,7 @@ _AuthLogRequestFields: TypeAlias = Literal["organization_id", "environment_id", 
 
 class AuthLogRequest(Message[_AuthLogRequestFields]):
     """
-    One sign-in.
+    A sign-in.
 
     ```proto
     message scalekit.v1.auditlogs.AuthLogRequest
@@ -187,86 +187,86 @@ class AuthLogRequest(Message[_AuthLogRequestFields]):
 
     Attributes:
         organization_id:
-            The organization that was signed in to, once it is known.
+            Organization of the sign-in, once known.
 
             ```proto
             string organization_id = 1;
             ```
         environment_id:
-            Id of this environment.
+            ID of this environment.
 
             ```proto
             string environment_id = 2;
             ```
         connection_id:
-            The connection by which the person signed in.
+            Connection used by the sign-in.
 
             ```proto
             string connection_id = 3;
             ```
         auth_request_id:
-            Its id.
+            Unique ID.
 
             ```proto
             string auth_request_id = 4;
             ```
         email:
-            E-mail address that was given.
+            Email address that the user entered.
 
             ```proto
             string email = 5;
             ```
         connection_type:
-            What kind of way to sign in it was.
+            Type of the connection.
 
             ```proto
             string connection_type = 6;
             ```
         connection_provider:
-            Whose it was, where it was somebody else's.
+            Identity provider of the connection. Empty for built-in sign-in methods.
 
             ```proto
             string connection_provider = 7;
             ```
         status:
-            INITIATED when it has begun, PENDING when a proof was given, then SUCCESS
-            or FAILED.
+            `INITIATED` when started, `PENDING` after the first authentication step,
+            then `SUCCESS` or `FAILED`.
 
             ```proto
             string status = 8;
             ```
         timestamp:
-            When it began.
+            Start time.
 
             ```proto
             optional google.protobuf.Timestamp timestamp = 9;
             ```
         connection_details:
-            All connections by which the person signed in.
+            All connections used by the sign-in.
 
             ```proto
             repeated scalekit.v1.auditlogs.ConnectionDetails connection_details = 10;
             ```
         workflow:
-            What the person came for: sign_in, sign_up or reset_password.
+            Purpose of the sign-in: `sign_in`, `sign_up` or `reset_password`.
 
             ```proto
             string workflow = 11;
             ```
         resource_id:
-            What access was asked for.
+            ID of the requested resource.
 
             ```proto
             string resource_id = 12;
             ```
         resource_name:
-            Its name.
+            Name of the requested resource.
 
             ```proto
             string resource_name = 13;
             ```
         resource_type:
-            Its type.
+            Type of the requested resource.
 
             ```proto
             string resource_type = 14;
@@ -278,19 +278,19 @@ class AuthLogRequest(Message[_AuthLogRequestFields]):
             string connected_account_identifier = 15;
             ```
         client_id:
-            The application that asked.
+            ID of the application that requested the sign-in.
 
             ```proto
             string client_id = 16;
             ```
         client_name:
-            Its name.
+            Name of the application.
 
             ```proto
             string client_name = 17;
             ```
         client_type:
-            Its type.
+            Type of the application.
 
             ```proto
             string client_type = 18;
@@ -348,7 +348,7 @@ _ConnectionDetailsFields: TypeAlias = Literal["connection_id", "organization_id"
 
 class ConnectionDetails(Message[_ConnectionDetailsFields]):
     """
-    A connection by which somebody signed in.
+    A connection used by a sign-in.
 
     ```proto
     message scalekit.v1.auditlogs.ConnectionDetails
@@ -356,25 +356,25 @@ class ConnectionDetails(Message[_ConnectionDetailsFields]):
 
     Attributes:
         connection_id:
-            Its id.
+            ID of the connection.
 
             ```proto
             string connection_id = 1;
             ```
         organization_id:
-            The organization that was signed in to by it.
+            Organization that the connection signed the user in to.
 
             ```proto
             string organization_id = 2;
             ```
         connection_type:
-            Its type.
+            Type of the connection.
 
             ```proto
             string connection_type = 3;
             ```
         connection_provider:
-            Whose it is, where it is somebody else's.
+            Identity provider of the connection. Empty for built-in sign-in methods.
 
             ```proto
             string connection_provider = 4;

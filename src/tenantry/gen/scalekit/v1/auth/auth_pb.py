@@ -35,7 +35,8 @@ _UpdateLoginUserDetailsRequestFields: TypeAlias = Literal["connection_id", "logi
 
 class UpdateLoginUserDetailsRequest(Message[_UpdateLoginUserDetailsRequestFields]):
     """
-    Who has signed in, as an application's own sign-in knows it.
+    Request to complete a sign-in with the user that your application
+    authenticated.
 
     ```proto
     message scalekit.v1.auth.UpdateLoginUserDetailsRequest
@@ -43,19 +44,19 @@ class UpdateLoginUserDetailsRequest(Message[_UpdateLoginUserDetailsRequestFields
 
     Attributes:
         connection_id:
-            Connection of the application's own sign-in.
+            ID of the connection to your sign-in page.
 
             ```proto
             string connection_id = 1;
             ```
         login_request_id:
-            The sign-in that goes on.
+            ID of the sign-in.
 
             ```proto
             string login_request_id = 2;
             ```
         user:
-            Who has signed in.
+            User that signed in.
 
             ```proto
             optional scalekit.v1.auth.User user = 3;
@@ -83,7 +84,7 @@ _UpdateLoginUserDetailsResponseFields: TypeAlias = Literal["auth_request_id"]
 
 class UpdateLoginUserDetailsResponse(Message[_UpdateLoginUserDetailsResponseFields]):
     """
-    The sign-in that goes on.
+    The sign-in to continue.
 
     ```proto
     message scalekit.v1.auth.UpdateLoginUserDetailsResponse
@@ -91,7 +92,7 @@ class UpdateLoginUserDetailsResponse(Message[_UpdateLoginUserDetailsResponseFiel
 
     Attributes:
         auth_request_id:
-            Its id.
+            ID of the sign-in.
 
             ```proto
             string auth_request_id = 1;
@@ -115,7 +116,7 @@ _UserFields: TypeAlias = Literal["sub", "email", "given_name", "family_name", "e
 
 class User(Message[_UserFields]):
     """
-    Somebody who has signed in at an application's own sign-in.
+    A user that your application authenticated.
 
     ```proto
     message scalekit.v1.auth.User
@@ -123,13 +124,13 @@ class User(Message[_UserFields]):
 
     Attributes:
         sub:
-            Id of the person there.
+            ID of the user in your application.
 
             ```proto
             string sub = 1;
             ```
         email:
-            E-mail address.
+            Email address.
 
             ```proto
             string email = 2;
@@ -147,19 +148,19 @@ class User(Message[_UserFields]):
             string family_name = 4;
             ```
         email_verified:
-            Whether the person has proved to have the address.
+            Whether the email address is verified.
 
             ```proto
             bool email_verified = 5;
             ```
         phone_number:
-            Phone number in E.164 form.
+            Phone number in E.164 format.
 
             ```proto
             string phone_number = 6;
             ```
         phone_number_verified:
-            Whether the person has proved to have it.
+            Whether the phone number is verified.
 
             ```proto
             bool phone_number_verified = 7;
@@ -171,62 +172,63 @@ class User(Message[_UserFields]):
             string name = 8;
             ```
         preferred_username:
-            Name that the person likes to be called by.
+            Preferred user name.
 
             ```proto
             string preferred_username = 9;
             ```
         picture:
-            Address of a picture.
+            URL of a picture.
 
             ```proto
             string picture = 10;
             ```
         gender:
-            Gender, in any words.
+            Gender, as free text.
 
             ```proto
             string gender = 11;
             ```
         locale:
-            Language tag such as en-US.
+            Language tag, such as `en-US`.
 
             ```proto
             string locale = 12;
             ```
         groups:
-            Groups that the person is in.
+            Groups of the user.
 
             ```proto
             repeated string groups = 13;
             ```
         custom_attributes:
-            Anything else that is known.
+            Additional attributes.
 
             ```proto
             optional google.protobuf.Struct custom_attributes = 14;
             ```
         organization_external_id:
-            Your own id of the organization; if set, it has to be that of the connection.
+            Your ID for the organization. If set, it must match the organization of the
+            connection.
 
             ```proto
             optional string organization_external_id = 15;
             ```
         roles:
-            Names of roles in the organization. It is not read: roles follow the groups, by the
-            connection's mapping.
+            Names of roles in the organization. Ignored: roles follow from groups, as
+            mapped by the connection.
 
             ```proto
             repeated string roles = 16;
             ```
         organization_external_name:
-            Name of the organization. It is not read.
+            Name of the organization. Ignored.
 
             ```proto
             optional string organization_external_name = 17;
             ```
         login_failed:
-            Whether the person did not manage to sign in; then nothing else is needed.
+            Whether the sign-in failed. If true, no other field is required.
 
             ```proto
             bool login_failed = 18;
@@ -284,7 +286,7 @@ _ListAuthMethodsRequestFields: TypeAlias = Literal["intent"]
 
 class ListAuthMethodsRequest(Message[_ListAuthMethodsRequestFields]):
     """
-    What ways to sign in are asked for.
+    Request to list the sign-in methods.
 
     ```proto
     message scalekit.v1.auth.ListAuthMethodsRequest
@@ -292,7 +294,7 @@ class ListAuthMethodsRequest(Message[_ListAuthMethodsRequestFields]):
 
     Attributes:
         intent:
-            `sign_in` or `sign_up`; empty for sign_in.
+            `sign_in` or `sign_up`. Defaults to `sign_in`.
 
             ```proto
             string intent = 1;
@@ -316,7 +318,7 @@ _ListAuthMethodsResponseFields: TypeAlias = Literal["auth_methods"]
 
 class ListAuthMethodsResponse(Message[_ListAuthMethodsResponseFields]):
     """
-    The ways to sign in.
+    The available sign-in methods.
 
     ```proto
     message scalekit.v1.auth.ListAuthMethodsResponse
@@ -324,7 +326,7 @@ class ListAuthMethodsResponse(Message[_ListAuthMethodsResponseFields]):
 
     Attributes:
         auth_methods:
-            Each of them, the first one first to be offered.
+            Sign-in methods, preferred method first.
 
             ```proto
             repeated scalekit.v1.auth.AuthMethod auth_methods = 1;
@@ -348,7 +350,7 @@ _AuthMethodFields: TypeAlias = Literal["connection_id", "connection_type", "prov
 
 class AuthMethod(Message[_AuthMethodFields]):
     """
-    One way to sign in.
+    A sign-in method.
 
     ```proto
     message scalekit.v1.auth.AuthMethod
@@ -356,55 +358,56 @@ class AuthMethod(Message[_AuthMethodFields]):
 
     Attributes:
         connection_id:
-            Id of the connection that stands for it.
+            ID of the connection.
 
             ```proto
             string connection_id = 1;
             ```
         connection_type:
-            What kind of way it is.
+            Type of the connection.
 
             ```proto
             scalekit.v1.connections.ConnectionType connection_type = 2;
             ```
         provider:
-            Whose it is, where it is somebody else's.
+            Identity provider of the connection. Empty for built-in sign-in methods.
 
             ```proto
             string provider = 3;
             ```
         auth_initiation_uri:
-            Where a browser goes to sign in by it.
+            URL that starts the sign-in in a browser.
 
             ```proto
             string auth_initiation_uri = 4;
             ```
         passwordless_type:
-            What is in the mail, where it is by mail.
+            Contents of the sign-in email. Set for passwordless methods only.
 
             ```proto
             optional scalekit.v1.connections.PasswordlessType passwordless_type = 5;
             ```
         code_challenge_length:
-            How many characters the code in the mail has.
+            Number of characters of the emailed code.
 
             ```proto
             optional uint32 code_challenge_length = 6;
             ```
         enable_webauthn_auto_registration:
-            Whether people are asked to make a passkey after they have signed in.
+            Whether users are offered to create a passkey after signing in.
 
             ```proto
             optional bool enable_webauthn_auto_registration = 7;
             ```
         show_passkey_button:
-            Whether to show a button for passkeys.
+            Whether to show a passkey button.
 
             ```proto
             optional bool show_passkey_button = 8;
             ```
         enable_webauthn_conditional_login:
-            Whether a browser may offer passkeys in the field for the address.
+            Whether the browser can offer passkeys in the email field (conditional
+            mediation).
 
             ```proto
             optional bool enable_webauthn_conditional_login = 9;
@@ -444,7 +447,7 @@ _DiscoveryAuthMethodRequestFields: TypeAlias = Literal["discovery_request"]
 
 class DiscoveryAuthMethodRequest(Message[_DiscoveryAuthMethodRequestFields]):
     """
-    Whose way to sign in is asked for.
+    Request to find the sign-in method for an email address.
 
     ```proto
     message scalekit.v1.auth.DiscoveryAuthMethodRequest
@@ -452,7 +455,7 @@ class DiscoveryAuthMethodRequest(Message[_DiscoveryAuthMethodRequestFields]):
 
     Attributes:
         discovery_request:
-            The address, and what for.
+            Email address and purpose.
 
             ```proto
             optional scalekit.v1.auth.DiscoveryRequest discovery_request = 2;
@@ -476,7 +479,7 @@ _DiscoveryRequestFields: TypeAlias = Literal["email", "intent", "g_recaptcha_res
 
 class DiscoveryRequest(Message[_DiscoveryRequestFields]):
     """
-    An address that somebody signs in with.
+    An email address to sign in with.
 
     ```proto
     message scalekit.v1.auth.DiscoveryRequest
@@ -484,13 +487,13 @@ class DiscoveryRequest(Message[_DiscoveryRequestFields]):
 
     Attributes:
         email:
-            E-mail address.
+            Email address.
 
             ```proto
             string email = 1;
             ```
         intent:
-            Whether to sign in or to sign up.
+            Whether to sign in or sign up.
 
             ```proto
             scalekit.v1.auth.Intent intent = 2;
@@ -524,7 +527,7 @@ _DiscoveryAuthMethodResponseFields: TypeAlias = Literal["auth_method"]
 
 class DiscoveryAuthMethodResponse(Message[_DiscoveryAuthMethodResponseFields]):
     """
-    How an address signs in.
+    The sign-in method for an email address.
 
     ```proto
     message scalekit.v1.auth.DiscoveryAuthMethodResponse
@@ -532,7 +535,7 @@ class DiscoveryAuthMethodResponse(Message[_DiscoveryAuthMethodResponseFields]):
 
     Attributes:
         auth_method:
-            The way to sign in.
+            Sign-in method.
 
             ```proto
             optional scalekit.v1.auth.AuthMethod auth_method = 1;
@@ -556,7 +559,7 @@ _GetAuthCustomizationsRequestFields: TypeAlias = NoReturn
 
 class GetAuthCustomizationsRequest(Message[_GetAuthCustomizationsRequestFields]):
     """
-    Nothing more is asked.
+    Request to retrieve the branding of the sign-in pages.
 
     ```proto
     message scalekit.v1.auth.GetAuthCustomizationsRequest
@@ -576,7 +579,7 @@ _PortalSettingsFields: TypeAlias = Literal["custom_branding", "new_self_serve_ss
 
 class PortalSettings(Message[_PortalSettingsFields]):
     """
-    What the pages have of your own.
+    Settings of the sign-in pages.
 
     ```proto
     message scalekit.v1.auth.PortalSettings
@@ -584,7 +587,7 @@ class PortalSettings(Message[_PortalSettingsFields]):
 
     Attributes:
         custom_branding:
-            Whether they have your name and colors.
+            Whether custom branding is set.
 
             ```proto
             bool custom_branding = 1;
@@ -624,7 +627,7 @@ _GetAuthCustomizationsResponseFields: TypeAlias = Literal["customization_setting
 
 class GetAuthCustomizationsResponse(Message[_GetAuthCustomizationsResponseFields]):
     """
-    How the pages are to look.
+    Branding of the sign-in pages.
 
     ```proto
     message scalekit.v1.auth.GetAuthCustomizationsResponse
@@ -632,19 +635,19 @@ class GetAuthCustomizationsResponse(Message[_GetAuthCustomizationsResponseFields
 
     Attributes:
         customization_settings:
-            `app_name`, `logo_url`, `color` and `support_email`, as they are set.
+            `app_name`, `logo_url`, `color` and `support_email`.
 
             ```proto
             optional google.protobuf.Struct customization_settings = 2;
             ```
         settings:
-            What the pages have of your own.
+            Settings of the sign-in pages.
 
             ```proto
             optional scalekit.v1.auth.PortalSettings settings = 3;
             ```
         organization_customizations:
-            Of the organization that the application asks for, if it names one.
+            Branding of the organization that the application requested, if any.
 
             ```proto
             optional scalekit.v1.commons.OrganizationCustomizations organization_customizations = 4;
@@ -672,7 +675,7 @@ _GetAuthFeaturesResponseFields: TypeAlias = Literal["features"]
 
 class GetAuthFeaturesResponse(Message[_GetAuthFeaturesResponseFields]):
     """
-    What is switched on.
+    The enabled features.
 
     ```proto
     message scalekit.v1.auth.GetAuthFeaturesResponse
@@ -680,7 +683,7 @@ class GetAuthFeaturesResponse(Message[_GetAuthFeaturesResponseFields]):
 
     Attributes:
         features:
-            Each by its name.
+            Features by name.
 
             ```proto
             optional google.protobuf.Struct features = 1;
@@ -704,7 +707,7 @@ _VerifyPasswordLessOtpRequestFields: TypeAlias = Literal["otp_req"]
 
 class VerifyPasswordLessOtpRequest(Message[_VerifyPasswordLessOtpRequestFields]):
     """
-    A code from a mail.
+    Request to verify the code from a sign-in email.
 
     ```proto
     message scalekit.v1.auth.VerifyPasswordLessOtpRequest
@@ -712,7 +715,7 @@ class VerifyPasswordLessOtpRequest(Message[_VerifyPasswordLessOtpRequestFields])
 
     Attributes:
         otp_req:
-            The code.
+            Code to verify.
 
             ```proto
             optional scalekit.v1.auth.OTPRequest otp_req = 2;
@@ -736,7 +739,7 @@ _VerifyPasswordLessOtpResponseFields: TypeAlias = NoReturn
 
 class VerifyPasswordLessOtpResponse(Message[_VerifyPasswordLessOtpResponseFields]):
     """
-    The inbox is proved.
+    Confirms that the email address is verified.
 
     ```proto
     message scalekit.v1.auth.VerifyPasswordLessOtpResponse
@@ -756,7 +759,7 @@ _OTPRequestFields: TypeAlias = Literal["code_challenge", "g_recaptcha_response"]
 
 class OTPRequest(Message[_OTPRequestFields]):
     """
-    A code from a mail.
+    A code from a sign-in email.
 
     ```proto
     message scalekit.v1.auth.OTPRequest
@@ -764,7 +767,7 @@ class OTPRequest(Message[_OTPRequestFields]):
 
     Attributes:
         code_challenge:
-            The code as it was typed.
+            Code as entered by the user.
 
             ```proto
             string code_challenge = 1;
@@ -796,7 +799,7 @@ _ResendAuthPasswordlessRequestFields: TypeAlias = Literal["g_recaptcha_response"
 
 class ResendAuthPasswordlessRequest(Message[_ResendAuthPasswordlessRequestFields]):
     """
-    The last mail is meant.
+    Request to resend the last sign-in email.
 
     ```proto
     message scalekit.v1.auth.ResendAuthPasswordlessRequest
@@ -828,7 +831,7 @@ _ListUserOrganizationsResponseFields: TypeAlias = Literal["organizations", "user
 
 class ListUserOrganizationsResponse(Message[_ListUserOrganizationsResponseFields]):
     """
-    The organizations that somebody may choose from.
+    Organizations that the user can choose.
 
     ```proto
     message scalekit.v1.auth.ListUserOrganizationsResponse
@@ -836,19 +839,19 @@ class ListUserOrganizationsResponse(Message[_ListUserOrganizationsResponseFields
 
     Attributes:
         organizations:
-            Each of them, the oldest membership first; none for somebody who is new.
+            Organizations, oldest membership first. Empty for new users.
 
             ```proto
             repeated scalekit.v1.auth.Organization organizations = 1;
             ```
         user:
-            Who chooses.
+            User that is signing in.
 
             ```proto
             optional scalekit.v1.auth.UserDetails user = 2;
             ```
         intent:
-            What they came for.
+            Purpose of the sign-in.
 
             ```proto
             scalekit.v1.auth.Intent intent = 3;
@@ -876,7 +879,7 @@ _OrganizationFields: TypeAlias = Literal["id", "name", "membership_status", "inv
 
 class Organization(Message[_OrganizationFields]):
     """
-    An organization that somebody may choose.
+    An organization that the user can choose.
 
     ```proto
     message scalekit.v1.auth.Organization
@@ -884,50 +887,50 @@ class Organization(Message[_OrganizationFields]):
 
     Attributes:
         id:
-            Its id, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string id = 1;
             ```
         name:
-            Its name.
+            Name of the organization.
 
             ```proto
             string name = 2;
             ```
         membership_status:
-            ACTIVE for a member, PENDING_INVITE for somebody it has invited: to choose
-            it is to accept.
+            `ACTIVE` for members, `PENDING_INVITE` for invited users. Choosing the
+            organization accepts the invitation.
 
             ```proto
             string membership_status = 3;
             ```
         invitation_inviter_email:
-            Who has invited them.
+            Email address of the user that sent the invitation.
 
             ```proto
             optional string invitation_inviter_email = 4;
             ```
         invitation_accepted_at:
-            When they accepted.
+            Time when the invitation was accepted.
 
             ```proto
             optional google.protobuf.Timestamp invitation_accepted_at = 5;
             ```
         invitation_created_at:
-            When they were invited.
+            Time when the invitation was sent.
 
             ```proto
             optional google.protobuf.Timestamp invitation_created_at = 6;
             ```
         invitation_expires_at:
-            Until when they may accept.
+            Time when the invitation expires.
 
             ```proto
             optional google.protobuf.Timestamp invitation_expires_at = 7;
             ```
         logo_url:
-            Address of its logo.
+            URL of the organization's logo.
 
             ```proto
             optional string logo_url = 8;
@@ -965,7 +968,7 @@ _UserDetailsFields: TypeAlias = Literal["email", "first_name", "last_name"]
 
 class UserDetails(Message[_UserDetailsFields]):
     """
-    Who signs in.
+    The user that is signing in.
 
     ```proto
     message scalekit.v1.auth.UserDetails
@@ -973,19 +976,19 @@ class UserDetails(Message[_UserDetailsFields]):
 
     Attributes:
         email:
-            E-mail address, as it was given.
+            Email address as entered.
 
             ```proto
             string email = 1;
             ```
         first_name:
-            First name, once it is proved who it is.
+            First name, once the user is authenticated.
 
             ```proto
             string first_name = 2;
             ```
         last_name:
-            Last name, once it is proved who it is.
+            Last name, once the user is authenticated.
 
             ```proto
             string last_name = 3;
@@ -1013,7 +1016,7 @@ _SignupOrganizationRequestFields: TypeAlias = Literal["organization_name", "firs
 
 class SignupOrganizationRequest(Message[_SignupOrganizationRequestFields]):
     """
-    An organization to be founded, and its founder.
+    Request to create an organization during sign-up.
 
     ```proto
     message scalekit.v1.auth.SignupOrganizationRequest
@@ -1027,25 +1030,25 @@ class SignupOrganizationRequest(Message[_SignupOrganizationRequestFields]):
             string organization_name = 1;
             ```
         first_name:
-            First name of the founder.
+            First name of the user.
 
             ```proto
             string first_name = 2;
             ```
         last_name:
-            Last name of the founder.
+            Last name of the user.
 
             ```proto
             string last_name = 3;
             ```
         full_name:
-            Full name of the founder.
+            Full name of the user.
 
             ```proto
             string full_name = 4;
             ```
         phone_number:
-            Phone number of the founder, in E.164 form.
+            Phone number of the user in E.164 format.
 
             ```proto
             string phone_number = 5;
@@ -1077,8 +1080,8 @@ _SignupOrganizationResponseFields: TypeAlias = Literal["organization_id", "organ
 
 class SignupOrganizationResponse(Message[_SignupOrganizationResponseFields]):
     """
-    The organization that was founded, or the one that an interceptor had in mind
-    for them.
+    The created organization, or the existing organization that an interceptor
+    selected.
 
     ```proto
     message scalekit.v1.auth.SignupOrganizationResponse
@@ -1086,13 +1089,13 @@ class SignupOrganizationResponse(Message[_SignupOrganizationResponseFields]):
 
     Attributes:
         organization_id:
-            Its id.
+            ID of the organization.
 
             ```proto
             string organization_id = 1;
             ```
         organization_name:
-            Its name.
+            Name of the organization.
 
             ```proto
             string organization_name = 2;
@@ -1118,7 +1121,7 @@ _GetLoginRequestDetailsRequestFields: TypeAlias = Literal["login_request_id"]
 
 class GetLoginRequestDetailsRequest(Message[_GetLoginRequestDetailsRequestFields]):
     """
-    Which sign-in is asked about.
+    Request to retrieve a sign-in in progress.
 
     ```proto
     message scalekit.v1.auth.GetLoginRequestDetailsRequest
@@ -1126,7 +1129,7 @@ class GetLoginRequestDetailsRequest(Message[_GetLoginRequestDetailsRequestFields
 
     Attributes:
         login_request_id:
-            Its id.
+            ID of the sign-in.
 
             ```proto
             string login_request_id = 1;
@@ -1150,7 +1153,7 @@ _GetLoginRequestDetailsResponseFields: TypeAlias = Literal["auth_request", "clie
 
 class GetLoginRequestDetailsResponse(Message[_GetLoginRequestDetailsResponseFields]):
     """
-    What a sign-in is for.
+    A sign-in in progress, with the application that requested it.
 
     ```proto
     message scalekit.v1.auth.GetLoginRequestDetailsResponse
@@ -1158,19 +1161,19 @@ class GetLoginRequestDetailsResponse(Message[_GetLoginRequestDetailsResponseFiel
 
     Attributes:
         auth_request:
-            The sign-in.
+            Sign-in.
 
             ```proto
             optional scalekit.v1.auth.AuthRequestDetails auth_request = 1;
             ```
         client:
-            The application that asks.
+            Application that requested the sign-in.
 
             ```proto
             optional scalekit.v1.auth.AuthRequestClient client = 2;
             ```
         resource:
-            What it asks for access to.
+            Resource that the application requests access to.
 
             ```proto
             optional scalekit.v1.auth.AuthRequestResource resource = 3;
@@ -1198,7 +1201,7 @@ _AuthRequestDetailsFields: TypeAlias = Literal["id", "scopes"]
 
 class AuthRequestDetails(Message[_AuthRequestDetailsFields]):
     """
-    A sign-in that goes on.
+    A sign-in in progress.
 
     ```proto
     message scalekit.v1.auth.AuthRequestDetails
@@ -1206,13 +1209,13 @@ class AuthRequestDetails(Message[_AuthRequestDetailsFields]):
 
     Attributes:
         id:
-            Its id.
+            Unique ID.
 
             ```proto
             string id = 1;
             ```
         scopes:
-            The scopes that are asked for.
+            Requested scopes.
 
             ```proto
             repeated string scopes = 2;
@@ -1238,7 +1241,7 @@ _AuthRequestClientFields: TypeAlias = Literal["client_id", "sk_client_id", "clie
 
 class AuthRequestClient(Message[_AuthRequestClientFields]):
     """
-    An application that asks for a sign-in.
+    The application that requested a sign-in.
 
     ```proto
     message scalekit.v1.auth.AuthRequestClient
@@ -1246,31 +1249,31 @@ class AuthRequestClient(Message[_AuthRequestClientFields]):
 
     Attributes:
         client_id:
-            Its client_id, as it gave it.
+            `client_id` as sent by the application.
 
             ```proto
             string client_id = 1;
             ```
         sk_client_id:
-            Its id here.
+            ID of the client.
 
             ```proto
             string sk_client_id = 2;
             ```
         client_name:
-            Its name.
+            Name of the application.
 
             ```proto
             string client_name = 3;
             ```
         is_dcr:
-            Whether it registered itself.
+            Whether the application registered itself (dynamic client registration).
 
             ```proto
             bool is_dcr = 4;
             ```
         is_cimd:
-            Whether its client_id is the address of its description.
+            Whether `client_id` is the URL of the client's metadata document.
 
             ```proto
             bool is_cimd = 5;
@@ -1302,7 +1305,7 @@ _AuthRequestResourceFields: TypeAlias = Literal["id", "name"]
 
 class AuthRequestResource(Message[_AuthRequestResourceFields]):
     """
-    What an application asks for access to.
+    A resource that an application requests access to.
 
     ```proto
     message scalekit.v1.auth.AuthRequestResource
@@ -1310,13 +1313,13 @@ class AuthRequestResource(Message[_AuthRequestResourceFields]):
 
     Attributes:
         id:
-            Its id.
+            Unique ID.
 
             ```proto
             string id = 1;
             ```
         name:
-            Its name.
+            Name of the resource.
 
             ```proto
             string name = 2;
@@ -1342,7 +1345,8 @@ _GetAuthStateRequestFields: TypeAlias = Literal["organization_id", "prompt"]
 
 class GetAuthStateRequest(Message[_GetAuthStateRequestFields]):
     """
-    Nothing more is needed: the cookie says which sign-in is meant.
+    Request to retrieve the state of the sign-in. The cookie identifies the
+    sign-in.
 
     ```proto
     message scalekit.v1.auth.GetAuthStateRequest
@@ -1382,7 +1386,7 @@ _GetAuthStateResponseFields: TypeAlias = Literal["auth_state", "user", "login_hi
 
 class GetAuthStateResponse(Message[_GetAuthStateResponseFields]):
     """
-    How far a sign-in has come.
+    The state of a sign-in.
 
     ```proto
     message scalekit.v1.auth.GetAuthStateResponse
@@ -1390,19 +1394,19 @@ class GetAuthStateResponse(Message[_GetAuthStateResponseFields]):
 
     Attributes:
         auth_state:
-            Where it is.
+            State.
 
             ```proto
             scalekit.v1.auth.AuthState auth_state = 1;
             ```
         user:
-            Who signs in.
+            User that is signing in.
 
             ```proto
             optional scalekit.v1.auth.UserDetails user = 2;
             ```
         login_hint:
-            The address that the application has given, to fill in.
+            Email address to prefill, as sent by the application.
 
             ```proto
             string login_hint = 3;
@@ -1430,7 +1434,7 @@ _GetAuthErrorRequestFields: TypeAlias = Literal["error_id"]
 
 class GetAuthErrorRequest(Message[_GetAuthErrorRequestFields]):
     """
-    Which error is asked about.
+    Request to retrieve an authorization error.
 
     ```proto
     message scalekit.v1.auth.GetAuthErrorRequest
@@ -1438,8 +1442,8 @@ class GetAuthErrorRequest(Message[_GetAuthErrorRequestFields]):
 
     Attributes:
         error_id:
-            Its id, as the page about the error has it in its URL. It says by itself what
-            it stands for, and is good for an hour: nothing of such a request is stored.
+            ID of the error, from the URL of the error page. The ID encodes the error
+            and is valid for one hour. Rejected requests are not stored.
 
             ```proto
             string error_id = 1;
@@ -1463,7 +1467,7 @@ _GetAuthErrorResponseFields: TypeAlias = Literal["error", "error_description"]
 
 class GetAuthErrorResponse(Message[_GetAuthErrorResponseFields]):
     """
-    Why a request was refused.
+    An authorization error.
 
     ```proto
     message scalekit.v1.auth.GetAuthErrorResponse
@@ -1471,13 +1475,13 @@ class GetAuthErrorResponse(Message[_GetAuthErrorResponseFields]):
 
     Attributes:
         error:
-            Its name, such as `invalid_request`.
+            Error code, such as `invalid_request`.
 
             ```proto
             string error = 1;
             ```
         error_description:
-            What is wrong, in words.
+            Description of the error.
 
             ```proto
             string error_description = 2;
@@ -1501,7 +1505,7 @@ class GetAuthErrorResponse(Message[_GetAuthErrorResponseFields]):
 
 class Intent(Enum):
     """
-    What somebody came for.
+    Purpose of a sign-in.
 
     ```proto
     enum scalekit.v1.auth.Intent
@@ -1509,19 +1513,19 @@ class Intent(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Nothing is said: to sign in.
+            Unspecified. Defaults to `sign_in`.
 
             ```proto
             INTENT_UNSPECIFIED = 0
             ```
         sign_in:
-            To sign in.
+            Sign in.
 
             ```proto
             sign_in = 1
             ```
         sign_up:
-            To sign up.
+            Sign up.
 
             ```proto
             sign_up = 2
@@ -1534,7 +1538,7 @@ class Intent(Enum):
 
 class AuthState(Enum):
     """
-    How far a sign-in has come.
+    State of a sign-in.
 
     ```proto
     enum scalekit.v1.auth.AuthState
@@ -1542,121 +1546,121 @@ class AuthState(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Nothing is said.
+            Unspecified.
 
             ```proto
             AUTH_STATE_UNSPECIFIED = 0
             ```
         AUTHENTICATION_IN_PROGRESS:
-            Who it is, is not proved yet, or not by all that is asked for.
+            The user is not authenticated yet, or another factor is required.
 
             ```proto
             AUTHENTICATION_IN_PROGRESS = 1
             ```
         ORGANIZATION_SWITCHER:
-            One of several organizations is to be chosen.
+            The user must choose an organization.
 
             ```proto
             ORGANIZATION_SWITCHER = 2
             ```
         ORGANIZATION_SELECTED:
-            All is known: the browser may go on to the application.
+            The organization is selected. The browser can continue to the application.
 
             ```proto
             ORGANIZATION_SELECTED = 3
             ```
         ORGANIZATION_SIGNUP:
-            An organization is to be founded.
+            The user must create an organization.
 
             ```proto
             ORGANIZATION_SIGNUP = 4
             ```
         ORGANIZATION_SWITCHER_SIGNUP:
-            An organization is to be chosen or founded.
+            The user must choose or create an organization.
 
             ```proto
             ORGANIZATION_SWITCHER_SIGNUP = 5
             ```
         OTP_VERIFICATION_PENDING:
-            A code was sent by mail.
+            A code was sent by email.
 
             ```proto
             OTP_VERIFICATION_PENDING = 6
             ```
         MAGIC_LINK_SENT:
-            A link was sent by mail.
+            A link was sent by email.
 
             ```proto
             MAGIC_LINK_SENT = 7
             ```
         LINK_SENT_OTP_VERIFICATION_PENDING:
-            A code and a link were sent by mail.
+            A code and a link were sent by email.
 
             ```proto
             LINK_SENT_OTP_VERIFICATION_PENDING = 8
             ```
         OTP_VERIFIED:
-            The inbox is proved by the code.
+            The email address was verified with a code.
 
             ```proto
             OTP_VERIFIED = 9
             ```
         LINK_VERIFIED:
-            The inbox is proved by the link.
+            The email address was verified with a link.
 
             ```proto
             LINK_VERIFIED = 10
             ```
         SSO_AUTHENTICATED:
-            An identity provider has said who it is.
+            An identity provider authenticated the user.
 
             ```proto
             SSO_AUTHENTICATED = 11
             ```
         ORG_USER_CREATED:
-            The person and the organization have been made.
+            The user and the organization were created.
 
             ```proto
             ORG_USER_CREATED = 12
             ```
         AUTHENTICATION_COMPLETED:
-            The application has been answered.
+            The authorization response was sent to the application.
 
             ```proto
             AUTHENTICATION_COMPLETED = 13
             ```
         AUTHENTICATION_FAILED:
-            The application has been told that it did not work.
+            An error response was sent to the application.
 
             ```proto
             AUTHENTICATION_FAILED = 14
             ```
         WEBAUTHN_VERIFIED:
-            A passkey has said who it is.
+            A passkey authenticated the user.
 
             ```proto
             WEBAUTHN_VERIFIED = 15
             ```
         VERIFICATION_MAGIC_LINK_SENT:
-            A link was sent to prove the address.
+            A verification link was sent by email.
 
             ```proto
             VERIFICATION_MAGIC_LINK_SENT = 16
             ```
         VERIFICATION_MAGIC_LINK_OTP_SENT:
-            A code and a link were sent to prove the address.
+            A verification code and link were sent by email.
 
             ```proto
             VERIFICATION_MAGIC_LINK_OTP_SENT = 17
             ```
         VERIFICATION_OTP_SENT:
-            A code was sent to prove the address.
+            A verification code was sent by email.
 
             ```proto
             VERIFICATION_OTP_SENT = 18
             ```
         VERIFICATION_COMPLETED:
-            The address is proved.
+            The email address is verified.
 
             ```proto
             VERIFICATION_COMPLETED = 19

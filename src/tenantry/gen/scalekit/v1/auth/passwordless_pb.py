@@ -27,7 +27,7 @@ _SendPasswordlessRequestFields: TypeAlias = Literal["email", "template", "magicl
 
 class SendPasswordlessRequest(Message[_SendPasswordlessRequestFields]):
     """
-    Asks to send a mail.
+    Request to send an email.
 
     ```proto
     message scalekit.v1.auth.passwordless.SendPasswordlessRequest
@@ -35,41 +35,42 @@ class SendPasswordlessRequest(Message[_SendPasswordlessRequestFields]):
 
     Attributes:
         email:
-            Address that the mail goes to.
+            Email address of the recipient.
 
             ```proto
             string email = 1;
             ```
         template:
-            What the mail is for; a sign-in when absent.
+            Purpose of the email. Defaults to sign-in.
 
             ```proto
             optional scalekit.v1.auth.passwordless.TemplateType template = 2;
             ```
         magiclink_auth_uri:
-            Page of your application that the link opens, as an absolute URL; it gets
-            the query member `link_token`. Without it the mail has a code alone.
+            Absolute URL of the page in your application that the link opens. Receives
+            the query parameter `link_token`. If absent, the email contains only a
+            code.
 
             ```proto
             optional string magiclink_auth_uri = 3;
             ```
         state:
-            A text of yours that comes back when the address is verified.
+            Opaque value that is returned after verification.
 
             ```proto
             optional string state = 4;
             ```
         expires_in:
-            Seconds that code and link are good, from 60 to 3600; what the server is
-            set to, 300 by default, when absent or 0.
+            Lifetime of the code and link in seconds, 60 to 3600. If absent or 0, uses
+            the server's setting (300 by default).
 
             ```proto
             optional uint32 expires_in = 5;
             ```
         template_variables:
-            Texts for mail templates of your own, by name. The names otp, link,
-            expire_time, expiry_time and expiry_time_relative are taken; user_language says the
-            language of the mail, as in: fr.
+            Values for custom email templates, by name. The names `otp`, `link`,
+            `expire_time`, `expiry_time` and `expiry_time_relative` are reserved.
+            `user_language` sets the language of the email, such as `fr`.
 
             ```proto
             map<string, string> template_variables = 6;
@@ -103,7 +104,7 @@ _SendPasswordlessResponseFields: TypeAlias = Literal["auth_request_id", "expires
 
 class SendPasswordlessResponse(Message[_SendPasswordlessResponseFields]):
     """
-    Says what was sent.
+    The email that was sent.
 
     ```proto
     message scalekit.v1.auth.passwordless.SendPasswordlessResponse
@@ -111,25 +112,25 @@ class SendPasswordlessResponse(Message[_SendPasswordlessResponseFields]):
 
     Attributes:
         auth_request_id:
-            Id of the request, for verifying a code and for sending the mail again.
+            ID of the request. Required to verify a code and to resend the email.
 
             ```proto
             string auth_request_id = 1;
             ```
         expires_at:
-            When code and link expire, in seconds since 1970.
+            Expiration time of the code and link, in seconds since the Unix epoch.
 
             ```proto
             int64 expires_at = 2;
             ```
         expires_in:
-            Seconds that code and link are good.
+            Lifetime of the code and link in seconds.
 
             ```proto
             uint32 expires_in = 3;
             ```
         passwordless_type:
-            What the mail has: a code, a link, or both.
+            Contents of the email: a code, a link or both.
 
             ```proto
             scalekit.v1.auth.passwordless.PasswordlessType passwordless_type = 4;
@@ -159,7 +160,7 @@ _VerifyPasswordLessRequestFields: TypeAlias = Literal["code", "link_token", "aut
 
 class VerifyPasswordLessRequest(Message[_VerifyPasswordLessRequestFields]):
     """
-    Carries what a person got by mail.
+    Request to verify a code or link.
 
     ```proto
     message scalekit.v1.auth.passwordless.VerifyPasswordLessRequest
@@ -167,14 +168,14 @@ class VerifyPasswordLessRequest(Message[_VerifyPasswordLessRequestFields]):
 
     Attributes:
         auth_credential:
-            The code or the link token.
+            Code or link token.
 
             ```proto
             oneof auth_credential
             ```
         auth_request_id:
-            Id of the request. With a code it is required; a link token that is of
-            another request is refused.
+            ID of the request. Required with a code. A link token of another request is
+            rejected.
 
             ```proto
             optional string auth_request_id = 3;
@@ -200,7 +201,7 @@ _ResendPasswordlessRequestFields: TypeAlias = Literal["auth_request_id"]
 
 class ResendPasswordlessRequest(Message[_ResendPasswordlessRequestFields]):
     """
-    Asks to send a mail again.
+    Request to resend an email.
 
     ```proto
     message scalekit.v1.auth.passwordless.ResendPasswordlessRequest
@@ -208,7 +209,7 @@ class ResendPasswordlessRequest(Message[_ResendPasswordlessRequestFields]):
 
     Attributes:
         auth_request_id:
-            Id of the request, as it was answered when the mail was first sent.
+            ID of the request, from the response to the first email.
 
             ```proto
             string auth_request_id = 1;
@@ -232,7 +233,7 @@ _VerifyPasswordLessResponseFields: TypeAlias = Literal["email", "state", "templa
 
 class VerifyPasswordLessResponse(Message[_VerifyPasswordLessResponseFields]):
     """
-    Says whose address was proved.
+    The verified email address.
 
     ```proto
     message scalekit.v1.auth.passwordless.VerifyPasswordLessResponse
@@ -240,25 +241,25 @@ class VerifyPasswordLessResponse(Message[_VerifyPasswordLessResponseFields]):
 
     Attributes:
         email:
-            The address, as you gave it.
+            Email address, as sent in the request.
 
             ```proto
             string email = 1;
             ```
         state:
-            The text that you gave; absent when you gave none.
+            `state` from the request. Absent if none was set.
 
             ```proto
             optional string state = 2;
             ```
         template:
-            What the mail was for; absent when you did not say.
+            `template` from the request. Absent if none was set.
 
             ```proto
             optional scalekit.v1.auth.passwordless.TemplateType template = 3;
             ```
         passwordless_type:
-            What the mail had: a code, a link, or both.
+            Contents of the email: a code, a link or both.
 
             ```proto
             scalekit.v1.auth.passwordless.PasswordlessType passwordless_type = 4;
@@ -286,7 +287,7 @@ class VerifyPasswordLessResponse(Message[_VerifyPasswordLessResponseFields]):
 
 class TemplateType(Enum):
     """
-    What a mail is for.
+    Purpose of an email.
 
     ```proto
     enum scalekit.v1.auth.passwordless.TemplateType
@@ -294,19 +295,19 @@ class TemplateType(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Not said.
+            Unspecified.
 
             ```proto
             UNSPECIFIED = 0
             ```
         SIGNIN:
-            Signing in.
+            Sign-in.
 
             ```proto
             SIGNIN = 1
             ```
         SIGNUP:
-            Signing up.
+            Sign-up.
 
             ```proto
             SIGNUP = 2
@@ -319,7 +320,7 @@ class TemplateType(Enum):
 
 class PasswordlessType(Enum):
     """
-    What a mail has in it.
+    Contents of an email.
 
     ```proto
     enum scalekit.v1.auth.passwordless.PasswordlessType
@@ -327,7 +328,7 @@ class PasswordlessType(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Not said.
+            Unspecified.
 
             ```proto
             PASSWORDLESS_TYPE_UNSPECIFIED = 0
@@ -345,7 +346,7 @@ class PasswordlessType(Enum):
             LINK = 2
             ```
         LINK_OTP:
-            A code and a link; either is enough.
+            A code and a link. Either is sufficient.
 
             ```proto
             LINK_OTP = 3

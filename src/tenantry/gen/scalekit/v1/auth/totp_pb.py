@@ -29,7 +29,7 @@ _TOTPRegistrationRequestFields: TypeAlias = Literal["totp_registration"]
 
 class TOTPRegistrationRequest(Message[_TOTPRegistrationRequestFields]):
     """
-    Asks to begin a registration.
+    Request to create a registration.
 
     ```proto
     message scalekit.v1.auth.totp.TOTPRegistrationRequest
@@ -37,7 +37,7 @@ class TOTPRegistrationRequest(Message[_TOTPRegistrationRequestFields]):
 
     Attributes:
         totp_registration:
-            Whose it is to be: `user_id` or `account_name`.
+            Owner of the registration: `user_id` or `account_name`.
 
             ```proto
             optional scalekit.v1.auth.totp.TOTPRegistration totp_registration = 1;
@@ -61,7 +61,7 @@ _TOTPRegistrationResponseFields: TypeAlias = Literal["totp_registration"]
 
 class TOTPRegistrationResponse(Message[_TOTPRegistrationResponseFields]):
     """
-    Carries the new registration.
+    The created registration.
 
     ```proto
     message scalekit.v1.auth.totp.TOTPRegistrationResponse
@@ -69,7 +69,7 @@ class TOTPRegistrationResponse(Message[_TOTPRegistrationResponseFields]):
 
     Attributes:
         totp_registration:
-            The registration with its secret.
+            Registration with its secret.
 
             ```proto
             optional scalekit.v1.auth.totp.TOTPRegistration totp_registration = 1;
@@ -93,7 +93,7 @@ _TOTPRegistrationFields: TypeAlias = Literal["id", "create_time", "update_time",
 
 class TOTPRegistration(Message[_TOTPRegistrationFields]):
     """
-    One authenticator app of a user or an account.
+    An authenticator app of a user or account.
 
     ```proto
     message scalekit.v1.auth.totp.TOTPRegistration
@@ -101,32 +101,32 @@ class TOTPRegistration(Message[_TOTPRegistrationFields]):
 
     Attributes:
         id:
-            Its id, `totp_` followed by digits.
+            Unique ID, prefixed with `totp_`.
 
             ```proto
             string id = 1;
             ```
         create_time:
-            When it was begun.
+            Creation time.
 
             ```proto
             optional google.protobuf.Timestamp create_time = 2;
             ```
         update_time:
-            When it was enabled, or begun.
+            Time when the registration was enabled. Creation time until then.
 
             ```proto
             optional google.protobuf.Timestamp update_time = 3;
             ```
         UserIdOrAccountName:
-            Whose it is.
+            Owner of the registration.
 
             ```proto
             oneof UserIdOrAccountName
             ```
         qr_code_uri:
-            An `otpauth://` URI with the secret, mostly shown as a QR code; in the
-            answer to its registration only.
+            `otpauth://` URI with the secret, usually shown as a QR code. Returned only
+            when the registration is created.
 
             ```proto
             optional string qr_code_uri = 6;
@@ -158,7 +158,7 @@ _EnableRegistrationTOTPRequestFields: TypeAlias = Literal["registration_id", "co
 
 class EnableRegistrationTOTPRequest(Message[_EnableRegistrationTOTPRequestFields]):
     """
-    Asks to put a registration into force.
+    Request to enable a registration.
 
     ```proto
     message scalekit.v1.auth.totp.EnableRegistrationTOTPRequest
@@ -166,13 +166,13 @@ class EnableRegistrationTOTPRequest(Message[_EnableRegistrationTOTPRequestFields
 
     Attributes:
         registration_id:
-            Id of the registration.
+            ID of the registration.
 
             ```proto
             string registration_id = 1;
             ```
         code:
-            A code of the app.
+            Code from the authenticator app.
 
             ```proto
             string code = 2;
@@ -198,7 +198,7 @@ _EnableRegistrationTOTPResponseFields: TypeAlias = Literal["id", "backup_codes"]
 
 class EnableRegistrationTOTPResponse(Message[_EnableRegistrationTOTPResponseFields]):
     """
-    Carries the recovery codes.
+    Recovery codes of the enabled registration.
 
     ```proto
     message scalekit.v1.auth.totp.EnableRegistrationTOTPResponse
@@ -206,14 +206,14 @@ class EnableRegistrationTOTPResponse(Message[_EnableRegistrationTOTPResponseFiel
 
     Attributes:
         id:
-            Id of the registration.
+            ID of the registration.
 
             ```proto
             string id = 1;
             ```
         backup_codes:
-            10 recovery codes, each good once in the place of a code. They are not
-            shown again.
+            10 recovery codes. Each can be used once instead of a code. Returned only
+            once.
 
             ```proto
             repeated string backup_codes = 3;
@@ -239,7 +239,7 @@ _DisableRegistrationTOTPRequestFields: TypeAlias = Literal["registration_id", "c
 
 class DisableRegistrationTOTPRequest(Message[_DisableRegistrationTOTPRequestFields]):
     """
-    Asks to delete a registration.
+    Request to delete a registration.
 
     ```proto
     message scalekit.v1.auth.totp.DisableRegistrationTOTPRequest
@@ -247,13 +247,13 @@ class DisableRegistrationTOTPRequest(Message[_DisableRegistrationTOTPRequestFiel
 
     Attributes:
         registration_id:
-            Id of the registration.
+            ID of the registration.
 
             ```proto
             string registration_id = 1;
             ```
         code:
-            A code of the app, or a recovery code.
+            Code from the authenticator app, or a recovery code.
 
             ```proto
             string code = 2;
@@ -279,7 +279,7 @@ _GenerateQRCodeRequestFields: TypeAlias = Literal["environment_id", "identifier"
 
 class GenerateQRCodeRequest(Message[_GenerateQRCodeRequestFields]):
     """
-    Asks for the QR code of a registration; part of no call.
+    Request for the QR code of a registration. Not used by any call.
 
     ```proto
     message scalekit.v1.auth.totp.GenerateQRCodeRequest
@@ -287,19 +287,19 @@ class GenerateQRCodeRequest(Message[_GenerateQRCodeRequestFields]):
 
     Attributes:
         environment_id:
-            Id of the environment.
+            ID of the environment.
 
             ```proto
             string environment_id = 1;
             ```
         identifier:
-            Id of the user or name of the account.
+            ID of the user or name of the account.
 
             ```proto
             string identifier = 2;
             ```
         is_user:
-            Whether the identifier is that of a user.
+            Whether the identifier is a user ID.
 
             ```proto
             bool is_user = 3;
@@ -327,7 +327,7 @@ _GenerateQRCodeResponseFields: TypeAlias = Literal["qr_code"]
 
 class GenerateQRCodeResponse(Message[_GenerateQRCodeResponseFields]):
     """
-    Carries a QR code; part of no call.
+    QR code of a registration. Not used by any call.
 
     ```proto
     message scalekit.v1.auth.totp.GenerateQRCodeResponse
@@ -335,7 +335,7 @@ class GenerateQRCodeResponse(Message[_GenerateQRCodeResponseFields]):
 
     Attributes:
         qr_code:
-            The QR code.
+            QR code.
 
             ```proto
             string qr_code = 1;
@@ -359,7 +359,7 @@ _VerifyUserCodeRequestFields: TypeAlias = Literal["user_id", "code"]
 
 class VerifyUserCodeRequest(Message[_VerifyUserCodeRequestFields]):
     """
-    Asks whether a code is right.
+    Request to verify a code.
 
     ```proto
     message scalekit.v1.auth.totp.VerifyUserCodeRequest
@@ -367,13 +367,13 @@ class VerifyUserCodeRequest(Message[_VerifyUserCodeRequestFields]):
 
     Attributes:
         user_id:
-            Id of the user.
+            ID of the user.
 
             ```proto
             string user_id = 1;
             ```
         code:
-            A code of the app, or a recovery code.
+            Code from the authenticator app, or a recovery code.
 
             ```proto
             string code = 2;
@@ -399,7 +399,7 @@ _VerifyCodeResponseFields: TypeAlias = Literal["valid"]
 
 class VerifyCodeResponse(Message[_VerifyCodeResponseFields]):
     """
-    Says whether a code was right.
+    Result of a verification.
 
     ```proto
     message scalekit.v1.auth.totp.VerifyCodeResponse
@@ -407,7 +407,7 @@ class VerifyCodeResponse(Message[_VerifyCodeResponseFields]):
 
     Attributes:
         valid:
-            Whether it was: false as well for a user without a registration in force.
+            Whether the code is valid. False if the user has no enabled registration.
 
             ```proto
             bool valid = 1;
@@ -431,7 +431,7 @@ _VerifyRegistrationCodeRequestFields: TypeAlias = Literal["registration_id", "co
 
 class VerifyRegistrationCodeRequest(Message[_VerifyRegistrationCodeRequestFields]):
     """
-    Asks whether a code is right.
+    Request to verify a code.
 
     ```proto
     message scalekit.v1.auth.totp.VerifyRegistrationCodeRequest
@@ -439,13 +439,13 @@ class VerifyRegistrationCodeRequest(Message[_VerifyRegistrationCodeRequestFields
 
     Attributes:
         registration_id:
-            Id of the registration.
+            ID of the registration.
 
             ```proto
             string registration_id = 1;
             ```
         code:
-            A code of the app, or a recovery code.
+            Code from the authenticator app, or a recovery code.
 
             ```proto
             string code = 2;

@@ -30,7 +30,7 @@ _ListCredentialsRequestFields: TypeAlias = Literal["user_id"]
 
 class ListCredentialsRequest(Message[_ListCredentialsRequestFields]):
     """
-    Asks for the passkeys of a user.
+    Request to list the passkeys of a user.
 
     ```proto
     message scalekit.v1.auth.webauthn.ListCredentialsRequest
@@ -38,8 +38,7 @@ class ListCredentialsRequest(Message[_ListCredentialsRequestFields]):
 
     Attributes:
         user_id:
-            Id of the user, `usr_` followed by digits. May be empty when the person
-            calls.
+            User ID, prefixed with `usr_`. Can be empty if the user makes the call.
 
             ```proto
             string user_id = 1;
@@ -63,7 +62,7 @@ _ListCredentialsResponseFields: TypeAlias = Literal["credentials", "all_accepted
 
 class ListCredentialsResponse(Message[_ListCredentialsResponseFields]):
     """
-    Carries the passkeys of a user.
+    The passkeys of a user.
 
     ```proto
     message scalekit.v1.auth.webauthn.ListCredentialsResponse
@@ -71,14 +70,14 @@ class ListCredentialsResponse(Message[_ListCredentialsResponseFields]):
 
     Attributes:
         credentials:
-            Up to 20 passkeys.
+            Passkeys, up to 20.
 
             ```proto
             repeated scalekit.v1.auth.webauthn.WebAuthnCredential credentials = 1;
             ```
         all_accepted_credentials_options:
-            What `PublicKeyCredential.signalAllAcceptedCredentials` takes, so that the
-            person's password manager forgets the others.
+            Options for `PublicKeyCredential.signalAllAcceptedCredentials`, which
+            removes deleted passkeys from the user's password manager.
 
             ```proto
             optional scalekit.v1.auth.webauthn.AllAcceptedCredentialsOptions all_accepted_credentials_options = 2;
@@ -104,7 +103,7 @@ _DeleteCredentialRequestFields: TypeAlias = Literal["credential_id"]
 
 class DeleteCredentialRequest(Message[_DeleteCredentialRequestFields]):
     """
-    Asks to delete a passkey.
+    Request to delete a passkey.
 
     ```proto
     message scalekit.v1.auth.webauthn.DeleteCredentialRequest
@@ -112,7 +111,7 @@ class DeleteCredentialRequest(Message[_DeleteCredentialRequestFields]):
 
     Attributes:
         credential_id:
-            Id of the passkey, `cred_` followed by digits.
+            Passkey ID, prefixed with `cred_`.
 
             ```proto
             string credential_id = 1;
@@ -136,7 +135,7 @@ _DeleteCredentialResponseFields: TypeAlias = Literal["success", "unknown_credent
 
 class DeleteCredentialResponse(Message[_DeleteCredentialResponseFields]):
     """
-    Carries what a page may tell the browser after a passkey was deleted.
+    Result of deleting a passkey.
 
     ```proto
     message scalekit.v1.auth.webauthn.DeleteCredentialResponse
@@ -144,13 +143,13 @@ class DeleteCredentialResponse(Message[_DeleteCredentialResponseFields]):
 
     Attributes:
         success:
-            True.
+            Always true.
 
             ```proto
             bool success = 1;
             ```
         unknown_credential_options:
-            What `PublicKeyCredential.signalUnknownCredential` takes.
+            Options for `PublicKeyCredential.signalUnknownCredential`.
 
             ```proto
             optional scalekit.v1.auth.webauthn.UnknownCredentialOptions unknown_credential_options = 2;
@@ -176,7 +175,7 @@ _UnknownCredentialOptionsFields: TypeAlias = Literal["rp_id", "credential_id"]
 
 class UnknownCredentialOptions(Message[_UnknownCredentialOptionsFields]):
     """
-    Names a credential that is not accepted any more.
+    A credential that is no longer accepted.
 
     ```proto
     message scalekit.v1.auth.webauthn.UnknownCredentialOptions
@@ -184,13 +183,13 @@ class UnknownCredentialOptions(Message[_UnknownCredentialOptionsFields]):
 
     Attributes:
         rp_id:
-            The relying party's id, a domain.
+            ID of the relying party, a domain.
 
             ```proto
             string rp_id = 1;
             ```
         credential_id:
-            The credential's id in base64url.
+            ID of the credential in base64url.
 
             ```proto
             string credential_id = 2;
@@ -216,7 +215,7 @@ _AllAcceptedCredentialsOptionsFields: TypeAlias = Literal["rp_id", "user_id", "a
 
 class AllAcceptedCredentialsOptions(Message[_AllAcceptedCredentialsOptionsFields]):
     """
-    Names all credentials of a user.
+    All accepted credentials of a user.
 
     ```proto
     message scalekit.v1.auth.webauthn.AllAcceptedCredentialsOptions
@@ -224,19 +223,19 @@ class AllAcceptedCredentialsOptions(Message[_AllAcceptedCredentialsOptionsFields
 
     Attributes:
         rp_id:
-            The relying party's id, a domain.
+            ID of the relying party, a domain.
 
             ```proto
             string rp_id = 1;
             ```
         user_id:
-            The user handle in base64url: the id of the user.
+            User handle in base64url: the ID of the user.
 
             ```proto
             string user_id = 2;
             ```
         all_accepted_credential_ids:
-            Ids of the credentials in base64url.
+            IDs of the credentials in base64url.
 
             ```proto
             repeated string all_accepted_credential_ids = 3;
@@ -264,7 +263,7 @@ _UpdateCredentialRequestFields: TypeAlias = Literal["credential_id", "display_na
 
 class UpdateCredentialRequest(Message[_UpdateCredentialRequestFields]):
     """
-    Asks to rename a passkey.
+    Request to rename a passkey.
 
     ```proto
     message scalekit.v1.auth.webauthn.UpdateCredentialRequest
@@ -272,13 +271,13 @@ class UpdateCredentialRequest(Message[_UpdateCredentialRequestFields]):
 
     Attributes:
         credential_id:
-            Id of the passkey, `cred_` followed by digits.
+            Passkey ID, prefixed with `cred_`.
 
             ```proto
             string credential_id = 1;
             ```
         display_name:
-            Its new name, in one line.
+            New display name. A single line.
 
             ```proto
             string display_name = 2;
@@ -304,7 +303,7 @@ _UpdateCredentialResponseFields: TypeAlias = Literal["credential"]
 
 class UpdateCredentialResponse(Message[_UpdateCredentialResponseFields]):
     """
-    Carries the passkey under its new name.
+    The renamed passkey.
 
     ```proto
     message scalekit.v1.auth.webauthn.UpdateCredentialResponse
@@ -312,7 +311,7 @@ class UpdateCredentialResponse(Message[_UpdateCredentialResponseFields]):
 
     Attributes:
         credential:
-            The passkey.
+            Passkey.
 
             ```proto
             optional scalekit.v1.auth.webauthn.WebAuthnCredential credential = 1;
@@ -336,7 +335,7 @@ _WebAuthnCredentialFields: TypeAlias = Literal["id", "user_id", "credential_id",
 
 class WebAuthnCredential(Message[_WebAuthnCredentialFields]):
     """
-    What is known of a passkey. The private key is with the person alone.
+    A passkey. The server stores no private key.
 
     ```proto
     message scalekit.v1.auth.webauthn.WebAuthnCredential
@@ -344,75 +343,74 @@ class WebAuthnCredential(Message[_WebAuthnCredentialFields]):
 
     Attributes:
         id:
-            Its id, `cred_` followed by digits.
+            Unique ID, prefixed with `cred_`.
 
             ```proto
             string id = 1;
             ```
         user_id:
-            Id of its user.
+            ID of the user.
 
             ```proto
             string user_id = 2;
             ```
         credential_id:
-            Id that the authenticator gave it.
+            Credential ID assigned by the authenticator.
 
             ```proto
             bytes credential_id = 3;
             ```
         attestation_type:
-            How the authenticator attested it: mostly `none`, for nothing else is asked
-            for.
+            Attestation type. Usually `none`, because no attestation is requested.
 
             ```proto
             string attestation_type = 4;
             ```
         authenticator:
-            What made it and keeps it.
+            Authenticator that created and stores the passkey.
 
             ```proto
             optional scalekit.v1.auth.webauthn.WebAuthnCredential.Authenticator authenticator = 5;
             ```
         transports:
-            How the authenticator can be reached: `internal`, `hybrid`, `usb`, `nfc`,
-            `ble`.
+            Transports of the authenticator: `internal`, `hybrid`, `usb`, `nfc`, `ble`.
 
             ```proto
             repeated string transports = 6;
             ```
         authenticator_flags:
-            What the authenticator said the last time.
+            Flags that the authenticator last reported.
 
             ```proto
             optional scalekit.v1.auth.webauthn.WebAuthnCredential.AuthenticatorFlags authenticator_flags = 7;
             ```
         created_at:
-            When it was registered.
+            Registration time.
 
             ```proto
             optional google.protobuf.Timestamp created_at = 8;
             ```
         updated_at:
-            When it was last renamed.
+            Time of the last rename.
 
             ```proto
             optional google.protobuf.Timestamp updated_at = 9;
             ```
         user_agent:
-            The browser that it was registered with.
+            Browser that registered the passkey.
 
             ```proto
             optional scalekit.v1.auth.webauthn.WebAuthnCredential.UserAgent user_agent = 10;
             ```
         client_info:
-            Where it was registered from.
+            Network location of the registration.
 
             ```proto
             optional scalekit.v1.auth.webauthn.WebAuthnCredential.ClientInfo client_info = 11;
             ```
         display_name:
-            Its name; by default that of the authenticator or of the operating system.
+            Display name. Defaults to the name of the authenticator or operating
+            system.
 
             ```proto
             optional string display_name = 12;
@@ -458,7 +456,7 @@ class WebAuthnCredential(Message[_WebAuthnCredentialFields]):
 
     class AuthenticatorFlags(Message[_AuthenticatorFlagsFields]):
         """
-        Flags of Web Authentication, section 6.1.
+        Authenticator flags (Web Authentication, section 6.1).
 
         ```proto
         message scalekit.v1.auth.webauthn.WebAuthnCredential.AuthenticatorFlags
@@ -466,26 +464,26 @@ class WebAuthnCredential(Message[_WebAuthnCredentialFields]):
 
         Attributes:
             user_present:
-                Whether somebody was there.
+                Whether a user was present.
 
                 ```proto
                 bool user_present = 1;
                 ```
             user_verified:
-                Whether the authenticator knew the person, as by a PIN or a finger: then
-                the passkey counts as two factors.
+                Whether the authenticator verified the user, for example with a PIN or
+                fingerprint. If true, the passkey counts as two factors.
 
                 ```proto
                 bool user_verified = 2;
                 ```
             backup_eligible:
-                Whether it may be copied to the person's other devices.
+                Whether the passkey can be synchronized to other devices.
 
                 ```proto
                 bool backup_eligible = 3;
                 ```
             backup_state:
-                Whether it has been.
+                Whether the passkey is synchronized.
 
                 ```proto
                 bool backup_state = 4;
@@ -515,7 +513,7 @@ class WebAuthnCredential(Message[_WebAuthnCredentialFields]):
 
     class Authenticator(Message[_AuthenticatorFields]):
         """
-        A device or password manager that keeps passkeys.
+        A device or password manager that stores passkeys.
 
         ```proto
         message scalekit.v1.auth.webauthn.WebAuthnCredential.Authenticator
@@ -523,20 +521,20 @@ class WebAuthnCredential(Message[_WebAuthnCredentialFields]):
 
         Attributes:
             aaguid:
-                Its kind, as a UUID; all zeros when it does not tell.
+                AAGUID of the authenticator model, as a UUID. All zeros if not provided.
 
                 ```proto
                 string aaguid = 1;
                 ```
             name:
-                Its name where the kind is a well-known one.
+                Name of the authenticator model, if known.
 
                 ```proto
                 string name = 2;
                 ```
             attachment:
-                `platform` for what is part of the device, `cross-platform` for what is
-                not; empty when the browser did not say.
+                `platform` for built-in authenticators, `cross-platform` for roaming
+                authenticators. Empty if the browser did not report it.
 
                 ```proto
                 string attachment = 3;
@@ -580,7 +578,7 @@ class WebAuthnCredential(Message[_WebAuthnCredentialFields]):
 
     class UserAgent(Message[_UserAgentFields]):
         """
-        A browser, as it describes itself.
+        A browser, as identified by its User-Agent header.
 
         ```proto
         message scalekit.v1.auth.webauthn.WebAuthnCredential.UserAgent
@@ -588,7 +586,7 @@ class WebAuthnCredential(Message[_WebAuthnCredentialFields]):
 
         Attributes:
             raw:
-                The User-Agent header.
+                User-Agent header.
 
                 ```proto
                 string raw = 1;
@@ -668,7 +666,7 @@ class WebAuthnCredential(Message[_WebAuthnCredentialFields]):
 
     class ClientInfo(Message[_ClientInfoFields]):
         """
-        Where a request came from.
+        Network location of a request.
 
         ```proto
         message scalekit.v1.auth.webauthn.WebAuthnCredential.ClientInfo
@@ -676,25 +674,25 @@ class WebAuthnCredential(Message[_WebAuthnCredentialFields]):
 
         Attributes:
             ip:
-                The IP address.
+                IP address.
 
                 ```proto
                 string ip = 1;
                 ```
             region:
-                Empty: no place is looked up for an address.
+                Always empty. IP addresses are not geolocated.
 
                 ```proto
                 string region = 2;
                 ```
             region_subdivision:
-                Empty: no place is looked up for an address.
+                Always empty. IP addresses are not geolocated.
 
                 ```proto
                 string region_subdivision = 3;
                 ```
             city:
-                Empty: no place is looked up for an address.
+                Always empty. IP addresses are not geolocated.
 
                 ```proto
                 string city = 4;
@@ -724,7 +722,7 @@ _BeginRegistrationRequestFields: TypeAlias = NoReturn
 
 class BeginRegistrationRequest(Message[_BeginRegistrationRequestFields]):
     """
-    Asks to register a passkey for the signed-in person.
+    Request to register a passkey for the signed-in user.
 
     ```proto
     message scalekit.v1.auth.webauthn.BeginRegistrationRequest
@@ -744,7 +742,7 @@ _BeginRegistrationResponseFields: TypeAlias = Literal["options"]
 
 class BeginRegistrationResponse(Message[_BeginRegistrationResponseFields]):
     """
-    Carries what `navigator.credentials.create` takes.
+    Options for `navigator.credentials.create`.
 
     ```proto
     message scalekit.v1.auth.webauthn.BeginRegistrationResponse
@@ -752,9 +750,9 @@ class BeginRegistrationResponse(Message[_BeginRegistrationResponseFields]):
 
     Attributes:
         options:
-            A PublicKeyCredentialCreationOptionsJSON, for
-            `PublicKeyCredential.parseCreationOptionsFromJSON`. Good for 5 minutes,
-            once.
+            PublicKeyCredentialCreationOptionsJSON for
+            `PublicKeyCredential.parseCreationOptionsFromJSON`. Valid once, for 5
+            minutes.
 
             ```proto
             optional google.protobuf.Struct options = 1;
@@ -778,8 +776,8 @@ _FinishRegistrationRequestFields: TypeAlias = Literal["credential_id", "attestat
 
 class FinishRegistrationRequest(Message[_FinishRegistrationRequestFields]):
     """
-    Carries the credential that was made. Bytes are in base64 or base64url, as
-    the browser's `toJSON` has them.
+    The created credential. Bytes are base64 or base64url, as returned by the
+    browser's `toJSON`.
 
     ```proto
     message scalekit.v1.auth.webauthn.FinishRegistrationRequest
@@ -787,43 +785,43 @@ class FinishRegistrationRequest(Message[_FinishRegistrationRequestFields]):
 
     Attributes:
         credential_id:
-            Its `rawId`.
+            `rawId` of the credential.
 
             ```proto
             bytes credential_id = 1;
             ```
         attestation_object:
-            Its `response.attestationObject`.
+            `response.attestationObject` of the credential.
 
             ```proto
             bytes attestation_object = 2;
             ```
         client_data_json:
-            Its `response.clientDataJSON`.
+            `response.clientDataJSON` of the credential.
 
             ```proto
             bytes client_data_json = 3;
             ```
         type:
-            `public-key`; that too when empty.
+            `public-key`, the default.
 
             ```proto
             string type = 4;
             ```
         transports:
-            Its `response.transports`.
+            `response.transports` of the credential.
 
             ```proto
             repeated string transports = 5;
             ```
         authenticator_attachment:
-            Its `authenticatorAttachment`.
+            `authenticatorAttachment` of the credential.
 
             ```proto
             string authenticator_attachment = 6;
             ```
         client_extension_results:
-            Its `clientExtensionResults`; not looked at.
+            `clientExtensionResults` of the credential. Ignored.
 
             ```proto
             optional google.protobuf.Struct client_extension_results = 7;
@@ -859,7 +857,7 @@ _FinishRegistrationResponseFields: TypeAlias = Literal["success"]
 
 class FinishRegistrationResponse(Message[_FinishRegistrationResponseFields]):
     """
-    Says that the passkey is registered.
+    Confirms the registration.
 
     ```proto
     message scalekit.v1.auth.webauthn.FinishRegistrationResponse
@@ -867,7 +865,7 @@ class FinishRegistrationResponse(Message[_FinishRegistrationResponseFields]):
 
     Attributes:
         success:
-            True.
+            Always true.
 
             ```proto
             bool success = 1;
@@ -891,7 +889,7 @@ _BeginAuthenticationRequestFields: TypeAlias = Literal["email"]
 
 class BeginAuthenticationRequest(Message[_BeginAuthenticationRequestFields]):
     """
-    Asks to begin a sign-in by passkey.
+    Request to start a sign-in with a passkey.
 
     ```proto
     message scalekit.v1.auth.webauthn.BeginAuthenticationRequest
@@ -899,8 +897,8 @@ class BeginAuthenticationRequest(Message[_BeginAuthenticationRequestFields]):
 
     Attributes:
         email:
-            Address of the person, if they typed one. Nothing hangs on it, so that
-            nobody learns who has passkeys.
+            Email address entered by the user. It does not affect the response, so that
+            the response does not reveal which users have passkeys.
 
             ```proto
             optional string email = 1;
@@ -924,7 +922,7 @@ _BeginAuthenticationResponseFields: TypeAlias = Literal["session_id", "options"]
 
 class BeginAuthenticationResponse(Message[_BeginAuthenticationResponseFields]):
     """
-    Carries what `navigator.credentials.get` takes.
+    Options for `navigator.credentials.get`.
 
     ```proto
     message scalekit.v1.auth.webauthn.BeginAuthenticationResponse
@@ -932,15 +930,15 @@ class BeginAuthenticationResponse(Message[_BeginAuthenticationResponseFields]):
 
     Attributes:
         session_id:
-            Names this sign-in when it is finished.
+            ID of this sign-in, required to complete it.
 
             ```proto
             string session_id = 1;
             ```
         options:
-            A PublicKeyCredentialRequestOptionsJSON, for
-            `PublicKeyCredential.parseRequestOptionsFromJSON`. Good for 5 minutes,
-            once.
+            PublicKeyCredentialRequestOptionsJSON for
+            `PublicKeyCredential.parseRequestOptionsFromJSON`. Valid once, for 5
+            minutes.
 
             ```proto
             optional google.protobuf.Struct options = 2;
@@ -966,8 +964,8 @@ _FinishAuthenticationRequestFields: TypeAlias = Literal["session_id", "credentia
 
 class FinishAuthenticationRequest(Message[_FinishAuthenticationRequestFields]):
     """
-    Carries the assertion. Bytes are in base64 or base64url, as the browser's
-    `toJSON` has them.
+    The assertion. Bytes are base64 or base64url, as returned by the browser's
+    `toJSON`.
 
     ```proto
     message scalekit.v1.auth.webauthn.FinishAuthenticationRequest
@@ -975,37 +973,37 @@ class FinishAuthenticationRequest(Message[_FinishAuthenticationRequestFields]):
 
     Attributes:
         session_id:
-            The `session_id` that the sign-in began with.
+            `session_id` from the response that started the sign-in.
 
             ```proto
             string session_id = 1;
             ```
         credential_id:
-            Its `rawId`.
+            `rawId` of the credential.
 
             ```proto
             bytes credential_id = 2;
             ```
         client_extension_results:
-            Its `clientExtensionResults`; not looked at.
+            `clientExtensionResults` of the credential. Ignored.
 
             ```proto
             optional google.protobuf.Struct client_extension_results = 3;
             ```
         type:
-            `public-key`; that too when empty.
+            `public-key`, the default.
 
             ```proto
             string type = 4;
             ```
         response:
-            Its `response`.
+            `response` of the credential.
 
             ```proto
             optional scalekit.v1.auth.webauthn.AuthenticatorAssertionResponse response = 5;
             ```
         authenticator_attachment:
-            Its `authenticatorAttachment`.
+            `authenticatorAttachment` of the credential.
 
             ```proto
             string authenticator_attachment = 6;
@@ -1039,7 +1037,7 @@ _AuthenticatorAssertionResponseFields: TypeAlias = Literal["authenticator_data",
 
 class AuthenticatorAssertionResponse(Message[_AuthenticatorAssertionResponseFields]):
     """
-    What the authenticator signed.
+    The signed response of the authenticator.
 
     ```proto
     message scalekit.v1.auth.webauthn.AuthenticatorAssertionResponse
@@ -1047,25 +1045,25 @@ class AuthenticatorAssertionResponse(Message[_AuthenticatorAssertionResponseFiel
 
     Attributes:
         authenticator_data:
-            Its `authenticatorData`.
+            `authenticatorData` of the response.
 
             ```proto
             bytes authenticator_data = 1;
             ```
         client_data_json:
-            Its `clientDataJSON`.
+            `clientDataJSON` of the response.
 
             ```proto
             bytes client_data_json = 2;
             ```
         signature:
-            Its `signature`.
+            `signature` of the response.
 
             ```proto
             bytes signature = 3;
             ```
         user_handle:
-            Its `userHandle`.
+            `userHandle` of the response.
 
             ```proto
             bytes user_handle = 4;
@@ -1095,7 +1093,7 @@ _FinishAuthenticationResponseFields: TypeAlias = Literal["success", "user_id", "
 
 class FinishAuthenticationResponse(Message[_FinishAuthenticationResponseFields]):
     """
-    Says who has signed in.
+    The user that signed in.
 
     ```proto
     message scalekit.v1.auth.webauthn.FinishAuthenticationResponse
@@ -1103,19 +1101,19 @@ class FinishAuthenticationResponse(Message[_FinishAuthenticationResponseFields])
 
     Attributes:
         success:
-            True.
+            Always true.
 
             ```proto
             bool success = 1;
             ```
         user_id:
-            Id of the user.
+            ID of the user.
 
             ```proto
             string user_id = 2;
             ```
         session_token:
-            Always empty: no session begins here.
+            Always empty. The call creates no session.
 
             ```proto
             string session_token = 3;
@@ -1143,7 +1141,7 @@ _WebAuthnConfigurationFields: TypeAlias = Literal["rp_id", "rp_origin", "user_ve
 
 class WebAuthnConfiguration(Message[_WebAuthnConfigurationFields]):
     """
-    How the passkeys of an environment are made; part of no answer.
+    Passkey configuration of an environment. Not used by any response.
 
     ```proto
     message scalekit.v1.auth.webauthn.WebAuthnConfiguration
@@ -1151,13 +1149,13 @@ class WebAuthnConfiguration(Message[_WebAuthnConfigurationFields]):
 
     Attributes:
         rp_id:
-            The relying party's id, a domain.
+            ID of the relying party, a domain.
 
             ```proto
             string rp_id = 1;
             ```
         rp_origin:
-            Its origin.
+            Origin of the relying party.
 
             ```proto
             string rp_origin = 2;
@@ -1181,13 +1179,13 @@ class WebAuthnConfiguration(Message[_WebAuthnConfigurationFields]):
             string resident_key = 5;
             ```
         timeout:
-            Milliseconds that a person may take.
+            Timeout in milliseconds.
 
             ```proto
             int64 timeout = 6;
             ```
         allowed_transports:
-            Transports that are allowed.
+            Allowed transports.
 
             ```proto
             repeated string allowed_transports = 7;
@@ -1223,7 +1221,7 @@ _GetRelatedOriginsRequestFields: TypeAlias = NoReturn
 
 class GetRelatedOriginsRequest(Message[_GetRelatedOriginsRequestFields]):
     """
-    Asks for the related origins.
+    Request to list the related origins.
 
     ```proto
     message scalekit.v1.auth.webauthn.GetRelatedOriginsRequest
@@ -1243,7 +1241,7 @@ _GetRelatedOriginsResponseFields: TypeAlias = Literal["origins"]
 
 class GetRelatedOriginsResponse(Message[_GetRelatedOriginsResponseFields]):
     """
-    Carries the related origins.
+    The related origins.
 
     ```proto
     message scalekit.v1.auth.webauthn.GetRelatedOriginsResponse
@@ -1251,7 +1249,8 @@ class GetRelatedOriginsResponse(Message[_GetRelatedOriginsResponseFields]):
 
     Attributes:
         origins:
-            The environment's own origin, and those of the setting `passkey_origins`.
+            Origin of the environment, followed by the origins in the setting
+            `passkey_origins`.
 
             ```proto
             repeated string origins = 1;

@@ -31,7 +31,7 @@ _CustomClaimFields: TypeAlias = Literal["key", "value"]
 
 class CustomClaim(Message[_CustomClaimFields]):
     """
-    One claim of the access tokens of a client.
+    A custom claim in the access tokens of a client.
 
     ```proto
     message scalekit.v1.clients.CustomClaim
@@ -71,8 +71,7 @@ _ClientSecretFields: TypeAlias = Literal["id", "create_time", "update_time", "se
 
 class ClientSecret(Message[_ClientSecretFields]):
     """
-    What is known of a secret of a client; the secret itself is shown when it is
-    made and never again.
+    A secret of a client. The secret itself is returned only when it is created.
 
     ```proto
     message scalekit.v1.clients.ClientSecret
@@ -80,50 +79,49 @@ class ClientSecret(Message[_ClientSecretFields]):
 
     Attributes:
         id:
-            Id of the secret, `sec_` followed by digits.
+            Secret ID, prefixed with `sec_`.
 
             ```proto
             string id = 1;
             ```
         create_time:
-            When it was made.
+            Creation time.
 
             ```proto
             optional google.protobuf.Timestamp create_time = 2;
             ```
         update_time:
-            When it last changed.
+            Time of the last update.
 
             ```proto
             optional google.protobuf.Timestamp update_time = 3;
             ```
         secret_suffix:
-            Its last characters, to tell secrets apart.
+            Last characters of the secret, to tell secrets apart.
 
             ```proto
             string secret_suffix = 4;
             ```
         created_by:
-            Who made it: the id of a client, or `system`.
+            ID of the client that created the secret, or `system`.
 
             ```proto
             optional string created_by = 5;
             ```
         status:
-            Whether it is in force.
+            Status of the secret.
 
             ```proto
             scalekit.v1.clients.ClientSecretStatus status = 6;
             ```
         expire_time:
-            Until when it is in force; absent when it does not expire.
+            Expiration time. Absent if the secret does not expire.
 
             ```proto
             optional google.protobuf.Timestamp expire_time = 7;
             ```
         last_used_time:
-            When it was last used, to within some seconds; absent before the first
-            time.
+            Time of last use, accurate to a few seconds. Absent before the first use.
 
             ```proto
             optional google.protobuf.Timestamp last_used_time = 8;
@@ -169,7 +167,7 @@ _CidrEntryFields: TypeAlias = Literal["value", "type"]
 
 class CidrEntry(Message[_CidrEntryFields]):
     """
-    A range of addresses.
+    An IP address range.
 
     ```proto
     message scalekit.v1.clients.CidrEntry
@@ -177,13 +175,13 @@ class CidrEntry(Message[_CidrEntryFields]):
 
     Attributes:
         value:
-            The range in CIDR notation, such as `203.0.113.0/24`, or one address.
+            CIDR range, such as `203.0.113.0/24`, or a single IP address.
 
             ```proto
             string value = 1;
             ```
         type:
-            Whether it is of IPv4 or IPv6; found out when absent.
+            IP version of the range. Detected if absent.
 
             ```proto
             scalekit.v1.clients.CidrType type = 2;
@@ -209,7 +207,7 @@ _IpAllowlistFields: TypeAlias = Literal["opted_in", "cidrs"]
 
 class IpAllowlist(Message[_IpAllowlistFields]):
     """
-    From where a client may ask for access tokens and call.
+    IP addresses that a client may request access tokens and call the API from.
 
     ```proto
     message scalekit.v1.clients.IpAllowlist
@@ -217,13 +215,13 @@ class IpAllowlist(Message[_IpAllowlistFields]):
 
     Attributes:
         opted_in:
-            Whether the list is in force.
+            Whether the allowlist is enabled.
 
             ```proto
             bool opted_in = 1;
             ```
         cidrs:
-            The ranges; up to 100.
+            Allowed ranges, up to 100.
 
             ```proto
             repeated scalekit.v1.clients.CidrEntry cidrs = 2;
@@ -249,8 +247,7 @@ _ClientFields: TypeAlias = Literal["id", "keyId", "create_time", "update_time", 
 
 class Client(Message[_ClientFields]):
     """
-    A client of the environment: a management client, or an application that
-    signs people in.
+    A client of the environment: a management client or an application.
 
     ```proto
     message scalekit.v1.clients.Client
@@ -258,7 +255,7 @@ class Client(Message[_ClientFields]):
 
     Attributes:
         id:
-            Id of the client, `skc_` followed by digits.
+            Client ID, prefixed with `skc_`.
 
             ```proto
             string id = 1;
@@ -270,80 +267,80 @@ class Client(Message[_ClientFields]):
             string keyId = 2;
             ```
         create_time:
-            When it was made.
+            Creation time.
 
             ```proto
             optional google.protobuf.Timestamp create_time = 3;
             ```
         update_time:
-            When it last changed.
+            Time of the last update.
 
             ```proto
             optional google.protobuf.Timestamp update_time = 4;
             ```
         secrets:
-            Its secrets, oldest first.
+            Secrets, oldest first.
 
             ```proto
             repeated scalekit.v1.clients.ClientSecret secrets = 7;
             ```
         post_logout_redirect_uris:
-            Where people may be sent after they signed out.
+            URIs that users may be redirected to after signing out.
 
             ```proto
             repeated string post_logout_redirect_uris = 8;
             ```
         back_channel_logout_uris:
-            Where the application is told that a session has ended.
+            URIs that receive back-channel logout requests.
 
             ```proto
             repeated string back_channel_logout_uris = 9;
             ```
         initiate_login_uri:
-            Where the application starts a login.
+            URI that starts a login at the application.
 
             ```proto
             string initiate_login_uri = 10;
             ```
         post_login_uris:
-            Where people may be sent after they signed in: its redirect URIs.
+            Redirect URIs of the application.
 
             ```proto
             repeated string post_login_uris = 11;
             ```
         name:
-            What it is called.
+            Name of the client.
 
             ```proto
             string name = 12;
             ```
         access_token_expiry:
-            Lifetime of its access tokens in seconds; absent for the default.
+            Lifetime of access tokens in seconds. Absent for the default.
 
             ```proto
             optional int64 access_token_expiry = 13;
             ```
         scopes:
-            Scopes that it may ask for.
+            Scopes that the client may request.
 
             ```proto
             repeated string scopes = 14;
             ```
         custom_claims:
-            Claims of its access tokens.
+            Custom claims of access tokens.
 
             ```proto
             repeated scalekit.v1.clients.CustomClaim custom_claims = 15;
             ```
         disallow_scalekit_api_access:
-            Whether it may not call this API. False: its secret is management access to
-            the whole environment.
+            Whether the client is denied access to this API. If false, its secret
+            grants management access to the whole environment.
 
             ```proto
             bool disallow_scalekit_api_access = 16;
             ```
         grant_types:
-            Grants that it may use.
+            Grant types that the client may use.
 
             ```proto
             repeated string grant_types = 17;
@@ -355,13 +352,13 @@ class Client(Message[_ClientFields]):
             string client_type = 18;
             ```
         enforce_pkce:
-            Whether it must use PKCE.
+            Whether the client must use PKCE.
 
             ```proto
             bool enforce_pkce = 19;
             ```
         ip_allowlist:
-            From where it may call.
+            IP addresses that the client may call from.
 
             ```proto
             optional scalekit.v1.clients.IpAllowlist ip_allowlist = 20;
@@ -419,7 +416,7 @@ _CreateClientFields: TypeAlias = Literal["name", "client_type", "back_channel_lo
 
 class CreateClient(Message[_CreateClientFields]):
     """
-    What an application starts with.
+    Properties of the new application.
 
     ```proto
     message scalekit.v1.clients.CreateClient
@@ -427,82 +424,84 @@ class CreateClient(Message[_CreateClientFields]):
 
     Attributes:
         name:
-            What it is called, 1 to 128 characters.
+            Name of the application, 1 to 128 characters.
 
             ```proto
             string name = 1;
             ```
         client_type:
-            `WEB_APP` for one with a server, `SPA` for one in the browser, `NTV` for
-            one on a device.
+            `WEB_APP` for server-side applications, `SPA` for browser applications,
+            `NTV` for native applications.
 
             ```proto
             string client_type = 2;
             ```
         back_channel_logout_uris:
-            Where it is told that a session has ended; web applications only, up to 5.
+            URIs that receive back-channel logout requests, up to 5. Web applications
+            only.
 
             ```proto
             repeated string back_channel_logout_uris = 3;
             ```
         post_logout_redirect_uris:
-            Where people may be sent after they signed out; up to 20.
+            URIs that users may be redirected to after signing out, up to 20.
 
             ```proto
             repeated string post_logout_redirect_uris = 4;
             ```
         initiate_login_uri:
-            Where it starts a login.
+            URI that starts a login at the application.
 
             ```proto
             optional string initiate_login_uri = 5;
             ```
         post_login_uris:
-            Where people may be sent after they signed in: its redirect URIs; up to 5.
+            Redirect URIs of the application, up to 5.
 
             ```proto
             repeated string post_login_uris = 6;
             ```
         access_token_expiry:
-            Lifetime of its access tokens in seconds, 60 to 86400; 0 for the default.
+            Lifetime of access tokens in seconds, 60 to 86400. 0 uses the default.
 
             ```proto
             int64 access_token_expiry = 7;
             ```
         scopes:
-            Scopes that it may ask for; up to 100.
+            Scopes that the application may request, up to 100.
 
             ```proto
             repeated string scopes = 8;
             ```
         custom_claims:
-            Claims of its access tokens; up to 20.
+            Custom claims of access tokens, up to 20.
 
             ```proto
             repeated scalekit.v1.clients.CustomClaim custom_claims = 9;
             ```
         disallow_scalekit_api_access:
-            Whether it may not call this API. When absent, the deployment's default
-            counts: it may call all of it, unless a setting says otherwise.
+            Whether the application is denied access to this API. Defaults to the
+            deployment's setting: false, unless configured otherwise.
 
             ```proto
             optional google.protobuf.BoolValue disallow_scalekit_api_access = 10;
             ```
         grant_types:
-            Grants that it may use: `authorization_code`, `refresh_token`, and for web
-            applications `client_credentials`. All that its type may when empty.
+            Grant types that the application may use: `authorization_code`,
+            `refresh_token` and, for web applications, `client_credentials`. Defaults
+            to all grant types of its client type.
 
             ```proto
             repeated string grant_types = 11;
             ```
         enforce_pkce:
-            Whether it must use PKCE. SPA and NTV always do.
+            Whether the application must use PKCE. Always true for SPA and NTV.
 
             ```proto
             optional google.protobuf.BoolValue enforce_pkce = 12;
             ```
         ip_allowlist:
-            From where it may call.
+            IP addresses that the client may call from.
 
             ```proto
             optional scalekit.v1.clients.IpAllowlist ip_allowlist = 13;
@@ -550,7 +549,7 @@ _CreateClientRequestFields: TypeAlias = Literal["client"]
 
 class CreateClientRequest(Message[_CreateClientRequestFields]):
     """
-    Asks to create an application.
+    Request to create an application.
 
     ```proto
     message scalekit.v1.clients.CreateClientRequest
@@ -558,7 +557,7 @@ class CreateClientRequest(Message[_CreateClientRequestFields]):
 
     Attributes:
         client:
-            What it starts with.
+            Properties of the new application.
 
             ```proto
             optional scalekit.v1.clients.CreateClient client = 1;
@@ -582,7 +581,7 @@ _CreateClientResponseFields: TypeAlias = Literal["client"]
 
 class CreateClientResponse(Message[_CreateClientResponseFields]):
     """
-    Carries the new application.
+    The created application.
 
     ```proto
     message scalekit.v1.clients.CreateClientResponse
@@ -614,7 +613,7 @@ _GetClientRequestFields: TypeAlias = Literal["client_id"]
 
 class GetClientRequest(Message[_GetClientRequestFields]):
     """
-    Asks for one client.
+    Request to retrieve a client.
 
     ```proto
     message scalekit.v1.clients.GetClientRequest
@@ -622,7 +621,7 @@ class GetClientRequest(Message[_GetClientRequestFields]):
 
     Attributes:
         client_id:
-            Id of the client, `skc_` followed by digits.
+            Client ID, prefixed with `skc_`.
 
             ```proto
             string client_id = 1;
@@ -646,7 +645,7 @@ _GetClientResponseFields: TypeAlias = Literal["client"]
 
 class GetClientResponse(Message[_GetClientResponseFields]):
     """
-    Carries one client.
+    The requested client.
 
     ```proto
     message scalekit.v1.clients.GetClientResponse
@@ -678,7 +677,7 @@ _ListClientsRequestFields: TypeAlias = Literal["include_plain_secret", "filter",
 
 class ListClientsRequest(Message[_ListClientsRequestFields]):
     """
-    Asks for a page of clients.
+    Request to list clients.
 
     ```proto
     message scalekit.v1.clients.ListClientsRequest
@@ -686,26 +685,26 @@ class ListClientsRequest(Message[_ListClientsRequestFields]):
 
     Attributes:
         include_plain_secret:
-            Not in use: secrets are not kept.
+            Not used. Secrets are not stored.
 
             ```proto
             bool include_plain_secret = 1;
             ```
         filter:
-            Which clients to list.
+            Filters.
 
             ```proto
             optional scalekit.v1.clients.ListClientsRequest.Filter filter = 3;
             ```
         page_token:
-            Page to return, as `next_page_token` or `prev_page_token` of an earlier
-            answer; the first page when empty.
+            `next_page_token` or `prev_page_token` from a previous response. Defaults
+            to the first page.
 
             ```proto
             string page_token = 4;
             ```
         page_size:
-            Most clients to return, up to 30; 10 when absent or 0.
+            Maximum number of clients, up to 30. Defaults to 10.
 
             ```proto
             uint32 page_size = 5;
@@ -735,7 +734,7 @@ class ListClientsRequest(Message[_ListClientsRequestFields]):
 
     class Filter(Message[_FilterFields]):
         """
-        Narrows a list of clients.
+        Filters of the client list.
 
         ```proto
         message scalekit.v1.clients.ListClientsRequest.Filter
@@ -743,8 +742,8 @@ class ListClientsRequest(Message[_ListClientsRequestFields]):
 
         Attributes:
             client_type:
-                Types to list: `ENV`, `WEB_APP`, `SPA`, `NTV`, or `ALL`; `ENV` when there
-                are none.
+                Client types to list: `ENV`, `WEB_APP`, `SPA`, `NTV` or `ALL`. Defaults
+                to `ENV`.
 
                 ```proto
                 repeated string client_type = 1;
@@ -768,7 +767,7 @@ _ListClientsResponseFields: TypeAlias = Literal["total_size", "clients", "next_p
 
 class ListClientsResponse(Message[_ListClientsResponseFields]):
     """
-    Carries a page of clients.
+    A page of clients.
 
     ```proto
     message scalekit.v1.clients.ListClientsResponse
@@ -776,25 +775,25 @@ class ListClientsResponse(Message[_ListClientsResponseFields]):
 
     Attributes:
         total_size:
-            Number of clients on all pages together.
+            Total number of clients.
 
             ```proto
             uint32 total_size = 1;
             ```
         clients:
-            Clients of this page, newest first.
+            Clients on this page, newest first.
 
             ```proto
             repeated scalekit.v1.clients.Client clients = 2;
             ```
         next_page_token:
-            Token of the next page; empty on the last.
+            Token for the next page. Empty on the last page.
 
             ```proto
             string next_page_token = 3;
             ```
         prev_page_token:
-            Token of the page before; empty on the first.
+            Token for the previous page. Empty on the first page.
 
             ```proto
             string prev_page_token = 4;
@@ -824,7 +823,7 @@ _UpdateClientFields: TypeAlias = Literal["back_channel_logout_uris", "post_logou
 
 class UpdateClient(Message[_UpdateClientFields]):
     """
-    What is to change of an application.
+    Fields of an application to update.
 
     ```proto
     message scalekit.v1.clients.UpdateClient
@@ -832,75 +831,77 @@ class UpdateClient(Message[_UpdateClientFields]):
 
     Attributes:
         back_channel_logout_uris:
-            Where it is told that a session has ended; web applications only, up to 5.
+            URIs that receive back-channel logout requests, up to 5. Web applications
+            only.
 
             ```proto
             repeated string back_channel_logout_uris = 4;
             ```
         post_logout_redirect_uris:
-            Where people may be sent after they signed out; up to 20.
+            URIs that users may be redirected to after signing out, up to 20.
 
             ```proto
             repeated string post_logout_redirect_uris = 5;
             ```
         initiate_login_uri:
-            Where it starts a login.
+            URI that starts a login at the application.
 
             ```proto
             optional string initiate_login_uri = 6;
             ```
         post_login_uris:
-            Where people may be sent after they signed in: its redirect URIs; up to 5.
+            Redirect URIs of the application, up to 5.
 
             ```proto
             repeated string post_login_uris = 7;
             ```
         name:
-            What it is called, up to 128 characters.
+            Name of the application, up to 128 characters.
 
             ```proto
             string name = 8;
             ```
         access_token_expiry:
-            Lifetime of its access tokens in seconds, 60 to 86400; 0 for the default.
+            Lifetime of access tokens in seconds, 60 to 86400. 0 uses the default.
 
             ```proto
             int64 access_token_expiry = 9;
             ```
         scopes:
-            Scopes that it may ask for; up to 100.
+            Scopes that the application may request, up to 100.
 
             ```proto
             repeated string scopes = 11;
             ```
         custom_claims:
-            Claims of its access tokens; up to 20.
+            Custom claims of access tokens, up to 20.
 
             ```proto
             repeated scalekit.v1.clients.CustomClaim custom_claims = 12;
             ```
         disallow_scalekit_api_access:
-            Whether it may not call this API. When absent, the deployment's default
-            counts: it may call all of it, unless a setting says otherwise.
+            Whether the application is denied access to this API. Defaults to the
+            deployment's setting: false, unless configured otherwise.
 
             ```proto
             optional google.protobuf.BoolValue disallow_scalekit_api_access = 13;
             ```
         grant_types:
-            Grants that it may use: `authorization_code`, `refresh_token`, and for web
-            applications `client_credentials`. All that its type may when empty.
+            Grant types that the application may use: `authorization_code`,
+            `refresh_token` and, for web applications, `client_credentials`. Defaults
+            to all grant types of its client type.
 
             ```proto
             repeated string grant_types = 14;
             ```
         enforce_pkce:
-            Whether it must use PKCE. SPA and NTV always do.
+            Whether the application must use PKCE. Always true for SPA and NTV.
 
             ```proto
             optional google.protobuf.BoolValue enforce_pkce = 15;
             ```
         ip_allowlist:
-            From where it may call.
+            IP addresses that the client may call from.
 
             ```proto
             optional scalekit.v1.clients.IpAllowlist ip_allowlist = 16;
@@ -946,7 +947,7 @@ _UpdateClientRequestFields: TypeAlias = Literal["client_id", "client", "mask"]
 
 class UpdateClientRequest(Message[_UpdateClientRequestFields]):
     """
-    Asks to change an application.
+    Request to update an application.
 
     ```proto
     message scalekit.v1.clients.UpdateClientRequest
@@ -954,19 +955,19 @@ class UpdateClientRequest(Message[_UpdateClientRequestFields]):
 
     Attributes:
         client_id:
-            Id of the client, `skc_` followed by digits.
+            Client ID, prefixed with `skc_`.
 
             ```proto
             string client_id = 1;
             ```
         client:
-            What is to change.
+            Fields to update.
 
             ```proto
             optional scalekit.v1.clients.UpdateClient client = 2;
             ```
         mask:
-            Names of the fields to change, where empty ones are meant too.
+            Names of the fields to update. Required to set a field to an empty value.
 
             ```proto
             optional google.protobuf.FieldMask mask = 3;
@@ -994,7 +995,7 @@ _UpdateClientResponseFields: TypeAlias = Literal["client"]
 
 class UpdateClientResponse(Message[_UpdateClientResponseFields]):
     """
-    Carries the application after the change.
+    The updated application.
 
     ```proto
     message scalekit.v1.clients.UpdateClientResponse
@@ -1026,7 +1027,7 @@ _DeleteClientRequestFields: TypeAlias = Literal["client_id"]
 
 class DeleteClientRequest(Message[_DeleteClientRequestFields]):
     """
-    Asks to delete an application.
+    Request to delete an application.
 
     ```proto
     message scalekit.v1.clients.DeleteClientRequest
@@ -1034,7 +1035,7 @@ class DeleteClientRequest(Message[_DeleteClientRequestFields]):
 
     Attributes:
         client_id:
-            Id of the client, `skc_` followed by digits.
+            Client ID, prefixed with `skc_`.
 
             ```proto
             string client_id = 1;
@@ -1058,7 +1059,7 @@ _CreateClientSecretRequestFields: TypeAlias = Literal["client_id"]
 
 class CreateClientSecretRequest(Message[_CreateClientSecretRequestFields]):
     """
-    Asks for a new secret.
+    Request to create a secret.
 
     ```proto
     message scalekit.v1.clients.CreateClientSecretRequest
@@ -1066,7 +1067,7 @@ class CreateClientSecretRequest(Message[_CreateClientSecretRequestFields]):
 
     Attributes:
         client_id:
-            Id of the client, `skc_` followed by digits.
+            Client ID, prefixed with `skc_`.
 
             ```proto
             string client_id = 1;
@@ -1090,7 +1091,7 @@ _CreateClientSecretResponseFields: TypeAlias = Literal["plain_secret", "secret"]
 
 class CreateClientSecretResponse(Message[_CreateClientSecretResponseFields]):
     """
-    Carries the new secret.
+    The created secret.
 
     ```proto
     message scalekit.v1.clients.CreateClientSecretResponse
@@ -1098,13 +1099,13 @@ class CreateClientSecretResponse(Message[_CreateClientSecretResponseFields]):
 
     Attributes:
         plain_secret:
-            The secret, shown this once.
+            The secret. Returned only once.
 
             ```proto
             string plain_secret = 1;
             ```
         secret:
-            What is known of the secret.
+            Properties of the secret.
 
             ```proto
             optional scalekit.v1.clients.ClientSecret secret = 2;
@@ -1130,7 +1131,7 @@ _UpdateClientSecretFields: TypeAlias = Literal["status"]
 
 class UpdateClientSecret(Message[_UpdateClientSecretFields]):
     """
-    What is to change of a secret.
+    Fields of a secret to update.
 
     ```proto
     message scalekit.v1.clients.UpdateClientSecret
@@ -1138,7 +1139,7 @@ class UpdateClientSecret(Message[_UpdateClientSecretFields]):
 
     Attributes:
         status:
-            Whether it is in force.
+            Status of the secret.
 
             ```proto
             scalekit.v1.clients.ClientSecretStatus status = 1;
@@ -1162,7 +1163,7 @@ _UpdateClientSecretRequestFields: TypeAlias = Literal["client_id", "secret_id", 
 
 class UpdateClientSecretRequest(Message[_UpdateClientSecretRequestFields]):
     """
-    Asks to change a secret.
+    Request to update a secret.
 
     ```proto
     message scalekit.v1.clients.UpdateClientSecretRequest
@@ -1170,25 +1171,25 @@ class UpdateClientSecretRequest(Message[_UpdateClientSecretRequestFields]):
 
     Attributes:
         client_id:
-            Id of the client, `skc_` followed by digits.
+            Client ID, prefixed with `skc_`.
 
             ```proto
             string client_id = 1;
             ```
         secret_id:
-            Id of the secret, `sec_` followed by digits.
+            Secret ID, prefixed with `sec_`.
 
             ```proto
             string secret_id = 2;
             ```
         secret:
-            What is to change.
+            Fields to update.
 
             ```proto
             optional scalekit.v1.clients.UpdateClientSecret secret = 3;
             ```
         mask:
-            Not in use: the status is all that can change.
+            Not used. Only the status can be updated.
 
             ```proto
             optional google.protobuf.FieldMask mask = 4;
@@ -1218,7 +1219,7 @@ _UpdateClientSecretResponseFields: TypeAlias = Literal["secret"]
 
 class UpdateClientSecretResponse(Message[_UpdateClientSecretResponseFields]):
     """
-    Carries the secret after the change.
+    The updated secret.
 
     ```proto
     message scalekit.v1.clients.UpdateClientSecretResponse
@@ -1226,7 +1227,7 @@ class UpdateClientSecretResponse(Message[_UpdateClientSecretResponseFields]):
 
     Attributes:
         secret:
-            What is known of the secret.
+            Properties of the secret.
 
             ```proto
             optional scalekit.v1.clients.ClientSecret secret = 1;
@@ -1250,7 +1251,7 @@ _DeleteClientSecretRequestFields: TypeAlias = Literal["client_id", "secret_id"]
 
 class DeleteClientSecretRequest(Message[_DeleteClientSecretRequestFields]):
     """
-    Asks to delete a secret.
+    Request to delete a secret.
 
     ```proto
     message scalekit.v1.clients.DeleteClientSecretRequest
@@ -1258,13 +1259,13 @@ class DeleteClientSecretRequest(Message[_DeleteClientSecretRequestFields]):
 
     Attributes:
         client_id:
-            Id of the client, `skc_` followed by digits.
+            Client ID, prefixed with `skc_`.
 
             ```proto
             string client_id = 1;
             ```
         secret_id:
-            Id of the secret, `sec_` followed by digits.
+            Secret ID, prefixed with `sec_`.
 
             ```proto
             string secret_id = 2;
@@ -1290,7 +1291,7 @@ _M2MClientFields: TypeAlias = Literal["client_id", "secrets", "name", "descripti
 
 class M2MClient(Message[_M2MClientFields]):
     """
-    A client for the machines of an organization.
+    An API client of an organization.
 
     ```proto
     message scalekit.v1.clients.M2MClient
@@ -1298,97 +1299,97 @@ class M2MClient(Message[_M2MClientFields]):
 
     Attributes:
         client_id:
-            Id of the client, `m2morg_` followed by digits.
+            Client ID, prefixed with `m2morg_`.
 
             ```proto
             string client_id = 1;
             ```
         secrets:
-            Its secrets, oldest first.
+            Secrets, oldest first.
 
             ```proto
             repeated scalekit.v1.clients.ClientSecret secrets = 2;
             ```
         name:
-            What it is called.
+            Name of the client.
 
             ```proto
             string name = 3;
             ```
         description:
-            What it is for.
+            Description of the client.
 
             ```proto
             string description = 4;
             ```
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 5;
             ```
         create_time:
-            When it was made.
+            Creation time.
 
             ```proto
             optional google.protobuf.Timestamp create_time = 6;
             ```
         update_time:
-            When it last changed.
+            Time of the last update.
 
             ```proto
             optional google.protobuf.Timestamp update_time = 7;
             ```
         scopes:
-            Scopes that it may ask for.
+            Scopes that the client may request.
 
             ```proto
             repeated string scopes = 8;
             ```
         audience:
-            Audiences of its access tokens.
+            Audiences of access tokens.
 
             ```proto
             repeated string audience = 9;
             ```
         custom_claims:
-            Claims of its access tokens.
+            Custom claims of access tokens.
 
             ```proto
             repeated scalekit.v1.clients.CustomClaim custom_claims = 10;
             ```
         expiry:
-            Lifetime of its access tokens in seconds.
+            Lifetime of access tokens in seconds.
 
             ```proto
             int64 expiry = 11;
             ```
         resource_id:
-            Not in use here.
+            Not used.
 
             ```proto
             string resource_id = 12;
             ```
         redirect_uris:
-            Not in use here.
+            Not used.
 
             ```proto
             repeated string redirect_uris = 13;
             ```
         is_dcr:
-            Not in use here.
+            Not used.
 
             ```proto
             bool is_dcr = 15;
             ```
         is_cimd:
-            Not in use here.
+            Not used.
 
             ```proto
             bool is_cimd = 16;
             ```
         metadata_uri:
-            Not in use here.
+            Not used.
 
             ```proto
             string metadata_uri = 17;
@@ -1442,7 +1443,7 @@ _OrganizationClientFields: TypeAlias = Literal["name", "description", "scopes", 
 
 class OrganizationClient(Message[_OrganizationClientFields]):
     """
-    What can be said of a client of an organization.
+    Properties of an organization's API client.
 
     ```proto
     message scalekit.v1.clients.OrganizationClient
@@ -1450,37 +1451,37 @@ class OrganizationClient(Message[_OrganizationClientFields]):
 
     Attributes:
         name:
-            What it is called, up to 128 characters.
+            Name of the client, up to 128 characters.
 
             ```proto
             string name = 1;
             ```
         description:
-            What it is for, up to 512 characters.
+            Description of the client, up to 512 characters.
 
             ```proto
             string description = 2;
             ```
         scopes:
-            Scopes that it may ask for; up to 100.
+            Scopes that the client may request, up to 100.
 
             ```proto
             repeated string scopes = 3;
             ```
         audience:
-            Audiences of its access tokens, up to 20: the APIs that they are for.
+            Audiences of access tokens: the APIs that they are meant for. Up to 20.
 
             ```proto
             repeated string audience = 4;
             ```
         custom_claims:
-            Claims of its access tokens; up to 20.
+            Custom claims of access tokens, up to 20.
 
             ```proto
             repeated scalekit.v1.clients.CustomClaim custom_claims = 5;
             ```
         expiry:
-            Lifetime of its access tokens in seconds, 300 to 86400; 3600 when 0.
+            Lifetime of access tokens in seconds, 300 to 86400. 0 means 3600.
 
             ```proto
             int64 expiry = 6;
@@ -1514,7 +1515,7 @@ _CreateOrganizationClientRequestFields: TypeAlias = Literal["organization_id", "
 
 class CreateOrganizationClientRequest(Message[_CreateOrganizationClientRequestFields]):
     """
-    Asks to create a client of an organization.
+    Request to create an API client of an organization.
 
     ```proto
     message scalekit.v1.clients.CreateOrganizationClientRequest
@@ -1522,13 +1523,13 @@ class CreateOrganizationClientRequest(Message[_CreateOrganizationClientRequestFi
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         client:
-            What it starts with.
+            Properties of the new client.
 
             ```proto
             optional scalekit.v1.clients.OrganizationClient client = 2;
@@ -1554,7 +1555,7 @@ _CreateOrganizationClientResponseFields: TypeAlias = Literal["client", "plain_se
 
 class CreateOrganizationClientResponse(Message[_CreateOrganizationClientResponseFields]):
     """
-    Carries the new client and its secret.
+    The created client and its secret.
 
     ```proto
     message scalekit.v1.clients.CreateOrganizationClientResponse
@@ -1568,7 +1569,7 @@ class CreateOrganizationClientResponse(Message[_CreateOrganizationClientResponse
             optional scalekit.v1.clients.M2MClient client = 1;
             ```
         plain_secret:
-            The secret, shown this once.
+            The secret. Returned only once.
 
             ```proto
             string plain_secret = 2;
@@ -1594,7 +1595,7 @@ _GetOrganizationClientRequestFields: TypeAlias = Literal["organization_id", "cli
 
 class GetOrganizationClientRequest(Message[_GetOrganizationClientRequestFields]):
     """
-    Asks for one client of an organization.
+    Request to retrieve an API client of an organization.
 
     ```proto
     message scalekit.v1.clients.GetOrganizationClientRequest
@@ -1602,13 +1603,13 @@ class GetOrganizationClientRequest(Message[_GetOrganizationClientRequestFields])
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         client_id:
-            Id of the client, `m2morg_` followed by digits.
+            Client ID, prefixed with `m2morg_`.
 
             ```proto
             string client_id = 2;
@@ -1634,7 +1635,7 @@ _GetOrganizationClientResponseFields: TypeAlias = Literal["client"]
 
 class GetOrganizationClientResponse(Message[_GetOrganizationClientResponseFields]):
     """
-    Carries one client of an organization.
+    The requested API client.
 
     ```proto
     message scalekit.v1.clients.GetOrganizationClientResponse
@@ -1666,7 +1667,7 @@ _ListOrganizationClientsRequestFields: TypeAlias = Literal["organization_id", "p
 
 class ListOrganizationClientsRequest(Message[_ListOrganizationClientsRequestFields]):
     """
-    Asks for a page of an organization's clients.
+    Request to list the API clients of an organization.
 
     ```proto
     message scalekit.v1.clients.ListOrganizationClientsRequest
@@ -1674,20 +1675,20 @@ class ListOrganizationClientsRequest(Message[_ListOrganizationClientsRequestFiel
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         page_size:
-            Most clients to return, up to 100; 10 when absent or 0.
+            Maximum number of clients, up to 100. Defaults to 10.
 
             ```proto
             uint32 page_size = 2;
             ```
         page_token:
-            Page to return, as `next_page_token` or `prev_page_token` of an earlier
-            answer; the first page when empty.
+            `next_page_token` or `prev_page_token` from a previous response. Defaults
+            to the first page.
 
             ```proto
             string page_token = 3;
@@ -1715,7 +1716,7 @@ _ListOrganizationClientsResponseFields: TypeAlias = Literal["next_page_token", "
 
 class ListOrganizationClientsResponse(Message[_ListOrganizationClientsResponseFields]):
     """
-    Carries a page of an organization's clients.
+    A page of an organization's API clients.
 
     ```proto
     message scalekit.v1.clients.ListOrganizationClientsResponse
@@ -1723,25 +1724,25 @@ class ListOrganizationClientsResponse(Message[_ListOrganizationClientsResponseFi
 
     Attributes:
         next_page_token:
-            Token of the next page; empty on the last.
+            Token for the next page. Empty on the last page.
 
             ```proto
             string next_page_token = 1;
             ```
         total_size:
-            Number of clients on all pages together.
+            Total number of clients.
 
             ```proto
             uint32 total_size = 2;
             ```
         clients:
-            Clients of this page, newest first.
+            Clients on this page, newest first.
 
             ```proto
             repeated scalekit.v1.clients.M2MClient clients = 3;
             ```
         prev_page_token:
-            Token of the page before; empty on the first.
+            Token for the previous page. Empty on the first page.
 
             ```proto
             string prev_page_token = 4;
@@ -1771,7 +1772,7 @@ _UpdateOrganizationClientRequestFields: TypeAlias = Literal["organization_id", "
 
 class UpdateOrganizationClientRequest(Message[_UpdateOrganizationClientRequestFields]):
     """
-    Asks to change a client of an organization.
+    Request to update an API client of an organization.
 
     ```proto
     message scalekit.v1.clients.UpdateOrganizationClientRequest
@@ -1779,19 +1780,19 @@ class UpdateOrganizationClientRequest(Message[_UpdateOrganizationClientRequestFi
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         client_id:
-            Id of the client, `m2morg_` followed by digits.
+            Client ID, prefixed with `m2morg_`.
 
             ```proto
             string client_id = 2;
             ```
         client:
-            What is to change.
+            Fields to update.
 
             ```proto
             optional scalekit.v1.clients.OrganizationClient client = 3;
@@ -1819,7 +1820,7 @@ _UpdateOrganizationClientResponseFields: TypeAlias = Literal["client"]
 
 class UpdateOrganizationClientResponse(Message[_UpdateOrganizationClientResponseFields]):
     """
-    Carries the client after the change.
+    The updated API client.
 
     ```proto
     message scalekit.v1.clients.UpdateOrganizationClientResponse
@@ -1851,7 +1852,7 @@ _DeleteOrganizationClientRequestFields: TypeAlias = Literal["organization_id", "
 
 class DeleteOrganizationClientRequest(Message[_DeleteOrganizationClientRequestFields]):
     """
-    Asks to delete a client of an organization.
+    Request to delete an API client of an organization.
 
     ```proto
     message scalekit.v1.clients.DeleteOrganizationClientRequest
@@ -1859,13 +1860,13 @@ class DeleteOrganizationClientRequest(Message[_DeleteOrganizationClientRequestFi
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         client_id:
-            Id of the client, `m2morg_` followed by digits.
+            Client ID, prefixed with `m2morg_`.
 
             ```proto
             string client_id = 2;
@@ -1891,7 +1892,7 @@ _CreateOrganizationClientSecretRequestFields: TypeAlias = Literal["organization_
 
 class CreateOrganizationClientSecretRequest(Message[_CreateOrganizationClientSecretRequestFields]):
     """
-    Asks for a new secret of a client of an organization.
+    Request to create a secret of an organization's API client.
 
     ```proto
     message scalekit.v1.clients.CreateOrganizationClientSecretRequest
@@ -1899,13 +1900,13 @@ class CreateOrganizationClientSecretRequest(Message[_CreateOrganizationClientSec
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         client_id:
-            Id of the client, `m2morg_` followed by digits.
+            Client ID, prefixed with `m2morg_`.
 
             ```proto
             string client_id = 2;
@@ -1931,7 +1932,7 @@ _CreateOrganizationClientSecretResponseFields: TypeAlias = Literal["plain_secret
 
 class CreateOrganizationClientSecretResponse(Message[_CreateOrganizationClientSecretResponseFields]):
     """
-    Carries the new secret.
+    The created secret.
 
     ```proto
     message scalekit.v1.clients.CreateOrganizationClientSecretResponse
@@ -1939,13 +1940,13 @@ class CreateOrganizationClientSecretResponse(Message[_CreateOrganizationClientSe
 
     Attributes:
         plain_secret:
-            The secret, shown this once.
+            The secret. Returned only once.
 
             ```proto
             string plain_secret = 1;
             ```
         secret:
-            What is known of the secret.
+            Properties of the secret.
 
             ```proto
             optional scalekit.v1.clients.ClientSecret secret = 2;
@@ -1971,7 +1972,7 @@ _DeleteOrganizationClientSecretRequestFields: TypeAlias = Literal["organization_
 
 class DeleteOrganizationClientSecretRequest(Message[_DeleteOrganizationClientSecretRequestFields]):
     """
-    Asks to delete a secret of a client of an organization.
+    Request to delete a secret of an organization's API client.
 
     ```proto
     message scalekit.v1.clients.DeleteOrganizationClientSecretRequest
@@ -1979,19 +1980,19 @@ class DeleteOrganizationClientSecretRequest(Message[_DeleteOrganizationClientSec
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         client_id:
-            Id of the client, `m2morg_` followed by digits.
+            Client ID, prefixed with `m2morg_`.
 
             ```proto
             string client_id = 2;
             ```
         secret_id:
-            Id of the secret, `sec_` followed by digits.
+            Secret ID, prefixed with `sec_`.
 
             ```proto
             string secret_id = 3;
@@ -2019,7 +2020,7 @@ _ScopeFields: TypeAlias = Literal["id", "name", "description", "enabled"]
 
 class Scope(Message[_ScopeFields]):
     """
-    A name for something that a client may be allowed to do.
+    A permission that clients can request in access tokens.
 
     ```proto
     message scalekit.v1.clients.Scope
@@ -2027,25 +2028,25 @@ class Scope(Message[_ScopeFields]):
 
     Attributes:
         id:
-            Id of the scope, `scp_` followed by digits.
+            Scope ID, prefixed with `scp_`.
 
             ```proto
             string id = 1;
             ```
         name:
-            Its name, as in an access token.
+            Name of the scope, as in access tokens.
 
             ```proto
             string name = 2;
             ```
         description:
-            What it allows, up to 2000 characters.
+            Description of the scope, up to 2000 characters.
 
             ```proto
             string description = 3;
             ```
         enabled:
-            Whether new access tokens may hold it.
+            Whether new access tokens can contain the scope.
 
             ```proto
             bool enabled = 4;
@@ -2075,7 +2076,7 @@ _CreateScopeFields: TypeAlias = Literal["name", "description"]
 
 class CreateScope(Message[_CreateScopeFields]):
     """
-    What a scope starts with.
+    Properties of the new scope.
 
     ```proto
     message scalekit.v1.clients.CreateScope
@@ -2083,13 +2084,13 @@ class CreateScope(Message[_CreateScopeFields]):
 
     Attributes:
         name:
-            Its name: up to 64 letters, digits and colons.
+            Name of the scope: up to 64 letters, digits and colons.
 
             ```proto
             string name = 1;
             ```
         description:
-            What it allows, up to 2000 characters.
+            Description of the scope, up to 2000 characters.
 
             ```proto
             string description = 2;
@@ -2115,7 +2116,7 @@ _CreateScopeRequestFields: TypeAlias = Literal["scope", "env_id"]
 
 class CreateScopeRequest(Message[_CreateScopeRequestFields]):
     """
-    Asks to add a scope.
+    Request to create a scope.
 
     ```proto
     message scalekit.v1.clients.CreateScopeRequest
@@ -2123,13 +2124,13 @@ class CreateScopeRequest(Message[_CreateScopeRequestFields]):
 
     Attributes:
         scope:
-            What it starts with.
+            Properties of the new scope.
 
             ```proto
             optional scalekit.v1.clients.CreateScope scope = 1;
             ```
         env_id:
-            Id of this environment, or nothing.
+            ID of the environment. Optional.
 
             ```proto
             string env_id = 2;
@@ -2155,7 +2156,7 @@ _CreateScopeResponseFields: TypeAlias = Literal["scope"]
 
 class CreateScopeResponse(Message[_CreateScopeResponseFields]):
     """
-    Carries the new scope.
+    The created scope.
 
     ```proto
     message scalekit.v1.clients.CreateScopeResponse
@@ -2187,7 +2188,7 @@ _ListScopesRequestFields: TypeAlias = Literal["env_id"]
 
 class ListScopesRequest(Message[_ListScopesRequestFields]):
     """
-    Asks for all scopes.
+    Request to list all scopes.
 
     ```proto
     message scalekit.v1.clients.ListScopesRequest
@@ -2195,7 +2196,7 @@ class ListScopesRequest(Message[_ListScopesRequestFields]):
 
     Attributes:
         env_id:
-            Id of this environment, or nothing.
+            ID of the environment. Optional.
 
             ```proto
             string env_id = 1;
@@ -2219,7 +2220,7 @@ _ListScopesResponseFields: TypeAlias = Literal["scopes"]
 
 class ListScopesResponse(Message[_ListScopesResponseFields]):
     """
-    Carries all scopes.
+    The scopes of the environment.
 
     ```proto
     message scalekit.v1.clients.ListScopesResponse
@@ -2251,7 +2252,7 @@ _UpdateScopeFields: TypeAlias = Literal["description", "enabled"]
 
 class UpdateScope(Message[_UpdateScopeFields]):
     """
-    What is to change of a scope.
+    Fields of a scope to update.
 
     ```proto
     message scalekit.v1.clients.UpdateScope
@@ -2259,13 +2260,13 @@ class UpdateScope(Message[_UpdateScopeFields]):
 
     Attributes:
         description:
-            What it allows, up to 2000 characters; empty for no change.
+            Description of the scope, up to 2000 characters. Empty for no change.
 
             ```proto
             string description = 1;
             ```
         enabled:
-            Whether new access tokens may hold it.
+            Whether new access tokens can contain the scope.
 
             ```proto
             optional google.protobuf.BoolValue enabled = 2;
@@ -2291,7 +2292,7 @@ _UpdateScopeRequestFields: TypeAlias = Literal["id", "scope"]
 
 class UpdateScopeRequest(Message[_UpdateScopeRequestFields]):
     """
-    Asks to change a scope.
+    Request to update a scope.
 
     ```proto
     message scalekit.v1.clients.UpdateScopeRequest
@@ -2299,13 +2300,13 @@ class UpdateScopeRequest(Message[_UpdateScopeRequestFields]):
 
     Attributes:
         id:
-            Id of the scope, `scp_` followed by digits.
+            Scope ID, prefixed with `scp_`.
 
             ```proto
             string id = 1;
             ```
         scope:
-            What is to change.
+            Fields to update.
 
             ```proto
             optional scalekit.v1.clients.UpdateScope scope = 2;
@@ -2331,7 +2332,7 @@ _UpdateScopeResponseFields: TypeAlias = Literal["scope"]
 
 class UpdateScopeResponse(Message[_UpdateScopeResponseFields]):
     """
-    Carries the scope after the change.
+    The updated scope.
 
     ```proto
     message scalekit.v1.clients.UpdateScopeResponse
@@ -2363,7 +2364,7 @@ _DeleteScopeRequestFields: TypeAlias = Literal["id"]
 
 class DeleteScopeRequest(Message[_DeleteScopeRequestFields]):
     """
-    Asks to take a scope out of the catalogue.
+    Request to delete a scope.
 
     ```proto
     message scalekit.v1.clients.DeleteScopeRequest
@@ -2371,7 +2372,7 @@ class DeleteScopeRequest(Message[_DeleteScopeRequestFields]):
 
     Attributes:
         id:
-            Id of the scope, `scp_` followed by digits.
+            Scope ID, prefixed with `scp_`.
 
             ```proto
             string id = 1;
@@ -2395,7 +2396,7 @@ _AddEnvironmentRedirectUriRequestFields: TypeAlias = Literal["redirect_uri"]
 
 class AddEnvironmentRedirectUriRequest(Message[_AddEnvironmentRedirectUriRequestFields]):
     """
-    Asks to add a redirect URI.
+    Request to add a redirect URI.
 
     ```proto
     message scalekit.v1.clients.AddEnvironmentRedirectUriRequest
@@ -2427,7 +2428,7 @@ _RemoveEnvironmentRedirectUriRequestFields: TypeAlias = Literal["redirect_uri"]
 
 class RemoveEnvironmentRedirectUriRequest(Message[_RemoveEnvironmentRedirectUriRequestFields]):
     """
-    Asks to take a redirect URI away.
+    Request to remove a redirect URI.
 
     ```proto
     message scalekit.v1.clients.RemoveEnvironmentRedirectUriRequest
@@ -2459,7 +2460,7 @@ _SetEnvironmentInitiateLoginUriRequestFields: TypeAlias = Literal["initiate_logi
 
 class SetEnvironmentInitiateLoginUriRequest(Message[_SetEnvironmentInitiateLoginUriRequestFields]):
     """
-    Asks to set where a login starts.
+    Request to set the login URI.
 
     ```proto
     message scalekit.v1.clients.SetEnvironmentInitiateLoginUriRequest
@@ -2467,7 +2468,7 @@ class SetEnvironmentInitiateLoginUriRequest(Message[_SetEnvironmentInitiateLogin
 
     Attributes:
         initiate_login_uri:
-            Where a login starts.
+            URI that starts a login at the application.
 
             ```proto
             string initiate_login_uri = 1;
@@ -2491,7 +2492,7 @@ _EnvironmentLoginUrisResponseFields: TypeAlias = Literal["client_id", "redirect_
 
 class EnvironmentLoginUrisResponse(Message[_EnvironmentLoginUrisResponseFields]):
     """
-    Carries the URIs of the first management client.
+    The URIs of the first management client.
 
     ```proto
     message scalekit.v1.clients.EnvironmentLoginUrisResponse
@@ -2499,25 +2500,25 @@ class EnvironmentLoginUrisResponse(Message[_EnvironmentLoginUrisResponseFields])
 
     Attributes:
         client_id:
-            Id of the client, `skc_` followed by digits.
+            Client ID, prefixed with `skc_`.
 
             ```proto
             string client_id = 1;
             ```
         redirect_uris:
-            Its redirect URIs.
+            Redirect URIs.
 
             ```proto
             repeated string redirect_uris = 2;
             ```
         post_logout_redirect_uris:
-            Where people may be sent after they signed out.
+            URIs that users may be redirected to after signing out.
 
             ```proto
             repeated string post_logout_redirect_uris = 3;
             ```
         initiate_login_uri:
-            Where a login starts.
+            URI that starts a login at the application.
 
             ```proto
             string initiate_login_uri = 4;
@@ -2545,7 +2546,7 @@ class EnvironmentLoginUrisResponse(Message[_EnvironmentLoginUrisResponseFields])
 
 class CidrType(Enum):
     """
-    Which addresses a range is of.
+    IP version of an address range.
 
     ```proto
     enum scalekit.v1.clients.CidrType
@@ -2553,7 +2554,7 @@ class CidrType(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Not said.
+            Unspecified.
 
             ```proto
             CIDR_TYPE_UNSPECIFIED = 0
@@ -2578,7 +2579,7 @@ class CidrType(Enum):
 
 class ClientSecretStatus(Enum):
     """
-    Whether a secret is in force.
+    Status of a secret.
 
     ```proto
     enum scalekit.v1.clients.ClientSecretStatus
@@ -2586,13 +2587,13 @@ class ClientSecretStatus(Enum):
 
     Attributes:
         ACTIVE:
-            It is.
+            The secret is valid.
 
             ```proto
             ACTIVE = 0
             ```
         INACTIVE:
-            It is not.
+            The secret is rejected.
 
             ```proto
             INACTIVE = 1

@@ -35,7 +35,7 @@ _OrganizationMembershipFields: TypeAlias = Literal["organization_id", "join_time
 
 class OrganizationMembership(Message[_OrganizationMembershipFields]):
     """
-    A user's place in one organization.
+    A user's membership in an organization.
 
     ```proto
     message scalekit.v1.commons.OrganizationMembership
@@ -43,25 +43,25 @@ class OrganizationMembership(Message[_OrganizationMembershipFields]):
 
     Attributes:
         organization_id:
-            Id of the organization.
+            ID of the organization.
 
             ```proto
             string organization_id = 1;
             ```
         join_time:
-            When the user became a member.
+            Time when the user became a member.
 
             ```proto
             optional google.protobuf.Timestamp join_time = 2;
             ```
         membership_status:
-            Whether the membership is in force or still an invitation.
+            Status of the membership.
 
             ```proto
             scalekit.v1.commons.MembershipStatus membership_status = 3;
             ```
         roles:
-            Roles that the user holds in the organization.
+            Roles of the user in the organization.
 
             ```proto
             repeated scalekit.v1.commons.Role roles = 4;
@@ -73,9 +73,9 @@ class OrganizationMembership(Message[_OrganizationMembershipFields]):
             optional string name = 5;
             ```
         metadata:
-            Up to 20 pairs of the application's own data about the membership: keys of
-            3 to 25 characters, values of 1 to 256. Signed-in people are shown the keys
-            of `TENANTRY_VISIBLE_METADATA` only.
+            Up to 20 custom key-value pairs about the membership. Keys have 3 to 25
+            characters, values 1 to 256. Signed-in users see only the keys in
+            `TENANTRY_VISIBLE_METADATA`.
 
             ```proto
             map<string, string> metadata = 7;
@@ -87,38 +87,38 @@ class OrganizationMembership(Message[_OrganizationMembershipFields]):
             optional string display_name = 9;
             ```
         inviter_email:
-            E-mail address of the person who sent the invitation.
+            Email address of the user that sent the invitation.
 
             ```proto
             optional string inviter_email = 10;
             ```
         created_at:
-            When the membership was created.
+            Creation time.
 
             ```proto
             optional google.protobuf.Timestamp created_at = 11;
             ```
         accepted_at:
-            When the invitation was accepted.
+            Time when the invitation was accepted.
 
             ```proto
             optional google.protobuf.Timestamp accepted_at = 12;
             ```
         expires_at:
-            When the invitation ends if nobody accepts it.
+            Time when the invitation expires.
 
             ```proto
             optional google.protobuf.Timestamp expires_at = 13;
             ```
         provisioning_method:
-            What created the membership, such as an API call, a first login or a
+            Source of the membership, such as an API call, a first login or a
             directory.
 
             ```proto
             optional string provisioning_method = 14;
             ```
         permissions:
-            Permissions that the roles add up to.
+            Permissions granted by the roles.
 
             ```proto
             repeated string permissions = 15;
@@ -166,7 +166,7 @@ _RoleFields: TypeAlias = Literal["id", "name", "display_name"]
 
 class Role(Message[_RoleFields]):
     """
-    A role, named where another object refers to it.
+    A reference to a role.
 
     ```proto
     message scalekit.v1.commons.Role
@@ -174,19 +174,19 @@ class Role(Message[_RoleFields]):
 
     Attributes:
         id:
-            Id of the role, `role_` followed by digits; set by the server.
+            Role ID, prefixed with `role_`. Read-only.
 
             ```proto
             string id = 1;
             ```
         name:
-            Name that programs use, such as `admin`.
+            Unique name, such as `admin`.
 
             ```proto
             string name = 2;
             ```
         display_name:
-            Name that people read.
+            Display name.
 
             ```proto
             string display_name = 3;
@@ -214,7 +214,7 @@ _UserProfileFields: TypeAlias = Literal["id", "given_name", "family_name", "name
 
 class UserProfile(Message[_UserProfileFields]):
     """
-    What is known about a person.
+    Profile of a user.
 
     ```proto
     message scalekit.v1.commons.UserProfile
@@ -222,106 +222,107 @@ class UserProfile(Message[_UserProfileFields]):
 
     Attributes:
         id:
-            Id of the profile; set by the server.
+            ID of the profile. Read-only.
 
             ```proto
             string id = 1;
             ```
         given_name:
-            Given name, up to 255 characters; `first_name` holds the same value.
+            Given name, up to 255 characters. Same value as `first_name`.
 
             ```proto
             string given_name = 2;
             ```
         family_name:
-            Family name, up to 255 characters; `last_name` holds the same value.
+            Family name, up to 255 characters. Same value as `last_name`.
 
             ```proto
             string family_name = 3;
             ```
         name:
-            Full name, as the person writes it.
+            Full name.
 
             ```proto
             string name = 4;
             ```
         locale:
-            Preferred language, as a BCP 47 tag such as `en-US`.
+            Preferred language as a BCP 47 tag, such as `en-US`.
 
             ```proto
             string locale = 5;
             ```
         email_verified:
-            Whether the person has proved to own the e-mail address; set by the server.
+            Whether the email address is verified. Read-only.
 
             ```proto
             bool email_verified = 6;
             ```
         phone_number:
-            Phone number, in E.164 form such as `+14155550123`.
+            Phone number in E.164 format, such as `+14155550123`.
 
             ```proto
             string phone_number = 7;
             ```
         metadata:
-            Up to 20 pairs of the application's own data about the person: keys of 3 to
-            25 characters, values of 1 to 256.
+            Up to 20 custom key-value pairs about the user. Keys have 3 to 25
+            characters, values 1 to 256.
 
             ```proto
             map<string, string> metadata = 8;
             ```
         custom_attributes:
-            Up to 20 further attributes, as an identity provider or a directory sends
-            them: keys of 3 to 25 characters, values of 1 to 256.
+            Up to 20 additional attributes from an identity provider or directory. Keys
+            have 3 to 25 characters, values 1 to 256.
 
             ```proto
             map<string, string> custom_attributes = 9;
             ```
         external_identities:
-            Accounts at identity providers that sign in as this person, the newest 100;
-            an organization sees those of its own connections and of the environment's.
+            Accounts at identity providers that sign in as this user, up to the newest
+            100. An organization sees the accounts of the organization's and the
+            environment's connections.
 
             ```proto
             repeated scalekit.v1.commons.ExternalIdentity external_identities = 10;
             ```
         preferred_username:
-            Name that the person likes to be addressed by, up to 512 characters.
+            Preferred name, up to 512 characters.
 
             ```proto
             string preferred_username = 12;
             ```
         phone_number_verified:
-            Whether the person has proved to own the phone number; set by the server.
+            Whether the phone number is verified. Read-only.
 
             ```proto
             bool phone_number_verified = 13;
             ```
         picture:
-            Address of a picture of the person.
+            URL of a picture of the user.
 
             ```proto
             string picture = 14;
             ```
         groups:
-            Groups that the person belongs to.
+            Groups of the user.
 
             ```proto
             repeated string groups = 15;
             ```
         gender:
-            Gender, in the person's own words.
+            Gender, as free text.
 
             ```proto
             string gender = 16;
             ```
         first_name:
-            Older name of `given_name`.
+            Deprecated. Use `given_name`.
 
             ```proto
             string first_name = 21 [deprecated = true];
             ```
         last_name:
-            Older name of `family_name`.
+            Deprecated. Use `family_name`.
 
             ```proto
             string last_name = 22 [deprecated = true];
@@ -439,7 +440,7 @@ class ExternalIdentity(Message[_ExternalIdentityFields]):
 
     Attributes:
         connection_id:
-            Id of the connection that the account signs in through.
+            ID of the account's connection.
 
             ```proto
             string connection_id = 1;
@@ -457,31 +458,31 @@ class ExternalIdentity(Message[_ExternalIdentityFields]):
             scalekit.v1.commons.IdentityProviderType connection_provider = 3;
             ```
         connection_user_id:
-            Id of the account at the identity provider.
+            ID of the account at the identity provider.
 
             ```proto
             string connection_user_id = 4;
             ```
         is_social:
-            Whether the account is a social login rather than an enterprise one.
+            Whether the account is a social login rather than an enterprise login.
 
             ```proto
             bool is_social = 5;
             ```
         last_login_time:
-            When the account last signed in.
+            Time of the last sign-in.
 
             ```proto
             optional google.protobuf.Timestamp last_login_time = 6;
             ```
         created_time:
-            When the account was first seen.
+            Time of the first sign-in.
 
             ```proto
             optional google.protobuf.Timestamp created_time = 7;
             ```
         last_synced_time:
-            When attributes were last taken over from the identity provider.
+            Time when attributes were last updated from the identity provider.
 
             ```proto
             optional google.protobuf.Timestamp last_synced_time = 8;
@@ -519,7 +520,7 @@ _OrganizationCustomizationsFields: TypeAlias = Literal["organization_logo_brandi
 
 class OrganizationCustomizations(Message[_OrganizationCustomizationsFields]):
     """
-    What the hosted pages show of an organization before anyone signs in.
+    Organization branding that hosted pages show before sign-in.
 
     ```proto
     message scalekit.v1.commons.OrganizationCustomizations
@@ -527,7 +528,7 @@ class OrganizationCustomizations(Message[_OrganizationCustomizationsFields]):
 
     Attributes:
         organization_logo_branding:
-            Whether the pages carry the organization's logo and name; set by the server.
+            Whether hosted pages show the organization's logo and name. Read-only.
 
             ```proto
             bool organization_logo_branding = 1;
@@ -539,7 +540,7 @@ class OrganizationCustomizations(Message[_OrganizationCustomizationsFields]):
             string display_name = 2;
             ```
         logo_url:
-            Address of the organization's logo.
+            URL of the organization's logo.
 
             ```proto
             optional string logo_url = 3;
@@ -565,7 +566,7 @@ class OrganizationCustomizations(Message[_OrganizationCustomizationsFields]):
 
 class RegionCode(Enum):
     """
-    Where the data of an organization lives.
+    Region where an organization's data is stored.
 
     ```proto
     enum scalekit.v1.commons.RegionCode
@@ -598,7 +599,7 @@ class RegionCode(Enum):
 
 class EnvironmentType(Enum):
     """
-    What a deployment is used for.
+    Purpose of a deployment.
 
     ```proto
     enum scalekit.v1.commons.EnvironmentType
@@ -606,7 +607,7 @@ class EnvironmentType(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Nothing is said.
+            Unspecified.
 
             ```proto
             ENVIRONMENT_TYPE_UNSPECIFIED = 0
@@ -631,7 +632,7 @@ class EnvironmentType(Enum):
 
 class MembershipStatus(Enum):
     """
-    How far a membership has come.
+    Status of a membership.
 
     ```proto
     enum scalekit.v1.commons.MembershipStatus
@@ -639,31 +640,31 @@ class MembershipStatus(Enum):
 
     Attributes:
         Membership_Status_UNSPECIFIED:
-            Nothing is said.
+            Unspecified.
 
             ```proto
             Membership_Status_UNSPECIFIED = 0
             ```
         ACTIVE:
-            In force: the user may sign in to the organization.
+            The user can sign in to the organization.
 
             ```proto
             ACTIVE = 1
             ```
         INACTIVE:
-            Switched off: the user may not sign in to the organization.
+            The user cannot sign in to the organization.
 
             ```proto
             INACTIVE = 2
             ```
         PENDING_INVITE:
-            Invited, not accepted yet.
+            The user is invited and has not accepted yet.
 
             ```proto
             PENDING_INVITE = 3
             ```
         INVITE_EXPIRED:
-            Invited, and the invitation ran out before it was accepted.
+            The invitation expired before it was accepted.
 
             ```proto
             INVITE_EXPIRED = 4
@@ -686,7 +687,7 @@ class IdentityProviderType(Enum):
 
     Attributes:
         IDENTITY_PROVIDER_UNSPECIFIED:
-            Nothing is said.
+            Unspecified.
 
             ```proto
             IDENTITY_PROVIDER_UNSPECIFIED = 0
@@ -734,7 +735,7 @@ class IdentityProviderType(Enum):
             JUMPCLOUD = 7
             ```
         CUSTOM:
-            Any other provider that speaks SAML or OpenID Connect.
+            Any other SAML or OpenID Connect provider.
 
             ```proto
             CUSTOM = 8
@@ -770,13 +771,13 @@ class IdentityProviderType(Enum):
             MICROSOFT = 13
             ```
         IDP_SIMULATOR:
-            The built-in simulator, for tries without a real provider.
+            Built-in simulator for testing without an identity provider.
 
             ```proto
             IDP_SIMULATOR = 14
             ```
         SCALEKIT:
-            This server itself.
+            This server.
 
             ```proto
             SCALEKIT = 15
@@ -809,7 +810,7 @@ class IdentityProviderType(Enum):
 
 class AuthenticationMode(Enum):
     """
-    How users of the deployment sign in.
+    User management mode of the deployment.
 
     ```proto
     enum scalekit.v1.commons.AuthenticationMode
@@ -817,19 +818,19 @@ class AuthenticationMode(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Nothing is said.
+            Unspecified.
 
             ```proto
             AUTHENTICATION_MODE_UNSPECIFIED = 0
             ```
         MODULAR_AUTH:
-            The application keeps its own users and takes single sign-on from here.
+            The application manages users. The deployment provides single sign-on.
 
             ```proto
             MODULAR_AUTH = 1
             ```
         FULL_STACK_AUTH:
-            Users and their sessions are kept here.
+            The deployment manages users and their sessions.
 
             ```proto
             FULL_STACK_AUTH = 2
@@ -842,7 +843,7 @@ class AuthenticationMode(Enum):
 
 class TimeUnit(Enum):
     """
-    Unit of a duration; an answer always uses minutes.
+    Unit of a duration. Responses always use minutes.
 
     ```proto
     enum scalekit.v1.commons.TimeUnit

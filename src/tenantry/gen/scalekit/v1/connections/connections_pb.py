@@ -35,7 +35,7 @@ _CreateEnvironmentConnectionRequestFields: TypeAlias = Literal["connection", "fl
 
 class CreateEnvironmentConnectionRequest(Message[_CreateEnvironmentConnectionRequestFields]):
     """
-    Asks to make a connection of the environment.
+    Request to create a connection of the environment.
 
     ```proto
     message scalekit.v1.connections.CreateEnvironmentConnectionRequest
@@ -43,13 +43,13 @@ class CreateEnvironmentConnectionRequest(Message[_CreateEnvironmentConnectionReq
 
     Attributes:
         connection:
-            What the connection starts with.
+            Properties of the new connection.
 
             ```proto
             optional scalekit.v1.connections.CreateConnection connection = 1;
             ```
         flags:
-            What it is for; sign-in when absent.
+            Purpose of the connection. Defaults to sign-in.
 
             ```proto
             optional scalekit.v1.connections.Flags flags = 2;
@@ -75,7 +75,7 @@ _CreateConnectionRequestFields: TypeAlias = Literal["organization_id", "connecti
 
 class CreateConnectionRequest(Message[_CreateConnectionRequestFields]):
     """
-    Asks to make a connection of an organization.
+    Request to create a connection of an organization.
 
     ```proto
     message scalekit.v1.connections.CreateConnectionRequest
@@ -83,13 +83,13 @@ class CreateConnectionRequest(Message[_CreateConnectionRequestFields]):
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         connection:
-            What the connection starts with.
+            Properties of the new connection.
 
             ```proto
             optional scalekit.v1.connections.CreateConnection connection = 3;
@@ -115,7 +115,7 @@ _CreateConnectionFields: TypeAlias = Literal["provider", "type", "provider_key",
 
 class CreateConnection(Message[_CreateConnectionFields]):
     """
-    What a new connection starts with.
+    Properties of the new connection.
 
     ```proto
     message scalekit.v1.connections.CreateConnection
@@ -123,38 +123,38 @@ class CreateConnection(Message[_CreateConnectionFields]):
 
     Attributes:
         provider:
-            Whose provider it is.
+            Identity provider.
 
             ```proto
             scalekit.v1.connections.ConnectionProvider provider = 1;
             ```
         type:
-            Its type.
+            Connection type.
 
             ```proto
             scalekit.v1.connections.ConnectionType type = 2;
             ```
         provider_key:
-            Name of the provider: `provider` as a text, or your own name for one that is
-            not among those.
+            Name of the provider: the value of `provider` as a string, or your own name
+            for a provider that is not listed.
 
             ```proto
             string provider_key = 3;
             ```
         key_id:
-            A name of your own for the connection, up to 300 characters.
+            Your own name for the connection, up to 300 characters.
 
             ```proto
             optional string key_id = 4;
             ```
         context:
-            What a portal keeps with the connection for itself.
+            Data that the admin portal stores with the connection.
 
             ```proto
             optional google.protobuf.Struct context = 5;
             ```
         auth_mode:
-            For whom credentials are held; it has no effect here.
+            Scope of stored credentials. Has no effect.
 
             ```proto
             scalekit.v1.connections.ConnectionAuthMode auth_mode = 6;
@@ -188,7 +188,7 @@ _ConnectionFields: TypeAlias = Literal["id", "provider", "type", "status", "enab
 
 class Connection(Message[_ConnectionFields]):
     """
-    A way in which people sign in.
+    A configured sign-in method.
 
     ```proto
     message scalekit.v1.connections.Connection
@@ -196,106 +196,106 @@ class Connection(Message[_ConnectionFields]):
 
     Attributes:
         id:
-            Id of the connection, `conn_` followed by digits.
+            Connection ID, prefixed with `conn_`.
 
             ```proto
             string id = 1;
             ```
         provider:
-            Whose provider it is.
+            Identity provider.
 
             ```proto
             scalekit.v1.connections.ConnectionProvider provider = 2;
             ```
         type:
-            Its type.
+            Connection type.
 
             ```proto
             scalekit.v1.connections.ConnectionType type = 3;
             ```
         status:
-            How far its settings are.
+            Status of the settings.
 
             ```proto
             scalekit.v1.connections.ConnectionStatus status = 4;
             ```
         enabled:
-            Whether people can sign in by it.
+            Whether users can sign in with the connection.
 
             ```proto
             bool enabled = 5;
             ```
         debug_enabled:
-            Whether addresses without TLS are taken. In production they never are.
+            Whether URLs without TLS are accepted. Always rejected in production.
 
             ```proto
             bool debug_enabled = 6;
             ```
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             optional string organization_id = 7;
             ```
         ui_button_title:
-            Text of its button on the sign-in page.
+            Label of the connection's button on the sign-in page.
 
             ```proto
             string ui_button_title = 8;
             ```
         configuration_type:
-            Where its endpoints come from.
+            Source of the endpoints.
 
             ```proto
             scalekit.v1.connections.ConfigurationType configuration_type = 9;
             ```
         test_connection_uri:
-            Page that tries the connection: open it in a browser.
+            URL of a page that tests the connection in a browser.
 
             ```proto
             string test_connection_uri = 12;
             ```
         attribute_mapping:
-            Attributes of the provider by the members of a profile that they fill, as in
-            `{"email": "user.mail"}`; it replaces the whole mapping, and none is the
-            usual names.
+            Provider attributes by the profile fields that they fill, such as
+            `{"email": "user.mail"}`. Replaces the whole mapping. If empty, the default
+            attribute names are used.
 
             ```proto
             map<string, string> attribute_mapping = 15;
             ```
         create_time:
-            When it was made.
+            Creation time.
 
             ```proto
             optional google.protobuf.Timestamp create_time = 16;
             ```
         update_time:
-            When it last changed.
+            Time of the last update.
 
             ```proto
             optional google.protobuf.Timestamp update_time = 17;
             ```
         settings:
-            The settings of its type.
+            Settings of the connection type.
 
             ```proto
             oneof settings
             ```
         provider_key:
-            Name of the provider: `provider` as a text, or your own name for one that is
-            not among those.
+            Name of the provider: the value of `provider` as a string, or your own name
+            for a provider that is not listed.
 
             ```proto
             string provider_key = 23;
             ```
         domains:
-            Domains of the organization that lead to it.
+            Domains of the organization that are assigned to the connection.
 
             ```proto
             repeated scalekit.v1.domains.Domain domains = 24;
             ```
         key_id:
-            A name of your own for the connection, up to 300 characters.
+            Your own name for the connection, up to 300 characters.
 
             ```proto
             optional string key_id = 25;
@@ -313,7 +313,7 @@ class Connection(Message[_ConnectionFields]):
             optional string resolved_proxy_url = 30;
             ```
         auth_mode:
-            For whom credentials are held; it has no effect here.
+            Scope of stored credentials. Has no effect.
 
             ```proto
             scalekit.v1.connections.ConnectionAuthMode auth_mode = 31;
@@ -375,7 +375,7 @@ _CreateConnectionResponseFields: TypeAlias = Literal["connection"]
 
 class CreateConnectionResponse(Message[_CreateConnectionResponseFields]):
     """
-    Carries the connection that was made.
+    The created connection.
 
     ```proto
     message scalekit.v1.connections.CreateConnectionResponse
@@ -407,7 +407,7 @@ _UpdateEnvironmentConnectionRequestFields: TypeAlias = Literal["connection_id", 
 
 class UpdateEnvironmentConnectionRequest(Message[_UpdateEnvironmentConnectionRequestFields]):
     """
-    Asks to change a connection of the environment.
+    Request to update a connection of the environment.
 
     ```proto
     message scalekit.v1.connections.UpdateEnvironmentConnectionRequest
@@ -415,13 +415,13 @@ class UpdateEnvironmentConnectionRequest(Message[_UpdateEnvironmentConnectionReq
 
     Attributes:
         connection_id:
-            Id of the connection, `conn_` followed by digits.
+            Connection ID, prefixed with `conn_`.
 
             ```proto
             string connection_id = 1;
             ```
         connection:
-            What is to change.
+            Fields to update.
 
             ```proto
             optional scalekit.v1.connections.UpdateConnection connection = 3;
@@ -447,8 +447,8 @@ _UpdateConnectionFields: TypeAlias = Literal["provider", "type", "debug_enabled"
 
 class UpdateConnection(Message[_UpdateConnectionFields]):
     """
-    What is to change in a connection. Provider or provider_key has to be there;
-    what else is absent stays as it is.
+    Fields of a connection to update. `provider` or `provider_key` is required.
+    Absent fields are unchanged.
 
     ```proto
     message scalekit.v1.connections.UpdateConnection
@@ -456,57 +456,57 @@ class UpdateConnection(Message[_UpdateConnectionFields]):
 
     Attributes:
         provider:
-            Whose provider it is.
+            Identity provider.
 
             ```proto
             scalekit.v1.connections.ConnectionProvider provider = 2;
             ```
         type:
-            Its type.
+            Connection type.
 
             ```proto
             scalekit.v1.connections.ConnectionType type = 3;
             ```
         debug_enabled:
-            Whether addresses without TLS are taken. In production they never are.
+            Whether URLs without TLS are accepted. Always rejected in production.
 
             ```proto
             optional google.protobuf.BoolValue debug_enabled = 6;
             ```
         ui_button_title:
-            Text of its button on the sign-in page.
+            Label of the connection's button on the sign-in page.
 
             ```proto
             optional google.protobuf.StringValue ui_button_title = 8;
             ```
         configuration_type:
-            Where its endpoints come from.
+            Source of the endpoints.
 
             ```proto
             scalekit.v1.connections.ConfigurationType configuration_type = 11;
             ```
         attribute_mapping:
-            Attributes of the provider by the members of a profile that they fill, as in
-            `{"email": "user.mail"}`. Pairs that are present replace the whole mapping.
+            Provider attributes by the profile fields that they fill, such as
+            `{"email": "user.mail"}`. If set, replaces the whole mapping.
 
             ```proto
             map<string, string> attribute_mapping = 15;
             ```
         settings:
-            The settings of its type; another type's are refused.
+            Settings of the connection type. Settings of other types are rejected.
 
             ```proto
             oneof settings
             ```
         provider_key:
-            Name of the provider: `provider` as a text, or your own name for one that is
-            not among those.
+            Name of the provider: the value of `provider` as a string, or your own name
+            for a provider that is not listed.
 
             ```proto
             string provider_key = 21;
             ```
         key_id:
-            A name of your own for the connection, up to 300 characters.
+            Your own name for the connection, up to 300 characters.
 
             ```proto
             optional string key_id = 22;
@@ -546,7 +546,7 @@ _UpdateConnectionResponseFields: TypeAlias = Literal["connection"]
 
 class UpdateConnectionResponse(Message[_UpdateConnectionResponseFields]):
     """
-    Carries the connection as it is now.
+    The updated connection.
 
     ```proto
     message scalekit.v1.connections.UpdateConnectionResponse
@@ -578,7 +578,7 @@ _DeleteConnectionRequestFields: TypeAlias = Literal["organization_id", "id"]
 
 class DeleteConnectionRequest(Message[_DeleteConnectionRequestFields]):
     """
-    Asks to delete a connection of an organization.
+    Request to delete a connection of an organization.
 
     ```proto
     message scalekit.v1.connections.DeleteConnectionRequest
@@ -586,13 +586,13 @@ class DeleteConnectionRequest(Message[_DeleteConnectionRequestFields]):
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         id:
-            Id of the connection, `conn_` followed by digits.
+            Connection ID, prefixed with `conn_`.
 
             ```proto
             string id = 3;
@@ -618,7 +618,7 @@ _GetEnvironmentConnectionRequestFields: TypeAlias = Literal["connection_id"]
 
 class GetEnvironmentConnectionRequest(Message[_GetEnvironmentConnectionRequestFields]):
     """
-    Asks for one connection of the environment.
+    Request to retrieve a connection of the environment.
 
     ```proto
     message scalekit.v1.connections.GetEnvironmentConnectionRequest
@@ -626,7 +626,7 @@ class GetEnvironmentConnectionRequest(Message[_GetEnvironmentConnectionRequestFi
 
     Attributes:
         connection_id:
-            Id of the connection, `conn_` followed by digits.
+            Connection ID, prefixed with `conn_`.
 
             ```proto
             string connection_id = 1;
@@ -650,7 +650,7 @@ _GetConnectionRequestFields: TypeAlias = Literal["organization_id", "id"]
 
 class GetConnectionRequest(Message[_GetConnectionRequestFields]):
     """
-    Asks for one connection of an organization.
+    Request to retrieve a connection of an organization.
 
     ```proto
     message scalekit.v1.connections.GetConnectionRequest
@@ -658,13 +658,13 @@ class GetConnectionRequest(Message[_GetConnectionRequestFields]):
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         id:
-            Id of the connection, `conn_` followed by digits.
+            Connection ID, prefixed with `conn_`.
 
             ```proto
             string id = 3;
@@ -690,7 +690,7 @@ _GetConnectionResponseFields: TypeAlias = Literal["connection"]
 
 class GetConnectionResponse(Message[_GetConnectionResponseFields]):
     """
-    Carries one connection.
+    The requested connection.
 
     ```proto
     message scalekit.v1.connections.GetConnectionResponse
@@ -722,7 +722,7 @@ _ListConnectionsRequestFields: TypeAlias = Literal["organization_id", "domain", 
 
 class ListConnectionsRequest(Message[_ListConnectionsRequestFields]):
     """
-    Asks for the connections of an organization or a domain.
+    Request to list the connections of an organization or domain.
 
     ```proto
     message scalekit.v1.connections.ListConnectionsRequest
@@ -730,20 +730,20 @@ class ListConnectionsRequest(Message[_ListConnectionsRequestFields]):
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             optional string organization_id = 1;
             ```
         domain:
-            Only those by which people of this domain sign in: its name in any case, up
-            to 255 characters.
+            Return only connections for users of this domain. Case-insensitive, up to
+            255 characters.
 
             ```proto
             optional string domain = 3;
             ```
         include:
-            `all` shows those that serve nobody as well, as a draft.
+            `all` to include connections that are not in use, such as drafts.
 
             ```proto
             optional string include = 4;
@@ -771,7 +771,7 @@ _ListConnectionsResponseFields: TypeAlias = Literal["connections"]
 
 class ListConnectionsResponse(Message[_ListConnectionsResponseFields]):
     """
-    Carries connections.
+    A list of connections.
 
     ```proto
     message scalekit.v1.connections.ListConnectionsResponse
@@ -803,7 +803,7 @@ _ListConnectionFields: TypeAlias = Literal["id", "provider", "type", "status", "
 
 class ListConnection(Message[_ListConnectionFields]):
     """
-    A connection as lists show it.
+    A connection, as returned in lists.
 
     ```proto
     message scalekit.v1.connections.ListConnection
@@ -811,49 +811,49 @@ class ListConnection(Message[_ListConnectionFields]):
 
     Attributes:
         id:
-            Id of the connection, `conn_` followed by digits.
+            Connection ID, prefixed with `conn_`.
 
             ```proto
             string id = 1;
             ```
         provider:
-            Whose provider it is.
+            Identity provider.
 
             ```proto
             scalekit.v1.connections.ConnectionProvider provider = 2;
             ```
         type:
-            Its type.
+            Connection type.
 
             ```proto
             scalekit.v1.connections.ConnectionType type = 3;
             ```
         status:
-            How far its settings are.
+            Status of the settings.
 
             ```proto
             scalekit.v1.connections.ConnectionStatus status = 4;
             ```
         enabled:
-            Whether people can sign in by it.
+            Whether users can sign in with the connection.
 
             ```proto
             bool enabled = 5;
             ```
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 6;
             ```
         ui_button_title:
-            Text of its button on the sign-in page.
+            Label of the connection's button on the sign-in page.
 
             ```proto
             string ui_button_title = 7;
             ```
         domains:
-            Names of the domains of the organization that lead to it.
+            Names of the organization's domains that are assigned to the connection.
 
             ```proto
             repeated string domains = 8;
@@ -865,20 +865,20 @@ class ListConnection(Message[_ListConnectionFields]):
             string organization_name = 9;
             ```
         provider_key:
-            Name of the provider: `provider` as a text, or your own name for one that is
-            not among those.
+            Name of the provider: the value of `provider` as a string, or your own name
+            for a provider that is not listed.
 
             ```proto
             string provider_key = 10;
             ```
         key_id:
-            Your own name for the connection; empty where it has none.
+            Your own name for the connection. Empty if none is set.
 
             ```proto
             string key_id = 11;
             ```
         created_at:
-            When it was made.
+            Creation time.
 
             ```proto
             optional google.protobuf.Timestamp created_at = 12;
@@ -890,7 +890,7 @@ class ListConnection(Message[_ListConnectionFields]):
             string mcp_server_url = 13;
             ```
         auth_mode:
-            For whom credentials are held; it has no effect here.
+            Scope of stored credentials. Has no effect.
 
             ```proto
             scalekit.v1.connections.ConnectionAuthMode auth_mode = 14;
@@ -940,7 +940,7 @@ _ToggleConnectionRequestFields: TypeAlias = Literal["organization_id", "id"]
 
 class ToggleConnectionRequest(Message[_ToggleConnectionRequestFields]):
     """
-    Asks to enable or disable a connection of an organization.
+    Request to enable or disable a connection of an organization.
 
     ```proto
     message scalekit.v1.connections.ToggleConnectionRequest
@@ -948,13 +948,13 @@ class ToggleConnectionRequest(Message[_ToggleConnectionRequestFields]):
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         id:
-            Id of the connection, `conn_` followed by digits.
+            Connection ID, prefixed with `conn_`.
 
             ```proto
             string id = 3;
@@ -980,7 +980,7 @@ _ToggleConnectionResponseFields: TypeAlias = Literal["enabled", "error_message"]
 
 class ToggleConnectionResponse(Message[_ToggleConnectionResponseFields]):
     """
-    Says whether a connection is enabled.
+    The state of a connection.
 
     ```proto
     message scalekit.v1.connections.ToggleConnectionResponse
@@ -988,13 +988,13 @@ class ToggleConnectionResponse(Message[_ToggleConnectionResponseFields]):
 
     Attributes:
         enabled:
-            Whether people can sign in by it.
+            Whether users can sign in with the connection.
 
             ```proto
             bool enabled = 1;
             ```
         error_message:
-            Never set: enabling that fails is an error.
+            Never set. A connection that cannot be enabled is an error.
 
             ```proto
             optional string error_message = 2;
@@ -1020,8 +1020,8 @@ _OIDCConnectionConfigFields: TypeAlias = Literal["issuer", "discovery_endpoint",
 
 class OIDCConnectionConfig(Message[_OIDCConnectionConfigFields]):
     """
-    How we are a client of an OpenID Provider. What is absent in an update stays
-    as it is; an empty text clears it.
+    Settings of an OpenID Connect connection. In updates, absent fields are
+    unchanged and empty strings clear the value.
 
     ```proto
     message scalekit.v1.connections.OIDCConnectionConfig
@@ -1029,14 +1029,14 @@ class OIDCConnectionConfig(Message[_OIDCConnectionConfigFields]):
 
     Attributes:
         issuer:
-            Issuer of the provider, as in its ID tokens. The address of its discovery
-            document is taken, too.
+            Issuer of the provider, as in its ID tokens. Also accepts the URL of its
+            discovery document.
 
             ```proto
             optional google.protobuf.StringValue issuer = 1;
             ```
         discovery_endpoint:
-            Address of the discovery document; by default the usual one below the
+            URL of the discovery document. Defaults to the well-known location of the
             issuer.
 
             ```proto
@@ -1061,77 +1061,76 @@ class OIDCConnectionConfig(Message[_OIDCConnectionConfigFields]):
             optional google.protobuf.StringValue user_info_uri = 5;
             ```
         jwks_uri:
-            Address of the provider's keys.
+            URL of the provider's JSON Web Key Set.
 
             ```proto
             optional google.protobuf.StringValue jwks_uri = 6;
             ```
         client_id:
-            Our client id at the provider.
+            Client ID at the provider.
 
             ```proto
             optional google.protobuf.StringValue client_id = 8;
             ```
         client_secret:
-            Our client secret at the provider. It is shown as `********` and its last
-            four characters; sent back like that, it stays as it is.
+            Client secret at the provider. Returned as `********` followed by the last
+            four characters. Sending that value back keeps the secret.
 
             ```proto
             optional google.protobuf.StringValue client_secret = 9;
             ```
         scopes:
-            Scopes to ask for; `openid`, `profile` and `email` by default. None in an
-            update leaves them as they are.
+            Scopes to request. Defaults to `openid`, `profile` and `email`. In updates,
+            an empty list is ignored.
 
             ```proto
             repeated scalekit.v1.connections.OIDCScope scopes = 10 [packed = true];
             ```
         token_auth_type:
-            How we authenticate at the token endpoint.
+            Authentication method at the token endpoint.
 
             ```proto
             scalekit.v1.connections.TokenAuthType token_auth_type = 11;
             ```
         redirect_uri:
-            Where the provider sends people back to: register it there. It cannot be
-            changed.
+            Redirect URI to register at the provider. Read-only.
 
             ```proto
             string redirect_uri = 12;
             ```
         pkce_enabled:
-            Whether requests have a PKCE challenge (RFC 7636).
+            Whether authorization requests use PKCE (RFC 7636).
 
             ```proto
             optional google.protobuf.BoolValue pkce_enabled = 13;
             ```
         idp_logout_required:
-            Whether the end of our session ends that of the provider, too.
+            Whether signing out also ends the session at the provider.
 
             ```proto
             optional google.protobuf.BoolValue idp_logout_required = 14;
             ```
         post_logout_redirect_uri:
-            Where the provider sends people back to after a logout: register it there.
+            Post-logout redirect URI to register at the provider.
 
             ```proto
             optional google.protobuf.StringValue post_logout_redirect_uri = 15;
             ```
         backchannel_logout_redirect_uri:
-            Where the provider sends its logout tokens: register it there.
+            Back-channel logout URI to register at the provider.
 
             ```proto
             optional google.protobuf.StringValue backchannel_logout_redirect_uri = 16;
             ```
         sync_user_profile_on_login:
-            Whether the profile follows the provider at each sign-in.
+            Whether each sign-in updates the user's profile from the identity provider.
 
             ```proto
             optional google.protobuf.BoolValue sync_user_profile_on_login = 17;
             ```
         jit_provisioning_with_sso_enabled:
-            Whether people of the organization's domains become members by their first
-            sign-in.
+            Whether users with an email address of the organization's domains become
+            members at their first sign-in.
 
             ```proto
             optional google.protobuf.BoolValue jit_provisioning_with_sso_enabled = 18;
@@ -1187,8 +1186,9 @@ _OAuthConnectionConfigFields: TypeAlias = Literal["authorize_uri", "token_uri", 
 
 class OAuthConnectionConfig(Message[_OAuthConnectionConfigFields]):
     """
-    How we are a client of a social provider, or of any OAuth 2.0 provider. What
-    is absent in an update stays as it is; an empty text takes the provider's own.
+    Settings of a connection to a social provider or other OAuth 2.0 provider. In
+    updates, absent fields are unchanged and empty strings restore the provider's
+    defaults.
 
     ```proto
     message scalekit.v1.connections.OAuthConnectionConfig
@@ -1214,76 +1214,76 @@ class OAuthConnectionConfig(Message[_OAuthConnectionConfigFields]):
             optional google.protobuf.StringValue user_info_uri = 5;
             ```
         client_id:
-            Our client id at the provider.
+            Client ID at the provider.
 
             ```proto
             optional google.protobuf.StringValue client_id = 8;
             ```
         client_secret:
-            Our client secret at the provider. It is shown as `********` and its last
-            four characters; sent back like that, it stays as it is.
+            Client secret at the provider. Returned as `********` followed by the last
+            four characters. Sending that value back keeps the secret.
 
             ```proto
             optional google.protobuf.StringValue client_secret = 9;
             ```
         scopes:
-            Scopes to ask for; the provider's usual ones by default. None in an update
-            leaves them as they are.
+            Scopes to request. Defaults to the provider's usual scopes. In updates, an
+            empty list is ignored.
 
             ```proto
             repeated string scopes = 10;
             ```
         redirect_uri:
-            Where the provider sends people back to: register it there. It cannot be
-            changed.
+            Redirect URI to register at the provider. Read-only.
 
             ```proto
             string redirect_uri = 12;
             ```
         pkce_enabled:
-            Whether requests have a PKCE challenge (RFC 7636).
+            Whether authorization requests use PKCE (RFC 7636).
 
             ```proto
             optional google.protobuf.BoolValue pkce_enabled = 13;
             ```
         prompt:
-            The `prompt` parameter of requests, as `select_account`.
+            `prompt` parameter of authorization requests, such as `select_account`.
 
             ```proto
             optional google.protobuf.StringValue prompt = 14;
             ```
         use_platform_creds:
-            Whether shared credentials are used; it has no effect here.
+            Whether to use shared credentials. Has no effect.
 
             ```proto
             optional google.protobuf.BoolValue use_platform_creds = 15;
             ```
         access_type:
-            The `access_type` parameter of requests, as Google knows it.
+            `access_type` parameter of authorization requests, as used by Google.
 
             ```proto
             optional google.protobuf.StringValue access_type = 16;
             ```
         custom_scope_name:
-            Name of the parameter that carries the scopes; `scope` by default.
+            Name of the parameter that contains the scopes. Defaults to `scope`.
 
             ```proto
             optional google.protobuf.StringValue custom_scope_name = 17;
             ```
         sync_user_profile_on_login:
-            Whether the profile follows the provider at each sign-in.
+            Whether each sign-in updates the user's profile from the identity provider.
 
             ```proto
             optional google.protobuf.BoolValue sync_user_profile_on_login = 18;
             ```
         token_access_type:
-            The `token_access_type` parameter of requests, as Dropbox knows it.
+            `token_access_type` parameter of authorization requests, as used by
+            Dropbox.
 
             ```proto
             optional google.protobuf.StringValue token_access_type = 19;
             ```
         tenant_id:
-            Tenant at Microsoft; empty for all.
+            Microsoft tenant. Empty for all tenants.
 
             ```proto
             optional google.protobuf.StringValue tenant_id = 20;
@@ -1301,44 +1301,44 @@ class OAuthConnectionConfig(Message[_OAuthConnectionConfigFields]):
             optional google.protobuf.StringValue app_name = 22;
             ```
         optional_scopes:
-            Scopes that the provider may refuse; it has no effect here.
+            Scopes that the provider may deny. Has no effect.
 
             ```proto
             optional scalekit.v1.connections.OptionalScopes optional_scopes = 23;
             ```
         extensions:
-            What some providers need beyond OAuth 2.0.
+            Provider-specific extensions of OAuth 2.0.
 
             ```proto
             optional scalekit.v1.connections.OauthExtensions extensions = 24;
             ```
         token_endpoint_auth_method:
-            How we authenticate at the token endpoint: `client_secret_basic`, or
-            `client_secret_post` by default.
+            Authentication method at the token endpoint: `client_secret_basic` or
+            `client_secret_post`, the default.
 
             ```proto
             optional google.protobuf.StringValue token_endpoint_auth_method = 25;
             ```
         googleads_developer_token:
-            A developer token; it has no effect here.
+            Google Ads developer token. Has no effect.
 
             ```proto
             optional google.protobuf.StringValue googleads_developer_token = 26;
             ```
         scope_selection_allowed:
-            Whether people choose scopes; it has no effect here.
+            Whether users can choose scopes. Has no effect.
 
             ```proto
             optional google.protobuf.BoolValue scope_selection_allowed = 27;
             ```
         required_scopes:
-            Scopes that have to be granted; it has no effect here.
+            Scopes that must be granted. Has no effect.
 
             ```proto
             repeated string required_scopes = 28;
             ```
         required_optional_scopes:
-            Scopes that have to be granted; it has no effect here.
+            Scopes that must be granted. Has no effect.
 
             ```proto
             repeated string required_optional_scopes = 29;
@@ -1408,7 +1408,7 @@ _OauthExtensionsFields: TypeAlias = Literal["smart", "extra_authorize_params"]
 
 class OauthExtensions(Message[_OauthExtensionsFields]):
     """
-    What some providers need beyond OAuth 2.0.
+    Provider-specific extensions of OAuth 2.0.
 
     ```proto
     message scalekit.v1.connections.OauthExtensions
@@ -1416,13 +1416,13 @@ class OauthExtensions(Message[_OauthExtensionsFields]):
 
     Attributes:
         smart:
-            SMART on FHIR; it has no effect here.
+            SMART on FHIR. Has no effect.
 
             ```proto
             optional scalekit.v1.connections.SmartConfig smart = 1;
             ```
         extra_authorize_params:
-            Further parameters of requests; up to 20 pairs.
+            Additional parameters of authorization requests, up to 20 pairs.
 
             ```proto
             map<string, string> extra_authorize_params = 2;
@@ -1448,7 +1448,7 @@ _SmartConfigFields: TypeAlias = Literal["aud", "domain"]
 
 class SmartConfig(Message[_SmartConfigFields]):
     """
-    What SMART on FHIR needs; it has no effect here.
+    SMART on FHIR settings. Have no effect.
 
     ```proto
     message scalekit.v1.connections.SmartConfig
@@ -1456,13 +1456,13 @@ class SmartConfig(Message[_SmartConfigFields]):
 
     Attributes:
         aud:
-            The audience; it has no effect here.
+            Audience. Has no effect.
 
             ```proto
             string aud = 1;
             ```
         domain:
-            The domain; it has no effect here.
+            Domain. Has no effect.
 
             ```proto
             string domain = 2;
@@ -1488,7 +1488,7 @@ _OptionalScopesFields: TypeAlias = Literal["scopes", "field_name"]
 
 class OptionalScopes(Message[_OptionalScopesFields]):
     """
-    Scopes that a provider may refuse; they have no effect here.
+    Scopes that a provider may deny. Have no effect.
 
     ```proto
     message scalekit.v1.connections.OptionalScopes
@@ -1496,7 +1496,7 @@ class OptionalScopes(Message[_OptionalScopesFields]):
 
     Attributes:
         scopes:
-            The scopes.
+            Scopes.
 
             ```proto
             repeated string scopes = 1;
@@ -1528,8 +1528,8 @@ _GoogleDWDConfigFields: TypeAlias = Literal["service_account_json", "scopes", "t
 
 class GoogleDWDConfig(Message[_GoogleDWDConfigFields]):
     """
-    Delegation across a domain of Google Workspace: a service account acts for
-    its people.
+    Google Workspace domain-wide delegation: a service account acts for the users
+    of a domain.
 
     ```proto
     message scalekit.v1.connections.GoogleDWDConfig
@@ -1537,14 +1537,14 @@ class GoogleDWDConfig(Message[_GoogleDWDConfigFields]):
 
     Attributes:
         service_account_json:
-            The key of a service account, as Google gives it; kept sealed, not looked at
-            and never returned.
+            JSON key of the service account, as issued by Google. Stored encrypted, not
+            validated and never returned.
 
             ```proto
             optional google.protobuf.StringValue service_account_json = 1;
             ```
         scopes:
-            The scopes.
+            Scopes.
 
             ```proto
             repeated string scopes = 2;
@@ -1556,13 +1556,13 @@ class GoogleDWDConfig(Message[_GoogleDWDConfigFields]):
             optional google.protobuf.StringValue token_uri = 3;
             ```
         scope_selection_allowed:
-            Whether people choose scopes; it has no effect here.
+            Whether users can choose scopes. Has no effect.
 
             ```proto
             optional google.protobuf.BoolValue scope_selection_allowed = 4;
             ```
         required_scopes:
-            Scopes that have to be granted; it has no effect here.
+            Scopes that must be granted. Has no effect.
 
             ```proto
             repeated string required_scopes = 5;
@@ -1594,7 +1594,7 @@ _PasswordLessConfigFields: TypeAlias = Literal["type", "frequency", "validity", 
 
 class PasswordLessConfig(Message[_PasswordLessConfigFields]):
     """
-    How people sign in by a mail.
+    Settings of passwordless sign-in by email.
 
     ```proto
     message scalekit.v1.connections.PasswordLessConfig
@@ -1602,43 +1602,43 @@ class PasswordLessConfig(Message[_PasswordLessConfigFields]):
 
     Attributes:
         type:
-            What is in the mail.
+            Contents of the email.
 
             ```proto
             scalekit.v1.connections.PasswordlessType type = 1;
             ```
         frequency:
-            Never set: the limits are settings of the deployment.
+            Never set. The rate limits are settings of the deployment.
 
             ```proto
             optional google.protobuf.UInt32Value frequency = 2;
             ```
         validity:
-            Seconds that a code is good for.
+            Lifetime of a code in seconds.
 
             ```proto
             optional google.protobuf.UInt32Value validity = 3;
             ```
         enforce_same_browser_origin:
-            Whether a link is good only in the browser that asked for it.
+            Whether a link is valid only in the browser that requested it.
 
             ```proto
             optional google.protobuf.BoolValue enforce_same_browser_origin = 4;
             ```
         code_challenge_length:
-            Characters of a code.
+            Number of characters of a code.
 
             ```proto
             optional google.protobuf.UInt32Value code_challenge_length = 5;
             ```
         code_challenge_type:
-            What a code is made of.
+            Characters used in codes.
 
             ```proto
             optional scalekit.v1.connections.CodeChallengeType code_challenge_type = 6;
             ```
         regenerate_passwordless_credentials_on_resend:
-            Whether another mail has another code.
+            Whether a resent email has a new code.
 
             ```proto
             optional google.protobuf.BoolValue regenerate_passwordless_credentials_on_resend = 7;
@@ -1674,7 +1674,7 @@ _StaticAuthConfigFields: TypeAlias = Literal["static_config"]
 
 class StaticAuthConfig(Message[_StaticAuthConfigFields]):
     """
-    Fixed credentials of another service; they have no effect here.
+    Static credentials of another service. Have no effect.
 
     ```proto
     message scalekit.v1.connections.StaticAuthConfig
@@ -1682,7 +1682,7 @@ class StaticAuthConfig(Message[_StaticAuthConfigFields]):
 
     Attributes:
         static_config:
-            The credentials; it has no effect here.
+            Credentials. Has no effect.
 
             ```proto
             optional google.protobuf.Struct static_config = 1;
@@ -1706,7 +1706,7 @@ _WebAuthConfigurationFields: TypeAlias = Literal["rp", "attestation", "authentic
 
 class WebAuthConfiguration(Message[_WebAuthConfigurationFields]):
     """
-    How people sign in by a passkey.
+    Settings of sign-in with passkeys.
 
     ```proto
     message scalekit.v1.connections.WebAuthConfiguration
@@ -1714,49 +1714,50 @@ class WebAuthConfiguration(Message[_WebAuthConfigurationFields]):
 
     Attributes:
         rp:
-            Whom passkeys are for.
+            Relying party.
 
             ```proto
             optional scalekit.v1.connections.WebAuthConfiguration.Rp rp = 1;
             ```
         attestation:
-            What an authenticator says of its make.
+            Attestation settings.
 
             ```proto
             optional scalekit.v1.connections.WebAuthConfiguration.Attestation attestation = 2;
             ```
         authenticators:
-            Which authenticators are taken.
+            Accepted authenticators.
 
             ```proto
             optional scalekit.v1.connections.WebAuthConfiguration.Authenticators authenticators = 3;
             ```
         authenticator_selection:
-            Which authenticators are asked for.
+            Requested authenticators.
 
             ```proto
             optional scalekit.v1.connections.WebAuthConfiguration.AuthenticatorSelection authenticator_selection = 4;
             ```
         timeout:
-            How long a browser waits for the person.
+            Timeouts of browser prompts.
 
             ```proto
             optional scalekit.v1.connections.WebAuthConfiguration.Timeout timeout = 5;
             ```
         enable_auto_registration:
-            Whether a passkey is offered after a sign-in.
+            Whether users are offered to create a passkey after signing in.
 
             ```proto
             bool enable_auto_registration = 6;
             ```
         show_passkey_button:
-            Whether the sign-in page has a button for passkeys.
+            Whether the sign-in page shows a passkey button.
 
             ```proto
             bool show_passkey_button = 7;
             ```
         enable_conditional_login:
-            Whether the browser offers passkeys in the field of the address.
+            Whether the browser offers passkeys in the email field (conditional
+            mediation).
 
             ```proto
             bool enable_conditional_login = 8;
@@ -1794,7 +1795,7 @@ class WebAuthConfiguration(Message[_WebAuthConfigurationFields]):
 
     class Rp(Message[_RpFields]):
         """
-        Whom passkeys are for.
+        The relying party of passkeys.
 
         ```proto
         message scalekit.v1.connections.WebAuthConfiguration.Rp
@@ -1802,13 +1803,13 @@ class WebAuthConfiguration(Message[_WebAuthConfigurationFields]):
 
         Attributes:
             ids:
-                Host names that passkeys are bound to.
+                Domains that passkeys are bound to.
 
                 ```proto
                 repeated string ids = 1;
                 ```
             origins:
-                Web pages that may use them.
+                Origins that can use the passkeys.
 
                 ```proto
                 repeated string origins = 2;
@@ -1834,7 +1835,7 @@ class WebAuthConfiguration(Message[_WebAuthConfigurationFields]):
 
     class Attestation(Message[_AttestationFields]):
         """
-        What an authenticator says of its make.
+        Attestation settings.
 
         ```proto
         message scalekit.v1.connections.WebAuthConfiguration.Attestation
@@ -1842,13 +1843,13 @@ class WebAuthConfiguration(Message[_WebAuthConfigurationFields]):
 
         Attributes:
             conveyance_preference:
-                What is asked for.
+                Attestation conveyance preference.
 
                 ```proto
                 optional google.protobuf.StringValue conveyance_preference = 1;
                 ```
             enterprise_approved_ids:
-                Devices of companies; it has no effect here.
+                Approved enterprise devices. Has no effect.
 
                 ```proto
                 repeated string enterprise_approved_ids = 2;
@@ -1874,7 +1875,7 @@ class WebAuthConfiguration(Message[_WebAuthConfigurationFields]):
 
     class Authenticators(Message[_AuthenticatorsFields]):
         """
-        Which authenticators are taken.
+        Accepted authenticators.
 
         ```proto
         message scalekit.v1.connections.WebAuthConfiguration.Authenticators
@@ -1882,43 +1883,44 @@ class WebAuthConfiguration(Message[_WebAuthConfigurationFields]):
 
         Attributes:
             validate_entry:
-                Whether the metadata service has to know it; it has no effect here.
+                Whether the authenticator must be listed in the metadata service. Has no
+                effect.
 
                 ```proto
                 optional google.protobuf.BoolValue validate_entry = 1;
                 ```
             validate_entry_permit_zero_aaguid:
-                Whether one without a model is taken; it has no effect here.
+                Whether an all-zero AAGUID is accepted. Has no effect.
 
                 ```proto
                 optional google.protobuf.BoolValue validate_entry_permit_zero_aaguid = 2;
                 ```
             validate_anchors:
-                Whether its certificate has to lead to a known one; it has no effect here.
+                Whether the certificate must chain to a known root. Has no effect.
 
                 ```proto
                 optional google.protobuf.BoolValue validate_anchors = 3;
                 ```
             validate_status:
-                Whether its status counts; it has no effect here.
+                Whether the authenticator's status is checked. Has no effect.
 
                 ```proto
                 optional google.protobuf.BoolValue validate_status = 4;
                 ```
             validate_attestation_type:
-                Whether the kind of its attestation counts; it has no effect here.
+                Whether the attestation type is checked. Has no effect.
 
                 ```proto
                 optional google.protobuf.BoolValue validate_attestation_type = 5;
                 ```
             desired_authenticator_status:
-                Statuses that it has to have; it has no effect here.
+                Required authenticator statuses. Has no effect.
 
                 ```proto
                 repeated string desired_authenticator_status = 6;
                 ```
             undesired_authenticator_status:
-                Statuses that it must not have; it has no effect here.
+                Rejected authenticator statuses. Has no effect.
 
                 ```proto
                 repeated string undesired_authenticator_status = 7;
@@ -1954,7 +1956,7 @@ class WebAuthConfiguration(Message[_WebAuthConfigurationFields]):
 
     class AuthenticatorSelection(Message[_AuthenticatorSelectionFields]):
         """
-        Which authenticators are asked for.
+        Requested authenticators.
 
         ```proto
         message scalekit.v1.connections.WebAuthConfiguration.AuthenticatorSelection
@@ -1962,13 +1964,13 @@ class WebAuthConfiguration(Message[_WebAuthConfigurationFields]):
 
         Attributes:
             user_verification:
-                Whether the person has to prove themselves to the device.
+                User verification requirement.
 
                 ```proto
                 optional google.protobuf.StringValue user_verification = 1;
                 ```
             authenticator_attachment:
-                Whether it is part of the device, or another thing; any when absent.
+                Authenticator attachment: platform or roaming. If absent, any.
 
                 ```proto
                 optional google.protobuf.StringValue authenticator_attachment = 2;
@@ -1994,7 +1996,7 @@ class WebAuthConfiguration(Message[_WebAuthConfigurationFields]):
 
     class Timeout(Message[_TimeoutFields]):
         """
-        How long a browser waits for the person.
+        Timeouts of browser prompts.
 
         ```proto
         message scalekit.v1.connections.WebAuthConfiguration.Timeout
@@ -2002,25 +2004,25 @@ class WebAuthConfiguration(Message[_WebAuthConfigurationFields]):
 
         Attributes:
             registration:
-                When a passkey is made.
+                Timeout of registration.
 
                 ```proto
                 optional google.protobuf.Duration registration = 1;
                 ```
             registration_uvd:
-                When a passkey is made, without user verification.
+                Timeout of registration without user verification.
 
                 ```proto
                 optional google.protobuf.Duration registration_uvd = 2;
                 ```
             login:
-                When a passkey is used.
+                Timeout of sign-in.
 
                 ```proto
                 optional google.protobuf.Duration login = 3;
                 ```
             login_uvd:
-                When a passkey is used, without user verification.
+                Timeout of sign-in without user verification.
 
                 ```proto
                 optional google.protobuf.Duration login_uvd = 4;
@@ -2050,8 +2052,8 @@ _SAMLConnectionConfigRequestFields: TypeAlias = Literal["idp_metadata_url", "idp
 
 class SAMLConnectionConfigRequest(Message[_SAMLConnectionConfigRequestFields]):
     """
-    How we are a service provider of a SAML identity provider. What is absent in
-    an update stays as it is; an empty text clears it.
+    Settings of a SAML connection. In updates, absent fields are unchanged and
+    empty strings clear the value.
 
     ```proto
     message scalekit.v1.connections.SAMLConnectionConfigRequest
@@ -2059,135 +2061,132 @@ class SAMLConnectionConfigRequest(Message[_SAMLConnectionConfigRequestFields]):
 
     Attributes:
         idp_metadata_url:
-            Address of the identity provider's metadata. What is in it is read now and
-            every day from then on.
+            URL of the identity provider's metadata. The metadata is read when the URL
+            is set, and daily afterward.
 
             ```proto
             optional google.protobuf.StringValue idp_metadata_url = 1;
             ```
         idp_entity_id:
-            Entity id of the identity provider.
+            Entity ID of the identity provider.
 
             ```proto
             optional google.protobuf.StringValue idp_entity_id = 2;
             ```
         idp_sso_url:
-            Where sign-ins begin at the identity provider.
+            SSO URL of the identity provider.
 
             ```proto
             optional google.protobuf.StringValue idp_sso_url = 3;
             ```
         idp_certificate:
-            Certificates that the identity provider signs by: PEM, one or several, or
-            the base64 of one. It replaces those that there are.
+            Signing certificates of the identity provider: one or more PEM
+            certificates, or one in base64. Replaces the current certificates.
 
             ```proto
             optional google.protobuf.StringValue idp_certificate = 4;
             ```
         idp_slo_url:
-            Where single logout goes to at the identity provider.
+            Single logout URL of the identity provider.
 
             ```proto
             optional google.protobuf.StringValue idp_slo_url = 5;
             ```
         ui_button_title:
-            Text of its button on the sign-in page.
+            Label of the connection's button on the sign-in page.
 
             ```proto
             optional google.protobuf.StringValue ui_button_title = 6;
             ```
         idp_name_id_format:
-            How people are to be named.
+            Requested name ID format.
 
             ```proto
             scalekit.v1.connections.NameIdFormat idp_name_id_format = 7;
             ```
         idp_sso_request_binding:
-            How requests to sign in are sent.
+            Binding of authentication requests.
 
             ```proto
             scalekit.v1.connections.RequestBinding idp_sso_request_binding = 8;
             ```
         idp_slo_request_binding:
-            How requests to sign out are sent.
+            Binding of logout requests.
 
             ```proto
             scalekit.v1.connections.RequestBinding idp_slo_request_binding = 9;
             ```
         saml_signing_option:
-            Which signatures an answer must have.
+            Signatures required in responses.
 
             ```proto
             scalekit.v1.connections.SAMLSigningOptions saml_signing_option = 10;
             ```
         force_authn:
-            Whether people have to sign in anew each time (`ForceAuthn`).
+            Whether users must authenticate again at each sign-in (`ForceAuthn`).
 
             ```proto
             optional google.protobuf.BoolValue force_authn = 14;
             ```
         default_redirect_uri:
-            Where sign-ins that begin at the identity provider lead to, in place of the
-            application's own address.
+            Redirect URI for IdP-initiated sign-ins. Defaults to the application's
+            redirect URI.
 
             ```proto
             optional google.protobuf.StringValue default_redirect_uri = 15;
             ```
         assertion_encrypted:
-            Whether assertions have to be encrypted.
+            Whether assertions must be encrypted.
 
             ```proto
             optional google.protobuf.BoolValue assertion_encrypted = 16;
             ```
         want_request_signed:
-            Whether our requests are signed.
+            Whether requests are signed.
 
             ```proto
             optional google.protobuf.BoolValue want_request_signed = 17;
             ```
         certificate_id:
-            Id of our key pair that signs, `cer_` followed by digits; empty for the
-            current one.
+            Signing key pair ID, prefixed with `cer_`. Empty for the current key pair.
 
             ```proto
             optional google.protobuf.StringValue certificate_id = 18;
             ```
         idp_slo_required:
-            Whether the end of our session ends that of the identity provider, too.
+            Whether signing out also ends the session at the identity provider.
 
             ```proto
             optional google.protobuf.BoolValue idp_slo_required = 19;
             ```
         sp_entity_id:
-            Entity id to be known by in place of our own, as when you move here from
-            elsewhere; ours is again when it is that of the connection.
+            Entity ID that replaces the default entity ID, for example after a
+            migration. Setting it to the connection's default restores the default.
 
             ```proto
             optional google.protobuf.StringValue sp_entity_id = 20;
             ```
         sp_assertion_url:
-            Address that answers go to in place of our own, as when you move here from
-            elsewhere.
+            ACS URL that replaces the default, for example after a migration.
 
             ```proto
             optional google.protobuf.StringValue sp_assertion_url = 21;
             ```
         sp_slo_url:
-            Address that logouts go to in place of our own, as when you move here from
-            elsewhere.
+            Single logout URL that replaces the default, for example after a migration.
 
             ```proto
             optional google.protobuf.StringValue sp_slo_url = 22;
             ```
         sync_user_profile_on_login:
-            Whether the profile follows the provider at each sign-in.
+            Whether each sign-in updates the user's profile from the identity provider.
 
             ```proto
             optional google.protobuf.BoolValue sync_user_profile_on_login = 23;
             ```
         jit_provisioning_with_sso_enabled:
-            Whether people of the organization's domains become members by their first
-            sign-in.
+            Whether users with an email address of the organization's domains become
+            members at their first sign-in.
 
             ```proto
             optional google.protobuf.BoolValue jit_provisioning_with_sso_enabled = 24;
@@ -2251,7 +2250,7 @@ _SAMLConnectionConfigResponseFields: TypeAlias = Literal["sp_entity_id", "sp_ass
 
 class SAMLConnectionConfigResponse(Message[_SAMLConnectionConfigResponseFields]):
     """
-    How we are a service provider of a SAML identity provider.
+    Settings of a SAML connection.
 
     ```proto
     message scalekit.v1.connections.SAMLConnectionConfigResponse
@@ -2259,144 +2258,144 @@ class SAMLConnectionConfigResponse(Message[_SAMLConnectionConfigResponseFields])
 
     Attributes:
         sp_entity_id:
-            Our entity id.
+            Service provider entity ID.
 
             ```proto
             string sp_entity_id = 1;
             ```
         sp_assertion_url:
-            Where the identity provider sends its answers (ACS).
+            Assertion consumer service (ACS) URL, for the identity provider's
+            responses.
 
             ```proto
             string sp_assertion_url = 2;
             ```
         sp_metadata_url:
-            Address of our metadata.
+            URL of the service provider metadata.
 
             ```proto
             string sp_metadata_url = 3;
             ```
         idp_metadata_url:
-            Address of the identity provider's metadata. What is in it is read now and
-            every day from then on.
+            URL of the identity provider's metadata. The metadata is read when the URL
+            is set, and daily afterward.
 
             ```proto
             optional google.protobuf.StringValue idp_metadata_url = 4;
             ```
         idp_entity_id:
-            Entity id of the identity provider.
+            Entity ID of the identity provider.
 
             ```proto
             optional google.protobuf.StringValue idp_entity_id = 5;
             ```
         idp_sso_url:
-            Where sign-ins begin at the identity provider.
+            SSO URL of the identity provider.
 
             ```proto
             optional google.protobuf.StringValue idp_sso_url = 6;
             ```
         idp_certificates:
-            Certificates that the identity provider signs by: an answer may be signed by
-            any.
+            Signing certificates of the identity provider. A response may be signed
+            with any of them.
 
             ```proto
             repeated scalekit.v1.connections.IDPCertificate idp_certificates = 7;
             ```
         idp_slo_url:
-            Where single logout goes to at the identity provider.
+            Single logout URL of the identity provider.
 
             ```proto
             optional google.protobuf.StringValue idp_slo_url = 8;
             ```
         ui_button_title:
-            Text of its button on the sign-in page.
+            Label of the connection's button on the sign-in page.
 
             ```proto
             optional google.protobuf.StringValue ui_button_title = 9;
             ```
         idp_name_id_format:
-            How people are to be named.
+            Requested name ID format.
 
             ```proto
             scalekit.v1.connections.NameIdFormat idp_name_id_format = 10;
             ```
         idp_sso_request_binding:
-            How requests to sign in are sent.
+            Binding of authentication requests.
 
             ```proto
             scalekit.v1.connections.RequestBinding idp_sso_request_binding = 11;
             ```
         idp_slo_request_binding:
-            How requests to sign out are sent.
+            Binding of logout requests.
 
             ```proto
             scalekit.v1.connections.RequestBinding idp_slo_request_binding = 12;
             ```
         saml_signing_option:
-            Which signatures an answer must have.
+            Signatures required in responses.
 
             ```proto
             scalekit.v1.connections.SAMLSigningOptions saml_signing_option = 13;
             ```
         allow_idp_initiated_login:
-            Whether sign-ins may begin at the identity provider.
+            Whether IdP-initiated sign-in is allowed.
 
             ```proto
             optional google.protobuf.BoolValue allow_idp_initiated_login = 14;
             ```
         force_authn:
-            Whether people have to sign in anew each time (`ForceAuthn`).
+            Whether users must authenticate again at each sign-in (`ForceAuthn`).
 
             ```proto
             optional google.protobuf.BoolValue force_authn = 15;
             ```
         default_redirect_uri:
-            Where sign-ins that begin at the identity provider lead to, in place of the
-            application's own address.
+            Redirect URI for IdP-initiated sign-ins. Defaults to the application's
+            redirect URI.
 
             ```proto
             optional google.protobuf.StringValue default_redirect_uri = 16;
             ```
         assertion_encrypted:
-            Whether assertions have to be encrypted.
+            Whether assertions must be encrypted.
 
             ```proto
             optional google.protobuf.BoolValue assertion_encrypted = 17;
             ```
         want_request_signed:
-            Whether our requests are signed.
+            Whether requests are signed.
 
             ```proto
             optional google.protobuf.BoolValue want_request_signed = 18;
             ```
         certificate_id:
-            Id of our key pair that signs, `cer_` followed by digits; empty for the
-            current one.
+            Signing key pair ID, prefixed with `cer_`. Empty for the current key pair.
 
             ```proto
             optional google.protobuf.StringValue certificate_id = 19;
             ```
         idp_slo_required:
-            Whether the end of our session ends that of the identity provider, too.
+            Whether signing out also ends the session at the identity provider.
 
             ```proto
             optional google.protobuf.BoolValue idp_slo_required = 20;
             ```
         sp_slo_url:
-            Where the identity provider sends logouts.
+            Single logout URL, for the identity provider's logout requests.
 
             ```proto
             optional google.protobuf.StringValue sp_slo_url = 21;
             ```
         sync_user_profile_on_login:
-            Whether the profile follows the provider at each sign-in.
+            Whether each sign-in updates the user's profile from the identity provider.
 
             ```proto
             optional google.protobuf.BoolValue sync_user_profile_on_login = 22;
             ```
         jit_provisioning_with_sso_enabled:
-            Whether people of the organization's domains become members by their first
-            sign-in.
+            Whether users with an email address of the organization's domains become
+            members at their first sign-in.
 
             ```proto
             optional google.protobuf.BoolValue jit_provisioning_with_sso_enabled = 23;
@@ -2464,7 +2463,7 @@ _IDPCertificateFields: TypeAlias = Literal["certificate", "create_time", "expiry
 
 class IDPCertificate(Message[_IDPCertificateFields]):
     """
-    A certificate that an identity provider signs by.
+    A signing certificate of an identity provider.
 
     ```proto
     message scalekit.v1.connections.IDPCertificate
@@ -2472,25 +2471,25 @@ class IDPCertificate(Message[_IDPCertificateFields]):
 
     Attributes:
         certificate:
-            The certificate, in PEM.
+            Certificate in PEM format.
 
             ```proto
             string certificate = 1;
             ```
         create_time:
-            When it was taken.
+            Time when the certificate was added.
 
             ```proto
             optional google.protobuf.Timestamp create_time = 2;
             ```
         expiry_time:
-            When it expires.
+            Expiration time.
 
             ```proto
             optional google.protobuf.Timestamp expiry_time = 3;
             ```
         id:
-            Id of the certificate.
+            ID of the certificate.
 
             ```proto
             string id = 4;
@@ -2528,7 +2527,7 @@ _FlagsFields: TypeAlias = Literal["is_login", "is_app"]
 
 class Flags(Message[_FlagsFields]):
     """
-    What a connection of the environment is for.
+    Purpose of an environment connection.
 
     ```proto
     message scalekit.v1.connections.Flags
@@ -2536,13 +2535,14 @@ class Flags(Message[_FlagsFields]):
 
     Attributes:
         is_login:
-            People sign in by it.
+            The connection signs users in.
 
             ```proto
             bool is_login = 1;
             ```
         is_app:
-            An application reaches another service by it; nobody signs in by it.
+            The connection links an application to another service. Users cannot sign
+            in with it.
 
             ```proto
             bool is_app = 2;
@@ -2568,7 +2568,7 @@ _ListAppConnectionsRequestFields: TypeAlias = Literal["page_size", "page_token",
 
 class ListAppConnectionsRequest(Message[_ListAppConnectionsRequestFields]):
     """
-    Asks for a page of the connections of applications.
+    Request to list the connections of applications.
 
     ```proto
     message scalekit.v1.connections.ListAppConnectionsRequest
@@ -2576,25 +2576,27 @@ class ListAppConnectionsRequest(Message[_ListAppConnectionsRequestFields]):
 
     Attributes:
         page_size:
-            Most connections to return, up to 30; 10 when absent or 0.
+            Maximum number of connections, up to 30. Defaults to 10.
 
             ```proto
             uint32 page_size = 1;
             ```
         page_token:
-            Page to return: a `next_page_token` or `prev_page_token` of the same list.
+            `next_page_token` or `prev_page_token` from a previous response. Defaults
+            to the first page.
 
             ```proto
             string page_token = 2;
             ```
         provider:
-            Only those of this provider.
+            Return only connections to this provider.
 
             ```proto
             optional string provider = 3;
             ```
         query:
-            Only those that this text is found in, in the key_id or the provider_key.
+            Return only connections whose `key_id` or `provider_key` contains this
+            text.
 
             ```proto
             optional string query = 4;
@@ -2624,7 +2626,7 @@ _ListAppConnectionsResponseFields: TypeAlias = Literal["connections", "next_page
 
 class ListAppConnectionsResponse(Message[_ListAppConnectionsResponseFields]):
     """
-    Carries a page of the connections of applications.
+    A page of the connections of applications.
 
     ```proto
     message scalekit.v1.connections.ListAppConnectionsResponse
@@ -2638,19 +2640,19 @@ class ListAppConnectionsResponse(Message[_ListAppConnectionsResponseFields]):
             repeated scalekit.v1.connections.ListConnection connections = 1;
             ```
         next_page_token:
-            Token of the next page; empty on the last.
+            Token for the next page. Empty on the last page.
 
             ```proto
             string next_page_token = 2;
             ```
         prev_page_token:
-            Token of the page before; empty on the first.
+            Token for the previous page. Empty on the first page.
 
             ```proto
             string prev_page_token = 3;
             ```
         total_size:
-            Number of connections on all pages.
+            Total number of connections.
 
             ```proto
             uint32 total_size = 4;
@@ -2680,7 +2682,7 @@ _AssignDomainsToConnectionRequestFields: TypeAlias = Literal["organization_id", 
 
 class AssignDomainsToConnectionRequest(Message[_AssignDomainsToConnectionRequestFields]):
     """
-    Asks to say which domains lead to a connection.
+    Request to assign domains to a connection.
 
     ```proto
     message scalekit.v1.connections.AssignDomainsToConnectionRequest
@@ -2688,20 +2690,20 @@ class AssignDomainsToConnectionRequest(Message[_AssignDomainsToConnectionRequest
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         connection_id:
-            Id of the connection, `conn_` followed by digits.
+            Connection ID, prefixed with `conn_`.
 
             ```proto
             string connection_id = 2;
             ```
         domain_ids:
-            Ids of domains of the organization, up to 50; none lets no domain lead to
-            this connection alone.
+            IDs of domains of the organization, up to 50. An empty list removes all
+            assignments.
 
             ```proto
             repeated string domain_ids = 3;
@@ -2729,7 +2731,7 @@ _AssignDomainsToConnectionResponseFields: TypeAlias = Literal["connection"]
 
 class AssignDomainsToConnectionResponse(Message[_AssignDomainsToConnectionResponseFields]):
     """
-    Carries the connection with its domains.
+    The connection with its domains.
 
     ```proto
     message scalekit.v1.connections.AssignDomainsToConnectionResponse
@@ -2761,7 +2763,7 @@ _UpdateConnectionRequestFields: TypeAlias = Literal["organization_id", "id", "co
 
 class UpdateConnectionRequest(Message[_UpdateConnectionRequestFields]):
     """
-    Asks to change a connection of an organization.
+    Request to update a connection of an organization.
 
     ```proto
     message scalekit.v1.connections.UpdateConnectionRequest
@@ -2769,19 +2771,19 @@ class UpdateConnectionRequest(Message[_UpdateConnectionRequestFields]):
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         id:
-            Id of the connection, `conn_` followed by digits.
+            Connection ID, prefixed with `conn_`.
 
             ```proto
             string id = 3;
             ```
         connection:
-            What is to change.
+            Fields to update.
 
             ```proto
             optional scalekit.v1.connections.UpdateConnection connection = 4;
@@ -2809,7 +2811,7 @@ _DeleteEnvironmentConnectionRequestFields: TypeAlias = Literal["connection_id"]
 
 class DeleteEnvironmentConnectionRequest(Message[_DeleteEnvironmentConnectionRequestFields]):
     """
-    Asks to delete a connection of the environment.
+    Request to delete a connection of the environment.
 
     ```proto
     message scalekit.v1.connections.DeleteEnvironmentConnectionRequest
@@ -2817,7 +2819,7 @@ class DeleteEnvironmentConnectionRequest(Message[_DeleteEnvironmentConnectionReq
 
     Attributes:
         connection_id:
-            Id of the connection, `conn_` followed by digits.
+            Connection ID, prefixed with `conn_`.
 
             ```proto
             string connection_id = 3;
@@ -2841,7 +2843,7 @@ _ListOrganizationConnectionsRequestFields: TypeAlias = Literal["page_size", "pag
 
 class ListOrganizationConnectionsRequest(Message[_ListOrganizationConnectionsRequestFields]):
     """
-    Asks for a page of the connections of all organizations.
+    Request to list the connections of all organizations.
 
     ```proto
     message scalekit.v1.connections.ListOrganizationConnectionsRequest
@@ -2849,13 +2851,14 @@ class ListOrganizationConnectionsRequest(Message[_ListOrganizationConnectionsReq
 
     Attributes:
         page_size:
-            Most connections to return, up to 30; 10 when absent or 0.
+            Maximum number of connections, up to 30. Defaults to 10.
 
             ```proto
             uint32 page_size = 1;
             ```
         page_token:
-            Page to return: a `next_page_token` or `prev_page_token` of the same list.
+            `next_page_token` or `prev_page_token` from a previous response. Defaults
+            to the first page.
 
             ```proto
             string page_token = 2;
@@ -2881,7 +2884,7 @@ _ListOrganizationConnectionsResponseFields: TypeAlias = Literal["next_page_token
 
 class ListOrganizationConnectionsResponse(Message[_ListOrganizationConnectionsResponseFields]):
     """
-    Carries a page of the connections of all organizations.
+    A page of the connections of all organizations.
 
     ```proto
     message scalekit.v1.connections.ListOrganizationConnectionsResponse
@@ -2889,19 +2892,19 @@ class ListOrganizationConnectionsResponse(Message[_ListOrganizationConnectionsRe
 
     Attributes:
         next_page_token:
-            Token of the next page; empty on the last.
+            Token for the next page. Empty on the last page.
 
             ```proto
             string next_page_token = 1;
             ```
         total_size:
-            Number of connections on all pages.
+            Total number of connections.
 
             ```proto
             uint32 total_size = 2;
             ```
         prev_page_token:
-            Token of the page before; empty on the first.
+            Token for the previous page. Empty on the first page.
 
             ```proto
             string prev_page_token = 3;
@@ -2937,7 +2940,7 @@ _SearchOrganizationConnectionsRequestFields: TypeAlias = Literal["query", "provi
 
 class SearchOrganizationConnectionsRequest(Message[_SearchOrganizationConnectionsRequestFields]):
     """
-    Asks for a page of the connections that fit.
+    Request to search connections.
 
     ```proto
     message scalekit.v1.connections.SearchOrganizationConnectionsRequest
@@ -2945,44 +2948,45 @@ class SearchOrganizationConnectionsRequest(Message[_SearchOrganizationConnection
 
     Attributes:
         query:
-            Only those with this id, or of the organization with this id; up to 100
-            characters.
+            Return only the connection with this ID, or the connections of the
+            organization with this ID. Up to 100 characters.
 
             ```proto
             optional string query = 1;
             ```
         provider:
-            Only those of this provider, by its name in `provider` or `provider_key`.
+            Return only connections to this provider, by `provider` or `provider_key`.
 
             ```proto
             optional string provider = 2;
             ```
         status:
-            Only those whose settings are that far.
+            Return only connections with this status.
 
             ```proto
             optional scalekit.v1.connections.ConnectionStatus status = 3;
             ```
         connection_type:
-            Only those of this type.
+            Return only connections of this type.
 
             ```proto
             optional scalekit.v1.connections.ConnectionType connection_type = 4;
             ```
         page_size:
-            Most connections to return, up to 30; 10 when absent or 0.
+            Maximum number of connections, up to 30. Defaults to 10.
 
             ```proto
             uint32 page_size = 5;
             ```
         page_token:
-            Page to return: a `next_page_token` or `prev_page_token` of the same list.
+            `next_page_token` or `prev_page_token` from a previous response. Defaults
+            to the first page.
 
             ```proto
             string page_token = 6;
             ```
         enabled:
-            Only those that are enabled, or that are not.
+            Return only enabled or only disabled connections.
 
             ```proto
             optional bool enabled = 7;
@@ -3018,7 +3022,7 @@ _SearchOrganizationConnectionsResponseFields: TypeAlias = Literal["next_page_tok
 
 class SearchOrganizationConnectionsResponse(Message[_SearchOrganizationConnectionsResponseFields]):
     """
-    Carries a page of the connections that fit.
+    A page of matching connections.
 
     ```proto
     message scalekit.v1.connections.SearchOrganizationConnectionsResponse
@@ -3026,19 +3030,19 @@ class SearchOrganizationConnectionsResponse(Message[_SearchOrganizationConnectio
 
     Attributes:
         next_page_token:
-            Token of the next page; empty on the last.
+            Token for the next page. Empty on the last page.
 
             ```proto
             string next_page_token = 1;
             ```
         total_size:
-            Number of connections on all pages.
+            Total number of connections.
 
             ```proto
             uint32 total_size = 2;
             ```
         prev_page_token:
-            Token of the page before; empty on the first.
+            Token for the previous page. Empty on the first page.
 
             ```proto
             string prev_page_token = 3;
@@ -3074,7 +3078,7 @@ _ToggleEnvironmentConnectionRequestFields: TypeAlias = Literal["connection_id"]
 
 class ToggleEnvironmentConnectionRequest(Message[_ToggleEnvironmentConnectionRequestFields]):
     """
-    Asks to enable or disable a connection of the environment.
+    Request to enable or disable a connection of the environment.
 
     ```proto
     message scalekit.v1.connections.ToggleEnvironmentConnectionRequest
@@ -3082,7 +3086,7 @@ class ToggleEnvironmentConnectionRequest(Message[_ToggleEnvironmentConnectionReq
 
     Attributes:
         connection_id:
-            Id of the connection, `conn_` followed by digits.
+            Connection ID, prefixed with `conn_`.
 
             ```proto
             string connection_id = 2;
@@ -3106,7 +3110,7 @@ _GetConnectionTestResultRequestFields: TypeAlias = Literal["connection_id", "tes
 
 class GetConnectionTestResultRequest(Message[_GetConnectionTestResultRequestFields]):
     """
-    Asks how a test of a connection went.
+    Request to retrieve the result of a connection test.
 
     ```proto
     message scalekit.v1.connections.GetConnectionTestResultRequest
@@ -3114,13 +3118,13 @@ class GetConnectionTestResultRequest(Message[_GetConnectionTestResultRequestFiel
 
     Attributes:
         connection_id:
-            Id of the connection, `conn_` followed by digits.
+            Connection ID, prefixed with `conn_`.
 
             ```proto
             string connection_id = 1;
             ```
         test_request_id:
-            Id of the test, `test_` followed by digits.
+            Test ID, prefixed with `test_`.
 
             ```proto
             string test_request_id = 2;
@@ -3146,7 +3150,7 @@ _GetConnectionTestResultResponseFields: TypeAlias = Literal["status", "user_info
 
 class GetConnectionTestResultResponse(Message[_GetConnectionTestResultResponseFields]):
     """
-    Says how a test of a connection went.
+    The result of a connection test.
 
     ```proto
     message scalekit.v1.connections.GetConnectionTestResultResponse
@@ -3154,31 +3158,31 @@ class GetConnectionTestResultResponse(Message[_GetConnectionTestResultResponseFi
 
     Attributes:
         status:
-            How far the test is.
+            Status of the test.
 
             ```proto
             scalekit.v1.connections.TestResultStatus status = 1;
             ```
         user_info:
-            What the provider said of the person, as JSON.
+            User information returned by the provider, as JSON.
 
             ```proto
             optional string user_info = 2;
             ```
         error:
-            Code of the error.
+            Error code.
 
             ```proto
             optional string error = 3;
             ```
         error_description:
-            What went wrong.
+            Description of the error.
 
             ```proto
             optional string error_description = 4;
             ```
         error_details:
-            What to do about it.
+            Suggested solution.
 
             ```proto
             optional string error_details = 5;
@@ -3210,7 +3214,7 @@ _GetConnectionContextRequestFields: TypeAlias = Literal["connection_id", "organi
 
 class GetConnectionContextRequest(Message[_GetConnectionContextRequestFields]):
     """
-    Asks for what a portal keeps with a connection.
+    Request to retrieve the admin portal's data of a connection.
 
     ```proto
     message scalekit.v1.connections.GetConnectionContextRequest
@@ -3218,13 +3222,13 @@ class GetConnectionContextRequest(Message[_GetConnectionContextRequestFields]):
 
     Attributes:
         connection_id:
-            Id of the connection, `conn_` followed by digits.
+            Connection ID, prefixed with `conn_`.
 
             ```proto
             string connection_id = 1;
             ```
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 2;
@@ -3250,7 +3254,7 @@ _GetConnectionContextResponseFields: TypeAlias = Literal["context"]
 
 class GetConnectionContextResponse(Message[_GetConnectionContextResponseFields]):
     """
-    Carries what a portal keeps with a connection.
+    The admin portal's data of a connection.
 
     ```proto
     message scalekit.v1.connections.GetConnectionContextResponse
@@ -3258,7 +3262,7 @@ class GetConnectionContextResponse(Message[_GetConnectionContextResponseFields])
 
     Attributes:
         context:
-            What a portal keeps with the connection for itself.
+            Data that the admin portal stores with the connection.
 
             ```proto
             optional google.protobuf.Struct context = 1;
@@ -3282,7 +3286,7 @@ _UpdateConnectionContextRequestFields: TypeAlias = Literal["connection_id", "org
 
 class UpdateConnectionContextRequest(Message[_UpdateConnectionContextRequestFields]):
     """
-    Asks to replace what a portal keeps with a connection.
+    Request to replace the admin portal's data of a connection.
 
     ```proto
     message scalekit.v1.connections.UpdateConnectionContextRequest
@@ -3290,19 +3294,19 @@ class UpdateConnectionContextRequest(Message[_UpdateConnectionContextRequestFiel
 
     Attributes:
         connection_id:
-            Id of the connection, `conn_` followed by digits.
+            Connection ID, prefixed with `conn_`.
 
             ```proto
             string connection_id = 1;
             ```
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 2;
             ```
         context:
-            What a portal keeps with the connection for itself.
+            Data that the admin portal stores with the connection.
 
             ```proto
             optional google.protobuf.Struct context = 3;
@@ -3328,7 +3332,7 @@ class UpdateConnectionContextRequest(Message[_UpdateConnectionContextRequestFiel
 
 class CodeChallengeType(Enum):
     """
-    What a code by mail is made of.
+    Characters used in email codes.
 
     ```proto
     enum scalekit.v1.connections.CodeChallengeType
@@ -3336,7 +3340,7 @@ class CodeChallengeType(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Nothing is said.
+            Unspecified.
 
             ```proto
             CODE_CHALLENGE_TYPE_UNSPECIFIED = 0
@@ -3361,7 +3365,7 @@ class CodeChallengeType(Enum):
 
 class ConfigurationType(Enum):
     """
-    Where the endpoints of an OpenID Provider come from.
+    Source of an OpenID provider's endpoints.
 
     ```proto
     enum scalekit.v1.connections.ConfigurationType
@@ -3369,19 +3373,19 @@ class ConfigurationType(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Nothing is said; it stays as it is.
+            Unspecified. The current value is kept.
 
             ```proto
             CONFIGURATION_TYPE_UNSPECIFIED = 0
             ```
         DISCOVERY:
-            From the issuer's discovery document.
+            The issuer's discovery document.
 
             ```proto
             DISCOVERY = 1
             ```
         MANUAL:
-            You give each of them.
+            Configured manually.
 
             ```proto
             MANUAL = 2
@@ -3394,7 +3398,7 @@ class ConfigurationType(Enum):
 
 class NameIdFormat(Enum):
     """
-    How an identity provider is to name a person.
+    Name ID format requested from an identity provider.
 
     ```proto
     enum scalekit.v1.connections.NameIdFormat
@@ -3402,31 +3406,31 @@ class NameIdFormat(Enum):
 
     Attributes:
         NIL:
-            Nothing is asked for: the identity provider chooses.
+            No format is requested. The identity provider chooses.
 
             ```proto
             NAME_ID_FORMAT_NIL = 0
             ```
         UNSPECIFIED:
-            Any, said so in the request.
+            Any format, explicitly requested.
 
             ```proto
             UNSPECIFIED = 1
             ```
         EMAIL:
-            By e-mail address.
+            Email address.
 
             ```proto
             EMAIL = 2
             ```
         TRANSIENT:
-            By another name each time.
+            Transient identifier, different for each sign-in.
 
             ```proto
             TRANSIENT = 3
             ```
         PERSISTENT:
-            By a name that stays, and says nothing.
+            Persistent opaque identifier.
 
             ```proto
             PERSISTENT = 4
@@ -3441,7 +3445,7 @@ class NameIdFormat(Enum):
 
 class PasswordlessType(Enum):
     """
-    What is in a mail that somebody signs in by.
+    Contents of a sign-in email.
 
     ```proto
     enum scalekit.v1.connections.PasswordlessType
@@ -3449,7 +3453,7 @@ class PasswordlessType(Enum):
 
     Attributes:
         PasswordlessType_UNSPECIFIED:
-            Nothing is said.
+            Unspecified.
 
             ```proto
             PasswordlessType_UNSPECIFIED = 0
@@ -3467,7 +3471,7 @@ class PasswordlessType(Enum):
             OTP = 2
             ```
         LINK_OTP:
-            A link and a code, either of which will do.
+            A link and a code. Either is sufficient.
 
             ```proto
             LINK_OTP = 3
@@ -3481,7 +3485,7 @@ class PasswordlessType(Enum):
 
 class SAMLSigningOptions(Enum):
     """
-    Which signatures an answer of the identity provider must have.
+    Signatures required in SAML responses.
 
     ```proto
     enum scalekit.v1.connections.SAMLSigningOptions
@@ -3489,37 +3493,38 @@ class SAMLSigningOptions(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Nothing is said; the response or the assertion.
+            Unspecified. Either the response or the assertion must be signed.
 
             ```proto
             SAML_SIGNING_OPTIONS_UNSPECIFIED = 0
             ```
         NO_SIGNING:
-            None. Nobody can sign in: an answer that nobody signed proves nothing.
+            No signature. All sign-ins fail, because unsigned responses are not
+            trusted.
 
             ```proto
             NO_SIGNING = 1
             ```
         SAML_ONLY_RESPONSE_SIGNING:
-            That of the response.
+            The response must be signed.
 
             ```proto
             SAML_ONLY_RESPONSE_SIGNING = 2
             ```
         SAML_ONLY_ASSERTION_SIGNING:
-            That of the assertion.
+            The assertion must be signed.
 
             ```proto
             SAML_ONLY_ASSERTION_SIGNING = 3
             ```
         SAML_RESPONSE_ASSERTION_SIGNING:
-            Both.
+            Both the response and the assertion must be signed.
 
             ```proto
             SAML_RESPONSE_ASSERTION_SIGNING = 4
             ```
         SAML_RESPONSE_OR_ASSERTION_SIGNING:
-            Either of them.
+            Either the response or the assertion must be signed.
 
             ```proto
             SAML_RESPONSE_OR_ASSERTION_SIGNING = 5
@@ -3535,7 +3540,7 @@ class SAMLSigningOptions(Enum):
 
 class RequestBinding(Enum):
     """
-    How a request gets to the identity provider.
+    Binding of a request to the identity provider.
 
     ```proto
     enum scalekit.v1.connections.RequestBinding
@@ -3543,19 +3548,19 @@ class RequestBinding(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Nothing is said; it stays as it is.
+            Unspecified. The current value is kept.
 
             ```proto
             REQUEST_BINDING_UNSPECIFIED = 0
             ```
         HTTP_POST:
-            By a form that the browser sends.
+            HTTP POST binding.
 
             ```proto
             HTTP_POST = 1
             ```
         HTTP_REDIRECT:
-            In an address that the browser goes to.
+            HTTP redirect binding.
 
             ```proto
             HTTP_REDIRECT = 2
@@ -3568,7 +3573,7 @@ class RequestBinding(Enum):
 
 class TokenAuthType(Enum):
     """
-    How we authenticate at the token endpoint.
+    Authentication method at the token endpoint.
 
     ```proto
     enum scalekit.v1.connections.TokenAuthType
@@ -3576,19 +3581,19 @@ class TokenAuthType(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Nothing is said; it stays as it is.
+            Unspecified. The current value is kept.
 
             ```proto
             TOKEN_AUTH_TYPE_UNSPECIFIED = 0
             ```
         URL_PARAMS:
-            The client secret stands in the form.
+            The client secret is sent in the request body.
 
             ```proto
             URL_PARAMS = 1
             ```
         BASIC_AUTH:
-            The client secret stands in the Authorization header.
+            The client secret is sent in the `Authorization` header.
 
             ```proto
             BASIC_AUTH = 2
@@ -3601,7 +3606,7 @@ class TokenAuthType(Enum):
 
 class OIDCScope(Enum):
     """
-    A scope of OpenID Connect.
+    An OpenID Connect scope.
 
     ```proto
     enum scalekit.v1.connections.OIDCScope
@@ -3609,37 +3614,37 @@ class OIDCScope(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Nothing is said.
+            Unspecified.
 
             ```proto
             OIDC_SCOPE_UNSPECIFIED = 0
             ```
         openid:
-            OpenID Connect itself; it is always asked for.
+            OpenID Connect. Always requested.
 
             ```proto
             openid = 1
             ```
         profile:
-            The person's name and other facts.
+            Name and other profile claims.
 
             ```proto
             profile = 2
             ```
         email:
-            The person's e-mail address.
+            Email address.
 
             ```proto
             email = 3
             ```
         address:
-            The person's postal address.
+            Postal address.
 
             ```proto
             address = 4
             ```
         phone:
-            The person's telephone number.
+            Phone number.
 
             ```proto
             phone = 5
@@ -3655,7 +3660,7 @@ class OIDCScope(Enum):
 
 class ConnectionType(Enum):
     """
-    What kind of way to sign in, or to reach another service, a connection is.
+    Type of a connection: a sign-in method or a link to another service.
 
     ```proto
     enum scalekit.v1.connections.ConnectionType
@@ -3663,7 +3668,7 @@ class ConnectionType(Enum):
 
     Attributes:
         INVALID:
-            Nothing is said.
+            Unspecified.
 
             ```proto
             INVALID = 0
@@ -3693,7 +3698,7 @@ class ConnectionType(Enum):
             OAUTH = 4
             ```
         PASSWORDLESS:
-            A code or a link by mail.
+            A code or link by email.
 
             ```proto
             PASSWORDLESS = 5
@@ -3729,19 +3734,19 @@ class ConnectionType(Enum):
             OAUTH_M2M = 10
             ```
         TRELLO_OAUTH1:
-            OAuth 1.0 as Trello speaks it.
+            OAuth 1.0 for Trello.
 
             ```proto
             TRELLO_OAUTH1 = 11
             ```
         GOOGLE_DWD:
-            Delegation across a domain of Google Workspace.
+            Google Workspace domain-wide delegation.
 
             ```proto
             GOOGLE_DWD = 12
             ```
         TRUSTED_IDP:
-            An identity provider that is trusted.
+            A trusted identity provider.
 
             ```proto
             TRUSTED_IDP = 13
@@ -3779,7 +3784,7 @@ class ConnectionType(Enum):
 
 class ConnectionStatus(Enum):
     """
-    How far the settings of a connection are.
+    Status of a connection's settings.
 
     ```proto
     enum scalekit.v1.connections.ConnectionStatus
@@ -3787,25 +3792,25 @@ class ConnectionStatus(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Nothing is said.
+            Unspecified.
 
             ```proto
             CONNECTION_STATUS_UNSPECIFIED = 0
             ```
         DRAFT:
-            Nothing is set yet.
+            No settings are configured.
 
             ```proto
             DRAFT = 1
             ```
         IN_PROGRESS:
-            Something is set, and something that a sign-in needs is not.
+            Required settings are missing.
 
             ```proto
             IN_PROGRESS = 2
             ```
         COMPLETED:
-            All that a sign-in needs is set.
+            All required settings are configured.
 
             ```proto
             COMPLETED = 3
@@ -3819,7 +3824,7 @@ class ConnectionStatus(Enum):
 
 class ConnectionAuthMode(Enum):
     """
-    For whom an application's connection holds credentials.
+    Scope of an application connection's credentials.
 
     ```proto
     enum scalekit.v1.connections.ConnectionAuthMode
@@ -3827,19 +3832,19 @@ class ConnectionAuthMode(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Nothing is said.
+            Unspecified.
 
             ```proto
             CONNECTION_AUTH_MODE_UNSPECIFIED = 0
             ```
         USER:
-            For each user.
+            Each user has credentials.
 
             ```proto
             USER = 1
             ```
         ORG_WIDE:
-            For the whole organization.
+            The organization shares credentials.
 
             ```proto
             ORG_WIDE = 2
@@ -3852,7 +3857,7 @@ class ConnectionAuthMode(Enum):
 
 class ConnectionProvider(Enum):
     """
-    Whose identity provider, or social provider, a connection leads to.
+    The identity provider or social provider of a connection.
 
     ```proto
     enum scalekit.v1.connections.ConnectionProvider
@@ -3860,7 +3865,7 @@ class ConnectionProvider(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Nothing is said.
+            Unspecified.
 
             ```proto
             CONNECTION_PROVIDER_UNSPECIFIED = 0
@@ -3908,7 +3913,7 @@ class ConnectionProvider(Enum):
             JUMPCLOUD = 7
             ```
         CUSTOM:
-            Any other.
+            Any other provider.
 
             ```proto
             CUSTOM = 8
@@ -3938,19 +3943,19 @@ class ConnectionProvider(Enum):
             SALESFORCE = 12
             ```
         MICROSOFT:
-            Microsoft, with accounts of people and of companies.
+            Microsoft work, school and personal accounts.
 
             ```proto
             MICROSOFT = 13
             ```
         IDP_SIMULATOR:
-            The identity provider that this server plays, to try things out.
+            Built-in identity provider simulator for testing.
 
             ```proto
             IDP_SIMULATOR = 14
             ```
         SCALEKIT:
-            The way that `provider_key` names.
+            The built-in method named in `provider_key`.
 
             ```proto
             SCALEKIT = 15
@@ -3983,7 +3988,7 @@ class ConnectionProvider(Enum):
 
 class TestResultStatus(Enum):
     """
-    How far a test of a connection is.
+    Status of a connection test.
 
     ```proto
     enum scalekit.v1.connections.TestResultStatus
@@ -3991,19 +3996,19 @@ class TestResultStatus(Enum):
 
     Attributes:
         PENDING:
-            Nobody has come back from the provider yet.
+            The user has not returned from the provider yet.
 
             ```proto
             PENDING = 0
             ```
         SUCCESS:
-            Somebody signed in.
+            The sign-in succeeded.
 
             ```proto
             SUCCESS = 1
             ```
         FAILURE:
-            It failed: the error says why.
+            The sign-in failed. See the error.
 
             ```proto
             FAILURE = 2

@@ -30,7 +30,7 @@ _CreateDirectoryRequestFields: TypeAlias = Literal["organization_id", "directory
 
 class CreateDirectoryRequest(Message[_CreateDirectoryRequestFields]):
     """
-    Asks to make a directory.
+    Request to create a directory.
 
     ```proto
     message scalekit.v1.directories.CreateDirectoryRequest
@@ -38,13 +38,13 @@ class CreateDirectoryRequest(Message[_CreateDirectoryRequestFields]):
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         directory:
-            What the directory starts with.
+            Properties of the new directory.
 
             ```proto
             optional scalekit.v1.directories.CreateDirectory directory = 2;
@@ -70,7 +70,7 @@ _CreateDirectoryFields: TypeAlias = Literal["directory_type", "directory_provide
 
 class CreateDirectory(Message[_CreateDirectoryFields]):
     """
-    What a new directory starts with.
+    Properties of the new directory.
 
     ```proto
     message scalekit.v1.directories.CreateDirectory
@@ -78,13 +78,13 @@ class CreateDirectory(Message[_CreateDirectoryFields]):
 
     Attributes:
         directory_type:
-            How people and groups arrive. LDAP is refused.
+            How users and groups are synchronized. `LDAP` is rejected.
 
             ```proto
             scalekit.v1.directories.DirectoryType directory_type = 1;
             ```
         directory_provider:
-            Whose product it is; unspecified for any other.
+            Identity provider. Unspecified for any other provider.
 
             ```proto
             scalekit.v1.directories.DirectoryProvider directory_provider = 2;
@@ -110,7 +110,7 @@ _CreateDirectoryResponseFields: TypeAlias = Literal["directory"]
 
 class CreateDirectoryResponse(Message[_CreateDirectoryResponseFields]):
     """
-    Carries the directory that was made.
+    The created directory.
 
     ```proto
     message scalekit.v1.directories.CreateDirectoryResponse
@@ -142,8 +142,8 @@ _DirectoryFields: TypeAlias = Literal["id", "name", "directory_type", "organizat
 
 class Directory(Message[_DirectoryFields]):
     """
-    A directory: people and groups of an organization, as its identity provider
-    knows them.
+    A directory: users and groups of an organization, as provided by its identity
+    provider.
 
     ```proto
     message scalekit.v1.directories.Directory
@@ -151,105 +151,106 @@ class Directory(Message[_DirectoryFields]):
 
     Attributes:
         id:
-            Id of the directory, `dir_` followed by digits.
+            Directory ID, prefixed with `dir_`.
 
             ```proto
             string id = 1;
             ```
         name:
-            Name for people, 1 to 256 characters: that of the provider at first.
+            Display name, 1 to 256 characters. Defaults to the name of the provider.
 
             ```proto
             string name = 2;
             ```
         directory_type:
-            How people and groups arrive.
+            How users and groups are synchronized.
 
             ```proto
             scalekit.v1.directories.DirectoryType directory_type = 3;
             ```
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 4;
             ```
         enabled:
-            Whether what arrives is taken up.
+            Whether the directory is synchronized.
 
             ```proto
             bool enabled = 5;
             ```
         directory_provider:
-            Whose product it is; unspecified for any other.
+            Identity provider. Unspecified for any other provider.
 
             ```proto
             scalekit.v1.directories.DirectoryProvider directory_provider = 6;
             ```
         last_synced_at:
-            When something last arrived; absent before the first time.
+            Time of the last synchronization. Absent before the first synchronization.
 
             ```proto
             optional google.protobuf.Timestamp last_synced_at = 7;
             ```
         directory_endpoint:
-            Base URL of SCIM for the identity provider, up to 2000 characters; empty
-            for a directory that is polled.
+            SCIM base URL, up to 2000 characters. Empty for polled directories.
 
             ```proto
             string directory_endpoint = 8;
             ```
         total_users:
-            How many people it has.
+            Number of users.
 
             ```proto
             int32 total_users = 9;
             ```
         total_groups:
-            How many groups it has.
+            Number of groups.
 
             ```proto
             int32 total_groups = 10;
             ```
         secrets:
-            Its secrets, the newest first.
+            Secrets, newest first.
 
             ```proto
             repeated scalekit.v1.directories.Secret secrets = 11;
             ```
         stats:
-            How much it has, and when that last changed.
+            Statistics.
 
             ```proto
             optional scalekit.v1.directories.Stats stats = 12;
             ```
         role_assignments:
-            The roles of its groups.
+            Roles assigned to groups.
 
             ```proto
             optional scalekit.v1.directories.RoleAssignments role_assignments = 13;
             ```
         attribute_mappings:
-            Attributes that are mapped.
+            Attribute mapping.
 
             ```proto
             optional scalekit.v1.directories.AttributeMappings attribute_mappings = 14;
             ```
         status:
-            How far it is: DRAFT without a secret, IN_PROGRESS until its first request,
-            then COMPLETED.
+            `DRAFT` without a secret, `IN_PROGRESS` until the first request, then
+            `COMPLETED`.
 
             ```proto
             string status = 15;
             ```
         email:
-            Of one that is polled: the administrator by whose consent.
+            Email address of the administrator that authorized polling. Polled
+            directories only.
 
             ```proto
             string email = 16;
             ```
         groups_tracked:
-            Of one that is polled: `ALL` groups, or those that are `SELECTED`.
+            Whether `ALL` groups are synchronized, or only `SELECTED` groups. Polled
+            directories only.
 
             ```proto
             string groups_tracked = 17;
@@ -305,7 +306,8 @@ _SecretFields: TypeAlias = Literal["id", "create_time", "secret_suffix", "status
 
 class Secret(Message[_SecretFields]):
     """
-    A secret of a directory, without its text.
+    A secret of a directory. The secret itself is returned only when it is
+    created.
 
     ```proto
     message scalekit.v1.directories.Secret
@@ -313,43 +315,44 @@ class Secret(Message[_SecretFields]):
 
     Attributes:
         id:
-            Id of the secret, `sec_` followed by digits.
+            Secret ID, prefixed with `sec_`.
 
             ```proto
             string id = 1;
             ```
         create_time:
-            When it was made.
+            Creation time.
 
             ```proto
             optional google.protobuf.Timestamp create_time = 2;
             ```
         secret_suffix:
-            Its last four characters.
+            Last four characters of the secret.
 
             ```proto
             string secret_suffix = 4;
             ```
         status:
-            Whether it is good.
+            Status of the secret.
 
             ```proto
             scalekit.v1.directories.SecretStatus status = 5;
             ```
         expire_time:
-            When it ends: a year after it was made, or sooner once there is a new one.
+            Expiration time: one year after creation, or earlier if a new secret
+            replaces it.
 
             ```proto
             optional google.protobuf.Timestamp expire_time = 6;
             ```
         last_used_time:
-            When it was last used, give or take some seconds.
+            Time of last use, accurate to a few seconds.
 
             ```proto
             optional google.protobuf.Timestamp last_used_time = 7;
             ```
         directory_id:
-            Id of the directory, `dir_` followed by digits.
+            Directory ID, prefixed with `dir_`.
 
             ```proto
             string directory_id = 9;
@@ -385,7 +388,7 @@ _StatsFields: TypeAlias = Literal["total_users", "total_groups", "group_updated_
 
 class Stats(Message[_StatsFields]):
     """
-    How much a directory has, and when that last changed.
+    Statistics of a directory.
 
     ```proto
     message scalekit.v1.directories.Stats
@@ -393,25 +396,25 @@ class Stats(Message[_StatsFields]):
 
     Attributes:
         total_users:
-            How many people it has.
+            Number of users.
 
             ```proto
             int32 total_users = 1;
             ```
         total_groups:
-            How many groups it has.
+            Number of groups.
 
             ```proto
             int32 total_groups = 2;
             ```
         group_updated_at:
-            When one of its groups last changed.
+            Time when a group last changed.
 
             ```proto
             optional google.protobuf.Timestamp group_updated_at = 3;
             ```
         user_updated_at:
-            When one of its people last changed.
+            Time when a user last changed.
 
             ```proto
             optional google.protobuf.Timestamp user_updated_at = 4;
@@ -441,7 +444,7 @@ _RoleAssignmentsFields: TypeAlias = Literal["assignments"]
 
 class RoleAssignments(Message[_RoleAssignmentsFields]):
     """
-    Roles that members of groups have.
+    Roles assigned to groups.
 
     ```proto
     message scalekit.v1.directories.RoleAssignments
@@ -449,7 +452,7 @@ class RoleAssignments(Message[_RoleAssignmentsFields]):
 
     Attributes:
         assignments:
-            The assignments: 1,000 at most.
+            Role assignments, up to 1,000.
 
             ```proto
             repeated scalekit.v1.directories.RoleAssignment assignments = 1;
@@ -473,7 +476,7 @@ _RoleAssignmentFields: TypeAlias = Literal["group_id", "role_name", "role_id"]
 
 class RoleAssignment(Message[_RoleAssignmentFields]):
     """
-    A role that members of a group have. A group may be in several.
+    A role that members of a group get. A group can have several assignments.
 
     ```proto
     message scalekit.v1.directories.RoleAssignment
@@ -481,20 +484,20 @@ class RoleAssignment(Message[_RoleAssignmentFields]):
 
     Attributes:
         group_id:
-            Id of the group, `dirgroup_` followed by digits.
+            Group ID, prefixed with `dirgroup_`.
 
             ```proto
             string group_id = 1;
             ```
         role_name:
-            Name of a role of the environment or of the organization: up to 64 letters,
+            Name of a role of the environment or the organization: up to 64 letters,
             digits and `_`.
 
             ```proto
             string role_name = 2;
             ```
         role_id:
-            Id of the same role, `role_` followed by digits; it may be left out.
+            Role ID, prefixed with `role_`. Optional.
 
             ```proto
             string role_id = 3;
@@ -522,7 +525,7 @@ _AttributeMappingsFields: TypeAlias = Literal["attributes"]
 
 class AttributeMappings(Message[_AttributeMappingsFields]):
     """
-    Attributes that fill others.
+    An attribute mapping.
 
     ```proto
     message scalekit.v1.directories.AttributeMappings
@@ -530,7 +533,7 @@ class AttributeMappings(Message[_AttributeMappingsFields]):
 
     Attributes:
         attributes:
-            The mapped attributes.
+            Mapped attributes.
 
             ```proto
             repeated scalekit.v1.directories.AttributeMapping attributes = 1;
@@ -554,7 +557,7 @@ _AttributeMappingFields: TypeAlias = Literal["key", "map_to"]
 
 class AttributeMapping(Message[_AttributeMappingFields]):
     """
-    An attribute of ours, and the one of the provider that fills it.
+    A mapping from a provider attribute to a user attribute.
 
     ```proto
     message scalekit.v1.directories.AttributeMapping
@@ -562,16 +565,16 @@ class AttributeMapping(Message[_AttributeMappingFields]):
 
     Attributes:
         key:
-            The attribute of ours: `name`, `given_name`, `title`, `department` and the
-            like, or the key of a user attribute that is registered for directories; 1
-            to 32 characters.
+            User attribute to fill, such as `name`, `given_name`, `title` or
+            `department`, or the key of a custom directory attribute. 1 to 32
+            characters.
 
             ```proto
             string key = 1;
             ```
         map_to:
-            The attribute of the provider that fills it, a path such as
-            `name.formatted`; 1 to 32 characters.
+            Path of the provider attribute, such as `name.formatted`. 1 to 32
+            characters.
 
             ```proto
             string map_to = 2;
@@ -597,7 +600,7 @@ _DeleteDirectoryRequestFields: TypeAlias = Literal["organization_id", "id"]
 
 class DeleteDirectoryRequest(Message[_DeleteDirectoryRequestFields]):
     """
-    Asks to delete a directory.
+    Request to delete a directory.
 
     ```proto
     message scalekit.v1.directories.DeleteDirectoryRequest
@@ -605,13 +608,13 @@ class DeleteDirectoryRequest(Message[_DeleteDirectoryRequestFields]):
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         id:
-            Id of the directory, `dir_` followed by digits.
+            Directory ID, prefixed with `dir_`.
 
             ```proto
             string id = 3;
@@ -637,7 +640,7 @@ _GetDirectoryRequestFields: TypeAlias = Literal["id", "organization_id"]
 
 class GetDirectoryRequest(Message[_GetDirectoryRequestFields]):
     """
-    Asks for a directory.
+    Request to retrieve a directory.
 
     ```proto
     message scalekit.v1.directories.GetDirectoryRequest
@@ -645,13 +648,13 @@ class GetDirectoryRequest(Message[_GetDirectoryRequestFields]):
 
     Attributes:
         id:
-            Id of the directory, `dir_` followed by digits.
+            Directory ID, prefixed with `dir_`.
 
             ```proto
             string id = 1;
             ```
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 2;
@@ -677,7 +680,7 @@ _GetDirectoryResponseFields: TypeAlias = Literal["directory"]
 
 class GetDirectoryResponse(Message[_GetDirectoryResponseFields]):
     """
-    Carries the directory.
+    The requested directory.
 
     ```proto
     message scalekit.v1.directories.GetDirectoryResponse
@@ -709,7 +712,7 @@ _ListDirectoriesRequestFields: TypeAlias = Literal["organization_id"]
 
 class ListDirectoriesRequest(Message[_ListDirectoriesRequestFields]):
     """
-    Asks for the directories of an organization.
+    Request to retrieve the directories of an organization.
 
     ```proto
     message scalekit.v1.directories.ListDirectoriesRequest
@@ -717,7 +720,7 @@ class ListDirectoriesRequest(Message[_ListDirectoriesRequestFields]):
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
@@ -741,7 +744,7 @@ _ListDirectoriesResponseFields: TypeAlias = Literal["directories"]
 
 class ListDirectoriesResponse(Message[_ListDirectoriesResponseFields]):
     """
-    Carries the directories.
+    A list of directories.
 
     ```proto
     message scalekit.v1.directories.ListDirectoriesResponse
@@ -749,7 +752,7 @@ class ListDirectoriesResponse(Message[_ListDirectoriesResponseFields]):
 
     Attributes:
         directories:
-            The directories.
+            Directories.
 
             ```proto
             repeated scalekit.v1.directories.Directory directories = 1;
@@ -773,7 +776,7 @@ _ToggleDirectoryRequestFields: TypeAlias = Literal["organization_id", "id"]
 
 class ToggleDirectoryRequest(Message[_ToggleDirectoryRequestFields]):
     """
-    Asks to enable or disable a directory.
+    Request to enable or disable a directory.
 
     ```proto
     message scalekit.v1.directories.ToggleDirectoryRequest
@@ -781,13 +784,13 @@ class ToggleDirectoryRequest(Message[_ToggleDirectoryRequestFields]):
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         id:
-            Id of the directory, `dir_` followed by digits.
+            Directory ID, prefixed with `dir_`.
 
             ```proto
             string id = 3;
@@ -813,7 +816,7 @@ _ToggleDirectoryResponseFields: TypeAlias = Literal["enabled", "error_message"]
 
 class ToggleDirectoryResponse(Message[_ToggleDirectoryResponseFields]):
     """
-    Says whether a directory is enabled now.
+    The state of a directory.
 
     ```proto
     message scalekit.v1.directories.ToggleDirectoryResponse
@@ -821,13 +824,13 @@ class ToggleDirectoryResponse(Message[_ToggleDirectoryResponseFields]):
 
     Attributes:
         enabled:
-            Whether it is enabled.
+            Whether the directory is enabled.
 
             ```proto
             bool enabled = 1;
             ```
         error_message:
-            Never set: a directory that cannot be enabled is an error.
+            Never set. A directory that cannot be enabled is an error.
 
             ```proto
             optional string error_message = 2;
@@ -853,7 +856,7 @@ _ListDirectoryUsersRequestFields: TypeAlias = Literal["organization_id", "direct
 
 class ListDirectoryUsersRequest(Message[_ListDirectoryUsersRequestFields]):
     """
-    Asks for a page of the people of a directory.
+    Request to list the users of a directory.
 
     ```proto
     message scalekit.v1.directories.ListDirectoryUsersRequest
@@ -861,43 +864,43 @@ class ListDirectoryUsersRequest(Message[_ListDirectoryUsersRequestFields]):
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         directory_id:
-            Id of the directory, `dir_` followed by digits.
+            Directory ID, prefixed with `dir_`.
 
             ```proto
             string directory_id = 2;
             ```
         page_size:
-            How many of them a page has at most: up to 30, and 10 when it is 0.
+            Maximum number of results, up to 30. Defaults to 10.
 
             ```proto
             uint32 page_size = 3;
             ```
         page_token:
-            Token of a page, from the answer before; the first page when it is empty.
+            Page token from the previous response. Defaults to the first page.
 
             ```proto
             string page_token = 4;
             ```
         include_detail:
-            Whether each person has `user_detail`, all that the provider sent.
+            Whether to include `user_detail`.
 
             ```proto
             optional bool include_detail = 5;
             ```
         directory_group_id:
-            Id of a group: only its members. `dirgroup_` followed by digits.
+            Return only members of the group with this ID, prefixed with `dirgroup_`.
 
             ```proto
             optional string directory_group_id = 6;
             ```
         updated_after:
-            A time: only people that have changed since.
+            Return only users that changed after this time.
 
             ```proto
             optional google.protobuf.Timestamp updated_after = 7;
@@ -933,7 +936,7 @@ _ListDirectoryUsersResponseFields: TypeAlias = Literal["users", "total_size", "n
 
 class ListDirectoryUsersResponse(Message[_ListDirectoryUsersResponseFields]):
     """
-    Carries a page of people.
+    A page of directory users.
 
     ```proto
     message scalekit.v1.directories.ListDirectoryUsersResponse
@@ -941,26 +944,25 @@ class ListDirectoryUsersResponse(Message[_ListDirectoryUsersResponseFields]):
 
     Attributes:
         users:
-            The people, the newest first.
+            Users, newest first.
 
             ```proto
             repeated scalekit.v1.directories.DirectoryUser users = 1;
             ```
         total_size:
-            How many there are on all pages; of those that changed since a time, up to
-            10,000.
+            Total number of results. Counted up to 10,000 if filtered by update time.
 
             ```proto
             uint32 total_size = 2;
             ```
         next_page_token:
-            Token of the next page; empty on the last one.
+            Token for the next page. Empty on the last page.
 
             ```proto
             string next_page_token = 3;
             ```
         prev_page_token:
-            Token of the page before; empty on the first one.
+            Token for the previous page. Empty on the first page.
 
             ```proto
             string prev_page_token = 4;
@@ -990,7 +992,7 @@ _DirectoryUserFields: TypeAlias = Literal["id", "email", "preferred_username", "
 
 class DirectoryUser(Message[_DirectoryUserFields]):
     """
-    A person as a directory knows them.
+    A user of a directory.
 
     ```proto
     message scalekit.v1.directories.DirectoryUser
@@ -998,19 +1000,19 @@ class DirectoryUser(Message[_DirectoryUserFields]):
 
     Attributes:
         id:
-            Id of the person in the directory, `diruser_` followed by digits.
+            Directory user ID, prefixed with `diruser_`.
 
             ```proto
             string id = 1;
             ```
         email:
-            E-mail address that names their account, up to 256 characters.
+            Email address that identifies the user account, up to 256 characters.
 
             ```proto
             string email = 2;
             ```
         preferred_username:
-            User name there, up to 256 characters.
+            User name in the directory, up to 256 characters.
 
             ```proto
             string preferred_username = 3;
@@ -1028,25 +1030,25 @@ class DirectoryUser(Message[_DirectoryUserFields]):
             string family_name = 5;
             ```
         updated_at:
-            When the person last changed.
+            Time of the last update.
 
             ```proto
             optional google.protobuf.Timestamp updated_at = 6;
             ```
         emails:
-            All e-mail addresses of the person.
+            All email addresses of the user.
 
             ```proto
             repeated string emails = 16;
             ```
         groups:
-            The groups that the person is in.
+            Groups of the user.
 
             ```proto
             repeated scalekit.v1.directories.DirectoryGroup groups = 17;
             ```
         user_detail:
-            All that the provider sent, as SCIM spells it; when it is asked for.
+            All attributes sent by the provider, in SCIM format. Included on request.
 
             ```proto
             optional google.protobuf.Struct user_detail = 18;
@@ -1086,7 +1088,7 @@ _DirectoryGroupFields: TypeAlias = Literal["id", "display_name", "total_users", 
 
 class DirectoryGroup(Message[_DirectoryGroupFields]):
     """
-    A group as a directory knows it.
+    A group of a directory.
 
     ```proto
     message scalekit.v1.directories.DirectoryGroup
@@ -1094,7 +1096,7 @@ class DirectoryGroup(Message[_DirectoryGroupFields]):
 
     Attributes:
         id:
-            Id of the group, `dirgroup_` followed by digits.
+            Group ID, prefixed with `dirgroup_`.
 
             ```proto
             string id = 1;
@@ -1106,19 +1108,19 @@ class DirectoryGroup(Message[_DirectoryGroupFields]):
             string display_name = 2;
             ```
         total_users:
-            How many members it has.
+            Number of members.
 
             ```proto
             int32 total_users = 3;
             ```
         updated_at:
-            When the group last changed.
+            Time of the last update.
 
             ```proto
             optional google.protobuf.Timestamp updated_at = 4;
             ```
         group_detail:
-            All that the provider sent, as SCIM spells it; when it is asked for.
+            All attributes sent by the provider, in SCIM format. Included on request.
 
             ```proto
             optional google.protobuf.Struct group_detail = 5;
@@ -1150,7 +1152,7 @@ _ListDirectoryGroupsRequestFields: TypeAlias = Literal["organization_id", "direc
 
 class ListDirectoryGroupsRequest(Message[_ListDirectoryGroupsRequestFields]):
     """
-    Asks for a page of the groups of a directory.
+    Request to list the groups of a directory.
 
     ```proto
     message scalekit.v1.directories.ListDirectoryGroupsRequest
@@ -1158,43 +1160,43 @@ class ListDirectoryGroupsRequest(Message[_ListDirectoryGroupsRequestFields]):
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         directory_id:
-            Id of the directory, `dir_` followed by digits.
+            Directory ID, prefixed with `dir_`.
 
             ```proto
             string directory_id = 2;
             ```
         page_size:
-            How many of them a page has at most: up to 30, and 10 when it is 0.
+            Maximum number of results, up to 30. Defaults to 10.
 
             ```proto
             uint32 page_size = 3;
             ```
         page_token:
-            Token of a page, from the answer before; the first page when it is empty.
+            Page token from the previous response. Defaults to the first page.
 
             ```proto
             string page_token = 4;
             ```
         updated_after:
-            A time: only groups that have changed since.
+            Return only groups that changed after this time.
 
             ```proto
             optional google.protobuf.Timestamp updated_after = 5;
             ```
         include_detail:
-            Whether each group has `group_detail`, all that the provider sent.
+            Whether to include `group_detail`.
 
             ```proto
             optional bool include_detail = 6;
             ```
         include_external_groups:
-            Whether to ask the provider of a polled directory for its groups instead.
+            Whether to list the groups at the provider of a polled directory instead.
 
             ```proto
             optional bool include_external_groups = 7;
@@ -1230,7 +1232,7 @@ _ListDirectoryGroupsResponseFields: TypeAlias = Literal["groups", "total_size", 
 
 class ListDirectoryGroupsResponse(Message[_ListDirectoryGroupsResponseFields]):
     """
-    Carries groups.
+    A list of groups.
 
     ```proto
     message scalekit.v1.directories.ListDirectoryGroupsResponse
@@ -1238,26 +1240,25 @@ class ListDirectoryGroupsResponse(Message[_ListDirectoryGroupsResponseFields]):
 
     Attributes:
         groups:
-            The groups, the newest first; of a summary, by name.
+            Groups, newest first. In summaries, by name.
 
             ```proto
             repeated scalekit.v1.directories.DirectoryGroup groups = 1;
             ```
         total_size:
-            How many there are on all pages; of those that changed since a time, up to
-            10,000.
+            Total number of results. Counted up to 10,000 if filtered by update time.
 
             ```proto
             uint32 total_size = 2;
             ```
         next_page_token:
-            Token of the next page; empty on the last one.
+            Token for the next page. Empty on the last page.
 
             ```proto
             string next_page_token = 3;
             ```
         prev_page_token:
-            Token of the page before; empty on the first one.
+            Token for the previous page. Empty on the first page.
 
             ```proto
             string prev_page_token = 4;
@@ -1287,7 +1288,7 @@ _UpdateDirectoryRequestFields: TypeAlias = Literal["id", "organization_id", "dir
 
 class UpdateDirectoryRequest(Message[_UpdateDirectoryRequestFields]):
     """
-    Asks to change a directory.
+    Request to update a directory.
 
     ```proto
     message scalekit.v1.directories.UpdateDirectoryRequest
@@ -1295,19 +1296,19 @@ class UpdateDirectoryRequest(Message[_UpdateDirectoryRequestFields]):
 
     Attributes:
         id:
-            Id of the directory, `dir_` followed by digits.
+            Directory ID, prefixed with `dir_`.
 
             ```proto
             string id = 1;
             ```
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 2;
             ```
         directory:
-            What is to change.
+            Fields to update.
 
             ```proto
             optional scalekit.v1.directories.UpdateDirectory directory = 3;
@@ -1335,7 +1336,7 @@ _UpdateDirectoryFields: TypeAlias = Literal["name", "directory_type", "enabled",
 
 class UpdateDirectory(Message[_UpdateDirectoryFields]):
     """
-    What is to change in a directory.
+    Fields of a directory to update.
 
     ```proto
     message scalekit.v1.directories.UpdateDirectory
@@ -1343,43 +1344,45 @@ class UpdateDirectory(Message[_UpdateDirectoryFields]):
 
     Attributes:
         name:
-            Name for people, 1 to 256 characters; it has to be there.
+            Display name, 1 to 256 characters. Required.
 
             ```proto
             string name = 2;
             ```
         directory_type:
-            How people and groups arrive: it can change before any of them have.
+            How users and groups are synchronized. Can be changed until the first
+            synchronization.
 
             ```proto
             scalekit.v1.directories.DirectoryType directory_type = 3;
             ```
         enabled:
-            True enables the directory.
+            True to enable the directory.
 
             ```proto
             bool enabled = 7;
             ```
         directory_provider:
-            Whose product it is; unspecified for any other.
+            Identity provider. Unspecified for any other provider.
 
             ```proto
             scalekit.v1.directories.DirectoryProvider directory_provider = 8;
             ```
         status:
-            How far it is: COMPLETED ends the set-up.
+            Status of the setup. `COMPLETED` finishes it.
 
             ```proto
             scalekit.v1.directories.DirectoryStatus status = 9;
             ```
         mappings:
-            Attributes that are mapped, in place of the mapping before.
+            Attribute mapping. Replaces the current mapping.
 
             ```proto
             repeated scalekit.v1.directories.DirectoryMapping mappings = 10;
             ```
         groups:
-            Groups that a polled directory follows, in place of those before.
+            Groups to synchronize from a polled directory. Replaces the current
+            selection.
 
             ```proto
             repeated scalekit.v1.directories.ExternalGroup groups = 15;
@@ -1415,7 +1418,7 @@ _DirectoryMappingFields: TypeAlias = Literal["key", "map_to", "display_name"]
 
 class DirectoryMapping(Message[_DirectoryMappingFields]):
     """
-    An attribute of ours, and the one of the provider that fills it.
+    A mapping from a provider attribute to a user attribute.
 
     ```proto
     message scalekit.v1.directories.DirectoryMapping
@@ -1423,22 +1426,22 @@ class DirectoryMapping(Message[_DirectoryMappingFields]):
 
     Attributes:
         key:
-            The attribute of ours: `name`, `given_name`, `title`, `department` and the
-            like, or the key of a user attribute that is registered for directories; 1
-            to 32 characters.
+            User attribute to fill, such as `name`, `given_name`, `title` or
+            `department`, or the key of a custom directory attribute. 1 to 32
+            characters.
 
             ```proto
             string key = 1;
             ```
         map_to:
-            The attribute of the provider that fills it, a path such as
-            `name.formatted`; 1 to 32 characters.
+            Path of the provider attribute, such as `name.formatted`. 1 to 32
+            characters.
 
             ```proto
             string map_to = 2;
             ```
         display_name:
-            A name for people; it has no effect.
+            Display name. Has no effect.
 
             ```proto
             string display_name = 3;
@@ -1466,7 +1469,7 @@ _ExternalGroupFields: TypeAlias = Literal["external_id", "display_name", "email"
 
 class ExternalGroup(Message[_ExternalGroupFields]):
     """
-    A group as the provider of a polled directory knows it.
+    A group at the provider of a polled directory.
 
     ```proto
     message scalekit.v1.directories.ExternalGroup
@@ -1474,19 +1477,19 @@ class ExternalGroup(Message[_ExternalGroupFields]):
 
     Attributes:
         external_id:
-            Its id there, 1 to 256 characters.
+            ID of the group at the provider, 1 to 256 characters.
 
             ```proto
             string external_id = 1;
             ```
         display_name:
-            Its name, 1 to 256 characters.
+            Name of the group, 1 to 256 characters.
 
             ```proto
             string display_name = 2;
             ```
         email:
-            Its e-mail address there, 1 to 256 characters.
+            Email address of the group at the provider, 1 to 256 characters.
 
             ```proto
             string email = 3;
@@ -1514,7 +1517,7 @@ _UpdateDirectoryResponseFields: TypeAlias = Literal["directory"]
 
 class UpdateDirectoryResponse(Message[_UpdateDirectoryResponseFields]):
     """
-    Carries the directory as it is now.
+    The updated directory.
 
     ```proto
     message scalekit.v1.directories.UpdateDirectoryResponse
@@ -1546,7 +1549,7 @@ _AssignGroupsForDirectoryRequestFields: TypeAlias = Literal["id", "organization_
 
 class AssignGroupsForDirectoryRequest(Message[_AssignGroupsForDirectoryRequestFields]):
     """
-    Asks to follow groups of the provider.
+    Request to set the groups that a polled directory synchronizes.
 
     ```proto
     message scalekit.v1.directories.AssignGroupsForDirectoryRequest
@@ -1554,19 +1557,19 @@ class AssignGroupsForDirectoryRequest(Message[_AssignGroupsForDirectoryRequestFi
 
     Attributes:
         id:
-            Id of the directory, `dir_` followed by digits.
+            Directory ID, prefixed with `dir_`.
 
             ```proto
             string id = 1;
             ```
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 2;
             ```
         external_ids:
-            Ids of groups at the provider, up to 1,000; or `ALL`.
+            IDs of groups at the provider, up to 1,000, or `ALL`.
 
             ```proto
             repeated string external_ids = 3;
@@ -1594,7 +1597,7 @@ _AssignRolesRequestFields: TypeAlias = Literal["organization_id", "id", "role_as
 
 class AssignRolesRequest(Message[_AssignRolesRequestFields]):
     """
-    Asks to give roles to the members of groups.
+    Request to assign roles to groups.
 
     ```proto
     message scalekit.v1.directories.AssignRolesRequest
@@ -1602,19 +1605,19 @@ class AssignRolesRequest(Message[_AssignRolesRequestFields]):
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         id:
-            Id of the directory, `dir_` followed by digits.
+            Directory ID, prefixed with `dir_`.
 
             ```proto
             string id = 2;
             ```
         role_assignments:
-            The assignments, in place of all before.
+            Role assignments. Replace all current assignments.
 
             ```proto
             optional scalekit.v1.directories.RoleAssignments role_assignments = 3;
@@ -1642,7 +1645,7 @@ _AssignRolesResponseFields: TypeAlias = Literal["role_assignments"]
 
 class AssignRolesResponse(Message[_AssignRolesResponseFields]):
     """
-    Carries all assignments of the directory.
+    The role assignments of the directory.
 
     ```proto
     message scalekit.v1.directories.AssignRolesResponse
@@ -1650,7 +1653,7 @@ class AssignRolesResponse(Message[_AssignRolesResponseFields]):
 
     Attributes:
         role_assignments:
-            The assignments.
+            Role assignments.
 
             ```proto
             optional scalekit.v1.directories.RoleAssignments role_assignments = 1;
@@ -1674,7 +1677,7 @@ _UpdateAttributesRequestFields: TypeAlias = Literal["organization_id", "id", "at
 
 class UpdateAttributesRequest(Message[_UpdateAttributesRequestFields]):
     """
-    Asks to map attributes.
+    Request to set the attribute mapping.
 
     ```proto
     message scalekit.v1.directories.UpdateAttributesRequest
@@ -1682,19 +1685,19 @@ class UpdateAttributesRequest(Message[_UpdateAttributesRequestFields]):
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         id:
-            Id of the directory, `dir_` followed by digits.
+            Directory ID, prefixed with `dir_`.
 
             ```proto
             string id = 2;
             ```
         attribute_mapping:
-            The mapping, in place of the one before.
+            Attribute mapping. Replaces the current mapping.
 
             ```proto
             optional scalekit.v1.directories.AttributeMappings attribute_mapping = 3;
@@ -1722,7 +1725,7 @@ _UpdateAttributesResponseFields: TypeAlias = Literal["attribute_mappings"]
 
 class UpdateAttributesResponse(Message[_UpdateAttributesResponseFields]):
     """
-    Carries the mapping.
+    The attribute mapping.
 
     ```proto
     message scalekit.v1.directories.UpdateAttributesResponse
@@ -1730,7 +1733,7 @@ class UpdateAttributesResponse(Message[_UpdateAttributesResponseFields]):
 
     Attributes:
         attribute_mappings:
-            The mapping.
+            Attribute mapping.
 
             ```proto
             optional scalekit.v1.directories.AttributeMappings attribute_mappings = 1;
@@ -1754,7 +1757,7 @@ _ListDirectoryGroupsSummaryRequestFields: TypeAlias = Literal["organization_id",
 
 class ListDirectoryGroupsSummaryRequest(Message[_ListDirectoryGroupsSummaryRequestFields]):
     """
-    Asks for the names of all groups of a directory.
+    Request to list the names of all groups of a directory.
 
     ```proto
     message scalekit.v1.directories.ListDirectoryGroupsSummaryRequest
@@ -1762,13 +1765,13 @@ class ListDirectoryGroupsSummaryRequest(Message[_ListDirectoryGroupsSummaryReque
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         directory_id:
-            Id of the directory, `dir_` followed by digits.
+            Directory ID, prefixed with `dir_`.
 
             ```proto
             string directory_id = 2;
@@ -1794,7 +1797,7 @@ _CreateDirectorySecretRequestFields: TypeAlias = Literal["organization_id", "dir
 
 class CreateDirectorySecretRequest(Message[_CreateDirectorySecretRequestFields]):
     """
-    Asks to make a secret.
+    Request to create a secret.
 
     ```proto
     message scalekit.v1.directories.CreateDirectorySecretRequest
@@ -1802,13 +1805,13 @@ class CreateDirectorySecretRequest(Message[_CreateDirectorySecretRequestFields])
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         directory_id:
-            Id of the directory, `dir_` followed by digits.
+            Directory ID, prefixed with `dir_`.
 
             ```proto
             string directory_id = 2;
@@ -1834,7 +1837,7 @@ _CreateDirectorySecretResponseFields: TypeAlias = Literal["plain_secret", "secre
 
 class CreateDirectorySecretResponse(Message[_CreateDirectorySecretResponseFields]):
     """
-    Carries the secret that was made.
+    The created secret.
 
     ```proto
     message scalekit.v1.directories.CreateDirectorySecretResponse
@@ -1842,13 +1845,13 @@ class CreateDirectorySecretResponse(Message[_CreateDirectorySecretResponseFields
 
     Attributes:
         plain_secret:
-            The secret: 60 letters and digits. It is not shown again.
+            Secret of 60 letters and digits. Returned only once.
 
             ```proto
             string plain_secret = 1;
             ```
         secret:
-            What is kept of it.
+            Properties of the secret.
 
             ```proto
             optional scalekit.v1.directories.Secret secret = 2;
@@ -1874,7 +1877,7 @@ _RegenerateDirectorySecretRequestFields: TypeAlias = Literal["organization_id", 
 
 class RegenerateDirectorySecretRequest(Message[_RegenerateDirectorySecretRequestFields]):
     """
-    Asks to make a new secret in place of those before.
+    Request to replace the secrets of a directory.
 
     ```proto
     message scalekit.v1.directories.RegenerateDirectorySecretRequest
@@ -1882,13 +1885,13 @@ class RegenerateDirectorySecretRequest(Message[_RegenerateDirectorySecretRequest
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         directory_id:
-            Id of the directory, `dir_` followed by digits.
+            Directory ID, prefixed with `dir_`.
 
             ```proto
             string directory_id = 2;
@@ -1914,7 +1917,7 @@ _RegenerateDirectorySecretResponseFields: TypeAlias = Literal["plain_secret", "s
 
 class RegenerateDirectorySecretResponse(Message[_RegenerateDirectorySecretResponseFields]):
     """
-    Carries the secret that was made.
+    The created secret.
 
     ```proto
     message scalekit.v1.directories.RegenerateDirectorySecretResponse
@@ -1922,13 +1925,13 @@ class RegenerateDirectorySecretResponse(Message[_RegenerateDirectorySecretRespon
 
     Attributes:
         plain_secret:
-            The secret: 60 letters and digits. It is not shown again.
+            Secret of 60 letters and digits. Returned only once.
 
             ```proto
             string plain_secret = 1;
             ```
         secret:
-            What is kept of it.
+            Properties of the secret.
 
             ```proto
             optional scalekit.v1.directories.Secret secret = 2;
@@ -1954,7 +1957,7 @@ _TriggerDirectorySyncRequestFields: TypeAlias = Literal["directory_id", "organiz
 
 class TriggerDirectorySyncRequest(Message[_TriggerDirectorySyncRequestFields]):
     """
-    Asks to poll a directory now.
+    Request to poll a directory.
 
     ```proto
     message scalekit.v1.directories.TriggerDirectorySyncRequest
@@ -1962,13 +1965,13 @@ class TriggerDirectorySyncRequest(Message[_TriggerDirectorySyncRequestFields]):
 
     Attributes:
         directory_id:
-            Id of the directory, `dir_` followed by digits.
+            Directory ID, prefixed with `dir_`.
 
             ```proto
             string directory_id = 1;
             ```
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 2;
@@ -1994,7 +1997,7 @@ _GetDirectoryContextRequestFields: TypeAlias = Literal["directory_id", "organiza
 
 class GetDirectoryContextRequest(Message[_GetDirectoryContextRequestFields]):
     """
-    Asks for what a portal keeps with a directory.
+    Request to retrieve the admin portal's data of a directory.
 
     ```proto
     message scalekit.v1.directories.GetDirectoryContextRequest
@@ -2002,13 +2005,13 @@ class GetDirectoryContextRequest(Message[_GetDirectoryContextRequestFields]):
 
     Attributes:
         directory_id:
-            Id of the directory, `dir_` followed by digits.
+            Directory ID, prefixed with `dir_`.
 
             ```proto
             string directory_id = 1;
             ```
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 2;
@@ -2034,7 +2037,7 @@ _GetDirectoryContextResponseFields: TypeAlias = Literal["context"]
 
 class GetDirectoryContextResponse(Message[_GetDirectoryContextResponseFields]):
     """
-    Carries what a portal keeps with a directory.
+    The admin portal's data of a directory.
 
     ```proto
     message scalekit.v1.directories.GetDirectoryContextResponse
@@ -2042,7 +2045,7 @@ class GetDirectoryContextResponse(Message[_GetDirectoryContextResponseFields]):
 
     Attributes:
         context:
-            What a portal keeps: any members.
+            Data of the admin portal. Any JSON object.
 
             ```proto
             optional google.protobuf.Struct context = 1;
@@ -2066,7 +2069,7 @@ _UpdateDirectoryContextRequestFields: TypeAlias = Literal["directory_id", "organ
 
 class UpdateDirectoryContextRequest(Message[_UpdateDirectoryContextRequestFields]):
     """
-    Asks to replace what a portal keeps with a directory.
+    Request to replace the admin portal's data of a directory.
 
     ```proto
     message scalekit.v1.directories.UpdateDirectoryContextRequest
@@ -2074,19 +2077,19 @@ class UpdateDirectoryContextRequest(Message[_UpdateDirectoryContextRequestFields
 
     Attributes:
         directory_id:
-            Id of the directory, `dir_` followed by digits.
+            Directory ID, prefixed with `dir_`.
 
             ```proto
             string directory_id = 1;
             ```
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 2;
             ```
         context:
-            What a portal keeps: any members.
+            Data of the admin portal. Any JSON object.
 
             ```proto
             optional google.protobuf.Struct context = 3;
@@ -2112,7 +2115,7 @@ class UpdateDirectoryContextRequest(Message[_UpdateDirectoryContextRequestFields
 
 class DirectoryType(Enum):
     """
-    How people and groups arrive.
+    How users and groups are synchronized.
 
     ```proto
     enum scalekit.v1.directories.DirectoryType
@@ -2120,26 +2123,26 @@ class DirectoryType(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Nothing is said.
+            Unspecified.
 
             ```proto
             DIRECTORY_TYPE_UNSPECIFIED = 0
             ```
         SCIM:
-            The identity provider pushes them by SCIM 2.0.
+            The identity provider pushes changes by SCIM 2.0.
 
             ```proto
             SCIM = 1
             ```
         LDAP:
-            Refused: directories of LDAP are reached through an identity provider that
-            pushes.
+            Rejected. Connect LDAP directories through an identity provider that
+            supports SCIM.
 
             ```proto
             LDAP = 2
             ```
         POLL:
-            They are polled, about once an hour: Google Workspace.
+            The provider is polled about once an hour. Google Workspace only.
 
             ```proto
             POLL = 3
@@ -2153,7 +2156,7 @@ class DirectoryType(Enum):
 
 class DirectoryProvider(Enum):
     """
-    Whose product the identity provider is.
+    Identity provider of a directory.
 
     ```proto
     enum scalekit.v1.directories.DirectoryProvider
@@ -2161,7 +2164,7 @@ class DirectoryProvider(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Any other that speaks SCIM 2.0.
+            Any other SCIM 2.0 provider.
 
             ```proto
             DIRECTORY_PROVIDER_UNSPECIFIED = 0
@@ -2221,7 +2224,7 @@ class DirectoryProvider(Enum):
 
 class SecretStatus(Enum):
     """
-    Whether a secret is good.
+    Status of a secret.
 
     ```proto
     enum scalekit.v1.directories.SecretStatus
@@ -2229,13 +2232,13 @@ class SecretStatus(Enum):
 
     Attributes:
         ACTIVE:
-            It is good.
+            The secret is valid.
 
             ```proto
             ACTIVE = 0
             ```
         INACTIVE:
-            It has ended.
+            The secret has expired.
 
             ```proto
             INACTIVE = 1
@@ -2247,7 +2250,7 @@ class SecretStatus(Enum):
 
 class DirectoryStatus(Enum):
     """
-    How far a directory is.
+    Status of a directory.
 
     ```proto
     enum scalekit.v1.directories.DirectoryStatus
@@ -2255,25 +2258,25 @@ class DirectoryStatus(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Nothing is said.
+            Unspecified.
 
             ```proto
             DIRECTORY_STATUS_UNSPECIFIED = 0
             ```
         DRAFT:
-            It has no secret, or no credentials to poll with.
+            The directory has no secret, or no credentials for polling.
 
             ```proto
             DRAFT = 1
             ```
         IN_PROGRESS:
-            It waits for its first request, or its first poll.
+            The directory waits for the first request or poll.
 
             ```proto
             IN_PROGRESS = 2
             ```
         COMPLETED:
-            It has had one.
+            The first request or poll succeeded.
 
             ```proto
             COMPLETED = 3

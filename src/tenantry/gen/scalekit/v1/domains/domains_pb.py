@@ -30,7 +30,7 @@ _CreateDomainRequestFields: TypeAlias = Literal["organization_id", "external_id"
 
 class CreateDomainRequest(Message[_CreateDomainRequestFields]):
     """
-    Asks to register a domain for an organization.
+    Request to register a domain for an organization.
 
     ```proto
     message scalekit.v1.domains.CreateDomainRequest
@@ -38,19 +38,19 @@ class CreateDomainRequest(Message[_CreateDomainRequestFields]):
 
     Attributes:
         identities:
-            Which organization; exactly one of the two.
+            The organization. Set exactly one identifier.
 
             ```proto
             oneof identities
             ```
         connection_id:
-            Id of a connection; it has no effect.
+            ID of a connection. Has no effect.
 
             ```proto
             optional string connection_id = 3;
             ```
         domain:
-            What the domain starts with.
+            Properties of the new domain.
 
             ```proto
             optional scalekit.v1.domains.CreateDomain domain = 4;
@@ -78,7 +78,7 @@ _CreateDomainResponseFields: TypeAlias = Literal["domain"]
 
 class CreateDomainResponse(Message[_CreateDomainResponseFields]):
     """
-    Carries the domain that was registered.
+    The created domain.
 
     ```proto
     message scalekit.v1.domains.CreateDomainResponse
@@ -86,7 +86,7 @@ class CreateDomainResponse(Message[_CreateDomainResponseFields]):
 
     Attributes:
         domain:
-            The domain, with its id.
+            Domain with its ID.
 
             ```proto
             optional scalekit.v1.domains.Domain domain = 1;
@@ -110,7 +110,7 @@ _CreateDomainFields: TypeAlias = Literal["domain", "domain_type"]
 
 class CreateDomain(Message[_CreateDomainFields]):
     """
-    What a new domain starts with.
+    Properties of the new domain.
 
     ```proto
     message scalekit.v1.domains.CreateDomain
@@ -118,14 +118,14 @@ class CreateDomain(Message[_CreateDomainFields]):
 
     Attributes:
         domain:
-            DNS name of two labels or more, such as `acme.com`, 4 to 255 characters.
-            Names of public and of disposable mail services are refused.
+            DNS name with at least two labels, such as `acme.com`. 4 to 255 characters.
+            Domains of public and disposable email services are rejected.
 
             ```proto
             string domain = 1;
             ```
         domain_type:
-            What the domain is for; `ORGANIZATION_DOMAIN` when absent.
+            Purpose of the domain. Defaults to `ORGANIZATION_DOMAIN`.
 
             ```proto
             scalekit.v1.domains.DomainType domain_type = 2;
@@ -151,7 +151,7 @@ _GetDomainRequestFields: TypeAlias = Literal["organization_id", "external_id", "
 
 class GetDomainRequest(Message[_GetDomainRequestFields]):
     """
-    Asks for one domain.
+    Request to retrieve a domain.
 
     ```proto
     message scalekit.v1.domains.GetDomainRequest
@@ -159,13 +159,13 @@ class GetDomainRequest(Message[_GetDomainRequestFields]):
 
     Attributes:
         identities:
-            Which organization; exactly one of the two.
+            The organization. Set exactly one identifier.
 
             ```proto
             oneof identities
             ```
         id:
-            Id of the domain, `dom_` followed by digits.
+            Domain ID, prefixed with `dom_`.
 
             ```proto
             string id = 3;
@@ -191,7 +191,7 @@ _GetDomainResponseFields: TypeAlias = Literal["domain"]
 
 class GetDomainResponse(Message[_GetDomainResponseFields]):
     """
-    Carries one domain.
+    The requested domain.
 
     ```proto
     message scalekit.v1.domains.GetDomainResponse
@@ -223,7 +223,7 @@ _DeleteDomainRequestFields: TypeAlias = Literal["id", "organization_id", "extern
 
 class DeleteDomainRequest(Message[_DeleteDomainRequestFields]):
     """
-    Asks to remove a domain.
+    Request to delete a domain.
 
     ```proto
     message scalekit.v1.domains.DeleteDomainRequest
@@ -231,19 +231,19 @@ class DeleteDomainRequest(Message[_DeleteDomainRequestFields]):
 
     Attributes:
         id:
-            Id of the domain, `dom_` followed by digits.
+            Domain ID, prefixed with `dom_`.
 
             ```proto
             string id = 1;
             ```
         identities:
-            Which organization; exactly one of the two.
+            The organization. Set exactly one identifier.
 
             ```proto
             oneof identities
             ```
         connection_id:
-            Id of a connection; it has no effect.
+            ID of a connection. Has no effect.
 
             ```proto
             optional string connection_id = 4;
@@ -271,7 +271,7 @@ _ListDomainRequestFields: TypeAlias = Literal["organization_id", "external_id", 
 
 class ListDomainRequest(Message[_ListDomainRequestFields]):
     """
-    Asks for a page of an organization's domains.
+    Request to list an organization's domains.
 
     ```proto
     message scalekit.v1.domains.ListDomainRequest
@@ -279,37 +279,37 @@ class ListDomainRequest(Message[_ListDomainRequestFields]):
 
     Attributes:
         identities:
-            Which organization; exactly one of the two.
+            The organization. Set exactly one identifier.
 
             ```proto
             oneof identities
             ```
         connection_id:
-            Id of a connection; it has no effect.
+            ID of a connection. Has no effect.
 
             ```proto
             optional string connection_id = 3;
             ```
         include:
-            Further parts of the answer; it has no effect.
+            Additional data to return. Has no effect.
 
             ```proto
             optional string include = 4;
             ```
         page_size:
-            Most domains to return, up to 100; 30 when absent or 0.
+            Maximum number of domains, up to 100. Defaults to 30.
 
             ```proto
             optional google.protobuf.Int32Value page_size = 5;
             ```
         page_number:
-            Page to return; the first is 0.
+            Page to return, starting at 0.
 
             ```proto
             optional google.protobuf.Int32Value page_number = 6;
             ```
         domain_type:
-            Return domains of this type only; all when absent.
+            Return only domains of this type. Defaults to all.
 
             ```proto
             scalekit.v1.domains.DomainType domain_type = 7;
@@ -343,7 +343,7 @@ _ListDomainResponseFields: TypeAlias = Literal["page_size", "page_number", "doma
 
 class ListDomainResponse(Message[_ListDomainResponseFields]):
     """
-    Carries a page of an organization's domains.
+    A page of an organization's domains.
 
     ```proto
     message scalekit.v1.domains.ListDomainResponse
@@ -351,19 +351,19 @@ class ListDomainResponse(Message[_ListDomainResponseFields]):
 
     Attributes:
         page_size:
-            Most domains that a page holds.
+            Maximum number of domains on a page.
 
             ```proto
             int32 page_size = 1;
             ```
         page_number:
-            Number of this page; the first is 0.
+            Number of this page, starting at 0.
 
             ```proto
             int32 page_number = 2;
             ```
         domains:
-            Domains of this page, newest first.
+            Domains on this page, newest first.
 
             ```proto
             repeated scalekit.v1.domains.Domain domains = 3;
@@ -391,7 +391,7 @@ _DomainFields: TypeAlias = Literal["id", "domain", "environment_id", "organizati
 
 class Domain(Message[_DomainFields]):
     """
-    A DNS name of an organization.
+    A domain of an organization.
 
     ```proto
     message scalekit.v1.domains.Domain
@@ -399,69 +399,69 @@ class Domain(Message[_DomainFields]):
 
     Attributes:
         id:
-            Id of the domain, `dom_` followed by digits.
+            Domain ID, prefixed with `dom_`.
 
             ```proto
             string id = 1;
             ```
         domain:
-            DNS name, in lower case.
+            DNS name in lowercase.
 
             ```proto
             string domain = 2;
             ```
         environment_id:
-            Id of the deployment's environment, `env_` followed by digits.
+            Deployment's environment ID, prefixed with `env_`.
 
             ```proto
             string environment_id = 3;
             ```
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 4;
             ```
         txt_record_key:
-            Name of the TXT record that proves the domain; empty where no proof is
-            asked for.
+            Name of the TXT record that verifies the domain. Empty if no verification
+            is required.
 
             ```proto
             string txt_record_key = 6;
             ```
         txt_record_secret:
-            Text of the TXT record that proves the domain; empty where no proof is
-            asked for.
+            Value of the TXT record that verifies the domain. Empty if no verification
+            is required.
 
             ```proto
             string txt_record_secret = 7;
             ```
         verification_status:
-            How far the proof has come.
+            Verification status.
 
             ```proto
             scalekit.v1.domains.VerificationStatus verification_status = 8;
             ```
         create_time:
-            When the domain was registered.
+            Creation time.
 
             ```proto
             optional google.protobuf.Timestamp create_time = 9;
             ```
         update_time:
-            When the domain last changed.
+            Time of the last update.
 
             ```proto
             optional google.protobuf.Timestamp update_time = 10;
             ```
         domain_type:
-            What the domain is for.
+            Purpose of the domain.
 
             ```proto
             scalekit.v1.domains.DomainType domain_type = 12;
             ```
         verification_method:
-            How the domain is proved.
+            Verification method.
 
             ```proto
             scalekit.v1.domains.VerificationMethod verification_method = 13;
@@ -505,7 +505,7 @@ _UpdateDomainRequestFields: TypeAlias = Literal["organization_id", "external_id"
 
 class UpdateDomainRequest(Message[_UpdateDomainRequestFields]):
     """
-    Asks to change a domain, of which nothing can change.
+    Request to update a domain. Domains have no fields to update.
 
     ```proto
     message scalekit.v1.domains.UpdateDomainRequest
@@ -513,25 +513,25 @@ class UpdateDomainRequest(Message[_UpdateDomainRequestFields]):
 
     Attributes:
         identities:
-            Which organization; exactly one of the two.
+            The organization. Set exactly one identifier.
 
             ```proto
             oneof identities
             ```
         connection_id:
-            Id of a connection; it has no effect.
+            ID of a connection. Has no effect.
 
             ```proto
             optional string connection_id = 3;
             ```
         id:
-            Id of the domain, `dom_` followed by digits.
+            Domain ID, prefixed with `dom_`.
 
             ```proto
             string id = 4;
             ```
         domain:
-            What is to change: nothing can.
+            Fields to update. None are supported.
 
             ```proto
             optional scalekit.v1.domains.UpdateDomain domain = 5;
@@ -561,7 +561,7 @@ _UpdateDomainFields: TypeAlias = NoReturn
 
 class UpdateDomain(Message[_UpdateDomainFields]):
     """
-    What is to change in a domain; it has no members yet.
+    Fields of a domain to update. None are supported.
 
     ```proto
     message scalekit.v1.domains.UpdateDomain
@@ -581,7 +581,7 @@ _UpdateDomainResponseFields: TypeAlias = Literal["domain"]
 
 class UpdateDomainResponse(Message[_UpdateDomainResponseFields]):
     """
-    Carries the domain.
+    The domain.
 
     ```proto
     message scalekit.v1.domains.UpdateDomainResponse
@@ -613,7 +613,7 @@ _VerifyDomainRequestFields: TypeAlias = Literal["organization_id", "external_id"
 
 class VerifyDomainRequest(Message[_VerifyDomainRequestFields]):
     """
-    Asks to look for a domain's TXT record now.
+    Request to verify a domain in DNS.
 
     ```proto
     message scalekit.v1.domains.VerifyDomainRequest
@@ -621,13 +621,13 @@ class VerifyDomainRequest(Message[_VerifyDomainRequestFields]):
 
     Attributes:
         identities:
-            Which organization; exactly one of the two.
+            The organization. Set exactly one identifier.
 
             ```proto
             oneof identities
             ```
         id:
-            Id of the domain, `dom_` followed by digits.
+            Domain ID, prefixed with `dom_`.
 
             ```proto
             string id = 4;
@@ -653,7 +653,7 @@ _VerifyDomainResponseFields: TypeAlias = Literal["verified"]
 
 class VerifyDomainResponse(Message[_VerifyDomainResponseFields]):
     """
-    Says whether a domain is proved.
+    The verification result.
 
     ```proto
     message scalekit.v1.domains.VerifyDomainResponse
@@ -661,7 +661,7 @@ class VerifyDomainResponse(Message[_VerifyDomainResponseFields]):
 
     Attributes:
         verified:
-            Whether the domain is proved.
+            Whether the domain is verified.
 
             ```proto
             bool verified = 1;
@@ -685,7 +685,7 @@ _ListAuthorizedDomainRequestFields: TypeAlias = Literal["origin", "link_id"]
 
 class ListAuthorizedDomainRequest(Message[_ListAuthorizedDomainRequestFields]):
     """
-    Asks which web pages may show hosted pages within their own.
+    Request to list the origins that can embed hosted pages.
 
     ```proto
     message scalekit.v1.domains.ListAuthorizedDomainRequest
@@ -693,13 +693,13 @@ class ListAuthorizedDomainRequest(Message[_ListAuthorizedDomainRequestFields]):
 
     Attributes:
         origin:
-            Origin of the web page that asks; the answer is the same for each.
+            Origin of the embedding page. Does not affect the response.
 
             ```proto
             string origin = 1;
             ```
         link_id:
-            Id of the portal link that the web page shows; it has no effect.
+            ID of the portal link that the page shows. Has no effect.
 
             ```proto
             string link_id = 2;
@@ -725,7 +725,7 @@ _ListAuthorizedDomainResponseFields: TypeAlias = Literal["domains"]
 
 class ListAuthorizedDomainResponse(Message[_ListAuthorizedDomainResponseFields]):
     """
-    Carries the origins of web pages that may hold the admin portal.
+    The origins that can embed the admin portal.
 
     ```proto
     message scalekit.v1.domains.ListAuthorizedDomainResponse
@@ -733,7 +733,7 @@ class ListAuthorizedDomainResponse(Message[_ListAuthorizedDomainResponseFields])
 
     Attributes:
         domains:
-            The origins, such as `https://app.example.com`.
+            Origins, such as `https://app.example.com`.
 
             ```proto
             repeated string domains = 1;
@@ -755,7 +755,7 @@ class ListAuthorizedDomainResponse(Message[_ListAuthorizedDomainResponseFields])
 
 class VerificationMethod(Enum):
     """
-    How a domain is proved.
+    Verification method of a domain.
 
     ```proto
     enum scalekit.v1.domains.VerificationMethod
@@ -763,25 +763,25 @@ class VerificationMethod(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Nothing is said.
+            Unspecified.
 
             ```proto
             VERIFICATION_METHOD_UNSPECIFIED = 0
             ```
         ADMIN:
-            Your application vouches for it.
+            Your application asserts ownership.
 
             ```proto
             ADMIN = 1
             ```
         DNS:
-            By a TXT record in DNS.
+            DNS TXT record.
 
             ```proto
             DNS = 2
             ```
         NOT_APPLICABLE:
-            It needs no proof.
+            No verification is required.
 
             ```proto
             NOT_APPLICABLE = 3
@@ -795,7 +795,7 @@ class VerificationMethod(Enum):
 
 class VerificationStatus(Enum):
     """
-    How far the proof of a domain has come.
+    Verification status of a domain.
 
     ```proto
     enum scalekit.v1.domains.VerificationStatus
@@ -803,32 +803,32 @@ class VerificationStatus(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Nothing is said.
+            Unspecified.
 
             ```proto
             VERIFICATION_STATUS_UNSPECIFIED = 0
             ```
         PENDING:
-            The TXT record has not been seen yet.
+            The TXT record has not been found yet.
 
             ```proto
             PENDING = 1
             ```
         VERIFIED:
-            The domain is proved.
+            The domain is verified.
 
             ```proto
             VERIFIED = 2
             ```
         FAILED:
-            The TXT record was not seen in time; remove the domain and register it
+            The TXT record was not found in time. Delete the domain and register it
             again.
 
             ```proto
             FAILED = 3
             ```
         AUTO_VERIFIED:
-            The domain counts as proved without a look into DNS.
+            The domain is verified without a DNS lookup.
 
             ```proto
             AUTO_VERIFIED = 4
@@ -843,7 +843,7 @@ class VerificationStatus(Enum):
 
 class DomainType(Enum):
     """
-    What a domain is for.
+    Purpose of a domain.
 
     ```proto
     enum scalekit.v1.domains.DomainType
@@ -851,21 +851,22 @@ class DomainType(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Nothing is said; an organization domain in a request for a new one.
+            Unspecified. New domains default to `ORGANIZATION_DOMAIN`.
 
             ```proto
             DOMAIN_TYPE_UNSPECIFIED = 0
             ```
         ALLOWED_EMAIL_DOMAIN:
-            The organization trusts e-mail addresses of this domain. It is for the
-            application to read: nobody joins by a domain alone.
+            A domain of trusted email addresses. Informational: users do not join an
+            organization by domain alone.
 
             ```proto
             ALLOWED_EMAIL_DOMAIN = 1
             ```
         ORGANIZATION_DOMAIN:
-            The organization owns this domain. Once that is proved, people with an
-            address of it sign in by the organization's connection, if one serves.
+            A domain that the organization owns. After verification, users with an
+            email address of the domain sign in with the organization's connection, if
+            one is enabled.
 
             ```proto
             ORGANIZATION_DOMAIN = 2

@@ -31,7 +31,7 @@ _GetPlaceholdersRequestFields: TypeAlias = Literal["use_case"]
 
 class GetPlaceholdersRequest(Message[_GetPlaceholdersRequestFields]):
     """
-    Asks for the placeholders of a use case.
+    Request to list the placeholders of a use case.
 
     ```proto
     message scalekit.v1.emails.GetPlaceholdersRequest
@@ -39,7 +39,7 @@ class GetPlaceholdersRequest(Message[_GetPlaceholdersRequestFields]):
 
     Attributes:
         use_case:
-            What the mail is sent for.
+            Use case of the email.
 
             ```proto
             scalekit.v1.emails.TemplateUsecase use_case = 1;
@@ -63,7 +63,7 @@ _GetPlaceholdersResponseFields: TypeAlias = Literal["placeholders"]
 
 class GetPlaceholdersResponse(Message[_GetPlaceholdersResponseFields]):
     """
-    Lists placeholders.
+    The placeholders of a use case.
 
     ```proto
     message scalekit.v1.emails.GetPlaceholdersResponse
@@ -71,7 +71,7 @@ class GetPlaceholdersResponse(Message[_GetPlaceholdersResponseFields]):
 
     Attributes:
         placeholders:
-            The names, each once.
+            Unique placeholder names.
 
             ```proto
             repeated string placeholders = 1;
@@ -95,7 +95,7 @@ _GetTemplateUseCasesResponseFields: TypeAlias = Literal["use_cases"]
 
 class GetTemplateUseCasesResponse(Message[_GetTemplateUseCasesResponseFields]):
     """
-    Lists use cases.
+    A list of use cases.
 
     ```proto
     message scalekit.v1.emails.GetTemplateUseCasesResponse
@@ -103,7 +103,7 @@ class GetTemplateUseCasesResponse(Message[_GetTemplateUseCasesResponseFields]):
 
     Attributes:
         use_cases:
-            The use cases.
+            Use cases.
 
             ```proto
             repeated scalekit.v1.emails.TemplateUsecaseWithPlaceholders use_cases = 1;
@@ -127,7 +127,7 @@ _TemplateUsecaseWithPlaceholdersFields: TypeAlias = Literal["use_case", "title",
 
 class TemplateUsecaseWithPlaceholders(Message[_TemplateUsecaseWithPlaceholdersFields]):
     """
-    A use case: a reason to send mail.
+    A use case of email.
 
     ```proto
     message scalekit.v1.emails.TemplateUsecaseWithPlaceholders
@@ -135,38 +135,38 @@ class TemplateUsecaseWithPlaceholders(Message[_TemplateUsecaseWithPlaceholdersFi
 
     Attributes:
         use_case:
-            What the mail is sent for.
+            Use case of the email.
 
             ```proto
             scalekit.v1.emails.TemplateUsecase use_case = 1;
             ```
         title:
-            Its name for people.
+            Display name.
 
             ```proto
             string title = 2;
             ```
         description:
-            A sentence about it.
+            Description.
 
             ```proto
             string description = 3;
             ```
         placeholders:
-            Values that its templates may show.
+            Placeholders available in templates.
 
             ```proto
             repeated scalekit.v1.emails.Placeholder placeholders = 4;
             ```
         display:
-            Whether it is meant for people: a use case that no mail of this version has is
-            not.
+            Whether to display it to users. False for use cases that this version does
+            not send.
 
             ```proto
             bool display = 5;
             ```
         default_template:
-            The words that we send; they can be copied and changed.
+            Built-in template. Copy it as a starting point for your own.
 
             ```proto
             optional scalekit.v1.emails.Template default_template = 6;
@@ -200,7 +200,7 @@ _PlaceholderFields: TypeAlias = Literal["name", "title", "description", "display
 
 class Placeholder(Message[_PlaceholderFields]):
     """
-    A value that a template shows, by its name.
+    A placeholder in templates.
 
     ```proto
     message scalekit.v1.emails.Placeholder
@@ -208,38 +208,38 @@ class Placeholder(Message[_PlaceholderFields]):
 
     Attributes:
         name:
-            Its name in a template: `{{ otp }}`.
+            Name of the placeholder, as in `{{ otp }}`.
 
             ```proto
             string name = 1;
             ```
         title:
-            Its name for people.
+            Display name.
 
             ```proto
             string title = 2;
             ```
         description:
-            A sentence about it.
+            Description.
 
             ```proto
             string description = 3;
             ```
         display:
-            Whether it is meant for people: a use case that no mail of this version has is
-            not.
+            Whether to display it to users. False for use cases that this version does
+            not send.
 
             ```proto
             bool display = 4;
             ```
         category:
-            The group that it is shown in.
+            Display group of the placeholder.
 
             ```proto
             string category = 5;
             ```
         category_priority:
-            The place of the group, the lowest first.
+            Position of the display group, lowest first.
 
             ```proto
             int32 category_priority = 6;
@@ -273,7 +273,7 @@ _TemplateFields: TypeAlias = Literal["updated_at", "id", "use_case", "enabled", 
 
 class Template(Message[_TemplateFields]):
     """
-    A template of mail: its use case, subject and contents.
+    An email template.
 
     ```proto
     message scalekit.v1.emails.Template
@@ -281,49 +281,49 @@ class Template(Message[_TemplateFields]):
 
     Attributes:
         updated_at:
-            When it changed last.
+            Time of the last update.
 
             ```proto
             optional google.protobuf.Timestamp updated_at = 1;
             ```
         id:
-            Its id.
+            Unique ID.
 
             ```proto
             string id = 2;
             ```
         use_case:
-            What the mail is sent for.
+            Use case of the email.
 
             ```proto
             scalekit.v1.emails.TemplateUsecase use_case = 3;
             ```
         enabled:
-            Whether it is used.
+            Whether it is enabled.
 
             ```proto
             bool enabled = 4;
             ```
         subject:
-            The subject, one line, with placeholders.
+            Subject line, with placeholders.
 
             ```proto
             string subject = 5;
             ```
         html_content:
-            The mail in HTML, with placeholders, whose values are escaped.
+            HTML body, with placeholders. Placeholder values are escaped.
 
             ```proto
             string html_content = 6;
             ```
         plain_content:
-            The mail as plain text, with placeholders.
+            Plain-text body, with placeholders.
 
             ```proto
             string plain_content = 7;
             ```
         placeholders:
-            Names of the values that it shows.
+            Names of the placeholders that the template uses.
 
             ```proto
             repeated string placeholders = 8;
@@ -361,7 +361,7 @@ _CreateEmailTemplateFields: TypeAlias = Literal["updated_at", "id", "use_case", 
 
 class CreateEmailTemplate(Message[_CreateEmailTemplateFields]):
     """
-    A template to keep.
+    Properties of a new template.
 
     ```proto
     message scalekit.v1.emails.CreateEmailTemplate
@@ -369,37 +369,37 @@ class CreateEmailTemplate(Message[_CreateEmailTemplateFields]):
 
     Attributes:
         updated_at:
-            When it changed last.
+            Time of the last update.
 
             ```proto
             optional google.protobuf.Timestamp updated_at = 1;
             ```
         id:
-            Its id.
+            Unique ID.
 
             ```proto
             string id = 2;
             ```
         use_case:
-            What the mail is sent for.
+            Use case of the email.
 
             ```proto
             scalekit.v1.emails.TemplateUsecase use_case = 3;
             ```
         subject:
-            The subject, one line, with placeholders.
+            Subject line, with placeholders.
 
             ```proto
             string subject = 4;
             ```
         html_content:
-            The mail in HTML, with placeholders, whose values are escaped.
+            HTML body, with placeholders. Placeholder values are escaped.
 
             ```proto
             string html_content = 5;
             ```
         plain_content:
-            The mail as plain text, with placeholders.
+            Plain-text body, with placeholders.
 
             ```proto
             string plain_content = 6;
@@ -433,7 +433,7 @@ _CreateEmailTemplateRequestFields: TypeAlias = Literal["organization_id", "templ
 
 class CreateEmailTemplateRequest(Message[_CreateEmailTemplateRequestFields]):
     """
-    Asks to keep a template.
+    Request to create a template.
 
     ```proto
     message scalekit.v1.emails.CreateEmailTemplateRequest
@@ -441,13 +441,13 @@ class CreateEmailTemplateRequest(Message[_CreateEmailTemplateRequestFields]):
 
     Attributes:
         organization_id:
-            Id of the organization, or `-` for the environment.
+            ID of the organization, or `-` for the environment.
 
             ```proto
             string organization_id = 1;
             ```
         template:
-            The template.
+            Template to create.
 
             ```proto
             optional scalekit.v1.emails.CreateEmailTemplate template = 2;
@@ -473,7 +473,7 @@ _CreateEmailTemplateResponseFields: TypeAlias = Literal["template"]
 
 class CreateEmailTemplateResponse(Message[_CreateEmailTemplateResponseFields]):
     """
-    Carries the new template.
+    The created template.
 
     ```proto
     message scalekit.v1.emails.CreateEmailTemplateResponse
@@ -505,7 +505,7 @@ _EnableEmailTemplateRequestFields: TypeAlias = Literal["organization_id", "templ
 
 class EnableEmailTemplateRequest(Message[_EnableEmailTemplateRequestFields]):
     """
-    Names the template to use.
+    Request to enable a template.
 
     ```proto
     message scalekit.v1.emails.EnableEmailTemplateRequest
@@ -513,13 +513,13 @@ class EnableEmailTemplateRequest(Message[_EnableEmailTemplateRequestFields]):
 
     Attributes:
         organization_id:
-            Id of the organization, or `-` for the environment.
+            ID of the organization, or `-` for the environment.
 
             ```proto
             string organization_id = 1;
             ```
         template_id:
-            Id of the template, `tpl_` followed by digits.
+            Template ID, prefixed with `tpl_`.
 
             ```proto
             string template_id = 2;
@@ -545,7 +545,7 @@ _EnableEmailTemplateResponseFields: TypeAlias = Literal["active_template_id", "l
 
 class EnableEmailTemplateResponse(Message[_EnableEmailTemplateResponseFields]):
     """
-    Says which template is used, and which was before.
+    The template that was enabled, and the previous one.
 
     ```proto
     message scalekit.v1.emails.EnableEmailTemplateResponse
@@ -553,13 +553,13 @@ class EnableEmailTemplateResponse(Message[_EnableEmailTemplateResponseFields]):
 
     Attributes:
         active_template_id:
-            Id of the template that is used now.
+            ID of the enabled template.
 
             ```proto
             optional google.protobuf.StringValue active_template_id = 1;
             ```
         last_active_template_id:
-            Id of the template that was used before; absent where there was no such.
+            ID of the previously enabled template. Absent if there was none.
 
             ```proto
             optional google.protobuf.StringValue last_active_template_id = 2;
@@ -585,7 +585,7 @@ _DisableEmailTemplateRequestFields: TypeAlias = Literal["organization_id", "temp
 
 class DisableEmailTemplateRequest(Message[_DisableEmailTemplateRequestFields]):
     """
-    Names the template to use no more.
+    Request to disable a template.
 
     ```proto
     message scalekit.v1.emails.DisableEmailTemplateRequest
@@ -593,13 +593,13 @@ class DisableEmailTemplateRequest(Message[_DisableEmailTemplateRequestFields]):
 
     Attributes:
         organization_id:
-            Id of the organization, or `-` for the environment.
+            ID of the organization, or `-` for the environment.
 
             ```proto
             string organization_id = 1;
             ```
         template_id:
-            Id of the template, `tpl_` followed by digits.
+            Template ID, prefixed with `tpl_`.
 
             ```proto
             string template_id = 2;
@@ -625,7 +625,7 @@ _GetEmailTemplateRequestFields: TypeAlias = Literal["organization_id", "template
 
 class GetEmailTemplateRequest(Message[_GetEmailTemplateRequestFields]):
     """
-    Names the template to read.
+    Request to retrieve a template.
 
     ```proto
     message scalekit.v1.emails.GetEmailTemplateRequest
@@ -633,13 +633,13 @@ class GetEmailTemplateRequest(Message[_GetEmailTemplateRequestFields]):
 
     Attributes:
         organization_id:
-            Id of the organization, or `-` for the environment.
+            ID of the organization, or `-` for the environment.
 
             ```proto
             string organization_id = 1;
             ```
         template_id:
-            Id of the template, `tpl_` followed by digits.
+            Template ID, prefixed with `tpl_`.
 
             ```proto
             string template_id = 2;
@@ -665,7 +665,7 @@ _GetEmailTemplateResponseFields: TypeAlias = Literal["template"]
 
 class GetEmailTemplateResponse(Message[_GetEmailTemplateResponseFields]):
     """
-    Carries one template.
+    The requested template.
 
     ```proto
     message scalekit.v1.emails.GetEmailTemplateResponse
@@ -697,7 +697,7 @@ _ListEmailTemplateRequestFields: TypeAlias = Literal["organization_id"]
 
 class ListEmailTemplateRequest(Message[_ListEmailTemplateRequestFields]):
     """
-    Asks for the templates of an organization.
+    Request to list the templates of an organization.
 
     ```proto
     message scalekit.v1.emails.ListEmailTemplateRequest
@@ -705,7 +705,7 @@ class ListEmailTemplateRequest(Message[_ListEmailTemplateRequestFields]):
 
     Attributes:
         organization_id:
-            Id of the organization, or `-` for the environment.
+            ID of the organization, or `-` for the environment.
 
             ```proto
             string organization_id = 1;
@@ -729,7 +729,7 @@ _ListEmailTemplateResponseFields: TypeAlias = Literal["templates"]
 
 class ListEmailTemplateResponse(Message[_ListEmailTemplateResponseFields]):
     """
-    Lists templates.
+    A list of templates.
 
     ```proto
     message scalekit.v1.emails.ListEmailTemplateResponse
@@ -737,7 +737,7 @@ class ListEmailTemplateResponse(Message[_ListEmailTemplateResponseFields]):
 
     Attributes:
         templates:
-            The templates.
+            Templates.
 
             ```proto
             repeated scalekit.v1.emails.Template templates = 1;
@@ -761,7 +761,7 @@ _UpdateTemplateFields: TypeAlias = Literal["subject", "html_content", "plain_con
 
 class UpdateTemplate(Message[_UpdateTemplateFields]):
     """
-    The members of a template that change; one at least.
+    Fields of a template to update. At least one is required.
 
     ```proto
     message scalekit.v1.emails.UpdateTemplate
@@ -769,19 +769,19 @@ class UpdateTemplate(Message[_UpdateTemplateFields]):
 
     Attributes:
         subject:
-            The subject, one line, with placeholders.
+            Subject line, with placeholders.
 
             ```proto
             optional string subject = 1;
             ```
         html_content:
-            The mail in HTML, with placeholders, whose values are escaped.
+            HTML body, with placeholders. Placeholder values are escaped.
 
             ```proto
             optional string html_content = 2;
             ```
         plain_content:
-            The mail as plain text, with placeholders.
+            Plain-text body, with placeholders.
 
             ```proto
             optional string plain_content = 3;
@@ -809,7 +809,7 @@ _GetEmailConfigurationResponseFields: TypeAlias = Literal["default_from_name", "
 
 class GetEmailConfigurationResponse(Message[_GetEmailConfigurationResponseFields]):
     """
-    Says how mail is sent.
+    The email configuration.
 
     ```proto
     message scalekit.v1.emails.GetEmailConfigurationResponse
@@ -817,25 +817,26 @@ class GetEmailConfigurationResponse(Message[_GetEmailConfigurationResponseFields
 
     Attributes:
         default_from_name:
-            The name that mail comes from.
+            Sender name.
 
             ```proto
             string default_from_name = 1;
             ```
         default_from_address:
-            The address that mail comes from.
+            Sender email address.
 
             ```proto
             string default_from_address = 2;
             ```
         email_server_selected:
-            Whether mail goes by a server of these, or by the one of the deployment.
+            Whether email is sent through a server configured here or the deployment's
+            server.
 
             ```proto
             scalekit.v1.emails.EmailServerType email_server_selected = 3;
             ```
         server:
-            The mail server.
+            Email server.
 
             ```proto
             optional scalekit.v1.emails.EmailServer server = 4;
@@ -865,7 +866,7 @@ _UpsertEmailConfigurationRequestFields: TypeAlias = Literal["default_from_name",
 
 class UpsertEmailConfigurationRequest(Message[_UpsertEmailConfigurationRequestFields]):
     """
-    How mail is to be sent.
+    Request to set the email configuration.
 
     ```proto
     message scalekit.v1.emails.UpsertEmailConfigurationRequest
@@ -873,13 +874,13 @@ class UpsertEmailConfigurationRequest(Message[_UpsertEmailConfigurationRequestFi
 
     Attributes:
         default_from_name:
-            The name that mail comes from.
+            Sender name.
 
             ```proto
             string default_from_name = 1;
             ```
         server:
-            The mail server.
+            Email server.
 
             ```proto
             optional scalekit.v1.emails.UpsertEmailConfigurationServer server = 2;
@@ -905,7 +906,7 @@ _UpsertEmailConfigurationServerFields: TypeAlias = Literal["id", "provider", "en
 
 class UpsertEmailConfigurationServer(Message[_UpsertEmailConfigurationServerFields]):
     """
-    The mail server to make or to change.
+    The email server to create or update.
 
     ```proto
     message scalekit.v1.emails.UpsertEmailConfigurationServer
@@ -913,25 +914,25 @@ class UpsertEmailConfigurationServer(Message[_UpsertEmailConfigurationServerFiel
 
     Attributes:
         id:
-            Its id, to change it; without it one is made.
+            ID of the server to update. If absent, a server is created.
 
             ```proto
             string id = 1;
             ```
         provider:
-            The company whose server it is, OTHER for any.
+            Email service provider. `OTHER` for any other provider.
 
             ```proto
             scalekit.v1.emails.EmailServerProvider provider = 2;
             ```
         enabled:
-            Whether it is used.
+            Whether it is enabled.
 
             ```proto
             optional google.protobuf.BoolValue enabled = 3;
             ```
         settings:
-            How it is reached.
+            Connection settings.
 
             ```proto
             optional scalekit.v1.emails.UpsertEmailConfigurationSMTPServerSettings settings = 4;
@@ -961,7 +962,7 @@ _UpsertEmailConfigurationSMTPServerSettingsFields: TypeAlias = Literal["host", "
 
 class UpsertEmailConfigurationSMTPServerSettings(Message[_UpsertEmailConfigurationSMTPServerSettingsFields]):
     """
-    How the mail server is reached.
+    SMTP settings of the server.
 
     ```proto
     message scalekit.v1.emails.UpsertEmailConfigurationSMTPServerSettings
@@ -969,37 +970,38 @@ class UpsertEmailConfigurationSMTPServerSettings(Message[_UpsertEmailConfigurati
 
     Attributes:
         host:
-            Its host name.
+            Host name.
 
             ```proto
             string host = 1;
             ```
         port:
-            Its port: 465 for TLS from the start, else STARTTLS is a must outside loopback.
+            Port. 465 uses implicit TLS. All other ports require STARTTLS, except on
+            loopback addresses.
 
             ```proto
             int64 port = 2;
             ```
         username:
-            The user name to sign in with.
+            User name for authentication.
 
             ```proto
             string username = 3;
             ```
         password:
-            The password to sign in with; without it the one before stays.
+            Password for authentication. If absent, the current password is kept.
 
             ```proto
             string password = 4;
             ```
         from_email:
-            The address that its mail comes from.
+            Sender email address.
 
             ```proto
             string from_email = 5;
             ```
         from_name:
-            The name that its mail comes from.
+            Sender name.
 
             ```proto
             string from_name = 6;
@@ -1033,7 +1035,7 @@ _UpsertEmailConfigurationResponseFields: TypeAlias = Literal["default_from_name"
 
 class UpsertEmailConfigurationResponse(Message[_UpsertEmailConfigurationResponseFields]):
     """
-    Says how mail is sent now.
+    The updated email configuration.
 
     ```proto
     message scalekit.v1.emails.UpsertEmailConfigurationResponse
@@ -1041,25 +1043,26 @@ class UpsertEmailConfigurationResponse(Message[_UpsertEmailConfigurationResponse
 
     Attributes:
         default_from_name:
-            The name that mail comes from.
+            Sender name.
 
             ```proto
             string default_from_name = 1;
             ```
         default_from_address:
-            The address that mail comes from.
+            Sender email address.
 
             ```proto
             string default_from_address = 2;
             ```
         email_server_selected:
-            Whether mail goes by a server of these, or by the one of the deployment.
+            Whether email is sent through a server configured here or the deployment's
+            server.
 
             ```proto
             scalekit.v1.emails.EmailServerType email_server_selected = 3;
             ```
         server:
-            The mail server.
+            Email server.
 
             ```proto
             optional scalekit.v1.emails.EmailServer server = 4;
@@ -1089,7 +1092,7 @@ _PatchEmailTemplateRequestFields: TypeAlias = Literal["organization_id", "templa
 
 class PatchEmailTemplateRequest(Message[_PatchEmailTemplateRequestFields]):
     """
-    Asks to change a template.
+    Request to update a template.
 
     ```proto
     message scalekit.v1.emails.PatchEmailTemplateRequest
@@ -1097,25 +1100,26 @@ class PatchEmailTemplateRequest(Message[_PatchEmailTemplateRequestFields]):
 
     Attributes:
         organization_id:
-            Id of the organization, or `-` for the environment.
+            ID of the organization, or `-` for the environment.
 
             ```proto
             string organization_id = 1;
             ```
         template_id:
-            Id of the template, `tpl_` followed by digits.
+            Template ID, prefixed with `tpl_`.
 
             ```proto
             string template_id = 2;
             ```
         template:
-            The template.
+            Fields to update.
 
             ```proto
             optional scalekit.v1.emails.UpdateTemplate template = 4;
             ```
         update_mask:
-            Members to change, as in `subject`; without it those that are given.
+            Names of the fields to update, such as `subject`. Defaults to the fields
+            that are present.
 
             ```proto
             optional google.protobuf.FieldMask update_mask = 99;
@@ -1145,7 +1149,7 @@ _DeleteEmailTemplateRequestFields: TypeAlias = Literal["organization_id", "templ
 
 class DeleteEmailTemplateRequest(Message[_DeleteEmailTemplateRequestFields]):
     """
-    Names the template to delete.
+    Request to delete a template.
 
     ```proto
     message scalekit.v1.emails.DeleteEmailTemplateRequest
@@ -1153,13 +1157,13 @@ class DeleteEmailTemplateRequest(Message[_DeleteEmailTemplateRequestFields]):
 
     Attributes:
         organization_id:
-            Id of the organization, or `-` for the environment.
+            ID of the organization, or `-` for the environment.
 
             ```proto
             string organization_id = 1;
             ```
         template_id:
-            Id of the template, `tpl_` followed by digits.
+            Template ID, prefixed with `tpl_`.
 
             ```proto
             string template_id = 2;
@@ -1185,7 +1189,7 @@ _EmailServerFields: TypeAlias = Literal["updated_at", "id", "provider", "enabled
 
 class EmailServer(Message[_EmailServerFields]):
     """
-    A mail server.
+    An email server.
 
     ```proto
     message scalekit.v1.emails.EmailServer
@@ -1193,31 +1197,31 @@ class EmailServer(Message[_EmailServerFields]):
 
     Attributes:
         updated_at:
-            When it changed last.
+            Time of the last update.
 
             ```proto
             optional google.protobuf.Timestamp updated_at = 1;
             ```
         id:
-            Its id.
+            Unique ID.
 
             ```proto
             string id = 2;
             ```
         provider:
-            The company whose server it is, OTHER for any.
+            Email service provider. `OTHER` for any other provider.
 
             ```proto
             scalekit.v1.emails.EmailServerProvider provider = 3;
             ```
         enabled:
-            Whether it is used.
+            Whether it is enabled.
 
             ```proto
             bool enabled = 4;
             ```
         settings:
-            How it is reached.
+            Connection settings.
 
             ```proto
             oneof settings
@@ -1249,7 +1253,7 @@ _SMTPServerSettingsFields: TypeAlias = Literal["host", "port", "username", "pass
 
 class SMTPServerSettings(Message[_SMTPServerSettingsFields]):
     """
-    How a mail server is reached, and the sender of its mail.
+    SMTP settings of an email server.
 
     ```proto
     message scalekit.v1.emails.SMTPServerSettings
@@ -1257,37 +1261,38 @@ class SMTPServerSettings(Message[_SMTPServerSettingsFields]):
 
     Attributes:
         host:
-            Its host name.
+            Host name.
 
             ```proto
             string host = 1;
             ```
         port:
-            Its port: 465 for TLS from the start, else STARTTLS is a must outside loopback.
+            Port. 465 uses implicit TLS. All other ports require STARTTLS, except on
+            loopback addresses.
 
             ```proto
             int64 port = 2;
             ```
         username:
-            The user name to sign in with.
+            User name for authentication.
 
             ```proto
             string username = 3;
             ```
         password:
-            The password to sign in with.
+            Password for authentication.
 
             ```proto
             string password = 4;
             ```
         from_email:
-            The address that its mail comes from.
+            Sender email address.
 
             ```proto
             string from_email = 5;
             ```
         from_name:
-            The name that its mail comes from.
+            Sender name.
 
             ```proto
             string from_name = 6;
@@ -1321,7 +1326,7 @@ _PatchSMTPServerSettingsFields: TypeAlias = Literal["host", "port", "username", 
 
 class PatchSMTPServerSettings(Message[_PatchSMTPServerSettingsFields]):
     """
-    The settings that replace those of a mail server.
+    SMTP settings that replace those of an email server.
 
     ```proto
     message scalekit.v1.emails.PatchSMTPServerSettings
@@ -1329,37 +1334,38 @@ class PatchSMTPServerSettings(Message[_PatchSMTPServerSettingsFields]):
 
     Attributes:
         host:
-            Its host name.
+            Host name.
 
             ```proto
             string host = 1;
             ```
         port:
-            Its port: 465 for TLS from the start, else STARTTLS is a must outside loopback.
+            Port. 465 uses implicit TLS. All other ports require STARTTLS, except on
+            loopback addresses.
 
             ```proto
             int64 port = 2;
             ```
         username:
-            The user name to sign in with.
+            User name for authentication.
 
             ```proto
             string username = 3;
             ```
         password:
-            The password to sign in with; without it the one before stays.
+            Password for authentication. If absent, the current password is kept.
 
             ```proto
             string password = 4;
             ```
         from_email:
-            The address that its mail comes from.
+            Sender email address.
 
             ```proto
             string from_email = 5;
             ```
         from_name:
-            The name that its mail comes from.
+            Sender name.
 
             ```proto
             string from_name = 6;
@@ -1393,7 +1399,7 @@ _CreateEmailServerRequestFields: TypeAlias = Literal["provider", "settings"]
 
 class CreateEmailServerRequest(Message[_CreateEmailServerRequestFields]):
     """
-    Asks to keep a mail server.
+    Request to create an email server.
 
     ```proto
     message scalekit.v1.emails.CreateEmailServerRequest
@@ -1401,13 +1407,13 @@ class CreateEmailServerRequest(Message[_CreateEmailServerRequestFields]):
 
     Attributes:
         provider:
-            The company whose server it is, OTHER for any.
+            Email service provider. `OTHER` for any other provider.
 
             ```proto
             scalekit.v1.emails.EmailServerProvider provider = 1;
             ```
         settings:
-            How it is reached.
+            Connection settings.
 
             ```proto
             optional scalekit.v1.emails.SMTPServerSettings settings = 2;
@@ -1433,7 +1439,7 @@ _CreateEmailServerResponseFields: TypeAlias = Literal["server"]
 
 class CreateEmailServerResponse(Message[_CreateEmailServerResponseFields]):
     """
-    Carries the new mail server.
+    The created email server.
 
     ```proto
     message scalekit.v1.emails.CreateEmailServerResponse
@@ -1441,7 +1447,7 @@ class CreateEmailServerResponse(Message[_CreateEmailServerResponseFields]):
 
     Attributes:
         server:
-            The mail server.
+            Email server.
 
             ```proto
             optional scalekit.v1.emails.EmailServer server = 1;
@@ -1465,7 +1471,7 @@ _GetEmailServerRequestFields: TypeAlias = Literal["server_id"]
 
 class GetEmailServerRequest(Message[_GetEmailServerRequestFields]):
     """
-    Names the mail server to read.
+    Request to retrieve an email server.
 
     ```proto
     message scalekit.v1.emails.GetEmailServerRequest
@@ -1473,7 +1479,7 @@ class GetEmailServerRequest(Message[_GetEmailServerRequestFields]):
 
     Attributes:
         server_id:
-            Id of the mail server, `esr_` followed by digits.
+            Email server ID, prefixed with `esr_`.
 
             ```proto
             string server_id = 1;
@@ -1497,7 +1503,7 @@ _GetEmailServerResponseFields: TypeAlias = Literal["server"]
 
 class GetEmailServerResponse(Message[_GetEmailServerResponseFields]):
     """
-    Carries one mail server.
+    The requested email server.
 
     ```proto
     message scalekit.v1.emails.GetEmailServerResponse
@@ -1505,7 +1511,7 @@ class GetEmailServerResponse(Message[_GetEmailServerResponseFields]):
 
     Attributes:
         server:
-            The mail server.
+            Email server.
 
             ```proto
             optional scalekit.v1.emails.EmailServer server = 1;
@@ -1529,7 +1535,7 @@ _EnableEmailServerRequestFields: TypeAlias = Literal["server_id"]
 
 class EnableEmailServerRequest(Message[_EnableEmailServerRequestFields]):
     """
-    Names the mail server to use.
+    Request to enable an email server.
 
     ```proto
     message scalekit.v1.emails.EnableEmailServerRequest
@@ -1537,7 +1543,7 @@ class EnableEmailServerRequest(Message[_EnableEmailServerRequestFields]):
 
     Attributes:
         server_id:
-            Id of the mail server, `esr_` followed by digits.
+            Email server ID, prefixed with `esr_`.
 
             ```proto
             string server_id = 1;
@@ -1561,7 +1567,7 @@ _EnableEmailServerResponseFields: TypeAlias = Literal["active_server_id", "last_
 
 class EnableEmailServerResponse(Message[_EnableEmailServerResponseFields]):
     """
-    Says which mail server is used, and which was before.
+    The email server that was enabled, and the previous one.
 
     ```proto
     message scalekit.v1.emails.EnableEmailServerResponse
@@ -1569,13 +1575,13 @@ class EnableEmailServerResponse(Message[_EnableEmailServerResponseFields]):
 
     Attributes:
         active_server_id:
-            Id of the mail server that is used now.
+            ID of the enabled email server.
 
             ```proto
             optional google.protobuf.StringValue active_server_id = 1;
             ```
         last_active_server_id:
-            Id of the mail server that was used before; absent where there was no such.
+            ID of the previously enabled email server. Absent if there was none.
 
             ```proto
             optional google.protobuf.StringValue last_active_server_id = 2;
@@ -1601,7 +1607,7 @@ _DisableEmailServerRequestFields: TypeAlias = Literal["server_id"]
 
 class DisableEmailServerRequest(Message[_DisableEmailServerRequestFields]):
     """
-    Names the mail server to use no more.
+    Request to disable an email server.
 
     ```proto
     message scalekit.v1.emails.DisableEmailServerRequest
@@ -1609,7 +1615,7 @@ class DisableEmailServerRequest(Message[_DisableEmailServerRequestFields]):
 
     Attributes:
         server_id:
-            Id of the mail server, `esr_` followed by digits.
+            Email server ID, prefixed with `esr_`.
 
             ```proto
             string server_id = 1;
@@ -1633,7 +1639,7 @@ _ListEmailServerResponseFields: TypeAlias = Literal["servers"]
 
 class ListEmailServerResponse(Message[_ListEmailServerResponseFields]):
     """
-    Lists mail servers.
+    A list of email servers.
 
     ```proto
     message scalekit.v1.emails.ListEmailServerResponse
@@ -1641,7 +1647,7 @@ class ListEmailServerResponse(Message[_ListEmailServerResponseFields]):
 
     Attributes:
         servers:
-            The mail servers.
+            Email servers.
 
             ```proto
             repeated scalekit.v1.emails.EmailServer servers = 1;
@@ -1665,7 +1671,7 @@ _PatchEmailServerSettingsRequestFields: TypeAlias = Literal["server_id", "settin
 
 class PatchEmailServerSettingsRequest(Message[_PatchEmailServerSettingsRequestFields]):
     """
-    Asks to replace the settings of a mail server.
+    Request to replace the settings of an email server.
 
     ```proto
     message scalekit.v1.emails.PatchEmailServerSettingsRequest
@@ -1673,13 +1679,13 @@ class PatchEmailServerSettingsRequest(Message[_PatchEmailServerSettingsRequestFi
 
     Attributes:
         server_id:
-            Id of the mail server, `esr_` followed by digits.
+            Email server ID, prefixed with `esr_`.
 
             ```proto
             string server_id = 1;
             ```
         settings:
-            How it is reached.
+            Connection settings.
 
             ```proto
             optional scalekit.v1.emails.PatchSMTPServerSettings settings = 2;
@@ -1705,7 +1711,7 @@ _DeleteEmailServerRequestFields: TypeAlias = Literal["server_id"]
 
 class DeleteEmailServerRequest(Message[_DeleteEmailServerRequestFields]):
     """
-    Names the mail server to delete.
+    Request to delete an email server.
 
     ```proto
     message scalekit.v1.emails.DeleteEmailServerRequest
@@ -1713,7 +1719,7 @@ class DeleteEmailServerRequest(Message[_DeleteEmailServerRequestFields]):
 
     Attributes:
         server_id:
-            Id of the mail server, `esr_` followed by digits.
+            Email server ID, prefixed with `esr_`.
 
             ```proto
             string server_id = 1;
@@ -1735,7 +1741,7 @@ class DeleteEmailServerRequest(Message[_DeleteEmailServerRequestFields]):
 
 class TemplateUsecase(Enum):
     """
-    What mail is sent for.
+    Use case of an email.
 
     ```proto
     enum scalekit.v1.emails.TemplateUsecase
@@ -1743,79 +1749,79 @@ class TemplateUsecase(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Not given.
+            Unspecified.
 
             ```proto
             TEMPLATE_USECASE_UNSPECIFIED = 0
             ```
         LOGIN:
-            Any mail with which people sign in, where no closer template is enabled.
+            Any sign-in email, unless a more specific template is enabled.
 
             ```proto
             LOGIN = 1
             ```
         OTP_LOGIN:
-            A mail with a code to sign in, where no closer template is enabled.
+            Sign-in email with a code, unless a more specific template is enabled.
 
             ```proto
             OTP_LOGIN = 2
             ```
         MEMBER_INVITE:
-            An invitation of an operator. No mail of this version is for it.
+            Invitation of an operator. Not sent by this version.
 
             ```proto
             MEMBER_INVITE = 3
             ```
         USER_INVITE:
-            An invitation to an organization.
+            Invitation to an organization.
 
             ```proto
             USER_INVITE = 4
             ```
         USER_LOGIN:
-            Any mail with which people sign in; it goes before LOGIN.
+            Any sign-in email. Takes precedence over `LOGIN`.
 
             ```proto
             USER_LOGIN = 5
             ```
         SIGNUP:
-            Any mail with which people sign up, where no closer template is enabled.
+            Any sign-up email, unless a more specific template is enabled.
 
             ```proto
             SIGNUP = 6
             ```
         USER_LOGIN_OTP:
-            A mail with a code to sign in.
+            Sign-in email with a code.
 
             ```proto
             USER_LOGIN_OTP = 7
             ```
         USER_LOGIN_LINK:
-            A mail with a link to sign in.
+            Sign-in email with a link.
 
             ```proto
             USER_LOGIN_LINK = 8
             ```
         USER_LOGIN_LINK_OTP:
-            A mail with code and link to sign in.
+            Sign-in email with a code and a link.
 
             ```proto
             USER_LOGIN_LINK_OTP = 9
             ```
         USER_SIGNUP_OTP:
-            A mail with a code to sign up.
+            Sign-up email with a code.
 
             ```proto
             USER_SIGNUP_OTP = 10
             ```
         USER_SIGNUP_LINK:
-            A mail with a link to sign up.
+            Sign-up email with a link.
 
             ```proto
             USER_SIGNUP_LINK = 11
             ```
         USER_SIGNUP_LINK_OTP:
-            A mail with code and link to sign up.
+            Sign-up email with a code and a link.
 
             ```proto
             USER_SIGNUP_LINK_OTP = 12
@@ -1838,7 +1844,7 @@ class TemplateUsecase(Enum):
 
 class EmailServerType(Enum):
     """
-    Which server mail goes by.
+    Source of the email server.
 
     ```proto
     enum scalekit.v1.emails.EmailServerType
@@ -1846,19 +1852,19 @@ class EmailServerType(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Not given.
+            Unspecified.
 
             ```proto
             UNSPECIFIED = 0
             ```
         INHOUSE:
-            The one of the deployment, set by TENANTRY_SMTP_URL.
+            The deployment's server, set by `TENANTRY_SMTP_URL`.
 
             ```proto
             INHOUSE = 1
             ```
         CUSTOMER:
-            One that is kept here.
+            A server configured with this API.
 
             ```proto
             CUSTOMER = 2
@@ -1871,7 +1877,7 @@ class EmailServerType(Enum):
 
 class EmailServerProvider(Enum):
     """
-    The company whose mail server it is.
+    Email service provider.
 
     ```proto
     enum scalekit.v1.emails.EmailServerProvider
@@ -1879,7 +1885,7 @@ class EmailServerProvider(Enum):
 
     Attributes:
         EMAIL_SERVER_UNSPECIFIED:
-            Not given.
+            Unspecified.
 
             ```proto
             EMAIL_SERVER_UNSPECIFIED = 0
@@ -1897,7 +1903,7 @@ class EmailServerProvider(Enum):
             POSTMARK = 2
             ```
         OTHER:
-            Any other.
+            Any other provider.
 
             ```proto
             OTHER = 3

@@ -38,7 +38,7 @@ _GenerateSamlCertificateRequestFields: TypeAlias = Literal["id"]
 
 class GenerateSamlCertificateRequest(Message[_GenerateSamlCertificateRequestFields]):
     """
-    Asks to make the next key pair.
+    Request to create the next key pair.
 
     ```proto
     message scalekit.v1.environments.GenerateSamlCertificateRequest
@@ -46,7 +46,7 @@ class GenerateSamlCertificateRequest(Message[_GenerateSamlCertificateRequestFiel
 
     Attributes:
         id:
-            Id of the environment, `env_` followed by digits.
+            Environment ID, prefixed with `env_`.
 
             ```proto
             string id = 1;
@@ -70,7 +70,7 @@ _GenerateSamlCertificateResponseFields: TypeAlias = Literal["id", "certificate",
 
 class GenerateSamlCertificateResponse(Message[_GenerateSamlCertificateResponseFields]):
     """
-    Carries the certificate of the next key pair.
+    The certificate of the next key pair.
 
     ```proto
     message scalekit.v1.environments.GenerateSamlCertificateResponse
@@ -78,19 +78,19 @@ class GenerateSamlCertificateResponse(Message[_GenerateSamlCertificateResponseFi
 
     Attributes:
         id:
-            Id of the key pair, `cer_` followed by digits.
+            Key pair ID, prefixed with `cer_`.
 
             ```proto
             string id = 1;
             ```
         certificate:
-            The certificate, in PEM.
+            Certificate in PEM format.
 
             ```proto
             string certificate = 2;
             ```
         expiry:
-            When it expires, in seconds since 1970.
+            Expiration time, in seconds since the Unix epoch.
 
             ```proto
             int64 expiry = 3;
@@ -118,7 +118,7 @@ _EnvironmentFields: TypeAlias = Literal["id", "create_time", "update_time", "dis
 
 class Environment(Message[_EnvironmentFields]):
     """
-    All that one deployment serves.
+    The environment of a deployment.
 
     ```proto
     message scalekit.v1.environments.Environment
@@ -126,55 +126,55 @@ class Environment(Message[_EnvironmentFields]):
 
     Attributes:
         id:
-            Id of the environment, `env_` followed by digits.
+            Environment ID, prefixed with `env_`.
 
             ```proto
             string id = 1;
             ```
         create_time:
-            When it was made.
+            Creation time.
 
             ```proto
             optional google.protobuf.Timestamp create_time = 2;
             ```
         update_time:
-            When its name was last changed.
+            Time of the last change of the display name.
 
             ```proto
             optional google.protobuf.Timestamp update_time = 3;
             ```
         display_name:
-            Name that people read.
+            Display name.
 
             ```proto
             string display_name = 4;
             ```
         domain:
-            Host of the public URL.
+            Host name of the public URL.
 
             ```proto
             string domain = 5;
             ```
         region_code:
-            Region of every organization.
+            Region of all organizations.
 
             ```proto
             scalekit.v1.commons.RegionCode region_code = 6;
             ```
         type:
-            Whether it is for production or for development.
+            Purpose of the environment: production or development.
 
             ```proto
             scalekit.v1.commons.EnvironmentType type = 7;
             ```
         custom_domain:
-            Unused; the public URL is a setting of the deployment.
+            Not used. The public URL is a setting of the deployment.
 
             ```proto
             optional string custom_domain = 8;
             ```
         custom_domain_status:
-            Unused.
+            Not used.
 
             ```proto
             scalekit.v1.environments.CustomDomainStatus custom_domain_status = 9;
@@ -214,7 +214,7 @@ _UpdateEnvironmentFields: TypeAlias = Literal["display_name"]
 
 class UpdateEnvironment(Message[_UpdateEnvironmentFields]):
     """
-    What may be changed of an environment.
+    Fields of the environment to update.
 
     ```proto
     message scalekit.v1.environments.UpdateEnvironment
@@ -222,7 +222,7 @@ class UpdateEnvironment(Message[_UpdateEnvironmentFields]):
 
     Attributes:
         display_name:
-            Name that people read.
+            Display name.
 
             ```proto
             optional string display_name = 4;
@@ -246,7 +246,7 @@ _UpdateEnvironmentRequestFields: TypeAlias = Literal["id", "environment"]
 
 class UpdateEnvironmentRequest(Message[_UpdateEnvironmentRequestFields]):
     """
-    Changes the environment.
+    Request to update the environment.
 
     ```proto
     message scalekit.v1.environments.UpdateEnvironmentRequest
@@ -254,13 +254,13 @@ class UpdateEnvironmentRequest(Message[_UpdateEnvironmentRequestFields]):
 
     Attributes:
         id:
-            Id of the environment, `env_` followed by digits.
+            Environment ID, prefixed with `env_`.
 
             ```proto
             string id = 1;
             ```
         environment:
-            What is to change.
+            Fields to update.
 
             ```proto
             optional scalekit.v1.environments.UpdateEnvironment environment = 2;
@@ -286,7 +286,7 @@ _UpdateEnvironmentResponseFields: TypeAlias = Literal["environment"]
 
 class UpdateEnvironmentResponse(Message[_UpdateEnvironmentResponseFields]):
     """
-    Carries the environment as it is now.
+    The updated environment.
 
     ```proto
     message scalekit.v1.environments.UpdateEnvironmentResponse
@@ -318,7 +318,7 @@ _GetEnvironmentRequestFields: TypeAlias = Literal["id"]
 
 class GetEnvironmentRequest(Message[_GetEnvironmentRequestFields]):
     """
-    Names the environment.
+    Request to retrieve the environment.
 
     ```proto
     message scalekit.v1.environments.GetEnvironmentRequest
@@ -326,7 +326,7 @@ class GetEnvironmentRequest(Message[_GetEnvironmentRequestFields]):
 
     Attributes:
         id:
-            Id of the environment, `env_` followed by digits.
+            Environment ID, prefixed with `env_`.
 
             ```proto
             string id = 1;
@@ -350,7 +350,7 @@ _GetEnvironmentResponseFields: TypeAlias = Literal["environment"]
 
 class GetEnvironmentResponse(Message[_GetEnvironmentResponseFields]):
     """
-    Carries the environment.
+    The environment.
 
     ```proto
     message scalekit.v1.environments.GetEnvironmentResponse
@@ -382,7 +382,7 @@ _ListEnvironmentsRequestFields: TypeAlias = Literal["page_size", "page_token"]
 
 class ListEnvironmentsRequest(Message[_ListEnvironmentsRequestFields]):
     """
-    Asks for a page of environments.
+    Request to list environments.
 
     ```proto
     message scalekit.v1.environments.ListEnvironmentsRequest
@@ -390,13 +390,13 @@ class ListEnvironmentsRequest(Message[_ListEnvironmentsRequestFields]):
 
     Attributes:
         page_size:
-            How many to return at most.
+            Maximum number of environments to return.
 
             ```proto
             uint32 page_size = 1;
             ```
         page_token:
-            Where the page begins; from the answer before.
+            Page token from the previous response.
 
             ```proto
             string page_token = 2;
@@ -422,7 +422,7 @@ _ListEnvironmentsResponseFields: TypeAlias = Literal["next_page_token", "total_s
 
 class ListEnvironmentsResponse(Message[_ListEnvironmentsResponseFields]):
     """
-    Carries a page of environments.
+    A page of environments.
 
     ```proto
     message scalekit.v1.environments.ListEnvironmentsResponse
@@ -430,13 +430,13 @@ class ListEnvironmentsResponse(Message[_ListEnvironmentsResponseFields]):
 
     Attributes:
         next_page_token:
-            Always empty; there is one.
+            Always empty. There is only one environment.
 
             ```proto
             string next_page_token = 1;
             ```
         total_size:
-            How many there are.
+            Total number of environments.
 
             ```proto
             uint32 total_size = 2;
@@ -470,7 +470,7 @@ _UpdatePortalCustomizationRequestFields: TypeAlias = Literal["id", "customizatio
 
 class UpdatePortalCustomizationRequest(Message[_UpdatePortalCustomizationRequestFields]):
     """
-    Replaces the look.
+    Request to replace the branding.
 
     ```proto
     message scalekit.v1.environments.UpdatePortalCustomizationRequest
@@ -478,13 +478,14 @@ class UpdatePortalCustomizationRequest(Message[_UpdatePortalCustomizationRequest
 
     Attributes:
         id:
-            Id of the environment, `env_` followed by digits.
+            Environment ID, prefixed with `env_`.
 
             ```proto
             string id = 1;
             ```
         customization_settings:
-            The look, up to 32 KiB of JSON; docs/guides/branding.md lists the members.
+            Branding settings, up to 32 KiB of JSON. See docs/guides/branding.md for
+            the members.
 
             ```proto
             optional google.protobuf.Struct customization_settings = 2;
@@ -510,7 +511,7 @@ _UpdatePortalCustomizationResponseFields: TypeAlias = Literal["environmentId", "
 
 class UpdatePortalCustomizationResponse(Message[_UpdatePortalCustomizationResponseFields]):
     """
-    Carries the look as it is now.
+    The updated branding.
 
     ```proto
     message scalekit.v1.environments.UpdatePortalCustomizationResponse
@@ -518,13 +519,13 @@ class UpdatePortalCustomizationResponse(Message[_UpdatePortalCustomizationRespon
 
     Attributes:
         environmentId:
-            Id of the environment.
+            ID of the environment.
 
             ```proto
             string environmentId = 1;
             ```
         customization_settings:
-            The look as it is in effect.
+            Branding settings in effect.
 
             ```proto
             optional google.protobuf.Struct customization_settings = 2;
@@ -550,7 +551,7 @@ _GetPortalCustomizationRequestFields: TypeAlias = Literal["id"]
 
 class GetPortalCustomizationRequest(Message[_GetPortalCustomizationRequestFields]):
     """
-    Asks for the look.
+    Request to retrieve the branding.
 
     ```proto
     message scalekit.v1.environments.GetPortalCustomizationRequest
@@ -558,7 +559,7 @@ class GetPortalCustomizationRequest(Message[_GetPortalCustomizationRequestFields
 
     Attributes:
         id:
-            Id of the environment; empty or `-` for the one that there is.
+            ID of the environment. Empty or `-` for the only environment.
 
             ```proto
             string id = 1;
@@ -582,7 +583,7 @@ _PortalSettingsFields: TypeAlias = Literal["custom_branding", "new_self_serve_ss
 
 class PortalSettings(Message[_PortalSettingsFields]):
     """
-    What the admin portal may show.
+    Settings of the admin portal.
 
     ```proto
     message scalekit.v1.environments.PortalSettings
@@ -590,7 +591,7 @@ class PortalSettings(Message[_PortalSettingsFields]):
 
     Attributes:
         custom_branding:
-            Whether the environment has a look of its own.
+            Whether the environment has custom branding.
 
             ```proto
             bool custom_branding = 1;
@@ -638,7 +639,7 @@ _GetPortalCustomizationResponseFields: TypeAlias = Literal["environmentId", "cus
 
 class GetPortalCustomizationResponse(Message[_GetPortalCustomizationResponseFields]):
     """
-    Carries the look.
+    The branding.
 
     ```proto
     message scalekit.v1.environments.GetPortalCustomizationResponse
@@ -646,25 +647,25 @@ class GetPortalCustomizationResponse(Message[_GetPortalCustomizationResponseFiel
 
     Attributes:
         environmentId:
-            Id of the environment.
+            ID of the environment.
 
             ```proto
             string environmentId = 1;
             ```
         customization_settings:
-            The look as it is in effect.
+            Branding settings in effect.
 
             ```proto
             optional google.protobuf.Struct customization_settings = 2;
             ```
         settings:
-            What the admin portal may show.
+            Settings of the admin portal.
 
             ```proto
             optional scalekit.v1.environments.PortalSettings settings = 3;
             ```
         organization_customizations:
-            Name and logo of the organization that the portal is opened for.
+            Name and logo of the organization that the portal was opened for.
 
             ```proto
             optional scalekit.v1.commons.OrganizationCustomizations organization_customizations = 4;
@@ -694,7 +695,7 @@ _CreateAssetUploadUrlRequestFields: TypeAlias = Literal["id", "asset_settings"]
 
 class CreateAssetUploadUrlRequest(Message[_CreateAssetUploadUrlRequestFields]):
     """
-    Asks for an address to upload to.
+    Request to create an upload URL.
 
     ```proto
     message scalekit.v1.environments.CreateAssetUploadUrlRequest
@@ -702,13 +703,13 @@ class CreateAssetUploadUrlRequest(Message[_CreateAssetUploadUrlRequestFields]):
 
     Attributes:
         id:
-            Id of the environment, `env_` followed by digits.
+            Environment ID, prefixed with `env_`.
 
             ```proto
             string id = 1;
             ```
         asset_settings:
-            The kind of file.
+            Kind of file to upload.
 
             ```proto
             optional scalekit.v1.environments.AssetSettings asset_settings = 2;
@@ -734,7 +735,7 @@ _CreateAssetUploadUrlResponseFields: TypeAlias = Literal["upload_url", "fetch_ur
 
 class CreateAssetUploadUrlResponse(Message[_CreateAssetUploadUrlResponseFields]):
     """
-    Carries the addresses of an asset.
+    The URLs of an asset.
 
     ```proto
     message scalekit.v1.environments.CreateAssetUploadUrlResponse
@@ -742,13 +743,13 @@ class CreateAssetUploadUrlResponse(Message[_CreateAssetUploadUrlResponseFields])
 
     Attributes:
         upload_url:
-            Where its bytes are sent, by PUT, with its media type in Content-Type.
+            URL to upload the file to, by PUT with its media type in `Content-Type`.
 
             ```proto
             string upload_url = 1;
             ```
         fetch_url:
-            Where it is served once they are there.
+            URL that serves the file after the upload.
 
             ```proto
             string fetch_url = 2;
@@ -782,13 +783,13 @@ class AssetSettings(Message[_AssetSettingsFields]):
 
     Attributes:
         category:
-            What it is for; pictures alone, fonts are refused.
+            Purpose of the file. Only images are supported.
 
             ```proto
             scalekit.v1.environments.AssetCategory category = 1;
             ```
         extension:
-            Its type, `png`, `jpg` or `jpeg`.
+            File type: `png`, `jpg` or `jpeg`.
 
             ```proto
             string extension = 2;
@@ -814,7 +815,7 @@ _UpdateFeaturesRequestFields: TypeAlias = Literal["id", "features"]
 
 class UpdateFeaturesRequest(Message[_UpdateFeaturesRequestFields]):
     """
-    Switches features on or off.
+    Request to enable or disable features.
 
     ```proto
     message scalekit.v1.environments.UpdateFeaturesRequest
@@ -822,13 +823,13 @@ class UpdateFeaturesRequest(Message[_UpdateFeaturesRequestFields]):
 
     Attributes:
         id:
-            Id of the environment, `env_` followed by digits.
+            Environment ID, prefixed with `env_`.
 
             ```proto
             string id = 1;
             ```
         features:
-            The features that change; others stay as they are.
+            Features to change. Other features are unchanged.
 
             ```proto
             repeated scalekit.v1.environments.EnvironmentFeature features = 2;
@@ -854,7 +855,7 @@ _GetFeaturesRequestFields: TypeAlias = Literal["id"]
 
 class GetFeaturesRequest(Message[_GetFeaturesRequestFields]):
     """
-    Asks for the features.
+    Request to list the features.
 
     ```proto
     message scalekit.v1.environments.GetFeaturesRequest
@@ -862,7 +863,7 @@ class GetFeaturesRequest(Message[_GetFeaturesRequestFields]):
 
     Attributes:
         id:
-            Id of the environment; may be left out.
+            ID of the environment. Optional.
 
             ```proto
             string id = 1;
@@ -886,7 +887,7 @@ _GetFeaturesResponseFields: TypeAlias = Literal["features"]
 
 class GetFeaturesResponse(Message[_GetFeaturesResponseFields]):
     """
-    Carries the features.
+    The features of the environment.
 
     ```proto
     message scalekit.v1.environments.GetFeaturesResponse
@@ -918,7 +919,7 @@ _EnableFeatureRequestFields: TypeAlias = Literal["id", "feature_id"]
 
 class EnableFeatureRequest(Message[_EnableFeatureRequestFields]):
     """
-    Names the feature to switch on.
+    Request to enable a feature.
 
     ```proto
     message scalekit.v1.environments.EnableFeatureRequest
@@ -926,7 +927,7 @@ class EnableFeatureRequest(Message[_EnableFeatureRequestFields]):
 
     Attributes:
         id:
-            Id of the environment, `env_` followed by digits.
+            Environment ID, prefixed with `env_`.
 
             ```proto
             string id = 1;
@@ -958,7 +959,7 @@ _DisableFeatureRequestFields: TypeAlias = Literal["id", "feature_id"]
 
 class DisableFeatureRequest(Message[_DisableFeatureRequestFields]):
     """
-    Names the feature to switch off.
+    Request to disable a feature.
 
     ```proto
     message scalekit.v1.environments.DisableFeatureRequest
@@ -966,7 +967,7 @@ class DisableFeatureRequest(Message[_DisableFeatureRequestFields]):
 
     Attributes:
         id:
-            Id of the environment, `env_` followed by digits.
+            Environment ID, prefixed with `env_`.
 
             ```proto
             string id = 1;
@@ -1006,14 +1007,15 @@ class EnvironmentFeature(Message[_EnvironmentFeatureFields]):
 
     Attributes:
         name:
-            Its name: `sign_up`, `organization_branding`, `full_stack_auth` or
-            `console`; the last two are settings of the deployment alone.
+            Name of the feature: `sign_up`, `organization_branding`, `full_stack_auth`
+            or `console`. The last two can be changed only by settings of the
+            deployment.
 
             ```proto
             string name = 1;
             ```
         enabled:
-            Whether it is on.
+            Whether the feature is enabled.
 
             ```proto
             bool enabled = 2;
@@ -1039,7 +1041,7 @@ _GetHostScopedPublicFeatureFlagsResponseFields: TypeAlias = Literal["flags"]
 
 class GetHostScopedPublicFeatureFlagsResponse(Message[_GetHostScopedPublicFeatureFlagsResponseFields]):
     """
-    Carries the features that a page may know.
+    The features that are visible before sign-in.
 
     ```proto
     message scalekit.v1.environments.GetHostScopedPublicFeatureFlagsResponse
@@ -1071,7 +1073,7 @@ _PublicHostFeatureFlagFields: TypeAlias = Literal["key", "value", "variant", "re
 
 class PublicHostFeatureFlag(Message[_PublicHostFeatureFlagFields]):
     """
-    A feature as the flags of OpenFeature say it.
+    A feature flag in OpenFeature format.
 
     ```proto
     message scalekit.v1.environments.PublicHostFeatureFlag
@@ -1079,13 +1081,13 @@ class PublicHostFeatureFlag(Message[_PublicHostFeatureFlagFields]):
 
     Attributes:
         key:
-            Its name.
+            Name of the feature.
 
             ```proto
             string key = 1;
             ```
         value:
-            true where it is on.
+            `true` if the feature is enabled.
 
             ```proto
             optional google.protobuf.Value value = 2;
@@ -1135,7 +1137,7 @@ _GetEnvironmentSessionSettingsRequestFields: TypeAlias = Literal["id"]
 
 class GetEnvironmentSessionSettingsRequest(Message[_GetEnvironmentSessionSettingsRequestFields]):
     """
-    Asks for the settings of sessions.
+    Request to retrieve the session settings.
 
     ```proto
     message scalekit.v1.environments.GetEnvironmentSessionSettingsRequest
@@ -1143,7 +1145,7 @@ class GetEnvironmentSessionSettingsRequest(Message[_GetEnvironmentSessionSetting
 
     Attributes:
         id:
-            Id of the environment, `env_` followed by digits.
+            Environment ID, prefixed with `env_`.
 
             ```proto
             string id = 1;
@@ -1167,7 +1169,7 @@ _GetEnvironmentUserManagementRequestFields: TypeAlias = Literal["id"]
 
 class GetEnvironmentUserManagementRequest(Message[_GetEnvironmentUserManagementRequestFields]):
     """
-    Asks for who may join.
+    Request to retrieve the user management settings.
 
     ```proto
     message scalekit.v1.environments.GetEnvironmentUserManagementRequest
@@ -1175,7 +1177,7 @@ class GetEnvironmentUserManagementRequest(Message[_GetEnvironmentUserManagementR
 
     Attributes:
         id:
-            Id of the environment, `env_` followed by digits.
+            Environment ID, prefixed with `env_`.
 
             ```proto
             string id = 1;
@@ -1199,7 +1201,7 @@ _GetEnvironmentSessionSettingsResponseFields: TypeAlias = Literal["session_setti
 
 class GetEnvironmentSessionSettingsResponse(Message[_GetEnvironmentSessionSettingsResponseFields]):
     """
-    Carries the settings of sessions.
+    The session settings.
 
     ```proto
     message scalekit.v1.environments.GetEnvironmentSessionSettingsResponse
@@ -1207,7 +1209,7 @@ class GetEnvironmentSessionSettingsResponse(Message[_GetEnvironmentSessionSettin
 
     Attributes:
         session_settings:
-            The settings.
+            Session settings.
 
             ```proto
             optional scalekit.v1.environments.SessionSettings session_settings = 1;
@@ -1231,7 +1233,7 @@ _GetEnvironmentUserManagementResponseFields: TypeAlias = Literal["user_managemen
 
 class GetEnvironmentUserManagementResponse(Message[_GetEnvironmentUserManagementResponseFields]):
     """
-    Carries who may join.
+    The user management settings.
 
     ```proto
     message scalekit.v1.environments.GetEnvironmentUserManagementResponse
@@ -1239,7 +1241,7 @@ class GetEnvironmentUserManagementResponse(Message[_GetEnvironmentUserManagement
 
     Attributes:
         user_management:
-            The settings.
+            User management settings.
 
             ```proto
             optional scalekit.v1.environments.UserManagement user_management = 1;
@@ -1263,7 +1265,7 @@ _CreateEnvironmentSessionSettingsRequestFields: TypeAlias = Literal["id", "sessi
 
 class CreateEnvironmentSessionSettingsRequest(Message[_CreateEnvironmentSessionSettingsRequestFields]):
     """
-    Sets the settings of sessions.
+    Request to set the session settings.
 
     ```proto
     message scalekit.v1.environments.CreateEnvironmentSessionSettingsRequest
@@ -1271,13 +1273,13 @@ class CreateEnvironmentSessionSettingsRequest(Message[_CreateEnvironmentSessionS
 
     Attributes:
         id:
-            Id of the environment, `env_` followed by digits.
+            Environment ID, prefixed with `env_`.
 
             ```proto
             string id = 1;
             ```
         session_settings:
-            Those that are set.
+            Session settings to change.
 
             ```proto
             optional scalekit.v1.environments.SessionSettings session_settings = 2;
@@ -1303,7 +1305,7 @@ _CreateEnvironmentUserManagementRequestFields: TypeAlias = Literal["id", "user_m
 
 class CreateEnvironmentUserManagementRequest(Message[_CreateEnvironmentUserManagementRequestFields]):
     """
-    Sets who may join.
+    Request to set the user management settings.
 
     ```proto
     message scalekit.v1.environments.CreateEnvironmentUserManagementRequest
@@ -1311,13 +1313,13 @@ class CreateEnvironmentUserManagementRequest(Message[_CreateEnvironmentUserManag
 
     Attributes:
         id:
-            Id of the environment, `env_` followed by digits.
+            Environment ID, prefixed with `env_`.
 
             ```proto
             string id = 1;
             ```
         user_management:
-            Those that are set.
+            User management settings to change.
 
             ```proto
             optional scalekit.v1.environments.UserManagement user_management = 2;
@@ -1343,7 +1345,7 @@ _CreateEnvironmentSessionSettingsResponseFields: TypeAlias = Literal["environmen
 
 class CreateEnvironmentSessionSettingsResponse(Message[_CreateEnvironmentSessionSettingsResponseFields]):
     """
-    Carries the settings of sessions as they are now.
+    The updated session settings.
 
     ```proto
     message scalekit.v1.environments.CreateEnvironmentSessionSettingsResponse
@@ -1351,13 +1353,13 @@ class CreateEnvironmentSessionSettingsResponse(Message[_CreateEnvironmentSession
 
     Attributes:
         environment_id:
-            Id of the environment.
+            ID of the environment.
 
             ```proto
             string environment_id = 1;
             ```
         session_settings:
-            The settings.
+            Session settings.
 
             ```proto
             optional scalekit.v1.environments.SessionSettings session_settings = 2;
@@ -1383,7 +1385,7 @@ _CreateEnvironmentUserManagementResponseFields: TypeAlias = Literal["environment
 
 class CreateEnvironmentUserManagementResponse(Message[_CreateEnvironmentUserManagementResponseFields]):
     """
-    Carries who may join, as it is now.
+    The updated user management settings.
 
     ```proto
     message scalekit.v1.environments.CreateEnvironmentUserManagementResponse
@@ -1391,13 +1393,13 @@ class CreateEnvironmentUserManagementResponse(Message[_CreateEnvironmentUserMana
 
     Attributes:
         environment_id:
-            Id of the environment.
+            ID of the environment.
 
             ```proto
             string environment_id = 1;
             ```
         user_management:
-            The settings.
+            User management settings.
 
             ```proto
             optional scalekit.v1.environments.UserManagement user_management = 2;
@@ -1423,7 +1425,7 @@ _UpdateEnvironmentSessionSettingsRequestFields: TypeAlias = Literal["id", "sessi
 
 class UpdateEnvironmentSessionSettingsRequest(Message[_UpdateEnvironmentSessionSettingsRequestFields]):
     """
-    Changes the settings of sessions.
+    Request to update the session settings.
 
     ```proto
     message scalekit.v1.environments.UpdateEnvironmentSessionSettingsRequest
@@ -1431,13 +1433,13 @@ class UpdateEnvironmentSessionSettingsRequest(Message[_UpdateEnvironmentSessionS
 
     Attributes:
         id:
-            Id of the environment, `env_` followed by digits.
+            Environment ID, prefixed with `env_`.
 
             ```proto
             string id = 1;
             ```
         session_settings:
-            Those that change.
+            Session settings to change.
 
             ```proto
             optional scalekit.v1.environments.SessionSettings session_settings = 2;
@@ -1463,7 +1465,7 @@ _UpdateEnvironmentUserManagementRequestFields: TypeAlias = Literal["id", "user_m
 
 class UpdateEnvironmentUserManagementRequest(Message[_UpdateEnvironmentUserManagementRequestFields]):
     """
-    Changes who may join.
+    Request to update the user management settings.
 
     ```proto
     message scalekit.v1.environments.UpdateEnvironmentUserManagementRequest
@@ -1471,13 +1473,13 @@ class UpdateEnvironmentUserManagementRequest(Message[_UpdateEnvironmentUserManag
 
     Attributes:
         id:
-            Id of the environment, `env_` followed by digits.
+            Environment ID, prefixed with `env_`.
 
             ```proto
             string id = 1;
             ```
         user_management:
-            Those that change.
+            User management settings to change.
 
             ```proto
             optional scalekit.v1.environments.UserManagement user_management = 2;
@@ -1503,7 +1505,7 @@ _UpdateEnvironmentSessionSettingsResponseFields: TypeAlias = Literal["environmen
 
 class UpdateEnvironmentSessionSettingsResponse(Message[_UpdateEnvironmentSessionSettingsResponseFields]):
     """
-    Carries the settings of sessions as they are now.
+    The updated session settings.
 
     ```proto
     message scalekit.v1.environments.UpdateEnvironmentSessionSettingsResponse
@@ -1511,13 +1513,13 @@ class UpdateEnvironmentSessionSettingsResponse(Message[_UpdateEnvironmentSession
 
     Attributes:
         environment_id:
-            Id of the environment.
+            ID of the environment.
 
             ```proto
             string environment_id = 1;
             ```
         session_settings:
-            The settings.
+            Session settings.
 
             ```proto
             optional scalekit.v1.environments.SessionSettings session_settings = 2;
@@ -1543,7 +1545,7 @@ _UpdateEnvironmentUserManagementResponseFields: TypeAlias = Literal["environment
 
 class UpdateEnvironmentUserManagementResponse(Message[_UpdateEnvironmentUserManagementResponseFields]):
     """
-    Carries who may join, as it is now.
+    The updated user management settings.
 
     ```proto
     message scalekit.v1.environments.UpdateEnvironmentUserManagementResponse
@@ -1551,13 +1553,13 @@ class UpdateEnvironmentUserManagementResponse(Message[_UpdateEnvironmentUserMana
 
     Attributes:
         environment_id:
-            Id of the environment.
+            ID of the environment.
 
             ```proto
             string environment_id = 1;
             ```
         user_management:
-            The settings.
+            User management settings.
 
             ```proto
             optional scalekit.v1.environments.UserManagement user_management = 2;
@@ -1583,7 +1585,7 @@ _SessionSettingsFields: TypeAlias = Literal["access_token_expiry", "client_acces
 
 class SessionSettings(Message[_SessionSettingsFields]):
     """
-    How long sessions live, and how their cookie is sent.
+    Lifetime of sessions, and attributes of the session cookie.
 
     ```proto
     message scalekit.v1.environments.SessionSettings
@@ -1591,19 +1593,19 @@ class SessionSettings(Message[_SessionSettingsFields]):
 
     Attributes:
         access_token_expiry:
-            How long the access token of a person is good.
+            Lifetime of users' access tokens.
 
             ```proto
             optional google.protobuf.Int32Value access_token_expiry = 1;
             ```
         client_access_token_expiry:
-            Unused; each client has its own.
+            Not used. Each client has its own lifetime.
 
             ```proto
             optional google.protobuf.Int32Value client_access_token_expiry = 2;
             ```
         absolute_session_timeout:
-            After how long a session ends in any case.
+            Maximum lifetime of a session.
 
             ```proto
             optional google.protobuf.Int32Value absolute_session_timeout = 3;
@@ -1615,49 +1617,49 @@ class SessionSettings(Message[_SessionSettingsFields]):
             optional google.protobuf.BoolValue session_management_enabled = 4;
             ```
         idle_session_timeout:
-            After how long without activity a session ends.
+            Maximum idle time of a session.
 
             ```proto
             optional google.protobuf.Int32Value idle_session_timeout = 5;
             ```
         idle_session_enabled:
-            Whether a session ends without activity.
+            Whether idle sessions end.
 
             ```proto
             optional google.protobuf.BoolValue idle_session_enabled = 6;
             ```
         cookie_persistence_type:
-            Whether the session outlives the browser.
+            Whether the session cookie persists after the browser closes.
 
             ```proto
             scalekit.v1.environments.CookiePersistenceType cookie_persistence_type = 7;
             ```
         cookie_same_site_setting:
-            SameSite of the session's cookie.
+            `SameSite` attribute of the session cookie.
 
             ```proto
             scalekit.v1.environments.CookieSameSiteSetting cookie_same_site_setting = 8;
             ```
         cookie_custom_domain:
-            Always empty; the cookie is of the host alone.
+            Always empty. The cookie is limited to the host.
 
             ```proto
             optional google.protobuf.StringValue cookie_custom_domain = 9;
             ```
         access_token_expiry_unit:
-            Unit of `access_token_expiry`; minutes in answers.
+            Unit of `access_token_expiry`. Minutes in responses.
 
             ```proto
             scalekit.v1.environments.TimeUnit access_token_expiry_unit = 10;
             ```
         absolute_session_timeout_unit:
-            Unit of `absolute_session_timeout`; minutes in answers.
+            Unit of `absolute_session_timeout`. Minutes in responses.
 
             ```proto
             scalekit.v1.environments.TimeUnit absolute_session_timeout_unit = 11;
             ```
         idle_session_timeout_unit:
-            Unit of `idle_session_timeout`; minutes in answers.
+            Unit of `idle_session_timeout`. Minutes in responses.
 
             ```proto
             scalekit.v1.environments.TimeUnit idle_session_timeout_unit = 12;
@@ -1703,7 +1705,7 @@ _UserManagementFields: TypeAlias = Literal["allow_duplicate_user_identities", "a
 
 class UserManagement(Message[_UserManagementFields]):
     """
-    Who may join and found organizations.
+    Rules for joining and creating organizations.
 
     ```proto
     message scalekit.v1.environments.UserManagement
@@ -1711,7 +1713,7 @@ class UserManagement(Message[_UserManagementFields]):
 
     Attributes:
         allow_duplicate_user_identities:
-            Always false; an address is one person's.
+            Always false. Email addresses are unique.
 
             ```proto
             optional google.protobuf.BoolValue allow_duplicate_user_identities = 1;
@@ -1723,7 +1725,7 @@ class UserManagement(Message[_UserManagementFields]):
             optional google.protobuf.BoolValue allow_multiple_memberships = 2;
             ```
         allow_organization_signup:
-            Whether people whom nobody invited may found an organization.
+            Whether users can create organizations without an invitation.
 
             ```proto
             optional google.protobuf.BoolValue allow_organization_signup = 3;
@@ -1735,37 +1737,37 @@ class UserManagement(Message[_UserManagementFields]):
             scalekit.v1.environments.OrgUserRelationshipType org_user_relationship = 4;
             ```
         enable_max_users_limit:
-            Always false; each organization has a limit of its own.
+            Always false. Each organization has its own limit.
 
             ```proto
             optional google.protobuf.BoolValue enable_max_users_limit = 5;
             ```
         max_users_limit:
-            Unused.
+            Not used.
 
             ```proto
             optional google.protobuf.Int32Value max_users_limit = 6;
             ```
         invitation_expiry:
-            Minutes until an invitation expires, in whole days.
+            Lifetime of invitations in minutes. Must be whole days.
 
             ```proto
             optional google.protobuf.UInt32Value invitation_expiry = 7;
             ```
         block_disposable_email_domains:
-            Whether people with a disposable address are refused.
+            Whether disposable email addresses are rejected.
 
             ```proto
             optional google.protobuf.BoolValue block_disposable_email_domains = 9;
             ```
         block_public_email_domains:
-            Whether people with an address of a public mail provider are refused.
+            Whether email addresses of public email providers are rejected.
 
             ```proto
             optional google.protobuf.BoolValue block_public_email_domains = 10;
             ```
         sync_user_profile_on_signin:
-            Unused; each connection says so.
+            Not used. Each connection has its own setting.
 
             ```proto
             optional google.protobuf.BoolValue sync_user_profile_on_signin = 11;
@@ -1823,7 +1825,7 @@ _GetContextRequestFields: TypeAlias = Literal["environment_id"]
 
 class GetContextRequest(Message[_GetContextRequestFields]):
     """
-    Asks for the context.
+    Request to retrieve the custom data.
 
     ```proto
     message scalekit.v1.environments.GetContextRequest
@@ -1831,7 +1833,7 @@ class GetContextRequest(Message[_GetContextRequestFields]):
 
     Attributes:
         environment_id:
-            Id of the environment.
+            ID of the environment.
 
             ```proto
             string environment_id = 2;
@@ -1855,7 +1857,7 @@ _GetContextResponseFields: TypeAlias = Literal["context"]
 
 class GetContextResponse(Message[_GetContextResponseFields]):
     """
-    Carries the context.
+    The custom data.
 
     ```proto
     message scalekit.v1.environments.GetContextResponse
@@ -1863,7 +1865,7 @@ class GetContextResponse(Message[_GetContextResponseFields]):
 
     Attributes:
         context:
-            What was kept.
+            Custom data.
 
             ```proto
             optional google.protobuf.Struct context = 1;
@@ -1887,7 +1889,7 @@ _UpdateContextRequestFields: TypeAlias = Literal["environment_id", "context"]
 
 class UpdateContextRequest(Message[_UpdateContextRequestFields]):
     """
-    Replaces the context.
+    Request to replace the custom data.
 
     ```proto
     message scalekit.v1.environments.UpdateContextRequest
@@ -1895,13 +1897,13 @@ class UpdateContextRequest(Message[_UpdateContextRequestFields]):
 
     Attributes:
         environment_id:
-            Id of the environment.
+            ID of the environment.
 
             ```proto
             string environment_id = 2;
             ```
         context:
-            What is to be kept.
+            Custom data.
 
             ```proto
             optional google.protobuf.Struct context = 3;
@@ -1927,7 +1929,7 @@ _GetCurrentSessionRequestFields: TypeAlias = Literal["id"]
 
 class GetCurrentSessionRequest(Message[_GetCurrentSessionRequestFields]):
     """
-    Asks for the session of the caller.
+    Request to retrieve the caller's session.
 
     ```proto
     message scalekit.v1.environments.GetCurrentSessionRequest
@@ -1935,7 +1937,7 @@ class GetCurrentSessionRequest(Message[_GetCurrentSessionRequestFields]):
 
     Attributes:
         id:
-            Id of the environment; empty or `-` for the one that there is.
+            ID of the environment. Empty or `-` for the only environment.
 
             ```proto
             string id = 2;
@@ -1959,7 +1961,7 @@ _GetCurrentSessionResponseFields: TypeAlias = Literal["session_expiry", "access_
 
 class GetCurrentSessionResponse(Message[_GetCurrentSessionResponseFields]):
     """
-    Carries a session.
+    The caller's session.
 
     ```proto
     message scalekit.v1.environments.GetCurrentSessionResponse
@@ -1967,31 +1969,31 @@ class GetCurrentSessionResponse(Message[_GetCurrentSessionResponseFields]):
 
     Attributes:
         session_expiry:
-            When the session ends at the latest.
+            Latest expiration time of the session.
 
             ```proto
             optional google.protobuf.Timestamp session_expiry = 1;
             ```
         access_token_expiry:
-            The same: there is no token beside the session.
+            Same as `session_expiry`. Sessions have no separate access token.
 
             ```proto
             optional google.protobuf.Timestamp access_token_expiry = 2;
             ```
         organization_id:
-            Id of the organization that the session is of.
+            ID of the session's organization.
 
             ```proto
             optional string organization_id = 3;
             ```
         subject:
-            Whose session it is: the id of the portal's session, or of the person.
+            ID of the portal session or of the user.
 
             ```proto
             string subject = 4;
             ```
         email:
-            E-mail address of the person.
+            Email address of the user.
 
             ```proto
             optional string email = 5;
@@ -2031,7 +2033,7 @@ _PortalBootstrapRequestFields: TypeAlias = NoReturn
 
 class PortalBootstrapRequest(Message[_PortalBootstrapRequestFields]):
     """
-    Asks for what the admin portal begins with.
+    Request to retrieve the initial data of the admin portal.
 
     ```proto
     message scalekit.v1.environments.PortalBootstrapRequest
@@ -2051,7 +2053,7 @@ _PortalCustomizationBootstrapFields: TypeAlias = Literal["customization_settings
 
 class PortalCustomizationBootstrap(Message[_PortalCustomizationBootstrapFields]):
     """
-    The look of the portal's pages.
+    Branding of the admin portal.
 
     ```proto
     message scalekit.v1.environments.PortalCustomizationBootstrap
@@ -2059,13 +2061,13 @@ class PortalCustomizationBootstrap(Message[_PortalCustomizationBootstrapFields])
 
     Attributes:
         customization_settings:
-            The look as it is in effect.
+            Branding settings in effect.
 
             ```proto
             optional google.protobuf.Struct customization_settings = 1;
             ```
         settings:
-            What the admin portal may show.
+            Settings of the admin portal.
 
             ```proto
             optional scalekit.v1.environments.PortalSettings settings = 2;
@@ -2099,7 +2101,7 @@ _PortalBootstrapResponseFields: TypeAlias = Literal["session", "portal_customiza
 
 class PortalBootstrapResponse(Message[_PortalBootstrapResponseFields]):
     """
-    Carries what the admin portal begins with.
+    The initial data of the admin portal.
 
     ```proto
     message scalekit.v1.environments.PortalBootstrapResponse
@@ -2107,25 +2109,25 @@ class PortalBootstrapResponse(Message[_PortalBootstrapResponseFields]):
 
     Attributes:
         session:
-            The session.
+            Session.
 
             ```proto
             optional scalekit.v1.environments.GetCurrentSessionResponse session = 1;
             ```
         portal_customizations:
-            The look of its pages.
+            Branding.
 
             ```proto
             optional scalekit.v1.environments.PortalCustomizationBootstrap portal_customizations = 2;
             ```
         organization:
-            The organization.
+            Organization.
 
             ```proto
             optional scalekit.v1.organizations.Organization organization = 3;
             ```
         connections:
-            Its connections, drafts as well.
+            Connections of the organization, including drafts.
 
             ```proto
             repeated scalekit.v1.connections.ListConnection connections = 4;
@@ -2153,7 +2155,7 @@ class PortalBootstrapResponse(Message[_PortalBootstrapResponseFields]):
 
 class CustomDomainStatus(Enum):
     """
-    How far a domain of one's own has come; unused.
+    Status of a custom domain. Not used.
 
     ```proto
     enum scalekit.v1.environments.CustomDomainStatus
@@ -2161,31 +2163,31 @@ class CustomDomainStatus(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Unset.
+            Unspecified.
 
             ```proto
             UNSPECIFIED = 0
             ```
         PENDING:
-            It is being checked.
+            Verification is in progress.
 
             ```proto
             PENDING = 1
             ```
         ACTIVE:
-            It is in use.
+            The domain is in use.
 
             ```proto
             ACTIVE = 2
             ```
         FAILED:
-            It was not found.
+            Verification failed.
 
             ```proto
             FAILED = 3
             ```
         INITIAL:
-            It was named.
+            The domain was entered.
 
             ```proto
             INITIAL = 4
@@ -2200,7 +2202,7 @@ class CustomDomainStatus(Enum):
 
 class AssetCategory(Enum):
     """
-    What an asset is for.
+    Purpose of an asset.
 
     ```proto
     enum scalekit.v1.environments.AssetCategory
@@ -2208,19 +2210,19 @@ class AssetCategory(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Unset.
+            Unspecified.
 
             ```proto
             ASSET_CATEGORY_UNSPECIFIED = 0
             ```
         PORTAL_CUSTOMIZATION_IMAGE:
-            A logo, an icon or a background.
+            A logo, icon or background image.
 
             ```proto
             PORTAL_CUSTOMIZATION_IMAGE = 1
             ```
         PORTAL_CUSTOMIZATION_FONT:
-            A font; not served.
+            A font. Not supported.
 
             ```proto
             PORTAL_CUSTOMIZATION_FONT = 2
@@ -2233,7 +2235,7 @@ class AssetCategory(Enum):
 
 class TimeUnit(Enum):
     """
-    Unit of a span of time.
+    Unit of a duration.
 
     ```proto
     enum scalekit.v1.environments.TimeUnit
@@ -2273,7 +2275,7 @@ class TimeUnit(Enum):
 
 class OrgUserRelationshipType(Enum):
     """
-    In how many organizations a person may be.
+    Number of organizations that a user can belong to.
 
     ```proto
     enum scalekit.v1.environments.OrgUserRelationshipType
@@ -2281,19 +2283,19 @@ class OrgUserRelationshipType(Enum):
 
     Attributes:
         OrgUserRelationshipType_UNSPECIFIED:
-            Unset.
+            Unspecified.
 
             ```proto
             OrgUserRelationshipType_UNSPECIFIED = 0
             ```
         SINGLE_ORGANIZATION:
-            In one.
+            One organization.
 
             ```proto
             SINGLE_ORGANIZATION = 1
             ```
         MULTIPLE_ORGANIZATIONS:
-            In several.
+            Several organizations.
 
             ```proto
             MULTIPLE_ORGANIZATIONS = 2
@@ -2306,7 +2308,7 @@ class OrgUserRelationshipType(Enum):
 
 class CookiePersistenceType(Enum):
     """
-    How long a browser keeps the session's cookie.
+    Persistence of the session cookie.
 
     ```proto
     enum scalekit.v1.environments.CookiePersistenceType
@@ -2314,19 +2316,19 @@ class CookiePersistenceType(Enum):
 
     Attributes:
         CookiePersistenceType_UNSPECIFIED:
-            Unset.
+            Unspecified.
 
             ```proto
             CookiePersistenceType_UNSPECIFIED = 0
             ```
         PERSISTENT:
-            As long as the session lives.
+            The cookie expires with the session.
 
             ```proto
             PERSISTENT = 1
             ```
         SESSION:
-            Until the browser is closed.
+            The cookie expires when the browser closes.
 
             ```proto
             SESSION = 2
@@ -2339,7 +2341,7 @@ class CookiePersistenceType(Enum):
 
 class CookieSameSiteSetting(Enum):
     """
-    With which requests of other sites a browser sends the session's cookie.
+    `SameSite` attribute of the session cookie.
 
     ```proto
     enum scalekit.v1.environments.CookieSameSiteSetting
@@ -2347,19 +2349,19 @@ class CookieSameSiteSetting(Enum):
 
     Attributes:
         CookieSameSiteSetting_UNSPECIFIED:
-            Unset.
+            Unspecified.
 
             ```proto
             CookieSameSiteSetting_UNSPECIFIED = 0
             ```
         LAX_MODE:
-            With those that open a page.
+            Sent with top-level navigations from other sites.
 
             ```proto
             LAX_MODE = 1
             ```
         NONE_MODE:
-            With all, over TLS.
+            Sent with all requests, over TLS only.
 
             ```proto
             NONE_MODE = 2

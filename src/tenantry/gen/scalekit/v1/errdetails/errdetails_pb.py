@@ -22,7 +22,7 @@ _ErrorInfoFields: TypeAlias = Literal["error_code", "debug_info", "help_info", "
 
 class ErrorInfo(Message[_ErrorInfoFields]):
     """
-    What went wrong, in a form that a program can read; every error carries one.
+    Machine-readable details of an error. Every error has one.
 
     ```proto
     message scalekit.v1.errdetails.ErrorInfo
@@ -30,50 +30,49 @@ class ErrorInfo(Message[_ErrorInfoFields]):
 
     Attributes:
         error_code:
-            Stable name of the error, such as `NOT_FOUND` or `INVALID_ARGUMENT`; never
-            empty.
+            Stable error code, such as `NOT_FOUND` or `INVALID_ARGUMENT`. Never empty.
 
             ```proto
             string error_code = 1;
             ```
         debug_info:
-            Internals for the operator; absent in production.
+            Debugging information for operators. Absent in production.
 
             ```proto
             optional scalekit.v1.errdetails.DebugInfo debug_info = 2;
             ```
         help_info:
-            Where to read more.
+            Links to documentation.
 
             ```proto
             optional scalekit.v1.errdetails.HelpInfo help_info = 3;
             ```
         localized_message_info:
-            A sentence for the end user, in a language of theirs.
+            Message for the user, in the user's language.
 
             ```proto
             optional scalekit.v1.errdetails.LocalizedMessageInfo localized_message_info = 4;
             ```
         resource_info:
-            The object that the error is about.
+            Object that the error refers to.
 
             ```proto
             optional scalekit.v1.errdetails.ResourceInfo resource_info = 5;
             ```
         request_info:
-            The request that failed.
+            Request that failed.
 
             ```proto
             optional scalekit.v1.errdetails.RequestInfo request_info = 6;
             ```
         validation_error_info:
-            The fields that broke a rule, when the request is invalid.
+            Invalid fields of the request.
 
             ```proto
             optional scalekit.v1.errdetails.ValidationErrorInfo validation_error_info = 8;
             ```
         tool_error_info:
-            What a tool reported, when a tool execution fails.
+            Error reported by a tool execution.
 
             ```proto
             optional scalekit.v1.errdetails.ToolErrorInfo tool_error_info = 9;
@@ -111,7 +110,7 @@ _DebugInfoFields: TypeAlias = Literal["stack_entries", "detail"]
 
 class DebugInfo(Message[_DebugInfoFields]):
     """
-    Internals of an error, for the operator.
+    Debugging information for operators.
 
     ```proto
     message scalekit.v1.errdetails.DebugInfo
@@ -119,13 +118,13 @@ class DebugInfo(Message[_DebugInfoFields]):
 
     Attributes:
         stack_entries:
-            Lines of the stack trace, innermost first.
+            Stack trace, innermost frame first.
 
             ```proto
             repeated string stack_entries = 1;
             ```
         detail:
-            Anything else that helps to find the cause.
+            Additional details.
 
             ```proto
             string detail = 2;
@@ -151,7 +150,7 @@ _ValidationErrorInfoFields: TypeAlias = Literal["field_violations"]
 
 class ValidationErrorInfo(Message[_ValidationErrorInfoFields]):
     """
-    The fields of a request that broke a rule.
+    The invalid fields of a request.
 
     ```proto
     message scalekit.v1.errdetails.ValidationErrorInfo
@@ -159,7 +158,7 @@ class ValidationErrorInfo(Message[_ValidationErrorInfoFields]):
 
     Attributes:
         field_violations:
-            Every rule that was broken.
+            All violations.
 
             ```proto
             repeated scalekit.v1.errdetails.ValidationErrorInfo.FieldViolation field_violations = 1;
@@ -183,7 +182,7 @@ class ValidationErrorInfo(Message[_ValidationErrorInfoFields]):
 
     class FieldViolation(Message[_FieldViolationFields]):
         """
-        One broken rule of one field.
+        A rule violated by a field.
 
         ```proto
         message scalekit.v1.errdetails.ValidationErrorInfo.FieldViolation
@@ -191,20 +190,19 @@ class ValidationErrorInfo(Message[_ValidationErrorInfoFields]):
 
         Attributes:
             field:
-                Path of the field from the root of the request, such as
-                `organization.display_name`.
+                Path of the field in the request, such as `organization.display_name`.
 
                 ```proto
                 string field = 1;
                 ```
             description:
-                What is wrong, as a sentence.
+                Description of the violation.
 
                 ```proto
                 string description = 2;
                 ```
             constraint:
-                Name of the rule that was broken, such as `string.min_len`.
+                Name of the violated rule, such as `string.min_len`.
 
                 ```proto
                 string constraint = 3;
@@ -240,13 +238,13 @@ class RequestInfo(Message[_RequestInfoFields]):
 
     Attributes:
         request_id:
-            Id of the request, as in the response header `x-request-id` and in the log.
+            ID of the request, as in the response header `x-request-id` and in the log.
 
             ```proto
             string request_id = 1;
             ```
         serving_data:
-            Data about how the request was served, for the operator.
+            Debugging information about the request.
 
             ```proto
             string serving_data = 2;
@@ -272,7 +270,7 @@ _ResourceInfoFields: TypeAlias = Literal["resource_name", "owner", "description"
 
 class ResourceInfo(Message[_ResourceInfoFields]):
     """
-    The object that an error is about.
+    The object that an error refers to.
 
     ```proto
     message scalekit.v1.errdetails.ResourceInfo
@@ -280,31 +278,31 @@ class ResourceInfo(Message[_ResourceInfoFields]):
 
     Attributes:
         resource_name:
-            Name or id of the object.
+            Name or ID of the object.
 
             ```proto
             string resource_name = 2;
             ```
         owner:
-            Who owns the object.
+            Owner of the object.
 
             ```proto
             string owner = 3;
             ```
         description:
-            What is wrong with the object, as a sentence.
+            Description of the error.
 
             ```proto
             string description = 4;
             ```
         required_permissions:
-            Permissions of which the caller lacks all.
+            Required permissions. The caller has none of them.
 
             ```proto
             repeated string required_permissions = 5;
             ```
         user:
-            The user on whose behalf the call was made.
+            User on whose behalf the call was made.
 
             ```proto
             string user = 6;
@@ -336,7 +334,7 @@ _HelpInfoFields: TypeAlias = Literal["links"]
 
 class HelpInfo(Message[_HelpInfoFields]):
     """
-    Where to read more about an error.
+    Links to documentation about an error.
 
     ```proto
     message scalekit.v1.errdetails.HelpInfo
@@ -344,7 +342,7 @@ class HelpInfo(Message[_HelpInfoFields]):
 
     Attributes:
         links:
-            Pages that help to fix the error.
+            Links that help to resolve the error.
 
             ```proto
             repeated scalekit.v1.errdetails.HelpInfo.Link links = 1;
@@ -368,7 +366,7 @@ class HelpInfo(Message[_HelpInfoFields]):
 
     class Link(Message[_LinkFields]):
         """
-        A page to read.
+        A link.
 
         ```proto
         message scalekit.v1.errdetails.HelpInfo.Link
@@ -376,13 +374,13 @@ class HelpInfo(Message[_HelpInfoFields]):
 
         Attributes:
             description:
-                What the page is about.
+                Description of the linked page.
 
                 ```proto
                 string description = 1;
                 ```
             url:
-                Address of the page.
+                URL of the page.
 
                 ```proto
                 string url = 2;
@@ -408,7 +406,7 @@ _LocalizedMessageInfoFields: TypeAlias = Literal["locale", "message"]
 
 class LocalizedMessageInfo(Message[_LocalizedMessageInfoFields]):
     """
-    The message of an error in a language of the end user.
+    An error message in the user's language.
 
     ```proto
     message scalekit.v1.errdetails.LocalizedMessageInfo
@@ -416,7 +414,7 @@ class LocalizedMessageInfo(Message[_LocalizedMessageInfoFields]):
 
     Attributes:
         locale:
-            Language of the message, as a BCP 47 tag such as `en-US`.
+            Language as a BCP 47 tag, such as `en-US`.
 
             ```proto
             string locale = 1;
@@ -448,7 +446,7 @@ _ToolErrorInfoFields: TypeAlias = Literal["execution_id", "tool_error_message", 
 
 class ToolErrorInfo(Message[_ToolErrorInfoFields]):
     """
-    What a tool reported when its execution failed.
+    An error reported by a tool execution.
 
     ```proto
     message scalekit.v1.errdetails.ToolErrorInfo
@@ -456,13 +454,13 @@ class ToolErrorInfo(Message[_ToolErrorInfoFields]):
 
     Attributes:
         execution_id:
-            Id of the execution.
+            ID of the execution.
 
             ```proto
             string execution_id = 1;
             ```
         tool_error_message:
-            Message of the tool.
+            Error message of the tool.
 
             ```proto
             string tool_error_message = 2;

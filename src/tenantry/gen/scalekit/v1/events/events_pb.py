@@ -30,7 +30,7 @@ _SendCustomEventRequestFields: TypeAlias = Literal["event_type", "event"]
 
 class SendCustomEventRequest(Message[_SendCustomEventRequestFields]):
     """
-    Asks to record what a page of the admin portal tells.
+    Request to record an event of the admin portal.
 
     ```proto
     message scalekit.v1.events.SendCustomEventRequest
@@ -38,14 +38,14 @@ class SendCustomEventRequest(Message[_SendCustomEventRequestFields]):
 
     Attributes:
         event_type:
-            One of the types that the portal posts to the page around it, such as
+            Event type that the portal posts to its embedding page, such as
             `PORTAL_LOAD_SUCCESS`.
 
             ```proto
             string event_type = 1;
             ```
         event:
-            Further content: up to 4,096 bytes of JSON.
+            Additional data, up to 4,096 bytes of JSON.
 
             ```proto
             optional google.protobuf.Struct event = 2;
@@ -71,7 +71,7 @@ _SendCustomEventResponseFields: TypeAlias = Literal["event_id"]
 
 class SendCustomEventResponse(Message[_SendCustomEventResponseFields]):
     """
-    Carries the event that was recorded.
+    The recorded event.
 
     ```proto
     message scalekit.v1.events.SendCustomEventResponse
@@ -79,7 +79,7 @@ class SendCustomEventResponse(Message[_SendCustomEventResponseFields]):
 
     Attributes:
         event_id:
-            Id of the event, `evt_` followed by digits.
+            Event ID, prefixed with `evt_`.
 
             ```proto
             string event_id = 1;
@@ -103,7 +103,7 @@ _ListEventsPaginatedRequestFields: TypeAlias = Literal["filter", "page_size", "p
 
 class ListEventsPaginatedRequest(Message[_ListEventsPaginatedRequestFields]):
     """
-    Asks for one page of events.
+    Request to list events.
 
     ```proto
     message scalekit.v1.events.ListEventsPaginatedRequest
@@ -111,20 +111,20 @@ class ListEventsPaginatedRequest(Message[_ListEventsPaginatedRequestFields]):
 
     Attributes:
         filter:
-            Which events; all of the published types when absent.
+            Filter. Defaults to all published event types.
 
             ```proto
             optional scalekit.v1.events.EventFilter filter = 1;
             ```
         page_size:
-            Most events to return; 10 when absent or 0, and never more than 100.
+            Maximum number of events, up to 100. Defaults to 10.
 
             ```proto
             uint32 page_size = 2;
             ```
         page_token:
-            Page to return, as `next_page_token` or `prev_page_token` of an earlier
-            answer with the same filter; the first page when empty.
+            `next_page_token` or `prev_page_token` from a previous response with the
+            same filter. Defaults to the first page.
 
             ```proto
             string page_token = 3;
@@ -152,7 +152,7 @@ _ListEventsPaginatedResponseFields: TypeAlias = Literal["events", "next_page_tok
 
 class ListEventsPaginatedResponse(Message[_ListEventsPaginatedResponseFields]):
     """
-    Carries one page of events.
+    A page of events.
 
     ```proto
     message scalekit.v1.events.ListEventsPaginatedResponse
@@ -166,13 +166,13 @@ class ListEventsPaginatedResponse(Message[_ListEventsPaginatedResponseFields]):
             repeated scalekit.v1.events.ScalekitEvent events = 1;
             ```
         next_page_token:
-            Token of the page with older events; empty on the last page.
+            Token for the page of older events. Empty on the last page.
 
             ```proto
             string next_page_token = 2;
             ```
         prev_page_token:
-            Token of the page with newer events; empty on the first page.
+            Token for the page of newer events. Empty on the first page.
 
             ```proto
             string prev_page_token = 3;
@@ -200,7 +200,7 @@ _ListEventsRequestFields: TypeAlias = Literal["filter", "page_size", "page_token
 
 class ListEventsRequest(Message[_ListEventsRequestFields]):
     """
-    Asks for one page of events.
+    Request to list events.
 
     ```proto
     message scalekit.v1.events.ListEventsRequest
@@ -208,20 +208,20 @@ class ListEventsRequest(Message[_ListEventsRequestFields]):
 
     Attributes:
         filter:
-            Which events; all of the published types when absent.
+            Filter. Defaults to all published event types.
 
             ```proto
             optional scalekit.v1.events.EventFilter filter = 1;
             ```
         page_size:
-            Most events to return; 10 when absent or 0, and never more than 100.
+            Maximum number of events, up to 100. Defaults to 10.
 
             ```proto
             uint32 page_size = 2;
             ```
         page_token:
-            Page to return, as `next_page_token` or `prev_page_token` of an earlier
-            answer with the same filter; the first page when empty.
+            `next_page_token` or `prev_page_token` from a previous response with the
+            same filter. Defaults to the first page.
 
             ```proto
             string page_token = 3;
@@ -249,7 +249,7 @@ _ListEventsResponseFields: TypeAlias = Literal["events", "next_page_token", "pre
 
 class ListEventsResponse(Message[_ListEventsResponseFields]):
     """
-    Carries one page of events.
+    A page of events.
 
     ```proto
     message scalekit.v1.events.ListEventsResponse
@@ -263,19 +263,19 @@ class ListEventsResponse(Message[_ListEventsResponseFields]):
             repeated scalekit.v1.events.ScalekitEvent events = 1;
             ```
         next_page_token:
-            Token of the page with older events; empty on the last page.
+            Token for the page of older events. Empty on the last page.
 
             ```proto
             string next_page_token = 2;
             ```
         prev_page_token:
-            Token of the page with newer events; empty on the first page.
+            Token for the page of newer events. Empty on the first page.
 
             ```proto
             string prev_page_token = 3;
             ```
         total_size:
-            How many events there are on all pages, counted up to 10,000.
+            Total number of events, counted up to 10,000.
 
             ```proto
             uint32 total_size = 4;
@@ -305,7 +305,7 @@ _EventFilterFields: TypeAlias = Literal["event_types", "start_time", "end_time",
 
 class EventFilter(Message[_EventFilterFields]):
     """
-    Narrows a list of events; an event must meet all that is present.
+    A filter for events. Events must match all fields that are set.
 
     ```proto
     message scalekit.v1.events.EventFilter
@@ -313,69 +313,68 @@ class EventFilter(Message[_EventFilterFields]):
 
     Attributes:
         event_types:
-            Types of event, such as `organization.updated`, up to 100. Types that only
-            the audit log has, such as `client.created`, are listed where they are
-            named here.
+            Event types, such as `organization.updated`, up to 100. Event types of the
+            audit log, such as `client.created`, are returned only if named here.
 
             ```proto
             repeated string event_types = 1;
             ```
         start_time:
-            Earliest time of an event, that time included.
+            Include events at or after this time.
 
             ```proto
             optional google.protobuf.Timestamp start_time = 2;
             ```
         end_time:
-            Latest time of an event, that time included.
+            Include events at or before this time.
 
             ```proto
             optional google.protobuf.Timestamp end_time = 3;
             ```
         organization_id:
-            Organization that the event is about.
+            ID of the organization.
 
             ```proto
             string organization_id = 4;
             ```
         source:
-            What the change came from: the API and the portal, or directory sync.
+            Source of the change.
 
             ```proto
             scalekit.v1.events.Source source = 5;
             ```
         auth_request_id:
-            Sign-in that the event belongs to.
+            ID of the sign-in.
 
             ```proto
             string auth_request_id = 6;
             ```
         interceptor_id:
-            Interceptor that the event is about.
+            ID of the interceptor.
 
             ```proto
             optional string interceptor_id = 7;
             ```
         interceptor_status:
-            How the call to the interceptor ended.
+            Outcome of the call to the interceptor.
 
             ```proto
             optional string interceptor_status = 8;
             ```
         interceptor_decision:
-            What the interceptor decided.
+            Decision of the interceptor.
 
             ```proto
             optional string interceptor_decision = 9;
             ```
         connection_id:
-            Connection that the event is about.
+            ID of the connection.
 
             ```proto
             optional string connection_id = 10;
             ```
         connected_account_id:
-            Connected account that the event is about.
+            ID of the connected account.
 
             ```proto
             optional string connected_account_id = 11;
@@ -419,7 +418,7 @@ _ScalekitEventFields: TypeAlias = Literal["spec_version", "id", "type", "occurre
 
 class ScalekitEvent(Message[_ScalekitEventFields]):
     """
-    What happened: the envelope that lists, streams and webhooks share.
+    An event, as returned in lists and sent in log streams and webhooks.
 
     ```proto
     message scalekit.v1.events.ScalekitEvent
@@ -427,55 +426,56 @@ class ScalekitEvent(Message[_ScalekitEventFields]):
 
     Attributes:
         spec_version:
-            Version of this envelope, `1`.
+            Version of the event format: `1`.
 
             ```proto
             string spec_version = 1;
             ```
         id:
-            Id of the event, `evt_` followed by digits; sorts by time.
+            Event ID, prefixed with `evt_`. Sortable by time.
 
             ```proto
             string id = 2;
             ```
         type:
-            Type of the event, such as `organization.updated`.
+            Event type, such as `organization.updated`.
 
             ```proto
             string type = 3;
             ```
         occurred_at:
-            When it happened.
+            Time of the event.
 
             ```proto
             optional google.protobuf.Timestamp occurred_at = 4;
             ```
         environment_id:
-            Environment that it happened in.
+            ID of the environment.
 
             ```proto
             string environment_id = 6;
             ```
         organization_id:
-            Organization that it is about; absent for roles and permissions.
+            ID of the organization. Absent for roles and permissions of the
+            environment.
 
             ```proto
             optional string organization_id = 7;
             ```
         object:
-            Kind of object that `data` shows.
+            Type of the object in `data`.
 
             ```proto
             scalekit.v1.events.ObjectType object = 8;
             ```
         data:
-            The object after the change; as it was, where it is gone.
+            Object after the change. For deletions, the object before.
 
             ```proto
             optional google.protobuf.Struct data = 9;
             ```
         display_name:
-            Label of the event for people.
+            Display name of the event.
 
             ```proto
             string display_name = 10;
@@ -513,7 +513,7 @@ class ScalekitEvent(Message[_ScalekitEventFields]):
 
 class Source(Enum):
     """
-    What a change came from.
+    Source of a change.
 
     ```proto
     enum scalekit.v1.events.Source
@@ -521,19 +521,19 @@ class Source(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Not said.
+            Unspecified.
 
             ```proto
             SOURCE_UNSPECIFIED = 0
             ```
         SCALEKIT:
-            The API, the portal, the command line.
+            The API, the admin portal or the command line.
 
             ```proto
             SCALEKIT = 1
             ```
         DIR_SYNC:
-            A directory that is synchronized.
+            A directory.
 
             ```proto
             DIR_SYNC = 2
@@ -546,7 +546,7 @@ class Source(Enum):
 
 class ObjectType(Enum):
     """
-    Kind of object that an event shows.
+    Type of the object of an event.
 
     ```proto
     enum scalekit.v1.events.ObjectType
@@ -554,7 +554,7 @@ class ObjectType(Enum):
 
     Attributes:
         UNSPECIFIED:
-            One that has no name here.
+            Any other object.
 
             ```proto
             OBJECT_TYPE_UNSPECIFIED = 0
@@ -596,7 +596,7 @@ class ObjectType(Enum):
             Role = 6
             ```
         CustomAttributes:
-            Custom Attributes.
+            Custom attributes.
 
             ```proto
             CustomAttributes = 7
@@ -608,13 +608,13 @@ class ObjectType(Enum):
             Directory = 8
             ```
         DirectoryUser:
-            Directory User.
+            Directory user.
 
             ```proto
             DirectoryUser = 9
             ```
         DirectoryGroup:
-            Directory Group.
+            Directory group.
 
             ```proto
             DirectoryGroup = 10
@@ -644,7 +644,7 @@ class ObjectType(Enum):
             Domain = 14
             ```
         EmailServer:
-            Email Server.
+            Email server.
 
             ```proto
             EmailServer = 15
@@ -656,73 +656,73 @@ class ObjectType(Enum):
             Email = 16
             ```
         AuthRequest:
-            Auth Request.
+            Sign-in.
 
             ```proto
             AuthRequest = 17
             ```
         SAMLRequest:
-            SAMLRequest.
+            SAML request.
 
             ```proto
             SAMLRequest = 18
             ```
         SAMLResponse:
-            SAMLResponse.
+            SAML response.
 
             ```proto
             SAMLResponse = 19
             ```
         TokenClaims:
-            Token Claims.
+            Token claims.
 
             ```proto
             TokenClaims = 20
             ```
         OIDCReqParams:
-            OIDCReq Params.
+            OpenID Connect request parameters.
 
             ```proto
             OIDCReqParams = 21
             ```
         OIDCRespClaims:
-            OIDCResp Claims.
+            OpenID Connect response claims.
 
             ```proto
             OIDCRespClaims = 22
             ```
         SSOError:
-            SSOError.
+            SSO error.
 
             ```proto
             SSOError = 23
             ```
         GenericError:
-            Generic Error.
+            Generic error.
 
             ```proto
             GenericError = 24
             ```
         RefreshTokens:
-            Refresh Tokens.
+            Refresh tokens.
 
             ```proto
             RefreshTokens = 25
             ```
         EndSessionRequest:
-            End Session Request.
+            Logout request.
 
             ```proto
             EndSessionRequest = 26
             ```
         LogoutTokenClaims:
-            Logout Token Claims.
+            Logout token claims.
 
             ```proto
             LogoutTokenClaims = 27
             ```
         OAuthResponse:
-            OAuth Response.
+            OAuth response.
 
             ```proto
             OAuthResponse = 28
@@ -734,31 +734,31 @@ class ObjectType(Enum):
             JSON = 29
             ```
         SKErrors:
-            SKErrors.
+            Server errors.
 
             ```proto
             SKErrors = 30
             ```
         OrgMembership:
-            Org Membership.
+            Membership.
 
             ```proto
             OrgMembership = 31
             ```
         UserProfile:
-            User Profile.
+            User profile.
 
             ```proto
             UserProfile = 32
             ```
         IDPInitiatedPayload:
-            IDPInitiated Payload.
+            IdP-initiated sign-in.
 
             ```proto
             IDPInitiatedPayload = 33
             ```
         DeviceDetails:
-            Device Details.
+            Device details.
 
             ```proto
             DeviceDetails = 34
@@ -770,7 +770,7 @@ class ObjectType(Enum):
             Actions = 35
             ```
         InterceptorEvent:
-            Interceptor Event.
+            Interceptor call.
 
             ```proto
             InterceptorEvent = 36
@@ -782,25 +782,25 @@ class ObjectType(Enum):
             Permission = 37
             ```
         OrgMembershipEvent:
-            Org Membership Event.
+            Membership.
 
             ```proto
             OrgMembershipEvent = 38
             ```
         UserLoginEvent:
-            User Login Event.
+            User sign-in.
 
             ```proto
             UserLoginEvent = 39
             ```
         UserLogoutEvent:
-            User Logout Event.
+            User sign-out.
 
             ```proto
             UserLogoutEvent = 40
             ```
         ConnectedAccount:
-            Connected Account.
+            Connected account.
 
             ```proto
             ConnectedAccount = 41

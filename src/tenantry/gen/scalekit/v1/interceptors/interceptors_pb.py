@@ -33,7 +33,7 @@ _CreateInterceptorFields: TypeAlias = Literal["display_name", "description", "tr
 
 class CreateInterceptor(Message[_CreateInterceptorFields]):
     """
-    What an interceptor starts with.
+    Properties of the new interceptor.
 
     ```proto
     message scalekit.v1.interceptors.CreateInterceptor
@@ -41,63 +41,64 @@ class CreateInterceptor(Message[_CreateInterceptorFields]):
 
     Attributes:
         display_name:
-            Its name, 1 to 255 characters; requests carry it.
+            Name of the interceptor, 1 to 255 characters. Included in requests to the
+            interceptor.
 
             ```proto
             string display_name = 1;
             ```
         description:
-            What it is for, up to 1024 characters.
+            Description of the interceptor, up to 1024 characters.
 
             ```proto
             string description = 2;
             ```
         trigger_point:
-            Before what it is asked: PRE_SIGNUP, PRE_SESSION_CREATION,
-            PRE_USER_INVITATION or PRE_M2M_TOKEN_CREATION.
+            Trigger: `PRE_SIGNUP`, `PRE_SESSION_CREATION`, `PRE_USER_INVITATION` or
+            `PRE_M2M_TOKEN_CREATION`.
 
             ```proto
             scalekit.v1.interceptors.TriggerPoint trigger_point = 3;
             ```
         interceptor_type:
-            Its kind, of which there is one.
+            Type of the interceptor. There is only one.
 
             ```proto
             optional scalekit.v1.interceptors.InterceptorType interceptor_type = 4;
             ```
         api_url:
-            The address that is asked, by POST: https, on a public host. It is required.
+            URL to call by POST. Requires `https` and a public host. Required.
 
             ```proto
             optional string api_url = 5;
             ```
         config:
-            How it is told who asks, beside the signature.
+            Authentication of requests, in addition to the signature.
 
             ```proto
             optional scalekit.v1.interceptors.Config config = 6;
             ```
         timeout_ms:
-            How long to wait for its answer, 100 to 30000 milliseconds, 10000
-            when absent; no request is waited for longer than 10 seconds.
+            Timeout in milliseconds, 100 to 30000. Defaults to 10000. Requests always
+            time out after 10 seconds.
 
             ```proto
             optional uint64 timeout_ms = 7;
             ```
         failure_policy:
-            What to do when it does not answer as it has to; FAIL_CLOSED when absent.
+            Behavior if the call fails. Defaults to `FAIL_CLOSED`.
 
             ```proto
             optional scalekit.v1.interceptors.FailurePolicy failure_policy = 8;
             ```
         request_template:
-            Not supported: leave it empty.
+            Not supported. Must be empty.
 
             ```proto
             optional string request_template = 9;
             ```
         response_template:
-            Not supported: leave it empty.
+            Not supported. Must be empty.
 
             ```proto
             optional string response_template = 10;
@@ -139,7 +140,8 @@ _InterceptorFields: TypeAlias = Literal["id", "display_name", "description", "tr
 
 class Interceptor(Message[_InterceptorFields]):
     """
-    An address of your application that is asked before something happens.
+    An HTTP endpoint of your application that is called during a sign-up,
+    sign-in, invitation or token request.
 
     ```proto
     message scalekit.v1.interceptors.Interceptor
@@ -147,58 +149,59 @@ class Interceptor(Message[_InterceptorFields]):
 
     Attributes:
         id:
-            Its id, `icp_` followed by digits.
+            Unique ID, prefixed with `icp_`.
 
             ```proto
             string id = 1;
             ```
         display_name:
-            Its name, 1 to 255 characters; requests carry it.
+            Name of the interceptor, 1 to 255 characters. Included in requests to the
+            interceptor.
 
             ```proto
             string display_name = 2;
             ```
         description:
-            What it is for, up to 1024 characters.
+            Description of the interceptor, up to 1024 characters.
 
             ```proto
             string description = 3;
             ```
         trigger_point:
-            Before what it is asked: PRE_SIGNUP, PRE_SESSION_CREATION,
-            PRE_USER_INVITATION or PRE_M2M_TOKEN_CREATION.
+            Trigger: `PRE_SIGNUP`, `PRE_SESSION_CREATION`, `PRE_USER_INVITATION` or
+            `PRE_M2M_TOKEN_CREATION`.
 
             ```proto
             scalekit.v1.interceptors.TriggerPoint trigger_point = 4;
             ```
         interceptor_type:
-            Its kind, of which there is one.
+            Type of the interceptor. There is only one.
 
             ```proto
             scalekit.v1.interceptors.InterceptorType interceptor_type = 5;
             ```
         api_url:
-            The address that is asked, by POST: https, on a public host.
+            URL to call by POST. Requires `https` and a public host.
 
             ```proto
             string api_url = 6;
             ```
         config:
-            How it is told who asks, without the secrets; absent when by the signature
-            alone.
+            Authentication of requests, without secrets. Absent if requests are only
+            signed.
 
             ```proto
             optional scalekit.v1.interceptors.Config config = 7;
             ```
         timeout_ms:
-            How long to wait for its answer, 100 to 30000 milliseconds; no request is
-            waited for longer than 10 seconds.
+            Timeout in milliseconds, 100 to 30000. Requests always time out after 10
+            seconds.
 
             ```proto
             uint64 timeout_ms = 8;
             ```
         failure_policy:
-            What to do when it does not answer as it has to.
+            Behavior if the call fails.
 
             ```proto
             scalekit.v1.interceptors.FailurePolicy failure_policy = 9;
@@ -216,37 +219,37 @@ class Interceptor(Message[_InterceptorFields]):
             optional string response_template = 11;
             ```
         secret_id:
-            Id of its signing secret.
+            ID of the signing secret.
 
             ```proto
             string secret_id = 12;
             ```
         secret_suffix:
-            The last 4 characters of its signing secret, to tell secrets apart.
+            Last four characters of the signing secret, to tell secrets apart.
 
             ```proto
             string secret_suffix = 13;
             ```
         enabled:
-            Whether it is asked.
+            Whether the interceptor is enabled.
 
             ```proto
             bool enabled = 14;
             ```
         created_at:
-            When it was made.
+            Creation time.
 
             ```proto
             optional google.protobuf.Timestamp created_at = 15;
             ```
         updated_at:
-            When it was last changed.
+            Time of the last update.
 
             ```proto
             optional google.protobuf.Timestamp updated_at = 16;
             ```
         last_executed_at:
-            When it was last asked; absent when it never was.
+            Time of the last call. Absent before the first call.
 
             ```proto
             optional google.protobuf.Timestamp last_executed_at = 17;
@@ -302,7 +305,7 @@ _ConfigFields: TypeAlias = Literal["auth_config"]
 
 class Config(Message[_ConfigFields]):
     """
-    How an interceptor is asked.
+    Request configuration of an interceptor.
 
     ```proto
     message scalekit.v1.interceptors.Config
@@ -310,7 +313,7 @@ class Config(Message[_ConfigFields]):
 
     Attributes:
         auth_config:
-            How it is told who asks; by the signature alone when absent.
+            Authentication of requests. If absent, requests are only signed.
 
             ```proto
             optional scalekit.v1.interceptors.AuthenticationConfig auth_config = 1;
@@ -334,7 +337,7 @@ _AuthenticationConfigFields: TypeAlias = Literal["api_key", "oauth2", "auth_conf
 
 class AuthenticationConfig(Message[_AuthenticationConfigFields]):
     """
-    How an interceptor is told who asks, beside the signature of each request.
+    Authentication of requests to an interceptor, in addition to the signature.
 
     ```proto
     message scalekit.v1.interceptors.AuthenticationConfig
@@ -342,13 +345,13 @@ class AuthenticationConfig(Message[_AuthenticationConfigFields]):
 
     Attributes:
         auth_config:
-            What is needed for it.
+            Credentials.
 
             ```proto
             oneof auth_config
             ```
         auth_config_type:
-            Which of them it is.
+            Authentication type.
 
             ```proto
             scalekit.v1.interceptors.AuthConfigType auth_config_type = 3;
@@ -374,7 +377,7 @@ _ApiKeyAuthFields: TypeAlias = Literal["api_key", "header_name"]
 
 class ApiKeyAuth(Message[_ApiKeyAuthFields]):
     """
-    A header that every request carries.
+    A header with an API key, sent with every request.
 
     ```proto
     message scalekit.v1.interceptors.ApiKeyAuth
@@ -382,7 +385,7 @@ class ApiKeyAuth(Message[_ApiKeyAuthFields]):
 
     Attributes:
         api_key:
-            Value of the header. It is never shown.
+            Value of the header. Never returned.
 
             ```proto
             string api_key = 1;
@@ -414,8 +417,8 @@ _Oauth2AuthFields: TypeAlias = Literal["token_url", "client_id", "client_secret"
 
 class Oauth2Auth(Message[_Oauth2AuthFields]):
     """
-    An access token that every request carries as `Authorization: Bearer`; it is
-    fetched by the client credentials grant (RFC 6749 section 4.4).
+    An access token sent as `Authorization: Bearer` with every request, obtained
+    with the client credentials grant (RFC 6749, section 4.4).
 
     ```proto
     message scalekit.v1.interceptors.Oauth2Auth
@@ -423,25 +426,25 @@ class Oauth2Auth(Message[_Oauth2AuthFields]):
 
     Attributes:
         token_url:
-            Where the token is fetched: https, on a public host.
+            URL of the token endpoint. Requires `https` and a public host.
 
             ```proto
             string token_url = 1;
             ```
         client_id:
-            Id of the client that fetches it.
+            Client ID.
 
             ```proto
             string client_id = 2;
             ```
         client_secret:
-            Secret of that client. It is never shown.
+            Client secret. Never returned.
 
             ```proto
             string client_secret = 3;
             ```
         scope:
-            Scopes to ask for, with a space between them.
+            Scopes to request, separated by spaces.
 
             ```proto
             string scope = 4;
@@ -471,7 +474,7 @@ _CreateInterceptorRequestFields: TypeAlias = Literal["interceptor"]
 
 class CreateInterceptorRequest(Message[_CreateInterceptorRequestFields]):
     """
-    Asks to make an interceptor.
+    Request to create an interceptor.
 
     ```proto
     message scalekit.v1.interceptors.CreateInterceptorRequest
@@ -479,7 +482,7 @@ class CreateInterceptorRequest(Message[_CreateInterceptorRequestFields]):
 
     Attributes:
         interceptor:
-            What it starts with.
+            Properties of the new interceptor.
 
             ```proto
             optional scalekit.v1.interceptors.CreateInterceptor interceptor = 1;
@@ -503,7 +506,7 @@ _CreateInterceptorResponseFields: TypeAlias = Literal["interceptor"]
 
 class CreateInterceptorResponse(Message[_CreateInterceptorResponseFields]):
     """
-    Carries the new interceptor.
+    The created interceptor.
 
     ```proto
     message scalekit.v1.interceptors.CreateInterceptorResponse
@@ -535,7 +538,7 @@ _GetInterceptorRequestFields: TypeAlias = Literal["id"]
 
 class GetInterceptorRequest(Message[_GetInterceptorRequestFields]):
     """
-    Asks for an interceptor.
+    Request to retrieve an interceptor.
 
     ```proto
     message scalekit.v1.interceptors.GetInterceptorRequest
@@ -543,7 +546,7 @@ class GetInterceptorRequest(Message[_GetInterceptorRequestFields]):
 
     Attributes:
         id:
-            Id of the interceptor.
+            ID of the interceptor.
 
             ```proto
             string id = 1;
@@ -567,7 +570,7 @@ _GetInterceptorResponseFields: TypeAlias = Literal["interceptor"]
 
 class GetInterceptorResponse(Message[_GetInterceptorResponseFields]):
     """
-    Carries an interceptor.
+    An interceptor.
 
     ```proto
     message scalekit.v1.interceptors.GetInterceptorResponse
@@ -599,7 +602,7 @@ _EnableInterceptorRequestFields: TypeAlias = Literal["id"]
 
 class EnableInterceptorRequest(Message[_EnableInterceptorRequestFields]):
     """
-    Asks to enable an interceptor.
+    Request to enable an interceptor.
 
     ```proto
     message scalekit.v1.interceptors.EnableInterceptorRequest
@@ -607,7 +610,7 @@ class EnableInterceptorRequest(Message[_EnableInterceptorRequestFields]):
 
     Attributes:
         id:
-            Id of the interceptor.
+            ID of the interceptor.
 
             ```proto
             string id = 1;
@@ -631,7 +634,7 @@ _DisableInterceptorRequestFields: TypeAlias = Literal["id"]
 
 class DisableInterceptorRequest(Message[_DisableInterceptorRequestFields]):
     """
-    Asks to disable an interceptor.
+    Request to disable an interceptor.
 
     ```proto
     message scalekit.v1.interceptors.DisableInterceptorRequest
@@ -639,7 +642,7 @@ class DisableInterceptorRequest(Message[_DisableInterceptorRequestFields]):
 
     Attributes:
         id:
-            Id of the interceptor.
+            ID of the interceptor.
 
             ```proto
             string id = 1;
@@ -663,7 +666,7 @@ _ListInterceptorsRequestFields: TypeAlias = Literal["trigger_point", "enabled", 
 
 class ListInterceptorsRequest(Message[_ListInterceptorsRequestFields]):
     """
-    Asks for a page of interceptors.
+    Request to list interceptors.
 
     ```proto
     message scalekit.v1.interceptors.ListInterceptorsRequest
@@ -671,26 +674,26 @@ class ListInterceptorsRequest(Message[_ListInterceptorsRequestFields]):
 
     Attributes:
         trigger_point:
-            Only those of this trigger.
+            Return only interceptors with this trigger.
 
             ```proto
             optional scalekit.v1.interceptors.TriggerPoint trigger_point = 1;
             ```
         enabled:
-            Only those that are enabled, or that are not.
+            Return only enabled or only disabled interceptors.
 
             ```proto
             optional bool enabled = 2;
             ```
         page_size:
-            Most interceptors to return, up to 100; 10 when absent or 0.
+            Maximum number of interceptors, up to 100. Defaults to 10.
 
             ```proto
             uint32 page_size = 3;
             ```
         page_token:
-            Page to return, as `next_page_token` or `prev_page_token` of an earlier
-            answer; the first page when empty.
+            `next_page_token` or `prev_page_token` from a previous response. Defaults
+            to the first page.
 
             ```proto
             optional string page_token = 4;
@@ -720,7 +723,7 @@ _ListInterceptorsResponseFields: TypeAlias = Literal["interceptors", "next_page_
 
 class ListInterceptorsResponse(Message[_ListInterceptorsResponseFields]):
     """
-    Carries a page of interceptors.
+    A page of interceptors.
 
     ```proto
     message scalekit.v1.interceptors.ListInterceptorsResponse
@@ -728,25 +731,25 @@ class ListInterceptorsResponse(Message[_ListInterceptorsResponseFields]):
 
     Attributes:
         interceptors:
-            Interceptors of this page, newest first.
+            Interceptors on this page, newest first.
 
             ```proto
             repeated scalekit.v1.interceptors.Interceptor interceptors = 1;
             ```
         next_page_token:
-            Token of the next page; empty on the last.
+            Token for the next page. Empty on the last page.
 
             ```proto
             string next_page_token = 2;
             ```
         total_size:
-            Number of interceptors on all pages together.
+            Total number of interceptors.
 
             ```proto
             uint32 total_size = 3;
             ```
         prev_page_token:
-            Token of the page before; empty on the first.
+            Token for the previous page. Empty on the first page.
 
             ```proto
             string prev_page_token = 4;
@@ -776,7 +779,7 @@ _UpdateInterceptorRequestFields: TypeAlias = Literal["id", "interceptor"]
 
 class UpdateInterceptorRequest(Message[_UpdateInterceptorRequestFields]):
     """
-    Asks to change an interceptor.
+    Request to update an interceptor.
 
     ```proto
     message scalekit.v1.interceptors.UpdateInterceptorRequest
@@ -784,13 +787,13 @@ class UpdateInterceptorRequest(Message[_UpdateInterceptorRequestFields]):
 
     Attributes:
         id:
-            Id of the interceptor.
+            ID of the interceptor.
 
             ```proto
             string id = 1;
             ```
         interceptor:
-            What is to change.
+            Fields to update.
 
             ```proto
             optional scalekit.v1.interceptors.UpdateInterceptor interceptor = 2;
@@ -816,7 +819,7 @@ _UpdateInterceptorFields: TypeAlias = Literal["display_name", "description", "tr
 
 class UpdateInterceptor(Message[_UpdateInterceptorFields]):
     """
-    What of an interceptor is to change.
+    Fields of an interceptor to update.
 
     ```proto
     message scalekit.v1.interceptors.UpdateInterceptor
@@ -824,58 +827,59 @@ class UpdateInterceptor(Message[_UpdateInterceptorFields]):
 
     Attributes:
         display_name:
-            Its name, 1 to 255 characters; requests carry it.
+            Name of the interceptor, 1 to 255 characters. Included in requests to the
+            interceptor.
 
             ```proto
             optional string display_name = 1;
             ```
         description:
-            What it is for, up to 1024 characters.
+            Description of the interceptor, up to 1024 characters.
 
             ```proto
             optional string description = 2;
             ```
         trigger_point:
-            Before what it is asked: PRE_SIGNUP, PRE_SESSION_CREATION,
-            PRE_USER_INVITATION or PRE_M2M_TOKEN_CREATION.
+            Trigger: `PRE_SIGNUP`, `PRE_SESSION_CREATION`, `PRE_USER_INVITATION` or
+            `PRE_M2M_TOKEN_CREATION`.
 
             ```proto
             optional scalekit.v1.interceptors.TriggerPoint trigger_point = 3;
             ```
         api_url:
-            The address that is asked, by POST: https, on a public host.
+            URL to call by POST. Requires `https` and a public host.
 
             ```proto
             optional string api_url = 4;
             ```
         config:
-            How it is told who asks; it replaces all that it was, so that secrets are
-            set again. An empty one means by the signature alone.
+            Authentication of requests. Replaces the current configuration, including
+            secrets. If empty, requests are only signed.
 
             ```proto
             optional scalekit.v1.interceptors.Config config = 5;
             ```
         timeout_ms:
-            How long to wait for its answer, 100 to 30000 milliseconds; no request is
-            waited for longer than 10 seconds.
+            Timeout in milliseconds, 100 to 30000. Requests always time out after 10
+            seconds.
 
             ```proto
             optional uint64 timeout_ms = 6;
             ```
         failure_policy:
-            What to do when it does not answer as it has to.
+            Behavior if the call fails.
 
             ```proto
             optional scalekit.v1.interceptors.FailurePolicy failure_policy = 7;
             ```
         request_template:
-            Not supported: leave it empty.
+            Not supported. Must be empty.
 
             ```proto
             optional string request_template = 8;
             ```
         response_template:
-            Not supported: leave it empty.
+            Not supported. Must be empty.
 
             ```proto
             optional string response_template = 9;
@@ -915,7 +919,7 @@ _UpdateInterceptorResponseFields: TypeAlias = Literal["interceptor"]
 
 class UpdateInterceptorResponse(Message[_UpdateInterceptorResponseFields]):
     """
-    Carries the interceptor after the change.
+    The updated interceptor.
 
     ```proto
     message scalekit.v1.interceptors.UpdateInterceptorResponse
@@ -947,7 +951,7 @@ _DeleteInterceptorRequestFields: TypeAlias = Literal["id"]
 
 class DeleteInterceptorRequest(Message[_DeleteInterceptorRequestFields]):
     """
-    Asks to delete an interceptor.
+    Request to delete an interceptor.
 
     ```proto
     message scalekit.v1.interceptors.DeleteInterceptorRequest
@@ -955,7 +959,7 @@ class DeleteInterceptorRequest(Message[_DeleteInterceptorRequestFields]):
 
     Attributes:
         id:
-            Id of the interceptor.
+            ID of the interceptor.
 
             ```proto
             string id = 1;
@@ -979,7 +983,7 @@ _TestInterceptorRequestFields: TypeAlias = Literal["id", "data"]
 
 class TestInterceptorRequest(Message[_TestInterceptorRequestFields]):
     """
-    Asks to try an interceptor out.
+    Request to test an interceptor.
 
     ```proto
     message scalekit.v1.interceptors.TestInterceptorRequest
@@ -987,14 +991,14 @@ class TestInterceptorRequest(Message[_TestInterceptorRequestFields]):
 
     Attributes:
         id:
-            Id of the interceptor.
+            ID of the interceptor.
 
             ```proto
             string id = 1;
             ```
         data:
-            What to send as `data`. An object of `interceptor_context` and `data` alone
-            is taken for both.
+            Sample value for `data`. An object with only `interceptor_context` and
+            `data` sets both.
 
             ```proto
             optional google.protobuf.Struct data = 2;
@@ -1020,7 +1024,7 @@ _TestInterceptorResponseFields: TypeAlias = Literal["interceptor_response", "val
 
 class TestInterceptorResponse(Message[_TestInterceptorResponseFields]):
     """
-    Carries what an interceptor answered, or why there is no answer.
+    The response of an interceptor, or the error.
 
     ```proto
     message scalekit.v1.interceptors.TestInterceptorResponse
@@ -1028,19 +1032,19 @@ class TestInterceptorResponse(Message[_TestInterceptorResponseFields]):
 
     Attributes:
         interceptor_response:
-            The answer as it came.
+            Response body.
 
             ```proto
             optional google.protobuf.Struct interceptor_response = 1;
             ```
         validation_error:
-            What is wrong with the answer.
+            Violations of the response format.
 
             ```proto
             optional scalekit.v1.errdetails.ValidationErrorInfo validation_error = 2;
             ```
         error:
-            Why there is no answer.
+            Error if there was no response.
 
             ```proto
             optional scalekit.v1.interceptors.ErrorMessage error = 3;
@@ -1068,7 +1072,7 @@ _ErrorMessageFields: TypeAlias = Literal["code", "message", "details"]
 
 class ErrorMessage(Message[_ErrorMessageFields]):
     """
-    Why there is nothing to show.
+    An error of a test or preview.
 
     ```proto
     message scalekit.v1.interceptors.ErrorMessage
@@ -1076,22 +1080,22 @@ class ErrorMessage(Message[_ErrorMessageFields]):
 
     Attributes:
         code:
-            Of an interceptor NO_ANSWER, ADDRESS_REFUSED, NO_ACCESS_TOKEN, HTTP_STATUS,
-            TOO_LARGE, INVALID_RESPONSE or KEY_LOST; of a token template
-            INVALID_TEMPLATE.
+            Error code. For interceptors, `NO_ANSWER`, `ADDRESS_REFUSED`,
+            `NO_ACCESS_TOKEN`, `HTTP_STATUS`, `TOO_LARGE`, `INVALID_RESPONSE` or
+            `KEY_LOST`. For token templates, `INVALID_TEMPLATE`.
 
             ```proto
             string code = 1;
             ```
         message:
-            What happened, in a sentence.
+            Description of the error.
 
             ```proto
             string message = 2;
             ```
         details:
-            The `http_status` of the answer, where there was one; the
-            `field_violations` of a token template.
+            `http_status` of the response, if any. For token templates,
+            `field_violations`.
 
             ```proto
             optional google.protobuf.Struct details = 3;
@@ -1119,7 +1123,7 @@ _TokenTemplateConfigFields: TypeAlias = Literal["template", "enabled", "created_
 
 class TokenTemplateConfig(Message[_TokenTemplateConfigFields]):
     """
-    The token template, with its state.
+    A token template.
 
     ```proto
     message scalekit.v1.interceptors.TokenTemplateConfig
@@ -1127,27 +1131,27 @@ class TokenTemplateConfig(Message[_TokenTemplateConfigFields]):
 
     Attributes:
         template:
-            Its claims: a name, and an expression such as
-            `organization.metadata.plan ?? "free"`. A number, true or false is taken as
-            it is, and an object becomes one in the token.
+            Claims by name, each with an expression such as `organization.metadata.plan
+            ?? "free"`. Numbers and booleans are used as they are. Objects become
+            nested claims.
 
             ```proto
             optional google.protobuf.Struct template = 1;
             ```
         enabled:
-            Whether tokens tell its claims.
+            Whether the template is enabled.
 
             ```proto
             bool enabled = 2;
             ```
         created_at:
-            When it was made.
+            Creation time.
 
             ```proto
             optional google.protobuf.Timestamp created_at = 3;
             ```
         updated_at:
-            When it was last changed.
+            Time of the last update.
 
             ```proto
             optional google.protobuf.Timestamp updated_at = 4;
@@ -1177,7 +1181,7 @@ _UpsertTokenTemplateRequestFields: TypeAlias = Literal["template"]
 
 class UpsertTokenTemplateRequest(Message[_UpsertTokenTemplateRequestFields]):
     """
-    Asks to keep a token template.
+    Request to replace the token template.
 
     ```proto
     message scalekit.v1.interceptors.UpsertTokenTemplateRequest
@@ -1185,8 +1189,8 @@ class UpsertTokenTemplateRequest(Message[_UpsertTokenTemplateRequestFields]):
 
     Attributes:
         template:
-            Its claims, up to 30, as in `TokenTemplateConfig`. An error names the claim
-            and the character in its expression.
+            Claims, up to 30, as in `TokenTemplateConfig`. Errors name the claim and
+            the position in its expression.
 
             ```proto
             optional google.protobuf.Struct template = 1;
@@ -1210,7 +1214,7 @@ _UpsertTokenTemplateResponseFields: TypeAlias = Literal["config"]
 
 class UpsertTokenTemplateResponse(Message[_UpsertTokenTemplateResponseFields]):
     """
-    Carries the token template as it is kept.
+    The saved token template.
 
     ```proto
     message scalekit.v1.interceptors.UpsertTokenTemplateResponse
@@ -1218,7 +1222,7 @@ class UpsertTokenTemplateResponse(Message[_UpsertTokenTemplateResponseFields]):
 
     Attributes:
         config:
-            The template.
+            Token template.
 
             ```proto
             optional scalekit.v1.interceptors.TokenTemplateConfig config = 1;
@@ -1242,7 +1246,7 @@ _GetTokenTemplateRequestFields: TypeAlias = NoReturn
 
 class GetTokenTemplateRequest(Message[_GetTokenTemplateRequestFields]):
     """
-    Asks for the token template.
+    Request to retrieve the token template.
 
     ```proto
     message scalekit.v1.interceptors.GetTokenTemplateRequest
@@ -1262,7 +1266,7 @@ _GetTokenTemplateResponseFields: TypeAlias = Literal["config"]
 
 class GetTokenTemplateResponse(Message[_GetTokenTemplateResponseFields]):
     """
-    Carries the token template.
+    The token template.
 
     ```proto
     message scalekit.v1.interceptors.GetTokenTemplateResponse
@@ -1270,7 +1274,7 @@ class GetTokenTemplateResponse(Message[_GetTokenTemplateResponseFields]):
 
     Attributes:
         config:
-            The template.
+            Token template.
 
             ```proto
             optional scalekit.v1.interceptors.TokenTemplateConfig config = 1;
@@ -1294,7 +1298,7 @@ _DeleteTokenTemplateRequestFields: TypeAlias = NoReturn
 
 class DeleteTokenTemplateRequest(Message[_DeleteTokenTemplateRequestFields]):
     """
-    Asks to delete the token template.
+    Request to delete the token template.
 
     ```proto
     message scalekit.v1.interceptors.DeleteTokenTemplateRequest
@@ -1314,7 +1318,7 @@ _EnableTokenTemplateRequestFields: TypeAlias = NoReturn
 
 class EnableTokenTemplateRequest(Message[_EnableTokenTemplateRequestFields]):
     """
-    Asks to enable the token template.
+    Request to enable the token template.
 
     ```proto
     message scalekit.v1.interceptors.EnableTokenTemplateRequest
@@ -1334,7 +1338,7 @@ _DisableTokenTemplateRequestFields: TypeAlias = NoReturn
 
 class DisableTokenTemplateRequest(Message[_DisableTokenTemplateRequestFields]):
     """
-    Asks to disable the token template.
+    Request to disable the token template.
 
     ```proto
     message scalekit.v1.interceptors.DisableTokenTemplateRequest
@@ -1354,7 +1358,7 @@ _PreviewTokenTemplateRequestFields: TypeAlias = Literal["template", "user_id", "
 
 class PreviewTokenTemplateRequest(Message[_PreviewTokenTemplateRequestFields]):
     """
-    Asks what a token template makes of a person.
+    Request to preview a token template.
 
     ```proto
     message scalekit.v1.interceptors.PreviewTokenTemplateRequest
@@ -1362,20 +1366,20 @@ class PreviewTokenTemplateRequest(Message[_PreviewTokenTemplateRequestFields]):
 
     Attributes:
         template:
-            The template to try; the one that is kept when absent.
+            Template to preview. Defaults to the saved template.
 
             ```proto
             optional google.protobuf.Struct template = 1;
             ```
         user_id:
-            Id of the person.
+            ID of the user.
 
             ```proto
             string user_id = 2;
             ```
         organization_id:
-            Id of an organization that the person is an active member of; the one that
-            they joined first when absent.
+            ID of an organization with an active membership of the user. Defaults to
+            the organization that the user joined first.
 
             ```proto
             optional string organization_id = 3;
@@ -1403,7 +1407,7 @@ _PreviewTokenTemplateResponseFields: TypeAlias = Literal["claims", "omitted_keys
 
 class PreviewTokenTemplateResponse(Message[_PreviewTokenTemplateResponseFields]):
     """
-    Carries what a token template makes of a person.
+    The preview of a token template.
 
     ```proto
     message scalekit.v1.interceptors.PreviewTokenTemplateResponse
@@ -1411,27 +1415,27 @@ class PreviewTokenTemplateResponse(Message[_PreviewTokenTemplateResponseFields])
 
     Attributes:
         claims:
-            The claims that it adds to their access token.
+            Claims that the template adds to the access token.
 
             ```proto
             optional google.protobuf.Struct claims = 1;
             ```
         omitted_keys:
-            Names of claims that are left out, as `a.b` within an object: those without
-            a value, and those that do not fit into the token.
+            Names of omitted claims: those without a value and those that do not fit
+            into the token. Nested claims are written as `a.b`.
 
             ```proto
             repeated string omitted_keys = 2;
             ```
         error:
-            What is wrong with the template; there is nothing else then.
+            Error in the template. If set, all other fields are empty.
 
             ```proto
             optional scalekit.v1.interceptors.ErrorMessage error = 3;
             ```
         token_preview:
-            The access token as it would be, with ids of a session, an application and
-            a token that do not exist.
+            Preview of the access token. The session, application and token IDs are
+            samples.
 
             ```proto
             optional google.protobuf.Struct token_preview = 4;
@@ -1461,7 +1465,7 @@ _GetTokenTemplateContextRequestFields: TypeAlias = NoReturn
 
 class GetTokenTemplateContextRequest(Message[_GetTokenTemplateContextRequestFields]):
     """
-    Asks what expressions may name.
+    Request to list the variables and reserved claims.
 
     ```proto
     message scalekit.v1.interceptors.GetTokenTemplateContextRequest
@@ -1481,7 +1485,7 @@ _GetTokenTemplateContextResponseFields: TypeAlias = Literal["variables", "access
 
 class GetTokenTemplateContextResponse(Message[_GetTokenTemplateContextResponseFields]):
     """
-    Carries what expressions may name.
+    The variables and reserved claims.
 
     ```proto
     message scalekit.v1.interceptors.GetTokenTemplateContextResponse
@@ -1489,14 +1493,14 @@ class GetTokenTemplateContextResponse(Message[_GetTokenTemplateContextResponseFi
 
     Attributes:
         variables:
-            The variables, with the kind of each: text, boolean, list, time (a text as
-            of RFC 3339) or open, whose members are yours.
+            Variables by name, with their type: text, boolean, list, time (RFC 3339
+            text) or open (your own members).
 
             ```proto
             optional google.protobuf.Struct variables = 1;
             ```
         accesstoken_reserved_claims:
-            The claims that no template may have, with what each tells.
+            Reserved claims with their descriptions. Templates cannot set them.
 
             ```proto
             optional google.protobuf.Struct accesstoken_reserved_claims = 2;
@@ -1520,7 +1524,7 @@ class GetTokenTemplateContextResponse(Message[_GetTokenTemplateContextResponseFi
 
 class TriggerPoint(Enum):
     """
-    Before what an interceptor is asked.
+    Trigger of an interceptor.
 
     ```proto
     enum scalekit.v1.interceptors.TriggerPoint
@@ -1528,7 +1532,7 @@ class TriggerPoint(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Not a trigger.
+            Unspecified.
 
             ```proto
             TRIGGER_POINT_UNSPECIFIED = 0
@@ -1540,27 +1544,28 @@ class TriggerPoint(Enum):
             POST_USER_AUTHENTICATION = 1
             ```
         PRE_SIGNUP:
-            Before a person founds an organization. It may place them in another one.
+            Before a user creates an organization during sign-up. The interceptor can
+            select another organization.
 
             ```proto
             PRE_SIGNUP = 2
             ```
         PRE_SESSION_CREATION:
-            Before a person has a session in an organization. It may add claims, which
-            access tokens have in `custom_claims`.
+            Before a user gets a session in an organization. The interceptor can add
+            claims, which access tokens contain in `custom_claims`.
 
             ```proto
             PRE_SESSION_CREATION = 3
             ```
         PRE_USER_INVITATION:
-            Before a person is invited.
+            Before a user is invited.
 
             ```proto
             PRE_USER_INVITATION = 4
             ```
         PRE_M2M_TOKEN_CREATION:
-            Before a client of an organization has an access token. It may add claims, and
-            replace the token's scope and audience.
+            Before an access token is issued to an API client of an organization. The
+            interceptor can add claims and replace the scope and audience of the token.
 
             ```proto
             PRE_M2M_TOKEN_CREATION = 5
@@ -1583,7 +1588,7 @@ class TriggerPoint(Enum):
 
 class InterceptorType(Enum):
     """
-    The kinds of interceptors.
+    Type of an interceptor.
 
     ```proto
     enum scalekit.v1.interceptors.InterceptorType
@@ -1591,13 +1596,13 @@ class InterceptorType(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Not a kind.
+            Unspecified.
 
             ```proto
             INTERCEPTOR_TYPE_UNSPECIFIED = 0
             ```
         AUTH:
-            It has a say in who may do what.
+            Authorization of sign-ins, invitations and tokens.
 
             ```proto
             AUTH = 1
@@ -1609,7 +1614,7 @@ class InterceptorType(Enum):
 
 class FailurePolicy(Enum):
     """
-    What to do when an interceptor does not answer as it has to.
+    Behavior if the call to an interceptor fails.
 
     ```proto
     enum scalekit.v1.interceptors.FailurePolicy
@@ -1617,19 +1622,19 @@ class FailurePolicy(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Not a policy.
+            Unspecified.
 
             ```proto
             FAILURE_POLICY_UNSPECIFIED = 0
             ```
         FAIL_OPEN:
-            Go on as if it had not been asked.
+            Proceed without the interceptor.
 
             ```proto
             FAIL_OPEN = 1
             ```
         FAIL_CLOSED:
-            Go no further, as if it had denied.
+            Deny the request.
 
             ```proto
             FAIL_CLOSED = 2
@@ -1642,7 +1647,7 @@ class FailurePolicy(Enum):
 
 class AuthConfigType(Enum):
     """
-    How an interceptor is told who asks.
+    Authentication type of requests to an interceptor.
 
     ```proto
     enum scalekit.v1.interceptors.AuthConfigType
@@ -1650,19 +1655,19 @@ class AuthConfigType(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Not a way.
+            Unspecified.
 
             ```proto
             AUTH_CONFIG_TYPE_UNSPECIFIED = 0
             ```
         API_KEY:
-            By a header with a key.
+            Header with an API key.
 
             ```proto
             API_KEY = 1
             ```
         OAUTH2:
-            By an access token.
+            OAuth 2.0 access token.
 
             ```proto
             OAUTH2 = 2

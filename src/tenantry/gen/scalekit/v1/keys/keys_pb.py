@@ -29,7 +29,7 @@ _EnvironmentKeyFields: TypeAlias = Literal["id", "environment_id", "dek_version"
 
 class EnvironmentKey(Message[_EnvironmentKeyFields]):
     """
-    What is known of a data key.
+    A data key.
 
     ```proto
     message scalekit.v1.keys.EnvironmentKey
@@ -37,25 +37,25 @@ class EnvironmentKey(Message[_EnvironmentKeyFields]):
 
     Attributes:
         id:
-            Its id, `dek_` followed by digits.
+            Unique ID, prefixed with `dek_`.
 
             ```proto
             string id = 1;
             ```
         environment_id:
-            Id of the environment, `env_` followed by digits.
+            Environment ID, prefixed with `env_`.
 
             ```proto
             string environment_id = 2;
             ```
         dek_version:
-            Its version; what it seals names it.
+            Version of the key. Encrypted values refer to it.
 
             ```proto
             int32 dek_version = 3;
             ```
         master_version:
-            Version of the master key that wraps what wraps it.
+            Version of the master key that protects the key.
 
             ```proto
             int32 master_version = 4;
@@ -79,37 +79,37 @@ class EnvironmentKey(Message[_EnvironmentKeyFields]):
             string status = 7;
             ```
         created_at:
-            When it was made.
+            Creation time.
 
             ```proto
             optional google.protobuf.Timestamp created_at = 8;
             ```
         rotated_at:
-            Since when another one seals.
+            Time when another key replaced it for encryption.
 
             ```proto
             optional google.protobuf.Timestamp rotated_at = 9;
             ```
         activated_at:
-            Since when it seals; a few seconds ahead after its activation.
+            Time from which it encrypts. A few seconds after its activation.
 
             ```proto
             optional google.protobuf.Timestamp activated_at = 10;
             ```
         provider:
-            Absent: of a key of your own at a provider, which is not served.
+            Absent. Reserved for customer-managed keys, which are not supported.
 
             ```proto
             optional string provider = 11;
             ```
         key_ref:
-            Absent, as `provider`.
+            Absent. Reserved for customer-managed keys, which are not supported.
 
             ```proto
             optional string key_ref = 12;
             ```
         kms_version:
-            0, as `provider` is absent.
+            Always 0. Reserved for customer-managed keys, which are not supported.
 
             ```proto
             int32 kms_version = 13;
@@ -157,7 +157,7 @@ _MasterKeyFields: TypeAlias = Literal["id", "provider", "key_ref", "version", "a
 
 class MasterKey(Message[_MasterKeyFields]):
     """
-    What is known of a master key, which lies elsewhere.
+    A master key. It is stored outside the database.
 
     ```proto
     message scalekit.v1.keys.MasterKey
@@ -165,31 +165,32 @@ class MasterKey(Message[_MasterKeyFields]):
 
     Attributes:
         id:
-            Its id, `mky_` followed by digits.
+            Unique ID, prefixed with `mky_`.
 
             ```proto
             string id = 1;
             ```
         provider:
-            Where it lies: `LOCAL`, `AWS`, `GCP`, `VAULT`, or the word of a plug-in.
+            Location of the key: `LOCAL`, `AWS`, `GCP`, `VAULT`, or the name of a
+            plug-in.
 
             ```proto
             string provider = 2;
             ```
         key_ref:
-            Which one it is there; of a local key, some bits to know it by.
+            Identifier of the key at its location. For local keys, a short fingerprint.
 
             ```proto
             string key_ref = 3;
             ```
         version:
-            Its version.
+            Version of the key.
 
             ```proto
             int32 version = 4;
             ```
         algorithm:
-            `AES-256-GCM` of a local key; a provider's own is not known.
+            `AES-256-GCM` for local keys. Unknown for keys of a provider.
 
             ```proto
             string algorithm = 5;
@@ -201,13 +202,13 @@ class MasterKey(Message[_MasterKeyFields]):
             string status = 6;
             ```
         created_at:
-            Since when it opens the database.
+            Time when the key was first used for this database.
 
             ```proto
             optional google.protobuf.Timestamp created_at = 7;
             ```
         rotated_at:
-            Since when another one took its place.
+            Time when another key replaced it.
 
             ```proto
             optional google.protobuf.Timestamp rotated_at = 8;
@@ -245,7 +246,7 @@ _CreateDEKRequestFields: TypeAlias = Literal["key_type", "provider", "key_ref"]
 
 class CreateDEKRequest(Message[_CreateDEKRequestFields]):
     """
-    Asks for a data key.
+    Request to create a data key.
 
     ```proto
     message scalekit.v1.keys.CreateDEKRequest
@@ -253,19 +254,21 @@ class CreateDEKRequest(Message[_CreateDEKRequestFields]):
 
     Attributes:
         key_type:
-            `ENVIRONMENT_KEY`, also where it is absent.
+            `ENVIRONMENT_KEY`, the default.
 
             ```proto
             optional scalekit.v1.keys.DEKKeyType key_type = 1;
             ```
         provider:
-            For a key of your own at a provider, which is not served: leave it out.
+            Reserved for customer-managed keys, which are not supported. Must be
+            absent.
 
             ```proto
             optional string provider = 2;
             ```
         key_ref:
-            For a key of your own at a provider, which is not served: leave it out.
+            Reserved for customer-managed keys, which are not supported. Must be
+            absent.
 
             ```proto
             optional string key_ref = 3;
@@ -293,7 +296,7 @@ _CreateDEKResponseFields: TypeAlias = Literal["dek"]
 
 class CreateDEKResponse(Message[_CreateDEKResponseFields]):
     """
-    Carries the data key that was made.
+    The created data key.
 
     ```proto
     message scalekit.v1.keys.CreateDEKResponse
@@ -301,7 +304,7 @@ class CreateDEKResponse(Message[_CreateDEKResponseFields]):
 
     Attributes:
         dek:
-            The key.
+            Data key.
 
             ```proto
             optional scalekit.v1.keys.EnvironmentKey dek = 1;
@@ -325,7 +328,7 @@ _ActivateDEKRequestFields: TypeAlias = Literal["dek_version"]
 
 class ActivateDEKRequest(Message[_ActivateDEKRequestFields]):
     """
-    Asks that a data key seals.
+    Request to activate a data key.
 
     ```proto
     message scalekit.v1.keys.ActivateDEKRequest
@@ -333,7 +336,7 @@ class ActivateDEKRequest(Message[_ActivateDEKRequestFields]):
 
     Attributes:
         dek_version:
-            Its version.
+            Version of the key.
 
             ```proto
             int32 dek_version = 1;
@@ -357,7 +360,7 @@ _ActivateDEKResponseFields: TypeAlias = Literal["dek"]
 
 class ActivateDEKResponse(Message[_ActivateDEKResponseFields]):
     """
-    Carries the data key that seals.
+    The activated data key.
 
     ```proto
     message scalekit.v1.keys.ActivateDEKResponse
@@ -365,7 +368,7 @@ class ActivateDEKResponse(Message[_ActivateDEKResponseFields]):
 
     Attributes:
         dek:
-            The key.
+            Data key.
 
             ```proto
             optional scalekit.v1.keys.EnvironmentKey dek = 1;
@@ -389,7 +392,7 @@ _ReencryptDataRequestFields: TypeAlias = NoReturn
 
 class ReencryptDataRequest(Message[_ReencryptDataRequestFields]):
     """
-    Asks to seal anew what former data keys have sealed.
+    Request to re-encrypt data of deprecated data keys.
 
     ```proto
     message scalekit.v1.keys.ReencryptDataRequest
@@ -409,7 +412,7 @@ _SkippedTableSummaryFields: TypeAlias = Literal["table", "count"]
 
 class SkippedTableSummary(Message[_SkippedTableSummaryFields]):
     """
-    Values that no key opens.
+    Values that no key can decrypt.
 
     ```proto
     message scalekit.v1.keys.SkippedTableSummary
@@ -417,13 +420,13 @@ class SkippedTableSummary(Message[_SkippedTableSummaryFields]):
 
     Attributes:
         table:
-            The table.
+            Name of the table.
 
             ```proto
             string table = 1;
             ```
         count:
-            How many there are in it.
+            Number of values.
 
             ```proto
             int32 count = 2;
@@ -449,7 +452,7 @@ _ReencryptDataResponseFields: TypeAlias = Literal["records_reencrypted", "unreco
 
 class ReencryptDataResponse(Message[_ReencryptDataResponseFields]):
     """
-    Says what was sealed anew.
+    The result of re-encryption.
 
     ```proto
     message scalekit.v1.keys.ReencryptDataResponse
@@ -457,13 +460,13 @@ class ReencryptDataResponse(Message[_ReencryptDataResponseFields]):
 
     Attributes:
         records_reencrypted:
-            How many values were, in this call.
+            Number of values re-encrypted by this call.
 
             ```proto
             int32 records_reencrypted = 1;
             ```
         unrecoverable_rows:
-            Values that no key opens, by table.
+            Values that no key can decrypt, by table.
 
             ```proto
             repeated scalekit.v1.keys.SkippedTableSummary unrecoverable_rows = 2;
@@ -489,7 +492,7 @@ _ListDEKsRequestFields: TypeAlias = Literal["status", "page_size", "page_token"]
 
 class ListDEKsRequest(Message[_ListDEKsRequestFields]):
     """
-    Asks for data keys.
+    Request to list data keys.
 
     ```proto
     message scalekit.v1.keys.ListDEKsRequest
@@ -497,19 +500,19 @@ class ListDEKsRequest(Message[_ListDEKsRequestFields]):
 
     Attributes:
         status:
-            Those in this state alone.
+            Return only keys with this status.
 
             ```proto
             optional string status = 1;
             ```
         page_size:
-            Most keys to return, up to 100; 10 when absent or 0.
+            Maximum number of keys, up to 100. Defaults to 10.
 
             ```proto
             uint32 page_size = 2;
             ```
         page_token:
-            Page to return, as `next_page_token` of an earlier answer.
+            `next_page_token` from a previous response. Defaults to the first page.
 
             ```proto
             string page_token = 3;
@@ -537,7 +540,7 @@ _ListDEKsResponseFields: TypeAlias = Literal["deks", "next_page_token", "total_s
 
 class ListDEKsResponse(Message[_ListDEKsResponseFields]):
     """
-    Carries a page of data keys.
+    A page of data keys.
 
     ```proto
     message scalekit.v1.keys.ListDEKsResponse
@@ -545,19 +548,19 @@ class ListDEKsResponse(Message[_ListDEKsResponseFields]):
 
     Attributes:
         deks:
-            The keys.
+            Data keys.
 
             ```proto
             repeated scalekit.v1.keys.EnvironmentKey deks = 1;
             ```
         next_page_token:
-            The next page; empty on the last.
+            Token for the next page. Empty on the last page.
 
             ```proto
             string next_page_token = 2;
             ```
         total_size:
-            How many there are.
+            Total number of data keys.
 
             ```proto
             uint32 total_size = 3;
@@ -585,7 +588,7 @@ _GetDEKRequestFields: TypeAlias = Literal["dek_version"]
 
 class GetDEKRequest(Message[_GetDEKRequestFields]):
     """
-    Asks for a data key.
+    Request to retrieve a data key.
 
     ```proto
     message scalekit.v1.keys.GetDEKRequest
@@ -593,7 +596,7 @@ class GetDEKRequest(Message[_GetDEKRequestFields]):
 
     Attributes:
         dek_version:
-            Its version.
+            Version of the key.
 
             ```proto
             int32 dek_version = 1;
@@ -617,7 +620,7 @@ _GetDEKResponseFields: TypeAlias = Literal["dek"]
 
 class GetDEKResponse(Message[_GetDEKResponseFields]):
     """
-    Carries a data key.
+    A data key.
 
     ```proto
     message scalekit.v1.keys.GetDEKResponse
@@ -625,7 +628,7 @@ class GetDEKResponse(Message[_GetDEKResponseFields]):
 
     Attributes:
         dek:
-            The key.
+            Data key.
 
             ```proto
             optional scalekit.v1.keys.EnvironmentKey dek = 1;
@@ -649,7 +652,7 @@ _DestroyDEKRequestFields: TypeAlias = Literal["dek_version"]
 
 class DestroyDEKRequest(Message[_DestroyDEKRequestFields]):
     """
-    Asks that a data key is destroyed.
+    Request to destroy a data key.
 
     ```proto
     message scalekit.v1.keys.DestroyDEKRequest
@@ -657,7 +660,7 @@ class DestroyDEKRequest(Message[_DestroyDEKRequestFields]):
 
     Attributes:
         dek_version:
-            Its version.
+            Version of the key.
 
             ```proto
             int32 dek_version = 1;
@@ -681,7 +684,7 @@ _ListMasterKeysRequestFields: TypeAlias = Literal["status", "page_size", "page_t
 
 class ListMasterKeysRequest(Message[_ListMasterKeysRequestFields]):
     """
-    Asks for master keys.
+    Request to list master keys.
 
     ```proto
     message scalekit.v1.keys.ListMasterKeysRequest
@@ -689,19 +692,19 @@ class ListMasterKeysRequest(Message[_ListMasterKeysRequestFields]):
 
     Attributes:
         status:
-            Those in this state alone.
+            Return only keys with this status.
 
             ```proto
             optional string status = 1;
             ```
         page_size:
-            Most keys to return, up to 100; 10 when absent or 0.
+            Maximum number of keys, up to 100. Defaults to 10.
 
             ```proto
             uint32 page_size = 2;
             ```
         page_token:
-            Page to return, as `next_page_token` of an earlier answer.
+            `next_page_token` from a previous response. Defaults to the first page.
 
             ```proto
             string page_token = 3;
@@ -729,7 +732,7 @@ _ListMasterKeysResponseFields: TypeAlias = Literal["master_keys", "next_page_tok
 
 class ListMasterKeysResponse(Message[_ListMasterKeysResponseFields]):
     """
-    Carries a page of master keys.
+    A page of master keys.
 
     ```proto
     message scalekit.v1.keys.ListMasterKeysResponse
@@ -737,19 +740,19 @@ class ListMasterKeysResponse(Message[_ListMasterKeysResponseFields]):
 
     Attributes:
         master_keys:
-            The keys.
+            Master keys.
 
             ```proto
             repeated scalekit.v1.keys.MasterKey master_keys = 1;
             ```
         next_page_token:
-            The next page; empty on the last.
+            Token for the next page. Empty on the last page.
 
             ```proto
             string next_page_token = 2;
             ```
         total_size:
-            How many there are.
+            Total number of master keys.
 
             ```proto
             uint32 total_size = 3;
@@ -777,7 +780,7 @@ _GetMasterKeyRequestFields: TypeAlias = Literal["version"]
 
 class GetMasterKeyRequest(Message[_GetMasterKeyRequestFields]):
     """
-    Asks for a master key.
+    Request to retrieve a master key.
 
     ```proto
     message scalekit.v1.keys.GetMasterKeyRequest
@@ -785,7 +788,7 @@ class GetMasterKeyRequest(Message[_GetMasterKeyRequestFields]):
 
     Attributes:
         version:
-            Its version.
+            Version of the key.
 
             ```proto
             int32 version = 1;
@@ -809,7 +812,7 @@ _GetMasterKeyResponseFields: TypeAlias = Literal["master_key"]
 
 class GetMasterKeyResponse(Message[_GetMasterKeyResponseFields]):
     """
-    Carries a master key.
+    A master key.
 
     ```proto
     message scalekit.v1.keys.GetMasterKeyResponse
@@ -817,7 +820,7 @@ class GetMasterKeyResponse(Message[_GetMasterKeyResponseFields]):
 
     Attributes:
         master_key:
-            The key.
+            Master key.
 
             ```proto
             optional scalekit.v1.keys.MasterKey master_key = 1;
@@ -841,7 +844,7 @@ _DestroyMasterKeyRequestFields: TypeAlias = Literal["version"]
 
 class DestroyMasterKeyRequest(Message[_DestroyMasterKeyRequestFields]):
     """
-    Asks that a former master key is forgotten.
+    Request to destroy a deprecated master key.
 
     ```proto
     message scalekit.v1.keys.DestroyMasterKeyRequest
@@ -849,7 +852,7 @@ class DestroyMasterKeyRequest(Message[_DestroyMasterKeyRequestFields]):
 
     Attributes:
         version:
-            Its version.
+            Version of the key.
 
             ```proto
             int32 version = 1;
@@ -871,7 +874,7 @@ class DestroyMasterKeyRequest(Message[_DestroyMasterKeyRequestFields]):
 
 class DEKKeyType(Enum):
     """
-    Whose a data key is.
+    Type of a data key.
 
     ```proto
     enum scalekit.v1.keys.DEKKeyType
@@ -879,25 +882,25 @@ class DEKKeyType(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Not said: the kind that there is.
+            Unspecified. Defaults to `ENVIRONMENT_KEY`.
 
             ```proto
             DEK_KEY_TYPE_UNSPECIFIED = 0
             ```
         ENVIRONMENT_KEY:
-            A key of the environment, wrapped by its master key.
+            A key of the environment, encrypted with its master key.
 
             ```proto
             ENVIRONMENT_KEY = 1
             ```
         BYOK:
-            A key of your own at a provider; not served.
+            A customer-managed key. Not supported.
 
             ```proto
             BYOK = 2
             ```
         SCALEKIT_MANAGED_KEY:
-            A key that the provider of a cloud keeps; not served.
+            A key managed by a cloud provider. Not supported.
 
             ```proto
             SCALEKIT_MANAGED_KEY = 3

@@ -24,7 +24,7 @@ _AuthOptionFields: TypeAlias = Literal["permissions", "policy", "authentication_
 
 class AuthOption(Message[_AuthOptionFields]):
     """
-    Who may call an rpc.
+    The callers that may call an rpc.
 
     ```proto
     message scalekit.v1.options.AuthOption
@@ -32,20 +32,20 @@ class AuthOption(Message[_AuthOptionFields]):
 
     Attributes:
         permissions:
-            Permissions that allow the call; a caller needs one that its own kind of
-            token can carry.
+            Permissions that allow the call. The caller needs one that its type of
+            token can contain.
 
             ```proto
             repeated string permissions = 1;
             ```
         policy:
-            How the permissions are applied.
+            How the permissions are enforced.
 
             ```proto
             scalekit.v1.options.Policy policy = 2;
             ```
         authentication_type:
-            Kinds of caller that may call, as a set of bits.
+            Types of caller, as a bit set.
 
             ```proto
             scalekit.v1.options.AuthenticationType authentication_type = 3;
@@ -71,7 +71,7 @@ class AuthOption(Message[_AuthOptionFields]):
 
 class Policy(Enum):
     """
-    How the permissions of an rpc are applied.
+    How the permissions of an rpc are enforced.
 
     ```proto
     enum scalekit.v1.options.Policy
@@ -79,19 +79,19 @@ class Policy(Enum):
 
     Attributes:
         DENY:
-            A caller without the permission is refused.
+            Callers without the permission are rejected.
 
             ```proto
             DENY = 0
             ```
         PARTIAL:
-            A caller without the permission gets a reduced answer.
+            Callers without the permission get a reduced response.
 
             ```proto
             PARTIAL = 1
             ```
         ALLOW:
-            A caller without the permission is let through.
+            Callers without the permission are allowed.
 
             ```proto
             ALLOW = 2
@@ -104,8 +104,8 @@ class Policy(Enum):
 
 class AuthenticationType(Enum):
     """
-    Kinds of caller, as a set of bits: 1 anyone, 4 client, 8 user, 16 session,
-    32 customer portal, 64 workspace, 128 actions portal.
+    Types of caller, as a bit set: 1 anyone, 4 client, 8 user, 16 session, 32
+    customer portal, 64 workspace, 128 actions portal.
 
     ```proto
     enum scalekit.v1.options.AuthenticationType
@@ -113,19 +113,19 @@ class AuthenticationType(Enum):
 
     Attributes:
         BLOCKED:
-            Nobody may call.
+            No caller.
 
             ```proto
             BLOCKED = 0
             ```
         NONE:
-            Anyone may call, without a token.
+            Anyone, without a token.
 
             ```proto
             NONE = 1
             ```
         CLIENT:
-            A client with a token of its own.
+            A client with its own token.
 
             ```proto
             CLIENT = 4
@@ -155,13 +155,13 @@ class AuthenticationType(Enum):
             SESSION_USER = 24
             ```
         CUSTOMER_PORTAL:
-            An IT administrator in the customer portal.
+            An IT administrator in the admin portal.
 
             ```proto
             CUSTOMER_PORTAL = 32
             ```
         CUSTOMER_PORTAL_SESSION_CLIENT:
-            An IT administrator in the customer portal, a login session or a client.
+            An IT administrator in the admin portal, a login session or a client.
 
             ```proto
             CUSTOMER_PORTAL_SESSION_CLIENT = 52
@@ -191,31 +191,31 @@ class AuthenticationType(Enum):
             WORKSPACE_SESSION_CLIENT = 84
             ```
         WORKSPACE_CUSTOMER_PORTAL:
-            An operator or the customer portal.
+            An operator or the admin portal.
 
             ```proto
             WORKSPACE_CUSTOMER_PORTAL = 96
             ```
         WORKSPACE_CUSTOMER_PORTAL_CLIENT:
-            An operator, the customer portal or a client.
+            An operator, the admin portal or a client.
 
             ```proto
             WORKSPACE_CUSTOMER_PORTAL_CLIENT = 100
             ```
         WORKSPACE_SESSION_CUSTOMER_PORTAL:
-            An operator, a login session or the customer portal.
+            An operator, a login session or the admin portal.
 
             ```proto
             WORKSPACE_SESSION_CUSTOMER_PORTAL = 112
             ```
         WORKSPACE_SESSION_CUSTOMER_PORTAL_CLIENT:
-            An operator, a login session, the customer portal or a client.
+            An operator, a login session, the admin portal or a client.
 
             ```proto
             WORKSPACE_SESSION_CUSTOMER_PORTAL_CLIENT = 116
             ```
         ACTIONS_PORTAL:
-            A person who connects an account in the actions portal.
+            A user that connects an account in the actions portal.
 
             ```proto
             ACTIONS_PORTAL = 128
@@ -233,7 +233,7 @@ class AuthenticationType(Enum):
             WORKSPACE_ACTIONS_PORTAL_CLIENT = 196
             ```
         WORKSPACE_CUSTOMER_PORTAL_ACTIONS_PORTAL:
-            An operator, the customer portal or the actions portal.
+            An operator, the admin portal or the actions portal.
 
             ```proto
             WORKSPACE_CUSTOMER_PORTAL_ACTIONS_PORTAL = 224
@@ -285,7 +285,8 @@ class AuthenticationType(Enum):
 
 ext_auth_option: Final[Extension[MethodOptions, AuthOption]] = Extension()
 """
-Who may call the rpc; an rpc without it is refused to everyone.
+The callers that may call the rpc. An rpc without this option is rejected
+for everyone.
 
 ```proto
 extend google.protobuf.MethodOptions { optional scalekit.v1.options.AuthOption auth_option = 50000 [json_name = "[scalekit.v1.options.auth_option]"] }

@@ -44,7 +44,7 @@ _OrganizationFields: TypeAlias = Literal["id", "create_time", "update_time", "di
 
 class Organization(Message[_OrganizationFields]):
     """
-    A tenant of the application: one customer with its own people and settings.
+    A tenant of your application.
 
     ```proto
     message scalekit.v1.organizations.Organization
@@ -52,65 +52,64 @@ class Organization(Message[_OrganizationFields]):
 
     Attributes:
         id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string id = 1;
             ```
         create_time:
-            When the organization was created.
+            Creation time.
 
             ```proto
             optional google.protobuf.Timestamp create_time = 2;
             ```
         update_time:
-            When the organization last changed.
+            Time of the last update.
 
             ```proto
             optional google.protobuf.Timestamp update_time = 3;
             ```
         display_name:
-            Name that people read, 1 to 200 characters.
+            Display name, 1 to 200 characters.
 
             ```proto
             string display_name = 4;
             ```
         region_code:
-            Region that holds the organization's data; fixed at creation.
+            Region where the organization's data is stored. Set at creation.
 
             ```proto
             scalekit.v1.commons.RegionCode region_code = 5;
             ```
         external_id:
-            Id that your application uses for the organization; no two organizations
-            have the same one.
+            ID of the organization in your application. Unique.
 
             ```proto
             optional string external_id = 6;
             ```
         metadata:
-            Up to 10 pairs of your application's own data: keys of 3 to 25 characters,
-            values of 1 to 256. Signed-in people and the admin portal are shown the keys
-            of `TENANTRY_VISIBLE_METADATA` only.
+            Up to 10 custom key-value pairs. Keys have 3 to 25 characters, values 1 to
+            256. Signed-in users and the admin portal see only the keys in
+            `TENANTRY_VISIBLE_METADATA`.
 
             ```proto
             map<string, string> metadata = 7;
             ```
         settings:
-            Features of the organization and whether they are on.
+            Features of the organization.
 
             ```proto
             optional scalekit.v1.organizations.OrganizationSettings settings = 8;
             ```
         slug:
-            Short unique name: one lower-case DNS label such as `acme`, or a host name
+            Unique short name: a lowercase DNS label such as `acme`, or a host name
             such as `auth.example.com`.
 
             ```proto
             optional string slug = 9;
             ```
         logo_url:
-            Address of the organization's logo, up to 1024 characters, https only.
+            URL of the organization's logo, up to 1024 characters. Requires `https`.
 
             ```proto
             optional string logo_url = 10;
@@ -152,7 +151,7 @@ _CreateOrganizationFields: TypeAlias = Literal["display_name", "region_code", "e
 
 class CreateOrganization(Message[_CreateOrganizationFields]):
     """
-    What a new organization starts with.
+    Properties of the new organization.
 
     ```proto
     message scalekit.v1.organizations.CreateOrganization
@@ -160,40 +159,39 @@ class CreateOrganization(Message[_CreateOrganizationFields]):
 
     Attributes:
         display_name:
-            Name that people read, 1 to 200 characters.
+            Display name, 1 to 200 characters.
 
             ```proto
             string display_name = 4;
             ```
         region_code:
-            Region that is to hold the organization's data; it cannot change later.
+            Region where the organization's data is stored. Cannot be changed.
 
             ```proto
             scalekit.v1.commons.RegionCode region_code = 5;
             ```
         external_id:
-            Id that your application uses for the organization; one that another
-            organization has is refused.
+            ID of the organization in your application. Must be unique.
 
             ```proto
             optional string external_id = 6;
             ```
         metadata:
-            Up to 10 pairs of your application's own data: keys of 3 to 25 characters,
-            values of 1 to 256.
+            Up to 10 custom key-value pairs. Keys have 3 to 25 characters, values 1 to
+            256.
 
             ```proto
             map<string, string> metadata = 7;
             ```
         slug:
-            Short unique name, up to 253 characters: one lower-case DNS label such as
+            Unique short name, up to 253 characters: a lowercase DNS label such as
             `acme`, or a host name such as `auth.example.com`.
 
             ```proto
             optional string slug = 9;
             ```
         logo_url:
-            Address of the organization's logo, up to 1024 characters, https only.
+            URL of the organization's logo, up to 1024 characters. Requires `https`.
 
             ```proto
             optional string logo_url = 10;
@@ -227,7 +225,7 @@ _UpdateOrganizationFields: TypeAlias = Literal["display_name", "external_id", "m
 
 class UpdateOrganization(Message[_UpdateOrganizationFields]):
     """
-    What is to change in an organization; what is absent stays as it is.
+    Fields of an organization to update. Absent fields are unchanged.
 
     ```proto
     message scalekit.v1.organizations.UpdateOrganization
@@ -235,35 +233,34 @@ class UpdateOrganization(Message[_UpdateOrganizationFields]):
 
     Attributes:
         display_name:
-            New name that people read, 1 to 200 characters.
+            Display name, 1 to 200 characters.
 
             ```proto
             optional string display_name = 4;
             ```
         external_id:
-            New id that your application uses for the organization; an empty text
-            removes it.
+            ID of the organization in your application. An empty string removes it.
 
             ```proto
             optional string external_id = 6;
             ```
         metadata:
-            Pairs that replace all pairs before: up to 10, keys of 3 to 25 characters,
-            values of 1 to 256. No pairs means no change, unless `update_mask` names
-            the field.
+            Up to 10 key-value pairs that replace all existing pairs. Keys have 3 to 25
+            characters, values 1 to 256. An empty map changes nothing, unless
+            `update_mask` names the field.
 
             ```proto
             map<string, string> metadata = 7;
             ```
         slug:
-            New short name, up to 253 characters: one lower-case DNS label or a host
-            name; an empty text removes it.
+            Unique short name, up to 253 characters: a lowercase DNS label or a host
+            name. An empty string removes it.
 
             ```proto
             optional string slug = 9;
             ```
         logo_url:
-            New address of the logo, up to 1024 characters, https only; an empty text
+            URL of the logo, up to 1024 characters. Requires `https`. An empty string
             removes it.
 
             ```proto
@@ -296,7 +293,7 @@ _CreateOrganizationRequestFields: TypeAlias = Literal["organization"]
 
 class CreateOrganizationRequest(Message[_CreateOrganizationRequestFields]):
     """
-    Asks for a new organization.
+    Request to create a organization.
 
     ```proto
     message scalekit.v1.organizations.CreateOrganizationRequest
@@ -304,7 +301,7 @@ class CreateOrganizationRequest(Message[_CreateOrganizationRequestFields]):
 
     Attributes:
         organization:
-            What the organization starts with.
+            Properties of the new organization.
 
             ```proto
             optional scalekit.v1.organizations.CreateOrganization organization = 1;
@@ -328,7 +325,7 @@ _CreateOrganizationResponseFields: TypeAlias = Literal["organization"]
 
 class CreateOrganizationResponse(Message[_CreateOrganizationResponseFields]):
     """
-    Carries the organization that was created.
+    The created organization.
 
     ```proto
     message scalekit.v1.organizations.CreateOrganizationResponse
@@ -336,7 +333,7 @@ class CreateOrganizationResponse(Message[_CreateOrganizationResponseFields]):
 
     Attributes:
         organization:
-            The organization, with its id.
+            Organization with its ID.
 
             ```proto
             optional scalekit.v1.organizations.Organization organization = 1;
@@ -360,7 +357,7 @@ _UpdateOrganizationRequestFields: TypeAlias = Literal["id", "external_id", "orga
 
 class UpdateOrganizationRequest(Message[_UpdateOrganizationRequestFields]):
     """
-    Asks to change an organization.
+    Request to update an organization.
 
     ```proto
     message scalekit.v1.organizations.UpdateOrganizationRequest
@@ -368,19 +365,19 @@ class UpdateOrganizationRequest(Message[_UpdateOrganizationRequestFields]):
 
     Attributes:
         identities:
-            Which organization to change; exactly one of the two.
+            The organization to update. Set exactly one identifier.
 
             ```proto
             oneof identities
             ```
         organization:
-            What is to change.
+            Fields to update.
 
             ```proto
             optional scalekit.v1.organizations.UpdateOrganization organization = 3;
             ```
         update_mask:
-            Names of the fields that change; without it, those that are present.
+            Names of the fields to update. Defaults to the fields that are present.
 
             ```proto
             optional google.protobuf.FieldMask update_mask = 99;
@@ -408,7 +405,7 @@ _UpdateOrganizationResponseFields: TypeAlias = Literal["organization"]
 
 class UpdateOrganizationResponse(Message[_UpdateOrganizationResponseFields]):
     """
-    Carries the organization after the change.
+    The updated organization.
 
     ```proto
     message scalekit.v1.organizations.UpdateOrganizationResponse
@@ -440,7 +437,7 @@ _GetOrganizationRequestFields: TypeAlias = Literal["id", "external_id"]
 
 class GetOrganizationRequest(Message[_GetOrganizationRequestFields]):
     """
-    Asks for one organization.
+    Request to retrieve a organization.
 
     ```proto
     message scalekit.v1.organizations.GetOrganizationRequest
@@ -448,7 +445,7 @@ class GetOrganizationRequest(Message[_GetOrganizationRequestFields]):
 
     Attributes:
         identities:
-            Which organization to return; exactly one of the two.
+            The organization to return. Set exactly one identifier.
 
             ```proto
             oneof identities
@@ -472,7 +469,7 @@ _GetOrganizationResponseFields: TypeAlias = Literal["organization"]
 
 class GetOrganizationResponse(Message[_GetOrganizationResponseFields]):
     """
-    Carries one organization.
+    The requested organization.
 
     ```proto
     message scalekit.v1.organizations.GetOrganizationResponse
@@ -504,7 +501,7 @@ _ListOrganizationsRequestFields: TypeAlias = Literal["page_size", "page_token", 
 
 class ListOrganizationsRequest(Message[_ListOrganizationsRequestFields]):
     """
-    Asks for a page of organizations.
+    Request to list organizations.
 
     ```proto
     message scalekit.v1.organizations.ListOrganizationsRequest
@@ -512,20 +509,20 @@ class ListOrganizationsRequest(Message[_ListOrganizationsRequestFields]):
 
     Attributes:
         page_size:
-            Most organizations to return, up to 100; 10 when absent or 0.
+            Maximum number of organizations, up to 100. Defaults to 10.
 
             ```proto
             uint32 page_size = 1;
             ```
         page_token:
-            Page to return, as `next_page_token` or `prev_page_token` of an earlier
-            answer; the first page when empty.
+            `next_page_token` or `prev_page_token` from a previous response. Defaults
+            to the first page.
 
             ```proto
             string page_token = 2;
             ```
         external_id:
-            External id that an organization must have to be listed.
+            Return only organizations with this external ID.
 
             ```proto
             optional string external_id = 3;
@@ -553,7 +550,7 @@ _ListOrganizationsResponseFields: TypeAlias = Literal["next_page_token", "total_
 
 class ListOrganizationsResponse(Message[_ListOrganizationsResponseFields]):
     """
-    Carries a page of organizations.
+    A page of organizations.
 
     ```proto
     message scalekit.v1.organizations.ListOrganizationsResponse
@@ -561,25 +558,25 @@ class ListOrganizationsResponse(Message[_ListOrganizationsResponseFields]):
 
     Attributes:
         next_page_token:
-            Token of the next page; empty on the last.
+            Token for the next page. Empty on the last page.
 
             ```proto
             string next_page_token = 1;
             ```
         total_size:
-            Number of organizations on all pages together.
+            Total number of organizations.
 
             ```proto
             uint32 total_size = 2;
             ```
         organizations:
-            Organizations of this page, newest first.
+            Organizations on this page, newest first.
 
             ```proto
             repeated scalekit.v1.organizations.Organization organizations = 3;
             ```
         prev_page_token:
-            Token of the page before; empty on the first.
+            Token for the previous page. Empty on the first page.
 
             ```proto
             string prev_page_token = 4;
@@ -609,7 +606,7 @@ _SearchOrganizationsRequestFields: TypeAlias = Literal["query", "page_size", "pa
 
 class SearchOrganizationsRequest(Message[_SearchOrganizationsRequestFields]):
     """
-    Asks for the organizations that match a text.
+    Request to search organizations.
 
     ```proto
     message scalekit.v1.organizations.SearchOrganizationsRequest
@@ -617,21 +614,21 @@ class SearchOrganizationsRequest(Message[_SearchOrganizationsRequestFields]):
 
     Attributes:
         query:
-            Text to look for in display name, id and external id, 3 to 100 characters;
-            upper and lower case are the same.
+            Text to search for in display name, ID and external ID, 3 to 100
+            characters. Case-insensitive.
 
             ```proto
             string query = 1;
             ```
         page_size:
-            Most organizations to return, up to 30; 10 when absent or 0.
+            Maximum number of organizations, up to 30. Defaults to 10.
 
             ```proto
             uint32 page_size = 2;
             ```
         page_token:
-            Page to return, as `next_page_token` or `prev_page_token` of an earlier
-            answer; the first page when empty.
+            `next_page_token` or `prev_page_token` from a previous response. Defaults
+            to the first page.
 
             ```proto
             string page_token = 3;
@@ -659,7 +656,7 @@ _SearchOrganizationsResponseFields: TypeAlias = Literal["next_page_token", "tota
 
 class SearchOrganizationsResponse(Message[_SearchOrganizationsResponseFields]):
     """
-    Carries a page of the organizations that match.
+    A page of matching organizations.
 
     ```proto
     message scalekit.v1.organizations.SearchOrganizationsResponse
@@ -667,27 +664,27 @@ class SearchOrganizationsResponse(Message[_SearchOrganizationsResponseFields]):
 
     Attributes:
         next_page_token:
-            Token of the next page; empty on the last.
+            Token for the next page. Empty on the last page.
 
             ```proto
             string next_page_token = 1;
             ```
         total_size:
-            Number of organizations that match, on all pages together. Where counting
-            them for the first time takes more than five seconds, the answer has the
-            header `x-total-size: at-least`, and the number is a lower bound.
+            Total number of matching organizations. If the first count takes longer
+            than five seconds, the number is a lower bound and the response has the
+            header `x-total-size: at-least`.
 
             ```proto
             uint32 total_size = 2;
             ```
         organizations:
-            Organizations of this page, newest first.
+            Organizations on this page, newest first.
 
             ```proto
             repeated scalekit.v1.organizations.Organization organizations = 3;
             ```
         prev_page_token:
-            Token of the page before; empty on the first.
+            Token for the previous page. Empty on the first page.
 
             ```proto
             string prev_page_token = 4;
@@ -717,7 +714,7 @@ _DeleteOrganizationRequestFields: TypeAlias = Literal["id", "external_id"]
 
 class DeleteOrganizationRequest(Message[_DeleteOrganizationRequestFields]):
     """
-    Asks to delete an organization.
+    Request to delete an organization.
 
     ```proto
     message scalekit.v1.organizations.DeleteOrganizationRequest
@@ -725,7 +722,7 @@ class DeleteOrganizationRequest(Message[_DeleteOrganizationRequestFields]):
 
     Attributes:
         identities:
-            Which organization to delete; exactly one of the two.
+            The organization to delete. Set exactly one identifier.
 
             ```proto
             oneof identities
@@ -749,7 +746,7 @@ _GeneratePortalLinkRequestFields: TypeAlias = Literal["id", "sso", "directory_sy
 
 class GeneratePortalLinkRequest(Message[_GeneratePortalLinkRequestFields]):
     """
-    Asks for a link to the admin portal.
+    Request to create a link to the admin portal.
 
     ```proto
     message scalekit.v1.organizations.GeneratePortalLinkRequest
@@ -757,26 +754,26 @@ class GeneratePortalLinkRequest(Message[_GeneratePortalLinkRequestFields]):
 
     Attributes:
         id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string id = 1;
             ```
         sso:
-            Older way to ask for single sign-on; use `features`.
+            Deprecated. Use `features`.
 
             ```proto
             optional bool sso = 2 [deprecated = true];
             ```
         directory_sync:
-            Older way to ask for directory sync; use `features`.
+            Deprecated. Use `features`.
 
             ```proto
             optional bool directory_sync = 3 [deprecated = true];
             ```
         features:
-            Features that the portal offers; those that the organization has on when
-            none is named. One that is off is refused.
+            Features that the portal offers. Defaults to the features that are enabled
+            for the organization. Disabled features are rejected.
 
             ```proto
             repeated scalekit.v1.organizations.Feature features = 4 [packed = true];
@@ -834,7 +831,7 @@ _LinkFields: TypeAlias = Literal["id", "location", "expire_time"]
 
 class Link(Message[_LinkFields]):
     """
-    A link that opens the admin portal of one organization.
+    A link to the admin portal of an organization.
 
     ```proto
     message scalekit.v1.organizations.Link
@@ -842,20 +839,20 @@ class Link(Message[_LinkFields]):
 
     Attributes:
         id:
-            Id of the link, `lnk_` followed by digits.
+            Link ID, prefixed with `lnk_`.
 
             ```proto
             string id = 1;
             ```
         location:
-            Address to open. It works once; that of a link to share, which ends in
-            `_p`, as often as somebody opens it.
+            URL of the link. Valid once. Shareable links, which end in `_p`, can be
+            opened repeatedly.
 
             ```proto
             string location = 2;
             ```
         expire_time:
-            When the link stops working.
+            Expiration time.
 
             ```proto
             optional google.protobuf.Timestamp expire_time = 3;
@@ -883,7 +880,7 @@ _GeneratePortalLinkResponseFields: TypeAlias = Literal["link"]
 
 class GeneratePortalLinkResponse(Message[_GeneratePortalLinkResponseFields]):
     """
-    Carries a link to the admin portal.
+    The created link.
 
     ```proto
     message scalekit.v1.organizations.GeneratePortalLinkResponse
@@ -915,7 +912,7 @@ _GetPortalLinkRequestFields: TypeAlias = Literal["id"]
 
 class GetPortalLinkRequest(Message[_GetPortalLinkRequestFields]):
     """
-    Asks for the portal links of an organization.
+    Request to list the portal links of an organization.
 
     ```proto
     message scalekit.v1.organizations.GetPortalLinkRequest
@@ -923,7 +920,7 @@ class GetPortalLinkRequest(Message[_GetPortalLinkRequestFields]):
 
     Attributes:
         id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string id = 1;
@@ -947,7 +944,7 @@ _GetPortalLinksResponseFields: TypeAlias = Literal["links"]
 
 class GetPortalLinksResponse(Message[_GetPortalLinksResponseFields]):
     """
-    Carries the portal links of an organization.
+    The portal links of an organization.
 
     ```proto
     message scalekit.v1.organizations.GetPortalLinksResponse
@@ -955,7 +952,7 @@ class GetPortalLinksResponse(Message[_GetPortalLinksResponseFields]):
 
     Attributes:
         links:
-            Links that can still be opened.
+            Valid links.
 
             ```proto
             repeated scalekit.v1.organizations.Link links = 1;
@@ -979,7 +976,7 @@ _DeletePortalLinkRequestFields: TypeAlias = Literal["id"]
 
 class DeletePortalLinkRequest(Message[_DeletePortalLinkRequestFields]):
     """
-    Asks to revoke every portal link of an organization.
+    Request to revoke all portal links of an organization.
 
     ```proto
     message scalekit.v1.organizations.DeletePortalLinkRequest
@@ -987,7 +984,7 @@ class DeletePortalLinkRequest(Message[_DeletePortalLinkRequestFields]):
 
     Attributes:
         id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string id = 1;
@@ -1011,7 +1008,7 @@ _DeletePortalLinkByIdRequestFields: TypeAlias = Literal["id", "link_id"]
 
 class DeletePortalLinkByIdRequest(Message[_DeletePortalLinkByIdRequestFields]):
     """
-    Asks to revoke one portal link.
+    Request to revoke a portal link.
 
     ```proto
     message scalekit.v1.organizations.DeletePortalLinkByIdRequest
@@ -1019,13 +1016,13 @@ class DeletePortalLinkByIdRequest(Message[_DeletePortalLinkByIdRequestFields]):
 
     Attributes:
         id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string id = 1;
             ```
         link_id:
-            Id of the link, `lnk_` followed by digits.
+            Link ID, prefixed with `lnk_`.
 
             ```proto
             string link_id = 2;
@@ -1051,7 +1048,7 @@ _OrganizationSettingsFields: TypeAlias = Literal["features"]
 
 class OrganizationSettings(Message[_OrganizationSettingsFields]):
     """
-    Features of an organization and whether they are on.
+    Features of an organization.
 
     ```proto
     message scalekit.v1.organizations.OrganizationSettings
@@ -1059,8 +1056,8 @@ class OrganizationSettings(Message[_OrganizationSettingsFields]):
 
     Attributes:
         features:
-            The features. A request names those to change; an answer holds all, first
-            `sso`, then `dir_sync`.
+            Features. In requests, the features to change. In responses, all features,
+            starting with `sso` and `dir_sync`.
 
             ```proto
             repeated scalekit.v1.organizations.OrganizationSettingsFeature features = 1;
@@ -1084,7 +1081,7 @@ _OrganizationSettingsFeatureFields: TypeAlias = Literal["name", "enabled"]
 
 class OrganizationSettingsFeature(Message[_OrganizationSettingsFeatureFields]):
     """
-    One feature of an organization.
+    A feature of an organization.
 
     ```proto
     message scalekit.v1.organizations.OrganizationSettingsFeature
@@ -1093,15 +1090,16 @@ class OrganizationSettingsFeature(Message[_OrganizationSettingsFeatureFields]):
     Attributes:
         name:
             Name of the feature: `sso`, `dir_sync`, `domain_verification` or
-            `session_policy`. One that is off hides its part of the admin portal, and
-            stops nothing that was set up: to stop single sign-on, disable the
-            connections. A session policy alone takes effect only while it is on.
+            `session_policy`. A disabled feature is hidden in the admin portal, but
+            existing configuration stays in effect: to stop single sign-on, disable the
+            connections. Only `session_policy` also takes effect only while it is
+            enabled.
 
             ```proto
             string name = 1;
             ```
         enabled:
-            Whether the feature is on.
+            Whether the feature is enabled.
 
             ```proto
             bool enabled = 2;
@@ -1127,7 +1125,7 @@ _UpdateOrganizationSettingsRequestFields: TypeAlias = Literal["id", "settings"]
 
 class UpdateOrganizationSettingsRequest(Message[_UpdateOrganizationSettingsRequestFields]):
     """
-    Asks to switch features of an organization on or off.
+    Request to enable or disable features of an organization.
 
     ```proto
     message scalekit.v1.organizations.UpdateOrganizationSettingsRequest
@@ -1135,13 +1133,13 @@ class UpdateOrganizationSettingsRequest(Message[_UpdateOrganizationSettingsReque
 
     Attributes:
         id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string id = 1;
             ```
         settings:
-            The features to change.
+            Features to change.
 
             ```proto
             optional scalekit.v1.organizations.OrganizationSettings settings = 2;
@@ -1167,7 +1165,7 @@ _OrganizationSessionPolicySettingsFields: TypeAlias = Literal["policy_source", "
 
 class OrganizationSessionPolicySettings(Message[_OrganizationSessionPolicySettingsFields]):
     """
-    How long login sessions of an organization last.
+    Session policy of an organization.
 
     ```proto
     message scalekit.v1.organizations.OrganizationSessionPolicySettings
@@ -1175,38 +1173,38 @@ class OrganizationSessionPolicySettings(Message[_OrganizationSessionPolicySettin
 
     Attributes:
         policy_source:
-            Whether the deployment's policy or the organization's own applies.
+            Whether the policy of the deployment or of the organization applies.
 
             ```proto
             scalekit.v1.organizations.SessionPolicyType policy_source = 1;
             ```
         absolute_session_timeout:
-            Longest life of a session, however it is used; absent unless the
-            organization has its own policy.
+            Maximum lifetime of a session. Absent unless the organization has its own
+            policy.
 
             ```proto
             optional google.protobuf.Int32Value absolute_session_timeout = 2;
             ```
         absolute_session_timeout_unit:
-            Unit of `absolute_session_timeout`; minutes in an answer.
+            Unit of `absolute_session_timeout`. Minutes in responses.
 
             ```proto
             optional scalekit.v1.commons.TimeUnit absolute_session_timeout_unit = 3;
             ```
         idle_session_timeout_enabled:
-            Whether a session ends when it is not used for a while.
+            Whether idle sessions end.
 
             ```proto
             optional google.protobuf.BoolValue idle_session_timeout_enabled = 4;
             ```
         idle_session_timeout:
-            How long a session lives without use; absent while that is off.
+            Maximum idle time of a session. Absent if idle sessions do not end.
 
             ```proto
             optional google.protobuf.Int32Value idle_session_timeout = 5;
             ```
         idle_session_timeout_unit:
-            Unit of `idle_session_timeout`; minutes in an answer.
+            Unit of `idle_session_timeout`. Minutes in responses.
 
             ```proto
             optional scalekit.v1.commons.TimeUnit idle_session_timeout_unit = 6;
@@ -1240,7 +1238,7 @@ _GetOrganizationSessionPolicyRequestFields: TypeAlias = Literal["organization_id
 
 class GetOrganizationSessionPolicyRequest(Message[_GetOrganizationSessionPolicyRequestFields]):
     """
-    Asks for the session policy of an organization.
+    Request to retrieve the session policy of an organization.
 
     ```proto
     message scalekit.v1.organizations.GetOrganizationSessionPolicyRequest
@@ -1248,7 +1246,7 @@ class GetOrganizationSessionPolicyRequest(Message[_GetOrganizationSessionPolicyR
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
@@ -1272,7 +1270,7 @@ _GetOrganizationSessionPolicyResponseFields: TypeAlias = Literal["policy"]
 
 class GetOrganizationSessionPolicyResponse(Message[_GetOrganizationSessionPolicyResponseFields]):
     """
-    Carries the session policy of an organization.
+    The session policy of an organization.
 
     ```proto
     message scalekit.v1.organizations.GetOrganizationSessionPolicyResponse
@@ -1280,7 +1278,7 @@ class GetOrganizationSessionPolicyResponse(Message[_GetOrganizationSessionPolicy
 
     Attributes:
         policy:
-            The policy, in minutes.
+            Policy, in minutes.
 
             ```proto
             optional scalekit.v1.organizations.OrganizationSessionPolicySettings policy = 1;
@@ -1304,7 +1302,7 @@ _UpdateOrganizationSessionPolicyRequestFields: TypeAlias = Literal["organization
 
 class UpdateOrganizationSessionPolicyRequest(Message[_UpdateOrganizationSessionPolicyRequestFields]):
     """
-    Asks to set the session policy of an organization.
+    Request to set the session policy of an organization.
 
     ```proto
     message scalekit.v1.organizations.UpdateOrganizationSessionPolicyRequest
@@ -1312,48 +1310,47 @@ class UpdateOrganizationSessionPolicyRequest(Message[_UpdateOrganizationSessionP
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         policy_source:
-            `CUSTOM` for a policy of the organization's own, `APPLICATION` to return to
-            the policy of the deployment.
+            `CUSTOM` to set the organization's own policy, `APPLICATION` to restore the
+            policy of the deployment.
 
             ```proto
             scalekit.v1.organizations.SessionPolicyType policy_source = 2;
             ```
         absolute_session_timeout:
-            Longest life of a session, however it is used; it must be longer than
-            `idle_session_timeout`. A session never lives longer than the deployment's
-            policy says: a signed-in person who asks for more is refused, and what a
-            management client sets counts from where it is stricter.
+            Maximum lifetime of a session. Must be longer than `idle_session_timeout`.
+            The stricter of this value and the deployment's policy applies. Signed-in
+            users cannot set a longer lifetime than the deployment's policy.
 
             ```proto
             optional google.protobuf.Int32Value absolute_session_timeout = 3;
             ```
         absolute_session_timeout_unit:
-            Unit of `absolute_session_timeout`; minutes when absent.
+            Unit of `absolute_session_timeout`. Defaults to minutes.
 
             ```proto
             optional scalekit.v1.commons.TimeUnit absolute_session_timeout_unit = 4;
             ```
         idle_session_timeout_enabled:
-            Whether a session ends when it is not used for a while.
+            Whether idle sessions end.
 
             ```proto
             optional google.protobuf.BoolValue idle_session_timeout_enabled = 5;
             ```
         idle_session_timeout:
-            How long a session lives without use; it must be longer than an access
-            token lives.
+            Maximum idle time of a session. Must be longer than the lifetime of an
+            access token.
 
             ```proto
             optional google.protobuf.Int32Value idle_session_timeout = 6;
             ```
         idle_session_timeout_unit:
-            Unit of `idle_session_timeout`; minutes when absent.
+            Unit of `idle_session_timeout`. Defaults to minutes.
 
             ```proto
             optional scalekit.v1.commons.TimeUnit idle_session_timeout_unit = 7;
@@ -1389,7 +1386,7 @@ _UpdateOrganizationSessionPolicyResponseFields: TypeAlias = Literal["policy"]
 
 class UpdateOrganizationSessionPolicyResponse(Message[_UpdateOrganizationSessionPolicyResponseFields]):
     """
-    Carries the session policy of an organization after the change.
+    The updated session policy of an organization.
 
     ```proto
     message scalekit.v1.organizations.UpdateOrganizationSessionPolicyResponse
@@ -1397,7 +1394,7 @@ class UpdateOrganizationSessionPolicyResponse(Message[_UpdateOrganizationSession
 
     Attributes:
         policy:
-            The policy, in minutes.
+            Policy, in minutes.
 
             ```proto
             optional scalekit.v1.organizations.OrganizationSessionPolicySettings policy = 1;
@@ -1421,7 +1418,7 @@ _GetApplicationSessionPolicyRequestFields: TypeAlias = Literal["organization_id"
 
 class GetApplicationSessionPolicyRequest(Message[_GetApplicationSessionPolicyRequestFields]):
     """
-    Asks for the session policy of the deployment.
+    Request to retrieve the session policy of the deployment.
 
     ```proto
     message scalekit.v1.organizations.GetApplicationSessionPolicyRequest
@@ -1429,7 +1426,7 @@ class GetApplicationSessionPolicyRequest(Message[_GetApplicationSessionPolicyReq
 
     Attributes:
         organization_id:
-            Id of the organization on whose behalf is asked, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
@@ -1453,8 +1450,7 @@ _ApplicationSessionPolicySettingsFields: TypeAlias = Literal["absolute_session_t
 
 class ApplicationSessionPolicySettings(Message[_ApplicationSessionPolicySettingsFields]):
     """
-    How long login sessions and access tokens last where no organization says
-    otherwise.
+    Default lifetime of sessions and access tokens.
 
     ```proto
     message scalekit.v1.organizations.ApplicationSessionPolicySettings
@@ -1462,25 +1458,25 @@ class ApplicationSessionPolicySettings(Message[_ApplicationSessionPolicySettings
 
     Attributes:
         absolute_session_timeout:
-            Longest life of a session, however it is used.
+            Maximum lifetime of a session.
 
             ```proto
             int32 absolute_session_timeout = 1;
             ```
         idle_session_timeout_enabled:
-            Whether a session ends when it is not used for a while.
+            Whether idle sessions end.
 
             ```proto
             bool idle_session_timeout_enabled = 2;
             ```
         idle_session_timeout:
-            How long a session lives without use.
+            Maximum idle time of a session.
 
             ```proto
             int32 idle_session_timeout = 3;
             ```
         access_token_expiry:
-            How long an access token is valid, in minutes.
+            Lifetime of an access token in minutes.
 
             ```proto
             int32 access_token_expiry = 4;
@@ -1526,7 +1522,7 @@ _GetApplicationSessionPolicyResponseFields: TypeAlias = Literal["application_pol
 
 class GetApplicationSessionPolicyResponse(Message[_GetApplicationSessionPolicyResponseFields]):
     """
-    Carries the session policy of the deployment.
+    The session policy of the deployment.
 
     ```proto
     message scalekit.v1.organizations.GetApplicationSessionPolicyResponse
@@ -1534,7 +1530,7 @@ class GetApplicationSessionPolicyResponse(Message[_GetApplicationSessionPolicyRe
 
     Attributes:
         application_policy:
-            The policy.
+            Policy.
 
             ```proto
             optional scalekit.v1.organizations.ApplicationSessionPolicySettings application_policy = 1;
@@ -1558,7 +1554,7 @@ _OrganizationSessionSettingsFields: TypeAlias = Literal["absolute_session_timeou
 
 class OrganizationSessionSettings(Message[_OrganizationSessionSettingsFields]):
     """
-    An older form of the session policy, in seconds; no rpc uses it.
+    Older format of the session policy, in seconds. Not used by any call.
 
     ```proto
     message scalekit.v1.organizations.OrganizationSessionSettings
@@ -1566,25 +1562,25 @@ class OrganizationSessionSettings(Message[_OrganizationSessionSettingsFields]):
 
     Attributes:
         absolute_session_timeout:
-            Longest life of a session, in seconds.
+            Maximum lifetime of a session in seconds.
 
             ```proto
             optional google.protobuf.Int32Value absolute_session_timeout = 1;
             ```
         idle_session_timeout:
-            How long a session lives without use, in seconds.
+            Maximum idle time of a session in seconds.
 
             ```proto
             optional google.protobuf.Int32Value idle_session_timeout = 3;
             ```
         idle_session_timeout_enabled:
-            Whether a session ends when it is not used for a while.
+            Whether idle sessions end.
 
             ```proto
             optional google.protobuf.BoolValue idle_session_timeout_enabled = 5;
             ```
         policy_source:
-            Whose policy applies.
+            Source of the policy.
 
             ```proto
             string policy_source = 6;
@@ -1614,7 +1610,7 @@ _OrganizationUserManagementSettingsFields: TypeAlias = Literal["max_allowed_user
 
 class OrganizationUserManagementSettings(Message[_OrganizationUserManagementSettingsFields]):
     """
-    How many users an organization may have.
+    User management settings of an organization.
 
     ```proto
     message scalekit.v1.organizations.OrganizationUserManagementSettings
@@ -1622,7 +1618,7 @@ class OrganizationUserManagementSettings(Message[_OrganizationUserManagementSett
 
     Attributes:
         max_allowed_users:
-            Most members, active and invited together; no limit when absent or 0.
+            Maximum number of active and invited members. Unlimited if absent or 0.
 
             ```proto
             optional google.protobuf.Int32Value max_allowed_users = 1;
@@ -1646,7 +1642,7 @@ _UpsertUserManagementSettingsRequestFields: TypeAlias = Literal["organization_id
 
 class UpsertUserManagementSettingsRequest(Message[_UpsertUserManagementSettingsRequestFields]):
     """
-    Asks to set how many users an organization may have.
+    Request to set the maximum number of users of an organization.
 
     ```proto
     message scalekit.v1.organizations.UpsertUserManagementSettingsRequest
@@ -1654,13 +1650,13 @@ class UpsertUserManagementSettingsRequest(Message[_UpsertUserManagementSettingsR
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         settings:
-            The new settings.
+            User management settings.
 
             ```proto
             optional scalekit.v1.organizations.OrganizationUserManagementSettings settings = 2;
@@ -1686,7 +1682,7 @@ _UpsertUserManagementSettingsResponseFields: TypeAlias = Literal["settings"]
 
 class UpsertUserManagementSettingsResponse(Message[_UpsertUserManagementSettingsResponseFields]):
     """
-    Carries the user settings of an organization after the change.
+    The updated user management settings.
 
     ```proto
     message scalekit.v1.organizations.UpsertUserManagementSettingsResponse
@@ -1694,7 +1690,7 @@ class UpsertUserManagementSettingsResponse(Message[_UpsertUserManagementSettings
 
     Attributes:
         settings:
-            The settings.
+            User management settings.
 
             ```proto
             optional scalekit.v1.organizations.OrganizationUserManagementSettings settings = 1;
@@ -1718,7 +1714,7 @@ _GetOrganizationUserManagementSettingsRequestFields: TypeAlias = Literal["organi
 
 class GetOrganizationUserManagementSettingsRequest(Message[_GetOrganizationUserManagementSettingsRequestFields]):
     """
-    Asks how many users an organization may have.
+    Request to retrieve the maximum number of users of an organization.
 
     ```proto
     message scalekit.v1.organizations.GetOrganizationUserManagementSettingsRequest
@@ -1726,7 +1722,7 @@ class GetOrganizationUserManagementSettingsRequest(Message[_GetOrganizationUserM
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
@@ -1750,7 +1746,7 @@ _GetOrganizationUserManagementSettingsResponseFields: TypeAlias = Literal["setti
 
 class GetOrganizationUserManagementSettingsResponse(Message[_GetOrganizationUserManagementSettingsResponseFields]):
     """
-    Carries the user settings of an organization.
+    The user management settings of an organization.
 
     ```proto
     message scalekit.v1.organizations.GetOrganizationUserManagementSettingsResponse
@@ -1758,7 +1754,7 @@ class GetOrganizationUserManagementSettingsResponse(Message[_GetOrganizationUser
 
     Attributes:
         settings:
-            The settings.
+            User management settings.
 
             ```proto
             optional scalekit.v1.organizations.OrganizationUserManagementSettings settings = 1;
@@ -1782,7 +1778,7 @@ _OrganizationBrandingFields: TypeAlias = Literal["source", "customization_settin
 
 class OrganizationBranding(Message[_OrganizationBrandingFields]):
     """
-    How the hosted pages of an organization look.
+    Branding of an organization's hosted pages.
 
     ```proto
     message scalekit.v1.organizations.OrganizationBranding
@@ -1790,19 +1786,19 @@ class OrganizationBranding(Message[_OrganizationBrandingFields]):
 
     Attributes:
         source:
-            Whether the deployment's look or the organization's own applies.
+            Whether the branding of the deployment or of the organization applies.
 
             ```proto
             scalekit.v1.organizations.BrandingSource source = 1;
             ```
         customization_settings:
-            Colours, logos and texts of the look.
+            Colors, logos and texts.
 
             ```proto
             optional google.protobuf.Struct customization_settings = 2;
             ```
         update_time:
-            When the look last changed.
+            Time of the last update.
 
             ```proto
             optional google.protobuf.Timestamp update_time = 3;
@@ -1830,7 +1826,7 @@ _GetOrganizationBrandingRequestFields: TypeAlias = Literal["organization_id"]
 
 class GetOrganizationBrandingRequest(Message[_GetOrganizationBrandingRequestFields]):
     """
-    Asks how the hosted pages of an organization look.
+    Request to retrieve the branding of an organization.
 
     ```proto
     message scalekit.v1.organizations.GetOrganizationBrandingRequest
@@ -1838,7 +1834,7 @@ class GetOrganizationBrandingRequest(Message[_GetOrganizationBrandingRequestFiel
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
@@ -1862,7 +1858,7 @@ _GetOrganizationBrandingResponseFields: TypeAlias = Literal["branding"]
 
 class GetOrganizationBrandingResponse(Message[_GetOrganizationBrandingResponseFields]):
     """
-    Carries how the hosted pages of an organization look.
+    The branding of an organization.
 
     ```proto
     message scalekit.v1.organizations.GetOrganizationBrandingResponse
@@ -1870,7 +1866,7 @@ class GetOrganizationBrandingResponse(Message[_GetOrganizationBrandingResponseFi
 
     Attributes:
         branding:
-            The look.
+            Branding.
 
             ```proto
             optional scalekit.v1.organizations.OrganizationBranding branding = 1;
@@ -1894,7 +1890,7 @@ _UpdateOrganizationBrandingRequestFields: TypeAlias = Literal["organization_id",
 
 class UpdateOrganizationBrandingRequest(Message[_UpdateOrganizationBrandingRequestFields]):
     """
-    Asks to set how the hosted pages of an organization look.
+    Request to set the branding of an organization.
 
     ```proto
     message scalekit.v1.organizations.UpdateOrganizationBrandingRequest
@@ -1902,19 +1898,19 @@ class UpdateOrganizationBrandingRequest(Message[_UpdateOrganizationBrandingReque
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         source:
-            Whether the deployment's look or the organization's own applies.
+            Whether the branding of the deployment or of the organization applies.
 
             ```proto
             scalekit.v1.organizations.BrandingSource source = 2;
             ```
         customization_settings:
-            Colours, logos and texts of the organization's own look.
+            Colors, logos and texts.
 
             ```proto
             optional google.protobuf.Struct customization_settings = 3;
@@ -1942,7 +1938,7 @@ _UpdateOrganizationBrandingResponseFields: TypeAlias = Literal["branding"]
 
 class UpdateOrganizationBrandingResponse(Message[_UpdateOrganizationBrandingResponseFields]):
     """
-    Carries how the hosted pages of an organization look after the change.
+    The updated branding of an organization.
 
     ```proto
     message scalekit.v1.organizations.UpdateOrganizationBrandingResponse
@@ -1950,7 +1946,7 @@ class UpdateOrganizationBrandingResponse(Message[_UpdateOrganizationBrandingResp
 
     Attributes:
         branding:
-            The look.
+            Branding.
 
             ```proto
             optional scalekit.v1.organizations.OrganizationBranding branding = 1;
@@ -1980,7 +1976,7 @@ else:
 
 class Feature(Enum, metaclass=_FeatureMeta):
     """
-    A feature that the admin portal can offer.
+    A feature of the admin portal.
 
     ```proto
     enum scalekit.v1.organizations.Feature
@@ -1988,27 +1984,26 @@ class Feature(Enum, metaclass=_FeatureMeta):
 
     Attributes:
         FEATURE_UNSPECIFIED:
-            No feature.
+            Unspecified.
 
             ```proto
             FEATURE_UNSPECIFIED = 0
             ```
         UNSPECIFIED:
-            Older name of `FEATURE_UNSPECIFIED`.
+            Deprecated. Use `FEATURE_UNSPECIFIED`.
 
             ```proto
             UNSPECIFIED = 0 [deprecated = true]
             ```
         dir_sync:
-            Directory sync: users and groups come from the customer's directory. Not
-            available in this version.
+            Directory sync: users and groups are synchronized from the customer's
+            directory.
 
             ```proto
             dir_sync = 1
             ```
         sso:
-            Single sign-on: users sign in with the customer's identity provider. Not
-            available in this version.
+            Single sign-on: users sign in with the customer's identity provider.
 
             ```proto
             sso = 2
@@ -2023,7 +2018,7 @@ class Feature(Enum, metaclass=_FeatureMeta):
 
 class SessionPolicyType(Enum):
     """
-    Whose session policy applies to an organization.
+    Source of an organization's session policy.
 
     ```proto
     enum scalekit.v1.organizations.SessionPolicyType
@@ -2031,19 +2026,19 @@ class SessionPolicyType(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Nothing is said; refused in a request.
+            Unspecified. Rejected in requests.
 
             ```proto
             SESSION_POLICY_TYPE_UNSPECIFIED = 0
             ```
         APPLICATION:
-            The policy of the deployment.
+            Policy of the deployment.
 
             ```proto
             APPLICATION = 1
             ```
         CUSTOM:
-            A policy of the organization's own.
+            Policy of the organization.
 
             ```proto
             CUSTOM = 2
@@ -2056,7 +2051,7 @@ class SessionPolicyType(Enum):
 
 class BrandingSource(Enum):
     """
-    Whose look the hosted pages of an organization have.
+    Source of the branding of hosted pages.
 
     ```proto
     enum scalekit.v1.organizations.BrandingSource
@@ -2064,19 +2059,19 @@ class BrandingSource(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Nothing is said; refused in a request.
+            Unspecified. Rejected in requests.
 
             ```proto
             BRANDING_SOURCE_UNSPECIFIED = 0
             ```
         ENVIRONMENT:
-            The look of the deployment.
+            Branding of the deployment.
 
             ```proto
             BRANDING_SOURCE_ENVIRONMENT = 1
             ```
         CUSTOM:
-            A look of the organization's own.
+            Branding of the organization.
 
             ```proto
             BRANDING_SOURCE_CUSTOM = 2

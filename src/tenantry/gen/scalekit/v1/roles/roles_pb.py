@@ -45,63 +45,61 @@ class Role(Message[_RoleFields]):
 
     Attributes:
         id:
-            Id of the role, `role_` followed by digits; set by the server.
+            Role ID, prefixed with `role_`. Read-only.
 
             ```proto
             string id = 1;
             ```
         name:
-            Name that programs use, 1 to 64 letters, digits and underscores; it cannot
-            change.
+            Unique name, 1 to 64 letters, digits and underscores. Cannot be changed.
 
             ```proto
             string name = 2;
             ```
         display_name:
-            Name that people read, 1 to 100 characters.
+            Display name, 1 to 100 characters.
 
             ```proto
             string display_name = 3;
             ```
         description:
-            What the role is for.
+            Description of the role.
 
             ```proto
             string description = 4;
             ```
         default_creator:
-            Whether the creator of an organization gets the role.
+            Whether it is the default role for creators of an organization.
 
             ```proto
             bool default_creator = 6;
             ```
         default_member:
-            Whether members get the role when none is named.
+            Whether it is the default role for members.
 
             ```proto
             bool default_member = 7;
             ```
         extends:
-            Name of the role whose permissions this one inherits; absent when there is
-            none.
+            Name of the base role to inherit permissions from. Absent if there is none.
 
             ```proto
             optional string extends = 8;
             ```
         permissions:
-            Permissions of the role, where a request included them.
+            Permissions of the role, if requested.
 
             ```proto
             repeated scalekit.v1.roles.RolePermission permissions = 9;
             ```
         dependent_roles_count:
-            How many roles extend this one directly.
+            Number of roles that directly extend this role.
 
             ```proto
             int32 dependent_roles_count = 10;
             ```
         is_org_role:
-            Whether the role belongs to one organization.
+            Whether it is a role of an organization.
 
             ```proto
             bool is_org_role = 11;
@@ -143,7 +141,7 @@ _CreateRoleFields: TypeAlias = Literal["name", "display_name", "description", "e
 
 class CreateRole(Message[_CreateRoleFields]):
     """
-    What a new role of the environment starts with.
+    Properties of the new role.
 
     ```proto
     message scalekit.v1.roles.CreateRole
@@ -151,32 +149,31 @@ class CreateRole(Message[_CreateRoleFields]):
 
     Attributes:
         name:
-            Name that programs use, 1 to 64 letters, digits and underscores; it cannot
-            change later.
+            Unique name, 1 to 64 letters, digits and underscores. Cannot be changed.
 
             ```proto
             string name = 2;
             ```
         display_name:
-            Name that people read, 1 to 100 characters.
+            Display name, 1 to 100 characters.
 
             ```proto
             string display_name = 3;
             ```
         description:
-            What the role is for, up to 2000 characters.
+            Description of the role, up to 2000 characters.
 
             ```proto
             optional string description = 4;
             ```
         extends:
-            Name of the role whose permissions the new one inherits.
+            Name of the base role to inherit permissions from.
 
             ```proto
             optional string extends = 8;
             ```
         permissions:
-            Names of up to 100 permissions that the role holds itself.
+            Names of permissions to assign, up to 100.
 
             ```proto
             repeated string permissions = 9;
@@ -208,7 +205,7 @@ _CreateOrganizationRoleFields: TypeAlias = Literal["name", "display_name", "desc
 
 class CreateOrganizationRole(Message[_CreateOrganizationRoleFields]):
     """
-    What a new role of an organization starts with.
+    Properties of the new role of an organization.
 
     ```proto
     message scalekit.v1.roles.CreateOrganizationRole
@@ -216,32 +213,31 @@ class CreateOrganizationRole(Message[_CreateOrganizationRoleFields]):
 
     Attributes:
         name:
-            Name that programs use, 1 to 64 letters, digits and underscores; it cannot
-            change later.
+            Unique name, 1 to 64 letters, digits and underscores. Cannot be changed.
 
             ```proto
             string name = 2;
             ```
         display_name:
-            Name that people read, 1 to 100 characters.
+            Display name, 1 to 100 characters.
 
             ```proto
             string display_name = 3;
             ```
         description:
-            What the role is for, up to 2000 characters.
+            Description of the role, up to 2000 characters.
 
             ```proto
             optional string description = 4;
             ```
         extends:
-            Name of the role whose permissions the new one inherits.
+            Name of the base role to inherit permissions from.
 
             ```proto
             optional string extends = 8;
             ```
         permissions:
-            Names of up to 100 permissions that the role holds itself.
+            Names of permissions to assign, up to 100.
 
             ```proto
             repeated string permissions = 9;
@@ -273,7 +269,7 @@ _CreateRoleRequestFields: TypeAlias = Literal["role"]
 
 class CreateRoleRequest(Message[_CreateRoleRequestFields]):
     """
-    Asks for a new role of the environment.
+    Request to create a role of the environment.
 
     ```proto
     message scalekit.v1.roles.CreateRoleRequest
@@ -281,7 +277,7 @@ class CreateRoleRequest(Message[_CreateRoleRequestFields]):
 
     Attributes:
         role:
-            What the role starts with.
+            Properties of the new role.
 
             ```proto
             optional scalekit.v1.roles.CreateRole role = 2;
@@ -305,7 +301,7 @@ _CreateRoleResponseFields: TypeAlias = Literal["role"]
 
 class CreateRoleResponse(Message[_CreateRoleResponseFields]):
     """
-    Carries the role that was created.
+    The created role.
 
     ```proto
     message scalekit.v1.roles.CreateRoleResponse
@@ -313,7 +309,7 @@ class CreateRoleResponse(Message[_CreateRoleResponseFields]):
 
     Attributes:
         role:
-            The role, with its id.
+            Role with its ID.
 
             ```proto
             optional scalekit.v1.roles.Role role = 1;
@@ -337,7 +333,7 @@ _GetRoleRequestFields: TypeAlias = Literal["role_name", "include"]
 
 class GetRoleRequest(Message[_GetRoleRequestFields]):
     """
-    Asks for a role of the environment.
+    Request to retrieve a role of the environment.
 
     ```proto
     message scalekit.v1.roles.GetRoleRequest
@@ -351,9 +347,9 @@ class GetRoleRequest(Message[_GetRoleRequestFields]):
             string role_name = 2;
             ```
         include:
-            Which permissions the answer holds: `permissions` for those that a role
-            holds itself, `permissions:all` for inherited ones as well; none when
-            absent or empty.
+            Permissions to include in the response: `permissions` for directly assigned
+            permissions, `permissions:all` for inherited permissions as well. Defaults
+            to none.
 
             ```proto
             optional string include = 3;
@@ -379,7 +375,7 @@ _GetRoleResponseFields: TypeAlias = Literal["role"]
 
 class GetRoleResponse(Message[_GetRoleResponseFields]):
     """
-    Carries a role of the environment.
+    A role of the environment.
 
     ```proto
     message scalekit.v1.roles.GetRoleResponse
@@ -387,7 +383,7 @@ class GetRoleResponse(Message[_GetRoleResponseFields]):
 
     Attributes:
         role:
-            The role.
+            Role.
 
             ```proto
             optional scalekit.v1.roles.Role role = 1;
@@ -411,7 +407,7 @@ _ListRolesRequestFields: TypeAlias = Literal["include"]
 
 class ListRolesRequest(Message[_ListRolesRequestFields]):
     """
-    Asks for the roles of the environment.
+    Request to retrieve the roles of the environment.
 
     ```proto
     message scalekit.v1.roles.ListRolesRequest
@@ -419,9 +415,9 @@ class ListRolesRequest(Message[_ListRolesRequestFields]):
 
     Attributes:
         include:
-            Which permissions the answer holds: `permissions` for those that a role
-            holds itself, `permissions:all` for inherited ones as well; none when
-            absent or empty.
+            Permissions to include in the response: `permissions` for directly assigned
+            permissions, `permissions:all` for inherited permissions as well. Defaults
+            to none.
 
             ```proto
             optional string include = 2;
@@ -445,7 +441,7 @@ _ListRolesResponseFields: TypeAlias = Literal["roles"]
 
 class ListRolesResponse(Message[_ListRolesResponseFields]):
     """
-    Carries the roles of the environment.
+    The roles of the environment.
 
     ```proto
     message scalekit.v1.roles.ListRolesResponse
@@ -453,7 +449,7 @@ class ListRolesResponse(Message[_ListRolesResponseFields]):
 
     Attributes:
         roles:
-            The roles, oldest first.
+            Roles, oldest first.
 
             ```proto
             repeated scalekit.v1.roles.Role roles = 1;
@@ -477,7 +473,7 @@ _UpdateRoleFields: TypeAlias = Literal["display_name", "description", "extends",
 
 class UpdateRole(Message[_UpdateRoleFields]):
     """
-    What is to change in a role; what is absent stays as it is.
+    Fields of a role to update. Absent fields are unchanged.
 
     ```proto
     message scalekit.v1.roles.UpdateRole
@@ -485,27 +481,27 @@ class UpdateRole(Message[_UpdateRoleFields]):
 
     Attributes:
         display_name:
-            New name that people read, 1 to 100 characters.
+            Display name, 1 to 100 characters.
 
             ```proto
             optional string display_name = 1;
             ```
         description:
-            New text about what the role is for, 1 to 2000 characters.
+            Description of the role, 1 to 2000 characters.
 
             ```proto
             optional string description = 2;
             ```
         extends:
-            Name of the role whose permissions this one is to inherit; one that
-            inherits from this one is refused.
+            Name of the base role to inherit permissions from. Circular inheritance is
+            rejected.
 
             ```proto
             optional string extends = 6;
             ```
         permissions:
-            Names of up to 100 permissions, which replace those that the role holds
-            itself. None means no change.
+            Names of permissions, up to 100. Replaces the permissions assigned directly
+            to the role. An empty list changes nothing.
 
             ```proto
             repeated string permissions = 7;
@@ -535,7 +531,7 @@ _UpdateRoleRequestFields: TypeAlias = Literal["role_name", "role"]
 
 class UpdateRoleRequest(Message[_UpdateRoleRequestFields]):
     """
-    Asks to change a role of the environment.
+    Request to update a role of the environment.
 
     ```proto
     message scalekit.v1.roles.UpdateRoleRequest
@@ -549,7 +545,7 @@ class UpdateRoleRequest(Message[_UpdateRoleRequestFields]):
             string role_name = 2;
             ```
         role:
-            What is to change.
+            Fields to update.
 
             ```proto
             optional scalekit.v1.roles.UpdateRole role = 3;
@@ -575,7 +571,7 @@ _UpdateRoleResponseFields: TypeAlias = Literal["role"]
 
 class UpdateRoleResponse(Message[_UpdateRoleResponseFields]):
     """
-    Carries the role after the change.
+    The updated role.
 
     ```proto
     message scalekit.v1.roles.UpdateRoleResponse
@@ -583,7 +579,7 @@ class UpdateRoleResponse(Message[_UpdateRoleResponseFields]):
 
     Attributes:
         role:
-            The role.
+            Role.
 
             ```proto
             optional scalekit.v1.roles.Role role = 1;
@@ -607,7 +603,7 @@ _DeleteRoleRequestFields: TypeAlias = Literal["role_name", "reassign_role_id", "
 
 class DeleteRoleRequest(Message[_DeleteRoleRequestFields]):
     """
-    Asks to delete a role of the environment.
+    Request to delete a role of the environment.
 
     ```proto
     message scalekit.v1.roles.DeleteRoleRequest
@@ -621,14 +617,14 @@ class DeleteRoleRequest(Message[_DeleteRoleRequestFields]):
             string role_name = 2;
             ```
         reassign_role_id:
-            Older way to name the role that takes over; use `reassign_role_name`.
+            Deprecated. Use `reassign_role_name`.
 
             ```proto
             optional string reassign_role_id = 3 [deprecated = true];
             ```
         reassign_role_name:
-            Name of the role that takes over the members who hold the deleted one and
-            the roles that extend it.
+            Name of the role that replaces the deleted role for its members and for the
+            roles that extend it.
 
             ```proto
             optional string reassign_role_name = 4;
@@ -678,7 +674,7 @@ _CreateOrganizationRoleRequestFields: TypeAlias = Literal["org_id", "role"]
 
 class CreateOrganizationRoleRequest(Message[_CreateOrganizationRoleRequestFields]):
     """
-    Asks for a new role of an organization.
+    Request to create a role of an organization.
 
     ```proto
     message scalekit.v1.roles.CreateOrganizationRoleRequest
@@ -686,13 +682,13 @@ class CreateOrganizationRoleRequest(Message[_CreateOrganizationRoleRequestFields
 
     Attributes:
         org_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string org_id = 1;
             ```
         role:
-            What the role starts with.
+            Properties of the new role.
 
             ```proto
             optional scalekit.v1.roles.CreateOrganizationRole role = 2;
@@ -718,7 +714,7 @@ _CreateOrganizationRoleResponseFields: TypeAlias = Literal["role"]
 
 class CreateOrganizationRoleResponse(Message[_CreateOrganizationRoleResponseFields]):
     """
-    Carries the role that was created.
+    The created role.
 
     ```proto
     message scalekit.v1.roles.CreateOrganizationRoleResponse
@@ -726,7 +722,7 @@ class CreateOrganizationRoleResponse(Message[_CreateOrganizationRoleResponseFiel
 
     Attributes:
         role:
-            The role, with its id.
+            Role with its ID.
 
             ```proto
             optional scalekit.v1.roles.Role role = 1;
@@ -750,7 +746,7 @@ _GetOrganizationRoleRequestFields: TypeAlias = Literal["org_id", "role_name", "i
 
 class GetOrganizationRoleRequest(Message[_GetOrganizationRoleRequestFields]):
     """
-    Asks for a role of an organization.
+    Request to retrieve a role of an organization.
 
     ```proto
     message scalekit.v1.roles.GetOrganizationRoleRequest
@@ -758,7 +754,7 @@ class GetOrganizationRoleRequest(Message[_GetOrganizationRoleRequestFields]):
 
     Attributes:
         org_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string org_id = 1;
@@ -770,9 +766,9 @@ class GetOrganizationRoleRequest(Message[_GetOrganizationRoleRequestFields]):
             string role_name = 2;
             ```
         include:
-            Which permissions the answer holds: `permissions` for those that a role
-            holds itself, `permissions:all` for inherited ones as well; none when
-            absent or empty.
+            Permissions to include in the response: `permissions` for directly assigned
+            permissions, `permissions:all` for inherited permissions as well. Defaults
+            to none.
 
             ```proto
             optional string include = 3;
@@ -800,7 +796,7 @@ _GetOrganizationRoleResponseFields: TypeAlias = Literal["role"]
 
 class GetOrganizationRoleResponse(Message[_GetOrganizationRoleResponseFields]):
     """
-    Carries a role of an organization.
+    A role of an organization.
 
     ```proto
     message scalekit.v1.roles.GetOrganizationRoleResponse
@@ -808,7 +804,7 @@ class GetOrganizationRoleResponse(Message[_GetOrganizationRoleResponseFields]):
 
     Attributes:
         role:
-            The role.
+            Role.
 
             ```proto
             optional scalekit.v1.roles.Role role = 1;
@@ -832,7 +828,7 @@ _ListOrganizationRolesRequestFields: TypeAlias = Literal["org_id", "include"]
 
 class ListOrganizationRolesRequest(Message[_ListOrganizationRolesRequestFields]):
     """
-    Asks for the roles that members of an organization can hold.
+    Request to list the roles available in an organization.
 
     ```proto
     message scalekit.v1.roles.ListOrganizationRolesRequest
@@ -840,15 +836,15 @@ class ListOrganizationRolesRequest(Message[_ListOrganizationRolesRequestFields])
 
     Attributes:
         org_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string org_id = 1;
             ```
         include:
-            Which permissions the answer holds: `permissions` for those that a role
-            holds itself, `permissions:all` for inherited ones as well; none when
-            absent or empty.
+            Permissions to include in the response: `permissions` for directly assigned
+            permissions, `permissions:all` for inherited permissions as well. Defaults
+            to none.
 
             ```proto
             optional string include = 2;
@@ -874,7 +870,7 @@ _ListOrganizationRolesResponseFields: TypeAlias = Literal["roles"]
 
 class ListOrganizationRolesResponse(Message[_ListOrganizationRolesResponseFields]):
     """
-    Carries the roles that members of an organization can hold.
+    The roles available in an organization.
 
     ```proto
     message scalekit.v1.roles.ListOrganizationRolesResponse
@@ -882,7 +878,7 @@ class ListOrganizationRolesResponse(Message[_ListOrganizationRolesResponseFields
 
     Attributes:
         roles:
-            The roles, oldest first.
+            Roles, oldest first.
 
             ```proto
             repeated scalekit.v1.roles.Role roles = 1;
@@ -906,7 +902,7 @@ _UpdateOrganizationRoleRequestFields: TypeAlias = Literal["org_id", "role_name",
 
 class UpdateOrganizationRoleRequest(Message[_UpdateOrganizationRoleRequestFields]):
     """
-    Asks to change a role of an organization.
+    Request to update a role of an organization.
 
     ```proto
     message scalekit.v1.roles.UpdateOrganizationRoleRequest
@@ -914,7 +910,7 @@ class UpdateOrganizationRoleRequest(Message[_UpdateOrganizationRoleRequestFields
 
     Attributes:
         org_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string org_id = 1;
@@ -926,7 +922,7 @@ class UpdateOrganizationRoleRequest(Message[_UpdateOrganizationRoleRequestFields
             string role_name = 2;
             ```
         role:
-            What is to change.
+            Fields to update.
 
             ```proto
             optional scalekit.v1.roles.UpdateRole role = 3;
@@ -954,7 +950,7 @@ _UpdateOrganizationRoleResponseFields: TypeAlias = Literal["role"]
 
 class UpdateOrganizationRoleResponse(Message[_UpdateOrganizationRoleResponseFields]):
     """
-    Carries the role after the change.
+    The updated role.
 
     ```proto
     message scalekit.v1.roles.UpdateOrganizationRoleResponse
@@ -962,7 +958,7 @@ class UpdateOrganizationRoleResponse(Message[_UpdateOrganizationRoleResponseFiel
 
     Attributes:
         role:
-            The role.
+            Role.
 
             ```proto
             optional scalekit.v1.roles.Role role = 1;
@@ -986,7 +982,7 @@ _DeleteOrganizationRoleRequestFields: TypeAlias = Literal["org_id", "role_name",
 
 class DeleteOrganizationRoleRequest(Message[_DeleteOrganizationRoleRequestFields]):
     """
-    Asks to delete a role of an organization.
+    Request to delete a role of an organization.
 
     ```proto
     message scalekit.v1.roles.DeleteOrganizationRoleRequest
@@ -994,7 +990,7 @@ class DeleteOrganizationRoleRequest(Message[_DeleteOrganizationRoleRequestFields
 
     Attributes:
         org_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string org_id = 1;
@@ -1006,8 +1002,8 @@ class DeleteOrganizationRoleRequest(Message[_DeleteOrganizationRoleRequestFields
             string role_name = 2;
             ```
         reassign_role_name:
-            Name of the role that takes over the members who hold the deleted one and
-            the roles that extend it.
+            Name of the role that replaces the deleted role for its members and for the
+            roles that extend it.
 
             ```proto
             optional string reassign_role_name = 3;
@@ -1035,7 +1031,7 @@ _GetRoleUsersCountRequestFields: TypeAlias = Literal["role_name"]
 
 class GetRoleUsersCountRequest(Message[_GetRoleUsersCountRequestFields]):
     """
-    Asks how many hold a role of the environment.
+    Request to count the members with a role of the environment.
 
     ```proto
     message scalekit.v1.roles.GetRoleUsersCountRequest
@@ -1067,7 +1063,7 @@ _GetRoleUsersCountResponseFields: TypeAlias = Literal["count"]
 
 class GetRoleUsersCountResponse(Message[_GetRoleUsersCountResponseFields]):
     """
-    Says how many hold a role of the environment.
+    The number of members with a role of the environment.
 
     ```proto
     message scalekit.v1.roles.GetRoleUsersCountResponse
@@ -1075,7 +1071,7 @@ class GetRoleUsersCountResponse(Message[_GetRoleUsersCountResponseFields]):
 
     Attributes:
         count:
-            Number of members who hold the role.
+            Number of members with the role.
 
             ```proto
             int64 count = 1;
@@ -1099,7 +1095,7 @@ _GetOrganizationRoleUsersCountRequestFields: TypeAlias = Literal["org_id", "role
 
 class GetOrganizationRoleUsersCountRequest(Message[_GetOrganizationRoleUsersCountRequestFields]):
     """
-    Asks how many hold a role in an organization.
+    Request to count the members with a role in an organization.
 
     ```proto
     message scalekit.v1.roles.GetOrganizationRoleUsersCountRequest
@@ -1107,7 +1103,7 @@ class GetOrganizationRoleUsersCountRequest(Message[_GetOrganizationRoleUsersCoun
 
     Attributes:
         org_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string org_id = 1;
@@ -1139,7 +1135,7 @@ _GetOrganizationRoleUsersCountResponseFields: TypeAlias = Literal["count"]
 
 class GetOrganizationRoleUsersCountResponse(Message[_GetOrganizationRoleUsersCountResponseFields]):
     """
-    Says how many hold a role in an organization.
+    The number of members with a role in an organization.
 
     ```proto
     message scalekit.v1.roles.GetOrganizationRoleUsersCountResponse
@@ -1147,7 +1143,7 @@ class GetOrganizationRoleUsersCountResponse(Message[_GetOrganizationRoleUsersCou
 
     Attributes:
         count:
-            Number of members who hold the role.
+            Number of members with the role.
 
             ```proto
             int64 count = 1;
@@ -1171,7 +1167,7 @@ _UpdateDefaultRolesRequestFields: TypeAlias = Literal["default_creator", "defaul
 
 class UpdateDefaultRolesRequest(Message[_UpdateDefaultRolesRequestFields]):
     """
-    Asks to set the default roles of the environment.
+    Request to set the default roles of the environment.
 
     ```proto
     message scalekit.v1.roles.UpdateDefaultRolesRequest
@@ -1179,26 +1175,25 @@ class UpdateDefaultRolesRequest(Message[_UpdateDefaultRolesRequestFields]):
 
     Attributes:
         default_creator:
-            Older way to name the creator's role; use `default_creator_role`.
+            Deprecated. Use `default_creator_role`.
 
             ```proto
             optional scalekit.v1.roles.UpdateDefaultRole default_creator = 2 [deprecated = true];
             ```
         default_member:
-            Older way to name the members' role; use `default_member_role`.
+            Deprecated. Use `default_member_role`.
 
             ```proto
             optional scalekit.v1.roles.UpdateDefaultRole default_member = 3 [deprecated = true];
             ```
         default_creator_role:
-            Name of the role that the creator of an organization gets; it is needed.
+            Name of the default role for creators of an organization. Required.
 
             ```proto
             optional string default_creator_role = 4;
             ```
         default_member_role:
-            Name of the role that other members get when none is named; it stays as it
-            is when absent.
+            Name of the default role for other members. Unchanged if absent.
 
             ```proto
             optional string default_member_role = 5;
@@ -1256,7 +1251,7 @@ _UpdateDefaultOrganizationRolesRequestFields: TypeAlias = Literal["org_id", "def
 
 class UpdateDefaultOrganizationRolesRequest(Message[_UpdateDefaultOrganizationRolesRequestFields]):
     """
-    Asks to set the default role of an organization.
+    Request to set the default role of an organization.
 
     ```proto
     message scalekit.v1.roles.UpdateDefaultOrganizationRolesRequest
@@ -1264,14 +1259,14 @@ class UpdateDefaultOrganizationRolesRequest(Message[_UpdateDefaultOrganizationRo
 
     Attributes:
         org_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string org_id = 1;
             ```
         default_member_role:
-            Name of the role that new members get when none is named: one of the
-            organization or of the environment.
+            Name of the default role for new members: a role of the organization or the
+            environment.
 
             ```proto
             string default_member_role = 2;
@@ -1297,7 +1292,7 @@ _UpdateDefaultRolesResponseFields: TypeAlias = Literal["default_creator", "defau
 
 class UpdateDefaultRolesResponse(Message[_UpdateDefaultRolesResponseFields]):
     """
-    Carries the default roles of the environment after the change.
+    The updated default roles of the environment.
 
     ```proto
     message scalekit.v1.roles.UpdateDefaultRolesResponse
@@ -1305,13 +1300,13 @@ class UpdateDefaultRolesResponse(Message[_UpdateDefaultRolesResponseFields]):
 
     Attributes:
         default_creator:
-            The role that the creator of an organization gets.
+            Default role for creators of an organization.
 
             ```proto
             optional scalekit.v1.roles.Role default_creator = 1;
             ```
         default_member:
-            The role that other members get when none is named.
+            Default role for other members.
 
             ```proto
             optional scalekit.v1.roles.Role default_member = 2;
@@ -1337,7 +1332,7 @@ _UpdateDefaultOrganizationRolesResponseFields: TypeAlias = Literal["default_memb
 
 class UpdateDefaultOrganizationRolesResponse(Message[_UpdateDefaultOrganizationRolesResponseFields]):
     """
-    Carries the default role of an organization after the change.
+    The updated default role of an organization.
 
     ```proto
     message scalekit.v1.roles.UpdateDefaultOrganizationRolesResponse
@@ -1345,7 +1340,7 @@ class UpdateDefaultOrganizationRolesResponse(Message[_UpdateDefaultOrganizationR
 
     Attributes:
         default_member:
-            The role that new members get when none is named.
+            Default role for new members.
 
             ```proto
             optional scalekit.v1.roles.Role default_member = 2;
@@ -1369,7 +1364,7 @@ _UpdateDefaultRoleFields: TypeAlias = Literal["id", "name"]
 
 class UpdateDefaultRole(Message[_UpdateDefaultRoleFields]):
     """
-    Names a role that is to be a default.
+    A reference to a default role.
 
     ```proto
     message scalekit.v1.roles.UpdateDefaultRole
@@ -1377,7 +1372,7 @@ class UpdateDefaultRole(Message[_UpdateDefaultRoleFields]):
 
     Attributes:
         id:
-            Id of the role, `role_` followed by digits.
+            Role ID, prefixed with `role_`.
 
             ```proto
             string id = 1;
@@ -1409,7 +1404,7 @@ _PermissionFields: TypeAlias = Literal["id", "name", "description", "create_time
 
 class Permission(Message[_PermissionFields]):
     """
-    A name that your application checks before it lets somebody do something.
+    A permission that your application checks.
 
     ```proto
     message scalekit.v1.roles.Permission
@@ -1417,7 +1412,7 @@ class Permission(Message[_PermissionFields]):
 
     Attributes:
         id:
-            Id of the permission, `perm_` followed by digits; set by the server.
+            Permission ID, prefixed with `perm_`. Read-only.
 
             ```proto
             string id = 1;
@@ -1429,25 +1424,26 @@ class Permission(Message[_PermissionFields]):
             string name = 2;
             ```
         description:
-            What the permission allows.
+            Description of the permission.
 
             ```proto
             string description = 3;
             ```
         create_time:
-            When the permission was created.
+            Creation time.
 
             ```proto
             optional google.protobuf.Timestamp create_time = 4;
             ```
         update_time:
-            When the permission last changed.
+            Time of the last update.
 
             ```proto
             optional google.protobuf.Timestamp update_time = 5;
             ```
         is_scalekit_permission:
-            Whether the permission was there from the start; such a one cannot change.
+            Whether it is a built-in permission. Built-in permissions cannot be
+            changed.
 
             ```proto
             bool is_scalekit_permission = 6;
@@ -1481,7 +1477,7 @@ _RolePermissionFields: TypeAlias = Literal["id", "name", "description", "create_
 
 class RolePermission(Message[_RolePermissionFields]):
     """
-    A permission, as a role holds it.
+    A permission of a role.
 
     ```proto
     message scalekit.v1.roles.RolePermission
@@ -1489,7 +1485,7 @@ class RolePermission(Message[_RolePermissionFields]):
 
     Attributes:
         id:
-            Id of the permission, `perm_` followed by digits.
+            Permission ID, prefixed with `perm_`.
 
             ```proto
             string id = 1;
@@ -1501,25 +1497,25 @@ class RolePermission(Message[_RolePermissionFields]):
             string name = 2;
             ```
         description:
-            What the permission allows, up to 2000 characters.
+            Description of the permission, up to 2000 characters.
 
             ```proto
             string description = 3;
             ```
         create_time:
-            When the permission was created.
+            Creation time.
 
             ```proto
             optional google.protobuf.Timestamp create_time = 4;
             ```
         update_time:
-            When the permission last changed.
+            Time of the last update.
 
             ```proto
             optional google.protobuf.Timestamp update_time = 5;
             ```
         role_name:
-            Name of the role that holds the permission itself: this role or one that it
+            Name of the role that has the permission: this role or a role that it
             inherits from.
 
             ```proto
@@ -1554,7 +1550,7 @@ _CreatePermissionFields: TypeAlias = Literal["name", "description"]
 
 class CreatePermission(Message[_CreatePermissionFields]):
     """
-    What a permission consists of.
+    Properties of a permission.
 
     ```proto
     message scalekit.v1.roles.CreatePermission
@@ -1563,13 +1559,13 @@ class CreatePermission(Message[_CreatePermissionFields]):
     Attributes:
         name:
             Name of the permission, 1 to 64 letters, digits, underscores and colons,
-            such as `invoices:read`. A change repeats the name that it has.
+            such as `invoices:read`. Updates must repeat the current name.
 
             ```proto
             string name = 1;
             ```
         description:
-            What the permission allows, up to 2000 characters.
+            Description of the permission, up to 2000 characters.
 
             ```proto
             string description = 2;
@@ -1595,7 +1591,7 @@ _CreatePermissionRequestFields: TypeAlias = Literal["permission"]
 
 class CreatePermissionRequest(Message[_CreatePermissionRequestFields]):
     """
-    Asks for a new permission.
+    Request to create a permission.
 
     ```proto
     message scalekit.v1.roles.CreatePermissionRequest
@@ -1603,7 +1599,7 @@ class CreatePermissionRequest(Message[_CreatePermissionRequestFields]):
 
     Attributes:
         permission:
-            What the permission consists of.
+            Properties of the new permission.
 
             ```proto
             optional scalekit.v1.roles.CreatePermission permission = 1;
@@ -1627,7 +1623,7 @@ _CreatePermissionResponseFields: TypeAlias = Literal["permission"]
 
 class CreatePermissionResponse(Message[_CreatePermissionResponseFields]):
     """
-    Carries the permission that was created.
+    The created permission.
 
     ```proto
     message scalekit.v1.roles.CreatePermissionResponse
@@ -1635,7 +1631,7 @@ class CreatePermissionResponse(Message[_CreatePermissionResponseFields]):
 
     Attributes:
         permission:
-            The permission, with its id.
+            Permission with its ID.
 
             ```proto
             optional scalekit.v1.roles.Permission permission = 1;
@@ -1659,7 +1655,7 @@ _GetPermissionRequestFields: TypeAlias = Literal["permission_name"]
 
 class GetPermissionRequest(Message[_GetPermissionRequestFields]):
     """
-    Asks for one permission.
+    Request to retrieve a permission.
 
     ```proto
     message scalekit.v1.roles.GetPermissionRequest
@@ -1691,7 +1687,7 @@ _GetPermissionResponseFields: TypeAlias = Literal["permission"]
 
 class GetPermissionResponse(Message[_GetPermissionResponseFields]):
     """
-    Carries one permission.
+    The requested permission.
 
     ```proto
     message scalekit.v1.roles.GetPermissionResponse
@@ -1699,7 +1695,7 @@ class GetPermissionResponse(Message[_GetPermissionResponseFields]):
 
     Attributes:
         permission:
-            The permission.
+            Permission.
 
             ```proto
             optional scalekit.v1.roles.Permission permission = 1;
@@ -1723,7 +1719,7 @@ _UpdatePermissionRequestFields: TypeAlias = Literal["permission_name", "permissi
 
 class UpdatePermissionRequest(Message[_UpdatePermissionRequestFields]):
     """
-    Asks to change a permission.
+    Request to update a permission.
 
     ```proto
     message scalekit.v1.roles.UpdatePermissionRequest
@@ -1737,7 +1733,7 @@ class UpdatePermissionRequest(Message[_UpdatePermissionRequestFields]):
             string permission_name = 1;
             ```
         permission:
-            What the permission is to consist of.
+            New properties of the permission.
 
             ```proto
             optional scalekit.v1.roles.CreatePermission permission = 3;
@@ -1763,7 +1759,7 @@ _UpdatePermissionResponseFields: TypeAlias = Literal["permission"]
 
 class UpdatePermissionResponse(Message[_UpdatePermissionResponseFields]):
     """
-    Carries the permission after the change.
+    The updated permission.
 
     ```proto
     message scalekit.v1.roles.UpdatePermissionResponse
@@ -1771,7 +1767,7 @@ class UpdatePermissionResponse(Message[_UpdatePermissionResponseFields]):
 
     Attributes:
         permission:
-            The permission.
+            Permission.
 
             ```proto
             optional scalekit.v1.roles.Permission permission = 1;
@@ -1795,7 +1791,7 @@ _ListPermissionsRequestFields: TypeAlias = Literal["page_token", "page_size", "t
 
 class ListPermissionsRequest(Message[_ListPermissionsRequestFields]):
     """
-    Asks for a page of permissions.
+    Request to list permissions.
 
     ```proto
     message scalekit.v1.roles.ListPermissionsRequest
@@ -1803,20 +1799,20 @@ class ListPermissionsRequest(Message[_ListPermissionsRequestFields]):
 
     Attributes:
         page_token:
-            Page to return, as `next_page_token` or `prev_page_token` of an earlier
-            answer; the first page when empty.
+            `next_page_token` or `prev_page_token` from a previous response. Defaults
+            to the first page.
 
             ```proto
             optional string page_token = 1;
             ```
         page_size:
-            Most permissions to return, up to 100; 10 when absent or 0.
+            Maximum number of permissions, up to 100. Defaults to 10.
 
             ```proto
             optional uint32 page_size = 2;
             ```
         type:
-            Which permissions to return; all when absent.
+            Type of permissions to return. Defaults to all.
 
             ```proto
             scalekit.v1.roles.PermissionType type = 3;
@@ -1844,7 +1840,7 @@ _ListPermissionsResponseFields: TypeAlias = Literal["permissions", "prev_page_to
 
 class ListPermissionsResponse(Message[_ListPermissionsResponseFields]):
     """
-    Carries a page of permissions.
+    A page of permissions.
 
     ```proto
     message scalekit.v1.roles.ListPermissionsResponse
@@ -1852,25 +1848,25 @@ class ListPermissionsResponse(Message[_ListPermissionsResponseFields]):
 
     Attributes:
         permissions:
-            Permissions of this page, newest first.
+            Permissions on this page, newest first.
 
             ```proto
             repeated scalekit.v1.roles.Permission permissions = 1;
             ```
         prev_page_token:
-            Token of the page before; empty on the first.
+            Token for the previous page. Empty on the first page.
 
             ```proto
             string prev_page_token = 2;
             ```
         next_page_token:
-            Token of the next page; empty on the last.
+            Token for the next page. Empty on the last page.
 
             ```proto
             string next_page_token = 3;
             ```
         total_size:
-            Number of permissions on all pages together.
+            Total number of permissions.
 
             ```proto
             uint32 total_size = 4;
@@ -1900,7 +1896,7 @@ _DeletePermissionRequestFields: TypeAlias = Literal["permission_name"]
 
 class DeletePermissionRequest(Message[_DeletePermissionRequestFields]):
     """
-    Asks to delete a permission.
+    Request to delete a permission.
 
     ```proto
     message scalekit.v1.roles.DeletePermissionRequest
@@ -1932,7 +1928,7 @@ _ListRolePermissionsRequestFields: TypeAlias = Literal["role_name"]
 
 class ListRolePermissionsRequest(Message[_ListRolePermissionsRequestFields]):
     """
-    Asks for the permissions that a role holds itself.
+    Request to list the permissions assigned directly to a role.
 
     ```proto
     message scalekit.v1.roles.ListRolePermissionsRequest
@@ -1964,7 +1960,7 @@ _ListRolePermissionsResponseFields: TypeAlias = Literal["permissions"]
 
 class ListRolePermissionsResponse(Message[_ListRolePermissionsResponseFields]):
     """
-    Carries the permissions that a role holds itself.
+    The permissions assigned directly to the role.
 
     ```proto
     message scalekit.v1.roles.ListRolePermissionsResponse
@@ -1972,7 +1968,7 @@ class ListRolePermissionsResponse(Message[_ListRolePermissionsResponseFields]):
 
     Attributes:
         permissions:
-            The permissions, by name.
+            Permissions, by name.
 
             ```proto
             repeated scalekit.v1.roles.Permission permissions = 1;
@@ -1996,7 +1992,7 @@ _AddPermissionsToRoleRequestFields: TypeAlias = Literal["role_name", "permission
 
 class AddPermissionsToRoleRequest(Message[_AddPermissionsToRoleRequestFields]):
     """
-    Asks to add permissions to a role.
+    Request to add permissions to a role.
 
     ```proto
     message scalekit.v1.roles.AddPermissionsToRoleRequest
@@ -2010,8 +2006,8 @@ class AddPermissionsToRoleRequest(Message[_AddPermissionsToRoleRequestFields]):
             string role_name = 1;
             ```
         permission_names:
-            Names of 1 to 100 permissions, each 1 to 64 letters, digits, underscores
-            and colons.
+            Names of the permissions, 1 to 100, each with 1 to 64 letters, digits,
+            underscores and colons.
 
             ```proto
             repeated string permission_names = 2;
@@ -2037,7 +2033,7 @@ _AddPermissionsToRoleResponseFields: TypeAlias = Literal["permissions"]
 
 class AddPermissionsToRoleResponse(Message[_AddPermissionsToRoleResponseFields]):
     """
-    Carries the permissions that the role then holds itself.
+    The permissions assigned directly to the role.
 
     ```proto
     message scalekit.v1.roles.AddPermissionsToRoleResponse
@@ -2045,7 +2041,7 @@ class AddPermissionsToRoleResponse(Message[_AddPermissionsToRoleResponseFields])
 
     Attributes:
         permissions:
-            The permissions, by name.
+            Permissions, by name.
 
             ```proto
             repeated scalekit.v1.roles.Permission permissions = 1;
@@ -2069,7 +2065,7 @@ _RemovePermissionFromRoleRequestFields: TypeAlias = Literal["role_name", "permis
 
 class RemovePermissionFromRoleRequest(Message[_RemovePermissionFromRoleRequestFields]):
     """
-    Asks to take a permission from a role.
+    Request to remove a permission from a role.
 
     ```proto
     message scalekit.v1.roles.RemovePermissionFromRoleRequest
@@ -2109,7 +2105,7 @@ _ListEffectiveRolePermissionsRequestFields: TypeAlias = Literal["role_name"]
 
 class ListEffectiveRolePermissionsRequest(Message[_ListEffectiveRolePermissionsRequestFields]):
     """
-    Asks for the permissions that a role holds itself or inherits.
+    Request to list all permissions of a role.
 
     ```proto
     message scalekit.v1.roles.ListEffectiveRolePermissionsRequest
@@ -2141,7 +2137,7 @@ _ListEffectiveRolePermissionsResponseFields: TypeAlias = Literal["permissions"]
 
 class ListEffectiveRolePermissionsResponse(Message[_ListEffectiveRolePermissionsResponseFields]):
     """
-    Carries the permissions that a role holds itself or inherits.
+    All permissions of the role, including inherited permissions.
 
     ```proto
     message scalekit.v1.roles.ListEffectiveRolePermissionsResponse
@@ -2149,7 +2145,7 @@ class ListEffectiveRolePermissionsResponse(Message[_ListEffectiveRolePermissions
 
     Attributes:
         permissions:
-            The permissions, by name.
+            Permissions, by name.
 
             ```proto
             repeated scalekit.v1.roles.Permission permissions = 1;
@@ -2173,7 +2169,7 @@ _ListDependentRolesRequestFields: TypeAlias = Literal["role_name"]
 
 class ListDependentRolesRequest(Message[_ListDependentRolesRequestFields]):
     """
-    Asks for the roles that extend a role.
+    Request to list the roles that extend a role.
 
     ```proto
     message scalekit.v1.roles.ListDependentRolesRequest
@@ -2205,7 +2201,7 @@ _ListDependentRolesResponseFields: TypeAlias = Literal["roles"]
 
 class ListDependentRolesResponse(Message[_ListDependentRolesResponseFields]):
     """
-    Carries the roles that extend a role.
+    The roles that extend a role.
 
     ```proto
     message scalekit.v1.roles.ListDependentRolesResponse
@@ -2213,7 +2209,7 @@ class ListDependentRolesResponse(Message[_ListDependentRolesResponseFields]):
 
     Attributes:
         roles:
-            The roles, oldest first.
+            Roles, oldest first.
 
             ```proto
             repeated scalekit.v1.roles.Role roles = 1;
@@ -2237,7 +2233,7 @@ _DeleteRoleBaseRequestFields: TypeAlias = Literal["role_name"]
 
 class DeleteRoleBaseRequest(Message[_DeleteRoleBaseRequestFields]):
     """
-    Asks to end what a role of the environment inherits.
+    Request to remove the base role of a role of the environment.
 
     ```proto
     message scalekit.v1.roles.DeleteRoleBaseRequest
@@ -2269,7 +2265,7 @@ _DeleteOrganizationRoleBaseRequestFields: TypeAlias = Literal["org_id", "role_na
 
 class DeleteOrganizationRoleBaseRequest(Message[_DeleteOrganizationRoleBaseRequestFields]):
     """
-    Asks to end what a role of an organization inherits.
+    Request to remove the base role of a role of an organization.
 
     ```proto
     message scalekit.v1.roles.DeleteOrganizationRoleBaseRequest
@@ -2277,7 +2273,7 @@ class DeleteOrganizationRoleBaseRequest(Message[_DeleteOrganizationRoleBaseReque
 
     Attributes:
         org_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string org_id = 1;
@@ -2307,7 +2303,7 @@ class DeleteOrganizationRoleBaseRequest(Message[_DeleteOrganizationRoleBaseReque
 
 class PermissionType(Enum):
     """
-    Which permissions a list holds.
+    Type of permissions.
 
     ```proto
     enum scalekit.v1.roles.PermissionType
@@ -2315,19 +2311,19 @@ class PermissionType(Enum):
 
     Attributes:
         ALL:
-            All of them.
+            All permissions.
 
             ```proto
             ALL = 0
             ```
         SCALEKIT:
-            Those that were there from the start.
+            Built-in permissions.
 
             ```proto
             SCALEKIT = 1
             ```
         ENVIRONMENT:
-            Those of your application.
+            Permissions of your application.
 
             ```proto
             ENVIRONMENT = 2

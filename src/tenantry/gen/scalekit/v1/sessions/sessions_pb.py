@@ -29,7 +29,7 @@ _SessionDetailsRequestFields: TypeAlias = Literal["session_id"]
 
 class SessionDetailsRequest(Message[_SessionDetailsRequestFields]):
     """
-    Asks for a session.
+    Request to retrieve a session.
 
     ```proto
     message scalekit.v1.sessions.SessionDetailsRequest
@@ -37,7 +37,7 @@ class SessionDetailsRequest(Message[_SessionDetailsRequestFields]):
 
     Attributes:
         session_id:
-            Id of the session, `ses_` followed by digits.
+            Session ID, prefixed with `ses_`.
 
             ```proto
             string session_id = 1;
@@ -61,7 +61,7 @@ _UserSessionDetailsRequestFields: TypeAlias = Literal["user_id", "page_size", "p
 
 class UserSessionDetailsRequest(Message[_UserSessionDetailsRequestFields]):
     """
-    Asks for the sessions of a user.
+    Request to list the sessions of a user.
 
     ```proto
     message scalekit.v1.sessions.UserSessionDetailsRequest
@@ -69,25 +69,25 @@ class UserSessionDetailsRequest(Message[_UserSessionDetailsRequestFields]):
 
     Attributes:
         user_id:
-            Id of the user, `usr_` followed by digits.
+            User ID, prefixed with `usr_`.
 
             ```proto
             string user_id = 1;
             ```
         page_size:
-            Sessions of a page: 10 when 0, and 100 at most.
+            Maximum number of sessions, up to 100. Defaults to 10.
 
             ```proto
             uint32 page_size = 2;
             ```
         page_token:
-            Token of the page, from an answer before; the first page when empty.
+            Page token from a previous response. Defaults to the first page.
 
             ```proto
             string page_token = 3;
             ```
         filter:
-            What the list is narrowed to.
+            Filter.
 
             ```proto
             optional scalekit.v1.sessions.UserSessionFilter filter = 4;
@@ -117,7 +117,7 @@ _UserSessionFilterFields: TypeAlias = Literal["status", "start_time", "end_time"
 
 class UserSessionFilter(Message[_UserSessionFilterFields]):
     """
-    What a list of sessions is narrowed to; everything that is set must hold.
+    A filter for sessions. Sessions must match all fields that are set.
 
     ```proto
     message scalekit.v1.sessions.UserSessionFilter
@@ -125,19 +125,20 @@ class UserSessionFilter(Message[_UserSessionFilterFields]):
 
     Attributes:
         status:
-            Any of these: `active`, `expired`, `revoked`, `logout`; all when empty.
+            Statuses to include: `active`, `expired`, `revoked`, `logout`. Defaults to
+            all.
 
             ```proto
             repeated string status = 1;
             ```
         start_time:
-            Sessions that began at this time or later.
+            Include sessions that started at or after this time.
 
             ```proto
             optional google.protobuf.Timestamp start_time = 2;
             ```
         end_time:
-            Sessions that began at this time or earlier.
+            Include sessions that started at or before this time.
 
             ```proto
             optional google.protobuf.Timestamp end_time = 3;
@@ -165,7 +166,7 @@ _RevokeSessionRequestFields: TypeAlias = Literal["session_id"]
 
 class RevokeSessionRequest(Message[_RevokeSessionRequestFields]):
     """
-    Asks to end a session.
+    Request to revoke a session.
 
     ```proto
     message scalekit.v1.sessions.RevokeSessionRequest
@@ -173,7 +174,7 @@ class RevokeSessionRequest(Message[_RevokeSessionRequestFields]):
 
     Attributes:
         session_id:
-            Id of the session, `ses_` followed by digits.
+            Session ID, prefixed with `ses_`.
 
             ```proto
             string session_id = 1;
@@ -197,7 +198,7 @@ _RevokeSessionResponseFields: TypeAlias = Literal["revoked_session"]
 
 class RevokeSessionResponse(Message[_RevokeSessionResponseFields]):
     """
-    Carries the session, ended.
+    The revoked session.
 
     ```proto
     message scalekit.v1.sessions.RevokeSessionResponse
@@ -205,7 +206,7 @@ class RevokeSessionResponse(Message[_RevokeSessionResponseFields]):
 
     Attributes:
         revoked_session:
-            The session.
+            Session.
 
             ```proto
             optional scalekit.v1.sessions.RevokedSessionDetails revoked_session = 1;
@@ -229,7 +230,7 @@ _RevokeAllUserSessionsRequestFields: TypeAlias = Literal["user_id"]
 
 class RevokeAllUserSessionsRequest(Message[_RevokeAllUserSessionsRequestFields]):
     """
-    Asks to end all sessions of a user.
+    Request to revoke all sessions of a user.
 
     ```proto
     message scalekit.v1.sessions.RevokeAllUserSessionsRequest
@@ -237,7 +238,7 @@ class RevokeAllUserSessionsRequest(Message[_RevokeAllUserSessionsRequestFields])
 
     Attributes:
         user_id:
-            Id of the user, `usr_` followed by digits.
+            User ID, prefixed with `usr_`.
 
             ```proto
             string user_id = 1;
@@ -261,7 +262,7 @@ _RevokeAllUserSessionsResponseFields: TypeAlias = Literal["revoked_sessions", "t
 
 class RevokeAllUserSessionsResponse(Message[_RevokeAllUserSessionsResponseFields]):
     """
-    Carries the sessions that were active, ended.
+    The revoked sessions.
 
     ```proto
     message scalekit.v1.sessions.RevokeAllUserSessionsResponse
@@ -269,13 +270,13 @@ class RevokeAllUserSessionsResponse(Message[_RevokeAllUserSessionsResponseFields
 
     Attributes:
         revoked_sessions:
-            The sessions that this call has ended.
+            Sessions that this call revoked.
 
             ```proto
             repeated scalekit.v1.sessions.RevokedSessionDetails revoked_sessions = 1;
             ```
         total_revoked:
-            How many these are.
+            Number of sessions that this call revoked.
 
             ```proto
             uint32 total_revoked = 2;
@@ -301,7 +302,7 @@ _UserSessionDetailsFields: TypeAlias = Literal["sessions", "next_page_token", "p
 
 class UserSessionDetails(Message[_UserSessionDetailsFields]):
     """
-    One page of a user's sessions.
+    A page of a user's sessions.
 
     ```proto
     message scalekit.v1.sessions.UserSessionDetails
@@ -309,25 +310,25 @@ class UserSessionDetails(Message[_UserSessionDetailsFields]):
 
     Attributes:
         sessions:
-            The sessions.
+            Sessions.
 
             ```proto
             repeated scalekit.v1.sessions.SessionDetails sessions = 1;
             ```
         next_page_token:
-            Token of the next page; empty on the last one.
+            Token for the next page. Empty on the last page.
 
             ```proto
             string next_page_token = 2;
             ```
         prev_page_token:
-            Token of the page before; empty on the first one.
+            Token for the previous page. Empty on the first page.
 
             ```proto
             string prev_page_token = 3;
             ```
         total_size:
-            How many sessions the whole list has.
+            Total number of sessions.
 
             ```proto
             uint32 total_size = 4;
@@ -365,62 +366,62 @@ class SessionDetails(Message[_SessionDetailsFields]):
 
     Attributes:
         session_id:
-            Id of the session, `ses_` followed by digits.
+            Session ID, prefixed with `ses_`.
 
             ```proto
             string session_id = 1;
             ```
         user_id:
-            Id of the user whose it is.
+            ID of the user.
 
             ```proto
             string user_id = 2;
             ```
         authenticated_organizations:
-            Ids of the organizations that it has signed in to.
+            IDs of the organizations that the session has signed in to.
 
             ```proto
             repeated string authenticated_organizations = 3;
             ```
         organization_id:
-            Id of the one that it was last used for.
+            ID of the organization that the session was last used for.
 
             ```proto
             string organization_id = 4;
             ```
         created_at:
-            When it began.
+            Start time.
 
             ```proto
             optional google.protobuf.Timestamp created_at = 5;
             ```
         updated_at:
-            When it was last changed.
+            Time of the last update.
 
             ```proto
             optional google.protobuf.Timestamp updated_at = 6;
             ```
         idle_expires_at:
-            When it ends unless it is used before; absent when idle time does not end
-            it.
+            Time when the session ends if it is not used. Absent if idle sessions do
+            not end.
 
             ```proto
             optional google.protobuf.Timestamp idle_expires_at = 7;
             ```
         absolute_expires_at:
-            When it ends in any case.
+            Latest end time of the session.
 
             ```proto
             optional google.protobuf.Timestamp absolute_expires_at = 8;
             ```
         expired_at:
-            When it expired or was revoked.
+            Time when the session expired or was revoked.
 
             ```proto
             optional google.protobuf.Timestamp expired_at = 9;
             ```
         logout_at:
-            When the user signed out.
+            Time when the user signed out.
 
             ```proto
             optional google.protobuf.Timestamp logout_at = 10;
@@ -432,19 +433,19 @@ class SessionDetails(Message[_SessionDetailsFields]):
             string status = 11;
             ```
         device:
-            The browser or app that it is on.
+            Browser or app of the session.
 
             ```proto
             optional scalekit.v1.sessions.DeviceDetails device = 12;
             ```
         last_active_at:
-            When it was last used: by a sign-in, or as tokens were renewed.
+            Time of the last activity: a sign-in or a token refresh.
 
             ```proto
             optional google.protobuf.Timestamp last_active_at = 13;
             ```
         authenticated_clients:
-            The applications that it has signed in to.
+            Applications that the session has signed in to.
 
             ```proto
             repeated scalekit.v1.sessions.AuthenticatedClients authenticated_clients = 14;
@@ -494,7 +495,7 @@ _DeviceDetailsFields: TypeAlias = Literal["user_agent", "os", "os_version", "bro
 
 class DeviceDetails(Message[_DeviceDetailsFields]):
     """
-    The browser or app of a session, by what it said of itself as it signed in.
+    The browser or app of a session, as identified at sign-in.
 
     ```proto
     message scalekit.v1.sessions.DeviceDetails
@@ -502,31 +503,31 @@ class DeviceDetails(Message[_DeviceDetailsFields]):
 
     Attributes:
         user_agent:
-            The User-Agent header, its first 512 characters.
+            `User-Agent` header, up to 512 characters.
 
             ```proto
             string user_agent = 12;
             ```
         os:
-            Operating system, such as `Windows`; empty when unknown.
+            Operating system, such as `Windows`. Empty if unknown.
 
             ```proto
             string os = 13;
             ```
         os_version:
-            Its version.
+            Version of the operating system.
 
             ```proto
             string os_version = 14;
             ```
         browser:
-            Browser, such as `Firefox`; empty when unknown.
+            Browser, such as `Firefox`. Empty if unknown.
 
             ```proto
             string browser = 15;
             ```
         browser_version:
-            Its version.
+            Version of the browser.
 
             ```proto
             string browser_version = 16;
@@ -538,13 +539,13 @@ class DeviceDetails(Message[_DeviceDetailsFields]):
             string device_type = 17;
             ```
         ip:
-            Address that it came from.
+            IP address.
 
             ```proto
             string ip = 19;
             ```
         location:
-            Where it was.
+            Location.
 
             ```proto
             optional scalekit.v1.sessions.Location location = 20;
@@ -590,50 +591,50 @@ class RevokedSessionDetails(Message[_RevokedSessionDetailsFields]):
 
     Attributes:
         session_id:
-            Id of the session, `ses_` followed by digits.
+            Session ID, prefixed with `ses_`.
 
             ```proto
             string session_id = 1;
             ```
         user_id:
-            Id of the user whose it is.
+            ID of the user.
 
             ```proto
             string user_id = 2;
             ```
         created_at:
-            When it began.
+            Start time.
 
             ```proto
             optional google.protobuf.Timestamp created_at = 5;
             ```
         updated_at:
-            When it was last changed.
+            Time of the last update.
 
             ```proto
             optional google.protobuf.Timestamp updated_at = 6;
             ```
         idle_expires_at:
-            When it ends unless it is used before; absent when idle time does not end
-            it.
+            Time when the session ends if it is not used. Absent if idle sessions do
+            not end.
 
             ```proto
             optional google.protobuf.Timestamp idle_expires_at = 7;
             ```
         absolute_expires_at:
-            When it ends in any case.
+            Latest end time of the session.
 
             ```proto
             optional google.protobuf.Timestamp absolute_expires_at = 8;
             ```
         expired_at:
-            When it expired or was revoked.
+            Time when the session expired or was revoked.
 
             ```proto
             optional google.protobuf.Timestamp expired_at = 9;
             ```
         logout_at:
-            When the user signed out.
+            Time when the user signed out.
 
             ```proto
             optional google.protobuf.Timestamp logout_at = 10;
@@ -645,7 +646,7 @@ class RevokedSessionDetails(Message[_RevokedSessionDetailsFields]):
             string status = 11;
             ```
         last_active_at:
-            When it was last used: by a sign-in, or as tokens were renewed.
+            Time of the last activity: a sign-in or a token refresh.
 
             ```proto
             optional google.protobuf.Timestamp last_active_at = 12;
@@ -687,7 +688,8 @@ _LocationFields: TypeAlias = Literal["region", "region_subdivision", "city", "la
 
 class Location(Message[_LocationFields]):
     """
-    Where a device was. Nothing looks addresses up, so it is empty.
+    The location of a device. Always empty, because IP addresses are not
+    geolocated.
 
     ```proto
     message scalekit.v1.sessions.Location
@@ -759,13 +761,13 @@ class AuthenticatedClients(Message[_AuthenticatedClientsFields]):
 
     Attributes:
         client_id:
-            Id of the application.
+            ID of the application.
 
             ```proto
             string client_id = 1;
             ```
         organization_id:
-            Id of the organization that it was for.
+            ID of the organization.
 
             ```proto
             string organization_id = 2;

@@ -28,7 +28,7 @@ _TokenFields: TypeAlias = Literal["token_id", "organization_id", "organization_e
 
 class Token(Message[_TokenFields]):
     """
-    What is known of an API token; the token itself is not kept.
+    An API key. The key itself is returned only when it is created.
 
     ```proto
     message scalekit.v1.tokens.Token
@@ -36,73 +36,74 @@ class Token(Message[_TokenFields]):
 
     Attributes:
         token_id:
-            Its id, `apit_` followed by digits.
+            Unique ID, prefixed with `apit_`.
 
             ```proto
             string token_id = 1;
             ```
         organization_id:
-            Id of its organization.
+            ID of the organization.
 
             ```proto
             string organization_id = 2;
             ```
         organization_external_id:
-            External id of its organization; empty when it has none.
+            External ID of the organization. Empty if it has none.
 
             ```proto
             string organization_external_id = 3;
             ```
         user_id:
-            Id of the member that it is for; absent for one of the organization itself.
+            ID of the member that the key belongs to. Absent for keys of the
+            organization.
 
             ```proto
             optional string user_id = 4;
             ```
         user_external_id:
-            External id of that member.
+            External ID of the member.
 
             ```proto
             optional string user_external_id = 5;
             ```
         custom_claims:
-            The pairs that it was made with, or updated to.
+            Custom claims of the key.
 
             ```proto
             map<string, string> custom_claims = 6;
             ```
         expiry:
-            When it ends; absent when it does not.
+            Expiration time. Absent if the key does not expire.
 
             ```proto
             optional google.protobuf.Timestamp expiry = 7;
             ```
         created_at:
-            When it was made.
+            Creation time.
 
             ```proto
             optional google.protobuf.Timestamp created_at = 8;
             ```
         description:
-            What it is for.
+            Description of the key.
 
             ```proto
             optional string description = 9;
             ```
         token_suffix:
-            Its last 4 characters, to tell tokens apart.
+            Last four characters of the key, to tell keys apart.
 
             ```proto
             string token_suffix = 10;
             ```
         email:
-            E-mail address of that member.
+            Email address of the member.
 
             ```proto
             optional string email = 11;
             ```
         roles:
-            Names of the roles that the member has in the organization now.
+            Names of the member's current roles in the organization.
 
             ```proto
             repeated string roles = 12;
@@ -148,7 +149,7 @@ _CreateTokenFields: TypeAlias = Literal["organization_id", "user_id", "custom_cl
 
 class CreateToken(Message[_CreateTokenFields]):
     """
-    What a token starts with.
+    Properties of the new API key.
 
     ```proto
     message scalekit.v1.tokens.CreateToken
@@ -156,32 +157,33 @@ class CreateToken(Message[_CreateTokenFields]):
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         user_id:
-            Id of the member that it is for; the organization itself when empty.
+            ID of the member that the key belongs to. Empty for keys of the
+            organization.
 
             ```proto
             string user_id = 2;
             ```
         custom_claims:
-            Pairs that you want to know when the token is validated: up to 20, keys of
-            1 to 30 characters, values of 1 to 256.
+            Custom claims that `ValidateToken` returns: up to 20 key-value pairs. Keys
+            have 1 to 30 characters, values 1 to 256.
 
             ```proto
             map<string, string> custom_claims = 3;
             ```
         expiry:
-            When it ends; never when absent.
+            Expiration time. Defaults to never.
 
             ```proto
             optional google.protobuf.Timestamp expiry = 4;
             ```
         description:
-            What it is for, up to 255 characters.
+            Description of the key, up to 255 characters.
 
             ```proto
             string description = 5;
@@ -213,7 +215,7 @@ _CreateTokenRequestFields: TypeAlias = Literal["token"]
 
 class CreateTokenRequest(Message[_CreateTokenRequestFields]):
     """
-    Asks to make a token.
+    Request to create an API key.
 
     ```proto
     message scalekit.v1.tokens.CreateTokenRequest
@@ -221,7 +223,7 @@ class CreateTokenRequest(Message[_CreateTokenRequestFields]):
 
     Attributes:
         token:
-            What it starts with.
+            Properties of the new API key.
 
             ```proto
             optional scalekit.v1.tokens.CreateToken token = 1;
@@ -245,7 +247,7 @@ _CreateTokenResponseFields: TypeAlias = Literal["token", "token_id", "token_info
 
 class CreateTokenResponse(Message[_CreateTokenResponseFields]):
     """
-    Carries the new token.
+    The created API key.
 
     ```proto
     message scalekit.v1.tokens.CreateTokenResponse
@@ -253,19 +255,19 @@ class CreateTokenResponse(Message[_CreateTokenResponseFields]):
 
     Attributes:
         token:
-            The token, shown this once.
+            The API key. Returned only once.
 
             ```proto
             string token = 1;
             ```
         token_id:
-            Its id, `apit_` followed by digits.
+            Unique ID, prefixed with `apit_`.
 
             ```proto
             string token_id = 2;
             ```
         token_info:
-            What is known of it.
+            Properties of the API key.
 
             ```proto
             optional scalekit.v1.tokens.Token token_info = 3;
@@ -293,7 +295,7 @@ _ValidateTokenRequestFields: TypeAlias = Literal["token"]
 
 class ValidateTokenRequest(Message[_ValidateTokenRequestFields]):
     """
-    Asks whose a token is.
+    Request to validate an API key.
 
     ```proto
     message scalekit.v1.tokens.ValidateTokenRequest
@@ -301,7 +303,7 @@ class ValidateTokenRequest(Message[_ValidateTokenRequestFields]):
 
     Attributes:
         token:
-            The token as it was shown, or its id.
+            The API key, or its ID.
 
             ```proto
             string token = 1;
@@ -325,7 +327,7 @@ _ValidateTokenResponseFields: TypeAlias = Literal["token_info"]
 
 class ValidateTokenResponse(Message[_ValidateTokenResponseFields]):
     """
-    Carries what is known of a token.
+    The validated API key.
 
     ```proto
     message scalekit.v1.tokens.ValidateTokenResponse
@@ -333,7 +335,7 @@ class ValidateTokenResponse(Message[_ValidateTokenResponseFields]):
 
     Attributes:
         token_info:
-            What is known of it.
+            Properties of the API key.
 
             ```proto
             optional scalekit.v1.tokens.Token token_info = 1;
@@ -357,7 +359,7 @@ _UpdateTokenRequestFields: TypeAlias = Literal["token", "description", "custom_c
 
 class UpdateTokenRequest(Message[_UpdateTokenRequestFields]):
     """
-    Asks to change a token.
+    Request to update an API key.
 
     ```proto
     message scalekit.v1.tokens.UpdateTokenRequest
@@ -365,21 +367,21 @@ class UpdateTokenRequest(Message[_UpdateTokenRequestFields]):
 
     Attributes:
         token:
-            The token as it was shown, or its id.
+            The API key, or its ID.
 
             ```proto
             string token = 1;
             ```
         description:
-            What it is for, up to 255 characters; an empty text removes it.
+            Description of the key, up to 255 characters. An empty string removes it.
 
             ```proto
             optional string description = 2;
             ```
         custom_claims:
-            Pairs that replace all pairs before and that you want to know when the
-            token is validated: up to 20, keys of 1 to 30 characters, values of 1 to
-            256. No pairs means no change.
+            Custom claims that replace all existing claims: up to 20 key-value pairs.
+            Keys have 1 to 30 characters, values 1 to 256. An empty map changes
+            nothing.
 
             ```proto
             map<string, string> custom_claims = 3;
@@ -407,7 +409,7 @@ _UpdateTokenResponseFields: TypeAlias = Literal["token_info"]
 
 class UpdateTokenResponse(Message[_UpdateTokenResponseFields]):
     """
-    Carries what is known of a token after the change.
+    The updated API key.
 
     ```proto
     message scalekit.v1.tokens.UpdateTokenResponse
@@ -415,7 +417,7 @@ class UpdateTokenResponse(Message[_UpdateTokenResponseFields]):
 
     Attributes:
         token_info:
-            What is known of it.
+            Properties of the API key.
 
             ```proto
             optional scalekit.v1.tokens.Token token_info = 1;
@@ -439,7 +441,7 @@ _InvalidateTokenRequestFields: TypeAlias = Literal["token"]
 
 class InvalidateTokenRequest(Message[_InvalidateTokenRequestFields]):
     """
-    Asks to put a token out of force.
+    Request to revoke an API key.
 
     ```proto
     message scalekit.v1.tokens.InvalidateTokenRequest
@@ -447,7 +449,7 @@ class InvalidateTokenRequest(Message[_InvalidateTokenRequestFields]):
 
     Attributes:
         token:
-            The token as it was shown, or its id.
+            The API key, or its ID.
 
             ```proto
             string token = 1;
@@ -471,7 +473,7 @@ _ListTokensRequestFields: TypeAlias = Literal["organization_id", "user_id", "pag
 
 class ListTokensRequest(Message[_ListTokensRequestFields]):
     """
-    Asks for a page of an organization's tokens.
+    Request to list the API keys of an organization.
 
     ```proto
     message scalekit.v1.tokens.ListTokensRequest
@@ -479,26 +481,26 @@ class ListTokensRequest(Message[_ListTokensRequestFields]):
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         user_id:
-            Id of a member, to list only theirs.
+            ID of a member, to return only this member's keys.
 
             ```proto
             optional string user_id = 2;
             ```
         page_size:
-            Most tokens to return, up to 30; 10 when absent or 0.
+            Maximum number of API keys, up to 30. Defaults to 10.
 
             ```proto
             int32 page_size = 3;
             ```
         page_token:
-            Page to return, as `next_page_token` or `prev_page_token` of an earlier
-            answer; the first page when empty.
+            `next_page_token` or `prev_page_token` from a previous response. Defaults
+            to the first page.
 
             ```proto
             string page_token = 4;
@@ -528,7 +530,7 @@ _ListTokensResponseFields: TypeAlias = Literal["tokens", "total_count", "next_pa
 
 class ListTokensResponse(Message[_ListTokensResponseFields]):
     """
-    Carries a page of tokens.
+    A page of API keys.
 
     ```proto
     message scalekit.v1.tokens.ListTokensResponse
@@ -536,25 +538,25 @@ class ListTokensResponse(Message[_ListTokensResponseFields]):
 
     Attributes:
         tokens:
-            Tokens of this page, newest first.
+            API keys on this page, newest first.
 
             ```proto
             repeated scalekit.v1.tokens.Token tokens = 1;
             ```
         total_count:
-            Number of tokens on all pages together.
+            Total number of API keys.
 
             ```proto
             int32 total_count = 2;
             ```
         next_page_token:
-            Token of the next page; empty on the last.
+            Token for the next page. Empty on the last page.
 
             ```proto
             string next_page_token = 3;
             ```
         prev_page_token:
-            Token of the page before; empty on the first.
+            Token for the previous page. Empty on the first page.
 
             ```proto
             string prev_page_token = 4;

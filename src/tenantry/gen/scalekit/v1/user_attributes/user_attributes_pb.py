@@ -27,7 +27,7 @@ _UserAttributeFields: TypeAlias = Literal["key", "enabled", "required", "label",
 
 class UserAttribute(Message[_UserAttributeFields]):
     """
-    An attribute of people.
+    A user attribute.
 
     ```proto
     message scalekit.v1.user_attributes.UserAttribute
@@ -35,44 +35,44 @@ class UserAttribute(Message[_UserAttributeFields]):
 
     Attributes:
         key:
-            Name in programs: 3 to 25 letters, digits, hyphens and underscores, of which
-            the first is a letter.
+            Unique key: 3 to 25 letters, digits, hyphens and underscores, starting with
+            a letter.
 
             ```proto
             string key = 1;
             ```
         enabled:
-            Whether it is filled.
+            Whether the attribute is enabled.
 
             ```proto
             bool enabled = 2;
             ```
         required:
-            Whether portals ask for a mapping of it.
+            Whether the admin portal asks for a mapping of the attribute.
 
             ```proto
             bool required = 3;
             ```
         label:
-            Name for people.
+            Display name.
 
             ```proto
             string label = 4;
             ```
         datatype:
-            Kind of its values.
+            Data type of the values.
 
             ```proto
             scalekit.v1.user_attributes.UserAttributeDatatype datatype = 5;
             ```
         category:
-            Whether it is standard or yours.
+            Whether the attribute is standard or custom.
 
             ```proto
             scalekit.v1.user_attributes.UserAttributeCategory category = 6;
             ```
         additional_info:
-            What is only of its kind.
+            Source-specific settings.
 
             ```proto
             oneof additional_info
@@ -108,7 +108,7 @@ _SSOUserAdditionInfoFields: TypeAlias = Literal["default_saml_mapping", "default
 
 class SSOUserAdditionInfo(Message[_SSOUserAdditionInfoFields]):
     """
-    Where single sign-on finds an attribute, unless a connection maps it.
+    The default source of an attribute, unless a connection maps it.
 
     ```proto
     message scalekit.v1.user_attributes.SSOUserAdditionInfo
@@ -116,13 +116,13 @@ class SSOUserAdditionInfo(Message[_SSOUserAdditionInfoFields]):
 
     Attributes:
         default_saml_mapping:
-            Name of the SAML attribute; the key when empty.
+            Name of the SAML attribute. Defaults to the key.
 
             ```proto
             string default_saml_mapping = 1;
             ```
         default_oidc_mapping:
-            Name of the claim; the key when empty.
+            Name of the OpenID Connect claim. Defaults to the key.
 
             ```proto
             string default_oidc_mapping = 2;
@@ -148,7 +148,7 @@ _DirectoryUserAdditionalInfoFields: TypeAlias = NoReturn
 
 class DirectoryUserAdditionalInfo(Message[_DirectoryUserAdditionalInfoFields]):
     """
-    What only attributes of directories have; it has no members yet.
+    Settings of directory attributes. None are supported.
 
     ```proto
     message scalekit.v1.user_attributes.DirectoryUserAdditionalInfo
@@ -168,7 +168,7 @@ _CreateUserAttributeRequestFields: TypeAlias = Literal["user_attribute"]
 
 class CreateUserAttributeRequest(Message[_CreateUserAttributeRequestFields]):
     """
-    Asks to register an attribute.
+    Request to create a user attribute.
 
     ```proto
     message scalekit.v1.user_attributes.CreateUserAttributeRequest
@@ -176,7 +176,7 @@ class CreateUserAttributeRequest(Message[_CreateUserAttributeRequestFields]):
 
     Attributes:
         user_attribute:
-            The attribute to register.
+            User attribute.
 
             ```proto
             optional scalekit.v1.user_attributes.UserAttribute user_attribute = 1;
@@ -200,7 +200,7 @@ _CreateUserAttributeResponseFields: TypeAlias = Literal["user_attribute"]
 
 class CreateUserAttributeResponse(Message[_CreateUserAttributeResponseFields]):
     """
-    Carries the attribute that was registered.
+    The created user attribute.
 
     ```proto
     message scalekit.v1.user_attributes.CreateUserAttributeResponse
@@ -208,7 +208,7 @@ class CreateUserAttributeResponse(Message[_CreateUserAttributeResponseFields]):
 
     Attributes:
         user_attribute:
-            The attribute.
+            User attribute.
 
             ```proto
             optional scalekit.v1.user_attributes.UserAttribute user_attribute = 1;
@@ -232,7 +232,7 @@ _ListUserAttributesResponseFields: TypeAlias = Literal["user_attributes"]
 
 class ListUserAttributesResponse(Message[_ListUserAttributesResponseFields]):
     """
-    Carries attributes.
+    A list of user attributes.
 
     ```proto
     message scalekit.v1.user_attributes.ListUserAttributesResponse
@@ -240,7 +240,7 @@ class ListUserAttributesResponse(Message[_ListUserAttributesResponseFields]):
 
     Attributes:
         user_attributes:
-            The attributes.
+            User attributes.
 
             ```proto
             repeated scalekit.v1.user_attributes.UserAttribute user_attributes = 1;
@@ -264,7 +264,7 @@ _UpdateUserAttributeRequestFields: TypeAlias = Literal["key", "user_attribute"]
 
 class UpdateUserAttributeRequest(Message[_UpdateUserAttributeRequestFields]):
     """
-    Asks to change an attribute.
+    Request to update a user attribute.
 
     ```proto
     message scalekit.v1.user_attributes.UpdateUserAttributeRequest
@@ -278,7 +278,7 @@ class UpdateUserAttributeRequest(Message[_UpdateUserAttributeRequestFields]):
             string key = 1;
             ```
         user_attribute:
-            The attribute as it is to be.
+            New properties of the attribute.
 
             ```proto
             optional scalekit.v1.user_attributes.UserAttribute user_attribute = 2;
@@ -304,7 +304,7 @@ _UpdateUserAttributeResponseFields: TypeAlias = Literal["user_attribute"]
 
 class UpdateUserAttributeResponse(Message[_UpdateUserAttributeResponseFields]):
     """
-    Carries the attribute as it is now.
+    The updated user attribute.
 
     ```proto
     message scalekit.v1.user_attributes.UpdateUserAttributeResponse
@@ -312,7 +312,7 @@ class UpdateUserAttributeResponse(Message[_UpdateUserAttributeResponseFields]):
 
     Attributes:
         user_attribute:
-            The attribute.
+            User attribute.
 
             ```proto
             optional scalekit.v1.user_attributes.UserAttribute user_attribute = 1;
@@ -336,7 +336,7 @@ _DeleteUserAttributeRequestFields: TypeAlias = Literal["key"]
 
 class DeleteUserAttributeRequest(Message[_DeleteUserAttributeRequestFields]):
     """
-    Asks to remove an attribute.
+    Request to delete a user attribute.
 
     ```proto
     message scalekit.v1.user_attributes.DeleteUserAttributeRequest
@@ -366,7 +366,7 @@ class DeleteUserAttributeRequest(Message[_DeleteUserAttributeRequestFields]):
 
 class UserAttributeDatatype(Enum):
     """
-    Kind of an attribute's values.
+    Data type of an attribute's values.
 
     ```proto
     enum scalekit.v1.user_attributes.UserAttributeDatatype
@@ -374,7 +374,7 @@ class UserAttributeDatatype(Enum):
 
     Attributes:
         UNSPECIFIED_DATATYPE:
-            Nothing is said.
+            Unspecified.
 
             ```proto
             UNSPECIFIED_DATATYPE = 0
@@ -386,25 +386,25 @@ class UserAttributeDatatype(Enum):
             STRING = 1
             ```
         NUMBER:
-            A number.
+            Number.
 
             ```proto
             NUMBER = 2
             ```
         BOOL:
-            True or false.
+            Boolean.
 
             ```proto
             BOOL = 3
             ```
         ARRAY:
-            A list.
+            List.
 
             ```proto
             ARRAY = 4
             ```
         OBJECT:
-            An object.
+            Object.
 
             ```proto
             OBJECT = 5
@@ -420,7 +420,7 @@ class UserAttributeDatatype(Enum):
 
 class UserAttributeCategory(Enum):
     """
-    Whose an attribute is.
+    Category of an attribute.
 
     ```proto
     enum scalekit.v1.user_attributes.UserAttributeCategory
@@ -428,19 +428,19 @@ class UserAttributeCategory(Enum):
 
     Attributes:
         UNSPECIFIED_CATEGORY:
-            Nothing is said.
+            Unspecified.
 
             ```proto
             UNSPECIFIED_CATEGORY = 0
             ```
         STANDARD:
-            It is always there.
+            A standard attribute, always available.
 
             ```proto
             STANDARD = 1
             ```
         CUSTOM:
-            You registered it.
+            An attribute that you created.
 
             ```proto
             CUSTOM = 2

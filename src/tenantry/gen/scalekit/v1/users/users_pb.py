@@ -40,7 +40,7 @@ _UserFields: TypeAlias = Literal["id", "environment_id", "create_time", "update_
 
 class User(Message[_UserFields]):
     """
-    A person.
+    A user.
 
     ```proto
     message scalekit.v1.users.User
@@ -48,67 +48,65 @@ class User(Message[_UserFields]):
 
     Attributes:
         id:
-            Id of the user, `usr_` followed by digits.
+            User ID, prefixed with `usr_`.
 
             ```proto
             string id = 1;
             ```
         environment_id:
-            Id of the deployment's environment, `env_` followed by digits; set by the
-            server.
+            Environment ID, prefixed with `env_`. Read-only.
 
             ```proto
             string environment_id = 2;
             ```
         create_time:
-            When the user was created; set by the server.
+            Creation time. Read-only.
 
             ```proto
             optional google.protobuf.Timestamp create_time = 3;
             ```
         update_time:
-            When the user last changed; set by the server.
+            Time of the last update. Read-only.
 
             ```proto
             optional google.protobuf.Timestamp update_time = 4;
             ```
         email:
-            E-mail address; no two users have the same one, and it cannot change.
+            Email address. Unique. Cannot be changed.
 
             ```proto
             string email = 5;
             ```
         external_id:
-            Id that your application uses for the user; no two users have the same one.
+            ID of the user in your application. Unique.
 
             ```proto
             optional string external_id = 6;
             ```
         memberships:
-            Organizations that the user belongs to, oldest membership first. A list of
-            one organization's members shows that one only, other lists show up to 100.
+            Memberships of the user, oldest first. Lists of an organization's members
+            contain only the membership in that organization. Other lists contain up to
+            100.
 
             ```proto
             repeated scalekit.v1.commons.OrganizationMembership memberships = 7;
             ```
         user_profile:
-            What is known about the person.
+            Profile of the user.
 
             ```proto
             optional scalekit.v1.commons.UserProfile user_profile = 8;
             ```
         metadata:
-            Up to 20 pairs of your application's own data: keys of 3 to 25 characters,
-            values of 1 to 256. Signed-in people are shown the keys of
-            `TENANTRY_VISIBLE_METADATA` only; an application that they sign in to has
-            all pairs, by the scope `profile`.
+            Up to 20 custom key-value pairs. Keys have 3 to 25 characters, values 1 to
+            256. Signed-in users see only the keys in `TENANTRY_VISIBLE_METADATA`.
+            Applications receive all pairs with the scope `profile`.
 
             ```proto
             map<string, string> metadata = 9;
             ```
         last_login_time:
-            When the user last signed in; absent before the first time; set by the
-            server.
+            Time of the last sign-in. Absent before the first sign-in. Read-only.
 
             ```proto
             optional google.protobuf.Timestamp last_login_time = 10;
@@ -150,7 +148,7 @@ _CreateUserAndMembershipRequestFields: TypeAlias = Literal["organization_id", "u
 
 class CreateUserAndMembershipRequest(Message[_CreateUserAndMembershipRequestFields]):
     """
-    Asks for a new user who is a member of an organization.
+    Request to create a user as a member of an organization.
 
     ```proto
     message scalekit.v1.users.CreateUserAndMembershipRequest
@@ -158,20 +156,20 @@ class CreateUserAndMembershipRequest(Message[_CreateUserAndMembershipRequestFiel
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         user:
-            What the user starts with.
+            Properties of the new user.
 
             ```proto
             optional scalekit.v1.users.CreateUser user = 2;
             ```
         send_invitation_email:
-            Whether to invite by e-mail, true when absent. When false, the membership
-            is in force at once and the e-mail address counts as proved.
+            Whether to send an invitation email. Defaults to true. If false, the
+            membership is active immediately and the email address counts as verified.
 
             ```proto
             optional bool send_invitation_email = 3;
@@ -199,7 +197,7 @@ _CreateUserAndMembershipResponseFields: TypeAlias = Literal["user"]
 
 class CreateUserAndMembershipResponse(Message[_CreateUserAndMembershipResponseFields]):
     """
-    Carries the user that was created.
+    The created user.
 
     ```proto
     message scalekit.v1.users.CreateUserAndMembershipResponse
@@ -207,7 +205,7 @@ class CreateUserAndMembershipResponse(Message[_CreateUserAndMembershipResponseFi
 
     Attributes:
         user:
-            The user, with the new membership.
+            User with the new membership.
 
             ```proto
             optional scalekit.v1.users.User user = 1;
@@ -231,7 +229,7 @@ _UpdateUserFields: TypeAlias = Literal["external_id", "user_profile", "metadata"
 
 class UpdateUser(Message[_UpdateUserFields]):
     """
-    What is to change in a user; what is absent stays as it is.
+    Fields of a user to update. Absent fields are unchanged.
 
     ```proto
     message scalekit.v1.users.UpdateUser
@@ -239,20 +237,20 @@ class UpdateUser(Message[_UpdateUserFields]):
 
     Attributes:
         external_id:
-            New id that your application uses for the user; an empty text removes it.
+            ID of the user in your application. An empty string removes it.
 
             ```proto
             optional string external_id = 6;
             ```
         user_profile:
-            What is to change in what is known about the person.
+            Fields of the profile to update.
 
             ```proto
             optional scalekit.v1.users.UpdateUserProfile user_profile = 8;
             ```
         metadata:
-            Pairs that replace all pairs before: up to 20, keys of 3 to 25 characters,
-            values of 1 to 256. No pairs means no change.
+            Up to 20 key-value pairs that replace all existing pairs. Keys have 3 to 25
+            characters, values 1 to 256. An empty map changes nothing.
 
             ```proto
             map<string, string> metadata = 9;
@@ -280,7 +278,7 @@ _UpdateUserRequestFields: TypeAlias = Literal["id", "external_id", "user"]
 
 class UpdateUserRequest(Message[_UpdateUserRequestFields]):
     """
-    Asks to change a user.
+    Request to update a user.
 
     ```proto
     message scalekit.v1.users.UpdateUserRequest
@@ -288,13 +286,13 @@ class UpdateUserRequest(Message[_UpdateUserRequestFields]):
 
     Attributes:
         identities:
-            Which user to change; exactly one of the two.
+            The user to update. Set exactly one identifier.
 
             ```proto
             oneof identities
             ```
         user:
-            What is to change.
+            Fields to update.
 
             ```proto
             optional scalekit.v1.users.UpdateUser user = 3;
@@ -320,7 +318,7 @@ _UpdateUserResponseFields: TypeAlias = Literal["user"]
 
 class UpdateUserResponse(Message[_UpdateUserResponseFields]):
     """
-    Carries the user after the change.
+    The updated user.
 
     ```proto
     message scalekit.v1.users.UpdateUserResponse
@@ -352,7 +350,7 @@ _GetUserRequestFields: TypeAlias = Literal["id", "external_id"]
 
 class GetUserRequest(Message[_GetUserRequestFields]):
     """
-    Asks for one user.
+    Request to retrieve a user.
 
     ```proto
     message scalekit.v1.users.GetUserRequest
@@ -360,7 +358,7 @@ class GetUserRequest(Message[_GetUserRequestFields]):
 
     Attributes:
         identities:
-            Which user to return; exactly one of the two.
+            The user to return. Set exactly one identifier.
 
             ```proto
             oneof identities
@@ -384,7 +382,7 @@ _GetUserResponseFields: TypeAlias = Literal["user"]
 
 class GetUserResponse(Message[_GetUserResponseFields]):
     """
-    Carries one user.
+    The requested user.
 
     ```proto
     message scalekit.v1.users.GetUserResponse
@@ -416,7 +414,7 @@ _ListOrganizationUsersRequestFields: TypeAlias = Literal["organization_id", "pag
 
 class ListOrganizationUsersRequest(Message[_ListOrganizationUsersRequestFields]):
     """
-    Asks for a page of an organization's members.
+    Request to list the members of an organization.
 
     ```proto
     message scalekit.v1.users.ListOrganizationUsersRequest
@@ -424,20 +422,20 @@ class ListOrganizationUsersRequest(Message[_ListOrganizationUsersRequestFields])
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         page_size:
-            Most members to return, up to 100; 10 when absent or 0.
+            Maximum number of members, up to 100. Defaults to 10.
 
             ```proto
             uint32 page_size = 2;
             ```
         page_token:
-            Page to return, as `next_page_token` or `prev_page_token` of an earlier
-            answer; the first page when empty.
+            `next_page_token` or `prev_page_token` from a previous response. Defaults
+            to the first page.
 
             ```proto
             string page_token = 3;
@@ -465,7 +463,7 @@ _ListOrganizationUsersResponseFields: TypeAlias = Literal["next_page_token", "to
 
 class ListOrganizationUsersResponse(Message[_ListOrganizationUsersResponseFields]):
     """
-    Carries a page of an organization's members.
+    A page of an organization's members.
 
     ```proto
     message scalekit.v1.users.ListOrganizationUsersResponse
@@ -473,26 +471,26 @@ class ListOrganizationUsersResponse(Message[_ListOrganizationUsersResponseFields
 
     Attributes:
         next_page_token:
-            Token of the next page; empty on the last.
+            Token for the next page. Empty on the last page.
 
             ```proto
             string next_page_token = 1;
             ```
         total_size:
-            Number of members on all pages together.
+            Total number of members.
 
             ```proto
             uint32 total_size = 2;
             ```
         users:
-            Members of this page, newest first, each with the membership of this
+            Members on this page, newest first, each with the membership in this
             organization.
 
             ```proto
             repeated scalekit.v1.users.User users = 3;
             ```
         prev_page_token:
-            Token of the page before; empty on the first.
+            Token for the previous page. Empty on the first page.
 
             ```proto
             string prev_page_token = 4;
@@ -522,7 +520,7 @@ _DeleteMembershipRequestFields: TypeAlias = Literal["organization_id", "id", "ex
 
 class DeleteMembershipRequest(Message[_DeleteMembershipRequestFields]):
     """
-    Asks to take a user out of an organization.
+    Request to remove a user from an organization.
 
     ```proto
     message scalekit.v1.users.DeleteMembershipRequest
@@ -530,20 +528,20 @@ class DeleteMembershipRequest(Message[_DeleteMembershipRequestFields]):
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         identities:
-            Which user to take out; exactly one of the two.
+            The user to remove. Set exactly one identifier.
 
             ```proto
             oneof identities
             ```
         cascade:
-            Whether to delete the user as well if no other membership is left; false
-            when absent.
+            Whether to delete the user if this was the last membership. Defaults to
+            false.
 
             ```proto
             optional bool cascade = 5;
@@ -571,7 +569,7 @@ _CreateMembershipRequestFields: TypeAlias = Literal["organization_id", "membersh
 
 class CreateMembershipRequest(Message[_CreateMembershipRequestFields]):
     """
-    Asks to make a user a member of an organization.
+    Request to add a user to an organization.
 
     ```proto
     message scalekit.v1.users.CreateMembershipRequest
@@ -579,26 +577,26 @@ class CreateMembershipRequest(Message[_CreateMembershipRequestFields]):
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         membership:
-            What the membership starts with.
+            Properties of the new membership.
 
             ```proto
             optional scalekit.v1.users.CreateMembership membership = 2;
             ```
         identities:
-            Which user is to become a member; exactly one of the two.
+            The user to add. Set exactly one identifier.
 
             ```proto
             oneof identities
             ```
         send_invitation_email:
-            Whether to invite by e-mail, true when absent. When false, the membership
-            is in force at once and the e-mail address counts as proved.
+            Whether to send an invitation email. Defaults to true. If false, the
+            membership is active immediately and the email address counts as verified.
 
             ```proto
             optional bool send_invitation_email = 5;
@@ -628,7 +626,7 @@ _CreateMembershipResponseFields: TypeAlias = Literal["user"]
 
 class CreateMembershipResponse(Message[_CreateMembershipResponseFields]):
     """
-    Carries the user with the new membership.
+    The user with the new membership.
 
     ```proto
     message scalekit.v1.users.CreateMembershipResponse
@@ -636,7 +634,7 @@ class CreateMembershipResponse(Message[_CreateMembershipResponseFields]):
 
     Attributes:
         user:
-            The user, with the new membership.
+            User with the new membership.
 
             ```proto
             optional scalekit.v1.users.User user = 1;
@@ -660,7 +658,7 @@ _ListUsersRequestFields: TypeAlias = Literal["page_size", "page_token"]
 
 class ListUsersRequest(Message[_ListUsersRequestFields]):
     """
-    Asks for a page of users.
+    Request to list users.
 
     ```proto
     message scalekit.v1.users.ListUsersRequest
@@ -668,14 +666,14 @@ class ListUsersRequest(Message[_ListUsersRequestFields]):
 
     Attributes:
         page_size:
-            Most users to return, up to 100; 10 when absent or 0.
+            Maximum number of users, up to 100. Defaults to 10.
 
             ```proto
             uint32 page_size = 1;
             ```
         page_token:
-            Page to return, as `next_page_token` or `prev_page_token` of an earlier
-            answer; the first page when empty.
+            `next_page_token` or `prev_page_token` from a previous response. Defaults
+            to the first page.
 
             ```proto
             string page_token = 2;
@@ -701,7 +699,7 @@ _ListUsersResponseFields: TypeAlias = Literal["users", "next_page_token", "total
 
 class ListUsersResponse(Message[_ListUsersResponseFields]):
     """
-    Carries a page of users.
+    A page of users.
 
     ```proto
     message scalekit.v1.users.ListUsersResponse
@@ -709,25 +707,25 @@ class ListUsersResponse(Message[_ListUsersResponseFields]):
 
     Attributes:
         users:
-            Users of this page, newest first.
+            Users on this page, newest first.
 
             ```proto
             repeated scalekit.v1.users.User users = 1;
             ```
         next_page_token:
-            Token of the next page; empty on the last.
+            Token for the next page. Empty on the last page.
 
             ```proto
             string next_page_token = 2;
             ```
         total_size:
-            Number of users on all pages together.
+            Total number of users.
 
             ```proto
             uint32 total_size = 3;
             ```
         prev_page_token:
-            Token of the page before; empty on the first.
+            Token for the previous page. Empty on the first page.
 
             ```proto
             string prev_page_token = 4;
@@ -757,7 +755,7 @@ _SearchUsersRequestFields: TypeAlias = Literal["query", "page_size", "page_token
 
 class SearchUsersRequest(Message[_SearchUsersRequestFields]):
     """
-    Asks for the users that match a text.
+    Request to search users.
 
     ```proto
     message scalekit.v1.users.SearchUsersRequest
@@ -765,21 +763,21 @@ class SearchUsersRequest(Message[_SearchUsersRequestFields]):
 
     Attributes:
         query:
-            Text to look for in e-mail address, id and external id, 3 to 100
-            characters; upper and lower case are the same.
+            Text to search for in email address, ID and external ID, 3 to 100
+            characters. Case-insensitive.
 
             ```proto
             string query = 1;
             ```
         page_size:
-            Most users to return, up to 30; 10 when absent or 0.
+            Maximum number of users, up to 30. Defaults to 10.
 
             ```proto
             uint32 page_size = 2;
             ```
         page_token:
-            Page to return, as `next_page_token` or `prev_page_token` of an earlier
-            answer; the first page when empty.
+            `next_page_token` or `prev_page_token` from a previous response. Defaults
+            to the first page.
 
             ```proto
             string page_token = 3;
@@ -807,7 +805,7 @@ _SearchUsersResponseFields: TypeAlias = Literal["next_page_token", "total_size",
 
 class SearchUsersResponse(Message[_SearchUsersResponseFields]):
     """
-    Carries a page of the users that match.
+    A page of matching users.
 
     ```proto
     message scalekit.v1.users.SearchUsersResponse
@@ -815,27 +813,27 @@ class SearchUsersResponse(Message[_SearchUsersResponseFields]):
 
     Attributes:
         next_page_token:
-            Token of the next page; empty on the last.
+            Token for the next page. Empty on the last page.
 
             ```proto
             string next_page_token = 1;
             ```
         total_size:
-            Number of users that match, on all pages together. Where counting them for
-            the first time takes more than five seconds, the answer has the header
-            `x-total-size: at-least`, and the number is a lower bound.
+            Total number of matching users. If the first count takes longer than five
+            seconds, the number is a lower bound and the response has the header
+            `x-total-size: at-least`.
 
             ```proto
             uint32 total_size = 2;
             ```
         users:
-            Users of this page, newest first.
+            Users on this page, newest first.
 
             ```proto
             repeated scalekit.v1.users.User users = 3;
             ```
         prev_page_token:
-            Token of the page before; empty on the first.
+            Token for the previous page. Empty on the first page.
 
             ```proto
             string prev_page_token = 4;
@@ -865,7 +863,7 @@ _DeleteUserRequestFields: TypeAlias = Literal["id", "external_id"]
 
 class DeleteUserRequest(Message[_DeleteUserRequestFields]):
     """
-    Asks to delete a user.
+    Request to delete a user.
 
     ```proto
     message scalekit.v1.users.DeleteUserRequest
@@ -873,7 +871,7 @@ class DeleteUserRequest(Message[_DeleteUserRequestFields]):
 
     Attributes:
         identities:
-            Which user to delete; exactly one of the two.
+            The user to delete. Set exactly one identifier.
 
             ```proto
             oneof identities
@@ -897,7 +895,7 @@ _UpdateMembershipRequestFields: TypeAlias = Literal["organization_id", "id", "ex
 
 class UpdateMembershipRequest(Message[_UpdateMembershipRequestFields]):
     """
-    Asks to change a membership.
+    Request to update a membership.
 
     ```proto
     message scalekit.v1.users.UpdateMembershipRequest
@@ -905,19 +903,19 @@ class UpdateMembershipRequest(Message[_UpdateMembershipRequestFields]):
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         identities:
-            Whose membership to change; exactly one of the two.
+            The user of the membership. Set exactly one identifier.
 
             ```proto
             oneof identities
             ```
         membership:
-            What is to change.
+            Fields to update.
 
             ```proto
             optional scalekit.v1.users.UpdateMembership membership = 5;
@@ -945,7 +943,7 @@ _UpdateMembershipFields: TypeAlias = Literal["roles", "metadata"]
 
 class UpdateMembership(Message[_UpdateMembershipFields]):
     """
-    What is to change in a membership; what is absent stays as it is.
+    Fields of a membership to update. Absent fields are unchanged.
 
     ```proto
     message scalekit.v1.users.UpdateMembership
@@ -953,15 +951,15 @@ class UpdateMembership(Message[_UpdateMembershipFields]):
 
     Attributes:
         roles:
-            Roles that replace all roles before, each by `name`, by `id` or by both. No
-            roles means no change.
+            Roles that replace all existing roles, each by `name`, `id` or both. An
+            empty list changes nothing.
 
             ```proto
             repeated scalekit.v1.commons.Role roles = 4;
             ```
         metadata:
-            Pairs that replace all pairs before: up to 20, keys of 3 to 25 characters,
-            values of 1 to 256. No pairs means no change.
+            Up to 20 key-value pairs that replace all existing pairs. Keys have 3 to 25
+            characters, values 1 to 256. An empty map changes nothing.
 
             ```proto
             map<string, string> metadata = 7;
@@ -987,7 +985,7 @@ _CreateMembershipFields: TypeAlias = Literal["roles", "metadata", "inviter_email
 
 class CreateMembership(Message[_CreateMembershipFields]):
     """
-    What a new membership starts with.
+    Properties of the new membership.
 
     ```proto
     message scalekit.v1.users.CreateMembership
@@ -995,21 +993,21 @@ class CreateMembership(Message[_CreateMembershipFields]):
 
     Attributes:
         roles:
-            Roles that the member gets, each by `name`, by `id` or by both; the default
-            role when there are none.
+            Roles of the member, each by `name`, `id` or both. Defaults to the default
+            role.
 
             ```proto
             repeated scalekit.v1.commons.Role roles = 4;
             ```
         metadata:
-            Up to 20 pairs of your application's own data: keys of 3 to 25 characters,
-            values of 1 to 256.
+            Up to 20 custom key-value pairs. Keys have 3 to 25 characters, values 1 to
+            256.
 
             ```proto
             map<string, string> metadata = 7;
             ```
         inviter_email:
-            E-mail address of the person who invites, 5 to 254 characters.
+            Email address of the inviting user, 5 to 254 characters.
 
             ```proto
             optional string inviter_email = 8;
@@ -1037,7 +1035,7 @@ _UpdateMembershipResponseFields: TypeAlias = Literal["user"]
 
 class UpdateMembershipResponse(Message[_UpdateMembershipResponseFields]):
     """
-    Carries the user with the membership after the change.
+    The user with the updated membership.
 
     ```proto
     message scalekit.v1.users.UpdateMembershipResponse
@@ -1045,7 +1043,7 @@ class UpdateMembershipResponse(Message[_UpdateMembershipResponseFields]):
 
     Attributes:
         user:
-            The user, with the membership as it is now.
+            User with the updated membership.
 
             ```proto
             optional scalekit.v1.users.User user = 1;
@@ -1069,7 +1067,7 @@ _SearchOrganizationUsersRequestFields: TypeAlias = Literal["organization_id", "q
 
 class SearchOrganizationUsersRequest(Message[_SearchOrganizationUsersRequestFields]):
     """
-    Asks for the members of an organization that match a text.
+    Request to search the members of an organization.
 
     ```proto
     message scalekit.v1.users.SearchOrganizationUsersRequest
@@ -1077,27 +1075,27 @@ class SearchOrganizationUsersRequest(Message[_SearchOrganizationUsersRequestFiel
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         query:
-            Text to look for in e-mail address, id and external id, 3 to 100
-            characters; upper and lower case are the same.
+            Text to search for in email address, ID and external ID, 3 to 100
+            characters. Case-insensitive.
 
             ```proto
             string query = 2;
             ```
         page_size:
-            Most members to return, up to 30; 10 when absent or 0.
+            Maximum number of members, up to 30. Defaults to 10.
 
             ```proto
             uint32 page_size = 3;
             ```
         page_token:
-            Page to return, as `next_page_token` or `prev_page_token` of an earlier
-            answer; the first page when empty.
+            `next_page_token` or `prev_page_token` from a previous response. Defaults
+            to the first page.
 
             ```proto
             string page_token = 4;
@@ -1127,7 +1125,7 @@ _SearchOrganizationUsersResponseFields: TypeAlias = Literal["next_page_token", "
 
 class SearchOrganizationUsersResponse(Message[_SearchOrganizationUsersResponseFields]):
     """
-    Carries a page of the members that match.
+    A page of matching members.
 
     ```proto
     message scalekit.v1.users.SearchOrganizationUsersResponse
@@ -1135,26 +1133,26 @@ class SearchOrganizationUsersResponse(Message[_SearchOrganizationUsersResponseFi
 
     Attributes:
         next_page_token:
-            Token of the next page; empty on the last.
+            Token for the next page. Empty on the last page.
 
             ```proto
             string next_page_token = 1;
             ```
         total_size:
-            Number of members that match, on all pages together.
+            Total number of matching members.
 
             ```proto
             uint32 total_size = 2;
             ```
         users:
-            Members of this page, newest first, each with the membership of this
+            Members on this page, newest first, each with the membership in this
             organization.
 
             ```proto
             repeated scalekit.v1.users.User users = 3;
             ```
         prev_page_token:
-            Token of the page before; empty on the first.
+            Token for the previous page. Empty on the first page.
 
             ```proto
             string prev_page_token = 4;
@@ -1184,7 +1182,7 @@ _CreateUserFields: TypeAlias = Literal["email", "external_id", "membership", "us
 
 class CreateUser(Message[_CreateUserFields]):
     """
-    What a new user starts with.
+    Properties of the new user.
 
     ```proto
     message scalekit.v1.users.CreateUser
@@ -1192,34 +1190,32 @@ class CreateUser(Message[_CreateUserFields]):
 
     Attributes:
         email:
-            E-mail address; one that another user has is refused, and it cannot change
-            later.
+            Email address. Must be unique. Cannot be changed.
 
             ```proto
             string email = 5;
             ```
         external_id:
-            Id that your application uses for the user; one that another user has is
-            refused.
+            ID of the user in your application. Must be unique.
 
             ```proto
             optional string external_id = 6;
             ```
         membership:
-            What the membership starts with.
+            Properties of the new membership.
 
             ```proto
             optional scalekit.v1.users.CreateMembership membership = 7;
             ```
         user_profile:
-            What is known about the person.
+            Profile of the user.
 
             ```proto
             optional scalekit.v1.users.CreateUserProfile user_profile = 8;
             ```
         metadata:
-            Up to 20 pairs of your application's own data: keys of 3 to 25 characters,
-            values of 1 to 256.
+            Up to 20 custom key-value pairs. Keys have 3 to 25 characters, values 1 to
+            256.
 
             ```proto
             map<string, string> metadata = 9;
@@ -1251,7 +1247,7 @@ _CreateUserProfileFields: TypeAlias = Literal["given_name", "family_name", "name
 
 class CreateUserProfile(Message[_CreateUserProfileFields]):
     """
-    What is known about a new user.
+    Profile of a new user.
 
     ```proto
     message scalekit.v1.users.CreateUserProfile
@@ -1271,70 +1267,69 @@ class CreateUserProfile(Message[_CreateUserProfileFields]):
             string family_name = 3;
             ```
         name:
-            Full name, as the person writes it.
+            Full name.
 
             ```proto
             string name = 4;
             ```
         locale:
-            Preferred language, as a BCP 47 tag such as `en-US`.
+            Preferred language as a BCP 47 tag, such as `en-US`.
 
             ```proto
             string locale = 5;
             ```
         phone_number:
-            Phone number, in E.164 form such as `+14155550123`.
+            Phone number in E.164 format, such as `+14155550123`.
 
             ```proto
             string phone_number = 7;
             ```
         metadata:
-            Up to 20 pairs of your application's own data: keys of 3 to 25 characters,
-            values of 1 to 256.
+            Up to 20 custom key-value pairs. Keys have 3 to 25 characters, values 1 to
+            256.
 
             ```proto
             map<string, string> metadata = 8;
             ```
         custom_attributes:
-            Up to 20 further attributes: keys of 3 to 25 characters, values of 1 to
+            Up to 20 additional attributes. Keys have 3 to 25 characters, values 1 to
             256.
 
             ```proto
             map<string, string> custom_attributes = 9;
             ```
         preferred_username:
-            Name that the person likes to be addressed by, up to 512 characters.
+            Preferred name, up to 512 characters.
 
             ```proto
             string preferred_username = 10;
             ```
         picture:
-            Address of a picture of the person, up to 2048 characters.
+            URL of a picture of the user, up to 2048 characters.
 
             ```proto
             optional string picture = 11;
             ```
         gender:
-            Gender, in the person's own words.
+            Gender, as free text.
 
             ```proto
             optional string gender = 12;
             ```
         groups:
-            Up to 50 different groups that the person belongs to, each of 1 to 250
-            characters.
+            Groups of the user: up to 50 unique names of 1 to 250 characters.
 
             ```proto
             repeated string groups = 13;
             ```
         first_name:
-            Older name of `given_name`, which wins if both are given.
+            Deprecated. Use `given_name`, which takes precedence.
 
             ```proto
             string first_name = 21 [deprecated = true];
             ```
         last_name:
-            Older name of `family_name`, which wins if both are given.
+            Deprecated. Use `family_name`, which takes precedence.
 
             ```proto
             string last_name = 22 [deprecated = true];
@@ -1428,8 +1423,7 @@ _UpdateUserProfileFields: TypeAlias = Literal["given_name", "family_name", "name
 
 class UpdateUserProfile(Message[_UpdateUserProfileFields]):
     """
-    What is to change in what is known about a user; what is absent stays as it
-    is.
+    Fields of a user's profile to update. Absent fields are unchanged.
 
     ```proto
     message scalekit.v1.users.UpdateUserProfile
@@ -1449,70 +1443,70 @@ class UpdateUserProfile(Message[_UpdateUserProfileFields]):
             optional string family_name = 3;
             ```
         name:
-            Full name, as the person writes it.
+            Full name.
 
             ```proto
             optional string name = 4;
             ```
         locale:
-            Preferred language, as a BCP 47 tag such as `en-US`.
+            Preferred language as a BCP 47 tag, such as `en-US`.
 
             ```proto
             optional string locale = 5;
             ```
         phone_number:
-            Phone number, in E.164 form such as `+14155550123`.
+            Phone number in E.164 format, such as `+14155550123`.
 
             ```proto
             optional string phone_number = 7;
             ```
         metadata:
-            Pairs that replace all pairs before: up to 20, keys of 3 to 25 characters,
-            values of 1 to 256. No pairs means no change.
+            Up to 20 key-value pairs that replace all existing pairs. Keys have 3 to 25
+            characters, values 1 to 256. An empty map changes nothing.
 
             ```proto
             map<string, string> metadata = 8;
             ```
         custom_attributes:
-            Attributes that replace all further attributes before: up to 20, keys of 3
-            to 25 characters, values of 1 to 256. None means no change.
+            Up to 20 additional attributes that replace all existing ones. Keys have 3
+            to 25 characters, values 1 to 256. An empty map changes nothing.
 
             ```proto
             map<string, string> custom_attributes = 9;
             ```
         preferred_username:
-            Name that the person likes to be addressed by, up to 512 characters.
+            Preferred name, up to 512 characters.
 
             ```proto
             optional string preferred_username = 10;
             ```
         picture:
-            Address of a picture of the person, up to 2048 characters.
+            URL of a picture of the user, up to 2048 characters.
 
             ```proto
             optional string picture = 11;
             ```
         gender:
-            Gender, in the person's own words.
+            Gender, as free text.
 
             ```proto
             optional string gender = 12;
             ```
         groups:
-            Groups that replace all groups before: up to 50 different ones, each of 1
-            to 250 characters. None means no change.
+            Groups that replace all existing groups: up to 50 unique names of 1 to 250
+            characters. An empty list changes nothing.
 
             ```proto
             repeated string groups = 13;
             ```
         first_name:
-            Older name of `given_name`, which wins if both are given.
+            Deprecated. Use `given_name`, which takes precedence.
 
             ```proto
             optional string first_name = 21 [deprecated = true];
             ```
         last_name:
-            Older name of `family_name`, which wins if both are given.
+            Deprecated. Use `family_name`, which takes precedence.
 
             ```proto
             optional string last_name = 22 [deprecated = true];
@@ -1606,7 +1600,7 @@ _InviteFields: TypeAlias = Literal["organization_id", "user_id", "inviter_email"
 
 class Invite(Message[_InviteFields]):
     """
-    An invitation into an organization.
+    An invitation to an organization.
 
     ```proto
     message scalekit.v1.users.Invite
@@ -1614,50 +1608,49 @@ class Invite(Message[_InviteFields]):
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         user_id:
-            Id of the user, `usr_` followed by digits.
+            User ID, prefixed with `usr_`.
 
             ```proto
             string user_id = 2;
             ```
         inviter_email:
-            E-mail address of the person who invited.
+            Email address of the inviting user.
 
             ```proto
             optional string inviter_email = 3;
             ```
         status:
-            Status of the membership: `PENDING_INVITE` while the invitation can be
-            accepted.
+            Status of the membership. `PENDING_INVITE` while the invitation is valid.
 
             ```proto
             string status = 4;
             ```
         created_at:
-            When the user was invited.
+            Time when the user was invited.
 
             ```proto
             optional google.protobuf.Timestamp created_at = 5;
             ```
         expires_at:
-            When the invitation ends if nobody accepts it.
+            Time when the invitation expires.
 
             ```proto
             optional google.protobuf.Timestamp expires_at = 6;
             ```
         resent_at:
-            When the invitation was last sent again; absent before the first time.
+            Time when the invitation was last resent. Absent if it was never resent.
 
             ```proto
             optional google.protobuf.Timestamp resent_at = 7;
             ```
         resent_count:
-            How often the invitation was sent again.
+            Number of times the invitation was resent.
 
             ```proto
             int32 resent_count = 8;
@@ -1695,7 +1688,7 @@ _ResendInviteRequestFields: TypeAlias = Literal["organization_id", "id"]
 
 class ResendInviteRequest(Message[_ResendInviteRequestFields]):
     """
-    Asks to send an invitation again.
+    Request to resend an invitation.
 
     ```proto
     message scalekit.v1.users.ResendInviteRequest
@@ -1703,13 +1696,13 @@ class ResendInviteRequest(Message[_ResendInviteRequestFields]):
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         id:
-            Id of the user, `usr_` followed by digits.
+            User ID, prefixed with `usr_`.
 
             ```proto
             string id = 2;
@@ -1735,7 +1728,7 @@ _ResendInviteResponseFields: TypeAlias = Literal["invite"]
 
 class ResendInviteResponse(Message[_ResendInviteResponseFields]):
     """
-    Carries the invitation that was sent.
+    The resent invitation.
 
     ```proto
     message scalekit.v1.users.ResendInviteResponse
@@ -1743,7 +1736,7 @@ class ResendInviteResponse(Message[_ResendInviteResponseFields]):
 
     Attributes:
         invite:
-            The invitation.
+            Invitation.
 
             ```proto
             optional scalekit.v1.users.Invite invite = 1;
@@ -1767,7 +1760,7 @@ _ListUserRolesRequestFields: TypeAlias = Literal["organization_id", "user_id"]
 
 class ListUserRolesRequest(Message[_ListUserRolesRequestFields]):
     """
-    Asks for the roles of a user in an organization.
+    Request to list the roles of a user in an organization.
 
     ```proto
     message scalekit.v1.users.ListUserRolesRequest
@@ -1775,13 +1768,13 @@ class ListUserRolesRequest(Message[_ListUserRolesRequestFields]):
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         user_id:
-            Id of the user, `usr_` followed by digits.
+            User ID, prefixed with `usr_`.
 
             ```proto
             string user_id = 2;
@@ -1807,7 +1800,7 @@ _ListUserRolesResponseFields: TypeAlias = Literal["roles"]
 
 class ListUserRolesResponse(Message[_ListUserRolesResponseFields]):
     """
-    Carries the roles of a user in an organization.
+    The roles of a user in an organization.
 
     ```proto
     message scalekit.v1.users.ListUserRolesResponse
@@ -1815,7 +1808,7 @@ class ListUserRolesResponse(Message[_ListUserRolesResponseFields]):
 
     Attributes:
         roles:
-            The roles, oldest first.
+            Roles, oldest first.
 
             ```proto
             repeated scalekit.v1.commons.Role roles = 1;
@@ -1839,7 +1832,7 @@ _AssignUserRolesRequestFields: TypeAlias = Literal["organization_id", "user_id",
 
 class AssignUserRolesRequest(Message[_AssignUserRolesRequestFields]):
     """
-    Asks to give a user further roles in an organization.
+    Request to add roles to a user in an organization.
 
     ```proto
     message scalekit.v1.users.AssignUserRolesRequest
@@ -1847,19 +1840,19 @@ class AssignUserRolesRequest(Message[_AssignUserRolesRequestFields]):
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         user_id:
-            Id of the user, `usr_` followed by digits.
+            User ID, prefixed with `usr_`.
 
             ```proto
             string user_id = 2;
             ```
         roles:
-            Roles that the user is to get.
+            Roles to add.
 
             ```proto
             repeated scalekit.v1.users.AssignRoleRequest roles = 3;
@@ -1887,7 +1880,7 @@ _AssignRoleRequestFields: TypeAlias = Literal["id", "role_name"]
 
 class AssignRoleRequest(Message[_AssignRoleRequestFields]):
     """
-    Names a role that a user is to get.
+    A role to add to a user.
 
     ```proto
     message scalekit.v1.users.AssignRoleRequest
@@ -1895,7 +1888,7 @@ class AssignRoleRequest(Message[_AssignRoleRequestFields]):
 
     Attributes:
         id:
-            Id of the role, `role_` followed by digits; use `role_name`.
+            Role ID, prefixed with `role_`. Prefer `role_name`.
 
             ```proto
             string id = 1 [deprecated = true];
@@ -1947,7 +1940,7 @@ _AssignUserRolesResponseFields: TypeAlias = Literal["roles"]
 
 class AssignUserRolesResponse(Message[_AssignUserRolesResponseFields]):
     """
-    Carries the roles that the user then holds.
+    The user's roles in the organization.
 
     ```proto
     message scalekit.v1.users.AssignUserRolesResponse
@@ -1955,7 +1948,7 @@ class AssignUserRolesResponse(Message[_AssignUserRolesResponseFields]):
 
     Attributes:
         roles:
-            All roles that the user holds in the organization, oldest first.
+            All roles of the user in the organization, oldest first.
 
             ```proto
             repeated scalekit.v1.commons.Role roles = 1;
@@ -1979,7 +1972,7 @@ _RemoveUserRoleRequestFields: TypeAlias = Literal["organization_id", "user_id", 
 
 class RemoveUserRoleRequest(Message[_RemoveUserRoleRequestFields]):
     """
-    Asks to take a role from a user in an organization.
+    Request to remove a role from a user in an organization.
 
     ```proto
     message scalekit.v1.users.RemoveUserRoleRequest
@@ -1987,13 +1980,13 @@ class RemoveUserRoleRequest(Message[_RemoveUserRoleRequestFields]):
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         user_id:
-            Id of the user, `usr_` followed by digits.
+            User ID, prefixed with `usr_`.
 
             ```proto
             string user_id = 2;
@@ -2027,7 +2020,7 @@ _ListUserPermissionsRequestFields: TypeAlias = Literal["organization_id", "user_
 
 class ListUserPermissionsRequest(Message[_ListUserPermissionsRequestFields]):
     """
-    Asks for the permissions of a user in an organization.
+    Request to list the permissions of a user in an organization.
 
     ```proto
     message scalekit.v1.users.ListUserPermissionsRequest
@@ -2035,13 +2028,13 @@ class ListUserPermissionsRequest(Message[_ListUserPermissionsRequestFields]):
 
     Attributes:
         organization_id:
-            Id of the organization, `org_` followed by digits.
+            Organization ID, prefixed with `org_`.
 
             ```proto
             string organization_id = 1;
             ```
         user_id:
-            Id of the user, `usr_` followed by digits.
+            User ID, prefixed with `usr_`.
 
             ```proto
             string user_id = 2;
@@ -2067,7 +2060,7 @@ _PermissionFields: TypeAlias = Literal["id", "name", "description", "tags"]
 
 class Permission(Message[_PermissionFields]):
     """
-    A name that your application checks before it lets somebody do something.
+    A permission that your application checks.
 
     ```proto
     message scalekit.v1.users.Permission
@@ -2075,7 +2068,7 @@ class Permission(Message[_PermissionFields]):
 
     Attributes:
         id:
-            Id of the permission, `perm_` followed by digits; set by the server.
+            Permission ID, prefixed with `perm_`. Read-only.
 
             ```proto
             string id = 1;
@@ -2087,13 +2080,13 @@ class Permission(Message[_PermissionFields]):
             string name = 2;
             ```
         description:
-            What the permission allows.
+            Description of the permission.
 
             ```proto
             string description = 3;
             ```
         tags:
-            Words that group permissions; empty.
+            Always empty.
 
             ```proto
             repeated string tags = 4;
@@ -2123,7 +2116,7 @@ _ListUserPermissionsResponseFields: TypeAlias = Literal["permissions"]
 
 class ListUserPermissionsResponse(Message[_ListUserPermissionsResponseFields]):
     """
-    Carries the permissions of a user in an organization.
+    The permissions of a user in an organization.
 
     ```proto
     message scalekit.v1.users.ListUserPermissionsResponse
@@ -2131,7 +2124,7 @@ class ListUserPermissionsResponse(Message[_ListUserPermissionsResponseFields]):
 
     Attributes:
         permissions:
-            The permissions, by name.
+            Permissions, by name.
 
             ```proto
             repeated scalekit.v1.users.Permission permissions = 1;
@@ -2155,7 +2148,7 @@ _GetCurrentUserResponseFields: TypeAlias = Literal["user", "current_session_id",
 
 class GetCurrentUserResponse(Message[_GetCurrentUserResponseFields]):
     """
-    Carries the user of a login session.
+    The signed-in user.
 
     ```proto
     message scalekit.v1.users.GetCurrentUserResponse
@@ -2169,13 +2162,13 @@ class GetCurrentUserResponse(Message[_GetCurrentUserResponseFields]):
             optional scalekit.v1.users.User user = 1;
             ```
         current_session_id:
-            Id of the login session, `ses_` followed by digits.
+            Session ID, prefixed with `ses_`.
 
             ```proto
             string current_session_id = 2;
             ```
         gateway_enabled:
-            Whether requests of the session go through a gateway; false.
+            Always false.
 
             ```proto
             bool gateway_enabled = 3;
@@ -2203,7 +2196,7 @@ _GetCurrentUserRequestFields: TypeAlias = NoReturn
 
 class GetCurrentUserRequest(Message[_GetCurrentUserRequestFields]):
     """
-    Asks for the user of the login session that asks.
+    Request to retrieve the signed-in user.
 
     ```proto
     message scalekit.v1.users.GetCurrentUserRequest
@@ -2223,7 +2216,7 @@ _GetSupportHashResponseFields: TypeAlias = Literal["support_hash"]
 
 class GetSupportHashResponse(Message[_GetSupportHashResponseFields]):
     """
-    Carries a hash of the user who asks.
+    The keyed hash of the signed-in user.
 
     ```proto
     message scalekit.v1.users.GetSupportHashResponse
@@ -2231,7 +2224,7 @@ class GetSupportHashResponse(Message[_GetSupportHashResponseFields]):
 
     Attributes:
         support_hash:
-            The hash, in hexadecimal digits.
+            Hash in hexadecimal.
 
             ```proto
             string support_hash = 1;
