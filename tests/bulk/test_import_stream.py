@@ -16,6 +16,8 @@ import pytest
 from apis import ApiError, over_https, refused, unique
 from user_files import CSV, NDJSON, Importer, address, ndjson
 
+pytestmark = pytest.mark.process
+
 PATH = "/api/v1/users:import"
 
 

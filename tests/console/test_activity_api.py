@@ -206,6 +206,7 @@ async def test_sign_ins_are_searched(api):
     assert refused.value.fields == ["method"]
 
 
+@pytest.mark.process
 async def test_health_says_what_ends_and_what_room_is_left(api):
     now = await api.deployment.get_health()
     assert now["ready"] is True
@@ -215,6 +216,7 @@ async def test_health_says_what_ends_and_what_room_is_left(api):
     assert tls["days_left"] > 30
 
 
+@pytest.mark.process
 async def test_the_checks_of_the_doctor_are_run_by_the_server(api):
     findings = {one["check"]: one for one in (await api.deployment.examine())["findings"]}
     assert findings["database"]["ok"] is True

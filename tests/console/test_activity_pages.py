@@ -226,6 +226,7 @@ async def test_a_sign_in_is_found_by_what_a_person_reads(browser, database):
         assert "<script>alert" not in await browser.get(f"/console/sign-ins?query={quote(asked)}")
 
 
+@pytest.mark.process
 async def test_settings_and_health_are_shown_without_secrets(browser, server):
     settings = await browser.get("/console/settings")
     assert "public_url" in settings

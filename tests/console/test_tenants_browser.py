@@ -8,6 +8,8 @@ from axe_playwright_python.async_playwright import Axe
 from browsers import chromium
 from operators_at_work import OPERATOR, enter
 
+pytestmark = pytest.mark.process
+
 
 async def opened(browser, server, operator):
     """A page of a browser that has the operator's session."""

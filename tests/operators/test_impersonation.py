@@ -18,6 +18,8 @@ from tenantry.identity.sessions import listing
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import Bounds, Impersonation
 
+pytestmark = pytest.mark.process
+
 SESSION = "__Host-tenantry_session"
 REASON = "Ticket 4711: no invoices"
 VALIDATES = """

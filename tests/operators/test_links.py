@@ -12,6 +12,8 @@ import pytest
 from operators_with_passkeys import OURS, link_of
 from servers import LiveServer
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def browser(server):

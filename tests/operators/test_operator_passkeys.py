@@ -9,6 +9,8 @@ import pytest
 from operators_with_passkeys import OURS, problem_of
 from software_authenticator import Authenticator
 
+pytestmark = pytest.mark.process
+
 COOKIE = "__Host-tenantry_console"
 
 

@@ -63,6 +63,7 @@ async def test_an_operator_is_invited_changed_and_removed(api, events):
     assert types == ["operator.created", "operator.updated", "operator.deleted"]
 
 
+@pytest.mark.process
 async def test_a_removed_or_lowered_operator_is_so_at_once(operator_of, server, rest):
     made = await rest.operators.invite_operator(operator={"name": "Eve", "role": "OWNER"})
     eve, id_ = Operator(server, made["link"]), made["operator"]["id"]
@@ -104,6 +105,7 @@ async def test_the_last_owner_stays(start_server):
     ada.http.close()
 
 
+@pytest.mark.process
 async def test_a_reader_sees_every_page_and_sends_no_form(operator_of, make):
     await make.organization()
     reader = operator_of("READER")

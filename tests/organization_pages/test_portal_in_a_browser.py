@@ -9,6 +9,8 @@ from browsers import chromium
 from organization_visitors import new_organization
 from playwright.async_api import expect
 
+pytestmark = pytest.mark.process
+
 WIDTHS = (390, 1280)
 
 

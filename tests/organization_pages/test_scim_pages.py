@@ -488,6 +488,7 @@ async def test_bad_key_files_are_told_at_their_field(admin):
     assert (await admin.send(f"/{id_}/credentials/delete")).status_code == 404
 
 
+@pytest.mark.process
 async def test_a_token_is_in_no_event_and_in_no_log(server, admin, events):
     id_ = await admin.directory()
     token = copied(await admin.post(f"/{id_}/secrets"))["OAuth Bearer Token"]
