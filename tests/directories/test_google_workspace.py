@@ -127,7 +127,7 @@ async def test_a_page_token_that_is_not_taken_any_more(google, workspace, accoun
 )
 async def test_a_refusal_that_passes(google, workspace, account, refusal, seconds):
     google.refusals.append(replace(refusal))
-    with pytest.raises(TemporaryError, match="asks us to wait") as raised:
+    with pytest.raises(TemporaryError, match="is temporarily unavailable") as raised:
         await workspace.users(account)
     assert raised.value.seconds == seconds
 

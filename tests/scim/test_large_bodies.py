@@ -122,7 +122,7 @@ async def test_other_bodies_have_1_mib_at_most(provider, verb, path):
 async def test_more_members_than_a_request_may_have_are_refused(provider):
     sent = {"displayName": "a", "members": [{"value": f"u{n}"} for n in range(100_001)]}
     answer = await provider("POST", "/Groups", sent)
-    detail = "A request may have 100000 members, and this has 100001."
+    detail = "A request can have at most 100000 members, but has 100001."
     assert says_error(answer, 413) == detail
 
 
