@@ -146,7 +146,7 @@ def test_one_identity_provider_is_found_among_other_entities():
         (entity().replace(SAMLP, "urn:oasis:names:tc:SAML:1.1:protocol"), "0 identity providers"),
         (entity(more=' validUntil="soon"'), "validUntil"),
         (entity("<x/>" * 5000), "too many elements"),
-        (f"<!DOCTYPE x>{entity()}", "document type"),
+        (f"<!DOCTYPE x>{entity()}", "DTD"),
         (entity("<?x y?>"), "processing instruction"),
         (entity(more=' ID="_1"', role=' Id="_1"'), "_1"),
         (entity(" " * 300_000), "256 KB"),
