@@ -104,5 +104,5 @@ def test_what_is_no_document_is_said_so(document):
     "value", ["", 7, "/token", "javascript:alert(1)", "https://", "https://[", "x" * 3000, {}]
 )
 def test_an_endpoint_is_a_url(value):
-    with pytest.raises(OIDCError, match="its token_endpoint is no URL"):
+    with pytest.raises(OIDCError, match="its token_endpoint is not a URL"):
         read(token_endpoint=value)

@@ -131,7 +131,7 @@ async def test_more_members_than_a_request_may_have_are_refused(provider):
     [
         (b"[%b]", "invalidSyntax", "The body must be a JSON object."),
         (b'{"members":[%b],}', "invalidSyntax", "The body is not valid JSON"),
-        (b'{"members":[%b,"\\u0000"]}', "invalidValue", "holds a NUL"),
+        (b'{"members":[%b,"\\u0000"]}', "invalidValue", "contains a NUL"),
         (b'{"members":[%b' + b",[" * 70, "invalidSyntax", "nests deeper than 64 levels"),
         (b'{"a":[%b],"a":"' + b"a" * 300_000 + b'"}', "invalidSyntax", "256 KiB"),
         (b'{"a":[%b' + b",1" * 700_000 + b"]}", "invalidSyntax", "more than 600000 values"),

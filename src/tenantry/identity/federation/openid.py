@@ -387,7 +387,7 @@ def _hold_to_issuer(found: Metadata, issuer: str) -> None:
     """Refuse metadata that names another issuer than the connection: nobody changes it silently."""
     is_named = issuer and not metadata.is_document(issuer) and TENANT not in found.issuer
     if is_named and found.issuer.rstrip("/") != issuer.rstrip("/"):
-        raise OIDCError(faults.DISCOVERY, reason=f"its issuer is {found.issuer}")
+        raise OIDCError(faults.DISCOVERY, reason=f"it belongs to another issuer, {found.issuer}")
 
 
 def _session_index(claims: Mapping[str, Any]) -> str | None:

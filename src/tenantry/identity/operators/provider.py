@@ -203,7 +203,9 @@ class Provider:
                 faults.NO_ENDPOINT, name="authorization endpoint, token endpoint or jwks_uri"
             )
         if found.issuer.rstrip("/") != self._issuer.rstrip("/"):
-            raise OIDCError(faults.DISCOVERY, reason=f"its issuer is {found.issuer}")
+            raise OIDCError(
+                faults.DISCOVERY, reason=f"it belongs to another issuer, {found.issuer}"
+            )
         return found
 
     def _login_state(self, kept: str) -> LoginState | None:

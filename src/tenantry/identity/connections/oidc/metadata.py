@@ -65,7 +65,7 @@ def read(document: bytes, *, fetched_from: str) -> Metadata:
     if not isinstance(issuer, str) or not 0 < len(issuer) <= _URL_MAX:
         raise OIDCError(faults.DISCOVERY, reason="it has no issuer")
     if not _is_of(issuer, fetched_from):
-        raise OIDCError(faults.DISCOVERY, reason=f"its issuer is {issuer}")
+        raise OIDCError(faults.DISCOVERY, reason=f"it belongs to another issuer, {issuer}")
     return Metadata(
         issuer=issuer,
         **{name: _endpoint(content, name) for name in _ENDPOINTS},
