@@ -84,7 +84,7 @@ def test_a_response_is_read_however_it_was_copied(pasted):
 def test_an_address_with_a_request_is_read_with_its_parameters():
     decoded = decode(REDIRECT)
     found = rows(decoded)
-    assert ("Sent to", "https://idp.test/sso") in found
+    assert ("URL", "https://idp.test/sso") in found
     assert ("RelayState", "a state") in found
     assert ("Signed", "yes") in found
     assert ("ACS URL", ACS) in found

@@ -187,11 +187,11 @@ def test_an_encrypted_name_id_is_read(encryption):
         ({"audience": "https://other.test"}, faults.AUDIENCE, "https://other.test"),
         ({"recipient": f"{ACS}/x"}, faults.RECIPIENT, ACS),
         ({"destination": "https://other.test/acs"}, faults.DESTINATION, ACS),
-        ({"destination": ""}, faults.DESTINATION, "nowhere"),
+        ({"destination": ""}, faults.DESTINATION, "missing"),
         ({"answers": "_other", "confirms": "_other"}, faults.IN_RESPONSE_TO, "_other"),
         ({"confirms": "_other"}, faults.IN_RESPONSE_TO, "_other"),
         ({"answers": "_other"}, faults.IN_RESPONSE_TO, REQUEST),
-        ({"answers": None, "confirms": None}, faults.IN_RESPONSE_TO, "of nobody"),
+        ({"answers": None, "confirms": None}, faults.IN_RESPONSE_TO, "missing"),
         # only the unsigned response says which request it answers
         ({"confirms": None}, faults.IN_RESPONSE_TO, REQUEST),
         ({"not_before": NOW + 2 * MINUTE}, faults.ASSERTION_EARLY, "2026-09-21T"),
