@@ -21,23 +21,23 @@ if TYPE_CHECKING:
     from tenantry.tenants.directories.guides import Guide
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "directories"
-_MADE = "<!-- Made from the guides by `make gen`; never edited. -->\n"
+_MADE = "<!-- Generated from the guides by `make gen`. Do not edit. -->\n"
 _INDEX = """\
-# Providers of directories
+# Directory providers
 
 {made}
-These pages say what the admin of a customer does at their identity provider, so that people and
-groups arrive here. Each directory has its own endpoint and secret: `DIRECTORY` stands for
-its id, `https://auth.example.com` for your server. [The guide](../guides/directories.md) says what
-happens with what arrives.
+Each guide describes how a customer's admin configures the identity provider to send users and
+groups. In URLs, `DIRECTORY` is the ID of the directory and `https://auth.example.com` is your
+server. The [directories guide](../guides/directories.md) describes how Tenantry processes users and
+groups.
 
-| Provider | Way | `directory_provider` |
+| Provider | Synchronization | `directory_provider` |
 | --- | --- | --- |
 """
-_WAYS = {"SCIM": "it pushes, by SCIM 2.0", "POLL": "it is read each hour"}
+_WAYS = {"SCIM": "pushed through SCIM 2.0", "POLL": "polled every hour"}
 VALUES = {
     "directory_endpoint": "`https://auth.example.com/directory/DIRECTORY/scim/v2`",
-    "plain_secret": "the answer's `plain_secret`, shown once",
+    "plain_secret": "`plain_secret` of the response, shown once",
     "client_id": "`client_id` of the key file",
     "scopes": f"`{','.join(SCOPES)}`",
 }
@@ -62,7 +62,7 @@ def main() -> int:
 
 
 def index() -> Iterator[str]:
-    """The lines of the list of providers."""
+    """Yield the lines of the index."""
     yield _INDEX.format(made=_MADE).rstrip("\n")
     for one in guides.guides():
         yield f"| [{one.name}]({one.id}.md) | {_WAYS[one.type]} | `{one.provider}` |"
@@ -70,29 +70,29 @@ def index() -> Iterator[str]:
 
 
 def page(guide: Guide) -> Iterator[str]:
-    """The lines of a provider's page."""
+    """Yield the lines of a provider's page."""
     yield f"# {guide.name}\n\n{_MADE}"
     yield (
-        f"A directory of the type `{guide.type}` with the provider `{guide.provider}`. "
+        f"Create a directory of type `{guide.type}` with the provider `{guide.provider}`. "
         "[All providers](README.md)\n"
     )
     for number, step in enumerate(guide.steps, 1):
         yield from _step(number, step)
-    yield f"## Good to know\n\n{guide.after}\n"
+    yield f"## Notes\n\n{guide.after}\n"
 
 
 def _step(number: int, step: Step) -> Iterator[str]:
     yield f"## {number}. {step.title}\n\n{step.text}\n"
     yield from _table(
-        ("Field there", "Value", "Ours"),
+        ("Field at the provider", "Value", "Name in Tenantry"),
         ((one.field, VALUES[one.value], OURS[one.value]) for one in step.ours),
     )
     yield from _table(
-        ("Attribute", "Value there"),
+        ("Attribute", "Value at the provider"),
         ((f"`{one.key}`", one.value) for one in step.attributes),
     )
     yield from _table(
-        ("There", "Here", "API"),
+        ("Value at the provider", "Name in Tenantry", "API field"),
         ((one.field, THEIRS[one.value], f"`{one.value}`") for one in step.theirs),
     )
 

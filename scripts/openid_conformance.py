@@ -20,17 +20,16 @@ PAGE = _ROOT / "docs" / "openid-conformance.md"
 _BEGINNING = """\
 # OpenID Connect conformance
 
-<!-- Made from tests/openid_conformance/profiles.toml by `make gen`; never edited. -->
+<!-- Generated from tests/openid_conformance/profiles.toml by `make gen`. Do not edit. -->
 
 The OpenID Foundation certifies providers with its
-[conformance suite](https://openid.net/certification/), a service with its own database and
-browser that no package registry has. Our tests do not run it, and Tenantry is not certified.
-Instead, one test drives each test module of the profiles below by its name: relying parties that
-others wrote ([openid-client](https://github.com/panva/openid-client),
-[oauth4webapi](https://github.com/panva/oauth4webapi), [Authlib](https://authlib.org)) send a
-browser to a running server over HTTPS, which signs in by its pages, and the test asserts what the
-module asserts. Operators of a server can run the suite itself against it, with clients made
-beforehand (`static_client`).
+[conformance suite](https://openid.net/certification/). Tenantry is not certified, and its tests do
+not run the suite, which is a service and not available as a package. Instead, one test covers each
+module of the profiles below and makes the same assertions. Independent relying parties
+([openid-client](https://github.com/panva/openid-client),
+[oauth4webapi](https://github.com/panva/oauth4webapi), [Authlib](https://authlib.org)) redirect a
+browser to a running server over HTTPS, where it signs in. You can run the suite against your own
+server with pre-registered clients (`static_client`).
 """
 
 
@@ -49,12 +48,12 @@ def main() -> int:
 
 
 def page() -> Iterator[str]:
-    """The lines of the page."""
+    """Yield the lines of the page."""
     profiles = {
         one["name"]: one for one in tomllib.loads(_TABLE.read_text(encoding="utf-8"))["profile"]
     }
     yield _BEGINNING
-    yield "| Profile | Driven | Not driven |"
+    yield "| Profile | Tested | Not tested |"
     yield "| --- | --- | --- |"
     for name, profile in profiles.items():
         modules = _modules(profile, profiles)
@@ -64,14 +63,14 @@ def page() -> Iterator[str]:
     for name, profile in profiles.items():
         yield f"## {name}"
         yield ""
-        yield f"`{profile['plan']}`, by {', '.join(profile['clients'])}."
+        yield f"Plan `{profile['plan']}`, tested with {', '.join(profile['clients'])}."
         if "note" in profile:
             yield profile["note"]
         if "like" in profile:
             yield f"All modules of {profile['like']}, each with `response_mode=form_post`."
         else:
             yield ""
-            yield "| Module | Driven | |"
+            yield "| Module | Tested | Notes |"
             yield "| --- | --- | --- |"
             for module, said in profile["modules"].items():
                 driven = "no" if "not_driven" in said else "yes"

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from tenantry.identity.connections.guides.guides import Guide
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "providers"
-_MADE = "<!-- Made from the guides by `make gen`; never edited. -->\n"
+_MADE = "<!-- Generated from the guides by `make gen`. Do not edit. -->\n"
 _INDEX = """\
 # Identity providers
 
 {made}
-These pages say what the admin of a customer does at their identity provider, and which values go
-into the connection. Each connection has its own addresses: `CONNECTION` stands for its id, and
-`https://auth.example.com` for your server. Test the connection before you enable it: its test shows
-what was sent, and [what is wrong](../sign-in-errors.md).
+Each guide describes how a customer's admin configures the identity provider, and which values to
+copy into the connection. In URLs, `CONNECTION` is the ID of the connection and
+`https://auth.example.com` is your server. Test the connection before you enable it. The test shows
+the received attributes or the [error](../sign-in-errors.md).
 
 | Provider | SAML | OpenID Connect |
 | --- | --- | --- |
@@ -65,7 +65,7 @@ def main() -> int:
 
 
 def index() -> Iterator[str]:
-    """The lines of the list of providers."""
+    """Yield the lines of the index."""
     yield _INDEX.format(made=_MADE).rstrip("\n")
     for one in guides.guides():
         protocols = ("yes" if steps else "" for steps in (one.saml, one.oidc))
@@ -74,33 +74,33 @@ def index() -> Iterator[str]:
 
 
 def page(guide: Guide) -> Iterator[str]:
-    """The lines of a provider's page."""
+    """Yield the lines of a provider's page."""
     yield f"# {guide.name}\n\n{_MADE}"
-    yield f"A connection with the provider `{guide.provider}`. [All providers](README.md)\n"
+    yield f"Set `provider` of the connection to `{guide.provider}`. [All providers](README.md)\n"
     for name, steps in (("SAML", guide.saml), ("OpenID Connect", guide.oidc)):
         if steps:
             yield f"## {name}\n"
             for number, step in enumerate(steps, 1):
                 yield from _step(number, step)
-    yield "Then test the connection, and enable it.\n"
+    yield "Then test the connection and enable it.\n"
 
 
 def _step(number: int, step: Step) -> Iterator[str]:
     yield f"### {number}. {step.title}\n\n{step.text}\n"
     yield from _table(
-        ("Field there", "Value", "Ours"),
+        ("Field at the provider", "Value", "Name in Tenantry"),
         ((one.field, f"`{_ADDRESSES[one.value]}`", OURS[one.value]) for one in step.ours),
     )
     sent = (*step.attributes, *filter(None, (step.groups,)))
     if any(one.value for one in sent):
         yield from _table(
-            ("Attribute", "Value there", "Becomes"),
+            ("Attribute", "Value at the provider", "Key in Tenantry"),
             ((f"`{one.name}`", one.value, f"`{one.key}`") for one in sent),
         )
     elif sent:
-        yield f"Read are the claims {', '.join(f'`{one.name}`' for one in sent)}.\n"
+        yield f"Tenantry reads the claims {', '.join(f'`{one.name}`' for one in sent)}.\n"
     yield from _table(
-        ("There", "Into the connection", "API"),
+        ("Value at the provider", "Field of the connection", "API field"),
         ((one.field, THEIRS[one.value], f"`{one.value}`") for one in step.theirs),
     )
 

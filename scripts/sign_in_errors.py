@@ -1,4 +1,4 @@
-"""Writes docs/sign-in-errors.md, the catalogue of sign-in errors, from where they are explained.
+"""Writes docs/sign-in-errors.md, the catalogue of sign-in errors.
 
 With --check nothing is written: the exit code says whether the file is current.
 """
@@ -20,52 +20,53 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "sign-in-errors.md"
 _BEGINNING = """\
 # Sign-in errors
 
-<!-- Made from the catalogue by `make gen`; never edited. -->
+<!-- Generated from the catalogue by `make gen`. Do not edit. -->
 
-A sign-in that fails ends at the application's redirect URI with `error`, a code of this page, and
-`error_description`, a sentence about this one case. So it does if the provider is not even reached.
-Only somebody that our own sign-in page sends there, by an address or a button, sees code and
-sentence on a Tenantry page, which leads back to the other ways to sign in. The page of a test of a
-connection shows the same, with what to do, in the reader's language. So does the admin portal.
+A failed sign-in redirects to the application's redirect URI with `error`, a code from this page,
+and `error_description`, a sentence about the specific fault, even if the provider was not
+reachable. If the user started on the hosted sign-in page, a Tenantry page shows the code and the
+sentence, and offers the other sign-in methods. Connection tests and the admin portal also show the
+remedy, in the language of the reader.
 
-## A message that you have at hand
+## Decode a message
 
-`tenantry sso decode` explains a SAML response, a request, metadata or a certificate, and says what
-our rules hold against it; an ID token or a logout token it explains as well. It needs no server, no
-database and no network, so it runs on any machine where Tenantry is installed. It takes a file, or
-a pasted text: XML, the form's value in base64, a whole form, or the address of a redirect.
+`tenantry sso decode` decodes and validates a SAML response. It also decodes SAML requests,
+metadata, certificates, ID tokens and logout tokens. It needs no server, database or network. The
+input is a file or pasted text: XML, a base64 form value, a whole form or a redirect URL.
 
 ```
 tenantry sso decode response.txt --metadata idp-metadata.xml --audience https://auth.example.com/sso/v1/saml/conn_1
 ```
 
-A browser's developer tools show the response: keep the network log over the sign-in, and copy
-`SAMLResponse` of the form that is posted to our `/callback`. It holds a person's data, and while it
-is young it is a key: mind where you paste it. With `--metadata` (or `--certificate`), `--audience`,
-`--acs-url` and `--request-id` it is held to that side; else to what it says of itself. An old
-response is judged twice: as of now, and as of the moment of its issue. `--json` is for programs.
-The exit code is 1 where it cannot be read, or is refused for more than its age.
+To get a response, open the browser's developer tools, keep the network log during the sign-in, and
+copy `SAMLResponse` from the form that is posted to `/callback`. A response contains personal data,
+and can be used to sign in while it is new: do not share it.
 
-## Sign-ins that failed
+Pass the expected values with `--metadata` (or `--certificate`), `--audience`, `--acs-url` and
+`--request-id`. Without them, the values of the response itself are used. An expired response is
+validated twice: at the current time and at its time of issue. `--json` prints JSON. The exit code
+is 1 if the message is malformed, or invalid for a reason other than its age.
 
-`tenantry sso failures` lists the newest sign-ins by a connection that failed, each with its error,
-a sentence and what to do; of one person with `--email`, of one connection with `--connection`; with
-`--all` those that worked, too. Each has its steps, and how the provider vouched for somebody, or
-tried to in a message that was refused: issuer, destination, audience, times, which signatures
-verified and which did not, the names of attributes or claims, and no value of any. It goes when
-the person is erased. The API has it too: its log of sign-ins
-(`/api/v1/logs/authentication/requests`) lists them with their statuses and connections, and an id
-behind that path gives one with all of this, to an organization's admin as well.
+## List failed sign-ins
 
-## Codes for the application's developer
+`tenantry sso failures` lists the newest failed sign-ins through a connection with error,
+description and remedy. Filter by user with `--email` or by connection with `--connection`; `--all`
+includes successful sign-ins. Each sign-in has its steps and the evidence from the provider's
+message: issuer, destination, audience, times, signatures, and the names (not the values) of
+attributes or claims. The evidence is deleted when the user is erased.
+
+The API lists the same sign-ins at `/api/v1/logs/authentication/requests` and returns one at that
+path with its ID. Organization admins can read the sign-ins of their organization.
+
+## Codes for application developers
 """
 _CONNECTION = """\
-## Codes for the admin of a connection
+## Codes for connection admins
 """
 _FAULTS = """\
-## Faults of {name}
+## {name} faults
 
-A code stands for several faults. The description says which one it is.
+A code covers several faults. The description identifies the fault.
 """
 
 
@@ -84,7 +85,7 @@ def main() -> int:
 
 
 def page() -> Iterator[str]:
-    """The lines of the page."""
+    """Yield the lines of the page."""
     yield _BEGINNING
     yield from codes(INTEGRATION)
     yield _CONNECTION
@@ -92,7 +93,7 @@ def page() -> Iterator[str]:
     for protocol, name in ((explanations.SAML, "SAML"), (explanations.OIDC, "OpenID Connect")):
         yield _FAULTS.format(name=name)
         yield from table(
-            ("Code", "What it says", "What to do"),
+            ("Code", "Description", "Remedy"),
             (
                 (f"`{one.code}`", one.sentence.replace("{", "*").replace("}", "*"), one.remedy)
                 for one in explanations.faults(protocol).values()
@@ -101,9 +102,9 @@ def page() -> Iterator[str]:
 
 
 def codes(of: str) -> Iterator[str]:
-    """A table of the codes of one kind."""
+    """Yield a table of the codes of one kind."""
     yield from table(
-        ("Code", "What it means", "What to do"),
+        ("Code", "Meaning", "Remedy"),
         (
             (f"`{one.code}`", one.means, one.remedy)
             for one in explanations.explanations()
@@ -113,7 +114,7 @@ def codes(of: str) -> Iterator[str]:
 
 
 def table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> Iterator[str]:
-    """The lines of a table."""
+    """Yield the lines of a table."""
     for row in (head, ("---",) * len(head), *rows):
         yield f"| {' | '.join(row)} |"
     yield ""

@@ -113,7 +113,7 @@ async def test_an_address_without_tls_is_named(call, ground, make, way, service)
     xml = page.xml.decode().replace(
         f"https://idp.example.com/{path}", f"http://idp.example.com/{path}"
     )
-    says = f"{service} address in the metadata does not start with https://: http://idp.example.com"
+    says = f"{service} URL in the metadata does not use HTTPS: http://idp.example.com"
     if way == "url":
         with pytest.raises(SAMLError, match=says):
             members(idp_metadata.read(xml.encode()))

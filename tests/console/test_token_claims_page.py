@@ -79,7 +79,7 @@ async def sent(browser, verb, **form: str):
         ('{"a": "1", "a": "2"}', "is not valid JSON"),
         ("{" + '"a":{' * 100, "is not valid JSON"),
         ("{}", "must have at least one claim"),
-        ("<script>alert(1)</script> = 1", "a name has"),
+        ("<script>alert(1)</script> = 1", "must have a name of"),
         (
             "\n".join(f"a{n} = user.metadata.{'x' * 200}" for n in range(29)) + "\nz = (",
             "a variable",

@@ -127,7 +127,7 @@ async def test_a_page_token_that_is_not_taken_any_more(google, workspace, accoun
 )
 async def test_a_refusal_that_passes(google, workspace, account, refusal, seconds):
     google.refusals.append(replace(refusal))
-    with pytest.raises(TemporaryError, match="asks us to wait") as raised:
+    with pytest.raises(TemporaryError, match="is temporarily unavailable") as raised:
         await workspace.users(account)
     assert raised.value.seconds == seconds
 
@@ -149,7 +149,7 @@ async def test_a_refusal_that_somebody_has_to_do_something_about(
 async def test_consent_that_is_not_there(google, workspace, account):
     google.grants = False
     with pytest.raises(
-        AccessRefused, match=r"unauthorized_client, .* let the account's client id act"
+        AccessRefused, match=r"unauthorized_client, .* authorize the service account's client ID"
     ):
         await workspace.users(account)
     google.grants = True
@@ -186,7 +186,7 @@ async def test_an_answer_that_cannot_be_read_is_no_empty_one(google, workspace, 
 
 
 async def test_no_answer_at_all(workspace, account):
-    with pytest.raises(TemporaryError, match="does not answer"):
+    with pytest.raises(TemporaryError, match="request to Google Workspace failed"):
         await Workspace(workspace._outgoing, "http://127.0.0.1:1").users(account)
 
 

@@ -43,7 +43,7 @@ async def test_credentials_are_set_and_shown_without_the_key(api, polled):
         **polled, email=ADMIN, service_account_key=key_file()
     )
     assert answer["credentials"] == ACCOUNT
-    assert "Google Workspace does not answer" in answer["error"]
+    assert "The request to Google Workspace failed" in answer["error"]
     found = await rpcs.get_directory_poll(**polled)
     assert found["credentials"] == ACCOUNT
     assert found["poll"]["error"] == answer["error"]

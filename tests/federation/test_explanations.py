@@ -134,8 +134,8 @@ def test_the_remedy_of_a_code_is_said_to_the_reader_where_the_description_is_of_
 
 def test_a_long_description_takes_no_time():
     fault = faults.NO_EMAIL
-    text = fault.sentence.format(expected="x " * 100, found="Sent were: " * 100)
-    assert say("de", fault.code, text).description.startswith("Es gibt keine")
+    text = fault.sentence.format(expected="x " * 100, found="Attributes received: " * 100)
+    assert say("de", fault.code, text).description.startswith("Das E-Mail-Attribut")
     assert say("de", fault.code, text * 100).description == text * 100
 
 

@@ -141,7 +141,7 @@ async def test_gitlab_tells_by_userinfo_what_its_id_token_lacks(db, party, provi
     found = await sign_in(db, party, provider, await connected("GITLAB"))
     assert (found.email, found.email_verified) == ("ann@example.com", True)
     provider.answers["/userinfo"] = {**provider.person, "sub": "eve"}
-    with pytest.raises(FederationError, match="another person"):
+    with pytest.raises(FederationError, match="does not match the ID token"):
         await sign_in(db, party, provider, await connected("GITLAB"))
 
 

@@ -34,7 +34,7 @@ def test_its_type_is_that_of_the_specification_or_an_older_one(typ):
 
 @pytest.mark.parametrize("typ", ["at+jwt", "dpop+jwt", "secevent+jwt"])
 def test_a_token_of_another_type_is_no_logout(typ):
-    with pytest.raises(OIDCError, match=r"not taken: its typ is"):
+    with pytest.raises(OIDCError, match=r"is invalid: its typ is"):
         verify(logout_claims(), typ=typ)
 
 

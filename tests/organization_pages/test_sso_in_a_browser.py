@@ -124,7 +124,9 @@ async def test_saml(place, browser, organization, tmp_path):
             await page.goto(f"{place.server.url}/portal/sso{address}")
             await expect(page.get_by_text("attribute user.mail is missing").first).to_be_visible()
             await readable(page)
-        await expect(page.get_by_text("map e-mail to the name it sends").first).to_be_visible()
+        await expect(
+            page.get_by_text("map email to an attribute that it sends").first
+        ).to_be_visible()
         for address in PAGES:
             await page.goto(f"{place.server.url}/portal/sso/{connection_id}{address}")
             await readable(page)

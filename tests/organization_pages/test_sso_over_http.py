@@ -222,9 +222,9 @@ async def test_an_address_of_metadata_that_cannot_be_taken(portal, shown, url, s
         ({"idp_sso_url": "ftp://idp"}, "idp_sso_url", "full URL"),
         ({"idp_slo_url": "nowhere"}, "idp_slo_url", "full URL"),
         ({"certificate": ""}, "certificate", "required"),
-        ({"certificate": "rubbish"}, "certificate", "no X.509 certificate"),
+        ({"certificate": "rubbish"}, "certificate", "not an X.509 certificate"),
         ({"certificate": KEY}, "certificate", "private key"),
-        ({"certificate": pem(certificate("idp"))[:-40]}, "certificate", "cannot be taken"),
+        ({"certificate": pem(certificate("idp"))[:-40]}, "certificate", "certificate is invalid"),
     ],
 )
 async def test_what_is_typed_wrong_is_told_beside_its_field_and_nothing_is_lost(

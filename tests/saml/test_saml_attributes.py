@@ -66,7 +66,9 @@ def test_a_mapping_says_where_a_key_is_and_where_it_is_not():
     }
     mapping = {"email": "user.mail", "department": "ou", "missing": "none"}
     assert profile(assertion(sent), mapping) == ANN | {"department": ("a", "b")}
-    with pytest.raises(SAMLError, match=r"User\.Mail is missing\. Sent were: .*user\.mail") as no:
+    with pytest.raises(
+        SAMLError, match=r"User\.Mail is missing\. Attributes received: .*user\.mail"
+    ) as no:
         profile(assertion(sent), {"email": "User.Mail"})
     assert no.value.code == "mandatory_attribute_missing"
 

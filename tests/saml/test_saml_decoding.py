@@ -73,7 +73,7 @@ def test_a_response_is_read_however_it_was_copied(pasted):
         ("NameID", "ann@acme.test"),
         ("Status", "Success"),
         ("Signature", "rsa-sha256, sha256"),
-        ("Good until", "2026-09-21T14:18:20Z (in 5 minutes)"),
+        ("Valid until", "2026-09-21T14:18:20Z (in 5 minutes)"),
         ("groups", "admins & others"),
     ):
         assert row in found
@@ -84,10 +84,10 @@ def test_a_response_is_read_however_it_was_copied(pasted):
 def test_an_address_with_a_request_is_read_with_its_parameters():
     decoded = decode(REDIRECT)
     found = rows(decoded)
-    assert ("Sent to", "https://idp.test/sso") in found
+    assert ("URL", "https://idp.test/sso") in found
     assert ("RelayState", "a state") in found
-    assert ("Signed", "over the query") in found
-    assert ("Answer to", ACS) in found
+    assert ("Signed", "yes") in found
+    assert ("ACS URL", ACS) in found
     assert decoded.judgements == []
 
 
@@ -114,7 +114,7 @@ def test_metadata_of_both_sides_is_read():
 def test_a_certificate_is_read():
     (section,) = decode(pem_of(pair("idp").certificate)).sections
     assert ("Key", "RSA, 2048 bits") in section.rows
-    assert ("Good until", "2027-09-21T14:13:20Z (in 365 days)") in section.rows
+    assert ("Valid until", "2027-09-21T14:13:20Z (in 365 days)") in section.rows
     with pytest.raises(SAMLError, match="private key"):
         decode(pem(pair("idp").private_key))
 
@@ -153,7 +153,7 @@ def test_an_old_response_is_judged_as_of_its_own_time_too():
 
 def test_what_cannot_be_judged_is_said():
     (judged,) = decode(GOOD.xml(), Expected()).judgements
-    assert (judged.taken, "certificate is not given" in judged.about) == (None, True)
+    assert (judged.taken, "certificate was given" in judged.about) == (None, True)
     brought = GOOD.but(certificate=certificates.base64_of(pair("idp").certificate))
     (judged,) = decode(brought.xml(), Expected()).judgements
     assert (judged.taken, "proves nothing" in judged.about) == (True, True)
@@ -199,7 +199,7 @@ def test_the_command_explains_a_capture(name, tmp_path):
     assert answered["judgements"][-1]["taken"] is True
     wrong = commands.run(*command[:-1], "https://other.test", cwd=tmp_path, environment={})
     assert wrong.returncode == 1
-    assert "Set Audience" in wrong.stdout
+    assert "Set the audience" in wrong.stdout
     assert list(tmp_path.iterdir()) == []
 
 

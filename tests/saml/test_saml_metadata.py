@@ -129,28 +129,31 @@ def test_one_identity_provider_is_found_among_other_entities():
     assert read(both.format(inner)).entity_id == "https://idp.test/metadata"
     nested = f"<md:EntitiesDescriptor>{inner}</md:EntitiesDescriptor>"
     assert read(both.format(nested)).entity_id == "https://idp.test/metadata"
-    refused(both.format(inner + inner), "2 identity providers")
-    refused(both.format(""), "0 identity providers")
+    refused(both.format(inner + inner), "2 SAML 2.0 identity providers")
+    refused(both.format(""), "0 SAML 2.0 identity providers")
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "not XML"),
-        ("<html><body>Sign in</body></html>", "0 identity providers"),
+        ("", "not valid XML"),
+        ("<html><body>Sign in</body></html>", "0 SAML 2.0 identity providers"),
         (entity(name=""), "entityID"),
         (entity(name="a" * 1025), "entityID"),
         (entity(key("idp")), "SingleSignOnService"),
-        (entity(SSO), "no certificate"),
-        (entity(key("sp", ' use="encryption"') + SSO), "no certificate"),
-        (entity().replace(SAMLP, "urn:oasis:names:tc:SAML:1.1:protocol"), "0 identity providers"),
+        (entity(SSO), "no signing certificate"),
+        (entity(key("sp", ' use="encryption"') + SSO), "no signing certificate"),
+        (
+            entity().replace(SAMLP, "urn:oasis:names:tc:SAML:1.1:protocol"),
+            "0 SAML 2.0 identity providers",
+        ),
         (entity(more=' validUntil="soon"'), "validUntil"),
         (entity("<x/>" * 5000), "too many elements"),
-        (f"<!DOCTYPE x>{entity()}", "document type"),
+        (f"<!DOCTYPE x>{entity()}", "DTD"),
         (entity("<?x y?>"), "processing instruction"),
         (entity(more=' ID="_1"', role=' Id="_1"'), "_1"),
         (entity(" " * 300_000), "256 KB"),
-        (f"{entity()}<!-- ", "not XML"),
+        (f"{entity()}<!-- ", "not valid XML"),
         (entity("".join(key(f"idp{n}") for n in range(9)) + SSO), "more than 8"),
     ],
 )

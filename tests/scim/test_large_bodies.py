@@ -122,7 +122,7 @@ async def test_other_bodies_have_1_mib_at_most(provider, verb, path):
 async def test_more_members_than_a_request_may_have_are_refused(provider):
     sent = {"displayName": "a", "members": [{"value": f"u{n}"} for n in range(100_001)]}
     answer = await provider("POST", "/Groups", sent)
-    detail = "A request may have 100000 members, and this has 100001."
+    detail = "A request can have at most 100000 members, but has 100001."
     assert says_error(answer, 413) == detail
 
 
@@ -131,7 +131,7 @@ async def test_more_members_than_a_request_may_have_are_refused(provider):
     [
         (b"[%b]", "invalidSyntax", "The body must be a JSON object."),
         (b'{"members":[%b],}', "invalidSyntax", "The body is not valid JSON"),
-        (b'{"members":[%b,"\\u0000"]}', "invalidValue", "holds a NUL"),
+        (b'{"members":[%b,"\\u0000"]}', "invalidValue", "contains a NUL"),
         (b'{"members":[%b' + b",[" * 70, "invalidSyntax", "nests deeper than 64 levels"),
         (b'{"a":[%b],"a":"' + b"a" * 300_000 + b'"}', "invalidSyntax", "256 KiB"),
         (b'{"a":[%b' + b",1" * 700_000 + b"]}", "invalidSyntax", "more than 600000 values"),

@@ -97,4 +97,4 @@ def test_attributes_are_those_of_the_rfc(model, schema):
 def test_the_members_of_a_group_say_how_many_a_request_may_have():
     group = next(one for one in discovery.schemas("https://x") if one["name"] == "Group")
     (members,) = (one for one in group["attributes"] if one["name"] == "members")
-    assert "A request may have 100000 of them, and 16 MiB." in members["description"]
+    assert "A request can have at most 100000 members and 16 MiB." in members["description"]

@@ -273,7 +273,7 @@ async def test_the_command_lists_failures_with_their_remedies(
     assert (newest["error"], newest["connection_type"]) == ("invalid_status", "SAML")
     assert "User not found" in newest["error_description"]
     said = (await asyncio.to_thread(place.server.run, *given)).stdout
-    assert "Often the person is not assigned" in said
+    assert "Often the user is not assigned" in said
     nobody = ("sso", "failures", "--email", "nobody@globex.example")
     none = await asyncio.to_thread(place.server.run, *nobody)
-    assert none.stdout == "no sign-in by a connection has failed\n"
+    assert none.stdout == "no failed sign-ins through a connection\n"

@@ -320,7 +320,7 @@ async def test_an_encrypted_id_token_is_refused_in_clear_words(
     }
     there = await to_provider(visitor, application, conn)
     found = told(await come_back(visitor, provider.answer_to(there)))
-    assert found["error_description"] == "The ID token is encrypted, which we do not take."
+    assert found["error_description"] == "The ID token is encrypted, which is not supported."
 
 
 @pytest.mark.parametrize(
@@ -492,7 +492,7 @@ async def test_one_organization_does_not_take_all_customers_of_microsoft(
     login = visitor.path.removeprefix("/login/")
     page = await visitor.get(path(conn, f"start?login={login}"))
     assert page.status_code == 400
-    assert "all customers of Microsoft" in page.text
+    assert "all Microsoft tenants" in page.text
 
 
 @pytest.mark.thorough  # it takes the very seconds

@@ -33,9 +33,10 @@ ANN = FederatedIdentity(
 )
 FAULT = FederationError(
     "invalid_saml_response",
-    "The assertion is for the audience urn:acme:projects:production, and we are "
+    "The assertion's audience is urn:acme:projects:production, but the SP entity ID is "
     "https://auth.acme.example/sso/v1/saml/conn_1.",
-    hint="Set Audience (also: SP entity ID, Identifier) at the identity provider to our entity ID.",
+    hint="Set the audience (SP entity ID, Identifier) at the identity provider to the SP "
+    "entity ID.",
 )
 ENDS = {
     "worked": (ANN, "Test succeeded"),

@@ -57,8 +57,8 @@ async def test_a_test_that_worked_shows_what_was_received_to_its_browser_alone(
 @pytest.mark.parametrize(
     ("language", "title", "remedy"),
     [
-        ("en", "Test failed", "Set Audience"),
-        ("de", "Test fehlgeschlagen", "Setzen Sie Audience"),
+        ("en", "Test failed", "Set the audience"),
+        ("de", "Test fehlgeschlagen", "Setzen Sie die Zielgruppe"),
     ],
 )
 async def test_a_test_that_failed_says_what_to_do(place, visitor, language, title, remedy):
@@ -66,8 +66,8 @@ async def test_a_test_that_failed_says_what_to_do(place, visitor, language, titl
     test_id = await begun(place, visitor, conn)
     fault = FederationError(
         "invalid_saml_response",
-        "The assertion is for the audience a<b, and we are https://x.example.",
-        hint="Set Audience (also: SP entity ID, Identifier) at the identity provider to our "
+        "The assertion's audience is a<b, but the SP entity ID is https://x.example.",
+        hint="Set the audience (SP entity ID, Identifier) at the identity provider to the SP "
         "entity ID.",
     )
     page = await visitor.get(
@@ -136,4 +136,4 @@ async def test_a_fault_that_no_application_is_told_of_is_said_in_the_reader_s_la
         assert page.status_code == 400
         said += re.findall(r'<p class="note"><bdi>(.*?)</bdi>', page.text)
     assert len(set(said)) == 2
-    assert said[0].startswith("No sign-in waits")
+    assert said[0].startswith("No sign-in is waiting")

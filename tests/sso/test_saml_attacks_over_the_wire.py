@@ -92,7 +92,7 @@ async def test_a_response_is_good_once(place, application, visitor):
     anew = provider(place, conn, second).but(template=response.template)
     told = answered(await post(visitor, conn, anew, second.relay_state))
     assert told["error"] == "invalid_saml_response"
-    assert "used before" in told["error_description"]
+    assert "already used" in told["error_description"]
 
 
 @pytest.mark.parametrize("begun_there", [False, True])

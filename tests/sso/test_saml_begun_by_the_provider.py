@@ -87,7 +87,7 @@ async def test_only_where_the_connection_allows_it(place, begins, visitor):
     page = await post(visitor, conn, provider(place, conn, None), None)
     assert page.status_code == 400
     assert heading(page) == "Sign-in failed"
-    assert "began this sign-in" in page.text
+    assert "IdP-initiated sign-in" in page.text
     await place.api.single_sign_on.update_connection_settings(
         connection_id=conn.id, settings={"allow_idp_initiated_login": True}
     )

@@ -28,8 +28,8 @@ def decode(
         str,
         typer.Argument(
             metavar="MESSAGE",
-            help="A file, or - for standard input: XML, base64, an address, a form, a certificate, "
-            "an ID token.",
+            help="A file, or - for standard input: XML, base64, a URL, a form, a certificate or an "
+            "ID token.",
         ),
     ] = "-",
     *,
@@ -55,8 +55,8 @@ def decode(
 ) -> None:
     """Decode a SAML message, metadata, a certificate or an ID token, and validate it.
 
-    Nothing is sent and nothing is stored. Exit code 1: it cannot be read, or our rules refuse it
-    for more than its age.
+    Nothing is sent or stored. The exit code is 1 if the message is malformed, or invalid for a
+    reason other than its age.
     """
     from tenantry.core.times import now
     from tenantry.identity.connections.faults import ProtocolError
@@ -96,7 +96,7 @@ def failures(
 ) -> None:
     """List the newest failed sign-ins of a connection, with error and remedy.
 
-    And with its steps, and how the provider vouched for the person, if it came so far.
+    Each sign-in is shown with its steps and the evidence from the provider's message.
     """
 
     async def work(call: Call) -> list[SignIn]:
@@ -110,11 +110,11 @@ def failures(
         running.print_json([_members(one) for one in found])
         return
     if not found:
-        running.say(f"no sign-in by a connection{'' if worked else ' has failed'}")
+        running.say(f"no {'' if worked else 'failed '}sign-ins through a connection")
     for one in found:
         shown = _members(one)
         ended = one.status if one.said is None else one.said.error
-        running.say(f"{shown['time']}  {ended}  {one.email or 'an unknown person'}")
+        running.say(f"{shown['time']}  {ended}  {one.email or 'unknown user'}")
         running.say(f"  {one.connection_type} {one.connection_provider} {one.connection_id}")
         if one.said is not None:
             for line in filter(None, (one.said.description, one.said.remedy)):
@@ -216,9 +216,9 @@ def _print(decoded: Decoded) -> None:
         running.say("")
     for one in decoded.judgements:
         if one.fault is None:
-            verdict = f"{one.about}: taken" if one.taken else f"not asked, for {one.about}"
-            running.say(f"Our rules, {verdict}")
+            verdict = f"({one.about}): passed" if one.taken else f"skipped: {one.about}"
+            running.say(f"Validation {verdict}")
         else:
-            running.say(f"Our rules, {one.about}: refused, {one.fault.code}")
+            running.say(f"Validation ({one.about}): failed, {one.fault.code}")
             running.say(f"  {one.description}")
             running.say(f"  {one.fault.remedy}")

@@ -83,13 +83,13 @@ def _read(sent: Any) -> list[_Operation]:
     if not isinstance(sent, list):
         raise Fault(400, "invalidSyntax", "Operations must be a list.")
     if len(sent) > MOST_OPERATIONS:
-        detail = f"There are {len(sent)} operations, and maxOperations is {MOST_OPERATIONS}."
+        detail = f"The request has {len(sent)} operations, but maxOperations is {MOST_OPERATIONS}."
         raise Fault(413, "", detail)
     operations = [_operation(one, f"Operations[{index}]") for index, one in enumerate(sent)]
     seen: set[str] = set()
     for one in operations:
         if one.bulk_id in seen:
-            detail = f"bulkId {quotable(one.bulk_id)} is that of another operation."
+            detail = f"bulkId {quotable(one.bulk_id)} is used by another operation."
             one.problem = one.problem or Fault(400, "invalidValue", detail)
         elif one.bulk_id:
             seen.add(one.bulk_id)
@@ -106,7 +106,7 @@ def _operation(sent: Any, where: str) -> _Operation:
         if isinstance(value, str):
             setattr(one, name, value)
         elif value is not None or name != "bulk_id":
-            one.problem = Fault(400, "invalidSyntax", f"{where}.{key} must be a text.")
+            one.problem = Fault(400, "invalidSyntax", f"{where}.{key} must be a string.")
     if len(one.bulk_id) > _LONGEST_BULK_ID:
         one.bulk_id = ""
         one.problem = Fault(400, "invalidValue", f"{where}.bulkId is too long.")
@@ -165,7 +165,7 @@ def _ordered(operations: Sequence[_Operation]) -> list[int]:
             if not waiting[follower]:
                 heapq.heappush(ready, follower)
     for index in sorted(set(waiting).difference(order)):
-        detail = "The operation refers to others that refer to it."
+        detail = "The operation is part of a circular reference."
         operations[index].problem = operations[index].problem or Fault(409, "", detail)
         order.append(index)
     return order
@@ -282,7 +282,7 @@ def _prepared(operation: _Operation, ids: dict[str, str]) -> _Step:
         raise operation.problem
     for name in operation.names:
         if name not in ids:
-            detail = f"bulkId {quotable(name)} is that of no operation that was made."
+            detail = f"bulkId {quotable(name)} does not belong to a completed operation."
             raise Fault(409, "", detail)
     endpoint, id_ = _target(operation, ids)
     payload = _resolved(operation.data, ids) if operation.names else operation.data

@@ -86,20 +86,20 @@ def parameters(query: str) -> dict[str, str]:
     if not query:
         return {}
     if len(query) > MOST_QUERY:
-        raise Fault(400, "invalidValue", f"The query has more than {MOST_QUERY} characters.")
+        raise Fault(400, "invalidValue", f"The query exceeds {MOST_QUERY} characters.")
     if "+" in query and "%20" in query:
         query = query.replace("+", "%2B")
     try:
         pairs = urlencoded.members(query, most=_MOST_PARAMETERS)
     except ValueError:
-        detail = f"The query is not UTF-8, or has more than {_MOST_PARAMETERS} parameters."
+        detail = f"The query is not valid UTF-8 or has more than {_MOST_PARAMETERS} parameters."
         raise Fault(400, "invalidValue", detail) from None
     found: dict[str, str] = {}
     for name, value in pairs:
         if name.lower() in found:
-            raise Fault(400, "invalidValue", f"The parameter {name[:60]} is given twice.")
+            raise Fault(400, "invalidValue", f"The parameter {name[:60]} is repeated.")
         if "\0" in value:
-            raise Fault(400, "invalidValue", f"{name[:60]} holds a NUL character.")
+            raise Fault(400, "invalidValue", f"{name[:60]} contains a NUL character.")
         found[name.lower()] = value
     return found
 
@@ -132,7 +132,7 @@ def object_of(content: Any, *, has_nul: bool) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise Fault(400, "invalidSyntax", "The body must be a JSON object.")
     if has_nul:
-        raise Fault(400, "invalidValue", "A text of the body holds a NUL character.")
+        raise Fault(400, "invalidValue", "A string in the body contains a NUL character.")
     return content
 
 
@@ -219,7 +219,7 @@ async def _parsed(begun: list[bytes], pieces: Pieces) -> dict[str, Any]:
         holder[name] = ids = await _ids(holder[name])
         number += len(ids)
         if number > MOST_MEMBERS:
-            detail = f"A request may have {MOST_MEMBERS} members, and this has {number}."
+            detail = f"A request can have at most {MOST_MEMBERS} members, but has {number}."
             raise Fault(413, "", detail)
     return payload
 

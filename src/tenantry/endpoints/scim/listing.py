@@ -61,7 +61,9 @@ async def of_all(x: Exchange, given: Mapping[str, Any]) -> Response:
     """Return a page of all resources, users before groups; each of them sorted for itself."""
     query, chosen = _asked(given)
     if query.cursor is not None:
-        raise Fault(400, "invalidCursor", "Search /Users or /Groups by cursor, not both at once.")
+        raise Fault(
+            400, "invalidCursor", "A cursor requires a search of /Users or /Groups, not both."
+        )
     people = await USERS.search(x, query)
     start = max(1, query.start_index - people.total)
     left = max(0, query.count - len(people.resources))
@@ -70,7 +72,7 @@ async def of_all(x: Exchange, given: Mapping[str, Any]) -> Response:
         raise Fault(
             400,
             "tooMany",
-            "The groups have too many members to show: exclude them, or ask for less.",
+            "The groups have too many members. Exclude members or request fewer groups.",
         )
     shown = [
         *await USERS.representations(x, people.resources, chosen),
@@ -186,7 +188,7 @@ def _sort_by(given: Mapping[str, Any]) -> AttributePath | None:
     try:
         return attribute_path(text.strip())
     except ValueError:
-        raise _invalid("sortBy", f"is {quotable(text)}, which is no attribute") from None
+        raise _invalid("sortBy", f"is {quotable(text)}, which is not an attribute") from None
 
 
 def _names(given: Mapping[str, Any], name: str) -> list[str] | None:
@@ -195,14 +197,14 @@ def _names(given: Mapping[str, Any], name: str) -> list[str] | None:
         return None
     names = value.split(",") if isinstance(value, str) else value
     if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
-        raise _invalid(name, "must be names of attributes")
+        raise _invalid(name, "must be a list of attribute names")
     return names
 
 
 def _text(given: Mapping[str, Any], name: str) -> str | None:
     value = given.get(name.lower())
     if value is not None and not isinstance(value, str):
-        raise _invalid(name, "must be a text")
+        raise _invalid(name, "must be a string")
     return value
 
 

@@ -56,9 +56,9 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,256}")
 # The environment's own attributes are one value.
 _OWN = "attributes"
 _SEARCH = ".search"
-_DISABLED = "the directory is disabled: its administrator has to enable it before it takes changes"
+_DISABLED = "the directory is disabled: its administrator must enable it before it accepts changes"
 _ME = (
-    "/Me is not implemented: a bearer token speaks for a directory, not for a person in it "
+    "/Me is not implemented: a bearer token identifies a directory, not a user "
     "(RFC 7644 section 3.11)"
 )
 
@@ -172,7 +172,7 @@ class ScimServer:
         except (errors.Error, Failure) as problem:
             # The request itself is done, and the next one notes it.
             fields = {"directory_id": x.directory.id, "problem": str(problem)}
-            _log.warning("a directory's request could not be noted", extra={"fields": fields})
+            _log.warning("could not record a request of a directory", extra={"fields": fields})
 
     async def _read_custom(self, keys: Sequence[str]) -> dict[str, Schema]:
         found = await user_attributes.of_kind(self._db, DIRECTORY)
@@ -297,7 +297,7 @@ def _document(
 ) -> dict[str, Any]:
     """Return the document below a name, or the list of all of them."""
     if "filter" in x.parameters:
-        raise Fault(403, "", f"/{name} takes no filter.")
+        raise Fault(403, "", f"/{name} does not support filters.")
     if name == _CONFIG and not rest:
         return discovery.service_provider_config(
             x.base,

@@ -1,8 +1,8 @@
-"""How the faults of a provider's messages are told: code, sentence and remedy, for the IT admin.
+"""Faults of messages from identity providers: code, sentence and remedy for the IT admin.
 
-Each protocol has its own table (`saml.faults`, `oidc.faults`). The codes are those that an
-application gets as `error`. Test results, the log of sign-ins and the guide show the same
-sentences. A value from a message is shortened before it stands in one.
+Each protocol has its own table (`saml.faults`, `oidc.faults`). Applications receive the code as
+`error`. Test results, the authentication log and the documentation show the same sentences.
+Values from a message are truncated.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-_SHOWN = 200  # characters of a value that somebody else wrote
+_SHOWN = 200  # characters of a value from a message
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that can be wrong: `sentence` has the places of its details, `remedy` none."""
+    """One fault. `sentence` has placeholders for details; `remedy` has none."""
 
     code: str
     sentence: str
@@ -27,9 +27,9 @@ class Fault:
 
 
 class ProtocolError(Exception):
-    """A message that is not taken, for one fault.
+    """An invalid message.
 
-    ``evidence`` are the facts of the message as far as it was read, for the log of sign-ins.
+    ``evidence`` has the facts of the message as far as it was read, for the authentication log.
     """
 
     evidence: Mapping[str, Any]
@@ -46,7 +46,7 @@ class ProtocolError(Exception):
 
 @contextmanager
 def evidenced(facts: Callable[[], Mapping[str, Any]]) -> Iterator[None]:
-    """Have a fault that is raised within bear the facts of the message; the first facts stay."""
+    """Add the facts of the message to a fault that is raised inside; earlier facts are kept."""
     try:
         yield
     except ProtocolError as error:

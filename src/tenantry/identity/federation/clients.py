@@ -49,7 +49,7 @@ async def by_key(
     """
     if client_id == issuer:
         raise FederationError(
-            "invalid_client", "The client ID of the connection may not be our issuer."
+            "invalid_client", "The client ID of the connection cannot be Tenantry's issuer."
         )
     at = int(time.time())
     assertion = await sign(

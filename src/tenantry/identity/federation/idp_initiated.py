@@ -41,8 +41,8 @@ async def target(db: Session, connection: Connection, default_redirect_uri: str)
             return default_redirect_uri
         raise FederationError(
             "invalid_redirect_uri",
-            "The default redirect URI of the connection is at no address of an application.",
-            hint="Register a redirect URI at the same origin, or correct the connection's.",
+            "The connection's default redirect URI does not belong to an application.",
+            hint="Register a redirect URI of the same origin, or correct the connection's.",
         )
     way = None
     if connection.organization_id:
@@ -51,9 +51,9 @@ async def target(db: Session, connection: Connection, default_redirect_uri: str)
     if uri is None:
         raise FederationError(
             "invalid_redirect_uri",
-            "No application says where a sign-in begins.",
-            hint="Give an application an initiate login URI. If several have one, give the "
-            "connection a default redirect URI.",
+            "No application has an initiate login URI.",
+            hint="Set an application's initiate login URI. If several applications have one, set "
+            "the connection's default redirect URI.",
         )
     return uri
 

@@ -164,7 +164,7 @@ class RelyingParty:
         async with self.db.transaction() as db:
             until = found.expires * SECOND
             if not await replays.spend(db, connection.id, found.jti, expire_time=until):
-                raise FederationError("invalid_request", "The logout token was used before.")
+                raise FederationError("invalid_request", "The logout token was already used.")
             return await sessions.end(
                 replace(call, db=db),
                 connection.id,
@@ -298,7 +298,7 @@ class RelyingParty:
         return clients.by_secret(settings.token_auth_type, settings.client_id, secret)
 
     async def _hold_to_signature(self, jwt: Signed, provider: Metadata, *, is_debug: bool) -> None:
-        address = _needed(provider.jwks_uri, "address of keys (jwks_uri)")
+        address = _needed(provider.jwks_uri, "jwks_uri")
         await self.fetching.verify(jwt, address, is_debug=is_debug)
 
     async def _identity(
@@ -387,7 +387,7 @@ def _hold_to_issuer(found: Metadata, issuer: str) -> None:
     """Refuse metadata that names another issuer than the connection: nobody changes it silently."""
     is_named = issuer and not metadata.is_document(issuer) and TENANT not in found.issuer
     if is_named and found.issuer.rstrip("/") != issuer.rstrip("/"):
-        raise OIDCError(faults.DISCOVERY, reason=f"it is that of another issuer, {found.issuer}")
+        raise OIDCError(faults.DISCOVERY, reason=f"it belongs to another issuer, {found.issuer}")
 
 
 def _session_index(claims: Mapping[str, Any]) -> str | None:

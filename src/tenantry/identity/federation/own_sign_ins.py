@@ -73,7 +73,7 @@ def identity(db: Session, way: FederationRequest) -> FederatedIdentity:
     """
     named = way.facts.get(_NAMED, "")
     if not named:
-        raise FederationError("authentication_not_completed", "the person did not sign in")
+        raise FederationError("authentication_not_completed", "the user did not sign in")
     bound_to = _binding(way.connection_id, way.auth_request_id or "")
     return FederatedIdentity.decrypted(db, named, bound_to)
 

@@ -54,7 +54,7 @@ async def start(
         raise fault_of(error) from None
     settings, provider = side.settings, side.provider
     if not settings.client_id:
-        raise FederationError("invalid_client", "The connection has no own client ID.")
+        raise FederationError("invalid_client", "The connection has no client ID.")
     # Not all of these providers know max_age, or say when somebody signed in.
     facts = begun(replace(asked, max_age=None))
     state = await requests.begin(
@@ -197,7 +197,7 @@ class _Side:
     async def _userinfo(self, address: str, found: Tokens) -> dict[str, Any]:
         told = await self._asked(address, found)
         if not isinstance(told, dict):
-            raise OIDCError(faults.USERINFO, reason="it is no JSON object")
+            raise OIDCError(faults.USERINFO, reason="it is not a JSON object")
         return told
 
     async def _asked(self, address: str, found: Tokens) -> Any:

@@ -60,7 +60,9 @@ _KNOW = Statement(
 class LoginRefused(errors.PermissionDenied):
     """The provider did not vouch for anybody, or for nobody that was invited."""
 
-    sentence = "your identity provider does not vouch for an operator of this console"
+    sentence = (
+        "your account at the identity provider does not belong to an operator of this console"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,10 +199,12 @@ class Provider:
         place = metadata.address(self._issuer)
         found = await self._party.fetching.metadata(place, is_debug=self._is_debug)
         if not found.authorization_endpoint or not found.token_endpoint or not found.jwks_uri:
-            raise OIDCError(faults.NO_ENDPOINT, name="authorization, token or jwks_uri")
+            raise OIDCError(
+                faults.NO_ENDPOINT, name="authorization endpoint, token endpoint or jwks_uri"
+            )
         if found.issuer.rstrip("/") != self._issuer.rstrip("/"):
             raise OIDCError(
-                faults.DISCOVERY, reason=f"it is that of another issuer, {found.issuer}"
+                faults.DISCOVERY, reason=f"it belongs to another issuer, {found.issuer}"
             )
         return found
 

@@ -118,7 +118,7 @@ async def again(call: Call, request: AuthRequest) -> AuthRequest:
     """
     home = await login_requirements.chosen(call.db, request.params)
     async with call.db.transaction() as db:
-        ended = requests.problem("the person has begun anew")
+        ended = requests.problem("the user started a new sign-in")
         await requests.move(db, request, states.FAILED, error=ended)
         return await _first(db, request.client_id, request.params, home)
 
@@ -351,9 +351,9 @@ class _Wanted:
 
 
 _SAYS = {
-    "login_required": "nobody is signed in whom this request could be for",
-    "interaction_required": "the person has to do something first",
-    "access_denied": "the person is not a member of this organization",
+    "login_required": "the signed-in user, if any, does not match this request",
+    "interaction_required": "the user must complete another step first",
+    "access_denied": "the user is not a member of this organization",
 }
 
 

@@ -275,7 +275,7 @@ async def after_first_factor(
             request,
             *way,
             states.FAILED,
-            error=requests.problem("there is no account with this e-mail address"),
+            error=requests.problem("no account has this email address"),
             **changes,
         )
     if user is not None and not is_whole and await totp.is_enabled(call.db, user.id):

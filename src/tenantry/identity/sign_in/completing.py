@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from tenantry.tenants.users.model import User
 
 _LOGIN_REQUIRED = "login_required"
-_GONE = "the account or its place in the organization is gone"
+_GONE = "the account or its membership no longer exists"
 
 
 async def complete(
@@ -69,7 +69,7 @@ async def cancel(
     call: Call,
     request: AuthRequest,
     error: str = "access_denied",
-    description: str = "the sign-in was cancelled",
+    description: str = "the sign-in was canceled",
 ) -> AuthorizationResponse:
     failed = await requests.move(
         call.db, request, states.FAILED, error=requests.problem(description, error)
@@ -89,10 +89,10 @@ async def _checked_and_completed(
     ):
         raise _Refused(_GONE)
     if (user.sub is not None) != dependencies.settings.is_modular:
-        raise _Refused("people sign in by other means here meanwhile", _LOGIN_REQUIRED)
+        raise _Refused("the sign-in methods have changed: sign in again", _LOGIN_REQUIRED)
     if params.id_token_user not in {None, user.sub or user.id}:
         # OpenID Connect Core 1.0 section 3.1.2.2.
-        raise _Refused("somebody else has signed in than id_token_hint says", _LOGIN_REQUIRED)
+        raise _Refused("the signed-in user does not match id_token_hint", _LOGIN_REQUIRED)
     proofs = [proof for proof in request.facts.proofs if proof != SESSION]
     enters = (
         session is not None
@@ -102,7 +102,7 @@ async def _checked_and_completed(
     if not proofs and not (
         enters and session is not None and session.id == request.facts.session_id
     ):
-        raise _Refused("the session has ended meanwhile: sign in again", _LOGIN_REQUIRED)
+        raise _Refused("the session has ended: sign in again", _LOGIN_REQUIRED)
     amr: Sequence[str] | None = () if session is None else session.proved_by
     if proofs:
         amr = await amr_of(call.db, proofs)
@@ -113,7 +113,7 @@ async def _checked_and_completed(
         )
         is not None
     ):
-        raise _Refused("this organization has its own sign-in: sign in again", _LOGIN_REQUIRED)
+        raise _Refused("this organization requires its own sign-in: sign in again", _LOGIN_REQUIRED)
     try:
         claims = await session_claims(dependencies, call, request, user)
     except errors.Intercepted as refusal:
@@ -210,7 +210,7 @@ async def _completed(
                 sub=user.sub,
             )
         if not await completion.record(held, request, entered):
-            raise _Refused("this connection does not serve any more", "connection_not_active")
+            raise _Refused("this connection is no longer active", "connection_not_active")
         if proofs:
             noted = await known_origins.note(db, call.origin, user.id)
             devices = noted.secrets

@@ -72,7 +72,7 @@ async def named(db: Session, provider: str | None, connection_id: str | None) ->
             if provider.lower() in {one.provider.lower(), one.provider_key.lower()}:
                 return one
         raise NoConnection(
-            "no_active_connections", f"there is no active connection of the provider {provider}"
+            "no_active_connections", f"no connection with provider {provider} is active"
         )
     if connection_id is None:
         return None
@@ -122,20 +122,20 @@ async def selected(call: Call, params: Params) -> Connection:
         return found
     if params.connection_id is not None:
         raise NoConnection(
-            "invalid_connection_id", f"connection {params.connection_id} is no provider's"
+            "invalid_connection_id",
+            f"connection {params.connection_id} is not a federated connection",
         )
     if params.organization_id is not None:
         raise await _without_connection(call, params.organization_id)
     if params.domain_hint is not None or "@" in (params.login_hint or ""):
-        raise NoConnection("domain_not_found", "no connection is for people of this domain")
+        raise NoConnection("domain_not_found", "no connection serves this domain")
     if params.id_token_user is not None:
         found = await reading.find(call.db, params.id_token_user.partition(";")[0])
         if found is not None and found.serves:
             return found
     raise NoConnection(
         "invalid_connection_selector",
-        "say whose provider is meant, by organization_id, connection_id, domain, login_hint or "
-        "provider",
+        "send organization_id, connection_id, domain, login_hint or provider",
     )
 
 

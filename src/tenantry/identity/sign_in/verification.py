@@ -369,7 +369,9 @@ def _expect_unproved(request: AuthRequest) -> None:
     """Make sure that somebody may still sign in, and in any way that they like."""
     states.expect(request, *states.UNPROVED)
     if request.state == states.SSO_PENDING and request.params.connection_id is not None:
-        raise states.OutOfStep("this sign-in goes by the connection that the application named")
+        raise states.OutOfStep(
+            "this sign-in must use the connection that the application requested"
+        )
 
 
 def _check_method(settings: Settings, method: str) -> None:

@@ -129,7 +129,7 @@ class Member:
             return of.get(key)
         if isinstance(of, list) and isinstance(key, int) and not isinstance(key, bool):
             return of[key] if -len(of) <= key < len(of) else None
-        raise EvaluationError(f"{kind_of(of)} has no member by {kind_of(key)}")
+        raise EvaluationError(f"{kind_of(of)} cannot be indexed by {kind_of(key)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +259,7 @@ def _is_true(value: Any) -> bool:
     if value is None:
         return False
     if not isinstance(value, bool):
-        raise EvaluationError(f"a condition is true or false, not {kind_of(value)}")
+        raise EvaluationError(f"a condition must be a boolean, not {kind_of(value)}")
     return value
 
 
@@ -269,7 +269,7 @@ def _same(budget: Budget, first: Any, second: Any) -> bool:
     if isinstance(first, bool) or isinstance(second, bool):
         return first is second
     if isinstance(first, list | dict) or isinstance(second, list | dict):
-        raise EvaluationError("== compares texts, numbers, true and false")
+        raise EvaluationError("== compares only strings, numbers and booleans")
     return bool(first == second)
 
 
@@ -316,11 +316,11 @@ def _plus(budget: Budget, sign: str, first: Any, second: Any) -> Any:
         return None
     if is_number(first) and is_number(second):
         if not math.isfinite(total := first + second):
-            raise EvaluationError("+ makes a number that JSON cannot spell")
+            raise EvaluationError("+ returns a number that JSON cannot represent")
         return total
     together = text_of(first, budget, sign) + text_of(second, budget, sign)
     if len(together) > MOST_CHARACTERS:
-        raise EvaluationError(f"+ makes a text of more than {MOST_CHARACTERS} characters")
+        raise EvaluationError(f"+ returns more than {MOST_CHARACTERS} characters")
     return together
 
 

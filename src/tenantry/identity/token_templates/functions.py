@@ -41,7 +41,7 @@ class Budget:
         """
         self._left -= steps
         if self._left < 0:
-            raise EvaluationError("takes too many steps")
+            raise EvaluationError("evaluation takes too many steps")
 
     def read(self, text: str) -> None:
         """Take the steps of reading through a text.
@@ -51,7 +51,7 @@ class Budget:
 
         """
         if len(text) > MOST_CHARACTERS:
-            raise EvaluationError(f"a text has more than {MOST_CHARACTERS} characters")
+            raise EvaluationError(f"a string exceeds {MOST_CHARACTERS} characters")
         self.spend(1 + len(text) // 256)
 
 
@@ -68,10 +68,10 @@ class Function:
 def kind_of(value: Any) -> str:
     """Return the kind of a value, as errors name it."""
     if value is None:
-        return "nothing"
+        return "nil"
     if isinstance(value, bool):
-        return "true or false"
-    kinds = {str: "a text", int: "a number", float: "a number", list: "a list", dict: "an object"}
+        return "a boolean"
+    kinds = {str: "a string", int: "a number", float: "a number", list: "a list", dict: "an object"}
     return kinds[type(value)]
 
 
@@ -83,7 +83,7 @@ def text_of(value: Any, budget: Budget, of: str) -> str:
 
     """
     if not isinstance(value, str):
-        raise EvaluationError(f"{of} takes a text, not {kind_of(value)}")
+        raise EvaluationError(f"{of} requires a string, not {kind_of(value)}")
     budget.read(value)
     return value
 
@@ -96,9 +96,9 @@ def list_of(value: Any, budget: Budget, of: str) -> list[Any]:
 
     """
     if not isinstance(value, list):
-        raise EvaluationError(f"{of} takes a list, not {kind_of(value)}")
+        raise EvaluationError(f"{of} requires a list, not {kind_of(value)}")
     if len(value) > MOST_ELEMENTS:
-        raise EvaluationError(f"a list has more than {MOST_ELEMENTS} elements")
+        raise EvaluationError(f"a list exceeds {MOST_ELEMENTS} elements")
     budget.spend(1 + len(value) // 256)
     return value
 
@@ -137,10 +137,10 @@ def _lower(budget: Budget, value: Any) -> str:
 def _split(budget: Budget, value: Any, separator: Any) -> list[str]:
     text, sign = text_of(value, budget, "split"), text_of(separator, budget, "split")
     if not sign:
-        raise EvaluationError("split takes a separator that is not empty")
+        raise EvaluationError("split requires a non-empty separator")
     parts = text.split(sign, MOST_ELEMENTS)
     if len(parts) > MOST_ELEMENTS:
-        raise EvaluationError(f"split makes more than {MOST_ELEMENTS} parts")
+        raise EvaluationError(f"split returns more than {MOST_ELEMENTS} parts")
     budget.spend(len(parts) // 16)
     return parts
 
@@ -149,7 +149,7 @@ def _join(budget: Budget, value: Any, separator: Any = "") -> str:
     sign = text_of(separator, budget, "join")
     parts = [text_of(part, budget, "join") for part in list_of(value, budget, "join")]
     if sum(map(len, parts)) + len(sign) * len(parts) > MOST_CHARACTERS:
-        raise EvaluationError(f"join makes a text of more than {MOST_CHARACTERS} characters")
+        raise EvaluationError(f"join returns more than {MOST_CHARACTERS} characters")
     return sign.join(parts)
 
 
@@ -157,9 +157,9 @@ def _replace(budget: Budget, value: Any, old: Any, new: Any) -> str:
     text, sought = text_of(value, budget, "replace"), text_of(old, budget, "replace")
     put = text_of(new, budget, "replace")
     if not sought:
-        raise EvaluationError("replace takes a text to look for that is not empty")
+        raise EvaluationError("replace requires a non-empty search string")
     if len(text) + text.count(sought) * (len(put) - len(sought)) > MOST_CHARACTERS:
-        raise EvaluationError(f"replace makes a text of more than {MOST_CHARACTERS} characters")
+        raise EvaluationError(f"replace returns more than {MOST_CHARACTERS} characters")
     return text.replace(sought, put)
 
 
@@ -179,12 +179,12 @@ def _int(budget: Budget, value: Any) -> int:
         digits = text.removeprefix("-")
         budget.spend()
         if not (digits.isascii() and digits.isdecimal() and len(digits) <= _DIGITS):
-            raise EvaluationError("int takes a text that is a whole number")
+            raise EvaluationError("int requires a string that contains an integer")
         value = int(text)
     if not is_number(value):
-        raise EvaluationError(f"int takes a text or a number, not {kind_of(value)}")
+        raise EvaluationError(f"int requires a string or a number, not {kind_of(value)}")
     if abs(value) > _LARGEST:
-        raise EvaluationError("int makes a number that JSON parsers may not represent exactly")
+        raise EvaluationError("int returns a number that JSON parsers may not represent exactly")
     return int(value)
 
 
@@ -197,10 +197,10 @@ def _float(budget: Budget, value: Any) -> float:
         except ValueError:
             number = math.nan
         if not math.isfinite(number):
-            raise EvaluationError("float takes a text that is a number")
+            raise EvaluationError("float requires a string that contains a number")
         return number
     if not is_number(value):
-        raise EvaluationError(f"float takes a text or a number, not {kind_of(value)}")
+        raise EvaluationError(f"float requires a string or a number, not {kind_of(value)}")
     return float(value)
 
 
@@ -214,24 +214,24 @@ def _string(budget: Budget, value: Any) -> str:
 
 FUNCTIONS = {
     "len": Function(1, 1, _len, "the number of characters, elements or members"),
-    "trim": Function(1, 2, _cut, "a text without space, or these characters, around it"),
-    "trimPrefix": Function(2, 2, _trim_prefix, "a text without this beginning"),
-    "trimSuffix": Function(2, 2, _trim_suffix, "a text without this end"),
-    "upper": Function(1, 1, _upper, "a text in capitals"),
-    "lower": Function(1, 1, _lower, "a text in small letters"),
-    "split": Function(2, 2, _split, "the parts of a text between a separator, as a list"),
-    "join": Function(1, 2, _join, "the texts of a list with a separator between them"),
-    "replace": Function(3, 3, _replace, "a text with one part replaced by another"),
+    "trim": Function(1, 2, _cut, "a string without leading and trailing whitespace or characters"),
+    "trimPrefix": Function(2, 2, _trim_prefix, "a string without a prefix"),
+    "trimSuffix": Function(2, 2, _trim_suffix, "a string without a suffix"),
+    "upper": Function(1, 1, _upper, "a string in uppercase"),
+    "lower": Function(1, 1, _lower, "a string in lowercase"),
+    "split": Function(2, 2, _split, "the parts of a string between separators, as a list"),
+    "join": Function(1, 2, _join, "the strings of a list, joined by a separator"),
+    "replace": Function(3, 3, _replace, "a string with all occurrences of a part replaced"),
     "first": Function(1, 1, _first, "the first element of a list"),
     "last": Function(1, 1, _last, "the last element of a list"),
-    "int": Function(1, 1, _int, "a text or number as a whole number"),
-    "float": Function(1, 1, _float, "a text as a number"),
-    "string": Function(1, 1, _string, "a number, true or false as a text"),
+    "int": Function(1, 1, _int, "a string or number as an integer"),
+    "float": Function(1, 1, _float, "a string as a number"),
+    "string": Function(1, 1, _string, "a number or boolean as a string"),
 }
 # They take a list and a condition, which is an expression about `#`, the element.
 CONDITIONAL = {
-    "filter": "the elements for which the condition is true",
+    "filter": "the elements that meet the condition",
     "map": "the value of the expression for each element",
-    "any": "whether the condition is true for one of them",
-    "all": "whether the condition is true for each of them",
+    "any": "whether any element meets the condition",
+    "all": "whether all elements meet the condition",
 }

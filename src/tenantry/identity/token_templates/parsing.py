@@ -71,7 +71,7 @@ class Token:
     @property
     def described(self) -> str:
         """The token as an error names it."""
-        return "the end" if self.kind == END else f"`{str(self.value)[:40]}`"
+        return "the end of the expression" if self.kind == END else f"`{str(self.value)[:40]}`"
 
 
 def parse(text: str, shape: Mapping[str, Any]) -> Expression:
@@ -85,7 +85,9 @@ def parse(text: str, shape: Mapping[str, Any]) -> Expression:
 
     """
     if len(text) > MOST_CHARACTERS:
-        raise SyntaxFault(MOST_CHARACTERS + 1, f"more than {MOST_CHARACTERS} characters")
+        raise SyntaxFault(
+            MOST_CHARACTERS + 1, f"the expression exceeds {MOST_CHARACTERS} characters"
+        )
     return _Parser(_tokens(text), shape).whole(text)
 
 
@@ -112,7 +114,7 @@ def _tokens(text: str) -> list[Token]:
         else:
             sign = next((one for one in _SIGNS if text.startswith(one, start)), None)
             if sign is None:
-                raise SyntaxFault(start + 1, f"{character!r} is no part of an expression")
+                raise SyntaxFault(start + 1, f"unexpected character {character!r}")
             at += len(sign)
             found.append(Token(SIGN, sign, start + 1))
     found.append(Token(END, "", len(text) + 1))
@@ -129,9 +131,9 @@ def _number(text: str, start: int) -> tuple[int | float, int]:
         while at < len(text) and text[at] in _DIGITS:
             at += 1
     if at - start > _MOST_DIGITS:
-        raise SyntaxFault(start + 1, f"a number has {_MOST_DIGITS} digits at most")
+        raise SyntaxFault(start + 1, f"a number can have at most {_MOST_DIGITS} digits")
     if text[at : at + 1] in _LETTERS:
-        raise SyntaxFault(at + 1, "a letter within a number")
+        raise SyntaxFault(at + 1, "unexpected letter in a number")
     return (int if is_whole else float)(text[start:at]), at
 
 
@@ -144,14 +146,16 @@ def _text(text: str, start: int) -> tuple[str, int]:
         if character == quote:
             return "".join(content), at + 1
         if character < " " or "\ud800" <= character <= "\udfff":
-            raise SyntaxFault(at + 1, "a control character within a text: write it as \\n or \\t")
+            raise SyntaxFault(
+                at + 1, "control characters in a string must be escaped, as \\n or \\t"
+            )
         if character == "\\" and quote != "`":
             escaped, at = _escape(text, at)
             content.append(escaped)
         else:
             content.append(character)
             at += 1
-    raise SyntaxFault(start + 1, f"a text begins that does not end: {quote} is missing")
+    raise SyntaxFault(start + 1, f"the string is not terminated: closing {quote} is missing")
 
 
 def _escape(text: str, at: int) -> tuple[str, int]:
@@ -167,9 +171,7 @@ def _escape(text: str, at: int) -> tuple[str, int]:
         character = chr(int(digits, 16))
         if character >= " " and not "\ud800" <= character <= "\udfff":
             return character, at + 6
-    raise SyntaxFault(
-        at + 1, 'is no escape that a text may have: \\n, \\t, \\\\, \\" and \\u00e9 are'
-    )
+    raise SyntaxFault(at + 1, 'invalid escape sequence: use \\n, \\t, \\\\, \\" or \\u00e9')
 
 
 class _Parser:
@@ -212,26 +214,28 @@ class _Parser:
         self._at += 1
 
     def _unexpected(self, wanted: str) -> SyntaxFault:
-        return SyntaxFault(
-            self._next.position, f"{self._next.described}, where {wanted} is expected"
-        )
+        return SyntaxFault(self._next.position, f"expected {wanted}, found {self._next.described}")
 
     def _made(self, node: Node) -> Node:
         self._nodes += 1
         if self._nodes > MOST_NODES:
-            raise SyntaxFault(self._next.position, f"has more than {MOST_NODES} parts")
+            raise SyntaxFault(
+                self._next.position, f"the expression has more than {MOST_NODES} parts"
+            )
         return node
 
     def _expression(self) -> Node:
         """Read a whole expression, with its choice by a condition."""
         self._depth += 1
         if self._depth > _MOST_DEPTH:
-            raise SyntaxFault(self._next.position, f"nests deeper than {_MOST_DEPTH} levels")
+            raise SyntaxFault(
+                self._next.position, f"the expression is nested deeper than {_MOST_DEPTH} levels"
+            )
         node = self._binary(0)
         if self._is("?"):
             self._at += 1
             first = self._expression()
-            self._expect(":", "of a condition")
+            self._expect(":", "of the conditional expression")
             node = self._made(nodes.Condition(node, first, self._expression()))
         self._depth -= 1
         return node
@@ -249,7 +253,7 @@ class _Parser:
                 return node
             if token.value == "matches":
                 raise SyntaxFault(
-                    token.position, "matches is not there: contains, startsWith and endsWith are"
+                    token.position, "matches is not supported: use contains, startsWith or endsWith"
                 )
             strength = _STRENGTH.get(token.value)
             if strength is None or strength < least:
@@ -291,7 +295,9 @@ class _Parser:
     def _enter(self) -> None:
         self._depth += 1
         if self._depth > _MOST_DEPTH:
-            raise SyntaxFault(self._next.position, f"nests deeper than {_MOST_DEPTH} levels")
+            raise SyntaxFault(
+                self._next.position, f"the expression is nested deeper than {_MOST_DEPTH} levels"
+            )
 
     def _postfixed(self) -> Node:
         """Read an operand with all members of it that follow."""
@@ -306,13 +312,13 @@ class _Parser:
             key_token = self._next
             if sign.value == "[":
                 key = self._expression()
-                self._expect("]", "after an index")
+                self._expect("]", "after the index")
             else:
                 key = self._key()
             if path and isinstance(shape, dict):
                 path, shape = self._known(path, shape, key, key_token)
             elif path and shape != OPEN and not (shape == "list" and sign.value == "["):
-                raise SyntaxFault(key_token.position, f"{path} is {_an(shape)}: it has no members")
+                raise SyntaxFault(key_token.position, f"{path} is {_an(shape)} and has no members")
             elif path:
                 self._paths.add(path)
                 path = ""
@@ -325,9 +331,7 @@ class _Parser:
         """Return the path and the shape of a member of an object that has these."""
         name = key.constant if isinstance(key, nodes.Literal) else None
         if not isinstance(name, str):
-            raise SyntaxFault(
-                at.position, f"{path} has members of these names alone: {', '.join(shape)}"
-            )
+            raise SyntaxFault(at.position, f"a member of {path} must be one of {', '.join(shape)}")
         if name not in shape:
             raise SyntaxFault(at.position, f"{path} has no `{name[:40]}`{_meant(name, shape)}")
         return f"{path}.{name}", shape[name]
@@ -335,7 +339,7 @@ class _Parser:
     def _key(self) -> Node:
         """Read the name of a member, which may be any word."""
         if self._next.kind != NAME:
-            raise self._unexpected('a name of a member (others as `["a-b"]`)')
+            raise self._unexpected('a member name (or `["a-b"]`)')
         return self._made(nodes.Literal(self._take().value))
 
     def _primary(self) -> Node:
@@ -346,18 +350,16 @@ class _Parser:
             return self._named(token)
         if token.value == "(":
             node = self._expression()
-            self._expect(")", "to close a bracket")
+            self._expect(")", "to close the parenthesis")
             return node
         if token.value == "[":
             return self._made(nodes.List(tuple(self._arguments("]"))))
         if token.value in {"#", "."} and self._conditions:
             return self._made(nodes.Element())
         if token.value == "#":
-            raise SyntaxFault(
-                token.position, "`#` stands for an element within filter, map, any and all"
-            )
+            raise SyntaxFault(token.position, "`#` is available only in filter, map, any and all")
         self._at -= 1
-        raise self._unexpected("a variable, a text, a number or a function")
+        raise self._unexpected("a variable, string, number or function")
 
     def _named(self, token: Token) -> Node:
         name = token.value
@@ -368,16 +370,18 @@ class _Parser:
             return self._made(nodes.Literal(_WORDS[name]))
         if name in _RESERVED:
             self._at -= 1
-            raise self._unexpected("a variable, a text, a number or a function")
+            raise self._unexpected("a variable, string, number or function")
         if name not in self._shape:
-            known = " and ".join(f"`{one}`" for one in self._shape)
-            raise SyntaxFault(token.position, f"there is no `{name[:40]}`: variables are {known}")
+            known = " or ".join(f"`{one}`" for one in self._shape)
+            raise SyntaxFault(token.position, f"unknown variable `{name[:40]}`: use {known}")
         return self._made(nodes.Variable(name))
 
     def _piped(self, first: Node) -> Node:
         token = self._take()
         if token.kind != NAME or not self._is("("):
-            raise SyntaxFault(token.position, f"{token.described}, where a function follows `|`")
+            raise SyntaxFault(
+                token.position, f"expected a function after `|`, found {token.described}"
+            )
         self._at += 1
         return self._called(token, first)
 
@@ -389,7 +393,7 @@ class _Parser:
         function = FUNCTIONS.get(name)
         if function is None:
             meant = _meant(name, {**FUNCTIONS, **CONDITIONAL})
-            raise SyntaxFault(token.position, f"there is no function `{name[:40]}`{meant}")
+            raise SyntaxFault(token.position, f"unknown function `{name[:40]}`{meant}")
         given += self._arguments(")")
         if not function.least <= len(given) <= function.most:
             takes = f"{function.least}"
@@ -401,15 +405,15 @@ class _Parser:
     def _each(self, token: Token, given: list[Node]) -> Node:
         if not given:
             given.append(self._expression())
-            self._expect(",", f"and a condition: {token.value} takes both")
+            self._expect(",", f"before the condition of {token.value}")
         braced = self._is("{")
         self._at += braced
         self._conditions += 1
         condition = self._expression()
         self._conditions -= 1
         if braced:
-            self._expect("}", "to close a condition")
-        self._expect(")", "to close a bracket")
+            self._expect("}", "to close the condition")
+        self._expect(")", "to close the parenthesis")
         return self._made(nodes.Each(token.value, given[0], condition))
 
     def _arguments(self, end: str) -> list[Node]:
@@ -429,4 +433,4 @@ def _meant(name: str, known: Mapping[str, Any]) -> str:
 
 
 def _an(kind: str) -> str:
-    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+    return "a string" if kind == "text" else f"a {kind}"

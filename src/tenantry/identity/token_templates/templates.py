@@ -32,9 +32,9 @@ _FIRST = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _NAME = _FIRST | frozenset("0123456789_-.:/")
 # Why a value is no member, by its type.
 _WRONG = {
-    dict: f"objects nest {_MOST_DEPTH} levels deep at most",
-    list: "is a list: write one as an expression, such as \"['a', 'b']\"",
-    type(None): "is null: leave the claim out",
+    dict: f"objects can be nested at most {_MOST_DEPTH} levels deep",
+    list: "must not be a list: use an expression, such as \"['a', 'b']\"",
+    type(None): "must not be null: omit the claim",
 }
 
 
@@ -81,8 +81,7 @@ def read(content: Mapping[str, Any], *, field: str, room: int = MOST_BYTES) -> T
         raise errors.InvalidArgument.field(
             field,
             "max_bytes",
-            f"its names and constants alone take {least} bytes of a token, which has room for "
-            f"{room}: shorten them",
+            f"has names and constants of {least} bytes, but a token has room for {room} bytes",
         )
     return Template(members, variables.need_place(paths))
 
@@ -112,8 +111,8 @@ def _read(
                 Violation(
                     where,
                     "pattern",
-                    f"a name has 1 to {MOST_NAME} letters, digits and _-.:/ and begins with a "
-                    "letter",
+                    f"must have a name of 1 to {MOST_NAME} letters, digits and _-.:/, starting "
+                    "with a letter",
                 )
             )
         elif isinstance(given, dict) and depth < _MOST_DEPTH:

@@ -294,7 +294,7 @@ def _claim(domain: Domain, txt_label: str) -> Domain:
     key = f"{txt_label}.{domain.domain}"
     if len(key) > domain_names.MAX_CHARACTERS:
         raise errors.InvalidArgument.field(
-            "domain.domain", "string.max_len", "is too long to have a TXT record"
+            "domain.domain", "string.max_len", "is too long for a TXT record"
         )
     return replace(
         domain,

@@ -176,7 +176,7 @@ def applied(
     settings = before.settings
     known = settings.get("idp_entity_id", "")
     if known and provider.entity_id != known:
-        fault = f"The metadata is that of another identity provider: {provider.entity_id}."
+        fault = f"The metadata describes another identity provider: {provider.entity_id}."
         return _with(before, {**settings, "fault": fault})
     try:
         found = metadata.members(provider, tls_only=_tls_only(before, development=development))
@@ -186,7 +186,7 @@ def applied(
     after.pop("fault", None)
     if settings.get("metadata_wants_signed") and not provider.want_authn_requests_signed:
         after["metadata_wants_signed"] = True
-        after["fault"] = "The metadata asks for signed requests no more; they stay signed."
+        after["fault"] = "The metadata no longer requires signed requests. Requests stay signed."
     after["idp_certificates"] = field_values.taken(
         db, provider.certificates, settings.get("idp_certificates", ()), at=at
     )

@@ -29,7 +29,7 @@ def hold_to_issuer(claims: Mapping[str, Any], issuer: str) -> None:
         issuer = issuer.replace(TENANT, tenant)
     found = claims.get("iss")
     if not issuer or TENANT in issuer or found != issuer:
-        raise OIDCError(faults.ISSUER, found=found or "nobody", expected=issuer)
+        raise OIDCError(faults.ISSUER, found=found or "missing", expected=issuer)
 
 
 def hold_to_audience(claims: Mapping[str, Any], client_id: str) -> None:
@@ -43,7 +43,7 @@ def hold_to_audience(claims: Mapping[str, Any], client_id: str) -> None:
         found = ", ".join(str(one) for one in named[:5])
         raise OIDCError(faults.AUDIENCE, found=found, expected=client_id)
     if party != client_id and (party is not None or len(named) > 1):
-        raise OIDCError(faults.AUTHORIZED_PARTY, found=party or "nobody", expected=client_id)
+        raise OIDCError(faults.AUTHORIZED_PARTY, found=party or "missing", expected=client_id)
 
 
 def hold_to_times(claims: Mapping[str, Any], *, now: float, skew: int) -> None:

@@ -22,9 +22,7 @@ from tenantry.identity.connections.saml.decoding import (
 
 _COMPACT = re.compile(rb"\s*[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*){2,4}\s*")
 _TIMES = {"iat", "exp", "nbf", "auth_time", "updated_at"}
-_UNPROVED = Judgement(
-    "a signature is judged by the keys of its provider, which are asked for", None
-)
+_UNPROVED = Judgement("the signature can only be verified with the provider's keys", None)
 
 
 def is_token(pasted: bytes) -> bool:

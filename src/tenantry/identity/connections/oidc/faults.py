@@ -1,4 +1,4 @@
-"""All that can be wrong with OpenID Connect and OAuth 2.0, once, for the IT admin."""
+"""Faults of OpenID Connect and OAuth 2.0, for the IT admin."""
 
 from __future__ import annotations
 
@@ -6,199 +6,201 @@ from tenantry.identity.connections.faults import Fault, ProtocolError
 
 
 class OIDCError(ProtocolError):
-    """A message or metadata of a provider that is not taken, for one fault."""
+    """An invalid message or metadata document of a provider."""
 
 
-_ASK = "Try again. If it stays, ask the people who run the identity provider."
-_CLOCKS = "Set the clocks of both sides by NTP. If they are right, sign in again."
-_AGAIN = "Sign in again from the application, in one window, without going back to an old page."
-_LOG = "The log of the identity provider says why. Often it is the client's registration there."
-_ATTACK = "Sign in again. If it stays, somebody may be meddling: tell your provider's support."
+_SUPPORT = "Try again. If the problem persists, contact the identity provider's support."
+_CLOCKS = "Synchronize the clocks of both servers with NTP, then sign in again."
+_AGAIN = "Sign in again from the application, in a single window. Don't go back to an old page."
+_LOG = "Check the identity provider's log. Often the client's registration is incomplete."
+_ATTACK = (
+    "Sign in again. If the problem persists, contact the provider's support: it may be an attack."
+)
+_ISSUER = "Copy the provider's issuer into the connection exactly."
+_CLIENT_ID = "Copy the client ID from the provider into the connection."
+_REACHABLE = "Check that the URL is correct and publicly reachable over HTTPS."
+_SLOW = "Try again in a minute. If the problem persists, the provider is slow."
 
-# The answer that the browser brings back.
+# The authorization response.
 PARAMETER = Fault(
     "invalid_request",
-    "The parameter {name} of the provider's answer is missing, given twice or too long.",
-    "Start again at the application, and do not open an old address or send a form twice.",
+    "The {name} parameter of the provider's response is missing, repeated or too long.",
+    "Start a new sign-in from the application. Don't reopen an old page or resubmit the form.",
 )
 NOT_COMPLETED = Fault(
     "authentication_not_completed",
-    "The identity provider says that the person did not sign in: {found}.",
-    "Sign in again. If it stays, see in the provider whether the person is assigned to it.",
+    "The user did not complete the sign-in at the identity provider: {found}.",
+    "Sign in again. If the problem persists, check that the user is assigned to the application.",
 )
 LOGIN_REQUIRED = Fault(
     "user_login_required",
-    "The identity provider has to ask the person something, and was told not to: {found}.",
-    "Sign in again, without prompt=none.",
+    "The identity provider must prompt the user, but the request does not allow it: {found}.",
+    "Sign in again without prompt=none.",
 )
 UNAVAILABLE = Fault(
-    "server_error", "The identity provider cannot answer now: {found}.", "Try again in a while."
+    "server_error",
+    "The identity provider is temporarily unavailable: {found}.",
+    "Try again later.",
 )
 REFUSED = Fault(
     "invalid_request",
-    "The identity provider refuses the request of this connection: {found}.",
+    "The identity provider rejected the authorization request: {found}.",
     _LOG,
 )
 ANSWER_ISSUER = Fault(
     "invalid_request",
-    "The answer is of the issuer {found}, and the connection's provider is {expected} (RFC 9207).",
-    "Copy the issuer from the provider into the connection, letter by letter.",
+    "The response's issuer is {found}, but the connection's issuer is {expected} (RFC 9207).",
+    _ISSUER,
 )
 NO_ANSWER_ISSUER = Fault(
     "invalid_request",
-    "The answer does not say its issuer, although the provider's metadata promises it (RFC 9207).",
+    "The response has no issuer, although the provider's metadata announces it (RFC 9207).",
     _ATTACK,
 )
 # Metadata.
 DISCOVERY_UNANSWERED = Fault(
     "server_error",
     "The provider's discovery document could not be fetched: {reason}.",
-    "Open the address in a browser: it must be public, by https, and not redirect.",
+    "Check that the URL is publicly reachable over HTTPS and does not redirect.",
 )
 DISCOVERY = Fault(
     "server_error",
-    "The provider's discovery document is not one of OpenID Connect: {reason}.",
-    "Give the issuer of the provider, or the address of its discovery document.",
+    "The provider's discovery document is invalid: {reason}.",
+    "Enter the provider's issuer or the URL of its discovery document.",
 )
 NO_ENDPOINT = Fault(
     "server_error",
-    "The connection has no {name}, and the provider's metadata has none either.",
-    "Fill it in by hand, from the provider's documentation.",
+    "The {name} is missing in the connection and in the provider's metadata.",
+    "Enter the URL from the provider's documentation.",
 )
 MANY_TENANTS = Fault(
     "server_error",
-    "The issuer is that of all customers of Microsoft, and the connection is of one organization.",
-    "Give the issuer of the organization's own tenant, which has the tenant's id in it.",
+    "The issuer is for all Microsoft tenants, but the connection belongs to one organization.",
+    "Enter the issuer of the organization's tenant, which contains the tenant ID.",
 )
 # The token endpoint.
 EXCHANGE_UNANSWERED = Fault(
     "failed_to_exchange_token",
-    "The provider's token endpoint gave no answer: {reason}.",
-    "See that its address is right, public, and by https.",
+    "The request to the provider's token endpoint failed: {reason}.",
+    _REACHABLE,
 )
 EXCHANGE_REFUSED = Fault(
     "failed_to_exchange_token",
-    "The provider's token endpoint refused the code: {found}.",
-    "invalid_client means a wrong client ID or secret, invalid_grant a wrong redirect URI.",
+    "The provider's token endpoint rejected the code: {found}.",
+    "invalid_client: check the client ID and secret. invalid_grant: check the redirect URI.",
 )
 EXCHANGE_ANSWER = Fault(
     "failed_to_exchange_token",
-    "The answer of the provider's token endpoint is not one of OAuth 2.0: {reason}.",
-    "See that the connection has the token endpoint, and not another address.",
+    "The response of the provider's token endpoint is invalid: {reason}.",
+    "Check the token endpoint URL in the connection.",
 )
 CLIENT_KEY = Fault(
     "failed_to_exchange_token",
-    "The secret of the connection is no key that a client secret of Apple can be made of.",
-    "Give a JSON object of team_id, key_id and private_key, the text of the .p8 file from Apple.",
+    "An Apple client secret cannot be created from the connection's secret.",
+    "Enter a JSON object with team_id, key_id and private_key (the content of Apple's .p8 file).",
 )
-BUSY = Fault(
-    "server_error",
-    "Too many sign-ins wait for this provider at the same time.",
-    "Try again in a minute. If it stays, the provider is slow.",
-)
-SLOW = Fault(
-    "server_error",
-    "The provider took more than {limit} seconds to answer all that a sign-in needs.",
-    "Try again in a minute. If it stays, the provider is slow.",
-)
+BUSY = Fault("server_error", "Too many sign-ins are waiting for this provider.", _SLOW)
+SLOW = Fault("server_error", "The provider did not respond within {limit} seconds.", _SLOW)
 # The ID token.
 NO_ID_TOKEN = Fault(
     "invalid_id_token",
-    "The provider sent no ID token.",
-    "It must be an OpenID Provider, and the scopes of the connection must have openid.",
+    "The provider did not return an ID token.",
+    "The provider must support OpenID Connect, and the connection's scopes must include openid.",
 )
-NOT_A_JWT = Fault("invalid_id_token", "The ID token is not a signed JWT: {reason}.", _ASK)
+NOT_A_JWT = Fault("invalid_id_token", "The ID token is not a signed JWT: {reason}.", _SUPPORT)
 ENCRYPTED = Fault(
     "invalid_id_token",
-    "The ID token is encrypted, which we do not take.",
-    "Switch the encryption of ID tokens off for this client at the provider: TLS protects them.",
+    "The ID token is encrypted, which is not supported.",
+    "Disable ID token encryption for this client at the provider.",
 )
 ALGORITHM = Fault(
     "invalid_id_token",
-    "The ID token is signed by {found}, and this connection takes {expected}.",
-    "Choose RS256 or ES256 at the provider. HS256 and none prove too little.",
+    "The ID token's signing algorithm is {found}, but the connection accepts {expected}.",
+    "Use RS256 or ES256 at the provider. HS256 and none are not secure enough.",
 )
 KEYS_UNANSWERED = Fault(
     "invalid_id_token",
     "The provider's keys could not be fetched: {reason}.",
-    "See that the address of its keys (jwks_uri) is right, public, and by https.",
+    "Check that jwks_uri is correct and publicly reachable over HTTPS.",
 )
 KEYS = Fault(
     "invalid_id_token",
-    "The provider's keys are not a JWK Set: {reason}.",
-    "See that the connection has the provider's jwks_uri, and not another address.",
+    "The document at jwks_uri is not a JWK Set: {reason}.",
+    "Check the jwks_uri in the connection.",
 )
 KEY = Fault(
     "invalid_id_token",
-    "The ID token names a key that the provider does not publish: {found}.",
-    "Try again in a minute. If it stays, the connection has the keys of another provider.",
+    "The ID token's key is not published by the provider: {found}.",
+    "Try again in a minute. If the problem persists, check the jwks_uri in the connection.",
 )
-SIGNATURE = Fault("invalid_id_token", "The signature of the ID token does not verify.", _ATTACK)
+SIGNATURE = Fault("invalid_id_token", "The signature of the ID token is invalid.", _ATTACK)
 ISSUER = Fault(
     "invalid_id_token",
-    "The ID token is of the issuer {found}, and the connection's provider is {expected}.",
-    "Copy the issuer from the provider into the connection, letter by letter.",
+    "The ID token's issuer is {found}, but the connection's issuer is {expected}.",
+    _ISSUER,
 )
 AUDIENCE = Fault(
     "invalid_id_token",
-    "The ID token is for {found}, and our client ID is {expected}.",
-    "Copy the client ID from the provider into the connection.",
+    "The ID token's audience is {found}, but the connection's client ID is {expected}.",
+    _CLIENT_ID,
 )
 AUTHORIZED_PARTY = Fault(
     "invalid_id_token",
-    "The ID token was issued to {found}, and our client ID is {expected}.",
-    "Copy the client ID from the provider into the connection.",
+    "The ID token's azp is {found}, but the connection's client ID is {expected}.",
+    _CLIENT_ID,
 )
 CLAIM = Fault(
     "invalid_id_token",
-    "The ID token has no {claim}, or one that does not conform to OpenID Connect.",
-    _ASK,
+    "The {claim} claim of the ID token is missing or invalid.",
+    _SUPPORT,
 )
 EXPIRED = Fault(
-    "invalid_id_token", "The ID token was good until {until}; it is {now} now.", _CLOCKS
+    "invalid_id_token", "The ID token expired at {until}. The server time is {now}.", _CLOCKS
 )
-EARLY = Fault("invalid_id_token", "The ID token is good from {since}; it is {now} now.", _CLOCKS)
-NONCE = Fault(
-    "invalid_id_token", "The ID token does not answer this sign-in: its nonce is another.", _AGAIN
+EARLY = Fault(
+    "invalid_id_token",
+    "The ID token is not valid before {since}. The server time is {now}.",
+    _CLOCKS,
 )
+NONCE = Fault("invalid_id_token", "The nonce of the ID token does not match this sign-in.", _AGAIN)
 AT_HASH = Fault(
-    "invalid_id_token", "The ID token was issued with another access token (at_hash).", _ATTACK
+    "invalid_id_token", "The at_hash of the ID token does not match the access token.", _ATTACK
 )
 TOO_OLD = Fault(
     "invalid_id_token",
-    "The person signed in at {since}, and the application wants it to be newer.",
-    "The provider must follow max_age and prompt, and say auth_time in the ID token.",
+    "The user authenticated at {since}, but the application requires a newer sign-in.",
+    "The provider must honor max_age and prompt, and include auth_time in the ID token.",
 )
-# The person.
+# The user.
 USERINFO_UNANSWERED = Fault(
     "user_info_retrieve_failed",
-    "The provider's userinfo endpoint gave no answer: {reason}.",
-    "See that its address is right, public, and by https.",
+    "The request to the provider's userinfo endpoint failed: {reason}.",
+    _REACHABLE,
 )
 USERINFO = Fault(
     "user_info_retrieve_failed",
-    "The answer of the provider's userinfo endpoint cannot be used: {reason}.",
-    "See that the scopes of the connection are allowed there, and that it answers in JSON.",
+    "The response of the provider's userinfo endpoint is invalid: {reason}.",
+    "Check that the connection's scopes are allowed there and that it responds with JSON.",
 )
 USERINFO_SUBJECT = Fault(
     "user_info_retrieve_failed",
-    "The userinfo endpoint tells of another person than the ID token.",
+    "The subject of the userinfo response does not match the ID token.",
     _ATTACK,
 )
 NO_SUBJECT = Fault(
     "user_info_retrieve_failed",
-    "The provider does not say by which id it knows the person.",
-    "See that the connection has the provider's userinfo endpoint.",
+    "The provider did not return the user's ID.",
+    "Check the userinfo endpoint URL in the connection.",
 )
 NO_EMAIL = Fault(
     "mandatory_attribute_missing",
-    "There is no e-mail address: {expected} is missing. Sent were: {found}.",
-    "Allow the scope email at the provider, or map e-mail to the claim that it sends.",
+    "The email claim {expected} is missing. Claims received: {found}.",
+    "Allow the email scope at the provider, or map email to a claim that it sends.",
 )
 WRONG_EMAIL = Fault(
     "mandatory_attribute_missing",
-    "The claim for the e-mail address holds {found}, which is no address.",
-    "Map e-mail to the claim that holds an address, such as ann@example.com.",
+    "The email claim contains {found}, which is not an email address.",
+    "Map email to a claim that contains an address, such as ann@example.com.",
 )
 # Back-channel logout.
-LOGOUT_TOKEN = Fault("invalid_request", "The logout token is not taken: {reason}.", _LOG)
+LOGOUT_TOKEN = Fault("invalid_request", "The logout token is invalid: {reason}.", _LOG)

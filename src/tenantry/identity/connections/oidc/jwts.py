@@ -44,32 +44,38 @@ def read(text: str, *, algorithms: Collection[str]) -> Signed:
 
     """
     if len(text) > MAX_CHARACTERS:
-        raise OIDCError(faults.NOT_A_JWT, reason=f"it has more than {MAX_CHARACTERS} characters")
+        raise OIDCError(faults.NOT_A_JWT, reason=f"it exceeds {MAX_CHARACTERS} characters")
     if text.count(".") == 4:  # RFC 7516 section 7.1
         raise OIDCError(faults.ENCRYPTED)
     if text.count(".") != 2:
-        raise OIDCError(faults.NOT_A_JWT, reason="it has not three parts")
+        raise OIDCError(faults.NOT_A_JWT, reason="it does not have three parts")
     try:
         first, second, third = text.encode("ascii").split(b".")
         header = jws.members(first)
     except ValueError:
-        raise OIDCError(faults.NOT_A_JWT, reason="its header is no JSON in base64url") from None
+        raise OIDCError(
+            faults.NOT_A_JWT, reason="its header is not base64url-encoded JSON"
+        ) from None
     algorithm, kid, typ = header.get("alg"), header.get("kid"), header.get("typ")
     if not isinstance(algorithm, str) or algorithm not in algorithms or algorithm not in ALGORITHMS:
         expected = ", ".join(one for one in algorithms if one in ALGORITHMS)
         raise OIDCError(
-            faults.ALGORITHM, found=algorithm or "nothing", expected=expected or "no algorithm"
+            faults.ALGORITHM,
+            found=algorithm or "missing",
+            expected=expected or "none of its algorithms",
         )
     if "crit" in header:
-        raise OIDCError(faults.NOT_A_JWT, reason="its crit names extensions that we do not know")
+        raise OIDCError(faults.NOT_A_JWT, reason="its crit header requires unsupported extensions")
     if not isinstance(kid, str | None) or len(kid or "") > _MAX_KID:
-        raise OIDCError(faults.NOT_A_JWT, reason="its kid is no string, or a long one")
+        raise OIDCError(faults.NOT_A_JWT, reason="its kid is not a string or is too long")
     # Keys in the header (jwk, jku, x5c, x5u) are anybody's: only those that the provider
     # publishes at its own address count.
     try:
         claims, signature = jws.members(second), urlsafe_b64decode(third)
     except ValueError:
-        raise OIDCError(faults.NOT_A_JWT, reason="its claims are no JSON in base64url") from None
+        raise OIDCError(
+            faults.NOT_A_JWT, reason="its claims are not base64url-encoded JSON"
+        ) from None
     found = typ if isinstance(typ, str) else None
     return Signed(algorithm, kid, found, claims, first + b"." + second, signature)
 
@@ -83,7 +89,7 @@ def verify(jwt: Signed, keys: KeySet) -> None:
     """
     fitting = keys.fitting(jwt.algorithm, jwt.kid)
     if not fitting:
-        raise OIDCError(faults.KEY, found=jwt.kid or f"any for {jwt.algorithm}")
+        raise OIDCError(faults.KEY, found=jwt.kid or f"no kid, {jwt.algorithm}")
     algorithm = ALGORITHMS[jwt.algorithm]
     if not any(algorithm.verify(jwt.signed, jwt.signature, key) for key in fitting):
         raise OIDCError(faults.SIGNATURE)

@@ -80,10 +80,10 @@ def read(document: bytes) -> KeySet:
     try:
         content = strict_json.loads(document)
     except ValueError as problem:
-        raise OIDCError(faults.KEYS, reason=f"it is no JSON: {problem}") from None
+        raise OIDCError(faults.KEYS, reason=f"it is not valid JSON: {problem}") from None
     keys = content.get("keys") if isinstance(content, dict) else None
     if not isinstance(keys, list):
-        raise OIDCError(faults.KEYS, reason="it has no list of keys")
+        raise OIDCError(faults.KEYS, reason="it has no keys array")
     if len(keys) > _MOST_KEYS:
         raise OIDCError(faults.KEYS, reason=f"it has more than {_MOST_KEYS} keys")
     return KeySet(tuple(known for key in keys if (known := _known(key)) is not None))

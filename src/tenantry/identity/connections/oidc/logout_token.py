@@ -47,7 +47,7 @@ def verify(jwt: Signed, *, issuer: str, client_id: str, now: float, skew: int) -
     expires = _expires(claims, now=now, skew=skew)
     events = claims.get("events")
     if not isinstance(events, dict) or not isinstance(events.get(EVENT), dict):
-        raise OIDCError(faults.LOGOUT_TOKEN, reason="it has no event of a logout")
+        raise OIDCError(faults.LOGOUT_TOKEN, reason="it has no logout event")
     if "nonce" in claims:  # an ID token is no logout
         raise OIDCError(faults.LOGOUT_TOKEN, reason="it has a nonce")
     subject, session, jti = (_text(claims, name) for name in ("sub", "sid", "jti"))
@@ -76,5 +76,5 @@ def _text(claims: Mapping[str, Any], name: str) -> str | None:
     if found is None:
         return None
     if not isinstance(found, str) or not 0 < len(found) <= _MOST_CHARACTERS or "\x00" in found:
-        raise OIDCError(faults.LOGOUT_TOKEN, reason=f"its {name} is no short text")
+        raise OIDCError(faults.LOGOUT_TOKEN, reason=f"its {name} is not a short string")
     return found

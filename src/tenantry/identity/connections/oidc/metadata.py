@@ -58,14 +58,14 @@ def read(document: bytes, *, fetched_from: str) -> Metadata:
     try:
         content = strict_json.loads(document)
     except ValueError as problem:
-        raise OIDCError(faults.DISCOVERY, reason=f"it is no JSON: {problem}") from None
+        raise OIDCError(faults.DISCOVERY, reason=f"it is not valid JSON: {problem}") from None
     if not isinstance(content, dict):
-        raise OIDCError(faults.DISCOVERY, reason="it is no JSON object")
+        raise OIDCError(faults.DISCOVERY, reason="it is not a JSON object")
     issuer = content.get("issuer")
     if not isinstance(issuer, str) or not 0 < len(issuer) <= _URL_MAX:
         raise OIDCError(faults.DISCOVERY, reason="it has no issuer")
     if not _is_of(issuer, fetched_from):
-        raise OIDCError(faults.DISCOVERY, reason=f"it is that of another issuer, {issuer}")
+        raise OIDCError(faults.DISCOVERY, reason=f"it belongs to another issuer, {issuer}")
     return Metadata(
         issuer=issuer,
         **{name: _endpoint(content, name) for name in _ENDPOINTS},
@@ -95,7 +95,7 @@ def _endpoint(content: dict[str, Any], name: str) -> str:
     except ValueError:
         parts = None
     if parts is None or parts.scheme not in {"https", "http"} or not parts.hostname:
-        raise OIDCError(faults.DISCOVERY, reason=f"its {name} is no URL")
+        raise OIDCError(faults.DISCOVERY, reason=f"its {name} is not a URL")
     return str(value)
 
 

@@ -54,12 +54,14 @@ def read(
     if not isinstance(access_token, str) or not 0 < len(access_token) <= _TOKEN_MAX:
         raise OIDCError(faults.EXCHANGE_ANSWER, reason="it has no access_token")
     if not access_token.isascii() or not access_token.isprintable():
-        raise OIDCError(faults.EXCHANGE_ANSWER, reason="its access_token is no text for a header")
+        raise OIDCError(
+            faults.EXCHANGE_ANSWER, reason="its access_token cannot be sent in a header"
+        )
     if not isinstance(token_type, str) or token_type.lower() != "bearer":
         raise OIDCError(faults.EXCHANGE_ANSWER, reason="its token_type is not Bearer")
     id_token = content.get("id_token")
     if id_token is not None and not isinstance(id_token, str):
-        raise OIDCError(faults.EXCHANGE_ANSWER, reason="its id_token is no text")
+        raise OIDCError(faults.EXCHANGE_ANSWER, reason="its id_token is not a string")
     return Tokens(access_token, token_type, id_token or None)
 
 

@@ -18,20 +18,20 @@ MOST_BYTES = 256 << 10
 def read(status: int, content_type: str, document: bytes) -> Any:
     """Return the JSON of an answer."""
     if status != 200:
-        raise OIDCError(faults.USERINFO, reason=f"its status is {status}")
+        raise OIDCError(faults.USERINFO, reason=f"the response status is {status}")
     if content_type.partition(";")[0].strip().lower() == "application/jwt":
-        reason = "it is a JWT; switch signed and encrypted userinfo off for this client there"
+        reason = "it is a JWT; disable signed and encrypted userinfo responses for this client"
         raise OIDCError(faults.USERINFO, reason=reason)
     try:
         return strict_json.loads(document)
     except ValueError as problem:
-        raise OIDCError(faults.USERINFO, reason=f"it is no JSON: {problem}") from None
+        raise OIDCError(faults.USERINFO, reason=f"it is not valid JSON: {problem}") from None
 
 
 def of_subject(content: Any, subject: str) -> Mapping[str, Any]:
     """Return the claims of an answer about the person of an ID token, and no other (5.3.2)."""
     if not isinstance(content, dict):
-        raise OIDCError(faults.USERINFO, reason="it is no JSON object")
+        raise OIDCError(faults.USERINFO, reason="it is not a JSON object")
     found = content.get("sub")
     if not isinstance(found, str) or not hmac.compare_digest(found.encode(), subject.encode()):
         raise OIDCError(faults.USERINFO_SUBJECT)

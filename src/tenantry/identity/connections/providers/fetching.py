@@ -234,7 +234,7 @@ class Fetching:
             is_debug=True,
         )
         if answer.status != 200:
-            raise OIDCError(fault, reason=f"its status is {answer.status}")
+            raise OIDCError(fault, reason=f"the response status is {answer.status}")
         return answer.body
 
     async def _send(
@@ -258,7 +258,7 @@ class Fetching:
         except NoResponse as problem:
             raise OIDCError(fault, reason=str(problem)) from None
         if answer.cut:
-            raise OIDCError(fault, reason=f"it has more than {most_bytes >> 10} KB")
+            raise OIDCError(fault, reason=f"the response exceeds {most_bytes >> 10} KB")
         return answer
 
     @contextlib.contextmanager
@@ -286,4 +286,4 @@ class ConnectionContext:
 
 def _hold_to_tls(url: str, fault: Fault, *, is_debug: bool) -> None:
     if not is_debug and not url.lower().startswith("https://"):
-        raise OIDCError(fault, reason="its address does not begin with https://")
+        raise OIDCError(fault, reason="the URL does not use HTTPS")

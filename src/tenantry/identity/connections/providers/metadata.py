@@ -25,18 +25,18 @@ async def fetch(
 
     reason = ""
     if tls_only and not url.lower().startswith("https://"):
-        raise SAMLError(faults.METADATA, reason="its address does not start with https://")
+        raise SAMLError(faults.METADATA, reason="its URL does not use HTTPS")
     try:
         answer = await outgoing.send(
             "GET", url, headers={"accept": _ACCEPT}, seconds=seconds, most_bytes=MOST_BYTES
         )
     except NoResponse as problem:
-        reason = f"its address gave no metadata, {problem}"
+        reason = f"it could not be fetched: {problem}"
     else:
         if answer.status != 200:
-            reason = f"its address answers with the status {answer.status}"
+            reason = f"its URL returned the status {answer.status}"
         elif answer.cut:
-            reason = f"it has more than {MOST_BYTES >> 10} KB"
+            reason = f"it exceeds {MOST_BYTES >> 10} KB"
         else:
             return idp_metadata.read(answer.body)
     raise SAMLError(faults.METADATA, reason=reason)

@@ -53,13 +53,13 @@ def split(pasted: str) -> list[str]:
     lines between.
     """
     if "PRIVATE KEY-----" in pasted:
-        raise _not_taken("there is a private key in it, which nobody else must have")
+        raise _invalid("it contains a private key, which must stay secret")
     text = pasted.replace("\r\n", "\n").strip("\ufeff \t\r\n")
     begun = text.count("-----BEGIN ")
     if begun:
         blocks = [one[0].decode() for one in _PEM.finditer(text.encode())]
         if len(blocks) != begun:
-            raise _not_taken("one of its blocks is cut short, or is no certificate")
+            raise _invalid("a PEM block is truncated or is not a certificate")
         return blocks
     if found := _IN_XML.findall(text):
         return list(found)
@@ -74,20 +74,20 @@ def read(pasted: bytes) -> x509.Certificate:
     Signatures can be verified with its key. One that has expired is taken: see `details`.
     """
     if b"PRIVATE KEY-----" in pasted:
-        raise _not_taken("this is a private key, which nobody else must have")
+        raise _invalid("it contains a private key, which must stay secret")
     if len(pasted) > _MAX_BYTES:
-        raise _not_taken(f"it is larger than {_MAX_BYTES // 1024} KB")
+        raise _invalid(f"it exceeds {_MAX_BYTES // 1024} KB")
     try:
         certificate = x509.load_der_x509_certificate(_der(pasted))
         key = certificate.public_key()
         details(certificate)
     except (ValueError, UnsupportedAlgorithm):
-        raise _not_taken("it is no X.509 certificate with a key that we know") from None
+        raise _invalid("it is not an X.509 certificate with a supported key") from None
     if isinstance(key, rsa.RSAPublicKey) and key.key_size in _RSA_BITS:
         return certificate
     if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _CURVES):
         return certificate
-    raise _not_taken("its key is neither RSA with 1024 to 8192 bits nor of curve P-256 to P-521")
+    raise _invalid("its key is not RSA (1024 to 8192 bits) or EC (P-256 to P-521)")
 
 
 def _der(pasted: bytes) -> bytes:
@@ -97,7 +97,7 @@ def _der(pasted: bytes) -> bytes:
     return binascii.a2b_base64(b"".join((found[1] if found else pasted).split()), strict_mode=True)
 
 
-def _not_taken(reason: str) -> SAMLError:
+def _invalid(reason: str) -> SAMLError:
     return SAMLError(faults.CERTIFICATE, reason=reason)
 
 

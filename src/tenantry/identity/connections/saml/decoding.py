@@ -119,12 +119,10 @@ def _of_query(text: str) -> tuple[list[Section], bytes]:
         raise SAMLError(faults.PARAMETER, name=bindings.RESPONSE) from None
     members = dict(parse_qsl((url.query or url.fragment) if url else text.lstrip("?")))
     name = next((name for name in _MESSAGES if name in members), "")
-    rows = [("Sent to", url._replace(query="", fragment="").geturl())] if url else []
+    rows = [("URL", url._replace(query="", fragment="").geturl())] if url else []
     rows += [(one, members[one]) for one in ("RelayState", "SigAlg") if one in members]
     if url:
-        rows.append(
-            ("Signed", "over the query" if "Signature" in members else "not over the query")
-        )
+        rows.append(("Signed", "yes" if "Signature" in members else "no"))
     value = members.get(name, "").replace(" ", "+")  # pasted as it was before it was encoded
     return [Section(f"Parameter {name}", printable_rows(rows))], _of_value(value)
 
@@ -148,9 +146,9 @@ def _message(root: _Element, now: int) -> Iterator[Section]:
                 ("Issued", _moment(root, "IssueInstant", now)),
                 ("Destination", root.get("Destination")),
                 ("In response to", root.get("InResponseTo")),
-                ("Answer to", root.get("AssertionConsumerServiceURL")),
-                ("Sign in anew", root.get("ForceAuthn")),
-                ("Not on or after", _moment(root, "NotOnOrAfter", now)),
+                ("ACS URL", root.get("AssertionConsumerServiceURL")),
+                ("ForceAuthn", root.get("ForceAuthn")),
+                ("Expires", _moment(root, "NotOnOrAfter", now)),
                 ("Status", _status(root)),
                 *_name_id(root),
                 *(("Session", parsing.text(one)) for one in root.iter(f"{SAMLP}SessionIndex")),
@@ -167,7 +165,7 @@ def _assertion(assertion: _Element, now: int, number: int) -> Iterator[Section]:
     name = "Assertion" if number == 1 else f"Assertion {number}"
     if assertion.tag != f"{SAML}Assertion":
         methods = [one.get("Algorithm", "") for one in assertion.iter(f"{XENC}EncryptionMethod")]
-        yield Section(f"{name}, encrypted", [("Encrypted by", one) for one in methods])
+        yield Section(f"{name}, encrypted", [("Algorithm", one) for one in methods])
         return
     subject = assertion.find(f"{SAML}Subject")
     conditions = assertion.find(f"{SAML}Conditions")
@@ -181,19 +179,19 @@ def _assertion(assertion: _Element, now: int, number: int) -> Iterator[Section]:
         rows += [
             ("Recipient", data.get("Recipient")),
             ("In response to", data.get("InResponseTo")),
-            ("Presented until", _moment(data, "NotOnOrAfter", now)),
+            ("Expires", _moment(data, "NotOnOrAfter", now)),
         ]
     if conditions is not None:
         rows += [
-            ("Good from", _moment(conditions, "NotBefore", now)),
-            ("Good until", _moment(conditions, "NotOnOrAfter", now)),
+            ("Valid from", _moment(conditions, "NotBefore", now)),
+            ("Valid until", _moment(conditions, "NotOnOrAfter", now)),
             *(("Audience", parsing.text(one)) for one in conditions.iter(f"{SAML}Audience")),
         ]
     for statement in assertion.iterchildren(f"{SAML}AuthnStatement"):
         rows += [
-            ("Signed in", _moment(statement, "AuthnInstant", now)),
+            ("Authenticated", _moment(statement, "AuthnInstant", now)),
             ("Session", statement.get("SessionIndex")),
-            ("Session until", _moment(statement, "SessionNotOnOrAfter", now)),
+            ("Session expires", _moment(statement, "SessionNotOnOrAfter", now)),
         ]
     yield Section(name, printable_rows([*rows, ("Signature", _signature(assertion))]))
     yield from _certificates(assertion, now)
@@ -226,7 +224,7 @@ def _signature(element: _Element) -> str:
         return "none"
     names = ("SignatureMethod", "DigestMethod")
     by = [one.get("Algorithm", "") for name in names for one in found.iter(f"{DS}{name}")]
-    return ", ".join(one.rpartition("#")[2] for one in by) or "without an algorithm"
+    return ", ".join(one.rpartition("#")[2] for one in by) or "no algorithm"
 
 
 def _certificates(element: _Element, now: int) -> Iterator[Section]:
@@ -234,7 +232,7 @@ def _certificates(element: _Element, now: int) -> Iterator[Section]:
     signature = element.find(f"{DS}Signature")
     if signature is not None:
         for certificate in _brought(signature):
-            yield _certificate(certificate, "Certificate of the signature", now)
+            yield _certificate(certificate, "Signature certificate", now)
 
 
 def _brought(element: _Element) -> list[x509.Certificate]:
@@ -249,7 +247,7 @@ def _brought(element: _Element) -> list[x509.Certificate]:
 
 def _certificate(certificate: x509.Certificate, name: str, now: int) -> Section:
     known, key = certificates.details(certificate), certificate.public_key()
-    size = "another kind"
+    size = "other"
     if isinstance(key, rsa.RSAPublicKey):
         size = f"RSA, {key.key_size} bits"
     elif isinstance(key, ec.EllipticCurvePublicKey):
@@ -261,8 +259,8 @@ def _certificate(certificate: x509.Certificate, name: str, now: int) -> Section:
                 ("Subject", known.subject),
                 ("Issuer", known.issuer),
                 ("Key", size),
-                ("Good from", said(known.not_before, now)),
-                ("Good until", said(known.not_after, now)),
+                ("Valid from", said(known.not_before, now)),
+                ("Valid until", said(known.not_after, now)),
                 ("SHA-256", certificate.fingerprint(hashes.SHA256()).hex(":")),
             ]
         ),
@@ -294,12 +292,12 @@ def _metadata(root: _Element, now: int) -> Iterator[Section]:
             ]
             formats = role.iterfind(f"{MD}NameIDFormat")
             rows += [("NameID format", parsing.text(one)) for one in formats]
-            kind = "identity provider" if name.startswith("IDP") else "service provider"
-            yield Section(f"As {kind}", printable_rows(rows))
+            kind = "Identity provider" if name.startswith("IDP") else "Service provider"
+            yield Section(kind, printable_rows(rows))
             for descriptor in role.iterfind(f"{MD}KeyDescriptor"):
                 use = descriptor.get("use", "any use")
                 for certificate in _brought(descriptor):
-                    yield _certificate(certificate, f"Certificate for {use}", now)
+                    yield _certificate(certificate, f"Certificate ({use})", now)
 
 
 def _service(endpoint: _Element) -> str:
@@ -308,9 +306,9 @@ def _service(endpoint: _Element) -> str:
 
 
 def _judge_metadata(root: _Element, data: bytes) -> Judgement:
-    about = "as metadata of an identity provider"
+    about = "identity provider metadata"
     if next(root.iter(f"{MD}IDPSSODescriptor"), None) is None:
-        return Judgement("it describes no identity provider, and they are about those", None)
+        return Judgement("the metadata does not describe an identity provider", None)
     try:
         idp_metadata.read(data)
     except SAMLError as error:
@@ -323,15 +321,17 @@ def _judge(root: _Element, expected: Expected, *, now: int, skew: int) -> list[J
     given = expected.certificates
     pinned = given or tuple(_brought(root))
     if not pinned:
-        about = "the identity provider's metadata or certificate is not given"
+        about = "no identity provider metadata or certificate was given"
         return [Judgement(about, None)]
     if next(root.iter(f"{SAML}EncryptedAssertion", f"{SAML}EncryptedID"), None) is not None:
-        return [Judgement("it is encrypted, and our private key is in the server alone", None)]
+        return [
+            Judgement("the response is encrypted, and only the server has the private key", None)
+        ]
     by = (
-        "the given certificate" if given else "the certificate that it brings, which proves nothing"
+        "the given certificate" if given else "the response's own certificate, which proves nothing"
     )
     received, trust = response.Received(root), _trust(root, expected, pinned)
-    first = _verdict(received, trust, expected, f"now, by {by}", now=now, skew=skew)
+    first = _verdict(received, trust, expected, f"now, with {by}", now=now, skew=skew)
     if first.fault not in _LATE:
         return [first]
     try:
@@ -340,9 +340,7 @@ def _judge(root: _Element, expected: Expected, *, now: int, skew: int) -> list[J
         issued = None
     if issued is None:
         return [first]
-    then = _verdict(
-        received, trust, expected, f"when it was issued, by {by}", now=issued, skew=skew
-    )
+    then = _verdict(received, trust, expected, f"at issue time, with {by}", now=issued, skew=skew)
     return [first, then]
 
 
@@ -390,7 +388,7 @@ def _moment(element: _Element, attribute: str, now: int) -> str | None:
     try:
         at = parsing.time(element, attribute)
     except SAMLError:
-        return f"{element.get(attribute)} (not a time)"
+        return f"{element.get(attribute)} (not a timestamp)"
     return None if at is None else said(at, now)
 
 

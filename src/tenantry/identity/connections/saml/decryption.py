@@ -126,4 +126,4 @@ def _cipher_value(parent: _Element) -> bytes:
 
 
 def _algorithm(method: _Element) -> str:
-    return str(method.get("Algorithm", "no algorithm"))
+    return str(method.get("Algorithm", "(missing)"))

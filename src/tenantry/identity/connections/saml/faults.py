@@ -1,4 +1,4 @@
-"""All that can be wrong with SAML, once: code, sentence and remedy, for the IT admin."""
+"""Faults of SAML messages, metadata and certificates, for the IT admin."""
 
 from __future__ import annotations
 
@@ -6,220 +6,229 @@ from tenantry.identity.connections.faults import Fault, ProtocolError
 
 
 class SAMLError(ProtocolError):
-    """A message, metadata or a certificate that is not taken, for one fault."""
+    """An invalid message, metadata document or certificate."""
 
 
-_ASK = "Try again. If it stays, send the response to support of the identity provider."
-_CLOCKS = "Set the clocks of both sides by NTP. If they are right, sign in again."
-_OURS = "Copy the address from the connection's page into the identity provider, letter by letter."
+_SUPPORT = (
+    "Try again. If the problem persists, send the response to the identity provider's support."
+)
+_CLOCKS = "Synchronize the clocks of both servers with NTP, then sign in again."
+_URL = "Copy the expected URL into the identity provider's configuration."
+_FEWER_ATTRIBUTES = (
+    "Send fewer attributes. If the user has many groups, filter them at the identity provider."
+)
 
-# How a message arrives.
+# Transport of a message.
 PARAMETER = Fault(
     "invalid_saml_form_params",
-    "The parameter {name} is missing, given twice or not base64.",
-    "Start again at the application, and do not open an old address or send a form twice.",
+    "The {name} parameter is missing, repeated or not valid base64.",
+    "Start a new sign-in from the application. Don't reopen an old page or resubmit the form.",
 )
-# A response as XML.
+# XML of a response.
 TOO_LARGE = Fault(
     "malformed_saml_response",
-    "The message is larger than {limit} KB.",
-    "Send fewer attributes: most often it is the list of groups. Filter it at the provider.",
+    "The message exceeds {limit} KB.",
+    _FEWER_ATTRIBUTES,
 )
-NOT_XML = Fault("malformed_saml_response", "The message is not XML in UTF-8: {reason}.", _ASK)
+NOT_XML = Fault("malformed_saml_response", "The message is not valid XML: {reason}.", _SUPPORT)
 MARKUP = Fault(
     "malformed_saml_response",
-    "The message holds a document type, a comment or a processing instruction.",
-    "SAML needs none of them: have the identity provider leave them out.",
+    "The message contains a DTD, a comment or a processing instruction.",
+    "Configure the identity provider to omit them.",
 )
 TOO_COMPLEX = Fault(
     "malformed_saml_response",
-    "The message has too many elements, attributes or namespaces, or they are nested too deep.",
-    "Send fewer attributes: most often it is the list of groups. Filter it at the provider.",
+    "The message has too many elements, attributes or namespaces, or is nested too deeply.",
+    _FEWER_ATTRIBUTES,
 )
 DUPLICATE_ID = Fault(
     "malformed_saml_response",
-    "The ID {id} stands at two elements, so that a signature does not say which one it means.",
-    "This may be an attack. If the identity provider itself sends it so, it is broken.",
+    "The ID {id} is used by two elements, so the signed element is ambiguous.",
+    "This may be an attack. If the identity provider sends such responses, contact its support.",
 )
-# A response as SAML.
+# Content of a response.
 NOT_A_RESPONSE = Fault(
     "invalid_saml_response",
-    "The message is a {found}, and a {expected} of SAML 2.0 was expected.",
-    "Choose SAML 2.0 at the identity provider, and its application for this address.",
+    "Expected a SAML 2.0 {expected}, but received {found}.",
+    "Use a SAML 2.0 application at the identity provider.",
 )
 ASSERTIONS = Fault(
     "invalid_saml_response",
-    "The response holds {found} assertions in all; it must hold exactly one.",
-    "Have the identity provider send one assertion. More than one may be an attack.",
+    "The response contains {found} assertions. It must contain exactly one.",
+    "Configure the identity provider to send one assertion. More than one may be an attack.",
 )
 ELEMENT = Fault(
     "invalid_saml_response",
-    "The {parent} has no {element}, an empty one, or one too many.",
-    "This is a part that SAML demands: have the identity provider send it.",
+    "The {element} in {parent} is missing, empty or repeated.",
+    "SAML requires this element. Configure the identity provider to send it.",
 )
 TIME = Fault(
     "invalid_saml_response",
-    "{attribute} is not a time as SAML writes it: {found}.",
-    "Times are written in UTC, as in 2026-01-31T12:00:00Z.",
+    "{attribute} is not a valid timestamp: {found}.",
+    "Timestamps must be in UTC, such as 2026-01-31T12:00:00Z.",
 )
 ISSUER = Fault(
     "invalid_saml_response",
-    "The issuer is {found}, and the connection's identity provider is {expected}.",
-    "Set the identity provider's entity ID in the connection to its issuer, letter by letter.",
+    "The issuer is {found}, but the connection's IdP entity ID is {expected}.",
+    "Set the connection's IdP entity ID to the issuer that the identity provider sends.",
 )
 AUDIENCE = Fault(
     "invalid_saml_response",
-    "The assertion is for the audience {found}, and we are {expected}.",
-    "Set Audience (also: SP entity ID, Identifier) at the identity provider to our entity ID.",
+    "The assertion's audience is {found}, but the SP entity ID is {expected}.",
+    "Set the audience (SP entity ID, Identifier) at the identity provider to the SP entity ID.",
 )
 CONDITION = Fault(
     "invalid_saml_response",
-    "The assertion has a condition that we do not know: {found}.",
+    "The assertion contains an unsupported condition: {found}.",
     "Remove the condition at the identity provider.",
 )
 IN_RESPONSE_TO = Fault(
     "invalid_saml_response",
-    "The response answers request {found}, and the sign-in began with {expected}.",
-    "Sign in again from the application, in one window, without going back to an old page.",
+    "InResponseTo is {found}, but the ID of the sign-in request is {expected}.",
+    "Sign in again from the application, in a single window. Don't go back to an old page.",
 )
 UNENCRYPTED = Fault(
     "invalid_saml_response",
-    "The assertion is not encrypted, and the connection demands that it is.",
-    "Switch encryption of assertions on at the identity provider, with our certificate.",
+    "The assertion is not encrypted, but the connection requires encryption.",
+    "Enable assertion encryption at the identity provider with the SP certificate.",
 )
 DECRYPTION = Fault(
     "invalid_saml_response",
-    "What is encrypted could not be decrypted with any Tenantry key.",
-    "Give the identity provider our present encryption certificate, from our metadata.",
+    "The encrypted data could not be decrypted with any key of the connection.",
+    "Import the current encryption certificate from the SP metadata at the identity provider.",
 )
 ENCRYPTION_METHOD = Fault(
     "invalid_saml_response",
-    "It is encrypted by {found}, which we do not take.",
-    "Choose AES-256-GCM with RSA-OAEP. RSA 1.5 and 3DES are unsafe, and never taken.",
+    "The encryption algorithm {found} is not accepted.",
+    "Use AES-256-GCM with RSA-OAEP. RSA 1.5 and 3DES are insecure and never accepted.",
 )
 UNSIGNED_CBC = Fault(
     "invalid_saml_response",
-    "The assertion is encrypted by AES-CBC, and the response around it is not signed.",
-    "Choose AES-GCM at the identity provider, or have it sign the whole response as well.",
+    "The assertion is encrypted with AES-CBC, but the response is not signed.",
+    "Use AES-GCM at the identity provider, or sign the whole response.",
 )
 STATUS = Fault(
     "invalid_status",
-    "The identity provider refused: {found}.",
-    "Its own log says why. Often the person is not assigned to the application there.",
+    "The identity provider rejected the sign-in: {found}.",
+    "Check the identity provider's log. Often the user is not assigned to the application.",
 )
 NOT_COMPLETED = Fault(
     "authentication_not_completed",
-    "The identity provider says that the person did not sign in: {found}.",
-    "Sign in again. If it stays, the identity provider's log says why.",
+    "The user did not complete the sign-in at the identity provider: {found}.",
+    "Sign in again. If the problem persists, check the identity provider's log.",
 )
 LOGIN_REQUIRED = Fault(
     "user_login_required",
-    "The identity provider has no session of this person, and was asked not to open one.",
+    "The user has no session at the identity provider, and the request does not allow a prompt.",
     "Sign in again.",
 )
 DESTINATION = Fault(
     "invalid_acs_url",
-    "The message is sent to {found}, and our address is {expected}.",
-    _OURS,
+    "The message's Destination is {found}, but the expected URL is {expected}.",
+    _URL,
 )
 RECIPIENT = Fault(
     "invalid_assertion_url",
-    "The assertion is for the recipient {found}, and our address is {expected}.",
-    _OURS,
+    "The assertion's Recipient is {found}, but the ACS URL is {expected}.",
+    _URL,
 )
 ASSERTION_EXPIRED = Fault(
-    "assertion_expired", "The assertion was good until {until}; it is {now} now.", _CLOCKS
+    "assertion_expired", "The assertion expired at {until}. The server time is {now}.", _CLOCKS
 )
 ASSERTION_EARLY = Fault(
-    "assertion_expired", "The assertion is good from {since}; it is {now} now.", _CLOCKS
+    "assertion_expired",
+    "The assertion is not valid before {since}. The server time is {now}.",
+    _CLOCKS,
 )
 RESPONSE_EXPIRED = Fault(
-    "response_expired", "The response had to arrive until {until}; it is {now} now.", _CLOCKS
+    "response_expired", "The response expired at {until}. The server time is {now}.", _CLOCKS
 )
 SESSION_EXPIRED = Fault(
     "assertion_expired",
-    "The session at the identity provider ended at {until}; it is {now} now.",
+    "The session at the identity provider expired at {until}. The server time is {now}.",
     "Sign in again at the identity provider.",
 )
 NO_EMAIL = Fault(
     "mandatory_attribute_missing",
-    "There is no e-mail address: attribute {expected} is missing. Sent were: {found}.",
-    "Add the attribute at the identity provider, or map e-mail to the name it sends.",
+    "The email attribute {expected} is missing. Attributes received: {found}.",
+    "Add the attribute at the identity provider, or map email to an attribute that it sends.",
 )
-# A response among others.
+# A response in its sign-in.
 NOT_WAITING = Fault(
     "invalid_saml_response",
-    "No sign-in waits for this response: it is over, or was answered already.",
+    "No sign-in is waiting for this response. It has ended or was already answered.",
     "Sign in again at the application, in one window.",
 )
 REPLAYED = Fault(
     "invalid_saml_response",
-    "The assertion was used before; each is good once.",
-    "Sign in again at the application. Do not go back, and do not send a form twice.",
+    "The assertion was already used.",
+    "Sign in again from the application. Don't go back or resubmit the form.",
 )
 UNASKED = Fault(
     "invalid_saml_response",
-    "The identity provider began this sign-in, and the connection does not allow that.",
-    "Sign in at the application, or allow sign-ins that the identity provider begins.",
+    "The connection does not allow IdP-initiated sign-in.",
+    "Sign in from the application, or allow IdP-initiated sign-in in the connection.",
 )
 RELAY_STATE = Fault(
     "invalid_saml_form_params",
-    "The RelayState has more than {limit} characters.",
-    "Shorten the RelayState at the identity provider: an identifier is enough.",
+    "RelayState exceeds {limit} characters.",
+    "Shorten the RelayState at the identity provider. An identifier is enough.",
 )
 WRONG_EMAIL = Fault(
     "mandatory_attribute_missing",
-    "The attribute for the e-mail address holds {found}, which is no address.",
-    "Map e-mail to the attribute that holds an address, such as ann@example.com.",
+    "The email attribute contains {found}, which is not an email address.",
+    "Map email to an attribute that contains an address, such as ann@example.com.",
 )
 OLD_SESSION = Fault(
     "user_login_required",
-    "A new proof was asked for, and the person signed in at the identity provider before that.",
-    "Have the identity provider honor ForceAuthn: it must ask the person to sign in again.",
+    "The request required reauthentication, but the user authenticated before it was sent.",
+    "Configure the identity provider to honor ForceAuthn and prompt the user again.",
 )
 # Signatures.
 UNSIGNED = Fault(
     "signature_validation_failed",
-    "The {element} is not signed, and the connection demands that it is.",
-    "Switch its signing on at the identity provider, or choose another signing option here.",
+    "The required signature of the {element} is missing.",
+    "Enable signing at the identity provider, or change the connection's signing option.",
 )
 SIGNATURE_SHAPE = Fault(
     "signature_validation_failed",
-    "The signature is not one that SAML allows: {reason}.",
-    "It must cover the element that holds it, by one reference. Else it may be an attack.",
+    "The signature does not conform to SAML: {reason}.",
+    "The signature must cover its parent element by one reference. Otherwise it may be an attack.",
 )
 SIGNATURE_METHOD = Fault(
     "signature_validation_failed",
-    "It is signed by {found}, which we do not take.",
-    "Choose RSA with SHA-256 at the identity provider. SHA-1 only by the connection's option.",
+    "The signature algorithm {found} is not accepted.",
+    "Use RSA with SHA-256 at the identity provider. SHA-1 must be allowed in the connection.",
 )
 SIGNATURE = Fault(
     "signature_validation_failed",
-    "The signature does not verify with any of the {count} certificates of the connection.",
-    "Take the identity provider's present certificate into the connection, or its metadata URL.",
+    "The signature does not match any certificate of the connection ({count} checked).",
+    "Add the identity provider's current certificate or metadata URL to the connection.",
 )
 # Messages of single logout.
 LOGOUT_EXPIRED = Fault(
-    "invalid_saml_request", "The request had to arrive until {until}; it is {now} now.", _CLOCKS
+    "invalid_saml_request",
+    "The logout request expired at {until}. The server time is {now}.",
+    _CLOCKS,
 )
 LOGOUT_REPLAYED = Fault(
     "invalid_saml_request",
-    "The request to sign out was used before; each is good once.",
+    "The logout request was already used.",
     "Sign out again at the identity provider.",
 )
 # Metadata and certificates.
 METADATA = Fault(
     "invalid_saml_metadata",
-    "This is not metadata of one identity provider: {reason}.",
-    "Give the address or the file that the identity provider calls metadata.",
+    "The metadata is invalid: {reason}.",
+    "Use the metadata URL or file from the identity provider.",
 )
 METADATA_WITHOUT_TLS = Fault(
     "invalid_saml_metadata",
-    "The {service} address in the metadata does not start with https://: {url}.",
-    "Have the identity provider publish https:// addresses, then read its metadata again.",
+    "The {service} URL in the metadata does not use HTTPS: {url}.",
+    "Configure the identity provider to publish HTTPS URLs, then reload its metadata.",
 )
 CERTIFICATE = Fault(
     "invalid_saml_metadata",
-    "The certificate cannot be taken: {reason}.",
-    "Paste the X.509 signing certificate of the identity provider, as PEM or base64.",
+    "The certificate is invalid: {reason}.",
+    "Paste the X.509 signing certificate of the identity provider as PEM or base64.",
 )

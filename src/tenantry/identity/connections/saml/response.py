@@ -135,7 +135,9 @@ def _verify(read: _Read, trust: Trust, *, in_response_to: str | None, clock: _Cl
     assertion = _covered(read, trust)
     root = read.root
     if assertion.get("Version") != "2.0" or not (identifier := assertion.get("ID")):
-        raise SAMLError(faults.NOT_A_RESPONSE, found="Assertion of no ID", expected="Assertion")
+        raise SAMLError(
+            faults.NOT_A_RESPONSE, found="Assertion without an ID", expected="Assertion"
+        )
     hold_to_issuer(assertion, trust, required=True)
     until = _hold_to_conditions(parsing.one(assertion, f"{SAML}Conditions"), trust, clock)
     subject = parsing.one(assertion, f"{SAML}Subject")
@@ -185,7 +187,7 @@ def _covered(read: _Read, trust: Trust) -> _Element:
     missing = (
         ("Response" if trust.signing.of_response and not response_signed else "")
         or ("Assertion" if trust.signing.of_assertion and not assertion_signed else "")
-        or ("" if response_signed or assertion_signed else "response, with its assertion,")
+        or ("" if response_signed or assertion_signed else "response or its assertion")
     )
     if missing:
         raise SAMLError(faults.UNSIGNED, element=missing)
@@ -201,7 +203,7 @@ def _hold_to_parts(root: _Element) -> None:
         if child.tag not in _PARTS:
             raise SAMLError(
                 faults.SIGNATURE_SHAPE,
-                reason=f"the response holds {parsing.local(child.tag)} of another kind",
+                reason=f"the response contains an unexpected {parsing.local(child.tag)}",
             )
 
 
@@ -252,7 +254,7 @@ def _hold_to_conditions(conditions: _Element, trust: Trust, clock: _Clock) -> in
         [parsing.text(one) for one in each.findall(f"{SAML}Audience")] for each in restrictions
     ] or [[]]:
         if trust.sp_entity_id not in audiences:
-            found = ", ".join(audiences) or "of nobody"
+            found = ", ".join(audiences) or "missing"
             raise SAMLError(faults.AUDIENCE, found=found, expected=trust.sp_entity_id)
     return not_on_or_after
 
@@ -281,8 +283,8 @@ def _confirm(
                 return until
             fault = SAMLError(
                 faults.IN_RESPONSE_TO,
-                found=proved or said or "of nobody",
-                expected=in_response_to or "none: the identity provider began it",
+                found=proved or said or "missing",
+                expected=in_response_to or "none (IdP-initiated)",
             )
         except SAMLError as error:
             fault = error
@@ -294,7 +296,7 @@ def _confirmed_until(data: _Element, trust: Trust, clock: _Clock) -> int:
     recipient = data.get("Recipient")
     if recipient not in trust.acs_urls:
         ours = " or ".join(trust.acs_urls)
-        raise SAMLError(faults.RECIPIENT, found=recipient or "of nobody", expected=ours)
+        raise SAMLError(faults.RECIPIENT, found=recipient or "missing", expected=ours)
     until = parsing.time(data, "NotOnOrAfter")
     if until is None or clock.past(until):
         raise _late(faults.RESPONSE_EXPIRED, clock, until=until)
@@ -342,6 +344,6 @@ def _attributes(assertion: _Element) -> tuple[dict[str, tuple[str, ...]], dict[s
 
 def _late(fault: Fault, clock: _Clock, **times: int | None) -> SAMLError:
     shown = {
-        name: "no time at all" if at is None else parsing.written(at) for name, at in times.items()
+        name: "an unknown time" if at is None else parsing.written(at) for name, at in times.items()
     }
     return SAMLError(fault, now=parsing.written(clock.now), **shown)

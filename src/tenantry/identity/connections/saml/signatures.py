@@ -130,7 +130,7 @@ def _hold_to_shape(element: _Element, *, sha1: bool) -> tuple[str, str]:
     """Refuse all but SAML's one shape (Core 5.4); return the two algorithms, which are allowed."""
     signatures = element.findall(f"{DS}Signature")
     if len(signatures) != 1:
-        raise _shape("there is not exactly one in the element")
+        raise _shape("the element does not have exactly one signature")
     names = [f"{DS}SignedInfo", f"{DS}SignatureValue", f"{DS}KeyInfo"]
     if (parts := list(signatures[0])) and len(parts) == 2:
         names.pop()
@@ -151,11 +151,11 @@ def _hold_to_shape(element: _Element, *, sha1: bool) -> tuple[str, str]:
         _base64(leaf.text or "")
     identifier = element.get("ID", "")
     if not _NCNAME.fullmatch(identifier) or reference.get("URI") != f"#{identifier}":
-        raise _shape("its reference is not the ID of the element that holds it")
+        raise _shape("the reference is not the ID of the parent element")
     if enveloped.get("Algorithm") != _ENVELOPED:
-        raise _shape("its first transform is not the enveloped signature's")
+        raise _shape("the first transform is not enveloped-signature")
     if {one.get("Algorithm") for one in (canonicalization, exclusive)} != {_EXCLUSIVE}:
-        raise _shape("it is not canonicalized exclusively, without comments")
+        raise _shape("it does not use exclusive canonicalization without comments")
     method_uri, digest_uri = method.get("Algorithm", ""), digest.get("Algorithm", "")
     _allow(method_uri, _METHODS, sha1=sha1)
     _allow(digest_uri, _DIGESTS, sha1=sha1)
@@ -165,7 +165,7 @@ def _hold_to_shape(element: _Element, *, sha1: bool) -> tuple[str, str]:
 def _children(parent: _Element, *tags: str) -> list[_Element]:
     children = list(parent)
     if [child.tag for child in children] != list(tags):
-        raise _shape(f"{parsing.local(parent.tag)} has other parts than those of SAML")
+        raise _shape(f"{parsing.local(parent.tag)} has unexpected child elements")
     return children
 
 
@@ -178,7 +178,7 @@ def _base64(text: str) -> bytes:
             return data
     except ValueError:
         pass
-    raise _shape("a value is not base64")
+    raise _shape("a value is not valid base64")
 
 
 def _shape(reason: str) -> SAMLError:
@@ -187,7 +187,7 @@ def _shape(reason: str) -> SAMLError:
 
 def _allow(algorithm: str, known: Container[str], *, sha1: bool) -> None:
     if algorithm not in known or (algorithm in _SHA1 and not sha1):
-        raise SAMLError(faults.SIGNATURE_METHOD, found=algorithm or "no algorithm")
+        raise SAMLError(faults.SIGNATURE_METHOD, found=algorithm or "(missing)")
 
 
 def sign(element: _Element, pair: SigningPair, *, before: str | None = None) -> _Element:

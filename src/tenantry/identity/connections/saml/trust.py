@@ -81,7 +81,7 @@ def hold_to_destination(element: _Element, urls: tuple[str, ...], *, required: b
     if found is None and not required:
         return
     if found not in urls:
-        raise SAMLError(faults.DESTINATION, found=found or "nowhere", expected=" or ".join(urls))
+        raise SAMLError(faults.DESTINATION, found=found or "missing", expected=" or ".join(urls))
 
 
 def read_name_id(element: _Element) -> NameID:

@@ -27,10 +27,10 @@ _TIME = 5  # bytes of a number of seconds since 1970
 class Refusal(Enum):
     """Why: a number that stays the same, the error of RFC 6749 section 4.1.2.1, and its words."""
 
-    UNREADABLE = 1, "invalid_request", "the parameters are not UTF-8, or too many, or too long"
+    UNREADABLE = 1, "invalid_request", "the parameters are not valid UTF-8, too many or too long"
     CLIENT_ID_REPEATED = 2, "invalid_request", "client_id is given more than once"
     CLIENT_ID_MISSING = 3, "invalid_request", "client_id is missing"
-    CLIENT_UNKNOWN = 4, "invalid_client", "there is no application with this client_id"
+    CLIENT_UNKNOWN = 4, "invalid_client", "no application has this client_id"
     REDIRECT_URI_REPEATED = 5, "invalid_request", "redirect_uri is given more than once"
     REDIRECT_URI_MISSING = 6, "invalid_request", "redirect_uri is missing"
     REDIRECT_URI_UNKNOWN = (

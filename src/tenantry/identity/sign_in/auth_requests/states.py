@@ -127,20 +127,20 @@ class OutOfStep(errors.InvalidArgument):
     Or another tab or a second click has taken it further meanwhile.
     """
 
-    sentence = "this sign-in has gone on meanwhile"
+    sentence = "this sign-in has already advanced"
 
 
 def check(*way: str) -> None:
     """Look up a way through the table, from the state it starts in."""
     for state, following in itertools.pairwise(way):
         if following not in TABLE[state]:
-            raise OutOfStep(f"this step does not follow: the sign-in is at {state}")
+            raise OutOfStep(f"this step is not possible: the sign-in is in state {state}")
 
 
 def expect(request: AuthRequest, *states: str) -> None:
     """Make sure that a request is in one of these states."""
     if request.state not in states:
-        raise OutOfStep(f"this step does not follow: the sign-in is at {request.state}")
+        raise OutOfStep(f"this step is not possible: the sign-in is in state {request.state}")
 
 
 def status(state: str) -> str:

@@ -42,7 +42,7 @@ async def admit(
     """
     found.check()
     if proved is not None and email_addresses.key(proved) != email_addresses.key(found.address):
-        raise FederationError("access_denied", "the account has another e-mail address meanwhile")
+        raise FederationError("access_denied", "the email address of the account has changed")
     call, settings, user = answer.call, answer.settings, found.user
     organization_id = answer.connection.organization_id or NO_ORGANIZATION
     believed = found.owned or found.sub is None  # of anybody else it has been proved

@@ -47,7 +47,7 @@ async def arrive(
     states.expect(request, *states.UNPROVED)
     taken = await ways.take_arrival(call.db, secret)
     if taken is None or taken[0].auth_request_id != request.id:
-        raise states.OutOfStep("this answer of the provider is over, or of another sign-in")
+        raise states.OutOfStep("this provider response has expired or belongs to another sign-in")
     way, identity = taken
     return await identified(dependencies, call, request, way.connection_id, identity)
 
@@ -71,16 +71,18 @@ async def named(
     if request.facts.sso != login_requirements.address(connection):
         # Its further way is told to the connection that it waited for alone.
         if request.connection_id == connection.id:
-            raise states.OutOfStep("somebody was named for this sign-in already")
+            raise states.OutOfStep("a user was already reported for this sign-in")
         raise errors.NotFound("auth request")
     if request.state != states.SSO_PENDING or request.error is not None:
-        raise states.OutOfStep("somebody was named for this sign-in already")
+        raise states.OutOfStep("a user was already reported for this sign-in")
     if own_sign_ins.login_uri(connection):
         if not await own_sign_ins.name(call.db, connection, request.id, identity):
-            raise states.OutOfStep("somebody was named already, or no browser was sent there")
+            raise states.OutOfStep(
+                "a user was already reported, or the sign-in was not sent to this connection"
+            )
         return request
     if identity is None:
-        fault = FederationError("authentication_not_completed", "the person did not sign in")
+        fault = FederationError("authentication_not_completed", "the user did not sign in")
         return await _end(call, request, fault, connection, None, browser=False)
     return await identified(dependencies, call, request, connection_id, identity, browser=False)
 
@@ -197,7 +199,9 @@ async def _by_itself(answer: ProviderAnswer) -> AuthRequest:
         chosen = await connections.find(db, sso.rpartition("/")[2])
         organization_id = None if chosen is None else chosen.organization_id
         if organization_id is None or organization_id != connection.organization_id:
-            raise FederationError("invalid_connection_id", "another connection is asked for")
+            raise FederationError(
+                "invalid_connection_id", "the request requires another connection"
+            )
     found = await trust.of_itself(db, connection, answer.identity)
     return await admit(answer, states.SSO_AUTHENTICATED, found)
 
@@ -309,7 +313,7 @@ async def _end(
 
 def _serving(connection: Connection | None) -> Connection:
     if connection is None or not connection.serves:
-        raise FederationError("connection_not_active", "this connection does not serve any more")
+        raise FederationError("connection_not_active", "this connection is no longer active")
     return connection
 
 

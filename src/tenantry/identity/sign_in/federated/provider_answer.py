@@ -59,21 +59,23 @@ class ProviderAnswer:
         if organization_id is not None and request.named not in {None, organization_id}:
             raise FederationError(
                 "invalid_organization_id",
-                "this connection is of another organization than is asked for",
+                "this connection does not belong to the requested organization",
             )
         asked = request.params.connection_id
         if request.state == states.SSO_PENDING and asked not in {None, self.connection.id}:
-            raise FederationError("invalid_connection_id", "another connection is asked for")
+            raise FederationError(
+                "invalid_connection_id", "the request requires another connection"
+            )
         subject, modular = self.identity.subject, self.dependencies.settings.is_modular
         if not _is_key(subject) or (modular and len(subject) > SUB_MAX):
             raise FederationError(
-                "invalid_request", "the provider's id of the person is missing or too long"
+                "invalid_request", "the provider's user ID is missing or too long"
             )
         try:
             email_addresses.checked(self.identity.email)
         except errors.InvalidArgument:
             raise FederationError(
-                "mandatory_attribute_missing", "the provider gives no e-mail address"
+                "mandatory_attribute_missing", "the provider sent no valid email address"
             ) from None
 
     def facts(self) -> Facts:

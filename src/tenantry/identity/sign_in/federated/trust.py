@@ -61,20 +61,20 @@ class TrustDecision:
         if self.place is None and not self.owned and self.sub is None:
             raise FederationError(
                 "invalid_user_domain",
-                "the organization does not have the domain of this e-mail address, and there is no "
-                "member with it",
+                "the domain of this email address is not verified for the organization, and no "
+                "member has the address",
             )
         if (self.place is None or self.is_late) and not self.takes_in:
             raise FederationError("unauthorized", "you are not a member of this organization")
         if self.dismissed:
             raise FederationError(
-                "user_not_active", "your organization's directory has you as inactive"
+                "user_not_active", "your user is inactive in the organization's directory"
             )
         if self.place is not None and self.place.status not in {
             *(ACTIVE, PENDING_INVITE, INVITE_EXPIRED)
         }:
             raise FederationError(
-                "user_not_active", "your membership of this organization is not active"
+                "user_not_active", "your membership in this organization is inactive"
             )
 
 

@@ -39,7 +39,7 @@ async def guard(turn: Turn) -> None:
     """Stop where so much would be removed that it is rather a mistake."""
     named = await staging.count(turn.db, turn.directory, staging.PERSON)
     if not named and turn.directory.groups_tracked != SELECTED:
-        raise TemporaryError("Google Workspace has named nobody at all.")
+        raise TemporaryError("Google Workspace returned no users.")
     numbers = (
         await _numbers(turn, differences.people_unread),
         await _numbers(turn, differences.groups_unread),
@@ -52,9 +52,9 @@ async def guard(turn: Turn) -> None:
         turn.poll = replace(turn.poll, held=going)
         (users, leaving), (all_groups, groups_leaving) = numbers
         raise PollHalted(
-            f"The last poll would have removed {leaving} of {users} people and {groups_leaving} "
-            f"of {all_groups} groups, so it has removed nobody. If that is right, start a sync by "
-            "hand: it removes them."
+            f"The last sync would have removed {leaving} of {users} users and {groups_leaving} "
+            f"of {all_groups} groups, so it removed none. If that is intended, start a sync to "
+            "remove them."
         )
     await turn.move(turn.poll.at(polls.WRITE_GROUPS))
 

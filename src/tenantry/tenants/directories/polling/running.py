@@ -52,8 +52,8 @@ IDLE_SECONDS = 15.0
 TURN_SECONDS = 20.0
 _AT_ONCE = 4  # directories
 FAILED = "organization.directory_sync_failed"
-_WRONG_KEY = "The credentials were sealed by another key: set them anew."
-_OURS = "The poll has failed because of a fault in Tenantry, which the log of this server has."
+_WRONG_KEY = "The credentials were encrypted with another key. Set them again."
+_OURS = "The sync failed because of an internal error. See the server log."
 _READS = {
     polls.GROUPS: reading.read_groups,
     polls.MEMBERS: reading.read_members,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tenantry.tenants.directories.polling.service_accounts import ServiceAccount
     from tenantry.tenants.directories.polling.workspace import Listed, Workspace
 
-_NO_CREDENTIALS = "directory has no credentials: set those of a service account first"
+_NO_CREDENTIALS = "directory has no credentials: set a service account key first"
 
 
 async def ask(workspace: Workspace, account: ServiceAccount) -> str:

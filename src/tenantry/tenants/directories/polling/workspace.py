@@ -190,7 +190,7 @@ class Workspace:
                 method, url, headers=headers, body=body, seconds=_SECONDS, most_bytes=_MOST_BYTES
             )
         except NoResponse as problem:
-            raise TemporaryError(f"Google Workspace does not answer: {problem}.") from None
+            raise TemporaryError(f"The request to Google Workspace failed: {problem}.") from None
         if answer.cut:
             raise _unreadable()
         return answer
@@ -221,26 +221,31 @@ def _identified(one: Any) -> dict[str, Any]:
 
 
 def _unreadable() -> TemporaryError:
-    return TemporaryError("An answer of Google Workspace could not be read.")
+    return TemporaryError("A response of Google Workspace could not be read.")
 
 
 def _problem(answer: OutgoingResponse, *, paged: bool) -> Problem:
     reason, said = _said(answer)
     if answer.status == 404:
-        return GroupNotFound(f"Google Workspace has no such group: {said}.")
+        return GroupNotFound(f"The group does not exist in Google Workspace: {said}.")
     if answer.status in {408, 429} or answer.status >= 500 or reason in _PASSING:
         return TemporaryError(
-            f"Google Workspace asks us to wait: {said}.", _retry_after(answer.headers)
+            f"Google Workspace is temporarily unavailable: {said}.", _retry_after(answer.headers)
         )
     if answer.status in {400, 410} and paged:
-        return StalePage(f"Google Workspace has dropped the list: {said}.")
+        return StalePage(f"The list is no longer available in Google Workspace: {said}.")
     if answer.status in {401, 403}:
         return AccessRefused(
-            f"Google Workspace refuses: {said}. The administrator who consented has to be one "
-            "still, with the right to read people and groups, and the Admin SDK API has to be "
-            "switched on."
+            f"Google Workspace denied access: {said}. Check that the administrator can still read "
+            "users and groups, and that the Admin SDK API is enabled."
         )
-    return AccessRefused(f"Google Workspace does not take our question: {said}.")
+    return AccessRefused(f"Google Workspace rejected the request: {said}.")
+
+
+_DELEGATION = (
+    "The customer's administrator must authorize the service account's client ID for the domain, "
+    "with the three scopes."
+)
 
 
 def _no_token(answer: OutgoingResponse) -> Problem:
@@ -253,20 +258,18 @@ def _no_token(answer: OutgoingResponse) -> Problem:
     if answer.status == 429 or answer.status >= 500 or not isinstance(code, str):
         status = f"status {answer.status} for a token"
         return TemporaryError(
-            f"Google Workspace asks us to wait: {status}.", _retry_after(answer.headers)
+            f"Google Workspace is temporarily unavailable: {status}.", _retry_after(answer.headers)
         )
     detail = content.get("error_description")
     said = _short(f"{code}, {detail}" if isinstance(detail, str) else code)
     remedy = {
-        "unauthorized_client": "The customer's administrator has to let the account's client id "
-        "act for the domain, with the three scopes.",
-        "access_denied": "The customer's administrator has to let the account's client id act for "
-        "the domain, with the three scopes.",
-        "invalid_grant": "The account's key has to be one that is still there, and the "
-        "administrator one of the domain.",
-        "invalid_client": "The service account has to be one that is still there.",
+        "unauthorized_client": _DELEGATION,
+        "access_denied": _DELEGATION,
+        "invalid_grant": "Check that the service account's key still exists and that the "
+        "administrator belongs to the domain.",
+        "invalid_client": "Check that the service account still exists.",
     }.get(code, "")
-    return AccessRefused(f"Google gives no token: {said}. {remedy}".rstrip())
+    return AccessRefused(f"Google did not issue an access token: {said}. {remedy}".rstrip())
 
 
 def _said(answer: OutgoingResponse) -> tuple[str, str]:

@@ -245,7 +245,7 @@ class _Search(Generic[_R]):
         try:
             backward, text, _ = self.db.page_tokens.decode(self._listing, self.query.cursor or "")
         except errors.InvalidArgument:
-            sentence = "The cursor is not one of this list with this filter and order."
+            sentence = "The cursor does not belong to this list, filter and sort order."
             raise Fault(400, "invalidCursor", sentence) from None
         values = orjson.loads(text)
         if self.order is not None and self.order.is_plain and self.narrowed.exact:
@@ -265,7 +265,7 @@ class _Search(Generic[_R]):
         if row is None or row["total"] > most:
             raise Fault(
                 *(400, "tooMany"),
-                f"Only what {most} resources say can be looked into: narrow the filter "
+                f"The filter would read more than {most} resources: narrow it "
                 "by userName, externalId, emails.value, displayName, name.familyName, "
                 "name.givenName, id, active, groups, members or meta.lastModified.",
             )

@@ -45,7 +45,7 @@ def service_provider_config(
             {
                 "type": "oauthbearertoken",
                 "name": "Bearer token",
-                "description": "The secret of the directory, in the header Authorization.",
+                "description": "The directory's secret in the Authorization header.",
                 "specUri": "https://www.rfc-editor.org/rfc/rfc6750",
                 "documentationUri": documentation,
                 "primary": True,

@@ -137,14 +137,14 @@ class Reader:
 
     def __init__(self, text: str) -> None:
         if len(text) > LONGEST:
-            raise _invalid(f"has {len(text)} characters, and may have {LONGEST}")
+            raise _invalid(f"exceeds {LONGEST} characters")
         if not text.isascii():
             try:
                 text.encode()
             except UnicodeEncodeError:
-                raise _invalid("holds half of a character") from None
+                raise _invalid("contains an unpaired surrogate") from None
         if "\0" in text:
-            raise _invalid("holds a NUL character")
+            raise _invalid("contains a NUL character")
         self._tokens = _TOKENS.findall(text)
         self._tokens.append("")
         self._at = self._depth = self._terms = 0
@@ -164,7 +164,7 @@ class Reader:
 
     def end(self) -> None:
         if self.peek():
-            raise _invalid(f"is not understood from {quotable(self.peek())} on")
+            raise _invalid(f"has unexpected text at {quotable(self.peek())}")
 
     def any_of(self) -> Filter:
         """Read filters between which there may be "or"."""
@@ -196,10 +196,10 @@ class Reader:
         """Read up to the closing bracket of one that was just taken."""
         self._depth += 1
         if self._depth > DEEPEST:
-            raise _invalid(f"nests deeper than {DEEPEST} levels")
+            raise _invalid(f"is nested deeper than {DEEPEST} levels")
         found = self.any_of()
         if self.take() != closing:
-            raise _invalid(f"lacks a {closing}")
+            raise _invalid(f"is missing a {closing}")
         self._depth -= 1
         return found
 
@@ -217,7 +217,7 @@ class Reader:
     def selection(self, path: AttributePath) -> Filter:
         """Read the filter in brackets behind the path of an attribute with values."""
         if self._inside is not None:
-            raise _invalid("has brackets within brackets")
+            raise _invalid("has nested brackets")
         if path.sub or not path.name:
             raise _invalid(f"cannot select values of {quotable(str(path))}")
         self.take()
@@ -231,11 +231,13 @@ class Reader:
         try:
             path = attribute_path(token)
         except ValueError:
-            raise _invalid(f"has {quotable(token) or 'its end'} in the place of a name") from None
+            raise _invalid(
+                f"has {quotable(token) or 'its end'} where an attribute name is expected"
+            ) from None
         if self._inside is None:
             return path
         if path.sub or ":" in token:
-            raise _invalid(f"has {quotable(token)} within brackets, which is no sub-attribute")
+            raise _invalid(f"has {quotable(token)} in brackets, which is not a sub-attribute")
         sub = self._inside.find(token) if isinstance(self._inside, Attribute) else None
         return AttributePath(None, sub.name if sub else token)
 
@@ -247,7 +249,7 @@ class Reader:
         if op == "pr":
             return Present(path)
         if op not in OPERATORS:
-            raise _invalid(f"has {quotable(op) or 'its end'} in the place of an operator")
+            raise _invalid(f"has {quotable(op) or 'its end'} where an operator is expected")
         if not path.name:
             raise _invalid(f"cannot compare {quotable(str(path))}")
         if self._inside is None:
@@ -275,17 +277,17 @@ def _checked(path: AttributePath, known: Attribute | None, op: str, token: str) 
         if isinstance(value, str) and (word := value.casefold()) in {"true", "false"}:
             value = word == "true"
         if op in _OF_ORDER:
-            raise _invalid(f"cannot compare {path} by {op}: it is true or false")
+            raise _invalid(f"cannot use {op} with {path}, which is a boolean")
     elif kind == "binary" and op in _OF_ORDER:
-        raise _invalid(f"cannot compare {path} by {op}: it is binary")
+        raise _invalid(f"cannot use {op} with {path}, which is binary")
     elif kind == "dateTime":
         if value is not None and (not isinstance(value, str) or microseconds(value) is None):
-            raise _invalid(f"compares {path} with something that is no time")
+            raise _invalid(f"compares {path} with a value that is not a timestamp")
     elif kind in {"string", "reference"} and isinstance(value, int | float):
         value = token  # 701984, for an employee number
     fits = isinstance(value, str) or (op not in OF_TEXT if is_number(value) else op in _OF_ANY)
     if not fits:
-        raise _invalid(f"compares {path} by {op} with {quotable(token)}")
+        raise _invalid(f"cannot use {op} to compare {path} with {quotable(token)}")
     return value
 
 
@@ -296,18 +298,18 @@ def _value(token: str) -> Value:
         try:
             text: str = orjson.loads(token)
         except ValueError:
-            raise _invalid(f"has {quotable(token)}, which is no text of JSON") from None
+            raise _invalid(f"has {quotable(token)}, which is not a JSON string") from None
         if "\0" in text:
-            raise _invalid("holds a NUL character")
+            raise _invalid("contains a NUL character")
         return text
     if (word := token.lower()) in _WORDS:
         return _WORDS[word]
     if len(token) > _LONGEST_NUMBER or not _NUMBER.fullmatch(token):
-        raise _invalid(f"has {quotable(token) or 'its end'} in the place of a value")
+        raise _invalid(f"has {quotable(token) or 'its end'} where a value is expected")
     try:
         number: float = orjson.loads(token)
     except ValueError:
-        raise _invalid(f"has {token}, which is too large for a number") from None
+        raise _invalid(f"has the number {token}, which is too large") from None
     return number
 
 

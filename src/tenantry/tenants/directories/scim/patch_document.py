@@ -38,7 +38,9 @@ def count_terms(terms: int, path: Path | None) -> int:
     if path and path.filter is not None:
         terms += _terms(path.filter)
         if terms > _MOST_TERMS:
-            raise Fault(400, "tooMany", f"The paths of a patch may have {_MOST_TERMS} terms.")
+            raise Fault(
+                400, "tooMany", f"The paths of a patch can have at most {_MOST_TERMS} terms."
+            )
     return terms
 
 
@@ -179,7 +181,11 @@ class _Selected:
         else:
             given = value_of(self.attribute, value, where) or []
             if len(given) > 1:
-                raise Fault(400, "invalidValue", f"A path of {where} selects; it takes one value.")
+                raise Fault(
+                    400,
+                    "invalidValue",
+                    f"The path of {where} has a filter and requires a single value.",
+                )
             new = given[0] if given else None
         return self._without(sub) if new is None else self._with(op, new)
 
@@ -188,10 +194,10 @@ class _Selected:
         seed = _seed(self.attribute, self.filter)
         if not chosen:
             if seed is None:
-                raise Fault(400, "noTarget", f"No value of {self.attribute.name} is selected.")
+                raise Fault(400, "noTarget", f"No value of {self.attribute.name} matches the path.")
             entry = seed | new
             if self.filter and not matcher(self.filter, self.attribute)(entry):
-                raise Fault(400, "invalidValue", "The value contradicts the filter of its path.")
+                raise Fault(400, "invalidValue", "The value does not match the filter of its path.")
             chosen, entries = [entry], [*entries, entry]
             _check_count(entries, self.attribute)
         for one in chosen:
@@ -214,7 +220,7 @@ class _Selected:
 
 def _check_count(entries: Sequence[Any], attribute: Attribute) -> None:
     if len(entries) > MOST_VALUES:
-        raise Fault(400, "invalidValue", f"{attribute.name} may have {MOST_VALUES} values.")
+        raise Fault(400, "invalidValue", f"{attribute.name} can have at most {MOST_VALUES} values.")
 
 
 def _listed(

@@ -57,10 +57,10 @@ def parse(payload: object) -> list[Operation]:
     members = {key.casefold(): value for key, value in document_of(payload).items()}
     sent = members.get("operations")
     if not isinstance(sent, list) or not sent:
-        raise Fault(400, "invalidSyntax", "Operations must be a list of one or more.")
+        raise Fault(400, "invalidSyntax", "Operations must be a non-empty list.")
     if len(sent) > MOST_OPERATIONS:
         raise Fault(
-            413, "", f"A patch may have {MOST_OPERATIONS} operations, and this has {len(sent)}."
+            413, "", f"A patch can have at most {MOST_OPERATIONS} operations, but has {len(sent)}."
         )
     operations: list[Operation] = []
     terms = 0
@@ -78,15 +78,15 @@ def _operation(sent: object, where: str) -> Operation:
     if not isinstance(op, str) or (op := op.casefold()) not in _OPS:
         raise Fault(400, "invalidSyntax", f"{where}.op must be add, remove or replace.")
     if path is not None and not isinstance(path, str):
-        raise Fault(400, "invalidPath", f"{where}.path must be a text.")
+        raise Fault(400, "invalidPath", f"{where}.path must be a string.")
     if op != "remove" and "value" not in members:
         raise Fault(400, "invalidValue", f"{where}.value is required.")
     if path:
         return Operation(op, paths.parse(path), value)
     if op == "remove":
-        raise Fault(400, "noTarget", f"{where}.path is required to remove something.")
+        raise Fault(400, "noTarget", f"{where}.path is required for remove.")
     if not isinstance(value, dict):
-        raise Fault(400, "invalidValue", f"{where}.value must be an object without a path.")
+        raise Fault(400, "invalidValue", f"{where}.value must be an object if there is no path.")
     return Operation(op, None, value)
 
 
@@ -160,14 +160,16 @@ def _ids_of(filter_: Filter) -> Iterator[str]:
     ):
         yield filter_.value
     else:
-        raise Fault(400, "invalidFilter", "Members are selected by value eq and an id.")
+        raise Fault(
+            400, "invalidFilter", "A filter of members must compare value with an ID by eq."
+        )
 
 
 def _check_id(value: Mapping[str, Any], id_: str) -> None:
     """Refuse another id than the resource has; the same one says nothing."""
     for key, given in value.items():
         if id_ and given != id_ and key.casefold() == "id":
-            raise Fault(400, "mutability", "The id of a resource cannot change.")
+            raise Fault(400, "mutability", "The id of a resource cannot be changed.")
 
 
 def _applied(

@@ -78,7 +78,7 @@ def parse(text: str) -> Path:
 
 
 def invalid(text: str) -> Fault:
-    return Fault(400, "invalidPath", f"The path {quotable(text)} is not one of an attribute.")
+    return Fault(400, "invalidPath", f"The path {quotable(text)} is not an attribute path.")
 
 
 _COMMON = {one.name.casefold(): one for one in COMMON}

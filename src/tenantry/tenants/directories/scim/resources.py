@@ -71,7 +71,7 @@ def _read(payload: object, schema: Schema, custom: Schema | None) -> dict[str, A
         if place is None or place.attribute is MEMBERS:
             continue
         if (said := f"{place.urn}:{place.name}.{place.sub}") in seen:
-            raise Fault(400, "invalidSyntax", f"{quotable(key)} is given twice.")
+            raise Fault(400, "invalidSyntax", f"{quotable(key)} is repeated.")
         seen.add(said)
         place.put(document, given, custom)
     return document
@@ -83,14 +83,18 @@ def checked(document: dict[str, Any], schema: Schema) -> dict[str, Any]:
         if one.required and one.name not in document:
             raise invalid(one.name, "is required")
     if sum(":" in key for key in document) > MOST_EXTENSIONS:
-        raise Fault(400, "invalidValue", f"There may be {MOST_EXTENSIONS} extensions at most.")
+        raise Fault(
+            400, "invalidValue", f"A resource can have at most {MOST_EXTENSIONS} extensions."
+        )
     try:
         text = orjson.dumps(document)
     except orjson.JSONEncodeError:
         raise _unfit(document) from None
     if len(text) > LARGEST:
         raise Fault(
-            400, "invalidValue", f"A resource may have {LARGEST} bytes, and this has {len(text)}."
+            400,
+            "invalidValue",
+            f"A resource can have at most {LARGEST} bytes, but has {len(text)}.",
         )
     if strict_json.has_nul(document, spelled=text):
         raise _unfit(document)
@@ -103,10 +107,12 @@ def _unfit(document: Mapping[str, Any]) -> Fault:
         try:
             orjson.dumps({key: value})
         except orjson.JSONEncodeError:
-            return invalid(quotable(key), "holds half of a character, or too large a number")
+            return invalid(
+                quotable(key), "contains an unpaired surrogate or a number that is too large"
+            )
         if strict_json.has_nul({key: value}):
-            return invalid(quotable(key), "holds a NUL character")
-    return invalid("The resource", "is no JSON")
+            return invalid(quotable(key), "contains a NUL character")
+    return invalid("The resource", "is not valid JSON")
 
 
 def columns(document: Mapping[str, Any]) -> dict[str, Any]:

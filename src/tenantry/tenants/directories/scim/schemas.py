@@ -147,12 +147,12 @@ def _list(
 ) -> Attribute:
     """Return a multi-valued attribute with the usual sub-attributes (RFC 7643 section 2.4)."""
     own = sub_attributes or (
-        value or Attribute("value", "The value itself."),
-        Attribute("display", "The value for people to read."),
+        value or Attribute("value", "The value."),
+        Attribute("display", "A human-readable name of the value."),
     )
     usual = (
-        Attribute("type", "Its use.", canonical_values=types),
-        Attribute("primary", "The preferred one; one at most.", type="boolean"),
+        Attribute("type", "The function of the value.", canonical_values=types),
+        Attribute("primary", "Whether this is the preferred value.", type="boolean"),
     )
     return _complex(name, description, *own, *usual, multi_valued=True)
 
@@ -181,7 +181,7 @@ def _reference(
 READ_ONLY = "readOnly"
 # Of all resources (section 3.1); they stand in no schema.
 COMMON = (
-    _reference("schemas", "URNs of the schemas that the resource has attributes of.", "uri"),
+    _reference("schemas", "The URNs of the schemas of the resource.", "uri"),
     Attribute("id", case_exact=True, mutability=READ_ONLY, returned="always", uniqueness="server"),
     Attribute("externalId", case_exact=True, longest=INDEXED),
     _complex(
@@ -206,55 +206,55 @@ USER = Schema(
     (
         Attribute(
             "userName",
-            "The name that the provider knows the person by, unique in its directory.",
+            "The identifier of the user, unique in the directory.",
             required=True,
             uniqueness="server",
             longest=INDEXED,
         ),
         _complex(
             "name",
-            "The parts of the person's name.",
+            "The components of the user's name.",
             *_texts(
-                formatted="The whole name, as it is shown.",
+                formatted="The full name, formatted for display.",
                 familyName="The family name.",
                 givenName="The given name.",
                 middleName="The middle names.",
-                honorificPrefix="A title before the name.",
-                honorificSuffix="A title after the name.",
+                honorificPrefix="The prefix of the name, such as Dr.",
+                honorificSuffix="The suffix of the name, such as III.",
             ),
         ),
-        Attribute("displayName", "The name that people are shown.", longest=INDEXED),
-        Attribute("nickName", "The name that friends use."),
-        _reference("profileUrl", "A page about the person.", "external"),
+        Attribute("displayName", "The display name of the user.", longest=INDEXED),
+        Attribute("nickName", "The casual name of the user."),
+        _reference("profileUrl", "The URL of the user's profile.", "external"),
         *_texts(
-            title="The position, as Vice President.",
-            userType="The relation to the organization, as Employee.",
-            preferredLanguage="Languages to write to the person in (RFC 9110 section 12.5.4).",
-            locale="How dates and numbers are written for the person, as en-US.",
-            timezone="The time zone, as Europe/Paris.",
+            title="The user's title, such as Vice President.",
+            userType="The relationship to the organization, such as Employee.",
+            preferredLanguage="The user's preferred languages (RFC 9110 section 12.5.4).",
+            locale="The user's locale, such as en-US.",
+            timezone="The user's time zone, such as Europe/Paris.",
         ),
-        Attribute("active", "The person may use what is provisioned.", type="boolean"),
+        Attribute("active", "Whether the user is active.", type="boolean"),
         _list(
             "emails",
-            "E-mail addresses.",
+            "Email addresses of the user.",
             *("work", "home", "other"),
-            value=Attribute("value", "The address.", longest=INDEXED),
+            value=Attribute("value", "The email address.", longest=INDEXED),
         ),
-        _list("phoneNumbers", "Telephone numbers.", *_PHONES),
-        _list("ims", "Addresses of instant messengers.", *_MESSENGERS),
+        _list("phoneNumbers", "Phone numbers of the user.", *_PHONES),
+        _list("ims", "Instant messaging addresses of the user.", *_MESSENGERS),
         _list(
             "photos",
-            "Pictures of the person.",
+            "Photos of the user.",
             *("photo", "thumbnail"),
-            value=_reference("value", "The picture's address.", "external"),
+            value=_reference("value", "The URL of the photo.", "external"),
         ),
         _list(
             "addresses",
-            "Postal addresses.",
+            "Physical addresses of the user.",
             *("work", "home", "other"),
             sub_attributes=_texts(
-                formatted="The whole address, as it stands on a letter.",
-                streetAddress="Street and number; may have several lines.",
+                formatted="The full address, formatted for display.",
+                streetAddress="The street address, which may have several lines.",
                 locality="The city.",
                 region="The state or region.",
                 postalCode="The postal code.",
@@ -263,25 +263,27 @@ USER = Schema(
         ),
         _complex(
             "groups",
-            "Groups that the person is a member of; changed at the group.",
-            Attribute("value", "The group's id.", case_exact=True, mutability=READ_ONLY),
-            _reference("$ref", "The group's address.", "Group", mutability=READ_ONLY),
+            "The user's groups, which are changed through the group.",
+            Attribute("value", "The group's ID.", case_exact=True, mutability=READ_ONLY),
+            _reference("$ref", "The URL of the group.", "Group", mutability=READ_ONLY),
             Attribute("display", "The group's name.", mutability=READ_ONLY),
             Attribute(
                 "type",
-                "How the person belongs to it.",
+                "The kind of membership.",
                 canonical_values=("direct",),
                 mutability=READ_ONLY,
             ),
             multi_valued=True,
             mutability=READ_ONLY,
         ),
-        _list("entitlements", "Things that the person has a right to."),
-        _list("roles", "Roles that the provider gives the person."),
+        _list("entitlements", "The user's entitlements."),
+        _list("roles", "The user's roles at the provider."),
         _list(
             "x509Certificates",
-            "Certificates, DER in base 64.",
-            value=Attribute("value", "The certificate.", type="binary", case_exact=True),
+            "X.509 certificates of the user.",
+            value=Attribute(
+                "value", "The DER-encoded certificate in base64.", type="binary", case_exact=True
+            ),
         ),
     ),
 )
@@ -291,7 +293,7 @@ ENTERPRISE = Schema(
     "Enterprise User",
     (
         *_texts(
-            employeeNumber="What the organization counts the person by.",
+            employeeNumber="The employee number.",
             costCenter="The cost center.",
             organization="The organization.",
             division="The division.",
@@ -299,9 +301,9 @@ ENTERPRISE = Schema(
         ),
         _complex(
             "manager",
-            "The person's manager.",
-            Attribute("value", "The manager's id.", case_exact=True),
-            _reference("$ref", "The manager's address.", "User"),
+            "The user's manager.",
+            Attribute("value", "The manager's ID.", case_exact=True),
+            _reference("$ref", "The URL of the manager's user.", "User"),
             Attribute("displayName", "The manager's name.", mutability=READ_ONLY),
         ),
     ),
@@ -311,14 +313,14 @@ GROUP = Schema(
     "Group",
     "Group",
     (
-        Attribute("displayName", "The name that people are shown.", required=True, longest=INDEXED),
+        Attribute("displayName", "The name of the group.", required=True, longest=INDEXED),
         _complex(
             "members",
-            f"The people in it. A request may have {MOST_MEMBERS} of them, and "
+            f"The members of the group. A request can have at most {MOST_MEMBERS} members and "
             f"{MAX_GROUP_BODY >> 20} MiB.",
-            Attribute("value", "The person's id.", case_exact=True, mutability="immutable"),
-            _reference("$ref", "The person's address.", "User", mutability="immutable"),
-            Attribute("display", "The person's name.", mutability=READ_ONLY),
+            Attribute("value", "The user's ID.", case_exact=True, mutability="immutable"),
+            _reference("$ref", "The URL of the user.", "User", mutability="immutable"),
+            Attribute("display", "The user's name.", mutability=READ_ONLY),
             Attribute(
                 "type", "The kind of member.", canonical_values=("User",), mutability="immutable"
             ),
@@ -344,13 +346,13 @@ def custom(datatypes: Mapping[str, str]) -> Schema:
     attributes = tuple(
         Attribute(
             key,
-            "An attribute of this environment.",
+            "A user attribute of this environment.",
             type=_TYPES.get(datatype, "string"),
             multi_valued=datatype == "ARRAY",
         )
         for key, datatype in datatypes.items()
     )
-    return Schema(CUSTOM_ID, "CustomUser", "Attributes of this environment", attributes)
+    return Schema(CUSTOM_ID, "CustomUser", "User attributes of this environment", attributes)
 
 
 def attribute_path(text: str) -> AttributePath:
@@ -377,13 +379,13 @@ def top(path: AttributePath) -> Attribute | None:
 @functools.lru_cache(maxsize=512)
 def _resolved(text: str) -> tuple[AttributePath, Attribute | None, Attribute | None]:
     if len(text) > _LONGEST_PATH:
-        raise ValueError("is no attribute: too long")
+        raise ValueError("is not an attribute: too long")
     urn, name = _split(text)
     if urn and not name:
         return AttributePath(urn, ""), None, None
     found = _NAME.fullmatch(name)
     if found is None:
-        raise ValueError("is no attribute")
+        raise ValueError("is not an attribute")
     first, second = found.groups()
     if urn:
         schema = _BY_URN.get(urn)
@@ -407,12 +409,12 @@ def _split(text: str) -> tuple[str | None, str]:
     if ":" not in text:
         return None, text
     if text.endswith(":"):
-        raise ValueError("is no attribute")
+        raise ValueError("is not an attribute")
     for urn, spelled in _URNS.items():
         if text[: len(urn)].casefold() == urn and text[len(urn) : len(urn) + 1] in {"", ":"}:
             return spelled, text[len(urn) + 1 :]
     if re.search(r"[\s\"\[\]()]", text):
-        raise ValueError("is no attribute")
+        raise ValueError("is not an attribute")
     versioned = VERSIONED.fullmatch(text)
     if versioned:
         return versioned[1], versioned[2] or ""

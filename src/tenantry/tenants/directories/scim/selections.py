@@ -54,11 +54,11 @@ def _names(texts: Iterable[str] | None, parameter: str) -> _Names:
     names: _Names = {}
     for n, text in enumerate(texts or ()):
         if n >= MOST_NAMES:
-            raise invalid(parameter, f"may have {MOST_NAMES} names")
+            raise invalid(parameter, f"can have at most {MOST_NAMES} names")
         try:
             path = attribute_path(text.strip())
         except ValueError:
-            raise invalid(parameter, f"has {quotable(text)}, which is no attribute") from None
+            raise invalid(parameter, f"has {quotable(text)}, which is not an attribute") from None
         *above, last = [one.casefold() for one in (path.schema, path.name, path.sub) if one]
         at: _Names | None = names
         for one in above:

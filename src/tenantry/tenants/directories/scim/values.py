@@ -50,7 +50,7 @@ def _several(attribute: Attribute, given: object, where: str) -> list[Any] | Non
         return None
     sent = given if isinstance(given, list) else [given]
     if len(sent) > MOST_VALUES:
-        raise invalid(where, f"may have {MOST_VALUES} values, and has {len(sent)}")
+        raise invalid(where, f"can have at most {MOST_VALUES} values, but has {len(sent)}")
     found = [value for one in sent if (value := _one(attribute, one, where)) is not None]
     if attribute.type == "complex":
         only_one_primary(found, found)
@@ -69,7 +69,7 @@ def only_one_primary(entries: Sequence[Any], written: Sequence[Any]) -> None:
 def _one(attribute: Attribute, given: object, where: str) -> Any:
     if type(given) is list:
         if len(given) > 1:
-            raise invalid(where, "has one value, not a list")
+            raise invalid(where, "must be a single value, not a list")
         given = given[0] if given else None
     kind = attribute.type
     if kind == "complex":
@@ -89,9 +89,11 @@ def _text(attribute: Attribute, given: object, where: str) -> str:
     if type(given) is int or type(given) is float:
         given = str(_number(given, where))
     if type(given) is not str:
-        raise invalid(where, "must be a text")
+        raise invalid(where, "must be a string")
     if attribute.longest and len(given) > attribute.longest:
-        raise invalid(where, f"may have {attribute.longest} characters, and has {len(given)}")
+        raise invalid(
+            where, f"can have at most {attribute.longest} characters, but has {len(given)}"
+        )
     return given
 
 
@@ -130,13 +132,13 @@ def _number(given: object, where: str) -> int | float:
             given = None
     if (type(given) is int or type(given) is float) and abs(given) < _LARGEST_NUMBER:
         return given
-    raise invalid(where, "must be a number of less than 64 bits")
+    raise invalid(where, "must be a number that fits in 64 bits")
 
 
 def anything(given: object, where: str, depth: int = 0) -> Any:
     """Return a value of any JSON; None for no value."""
     if depth > _DEEPEST:
-        raise invalid(where, f"nests deeper than {_DEEPEST} levels")
+        raise invalid(where, f"is nested deeper than {_DEEPEST} levels")
     if type(given) is dict:
         inner = {key: anything(one, where, depth + 1) for key, one in given.items()}
         return inner or None

@@ -61,7 +61,7 @@ def read(data: bytes) -> IdentityProvider:
             if XMLNS_SAMLP in role.get("protocolSupportEnumeration", "").split()
         ]
         if len(found) != 1:
-            raise _fault(f"it describes {len(found)} identity providers of SAML 2.0")
+            raise _fault(f"it describes {len(found)} SAML 2.0 identity providers instead of one")
         return _read(*found[0], root)
     except SAMLError as error:
         if error.fault in (faults.METADATA, faults.CERTIFICATE):
@@ -75,7 +75,7 @@ def _read(entity: _Element, role: _Element, root: _Element) -> IdentityProvider:
         raise _fault("its entityID is missing or too long")
     sso_urls = _urls(role, "SingleSignOnService", "Location")
     if not sso_urls:
-        raise _fault("it has no SingleSignOnService by HTTP-Redirect or HTTP-POST")
+        raise _fault("it has no SingleSignOnService with the HTTP-Redirect or HTTP-POST binding")
     slo_urls = _urls(role, "SingleLogoutService", "Location")
     times = [parsing.time(element, "validUntil") for element in (root, entity, role)]
     return IdentityProvider(
@@ -106,14 +106,14 @@ def _checked(url: str, service: str) -> str:
     except ValueError:
         good = False
     if not good or not url.isascii() or not url.isprintable() or " " in url:
-        raise _fault(f"the address of its {service} is not a web address: {url}")
+        raise _fault(f"the {service} URL is invalid: {url}")
     return url
 
 
 def _certificates(role: _Element) -> tuple[x509.Certificate, ...]:
     """Return its certificates for signing, or for no stated use (Metadata 2.4.1.1)."""
     found: dict[bytes, x509.Certificate] = {}
-    fault = _fault("it has no certificate for signing")
+    fault = _fault("it has no signing certificate")
     for descriptor in role.iterfind(f"{MD}KeyDescriptor"):
         if descriptor.get("use", "signing") != "signing":
             continue
@@ -127,7 +127,7 @@ def _certificates(role: _Element) -> tuple[x509.Certificate, ...]:
     if not found:
         raise fault
     if len(found) > _MAX_CERTIFICATES:
-        raise _fault(f"it has more than {_MAX_CERTIFICATES} certificates for signing")
+        raise _fault(f"it has more than {_MAX_CERTIFICATES} signing certificates")
     return tuple(found.values())
 
 
