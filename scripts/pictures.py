@@ -103,19 +103,13 @@ async def _keep(page: Any, path: Path, width: int, height: int, scale: float = 1
 
 
 async def _of_readme(page_server: Any, browser: Any) -> None:
-    """The two that the README shows."""
+    """The picture of the README."""
     (first,) = page_server.of("sign-in-first")
-    reference = page_servers.ListedPage("reference", "", "/docs/api/UpdateOrganization")
-    for name, listed_page, width, height in (
-        ("sign-in", first, 900, 620),
-        ("reference", reference, 1440, 640),
-    ):
-        size = {"width": width, "height": height}
-        async with page_server.opened(
-            browser, listed_page, viewport=size, color_scheme="light"
-        ) as page:
-            await page.wait_for_load_state("networkidle")
-            await page.screenshot(path=DOCS / f"{name}.png")
+    async with page_server.opened(
+        browser, first, viewport={"width": 900, "height": 620}, color_scheme="light"
+    ) as page:
+        await page.wait_for_load_state("networkidle")
+        await page.screenshot(path=DOCS / "sign-in.png")
 
 
 if __name__ == "__main__":
