@@ -156,4 +156,4 @@ def test_the_sizes_are_those_of_the_run():
         [sys.executable, script, "--check"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "| an organization |" in SIZING.read_text(encoding="utf-8")
+    assert "| organization |" in SIZING.read_text(encoding="utf-8")
