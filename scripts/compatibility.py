@@ -30,7 +30,7 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "compatibility.md"
 FACTS = PAGE.with_suffix("")
 # Names of rpcs begin with it, and the files here leave it out.
 PREFIX = "scalekit.v1."
-# Endpoints of SDKs that are no rpcs, and are served by doors of their own.
+# Endpoints that SDKs call and that are not rpcs.
 ENDPOINTS = (
     "GET /oauth/authorize",
     "POST /oauth/token?grant_type=authorization_code",
@@ -44,48 +44,42 @@ STATES = WORKS, DIFFERS, NOT_YET = "works", "**differs**", "**not\N{NO-BREAK SPA
 _BEGINNING = """\
 # Compatibility
 
-<!-- Made from the contract and docs/compatibility/ by `make gen`; never edited. -->
+<!-- Generated from the contract and docs/compatibility/ by `make gen`; do not edit. -->
 
-Tenantry speaks the Scalekit API on the wire: gRPC, which the official SDKs use, gRPC-Web, Connect
-and REST. This page says of each published operation and of each method of the SDKs whether it
-works here.
+Tenantry implements the Scalekit API over gRPC, which the official SDKs use, gRPC-Web, Connect and REST.
+This page lists the support for each published operation and SDK method.
 """
 _AFTER_COUNTS = """\
-What works is served by the same rpc, with the fields, numbers, rules and routes that the official
-SDK has inside: a test compares them, one by one. Programs with the SDKs (`tests/conformance/`)
-and the samples of the reference page run against a server in the test suite; those in Java do
-where Maven serves that SDK. Methods that ask the server nothing, such as the check of a webhook's
-signature, work as they are.
+Supported operations use the same rpc, fields, field numbers, rules and routes as the official SDKs, which a
+test compares. The test suite runs programs with the SDKs (`tests/conformance/`) and the samples of the
+reference against a server (Java, if Maven provides that SDK). Methods that make no request, such as the
+verification of webhook signatures, work unchanged.
 
-What is not here answers UNIMPLEMENTED, over REST 501, with a sentence such as "connected accounts
-are not in this version", and the SDKs raise their own error for that. Everybody gets this answer,
-with a token or without one: it tells no more than this page, and none of these SDKs
-takes it for a reason to fetch a token or to try again. A path that is not in the contract at all
-is "path not found" (404).
+Unsupported operations return UNIMPLEMENTED (REST: 501) with a message such as "connected accounts are not
+in this version", with or without a token; the SDKs raise their error for it and do not retry. Paths outside
+the contract return "path not found" (404).
 
 ## Differences
 
-These calls work, but not in each point as they are published. In addition, each REST call refuses
-a member or a query parameter that it does not know, with its name (400): so a typing error is
-noticed.
+These calls differ from the published behavior. In addition, REST calls with an unknown member or query
+parameter are rejected with 400 and its name.
 """
 _OPERATIONS = """\
 ## REST operations
 
-The published ones, by service. The reference of a running server, at `/docs`, has each of those
-that work with its fields, rules, errors and samples.
+By service. The reference of a running server (`/docs`) describes the supported ones, with fields, rules,
+errors and samples.
 """
 _METHODS = """\
-## Methods of the SDKs
+## SDK methods
 
-By the client that they belong to. `connect` of the Python SDK is an older name of `actions`.
+By client. `connect` in the Python SDK is an older name of `actions`.
 """
 _ABSENT = """\
-## What is not here
+## Unsupported calls
 
-The descriptors inside the SDKs hold more calls than are published, or made by a method. Each of
-them is served too, or answers as above. These are all that are not served, by the feature that
-the answer names. Where something else has it, or it will not come, the answer says that as well.
+By feature, including calls that the SDKs' descriptors contain but that are neither published nor used by a
+method. The response names the feature and the alternative or reason.
 """
 
 
@@ -216,7 +210,7 @@ def page(facts: Facts) -> Iterator[str]:
     """The lines of the page."""
     yield _BEGINNING
     yield from table(
-        ("", "Works", "With a difference", "Not yet", "All"),
+        ("", "Works", "Differs", "Not yet", "All"),
         counts(facts),
         right=4,
     )
@@ -232,7 +226,7 @@ def page(facts: Facts) -> Iterator[str]:
         yield f"`{named['package']}` {named['version']}.\n"
         yield from states(facts, "Method", facts.methods[sdk])
     yield _ABSENT
-    yield from table(("Feature", "Calls", "Why, or what there is instead"), features(facts))
+    yield from table(("Feature", "Calls", "Alternative or reason"), features(facts))
 
 
 def counts(facts: Facts) -> Iterator[tuple[str, ...]]:

@@ -23,31 +23,29 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "events.md"
 _BEGINNING = """\
 # Events
 
-<!-- Made from the schemas by `make gen`; never edited. -->
+<!-- Generated from the schemas by `make gen`; do not edit. -->
 
-Every change writes one event, in the same transaction. The published types, which this page
-lists, go to your [webhook endpoints](guides/receive-events.md) and into the
-[stream](guides/replay-and-audit.md). A running server shows this page at `/docs/events` and has a
-JSON Schema (draft 2020-12) of each type at `/webhooks/schemas/`.
+Every change emits an event in the same transaction. Your [webhook endpoints](guides/receive-events.md)
+and the [event stream](guides/replay-and-audit.md) receive the types on this page. A running server shows
+it at `/docs/events`, and the JSON Schema (draft 2020-12) of each type at `/webhooks/schemas/`.
 
-A newer version may add members and types: pass over what you do not know.
+Later versions may add members and types: ignore those that you do not know.
 
 ## Envelope
 
-Every event has these members; those in bold are always there. `organization_id` is absent where the
-event is of no organization, and for all events of roles and permissions.
+Members in bold are always present. `organization_id` is absent if the event does not belong to an
+organization, and in all events of roles and permissions.
 """
 _END = """\
 ## Events of the audit log
 
-These say who did what to the deployment itself. They are in every export and log stream; a list,
-the stream or an endpoint has them only where they are named. What their `data` holds may change
-with a version.
+Administrative events of the deployment. Exports and log streams contain them; lists, the event stream
+and webhook endpoints do so only if you name the type. Their `data` may change between versions.
 """
 
 
 def main() -> int:
-    """Writes, or with --check only compares; returns the exit code."""
+    """Writes the page, or compares it with --check; returns the exit code."""
     parser = argparse.ArgumentParser(description="Write docs/events.md.")
     parser.add_argument("--check", action="store_true", help="only compare, write nothing")
     text = "\n".join(page())
@@ -68,7 +66,7 @@ def page() -> Iterator[str]:
         yield from group(name, types)
     yield _END
     yield from table(
-        ("About", "Types"),
+        ("Object", "Types"),
         (
             (object_, ", ".join(f"`{name}`" for name in names))
             for object_, names in event_types.of_ours()
@@ -77,11 +75,11 @@ def page() -> Iterator[str]:
 
 
 def group(name: str, types: list[EventType]) -> Iterator[str]:
-    """The lines of the types whose data is of one kind."""
+    """The lines of the types with the same data."""
     first = types[0]
     yield f"## {name}\n"
     yield from table(
-        ("Type", "What has happened"),
+        ("Type", "Description"),
         ((f"`{kind.name}`", kind.summary) for kind in types),
     )
     yield f"{first.data['description']} `object` is `{first.object}`.\n"
@@ -93,7 +91,7 @@ def group(name: str, types: list[EventType]) -> Iterator[str]:
 
 def members(found: Iterable[Member]) -> Iterator[str]:
     """A table of members."""
-    yield from table(("Member", "Type", "What it is"), map(_row, found))
+    yield from table(("Member", "Type", "Description"), map(_row, found))
 
 
 def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
