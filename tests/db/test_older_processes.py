@@ -115,7 +115,7 @@ def test_an_older_process_changes_nothing_once_the_schema_is_a_later_one(older, 
     assert code_of(client.get(f"/api/v1/organizations/{made}")) == "DATABASE_UPGRADED"
     log = older.log.read_text()
     belongs = f"this database belongs to version {__version__} (schema {LATER}) or a later one"
-    assert "this process is to be stopped" in log
+    assert "this process must be stopped" in log
     assert belongs in log
     assert "Traceback" not in log
     older.stop()

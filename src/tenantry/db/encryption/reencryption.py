@@ -286,7 +286,7 @@ def _anew(db: Session, table: Table, rows: Sequence[Row]) -> tuple[list[dict[str
                 unreadable += 1
                 fields = {"table": table.name, "column": column.name}
                 warn_rate_limited(
-                    _log, "a sealed value cannot be opened by any key", table.name, fields
+                    _log, "no key can decrypt a stored value", table.name, fields
                 )
                 continue
             values[f"old_{column.name}"] = old

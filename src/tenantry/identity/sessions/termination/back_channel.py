@@ -96,7 +96,7 @@ class BackChannel:
         except Exception:  # noqa: BLE001 - of one notice, and no concern of the others
             # It is due again when its claim is over.
             fields = {"notice": notice.id, "client": notice.client_id}
-            _log.exception("a logout notice could not be sent", extra={"fields": fields})
+            _log.exception("failed to send logout notification", extra={"fields": fields})
         finally:
             self._busy[notice.uri] -= 1
             if not self._busy[notice.uri]:
