@@ -52,7 +52,7 @@ def test_a_stream_that_is_closed_or_full_is_told_of_once(tmp_path, command, code
     [
         (["org", "show", "--json"], 2, "USAGE", "Missing argument 'ORGANIZATION'; see `tenantry o"),
         (["org", "list", "--limit", "x", "--json"], 2, "USAGE", "Invalid value for '--limit'"),
-        (["org", "list", "--json"], 1, "FAILED", "there is no database at "),
+        (["org", "list", "--json"], 1, "FAILED", "no database at "),
     ],
 )
 def test_with_json_a_failure_is_json_too(tmp_path, arguments, code, error, says):

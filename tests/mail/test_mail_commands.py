@@ -37,7 +37,7 @@ async def test_mail_is_listed(operator, kept):
     assert "t0ken" not in done.stdout
 
     lines = (await asyncio.to_thread(operator.run, "mail", "list")).stdout.splitlines()
-    assert lines[0].split() == ["Mail", "State", "Age", "Template", "To", "Problem"]
+    assert lines[0].split() == ["Email", "State", "Age", "Template", "To", "Problem"]
     assert lines[2].startswith(f"{kept[1]}  QUEUED  ")
     assert lines[2].endswith(" s  invitation  bob@example.com")
     assert lines[3].startswith(f"{kept[0]}  KEPT    ")

@@ -109,7 +109,7 @@ def assert_held_until_told(copy, stream):
         before = stream.read_bytes() if stream.exists() else b""
         verified = command(copy, "events", "verify", "--json")
         assert json.loads(verified)["problems"] == []
-        assert "it was restored" in copy.run("status").stdout
+        assert "the database was restored" in copy.run("status").stdout
         assert (stream.read_bytes() if stream.exists() else b"") == before == b""
         assert copy.run("restore", "--go").returncode == 0
         until = time.monotonic() + 60

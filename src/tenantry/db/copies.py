@@ -29,8 +29,8 @@ _KNOWN_SECONDS = 1.0  # a remembered hold is no older
 # A standby that takes over may be behind, by minutes where it lags: no reason to hold.
 _BEHIND = 10 * 60 * 1_000_000
 _STAMP = "stamp.json"
-_COPIED = "it was copied from elsewhere"
-_PUT_BACK = "it was put back to an earlier state"
+_COPIED = "the database was copied or moved"
+_PUT_BACK = "the database was reset to an earlier state"
 
 _log = logging.getLogger(__name__)
 _c = environment.c

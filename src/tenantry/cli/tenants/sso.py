@@ -28,8 +28,8 @@ def decode(
         str,
         typer.Argument(
             metavar="MESSAGE",
-            help="A file, or - for standard input: XML, base64, an address, a form, a certificate, "
-            "an ID token.",
+            help="File, or - for standard input: XML, base64, a URL, a form, a certificate or an "
+            "ID token.",
         ),
     ] = "-",
     *,
@@ -110,11 +110,11 @@ def failures(
         running.print_json([_members(one) for one in found])
         return
     if not found:
-        running.say(f"no sign-in by a connection{'' if worked else ' has failed'}")
+        running.say("no sign-ins" if worked else "no failed sign-ins")
     for one in found:
         shown = _members(one)
         ended = one.status if one.said is None else one.said.error
-        running.say(f"{shown['time']}  {ended}  {one.email or 'an unknown person'}")
+        running.say(f"{shown['time']}  {ended}  {one.email or 'unknown user'}")
         running.say(f"  {one.connection_type} {one.connection_provider} {one.connection_id}")
         if one.said is not None:
             for line in filter(None, (one.said.description, one.said.remedy)):
@@ -216,9 +216,9 @@ def _print(decoded: Decoded) -> None:
         running.say("")
     for one in decoded.judgements:
         if one.fault is None:
-            verdict = f"{one.about}: taken" if one.taken else f"not asked, for {one.about}"
-            running.say(f"Our rules, {verdict}")
+            verdict = f"{one.about}: accepted" if one.taken else f"{one.about}: not checked"
+            running.say(f"Validation of {verdict}")
         else:
-            running.say(f"Our rules, {one.about}: refused, {one.fault.code}")
+            running.say(f"Validation of {one.about}: rejected, {one.fault.code}")
             running.say(f"  {one.description}")
             running.say(f"  {one.fault.remedy}")
