@@ -35,9 +35,7 @@ SUBJECTS = {
     "user": ("users", "users_search"),
     "membership, with one role": ("memberships", "role_holders"),
     "event, with its position in the log": ("events", "event_log"),
-    "sign-in": (
-        *("auth_requests", "sessions", "session_organizations", "session_clients"),
-    ),
+    "sign-in": (*("auth_requests", "sessions", "session_organizations", "session_clients"),),
     "known device and network of a user": ("known_origins", "known_origins"),
     "domain": ("domains",),
     "connection": ("connections",),

@@ -32,7 +32,7 @@ def run(folder, command: str):
 @pytest.mark.parametrize(
     ("command", "code", "out", "err"),
     [
-        ("tenantry log find req_1 <&-", 1, "", "tenantry: no line has req_1\n"),
+        ("tenantry log find req_1 <&-", 1, "", "tenantry: no log line contains req_1\n"),
         ("tenantry log find req_1 2>&-", 1, "", ""),
         ("tenantry --version >&-", 1, "", "tenantry: Bad file descriptor\n"),
         ("tenantry --version >/dev/full", 1, "", "tenantry: No space left on device\n"),

@@ -439,7 +439,7 @@ def test_the_commands_beside_a_server_that_runs(tmp_path):
         made = server.run("backup", "backup", "--keys", "keys")
         assert made.returncode == 0, made.stderr
         assert "rows as of 20" in made.stdout
-        assert "keep it apart from the backup" in made.stdout
+        assert "store it separately from the backup" in made.stdout
         again = server.run("backup", "backup")
         assert (again.returncode, again.stdout) == (1, "")
         assert "is there already" in again.stderr

@@ -109,17 +109,17 @@ def test_a_backup_that_is_started_elsewhere_sends_nothing_until_told(
     copy.start()
     try:
         assert httpx.get(f"{copy.url}/readyz", verify=copy.trust).status_code == 200
-        eventually(lambda: "nothing goes out" in copy.log.read_text())
+        eventually(lambda: "logout notifications are held" in copy.log.read_text())
         create(copy, "Three")
         said = copy.run("doctor").stdout
         assert "the database was copied or moved: run `tenantry restore --go`" in said
         assert (got, stream.read_text()) == (sent, written)
 
-        assert copy.run("restore").stdout.startswith("outgoing work is held already")
+        assert copy.run("restore").stdout.startswith("outgoing work is already held")
         assert copy.run("restore", "--go").stdout == "outgoing work resumes\n"
         eventually(lambda: all(name in str(got[len(sent) :]) for name in ("Two", "Three")))
         eventually(lambda: "Three" in stream.read_text())
-        assert copy.run("restore", "--go").stdout == "nothing was held\n"
+        assert copy.run("restore", "--go").stdout == "outgoing work was not held\n"
     finally:
         copy.stop()
 

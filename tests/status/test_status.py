@@ -207,7 +207,7 @@ def test_the_command_of_a_running_server(own_server):
     assert told["status"]["environment_id"].startswith("env_")
     shown = own_server.run("status").stdout
     assert f"process {own_server.process.pid}, version {__version__}, {own_server.url}" in shown
-    assert "goes out" in shown
+    assert "not held" in shown
 
 
 def test_the_command_where_no_server_runs(tmp_path):

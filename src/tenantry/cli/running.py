@@ -194,7 +194,9 @@ def remark_more(shown: int, page_token: str, total: int) -> None:
     """Say that a list goes on, and how to see the rest of it."""
     if page_token:
         many = f"{shown:,} of {total:,}" if total else f"{shown:,}"
-        remark(f"showing {many}; use --limit for more, or --page-token {page_token} for the next page")
+        remark(
+            f"showing {many}; use --limit for more, or --page-token {page_token} for the next page"
+        )
 
 
 def look(settings: Settings) -> None:

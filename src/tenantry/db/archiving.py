@@ -50,14 +50,8 @@ class Archiving:
         """Return how it stands with the archive of its log."""
         if self.problem:
             return f"problem: {self.problem}"
-        ago = (
-            "none yet"
-            if self.archived_ago is None
-            else f"last {self.archived_ago} s ago"
-        )
-        return (
-            f"ok: the WAL is archived ({ago}), so any point in time since a base backup can be restored"
-        )
+        ago = "none yet" if self.archived_ago is None else f"last {self.archived_ago} s ago"
+        return f"ok: the WAL is archived ({ago}), so any point in time since a base backup can be restored"
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -95,9 +89,7 @@ def _problem(row: Row) -> str:
     if row["archives_by"] in {"", "(disabled)"}:
         return "archive_mode is on, but neither archive_command nor archive_library is set"
     if row["fails"]:
-        return (
-            f"archiving the last segment failed ({row['failed_count']} failures): see the server log"
-        )
+        return f"archiving the last segment failed ({row['failed_count']} failures): see the server log"
     return ""
 
 

@@ -173,7 +173,9 @@ def _next(found: Status) -> list[str]:
         again = "wait for the indexes; if no process builds them, " if building else ""
         told.append(f"{again}run `tenantry migrate`, which builds indexes without blocking calls")
     if older:
-        told.append(f"stop the processes of previous versions when you are ready: {', '.join(older)}")
+        told.append(
+            f"stop the processes of previous versions when you are ready: {', '.join(older)}"
+        )
     if back_fills:
         told.append("run a server or `tenantry worker` of this version, which fills existing rows")
     for one in contracts:

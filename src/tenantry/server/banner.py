@@ -44,7 +44,9 @@ def _mode(settings: Settings) -> str:
     if not settings.development:
         return "production: email is sent, or stored (`tenantry mail list`)"
     whose = "anyone on this machine" if settings.is_local else "anyone who can connect"
-    return f"development: {whose} can read its email; set TENANTRY_DEVELOPMENT=false to prevent this"
+    return (
+        f"development: {whose} can read its email; set TENANTRY_DEVELOPMENT=false to prevent this"
+    )
 
 
 def _command(settings: Settings) -> str:

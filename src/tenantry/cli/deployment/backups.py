@@ -76,7 +76,9 @@ def _backed_up(settings: Settings, folder: Path, keys: Path | None) -> tuple[Man
     if keys is not None and key is None:
         running.fail(f"no master key to save: {master_key.file(settings)} is missing")
     if keys is not None and not isinstance(key, master_key.LocalKey):
-        running.fail("no master key to save: a key management service holds it (TENANTRY_MASTER_KEY)")
+        running.fail(
+            "no master key to save: a key management service holds it (TENANTRY_MASTER_KEY)"
+        )
     try:
         with Progress(None) as progress:
             manifest = backups.make(source, folder, told=progress.copied)
@@ -147,7 +149,10 @@ def restore(
     """
     if folder is not None:
         if go:
-            raise typer.BadParameter("cannot be combined with a folder: restore and check the backup first", param_hint="--go")
+            raise typer.BadParameter(
+                "cannot be combined with a folder: restore and check the backup first",
+                param_hint="--go",
+            )
         _put_back(folder, keys, as_json=as_json)
         return
     if keys is not None:

@@ -64,7 +64,9 @@ def users(
     ] = False,
     report: Annotated[
         Path | None,
-        typer.Option("--report", dir_okay=False, help="Write refused rows to this file, as NDJSON."),
+        typer.Option(
+            "--report", dir_okay=False, help="Write refused rows to this file, as NDJSON."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -167,7 +169,9 @@ def organization(
     secrets_key: SecretsKey = None,
     report: Annotated[
         Path | None,
-        typer.Option("--report", dir_okay=False, help="Write all conflicts to this file, one per line."),
+        typer.Option(
+            "--report", dir_okay=False, help="Write all conflicts to this file, one per line."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -222,8 +226,7 @@ def _print_organization(result: OrganizationReport, written: Path | None) -> Non
     running.say(f"{len(result.conflicts):,} conflicts; nothing was imported")
     if result.people_here:
         running.say(
-            f"{result.people_here:,} of them are existing users: --join-people adds them as"
-            " members"
+            f"{result.people_here:,} of them are existing users: --join-people adds them as members"
         )
 
 
@@ -231,7 +234,9 @@ def export(
     *,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", dir_okay=False, help="Write to this file instead of standard output."),
+        typer.Option(
+            "--output", "-o", dir_okay=False, help="Write to this file instead of standard output."
+        ),
     ] = None,
     with_password_hashes: Annotated[
         bool,

@@ -76,7 +76,9 @@ def _root() -> Root:
     try:
         return stores.Root.of(path)
     except ValueError:
-        running.fail(f"{path} is not a certificate: delete it, and the next start creates a new one")
+        running.fail(
+            f"{path} is not a certificate: delete it, and the next start creates a new one"
+        )
 
 
 def _done(store: Store, root: Root, *, remove: bool, check: bool) -> dict[str, Any]:

@@ -58,9 +58,7 @@ def send_test(
         running.print_json({"delivery": _delivery(delivery), "event_payload": payload})
         return
     running.say(f"{delivery.id} {delivery.event_type}")
-    running.remark(
-        f"`tenantry webhook attempts {endpoint_id} {delivery.id}` shows the result."
-    )
+    running.remark(f"`tenantry webhook attempts {endpoint_id} {delivery.id}` shows the result.")
 
 
 def deliveries(

@@ -28,7 +28,9 @@ class Kind(StrEnum):
 
 def export(
     *,
-    kind: Annotated[Kind, typer.Option("--format", help="File format; CSV is safe to open in a spreadsheet.")] = Kind.ndjson,
+    kind: Annotated[
+        Kind, typer.Option("--format", help="File format; CSV is safe to open in a spreadsheet.")
+    ] = Kind.ndjson,
     start_time: Annotated[
         str, typer.Option(help="Earliest time, such as 2026-01-31T09:30:00Z.")
     ] = "",
@@ -39,7 +41,9 @@ def export(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", dir_okay=False, help="Write to this file instead of standard output."),
+        typer.Option(
+            "--output", "-o", dir_okay=False, help="Write to this file instead of standard output."
+        ),
     ] = None,
 ) -> None:
     """Write the event log, the oldest event first, with the hashes of its chain.

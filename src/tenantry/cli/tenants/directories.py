@@ -130,7 +130,9 @@ def sync(organization: Which, directory_id: DirectoryId, *, as_json: AsJson = Fa
     if as_json:
         running.print_json({"polled": directory_id})
     else:
-        running.say("a worker polls the directory soon; `tenantry directories list` shows the result")
+        running.say(
+            "a worker polls the directory soon; `tenantry directories list` shows the result"
+        )
 
 
 @app.command()

@@ -115,7 +115,12 @@ class KeyRing:
             await self.refresh(older_than=older_than)
         except Failure as problem:
             fields = {"problem": str(problem), "age": self.age}
-            warn_rate_limited(_log, "failed to reload signing keys, using cached keys", problem.error().name, fields)
+            warn_rate_limited(
+                _log,
+                "failed to reload signing keys, using cached keys",
+                problem.error().name,
+                fields,
+            )
         except WrongKey as problem:
             fields = {"problem": str(problem), "age": self.age}
             warn_rate_limited(_log, "failed to decrypt a signing key", problem.name, fields)

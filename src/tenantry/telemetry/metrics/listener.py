@@ -127,9 +127,7 @@ class Listener:
         try:
             self._writer.write()
         except OSError as problem:
-            warn_rate_limited(
-                _log, "failed to write metrics", "metrics", {"problem": str(problem)}
-            )
+            warn_rate_limited(_log, "failed to write metrics", "metrics", {"problem": str(problem)})
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections += 1

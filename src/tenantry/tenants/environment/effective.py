@@ -108,9 +108,7 @@ def combined(given: Settings, stored: Mapping[str, str]) -> Settings:
         check_sessions(settings)
     except SettingError as problem:
         # A file that came later fixes one of two that belong together.
-        _log.warning(
-            "stored session settings ignored", extra={"fields": {"problem": str(problem)}}
-        )
+        _log.warning("stored session settings ignored", extra={"fields": {"problem": str(problem)}})
         others = {name: value for name, value in values.items() if name not in OF_SESSIONS}
         settings = replace(given, **others)
     return settings

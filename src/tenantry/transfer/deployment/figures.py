@@ -70,7 +70,10 @@ class Figures:
             self._is_up = False
             text = str(problem) or "no answer in time"
             warn_rate_limited(
-                _log, "failed to read metrics from the database", type(problem).__name__, {"problem": text}
+                _log,
+                "failed to read metrics from the database",
+                type(problem).__name__,
+                {"problem": text},
             )
         except Exception:  # noqa: BLE001 - all that is counted is answered all the same
             self._is_up = False

@@ -86,7 +86,9 @@ class Status:
         """Return what there is to do, a sentence each."""
         found = []
         if self.held:
-            found.append(f"outgoing work is held: {self.held}; run `tenantry restore --go` to resume it")
+            found.append(
+                f"outgoing work is held: {self.held}; run `tenantry restore --go` to resume it"
+            )
         late = [one for one in self.waiting if one.is_late and not one.is_progressing]
         # Held work is overdue by intention.
         found += [

@@ -92,7 +92,9 @@ class BackChannel:
                 await notices.done(db, notice)
         except Failure as failure:  # it is due again when its claim is over
             fields = {"notice": notice.id, "problem": str(failure)}
-            warn_rate_limited(_log, "failed to record the results of logout notifications", "", fields)
+            warn_rate_limited(
+                _log, "failed to record the results of logout notifications", "", fields
+            )
         except Exception:  # noqa: BLE001 - of one notice, and no concern of the others
             # It is due again when its claim is over.
             fields = {"notice": notice.id, "client": notice.client_id}
