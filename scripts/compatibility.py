@@ -46,29 +46,29 @@ _BEGINNING = """\
 
 <!-- Generated from the contract and docs/compatibility/ by `make gen`; do not edit. -->
 
-Tenantry implements the Scalekit API over gRPC, which the official SDKs use, gRPC-Web, Connect and REST.
-This page lists the support for each published operation and SDK method.
+Tenantry implements the Scalekit API over gRPC, which the official SDKs use, gRPC-Web, Connect and
+REST. This page lists the support for each published operation and SDK method.
 """
 _AFTER_COUNTS = """\
-Supported operations use the same rpc, fields, field numbers, rules and routes as the official SDKs, which a
-test compares. The test suite runs programs with the SDKs (`tests/conformance/`) and the samples of the
-reference against a server (Java, if Maven provides that SDK). Methods that make no request, such as the
-verification of webhook signatures, work unchanged.
+Supported operations use the same rpc, fields, field numbers, rules and routes as the official SDKs,
+which a test compares. The test suite runs programs with the SDKs (`tests/conformance/`) and the
+samples of the reference against a server (Java, if Maven provides that SDK). Methods that make no
+request, such as the verification of webhook signatures, work unchanged.
 
-Unsupported operations return UNIMPLEMENTED (REST: 501) with a message such as "connected accounts are not
-in this version", with or without a token; the SDKs raise their error for it and do not retry. Paths outside
-the contract return "path not found" (404).
+Unsupported operations return UNIMPLEMENTED (REST: 501) with a message such as "connected accounts
+are not in this version", with or without a token; the SDKs raise their error for it and do not
+retry. Paths outside the contract return "path not found" (404).
 
 ## Differences
 
-These calls differ from the published behavior. In addition, REST calls with an unknown member or query
-parameter are rejected with 400 and its name.
+These calls differ from the published behavior. In addition, REST calls with an unknown member or
+query parameter are rejected with 400 and its name.
 """
 _OPERATIONS = """\
 ## REST operations
 
-By service. The reference of a running server (`/docs`) describes the supported ones, with fields, rules,
-errors and samples.
+By service. The reference of a running server (`/docs`) describes the supported ones, with fields,
+rules, errors and samples.
 """
 _METHODS = """\
 ## SDK methods
@@ -78,8 +78,8 @@ By client. `connect` in the Python SDK is an older name of `actions`.
 _ABSENT = """\
 ## Unsupported calls
 
-By feature, including calls that the SDKs' descriptors contain but that are neither published nor used by a
-method. The response names the feature and the alternative or reason.
+By feature, including calls that the SDKs' descriptors contain but that are neither published nor
+used by a method. The response names the feature and the alternative or reason.
 """
 
 

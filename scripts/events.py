@@ -25,9 +25,10 @@ _BEGINNING = """\
 
 <!-- Generated from the schemas by `make gen`; do not edit. -->
 
-Every change emits an event in the same transaction. Your [webhook endpoints](guides/receive-events.md)
-and the [event stream](guides/replay-and-audit.md) receive the types on this page. A running server shows
-it at `/docs/events`, and the JSON Schema (draft 2020-12) of each type at `/webhooks/schemas/`.
+Every change emits an event in the same transaction. Your [webhook
+endpoints](guides/receive-events.md) and the [event stream](guides/replay-and-audit.md) receive the
+types on this page. A running server shows it at `/docs/events`, and the JSON Schema (draft 2020-12)
+of each type at `/webhooks/schemas/`.
 
 Later versions may add members and types: ignore those that you do not know.
 
@@ -39,8 +40,9 @@ organization, and in all events of roles and permissions.
 _END = """\
 ## Events of the audit log
 
-Administrative events of the deployment. Exports and log streams contain them; lists, the event stream
-and webhook endpoints do so only if you name the type. Their `data` may change between versions.
+Administrative events of the deployment. Exports and log streams contain them; lists, the event
+stream and webhook endpoints do so only if you name the type. Their `data` may change between
+versions.
 """
 
 

@@ -105,8 +105,8 @@ def pages(found: dict[str, Any]) -> Iterator[str]:
     yield (
         f"{found['time'][:10]}: {found['organizations']:,} organizations, {found['people']:,} "
         f"users, {found['visits']} visits of each page over one connection, {machine['cores']} "
-        f"cores, Python {machine['python']}, load {machine['load']:.0f}. If the load exceeds the number "
-        "of cores, latency is unreliable and CPU time slightly too high."
+        f"cores, Python {machine['python']}, load {machine['load']:.0f}. If the load exceeds the "
+        "number of cores, latency is unreliable and CPU time slightly too high."
     )
     if "note" in found:
         yield found["note"]
@@ -125,8 +125,8 @@ def peers(found: dict[str, Any]) -> Iterator[str]:
     yield (
         f"{found['time'][:10]}: {options['connections']} connections, {options['seconds']} seconds "
         f"per row after {options['warmup']} of warm-up, medians of {options['rounds']} rounds, "
-        f"{options['organizations']} organizations initially, {machine['cores']} cores, initial load "
-        f"{machine['load']:.1f}."
+        f"{options['organizations']} organizations initially, {machine['cores']} cores, initial "
+        f"load {machine['load']:.1f}."
     )
     for title, shown in (
         ("requests/s", lambda row: f"{row['rps']:,.0f}"),

@@ -51,7 +51,10 @@ class Archiving:
         if self.problem:
             return f"problem: {self.problem}"
         ago = "none yet" if self.archived_ago is None else f"last {self.archived_ago} s ago"
-        return f"ok: the WAL is archived ({ago}), so any point in time since a base backup can be restored"
+        return (
+            f"ok: the WAL is archived ({ago}), so any point in time since a base backup can be "
+            "restored"
+        )
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -89,7 +92,10 @@ def _problem(row: Row) -> str:
     if row["archives_by"] in {"", "(disabled)"}:
         return "archive_mode is on, but neither archive_command nor archive_library is set"
     if row["fails"]:
-        return f"archiving the last segment failed ({row['failed_count']} failures): see the server log"
+        return (
+            f"archiving the last segment failed ({row['failed_count']} failures): see the server "
+            "log"
+        )
     return ""
 
 

@@ -59,7 +59,7 @@ def backup(
     running.say(
         f"{keys}: {', '.join(saved)}; store it separately from the backup"
         if saved
-        else f"the backup does not contain the master key: {_where(settings)}; --keys FOLDER saves it"
+        else f"the master key is not in the backup: {_where(settings)}; --keys FOLDER saves it"
     )
 
 

@@ -249,7 +249,7 @@ def export(
         str | None,
         typer.Option(
             "--organization",
-            help="Export only this organization (ID or external ID), for `tenantry import organization`.",
+            help="Export only this organization, by ID or external ID.",
         ),
     ] = None,
     secrets_key: SecretsKey = None,

@@ -136,6 +136,6 @@ def _remarks(
     if any(one["trusted"] for one in found) and not (remove or check):
         yield "Restart open browsers."
         yield (
-            f"Anyone who can read {root.path.parent / 'ca-key.pem'} can now impersonate any site to "
-            "this user. To undo this, run `tenantry trust --remove`."
+            f"Anyone who can read {root.path.parent / 'ca-key.pem'} can now impersonate any site "
+            "to this user. To undo this, run `tenantry trust --remove`."
         )

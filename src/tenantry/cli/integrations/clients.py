@@ -281,7 +281,8 @@ def may(client: Client) -> list[str]:
             if not client.may_call_api
             else "Its secret can make all API calls for every organization."
             if client.management_scopes is None
-            else "Its secret can make the API calls of its management scopes for every organization."
+            else "Its secret can make the API calls of its management scopes for every "
+            "organization."
         )
     return can
 

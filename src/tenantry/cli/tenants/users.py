@@ -324,7 +324,8 @@ def _join(
             return made.user
         if external_id or any(names.values()):
             raise errors.InvalidArgument(
-                f"{email} already exists ({user_id}): this command does not change its name or external ID"
+                f"{email} already exists ({user_id}): this command does not change its name or "
+                "external ID"
             )
         added = await api.users.create_membership(
             pb.CreateMembershipRequest(

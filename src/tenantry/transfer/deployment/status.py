@@ -103,8 +103,8 @@ class Status:
             if one.problem and one.events
         ]
         found += [
-            f"email template {template_id} is not used, because it could disclose its code or link; "
-            "change or disable it at /console/mail/templates"
+            f"email template {template_id} is not used, because it could disclose its code or "
+            "link; change or disable it at /console/mail/templates"
             for template_id in self.refused_templates
         ]
         disk = self.sizes
