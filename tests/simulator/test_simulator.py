@@ -275,4 +275,4 @@ async def test_the_command_lists_failures_with_their_remedies(
     assert "Often the person is not assigned" in said
     nobody = ("sso", "failures", "--email", "nobody@globex.example")
     none = await asyncio.to_thread(place.server.run, *nobody)
-    assert none.stdout == "no sign-in by a connection has failed\n"
+    assert none.stdout == "no failed sign-ins\n"

@@ -86,7 +86,7 @@ async def test_mail_that_is_overdue_is_something_to_do(url, tmp_path):
     assert one.count == 2
     assert 3600 <= one.overdue < 3700
     (problem,) = found.problems()
-    assert problem.startswith("mail: the first is overdue by 3,6")
+    assert problem.startswith("mail: the oldest is overdue by 3,6")
 
 
 QUEUES = ["deliveries", "mail", "logout notifications", "directory changes", "events"]
@@ -115,7 +115,7 @@ async def test_a_backlog_that_is_worked_off_is_nothing_to_do(url, tmp_path, monk
     monkeypatch.setitem(status._QUEUES, kind, stuck)
     found = await looked(url, tmp_path)
     (problem,) = found.problems()
-    assert problem.startswith(f"{kind}: the first is overdue by 3,6")
+    assert problem.startswith(f"{kind}: the oldest is overdue by 3,6")
     assert "none was done in" in problem
 
 
@@ -231,7 +231,7 @@ def test_the_command_where_no_server_runs(tmp_path):
     run_sql(url, "DELETE FROM schema_history WHERE revision > '0034'")
     behind = server.run("status")
     assert behind.returncode == 1
-    assert f"the schema is at 0034, this version needs {HEAD}: `tenantry migrate`" in behind.stdout
+    assert f"the schema is 0034, this version needs {HEAD}: run `tenantry migrate`" in behind.stdout
 
     run_sql(url, "INSERT OR IGNORE INTO schema_history SELECT * FROM kept")
     known = settings.load({"TENANTRY_DATA_DIR": str(server.data_dir)})
