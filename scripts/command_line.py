@@ -1,6 +1,6 @@
-"""Writes the lists of commands in docs/command-line.md, from their own help.
+"""Writes the lists of commands in docs/command-line.md, from their help.
 
-With --check nothing is written: the exit code says whether the page is current.
+With --check, it writes nothing and exits with 1 if the page is not current.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ def main() -> None:
 
 
 def _lists() -> Iterator[str]:
-    yield "\n<!-- Made from the help of the commands by `make gen`; never edited. -->\n"
+    yield "\n<!-- Generated from the help of the commands by `make gen`; do not edit. -->\n"
     found = dict(names_of(typer.main.get_command(commands.app)))
     for panel, names in commands.PANELS.items():
-        yield f"\n### {panel}\n\n| Command | Does |\n| --- | --- |\n"
+        yield f"\n### {panel}\n\n| Command | Description |\n| --- | --- |\n"
         for name, command in found.items():
             if name.split()[0] in names:
                 yield f"| `tenantry {name}` | {_sentence(command.help)} |\n"
 
 
 def names_of(group: Any, above: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield each command below a group with its whole name, as `--help` lists them."""
+    """Yield each command of a group with its full name, in the order of `--help`."""
     for name in group.list_commands(None):
         command = group.commands[name]
         if not hasattr(command, "commands"):

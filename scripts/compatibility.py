@@ -73,7 +73,7 @@ Published operations by service. The API reference of a running server, at `/doc
 fields, rules and errors of all operations that work, with samples.
 """
 _METHODS = """\
-## Methods of the SDKs
+## SDK methods
 
 SDK methods by client. `connect` in the Python SDK is an older name of `actions`.
 """

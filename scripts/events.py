@@ -47,7 +47,7 @@ change between versions.
 
 
 def main() -> int:
-    """Writes, or with --check only compares; returns the exit code."""
+    """Writes the page, or compares it with --check; returns the exit code."""
     parser = argparse.ArgumentParser(description="Write docs/events.md.")
     parser.add_argument("--check", action="store_true", help="only compare, write nothing")
     text = "\n".join(page())

@@ -1,7 +1,7 @@
-"""Writes the tables of docs/performance.md, and its picture, from the runs in docs/performance/.
+"""Writes the tables and the picture of docs/performance.md from the results in docs/performance/.
 
-`make performance` measures both runs and calls this. With --check nothing is written: the exit code
-says whether page and picture are those of the runs.
+`make performance` measures and calls this script. With --check, it writes nothing and exits with 1
+if page or picture are not current.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PEERS_BEGIN, PEERS_END = "<!-- peers: begin, by make peers -->", "<!-- peers: en
 _NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 _PROCESSES = {1: "one process", 2: "two processes"}
 _COLUMNS = (
-    *("", "requests/s ×", "processor time ×", "requests/s", "server + database µs"),
+    *("", "requests/s ×", "CPU time ×", "requests/s", "server + database µs"),
     *("p50 ms", "p99 ms", "p99 / p50"),
 )
 # Of the picture: one column, so that a telephone shows it in its own size.
@@ -56,7 +56,7 @@ def main() -> int:
     page = PAGE.read_text(encoding="utf-8")
     found = json.loads(PAIRED.read_text(encoding="utf-8")) if PAIRED.exists() else None
     made = "\n".join(
-        tables(found) if found else ["", "No run is kept here: `make performance`.", ""]
+        tables(found) if found else ["", "No results yet: run `make performance`.", ""]
     )
     page = _between(page, BEGIN, END, made)
     if PAGES.exists():
@@ -85,7 +85,7 @@ def tables(found: dict[str, Any]) -> Iterator[str]:
     ours, theirs = found["ours"], f"`{found['theirs'][:7]}`"
     yield (
         f"`{ours[:7]}`{ours[40:]} against {theirs}, {found['time'][:10]}: "
-        f"{options['connections']} connections, {options['seconds']} seconds a row, "
+        f"{options['connections']} connections, {options['seconds']} seconds per row, "
         f"{options['rounds']} rounds, {machine['cores']} cores, Python {machine['python']}. "
         f"In parentheses: {theirs}."
     )
@@ -93,20 +93,20 @@ def tables(found: dict[str, Any]) -> Iterator[str]:
         yield from ("", f"### {_name(database, processes)}", "")
         yield from _table(_COLUMNS, map(_ratios, pairs))
     yield from ("", "### Starts and memory", "")
-    columns = ("", "first start s", "later start s", "MB when ready", "MB under load")
+    columns = ("", "first start s", "later start s", "MB after start", "MB under load")
     yield from _table(columns, (_start(start, found["pairs"]) for start in found["starts"]))
     yield ""
 
 
 def pages(found: dict[str, Any]) -> Iterator[str]:
-    """Yield the lines of a run of pages, the one that takes the longest first."""
+    """Yield the lines of a run of pages, the slowest first."""
     machine = found["machine"]
     yield ""
     yield (
         f"{found['time'][:10]}: {found['organizations']:,} organizations, {found['people']:,} "
-        f"people, {found['visits']} visits of each page by one connection, {machine['cores']} "
-        f"cores, Python {machine['python']}, load {machine['load']:.0f}: where that is more than "
-        "the cores, waiting times say little, and processor times a little too much."
+        f"users, {found['visits']} visits of each page over one connection, {machine['cores']} "
+        f"cores, Python {machine['python']}, load {machine['load']:.0f}. If the load exceeds the "
+        "number of cores, latency is unreliable and CPU time slightly too high."
     )
     if "note" in found:
         yield found["note"]
@@ -118,15 +118,15 @@ def pages(found: dict[str, Any]) -> Iterator[str]:
 
 
 def peers(found: dict[str, Any]) -> Iterator[str]:
-    """Yield the lines of a run beside what people would use instead."""
+    """Yield the lines of a comparison with other products."""
     options, machine, of = found["options"], found["machine"], found["peers"]
     ops = list(next(iter(of.values()))["rows"])
     yield ""
     yield (
         f"{found['time'][:10]}: {options['connections']} connections, {options['seconds']} seconds "
-        f"a row after {options['warmup']} of warm-up, medians of {options['rounds']} rounds, "
-        f"{options['organizations']} organizations at first, {machine['cores']} cores, load "
-        f"{machine['load']:.1f} before."
+        f"per row after {options['warmup']} of warm-up, medians of {options['rounds']} rounds, "
+        f"{options['organizations']} organizations initially, {machine['cores']} cores, initial "
+        f"load {machine['load']:.1f}."
     )
     for title, shown in (
         ("requests/s", lambda row: f"{row['rps']:,.0f}"),
@@ -141,7 +141,7 @@ def peers(found: dict[str, Any]) -> Iterator[str]:
         [name, one["version"], f"{one[figures[0]]:.2f}", *(f"{one[f]:.0f}" for f in figures[1:])]
         for name, one in of.items()
     )
-    yield from _table(("", "version", "start s", "MB when ready", "MB after all"), rows)
+    yield from _table(("", "version", "start s", "MB after start", "MB at the end"), rows)
     yield ""
     yield from (f"- {name}: {one['differs']}." for name, one in of.items() if one["differs"])
     yield ""
@@ -201,7 +201,7 @@ def _table(columns: tuple[str, ...], rows: Iterable[list[str]]) -> Iterator[str]
 
 
 def parts(profile: dict[str, Any]) -> list[tuple[str, str, float]]:
-    """Return the parts of one request: class, name, and µs of processor time."""
+    """Return the parts of one request: class, name, and µs of CPU time."""
     whole, samples = sum(profile["programs"].values()), sum(profile["stages"].values())
     of_program = {
         name: profile["server_us"] * count / whole for name, count in profile["programs"].items()
@@ -218,7 +218,7 @@ def picture(profile: dict[str, Any]) -> Iterator[str]:
     """Yield the lines of an SVG with a bar for each part of a request."""
     found = parts(profile)
     whole, longest = sum(us for *_, us in found), max(us for *_, us in found)
-    groups = {"around": "Around Python", "python": "Python", "database": "Database"}
+    groups = {"around": "Outside Python", "python": "Python", "database": "Database"}
     height = _TOP + _ROW * len(found) + (_ROW + _GAP) * (len(groups) - 1) + _EDGE
     title = f"One PATCH of an organization: {whole:,.0f} µs"
     yield (
@@ -233,7 +233,7 @@ def picture(profile: dict[str, Any]) -> Iterator[str]:
         f'<rect class="card" x="0.5" y="0.5" rx="6" width="{_WIDTH - 1}" height="{height - 1}"/>'
     )
     yield _text(_EDGE, 28, title, "head")
-    yield _text(_EDGE, 48, "Processor time of server and PostgreSQL, REST", "quiet")
+    yield _text(_EDGE, 48, "CPU time of server and PostgreSQL, REST", "quiet")
     y = _TOP
     for group, rows in itertools.groupby(found, key=lambda part: part[0]):
         listed = list(rows)

@@ -1,7 +1,7 @@
 """Writes the tables of docs/reliability.md from the summaries in docs/reliability/.
 
-`make soak` and `make chaos` write such summaries (their option --output says where). With --check
-nothing is written: the exit code says whether the page is that of the summaries.
+`make soak` and `make chaos` write these summaries to the file of --output. With --check, this
+script writes nothing and exits with 1 if the page is not current.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def with_tables(page: str, summaries: list[dict[str, Any]]) -> str:
     """Return the page with the tables of these summaries: nothing between the marks if none are."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
-    made = ["", "## What was measured"] if summaries else []
+    made = ["", "## Results"] if summaries else []
     made += [line for one in summaries for line in _RUNS[one["run"]](one)]
     return before + "\n".join([BEGIN, *made, END]) + after
 
@@ -55,12 +55,12 @@ def soak(found: dict[str, Any]) -> Iterator[str]:
     yield f"### {_length(found['seconds'])} of load on {_NAMES[found['database']]}"
     yield ""
     yield (
-        f"{found['time'][:10]}, {cores} cores, of which other programs had {others:.0%}; after "
-        f"{_length(found['warmup'])} of warming up. {found['webhooks']:,} webhooks went out."
+        f"{found['time'][:10]}, {cores} cores, {others:.0%} of them used by other programs, after "
+        f"{_length(found['warmup'])} of warm-up. {found['webhooks']:,} webhooks were sent."
     )
     yield ""
     yield from _table(
-        ("Request", "Number", "Failed", "p50 ms", "p99 ms", "Longest ms"),
+        ("Request", "Number", "Failed", "p50 ms", "p99 ms", "Max ms"),
         (
             (
                 *(name, f"{one['requests']:,}", f"{one['failed']:,}"),
@@ -70,7 +70,7 @@ def soak(found: dict[str, Any]) -> Iterator[str]:
         ),
     )
     yield from _table(
-        ("Held", "At first", "At the end", "Most", "Growth by the line", "Allowed"),
+        ("Value", "Start", "End", "Max", "Growth (linear fit)", "Limit"),
         (
             (name, *(_amount(one, key) for key in ("first", "last", "most", "growth", "allowed")))
             for name, one in found["gauges"].items()
@@ -96,7 +96,7 @@ def chaos(found: dict[str, Any]) -> Iterator[str]:
         yield from _table(("", "Number"), ((name, f"{sum_:,}") for name, sum_ in sums.items()))
     if recoveries:
         yield from _table(
-            ("After", "On", "Times", "As fast as before within s"),
+            ("Fault", "Database", "Times", "Recovery s"),
             (
                 (fault, _NAMES[database], str(len(took)), f"{max(took):.1f}")
                 for (fault, database), took in sorted(recoveries.items())
@@ -118,7 +118,7 @@ def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> Iterator[s
 
 def _problems(found: list[str]) -> Iterator[str]:
     if found:
-        yield "What it found:"
+        yield "Problems found:"
         yield ""
         yield from (f"- {text.splitlines()[0]}" for text in found)
         yield ""

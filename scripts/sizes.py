@@ -1,6 +1,6 @@
-"""Writes the tables of docs/sizing.md from the run of bench/sizes.py in docs/performance/.
+"""Writes the tables of docs/sizing.md from the results of bench/sizes.py in docs/performance/.
 
-With --check nothing is written: the exit code says whether the page is that of the run.
+With --check, it writes nothing and exits with 1 if the page is not current.
 """
 
 from __future__ import annotations
@@ -18,34 +18,32 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGE = DOCS / "sizing.md"
 RUN = DOCS / "performance" / "sizes.json"
 SIZES, GROWTH = "sizes", "growth"  # the parts of the page that are made here
-# Subjects of every day, and for how many days each is kept unless set.
+# Subjects that are created every day, and their default retention in days.
 GROWS = {
-    "an event, with its place in the log": ("events", 400),
-    "a sign-in, kept 90 days": ("sign-ins", 90),
-    "a delivery of a webhook, one attempt": ("deliveries of webhooks", 30),
-    "a mail that was sent": ("mail", 30),
+    "event, with its position in the log": ("events", 400),
+    "sign-in": ("sign-ins", 90),
+    "webhook delivery, one attempt": ("webhook deliveries", 30),
+    "sent email": ("email", 30),
 }
-# Each subject with the tables that it has a row in. An index of SQLite's metadata is PostgreSQL's
-# index on the table itself.
+# Each subject with the tables that have a row for it. A metadata table of SQLite corresponds to an
+# index of PostgreSQL.
 SUBJECTS = {
-    "an organization": (
+    "organization": (
         *("organizations", "organization_keys", "organizations_search", "organizations_metadata"),
         *("member_tallies", "event_chains"),
     ),
-    "a person": ("users", "users_search"),
-    "a membership, with one role": ("memberships", "role_holders"),
-    "an event, with its place in the log": ("events", "event_log"),
-    "a sign-in, kept 90 days": (
-        *("auth_requests", "sessions", "session_organizations", "session_clients"),
-    ),
-    "a person's known device and network": ("known_origins", "known_origins"),
-    "a domain": ("domains",),
-    "a connection": ("connections",),
-    "a directory": ("directories",),
-    "a person of a directory": ("directory_users", "directory_users_search", "directory_emails"),
-    "a member of a directory's group": ("directory_members",),
-    "a delivery of a webhook, one attempt": ("webhook_deliveries", "webhook_attempts"),
-    "a mail that was sent": ("mail",),
+    "user": ("users", "users_search"),
+    "membership, with one role": ("memberships", "role_holders"),
+    "event, with its position in the log": ("events", "event_log"),
+    "sign-in": (*("auth_requests", "sessions", "session_organizations", "session_clients"),),
+    "known device and network of a user": ("known_origins", "known_origins"),
+    "domain": ("domains",),
+    "connection": ("connections",),
+    "directory": ("directories",),
+    "directory user": ("directory_users", "directory_users_search", "directory_emails"),
+    "member of a directory group": ("directory_members",),
+    "webhook delivery, one attempt": ("webhook_deliveries", "webhook_attempts"),
+    "sent email": ("mail",),
 }
 
 
@@ -71,17 +69,17 @@ def main() -> int:
 
 
 def tables(found: dict[str, Any]) -> Iterator[str]:
-    """Yield the lines: what each subject takes, and what the events that were measured are."""
+    """Yield the lines: the size of each subject, and of the rows of the measured events."""
     machine, measured = found["machine"], found["tables"]
     rows = measured["postgresql"]
     yield ""
     yield (
         f"{found['time'][:10]}: {rows['organizations']['rows']:,} organizations, "
-        f"{rows['users']['rows']:,} people, {rows['event_log']['rows']:,} events with their "
-        f"places, Python {machine['python']}, each table written anew (`VACUUM FULL`, `VACUUM`)."
+        f"{rows['users']['rows']:,} users, {rows['event_log']['rows']:,} sequenced events, "
+        f"Python {machine['python']}, after `VACUUM FULL` (SQLite: `VACUUM`)."
     )
     yield ""
-    yield "| Bytes of one, which is MB of a million | PostgreSQL | SQLite | Tables |"
+    yield "| Bytes each (MB per million) | PostgreSQL | SQLite | Tables |"
     yield "| --- | ---: | ---: | --- |"
     for subject, names in SUBJECTS.items():
         sizes = [_bytes(measured[kind], names) for kind in ("postgresql", "sqlite")]
@@ -91,14 +89,14 @@ def tables(found: dict[str, Any]) -> Iterator[str]:
         f"`{name}` {one['bytes']:,.0f}" for name, one in sorted(found["events"].items())
     )
     yield ""
-    yield f"The row of an event itself, without indexes, in bytes: {kinds}."
+    yield f"Bytes of the event row alone, without indexes: {kinds}."
     yield ""
 
 
 def growth(measured: dict[str, dict[str, int]]) -> Iterator[str]:
-    """Yield the lines of what a million in a day come to, while they are kept."""
+    """Yield the lines of the total size of a million a day within the retention."""
     yield ""
-    yield "| A million in a day | Bytes of one | Kept | Then they stand at |"
+    yield "| A million a day | Bytes each | Retention | Total |"
     yield "| --- | ---: | --- | ---: |"
     for subject, (shown, days) in GROWS.items():
         size = _bytes(measured, SUBJECTS[subject])

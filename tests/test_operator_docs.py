@@ -26,7 +26,7 @@ _SQL = re.compile(r"^```sql\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _HOOK = "https://app.example.com/webhooks"
 # The others are a minute of commands.
 _LATER = [pytest.mark.thorough]
-_DECIDE = {"A secret has leaked", "A person is to be erased", "A tenant is to move", "Data"}
+_DECIDE = {"A secret was leaked", "Erase a user", "Move a tenant", "Data"}
 
 
 def parts(page: Path) -> dict[str, list[str]]:
@@ -112,7 +112,7 @@ def test_the_samples_of_a_section_run(page, section, reader, tmp_path):
     found = parts(page)
     done = reader([*found[""], *found[section]])
     assert done.returncode == 0, done.stdout + done.stderr
-    if section == "A tenant is to move":
+    if section == "Move a tenant":
         moved = (tmp_path / "tenant.ndjson").read_text()
         assert "grace@example.com" in moved
         assert "alan@example.com" not in moved
@@ -120,7 +120,7 @@ def test_the_samples_of_a_section_run(page, section, reader, tmp_path):
 
 def test_every_event_that_is_named_is_there():
     page = RUNBOOKS.read_text(encoding="utf-8")
-    table = page[page.index("### By kind") : page.index("### The master key, together")]
+    table = page[page.index("### Revoke by type") : page.index("### The master key and a copy")]
     last = [row.rstrip("| ").rpartition("|")[2] for row in table.splitlines() if "|" in row]
     named = [name for cell in last for name in re.findall(r"`(\w+\.\w+)`", cell)]
     assert len(named) > 20
@@ -156,4 +156,4 @@ def test_the_sizes_are_those_of_the_run():
         [sys.executable, script, "--check"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "| an organization |" in SIZING.read_text(encoding="utf-8")
+    assert "| organization |" in SIZING.read_text(encoding="utf-8")

@@ -210,7 +210,7 @@ class ByHand(Peer):
 
     name = "FastAPI, by hand"
     ready = "/openapi.json"
-    differs = "organizations and nothing else; an event of each change in the same transaction"
+    differs = "only organizations; each change writes an event in the same transaction"
 
     _PYTHON = BUILD / "by_hand" / "bin" / "python"
 
@@ -261,8 +261,8 @@ class BetterAuth(Peer):
     name = "Better Auth"
     ready = "/api/auth/ok"
     differs = (
-        "callers are people with a session, each the owner of five organizations at first; a list "
-        "is that of the person, with 30 in it; no event is kept"
+        "callers are users with a session, each initially the owner of five organizations; the "
+        "list contains the 30 organizations of a user; no events are stored"
     )
 
     _USERS, _EACH, _LISTED = 64, 5, 30
@@ -334,8 +334,8 @@ class Keycloak(Peer):
     name = "Keycloak"
     ready = "/realms/master"
     differs = (
-        "an organization has an alias, which never changes, and a domain; a change sends it whole; "
-        "its cache is local and no admin event is kept"
+        "organizations have an immutable alias and a domain; a change sends the whole "
+        "organization; the cache is local, and admin events are off"
     )
 
     _VERSION = "26.4.2"

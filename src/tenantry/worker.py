@@ -265,7 +265,7 @@ async def run(db: Session, todo: Sequence[Job], stop: asyncio.Event) -> None:
         _, late = await asyncio.wait(tasks, timeout=_STOP_SECONDS)
         for task in late:
             fields = {"job": task.get_name()}
-            _log.warning("a job was cut off by the stop", extra={"fields": fields})
+            _log.warning("job interrupted by shutdown", extra={"fields": fields})
     finally:
         for task in tasks:
             task.cancel()
@@ -283,13 +283,13 @@ async def _repeat(db: Session, job: Job, stop: asyncio.Event) -> None:
         except Failure as problem:
             waits = {"job": job.name, "problem": str(problem)}
             warn_rate_limited(
-                _log, "the worker waits for the database", problem.error().name, waits
+                _log, "database unavailable, worker is waiting", problem.error().name, waits
             )
             seconds, pause = _AWAY_SECONDS, _FIRST_PAUSE_SECONDS
         except Exception as problem:  # noqa: BLE001 - neither this job nor the others end by it
             metrics.JOB_FAILURES.add(job.name)
             fields = {"job": job.name, "error": type(problem).__name__, "again_in": pause}
-            _log.error("a job failed", exc_info=True, extra={"fields": fields})
+            _log.error("job failed", exc_info=True, extra={"fields": fields})
             seconds, pause = pause, min(2 * pause, _LONGEST_PAUSE_SECONDS)
         else:
             pause = _FIRST_PAUSE_SECONDS

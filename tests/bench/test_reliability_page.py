@@ -60,7 +60,7 @@ CHAOS = {
 def test_a_soak_is_shown_with_what_grew(reliability):
     page = "\n".join(reliability.soak(SOAK))
     assert "### 1 h of load on SQLite" in page
-    assert "2 cores, of which other programs had 2%; after 5 min of warming up" in page
+    assert "2 cores, 2% of them used by other programs, after 5 min of warm-up" in page
     assert "| OAuth: refresh | 1,400 | 0 | 3.0 | 9.0 | 20.0 |" in page
     assert "| server memory | 200.0 MB | 210.0 MB | 220.0 MB | 3.0 MB | 48.0 MB |" in page
     assert "- server memory: grew\n" in page

@@ -116,7 +116,7 @@ def test_an_interruption_says_how_to_go_on(place, ends):
         if ends:
             process.stdin.close()
         assert process.wait(60) == 130  # though the pipe may still be open
-        assert process.stderr.read() == b"interrupted: run it again to go on\n"
+        assert process.stderr.read() == b"interrupted: run the command again to continue\n"
 
 
 def test_a_file_that_cannot_be_read_is_one_line(place):

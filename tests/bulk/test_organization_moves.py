@@ -626,7 +626,7 @@ async def test_the_commands_move_a_customer_between_running_servers(tmp_path, ne
         report = tmp_path / "conflicts.txt"
         done = new.run("import", "organization", str(file), "--report", str(report))
         assert done.returncode == 1
-        assert "users who are here already: --join-people" in done.stdout
+        assert "existing users: --join-people" in done.stdout
         assert report.read_text().startswith(f"line 1: the organization {id_} is here already\n")
     finally:
         for server in (old, new):

@@ -38,7 +38,7 @@ async def test_a_full_disk_is_reported_to_the_operator(tmp_path, disk, postgresq
         async with disk.during(None):
             looked = server.run("status")
             assert looked.returncode == 1
-            assert "to do: the database has no room left" in looked.stderr + looked.stdout
+            assert "problem: the database has no room left" in looked.stderr + looked.stdout
             doctor = server.run("doctor", "--json")
             assert doctor.returncode == 1
             (found,) = [

@@ -326,7 +326,7 @@ def test_a_fault_of_ours_is_one_line_that_says_where(migrated, run, monkeypatch)
     monkeypatch.setattr("tenantry.cli.running.look", broken)
     code, out, problem = run("org list")
     assert (code, out, problem.count("\n")) == (1, "", 1)
-    assert problem.startswith("tenantry: this is a fault of Tenantry, please report it: Runtime")
+    assert problem.startswith("tenantry: internal error, please report it: Runtime")
     assert "broken inside" in problem
     assert "tenantry/cli/running.py:" in problem
 

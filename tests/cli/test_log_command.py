@@ -58,7 +58,7 @@ def test_a_packed_log_is_known_by_its_content(tmp_path):
     packed.write_bytes(packed.read_bytes()[:-12])
     done = find(tmp_path, f"req_{3:024x}", packed)
     assert (done.returncode, done.stdout.encode()) == (1, line(3))
-    assert done.stderr.startswith(f"tenantry: {packed}: is damaged, or still being packed: ")
+    assert done.stderr.startswith(f"tenantry: {packed}: damaged, or still being compressed: ")
 
 
 def test_a_log_that_is_still_written_is_found_in_line_by_line(tmp_path):

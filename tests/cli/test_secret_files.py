@@ -28,7 +28,7 @@ def here(tmp_path, monkeypatch):
 
 
 def test_the_page_names_every_secret():
-    paragraph = re.search(r"You can do this for\n(.*?)\. The file", PAGE.read_text(), re.DOTALL)[1]
+    paragraph = re.search(r"Supported for\n(.*?)\. Setting both", PAGE.read_text(), re.DOTALL)[1]
     assert re.findall(r"TENANTRY_\w+", paragraph) == NAMES
 
 

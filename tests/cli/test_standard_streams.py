@@ -32,7 +32,7 @@ def run(folder, command: str):
 @pytest.mark.parametrize(
     ("command", "code", "out", "err"),
     [
-        ("tenantry log find req_1 <&-", 1, "", "tenantry: no line has req_1\n"),
+        ("tenantry log find req_1 <&-", 1, "", "tenantry: no log line contains req_1\n"),
         ("tenantry log find req_1 2>&-", 1, "", ""),
         ("tenantry --version >&-", 1, "", "tenantry: Bad file descriptor\n"),
         ("tenantry --version >/dev/full", 1, "", "tenantry: No space left on device\n"),
@@ -52,7 +52,7 @@ def test_a_stream_that_is_closed_or_full_is_told_of_once(tmp_path, command, code
     [
         (["org", "show", "--json"], 2, "USAGE", "Missing argument 'ORGANIZATION'; see `tenantry o"),
         (["org", "list", "--limit", "x", "--json"], 2, "USAGE", "Invalid value for '--limit'"),
-        (["org", "list", "--json"], 1, "FAILED", "there is no database at "),
+        (["org", "list", "--json"], 1, "FAILED", "no database at "),
     ],
 )
 def test_with_json_a_failure_is_json_too(tmp_path, arguments, code, error, says):

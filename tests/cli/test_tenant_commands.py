@@ -109,7 +109,7 @@ def test_an_organization_is_made_changed_and_deleted_with_its_events(live_server
         (["create", "Acme", "--metadata", "k=v"], "metadata"),
         (["update", "org_1"], "nothing to change"),
         (["update", "org_1", "--name", "x"], "organization not found: org_1"),
-        (["list", "--search", "ab"], "--search: needs 3 characters"),
+        (["list", "--search", "ab"], "--search: must have at least 3 characters"),
         (["list", "--page-token", "x"], "page_token: "),
     ],
 )

@@ -240,7 +240,7 @@ def test_under_sudo_it_says_whose_browsers_these_are(served, machine, tmp_path):
         *("trust", "--root", str(machine)), HOME=str(tmp_path / "root"), SUDO_USER="ada"
     )
     assert done.returncode == 0, done.stderr
-    assert "for those of ada, run it without sudo" in done.stdout
+    assert "For those of ada, run this without sudo" in done.stdout
 
 
 def test_a_certificate_of_ones_own_needs_none_of_ours(served, tmp_path):
@@ -253,7 +253,7 @@ def test_a_certificate_of_ones_own_needs_none_of_ours(served, tmp_path):
 def test_before_the_first_start_there_is_nothing_to_trust(tmp_path):
     done = LiveServer(tmp_path).run("trust")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "the first start makes it" in done.stderr
+    assert "the first start creates it" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 

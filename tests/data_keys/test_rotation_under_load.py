@@ -172,7 +172,7 @@ async def destroy_former(operator):
     """Some days later the former data keys go, while their clients go on."""
     await sealed_rows.days_pass(operator.db, 3)
     said = await operator.run("data-key", "re-encrypt")
-    assert re.fullmatch(r"\d+ values sealed anew\n", said)
+    assert re.fullmatch(r"\d+ values re-encrypted\n", said)
     for version in range(1, ROTATIONS + 1):
         await operator.run("data-key", "destroy", str(version), "--yes")
     states = [one.state for one in await service.list_all(operator.db)]

@@ -138,7 +138,7 @@ def test_each_table_is_spread_as_it_says(postgresql_url, tmp_path):
     # Again: nothing is left to be done.
     again = run(postgresql_url, tmp_path)
     assert again.returncode == 0
-    assert "distributed already" in again.stdout
+    assert "already distributed" in again.stdout
 
 
 def test_what_was_cut_off_is_finished(postgresql_url, tmp_path):

@@ -66,11 +66,11 @@ def test_a_migration_that_an_older_process_does_not_know_is_refused_beside_it(
     code, _, problem = later.run(older, "migrate")
     assert code == 1
     assert problem.count("\n") == 1
-    assert f"the schema was left at {HEAD}" in problem
+    assert f"the schema stays at {HEAD}" in problem
     seen = f"tenantry {__version__} (schema {HEAD}) "
     if "TENANTRY_DATABASE_URL" in older.environment:
         pid = int(re.search(rf"{re.escape(seen)}(\d+)@", problem)[1])
-        assert re.search(r"\(\d+ connections, heard of [0-2] s ago\)", problem), problem
+        assert re.search(r"\(\d+ connections, last seen [0-2] s ago\)", problem), problem
     else:
         pid = int(re.search(r"process (\d+) \(", problem)[1])
     assert pid == older.process.pid
@@ -98,7 +98,7 @@ def test_a_start_of_the_later_version_is_refused_too(older, tmp_path):
     ) as process:
         _, problem = process.communicate(timeout=60)
     assert process.returncode not in (0, None)
-    assert f"the schema was left at {HEAD}, since a process of a former version runs" in problem
+    assert f"the schema stays at {HEAD}: a process of a previous version is running" in problem
 
 
 def test_an_older_process_changes_nothing_once_the_schema_is_a_later_one(older, client, tmp_path):
@@ -115,7 +115,7 @@ def test_an_older_process_changes_nothing_once_the_schema_is_a_later_one(older, 
     assert code_of(client.get(f"/api/v1/organizations/{made}")) == "DATABASE_UPGRADED"
     log = older.log.read_text()
     belongs = f"this database belongs to version {__version__} (schema {LATER}) or a later one"
-    assert "this process is to be stopped" in log
+    assert "this process must be stopped" in log
     assert belongs in log
     assert "Traceback" not in log
     older.stop()

@@ -157,7 +157,7 @@ async def test_a_look_that_fails_in_an_unknown_way_is_not_the_last_one(
     database_url, eventually, caplog
 ):
     async def said():
-        return "the database does not say its version" in caplog.text
+        return "failed to read the schema version" in caplog.text
 
     async def stopped():
         return db.refusal is not None

@@ -1,6 +1,6 @@
 """Each table says how it is spread over several machines, and the schema lets it be spread so.
 
-The rules are those of Citus: docs/decisions/0015-spread-over-machines.md.
+The rules are those of Citus: docs/decisions/0015-citus-distribution.md.
 """
 
 from __future__ import annotations

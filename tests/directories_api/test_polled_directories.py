@@ -190,7 +190,9 @@ async def test_a_server_polls_and_its_commands_say_so(start_server, google, tmp_
     assert "skipped: bob@elsewhere.org" in done.stdout
     done = await run("credentials", *ids)
     assert CLIENT_ID in done.stdout
-    assert (await run("credentials", *ids, "--forget")).stdout == "it is forgotten\n"
+    assert (
+        await run("credentials", *ids, "--forget")
+    ).stdout == f"deleted the credentials of {ids[1]}\n"
     done = await run("sync", *ids)
     assert done.returncode == 1
     assert "has no credentials" in done.stderr

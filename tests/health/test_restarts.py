@@ -215,7 +215,7 @@ def waits(server):
     """The worker's log lines about its waiting."""
     lines = [line for line in server.log.read_text().splitlines() if line.startswith("{")]
     found = [json.loads(line) for line in lines]
-    return [one for one in found if one["message"] == "the worker waits for the database"]
+    return [one for one in found if one["message"] == "database unavailable, worker is waiting"]
 
 
 async def test_a_worker_goes_on_as_soon_as_its_database_is_back(

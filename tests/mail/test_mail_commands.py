@@ -37,7 +37,7 @@ async def test_mail_is_listed(operator, kept):
     assert "t0ken" not in done.stdout
 
     lines = (await asyncio.to_thread(operator.run, "mail", "list")).stdout.splitlines()
-    assert lines[0].split() == ["Mail", "State", "Age", "Template", "To", "Problem"]
+    assert lines[0].split() == ["Email", "State", "Age", "Template", "To", "Problem"]
     assert lines[2].startswith(f"{kept[1]}  QUEUED  ")
     assert lines[2].endswith(" s  invitation  bob@example.com")
     assert lines[3].startswith(f"{kept[0]}  KEPT    ")
@@ -68,7 +68,7 @@ async def test_what_is_not_kept_is_not_shown(operator, kept):
     assert "State:      QUEUED\n" in done.stdout
     done = await asyncio.to_thread(operator.run, "mail", "show", kept[1], "--html")
     assert done.returncode == 1
-    assert done.stderr == f"tenantry: what {kept[1]} says is not kept: it is QUEUED\n"
+    assert done.stderr == f"tenantry: the content of {kept[1]} is not stored: it is QUEUED\n"
     done = await asyncio.to_thread(operator.run, "mail", "show", "mail_0")
     assert (done.returncode, done.stderr) == (1, "tenantry: mail not found: mail_0\n")
 

@@ -200,9 +200,9 @@ async def test_a_server_does_the_work_or_leaves_it_to_the_command(
             assert await asyncio.wait_for(process.wait(), 60) == 0
             assert await asyncio.to_thread(idle.stop) == 0
     lines = [json.loads(line) for line in (tmp_path / "worker.log").read_text().splitlines()]
-    assert lines[0]["message"] == "the worker has started"
+    assert lines[0]["message"] == "worker started"
     assert "mail" in lines[0]["jobs"]
-    assert lines[-1]["message"] == "the worker has stopped"
+    assert lines[-1]["message"] == "worker stopped"
 
     other = await queue_poem(db)
     busy = LiveServer(tmp_path, **common)

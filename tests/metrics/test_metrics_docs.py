@@ -38,7 +38,7 @@ def test_the_page_says_what_a_scraper_may_hold():
     assert f"at most {MOST_CONNECTIONS} connections at once" in text
     assert f"{HEADER_BYTES >> 10} KiB of headers" in text
     assert ANSWER_SECONDS == 10
-    assert "ten to take the answer" in text
+    assert "ten seconds to read the response" in text
 
 
 def test_no_figure_is_of_a_tenant_or_a_person():

@@ -197,7 +197,7 @@ async def test_an_address_that_is_taken_leaves_the_server_as_it_is(settings, fig
     with socket.create_server((host, int(port))):
         async with listening(settings, figures):
             pass
-    assert caplog.records[0].message == "metrics are not served"
+    assert caplog.records[0].message == "failed to serve metrics"
 
 
 async def test_it_ends_with_its_application(settings, figures):

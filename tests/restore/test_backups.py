@@ -79,7 +79,7 @@ def test_a_backup_is_put_back_held_with_the_former_database_beside_it(place, tmp
         async with database_of(place, pool_size=1) as db:
             return await copies.held(db)
 
-    assert asyncio.run(look()) == "it was restored"
+    assert asyncio.run(look()) == "the database was restored"
 
 
 def test_a_backup_is_for_its_owner_alone_whatever_the_umask(place, tmp_path):
@@ -439,16 +439,16 @@ def test_the_commands_beside_a_server_that_runs(tmp_path):
         made = server.run("backup", "backup", "--keys", "keys")
         assert made.returncode == 0, made.stderr
         assert "rows as of 20" in made.stdout
-        assert "keep it apart from the backup" in made.stdout
+        assert "store it separately from the backup" in made.stdout
         again = server.run("backup", "backup")
         assert (again.returncode, again.stdout) == (1, "")
         assert "is there already" in again.stderr
         within = server.run("backup", "next", "--keys", "next/keys")
         assert within.returncode == 2
-        assert "must not lie in the backup" in within.stderr
+        assert "must not be inside the backup" in within.stderr
         bare = server.run("backup", "bare", "--json")
         assert json.loads(bare.stdout)["manifest"]["environment_id"].startswith("env_")
-        assert "the master key is not in it" in server.run("backup", "third").stdout
+        assert "the master key is not in the backup" in server.run("backup", "third").stdout
         running = server.run("restore", "backup")
         assert running.returncode == 1
         assert "is in use: process" in running.stderr
@@ -468,7 +468,7 @@ def test_the_commands_beside_a_server_that_runs(tmp_path):
     try:
         assert (elsewhere / "tls" / "ca.pem").read_bytes() == server.ca.read_bytes()
         assert copy.client_secret == server.client_secret
-        assert "it was restored: run `tenantry restore --go`" in copy.run("doctor").stdout
+        assert "the database was restored: run `tenantry restore --go`" in copy.run("doctor").stdout
         assert json.loads(copy.run("restore", "--go", "--json").stdout) == {
             "held": False,
             "changed": True,
@@ -501,7 +501,7 @@ def test_on_postgresql_it_says_how_without_the_password(tmp_path, postgresql_url
     written = run("backup", "folder")
     assert written.returncode == 1
     assert "folder was not written" in written.stderr
-    assert "uses PostgreSQL, which pg_dump or WAL archiving back up" in written.stderr
+    assert "use pg_dump or WAL archiving" in written.stderr
     assert "PostgreSQL does it by its own programs" in run("restore", "folder").stderr
     assert not (tmp_path / "folder").exists()
 

@@ -109,7 +109,7 @@ def assert_held_until_told(copy, stream):
         before = stream.read_bytes() if stream.exists() else b""
         verified = command(copy, "events", "verify", "--json")
         assert json.loads(verified)["problems"] == []
-        assert "it was restored" in copy.run("status").stdout
+        assert "the database was restored" in copy.run("status").stdout
         assert (stream.read_bytes() if stream.exists() else b"") == before == b""
         assert copy.run("restore", "--go").returncode == 0
         until = time.monotonic() + 60
@@ -208,7 +208,7 @@ def test_on_postgresql_to_a_point_in_time(tmp_path):
     try:
         fill(server, range(ORGANIZATIONS // 2))
         said = command(server, "backup")  # 0: its log is archived
-        assert "ok: its log is archived" in said
+        assert "ok: the WAL is archived" in said
         began = time.monotonic()
         source = url.replace(f"/{PostgreSQL.name_of(url)}?", "/postgres?")
         base = ("--pgdata", str(restored), "--checkpoint=fast", "--wal-method=none")

@@ -109,17 +109,17 @@ def test_a_backup_that_is_started_elsewhere_sends_nothing_until_told(
     copy.start()
     try:
         assert httpx.get(f"{copy.url}/readyz", verify=copy.trust).status_code == 200
-        eventually(lambda: "nothing goes out" in copy.log.read_text())
+        eventually(lambda: "logout notifications are held" in copy.log.read_text())
         create(copy, "Three")
         said = copy.run("doctor").stdout
-        assert "it was copied from elsewhere: run `tenantry restore --go`" in said
+        assert "the database was copied or moved: run `tenantry restore --go`" in said
         assert (got, stream.read_text()) == (sent, written)
 
-        assert copy.run("restore").stdout.startswith("outgoing work is held already")
+        assert copy.run("restore").stdout.startswith("outgoing work is already held")
         assert copy.run("restore", "--go").stdout == "outgoing work resumes\n"
         eventually(lambda: all(name in str(got[len(sent) :]) for name in ("Two", "Three")))
         eventually(lambda: "Three" in stream.read_text())
-        assert copy.run("restore", "--go").stdout == "nothing was held\n"
+        assert copy.run("restore", "--go").stdout == "outgoing work was not held\n"
     finally:
         copy.stop()
 
@@ -161,7 +161,7 @@ async def test_a_database_that_is_put_back_in_its_place_is_held(url, tmp_path):
         await put_back(db, HOUR)
     async with open_database(url, KEY, pool_size=1) as db:
         await copies.notice(db, known)
-        assert await copies.held(db) == "it was put back to an earlier state"
+        assert await copies.held(db) == "the database was reset to an earlier state"
         assert await copies.go(db)
         await copies.notice(db, known)
         assert await copies.held(db) is None
@@ -226,7 +226,7 @@ async def test_what_is_held_is_all_that_goes_to_people_and_receivers(url, tmp_pa
 
     stop = asyncio.Event()
     async with open_database(url, KEY, pool_size=2) as db:
-        await copies.hold(db, "it was restored")
+        await copies.hold(db, "the database was restored")
         todo = [job("sends", sends=True), job("keeps", sends=False)]
         work = asyncio.create_task(worker.run(db, todo, stop))
         while len(ran) < 20:  # noqa: ASYNC110 - counted by the job

@@ -65,8 +65,8 @@ async def test_a_fresh_database_has_nothing_to_do(url, tmp_path):
         "events": 0,
         "deliveries": 0,
         "mail": 0,
-        "logout notices": 0,
-        "changes of directories": 0,
+        "logout notifications": 0,
+        "directory changes": 0,
     }
     assert found.sizes.database > 100_000
     assert found.sizes.disk_total > found.sizes.disk_free > 0
@@ -86,10 +86,10 @@ async def test_mail_that_is_overdue_is_something_to_do(url, tmp_path):
     assert one.count == 2
     assert 3600 <= one.overdue < 3700
     (problem,) = found.problems()
-    assert problem.startswith("mail: the first is overdue by 3,6")
+    assert problem.startswith("mail: the oldest is overdue by 3,6")
 
 
-QUEUES = ["deliveries", "mail", "logout notices", "changes of directories", "events"]
+QUEUES = ["deliveries", "mail", "logout notifications", "directory changes", "events"]
 
 
 @pytest.mark.parametrize("kind", QUEUES)
@@ -115,7 +115,7 @@ async def test_a_backlog_that_is_worked_off_is_nothing_to_do(url, tmp_path, monk
     monkeypatch.setitem(status._QUEUES, kind, stuck)
     found = await looked(url, tmp_path)
     (problem,) = found.problems()
-    assert problem.startswith(f"{kind}: the first is overdue by 3,6")
+    assert problem.startswith(f"{kind}: the oldest is overdue by 3,6")
     assert "none was done in" in problem
 
 
@@ -154,10 +154,10 @@ async def test_work_that_is_held_is_said_once(url, tmp_path):
     known = settings.load({"TENANTRY_DATABASE_URL": url, "TENANTRY_DATA_DIR": str(tmp_path)})
     async with open_database(url, KEY, pool_size=1) as db:
         run_sql(url, mail(1, now() - HOUR))
-        await copies.hold(db, "it was restored")
+        await copies.hold(db, "the database was restored")
         found = await status.look(db, known, db.environment_id)
     assert found.problems() == [
-        "nothing goes out: it was restored; run `tenantry restore --go` when it may"
+        "outgoing work is held: the database was restored; run `tenantry restore --go` to resume it"
     ]
 
 
@@ -207,13 +207,13 @@ def test_the_command_of_a_running_server(own_server):
     assert told["status"]["environment_id"].startswith("env_")
     shown = own_server.run("status").stdout
     assert f"process {own_server.process.pid}, version {__version__}, {own_server.url}" in shown
-    assert "goes out" in shown
+    assert "not held" in shown
 
 
 def test_the_command_where_no_server_runs(tmp_path):
     missing = commands.run("status", cwd=tmp_path, environment=without_settings())
     assert missing.returncode == 1
-    assert "there is no database at" in missing.stderr
+    assert "no database at" in missing.stderr
 
     server = LiveServer(tmp_path)
     server.data_dir.mkdir(mode=0o700)
@@ -221,7 +221,7 @@ def test_the_command_where_no_server_runs(tmp_path):
     path.touch()
     empty = server.run("status")
     assert empty.returncode == 1
-    assert "to do: the database is empty" in empty.stdout
+    assert "problem: the database is empty" in empty.stdout
 
     path.unlink()
     migrate.upgrade(f"sqlite:///{path}")
@@ -231,20 +231,20 @@ def test_the_command_where_no_server_runs(tmp_path):
     run_sql(url, "DELETE FROM schema_history WHERE revision > '0034'")
     behind = server.run("status")
     assert behind.returncode == 1
-    assert f"the schema is at 0034, this version needs {HEAD}: `tenantry migrate`" in behind.stdout
+    assert f"the schema is 0034, this version needs {HEAD}: run `tenantry migrate`" in behind.stdout
 
     run_sql(url, "INSERT OR IGNORE INTO schema_history SELECT * FROM kept")
     known = settings.load({"TENANTRY_DATA_DIR": str(server.data_dir)})
 
     async def hold():
         async with database_of(known, pool_size=1) as db:
-            await copies.hold(db, "it was restored")
+            await copies.hold(db, "the database was restored")
 
     asyncio.run(hold())
     held = server.run("status")
     assert held.returncode == 1
     assert "no server of this data folder runs" in held.stdout
-    assert "held: it was restored" in held.stdout
+    assert "held: the database was restored" in held.stdout
     path.write_bytes(b"no database, and long enough to be looked at as one" * 100)
     damaged = server.run("status", "--json")
     assert damaged.returncode == 1
@@ -259,4 +259,4 @@ def test_the_command_where_postgresql_is_away(tmp_path):
     done = commands.run("status", cwd=tmp_path, environment=environment)
     assert done.returncode == 1
     assert "hunter2" not in done.stdout + done.stderr
-    assert "to do: the database cannot be reached" in done.stdout
+    assert "problem: the database cannot be reached" in done.stdout

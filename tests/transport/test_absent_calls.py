@@ -49,7 +49,7 @@ def test_every_absent_route_answers_501_to_anybody(http):
 
 def test_a_reason_says_what_there_is_in_its_place(http):
     assert http.get("/api/v1/logstreams").json()["message"] == (
-        "log streams over the API are not in this version: TENANTRY_LOG_STREAMS lists them"
+        "log streams over the API are not in this version: set TENANTRY_LOG_STREAMS"
     )
 
 

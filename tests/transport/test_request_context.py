@@ -230,4 +230,4 @@ async def test_an_observer_that_fails_harms_neither_the_answer_nor_the_next_one(
     entry = trial.wire(pb, trial_database, observers=(failing, told.append))
     assert (await AsgiClient(entry)("GET", "/trial/hello")).status == 200
     assert len(told) == 1
-    assert [record.message for record in caplog.records] == ["a request could not be observed"]
+    assert [record.message for record in caplog.records] == ["failed to record a request"]

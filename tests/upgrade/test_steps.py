@@ -286,11 +286,11 @@ def test_a_contract_waits_for_the_last_process_of_before_and_then_closes_it_out(
     older.stop()
     code, out, problem = later.run(older, "migrate", "--contract")
     assert code == 0, problem
-    assert out.endswith(f"took away what {LATER} leaves behind\n")
+    assert out.endswith(f"removed the obsolete schema of {LATER}\n")
     found = status(later, older)
     assert found["floor"] == LATER
     assert {one["state"] for one in found["steps"]} == {"done"}
-    assert found["next"] == ["nothing to do"]
+    assert found["next"] == ["none"]
     refused = older.run("migrate")
     assert refused.returncode == 1
     assert f"this database belongs to version {found['version']} (schema {LATER})" in refused.stderr

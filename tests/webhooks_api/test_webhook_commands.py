@@ -124,8 +124,8 @@ async def test_the_events_of_a_time_are_sent_once_more(make, server, key, databa
         (("deliveries", "whe_1", "--state", "GONE"), "--state must be PENDING"),
         (("deliveries", "whe_1", "--since", "noon"), "--since must be a time"),
         (("attempts", "whe_1", "dlv_1"), "endpoint not found"),
-        (("replay", "whe_1"), "name a delivery, or a time by --since"),
-        (("replay", "whe_1", "dlv_1", "--since", "2026-01-01"), "is replayed alone"),
+        (("replay", "whe_1"), "specify a delivery, or a period with --since"),
+        (("replay", "whe_1", "dlv_1", "--since", "2026-01-01"), "cannot be combined with filters"),
     ],
 )
 async def test_what_cannot_be_done_is_said_in_one_line(server, api, arguments, says):

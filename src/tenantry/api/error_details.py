@@ -35,7 +35,7 @@ def translate(problem: BaseException, request_id: str) -> errors.Error:
             # The answer is read after the change, and "nothing was changed" would be untrue.
             error = errors.OutcomeUnknown()
         fields = {"error_code": error.name, "request_id": request_id, "problem": str(problem)}
-        warn_rate_limited(log, "the database did not do what it was asked", error.name, fields)
+        warn_rate_limited(log, "database error", error.name, fields)
         return error
     log.error("unexpected error", exc_info=problem, extra={"fields": {"request_id": request_id}})
     return errors.Internal(request_id)

@@ -48,7 +48,7 @@ def main() -> None:
         where = f"{problem.filename}: " if problem.filename else ""
         _end(1, f"{where}{problem.strerror or problem}", "FAILED")
     except Exception as problem:  # noqa: BLE001 - the last one there is
-        _end(1, f"this is a fault of Tenantry, please report it: {_described(problem)}", "FAULT")
+        _end(1, f"internal error, please report it: {_described(problem)}", "FAULT")
     sys.exit(code)
 
 

@@ -104,7 +104,7 @@ app = typer.Typer(
     name="tenantry",
     cls=_Group,
     help="A self-hosted identity server for B2B SaaS products.",
-    epilog="Settings are TENANTRY_... variables or lines of tenantry.toml: see docs/settings.md.",
+    epilog="Set TENANTRY_... variables or use tenantry.toml; see docs/settings.md.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -132,7 +132,7 @@ def run() -> int:
             f"{said.removesuffix('.')}{usage}", error="USAGE", code=problem.exit_code
         ) from None
     except typer.Abort:
-        raise Failed("nothing was entered") from None
+        raise Failed("no input") from None
 
 
 def _show_version(*, asked: bool) -> None:
@@ -157,7 +157,7 @@ def _tenantry(
 
 
 def serve() -> None:
-    """Serve until stopped; a first start makes everything that is missing."""
+    """Start the server; the first start creates the database, keys and certificates."""
     from tenantry.cli.deployment import serving
 
     raise typer.Exit(serving.serve())
@@ -166,7 +166,7 @@ def serve() -> None:
 def health(
     *,
     ready: Annotated[
-        bool, typer.Option("--ready", help="Ask /readyz: does it take requests?")
+        bool, typer.Option("--ready", help="Check /readyz instead: whether it accepts requests.")
     ] = False,
 ) -> None:
     """Check that the local server responds (/livez), for container health checks."""
@@ -178,10 +178,9 @@ def health(
 def env(*, as_json: AsJson = False) -> None:
     """Print shell variables for curl, the SDKs and commands: eval "$(tenantry env)".
 
-    The address, a management client with its secret, and where the roots are that make the
-    server's certificate trusted: the system's and ours, so that other HTTPS goes on working. For a
-    shell, not as JSON, also the data folder and the program on its PATH: from then on, commands are
-    `tenantry ...` in any folder. No other program is put there.
+    They contain the URL, a management client with its secret, and root certificates that include
+    the system's and Tenantry's. For a shell (not with --json), they also set the data folder and
+    the PATH, so that `tenantry` works in any folder. No other program is added to the PATH.
     """
     import shlex
 
@@ -198,14 +197,14 @@ def env(*, as_json: AsJson = False) -> None:
         running.say(f'export PATH={shlex.quote(folder)}:"$PATH"')
     if sys.stderr.isatty():
         url = exported["SCALEKIT_ENVIRONMENT_URL"]
-        running.remark(f"This shell uses {url}, of {settings.data_dir.absolute()}, from now on.")
+        running.remark(f"This shell now uses {url} ({settings.data_dir.absolute()}).")
 
 
 def doctor(
     *,
     as_json: AsJson = False,
     settings: Annotated[
-        bool, typer.Option("--settings", help="Print every setting first, secrets hidden.")
+        bool, typer.Option("--settings", help="Print all settings first, without secrets.")
     ] = False,
 ) -> None:
     """Check settings, database, certificate, clock and port, and print remedies."""

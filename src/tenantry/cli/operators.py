@@ -32,11 +32,11 @@ def link(
 ) -> None:
     """Print a link that creates an operator, or signs in one without a passkey.
 
-    It works once, for 30 minutes, for anybody that opens it: send it to that person alone.
+    Anyone who opens the link can use it, once within 30 minutes: send it only to that person.
     """
     settings = load()
     if not settings.console:
-        running.fail("the console is switched off: TENANTRY_CONSOLE is false")
+        running.fail("the console is disabled: TENANTRY_CONSOLE is false")
 
     async def work(call: Call) -> str:
         from tenantry.identity.operators import service
@@ -51,7 +51,7 @@ def link(
         running.print_json({"link": address})
         return
     running.say(address)
-    running.remark("It works once, for 30 minutes.")
+    running.remark("The link works once, within 30 minutes.")
 
 
 @app.command("list")
@@ -79,7 +79,7 @@ def list_(*, as_json: AsJson = False) -> None:
         )
         return
     running.print_table(
-        ["Operator", "Name", "E-mail", "Role", "Signed in"],
+        ["Operator", "Name", "Email", "Role", "Last sign-in"],
         [
             (one.id, one.name, one.email, one.role, running.moment(one.last_sign_in_time) or "")
             for one in found

@@ -45,7 +45,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmat
 Limit = Annotated[
     int, typer.Option("--limit", "-n", min=1, max=10_000, help="Maximum number to list.")
 ]
-PageToken = Annotated[str, typer.Option(help="Token that the previous page printed.")]
+PageToken = Annotated[str, typer.Option(help="Token from the previous page.")]
 
 
 def with_api(
@@ -187,14 +187,16 @@ def by_external_id(id_: str) -> Oneof[Literal["external_id"], str]:
 def check_search(text: str) -> None:
     """End the command where a text is too short to be searched for."""
     if text and len(text) < _SHORTEST:
-        fail(f"--search: needs {_SHORTEST} characters or more")
+        fail(f"--search: must have at least {_SHORTEST} characters")
 
 
 def remark_more(shown: int, page_token: str, total: int) -> None:
     """Say that a list goes on, and how to see the rest of it."""
     if page_token:
         many = f"{shown:,} of {total:,}" if total else f"{shown:,}"
-        remark(f"{many}; --limit shows more, --page-token {page_token} the next")
+        remark(
+            f"showing {many}; use --limit for more, or --page-token {page_token} for the next page"
+        )
 
 
 def look(settings: Settings) -> None:
@@ -202,11 +204,11 @@ def look(settings: Settings) -> None:
     scheme, _, place = settings.database.partition(":///")
     missing = None
     if scheme == "sqlite" and not Path(place).is_file():
-        missing = f"there is no database at {Path(place).absolute()}"
+        missing = f"no database at {Path(place).absolute()}"
     elif scheme != "sqlite" and not is_set(settings) and not settings.data_dir.is_dir():
-        missing = f"there is no data folder at {settings.data_dir.absolute()}"
+        missing = f"no data folder at {settings.data_dir.absolute()}"
     if missing is not None:
-        fail(f"{missing}: run this where the server was started, or with its TENANTRY_DATA_DIR")
+        fail(f"{missing}: run this where the server was started, or set TENANTRY_DATA_DIR")
 
 
 def fail(line: str, *, error: str = "FAILED") -> NoReturn:
@@ -254,9 +256,9 @@ def confirm(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        fail(f"{question} Nobody can be asked here: add --yes")
+        fail(f"{question} Confirm with --yes: standard input is not a terminal")
     if not typer.confirm(printing.plain(question), err=True):
-        fail("nothing was done")
+        fail("canceled")
 
 
 def moment(at: int | Timestamp | None) -> str | None:

@@ -17,7 +17,7 @@ class Answer:
 
     ``message`` makes it. ``members`` makes the JSON of that message as REST returns it, member for
     member and in the same order, without making a message of everything in it first: that takes a
-    third of the time (docs/decisions/0017-answers.md).
+    third of the time (docs/decisions/0017-rest-responses.md).
     """
 
     message: Callable[[], Message[Any]]

@@ -50,13 +50,10 @@ class Archiving:
         """Return how it stands with the archive of its log."""
         if self.problem:
             return f"problem: {self.problem}"
-        ago = (
-            "nothing yet"
-            if self.archived_ago is None
-            else f"the last one {self.archived_ago} s ago"
-        )
+        ago = "none yet" if self.archived_ago is None else f"last {self.archived_ago} s ago"
         return (
-            f"ok: its log is archived ({ago}), so every moment since a base backup can be restored"
+            f"ok: the WAL is archived ({ago}), so any point in time since a base backup can be "
+            "restored"
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -89,14 +86,15 @@ async def look(url: str) -> Archiving:
 
 def _problem(row: Row) -> str:
     if row["wal_level"] == "minimal":
-        return "wal_level is minimal: neither a base backup nor an archive can be made"
+        return "wal_level is minimal: base backups and WAL archiving are impossible"
     if row["archive_mode"] == "off":
-        return "archive_mode is off, so only the moments of base backups can be restored"
+        return "archive_mode is off, so only base backups can be restored"
     if row["archives_by"] in {"", "(disabled)"}:
-        return "archive_mode is on, and neither archive_command nor archive_library is set"
+        return "archive_mode is on, but neither archive_command nor archive_library is set"
     if row["fails"]:
         return (
-            f"the last segment could not be archived ({row['failed_count']} failures): see its log"
+            f"archiving the last segment failed ({row['failed_count']} failures): see the server "
+            "log"
         )
     return ""
 
@@ -118,16 +116,16 @@ def _commands(url: str) -> tuple[tuple[str, str], ...]:
     where = shlex.quote(url)
     return (
         (
-            "A copy of the whole server, from which each later moment is restored by its archive",
+            "A copy of the whole server, for point-in-time recovery with the WAL archive",
             f"pg_basebackup --dbname={where} --pgdata=backup --checkpoint=fast --progress "
             "&& pg_verifybackup backup",
         ),
         (
-            "The same kept and thinned out, with the archive, by pgBackRest (deploy/pgbackrest)",
+            "The same with retention and WAL archive, with pgBackRest (deploy/pgbackrest)",
             "pgbackrest --stanza=tenantry --type=full backup && pgbackrest --stanza=tenantry check",
         ),
         (
-            "A dump of this database alone, as of one moment",
+            "A consistent dump of this database only",
             f"pg_dump --dbname={where} --format=custom --file=tenantry.dump",
         ),
     )

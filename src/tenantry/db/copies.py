@@ -29,8 +29,8 @@ _KNOWN_SECONDS = 1.0  # a remembered hold is no older
 # A standby that takes over may be behind, by minutes where it lags: no reason to hold.
 _BEHIND = 10 * 60 * 1_000_000
 _STAMP = "stamp.json"
-_COPIED = "it was copied from elsewhere"
-_PUT_BACK = "it was put back to an earlier state"
+_COPIED = "the database was copied or moved"
+_PUT_BACK = "the database was reset to an earlier state"
 
 _log = logging.getLogger(__name__)
 _c = environment.c
@@ -83,8 +83,8 @@ async def notice(db: Session, settings: Settings) -> None:
         await db.fetch_all(_MOVED, place=place)
     if (reason := await held(db)) is not None:
         _log.warning(
-            "nothing goes out: no mail, webhook, log stream, logout notice; `tenantry restore --go`"
-            " when it may",
+            "outgoing email, webhooks, log streams and logout notifications are held; run"
+            " `tenantry restore --go` to resume them",
             extra={"fields": {"reason": reason}},
         )
 
@@ -107,7 +107,7 @@ async def beat(db: Session, settings: Settings) -> float:
     try:
         atomic.write(settings.data_dir / _STAMP, json.dumps(stamp).encode() + b"\n", mode=0o600)
     except OSError as problem:  # a folder that cannot be written has nothing to tell later
-        _log.debug("no stamp could be left", extra={"fields": {"problem": str(problem)}})
+        _log.debug("failed to write stamp.json", extra={"fields": {"problem": str(problem)}})
     return BEAT_SECONDS
 
 

@@ -95,7 +95,7 @@ def phrase(row: Any) -> str:
     """Return a row of `RUNNING` in words."""
     return (
         f"{row['application_name']} on {row['host']} ({row['connections']} connections, "
-        f"heard of {row['seconds']} s ago)"
+        f"last seen {row['seconds']} s ago)"
     )
 
 

@@ -100,7 +100,7 @@ def _answered(work: Callable[[], T]) -> T:
     except (SQLAlchemyError, OSError, ValueError) as problem:
         cause = getattr(problem, "orig", None) or problem
         first = (str(cause).strip() or type(cause).__name__).splitlines()[0]
-        raise UpgradeError(f"the schema could not be brought up to date: {first}") from problem
+        raise UpgradeError(f"the migration failed: {first}") from problem
 
 
 def _upgrade_sqlite(url: str, *, beside_older: bool) -> list[str]:
@@ -326,9 +326,9 @@ def _await_their_end(connection: Connection, before: str | None) -> None:
 def _older_run(before: str | None, found: list[str]) -> str:
     """Return the sentence for the operator, which has to do without a second line."""
     return (
-        f"the schema was left at {before}, since a process of a former version runs whose "
-        f"writes this version would miss: {'; '.join(found)}. Stop it and try again, or run "
-        "`tenantry migrate --beside-older`, which lets it change nothing any more"
+        f"the schema stays at {before}: a process of a previous version is running, and this "
+        f"version would miss its changes: {'; '.join(found)}. Stop it and try again, or run "
+        "`tenantry migrate --beside-older`, which blocks its writes"
     )
 
 

@@ -100,13 +100,13 @@ async def _watch(database: Database) -> None:
         except Exception as problem:  # noqa: BLE001 - a process that looks no more is not held back
             fields = {"problem": str(problem)}
             warn_rate_limited(
-                _log, "the database does not say its version", type(problem).__name__, fields
+                _log, "failed to read the schema version", type(problem).__name__, fields
             )
             continue
         if newest is not None and newest["revision"] > HEAD:
             database.refusal = fence.SENTENCE.format(**newest)
             fields = {"problem": database.refusal}
-            _log.error("this process is to be stopped", extra={"fields": fields})
+            _log.error("this process must be stopped", extra={"fields": fields})
             return
 
 
@@ -164,7 +164,7 @@ def _read_again(url: str, vault: Vault) -> None:
             asyncio.run(read())
         except Exception as problem:  # noqa: BLE001 - the value cannot be opened then
             fields = {"problem": str(problem)}
-            warn_rate_limited(_log, "the data keys cannot be read", type(problem).__name__, fields)
+            warn_rate_limited(_log, "failed to read the data keys", type(problem).__name__, fields)
 
     reading = Thread(target=run, name="data keys", daemon=True)
     reading.start()

@@ -155,14 +155,14 @@ def _next(found: Status) -> list[str]:
     """Return what the operator does next, a sentence each."""
     if found.floor is not None and found.floor > HEAD:
         made_by = found.database_version or "a later one"
-        return [f"this version may not run on this database: run version {made_by}"]
+        return [f"this version cannot use this database: run version {made_by}"]
     told = []
     older = [one.name for one in found.processes if one.schema and one.schema < HEAD]
     if found.migrations:
         stops = [one.revision for one in found.migrations if not one.older_may_run]
         beside = ", ".join(older or [one.name for one in found.processes if not one.schema])
         if stops and found.database_schema is not None and beside:
-            told.append(f"stop {beside}, beside which {', '.join(stops)} may not be made")
+            told.append(f"stop {beside}: {', '.join(stops)} cannot be applied while it runs")
         return [*told, "run `tenantry migrate`, or start this version"]
     indexes, back_fills, contracts = (
         [one for one in found.steps if one.kind == kind and one.state != DONE]
@@ -170,21 +170,23 @@ def _next(found: Status) -> list[str]:
     )
     if indexes:
         building = any(one.state == RUNNING for one in indexes)
-        again = "wait for the indexes; if nobody builds them, " if building else ""
-        told.append(f"{again}run `tenantry migrate`, which builds them while calls go on")
+        again = "wait for the indexes; if no process builds them, " if building else ""
+        told.append(f"{again}run `tenantry migrate`, which builds indexes without blocking calls")
     if older:
-        told.append(f"stop processes of former versions when you are ready: {', '.join(older)}")
+        told.append(
+            f"stop the processes of previous versions when you are ready: {', '.join(older)}"
+        )
     if back_fills:
-        told.append("let a server or `tenantry worker` of this version run: it writes the values")
+        told.append("run a server or `tenantry worker` of this version, which fills existing rows")
     for one in contracts:
         if one.state == RUNNING:
-            then = "after its last pass `tenantry migrate` takes the rest away"
+            then = "`tenantry migrate` removes the obsolete schema after the last pass"
         elif one.revision <= RELEASED:
-            then = "the next start without former versions takes the rest away"
+            then = "the next start without previous versions removes the obsolete schema"
         else:
             then = (
-                "the next release takes the rest away, or now `tenantry migrate --contract`, "
-                "after which no former version may run"
+                "the next release removes the obsolete schema, or `tenantry migrate --contract` "
+                "now; then previous versions can no longer run"
             )
         told.append(f"{one.revision}: {then}")
-    return told or ["nothing to do"]
+    return told or ["none"]

@@ -61,7 +61,7 @@ class Redis:
         self._retry_at = -math.inf
 
     async def take(self, key: str, quota: int, seconds: int) -> Count | None:
-        """Count one more, unless that is over the quota; None if Redis does not answer in time."""
+        """Count one more, unless that is over the quota; None if Redis unavailable in time."""
         if time.monotonic() < self._retry_at or len(self._queue) >= _QUEUE_MAX:
             return None
         answer = asyncio.get_running_loop().create_future()
@@ -144,7 +144,7 @@ class Redis:
             Redis._logged_at = now
             fields = {"error": type(problem).__name__}  # its text may contain the password
             _log.warning(
-                "Redis does not answer: each process enforces rate limits by its own count",
+                "Redis unavailable: each process enforces rate limits with its own counters",
                 extra={"fields": fields},
             )
 

@@ -23,10 +23,10 @@ def text(settings: Settings) -> str:
     if settings.console:
         rows.append(("Console", _console(settings)))
     if (client := credentials.read(settings.data_dir)) is not None:
-        rows.append(("Client id", client.client_id))
+        rows.append(("Client ID", client.client_id))
         rows.append(("Run next", f'eval "$({_command(settings)} env)"'))
         if settings.has_own_root:
-            rows.append(("And then", "tenantry trust, for browsers to open it without a warning"))
+            rows.append(("And then", "tenantry trust, so that browsers do not warn"))
     else:
         rows.append(("Run next", f"{_command(settings)} client create"))
     rows += [("Mode", _mode(settings)), ("Version", __version__)]
@@ -42,9 +42,11 @@ def _console(settings: Settings) -> str:
 def _mode(settings: Settings) -> str:
     """Return which mode it is, and what to do for the other one."""
     if not settings.development:
-        return "production: mail is sent, or kept for `tenantry mail list`"
-    whose = "anybody on this machine" if settings.is_local else "anybody who reaches it"
-    return f"development: {whose} can read its mail; TENANTRY_DEVELOPMENT=false ends that"
+        return "production: email is sent, or stored (`tenantry mail list`)"
+    whose = "anyone on this machine" if settings.is_local else "anyone who can connect"
+    return (
+        f"development: {whose} can read its email; set TENANTRY_DEVELOPMENT=false to prevent this"
+    )
 
 
 def _command(settings: Settings) -> str:

@@ -67,7 +67,7 @@ class _Worker:
         self.due = now + self.delay
         if ended is not None:
             fields = {"pid": ended.pid, "code": ended.returncode, "again_in": self.delay}
-            _log.error("a server process ended and is started again", extra={"fields": fields})
+            _log.error("server process exited, restarting", extra={"fields": fields})
         self.delay = min(2 * self.delay, _LONGEST_DELAY_SECONDS)
 
 

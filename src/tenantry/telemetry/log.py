@@ -167,7 +167,7 @@ class Lines:
 
 
 def _dropped(times: int) -> bytes:
-    said = "log lines were dropped: nobody took them from standard error fast enough"
+    said = "log lines dropped: standard error was not read fast enough"
     line = {"time": stamp(), "level": "warning", "message": said, "times": times}
     return json.dumps(line, separators=(",", ":")).encode() + b"\n"
 

@@ -163,7 +163,7 @@ class _Problems(logging.Handler):
         problem = re.sub(r"\?\S*", "?...", record.getMessage())  # a URL's query may hold a key
         log.warn_rate_limited(
             _log,
-            "OpenTelemetry reports a problem with traces",
+            "failed to export traces",
             f"{record.name} {record.levelname}",
             {"problem": problem[:300]},
             seconds=_WARN_SECONDS,

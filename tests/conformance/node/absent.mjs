@@ -31,7 +31,7 @@ await step('connected_accounts', async () => {
 })
 
 await step('tools', async () => {
-  await absent('tools and their providers', client.tools.listTools({}))
+  await absent('tools and tool providers', client.tools.listTools({}))
 })
 
 await step('requests', async () => {

@@ -27,7 +27,7 @@ with step("connected_accounts") as seen:
     )
 
 with step("tools"):
-    expect_absent("tools and their providers", client.tools.list_tools)
+    expect_absent("tools and tool providers", client.tools.list_tools)
 
 with step("mcp_servers"):
     expect_absent("MCP servers", client.mcp.list_configs)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Keys = Annotated[
     Path | None,
-    typer.Option("--keys", help="A folder for the master key and the CA, apart from the backup."),
+    typer.Option("--keys", help="Folder for the master key and the CA, outside the backup."),
 ]
 
 
@@ -33,9 +33,9 @@ def backup(
     keys: Keys = None,
     as_json: AsJson = False,
 ) -> None:
-    """Copy the database while servers run; on PostgreSQL, print instructions.
+    """Back up the database while servers run; on PostgreSQL, print instructions.
 
-    The master key is never in the backup: --keys saves it elsewhere.
+    The backup does not contain the master key: --keys saves it to another folder.
     """
     settings = load()
     running.look(settings)
@@ -57,9 +57,9 @@ def backup(
         f"in {seconds:.1f} s"
     )
     running.say(
-        f"{keys}: {', '.join(saved)}; keep it apart from the backup"
+        f"{keys}: {', '.join(saved)}; store it separately from the backup"
         if saved
-        else f"the master key is not in it: {_where(settings)}; --keys FOLDER saves it"
+        else f"the master key is not in the backup: {_where(settings)}; --keys FOLDER saves it"
     )
 
 
@@ -70,13 +70,15 @@ def _backed_up(settings: Settings, folder: Path, keys: Path | None) -> tuple[Man
     source = Path(settings.database.removeprefix("sqlite:///"))
     key = master_key.find(settings)
     if keys is not None and keys.resolve().is_relative_to(folder.resolve()):
-        raise typer.BadParameter("must not lie in the backup", param_hint="--keys")
+        raise typer.BadParameter("must not be inside the backup", param_hint="--keys")
     if keys is not None and os.path.lexists(keys):
-        running.fail(f"{keys} is there already: name a folder that is not")
+        running.fail(f"{keys} already exists: choose another name")
     if keys is not None and key is None:
-        running.fail(f"there is no master key to save: {master_key.file(settings)} is missing")
+        running.fail(f"no master key to save: {master_key.file(settings)} is missing")
     if keys is not None and not isinstance(key, master_key.LocalKey):
-        running.fail("there is no master key to save: it stays where TENANTRY_MASTER_KEY says")
+        running.fail(
+            "no master key to save: a key management service holds it (TENANTRY_MASTER_KEY)"
+        )
     try:
         with Progress(None) as progress:
             manifest = backups.make(source, folder, told=progress.copied)
@@ -95,7 +97,7 @@ def _where(settings: Settings) -> str:
         return "it is TENANTRY_MASTER_KEY"
     if settings.master_key_command:
         return "TENANTRY_MASTER_KEY_COMMAND prints it"
-    return f"it lies at {master_key.file(settings).absolute()}"
+    return f"it is stored at {master_key.file(settings).absolute()}"
 
 
 def _how_on_postgresql(settings: Settings, given: Path | None, *, as_json: bool) -> None:
@@ -106,9 +108,8 @@ def _how_on_postgresql(settings: Settings, given: Path | None, *, as_json: bool)
 
     if given is not None:
         running.fail(
-            f"{given} was not written: this command copies SQLite databases, and this deployment "
-            "uses PostgreSQL, which pg_dump or WAL archiving back up; `tenantry backup` without a "
-            "folder prints the commands"
+            f"{given} was not written: this command copies only SQLite databases. For PostgreSQL, "
+            "use pg_dump or WAL archiving; `tenantry backup` without a folder prints the commands"
         )
     try:
         found = asyncio.run(archiving.look(settings.database))
@@ -117,10 +118,10 @@ def _how_on_postgresql(settings: Settings, given: Path | None, *, as_json: bool)
     if as_json:
         running.print_json(found.to_json())
     else:
-        running.say("PostgreSQL is backed up by its own programs; this command says how.\n")
+        running.say("Back up PostgreSQL with its own tools:\n")
         for why, command in found.commands:
             running.say(f"{why}:\n\n    {command}\n")
-        running.say(f"The master key is in none of these: {_where(settings)}.")
+        running.say(f"None of these contains the master key: {_where(settings)}.")
         running.say(found.sentence())
     if found.problem:
         raise typer.Exit(1)
@@ -141,17 +142,21 @@ def restore(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Restore a backup, or hold the outgoing work of a restored database, before a start.
+    """Restore a backup, or hold the outgoing work of a restored database.
 
-    Mail, webhooks, log streams and logout notices wait until `tenantry restore --go`.
+    Run it before starting the server. Email, webhooks, log streams and logout notifications are
+    held until `tenantry restore --go`.
     """
     if folder is not None:
         if go:
-            raise typer.BadParameter("put the backup back first, and look", param_hint="--go")
+            raise typer.BadParameter(
+                "cannot be combined with a folder: restore and check the backup first",
+                param_hint="--go",
+            )
         _put_back(folder, keys, as_json=as_json)
         return
     if keys is not None:
-        raise typer.BadParameter("goes with the folder of a backup", param_hint="--keys")
+        raise typer.BadParameter("requires the folder of a backup", param_hint="--keys")
 
     async def work(call: Call) -> bool:
         from tenantry.db import copies
@@ -163,10 +168,10 @@ def restore(
     if as_json:
         running.print_json({"held": not go, "changed": changed})
     elif go:
-        running.say("outgoing work resumes" if changed else "nothing was held")
+        running.say("outgoing work resumes" if changed else "outgoing work was not held")
     else:
-        word = "is held" if changed else "is held already"
-        running.say(f"outgoing work {word}; `tenantry restore --go` when it may go out")
+        word = "is held" if changed else "is already held"
+        running.say(f"outgoing work {word}; run `tenantry restore --go` to resume it")
 
 
 def _put_back(folder: Path, keys: Path | None, *, as_json: bool) -> None:
@@ -187,11 +192,11 @@ def _put_back(folder: Path, keys: Path | None, *, as_json: bool) -> None:
         running.print_json({"manifest": manifest.to_json(), "moved_aside": aside, "held": True})
         return
     running.say(
-        f"the database is that of {manifest.taken_at} (version {manifest.version}, schema "
+        f"restored the database of {manifest.taken_at} (version {manifest.version}, schema "
         f"{manifest.schema}): {sum(manifest.rows.values()):,} rows"
     )
     if done.aside:
-        running.say(f"what was there is at {', '.join(map(str, done.aside))}")
+        running.say(f"the previous database was moved to {', '.join(map(str, done.aside))}")
     running.say(
-        "outgoing work is held; start, look, and `tenantry restore --go` when it may go out"
+        "outgoing work is held; start the server, check it, then run `tenantry restore --go`"
     )

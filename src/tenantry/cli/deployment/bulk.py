@@ -36,7 +36,7 @@ _STDIN = Path("-")
 
 def _there(file: Path) -> Path:
     if file != _STDIN and not file.exists():
-        raise typer.BadParameter(f"there is no {file}")
+        raise typer.BadParameter(f"{file} does not exist")
     if file.is_dir():
         raise typer.BadParameter(f"{file} is a folder")
     return file
@@ -46,7 +46,7 @@ File = Annotated[Path, typer.Argument(callback=_there, help="- for standard inpu
 
 
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Check and count everything, change nothing.")
+    bool, typer.Option("--dry-run", help="Check and count all rows without changing anything.")
 ]
 
 
@@ -59,18 +59,20 @@ def users(
         bool,
         typer.Option(
             "--create-organizations",
-            help="Create those that are missing, from organization_external_id and _name.",
+            help="Create missing organizations from organization_external_id and _name.",
         ),
     ] = False,
     report: Annotated[
         Path | None,
-        typer.Option("--report", dir_okay=False, help="Write every refused row here, as NDJSON."),
+        typer.Option(
+            "--report", dir_okay=False, help="Write refused rows to this file, as NDJSON."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Import users with their memberships from NDJSON or CSV; run it again to resume.
 
-    Ends with 1 where rows were refused. The columns are in docs/import-export.md.
+    Exits with 1 if rows were refused. docs/import-export.md lists the columns.
     """
     from tenantry.api import row_validation
     from tenantry.tenants.memberships.model import Rules
@@ -106,7 +108,7 @@ def users(
         try:
             total = running.with_call(work, connections=_LANES)
         except KeyboardInterrupt:
-            running.remark("interrupted: run it again to go on")
+            running.remark("interrupted: run the command again to continue")
             raise typer.Exit(130) from None
     if as_json:
         running.print_json(total.to_json())
@@ -122,7 +124,7 @@ SecretsKey = Annotated[
         "--secrets-key",
         dir_okay=False,
         exists=True,
-        help="File with the key, 32 bytes in base64, that encrypts secrets of connections.",
+        help="File with the key that encrypts connection secrets: 32 bytes in base64.",
     ),
 ]
 
@@ -167,13 +169,15 @@ def organization(
     secrets_key: SecretsKey = None,
     report: Annotated[
         Path | None,
-        typer.Option("--report", dir_okay=False, help="Write every conflict here, one a line."),
+        typer.Option(
+            "--report", dir_okay=False, help="Write all conflicts to this file, one per line."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Import a file of `tenantry export --organization` into an existing deployment.
 
-    All of it goes in or nothing does. Ends with 1 where something here is in its way.
+    The import is all or nothing. Exits with 1 if there are conflicts.
     """
     from tenantry.transfer.bulk.archives.restore import restore_organization
 
@@ -212,18 +216,17 @@ def _print_organization(result: OrganizationReport, written: Path | None) -> Non
     if result.counts:
         what = "Would be imported" if result.dry_run else "Imported"
         rows = [(name, f"{n:,}") for name, n in result.counts.items()]
-        rows.append(("people who were here, and join", f"{result.joined:,}"))
+        rows.append(("existing users who join", f"{result.joined:,}"))
         running.print_table([what, ""], rows)
         return
     for line in result.conflicts[:_SHOWN] if written is None else ():
         running.remark(line)
     if written is None and len(result.conflicts) > _SHOWN:
-        running.remark("... and more: --report FILE writes all of them")
+        running.remark("... and more: use --report FILE to write all of them")
     running.say(f"{len(result.conflicts):,} conflicts; nothing was imported")
     if result.people_here:
         running.say(
-            f"{result.people_here:,} of them are users who are here already: --join-people"
-            " has them be members"
+            f"{result.people_here:,} of them are existing users: --join-people adds them as members"
         )
 
 
@@ -231,20 +234,22 @@ def export(
     *,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", dir_okay=False, help="Write here, not to standard output."),
+        typer.Option(
+            "--output", "-o", dir_okay=False, help="Write to this file instead of standard output."
+        ),
     ] = None,
     with_password_hashes: Annotated[
         bool,
         typer.Option(
             "--with-password-hashes",
-            help="Hashes of passwords too: keep the file as you keep them.",
+            help="Include password hashes; protect the file accordingly.",
         ),
     ] = False,
     organization: Annotated[
         str | None,
         typer.Option(
             "--organization",
-            help="Only this one, by id or external id, for `tenantry import organization`.",
+            help="Export only this organization, by ID or external ID.",
         ),
     ] = None,
     secrets_key: SecretsKey = None,
@@ -294,7 +299,7 @@ def _cipher(file: Path | None) -> SecretCipher | None:
         return SecretCipher(base64.b64decode(file.read_bytes().strip(), validate=True))
     except ValueError:
         raise typer.BadParameter(
-            "must hold 32 bytes in base64", param_hint="--secrets-key"
+            "must contain 32 bytes in base64", param_hint="--secrets-key"
         ) from None
 
 
@@ -376,4 +381,4 @@ def _print(total: Report, written: Path | None) -> None:
         where = f"{refusal.field}: " if refusal.field else ""
         running.remark(f"line {refusal.line}: {where}{refusal.reason}")
     if total.refused and len(total.refusals) > _SHOWN:
-        running.remark("... and more: --report FILE writes all of them")
+        running.remark("... and more: use --report FILE to write all of them")

@@ -33,10 +33,9 @@ def variables(settings: Settings) -> dict[str, str]:
         if settings.data_dir.is_dir() and not os.access(settings.data_dir, os.R_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(settings.data_dir))
         running.fail(
-            f"no client's secret is kept in {settings.data_dir.absolute()}: run this where the "
-            "server was started, or with its TENANTRY_DATA_DIR; or make a client there with "
-            "`tenantry client create` and export SCALEKIT_CLIENT_ID and SCALEKIT_CLIENT_SECRET "
-            "yourself"
+            f"no client secret is stored in {settings.data_dir.absolute()}: run this where the "
+            "server was started, or set TENANTRY_DATA_DIR; or run `tenantry client create` there, "
+            "and export SCALEKIT_CLIENT_ID and SCALEKIT_CLIENT_SECRET"
         )
     # A running server is right; the settings of this shell may be others.
     server = server_registry.find(settings) or server_registry.of(settings)

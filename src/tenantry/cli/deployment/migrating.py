@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 app = typer.Typer(invoke_without_command=True)
 
 _UNSUPPORTED = (
-    "--distribute is experimental and not supported: on Citus it fails half way, and the database "
-    "refuses writes from then on. Nothing was changed. To try it on a copy of the database, add "
+    "--distribute is experimental and not supported: on Citus it fails halfway, and the database "
+    "then rejects writes. Nothing was changed. To try it on a copy of the database, add "
     "--experimental (docs/scaling.md)"
 )
 
@@ -58,7 +58,7 @@ def migrate(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Bring the database's schema up to date."""
+    """Migrate the database to the schema of this version."""
     if context.invoked_subcommand is not None:
         return
     from tenantry.db.connecting import OpenError
@@ -90,12 +90,12 @@ def migrate(
         told |= {"distributed": distributed} if distribute else {}
         running.print_json(told | ({"taken_away": taken_away} if contract else {}))
         return
-    running.say(f"applied {', '.join(applied)}" if applied else f"at {HEAD} already")
+    running.say(f"applied {', '.join(applied)}" if applied else f"already at {HEAD}")
     if distribute:
-        running.say("\n".join(distributed) or "distributed already")
+        running.say("\n".join(distributed) or "already distributed")
     if contract:
         gone = ", ".join(taken_away)
-        running.say(f"took away what {gone} leaves behind" if gone else "nothing to take away")
+        running.say(f"removed the obsolete schema of {gone}" if gone else "no obsolete schema")
 
 
 def _take_away(url: str) -> list[str]:
@@ -134,20 +134,20 @@ def status(*, as_json: AsJson = False) -> None:
 
 
 def _show(found: Status) -> None:
-    by = f", made by version {found.database_version}" if found.database_version else ""
+    by = f", created by version {found.database_version}" if found.database_version else ""
     running.say(f"database  schema {found.database_schema or 'nothing'}{by}")
     running.say(f"program   version {found.version}, schema {found.schema}")
-    running.say(f"may run   programs that know schema {found.floor or '-'} or a later one")
+    running.say(f"allowed   versions with schema {found.floor or '-'} or later")
     for one in found.migrations:
-        beside = "beside" if one.older_may_run else "not beside"
-        running.say(f"waits     {one.revision} {one.title} ({beside} former versions)")
+        beside = "with" if one.older_may_run else "without"
+        running.say(f"pending   {one.revision} {one.title} ({beside} previous versions running)")
     if found.steps:
-        heads = ["Step", "Of", "State", "Done", "Rate", "Left"]
+        heads = ["Step", "Migration", "State", "Done", "Rate", "Left"]
         running.print_table(heads, [_row(step) for step in found.steps])
     for process in found.processes:
         known = f"version {process.version}, schema {process.schema}, " if process.schema else ""
         heard = f"{process.host}, {process.connections} connections" if process.host else ""
-        running.say(f"runs      {process.name}: {known}{heard}".rstrip(": "))
+        running.say(f"running   {process.name}: {known}{heard}".rstrip(": "))
     for line in found.next:
         running.say(f"next      {line}")
 

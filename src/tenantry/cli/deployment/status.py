@@ -35,8 +35,8 @@ def status(
 ) -> None:
     """Show the state of the server, the database and the queues; exit code 1 on problems.
 
-    It asks the database alone, and is as fast for millions of rows: numbers end at 10,000, and rows
-    of tables are estimates. `tenantry doctor` checks settings, certificates and more.
+    Reads only the database, and is fast for millions of rows: queues are counted up to 10,000, and
+    numbers of rows are estimates. `tenantry doctor` checks settings, certificates and more.
     """
     import asyncio
 
@@ -67,13 +67,13 @@ async def _look(settings: Settings) -> _Found:
     try:
         found.schema = await schema_version(url)
         if found.schema is None:
-            found.problems.append("the database is empty: `tenantry serve` fills it")
+            found.problems.append("the database is empty: run `tenantry serve`")
             return found
         if not is_sqlite:
             found.older = await older_processes(url)
         if found.schema < HEAD:
             found.problems.append(
-                f"the schema is at {found.schema}, this version needs {HEAD}: `tenantry migrate`"
+                f"the schema is {found.schema}, this version needs {HEAD}: run `tenantry migrate`"
             )
             return found
         from tenantry.transfer.deployment import status as deployment_status
@@ -92,7 +92,7 @@ async def _look(settings: Settings) -> _Found:
         found.problems.append(f"{problem.error().message} ({problem})")
         return found
     if found.older:
-        found.problems.append(f"a former version runs too: {'; '.join(found.older)}; stop it")
+        found.problems.append(f"a previous version is running: {'; '.join(found.older)}; stop it")
     found.problems += found.status.problems()
     return found
 
@@ -116,9 +116,9 @@ def _to_json(found: _Found) -> dict[str, Any]:
 def _print(found: _Found) -> None:
     running.print_table(["", "Status"], _rows(found))
     for problem in found.problems:
-        running.say(f"to do: {problem}")
+        running.say(f"problem: {problem}")
     if not found.problems:
-        running.say("nothing to do")
+        running.say("no problems")
 
 
 def _rows(found: _Found) -> list[tuple[str, str]]:
@@ -130,11 +130,11 @@ def _rows(found: _Found) -> list[tuple[str, str]]:
             "server",
             f"process {server.pid}, version {server.version or 'unknown'}, {server.public_url}"
             if server
-            else "no server of this data folder runs on this machine",
+            else "no server with this data folder is running on this machine",
         ),
         ("this command", f"version {__version__}"),
         ("database", found.database),
-        ("schema", found.schema or "not there"),
+        ("schema", found.schema or "none"),
     ]
     if (status := found.status) is None:
         return rows
@@ -154,8 +154,8 @@ def _rows(found: _Found) -> list[tuple[str, str]]:
         ),
         *((one.kind, one.line()) for one in status.waiting),
         *((f"log stream {one.name}", f"{one.events:,} events behind") for one in status.streams),
-        ("search", f"{status.search:,} changes not indexed yet"),
-        ("outgoing work", f"held: {status.held}" if status.held else "goes out"),
+        ("search", f"{status.search:,} changes to index"),
+        ("outgoing work", f"held: {status.held}" if status.held else "not held"),
     ]
     return rows
 

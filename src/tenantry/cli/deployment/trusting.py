@@ -32,16 +32,15 @@ def trust(
             "--root",
             exists=True,
             file_okay=False,
-            help="The root of another system's files, such as an image that is mounted.",
+            help="Root folder of another system, such as a mounted image.",
         ),
     ] = Path("/"),
     as_json: AsJson = False,
 ) -> None:
     """Make the system and this user's browsers trust the generated certificate.
 
-    For a server of this data folder that makes its certificate by itself. It never becomes root:
-    where only root may change a store, it prints the lines to paste. Ends with 1 where something is
-    left to do.
+    For servers with a generated certificate. It does not need root: if only root can change a
+    store, it prints the commands to run, and exits with 1.
     """
     from tenantry.server.certificates import stores
 
@@ -66,18 +65,20 @@ def _root() -> Root:
     path = certificates.files(settings).ca
     if path is None:
         running.fail(
-            f"the certificate is your own ({settings.tls_cert}): its issuer is to be "
-            "trusted, not a Tenantry root"
+            f"TENANTRY_TLS_CERT is set ({settings.tls_cert}): trust the issuer of that "
+            "certificate instead"
         )
     if not path.is_file():
         running.fail(
-            f"there is no root at {path}: the first start makes it; run this where the server was "
-            "started, or with its TENANTRY_DATA_DIR"
+            f"no root certificate at {path}: the first start creates it; run this where the "
+            "server was started, or set TENANTRY_DATA_DIR"
         )
     try:
         return stores.Root.of(path)
     except ValueError:
-        running.fail(f"{path} is no certificate: remove it, and the next start makes a new one")
+        running.fail(
+            f"{path} is not a certificate: delete it, and the next start creates a new one"
+        )
 
 
 def _done(store: Store, root: Root, *, remove: bool, check: bool) -> dict[str, Any]:
@@ -94,7 +95,7 @@ def _done(store: Store, root: Root, *, remove: bool, check: bool) -> dict[str, A
                 problem = str(refused)
             trusted = store.has(root)
             if trusted is remove and not problem:
-                problem = "it did not take it"
+                problem = "the store did not accept the change"
         if problem:
             lines = store.lines(root, remove=remove)
     return {
@@ -108,10 +109,10 @@ def _done(store: Store, root: Root, *, remove: bool, check: bool) -> dict[str, A
 
 def _print(found: list[dict[str, Any]], root: Root, *, remove: bool, check: bool) -> None:
     if not found:
-        running.say("no store of certificates is known here: see `tenantry env` for programs")
+        running.say("no supported trust store found; for programs, see `tenantry env`")
         return
     running.print_table(
-        ["Store of", "", "Where"],
+        ["Store", "Status", "Location"],
         [
             (one["whose"], "trusted" if one["trusted"] else "not trusted", one["place"])
             for one in found
@@ -125,16 +126,16 @@ def _remarks(
     found: list[dict[str, Any]], root: Root, *, remove: bool, check: bool
 ) -> Iterator[str]:
     if somebody := os.environ.get("SUDO_USER"):
-        yield f"These are the browsers of root: for those of {somebody}, run it without sudo."
+        yield f"These are the browsers of root. For those of {somebody}, run this without sudo."
     for one in found:
         if one["problem"]:
             yield f"{one['whose']}, {one['place']}: {one['problem']}"
     if lines := [line for one in found for line in one["commands"]]:
-        yield "To do, by pasting it:"
+        yield "Run these commands:"
         yield from (f"  {line}" for line in lines)
     if any(one["trusted"] for one in found) and not (remove or check):
-        yield "Browsers that are open take it up when they are started again."
+        yield "Restart open browsers."
         yield (
-            f"Anyone with {root.path.parent / 'ca-key.pem'} can now impersonate any site to this "
-            "user: `tenantry trust --remove` ends that."
+            f"Anyone who can read {root.path.parent / 'ca-key.pem'} can now impersonate any site "
+            "to this user. To undo this, run `tenantry trust --remove`."
         )

@@ -59,12 +59,12 @@ def worker() -> None:
             work.measured(db, settings),
         ):
             names = {"jobs": [job.name for job in todo]}
-            logger.info("the worker has started", extra={"fields": names})
+            logger.info("worker started", extra={"fields": names})
             notices.ready()
             await copies.notice(db, settings)
             await work.run(db, todo, stop)
             notices.stopping()
-        logger.info("the worker has stopped")
+        logger.info("worker stopped")
         log.lines.flush()
 
     try:

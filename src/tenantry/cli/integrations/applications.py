@@ -47,7 +47,7 @@ def list_(*, limit: Limit = 20, page_token: PageToken = "", as_json: AsJson = Fa
         running.print_json([client.to_event() for client in found])
     else:
         running.print_table(
-            ["Application", "Name", "Redirect URIs", "After sign-out"],
+            ["Application", "Name", "Redirect URIs", "Post-logout URIs"],
             [
                 (
                     f"{one.id}\n{one.client_type}",

@@ -49,9 +49,9 @@ def create(
 ) -> None:
     """Create a client, and print its secret, once, and its permissions.
 
-    Without options it is a management client; with --redirect-uri, which may be repeated, it is an
-    application that signs people in on a server (WEB_APP). With --scope, which may be repeated, it
-    makes only the API calls that these scopes allow, and cannot administer operators.
+    Without options it is a management client; with --redirect-uri, which can be repeated, it is a
+    server-side application that signs in users (WEB_APP). With --scope, which can be repeated, it
+    can make only the API calls of these scopes, and cannot administer operators.
     """
     uris: dict[str, Any] = {
         "post_login_uris": redirect_uri,
@@ -59,7 +59,7 @@ def create(
         "initiate_login_uri": initiate_login_uri or None,
     }
     if any(uris.values()) and not redirect_uri:
-        running.fail("an application that signs people in needs a --redirect-uri")
+        running.fail("an application that signs in users needs a --redirect-uri")
     kind = "Application" if redirect_uri else "Management client"
     if not name:
         # Earlier scripts gave none.
@@ -111,7 +111,7 @@ def list_(
         running.print_json([_to_json(client) for client in found])
     else:
         running.print_table(
-            ["Client", "Name", "Created", "Calls the API", "Secrets"],
+            ["Client", "Name", "Created", "API access", "Secrets"],
             [
                 (
                     f"{c.id}\n{c.client_type}",
@@ -180,7 +180,7 @@ def rotate(
     kept = credentials.read(data_dir)
     if kept is not None and kept.client_id == client_id:
         credentials.write(data_dir, credentials.Credentials(client_id, secret))
-        running.remark("`tenantry env` prints the new secret from now on.")
+        running.remark("`tenantry env` now prints the new secret.")
     _print_secret(client_id, secret, as_json=as_json)
 
 
@@ -235,7 +235,7 @@ def _print_secret(client_id: str, secret: str, *, as_json: bool) -> None:
     if as_json:
         running.print_json({"client_id": client_id, "client_secret": secret})
         return
-    running.say(f"client id      {client_id}\nclient secret  {secret}")
+    running.say(f"client ID      {client_id}\nclient secret  {secret}")
     running.remark("The secret is not shown again.")
 
 
@@ -252,13 +252,13 @@ def print_client(client: Client, *, as_json: bool) -> None:
             ("organization", client.organization_id),
             ("description", client.description),
             ("redirect URIs", "\n".join(client.post_login_uris)),
-            ("after sign-out", "\n".join(client.post_logout_redirect_uris)),
-            ("told of sign-outs", "\n".join(client.back_channel_logout_uris)),
-            ("sign-in begins at", client.initiate_login_uri),
+            ("post-logout URIs", "\n".join(client.post_logout_redirect_uris)),
+            ("back-channel logout", "\n".join(client.back_channel_logout_uris)),
+            ("initiate login URI", client.initiate_login_uri),
             ("scopes", " ".join(client.scopes)),
             ("audience", " ".join(client.audience)),
             ("management scopes", " ".join(_management_scopes(client))),
-            ("may", "\n".join(may(client))),
+            ("permissions", "\n".join(may(client))),
             ("secrets", "\n".join(_secret_lines(client)) or "none"),
             ("created", running.moment(client.create_time)),
             ("updated", running.moment(client.update_time)),
@@ -270,18 +270,18 @@ def may(client: Client) -> list[str]:
     """Return what a client may do, in sentences."""
     can = []
     if client.client_type == "M2M":
-        can.append(f"It gets access tokens for a machine of {client.organization_id}.")
+        can.append(f"Gets access tokens for organization {client.organization_id}.")
     elif client.post_login_uris:
-        can.append(f"It signs people in, who come back to {', '.join(client.post_login_uris)}.")
+        can.append(f"Signs in users and redirects them to {', '.join(client.post_login_uris)}.")
     elif client.client_type != "ENV":
-        can.append("It signs nobody in yet: `tenantry app add-redirect` says where they come back.")
+        can.append("Cannot sign in users without a redirect URI: run `tenantry app add-redirect`.")
     if client.client_type in {"ENV", "WEB_APP"}:
         can.append(
-            "Its secret makes no call of the API."
+            "Its secret cannot call the API."
             if not client.may_call_api
-            else "Its secret permits every call of the API, for every organization."
+            else "Its secret can make all API calls for every organization."
             if client.management_scopes is None
-            else "Its secret makes the API calls that its management scopes allow, for every "
+            else "Its secret can make the API calls of its management scopes for every "
             "organization."
         )
     return can

@@ -27,7 +27,7 @@ EndpointId = Annotated[
 ]
 EventTypes = Annotated[
     list[str],
-    typer.Option("--event-type", "-e", help="A type of events; may be given several times."),
+    typer.Option("--event-type", "-e", help="Event type; can be repeated."),
 ]
 DeliveryId = Annotated[
     str, typer.Argument(metavar="DELIVERY_ID", help="The delivery, dlv_ and digits.")
@@ -37,7 +37,7 @@ DeliveryId = Annotated[
 def send_test(
     endpoint_id: EndpointId,
     event_type: Annotated[
-        str, typer.Argument(metavar="EVENT_TYPE", help="The type of the event.")
+        str, typer.Argument(metavar="EVENT_TYPE", help="Event type.")
     ] = "organization.created",
     *,
     as_json: AsJson = False,
@@ -58,9 +58,7 @@ def send_test(
         running.print_json({"delivery": _delivery(delivery), "event_payload": payload})
         return
     running.say(f"{delivery.id} {delivery.event_type}")
-    running.remark(
-        f"`tenantry webhook attempts {endpoint_id} {delivery.id}` shows what came of it."
-    )
+    running.remark(f"`tenantry webhook attempts {endpoint_id} {delivery.id}` shows the result.")
 
 
 def deliveries(
@@ -167,9 +165,9 @@ def replay(
     """Send a delivery again, or all events of a period."""
     start, end = _time(since, "--since"), _time(until, "--until")
     if delivery_id and (since or until or event_type or organization):
-        running.fail("a delivery is replayed alone: leave out what narrows a time")
+        running.fail("a single delivery cannot be combined with filters")
     if not delivery_id and start is None:
-        running.fail("name a delivery, or a time by --since")
+        running.fail("specify a delivery, or a period with --since")
 
     async def one(api: InProcessClient) -> WebhookDelivery:
         from tenantry.gen.tenantry.v1 import webhooks_pb as pb

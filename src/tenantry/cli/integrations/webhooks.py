@@ -27,7 +27,7 @@ def create(
     *,
     event_type: EventTypes = [],  # noqa: B006 - typer reads it and changes nothing
     organization: OfOrganization = "",
-    description: Annotated[str, typer.Option(help="What it is for.")] = "",
+    description: Annotated[str, typer.Option(help="Description.")] = "",
     ordered: Annotated[bool, typer.Option("--ordered", help="Deliver events in order.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -83,7 +83,7 @@ def list_(
                 (
                     f"{e.id}\n{e.organization_id or ''}",
                     e.url,
-                    "\n".join(e.event_types) or "every published type",
+                    "\n".join(e.event_types) or "all published types",
                     _state(e),
                 )
                 for e in found
@@ -110,7 +110,7 @@ def update(
     endpoint_id: EndpointId,
     *,
     url: Annotated[str | None, typer.Option(help="New URL.")] = None,
-    description: Annotated[str | None, typer.Option(help="What it is for.")] = None,
+    description: Annotated[str | None, typer.Option(help="Description.")] = None,
     event_type: EventTypes = [],  # noqa: B006
     all_event_types: Annotated[
         bool, typer.Option("--all-event-types", help="Send all published event types.")
@@ -124,7 +124,7 @@ def update(
     if event_type and all_event_types:
         running.fail("--event-type and --all-event-types cannot be given together")
     if not event_type and not all_event_types and (url, description, ordered) == (None,) * 3:
-        running.fail("there is nothing to change: see `tenantry webhook update --help`")
+        running.fail("nothing to change: see `tenantry webhook update --help`")
 
     async def work(api: InProcessClient) -> WebhookEndpoint | None:
         from tenantry.gen.tenantry.v1 import webhooks_pb as pb

@@ -35,7 +35,7 @@ def list_(*, as_json: AsJson = False) -> None:
         running.print_json([_members(one) for one in found])
         return
     running.print_table(
-        ["Version", "State", "Made", "Seals since", "Followed", "Destroyed"],
+        ["Version", "State", "Created", "Active since", "Replaced", "Destroyed"],
         [
             (
                 str(one.version),
@@ -68,7 +68,7 @@ def rotate(*, as_json: AsJson = False) -> None:
     if as_json:
         running.print_json(_members(made))
         return
-    running.say(f"data key {made.version} seals from {running.moment(made.activate_time)} on")
+    running.say(f"data key {made.version} is used from {running.moment(made.activate_time)}")
 
 
 @app.command("re-encrypt")
@@ -84,14 +84,14 @@ def re_encrypt(*, as_json: AsJson = False) -> None:
             count, unreadable, finished = await service.reencrypt(call, seconds=_ROUND_SECONDS)
             total += count
             if not finished:
-                running.remark(f"{total} values so far")
+                running.remark(f"{total} values re-encrypted")
         return total, unreadable
 
     count, unreadable = running.with_call(work)
     if as_json:
         running.print_json({"resealed": count, "unreadable": unreadable})
         return
-    running.say(f"{count} values sealed anew")
+    running.say(f"{count} values re-encrypted")
     _remark_unreadable(unreadable)
 
 
@@ -121,12 +121,12 @@ def status(*, as_json: AsJson = False) -> None:
         )
         return
     if not found.version:
-        running.say("no data key seals yet: make one by `tenantry data-key rotate`")
+        running.say("no data key is in use: create one with `tenantry data-key rotate`")
         _remark_unbound(found)
         return
     done = "all" if found.is_done else f"{found.done} of {found.of}"
     running.say(
-        f"data key {found.version}: {found.resealed} values sealed anew, {done} tables done"
+        f"data key {found.version}: {found.resealed} values re-encrypted, {done} tables done"
     )
     _remark_unreadable(found.unreadable)
     _remark_unbound(found)
@@ -140,7 +140,7 @@ def destroy(
     as_json: AsJson = False,
 ) -> None:
     """Destroy a former data key that no value needs any more."""
-    running.confirm(f"Destroy data key {version}? It cannot be brought back.", yes=yes)
+    running.confirm(f"Destroy data key {version}? This cannot be undone.", yes=yes)
 
     async def work(call: Call) -> DataKey:
         import tenantry.app  # noqa: F401 - declares all tables
@@ -152,14 +152,14 @@ def destroy(
     if as_json:
         running.print_json(_members(destroyed))
     else:
-        running.say(f"data key {version} is destroyed")
+        running.say(f"destroyed data key {version}")
 
 
 def _remark_unbound(found: Progress) -> None:
     """Print the remaining steps until every value is refused outside of its row."""
     if found.refuses_since is None:
         running.remark(
-            "values that are not bound to their rows are still read: "
+            "values that are not bound to their rows are still accepted: "
             + (
                 "the worker re-encrypts them"
                 if found.binds
@@ -170,7 +170,7 @@ def _remark_unbound(found: Progress) -> None:
 
 def _remark_unreadable(unreadable: Any) -> None:
     for table, count in unreadable.items():
-        running.remark(f"{count} values in {table} cannot be opened by any key")
+        running.remark(f"{count} values in {table} cannot be decrypted with any key")
 
 
 def _members(key: DataKey) -> dict[str, Any]:

@@ -61,7 +61,9 @@ def rotate(
     *,
     at_once: Annotated[
         bool,
-        typer.Option("--now", help="Reject all tokens issued so far, because a key was disclosed."),
+        typer.Option(
+            "--now", help="Revoke all keys and reject all issued tokens, after a key was leaked."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -64,15 +64,15 @@ def rotate(
 ) -> None:
     """Rotate the master key; the current one still opens the database.
 
-    Running processes notice nothing. Then give the new key to all of them, and forget the former
-    one by `tenantry master-key destroy`.
+    Running processes are not affected. Configure the new key for all of them, then destroy the
+    former one with `tenantry master-key destroy`.
     """
     from tenantry.crypto import master_key
 
     if sum(map(bool, (to_file, to_command, to))) != 1:
-        running.fail("name the new key by one of --to-file, --to-command, --to")
+        running.fail("specify the new key with --to-file, --to-command or --to")
     if to and "://" not in to:
-        running.fail("--to takes a URL: a key on the command line is seen by others")
+        running.fail("--to requires a URL: other users can see a key on the command line")
     new = master_key.of_file(to_file) if to_file else master_key.of_text(to, to_command)
 
     async def work(call: Call) -> MasterKey:
@@ -89,7 +89,7 @@ def rotate(
         return
     running.say(f"master key {made.version} ({made.provider} {made.reference}) opens this database")
     running.remark(
-        "The former one does, too. Give the new one to all processes, then run "
+        "The former one does, too. Configure the new one for all processes, then run "
         f"`tenantry master-key destroy {made.version - 1}`."
     )
 
@@ -102,7 +102,7 @@ def destroy(
     as_json: AsJson = False,
 ) -> None:
     """Destroy a former master key: it no longer opens this database."""
-    running.confirm(f"Destroy what master key {version} has wrapped?", yes=yes)
+    running.confirm(f"Destroy master key {version}? It will no longer open this database.", yes=yes)
 
     async def work(call: Call) -> MasterKey:
         from tenantry.access.data_keys import masters
@@ -113,7 +113,7 @@ def destroy(
     if as_json:
         running.print_json(_members(destroyed))
     else:
-        running.say(f"master key {version} opens this database no more")
+        running.say(f"destroyed master key {version}: it no longer opens this database")
 
 
 def _members(key: MasterKey) -> dict[str, Any]:

@@ -37,16 +37,16 @@ def list_(
         running.print_json([_to_json(mail) for mail in found])
         return
     running.print_table(
-        ["Mail", "State", "Age", "Template", "To", "Problem"],
+        ["Email", "State", "Age", "Template", "To", "Problem"],
         [(m.id, m.state, _age(m.create_time), m.template, _to(m), m.problem or "") for m in found],
     )
 
 
 @app.command()
 def show(
-    mail_id: Annotated[str, typer.Argument(metavar="MAIL_ID", help="The mail, mail_...")],
+    mail_id: Annotated[str, typer.Argument(metavar="MAIL_ID", help="ID of the email, mail_...")],
     *,
-    html: Annotated[bool, typer.Option("--html", help="Print the HTML alone.")] = False,
+    html: Annotated[bool, typer.Option("--html", help="Print only the HTML part.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Print one email. Its text is kept only while no mail server is configured."""
@@ -65,7 +65,7 @@ def show(
         running.print_json({**_to_json(mail), "content": asdict(content) if content else None})
     elif html:
         if content is None:
-            running.fail(f"what {mail.id} says is not kept: it is {mail.state}")
+            running.fail(f"the content of {mail.id} is not stored: it is {mail.state}")
         running.say(content.html.rstrip("\n"))
     else:
         for name, value in _headers(mail, content):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Session
     from tenantry.events.event_log.verification import Problem, Verified
 
-app = typer.Typer(no_args_is_help=True, help="The record of every change.")
+app = typer.Typer(no_args_is_help=True, help="The event log.")
 
 _POLL_SECONDS = 0.5
 

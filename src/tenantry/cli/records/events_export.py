@@ -28,23 +28,27 @@ class Kind(StrEnum):
 
 def export(
     *,
-    kind: Annotated[Kind, typer.Option("--format", help="CSV is safe to open.")] = Kind.ndjson,
+    kind: Annotated[
+        Kind, typer.Option("--format", help="File format; CSV is safe to open in a spreadsheet.")
+    ] = Kind.ndjson,
     start_time: Annotated[
-        str, typer.Option(help="Earliest time of an event, as 2026-01-31T09:30:00Z.")
+        str, typer.Option(help="Earliest time, such as 2026-01-31T09:30:00Z.")
     ] = "",
-    end_time: Annotated[str, typer.Option(help="Latest time of an event.")] = "",
+    end_time: Annotated[str, typer.Option(help="Latest time.")] = "",
     organization: OfOrganization = "",
     types: Annotated[
-        list[str] | None, typer.Option("--type", help="A type of event; may be repeated.")
+        list[str] | None, typer.Option("--type", help="Event type; can be repeated.")
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", dir_okay=False, help="Write here, not to standard output."),
+        typer.Option(
+            "--output", "-o", dir_okay=False, help="Write to this file instead of standard output."
+        ),
     ] = None,
 ) -> None:
     """Write the event log, the oldest event first, with the hashes of its chain.
 
-    All types are in it, unless some are named; so is all that events tell of people.
+    Includes all types unless --type is given, and personal data.
     """
     from tenantry.core import atomic, errors
     from tenantry.events.event_log import exporting

@@ -35,21 +35,21 @@ def find(
         str,
         typer.Argument(
             metavar="ID",
-            help="A request id, req_..., an error id, err_..., or another id of a line.",
+            help="Request ID (req_...), error ID (err_...) or any other ID in a log line.",
         ),
     ],
     files: Annotated[
         list[Path] | None,
         typer.Argument(
             metavar="[FILE]...",
-            help="Logs as they were written, also by journald or Docker, also packed by gzip; "
-            "standard input without any, or as -.",
+            help="Log files, also of journald or Docker, also gzipped; - or none for standard "
+            "input.",
         ),
     ] = None,
 ) -> None:
     """Print the log lines with an ID. Exits with 1 if no line matches."""
     if not _ID.fullmatch(id_):
-        raise typer.BadParameter("is no id: req_... or err_...", param_hint="ID")
+        raise typer.BadParameter("is not an ID such as req_... or err_...", param_hint="ID")
     found = False
     shown = printing.output()
     for line in _lines_with(id_.encode(), files or [_STDIN]):
@@ -57,7 +57,7 @@ def find(
         shown.write(line + b"\n")
         shown.flush()
     if not found:
-        running.fail(f"no line has {id_}", error="NOT_FOUND")
+        running.fail(f"no log line contains {id_}", error="NOT_FOUND")
 
 
 def _lines_with(id_: bytes, files: list[Path]) -> Iterator[bytes]:
@@ -66,7 +66,7 @@ def _lines_with(id_: bytes, files: list[Path]) -> Iterator[bytes]:
             with _opened(file) as opened:
                 yield from _in_blocks(id_, opened)
         except (EOFError, zlib.error, gzip.BadGzipFile) as problem:
-            running.fail(f"{file}: is damaged, or still being packed: {problem}")
+            running.fail(f"{file}: damaged, or still being compressed: {problem}")
 
 
 @contextmanager

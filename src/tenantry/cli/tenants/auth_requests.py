@@ -39,8 +39,8 @@ def show(
 ) -> None:
     """Print the details of a sign-in, a rejected sign-in, or a request.
 
-    A sign-in: its person, steps, error and remedy. Of an error page: the fault of the
-    request, for an hour. Of a request: the events that it caused; `tenantry log find` has its line.
+    For a sign-in, prints the user, steps, error and remedy; for an error page, the error, within an
+    hour; for a request, its events. `tenantry log find` prints the log lines of a request.
     """
     from tenantry.core import ids
 
@@ -127,7 +127,7 @@ def _show_refusal(id_: str, *, as_json: bool) -> None:
         found = refusals.find(call.db, id_)
         if found is None:
             # It holds for an hour, and for this deployment's own key.
-            raise errors.NotFound("error that was shown within the last hour")
+            raise errors.NotFound("error of the last hour")
         refusal = found.refusal
         said = explanations.say(ENGLISH, refusal.error, refusal.description, "")
         return {

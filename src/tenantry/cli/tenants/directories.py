@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Directories: sources of users and groups.")
 
-DirectoryId = Annotated[str, typer.Argument(help="Id of the directory, dir_...")]
+DirectoryId = Annotated[str, typer.Argument(help="ID of the directory, dir_...")]
 
 
 @app.command("list")
@@ -130,7 +130,9 @@ def sync(organization: Which, directory_id: DirectoryId, *, as_json: AsJson = Fa
     if as_json:
         running.print_json({"polled": directory_id})
     else:
-        running.say("a worker polls it soon; `tenantry directories list` shows the result")
+        running.say(
+            "a worker polls the directory soon; `tenantry directories list` shows the result"
+        )
 
 
 @app.command()
@@ -140,7 +142,7 @@ def credentials(
     *,
     key: Annotated[
         str | None,
-        typer.Option(help="The key file of a service account, or - for standard input."),
+        typer.Option(help="Key file of the service account, or - for standard input."),
     ] = None,
     email: Annotated[
         str, typer.Option(help="Administrator to impersonate when reading users and groups.")
@@ -164,7 +166,7 @@ def credentials(
     if as_json:
         running.print_json({"forgotten": directory_id} if shown is None else shown)
     elif shown is None:
-        running.say("it is forgotten")
+        running.say(f"deleted the credentials of {directory_id}")
     else:
         for name, value in shown.items():
             running.say(f"{name:15} {value}".rstrip())

@@ -49,7 +49,7 @@ Metadata = Annotated[
         "--metadata",
         metavar="KEY=VALUE",
         callback=_pairs,
-        help="A key and value of metadata; may be given several times.",
+        help="Metadata key and value; can be repeated.",
     ),
 ]
 
@@ -83,7 +83,7 @@ def create(
 def list_(
     *,
     search: Annotated[
-        str, typer.Option(help="A part of the name or of an id, 3 characters or more.")
+        str, typer.Option(help="Part of the name or an ID, at least 3 characters.")
     ] = "",
     metadata: Metadata = [],  # noqa: B006
     limit: Limit = 20,
@@ -176,7 +176,7 @@ def update(
     if name is not None:
         changes["display_name"] = name
     if not changes and not metadata:
-        running.fail("there is nothing to change: see `tenantry org update --help`")
+        running.fail("nothing to change: see `tenantry org update --help`")
 
     async def work(api: InProcessClient) -> Organization:
         from protobuf.wkt import FieldMask

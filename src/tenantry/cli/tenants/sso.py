@@ -28,7 +28,7 @@ def decode(
         str,
         typer.Argument(
             metavar="MESSAGE",
-            help="A file, or - for standard input: XML, base64, a URL, a form, a certificate or an "
+            help="File, or - for standard input: XML, base64, a URL, a form, a certificate or an "
             "ID token.",
         ),
     ] = "-",

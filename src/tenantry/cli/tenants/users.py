@@ -33,8 +33,8 @@ Roles = Annotated[
     list[str],
     typer.Option("--role", help="Role in the organization; can be repeated."),
 ]
-FirstName = Annotated[str, typer.Option(help="The given name.")]
-LastName = Annotated[str, typer.Option(help="The family name.")]
+FirstName = Annotated[str, typer.Option(help="First name.")]
+LastName = Annotated[str, typer.Option(help="Last name.")]
 ExternalId = Annotated[str, typer.Option(help="The user's ID in your application.")]
 
 
@@ -43,7 +43,7 @@ def list_(
     *,
     organization: OfOrganization = "",
     search: Annotated[
-        str, typer.Option(help="A part of the address or external id, 3 characters or more.")
+        str, typer.Option(help="Part of the email address or external ID, at least 3 characters.")
     ] = "",
     limit: Limit = 20,
     page_token: PageToken = "",
@@ -82,7 +82,7 @@ def list_(
         running.print_json([_to_json(user) for user in found])
     else:
         running.print_table(
-            ["User", "E-mail", "Name", "Organizations", "Signed in"],
+            ["User", "Email", "Name", "Organizations", "Last sign-in"],
             [
                 (
                     user.id,
@@ -160,7 +160,7 @@ def create(
 
 @app.command()
 def invite(
-    email: Annotated[str, typer.Argument(help="The address that the invitation is sent to.")],
+    email: Annotated[str, typer.Argument(help="Email address that the invitation is sent to.")],
     *,
     organization: Organization,
     role: Roles = [],  # noqa: B006
@@ -205,14 +205,14 @@ def end_sessions(key: Who, *, as_json: AsJson = False) -> None:
 def reset_second_factor(key: Who, *, yes: Yes = False, as_json: AsJson = False) -> None:
     """Remove the authenticator app of a user who has lost it and the recovery codes.
 
-    The person is told by mail, and sets a new one up after the next sign-in.
+    The user is notified by email, and can set up a new one after the next sign-in.
     """
 
     async def work(api: InProcessClient, call: Call) -> str:
         from tenantry.gen.tenantry.v1 import second_factors_pb
 
         user = await find(api, call, key)
-        running.confirm(f"Take the second factor of {user.id} ({user.email}) away?", yes=yes)
+        running.confirm(f"Remove the second factor of {user.id} ({user.email})?", yes=yes)
         await api.second_factors.delete_second_factor(
             second_factors_pb.DeleteSecondFactorRequest(user_id=user.id)
         )
@@ -220,7 +220,7 @@ def reset_second_factor(key: Who, *, yes: Yes = False, as_json: AsJson = False) 
 
     user_id = running.with_api_and_call(work, named=key)
     done = {"user": user_id, "second_factor": False}
-    running.tell(done, f"{user_id} has no second factor now", as_json=as_json)
+    running.tell(done, f"removed the second factor of {user_id}", as_json=as_json)
 
 
 @app.command()
@@ -232,8 +232,8 @@ def erase(
 ) -> None:
     """Delete a user, and erase their data in events, email and deliveries.
 
-    Also of a person that was deleted before. The events stay in the log with their time, and
-    proven.
+    Also works for deleted users. The events stay in the log, with their time, and can still be
+    verified.
     """
 
     async def work(call: Call) -> tuple[list[str], int]:
@@ -245,9 +245,9 @@ def erase(
 
         found = await erasure.find(call, key)
         named = sorted(found.person.ids)
-        who = ", ".join(named) or "an address without a user"
+        who = ", ".join(named) or "an email address without a user"
         state = "Delete and erase" if found.is_there else "Erase"
-        running.confirm(f"{state} {who} for good?", yes=yes)
+        running.confirm(f"{state} {who}? This cannot be undone.", yes=yes)
         for user_id in named:
             await sessions.forget(call, user_id)
         for address in sorted(found.person.addresses):
@@ -324,7 +324,8 @@ def _join(
             return made.user
         if external_id or any(names.values()):
             raise errors.InvalidArgument(
-                f"{email} is {user_id} already: names and external id are not changed here"
+                f"{email} already exists ({user_id}): this command does not change its name or "
+                "external ID"
             )
         added = await api.users.create_membership(
             pb.CreateMembershipRequest(
@@ -343,7 +344,7 @@ def _join(
         return
     _print(user)
     if invite:
-        running.remark(f"an invitation goes to {user.email}")
+        running.remark(f"an invitation is sent to {user.email}")
 
 
 def _name(user: User) -> str:
@@ -374,9 +375,9 @@ def _print(user: User) -> None:
     running.print_members(
         [
             ("user", user.id),
-            ("e-mail", user.email + ("" if proved else " (not proved yet)")),
+            ("email", user.email + ("" if proved else " (not verified)")),
             ("name", _name(user)),
-            ("external id", user.external_id),
+            ("external ID", user.external_id),
             ("metadata", "\n".join(f"{k}={v}" for k, v in user.metadata.items())),
             ("member of", "\n".join(places)),
             ("created", running.moment(user.create_time)),

@@ -66,7 +66,7 @@ class ReadOnly(Busy):
 
 
 class SchemaTooNew(Busy):
-    """The database belongs to a later version: this process is to be stopped."""
+    """The database belongs to a later version: this process must be stopped."""
 
     error_code = "DATABASE_UPGRADED"
     sentence = "the database belongs to a later version of the server, try again there"

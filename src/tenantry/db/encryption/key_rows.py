@@ -177,7 +177,7 @@ async def refuse_unbound(db: Session) -> None:
     for key in await _all(db):
         if key.binds:
             await _rewrap(db, key, at)
-    _log.info("values that are not bound to their rows are refused from now on")
+    _log.info("encrypted values that are not bound to their rows are rejected from now on")
 
 
 async def _rewrap(db: Session, key: DataKey, refuses_since: int | None) -> None:
@@ -263,7 +263,7 @@ async def _patiently(ask: Callable[[bytes], bytes], given: bytes) -> bytes:
             if not problem.may_pass:
                 raise
             fields = {"problem": str(problem), "again_in": pause}
-            _log.warning("the master key's service does not answer", extra={"fields": fields})
+            _log.warning("key management service unavailable, retrying", extra={"fields": fields})
         await asyncio.sleep(pause)
     return await asyncio.to_thread(ask, given)
 

@@ -285,9 +285,7 @@ def _anew(db: Session, table: Table, rows: Sequence[Row]) -> tuple[list[dict[str
             except WrongKey:
                 unreadable += 1
                 fields = {"table": table.name, "column": column.name}
-                warn_rate_limited(
-                    _log, "a sealed value cannot be opened by any key", table.name, fields
-                )
+                warn_rate_limited(_log, "no key can decrypt a stored value", table.name, fields)
                 continue
             values[f"old_{column.name}"] = old
             values[f"new_{column.name}"] = db.vault.encrypt(plain, bound_to)

@@ -253,7 +253,7 @@ async def _follow(cluster: Cluster, *pools: Pool) -> None:
                 for pool in pools:
                     pool.leave_all_but(server)
                 fields = {"server": to_text(server)}
-                _log.warning("the database has another primary", extra={"fields": fields})
+                _log.warning("database primary changed", extra={"fields": fields})
     finally:
         cluster.close()
 

@@ -119,7 +119,12 @@ class Replica:
     def _pass_over(self, problem: BaseException, seconds: float) -> None:
         self._not_before = time.monotonic() + seconds
         fields = {"problem": str(problem) or type(problem).__name__}
-        warn_rate_limited(_log, "lists are read from the primary", type(problem).__name__, fields)
+        warn_rate_limited(
+            _log,
+            "standby unusable, lists are read from the primary",
+            type(problem).__name__,
+            fields,
+        )
 
 
 class _Positions:

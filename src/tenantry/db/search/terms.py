@@ -247,7 +247,7 @@ class Terms:
             if not isinstance(problem, Failure):
                 raise problem
             fields = {"table": self._name, "problem": str(problem)}
-            warn_rate_limited(_log, "a search could not be counted", self._name, fields)
+            warn_rate_limited(_log, "failed to count a search", self._name, fields)
             return Total(at_least, is_exact=False)
         return Total(task.result())
 
@@ -282,7 +282,7 @@ class Terms:
                 await held.fetch_all(self._register, part=part, at=at)
         except Failure as problem:  # it is counted all the same, and again the next time
             fields = {"table": self._name, "problem": str(problem)}
-            warn_rate_limited(_log, "the total of a search could not be kept", self._name, fields)
+            warn_rate_limited(_log, "failed to store the total of a search", self._name, fields)
 
     async def _end(self, database: Database, part: str, row: Row) -> None:
         this = {"part": part, "at": row["create_time"]}
@@ -304,7 +304,7 @@ class Terms:
             )
         except Failure as problem:
             fields = {"table": self._name, "problem": str(problem)}
-            warn_rate_limited(_log, "the total of a search could not be kept", self._name, fields)
+            warn_rate_limited(_log, "failed to store the total of a search", self._name, fields)
 
     async def due_matches(self, db: Session, part: str) -> list[str]:
         """Return the ids of rows that have a part and are not indexed yet, `FEW` at most."""
@@ -322,7 +322,7 @@ class Terms:
                 )
         except Failure as problem:
             fields = {"table": self._name, "problem": str(problem)}
-            warn_rate_limited(_log, "the gaps of a search could not be kept", self._name, fields)
+            warn_rate_limited(_log, "failed to store the gaps of a search", self._name, fields)
 
     async def followed(self, held: Session) -> Sequence[Row]:
         """Return the terms to follow; in the transaction of the indexer."""

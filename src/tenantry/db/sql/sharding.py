@@ -2,7 +2,7 @@
 
 Each table says it where it is declared, as `info`, and one that does not is refused. The kinds are
 those of Citus, whose words are distributed, reference and local table
-(docs/decisions/0015-spread-over-machines.md).
+(docs/decisions/0015-citus-distribution.md).
 """
 
 from __future__ import annotations

@@ -210,7 +210,7 @@ def _wrapped(connection: sqlite3.Connection) -> list[Row]:
     return [row for row in rows if row["wrapped"] is not None]
 
 
-RESTORED = "it was restored"
+RESTORED = "the database was restored"
 
 
 def _put_keys(keys: Path, settings: Settings, key: MasterKey, at: str) -> list[Path]:

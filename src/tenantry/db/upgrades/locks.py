@@ -92,11 +92,11 @@ def is_busy(problem: Exception) -> bool:
 
 def in_use(connection: Connection) -> str:
     """Return the sentence for the operator, with the transaction that is the longest."""
-    text = f"the schema was left as it is: its tables are in use, {LOCK_SECONDS:.0f} s long"
+    text = f"the schema was not changed: its tables were in use for {LOCK_SECONDS:.0f} s"
     longest = connection.exec_driver_sql(_LONGEST).mappings().first()
     if longest is None:
         return f"{text}; try again"
     return (
-        f"{text}; the longest transaction is that of process {longest['pid']} "
+        f"{text}; the longest transaction is of process {longest['pid']} "
         f"({longest['name']}), open for {longest['seconds']} s"
     )

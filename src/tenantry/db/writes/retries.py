@@ -16,7 +16,7 @@ _P = ParamSpec("_P")
 
 _LOST = (errors.ConcurrentChange, ForeignKey, Unavailable)
 # Noted on the error of a second run, so that nobody further out runs the work a third time.
-_RETRIED = "the work was retried"
+_RETRIED = "transaction retried"
 
 
 async def retried(work: Callable[_P, Awaitable[_T]], *arguments: _P.args, **named: _P.kwargs) -> _T:

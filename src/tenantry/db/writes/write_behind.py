@@ -85,7 +85,7 @@ class WriteBehindBuffer(Generic[_Key, _Value]):
         except Exception as problem:  # noqa: BLE001 - the requests go on, and so does this
             self._noted = noted | self._noted
             fields = {"error": type(problem).__name__}
-            _log.warning("%s could not be written yet", self._name, extra={"fields": fields})
+            _log.warning("failed to write %s, retrying", self._name, extra={"fields": fields})
         finally:
             self._writing = None
             if self._noted:
@@ -99,7 +99,7 @@ class WriteBehindBuffer(Generic[_Key, _Value]):
             if len(noted) == 1:
                 # Without the traceback: the database may quote in it what it refuses.
                 fields = {"error": type(problem).__name__}
-                _log.error("one of %s is lost", self._name, extra={"fields": fields})
+                _log.error("lost a write of %s", self._name, extra={"fields": fields})
                 return
             keys = list(noted)
             half = len(keys) // 2

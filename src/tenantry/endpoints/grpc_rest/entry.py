@@ -132,7 +132,7 @@ class Entry:
             try:
                 observer(request_context)
             except Exception:  # noqa: BLE001 - the response is sent on any error
-                _log.exception("a request could not be observed")
+                _log.exception("failed to record a request")
 
     def _find_route(self, request: Request) -> None:
         if request.verb == "POST" and self._rpcs.has(request.path):

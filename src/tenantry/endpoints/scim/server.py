@@ -172,7 +172,7 @@ class ScimServer:
         except (errors.Error, Failure) as problem:
             # The request itself is done, and the next one notes it.
             fields = {"directory_id": x.directory.id, "problem": str(problem)}
-            _log.warning("could not record a request of a directory", extra={"fields": fields})
+            _log.warning("failed to record a directory request", extra={"fields": fields})
 
     async def _read_custom(self, keys: Sequence[str]) -> dict[str, Schema]:
         found = await user_attributes.of_kind(self._db, DIRECTORY)

@@ -137,7 +137,7 @@ class Saml:
             raise fault_of(SAMLError(faults.NOT_WAITING))
         if not await logging_out.take_response(self._provider, side, received, way):
             fields = {"connection_id": connection.id}
-            warn_rate_limited(_log, "no sign-out at the identity provider", "saml", fields)
+            warn_rate_limited(_log, "skipped sign-out at the identity provider", "saml", fields)
         return self._site.on(way.facts[logging_out.BACK])
 
     async def _initiated(self, request: Request, form: Mapping[str, str]) -> Response:

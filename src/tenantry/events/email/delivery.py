@@ -123,7 +123,7 @@ class Delivery:
         except Exception as problem:  # noqa: BLE001 - logged, and kept with the mail
             # Ours to repair, and no concern of the other mails.
             fields = {"mail": mail.id, "template": mail.template}
-            _log.exception("a mail could not be made", extra={"fields": fields})
+            _log.exception("failed to render email", extra={"fields": fields})
             await self._again(db, mail, type(problem).__name__)
         return 0.0
 
@@ -200,12 +200,12 @@ class Delivery:
         seconds = RETRY_SECONDS[mail.attempts - 1] * random.uniform(1, 1 + _JITTER)  # noqa: S311
         await service.retry(db, mail, _one_line(problem), seconds=seconds)
         fields = {"mail": mail.id, "attempts": mail.attempts, "problem": _one_line(problem)}
-        _log.warning("mail was not sent, it is tried again", extra={"fields": fields})
+        _log.warning("failed to send email, retrying", extra={"fields": fields})
 
     async def _failed(self, db: Session, mail: Email, problem: str) -> None:
         await service.failed(db, mail, _one_line(problem))
         fields = {"mail": mail.id, "attempts": mail.attempts, "problem": _one_line(problem)}
-        _log.error("mail has failed", extra={"fields": fields})
+        _log.error("email failed", extra={"fields": fields})
 
 
 def _message(mail: Email, content: Content, sender: str) -> EmailMessage:
@@ -219,7 +219,7 @@ def _tell(mail: Email, content: Content) -> None:
     fields = {"mail": mail.id, "to": mail.recipient, "subject": content.subject}
     said = {"code": content.code, "link": content.link}
     fields |= {name: value for name, value in said.items() if value}
-    _log.info("mail is kept, TENANTRY_DEVELOPMENT", extra={"fields": fields})
+    _log.info("email stored, development mode", extra={"fields": fields})
 
 
 class _Server:

@@ -69,7 +69,7 @@ async def _blank(db: Session, left: Sequence[Mapping[str, Any]]) -> None:
     for row in sequenced:
         if row["event_id"] not in intact:
             fields = {"event": row["event_id"]}
-            _log.error("an event was changed before it was erased", extra={"fields": fields})
+            _log.error("event was modified before it was erased", extra={"fields": fields})
     redacted = await db.fetch_all(_BLANK, given=spelled(_LEFT, left))
     noted = [
         {

@@ -93,7 +93,7 @@ class Heads:
 
     def _break(self, name: str) -> None:
         self._broken.add(name)
-        _log.error("the event log was tampered with", extra={"fields": {"chain": name}})
+        _log.error("event log was tampered with", extra={"fields": {"chain": name}})
 
 
 def _new(name: str) -> dict[str, Any]:

@@ -54,9 +54,9 @@ class Stream:
             return await self._failed(db, held, str(problem))
         if remark:
             fields = {"stream": self.name, "problem": remark}
-            _log.warning("a log stream's receiver has rejected events", extra={"fields": fields})
+            _log.warning("log stream receiver rejected events", extra={"fields": fields})
         if held.problem and self._failures:
-            _log.info("a log stream goes on", extra={"fields": {"stream": self.name}})
+            _log.info("log stream resumed", extra={"fields": {"stream": self.name}})
         self._failures = 0
         await service.release(db, held, lines[-1].position, problem=remark)
         return 0.0
@@ -71,7 +71,7 @@ class Stream:
         pause *= random.uniform(1, 1 + _JITTER)  # noqa: S311 - spreads retries, guards nothing
         self._failures = min(self._failures + 1, 10)
         fields = {"stream": self.name, "problem": problem, "again_in": round(pause, 1)}
-        _log.warning("a log stream was not taken, it is tried again", extra={"fields": fields})
+        _log.warning("failed to send to log stream, retrying", extra={"fields": fields})
         await service.release(db, held, held.position, problem=problem, seconds=pause)
         return IDLE_SECONDS
 

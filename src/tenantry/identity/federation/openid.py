@@ -188,7 +188,7 @@ class RelyingParty:
             provider = await self.provider(connection, settings)
         except OIDCError as error:
             fields = {"connection_id": connection.id, "problem": error.description}
-            warn_rate_limited(_log, "no sign-out at the OpenID Provider", error.code, fields)
+            warn_rate_limited(_log, "skipped sign-out at the OpenID Provider", error.code, fields)
             return None
         address = settings.end_session_uri or provider.end_session_endpoint
         if not address:

@@ -171,7 +171,10 @@ async def finish_authentication(
         )
         if used is None:
             fields = {"passkey": passkey.id, "operator": passkey.operator_id}
-            _log.warning("an operator's passkey counts backwards", extra={"fields": fields})
+            _log.warning(
+                "operator passkey signature counter decreased; it may have been cloned",
+                extra={"fields": fields},
+            )
             raise ceremonies.VerificationError(
                 "its signature counter decreased; it may have been cloned"
             )

@@ -217,5 +217,5 @@ class Provider:
 
     def _refused(self, error: OIDCError) -> LoginRefused:
         fields = {"issuer": self._issuer, "problem": error.description}
-        _log.warning("a sign-in of an operator by their provider failed", extra={"fields": fields})
+        _log.warning("operator sign-in with OpenID Connect failed", extra={"fields": fields})
         return LoginRefused()

@@ -67,5 +67,5 @@ def _parsed(content: Mapping[str, Any]) -> Template | None:
         return templates.read(content, field="template")
     except errors.InvalidArgument as problem:
         # Another version of this program has kept it.
-        _log.warning("token template passed over", extra={"fields": {"problem": problem.message}})
+        _log.warning("token template ignored", extra={"fields": {"problem": problem.message}})
         return None

@@ -115,10 +115,15 @@ class KeyRing:
             await self.refresh(older_than=older_than)
         except Failure as problem:
             fields = {"problem": str(problem), "age": self.age}
-            warn_rate_limited(_log, "the keys that are known go on", problem.error().name, fields)
+            warn_rate_limited(
+                _log,
+                "failed to reload signing keys, using cached keys",
+                problem.error().name,
+                fields,
+            )
         except WrongKey as problem:
             fields = {"problem": str(problem), "age": self.age}
-            warn_rate_limited(_log, "a signing key cannot be decrypted", problem.name, fields)
+            warn_rate_limited(_log, "failed to decrypt a signing key", problem.name, fields)
 
     async def signer(self, algorithm: str) -> Signer:
         """Return the signer by this algorithm now."""

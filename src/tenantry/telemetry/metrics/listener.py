@@ -54,7 +54,7 @@ async def listening(settings: Settings, figures: Figures) -> AsyncIterator[None]
         listener = Listener(settings, figures, asyncio.get_running_loop())
     except OSError as problem:
         fields = {"address": settings.metrics_listen, "problem": str(problem)}
-        _log.error("metrics are not served", extra={"fields": fields})
+        _log.error("failed to serve metrics", extra={"fields": fields})
         yield
         return
     thread = threading.Thread(target=listener.run, name="metrics", daemon=True)
@@ -127,9 +127,7 @@ class Listener:
         try:
             self._writer.write()
         except OSError as problem:
-            warn_rate_limited(
-                _log, "metrics were not written", "metrics", {"problem": str(problem)}
-            )
+            warn_rate_limited(_log, "failed to write metrics", "metrics", {"problem": str(problem)})
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections += 1
@@ -144,7 +142,7 @@ class Listener:
         except (TimeoutError, OSError, asyncio.IncompleteReadError):
             pass  # it is cut off
         except Exception:  # noqa: BLE001 - of one request, and no concern of the others
-            _log.exception("a request for metrics has failed")
+            _log.exception("metrics request failed")
         finally:
             self._connections -= 1
             writer.transport.abort()

@@ -124,7 +124,7 @@ class Resolver:
             )
         except (DNSException, OSError) as problem:
             fields = {"name": name, "problem": type(problem).__name__}
-            _log.info("a TXT record was not found", extra={"fields": fields})
+            _log.info("TXT record not found", extra={"fields": fields})
             return []
         # One record is one text, however it was split (RFC 7208 section 3.3).
         return [b"".join(record.strings) for record in answer]

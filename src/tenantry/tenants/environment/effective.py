@@ -100,7 +100,7 @@ def combined(given: Settings, stored: Mapping[str, str]) -> Settings:
             values[name] = STORABLE[name].metadata["parse"](text)
         except ValueError as problem:
             _log.warning(
-                "stored setting passed over",
+                "stored setting ignored",
                 extra={"fields": {"setting": name, "problem": str(problem)}},
             )
     try:
@@ -108,9 +108,7 @@ def combined(given: Settings, stored: Mapping[str, str]) -> Settings:
         check_sessions(settings)
     except SettingError as problem:
         # A file that came later fixes one of two that belong together.
-        _log.warning(
-            "stored settings of sessions passed over", extra={"fields": {"problem": str(problem)}}
-        )
+        _log.warning("stored session settings ignored", extra={"fields": {"problem": str(problem)}})
         others = {name: value for name, value in values.items() if name not in OF_SESSIONS}
         settings = replace(given, **others)
     return settings

@@ -140,7 +140,7 @@ async def follow(
         await _change(call, organization_id, UserIdentifier(user_id), revise, forced=False)
     except errors.InvalidArgument:
         _log.warning(
-            "the roles of the last administrator do not follow the provider",
+            "last administrator keeps the role despite the identity provider",
             extra={"fields": {"organization_id": organization_id, "user_id": user_id}},
         )
 

@@ -70,11 +70,14 @@ class Figures:
             self._is_up = False
             text = str(problem) or "no answer in time"
             warn_rate_limited(
-                _log, "figures were not read", type(problem).__name__, {"problem": text}
+                _log,
+                "failed to read metrics from the database",
+                type(problem).__name__,
+                {"problem": text},
             )
         except Exception:  # noqa: BLE001 - all that is counted is answered all the same
             self._is_up = False
-            _log.exception("figures could not be read")
+            _log.exception("failed to read metrics from the database")
         else:
             if self._soonest is not None:
                 ends = (table.CERTIFICATE_TIME, (IDENTITY_PROVIDER,), self._soonest / SECOND)

@@ -60,9 +60,9 @@ class Waiting:
 
     def line(self) -> str:
         """Return it for people."""
-        parts = [f"{_number(self.count, self.counted_to)} waiting"]
+        parts = [f"{_number(self.count, self.counted_to)} pending"]
         if self.overdue > 1:
-            parts.append(f"the first overdue by {self.overdue:,.0f} s")
+            parts.append(f"the oldest overdue by {self.overdue:,.0f} s")
         if self.is_progressing:
             parts.append("in progress")
         if self.failed is not None:
@@ -86,12 +86,14 @@ class Status:
         """Return what there is to do, a sentence each."""
         found = []
         if self.held:
-            found.append(f"nothing goes out: {self.held}; run `tenantry restore --go` when it may")
+            found.append(
+                f"outgoing work is held: {self.held}; run `tenantry restore --go` to resume it"
+            )
         late = [one for one in self.waiting if one.is_late and not one.is_progressing]
         # Held work is overdue by intention.
         found += [
-            f"{one.kind}: the first is overdue by {one.overdue:,.0f} s, and none was done in "
-            f"{WATCH_SECONDS:.0f} s; look at the log of the worker, or run `tenantry worker`"
+            f"{one.kind}: the oldest is overdue by {one.overdue:,.0f} s, and none was processed in "
+            f"{WATCH_SECONDS:.0f} s; check the worker's log, or run `tenantry worker`"
             for one in late
             if not self.held or one.kind == EVENTS
         ]
@@ -101,8 +103,8 @@ class Status:
             if one.problem and one.events
         ]
         found += [
-            f"mail template {template_id} is not used: it puts the code or the link where it could "
-            "be sent elsewhere; change or disable it at /console/mail/templates"
+            f"email template {template_id} is not used, because it could disclose its code or "
+            "link; change or disable it at /console/mail/templates"
             for template_id in self.refused_templates
         ]
         disk = self.sizes
@@ -120,8 +122,8 @@ _QUEUES: dict[str, Callable[[Session], Awaitable[tuple[int, int | None]]]] = {
     EVENTS: snapshots.unsequenced,
     "deliveries": webhooks.waiting,
     "mail": mail.waiting,
-    "logout notices": notices.waiting,
-    "changes of directories": directories.changes,
+    "logout notifications": notices.waiting,
+    "directory changes": directories.changes,
 }
 
 

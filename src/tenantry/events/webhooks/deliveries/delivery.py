@@ -222,7 +222,7 @@ class DeliverySender:
         except Exception:  # noqa: BLE001 - of one delivery, and no concern of the others
             # Ours to repair; the delivery is due again when its claim is over.
             fields = {"delivery": claimed.id}
-            _log.exception("an attempt could not be made", extra={"fields": fields})
+            _log.exception("failed to attempt a webhook delivery", extra={"fields": fields})
             self._release(endpoint.id)
         else:
             self._results.append(result)

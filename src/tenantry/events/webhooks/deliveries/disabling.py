@@ -91,7 +91,7 @@ async def _disable(db: Session, endpoint_id: str, reason: Any, alert_mail: str) 
                 variables=_variables(after),
             )
     fields = {"endpoint": endpoint_id, "reason": why}
-    _log.warning("a webhook endpoint was disabled", extra={"fields": fields})
+    _log.warning("webhook endpoint disabled", extra={"fields": fields})
     return True
 
 

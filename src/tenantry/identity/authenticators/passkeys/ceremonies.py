@@ -271,5 +271,5 @@ def _input_from_outside() -> Iterator[None]:
         raise VerificationError(str(problem)[:200]) from None
     except Exception as problem:  # noqa: BLE001 - of CBOR, JSON, base64, keys, certificates
         fields = {"error": type(problem).__name__}
-        _log.info("an answer of an authenticator cannot be read", extra={"fields": fields})
+        _log.info("failed to parse authenticator response", extra={"fields": fields})
         raise VerificationError("it cannot be read") from None

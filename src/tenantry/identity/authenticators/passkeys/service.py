@@ -239,7 +239,9 @@ async def finish_authentication(
     )
     if used is None:
         fields = {"passkey": passkey.id, "user": passkey.user_id, "sign_count": proof.sign_count}
-        _log.warning("a passkey counts backwards: it may be a copy", extra={"fields": fields})
+        _log.warning(
+            "passkey signature counter decreased; it may have been cloned", extra={"fields": fields}
+        )
         raise ceremonies.VerificationError(
             "its signature counter decreased; it may have been cloned"
         )

@@ -116,7 +116,7 @@ class OnDemandRefresh:
             call = Call(SYSTEM, db, request_id="metadata-refresh")
             after = await service.save(call, db, before, after, "updated")
         fields = {"connection_id": connection.id}
-        _log.info("metadata was read again after a signature failed", extra={"fields": fields})
+        _log.info("metadata refreshed after an invalid signature", extra={"fields": fields})
         return after
 
     async def _wait(self, connection: Connection) -> Connection | None:
@@ -151,7 +151,7 @@ async def fetch(
         )
     except SAMLError as problem:
         fields = {"connection": connection.id, "problem": problem.description}
-        _log.warning("metadata of an identity provider was not taken", extra={"fields": fields})
+        _log.warning("identity provider metadata rejected", extra={"fields": fields})
         return None, problem.description
     return provider, ""
 

@@ -91,7 +91,7 @@ async def take_request(
         raise fault_of(SAMLError(faults.LOGOUT_REPLAYED))
     ended = await _end(call, side, asked)
     fields = {"connection_id": side.connection.id, "sessions": ended}
-    _log.info("an identity provider ended sessions", extra={"fields": fields})
+    _log.info("sessions ended by identity provider", extra={"fields": fields})
     url = side.settings.idp_slo_response_url or side.settings.idp_slo_url
     if not url:
         return None

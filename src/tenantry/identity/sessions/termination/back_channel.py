@@ -88,15 +88,17 @@ class BackChannel:
             elif notice.attempts <= len(RETRY_SECONDS):
                 await notices.again(db, notice, seconds=RETRY_SECONDS[notice.attempts - 1])
             else:
-                self._warn("a logout notice was not accepted and has failed", notice, problem)
+                self._warn("logout notification failed after the last attempt", notice, problem)
                 await notices.done(db, notice)
         except Failure as failure:  # it is due again when its claim is over
             fields = {"notice": notice.id, "problem": str(failure)}
-            warn_rate_limited(_log, "the outcome of logout notices could not be noted", "", fields)
+            warn_rate_limited(
+                _log, "failed to record the results of logout notifications", "", fields
+            )
         except Exception:  # noqa: BLE001 - of one notice, and no concern of the others
             # It is due again when its claim is over.
             fields = {"notice": notice.id, "client": notice.client_id}
-            _log.exception("a logout notice could not be sent", extra={"fields": fields})
+            _log.exception("failed to send logout notification", extra={"fields": fields})
         finally:
             self._busy[notice.uri] -= 1
             if not self._busy[notice.uri]:
@@ -120,7 +122,7 @@ class BackChannel:
         if 200 <= answer.status < 300:
             return None
         if answer.status == 400:  # section 2.8: it has understood, and will not
-            self._warn("a logout notice was refused", notice, "status 400")
+            self._warn("logout notification rejected", notice, "status 400")
             return None
         return f"status {answer.status}"
 

@@ -276,7 +276,7 @@ async def _dismiss(
         await activity.deactivate(call, organization, user, place, event, left=left)
         if is_last:
             _log.warning(
-                "a directory has taken an organization its last administrator",
+                "directory removed the last administrator of an organization",
                 extra={"fields": {"organization_id": organization.id, "user_id": user.id}},
             )
     return None if after is None else replace(after, user_id=user.id)

@@ -324,7 +324,7 @@ async def _keep_an_administrator(
         taken=tuple(role_id for role_id in change.taken if role_id != creator),
     )
     _log.warning(
-        "the roles of the last administrator do not follow the directory",
+        "last administrator keeps the role despite the directory",
         extra={"fields": {"organization_id": organization_id, "user_id": oldest.user_id}},
     )
 

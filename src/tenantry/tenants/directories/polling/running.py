@@ -142,11 +142,11 @@ class Polling:
                 await self._stop(turn, TemporaryError(problem.message), began)
             except Exception:  # noqa: BLE001 - one directory must not hold up the others
                 fields = {"directory_id": directory.id, "step": turn.poll.step}
-                _log.error("a poll has failed", exc_info=True, extra={"fields": fields})
+                _log.error("directory poll failed", exc_info=True, extra={"fields": fields})
                 await self._stop(turn, TemporaryError(_OURS), began)
         except Lost:
             fields = {"directory_id": directory.id}
-            _log.info("a turn at a directory was lost", extra={"fields": fields})
+            _log.info("directory poll lost its lease", extra={"fields": fields})
 
     async def _take(self, turn: Turn, *, until: float) -> None:
         """Go on with a poll until its end, or for so long."""
@@ -174,7 +174,7 @@ class Polling:
             await turn.end(db, polls.Poll(), poll_time=at, error="")
         seconds = (now() - done.start_time) / SECOND
         fields = {"directory_id": turn.directory.id, **done.counts, "seconds": round(seconds, 1)}
-        _log.info("a directory was polled", extra={"fields": fields})
+        _log.info("directory polled", extra={"fields": fields})
         self._note(turn, done, status=200, milliseconds=round(seconds * 1000))
 
     async def _stop(self, turn: Turn, problem: Exception, began: float) -> None:
@@ -194,7 +194,7 @@ class Polling:
                 await self._tell(turn, db, error)
             await turn.end(db, poll, poll_time=at, error=error)
         fields = {"directory_id": turn.directory.id, "problem": sentence}
-        _log.warning("a poll of a directory has stopped", extra={"fields": fields})
+        _log.warning("directory poll stopped", extra={"fields": fields})
         status = (
             409
             if isinstance(problem, PollHalted)
