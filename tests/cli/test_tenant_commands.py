@@ -89,7 +89,7 @@ def test_an_organization_is_made_changed_and_deleted_with_its_events(live_server
     assert re.search(r"^name +Acme Corp$", lines, re.MULTILINE)
     assert refusal(live_server, "org", "show", external_id).endswith(f"not found: {external_id}")
 
-    assert "add --yes" in refusal(live_server, "org", "delete", key)
+    assert "Confirm with --yes" in refusal(live_server, "org", "delete", key)
     assert live_server.run("org", "delete", key, "--yes").returncode == 0
     assert refusal(live_server, "org", "delete", key, "--yes") == f"organization not found: {key}"
     told = events(
@@ -204,7 +204,7 @@ def test_a_wrong_address_or_role_is_refused(live_server, organization):
 def test_a_second_factor_that_is_not_there_is_not_taken_away(live_server, organization):
     address = f"{unique('f')}@example.com"
     output(live_server, "user", "create", address, "-o", organization["id"])
-    assert "add --yes" in refusal(live_server, "user", "reset-second-factor", address)
+    assert "Confirm with --yes" in refusal(live_server, "user", "reset-second-factor", address)
     said = refusal(live_server, "user", "reset-second-factor", address, "--yes")
     assert said == f"second factor not found: {address}"
     assert output(live_server, "user", "end-sessions", address)["sessions"] == []
