@@ -218,7 +218,7 @@ def test_creating_an_application_says_whether_its_secret_may_call_the_api(live_s
     )
     assert done.returncode == 0, done.stderr
     client_id = done.stdout.split()[2]
-    assert ("permits every call of the API" in done.stderr) is allowed
+    assert ("can make all API calls" in done.stderr) is allowed
     listed = {c["client_id"]: c for c in output(live_server, "client", "list")}
     assert listed[client_id]["api_access"] is allowed
 

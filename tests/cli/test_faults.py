@@ -179,7 +179,7 @@ def no_key(folder, run):
 
 def no_database(folder, run):
     shutil.rmtree(folder)
-    return {}, "there is no "
+    return {}, "no database at "
 
 
 def no_schema(folder, run):

@@ -289,11 +289,11 @@ def test_the_listed_keys_are_those_that_are_published(live_server):
 
 def test_a_client_is_shown_with_what_it_may_do(live_server, application):
     shown = output(live_server, "client", "show", application)
-    assert any("come back to https://app.example.com/callback" in one for one in shown["may"])
+    assert any("redirects them to https://app.example.com/callback" in one for one in shown["may"])
     management = live_server.run("client", "show", live_server.client_id)
-    assert "permits every call of the API, for every organization" in management.stdout
+    assert "can make all API calls for every organization" in management.stdout
     done = live_server.run("client", "create", "Billing")
-    assert "permits every call of the API, for every organization" in done.stderr
+    assert "can make all API calls for every organization" in done.stderr
     assert live_server.client_secret not in management.stdout
 
 
@@ -327,7 +327,7 @@ def test_a_client_is_asked_for_its_name_at_a_terminal(live_server):
     code, seen = on_a_terminal(live_server, "client", "create", answer="Payroll\n")
     assert code == 0, seen
     assert "Name [Management client]:" in seen
-    client_id = re.search(r"client id +(\S+)", seen)[1]
+    client_id = re.search(r"client ID +(\S+)", seen)[1]
     assert output(live_server, "client", "show", client_id)["name"] == "Payroll"
 
 

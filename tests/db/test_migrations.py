@@ -436,7 +436,7 @@ def test_an_upgrade_that_gets_no_lock_says_who_has_it_and_leaves_all_as_it_was(
         with pytest.raises(migrate.UpgradeError) as problem:
             migrate.upgrade(url)
         said = str(problem.value)
-        assert f"that of process {holder.info.backend_pid} (pg_dump), open for " in said
+        assert f"transaction is of process {holder.info.backend_pid} (pg_dump), open for " in said
         assert "\n" not in said
         assert asyncio.run(schema_version(url)) == HEAD
     assert migrate.upgrade(url) == [LATER]

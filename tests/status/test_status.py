@@ -116,7 +116,7 @@ async def test_a_backlog_that_is_worked_off_is_nothing_to_do(url, tmp_path, monk
     found = await looked(url, tmp_path)
     (problem,) = found.problems()
     assert problem.startswith(f"{kind}: the oldest is overdue by 3,6")
-    assert "none was done in" in problem
+    assert "none was processed in" in problem
 
 
 async def test_a_worker_that_sends_is_seen_at_work(url, tmp_path, monkeypatch):
@@ -243,7 +243,7 @@ def test_the_command_where_no_server_runs(tmp_path):
     asyncio.run(hold())
     held = server.run("status")
     assert held.returncode == 1
-    assert "no server of this data folder runs" in held.stdout
+    assert "no server with this data folder is running" in held.stdout
     assert "held: the database was restored" in held.stdout
     path.write_bytes(b"no database, and long enough to be looked at as one" * 100)
     damaged = server.run("status", "--json")
