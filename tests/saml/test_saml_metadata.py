@@ -177,14 +177,14 @@ def test_other_documents_are_refused_and_say_why(text, said):
     ],
 )
 def test_an_address_that_is_none_of_the_web_is_refused(url):
-    refused(entity(key("idp") + endpoint("SingleSignOnService", Binding.HTTP_POST, url)), "address")
+    refused(entity(key("idp") + endpoint("SingleSignOnService", Binding.HTTP_POST, url)), "URL is invalid")
 
 
 def test_a_certificate_that_we_cannot_use_is_left_out_beside_another():
     broken = "<md:KeyDescriptor><ds:KeyInfo><ds:X509Data><ds:X509Certificate>AAAA"
     broken += "</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>"
     assert read(entity(broken + key("idp") + SSO)).certificates == (pair("idp").certificate,)
-    refused(entity(broken + SSO), "no X.509")
+    refused(entity(broken + SSO), "not an X.509 certificate")
 
 
 @pytest.mark.parametrize("name", TEXTS)

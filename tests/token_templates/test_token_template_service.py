@@ -100,7 +100,7 @@ async def test_many_at_once_leave_one(service, events):
         ({"plan": "organization.metdata.plan"}, "template.plan", "at character 14: .*`metadata`"),
         ({"plan": ""}, "template.plan", "at character 1: is empty"),
         ({"a": {"b": "user.emial"}}, "template.a.b", "at character 6: .*`email`"),
-        ({"plan": None}, "template.plan", "is null"),
+        ({"plan": None}, "template.plan", "must not be null"),
         ({"plan": ["a"]}, "template.plan", "must not be a list: use an expression"),
         ({"a": {"b": {"c": {"d": "1"}}}}, "template.a.b.c", "3 levels"),
         ({"plan": 2.0**60}, "template.plan", "not represent exactly"),
@@ -109,9 +109,9 @@ async def test_many_at_once_leave_one(service, events):
         ({"é": "1"}, "template.é", "must have a name of"),
         ({"a" * 129: "1"}, "template." + "a" * 128, "must have a name of"),
         ({f"a{n}": "1" for n in range(31)}, "template", "at most 30 claims, has 31"),
-        ({"a": "'" + "x" * 900 + "'"}, "template", "alone take 907 bytes of a token"),
+        ({"a": "'" + "x" * 900 + "'"}, "template", "has names and constants of 907 bytes"),
         ({f"a{n}": f"'{'x' * 990}'" for n in range(9)}, "template", "8192 bytes of JSON"),
-        ({"a": "user.email" + " " * 1000}, "template.a", "more than 1000 characters"),
+        ({"a": "user.email" + " " * 1000}, "template.a", "exceeds 1000 characters"),
     ],
 )
 async def test_what_cannot_be_a_template_is_refused_by_its_claim(service, template, field, says):
