@@ -262,7 +262,9 @@ async def test_nobody_is_asked_without_tls_unless_the_connection_says_so(fetchin
         with pytest.raises(OIDCError, match="does not use HTTPS"):
             await ask
     await discover(fetching, provider)
-    with pytest.raises(OIDCError, match="https"):  # though it is known from another connection
+    with pytest.raises(
+        OIDCError, match="does not use HTTPS"
+    ):  # though it is known from another connection
         await fetching.discover(provider.issuer)
     assert len(provider.got) == 1
 

@@ -85,7 +85,7 @@ async def test_saml(place, browser, organization, tmp_path):
     with nano_idp.running(tmp_path, email) as url:
         await page.get_by_label("Metadata URL").fill(f"{url}/nothing")
         await page.get_by_role("button", name="Save details").click()
-        await expect(page.get_by_role("alert")).to_contain_text("not metadata")
+        await expect(page.get_by_role("alert")).to_contain_text("metadata is invalid")
         await expect(page.get_by_label("Metadata URL")).to_have_value(f"{url}/nothing")
         await page.get_by_label("Metadata URL").fill(f"{url}/saml/metadata")
         await page.get_by_role("button", name="Save details").click()

@@ -158,8 +158,8 @@ async def test_a_file_with_an_http_address_says_which(portal, shown):
     xml = MetadataPage().xml.replace(b"https://idp.example.com/sso", b"http://idp.example.com/sso")
     problems, _ = await portal.refused(f"{path}/details/file", metadata=("m.xml", xml))
     assert list(problems) == ["metadata"]
-    assert "SingleSignOnService address" in problems["metadata"]
-    assert "does not start with https://: http://idp.example.com/sso" in problems["metadata"]
+    assert "SingleSignOnService URL" in problems["metadata"]
+    assert "does not use HTTPS: http://idp.example.com/sso" in problems["metadata"]
     assert (await shown(path))["status"] == "DRAFT"
 
 
@@ -168,11 +168,11 @@ async def test_a_file_with_an_http_address_says_which(portal, shown):
     [
         (b"", "required"),
         (b"\x89PNG\xff\xfe", "must be XML"),
-        (b"<html/>", "not metadata"),
-        (METADATA.encode(), "not metadata"),
+        (b"<html/>", "describes 0 SAML 2.0 identity providers"),
+        (METADATA.encode(), "describes 0 SAML 2.0 identity providers"),
         (b"<" + b"x" * (257 << 10), "too large"),
-        (b"<!DOCTYPE x [<!ENTITY y SYSTEM 'file:///etc/passwd'>]><x>&y;</x>", "not metadata"),
-        (pem(certificate("idp")).encode(), "not metadata"),
+        (b"<!DOCTYPE x [<!ENTITY y SYSTEM 'file:///etc/passwd'>]><x>&y;</x>", "it contains a DTD"),
+        (pem(certificate("idp")).encode(), "it is not valid XML"),
     ],
 )
 async def test_a_file_that_is_no_metadata(portal, shown, content, says):
@@ -561,7 +561,7 @@ async def test_the_steps_of_a_guide_are_in_the_reader_s_language_and_labels_in_e
     assert set(re.findall(r'<(?:h2|p) lang="(\w+)">', text)) == {reader}
     assert "<b lang='en'>Create App Integration</b>" in text
     assert 'lang="en">Audience URI (SP Entity ID)</span>' in text
-    assert ("and give it your product" in text) == (reader == "en")
+    assert ("and enter your product" in text) == (reader == "en")
     details = (await portal.get(f"{path}/details")).text
     assert '<span lang="en">Metadata URL</span>' in details
 

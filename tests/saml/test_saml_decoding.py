@@ -194,7 +194,7 @@ def test_the_command_explains_a_capture(name, tmp_path):
     done = commands.run(*command, cwd=tmp_path, environment={})
     assert (done.returncode, done.stderr) == (0, "")
     assert params["name_id"] in done.stdout
-    assert done.stdout.endswith("taken\n")
+    assert done.stdout.endswith(": passed\n")
     answered = json.loads(commands.run(*command, "--json", cwd=tmp_path, environment={}).stdout)
     assert answered["judgements"][-1]["taken"] is True
     wrong = commands.run(*command[:-1], "https://other.test", cwd=tmp_path, environment={})
@@ -212,7 +212,7 @@ def test_the_command_of_the_docs_works(tmp_path):
     done = commands.run(*shlex.split(line), cwd=tmp_path, environment={})
     # The capture is for another service provider than that of the docs.
     assert (done.returncode, done.stderr) == (1, "")
-    assert "we are https://auth.example.com/sso/v1/saml/conn_1." in done.stdout
+    assert "the SP entity ID is https://auth.example.com/sso/v1/saml/conn_1." in done.stdout
 
 
 def test_the_command_says_why_it_cannot_read(tmp_path):

@@ -177,7 +177,10 @@ def test_other_documents_are_refused_and_say_why(text, said):
     ],
 )
 def test_an_address_that_is_none_of_the_web_is_refused(url):
-    refused(entity(key("idp") + endpoint("SingleSignOnService", Binding.HTTP_POST, url)), "URL is invalid")
+    refused(
+        entity(key("idp") + endpoint("SingleSignOnService", Binding.HTTP_POST, url)),
+        "URL is invalid",
+    )
 
 
 def test_a_certificate_that_we_cannot_use_is_left_out_beside_another():

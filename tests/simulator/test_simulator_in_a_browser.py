@@ -7,6 +7,8 @@ from axe_playwright_python.async_playwright import Axe
 from browsers import chromium
 from playwright.async_api import expect
 
+pytestmark = pytest.mark.process
+
 DATABASES = ("sqlite",)
 
 

@@ -17,6 +17,8 @@ from signins import claims_of
 
 from tenantry.identity.connections import model
 
+pytestmark = pytest.mark.process
+
 DATABASES = ("sqlite",)
 SECRET = "a secret: of+ours/at the provider"
 AFTER = "https://app.example.com/signed-out"

@@ -14,6 +14,8 @@ from tenantry.identity.connections import diagnostics, model
 from tenantry.identity.connections.federated_identities import FederatedIdentity, FederationError
 from tenantry.identity.federation import requests
 
+pytestmark = pytest.mark.process
+
 DATABASES = ("sqlite",)
 CLAIMS = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
 ANN = FederatedIdentity(

@@ -66,7 +66,8 @@ def read(data: bytes) -> IdentityProvider:
     except SAMLError as error:
         if error.fault in (faults.METADATA, faults.CERTIFICATE):
             raise
-        raise _fault(error.description) from None
+        reason = error.description.removesuffix(".").replace("The message ", "it ", 1)
+        raise _fault(reason) from None
 
 
 def _read(entity: _Element, role: _Element, root: _Element) -> IdentityProvider:
