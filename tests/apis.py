@@ -357,6 +357,11 @@ WIRES: dict[str, type[Wire]] = {
 }
 
 
+def wires_to(server: LiveServer | AppServer) -> dict[str, type[Wire]]:
+    """The wires of a server, by name."""
+    return WIRES | {"grpc": GrpcFrames} if isinstance(server, AppServer) else WIRES
+
+
 def over_https(server: LiveServer | AppServer, *, http2: bool = False) -> httpx.AsyncClient:
     """An HTTP client of a server that trusts its root; it keeps no cookies."""
     jar = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
@@ -800,8 +805,7 @@ async def token(server, http):
 
 @pytest.fixture(scope="session")
 async def wires(server):
-    kinds = WIRES | {"grpc": GrpcFrames} if isinstance(server, AppServer) else WIRES
-    opened = {name: kind(server) for name, kind in kinds.items()}
+    opened = {name: kind(server) for name, kind in wires_to(server).items()}
     yield opened
     for one in opened.values():
         await one.aclose()

@@ -65,7 +65,7 @@ def is_told(response, server, error, says, *, state="s"):
         ),
         ({"connection_id": "conn_1"}, "invalid_connection_id", "connection conn_1 not found"),
         ({"connection_id": "é"}, "invalid_connection_id", "connection ? not found"),
-        ({"provider": "google"}, "no_active_connections", "connection of the provider google"),
+        ({"provider": "google"}, "no_active_connections", "connection with provider google"),
         ({"provider": "a" * 65}, "invalid_request", "provider must have at most 64"),
         ({"ui_locales": "de " * 200}, "invalid_request", "ui_locales must have at most 500"),
         ({"request": "eyJ"}, "request_not_supported", "request is not supported"),

@@ -247,7 +247,7 @@ def test_a_certificate_of_ones_own_needs_none_of_ours(served, tmp_path):
     chain, key = (served.data_dir / "tls" / name for name in ("server.pem", "server-key.pem"))
     done = served.run("trust", TENANTRY_TLS_CERT=str(chain), TENANTRY_TLS_KEY=str(key))
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("tenantry: the certificate is your own")
+    assert done.stderr.startswith("tenantry: TENANTRY_TLS_CERT is set")
 
 
 def test_before_the_first_start_there_is_nothing_to_trust(tmp_path):

@@ -43,7 +43,7 @@ def visit(browser, served):
 
 
 def credentials(page, server):
-    page.get_by_label("Client id").fill(server.client_id)
+    page.get_by_label("Client ID").fill(server.client_id)
     page.get_by_label("Client secret").fill(server.client_secret)
 
 
@@ -85,7 +85,7 @@ def test_wrong_input_is_answered(visit, served):
     page.get_by_role("button", name="Send PATCH").click()  # the id is a must
     assert page.locator('[data-name="id"]').evaluate("each => each.matches(':invalid')")
     page.locator('[data-name="id"]').fill("org_1/../x")
-    page.get_by_label("Client id").fill(served.client_id)
+    page.get_by_label("Client ID").fill(served.client_id)
     page.get_by_label("Client secret").fill("wrong")
     page.get_by_role("button", name="Send PATCH").click()
     expect(page.locator(".said.failed")).not_to_be_empty()
@@ -107,7 +107,7 @@ def test_queries_are_sent_and_the_whole_of_env_is_pasted(visit, served):
         f"export SCALEKIT_CLIENT_SECRET='{served.client_secret}'\n"
     )
     page.evaluate("text => navigator.clipboard.writeText(text)", printed)
-    page.get_by_label("Client id").focus()
+    page.get_by_label("Client ID").focus()
     page.keyboard.press("Control+V")
     expect(page.get_by_label("Client secret")).to_have_value(served.client_secret)
     page.locator('[data-name="page_size"]').fill("1")

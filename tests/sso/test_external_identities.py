@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from apis import WIRES, Api, Rest, access_token, moment
+from apis import WIRES, Api, Rest, access_token, moment, wires_to
 from connections_of_tests import arrive, connection, go, organization_of
 from hosted import answered
 from saml_idps import asked, post, provider, saml_connection
@@ -69,7 +69,7 @@ def shown(user):
 async def test_they_are_shown_with_the_user(place, ann, spoken):
     user_id, _, conns, _ = ann
     server = place.server
-    opened = WIRES[spoken](server)
+    opened = wires_to(server)[spoken](server)
     rest = Rest(server)
     token = await access_token(rest.http, server.client_id, server.client_secret)
     api = Api(opened, (("authorization", f"Bearer {token}"),))
