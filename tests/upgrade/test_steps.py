@@ -250,7 +250,7 @@ def test_an_index_whose_build_was_killed_is_built_anew(on_postgresql, later):
     assert any("tenantry migrate" in line for line in found["next"])
     assert (False,) in asked(url, PARTS)
     code, out, problem = later.run(on_postgresql, "migrate")
-    assert (code, out) == (0, f"at {LATER} already\n"), problem
+    assert (code, out) == (0, f"already at {LATER}\n"), problem
     assert [valid for _, valid in asked(url, VALID)] == [True, True]
     assert set(asked(url, PARTS)) == {(True,)}
 
