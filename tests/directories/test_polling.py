@@ -316,7 +316,7 @@ async def test_a_refusal_that_stays_is_shown_and_waits_longer_and_longer(google,
     for _ in range(5):
         waiting = await poller.poll()
         pauses.append((waiting.poll_time - now()) / SECOND)
-    assert "asks us to wait: 500 backendError" in waiting.error
+    assert "temporarily unavailable: 500 backendError" in waiting.error
     assert pauses[4] > 2 * pauses[0]
     assert len(await poller.events(running.FAILED)) == 1
     google.refusals.clear()
@@ -361,7 +361,7 @@ async def test_the_guard_stops_a_poll_that_would_remove_most_people(google, poll
         del google.people[one["id"]]
     google.group("New")
     after = await poller.poll()
-    assert "would have removed 16 of 30 people" in after.error
+    assert "would have removed 16 of 30 users" in after.error
     assert len(await poller.people()) == 30
     assert "New" not in await poller.groups()
     (event,) = await poller.events(running.FAILED)
@@ -535,7 +535,7 @@ async def test_credentials_of_another_key_are_said_and_not_a_crash(google, polle
         Statement(update(directories).values(credentials=bindparam("p_credentials"))),
         p_credentials="AAAA" * 20,
     )
-    assert "sealed by another key" in (await poller.turn()).error
+    assert "encrypted with another key" in (await poller.turn()).error
 
 
 @pytest.mark.thorough
