@@ -101,13 +101,15 @@ class AsgiTransport(httpx.AsyncBaseTransport):
         for name, value in request.headers.raw:
             headers.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
         body = await request.aread()
+        call = AsgiClient(self._application)(
+            request.method,
+            request.url.raw_path.decode("ascii"),
+            body,
+            **{"content_type": [], **headers},
+        )
         async with self._connections:
-            answer = await AsgiClient(self._application)(
-                request.method,
-                request.url.raw_path.decode("ascii"),
-                body,
-                **{"content_type": [], **headers},
-            )
+            # As on a server, a request has its own context, which does not outlive it.
+            answer = await asyncio.create_task(call)
         return httpx.Response(
             answer.status,
             headers=answer.pairs,
