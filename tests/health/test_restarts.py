@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import time
 from collections import defaultdict
@@ -238,12 +237,8 @@ async def test_a_worker_goes_on_as_soon_as_its_database_is_back(
     moments = defaultdict(list)
     for line in waits(unsteady_server):
         moments[line["problem"]].append(datetime.fromisoformat(line["time"]))
-    gaps = [
-        (later - earlier).total_seconds()
-        for logged in moments.values()
-        for earlier, later in itertools.pairwise(logged)
-    ]
-    assert min(gaps) > 0.5
+    for logged in moments.values():  # a line may be late, and the next one is not
+        assert len(logged) - 2 <= (logged[-1] - logged[0]).total_seconds()
     assert max(line["times"] for line in waits(unsteady_server)) > 1
 
 
