@@ -43,7 +43,7 @@ def with_tables(page: str, summaries: list[dict[str, Any]]) -> str:
     """Return the page with the tables of these summaries: nothing between the marks if none are."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
-    made = ["", "## Results"] if summaries else []
+    made = ["", "## Test results"] if summaries else []
     made += [line for one in summaries for line in _RUNS[one["run"]](one)]
     return before + "\n".join([BEGIN, *made, END]) + after
 

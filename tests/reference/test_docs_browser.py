@@ -74,7 +74,7 @@ def test_fields_errors_and_events_are_found(visit):
     expect(page.locator("#results li", has_text="Create organization")).to_contain_text(
         "external_id"
     )
-    assert found(page, "look at the mappings")[0].startswith("Microsoft Entra ID")
+    assert found(page, "check the mappings")[0].startswith("Microsoft Entra ID")
     assert found(page, "idempotency key reused")[0] == "IDEMPOTENCY_KEY_REUSED"
     page.locator("#search").press("Enter")
     page.wait_for_url("**/docs/errors#422.IDEMPOTENCY_KEY_REUSED")
