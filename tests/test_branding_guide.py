@@ -63,5 +63,5 @@ def test_the_table_has_every_member():
 
 def test_the_page_of_settings_says_which_can_be_stored():
     page = (DOCS / "settings.md").read_text(encoding="utf-8")
-    listed = page.partition("## Settings that the API sets")[2]
+    listed = page.partition("## Change settings through the API")[2]
     assert set(re.findall(rf"`{PREFIX}(\w+)`", listed)) == {name.upper() for name in STORABLE}

@@ -138,16 +138,16 @@ async def test_what_is_refused_is_not_sent_again(db, application, ended, eventua
 async def test_what_is_not_taken_is_sent_again(db, application, ended, eventually, *, status):
     application.answers["/logout"] = [status, 200]
     await ended(application.url())
+
+    async def waits():
+        (notice,) = await notices(db)
+        return notice["attempts"] == 1 and notice["due_time"] > notice["create_time"]
+
     async with Worker(db):
-        await eventually(lambda: application.got)
-
-        async def waits():
-            (notice,) = await notices(db)
-            return notice["attempts"] == 1 and notice["due_time"] > notice["create_time"]
-
         await eventually(waits)
-        assert len(application.got) == 1
-        await hasten(db)
+    assert len(application.got) == 1
+    await hasten(db)
+    async with Worker(db):  # the former one may sleep until the time that was set
         await eventually(lambda: nothing_left(db))
     first, second = [(await said(db, got.token)).claims for got in application.got]
     assert first["jti"] != second["jti"]
@@ -159,20 +159,25 @@ async def test_it_is_tried_four_times_at_growing_distances(
 ):
     application.answers["/logout"] = 500
     await ended(application.url())
-    async with Worker(db):
-        for attempt, seconds in enumerate(distances, start=1):
-            await eventually(lambda attempt=attempt: len(application.got) == attempt)
+    for attempt, seconds in enumerate(distances, start=1):
 
-            async def is_later(attempt=attempt, seconds=seconds):
-                (notice,) = await notices(db)
-                left = notice["due_time"] / 1_000_000 - time.time()
-                return notice["attempts"] == attempt and seconds - 100 < left <= seconds
+        async def is_later(attempt=attempt, seconds=seconds):
+            (notice,) = await notices(db)
+            left = notice["due_time"] / 1_000_000 - time.time()
+            return notice["attempts"] == attempt and seconds - 100 < left <= seconds
 
+        async with Worker(db):  # which may then sleep until the time that was set
             await eventually(is_later)
-            await hasten(db)
+        assert len(application.got) == attempt
+        await hasten(db)
+    async with Worker(db):
         await eventually(lambda: nothing_left(db))
     assert len(application.got) == 4
-    (warning,) = [record for record in caplog.records if record.message.endswith("failed after the last attempt")]
+    (warning,) = [
+        record
+        for record in caplog.records
+        if record.message.endswith("failed after the last attempt")
+    ]
     assert warning.levelno == logging.WARNING
     assert warning.fields["problem"] == "status 500"
     assert application.got[0].token not in caplog.text

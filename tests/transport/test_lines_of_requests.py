@@ -181,7 +181,7 @@ def test_an_id_that_no_line_has_or_that_is_none(sqlite_server, http, line_of):
     log = str(sqlite_server.log)
     done = sqlite_server.run("log", "find", request_id[:-1], log)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"tenantry: no line has {request_id[:-1]}\n"
+    assert done.stderr == f"tenantry: no log line contains {request_id[:-1]}\n"
     done = sqlite_server.run("log", "find", "a b", log)
     assert done.returncode == 2
     done = sqlite_server.run("log", "find", request_id, "/nowhere.log")
