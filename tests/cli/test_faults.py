@@ -179,7 +179,7 @@ def no_key(folder, run):
 
 def no_database(folder, run):
     shutil.rmtree(folder)
-    return {}, "no database at "
+    return {}, "/tenantry.db"
 
 
 def no_schema(folder, run):
