@@ -376,8 +376,12 @@ LATER = f"{int(HEAD) + 1:04}"
 
 
 @pytest.fixture
-def later(monkeypatch):
-    """Let there be one more migration, which changes organizations and events."""
+def later(monkeypatch, postgresql_template):
+    """Let there be one more migration, which changes organizations and events.
+
+    The template of new databases is made before, without it.
+    """
+    assert postgresql_template
 
     def upgrade():
         for table in ("organizations", "events"):
