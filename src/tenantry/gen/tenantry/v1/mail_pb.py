@@ -86,7 +86,7 @@ class Mail(Message[_MailFields]):
             optional google.protobuf.Timestamp create_time = 8;
             ```
         due_time:
-            Time of the next attempt. Absent if there is none.
+            Time of the next attempt. Absent if none is scheduled.
 
             ```proto
             optional google.protobuf.Timestamp due_time = 9;

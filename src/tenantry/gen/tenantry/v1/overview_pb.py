@@ -144,7 +144,7 @@ class Overview(Message[_OverviewFields]):
             ```
         events_waiting_since:
             Approximate time of the oldest event without a position in the log. Absent
-            if there is none.
+            if every event has one.
 
             ```proto
             optional google.protobuf.Timestamp events_waiting_since = 10;

@@ -748,13 +748,13 @@ class LastSignIns(Message[_LastSignInsFields]):
             string connection_id = 1;
             ```
         last_sign_in_time:
-            Start time of the last successful sign-in. Absent if there is none.
+            Start time of the last successful sign-in, if any.
 
             ```proto
             optional google.protobuf.Timestamp last_sign_in_time = 2;
             ```
         last_failure_time:
-            Start time of the last failed sign-in. Absent if there is none.
+            Start time of the last failed sign-in, if any.
 
             ```proto
             optional google.protobuf.Timestamp last_failure_time = 3;
@@ -773,8 +773,8 @@ class LastSignIns(Message[_LastSignInsFields]):
             optional google.protobuf.Timestamp certificates_expire_time = 5;
             ```
         fault:
-            Error when reading the provider's metadata or discovery document. Empty if
-            there is none.
+            Error of the last attempt to read the provider's metadata or discovery
+            document. Empty if it succeeded.
 
             ```proto
             string fault = 6;

@@ -74,8 +74,8 @@ class ConnectionSettings(Message[_ConnectionSettingsFields]):
             optional bool private_key_jwt = 5;
             ```
         fault:
-            Error when reading the provider's metadata or discovery document. Empty if
-            there is none. Read-only.
+            Error of the last attempt to read the provider's metadata or discovery
+            document. Empty if it succeeded. Read-only.
 
             ```proto
             optional string fault = 6;
@@ -389,7 +389,7 @@ class ReadIssuerResponse(Message[_ReadIssuerResponseFields]):
             string token_endpoint = 3;
             ```
         userinfo_endpoint:
-            UserInfo endpoint. Empty if there is none.
+            UserInfo endpoint, if the provider has one.
 
             ```proto
             string userinfo_endpoint = 4;
@@ -401,7 +401,7 @@ class ReadIssuerResponse(Message[_ReadIssuerResponseFields]):
             string jwks_uri = 5;
             ```
         end_session_endpoint:
-            End-session endpoint. Empty if there is none.
+            End-session endpoint, if the provider has one.
 
             ```proto
             string end_session_endpoint = 6;
@@ -496,7 +496,7 @@ class ReadMetadataResponse(Message[_ReadMetadataResponseFields]):
             string idp_sso_url = 2;
             ```
         idp_slo_url:
-            Single logout URL. Empty if there is none.
+            Single logout URL, if the provider has one.
 
             ```proto
             string idp_slo_url = 3;

@@ -223,7 +223,7 @@ class DirectoryState(Message[_DirectoryStateFields]):
             optional google.protobuf.Timestamp last_failed_at = 11;
             ```
         last_error:
-            Error of that request or of the last poll. Empty if there is none.
+            Error of the last poll if it failed, otherwise of that request.
 
             ```proto
             string last_error = 12;
@@ -362,8 +362,8 @@ class ConnectionState(Message[_ConnectionStateFields]):
             optional google.protobuf.Timestamp certificate_expire_time = 2;
             ```
         fault:
-            Last error when reading the provider's metadata or discovery document.
-            Empty if there is none.
+            Error of the last attempt to read the provider's metadata or discovery
+            document. Empty if it succeeded.
 
             ```proto
             string fault = 3;

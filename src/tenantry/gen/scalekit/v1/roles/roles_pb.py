@@ -81,7 +81,7 @@ class Role(Message[_RoleFields]):
             bool default_member = 7;
             ```
         extends:
-            Name of the base role to inherit permissions from. Absent if there is none.
+            Name of the base role whose permissions this role inherits, if any.
 
             ```proto
             optional string extends = 8;
