@@ -363,12 +363,13 @@ def wires_to(server: LiveServer | AppServer) -> dict[str, type[Wire]]:
 
 
 def over_https(server: LiveServer | AppServer, *, http2: bool = False) -> httpx.AsyncClient:
-    """An HTTP client of a server that trusts its root; it keeps no cookies."""
+    """An HTTP client of a server, without a connection if that is in this process.
+
+    It trusts the server's root, and keeps no cookies.
+    """
     jar = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
     if isinstance(server, AppServer):
-        return httpx.AsyncClient(
-            transport=server.transport, base_url=server.url, timeout=30, cookies=jar
-        )
+        return httpx.AsyncClient(transport=server.transport, base_url=server.url, cookies=jar)
     return httpx.AsyncClient(
         base_url=server.url, verify=server.trust, timeout=60, cookies=jar, http2=http2
     )
@@ -759,17 +760,22 @@ class Events:
         return [event for event in found if tokens or event["type"] != "client.token_issued"]
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run tests with `server` on each database, and tests with `api` over each wire."""
-    if "server" in metafunc.fixturenames:
+def on_each_database(metafunc: pytest.Metafunc, fixture: str, databases: Sequence[str]) -> None:
+    """Run tests with a fixture on databases: in this process or, marked `process`, in another."""
+    if fixture in metafunc.fixturenames:
         kind = "server" if metafunc.definition.get_closest_marker("process") else "app"
         metafunc.parametrize(
-            "server",
-            [f"{database}_{kind}" for database in DATABASES],
-            ids=DATABASES,
+            fixture,
+            [f"{database}_{kind}" for database in databases],
+            ids=databases,
             indirect=True,
             scope="session",
         )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run tests with `server` on each database, and tests with `api` over each wire."""
+    on_each_database(metafunc, "server", DATABASES)
     if "wire" in metafunc.fixturenames:
         marker = metafunc.definition.get_closest_marker("wires")
         metafunc.parametrize("wire", marker.args if marker else list(WIRES), indirect=True)

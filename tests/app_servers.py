@@ -9,40 +9,34 @@ import shutil
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import commands
 import httpx
 from in_process import AsgiClient
-from servers import without_settings
+from servers import Installation
 
 from tenantry import settings
 from tenantry.app import Application
 
 if TYPE_CHECKING:
-    import subprocess
     from pathlib import Path
 
 _ports = itertools.count(20_000)  # of URLs: nothing listens
 
 
-class AppServer:
-    """An application with settings of its own; requests reach it through `transport`.
+class AppServer(Installation):
+    """An application with settings of its own; requests reach it through `transport`."""
 
-    It has the folder, the environment and the credentials of a `servers.LiveServer`.
-    """
-
-    def __init__(self, folder: Path, template: Path, **given: object) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, template: Path, **settings: object) -> None:
         self.url = f"https://localhost:{next(_ports)}"
         self.data_dir = folder / "data"
-        self._settings = {
-            "data_dir": self.data_dir,
-            "public_url": self.url,
-            "background": "false",
-            "simulator": "false",  # no organization but a test's own
-            # All tests come from one address, and many with wrong credentials.
-            "rate_limit_failures": "",
-            **given,
-        }
+        super().__init__(
+            folder,
+            {
+                "data_dir": self.data_dir,
+                "public_url": self.url,
+                "simulator": "false",  # no organization but a test's own
+                **settings,
+            },
+        )
         self._template = template
         self.application = Application()
 
@@ -59,12 +53,6 @@ class AppServer:
         """Close the database."""
         await self.application.stop()
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """The environment in which a command finds this deployment."""
-        named = {f"TENANTRY_{name.upper()}": str(v) for name, v in self._settings.items()}
-        return without_settings() | named
-
     @cached_property
     def _credentials(self) -> dict[str, str]:
         kept: dict[str, str] = json.loads((self.data_dir / "credentials.json").read_bytes())
@@ -77,10 +65,6 @@ class AppServer:
     @property
     def client_secret(self) -> str:
         return self._credentials["client_secret"]
-
-    def run(self, *arguments: str, **given: str) -> subprocess.CompletedProcess[str]:
-        """Run a command with these settings, and those given on top."""
-        return commands.run(*arguments, cwd=self.folder, environment=self.environment | given)
 
     @property
     def transport(self) -> AsgiTransport:

@@ -74,22 +74,26 @@ async def name_server():
         yield server
 
 
+def _alone(name_server):
+    """Settings of a server that asks nobody else. The worker's jobs are left to the tests."""
+    return {
+        "dns_resolver": name_server.address,
+        "google_workspace_url": "http://127.0.0.1:1",  # no test asks Google itself
+        "background": "false",
+        # All tests come from one address, and many with wrong credentials.
+        "rate_limit_failures": "",
+    }
+
+
 @pytest.fixture(scope="session")
 def start_server(tmp_path_factory, name_server, sqlite_template):
-    """Start a server with more settings. The worker's jobs are left to the tests."""
+    """Start a server with more settings."""
     started = []
 
     def start(name: str, **settings: str) -> LiveServer:
         server = LiveServer(
             tmp_path_factory.mktemp(name),
-            **{
-                "dns_resolver": name_server.address,
-                "google_workspace_url": "http://127.0.0.1:1",  # no test asks Google itself
-                "background": "false",
-                # All tests come from one address, and many with wrong credentials.
-                "rate_limit_failures": "",
-            }
-            | settings,
+            **_alone(name_server) | settings,
         )
         started.append(server)
         if "database_url" not in settings and not server.data_dir.exists():
@@ -115,11 +119,7 @@ async def start_app(tmp_path_factory, name_server, sqlite_template):
         server = AppServer(
             tmp_path_factory.mktemp(name),
             sqlite_template,
-            **{
-                "dns_resolver": name_server.address,
-                "google_workspace_url": "http://127.0.0.1:1",  # no test asks Google itself
-            }
-            | settings,
+            **_alone(name_server) | settings,
         )
         started.append(server)
         return await server.start()

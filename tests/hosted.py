@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pyotp
-from apis import Api, Make, Rest, Service, access_token, over_https, unique
+from apis import Api, Make, Rest, Service, access_token, on_each_database, over_https, unique
 from selection import DATABASES
 from sqlalchemy import bindparam, update
 from valid_events import assert_all_valid_of
@@ -51,18 +51,10 @@ _EXPIRE = Statement(
 )
 
 
-def on_each_database(metafunc: pytest.Metafunc) -> None:
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run tests with `hosted_server` on each database, or on those that their file names."""
-    if "hosted_server" in metafunc.fixturenames:
-        databases = getattr(metafunc.module, "DATABASES", DATABASES)
-        kind = "server" if metafunc.definition.get_closest_marker("process") else "app"
-        metafunc.parametrize(
-            "hosted_server",
-            [f"{database}_{kind}" for database in databases],
-            ids=databases,
-            indirect=True,
-            scope="session",
-        )
+    databases = getattr(metafunc.module, "DATABASES", DATABASES)
+    on_each_database(metafunc, "hosted_server", databases)
 
 
 @asynccontextmanager

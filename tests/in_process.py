@@ -13,9 +13,12 @@ class Answer:
 
     status: int = 0
     pairs: list[tuple[str, str]] = field(default_factory=list)  # all headers, as they were sent
-    headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     trailers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return dict(self.pairs)
 
     @property
     def json(self) -> Any:
@@ -108,15 +111,14 @@ class AsgiClient:
                 (name.decode("latin-1"), value.decode("latin-1"))
                 for name, value in event.get("headers", ())
             ]
-            named = dict(pairs)
             match event["type"]:
                 case "http.response.start":
                     assert not answer.status, "a second answer to one request"
-                    answer.status, answer.pairs, answer.headers = event["status"], pairs, named
+                    answer.status, answer.pairs = event["status"], pairs
                 case "http.response.body":
                     answer.body += event.get("body", b"")
                 case "http.response.trailers":
-                    answer.trailers |= named
+                    answer.trailers |= dict(pairs)
 
         await self.app(scope, receive, send)
         return answer

@@ -2,7 +2,7 @@
 
 A case of the storage suite runs on SQLite and on PostgreSQL. A case of the API runs on SQLite over
 REST; a marker names other wires, or all of them. A case whose marker lists languages, clients or
-looks (`one_of`) runs in the first of these. Nothing depends on the name of a test.
+looks (`one_of`) runs in the first of these.
 """
 
 from __future__ import annotations

@@ -58,34 +58,48 @@ def serving(pid: int) -> list[psutil.Process]:
     return [one for _, one in sorted(found, key=lambda pair: -pair[0])]
 
 
-class LiveServer:
-    """`tenantry serve` in a folder of its own; more settings are given by name."""
+class Installation:
+    """A folder and settings, by which commands find a server."""
 
-    _at_443: ClassVar[list[LiveServer]] = []
-
-    def __init__(self, folder: Path, *, port: int = 0, **settings: object) -> None:
+    def __init__(self, folder: Path, settings: dict[str, object]) -> None:
         self.folder = folder
-        self.port = port or free_port()
-        self.url = "https://localhost" + (f":{self.port}" if self.port != 443 else "")
-        self.data_dir = Path(settings.setdefault("data_dir", folder / "data"))
-        self.ca = self.data_dir / "tls" / "ca.pem"
-        self.log = folder / f"server-{self.port}.log"
-        self.process: subprocess.Popen[bytes] | zygote.Server | None = None
-        self._settings = {
-            "listen": f"127.0.0.1:{self.port}",
-            "public_url": self.url,
-            "drain_seconds": 0,
-            "simulator": "false",  # no organization but a test's own
-            **settings,
-        }
-        self._second: LiveServer | None = None
-        self._turn_at_443 = ExitStack()
+        self._settings = settings
 
     @property
     def environment(self) -> dict[str, str]:
         """The environment in which a command finds this server."""
         named = {f"TENANTRY_{name.upper()}": str(v) for name, v in self._settings.items()}
         return without_settings() | named
+
+    def run(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of ours with this server's settings, and those given on top."""
+        return commands.run(*arguments, cwd=self.folder, environment=self.environment | settings)
+
+
+class LiveServer(Installation):
+    """`tenantry serve` in a folder of its own; more settings are given by name."""
+
+    _at_443: ClassVar[list[LiveServer]] = []
+
+    def __init__(self, folder: Path, *, port: int = 0, **settings: object) -> None:
+        self.port = port or free_port()
+        self.url = "https://localhost" + (f":{self.port}" if self.port != 443 else "")
+        self.data_dir = Path(settings.setdefault("data_dir", folder / "data"))
+        self.ca = self.data_dir / "tls" / "ca.pem"
+        self.log = folder / f"server-{self.port}.log"
+        self.process: subprocess.Popen[bytes] | zygote.Server | None = None
+        super().__init__(
+            folder,
+            {
+                "listen": f"127.0.0.1:{self.port}",
+                "public_url": self.url,
+                "drain_seconds": 0,
+                "simulator": "false",  # no organization but a test's own
+                **settings,
+            },
+        )
+        self._second: LiveServer | None = None
+        self._turn_at_443 = ExitStack()
 
     def start(self, *command: str | Path) -> LiveServer:
         """Start it and wait until it answers."""
@@ -170,10 +184,6 @@ class LiveServer:
     def trust(self) -> ssl.SSLContext:
         """A client's TLS settings that trust our root."""
         return ssl.create_default_context(cafile=str(self.ca))
-
-    def run(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of ours with this server's settings, and those given on top."""
-        return commands.run(*arguments, cwd=self.folder, environment=self.environment | settings)
 
     @cached_property
     def env(self) -> dict[str, str]:

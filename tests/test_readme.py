@@ -144,6 +144,10 @@ def test_each_sdk_is_installed_by_the_name_that_is_tested():
     assert f"<artifactId>{artifact}</artifactId>" in pom
 
 
+def test_it_shows_both_commands_of_a_fresh_machine():
+    assert all(f"\n```sh\nmake {target}\n```\n" in README for target in ("serve", "test"))
+
+
 def test_it_is_short_and_its_picture_is_small():
     assert len(README.splitlines()) <= 150
     (picture,) = re.findall(r"^!\[.+\]\((docs/pictures/.+\.png)\)$", README, re.MULTILINE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 
 import pytest
-from hosted import deployment, hosted, on_each_database
+from hosted import deployment, hosted, pytest_generate_tests  # noqa: F401 - a hook
 
 # Every visitor has an address of its own, or all of them would share the limits of one.
 SETTINGS = {
@@ -14,9 +14,6 @@ SETTINGS = {
     "sign_in_methods": "email,passkey,password",
     "trusted_proxies": "127.0.0.0/8",
 }
-
-
-pytest_generate_tests = on_each_database
 
 
 @pytest.fixture(scope="session")

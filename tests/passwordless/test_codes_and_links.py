@@ -148,7 +148,6 @@ async def test_a_link_token_that_is_not_ours_is_wrong(db):
     assert (await link(db, token, sent)).id == sent.id
 
 
-@pytest.mark.process
 async def test_of_a_thousand_guesses_at_once_five_are_looked_at(db, other, monkeypatch):
     sent = await send(db)
     right = code_in((await received(db))[0])

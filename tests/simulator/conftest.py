@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from hosted import deployment, hosted, on_each_database
+from hosted import deployment, hosted, pytest_generate_tests  # noqa: F401 - a hook
 
 DATABASES = ("sqlite", "postgresql")
-
-
-pytest_generate_tests = on_each_database
 
 
 @pytest.fixture(scope="session")

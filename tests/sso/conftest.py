@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hosted import deployment, hosted, on_each_database
+from hosted import deployment, hosted, pytest_generate_tests  # noqa: F401 - a hook
 
 SETTINGS = {
     "app_name": "Acme Projects",
@@ -11,9 +11,6 @@ SETTINGS = {
     "trusted_proxies": "127.0.0.0/8",
     "outgoing_allow": "127.0.0.0/8",
 }
-
-
-pytest_generate_tests = on_each_database
 
 
 @pytest.fixture(scope="session")
