@@ -21,7 +21,7 @@ FILES = dict(re.findall(r"^```\w+ (\S+)\n(.*?)^```$", GUIDE, re.MULTILINE | re.D
 THEIRS, OWN = {"httpx", "pytest", "playwright"}, {"test_by_http"}
 JOB = ".github/workflows/sign-in.yml"
 
-pytestmark = [pytest.mark.one_database, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture

@@ -32,7 +32,6 @@ _NAMES = {
     "domainId": "domain_id",
 }
 
-pytestmark = pytest.mark.one_database
 GO = pytest.mark.thorough  # compiling takes its time
 
 

@@ -15,7 +15,7 @@ from doc_programs import management
 from servers import free_port
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "directory-receiver"
-pytestmark = [pytest.mark.one_database, pytest.mark.timeout(200)]
+pytestmark = pytest.mark.timeout(200)
 
 
 def until(whether, seconds=40):

@@ -27,7 +27,6 @@ COMMANDS = {
 }
 COOKIE = "sk_session"
 pytestmark = [
-    pytest.mark.one_database,
     pytest.mark.one_of("flask", "django"),
     pytest.mark.timeout(300),
 ]

@@ -31,7 +31,7 @@ const again = (await client.validateToken(renewed.accessToken)).sub
 console.log(JSON.stringify({ id: user.id, sub, valid, again }))
 """
 
-pytestmark = [pytest.mark.one_database, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.timeout(120)
 
 
 @pytest.fixture(scope="module")

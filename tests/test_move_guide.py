@@ -22,7 +22,7 @@ ROOT = GUIDES.parent.parent
 GUIDE = "move-from-scalekit"
 EXAMPLE = ROOT / "examples" / GUIDE
 
-pytestmark = [pytest.mark.one_database, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 
 def shell(source, server, folder, **more: str):

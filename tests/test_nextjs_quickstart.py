@@ -17,7 +17,7 @@ from test_quickstarts import EXAMPLES, nextjs, started
 from test_sso_example import name_somebody
 
 HOME = EXAMPLES / "quickstart-nextjs"
-pytestmark = [pytest.mark.one_database, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from turns import install_node_packages, turn
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "portal-embedding"
 README = (EXAMPLE / "README.md").read_text(encoding="utf-8")
-pytestmark = [pytest.mark.one_database, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 FEATURES = ("sso", "dir_sync", "domain_verification")
 
 

@@ -17,7 +17,6 @@ _IDS = {
     "python": 'organization_id = os.environ["ORGANIZATION_ID"]',
     "go": 'organizationId := os.Getenv("ORGANIZATION_ID")',
 }
-pytestmark = pytest.mark.one_database
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from servers import free_port
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "sso-fastapi"
 README = (EXAMPLE / "README.md").read_text(encoding="utf-8")
-pytestmark = [pytest.mark.one_database, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")

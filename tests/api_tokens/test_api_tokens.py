@@ -271,7 +271,6 @@ async def test_updates_at_once_all_have_their_event(api, make_token, events):
         assert before["after"] == after["before"]
 
 
-@pytest.mark.one_database
 @pytest.mark.wires("rest")
 async def test_a_token_ends_at_its_very_time(api, make_token):
     made = await make_token(expiry=in_seconds(3))
@@ -289,7 +288,6 @@ async def test_a_token_ends_at_its_very_time(api, make_token):
     await api.tokens.invalidate_token(token=token)
 
 
-@pytest.mark.one_database
 @pytest.mark.wires("rest")
 async def test_a_removed_member_s_tokens_end_and_do_not_come_back(api, make, make_token):
     organization, other = await make.organization(), await make.organization()
@@ -317,7 +315,6 @@ async def test_a_removed_member_s_tokens_end_and_do_not_come_back(api, make, mak
     assert [token["token_id"] for token in listed["tokens"]] == [own["token_id"]]
 
 
-@pytest.mark.one_database
 @pytest.mark.wires("rest")
 async def test_with_the_user_or_the_organization_all_tokens_end(api, make, make_token):
     external_id = unique()
@@ -336,7 +333,6 @@ async def test_with_the_user_or_the_organization_all_tokens_end(api, make, make_
     assert (await api.tokens.list_tokens(organization_id=again["id"]))["total_count"] == 0
 
 
-@pytest.mark.one_database
 @pytest.mark.wires("rest")
 async def test_a_token_rests_while_its_member_does(api, make, make_token, set_status, events):
     organization = await make.organization()
@@ -415,7 +411,6 @@ async def test_a_token_is_in_no_log_event_or_database(api, server, make, databas
     await api.tokens.invalidate_token(token=token)
 
 
-@pytest.mark.one_database
 @pytest.mark.wires("rest")
 async def test_its_last_use_is_written_within_two_seconds(api, make_token, database):
     used, unused = await make_token(), await make_token()

@@ -302,7 +302,6 @@ async def test_a_file_that_is_cut_off_is_refused(new_database, content):
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-@pytest.mark.one_database
 def test_the_commands_move_an_environment(tmp_path, new_database, kind):
     (tmp_path / "old").mkdir()
     old = LiveServer(tmp_path / "old", database_url=new_database("sqlite"))

@@ -20,7 +20,6 @@ from tenantry.cli import commands
 from tenantry.crypto import master_key
 from tenantry.db.opening import open_database
 
-pytestmark = pytest.mark.one_database
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "command-line.md"
 _FENCE = re.compile(r"^(<!-- elsewhere: (\S+) -->\n)?```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -23,8 +23,6 @@ from tenantry.db.opening import open_database
 from tenantry.db.sql.statements import Statement
 from tenantry.events.event_log import sequencing
 
-pytestmark = pytest.mark.one_database
-
 NEWEST = "WHERE id = (SELECT max(id) FROM events)"
 LISTED = re.compile(r"│ ([a-z][a-z-]*) +[A-Z]")  # in the help, with its sentence
 BOTH = pytest.mark.parametrize("live_server", ["sqlite", "postgresql"], indirect=True)

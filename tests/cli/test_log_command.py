@@ -7,10 +7,7 @@ import json
 import subprocess
 
 import commands
-import pytest
 from servers import TENANTRY, without_settings
-
-pytestmark = pytest.mark.one_database
 
 
 def line(number: int) -> bytes:

@@ -14,8 +14,6 @@ from servers import TENANTRY, without_settings
 
 from tenantry.cli.output import printing
 
-pytestmark = pytest.mark.one_database
-
 
 def run(folder, command: str):
     """Run a line of bash in which `tenantry` is the program."""

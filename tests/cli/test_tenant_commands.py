@@ -17,7 +17,6 @@ from servers import TENANTRY, without_settings
 
 from tenantry.cli.output import printing
 
-pytestmark = pytest.mark.one_database
 BOTH = pytest.mark.parametrize("live_server", ["sqlite", "postgresql"], indirect=True)
 
 

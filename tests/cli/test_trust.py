@@ -20,8 +20,6 @@ from tenantry.server import certificates
 from tenantry.server.certificates import stores
 from tenantry.settings import load
 
-pytestmark = pytest.mark.one_database
-
 
 def needs(program: str) -> str:
     found = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")

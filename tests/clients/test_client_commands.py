@@ -10,8 +10,6 @@ from apis import refused
 from doc_programs import management
 from holders import Holder
 
-pytestmark = pytest.mark.one_database
-
 
 async def run(server, *arguments: str):
     return await asyncio.to_thread(server.run, "client", *arguments)

@@ -88,7 +88,6 @@ async def test_there_is_a_limit_to_secrets_in_force(holder, events):
     assert len(await holder.secrets()) == 2
 
 
-@pytest.mark.one_database
 async def test_a_rotation_lets_the_others_expire(holder, http):
     old = await holder.add()
     others = ids(await holder.secrets())

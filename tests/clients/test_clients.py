@@ -76,7 +76,6 @@ async def test_a_new_secret_works_beside_the_old_one(http, client, system):
     assert await is_good(http, client_id, old)
 
 
-@pytest.mark.one_database
 async def test_after_the_overlap_only_the_new_secret_works(http, client, system):
     client_id, old = client
     since = time.time()
@@ -99,7 +98,6 @@ async def test_a_rotation_leaves_tokens_in_flight_alone(api, http, client, syste
     assert await mine.organizations.list_organization(page_size=1)
 
 
-@pytest.mark.one_database
 async def test_a_later_rotation_does_not_lengthen_the_life_of_an_old_secret(client, system, http):
     client_id, first = client
     since = time.time()
@@ -109,7 +107,6 @@ async def test_a_later_rotation_does_not_lengthen_the_life_of_an_old_secret(clie
     assert [await is_good(http, client_id, s) for s in (second, third)] == [True, True]
 
 
-@pytest.mark.one_database
 @pytest.mark.wires("grpc")
 async def test_a_deleted_client_is_refused_within_a_second(api, http, client, system):
     token = await access_token(http, *client)

@@ -12,7 +12,7 @@ from test_sso_example import name_somebody
 
 MOST = 3780  # bytes: with a long `sub` in both tokens there is less room than in the other mode
 
-pytestmark = [pytest.mark.one_database, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")

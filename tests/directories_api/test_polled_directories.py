@@ -129,7 +129,6 @@ def external_groups(api, polled, **more: object):
 
 
 @pytest.mark.thorough
-@pytest.mark.one_database
 async def test_a_server_polls_and_its_commands_say_so(start_server, google, tmp_path):
     server = await asyncio.to_thread(
         start_server,

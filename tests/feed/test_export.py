@@ -214,7 +214,6 @@ async def run(server, *arguments: str):
     )
 
 
-@pytest.mark.one_database
 async def test_the_command_writes_the_same_file(server, client, organization, tmp_path):
     query = {"organization_id": organization["id"]}
     for kind in ("ndjson", "csv"):
@@ -230,7 +229,6 @@ async def test_the_command_writes_the_same_file(server, client, organization, tm
         assert file.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.one_database
 async def test_the_command_is_narrowed_and_says_what_is_wrong(server, client, organization):
     every = lines((await client.get(EXPORT, params={"organization_id": organization["id"]})).text)
     times = [event["occurred_at"] for event in every]

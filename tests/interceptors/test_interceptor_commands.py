@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 
-import pytest
 from interceptor_receivers import denied
 from standardwebhooks import Webhook
-
-pytestmark = pytest.mark.one_database
 
 
 async def run(server, *arguments: str):

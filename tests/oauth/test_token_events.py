@@ -57,7 +57,6 @@ async def test_the_first_token_of_a_day_leaves_one_event_whatever_the_processes(
     assert event["organization_id"] == claims_of(here)["oid"]
 
 
-@pytest.mark.one_database
 async def test_a_client_that_signs_leaves_one_too(server, oauth, new, events, eventually):
     client, key = await new.machine(), key_for("ES256")
     await new.set_up(client, jwks=jwks(key))
@@ -76,7 +75,6 @@ async def test_with_all_each_token_has_its_event_before_the_answer(process, new,
     assert not [part for token in tokens for part in token.split(".") if part in str(found)]
 
 
-@pytest.mark.one_database
 async def test_with_none_there_is_none(process, new, events):
     here, client = process(token_events="none"), await new.machine()
     await here.get_token(client)
@@ -84,7 +82,6 @@ async def test_with_none_there_is_none(process, new, events):
     assert await issued(events, client) == []
 
 
-@pytest.mark.one_database
 async def test_a_refused_request_leaves_none(oauth, new, events):
     client = await new.machine()
     assert (await oauth.token(client, scope="x")).status_code == 400

@@ -12,8 +12,6 @@ from tenantry.core.times import SECOND
 from tenantry.identity.connections.oidc import decoding
 from tenantry.identity.connections.oidc.faults import OIDCError
 
-pytestmark = pytest.mark.one_database
-
 
 def test_an_id_token_is_read_with_its_times():
     token = signed(id_claims(department=["Sales", 7], odd="\x9b2J")).encode()

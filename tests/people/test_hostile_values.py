@@ -187,7 +187,6 @@ def _in_path(rpc, path):
     return f"{{{path[0]}}}" in str(METHODS[rpc].proto.options[annotations_pb.ext_http])
 
 
-@pytest.mark.one_database
 @pytest.mark.wires("grpc")
 async def test_a_text_of_a_megabyte_is_refused(api, attack):
     """Anywhere; but where nobody looks at it."""
@@ -200,7 +199,6 @@ async def test_a_text_of_a_megabyte_is_refused(api, attack):
             assert problem is None or len(problem.message) < 3_000
 
 
-@pytest.mark.one_database
 @pytest.mark.wires("rest", "connect")
 async def test_half_a_surrogate_pair_is_refused(api, attack):
     for rpc in RPCS:
@@ -216,7 +214,6 @@ def _has_body(rpc, path):
     return rule.body in {"*", path[0]}
 
 
-@pytest.mark.one_database
 @pytest.mark.wires("grpc", "connect")
 async def test_what_is_not_utf_8_is_refused(api, attack):
     mark, evil = b"Qx9zQx9z", b"ab\xff\xfe\xc0\x80\xed\xa0"
@@ -238,7 +235,6 @@ async def test_what_is_not_utf_8_is_refused(api, attack):
                 assert answer.status_code == 400, (rpc, path, answer.text)
 
 
-@pytest.mark.one_database
 @pytest.mark.wires("rest")
 async def test_what_is_not_utf_8_in_a_path_or_query_is_refused(api, attack):
     for rpc in RPCS:
@@ -268,7 +264,6 @@ async def _refused_over_http(api, verb, path, body):
     assert answer.json()["code"] == 3
 
 
-@pytest.mark.one_database
 @pytest.mark.wires("rest", "connect", "grpc")
 async def test_any_number_is_taken_or_refused(api, attack):
     for rpc, request in ((rpc, attack.world.request(rpc)) for rpc in RPCS):
@@ -280,7 +275,6 @@ async def test_any_number_is_taken_or_refused(api, attack):
                 await attack.ask(api, rpc, {**request, name: number})
 
 
-@pytest.mark.one_database
 @pytest.mark.wires("connect")
 async def test_numbers_that_json_alone_can_spell_are_refused(api, attack):
     for rpc, request in ((rpc, attack.world.request(rpc)) for rpc in RPCS):
@@ -342,7 +336,6 @@ def _replace(request, member, value):
     return any(_replace(one, member, value) for one in inner)
 
 
-@pytest.mark.one_database
 @pytest.mark.wires("rest", "connect")
 async def test_bodies_that_json_hardly_allows_are_taken_or_refused(api, attack):
     one = attack.world
@@ -379,7 +372,6 @@ async def test_bodies_that_json_hardly_allows_are_taken_or_refused(api, attack):
             await call(api, "update_role", {**role, "role": Text(text)})
 
 
-@pytest.mark.one_database
 @pytest.mark.wires("grpc", "grpc-web")
 async def test_bytes_that_are_no_message_are_refused(api, attack):
     deep = b""

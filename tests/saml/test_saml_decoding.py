@@ -19,8 +19,6 @@ from tenantry.identity.connections.saml.decoding import Expected
 from tenantry.identity.connections.saml.faults import SAMLError
 from tenantry.identity.connections.saml.metadata import sp_metadata
 
-pytestmark = pytest.mark.one_database
-
 VECTORS = Path(__file__).parent.parent / "vectors" / "saml"
 CASES = sorted(folder.name for folder in VECTORS.iterdir())
 KNOWN = Expected(certificates=trust().idp_certificates, idp_entity_id=IDP, sp_entity_id=SP)

@@ -16,7 +16,6 @@ from tenantry.endpoints.scim.server import Bearers, ScimServer
 from tenantry.net.http import MAX_BODY, Request
 from tenantry.rate_limits.rates import Rates
 
-pytestmark = pytest.mark.one_database
 SECONDS = 0.5  # ten times what a request may hold the loop
 MEMBERS = b",".join(b'{"value":"diruser_1%018d"}' % n for n in range(100_000))
 GROUP = b'{"displayName":"a","members":[' + MEMBERS + b"]}"

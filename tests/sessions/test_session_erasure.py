@@ -49,7 +49,6 @@ async def test_sessions_end_and_devices_are_blanked(db, call, new_member, new_ap
             assert trace not in str(event)
 
 
-@pytest.mark.one_database
 async def test_the_command_does_it(server, database, make, call_beside):
     user = await make.user()
     found = await reading.find(database, id_=user["id"], external_id=None)

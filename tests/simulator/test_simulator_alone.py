@@ -128,7 +128,6 @@ def test_attributes_are_bounded(rows):
         Person.of("ann@example.com", "", "", rows)
 
 
-@pytest.mark.one_database
 @pytest.mark.parametrize("setting", [{"development": "false"}, {}])
 def test_it_is_not_there_unless_it_is_wanted(tmp_path, setting):
     server = LiveServer(tmp_path, background="false", **setting).start()

@@ -18,8 +18,6 @@ from saml_provider import GCM, IDP, attribute, pair, pem
 from tenantry.db.sql.schema import to_json
 from tenantry.identity.federation import evidence
 
-pytestmark = pytest.mark.one_database
-
 
 async def newest(place, conn):
     """The newest sign-in by a connection, as the command shows it, and as it prints it."""

@@ -20,7 +20,6 @@ from tenantry import app
 from tenantry.identity.connections import diagnostics
 from tenantry.identity.federation import requests
 
-pytestmark = pytest.mark.one_database
 DATABASES = ("sqlite",)
 SECONDS = 0.5  # ten times what a request may hold the loop
 FORM = {"content_type": "application/x-www-form-urlencoded"}

@@ -16,7 +16,6 @@ from saml_provider import attribute
 from tenantry import app
 from tenantry.db.postgresql import database
 
-pytestmark = pytest.mark.one_database
 DATABASES = ("postgresql",)
 # A member that has signed in by this provider before, from the same browser.
 OIDC, SAML = 20, 21  # beginning and end of a transaction are two

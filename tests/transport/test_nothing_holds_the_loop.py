@@ -22,7 +22,6 @@ from tenantry import app, settings
 from tenantry.net.http import MAX_ANONYMOUS, MAX_BODY
 
 # The work that costs is the process's own: one database is enough.
-pytestmark = pytest.mark.one_database
 SECONDS = 0.5  # ten times what a request may hold the loop
 ANYBODY, MANAGEMENT = MAX_ANONYMOUS - 100, MAX_BODY - 100
 DISCOVERY = "/scalekit.v1.auth.AuthService/DiscoveryAuthMethod"

@@ -113,7 +113,6 @@ async def test_a_token_for_us_makes_the_calls_that_its_scope_names(with_token, a
         await api.organizations.update_organization(id=session.organization_id, organization=new)
 
 
-@pytest.mark.one_database
 async def test_an_application_that_lost_a_scope_gets_no_token_with_it(signins, rest, admin):
     app = await signins.application(scopes=["organizations_read"])
     session, _ = await signins.session(admin)
@@ -227,7 +226,6 @@ async def test_calls_of_clients_are_not_for_people(as_person, admin, make):
             await call
 
 
-@pytest.mark.one_database
 async def test_a_permission_that_is_taken_away_is_gone_within_a_second(as_person, admin, signins):
     api, session = await as_person(admin)
     mine = session.organization_id
@@ -241,7 +239,6 @@ async def test_a_permission_that_is_taken_away_is_gone_within_a_second(as_person
         await ends_within_a_second(rename)
 
 
-@pytest.mark.one_database
 async def test_a_session_that_ends_makes_no_call_within_a_second(with_token, member, signins):
     api, session = await with_token(member)
     assert await api.users.get_current_user()

@@ -444,7 +444,6 @@ def test_ids_of_other_types_are_no_ids_of_a_person():
 
 
 @pytest.mark.wires("rest")
-@pytest.mark.one_database
 async def test_the_command_asks_first_and_then_erases(api, make, server):
     user = await make.user(email=f"{unique('grace')}@example.com", external_id=unique())
     refusal = await asyncio.to_thread(server.run, "user", "erase", user["email"])

@@ -11,7 +11,7 @@ from standardwebhooks import Webhook
 
 from tenantry.events.event_log import sequencing
 
-pytestmark = [pytest.mark.wires("rest"), pytest.mark.one_database]
+pytestmark = pytest.mark.wires("rest")
 
 
 async def run(server, *arguments: str):
