@@ -60,7 +60,7 @@ def of_message(
 def request_line(method: Method, values: Mapping[str, str]) -> str:
     """Return verb and path of an rpc for display, by the first route that these values fill.
 
-    Empty values are left out. Values that are no part of the path become the query. Nothing is
+    Empty values are left out. Values that are not part of the path become the query. Nothing is
     escaped.
 
     Raises:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Absent:
     """One binding of a call that is not served."""
 
-    path: str  # on gRPC, gRPC-Web and Connect; "" for a route that is no rpc
+    path: str  # on gRPC, gRPC-Web and Connect; "" for a route that is not an rpc
     verb: str
     template: str
     feature: str  # what it belongs to, in the plural
