@@ -33,13 +33,23 @@ class NameServer:
         self._truncated: set[str] = set()
 
     async def __aenter__(self) -> Self:
-        loop = asyncio.get_running_loop()
-        self._udp, _ = await loop.create_datagram_endpoint(
-            lambda: _Udp(self), local_addr=("127.0.0.1", 0)
-        )
-        self.port = self._udp.get_extra_info("sockname")[1]
-        self._tcp = await asyncio.start_server(self._stream, "127.0.0.1", self.port)
+        while not await self._listen():
+            pass
         return self
+
+    async def _listen(self) -> bool:
+        """Listen on a port that is free for TCP; return False if it is taken for UDP."""
+        self._tcp = await asyncio.start_server(self._stream, "127.0.0.1", 0)
+        self.port = self._tcp.sockets[0].getsockname()[1]
+        try:
+            self._udp, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+                lambda: _Udp(self), local_addr=("127.0.0.1", self.port)
+            )
+        except OSError:
+            self._tcp.close()
+            await self._tcp.wait_closed()
+            return False
+        return True
 
     async def __aexit__(self, *_problem: object) -> None:
         self._udp.close()
