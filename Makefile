@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -P scripts/install.py
 COMPILE := build/lock/bin/uv pip compile $(UPGRADE) --quiet --no-header --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --python-version 3.11
 
-.PHONY: help serve check test test-all chaos soak fuzz gen messages bench peers performance audit lock release
+.PHONY: help serve check test test-unit test-all chaos soak fuzz gen messages bench peers performance audit lock release
 
 # The commit that docs/performance.md compares with.
 BASE ?= 54b6b78
@@ -16,6 +16,7 @@ help:
 	@echo 'make serve   install, then serve https://localhost:8443'
 	@echo 'make check   format, lint, types, import rules, spelling'
 	@echo 'make test    that, and the tests that decide'
+	@echo 'make test-unit  the unit tests, in a minute or two'
 	@echo 'make test-all  all tests: each rule on each database over each wire, and long runs'
 	@echo 'make chaos   kill processes 10,000 times, then 200 other faults; CHAOS="..." are its options'
 	@echo 'make soak    load of every kind for an hour, and limits on what may grow; SOAK="..." are its options'
@@ -56,7 +57,7 @@ check: .venv/installed-dev
 PYTEST := $(BIN)/pytest --numprocesses $(shell expr `nproc` + 2) --maxprocesses 4 --dist loadfile \
 	--no-loadscope-reorder
 
-test test-all: export PYTHONDONTWRITEBYTECODE =
+test test-unit test-all: export PYTHONDONTWRITEBYTECODE =
 
 # What fails beside the others is run once more, alone, and decides then, until ten whole runs in a
 # row have passed without it. Its first failure stays in sight.
@@ -64,6 +65,9 @@ ALONE := $(BIN)/pytest --last-failed --last-failed-no-failures=none --exitfirst
 
 test: check
 	$(PYTEST) || { test $$? = 1 && $(ALONE); }
+
+test-unit: .venv/installed-dev
+	$(PYTEST) tests/unit
 
 test-all: check
 	$(PYTEST) --thorough || { test $$? = 1 && $(ALONE) --thorough; }
@@ -75,7 +79,7 @@ soak: .venv/installed-dev
 	$(BIN)/python bench/soak.py $(SOAK)
 
 fuzz: .venv/installed-dev
-	$(BIN)/python tests/fuzz/long_run.py $(FUZZ)
+	$(BIN)/python tests/chaos/fuzz/long_run.py $(FUZZ)
 
 gen: .venv/installed-dev
 	$(BIN)/python scripts/gen.py

@@ -18,7 +18,8 @@ from typing import Any
 from playwright.async_api import async_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
+_SUPPORT = ROOT / "tests" / "support"
+sys.path[:0] = [str(_SUPPORT), *(str(folder) for folder in _SUPPORT.iterdir() if folder.is_dir())]
 
 import page_servers  # noqa: E402
 from browsers import CHROMIUM  # noqa: E402

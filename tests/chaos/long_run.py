@@ -13,10 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-_TESTS = Path(__file__).parent.parent
-_ROOT = _TESTS.parent
+_CHAOS = Path(__file__).resolve().parent
+_SUPPORT = _CHAOS.parent / "support"
+_ROOT = _CHAOS.parents[1]
 sys.path[:0] = [
-    *(str(_TESTS / "chaos"), str(_TESTS), str(_TESTS / "linearizability"), str(_ROOT / "bench")),
+    *(str(_CHAOS), str(_CHAOS / "linearizability"), str(_ROOT / "bench")),
+    *(str(_SUPPORT), str(_SUPPORT / "deployments")),
 ]
 
 from disks import Disk  # noqa: E402

@@ -8,13 +8,12 @@ from __future__ import annotations
 import gc
 import sys
 import warnings
-from pathlib import Path
 
 import pytest
 from harness import run
+from repository import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "linearizability"), str(ROOT / "bench")]
+sys.path[:0] = [str(ROOT / "tests" / "chaos" / "linearizability"), str(ROOT / "bench")]
 
 from disks import Disk  # noqa: E402
 from faults import run_faults  # noqa: E402

@@ -6,9 +6,9 @@ import time
 
 import pytest
 from browsers import chromium_in_step
+from people_at_apps import name_somebody
 from playwright.sync_api import expect
 from test_session_middleware import App, person_of, session_of
-from test_sso_example import name_somebody
 
 MOST = 3780  # bytes: with a long `sub` in both tokens there is less room than in the other mode
 

@@ -9,13 +9,16 @@ import csv
 import re
 import sys
 import tomllib
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from doc_programs import CONFORMANCE, need, run
+from repository import ROOT
 from turns import install_node_packages
 
-ROOT = Path(__file__).resolve().parents[2]
+if TYPE_CHECKING:
+    from pathlib import Path
+
 FACTS = ROOT / "docs" / "compatibility"
 SDKS = tomllib.loads((FACTS / "differences.toml").read_text(encoding="utf-8"))["sdks"]
 

@@ -18,10 +18,9 @@ import pytest
 from apis import unique
 from browsers import chromium_in_step
 from doc_programs import management
-from people_at_apps import CODE, LINK, Mailbox, answers, shorten, sign_up
+from people_at_apps import CODE, LINK, Mailbox, answers, name_somebody, shorten, sign_up
 from playwright.sync_api import expect
 from servers import free_port
-from test_sso_example import name_somebody
 
 HERE = Path(__file__).parent / "frameworks"
 COOKIE = "sk_session"

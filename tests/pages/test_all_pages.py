@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 import zlib
-from pathlib import Path
 
 import page_servers
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from browsers import chromium
 from playwright.async_api import expect
+from repository import ROOT
 
 LOOKS = [(width, scheme) for width in (1280, 390) for scheme in ("light", "dark")]
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = ROOT / "docs"
 _SAMPLE = 12  # one of so many pages is looked at by `make test`
 
 

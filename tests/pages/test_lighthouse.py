@@ -6,15 +6,15 @@ import asyncio
 import json
 import os
 import shutil
-from pathlib import Path
 
 import page_servers
 import pytest
 from browsers import chromium
+from repository import ROOT
 from servers import free_port
 from turns import install_node_packages
 
-LIGHTHOUSE = Path(__file__).parents[1] / "lighthouse"
+LIGHTHOUSE = ROOT / "tests" / "pages" / "lighthouse"
 MAIN = (
     # portal-scim leads on to this one, and a redirect loses the cookie that is given by a header.
     *("portal-sso", "portal-scim-id", "ui-users"),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from babel.messages.pofile import read_po
+from repository import ROOT
 
 from tenantry.events.email import words as email_words
 from tenantry.i18n import guide_steps, translations
@@ -17,7 +18,7 @@ from tenantry.i18n.languages import DEFAULT, LANGUAGES
 from tenantry.identity.connections.guides import explanations, guides
 from tenantry.web import words
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+SCRIPTS = ROOT / "scripts"
 OTHERS = [language for language in LANGUAGES if language != DEFAULT]
 PO = """\
 msgid ""

@@ -6,7 +6,7 @@
 - A directory, and a sign-in page that acts for a person by no permission, apply rules that
   somebody else has set: this check was made when they were.
 
-Everybody else grants no role. `tests/memberships/test_role_writes.py` finds every statement that
+Everybody else grants no role. `tests/protocols/memberships/test_role_writes.py` finds every statement that
 writes roles or mappings, and requires this check of the functions that run it.
 """
 

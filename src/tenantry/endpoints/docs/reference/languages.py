@@ -2,7 +2,7 @@
 
 A sample is what a reader would write between `samples/Client.md` (getting a client, or in cURL an
 access token) and their own code. It uses the variables `organizationId`, `externalId` and `linkId`
-in the spelling of its language. `tests/reference/test_samples.py` runs every one.
+in the spelling of its language. `tests/docs/reference/test_samples.py` runs every one.
 """
 
 from __future__ import annotations

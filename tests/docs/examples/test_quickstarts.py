@@ -1,0 +1,350 @@
+"""The quickstarts, each with its official SDK, as a person uses them in a browser."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+import httpx
+import pytest
+from browsers import chromium_in_step
+from doc_programs import management, need
+from people_at_apps import LINK, Mailbox, answers, sign_up
+from playwright.sync_api import expect
+from repository import ROOT
+from servers import free_port
+from turns import install_node_packages, turn
+
+EXAMPLES = ROOT / "examples"
+AUTHENTICATOR = {
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+}
+pytestmark = pytest.mark.timeout(300)
+
+
+def fastapi(port):
+    return [sys.executable, "-m", "uvicorn", "app:app", "--port", str(port)]
+
+
+def express(_port):
+    need("node", "npm")
+    install_node_packages(EXAMPLES / "quickstart-express")
+    return ["node", "app.js"]
+
+
+def go(_port):
+    need("go")
+    folder = EXAMPLES / "quickstart-go"
+    built = Path(os.environ.get("TMPDIR", "/tmp")) / "tenantry-quickstart-go"
+    with turn("quickstart-go"):
+        done = subprocess.run(
+            ["go", "build", "-o", str(built), "."],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=280,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    return [str(built)]
+
+
+def nextjs(port):
+    need("node", "npm")
+    folder = EXAMPLES / "quickstart-nextjs"
+    install_node_packages(folder)
+    next_ = [str(folder / "node_modules" / ".bin" / "next")]
+    with turn("quickstart-nextjs"):
+        done = subprocess.run(
+            [*next_, "build"],
+            cwd=folder,
+            env=os.environ | {"NEXT_TELEMETRY_DISABLED": "1"},
+            capture_output=True,
+            text=True,
+            timeout=280,
+            check=False,
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [*next_, "start", "--port", str(port)]
+
+
+@pytest.fixture(scope="module")
+def tenantry(start_server):
+    """A running server that sends mail, into its sink, and takes passkeys."""
+    started = start_server("quickstarts", background="true", sign_in_methods="email,passkey")
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="module")
+def browser(tenantry):
+    with chromium_in_step(tenantry) as launched:
+        yield launched
+
+
+# Its build alone takes a minute.
+NEXTJS = pytest.param(nextjs, id="nextjs", marks=pytest.mark.thorough)
+# The rest is another way through the same code of an SDK.
+THE_REST = pytest.mark.parametrize(
+    "app",
+    [
+        pytest.param(fastapi, id="fastapi"),
+        pytest.param(express, id="express", marks=pytest.mark.thorough),
+        pytest.param(go, id="go", marks=pytest.mark.thorough),
+        NEXTJS,
+    ],
+    indirect=True,
+)
+
+
+ONE_APP = pytest.mark.one_of("fastapi", "express", "go")
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        *(pytest.param(one, id=one.__name__, marks=ONE_APP) for one in (fastapi, express, go)),
+        NEXTJS,
+    ],
+)
+def app(request, tenantry, tmp_path_factory):
+    """One of the quickstarts, running: its URL."""
+    with started(request.param, tenantry, tmp_path_factory.mktemp("quickstart")) as url:
+        yield url
+
+
+@contextmanager
+def started(command, tenantry, folder):
+    port, log = free_port(), folder / "log"
+    url = f"http://localhost:{port}"
+    arguments = command(port)
+    with management(tenantry) as api:
+        client = registered(api, url)
+    variables = {"PORT": str(port), "APP_URL": url, "SESSION_SECRET": "of this test", **client}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            arguments,
+            cwd=EXAMPLES / f"quickstart-{command.__name__}",
+            env=tenantry.environment | tenantry.env | variables,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        until = time.monotonic() + 60
+        while not answers(url):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < until, log.read_text()
+            time.sleep(0.05)
+        yield url
+    finally:
+        process.kill()
+        process.wait(60)
+
+
+def registered(api, url):
+    """The application's environment, once it is registered."""
+    client = {
+        "name": "Quickstart",
+        "client_type": "WEB_APP",
+        "post_login_uris": [f"{url}/callback"],
+        "post_logout_redirect_uris": [f"{url}/"],
+        "initiate_login_uri": f"{url}/login",
+    }
+    made = api.post("/api/v1/clients", json=client).raise_for_status().json()["client"]
+    secret = api.post(f"/api/v1/clients/{made['id']}/secrets").raise_for_status().json()
+    return {
+        "SCALEKIT_CLIENT_ID": made["id"],
+        "SCALEKIT_CLIENT_SECRET": secret["plain_secret"],
+    }
+
+
+@pytest.fixture(scope="module")
+def mailbox(tenantry):
+    return Mailbox(tenantry)
+
+
+@pytest.fixture
+def visit(browser, app):
+    """Open the application in a browser of its own."""
+    contexts = []
+
+    def visit():
+        context = browser.new_context(locale="en-US")
+        contexts.append(context)
+        page = context.new_page()
+        page.goto(app)
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+
+
+def is_signed_out(page, app):
+    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+    assert page.url == f"{app}/"
+
+
+def test_a_person_signs_up_refreshes_signs_out_and_in_again(visit, app, mailbox):
+    page = visit()
+    email = sign_up(page, mailbox, "Analytical <Engines> & Co")
+    assert page.url == f"{app}/"
+    expect(page.get_by_text(email)).to_be_visible()
+    cookies = {one["name"]: one for one in page.context.cookies(app)}
+    assert (cookies["session"]["httpOnly"], cookies["session"]["sameSite"]) == (True, "Lax")
+    for count in (1, 2):
+        page.get_by_role("button", name="Refresh").click()
+        expect(page.get_by_text(f"Refreshed {count} times")).to_be_visible()
+
+    page.get_by_role("button", name="Sign out").click()
+    is_signed_out(page, app)
+    # Signed out at Tenantry, too: it asks who it is.
+    page.get_by_role("link", name="Sign in").click()
+    page.get_by_label("Email address").fill(email)
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_label("Code")).to_be_visible()
+    page.goto(LINK.findall(mailbox.newest(email))[0])
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Analytical <Engines> & Co")).to_be_visible()
+    expect(page.get_by_text(email)).to_be_visible()
+
+
+@THE_REST
+def test_who_is_signed_in_already_is_not_asked_again(visit, app, mailbox):
+    page = visit()
+    sign_up(page, mailbox, "Silent")
+    former = page.context.cookies(app)
+    page.context.clear_cookies(name="session", domain="localhost", path="/")
+    page.context.add_cookies([one for one in former if one["name"] not in {"session", "sign_in"}])
+    page.goto(app)
+    page.get_by_role("link", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Silent")).to_be_visible()
+    assert page.url == f"{app}/"
+
+
+@THE_REST
+def test_a_person_goes_from_one_organization_to_another(visit, tenantry, mailbox):
+    page = visit()
+    email = sign_up(page, mailbox, "First")
+    with management(tenantry) as api:
+        users = api.post("/api/v1/users:search", params={"query": email})
+        if users.status_code != 200:
+            users = api.get("/api/v1/users:search", params={"query": email})
+        (user,) = users.raise_for_status().json()["users"]
+        other = api.post("/api/v1/organizations", json={"display_name": "Second"}).json()
+        path = f"/api/v1/memberships/organizations/{other['id']}/users/{user['id']}"
+        query = {"send_invitation_email": "false"}
+        api.post(path, params=query, json={}).raise_for_status()
+    page.get_by_role("link", name="Switch organization").click()
+    page.get_by_role("button", name="Second").click()
+    expect(page.get_by_role("heading", name="Second")).to_be_visible()
+    page.get_by_role("button", name="Refresh").click()
+    expect(page.get_by_text("Refreshed 1 times")).to_be_visible()
+    expect(page.get_by_role("heading", name="Second")).to_be_visible()
+    page.get_by_role("link", name="Switch organization").click()
+    page.get_by_role("button", name="First").click()
+    expect(page.get_by_role("heading", name="First")).to_be_visible()
+
+
+@THE_REST
+def test_a_person_signs_in_by_a_passkey(visit, app, tenantry, mailbox):
+    page = visit()
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("WebAuthn.enable")
+    devtools.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
+    email = sign_up(page, mailbox, "Keys")
+    page.goto(f"{tenantry.url}/ui/profile/passkeys")
+    page.get_by_role("button", name="Add passkey").click()
+    expect(page.get_by_role("status")).to_contain_text("added")
+    page.goto(app)
+    page.get_by_role("button", name="Sign out").click()
+    is_signed_out(page, app)
+    page.get_by_role("link", name="Sign in").click()
+    # A suggestion of the address field answers by itself here; or the button is pressed.
+    found = page.get_by_role("heading", name="Keys")
+    page.get_by_role("button", name="passkey").or_(found).click()
+    expect(found).to_be_visible()
+    expect(page.get_by_text(email)).to_be_visible()
+
+
+@THE_REST
+def test_a_session_that_has_ended_there_is_over_here_with_the_next_refresh(
+    visit, app, tenantry, mailbox
+):
+    page = visit()
+    email = sign_up(page, mailbox, "Ended")
+    page.context.new_page().goto(f"{tenantry.url}/oidc/logout")
+    other = page.context.pages[-1]
+    other.get_by_role("button").first.click()
+    expect(other.get_by_role("heading").first).to_be_visible()
+    page.bring_to_front()
+    page.get_by_role("button", name="Refresh").click()
+    is_signed_out(page, app)
+    assert email not in page.content()
+
+
+def test_a_forged_answer_signs_nobody_in(visit, app):
+    page = visit()
+    page.get_by_role("link", name="Sign in").click()
+    expect(page.get_by_label("Email address")).to_be_visible()
+    callback = f"{app}/callback?state=forged&code=abc"
+    page.goto(callback)
+    expect(page.get_by_text("did not begin here")).to_be_visible()
+    page.goto(app)
+    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+
+
+@pytest.mark.parametrize("query", ["", "?state=", "?state=&code=x", "?state=a&code=x", "?code=x"])
+def test_only_a_sign_in_that_began_here_ends_here(app, query):
+    begun = httpx.get(f"{app}/login")
+    assert begun.status_code == 303
+    assert "code_challenge_method=S256" in begun.headers["location"]
+    for cookie in ("", "sign_in=", "sign_in=.", "sign_in=|", "sign_in=b.c", "sign_in=b|c"):
+        headers = {"cookie": cookie}
+        answer = httpx.get(f"{app}/callback{query}", headers=headers, verify=False)
+        assert answer.status_code == 400, cookie
+        assert "session=" not in answer.headers.get("set-cookie", "")
+
+
+def test_two_sign_ins_have_nothing_in_common(app):
+    first, second = (httpx.get(f"{app}/login").headers for _ in range(2))
+    assert first["location"] != second["location"]
+    for headers in (first, second):
+        assert "httponly" in headers["set-cookie"].lower()
+        assert "samesite=lax" in headers["set-cookie"].lower()
+
+
+def test_an_error_is_shown_and_never_run(app):
+    """The description comes from the query, so anybody may have written it."""
+    with httpx.Client(base_url=app) as http:
+        location = http.get("/login").headers["location"]
+        state = httpx.URL(location).params["state"]
+        why = "<script>alert(1)</script>"
+        query = {"state": state, "error": "access_denied", "error_description": why}
+        answer = http.get("/callback", params=query)
+    assert answer.status_code == 403
+    assert "access_denied" in answer.text or "alert(1)" in answer.text
+    assert why not in answer.text or answer.headers["content-type"].startswith("text/plain")
+
+
+def test_each_has_less_than_a_hundred_lines():
+    for path in ("fastapi/app.py", "express/app.js", "go/main.go"):
+        source = (EXAMPLES / f"quickstart-{path}").read_text()
+        assert source.count("\n") < 100, path
+
+
+def test_the_requirements_are_what_is_tested():
+    needed = (EXAMPLES / "quickstart-fastapi" / "requirements.txt").read_text()
+    for line in needed.splitlines():
+        name, _, pinned = line.partition("==")
+        assert version(name) == pinned, name
