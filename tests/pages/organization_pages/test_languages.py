@@ -83,6 +83,7 @@ async def test_the_pages_hold_sentences_of_the_catalogue(visits):
 
 
 @pytest.mark.thorough
+@pytest.mark.process
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_no_page_is_wider_than_a_phone(language, people, server, make):
     organization_id = await people.organization()
