@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import recorded_events
+from repository import SUPPORT
 from statements import INSERT_CLIENT, count, event, names, sql
 
 from tenantry.db.engine import Unavailable
@@ -35,7 +36,7 @@ async def test_processes_that_write_at_once_all_succeed(lite, sqlite_migrated):
     writers = [
         subprocess.Popen(  # noqa: ASYNC220 - it starts at once
             [sys.executable, "sqlite_writer.py", sqlite_migrated, f"{number}", "100"],
-            cwd=Path(__file__).parent,
+            cwd=SUPPORT / "storage",
             stdin=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -62,6 +63,18 @@ async def test_readers_do_not_wait_for_a_writer(lite):
         began = time.monotonic()
         assert len(await recorded_events.after(lite, "", limit=10)) == 1
         assert time.monotonic() - began < 10
+
+
+async def test_a_statement_of_any_kind_waits_for_a_transaction_elsewhere(lite, sqlite_migrated):
+    await lite.apply(INSERT_CLIENT, event(), **client("a"))
+    rename = sql("UPDATE clients SET name = 'b' RETURNING id")
+    async with open_database(sqlite_migrated, KEY) as other:
+        async with other.transaction() as tx:
+            await tx.apply(INSERT_CLIENT, event(), **client("c"))
+            waiting = asyncio.create_task(lite.fetch_all(rename))
+            await asyncio.wait([waiting], timeout=0.1)  # longer than a statement takes
+            assert not waiting.done()
+        assert len(await waiting) == 2
 
 
 async def test_a_file_that_another_holds_too_long_says_try_again(sqlite_migrated, monkeypatch):
@@ -120,7 +133,7 @@ async def test_a_killed_process_loses_nothing_that_it_answered(sqlite_migrated):
     )
     writer = subprocess.Popen(  # noqa: ASYNC220 - it starts at once
         [sys.executable, "-c", program],
-        cwd=Path(__file__).parent,
+        cwd=SUPPORT / "storage",
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -127,7 +127,7 @@ class SQLite(Database):
         if statement.is_change:
             rows: list[Row] = await self._writer.make(Change([(sql, args)], all_rows=True))
         else:
-            async with self._writer.turn():
+            async with self._written():
                 rows = await self._writer.run(lambda c: c.execute(sql, args).fetchall())
         mark_changed()
         return rows
@@ -155,19 +155,25 @@ class SQLite(Database):
     async def transaction(self) -> AsyncIterator[Session]:
         self.check_version()
         self.transactions += 1
+        session = _Transaction(self, self._writer.run)
+        async with self._written():
+            yield session
+        if session.changed:
+            mark_changed()
+
+    @asynccontextmanager
+    async def _written(self) -> AsyncIterator[None]:
+        """Begin a transaction of the writer, once no other process is in one, and commit it."""
         writer = self._writer
         async with writer.turn():
             try:
                 await writer.begin()
-                session = _Transaction(self, writer.run)
-                yield session
+                yield
                 await writer.commit()
             except BaseException:
                 # Behind a statement that is no longer waited for: the thread keeps the order.
                 await asyncio.shield(writer.roll_back())
                 raise
-        if session.changed:
-            mark_changed()
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Session]:

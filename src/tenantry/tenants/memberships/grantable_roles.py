@@ -6,8 +6,8 @@
 - A directory, and a sign-in page that acts for a person by no permission, apply rules that
   somebody else has set: this check was made when they were.
 
-Everybody else grants no role. `tests/protocols/memberships/test_role_writes.py` finds every statement that
-writes roles or mappings, and requires this check of the functions that run it.
+Everybody else grants no role. `tests/protocols/memberships/test_role_writes.py` finds every
+statement that writes roles or mappings, and requires this check of the functions that run it.
 """
 
 from __future__ import annotations
