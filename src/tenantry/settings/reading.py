@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from dataclasses import replace
@@ -11,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from tenantry.core.addresses import is_public_host
 from tenantry.settings import secret_files
-from tenantry.settings.table import FILE, PREFIX, Settings, declared, spelled
+from tenantry.settings.table import FILE, PREFIX, SOURCES, Settings, declared, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +35,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
 
     """
     known = {f.name: f for f in declared()}
-    texts, files = _texts(environ)
+    texts, files, sources = _texts(environ)
     values = {}
     for name, f in known.items():
         text = texts.get(name, f.metadata["default"])
@@ -43,7 +44,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         except (ValueError, RuntimeError, OSError) as problem:
             # pathlib: no such user's home, a name too long
             raise SettingError(name, str(problem)) from None
-    settings = Settings(**values, given=frozenset(texts), files=files)
+    settings = Settings(**values, sources=sources, files=files)
     settings = replace(settings, development=_development(settings))
     if settings.database_replica_url and not settings.database_url.startswith("postgres"):
         raise SettingError("database_replica_url", "is for a database_url of postgresql:// only")
@@ -61,10 +62,12 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     return settings
 
 
-def _texts(environ: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Path]]:
-    """Return the text of each setting that is given, and the files that secrets were read from.
+def _texts(
+    environ: Mapping[str, str],
+) -> tuple[dict[str, str], dict[str, Path], dict[str, str]]:
+    """Return the text of each given setting, the files of secrets, and the source of each text.
 
-    The environment comes before ``tenantry.toml``, whichever way they give a secret.
+    The environment has precedence over ``tenantry.toml``, also for the file of a secret.
     """
     in_environment = {
         variable.removeprefix(PREFIX).lower(): text
@@ -73,8 +76,15 @@ def _texts(environ: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Path]]
     }
     texts: dict[str, str] = {}
     files: dict[str, Path] = {}
-    for given, where in ((_read_file(environ), " (in tenantry.toml)"), (in_environment, "")):
+    sources: dict[str, str] = {}
+    settings_file = str(Path(environ.get(PREFIX + "CONFIG") or "tenantry.toml").absolute())
+    for given, where, source in (
+        (_read_file(environ), " (in tenantry.toml)", settings_file),
+        (in_environment, "", ""),
+    ):
         here, named = _sorted(given, where)
+        sources |= {name: source or PREFIX + name.upper() for name in here}
+        sources |= {name: source or PREFIX + name.upper() + FILE for name in named}
         for name in here:
             files.pop(name, None)
         texts |= here
@@ -84,7 +94,15 @@ def _texts(environ: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Path]]
             texts[name] = secret_files.read(path)
         except ValueError as problem:
             raise SettingError(f"{name}{FILE}", str(problem)) from None
-    return texts, files
+    return texts, files, _inherited_sources(environ[SOURCES]) if SOURCES in environ else sources
+
+
+def _inherited_sources(text: str) -> dict[str, str]:
+    """Return the sources that the parent process passes: it passes every setting as a variable."""
+    try:
+        return {str(name): str(source) for name, source in json.loads(text).items()}
+    except (ValueError, AttributeError):
+        raise SettingError("sources", "is set by the server for its worker processes") from None
 
 
 def _sorted(given: Mapping[str, str], where: str) -> tuple[dict[str, str], dict[str, Path]]:
@@ -163,7 +181,7 @@ def check_sessions(settings: Settings) -> None:
 
 
 # Set by this program for others (`tenantry env`) or for itself: no settings.
-_OTHER_VARIABLES = {PREFIX + "CA", PREFIX + "CONFIG", PREFIX + "LAUNCHER"}
+_OTHER_VARIABLES = {PREFIX + "CA", PREFIX + "CONFIG", PREFIX + "LAUNCHER", SOURCES}
 
 
 def _read_file(environ: Mapping[str, str]) -> dict[str, str]:

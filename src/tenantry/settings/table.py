@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import Field, dataclass, field, fields
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
@@ -18,17 +19,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PREFIX = "TENANTRY_"
-FILE = "_FILE"  # at the end of a name: the secret stands in the file that is named
+FILE = "_FILE"  # suffix of a variable that names the file of a secret
+SOURCES = PREFIX + "SOURCES"  # variable that passes `Settings.sources` to a child process
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(IdentitySettings, TenancySettings, InfrastructureSettings, ServerSettings):
     """All settings of one process, checked."""
 
-    # The names of those that the environment or a file gives: no other source changes these.
-    given: frozenset[str] = field(default=frozenset(), compare=False)
+    # The environment variable or the settings file that gives a value, by the setting's name.
+    sources: Mapping[str, str] = field(default_factory=dict, compare=False)
     # The files that secrets were read from, absolute, by the names of their settings.
     files: Mapping[str, Path] = field(default_factory=dict, compare=False)
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The names of the settings that the environment or a file gives: the API changes none."""
+        return frozenset(self.sources)
 
     @property
     def host(self) -> str:
@@ -100,17 +107,18 @@ class Settings(IdentitySettings, TenancySettings, InfrastructureSettings, Server
         return rows
 
     def environment(self) -> dict[str, str]:
-        """The same settings as environment variables, for a process started by this one.
+        """Return these settings as environment variables for a child process.
 
-        One that may be stored and that nobody gives is left out: given, it would be fixed there.
-        For a secret from a file the file is named, so that no environment holds it.
+        A setting that the API may store is left out unless it is given, so that it does not become
+        fixed in the child. A secret from a file is passed as the name of the file.
         """
         named = {
             PREFIX + f.name.upper(): spelled(getattr(self, f.name))
             for f in declared()
             if f.name not in self.files and (f.name in self.given or not f.metadata["stored"])
         }
-        return named | {f"{PREFIX}{n.upper()}{FILE}": str(p) for n, p in self.files.items()}
+        named |= {f"{PREFIX}{n.upper()}{FILE}": str(p) for n, p in self.files.items()}
+        return named | {SOURCES: json.dumps(dict(self.sources))}
 
 
 def declared() -> tuple[Field[Any], ...]:

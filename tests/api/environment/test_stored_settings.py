@@ -45,6 +45,8 @@ async def test_a_setting_is_stored_shown_and_reset(api):
 async def test_what_the_server_is_started_with_is_fixed(api):
     found = await shown(api, "listen")
     assert (found["source"], found.get("changeable", False)) == ("FIXED", False)
+    assert found["set_by"] == "TENANTRY_LISTEN"
+    assert (await shown(api, "compact_tokens"))["source"] == "DEFAULT"
     for name in ("listen", "public_url", "master_key", "no_such_setting"):
         with refused("INVALID_ARGUMENT", f"settings.{name}"):
             await api.settings.update_settings(settings={name: "x"})

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from tenantry.db.engine import Unavailable
-from tenantry.settings import load
+from tenantry.settings import SettingError, load
 from tenantry.tenants.environment.effective import WAIT_SECONDS, Effective, combined
 
 
@@ -96,3 +96,21 @@ def test_a_process_that_another_starts_fixes_no_more_than_the_first():
     again = load(given.environment())
     assert "app_name" in again.given
     assert "sign_up" not in again.given
+
+
+def test_each_setting_names_its_source(tmp_path):
+    file = tmp_path / "tenantry.toml"
+    file.write_text('app_name = "Acme"\nlisten = "127.0.0.1:8443"\n')
+    given = load({"TENANTRY_CONFIG": str(file), "TENANTRY_APP_NAME": "Beta"})
+    expected = {"app_name": "TENANTRY_APP_NAME", "listen": str(file)}
+    assert given.sources == expected
+    assert load(given.environment()).sources == expected
+
+
+def test_a_worker_of_a_server_without_settings_has_only_defaults():
+    assert load(load({"TENANTRY_CONFIG": ""}).environment()).given == frozenset()
+
+
+def test_sources_that_the_server_did_not_write_are_rejected():
+    with pytest.raises(SettingError, match="TENANTRY_SOURCES"):
+        load({"TENANTRY_SOURCES": "[1]"})

@@ -292,6 +292,7 @@ def _setting(one: EffectiveSetting) -> own_pb.Setting:
         source=own_pb.SettingSource[one.source],
         changeable=one.changeable,
         secret=one.secret,
+        set_by=one.set_by,
     )
 
 

@@ -53,6 +53,7 @@ class EffectiveSetting:
     default: str
     help: str
     source: str
+    set_by: str  # environment variable or settings file of a `FIXED` value
     changeable: bool
     secret: bool
 
@@ -62,7 +63,8 @@ def listed(effective: Effective) -> list[EffectiveSetting]:
     shown = []
     for one in declared():
         value, secret = getattr(effective.settings, one.name), one.metadata["secret"]
-        fixed = one.name in effective.given.given
+        set_by = effective.given.sources.get(one.name, "")
+        fixed = bool(set_by)
         source = FIXED if fixed else STORED if one.name in effective.stored else DEFAULT
         shown.append(
             EffectiveSetting(
@@ -71,6 +73,7 @@ def listed(effective: Effective) -> list[EffectiveSetting]:
                 default=one.metadata["default"],
                 help=one.metadata["help"],
                 source=source,
+                set_by=set_by,
                 changeable=one.metadata["stored"] and not fixed,
                 secret=secret,
             )

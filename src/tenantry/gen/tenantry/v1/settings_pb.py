@@ -148,7 +148,7 @@ class UpdateSettingsResponse(Message[_UpdateSettingsResponseFields]):
 
         settings: list[Setting]
 
-_SettingFields: TypeAlias = Literal["name", "value", "default_value", "description", "source", "changeable", "secret"]
+_SettingFields: TypeAlias = Literal["name", "value", "default_value", "description", "source", "changeable", "secret", "set_by"]
 
 class Setting(Message[_SettingFields]):
     """
@@ -202,9 +202,15 @@ class Setting(Message[_SettingFields]):
             ```proto
             bool secret = 7;
             ```
+        set_by:
+            Environment variable or settings file that sets a `FIXED` value.
+
+            ```proto
+            string set_by = 8;
+            ```
     """
 
-    __slots__ = ("name", "value", "default_value", "description", "source", "changeable", "secret")
+    __slots__ = ("name", "value", "default_value", "description", "source", "changeable", "secret", "set_by")
 
     if TYPE_CHECKING:
 
@@ -218,6 +224,7 @@ class Setting(Message[_SettingFields]):
             source: SettingSource | None = None,
             changeable: bool = False,
             secret: bool = False,
+            set_by: str = "",
         ) -> None:
             pass
 
@@ -228,6 +235,7 @@ class Setting(Message[_SettingFields]):
         source: SettingSource
         changeable: bool
         secret: bool
+        set_by: str
 
 class SettingSource(Enum):
     """
@@ -271,7 +279,7 @@ class SettingSource(Enum):
 
 
 _DESC = file_desc(
-    b'\n\x1atenantry/v1/settings.proto\x12\x0btenantry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"\x15\n\x13ListSettingsRequest"H\n\x14ListSettingsResponse\x120\n\x08settings\x18\x01 \x03(\x0b2\x14.tenantry.v1.SettingR\x08settings"\xe3\x01\n\x15UpdateSettingsRequest\x12e\n\x08settings\x18\x01 \x03(\x0b20.tenantry.v1.UpdateSettingsRequest.SettingsEntryR\x08settingsB\x17\xbaH\x14\x9a\x01\x11\x102"\x06r\x04\x10\x01\x18@*\x05r\x03\x18\x80\x10\x12&\n\x05reset\x18\x02 \x03(\tR\x05resetB\x10\xbaH\r\x92\x01\n\x102"\x06r\x04\x10\x01\x18@\x1a;\n\rSettingsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01"J\n\x16UpdateSettingsResponse\x120\n\x08settings\x18\x01 \x03(\x0b2\x14.tenantry.v1.SettingR\x08settings"\xe6\x01\n\x07Setting\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value\x12#\n\rdefault_value\x18\x03 \x01(\tR\x0cdefaultValue\x12 \n\x0bdescription\x18\x04 \x01(\tR\x0bdescription\x122\n\x06source\x18\x05 \x01(\x0e2\x1a.tenantry.v1.SettingSourceR\x06source\x12\x1e\n\nchangeable\x18\x06 \x01(\x08R\nchangeable\x12\x16\n\x06secret\x18\x07 \x01(\x08R\x06secret*S\n\rSettingSource\x12\x1e\n\x1aSETTING_SOURCE_UNSPECIFIED\x10\x00\x12\x0b\n\x07DEFAULT\x10\x01\x12\t\n\x05FIXED\x10\x02\x12\n\n\x06STORED\x10\x032\xc2\x02\n\x0eSettingService\x12\x8e\x01\n\x0cListSettings\x12 .tenantry.v1.ListSettingsRequest\x1a!.tenantry.v1.ListSettingsResponse"9\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/settings\x82\xb5\x18\x1d\n\x19environment_settings:read\x18D\x12\x9e\x01\n\x0eUpdateSettings\x12".tenantry.v1.UpdateSettingsRequest\x1a#.tenantry.v1.UpdateSettingsResponse"C\x82\xd3\xe4\x93\x02\x152\x10/api/v1/settings:\x01*\x82\xb5\x18\x1e\n\x1aenvironment_settings:write\x18D\xc2\xf3\x18\x02h\x01b\x06proto3',
+    b'\n\x1atenantry/v1/settings.proto\x12\x0btenantry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"\x15\n\x13ListSettingsRequest"H\n\x14ListSettingsResponse\x120\n\x08settings\x18\x01 \x03(\x0b2\x14.tenantry.v1.SettingR\x08settings"\xe3\x01\n\x15UpdateSettingsRequest\x12e\n\x08settings\x18\x01 \x03(\x0b20.tenantry.v1.UpdateSettingsRequest.SettingsEntryR\x08settingsB\x17\xbaH\x14\x9a\x01\x11\x102"\x06r\x04\x10\x01\x18@*\x05r\x03\x18\x80\x10\x12&\n\x05reset\x18\x02 \x03(\tR\x05resetB\x10\xbaH\r\x92\x01\n\x102"\x06r\x04\x10\x01\x18@\x1a;\n\rSettingsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01"J\n\x16UpdateSettingsResponse\x120\n\x08settings\x18\x01 \x03(\x0b2\x14.tenantry.v1.SettingR\x08settings"\xfd\x01\n\x07Setting\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value\x12#\n\rdefault_value\x18\x03 \x01(\tR\x0cdefaultValue\x12 \n\x0bdescription\x18\x04 \x01(\tR\x0bdescription\x122\n\x06source\x18\x05 \x01(\x0e2\x1a.tenantry.v1.SettingSourceR\x06source\x12\x1e\n\nchangeable\x18\x06 \x01(\x08R\nchangeable\x12\x16\n\x06secret\x18\x07 \x01(\x08R\x06secret\x12\x15\n\x06set_by\x18\x08 \x01(\tR\x05setBy*S\n\rSettingSource\x12\x1e\n\x1aSETTING_SOURCE_UNSPECIFIED\x10\x00\x12\x0b\n\x07DEFAULT\x10\x01\x12\t\n\x05FIXED\x10\x02\x12\n\n\x06STORED\x10\x032\xc2\x02\n\x0eSettingService\x12\x8e\x01\n\x0cListSettings\x12 .tenantry.v1.ListSettingsRequest\x1a!.tenantry.v1.ListSettingsResponse"9\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/settings\x82\xb5\x18\x1d\n\x19environment_settings:read\x18D\x12\x9e\x01\n\x0eUpdateSettings\x12".tenantry.v1.UpdateSettingsRequest\x1a#.tenantry.v1.UpdateSettingsResponse"C\x82\xd3\xe4\x93\x02\x152\x10/api/v1/settings:\x01*\x82\xb5\x18\x1e\n\x1aenvironment_settings:write\x18D\xc2\xf3\x18\x02h\x01b\x06proto3',
     [
         validate_pb.desc(),
         annotations_pb.desc(),
