@@ -169,6 +169,19 @@ class IdentitySettings:
         "An emailed link signs in only in the browser that requested it.",
         stored=True,
     )
+    reject_common_passwords: bool = setting(
+        "true",
+        values.switch,
+        "Reject new passwords that are common, or based on the user's email address or app_name.",
+        stored=True,
+    )
+    password_min_score: int = setting(
+        "0",
+        values.count(0, 4),
+        "Minimum strength of new passwords as estimated by zxcvbn, from 1 to 4 (very hard to "
+        "guess); 0 for none.",
+        stored=True,
+    )
     breached_passwords: Path | None = setting(
         "",
         values.file,

@@ -55,6 +55,7 @@ from tenantry.identity.sessions import devices
 from tenantry.identity.token_templates import parsing, variables
 from tenantry.net import domain_names, email_addresses
 from tenantry.net.http import MAX_ANONYMOUS, Request, cookie
+from tenantry.settings import load
 from tenantry.tenants.directories.scim import (
     filters,
     matching,
@@ -123,6 +124,7 @@ for one in TRANSCODERS:
     ROUTER.add(one.route.verb, one.route.template, one)
 PROXIES = Addresses(("10.0.0.0/8", "::1/128"))
 PASSWORDS = Passwords(breached=None)
+SETTINGS = load({})
 TOKENS = PageTokens(b"k" * 32)
 
 
@@ -218,7 +220,7 @@ def _path(text: str) -> None:
 
 def _password(text: str) -> None:
     with suppress(errors.InvalidArgument):
-        PASSWORDS.check(text, email="ann@example.com")
+        PASSWORDS.check(text, email="ann@example.com", settings=SETTINGS)
 
 
 def _answer(text: str) -> None:

@@ -293,6 +293,10 @@ async def test_a_weak_password_is_refused(place, application, visitor, chosen, s
     assert says in problems(page)[0]
     page = await visitor.refused("new-password", password=user["email"])
     assert "can't be your email address" in problems(page)[0]
+    page = await visitor.refused("new-password", password="password1")
+    assert "too common" in problems(page)[0]
+    page = await visitor.refused("new-password", password=f"{user['email'].partition('@')[0]}!")
+    assert "based on your email address" in problems(page)[0]
     answered(await visitor.step("new-password", password=password()))
 
 

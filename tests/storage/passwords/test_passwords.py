@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+import tracemalloc
 import unicodedata
 
 import bcrypt
@@ -26,7 +27,7 @@ from tenantry.events.email.rendering import Templates
 from tenantry.identity.attempts import service as attempts
 from tenantry.identity.authenticators.passwordless import service as passwordless
 from tenantry.identity.authenticators.passwordless.proofs import code
-from tenantry.identity.authenticators.passwords import hashes, service
+from tenantry.identity.authenticators.passwords import guessable, hashes, service
 from tenantry.identity.authenticators.passwords.service import Passwords
 from tenantry.identity.security_notices import service as security_notices
 from tenantry.identity.sessions import service as sessions
@@ -116,17 +117,56 @@ def test_a_password_opens_its_own_hash_alone(word, other):
         ("ann.smith@example.com", "email address"),
         ("ANN.SMITH@example.com", "email address"),
         ("Ann.Smith", "email address"),
-        ("password1", "breached"),
+        ("correct horse", "breached"),
+        ("password1", "common"),
+        ("Password2027!", "common"),
+        ("12345678", "common"),
+        ("x" * 8, "common"),
+        ("Smith-1999", "based on"),
+        ("annsmith!", "based on"),
+        ("Example123", "based on"),
+        ("AcmeCloud2027!", "based on"),
     ],
 )
 async def test_a_new_password_must_be_a_good_one(tmp_path, password, says):
     listed = tmp_path / "list"
-    listed.write_text(hashlib.sha1(b"password1").hexdigest().upper() + ":42\n")
+    listed.write_text(hashlib.sha1(b"correct horse").hexdigest().upper() + ":42\n")
     passwords = Passwords(breached=listed)
+    known = load({"TENANTRY_APP_NAME": "Acme Cloud"})
     with pytest.raises(errors.InvalidArgument, match=says) as problem:
-        passwords.check(password, email="Ann.Smith@example.com")
+        passwords.check(password, email="Ann.Smith@example.com", settings=known)
     assert [v.field for v in problem.value.violations] == ["password"]
     assert not password or password not in problem.value.message
+
+
+@pytest.mark.parametrize("password", ["password1", "ann12345", "x" * 8])
+async def test_common_passwords_are_accepted_where_the_setting_allows(passwords, password):
+    known = load({"TENANTRY_REJECT_COMMON_PASSWORDS": "false"})
+    passwords.check(password, email="ann@example.com", settings=known)
+
+
+@pytest.mark.parametrize("password", ["qwertz-uiop", "summer of 69", "Tenantry-Tenantry"])
+async def test_a_minimum_strength_rejects_passwords_that_are_easy_to_guess(db, passwords, password):
+    user = await imported(db, "x")
+    known = load({"TENANTRY_PASSWORD_MIN_SCORE": "4", "TENANTRY_APP_NAME": "Tenantry"})
+    with pytest.raises(errors.InvalidArgument, match="easy to guess") as problem:
+        await passwords.choose(call_from(db), user.id, password, settings=known)
+    assert [v.field for v in problem.value.violations] == ["password"]
+    await passwords.choose(call_from(db), user.id, "lantern osprey gravel", settings=known)
+
+
+async def test_the_list_takes_little_memory_and_time():
+    guessable.is_common("warm up")
+    tracemalloc.start()
+    started = time.perf_counter()
+    for number in range(100):
+        assert not guessable.is_common(f"lantern {number} osprey")
+    taken = time.perf_counter() - started
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(guessable._common_passwords()) < 400_000
+    assert taken / 100 < 0.01  # ten times the millisecond that it may take
+    assert peak < 100_000
 
 
 async def test_a_very_long_password_is_refused_before_it_is_normalized(passwords, monkeypatch):
@@ -137,14 +177,18 @@ async def test_a_very_long_password_is_refused_before_it_is_normalized(passwords
 
     monkeypatch.setattr(service, "_normal", normal)
     with pytest.raises(errors.InvalidArgument, match="at most 128"):
-        passwords.check("\u0327\u0300" * 513, email="ann@example.com")
+        passwords.check("\u0327\u0300" * 513, email="ann@example.com", settings=load({}))
 
 
 @pytest.mark.parametrize(
-    "password", ["12345678", "x" * 128, "ä" * 8, " " * 8, "🦄" * 8, "password2", "a\x00b\nc def"]
+    "password",
+    [
+        *("83719204", "xy" * 64, "äö" * 4, "\t " * 4, "🦄🐴" * 4, "a\x00b\nc def"),
+        *("12345\n123456", "correct horse", "Jo9x-b8Ky", "joanna-beside-a-lake"),
+    ],
 )
 async def test_and_may_have_any_characters(passwords, password):
-    passwords.check(password, email="ann@example.com")
+    passwords.check(password, email="jo@example.com", settings=load({}))
     assert await passwords.verify(password, await passwords.hash(password))
 
 
@@ -208,7 +252,7 @@ async def test_what_was_chosen_meanwhile_stays(db, passwords, monkeypatch):
 
     async def hash_while_another_is_chosen(self, password, *, network):
         monkeypatch.setattr(Passwords, "hash", real)
-        await self.choose(call_from(db), user.id, "battery staple")
+        await self.choose(call_from(db), user.id, "battery staple", settings=load({}))
         return await real(self, password, network=network)
 
     monkeypatch.setattr(Passwords, "hash", hash_while_another_is_chosen)
@@ -285,7 +329,9 @@ async def test_choosing_ends_the_other_sessions_and_tells_the_person(db, passwor
         *(Kind.USER_SESSION, user.id, user.memberships[0].organization_id),
         session_id=(await sessions.find(db, mine)).id,
     )
-    await passwords.choose(call_from(db, caller=caller), user.id, "battery staple")
+    await passwords.choose(
+        call_from(db, caller=caller), user.id, "battery staple", settings=load({})
+    )
     assert await sessions.find(db, mine)
     assert await sessions.find(db, theirs) is None
     await refused(sign_in(passwords, db))
@@ -316,7 +362,7 @@ async def test_choosing_ends_the_other_sessions_and_tells_the_person(db, passwor
 async def test_of_a_reset_all_sessions_end(db, passwords):
     user = await person(db)
     secrets = [await session(db, user) for _ in range(3)]
-    await passwords.choose(call_from(db), user.id, "battery staple")
+    await passwords.choose(call_from(db), user.id, "battery staple", settings=load({}))
     assert [await sessions.find(db, secret) for secret in secrets] == [None] * 3
 
 
@@ -324,9 +370,9 @@ async def test_a_password_that_is_not_good_changes_nothing(db, passwords):
     user = await imported(db, await passwords.hash(PASSWORD))
     secret = await session(db, user)
     for bad in ("short", EMAIL):
-        await refused(passwords.choose(call_from(db), user.id, bad))
+        await refused(passwords.choose(call_from(db), user.id, bad, settings=load({})))
     with pytest.raises(errors.NotFound):
-        await passwords.choose(call_from(db), "usr_1", "battery staple")
+        await passwords.choose(call_from(db), "usr_1", "battery staple", settings=load({}))
     assert await sessions.find(db, secret)
     assert await sign_in(passwords, db) == user.id
     assert await email_service.newest(db, limit=9) == []

@@ -18,6 +18,7 @@ from tenantry.core import errors
 from tenantry.identity.connections import environment as connections
 from tenantry.identity.sign_in import verification
 from tenantry.identity.sign_in.auth_requests import states
+from tenantry.settings import load
 from tenantry.tenants.memberships import leaving
 
 PASSWORD = "correct horse battery staple"
@@ -32,7 +33,7 @@ async def place(new_place):
 async def user(place):
     """Somebody with a password."""
     user = await place.member()
-    await place.passwords.choose(place.operator, user.id, PASSWORD)
+    await place.passwords.choose(place.operator, user.id, PASSWORD, settings=load({}))
     return user
 
 

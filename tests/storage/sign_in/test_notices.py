@@ -21,6 +21,7 @@ from tenantry.events.email import service as email_service
 from tenantry.identity.authenticators.passkeys import service as passkeys
 from tenantry.identity.authenticators.totp import service as totp
 from tenantry.identity.security_notices import links, service
+from tenantry.settings import load
 
 PASSWORD = "correct horse"
 ELSEWHERE = "198.51.100.66"
@@ -77,7 +78,7 @@ async def by_link(place, browser, user):
 
 
 async def by_password(place, browser, user):
-    await place.passwords.choose(place.operator, user.id, PASSWORD)
+    await place.passwords.choose(place.operator, user.id, PASSWORD, settings=load({}))
     request = await browser.begin(prompt=("login",))
     return await browser.sign_in.verify_password(
         browser.call, request, email=user.email, password=PASSWORD
@@ -171,7 +172,7 @@ async def test_each_proof_added_removed_or_used_to_recover_is_told(place, ann, b
     assert not await totp.verify(call, ann.id, recovery_codes[0])
     registration = await totp.of_user(place.db, ann.id)
     await totp.disable(call, registration.id, next_code(app))
-    await place.passwords.choose(call, ann.id, PASSWORD)
+    await place.passwords.choose(call, ann.id, PASSWORD, settings=load({}))
     assert await activities(place) == [
         service.PASSKEY_ADDED,
         service.PASSKEY_REMOVED,

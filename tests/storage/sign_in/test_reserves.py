@@ -12,6 +12,7 @@ from tenantry.identity.authenticators.passwords import service as passwords
 from tenantry.identity.authenticators.totp import service as totp
 from tenantry.identity.sign_in.auth_requests import states
 from tenantry.identity.sign_in.factors import inboxes
+from tenantry.settings import load
 
 HOME = "192.0.2.7"
 PASSWORD = "correct horse"
@@ -130,7 +131,7 @@ async def test_wrong_codes_from_elsewhere_do_not_lock_a_person_out(place, ann, a
 
 
 async def test_wrong_passwords_from_elsewhere_do_not_lock_a_person_out(place, ann, at_home):
-    await place.passwords.choose(place.operator, ann.id, PASSWORD)
+    await place.passwords.choose(place.operator, ann.id, PASSWORD, settings=load({}))
 
     place.passwords.verify = _Verify()
 
@@ -155,7 +156,7 @@ async def test_wrong_passwords_from_elsewhere_do_not_lock_a_person_out(place, an
 async def test_a_network_that_guesses_at_many_accounts_is_stopped_and_known_people_are_not(
     place, ann, at_home
 ):
-    await place.passwords.choose(place.operator, ann.id, PASSWORD)
+    await place.passwords.choose(place.operator, ann.id, PASSWORD, settings=load({}))
     place.passwords.verify = verify = _Verify()
 
     async def sign_in(email, password):

@@ -290,7 +290,9 @@ async def choose_password(
     assert user_id is not None
     user = await _user(call, user_id)
     held = requests.as_person(call, call.db, request, user_id)
-    await dependencies.passwords.choose(held, user_id, password)
+    await dependencies.passwords.choose(
+        held, user_id, password, settings=dependencies.effective.settings
+    )
     if request.organization_id is None:
         return await choosing.proceed(
             dependencies, call, request, states.PASSWORD_CHOSEN, user=user

@@ -25,7 +25,7 @@ from tenantry.db import crud
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes.rows import revised
 from tenantry.identity.attempts import service as attempts
-from tenantry.identity.authenticators.passwords import hashes
+from tenantry.identity.authenticators.passwords import guessable, hashes
 from tenantry.identity.authenticators.passwords.breached import BreachedPasswords
 from tenantry.identity.authenticators.passwords.pool import HASH_BYTES, Pool, most_threads
 from tenantry.identity.known_origins import service as known_origins
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
+    from tenantry.settings import Settings
 
 # NIST SP 800-63B section 3.1.1.2; in characters, after normalization.
 SHORTEST, LONGEST = 8, 128
@@ -134,8 +135,8 @@ class Passwords:
         """Whether a hash is not as `hash` would make it now."""
         return not hash_.startswith("$argon2id$") or self._argon2().check_needs_rehash(hash_)
 
-    def check(self, password: str, *, email: str) -> None:
-        """Check a new password of the person with this address."""
+    def check(self, password: str, *, email: str, settings: Settings) -> None:
+        """Check a new password of the user with this address, except its strength."""
         if len(password) > _LONGEST_GIVEN:  # before any work: that grows with more than its length
             raise _invalid("string.max_len", f"must have at most {LONGEST} characters")
         password = _normal(password)
@@ -146,9 +147,27 @@ class Passwords:
             raise _invalid("string.max_len", f"must have at most {LONGEST} characters")
         if password.casefold() in {email.casefold(), email.casefold().partition("@")[0]}:
             raise _invalid("not_email", "must not be the email address")
+        if settings.reject_common_passwords:
+            if guessable.is_common(password):
+                raise _invalid("not_common", "is a common password; choose a different one")
+            if guessable.is_derived(password, (email, settings.app_name)):
+                raise _invalid("not_derived", "is based on the email address or the product's name")
         if self._breached is not None and password in self._breached:
             raise _invalid(
                 "not_breached", "appears in a list of breached passwords; choose a different one"
+            )
+
+    async def check_strength(
+        self, password: str, *, email: str, settings: Settings, network: str = ""
+    ) -> None:
+        """Check the strength of a new password. ``network`` is as in `hash`."""
+        if not settings.password_min_score:
+            return
+        sources = (email, settings.app_name)
+        score = await self._pool.run(guessable.score, _normal(password), sources, network=network)
+        if score < settings.password_min_score:
+            raise _invalid(
+                "min_score", "is easy to guess; choose a longer password or more unusual words"
             )
 
     async def sign_in(self, call: Call, *, email: str, password: str) -> str:
@@ -186,15 +205,23 @@ class Passwords:
         return user_id
 
     async def choose(
-        self, call: Call, user_id: str, password: str, *, session_id: str | None = None
+        self,
+        call: Call,
+        user_id: str,
+        password: str,
+        *,
+        settings: Settings,
+        session_id: str | None = None,
     ) -> None:
-        """Set a person's password, end their sessions, and tell them.
+        """Set a user's password, end their sessions and notify them.
 
-        Of the sessions ``session_id`` is left, or that of a signed-in caller.
+        The session ``session_id``, or that of a signed-in caller, stays.
         """
         user = await users_service.get(call, users_service.UserIdentifier(user_id))
-        self.check(password, email=user.email)
-        made = await self.hash(password, network=network(call.origin.address))
+        origin = network(call.origin.address)
+        self.check(password, email=user.email, settings=settings)
+        await self.check_strength(password, email=user.email, settings=settings, network=origin)
+        made = await self.hash(password, network=origin)
         at = now()
         async with call.db.transaction() as db:
             after = revised(user, at=at)
