@@ -74,7 +74,8 @@ def test_fields_errors_and_events_are_found(visit):
     expect(page.locator("#results li", has_text="Create organization")).to_contain_text(
         "external_id"
     )
-    assert found(page, "check the mappings")[0].startswith("Microsoft Entra ID")
+    assert found(page, "check the mappings")[0].endswith("Check the mappings")
+    expect(page.locator("#results .kind").first).to_contain_text("Microsoft Entra ID")
     assert found(page, "idempotency key reused")[0] == "IDEMPOTENCY_KEY_REUSED"
     page.locator("#search").press("Enter")
     page.wait_for_url("**/docs/errors#422.IDEMPOTENCY_KEY_REUSED")
@@ -85,6 +86,37 @@ def test_fields_errors_and_events_are_found(visit):
     assert found(page, "sign out")[0] == "Sign out"
     assert "Enable TOTP" in found(page, "mfa")
     assert found(page, "create organisation")[0] == "Create organization"
+
+
+def test_titles_rank_before_headings_and_text(visit):
+    page = visit()
+    for typed, first in {
+        "iframe": "3. Embed the portal",
+        "webhooks": "Receive events",
+        "docker": "Containers",
+        "backup": "Backups",
+        "sso": "Single sign-on",
+        "single sign on": "Single sign-on",
+        "logout": "Sign out",
+        "rbac": "Create role",
+        "tenants": "Manage tenants",
+        "delete user": "Delete user",
+        "refresh tok": "1. Refresh tokens",
+        "password": "Passwords",
+    }.items():
+        assert found(page, typed)[0] == first, typed
+    assert "Passkeys and second factors" in found(page, "2fa")[:5]
+
+
+def test_a_result_links_to_the_section_that_matched(visit):
+    page = visit()
+    found(page, "iframe")
+    expect(page.locator("#results .kind").first).to_have_text(
+        "Customer administration › Admin portal"
+    )
+    page.locator("#search").press("Enter")
+    page.wait_for_url("**/docs/guides/admin-portal#*embed-the-portal*")
+    expect(page.locator(":target")).to_have_text(re.compile("Embed the portal"))
 
 
 def test_arrows_walk_through_what_was_found(visit):

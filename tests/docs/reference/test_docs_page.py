@@ -213,6 +213,16 @@ def test_the_index_finds_fields_errors_and_events(get):
         assert get(path).status == 200
 
 
+def test_each_synonym_leads_to_words_of_the_docs(get):
+    index = json.loads(get("/docs/search.json").body)
+    for typed, terms in index["synonyms"].items():
+        for term in terms:
+            known = {
+                word for word in term.split() if any(w.startswith(word) for w in index["words"])
+            }
+            assert known == set(term.split()) - set(index["stop"]), (typed, term)
+
+
 def test_files_may_be_kept_and_the_page_is_asked_for_again(get, pages):
     for url in (url for url in pages["/docs"].loaded if not url.startswith("data:")):
         assert "immutable" in get(url).headers["cache-control"]

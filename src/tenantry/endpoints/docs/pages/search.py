@@ -1,9 +1,10 @@
-"""The index that the pages search in: small, loaded when somebody begins to type.
+"""The index of the search in the docs, which a page loads when a reader starts to type.
 
-`items` are all that it finds: kind, title, address and a line about it. `words` leads from each
-word to the items that have it anywhere, `fields` from the names of members to the operations that
-take or answer them; both as positions in `items`, each but the first as the distance to the one
-before.
+`items` are the results: kind, title, URL and a line of text. The kind of a section of a guide ends
+with the guide's title. `words` maps each word to the items that contain it, `fields` maps each
+field name to the operations that have the field. Both list positions in `items`, each but the first
+as the distance from the one before. `synonyms` maps a term that readers type to terms of the docs.
+`page.js` ranks the results.
 """
 
 from __future__ import annotations
@@ -26,18 +27,66 @@ if TYPE_CHECKING:
 
 _LINE = 90  # characters of a text that a result shows
 _WORD = re.compile(r"[a-z0-9][a-z0-9_]*")
-# In every other text: they tell nothing apart.
+# Words that occur in every other text.
 _STOP = """
 a all also an and any are as at be been but by can do does each every for from has have if in into
 is it its may more must no not of on one only or other out so such than that the their them then
 there these they this those to up was were what when where which who will with you your
 """
 STOP = frozenset(_STOP.split())
-# Words that people look for, and that no page has, by the one that pages have for it.
-_ALSO = {
-    "totp": ("mfa", "2fa"),
-    "organization": ("organisation",),
-    "organizations": ("organisations",),
+# Terms that readers type, with the terms of the docs that are searched as well.
+SYNONYMS = {
+    "2fa": ("second factor", "totp"),
+    "account": ("user",),
+    "acs": ("assertion consumer", "saml"),
+    "authenticator": ("totp", "second factor"),
+    "azure": ("entra",),
+    "azure ad": ("entra",),
+    "customer": ("organization", "tenant"),
+    "dead letter": ("failed deliveries",),
+    "dark mode": ("branding",),
+    "docker": ("container",),
+    "embed": ("iframe", "widget"),
+    "fga": ("permission",),
+    "gdpr": ("export", "delete user"),
+    "google workspace": ("workspace",),
+    "group": ("directory group",),
+    "helm": ("kubernetes",),
+    "iframe": ("embed", "widget"),
+    "impersonation": ("impersonate",),
+    "k8s": ("kubernetes",),
+    "log in": ("sign in",),
+    "log out": ("sign out",),
+    "login": ("sign in",),
+    "logout": ("sign out",),
+    "logs": ("log streams", "audit"),
+    "m2m": ("machine", "api client"),
+    "magic link": ("emailed link", "passwordless"),
+    "mfa": ("second factor", "totp"),
+    "monitoring": ("observability", "metrics"),
+    "okta": ("identity provider",),
+    "organisation": ("organization",),
+    "otp": ("code", "passwordless"),
+    "postgres": ("postgresql",),
+    "prometheus": ("metrics",),
+    "provisioning": ("scim", "directory"),
+    "rbac": ("roles", "permission"),
+    "register": ("sign up",),
+    "scim": ("directory",),
+    "service account": ("machine client", "api client"),
+    "signup": ("sign up",),
+    "single sign on": ("sso",),
+    "social login": ("social sign in",),
+    "sso": ("single sign on",),
+    "team": ("organization",),
+    "tenant": ("organization",),
+    "theme": ("branding",),
+    "throttling": ("rate limit",),
+    "two factor": ("second factor", "totp"),
+    "webauthn": ("passkey",),
+    "webhook": ("receive events",),
+    "widget": ("embed", "iframe"),
+    "workspace": ("organization",),
 }
 
 
@@ -90,15 +139,17 @@ def index(contents: Contents) -> dict[str, Any]:
         if guide.path in {sources.INDEX, "events.md"}:  # their parts are found themselves
             continue
         for part in markdown.parts(guide):
-            title = f"{guide.title}: {part.heading}" if part.anchor else guide.title
+            title = part.heading if part.anchor else guide.title
+            kind = f"{guide.section} › {guide.title}" if part.anchor else guide.section
             line = part.text.strip().partition("\n")[0][:_LINE] or guide.about or guide.title
             url = f"{guide.url}#{part.anchor}" if part.anchor else guide.url
-            made.add((guide.section, title, url, line), [part.text])
+            made.add((kind, title, url, line), [guide.title, part.text])
     return {
         "items": made.items,
         "words": {word: _distances(at) for word, at in sorted(made.words.items())},
         "fields": {name: _distances(at) for name, at in sorted(made.fields.items())},
         "stop": sorted(STOP),
+        "synonyms": SYNONYMS,
     }
 
 
@@ -106,7 +157,7 @@ def words(text: str) -> Iterator[str]:
     """Yield the words of a text in lower case, names with `_` whole and in parts."""
     for word in _WORD.findall(text.lower()):
         parts = word.split("_") if "_" in word else ()
-        yield from (one for one in (word, *parts, *_ALSO.get(word, ())) if len(one) > 1)
+        yield from (one for one in (word, *parts) if len(one) > 1)
 
 
 def _distances(at: list[int]) -> list[int]:

@@ -52,70 +52,151 @@ function openMenu(open) {
 
 const MOST = 30 // results that are shown
 
-// Finds items of the index of search.py that have all words, the best first.
+// Weights of a whole word by the place where it occurs; a prefix of a word counts half.
+const TITLE = 12
+const HEADING = 9 // of a section
+const FIELD = 4
+const KIND = 3 // group of an operation, title of a section's guide
+const TEXT = 1
+const PHRASE = 5 // added where a title has the typed words in their order
+const GUIDE = 2 // added for the title of a guide
+const SYNONYM = 0.7 // factor of a synonym of the typed term
+
+const wordsOf = (text) => text.toLowerCase().match(/[a-z0-9_]+/g) ?? []
+
+// Ranks the items of the index of search.py: title, heading, field, text.
 class Search {
   constructor(index) {
     this.items = index.items
     this.stop = new Set(index.stop)
     this.words = Search.sorted(index.words)
     this.fields = Search.sorted(index.fields)
+    this.synonyms = index.synonyms
     // The status belongs to the name of an error: "429" means RATE_LIMITED.
     this.titles = index.items.map(([kind, title]) =>
-      (kind.startsWith('Error ') ? `${title} ${kind}` : title).toLowerCase()
+      wordsOf(kind.startsWith('Error ') ? `${title} ${kind}` : title)
     )
+    this.kinds = index.items.map(([kind]) => wordsOf(kind))
   }
 
   find(text) {
-    let asked = text.toLowerCase().match(/[a-z0-9_]+/g) ?? []
-    const telling = asked.filter((word) => !this.stop.has(word))
-    if (telling.length) asked = telling
-    let found = null
+    const typed = this.terms(wordsOf(text))
+    const telling = typed.filter((term) => !this.stop.has(term))
+    const terms = telling.length ? telling : typed
+    const found = new Map()
+    for (const term of terms)
+      for (const [at, hit] of this.hits(term)) {
+        const had = found.get(at)
+        if (had) found.set(at, { score: had.score + hit.score, field: had.field ?? hit.field, terms: had.terms + 1 })
+        else found.set(at, { ...hit, terms: 1 })
+      }
+    for (const [at, { terms: matched }] of found) if (matched < terms.length) found.delete(at)
     // Words that are the name of a field together: "external id" means external_id.
-    const name = asked.length > 1 ? asked.join('_') : ''
-    for (const word of asked) {
-      const scores = this.scores(word)
-      for (const [at, hit] of found ?? []) {
-        const more = scores.get(at)
-        if (more) scores.set(at, { score: hit.score + more.score, field: hit.field ?? more.field })
+    const name = terms.length > 1 ? terms.join('_') : ''
+    for (const [, distances] of name ? this.fields.filter(([one]) => one === name) : [])
+      for (const at of Search.positions(distances)) {
+        const hit = found.get(at)
+        if (hit) Object.assign(hit, { score: hit.score + FIELD, field: name })
       }
-      if (found) for (const at of scores.keys()) if (!found.has(at)) scores.delete(at)
-      found = scores
+    const whole = wordsOf(text).join(' ')
+    for (const [at, hit] of found) {
+      const title = this.titles[at].join(' ')
+      if (title === whole) hit.score += 2 * TITLE
+      else if (typed.length > 1 && ` ${title} `.includes(` ${whole} `)) hit.score += PHRASE
     }
-    for (const [, distances] of name ? this.fields.filter(([one]) => one === name) : []) {
-      let at = 0
-      for (const distance of distances) {
-        const hit = found.get((at += distance))
-        if (hit) Object.assign(hit, { score: hit.score + 4, field: name })
-      }
-    }
-    const whole = text.trim().toLowerCase()
-    for (const [at, hit] of found ?? []) if (this.titles[at] === whole) hit.score += 20
-    return [...(found ?? [])]
+    return [...found]
       .sort(([a, one], [b, other]) => other.score - one.score || a - b)
       .map(([at, { field }]) => [...this.items[at], field])
   }
 
-  scores(word) {
-    const singular = word.length > 3 && word.endsWith('s') ? word.slice(0, -1) : word
-    const scores = new Map()
+  // Returns the typed words, those of a phrase with synonyms as one term: "single sign on".
+  terms(words) {
+    const terms = []
+    for (let at = 0; at < words.length; ) {
+      let length = Math.min(3, words.length - at)
+      while (length > 1 && !this.synonyms[words.slice(at, at + length).join(' ')]) length -= 1
+      terms.push(words.slice(at, at + length).join(' '))
+      at += length
+    }
+    return terms
+  }
+
+  // Returns the best hit of a term or one of its synonyms for each item.
+  hits(term) {
+    const best = new Map()
+    const singular = Search.singular(term)
+    const others = this.synonyms[term] ?? this.synonyms[singular] ?? []
+    for (const phrase of [term, ...others]) {
+      const factor = phrase === term ? 1 : SYNONYM
+      for (const [at, { score, field }] of this.phrase(phrase)) {
+        const had = best.get(at)
+        if (!had || had.score < score * factor) best.set(at, { score: score * factor, field: field ?? had?.field })
+      }
+    }
+    return best
+  }
+
+  // Returns the items that have all words of a phrase.
+  phrase(phrase) {
+    const all = phrase.split(' ')
+    const words = all.filter((word) => !this.stop.has(word))
+    let found = null
+    for (const word of words.length ? words : all) {
+      const hits = this.word(word)
+      if (found)
+        for (const [at, hit] of hits) {
+          const had = found.get(at)
+          if (had) hits.set(at, { score: (had.score + hit.score) / 2, field: had.field ?? hit.field })
+          else hits.delete(at)
+        }
+      found = hits
+    }
+    if (all.length > 1)
+      for (const [at, hit] of found) if (` ${this.titles[at].join(' ')} `.includes(` ${phrase} `)) hit.score += PHRASE
+    return found
+  }
+
+  word(typed) {
+    const word = Search.singular(typed)
+    const hits = new Map()
     const add = (at, score, field) => {
-      const title = this.titles[at]
-      const begins = title.startsWith(singular) || title.includes(` ${singular}`)
-      const full = score + (title === word ? 12 : begins ? 6 : 0)
-      const had = scores.get(at)
-      if (!had || had.score < full) scores.set(at, { score: full, field: field ?? had?.field })
-      else had.field ??= field
+      const hit = hits.get(at) ?? { score: this.named(at, word) }
+      hits.set(at, { score: Math.max(hit.score, score), field: hit.field ?? field })
     }
-    for (const [name, distances] of Search.beginning(this.words, singular)) {
-      let at = 0
-      for (const distance of distances) add((at += distance), name === word || name === singular ? 3 : 1)
+    const stem = word.endsWith('y') ? word.slice(0, -1) : word // of "directory" and "directories"
+    for (const [name, distances] of Search.beginning(this.words, stem)) {
+      const exact = Search.singular(name) === word
+      if (!exact && !name.startsWith(word)) continue
+      for (const at of Search.positions(distances)) add(at, exact ? TEXT : TEXT / 2)
     }
-    for (const [name, distances] of Search.beginning(this.fields, singular)) {
-      let at = 0
-      const exact = name === word
-      for (const distance of distances) add((at += distance), exact ? 4 : 2, exact ? name : undefined)
+    for (const [name, distances] of Search.beginning(this.fields, word)) {
+      const exact = Search.singular(name) === word
+      for (const at of Search.positions(distances)) add(at, exact ? FIELD : FIELD / 2, exact ? name : undefined)
     }
-    return scores
+    return hits
+  }
+
+  // Returns the weight of a word in the title and the kind of an item; a short title weighs more.
+  named(at, word) {
+    const of = (words, weight) => {
+      const index = words.findIndex((one) => Search.singular(one) === word)
+      if (index >= 0) return weight + 2 / words.length + (index ? 0 : 1)
+      return words.some((one) => one.startsWith(word)) ? weight / 2 + 1 / words.length : 0
+    }
+    const [kind, , url] = this.items[at]
+    const title = of(this.titles[at], kind.includes(' › ') ? HEADING : TITLE)
+    const isGuide = title >= TITLE && !/^\/docs\/(api\/|errors#|events#)/.test(url)
+    return title + (isGuide ? GUIDE : 0) + of(this.kinds[at], KIND)
+  }
+
+  static singular(word) {
+    if (word.length > 4 && word.endsWith('ies')) return `${word.slice(0, -3)}y`
+    return word.length > 3 && word.endsWith('s') && !word.endsWith('ss') ? word.slice(0, -1) : word
+  }
+
+  static *positions(distances) {
+    let at = 0
+    for (const distance of distances) yield (at += distance)
   }
 
   // An object has its names that are numbers first, by their size.
