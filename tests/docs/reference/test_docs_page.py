@@ -217,10 +217,8 @@ def test_each_synonym_leads_to_words_of_the_docs(get):
     index = json.loads(get("/docs/search.json").body)
     for typed, terms in index["synonyms"].items():
         for term in terms:
-            known = {
-                word for word in term.split() if any(w.startswith(word) for w in index["words"])
-            }
-            assert known == set(term.split()) - set(index["stop"]), (typed, term)
+            for word in set(term.split()) - set(index["stop"]):
+                assert any(known.startswith(word) for known in index["words"]), (typed, word)
 
 
 def test_files_may_be_kept_and_the_page_is_asked_for_again(get, pages):

@@ -80,6 +80,31 @@ async def test_a_preview_shows_what_is_not_saved(browser, api):
     assert (await look(api))["app_name"] == ""
 
 
+async def test_the_preview_shows_the_methods_in_use(browser, api):
+    await api.settings.update_settings(settings={"sign_in_methods": "email", "sign_up": "false"})
+    page = (await previewed(browser)).text
+    assert "Google" not in page
+    assert "passkey" not in page
+    assert "Sign up" not in page
+    made = await api.connections.create_environment_connection(
+        connection={"provider": "GITHUB", "type": "OAUTH"}
+    )
+    id_ = made["connection"]["id"]
+    try:
+        assert "GitHub" not in (await previewed(browser)).text
+        await api.connections.update_environment_connection(
+            connection_id=id_,
+            connection={
+                "provider": "GITHUB",
+                "oauth_config": {"client_id": "us", "client_secret": "a-secret-of-some-length"},
+            },
+        )
+        await api.connections.enable_environment_connection(connection_id=id_)
+        assert "GitHub" in (await previewed(browser)).text
+    finally:
+        await api.connections.delete_environment_connection(connection_id=id_)
+
+
 async def test_a_preview_is_framed_by_us_alone_and_runs_nothing(browser):
     for page in ("sign-in", "portal", "mail"):
         answer = await previewed(browser, page, app_name="Initech")

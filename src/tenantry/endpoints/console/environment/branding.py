@@ -18,11 +18,16 @@ from tenantry.crypto.vault import Binding, WrongKey
 from tenantry.endpoints.console.visit import ROOT, ConsoleSite, Page, Visit
 from tenantry.events.email import branding as email_branding
 from tenantry.events.email.rendering import Templates
+from tenantry.gen.scalekit.v1.connections.connections_pb import (
+    ConnectionType,
+    ListConnectionsRequest,
+)
 from tenantry.gen.scalekit.v1.environments.environments_pb import (
     GetPortalCustomizationRequest,
     UpdatePortalCustomizationRequest,
 )
 from tenantry.gen.tenantry.v1.settings_pb import ListSettingsRequest
+from tenantry.identity.connections.providers import provider_names
 from tenantry.identity.operators.model import READER
 from tenantry.net.http import Response, Route
 from tenantry.tenants.branding import assets, customization, pictures
@@ -155,7 +160,10 @@ class _Branding:
             layout="login/templates/layout.html" if kind is Kind.LOGIN else "base.html",
             defaults={"path": ""},
         )
-        response = _page(shown, kind, visit)
+        if kind is Kind.LOGIN:
+            response = await _sign_in_page(shown, visit, settings)
+        else:
+            response = shown.render("branding/portal.html", visit.words)
         policy = response.headers["content-security-policy"]
         for name in ("script-src 'self'", "connect-src 'self'", "frame-ancestors 'none'"):
             policy = policy.replace(f"{name}; ", "")
@@ -240,10 +248,15 @@ class _Fixed(Themes):
         return self._theme
 
 
-def _page(shown: rendering.Pages, kind: Kind, visit: Visit) -> Response:
+async def _sign_in_page(shown: rendering.Pages, visit: Visit, settings: Settings) -> Response:
+    """Return the sign-in page with the methods and social providers that are in use."""
     accepted = visit.request.headers.get("accept-language", "")
-    if kind is Kind.PORTAL:
-        return shown.render("branding/portal.html", visit.words)
+    listed = await visit.api.connections.list_connections(ListConnectionsRequest())
+    social = [
+        ("#", one.ui_button_title, provider_names.display_name(one.provider.name, one.provider_key))
+        for one in sorted(listed.connections, key=lambda one: one.id)
+        if one.type is ConnectionType.OAUTH
+    ]
     return shown.render(
         "sign_in.html",
         words.choose("login", accepted, ()),
@@ -251,9 +264,9 @@ def _page(shown: rendering.Pages, kind: Kind, visit: Visit) -> Response:
         email="",
         notice="",
         is_known=False,
-        methods=("email", "passkey"),
-        may_sign_up=True,
-        social=[("#", "", "Google"), ("#", "", "Microsoft")],
+        methods=settings.own_methods,
+        may_sign_up=settings.may_sign_up and settings.own_methods != ("passkey",),
+        social=social,
         given={},
     )
 

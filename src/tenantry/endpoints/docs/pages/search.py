@@ -46,13 +46,12 @@ SYNONYMS = {
     "dead letter": ("failed deliveries",),
     "dark mode": ("branding",),
     "docker": ("container",),
-    "embed": ("iframe", "widget"),
     "fga": ("permission",),
     "gdpr": ("export", "delete user"),
     "google workspace": ("workspace",),
     "group": ("directory group",),
     "helm": ("kubernetes",),
-    "iframe": ("embed", "widget"),
+    "iframe": ("embed",),
     "impersonation": ("impersonate",),
     "k8s": ("kubernetes",),
     "log in": ("sign in",),
@@ -85,7 +84,7 @@ SYNONYMS = {
     "two factor": ("second factor", "totp"),
     "webauthn": ("passkey",),
     "webhook": ("receive events",),
-    "widget": ("embed", "iframe"),
+    "widget": ("embed",),
     "workspace": ("organization",),
 }
 

@@ -21,6 +21,11 @@ _NAMES = {
 
 
 def of(connection: Connection) -> str:
-    """Return the name of a connection's provider; its own word where we know none."""
-    word = connection.provider_key or connection.provider
-    return _NAMES.get(connection.provider) or _NAMES.get(word.upper()) or word.title()
+    """Return the display name of a connection's provider."""
+    return display_name(connection.provider, connection.provider_key)
+
+
+def display_name(provider: str, provider_key: str) -> str:
+    """Return the display name of a provider, derived from its key if the provider is unknown."""
+    word = provider_key or provider
+    return _NAMES.get(provider) or _NAMES.get(word.upper()) or word.title()
