@@ -19,7 +19,7 @@ def text(settings: Settings) -> str:
     if settings.development:
         rows.append(("Mail", f"{settings.public_url}/dev/mail"))
     if settings.has_simulator:
-        rows.append(("Simulator", f"{settings.public_url}/simulator"))
+        rows.append(("Simulated IdP", f"{settings.public_url}/simulator"))
     if settings.console:
         rows.append(("Console", _console(settings)))
     if (client := credentials.read(settings.data_dir)) is not None:
@@ -30,7 +30,7 @@ def text(settings: Settings) -> str:
     else:
         rows.append(("Run next", f"{_command(settings)} client create"))
     rows += [("Mode", _mode(settings)), ("Version", __version__)]
-    return "\n".join(["", "  Tenantry is ready", *(f"  {n:<10} {v}" for n, v in rows), ""])
+    return "\n".join(["", "  Tenantry is ready", *(f"  {n:<13} {v}" for n, v in rows), ""])
 
 
 def _console(settings: Settings) -> str:

@@ -117,7 +117,7 @@ class ServerSettings:
     simulator: bool = setting(
         "true",
         values.switch,
-        "In development, serve an identity provider at /simulator that signs in any user, and "
+        "In development, serve a simulated IdP at /simulator that signs in any user, and "
         "create an organization at the first start that uses it, with the domains example.com and "
         "example.org.",
     )

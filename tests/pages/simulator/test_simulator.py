@@ -58,7 +58,7 @@ async def answer(visitor, sent, **form: str):
 
 @pytest.mark.process
 async def test_the_first_start_makes_an_organization_to_try_with(place, connections):
-    assert f"Simulator  {place.server.url}/simulator\n" in place.server.log.read_text()
+    assert f"Simulated IdP {place.server.url}/simulator\n" in place.server.log.read_text()
     assert list(connections) == ["OIDC", "SAML"]  # the first one leads the domains
     found = await place.api.organizations.get_organization_by_external_id(
         external_id="test-organization"

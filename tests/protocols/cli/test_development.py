@@ -63,9 +63,9 @@ def test_a_fresh_start_says_where_docs_and_mail_are_and_the_code_is_in_both(tmp_
     server = LiveServer(tmp_path).start()
     try:
         said = said_by(server)
-        assert f"Docs       {server.url}/docs\n" in said
-        assert f"Mail       {server.url}/dev/mail\n" in said
-        assert "Mode       development: " in said
+        assert f"Docs          {server.url}/docs\n" in said
+        assert f"Mail          {server.url}/dev/mail\n" in said
+        assert "Mode          development: " in said
         with httpx.Client(base_url=server.url, verify=server.trust) as http:
             credentials = {"grant_type": "client_credentials", "client_id": server.client_id}
             credentials["client_secret"] = server.client_secret
@@ -90,7 +90,7 @@ def test_a_start_for_production_says_so_and_shows_no_mail(tmp_path):
     server = LiveServer(tmp_path, development="false").start()
     try:
         said = said_by(server)
-        assert "Mode       production: " in said
+        assert "Mode          production: " in said
         assert "/dev/mail" not in said
         with httpx.Client(base_url=server.url, verify=server.trust) as http:
             assert http.get("/dev/mail").status_code == 404

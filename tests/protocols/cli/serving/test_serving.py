@@ -339,10 +339,10 @@ def test_the_first_start_says_where_and_who_and_what_next(tmp_path):
         until = time.monotonic() + 60
         while "Run next" not in (said := server.log.read_text()) and time.monotonic() < until:
             time.sleep(0.02)
-        assert f"URL        {server.url}\n" in said
-        assert f"Client ID  {server.client_id}\n" in said
+        assert f"URL           {server.url}\n" in said
+        assert f"Client ID     {server.client_id}\n" in said
         command = f"TENANTRY_DATA_DIR={server.data_dir} {TENANTRY}"
-        assert f'Run next   eval "$({command} env)"\n' in said
+        assert f'Run next      eval "$({command} env)"\n' in said
         assert server.client_secret not in said
     finally:
         server.stop()

@@ -47,7 +47,7 @@ def test_its_settings_are_those_that_were_given_and_no_former_ones(tmp_path):
         (tmp_path / mode).mkdir()
         server = LiveServer(tmp_path / mode, development=development, background="false").fork()
         until = time.monotonic() + 60
-        while f"Mode       {mode}" not in server.log.read_text():  # told once it is ready
+        while f"Mode          {mode}" not in server.log.read_text():  # told once it is ready
             assert time.monotonic() < until
             time.sleep(0.02)
         assert server.stop() == 0

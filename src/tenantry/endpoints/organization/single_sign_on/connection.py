@@ -24,6 +24,7 @@ from tenantry.gen.scalekit.v1.connections.connections_pb import (
 from tenantry.gen.tenantry.v1.sign_ins_pb import SignInError
 from tenantry.identity.connections.guides import explanations
 from tenantry.identity.connections.guides.guides import Guide, guides
+from tenantry.identity.connections.providers import provider_names
 from tenantry.web.connections import CONFIG, SAML, expiry_state
 from tenantry.web.forms.problems import Problems
 from tenantry.web.frames.areas import DOMAINS, SSO
@@ -210,7 +211,7 @@ def name_of(connection: Connection | ListConnection) -> str:
     if own.id not in {"saml", "oidc"}:
         return own.name
     if key and key != "CUSTOM":
-        return key.replace("_", " ").title() if key.isupper() else key
+        return provider_names.display_name("", key) if key.isupper() else key
     return "Custom SAML" if own.id == "saml" else "Custom OpenID Connect"
 
 

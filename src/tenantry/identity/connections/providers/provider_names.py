@@ -17,6 +17,7 @@ _NAMES = {
     "LINKEDIN": "LinkedIn",
     "SALESFORCE": "Salesforce",
     "APPLE": "Apple",
+    "IDP_SIMULATOR": "Simulated IdP",
 }
 
 
@@ -28,4 +29,4 @@ def of(connection: Connection) -> str:
 def display_name(provider: str, provider_key: str) -> str:
     """Return the display name of a provider, derived from its key if the provider is unknown."""
     word = provider_key or provider
-    return _NAMES.get(provider) or _NAMES.get(word.upper()) or word.title()
+    return _NAMES.get(provider) or _NAMES.get(word.upper()) or word.replace("_", " ").title()

@@ -771,7 +771,7 @@ class IdentityProviderType(Enum):
             MICROSOFT = 13
             ```
         IDP_SIMULATOR:
-            Built-in simulator for testing without an identity provider.
+            Simulated IdP for testing, built in.
 
             ```proto
             IDP_SIMULATOR = 14

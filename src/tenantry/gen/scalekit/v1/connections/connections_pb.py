@@ -3949,7 +3949,7 @@ class ConnectionProvider(Enum):
             MICROSOFT = 13
             ```
         IDP_SIMULATOR:
-            Built-in identity provider simulator for testing.
+            Simulated IdP for testing, built in.
 
             ```proto
             IDP_SIMULATOR = 14
