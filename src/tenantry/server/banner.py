@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tenantry import __version__
@@ -24,7 +26,7 @@ def text(settings: Settings) -> str:
         rows.append(("Console", _console(settings)))
     if (client := credentials.read(settings.data_dir)) is not None:
         rows.append(("Client ID", client.client_id))
-        rows.append(("Run next", f'eval "$({_command(settings)} env)"'))
+        rows.append(("Run next", _run_next(settings)))
         if settings.has_own_root:
             rows.append(("And then", "tenantry trust, so that browsers do not warn"))
     else:
@@ -47,6 +49,18 @@ def _mode(settings: Settings) -> str:
     return (
         f"development: {whose} can read its email; set TENANTRY_DEVELOPMENT=false to prevent this"
     )
+
+
+def _run_next(settings: Settings) -> str:
+    """Return the line of a shell that loads the variables of `tenantry env`, from any folder.
+
+    For a server that `make serve` started, it ends with the line of the README.
+    """
+    folder = Path(os.environ.get("PWD", "."))
+    is_clone = program() == folder / ".venv/bin/tenantry" and (folder / "Makefile").is_file()
+    if is_clone and settings.data_dir.absolute() == folder / "data":
+        return f'cd {shlex.quote(str(folder))} && eval "$(.venv/bin/tenantry env)"'
+    return f'eval "$({_command(settings)} env)"'
 
 
 def _command(settings: Settings) -> str:
