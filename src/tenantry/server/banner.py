@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ def text(settings: Settings) -> str:
     if (client := credentials.read(settings.data_dir)) is not None:
         rows.append(("Client ID", client.client_id))
         rows.append(("Run next", _run_next(settings)))
-        if settings.has_own_root:
+        if settings.has_own_root and not _is_trusted(settings):
             rows.append(("And then", "tenantry trust, so that browsers do not warn"))
     else:
         rows.append(("Run next", f"{_command(settings)} client create"))
@@ -61,6 +62,21 @@ def _run_next(settings: Settings) -> str:
     if is_clone and settings.data_dir.absolute() == folder / "data":
         return f'cd {shlex.quote(str(folder))} && eval "$(.venv/bin/tenantry env)"'
     return f'eval "$({_command(settings)} env)"'
+
+
+def _is_trusted(settings: Settings) -> bool:
+    """Return whether `tenantry trust` has added the root certificate to a trust store."""
+    # A server process that prints no banner does without these.
+    from tenantry.server import certificates
+    from tenantry.server.certificates import stores
+
+    path = certificates.files(settings).ca
+    if path is None:
+        return False
+    with suppress(OSError, ValueError, RuntimeError):  # no file, no certificate, no home folder
+        root = stores.Root.of(path)
+        return any(store.has(root) for store in stores.of_machine(Path("/"), Path.home()))
+    return False
 
 
 def _command(settings: Settings) -> str:

@@ -7,7 +7,8 @@ import subprocess
 import pytest
 
 from tenantry.crypto import credentials
-from tenantry.server import banner
+from tenantry.server import banner, certificates
+from tenantry.server.certificates import stores
 from tenantry.settings import load
 
 
@@ -51,3 +52,34 @@ def test_a_clone_is_told_the_line_of_the_readme(clone, tmp_path):
 def test_another_data_folder_is_named(clone, tmp_path):
     settings = load({"TENANTRY_DATA_DIR": str(tmp_path / "data"), "TENANTRY_CONFIG": "/dev/null"})
     assert f"TENANTRY_DATA_DIR={tmp_path / 'data'}" in row(banner.text(settings), "Run next")
+
+
+class TrustStore:
+    def __init__(self, *, is_trusted) -> None:
+        self.is_trusted = is_trusted
+
+    def has(self, _root):
+        return self.is_trusted
+
+
+@pytest.mark.parametrize(
+    ("trusted", "is_told"), [((), True), ((False, False), True), ((False, True), False)]
+)
+def test_trust_is_not_suggested_again(clone, monkeypatch, trusted, is_told):
+    settings = load({"TENANTRY_CONFIG": "/dev/null"})
+    certificates.ensure(settings)
+    found = [TrustStore(is_trusted=each) for each in trusted]
+    monkeypatch.setattr(stores, "of_machine", lambda *_folders: found)
+    assert ("tenantry trust" in banner.text(settings)) is is_told
+
+
+def test_trust_is_suggested_without_a_certificate_or_a_home_folder(clone, monkeypatch):
+    settings = load({"TENANTRY_CONFIG": "/dev/null"})
+    assert "tenantry trust" in banner.text(settings)
+    certificates.ensure(settings)
+
+    def home():
+        raise RuntimeError
+
+    monkeypatch.setattr("pathlib.Path.home", home)
+    assert "tenantry trust" in banner.text(settings)
