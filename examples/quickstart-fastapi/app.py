@@ -1,21 +1,26 @@
-"""An application that people sign in to, each within an organization."""
+"""An application with sign-in, organizations and roles."""
 
 import os
 import secrets
 from base64 import urlsafe_b64encode
 from hashlib import sha256
-from html import escape
+from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+from fastapi.templating import Jinja2Templates
 from scalekit import ScalekitClient
 from scalekit.common.exceptions import ScalekitServerException
 from scalekit.common.scalekit import (
     AuthorizationUrlOptions,
     CodeAuthenticationOptions,
     LogoutUrlOptions,
+    TokenValidationOptions,
 )
 
+HERE = Path(__file__).parent
+ACTIVE = 1  # of the statuses of a membership
 APP_URL = os.environ.get("APP_URL", "http://localhost:8000")
 COOKIE = {"httponly": True, "samesite": "lax", "secure": APP_URL.startswith("https:")}
 sdk = ScalekitClient(
@@ -24,35 +29,48 @@ sdk = ScalekitClient(
     os.environ["SCALEKIT_CLIENT_SECRET"],
 )
 app = FastAPI()
-sessions: dict[str, dict] = {}  # by the cookie `session`; yours belong into a database
+app.mount("/static", StaticFiles(directory=HERE / "static"))
+templates = Jinja2Templates(HERE / "templates")
+sessions: dict[str, dict] = {}  # by the cookie `session`; store yours in a database
 
 
-def page(content: str, status: int = 200) -> HTMLResponse:
-    head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Quickstart</title>'
-    return HTMLResponse(head + content, status, {"Cache-Control": "no-store"})
+def page(request: Request, name: str, status: int = 200, **values: object) -> HTMLResponse:
+    headers = {"Cache-Control": "no-store"}
+    return templates.TemplateResponse(request, name, values, status, headers)
+
+
+def claims_of(token: str) -> dict:
+    options = TokenValidationOptions(audience=[os.environ["SCALEKIT_CLIENT_ID"]])
+    return sdk.validate_access_token_and_get_claims(token, options)
 
 
 @app.get("/")
-def home(request: Request) -> HTMLResponse:  # not `async`: the SDK waits for the network
+def home(request: Request) -> HTMLResponse:  # not `async`: the SDK blocks on the network
     session = sessions.get(request.cookies.get("session", ""))
     if session is None:
-        return page('<a href="/login">Sign in</a>')
-    found = sdk.organization.get_organization(session["organization_id"])[0].organization
+        return page(request, "welcome.html")
+    user = sdk.users.get_user(session["claims"]["sub"])[0].user
+    active = [each for each in user.memberships if each.membership_status == ACTIVE]
+    names = {each.organization_id: each.display_name for each in active}
     return page(
-        f"<h1>{escape(found.display_name)}</h1><p>{escape(session['user']['email'])}</p>"
-        f"<p>Refreshed {session['refreshes']} times.</p>"
-        '<form method="post" action="/refresh"><button>Refresh</button></form>'
-        '<form method="post" action="/logout"><button>Sign out</button></form>'
-        '<a href="/login?prompt=select_account">Switch organization</a>'
+        request,
+        "home.html",
+        email=user.email,
+        profile=user.user_profile,
+        memberships=active,
+        organization=names.get(session["claims"]["oid"], ""),
+        claims=session["claims"],
+        refreshes=session["refreshes"],
     )
 
 
 @app.get("/login")
-def login(prompt: str = "") -> RedirectResponse:
+def login(prompt: str = "", organization_id: str = "", login_hint: str = "") -> RedirectResponse:
     state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
     options = AuthorizationUrlOptions()
     options.scopes = ["openid", "profile", "email", "offline_access"]
     options.state, options.prompt = state, prompt
+    options.organization_id, options.login_hint = organization_id, login_hint
     url = sdk.get_authorization_url(f"{APP_URL}/callback", options)
     challenge = urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()
     url += f"&code_challenge={challenge}&code_challenge_method=S256"  # the SDK has no option for it
@@ -65,16 +83,17 @@ def login(prompt: str = "") -> RedirectResponse:
 def callback(request: Request, state: str = "", code: str = "") -> Response:
     expected, _, verifier = request.cookies.get("sign_in", "").partition(".")
     if not expected or not secrets.compare_digest(expected.encode(), state.encode()):
-        return page('This sign-in did not begin here. <a href="/login">Sign in</a>', 400)
+        message = "This sign-in was not started in this browser."
+        return page(request, "welcome.html", 400, message=message)
     if not code:
-        why = escape(request.query_params.get("error_description", ""))
-        return page(f'{why} <a href="/login">Sign in</a>', 403)
+        message = request.query_params.get("error_description")
+        return page(request, "welcome.html", 403, message=message)
     options = CodeAuthenticationOptions()
     options.code_verifier = verifier
     result = sdk.authenticate_with_code(code, f"{APP_URL}/callback", options)
     sessions.pop(request.cookies.get("session", ""), None)
-    key = secrets.token_urlsafe(32)  # another one with each sign-in
-    sessions[key] = {**result, "refreshes": 0}
+    key = secrets.token_urlsafe(32)  # a new one for each sign-in
+    sessions[key] = {**result, "claims": claims_of(result["access_token"]), "refreshes": 0}
     response = RedirectResponse("/", 303)
     response.set_cookie("session", key, **COOKIE)
     response.delete_cookie("sign_in")
@@ -86,8 +105,9 @@ def refresh(request: Request) -> RedirectResponse:
     if session := sessions.get(key := request.cookies.get("session", "")):
         try:
             tokens = sdk.refresh_access_token(session["refresh_token"])  # both tokens are new
-            session |= {**tokens, "refreshes": session["refreshes"] + 1}
-        except ScalekitServerException:  # the session has ended: there, so here as well
+            claims = claims_of(tokens["access_token"])
+            session |= {**tokens, "claims": claims, "refreshes": session["refreshes"] + 1}
+        except ScalekitServerException:  # the session has ended at Tenantry
             sessions.pop(key, None)
     return RedirectResponse("/", 303)
 

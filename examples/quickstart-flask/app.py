@@ -1,16 +1,16 @@
-"""An application that people sign in to, with sessions kept by the SDK's middleware."""
+"""An application with sign-in, organizations and roles. The SDK's middleware keeps sessions."""
 
 import os
-from html import escape
 
-from flask import Flask, abort, redirect
+from flask import Flask, abort, redirect, render_template, request
 from scalekit.common.scalekit import AuthorizationUrlOptions
 from scalekit.frameworks.flask import ScalekitAuth
 from scalekit.middleware.csrf_state import STATE_COOKIE_NAME, generate_state
 from werkzeug.wrappers import Response
 
+ACTIVE = 1  # of the statuses of a membership
 APP_URL = os.environ.get("APP_URL", "http://localhost:8000")
-SECURE = APP_URL.startswith("https:")  # a browser drops such a cookie at http://localhost
+SECURE = APP_URL.startswith("https:")  # browsers drop secure cookies over http
 TENANTRY = os.environ["SCALEKIT_ENVIRONMENT_URL"]
 
 app = Flask(__name__)
@@ -27,58 +27,55 @@ auth = ScalekitAuth(  # it serves /login, /callback and /logout
 )
 
 
-def page(content: str) -> str:
-    head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Quickstart</title>'
-    return head + content
-
-
 @app.get("/")
 def home() -> str:
-    """Show everybody something, whether they are signed in or not."""
-    if auth.get_session() is None:
-        return page('<a href="/login">Sign in</a>')
-    return page('<a href="/account">Your account</a> <a href="/logout">Sign out</a>')
+    """Show the start page."""
+    return render_template("home.html", claims=auth.get_session())
 
 
 @app.get("/account")
-@auth.requires_auth  # others sign in first, and come back here
+@auth.requires_auth  # starts a sign-in if there is no session, and returns here
 def account() -> str:
-    """Show who it is, and in which organization: the cookie knows their ids and roles."""
+    """Show the user, the organizations and the claims of the access token."""
     claims = auth.current_user
-    found = auth.client.organization.get_organization(claims["oid"])[0].organization
     user = auth.client.users.get_user(claims["sub"])[0].user
-    return page(
-        f"<h1>{escape(found.display_name)}</h1><p>{escape(user.email)}</p>"
-        f"<p>{escape(', '.join(claims.get('roles', [])))}</p>"
-        '<p><a href="/invoices">Invoices</a> <a href="/switch">Switch organization</a> '
-        f'<a href="{escape(TENANTRY)}/ui">Settings</a> <a href="/logout">Sign out</a></p>'
+    active = [each for each in user.memberships if each.membership_status == ACTIVE]
+    names = {each.organization_id: each.display_name for each in active}
+    return render_template(
+        "account.html",
+        user=user,
+        memberships=active,
+        organization=names.get(claims["oid"], ""),
+        claims=claims,
+        tenantry=TENANTRY,
     )
 
 
 @app.get("/invoices")
 @auth.requires_auth
 def invoices() -> str:
-    """Show a page that needs a permission of this product."""
+    """Show a page that requires a permission."""
     if not may("invoices:read"):
         abort(403)
-    return page("<h1>Invoices</h1>")
+    return render_template("invoices.html")
 
 
 def may(permission: str) -> bool:
-    """Whether the person's roles give them this permission in their organization."""
+    """Return whether the user's roles in the current organization grant a permission."""
     claims = auth.current_user
-    if claims.get("permissions_omitted"):  # there are too many of them for a token
+    if claims.get("permissions_omitted"):  # too many for a token
         found = auth.client.users.list_user_permissions(claims["oid"], claims["sub"])[0]
-        return permission in {one.name for one in found.permissions}
+        return permission in {each.name for each in found.permissions}
     return permission in claims.get("permissions", [])
 
 
 @app.get("/switch")
 def switch() -> Response:
-    """Begin a sign-in that asks for the organization; /callback ends it like any other."""
+    """Start a sign-in to the given organization, or to one that the user selects."""
     options = AuthorizationUrlOptions()
     options.scopes = ["openid", "profile", "email", "offline_access"]
-    options.state, options.prompt = generate_state(), "select_account"
+    options.state, options.organization_id = generate_state(), request.args.get("organization_id")
+    options.prompt = None if options.organization_id else "select_account"
     response = redirect(auth.client.get_authorization_url(auth.redirect_uri, options))
     response.set_cookie(
         STATE_COOKIE_NAME, options.state, max_age=600, httponly=True, samesite="Lax", secure=SECURE
@@ -87,7 +84,7 @@ def switch() -> Response:
 
 
 @app.after_request
-def keep_nowhere(response: Response) -> Response:
-    """Let no browser keep a page, and show it by Back after a sign-out."""
+def prevent_caching(response: Response) -> Response:
+    """Keep browsers from showing a page with Back after a sign-out."""
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -1,9 +1,11 @@
-// An application that people sign in to, each within an organization.
+// An application with sign-in, organizations and roles.
 package main
 
 import (
 	"cmp"
 	"crypto/rand"
+	"embed"
+	"fmt"
 	"html/template"
 	"net/http"
 	"os"
@@ -11,19 +13,53 @@ import (
 	"sync"
 
 	"github.com/scalekit-inc/scalekit-sdk-go/v2"
+	"github.com/scalekit-inc/scalekit-sdk-go/v2/pkg/grpc/scalekit/v1/commons"
+	"github.com/scalekit-inc/scalekit-sdk-go/v2/pkg/grpc/scalekit/v1/users"
 )
 
 type session struct {
 	scalekit.AuthenticationResponse
-	Organization string
-	Refreshes    int
+	Claims    scalekit.Claims // of the access token
+	Refreshes int
 }
 
+type view struct {
+	Message, Organization string
+	User                  *users.User
+	Memberships           []*commons.OrganizationMembership
+	Claims                scalekit.Claims
+	Refreshes             int
+}
+
+//go:embed page.html style.css
+var files embed.FS
+var page = template.Must(template.New("page.html").Funcs(template.FuncMap{"text": text}).ParseFS(files, "page.html"))
 var appURL = cmp.Or(os.Getenv("APP_URL"), "http://localhost:8000")
 var sdk = scalekit.NewScalekitClient(os.Getenv("SCALEKIT_ENVIRONMENT_URL"),
-	os.Getenv("SCALEKIT_CLIENT_ID"), os.Getenv("SCALEKIT_CLIENT_SECRET"))
-var page = template.Must(template.ParseFiles("page.html"))
-var sessions sync.Map // by the cookie `session`; yours belong into a database
+			os.Getenv("SCALEKIT_CLIENT_ID"), os.Getenv("SCALEKIT_CLIENT_SECRET"))
+var sessions sync.Map // by the cookie `session`; store yours in a database
+
+// text returns a claim as a string, with the elements of a list separated by commas.
+func text(claim any) string {
+	var parts []string
+	list, isList := claim.([]any)
+	if !isList {
+		list = []any{claim}
+	}
+	for _, each := range list {
+		if number, ok := each.(float64); ok {
+			each = int64(number)
+		}
+		parts = append(parts, fmt.Sprint(each))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func show(w http.ResponseWriter, status int, v view) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = page.Execute(w, v)
+}
 
 func cookie(r *http.Request, name string) string {
 	return append(r.CookiesNamed(name), &http.Cookie{})[0].Value
@@ -35,9 +71,27 @@ func setCookie(w http.ResponseWriter, name, value string, seconds int) {
 }
 
 func home(w http.ResponseWriter, r *http.Request) {
-	s, _ := sessions.Load(cookie(r, "session"))
-	w.Header().Set("Cache-Control", "no-store")
-	_ = page.Execute(w, s)
+	found, _ := sessions.Load(cookie(r, "session"))
+	s, signedIn := found.(session)
+	if !signedIn {
+		show(w, http.StatusOK, view{})
+		return
+	}
+	answer, err := sdk.User().GetUser(r.Context(), s.User.Id)
+	if err != nil {
+		show(w, http.StatusBadGateway, view{Message: err.Error()})
+		return
+	}
+	v := view{User: answer.User, Claims: s.Claims, Refreshes: s.Refreshes}
+	for _, each := range answer.User.Memberships {
+		if each.MembershipStatus == commons.MembershipStatus_ACTIVE {
+			v.Memberships = append(v.Memberships, each)
+		}
+		if each.OrganizationId == s.Claims["oid"] {
+			v.Organization = each.GetDisplayName()
+		}
+	}
+	show(w, http.StatusOK, v)
 }
 
 func login(w http.ResponseWriter, r *http.Request) {
@@ -45,6 +99,7 @@ func login(w http.ResponseWriter, r *http.Request) {
 	state := rand.Text()
 	target, _ := sdk.GetAuthorizationUrl(appURL+"/callback", scalekit.AuthorizationUrlOptions{
 		State: state, Scopes: []string{"openid", "profile", "email", "offline_access"}, Prompt: r.FormValue("prompt"),
+		OrganizationId: r.FormValue("organization_id"), LoginHint: r.FormValue("login_hint"),
 		CodeChallenge: pkce.CodeChallenge, CodeChallengeMethod: pkce.CodeChallengeMethod})
 	setCookie(w, "sign_in", state+"|"+pkce.CodeVerifier, 3600)
 	http.Redirect(w, r, target.String(), http.StatusSeeOther)
@@ -53,21 +108,24 @@ func login(w http.ResponseWriter, r *http.Request) {
 func callback(w http.ResponseWriter, r *http.Request) {
 	state, verifier, _ := strings.Cut(cookie(r, "sign_in"), "|")
 	if state == "" || state != r.FormValue("state") {
-		http.Error(w, "This sign-in did not begin here.", http.StatusBadRequest)
+		show(w, http.StatusBadRequest, view{Message: "This sign-in was not started in this browser."})
 		return
 	}
 	result, err := sdk.AuthenticateWithCode(r.Context(), r.FormValue("code"), appURL+"/callback",
 		scalekit.AuthenticationOptions{CodeVerifier: verifier})
 	if err != nil {
-		http.Error(w, cmp.Or(r.FormValue("error_description"), "Sign in again."), http.StatusForbidden)
+		show(w, http.StatusForbidden, view{Message: cmp.Or(r.FormValue("error_description"), "Sign in again.")})
 		return
 	}
-	id, key := result.User.Claims["oid"].(string), rand.Text() // another key with each sign-in
-	if answer, err := sdk.Organization().GetOrganization(r.Context(), id); err == nil {
-		sessions.Delete(cookie(r, "session"))
-		sessions.Store(key, session{*result, answer.Organization.DisplayName, 0})
-		setCookie(w, "session", key, 0)
+	claims, err := sdk.ValidateToken(r.Context(), result.AccessToken)
+	if err != nil {
+		show(w, http.StatusForbidden, view{Message: "Sign in again."})
+		return
 	}
+	key := rand.Text() // a new one for each sign-in
+	sessions.Delete(cookie(r, "session"))
+	sessions.Store(key, session{*result, claims, 0})
+	setCookie(w, "session", key, 0)
 	setCookie(w, "sign_in", "", -1)
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
@@ -76,9 +134,11 @@ func refresh(w http.ResponseWriter, r *http.Request) {
 	found, _ := sessions.LoadAndDelete(cookie(r, "session"))
 	s, _ := found.(session)
 	if tokens, err := sdk.RefreshAccessToken(r.Context(), s.RefreshToken); err == nil {
-		s.AccessToken, s.RefreshToken, s.Refreshes = tokens.AccessToken, tokens.RefreshToken, s.Refreshes+1
-		sessions.Store(cookie(r, "session"), s)
-	} // else the session has ended: there, so here as well
+		if claims, err := sdk.ValidateToken(r.Context(), tokens.AccessToken); err == nil {
+			s.RefreshToken, s.Claims, s.Refreshes = tokens.RefreshToken, claims, s.Refreshes+1
+			sessions.Store(cookie(r, "session"), s)
+		}
+	} // otherwise the session has ended at Tenantry
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
@@ -91,6 +151,7 @@ func logout(w http.ResponseWriter, r *http.Request) {
 
 func main() {
 	http.HandleFunc("GET /{$}", home)
+	http.Handle("GET /style.css", http.FileServerFS(files))
 	http.HandleFunc("GET /login", login)
 	http.HandleFunc("GET /callback", callback)
 	http.HandleFunc("POST /refresh", refresh)

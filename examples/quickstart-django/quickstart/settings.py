@@ -1,4 +1,4 @@
-"""Settings of the project: those of the middleware begin with SCALEKIT_."""
+"""Settings of the project. Those of the middleware begin with SCALEKIT_."""
 
 import os
 from pathlib import Path
@@ -30,4 +30,4 @@ SCALEKIT_REDIRECT_URI = f"{APP_URL}/callback"
 SCALEKIT_POST_LOGIN_REDIRECT = "/account"
 SCALEKIT_POST_LOGOUT_REDIRECT_URI = f"{APP_URL}/"
 SCALEKIT_COOKIE_ENCRYPTION_SECRET = os.environ["SESSION_SECRET"]  # the same in every process
-SCALEKIT_COOKIE_SECURE = APP_URL.startswith("https:")  # else a browser drops it at http://localhost
+SCALEKIT_COOKIE_SECURE = APP_URL.startswith("https:")  # browsers drop secure cookies over http

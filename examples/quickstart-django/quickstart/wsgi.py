@@ -1,4 +1,4 @@
-"""The application, for a server that speaks WSGI."""
+"""The WSGI application."""
 
 import os
 

@@ -1,6 +1,8 @@
 import type { Metadata } from 'next'
 import type { ReactNode } from 'react'
 
+import './style.css'
+
 export const metadata: Metadata = { title: 'Quickstart' }
 
 export default function Layout({ children }: { children: ReactNode }) {

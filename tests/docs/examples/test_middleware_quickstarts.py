@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from importlib.metadata import version
 
@@ -14,8 +11,9 @@ import httpx
 import pytest
 from browsers import chromium_in_step
 from doc_programs import management
-from people_at_apps import CODE, Mailbox, answers, name_somebody, sign_up
+from people_at_apps import CODE, Mailbox, name_somebody, sign_up
 from playwright.sync_api import expect
+from quickstart_projects import init, running
 from repository import ROOT
 from servers import free_port
 
@@ -52,42 +50,19 @@ def mailbox(tenantry):
 
 @contextmanager
 def started(framework, tenantry, folder):
-    """One of the applications, registered as its README says and started as it says."""
-    port, log, home = free_port(), folder / "log", EXAMPLES / f"quickstart-{framework}"
+    """Write a project with `tenantry init` and start it: its URL."""
+    port, project = free_port(), folder / framework
     url = f"http://localhost:{port}"
-    readme = (home / "README.md").read_text(encoding="utf-8")
-    (registration,) = re.findall(r"--json '(\{.*?\})'", readme, re.DOTALL)
-    command = (sys.executable, "-W", "ignore", *COMMANDS[framework])
-    with management(tenantry) as api:
-        client = json.loads(registration.replace("http://localhost:8000", url))
-        made = api.post("/api/v1/clients", json=client).raise_for_status().json()["client"]
-        secret = api.post(f"/api/v1/clients/{made['id']}/secrets").raise_for_status().json()
-        variables = {
-            "APP_URL": url,
-            "SCALEKIT_CLIENT_ID": made["id"],
-            "SCALEKIT_CLIENT_SECRET": secret["plain_secret"],
-            "SESSION_SECRET": "0123456789abcdef" * 4,
-        }
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [*command, *(("--port",) if framework == "flask" else ()), str(port)],
-                cwd=home,
-                env=tenantry.environment | tenantry.env | variables,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-        try:
-            until = time.monotonic() + 60
-            while not answers(url):
-                assert process.poll() is None, log.read_text()
-                assert time.monotonic() < until, log.read_text()
-                time.sleep(0.05)
+    made = init(tenantry, framework, project, url)
+    command = [sys.executable, "-W", "ignore", *COMMANDS[framework]]
+    command += ["--port", str(port)] if framework == "flask" else [str(port)]
+    try:
+        with running(tenantry, project, command, url):
             yield url
-        finally:
-            process.kill()
-            process.wait(60)
-            # The oldest application is where a sign-in that begins elsewhere goes on.
-            api.delete(f"/api/v1/clients/{made['id']}").raise_for_status()
+    finally:
+        # The oldest application is where a sign-in that begins elsewhere goes on.
+        with management(tenantry) as api:
+            api.delete(f"/api/v1/clients/{made['client_id']}").raise_for_status()
 
 
 @pytest.fixture(scope="module", params=list(COMMANDS))
@@ -128,14 +103,15 @@ def test_a_person_signs_up_switches_signs_out_and_in_again(page, app, tenantry, 
     email = sign_up(page, mailbox, "Analytical <Engines> & Co")
     assert page.url == f"{app}/account"
     expect(page.get_by_text(email)).to_be_visible()
-    expect(page.get_by_text("admin")).to_be_visible()
+    expect(page.get_by_role("list", name="Roles")).to_have_text("admin")
     (cookie,) = [one for one in page.context.cookies(app) if one["name"] == COOKIE]
     assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Lax")
 
     with management(tenantry) as api:
         member(api, email, "Second")
-    page.get_by_role("link", name="Switch organization").click()
-    page.get_by_role("button", name="Second").click()
+    page.reload()
+    page.locator(".switcher summary").click()
+    page.get_by_role("link", name="Second").click()
     expect(page.get_by_role("heading", name="Second")).to_be_visible()
     assert page.url == f"{app}/account"
 

@@ -8,12 +8,12 @@ const sha256 = (text: string) => createHash('sha256').update(text).digest()
 const refuse = (why: string, status: number) =>
   new NextResponse(why, { status, headers: { 'content-type': 'text/plain; charset=utf-8' } })
 
-/** End a sign-in that this browser began. */
+/** Complete a sign-in that was started in this browser. */
 export async function GET(request: NextRequest) {
   const query = request.nextUrl.searchParams
   const [expected, codeVerifier] = (request.cookies.get('sign_in')?.value ?? '').split('.')
   if (!expected || !timingSafeEqual(sha256(expected), sha256(query.get('state') ?? ''))) {
-    return refuse('This sign-in did not begin here.', 400)
+    return refuse('This sign-in was not started in this browser.', 400)
   }
   const code = query.get('code')
   if (!code) return refuse(`${query.get('error')}: ${query.get('error_description')}`, 403)

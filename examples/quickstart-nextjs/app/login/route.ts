@@ -4,7 +4,7 @@ import { NextResponse, type NextRequest } from 'next/server'
 import { cookie } from '@/lib/session'
 import { appUrl, sdk } from '@/lib/tenantry'
 
-/** Begin a sign-in: of the application's own, or as Tenantry sends somebody here. */
+/** Start a sign-in, also one that an identity provider or an invitation starts. */
 export async function GET(request: NextRequest) {
   const query = request.nextUrl.searchParams
   const fromProvider = query.get('idp_initiated_login')
