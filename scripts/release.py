@@ -26,7 +26,7 @@ NAME = "tenantry"
 # The files that `podman build --file deploy/container/Containerfile .` reads.
 IMAGE = (
     *("LICENSE", "README.md", "pyproject.toml", "requirements.txt", "requirements-build.txt"),
-    *(".dockerignore", "src", "docs", "deploy/container"),
+    *(".dockerignore", "src", "docs", "examples", "deploy/container"),
 )
 CHART = "deploy/helm/tenantry"
 NOTES = "### Upgrade notes"

@@ -21,6 +21,7 @@ _PANELS = {
     "Getting started": {
         "serve": "commands:serve",
         "env": "commands:env",
+        "init": "projects.init:init",
         "trust": "deployment.trusting:trust",
         "status": "deployment.status:status",
         "doctor": "commands:doctor",

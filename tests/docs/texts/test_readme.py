@@ -105,8 +105,9 @@ def test_the_set_up_shows_what_is_wrong(own_server, tmp_path):
 
 
 def test_an_application_is_registered_for_sign_in(shell, own_server, tmp_path):
-    script = f"{SAMPLES['register']}\necho $APP_ID $APP_SECRET"
-    client_id, secret = shell(script, tmp_path).split()
+    show = "cat quickstart-fastapi/.env && rm -r quickstart-fastapi"
+    printed = shell(f"{SAMPLES['register']}\n{show}", tmp_path)
+    client_id, secret = re.findall(r"^SCALEKIT_CLIENT_(?:ID|SECRET)=(.+)$", printed, re.MULTILINE)
     with httpx.Client(base_url=own_server.url, verify=own_server.trust) as http:
         asked = {
             "response_type": "code",
@@ -161,10 +162,7 @@ def test_it_is_short_and_its_picture_is_small():
 
 def test_the_quickstart_is_started_as_its_own_readme_says():
     own = (ROOT / "examples/quickstart-fastapi/README.md").read_text(encoding="utf-8")
-    folder, *commands = re.split(r" && |\n", SAMPLES["run"].strip())
-    assert folder == "cd examples/quickstart-fastapi"
-    assert [command for command in commands[:2] if command not in own] == []
-    assert commands[2].endswith(".venv/bin/uvicorn app:app")
+    assert f"\n{SAMPLES['register']}{SAMPLES['run']}```\n" in own
 
 
 def test_features_that_are_absent_are_not_listed():

@@ -23,7 +23,7 @@ PACKAGE = ROOT / "src" / "tenantry"
 def wheel(tmp_path_factory):
     """A wheel as `pip wheel` makes it, of a copy: a build leaves files beside the sources."""
     folder = tmp_path_factory.mktemp("wheel")
-    names = ("pyproject.toml", "README.md", "LICENSE", "src", "docs")
+    names = ("pyproject.toml", "README.md", "LICENSE", "src", "docs", "examples")
     copied = ["cp", "-r", *(ROOT / name for name in names)]
     (folder / "source").mkdir()
     subprocess.run([*copied, folder / "source"], check=True)
@@ -53,6 +53,15 @@ def test_it_holds_every_file_of_the_package(wheel):
         if path.relative_to(ROOT / "docs").parts[0]
         not in {"decisions", "performance", "pictures", "reliability"}
     }
+    # `tenantry init` writes them.
+    listed = subprocess.run(
+        ["git", "ls-files", "examples/quickstart-*"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    files |= {f"tenantry/cli/projects/{name}" for name in listed.stdout.split()}
     assert packed == files
 
 

@@ -37,14 +37,21 @@ def variables(settings: Settings) -> dict[str, str]:
             "server was started, or set TENANTRY_DATA_DIR; or run `tenantry client create` there, "
             "and export SCALEKIT_CLIENT_ID and SCALEKIT_CLIENT_SECRET"
         )
-    # A running server is right; the settings of this shell may be others.
-    server = server_registry.find(settings) or server_registry.of(settings)
+    server = of_server(settings)
     exported = {
-        "SCALEKIT_ENVIRONMENT_URL": server.public_url,
-        "SCALEKIT_ENV_URL": server.public_url,
+        "SCALEKIT_ENVIRONMENT_URL": server["SCALEKIT_ENVIRONMENT_URL"],
+        "SCALEKIT_ENV_URL": server["SCALEKIT_ENVIRONMENT_URL"],
         "SCALEKIT_CLIENT_ID": client.client_id,
         "SCALEKIT_CLIENT_SECRET": client.client_secret,
     }
+    return exported | server
+
+
+def of_server(settings: Settings) -> dict[str, str]:
+    """Return the URL of the server, and the root certificates that verify its certificate."""
+    # A running server is right; the settings of this shell may be others.
+    server = server_registry.find(settings) or server_registry.of(settings)
+    exported = {"SCALEKIT_ENVIRONMENT_URL": server.public_url}
     if server.ca:
         certificates.refresh_bundle(certificates.files(settings))
         exported |= dict.fromkeys(_BUNDLES, server.bundle) | {"TENANTRY_CA": server.ca}

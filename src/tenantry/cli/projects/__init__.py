@@ -1,0 +1,1 @@
+"""Projects that `tenantry init` writes: quickstarts of `examples/`, which the package contains."""
