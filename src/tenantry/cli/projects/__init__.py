@@ -1,1 +1,1 @@
-"""Projects that `tenantry init` writes: quickstarts of `examples/`, which the package contains."""
+"""Projects that `tenantry init` writes: the quickstarts of `examples/`."""

@@ -45,7 +45,7 @@ def write(
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=parent))
     try:
         project = temporary / folder.name
-        example = files(__package__).joinpath("examples", framework.example)
+        example = files("tenantry").joinpath("examples", framework.example)
         with as_file(example) as source:
             shutil.copytree(source, project, ignore=_CREATED, copy_function=shutil.copyfile)
         readme = project / "README.md"
