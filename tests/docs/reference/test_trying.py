@@ -27,12 +27,14 @@ def visit(browser, served):
     """Open the page of an operation and its form; what the browser asks for is kept."""
     contexts = []
 
-    def visit(name, **options: object):
+    def visit(name, *, own_token=False, **options: object):
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
         contexts.append(context)
         page = context.new_page()
         page.asked = []
         page.on("request", lambda request: page.asked.append(request))  # noqa: PLW0108
+        if not own_token:
+            page.add_init_script("sessionStorage['tenantry.try'] ??= 'forgotten'")
         page.goto(f"{served.url}/docs/api/{name}")
         page.get_by_text("Try it", exact=True).click()
         return page
@@ -73,10 +75,26 @@ def test_an_operation_is_sent(visit, served):
     }
     assert all("cookie" not in request.headers for request in page.asked)
 
-    page.get_by_role("button", name="Forget").click()
+    page.get_by_role("button", name="Use another client").click()
     expect(page.locator(".credentials")).to_be_visible()
-    assert page.evaluate("sessionStorage.length") == 0
+    assert page.evaluate("Object.values(sessionStorage)") == ["forgotten"]
     page.get_by_role("button", name="Send GET").click()
+    expect(page.locator(".said")).to_contain_text("401")
+
+
+def test_a_local_server_has_a_token_for_its_own_pages(visit, served):
+    page = visit("CreateOrganization", own_token=True)
+    expect(page.locator(".caller")).to_contain_text(served.client_id)
+    expect(page.locator(".credentials")).to_be_hidden()
+    page.get_by_label("Body").fill('{"display_name": "With the own token"}')
+    page.get_by_role("button", name="Send POST").click()
+    expect(page.locator(".said")).to_contain_text("201")
+    page.get_by_role("button", name="Use another client").click()
+    expect(page.locator(".credentials")).to_be_visible()
+    page.reload()
+    page.get_by_text("Try it", exact=True).click()
+    expect(page.locator(".credentials")).to_be_visible()  # it stays forgotten
+    page.get_by_role("button", name="Send POST").click()
     expect(page.locator(".said")).to_contain_text("401")
 
 

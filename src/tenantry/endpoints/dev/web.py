@@ -2,7 +2,7 @@
 
 `/dev/mail.json` is the same list for programs, such as tests of a sign-in. The page is up to date
 by itself: a script asks for it again, without one the page loads anew.
-`/dev/design` shows the parts that pages are made of.
+`/dev/token` is for the docs, see `token.py`. `/dev/design` shows the parts that pages are made of.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tenantry.core import errors, urlencoded
 from tenantry.core.times import rfc3339
-from tenantry.endpoints.dev import design
+from tenantry.endpoints.dev import design, token
 from tenantry.events.email import service as mail
 from tenantry.net import email_addresses
 from tenantry.net.http import Request, Response, Route
@@ -47,7 +47,10 @@ def routes(context: AppContext) -> list[Route]:
         return []
     gate = Gate(settings)
     development = Development(context.db, gate)
+    # Only on this machine: the token can make every call.
+    issuing = [Route("POST", token.PATH, token.Token(context, gate).issue)]
     return [
+        *(issuing if settings.is_local else ()),
         Route("GET", "/dev/mail", development.listing),
         Route("GET", "/dev/mail.json", development.said),
         Route("GET", _STYLE.path, development.style),

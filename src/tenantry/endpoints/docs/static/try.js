@@ -1,9 +1,11 @@
-// "Try it": sends an operation to this server, in development alone. The secret is asked for, spent
-// at once on a token, and not kept; the token is, until the tab is closed or it is forgotten. An
-// endpoint of OAuth is sent just what its fields hold, and nothing of that is kept.
+// "Try it": sends an operation to this server, in development only. A server on this machine issues a
+// token of its first client; otherwise, or after "Use another client", the form asks for a client ID
+// and a secret. The tab keeps the token until it is closed or another client is used, and never keeps
+// the secret. An endpoint of OAuth is sent only what its fields contain, and nothing of it is kept.
 'use strict'
 
 const TOKEN = 'tenantry.try'
+const FORGOTTEN = 'forgotten'
 
 // To this server and to no other, without cookies: a request says who calls by its token alone.
 function send(path, options) {
@@ -26,6 +28,25 @@ function token() {
   }
 }
 
+function keep(id, token, seconds) {
+  const kept = { id, token, until: Date.now() + (seconds - 5) * 1000 }
+  sessionStorage.setItem(TOKEN, JSON.stringify(kept))
+}
+
+// Once forgotten, it is not fetched again in this tab.
+const isForgotten = () => sessionStorage.getItem(TOKEN) === FORGOTTEN
+
+// Only a server on this machine has it: see endpoints/dev/token.py.
+async function fetchOwnToken() {
+  try {
+    if (isForgotten()) return
+    const answer = await send('/dev/token', { method: 'POST' })
+    if (!answer.ok) return
+    const found = await answer.json()
+    keep(found.client_id, found.access_token, found.expires_in)
+  } catch {} // the form asks for credentials
+}
+
 async function fetchToken(id, secret) {
   const answer = await send('/oauth/token', {
     method: 'POST',
@@ -37,8 +58,7 @@ async function fetchToken(id, secret) {
   })
   const found = await answer.json()
   if (!answer.ok) throw new Error(found.error_description ?? found.message ?? answer.status)
-  const kept = { id, token: found.access_token, until: Date.now() + (found.expires_in - 5) * 1000 }
-  sessionStorage.setItem(TOKEN, JSON.stringify(kept))
+  keep(id, found.access_token, found.expires_in)
 }
 
 function requestOf(form) {
@@ -88,7 +108,7 @@ function tryIt(form) {
     secret.value = found('CLIENT_SECRET') ?? ''
   })
   part('forget')?.addEventListener('click', () => {
-    sessionStorage.removeItem(TOKEN)
+    sessionStorage.setItem(TOKEN, FORGOTTEN)
     show()
     id.focus()
   })
@@ -138,7 +158,12 @@ function tryIt(form) {
       button.disabled = false
     }
   })
-  // Whoever comes back to the page by Back finds no secret in it.
+  form.closest('details').addEventListener('toggle', async () => {
+    if (!asks || token() || form.dataset.open === 'anyone') return
+    await fetchOwnToken()
+    show()
+  })
+  // A page that is shown again with Back has no secret in it.
   addEventListener('pagehide', () => {
     for (const field of form.querySelectorAll('[type="password"]')) field.value = ''
   })
