@@ -50,6 +50,7 @@ check: .venv/installed-dev
 	$(BIN)/python scripts/compatibility.py --check
 	$(BIN)/python scripts/messages.py --check
 	$(BIN)/python scripts/diagram.py --check
+	$(BIN)/python scripts/sequences.py --check
 
 # Each process has its own servers, and waits for them half of the time: two more than there are
 # cores. A file's tests stay together. Python may write bytecode, whatever this shell says: tests
@@ -91,6 +92,7 @@ gen: .venv/installed-dev
 	$(BIN)/python scripts/openid_conformance.py
 	$(BIN)/python scripts/compatibility.py
 	$(BIN)/python scripts/diagram.py
+	$(BIN)/python scripts/sequences.py
 
 messages: .venv/installed-dev
 	$(BIN)/python scripts/messages.py

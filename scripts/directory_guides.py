@@ -74,7 +74,7 @@ def page(guide: Guide) -> Iterator[str]:
     yield f"# {guide.name}\n\n{_MADE}"
     yield (
         f"Create a directory of type `{guide.type}` with the provider `{guide.provider}`. "
-        "[All providers](README.md)\n"
+        "This takes about 15 minutes. [All providers](README.md)\n"
     )
     for number, step in enumerate(guide.steps, 1):
         yield from _step(number, step)

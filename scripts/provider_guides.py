@@ -76,7 +76,10 @@ def index() -> Iterator[str]:
 def page(guide: Guide) -> Iterator[str]:
     """Yield the lines of a provider's page."""
     yield f"# {guide.name}\n\n{_MADE}"
-    yield f"Set `provider` of the connection to `{guide.provider}`. [All providers](README.md)\n"
+    yield (
+        f"Set `provider` of the connection to `{guide.provider}`. This takes about 15 minutes. "
+        "[All providers](README.md)\n"
+    )
     for name, steps in (("SAML", guide.saml), ("OpenID Connect", guide.oidc)):
         if steps:
             yield f"## {name}\n"

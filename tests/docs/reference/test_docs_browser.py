@@ -143,7 +143,7 @@ def test_the_language_is_switched_everywhere_and_kept(visit):
     page = visit("/docs/api/UpdateOrganization")
     sample = page.locator(".sample")
     expect(sample.get_by_text("curl", exact=True)).to_be_visible()
-    sample.get_by_label("Go", exact=True).check()
+    tab(sample, "Go").click()
     expect(sample.get_by_text("sc.Organization().UpdateOrganization")).to_be_visible()
     page.locator("#contents").get_by_text("Create organization").click()
     elsewhere = page.locator(".sample")
@@ -151,22 +151,49 @@ def test_the_language_is_switched_everywhere_and_kept(visit):
     expect(elsewhere.locator("[data-language=sh] pre")).to_be_hidden()
 
     page.reload()
-    expect(page.locator("input[value=go]")).to_be_checked()
+    expect(tab(page, "Go")).to_have_attribute("aria-current", "true")
     expect(page.locator("body [data-language=go] pre")).to_be_visible()
     expect(page.locator("body [data-language=sh] pre")).to_be_hidden()
+
+    # In a guide, too: also where an example has no Java.
+    page.goto(page.url.replace("/docs/api/CreateOrganization", "/docs/guides/directories"))
+    first = page.locator(".sample").first
+    expect(first.locator("[data-language=go] pre")).to_be_visible()
+    expect(first.locator("[data-language=js] pre")).to_be_hidden()
+    assert tab(first, "Java").count() == 0
+    page.goto(page.url.replace("directories", "model-your-tenants"))
+    tab(page.locator(".sample").first, "Java").click()
+    page.goto(page.url.replace("model-your-tenants", "directories"))
+    expect(first.locator("[data-language~=sh] pre")).to_be_visible()
+    expect(tab(first, "cURL")).to_have_attribute("aria-current", "true")
+
+
+def tab(place, language):
+    return place.locator(".languages").get_by_role("link", name=language, exact=True)
+
+
+def test_the_language_is_the_same_in_a_page_from_the_cache(visit):
+    page = visit("/docs/api/GetOrganization")
+    page.locator("#contents").get_by_text("Update organization", exact=True).click()
+    tab(page, "Python").click()
+    page.go_back()
+    expect(page.locator("h1")).to_have_text("Get organization")
+    expect(tab(page, "Python")).to_have_attribute("aria-current", "true")
+    expect(page.locator("body [data-language=python] pre")).to_be_visible()
 
 
 def test_the_language_is_switched_by_keyboard(visit):
     page = visit("/docs/api/GetOrganization")
-    page.locator("input[value=sh]").focus()
-    page.keyboard.press("ArrowRight")
+    tab(page, "cURL").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
     expect(page.locator("body [data-language=js] pre")).to_be_visible()
     assert page.evaluate("document.documentElement.dataset.language") == "js"
 
 
 def test_switching_keeps_the_place(visit):
     page = visit("/docs/api/DeleteOrganization")
-    chosen = page.locator(".languages label").nth(4)
+    chosen = page.locator(".languages a").nth(4)
     before = chosen.bounding_box()["y"]
     chosen.click()
     assert abs(chosen.bounding_box()["y"] - before) < 2
@@ -175,7 +202,7 @@ def test_switching_keeps_the_place(visit):
 def test_a_call_that_an_sdk_lacks_shows_the_request(visit):
     page = visit("/docs/api/SearchOrganization")
     sample = page.locator(".sample")
-    sample.get_by_label("Java", exact=True).check()
+    tab(sample, "Java").click()
     expect(sample.get_by_text("The official Java SDK does not support this call")).to_be_visible()
     expect(sample.locator("[data-language=java] pre")).to_contain_text("curl --get")
 
@@ -205,11 +232,10 @@ def test_code_is_copied(visit):
 )
 def test_no_page_scrolls_sideways(visit, width, language):
     page = visit("/docs/api/CreateConnection", width=width)
-    page.evaluate("language => localStorage.setItem('tenantry.language', language)", language)
-    page.reload()
+    page.goto(f"{page.url}?language={language}")
     page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
     assert page.evaluate("document.documentElement.scrollWidth") == width
-    guides = ("/guides", "/settings", "/guides/sign-people-in", "/runbooks")
+    guides = ("/guides", "/settings", "/guides/sign-people-in", "/guides/api-keys", "/runbooks")
     for path in (
         *guides,
         "",
@@ -220,6 +246,19 @@ def test_no_page_scrolls_sideways(visit, width, language):
     ):
         page.goto(f"{page.url.partition('/docs')[0]}/docs{path}")
         assert page.evaluate("document.documentElement.scrollWidth") == width, path
+
+
+@pytest.mark.parametrize("path", ["/api/CreateConnection", "/guides/api-keys", "/guides/nextjs"])
+def test_no_code_is_cut_off(visit, path):
+    """On a phone lines wrap; on a screen an edge beyond which there is more has a shadow."""
+    page = visit(f"/docs{path}?language=java", width=390)
+    cut = """each => [each.scrollWidth - each.clientWidth, each.scrollHeight - each.clientHeight]"""
+    for code in page.locator(".code pre:visible").all():
+        assert code.evaluate(cut) == [0, 0]
+    page.set_viewport_size({"width": 1280, "height": 800})
+    code = page.locator(".code pre:visible").first
+    assert code.evaluate("each => getComputedStyle(each).overflowX") == "auto"
+    assert code.evaluate("each => getComputedStyle(each).backgroundAttachment").count("local") == 4
 
 
 def test_a_phone_has_the_list_in_a_menu(visit):
@@ -277,8 +316,15 @@ def test_everybody_can_read_it(visit, width, scheme):
 def test_without_script_everything_can_be_read(visit):
     page = visit("/docs/api/UpdateOrganization", java_script_enabled=False)
     sample = page.locator(".sample")
-    for language in ("sh", "js", "python", "go", "java"):
-        expect(sample.locator(f"[data-language={language}] pre")).to_be_visible()
+    for key, label in (("go", "Go"), ("java", "Java"), ("sh", "cURL")):
+        tab(page, label).click()
+        expect(sample.locator(f"[data-language={key}] pre")).to_be_visible()
+        assert sample.locator("pre:visible").count() == 1
+        expect(tab(page, label)).to_have_attribute("aria-current", "true")
+    tab(page, "Python").click()
+    page.locator("#contents").get_by_text("Create organization").click()  # a cookie keeps it
+    expect(sample.locator("[data-language=python] pre")).to_be_visible()
+    assert page.url.endswith("/docs/api/CreateOrganization")
     expect(page.locator("#search")).to_be_hidden()
 
 

@@ -6,11 +6,12 @@ import asyncio
 import functools
 import json
 from collections import OrderedDict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tenantry.core import errors
+from tenantry.core import errors, urlencoded
 from tenantry.events.webhooks import catalogue
-from tenantry.net.http import Request, Response, Route
+from tenantry.net.http import Request, Response, Route, cookie
 from tenantry.web.assets import Asset, Content
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 # The page needs nothing but its own two files, and nothing may frame it.
 _CSP = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; "
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _HEADERS = {"content-security-policy": _CSP, "referrer-policy": "no-referrer"}
@@ -33,6 +35,9 @@ _A_WHILE = "public, max-age=300"  # then asked for again, by its ETag
 _HTML = "text/html; charset=utf-8"
 _MARKDOWN = "text/markdown; charset=utf-8"
 _TEXT = "text/plain; charset=utf-8"
+_LANGUAGE_COOKIE = "docs_language"  # which the script sets, too
+_LANGUAGE_KEYS = ("sh", "js", "python", "go", "java")  # those of reference/languages.py
+_A_YEAR = 365 * 24 * 3600
 _KEPT = 2 << 20  # bytes of pages that a process keeps: the ones that were asked for last
 
 
@@ -51,6 +56,7 @@ def routes(methods: Sequence[Method], public_url: str, *, development: bool = Fa
         _SCRIPT.route,
         *([_TRY.route] if development else ()),
         Route("GET", "/docs/search.json", reference.search),
+        Route("GET", "/docs/diagrams/{name}", reference.diagram),
         Route("GET", "/openapi.json", reference.openapi, public=True),
         Route("GET", catalogue.PATH, reference.schemas, public=True),
         Route("GET", catalogue.PATH.rstrip("/"), reference.schemas, public=True),
@@ -59,6 +65,15 @@ def routes(methods: Sequence[Method], public_url: str, *, development: bool = Fa
             for kind in catalogue.TYPES.values()
         ),
     ]
+
+
+def _asked_language(request: Request) -> str:
+    """Return the language of samples that the query asks for, "" without one."""
+    try:
+        asked = dict(urlencoded.members(request.query, most=10)).get("language", "")
+    except ValueError:
+        return ""
+    return asked if asked in _LANGUAGE_KEYS else ""
 
 
 class Reference:
@@ -73,17 +88,37 @@ class Reference:
         self._making = asyncio.Lock()
 
     async def page(self, request: Request) -> Response:
-        """Answer with the page of a path below `/docs`, as Markdown where it ends in `.md`."""
+        """Answer with the page of a path below `/docs`, as Markdown where it ends in `.md`.
+
+        A page has its samples in the language of the query, which a cookie keeps, or of the cookie.
+        """
         path = request.path
-        if path not in self._pages:
-            async with self._making:
-                if path not in self._pages:
-                    # It takes a few milliseconds, the first one more: not on the loop of the calls.
-                    self._pages[path] = await asyncio.to_thread(self._made, self._page, path)
-                    self._forget()
-        self._pages.move_to_end(path)
         kind = {"md": _MARKDOWN, "txt": _TEXT}.get(path.rpartition(".")[2], _HTML)
-        return self._answer(request, kind, self._pages[path])
+        asked = _asked_language(request)
+        kept = cookie(request.headers.get("cookie", ""), _LANGUAGE_COOKIE)
+        language = asked or (kept if kept in _LANGUAGE_KEYS else _LANGUAGE_KEYS[0])
+        key = path
+        if kind == _HTML and language != _LANGUAGE_KEYS[0]:
+            key = f"{path}?language={language}"
+        if key not in self._pages:
+            async with self._making:
+                if key not in self._pages:
+                    # It takes a few milliseconds, the first one more: not on the loop of the calls.
+                    self._pages[key] = await asyncio.to_thread(
+                        self._made, self._page, path, language
+                    )
+                    self._forget()
+        self._pages.move_to_end(key)
+        response = self._answer(request, kind, self._pages[key])
+        if kind == _HTML:
+            response.headers["vary"] = f"{response.headers['vary']}, cookie"
+        if asked:
+            response.headers["cache-control"] = "private, no-cache"
+            secure = "; Secure" if self._public_url.startswith("https:") else ""
+            response.headers["set-cookie"] = (
+                f"{_LANGUAGE_COOKIE}={asked}; Max-Age={_A_YEAR}; Path=/docs; SameSite=Lax{secure}"
+            )
+        return response
 
     async def schemas(self, request: Request) -> Response:
         """Answer with the list of the schemas of events."""
@@ -94,6 +129,15 @@ class Reference:
         event_type = request.path.removeprefix(catalogue.PATH).removesuffix(".json")
         make = functools.partial(self._schema, event_type)
         return await self._document(request, "application/schema+json", make)
+
+    async def diagram(self, request: Request) -> Response:
+        """Answer with a diagram of the guides."""
+        from tenantry.endpoints.docs.guides import diagrams
+
+        found = diagrams.read(request.params["name"])
+        if found is None:
+            raise errors.RouteNotFound
+        return await self._document(request, "image/svg+xml", lambda: found)
 
     async def search(self, request: Request) -> Response:
         """Answer with the index of the search."""
@@ -117,8 +161,8 @@ class Reference:
         try_url = _TRY.url if self._development else ""
         return Frame(self._contents, self._public_url, _STYLE.url, _SCRIPT.url, try_url)
 
-    def _page(self, path: str) -> str:
-        """Return the page of a path."""
+    def _page(self, path: str, language: str) -> str:
+        """Return the page of a path, with the samples in this language."""
         from tenantry.endpoints.docs.guides import sources
         from tenantry.endpoints.docs.pages import (
             error_page,
@@ -141,15 +185,16 @@ class Reference:
             "/docs/events": event_page.render,
             "/docs/errors": error_page.render,
         }
+        frame = replace(self._frame, language=language)
         if path in pages:
-            return pages[path](self._frame)
+            return pages[path](frame)
         if guide := sources.by_url().get(path):
-            return guide_page.render(self._frame, guide)
+            return guide_page.render(frame, guide)
         name = path.removeprefix("/docs/api/")
         if entry := self._contents.by_name.get(name):
-            return operation_page.render(self._frame, entry)
+            return operation_page.render(frame, entry)
         if group := self._contents.group(name):
-            return operation_page.render_group(self._frame, group)
+            return operation_page.render_group(frame, group)
         raise errors.RouteNotFound
 
     def _schemas(self) -> str:

@@ -17,8 +17,9 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markupsafe import Markup, escape
 
-from tenantry.endpoints.docs.guides import sources
+from tenantry.endpoints.docs.guides import diagrams, sources
 from tenantry.endpoints.docs.guides.highlight import LANGUAGES, highlight
+from tenantry.endpoints.docs.reference.languages import LANGUAGES as LANGUAGES_SHOWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from tenantry.endpoints.docs.guides.sources import Guide
 
     Code = Callable[[Markup, str], Markup]
+    # A label, the languages that the block is shown for, and the block.
+    Block = tuple[str, tuple[str, ...], Markup]
+    Sample = Callable[[str, Sequence[Block]], Markup]
 
 _TAGS = re.compile(r"&lt;(/?(?:details|summary|code)|details open)&gt;")
 _CODE_OR_LINK = re.compile(
@@ -33,6 +37,8 @@ _CODE_OR_LINK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _LANGUAGES = {"bash": "sh", "shell": "sh", "ts": "js", "tsx": "js", "javascript": "js"}
+_DETAILS = re.compile(r"^(?:</details>\n+)?<details><summary>([\w.]+)</summary>\n?$")
+_END = "</details>"
 _LOCAL = "https://localhost:8443"  # the server of the samples
 
 
@@ -54,6 +60,15 @@ class Part:
     text: str
 
 
+@dataclass(slots=True)
+class _Languages:
+    """A sample in several languages: its code by language, and the response to the first one."""
+
+    code: dict[str, Token]
+    answer: Token | None
+    end: int  # the index of the token after it
+
+
 @functools.cache
 def _parser() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": True}).enable("table")
@@ -65,12 +80,17 @@ def _renderer() -> RendererHTML:
 
 
 def render(
-    guide: Guide, public_url: str, operations: Mapping[tuple[str, str], str], code: Code
+    guide: Guide,
+    public_url: str,
+    operations: Mapping[tuple[str, str], str],
+    code: Code,
+    sample: Sample | None = None,
 ) -> Rendered:
     """Return a guide as HTML.
 
     ``operations`` are the pages of operations by verb and path: code that names one leads there.
-    ``code`` makes the block that code stands in, of its HTML and a label.
+    ``code`` makes the block that code stands in, of its HTML and a label. ``sample`` makes tabs of
+    a shell sample that is followed by the same in other languages, of its id and its blocks.
     """
     tokens = _parser().parse(guide.read())
     anchors, title, headings = _anchors(tokens), "", []
@@ -86,7 +106,8 @@ def render(
             token.attrSet("class", str(style).rpartition(":")[2])
         if token.children:
             token.children = list(_leading(token.children, guide, public_url))
-    return Rendered(title, Markup(_html(tokens, operations, code)), headings)  # noqa: S704
+    html = _html(tokens, operations, code, sample)
+    return Rendered(title, Markup(html), headings)  # noqa: S704
 
 
 def parts(guide: Guide) -> Iterator[Part]:
@@ -120,25 +141,46 @@ def text(guide: Guide, public_url: str) -> str:
     return _CODE_OR_LINK.sub(leading, guide.read())
 
 
-def _html(tokens: Sequence[Token], operations: Mapping[tuple[str, str], str], code: Code) -> str:
+def _html(
+    tokens: Sequence[Token],
+    operations: Mapping[tuple[str, str], str],
+    code: Code,
+    sample: Sample | None,
+) -> str:
+    pieces = []
+    samples, end = 0, 0
+    for at in range(len(tokens)):
+        if at < end:  # a part of the last sample
+            continue
+        found = _languages(tokens, at) if sample is not None else None
+        if sample is None or found is None:
+            pieces.append(_piece(tokens, at, operations, code))
+            continue
+        samples, end = samples + 1, found.end
+        pieces.append(str(sample(f"sample-{samples}", _blocks(found.code, code))))
+        if found.answer is not None:
+            pieces.append(str(_block(found.answer, code)))
+    return "".join(pieces)
+
+
+def _piece(
+    tokens: Sequence[Token], at: int, operations: Mapping[tuple[str, str], str], code: Code
+) -> str:
     renderer, options = _renderer(), _parser().options
     rules: dict[str, Any] = renderer.rules
-    pieces = []
-    for at, token in enumerate(tokens):
-        if token.type == "inline":
-            for child, inner in enumerate(token.children or ()):
-                pieces.append(_inline(token.children or [], child, inner, operations))
-        elif token.type in {"fence", "code_block"}:
-            pieces.append(str(_block(token, code)))
-        elif token.type == "html_block":
-            pieces.append(_tags(token.content))
-        elif token.type in {"table_open", "table_close"}:
-            pieces.append(_table(token))
-        elif token.type in rules:
-            pieces.append(rules[token.type](tokens, at, options, {}))
-        else:
-            pieces.append(renderer.renderToken(tokens, at, options, {}))
-    return "".join(pieces)
+    token = tokens[at]
+    if token.type == "inline":
+        children = token.children or []
+        return "".join(_inline(children, i, child, operations) for i, child in enumerate(children))
+    if token.type in {"fence", "code_block"}:
+        return str(_block(token, code))
+    if token.type == "html_block":
+        return _tags(token.content)
+    if token.type in {"table_open", "table_close"}:
+        return _table(token)
+    if token.type in rules:
+        return str(rules[token.type](tokens, at, options, {}))
+    return renderer.renderToken(tokens, at, options, {})
 
 
 def _inline(
@@ -147,8 +189,8 @@ def _inline(
     renderer, options = _renderer(), _parser().options
     if token.type == "html_inline":
         return _tags(token.content)
-    if token.type == "image":  # a server has no pictures: their words do
-        return str(escape(token.content))
+    if token.type == "image":
+        return str(_image(token))
     if token.type == "code_inline":
         shown = f"<code>{escape(token.content)}</code>"
         inside = sum(one.nesting for one in siblings[:at] if one.type.startswith("link_"))
@@ -161,12 +203,68 @@ def _inline(
     return renderer.renderToken(siblings, at, options, {})
 
 
+def _languages(tokens: Sequence[Token], at: int) -> _Languages | None:
+    """Return the sample in several languages that begins here, None if none begins here.
+
+    It is a shell block, maybe with its response, followed by a folded block for each of the other
+    languages.
+    """
+    if tokens[at].type != "fence" or tokens[at].info.strip() != "sh":
+        return None
+    found = {LANGUAGES_SHOWN[0].key: tokens[at]}
+    keys = {language.label: language.key for language in LANGUAGES_SHOWN}
+    at += 1
+    answer = None
+    if at < len(tokens) and tokens[at].type == "fence" and tokens[at].info.strip() == "json":
+        answer, at = tokens[at], at + 1
+    while at + 2 < len(tokens) and tokens[at].type == "html_block":
+        summary = _DETAILS.match(tokens[at].content)
+        key = keys.get(summary[1]) if summary else None
+        if key is None or tokens[at + 1].type != "fence":
+            break
+        found[key] = tokens[at + 1]
+        at += 2
+    ended = at < len(tokens) and tokens[at].content.strip() == _END
+    return _Languages(found, answer, at + 1) if len(found) > 1 and ended else None
+
+
+def _blocks(found: Mapping[str, Token], code: Code) -> list[Block]:
+    """Return the blocks of a sample; the first one is also shown for languages without one."""
+    missing = tuple(language.key for language in LANGUAGES_SHOWN if language.key not in found)
+    return [
+        (
+            language.label,
+            (language.key, *(missing if language is LANGUAGES_SHOWN[0] else ())),
+            _block(found[language.key], code),
+        )
+        for language in LANGUAGES_SHOWN
+        if language.key in found
+    ]
+
+
 def _block(token: Token, code: Code) -> Markup:
     language = token.info.strip().partition(" ")[0]
     language = _LANGUAGES.get(language, language)
     text = token.content.removesuffix("\n")
     html = highlight(text, language) if language in LANGUAGES else escape(text)
     return code(html, f"Sample in {language}" if language else "Sample")
+
+
+def _image(token: Token) -> Markup:
+    """Return a diagram in light and dark; of other pictures, which are not served, the text."""
+    diagram = diagrams.find(posixpath.basename(str(token.attrGet("src"))))
+    if diagram is None:
+        return escape(token.content)
+    return Markup(
+        '<picture><source srcset="{}" media="(prefers-color-scheme: dark)">'
+        '<img class="diagram" src="{}" alt="{}" width="{}" height="{}"></picture>'
+    ).format(
+        diagram.dark_url,
+        diagram.url,
+        " ".join(token.content.split()),
+        diagram.width,
+        diagram.height,
+    )
 
 
 def _table(token: Token) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tenantry.endpoints.docs.guides import markdown, sources
 from tenantry.endpoints.docs.pages.page import environment
@@ -14,9 +14,15 @@ if TYPE_CHECKING:
 
 def render(frame: Frame, guide: Guide) -> str:
     """Return the page of a guide."""
-    code = environment().get_template("macros.html").module.code  # type: ignore[attr-defined]
+    macros: Any = environment().get_template("macros.html").module
     operations = {(e.verb, e.path): e.url for e in frame.contents.by_name.values()}
-    rendered = markdown.render(guide, frame.public_url, operations, code)
+    rendered = markdown.render(
+        guide,
+        frame.public_url,
+        operations,
+        macros.code,
+        lambda name, blocks: macros.guide_sample(guide.url, name, frame.language, blocks),
+    )
     listed = [each for _, found in sources.sections() for each in found]
     at = listed.index(guide) if guide in listed else -1
     return frame.render(

@@ -16,7 +16,7 @@ from tenantry.endpoints.docs.reference.languages import LANGUAGES, samples
 from tenantry.web import rendering
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from tenantry.endpoints.docs.reference.contents import Contents
     from tenantry.endpoints.docs.reference.languages import Language
@@ -33,6 +33,7 @@ class Frame:
     style_url: str
     script_url: str
     try_url: str = ""  # of the script of "Try it", in development
+    language: str = LANGUAGES[0].key  # of the samples that are shown
 
     def render(self, template: str, **values: Any) -> str:
         """Return the page of a template of this package."""
@@ -64,6 +65,18 @@ def _path(template: str) -> Markup:
     return Markup(re.sub(r"(\{\w+\})", r"<var>\1</var>", broken))  # noqa: S704 - escaped
 
 
+def _tabbed(found: Sequence[tuple[Language, object]]) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the label and the key of each language."""
+    return [(language.label, (language.key,)) for language, _ in found]
+
+
+def _tabbed_blocks(
+    found: Sequence[tuple[str, tuple[str, ...], Markup]],
+) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the label of each block and the languages that it is shown for."""
+    return [(label, keys) for label, keys, _ in found]
+
+
 def _listed(names: Iterable[str]) -> Markup:
     return Markup(", ").join(Markup("<code>{}</code>").format(name) for name in names)
 
@@ -72,5 +85,11 @@ def _listed(names: Iterable[str]) -> Markup:
 def environment() -> Environment:
     """Return the renderer of this package's templates."""
     made = rendering.environment().overlay(loader=PackageLoader("tenantry.endpoints.docs"))
-    made.filters = made.filters | {"prose": _prose, "path": _path, "listed": _listed}
+    made.filters = made.filters | {
+        "prose": _prose,
+        "path": _path,
+        "listed": _listed,
+        "tabbed": _tabbed,
+        "tabbed_blocks": _tabbed_blocks,
+    }
     return made

@@ -1,47 +1,46 @@
-// The pages work without this, but for the language switch, the search and the copy buttons.
+// The pages work without this, but for the search and the copy buttons.
 'use strict'
 
 const root = document.documentElement
-const KEPT = 'tenantry.language'
+const LANGUAGE = /(?:^|; )docs_language=(sh|js|python|go|java)(?:;|$)/
 
-// Storage may be forbidden: then the choice lasts as long as the page.
-function kept() {
-  try {
-    return localStorage.getItem(KEPT)
-  } catch {
-    return null
-  }
+// A page in the cache of the browser may show another language than the one chosen since.
+function applyLanguage() {
+  const kept = document.cookie.match(LANGUAGE)?.[1]
+  if (kept) root.dataset.language = kept
 }
 
-function keep(language) {
-  try {
-    localStorage.setItem(KEPT, language)
-  } catch {}
-}
+applyLanguage() // in the head, before the first paint
 
-// Runs in the head, before anything is painted: the right samples from the first frame on.
-const before = kept()
-if (/^(sh|js|python|go|java)$/.test(before)) root.dataset.language = before
-
+// The server shows the chosen language. With a script, no page has to be loaded for it.
 function switchLanguages() {
-  const inputs = document.querySelectorAll('.languages input')
+  const tabs = document.querySelectorAll('.languages a')
   const show = () => {
-    for (const input of inputs) input.checked = input.value === root.dataset.language
+    for (const tab of tabs) {
+      if (tab.dataset.languages.split(' ').includes(root.dataset.language)) {
+        tab.setAttribute('aria-current', 'true')
+      } else tab.removeAttribute('aria-current')
+    }
   }
-  document.addEventListener('change', ({ target }) => {
-    if (!target.matches('.languages input')) return
+  const again = () => {
+    applyLanguage()
+    show()
+  }
+  document.addEventListener('click', (event) => {
+    const tab = event.target.closest('.languages a')
+    if (!tab || event.ctrlKey || event.metaKey || event.shiftKey) return
+    event.preventDefault()
+    const language = tab.dataset.languages.split(' ')[0]
     // All samples change their height at once: keep the clicked one where it is.
-    const top = target.getBoundingClientRect().top
-    root.dataset.language = target.value
-    keep(target.value)
+    const top = tab.getBoundingClientRect().top
+    root.dataset.language = language
+    const secure = location.protocol === 'https:' ? '; Secure' : ''
+    document.cookie = `docs_language=${language}; Max-Age=31536000; Path=/docs; SameSite=Lax${secure}`
     show()
-    scrollBy({ top: target.getBoundingClientRect().top - top, behavior: 'instant' })
+    scrollBy({ top: tab.getBoundingClientRect().top - top, behavior: 'instant' })
   })
-  addEventListener('storage', ({ key, newValue }) => {
-    if (key !== KEPT || !newValue) return
-    root.dataset.language = newValue
-    show()
-  })
+  addEventListener('pageshow', again)
+  document.addEventListener('visibilitychange', again)
   show()
 }
 
