@@ -112,7 +112,7 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
         trusted_proxies=settings.trusted_proxies,
         refusal=home.refusal,
         before=functools.partial(context.effective.refresh, db),
-        observers=_observers(settings),
+        observers=(context.activity.observe, *_observers(settings)),
     )
     kinds.watch(entry)
     for routes in _ENDPOINTS:
@@ -123,7 +123,7 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
 
 
 def _observers(settings: Settings) -> tuple[Observer, ...]:
-    """Return the observers of all requests."""
+    """Return the observers of all requests that the settings ask for."""
     observers: list[Observer] = []
     if settings.request_log:
         observers.append(request_log.write)

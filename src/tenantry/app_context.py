@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tenantry.access.clients.client_cache import ClientCache
     from tenantry.access.clients.token_events import TokenEvents
     from tenantry.access.clients.uris.framing import FramingOrigins
+    from tenantry.db.activity.counters import ActivityCounters
     from tenantry.db.engine import Database
     from tenantry.db.writes.last_uses import LastUses
     from tenantry.events.event_log.following import Follower
@@ -68,6 +69,15 @@ class AppContext:
         rates = Rates.of(self.settings)
         self._closing.push_async_callback(rates.close)
         return rates
+
+    @cached_property
+    def activity(self) -> ActivityCounters:
+        """The counts of activity, for the charts."""
+        from tenantry.db.activity.counters import ActivityCounters
+
+        counters = ActivityCounters(self.db)
+        self._closing.push_async_callback(counters.close)
+        return counters
 
     # Credentials of API clients, some of them cached.
 

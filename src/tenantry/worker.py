@@ -20,6 +20,7 @@ from tenantry.access.clients.credentials import assertions, revocations
 from tenantry.access.data_keys import service as data_keys
 from tenantry.access.keys import service as keys
 from tenantry.db import copies
+from tenantry.db.activity import model as activity
 from tenantry.db.engine import Failure
 from tenantry.db.search import index
 from tenantry.db.upgrades.back_fills import BackFilling
@@ -27,10 +28,10 @@ from tenantry.db.writes import replies
 from tenantry.events.email import previews
 from tenantry.events.email import service as mail
 from tenantry.events.email.delivery import Delivery
-from tenantry.events.event_log import retention
+from tenantry.events.event_log import counting, retention
 from tenantry.events.event_log.sequencing import Sequencer
 from tenantry.events.log_streams import streaming
-from tenantry.events.webhooks.deliveries import disabling, pruning
+from tenantry.events.webhooks.deliveries import backlog, disabling, pruning
 from tenantry.events.webhooks.deliveries.delivery import DeliverySender
 from tenantry.identity.attempts import service as attempts
 from tenantry.identity.auth_log import retention as sign_ins
@@ -144,6 +145,7 @@ def jobs(settings: Settings) -> list[Job]:
         Job("old events", functools.partial(retention.run, days=settings.event_retention_days)),
         Job("webhooks", sender.run, sender.close, sends=True),
         Job("old deliveries", _pruning(keep_deliveries)),
+        Job("backlog of webhooks", backlog.run),
         Job("mail", delivery.run, delivery.close, sends=True),
         Job("old mail", _pruning(mail.prune)),
         *(
@@ -157,6 +159,8 @@ def jobs(settings: Settings) -> list[Job]:
         Job("departures", functools.partial(deleted_users.run, left=_left)),
         Job("old sessions", _pruning(keep_sessions)),
         Job("logout notices", back_channel.run, back_channel.close, sends=True),
+        Job("old activity counts", _pruning(activity.prune_counts)),
+        Job("counted users", _pruning(activity.prune_marks)),
         Job("kept replies", _pruning(replies.prune)),
         Job("old API tokens", _pruning(api_tokens.prune)),
         Job("spent assertions", _pruning(assertions.prune)),
@@ -186,7 +190,7 @@ def jobs(settings: Settings) -> list[Job]:
 
 def _sequencing(sender: DeliverySender) -> Callable[[Session], Awaitable[float]]:
     """Return the job that puts events into the log, and has the pump send them at once."""
-    sequencer = Sequencer(sender.queue)
+    sequencer = Sequencer(sender.queue, counting.count)
 
     async def run(db: Session) -> float:
         seconds = await sequencer.run(db)

@@ -9,6 +9,7 @@ from tenantry.core import errors
 from tenantry.core.addresses import network
 from tenantry.rate_limits.memory import Memory
 from tenantry.rate_limits.redis import Redis
+from tenantry.telemetry import request_context
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -138,6 +139,7 @@ class Limit:
         if self._redis is not None:
             count = await self._redis.take(*counted) or count
         if not count.admitted:
+            request_context.count("rate_limits", self._name)
             raise self._exceeded(count)
         return self._headers(count, self._whole(count.left))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 _VERBS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER_VERB = "_OTHER"  # as semantic conventions of OpenTelemetry have it
 GONE = 499  # of a client that went away before an answer began; no status of RFC 9110
+
+
+class Activity(NamedTuple):
+    """Something that happened in a request, to be counted by kind and key."""
+
+    kind: str
+    key: str
+    failed: bool = False
 
 
 @dataclass(slots=True)  # not frozen: it is filled in on the way
@@ -58,6 +66,7 @@ class RequestContext:
     parts: int = 0  # spans below that one
     changed: bool = False  # a change that it made is committed
     waited: float = 0.0  # seconds in noticeable waits for a connection to the database
+    activities: tuple[Activity, ...] = ()  # see `count`
 
     @property
     def method(self) -> str:
@@ -67,3 +76,10 @@ class RequestContext:
 
 # The request that is answered, for lines of the log.
 CURRENT: ContextVar[RequestContext | None] = ContextVar("current", default=None)
+
+
+def count(kind: str, key: str, *, failed: bool = False) -> None:
+    """Note something that happens in the request that is answered, for the charts."""
+    request_context = CURRENT.get()
+    if request_context is not None:
+        request_context.activities += (Activity(kind, key, failed),)

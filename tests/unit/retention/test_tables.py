@@ -17,6 +17,7 @@ from tenantry import settings
 from tenantry.access.api_tokens import service as api_tokens
 from tenantry.access.clients.credentials import assertions, revocations
 from tenantry.db import migrate
+from tenantry.db.activity import model as activity
 from tenantry.db.sql.schema import metadata, postgresql_tables
 from tenantry.db.writes import pruning, replies
 from tenantry.events.email import service as mail
@@ -65,6 +66,8 @@ CLEANED = {
             "ix_authorization_codes__expire_time": codes.prune.statement,
             "ix_directory_requests__create_time": log.prune.statement,
             "ix_api_tokens__expire_time": api_tokens.prune.statement,
+            "ix_activity_counts__expire_time": activity.prune_counts.statement,
+            "ix_activity_marks__expire_time": activity.prune_marks.statement,
             "ix_replies__create_time": replies.prune.statement,
             "ix_spent_assertions__expire_time": assertions.prune.statement,
             "ix_revoked_tokens__expire_time": revocations.prune.statement,

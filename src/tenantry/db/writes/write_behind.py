@@ -31,11 +31,20 @@ class WriteBehindBuffer(Generic[_Key, _Value]):
     """Gives notes to `write`, ``at_once`` or fewer of them, in the order of their keys."""
 
     def __init__(
-        self, write: Callable[[dict[_Key, _Value]], Awaitable[None]], *, name: str, at_once: int
+        self,
+        write: Callable[[dict[_Key, _Value]], Awaitable[None]],
+        *,
+        name: str,
+        at_once: int,
+        seconds: float = _SECONDS,
+        merge: Callable[[_Value, _Value], _Value] | None = None,
     ) -> None:
+        """``merge`` combines the waiting note of a key with a later one, which else replaces it."""
         self._write = write
         self._name = name
         self._at_once = at_once
+        self._seconds = seconds
+        self._merge = merge
         self._noted: dict[_Key, _Value] = {}
         self._due: asyncio.TimerHandle | None = None
         self._writing: asyncio.Task[None] | None = None
@@ -46,9 +55,15 @@ class WriteBehindBuffer(Generic[_Key, _Value]):
         return len(self._noted)
 
     def add(self, key: _Key, value: _Value) -> None:
-        """Note this, in place of the note under the key; nothing is added to `MOST` that wait."""
-        if key not in self._noted and len(self._noted) >= MOST:
-            return
+        """Note this, in place of the note under the key or merged with it.
+
+        No key is added to `MOST` that wait.
+        """
+        if key not in self._noted:
+            if len(self._noted) >= MOST:
+                return
+        elif self._merge is not None:
+            value = self._merge(self._noted[key], value)
         self._noted[key] = value
         if self._due is None and self._writing is None:
             self._wait()
@@ -62,7 +77,7 @@ class WriteBehindBuffer(Generic[_Key, _Value]):
         self._stop_waiting()
 
     def _wait(self) -> None:
-        self._due = asyncio.get_running_loop().call_later(_SECONDS, self._begin)
+        self._due = asyncio.get_running_loop().call_later(self._seconds, self._begin)
 
     def _stop_waiting(self) -> None:
         if self._due is not None:
@@ -83,13 +98,21 @@ class WriteBehindBuffer(Generic[_Key, _Value]):
                 for key in some:
                     del noted[key]
         except Exception as problem:  # noqa: BLE001 - the requests go on, and so does this
-            self._noted = noted | self._noted
+            self._put_back(noted)
             fields = {"error": type(problem).__name__}
             _log.warning("failed to write %s, retrying", self._name, extra={"fields": fields})
         finally:
             self._writing = None
             if self._noted:
                 self._wait()
+
+    def _put_back(self, noted: dict[_Key, _Value]) -> None:
+        """Let notes that were not written wait again, each before the later one of its key."""
+        later = self._noted
+        if self._merge is not None:
+            for key in noted.keys() & later.keys():
+                later[key] = self._merge(noted[key], later[key])
+        self._noted = noted | later
 
     async def _write_these(self, noted: dict[_Key, _Value]) -> None:
         """Write these; where the database refuses one of them, all others."""

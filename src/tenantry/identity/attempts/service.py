@@ -14,10 +14,12 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_update
 
 from tenantry.core import errors
 from tenantry.core.times import SECOND, now
+from tenantry.db.activity.model import Kind
 from tenantry.db.engine import Transaction
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes import pruning
 from tenantry.identity.attempts.model import attempts
+from tenantry.telemetry import request_context
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session
@@ -54,6 +56,7 @@ async def take(db: Session, what: str, whose: str, *, most: int, seconds: int) -
     assert not isinstance(db, Transaction), "an attempt counts also where the rest is undone"
     n, wait = await count(db, what, whose, seconds=seconds)
     if n > most:
+        request_context.count(Kind.RATE_LIMITS, "attempts")
         raise errors.RateLimited(wait, {})
 
 

@@ -23,6 +23,7 @@ from sqlalchemy import BigInteger, Integer, Text, bindparam, case, cast, select,
 from tenantry.core import errors, ids
 from tenantry.core.times import now
 from tenantry.db import crud
+from tenantry.db.activity import counters
 from tenantry.db.sql.statements import Statement
 from tenantry.identity.grants.model import InvalidGrant, refresh_tokens
 from tenantry.identity.grants.subjects import subject_of, with_subject, with_subject_alone
@@ -215,6 +216,8 @@ async def refresh(
         if foreign:
             raise ScopeNotGranted(f"the refresh token is not good for {' '.join(foreign)[:200]}")
         kept = tuple(scopes) or granted
+        if subject.impersonation is None:
+            counters.active(subject.user.id, subject.organization_id)
         if not is_last:
             return Refreshed(subject, kept, _text(call.db, token.id, token.newest))
         rotated = await call.db.apply(

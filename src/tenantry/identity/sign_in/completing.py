@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tenantry.core import errors
 from tenantry.core.times import MINUTE, now
 from tenantry.crypto import vault
+from tenantry.db.activity import counters
 from tenantry.events.interceptors.model import PRE_SESSION_CREATION
 from tenantry.identity.connections import environment as connections
 from tenantry.identity.grants import codes
@@ -61,6 +62,8 @@ async def complete(
             await cancel(dependencies, call, request, refusal.error, refusal.description)
         )
     counting.ended(states.COMPLETED, request.facts)
+    if request.user_id is not None and not request.impersonator:
+        counters.active(request.user_id, request.organization_id)
     return done
 
 

@@ -30,6 +30,8 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 from tenantry.core import errors, ids
 from tenantry.core.times import DAY, now
 from tenantry.db import crud
+from tenantry.db.activity import counters
+from tenantry.db.activity.model import HOURS, Kind
 from tenantry.db.lists import pages
 from tenantry.db.sql.records import named, records, spelled
 from tenantry.db.sql.schema import Json, json_values, metadata, time_column, to_json
@@ -191,6 +193,12 @@ class RequestLog:
     async def _write(self, noted: dict[str, dict[str, Any]]) -> None:
         given = spelled(named(directory_requests), noted.values())
         await self._db.fetch_all(_INSERT, given=given)
+        counts: dict[tuple[str, str, int], counters.Count] = {}
+        for row in noted.values():
+            place = (Kind.DIRECTORY_SYNCS, row["directory_id"], HOURS.start(row["create_time"]))
+            one = counters.Count(1, int(bool(row["error"])), row["milliseconds"])
+            counts[place] = counts.get(place, counters.Count(0)).merged(one)
+        await counters.add(self._db, counts)
 
 
 async def listing(

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 from tenantry.core.times import now
 from tenantry.crypto.vault import WrongKey
+from tenantry.db.activity.counters import ActivityCounters
+from tenantry.db.activity.model import Kind
 from tenantry.events.signing import Signer
 from tenantry.events.webhooks.deliveries import bodies, claiming, disabling, queue, results
 from tenantry.events.webhooks.deliveries.attempts import Claimed, attempt
@@ -64,6 +66,7 @@ class DeliverySender:
         self._results: list[Result] = []
         self._writing: asyncio.Task[None] | None = None
         self._db: Session | None = None
+        self._activity: ActivityCounters | None = None
 
     async def queue(self, db: Session, sequenced: Sequence[SequencedEvent]) -> None:
         """Queue the deliveries of events, in the transaction that puts these into the log."""
@@ -79,6 +82,7 @@ class DeliverySender:
     async def run(self, db: Session) -> float:
         """Wait until there is something to do, or half a second; do it; say to go on at once."""
         self._db = db
+        self._activity = self._activity or ActivityCounters(db)
         await self._pause()
         if self._writing is not None and self._writing.done():
             written, self._writing = self._writing, None
@@ -104,6 +108,8 @@ class DeliverySender:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._activity is not None:
+            await self._activity.close()
         await self._client.close()
 
     async def _pause(self) -> None:
@@ -124,6 +130,14 @@ class DeliverySender:
             return
         await results.write(db, done, self._schedule)
         del self._results[: len(done)]
+        if self._activity is not None:
+            for result in done:
+                self._activity.add(
+                    Kind.WEBHOOK_ATTEMPTS,
+                    result.claimed.endpoint.id,
+                    failed=not result.succeeded,
+                    milliseconds=result.duration // 1000,
+                )
         for result in done:
             if result.claimed.endpoint.ordered:
                 self._release(result.claimed.endpoint.id)  # now the next one is the head

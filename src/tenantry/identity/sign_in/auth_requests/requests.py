@@ -119,7 +119,7 @@ def new(
     at = now()
     state = way[-1] if way else states.IN_PROGRESS
     if state in states.FINAL:
-        counting.ended(state, facts)
+        counting.ended(state, facts, (members.get("error") or {}).get("error", ""))
     request = AuthRequest(
         id=db.new_id(ids.AUTH_REQUEST),
         state=state,
@@ -256,7 +256,7 @@ async def move(
     if done is None:
         raise states.OutOfStep
     if moved.state == states.FAILED:
-        counting.ended(moved.state, moved.facts)
+        counting.ended(moved.state, moved.facts, (moved.error or {}).get("error", ""))
     if states.SSO_AUTHENTICATED in way:
         counting.vouched()
     return moved
