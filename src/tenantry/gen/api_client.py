@@ -2377,6 +2377,27 @@ class OverviewService:
         answer: overview_pb.GetOverviewResponse = await self._invoke("/tenantry.v1.OverviewService/GetOverview", request, extra or {})
         return answer
 
+    async def get_activity(
+        self, request: overview_pb.GetActivityRequest, *, extra: Mapping[str, Sequence[str]] | None = None
+    ) -> overview_pb.GetActivityResponse:
+        """Call GetActivity."""
+        answer: overview_pb.GetActivityResponse = await self._invoke("/tenantry.v1.OverviewService/GetActivity", request, extra or {})
+        return answer
+
+    async def get_setup_checklist(
+        self, request: overview_pb.GetSetupChecklistRequest, *, extra: Mapping[str, Sequence[str]] | None = None
+    ) -> overview_pb.GetSetupChecklistResponse:
+        """Call GetSetupChecklist."""
+        answer: overview_pb.GetSetupChecklistResponse = await self._invoke("/tenantry.v1.OverviewService/GetSetupChecklist", request, extra or {})
+        return answer
+
+    async def dismiss_setup_checklist(
+        self, request: overview_pb.DismissSetupChecklistRequest, *, extra: Mapping[str, Sequence[str]] | None = None
+    ) -> overview_pb.DismissSetupChecklistResponse:
+        """Call DismissSetupChecklist."""
+        answer: overview_pb.DismissSetupChecklistResponse = await self._invoke("/tenantry.v1.OverviewService/DismissSetupChecklist", request, extra or {})
+        return answer
+
 
 class SamlKeyPairService:
     """Calls of tenantry.v1.SamlKeyPairService."""

@@ -121,7 +121,7 @@ def overview() -> Service:
     from tenantry.gen.tenantry.v1 import overview_pb
     from tenantry.identity.overview.rpc import OverviewService
 
-    return Service(overview_pb, lambda _: (OverviewService(),))
+    return Service(overview_pb, lambda c: (OverviewService(c.effective),))
 
 
 def operators() -> Service:

@@ -150,8 +150,11 @@ async def test_beyond_a_number_of_keys_the_rest_is_one(db, at_noon, monkeypatch)
     await counting.close()
     found = await _series(db, Kind.API_CALLS)
     assert {key: one.n[-1] for key, one in found.items()} == {
-        **{"": 11, "other": 7},
-        **{"skc_0": 2, "skc_1": 1, "skc_2": 1},
+        "": 11,
+        "other": 7,
+        "skc_0": 2,
+        "skc_1": 1,
+        "skc_2": 1,
     }
 
 

@@ -20,5 +20,7 @@ async def count(db: Session, sequenced: Sequence[SequencedEvent]) -> None:
     """Count events, in the transaction that assigns their positions."""
     at = now()
     numbers = Counter(event.type for event in sequenced)
-    counts = {(Kind.EVENTS, type_, at): counters.Count(n) for type_, n in numbers.items()}
+    counts: dict[tuple[str, str, int], counters.Count] = {
+        (Kind.EVENTS, type_, at): counters.Count(n) for type_, n in numbers.items()
+    }
     await counters.add(db, counts)

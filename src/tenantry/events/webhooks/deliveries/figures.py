@@ -1,17 +1,20 @@
-"""Figures of webhooks: the numbers of pending and failed deliveries."""
+"""Figures of webhooks: the numbers of pending and failed deliveries, URLs of endpoints."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select, text, true
+from sqlalchemy import Text, bindparam, func, literal_column, select, text, true
 
 from tenantry.db.lists import pages
+from tenantry.db.sql.schema import json_values, to_json
 from tenantry.db.sql.statements import Statement
 from tenantry.events.webhooks.deliveries.plans import first
 from tenantry.events.webhooks.model import webhook_deliveries, webhook_endpoints
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from tenantry.db.engine import Session
 
 _d, _e = webhook_deliveries.c, webhook_endpoints.c
@@ -37,6 +40,17 @@ _WAITING = Statement(
         select(func.min(_of_endpoints.c.due_time)).scalar_subquery().label("since"),
     )
 )
+
+ANY_ENDPOINT = select(_e.id).limit(literal_column("1")).exists()
+_URLS = Statement(
+    select(_e.id, _e.url).where(_e.id.in_(json_values(bindparam("p_ids", type_=Text))))
+)
+
+
+async def urls(db: Session, endpoint_ids: Collection[str]) -> dict[str, str]:
+    """Return the URLs of those of these endpoints that there are."""
+    rows = await db.fetch_all(_URLS, p_ids=to_json(sorted(endpoint_ids)))
+    return {row["id"]: row["url"] for row in rows}
 
 
 async def waiting(db: Session) -> tuple[int, int | None]:

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from typing import Literal, NoReturn, TYPE_CHECKING, TypeAlias
 
-from protobuf import Message
+from protobuf import Enum, Message
 from protobuf._codegen import file_desc
 from protobuf.wkt.google.protobuf import timestamp_pb
 
+from ...buf.validate import validate_pb
 from ...google.api import annotations_pb
 from ...scalekit.v1.options import options_pb
 
@@ -318,10 +319,602 @@ class SignInErrorCount(Message[_SignInErrorCountFields]):
         error: str
         count: int
 
+_GetActivityRequestFields: TypeAlias = Literal["metrics", "range", "key"]
+
+class GetActivityRequest(Message[_GetActivityRequestFields]):
+    """
+    Request to retrieve counts of activity.
+
+    ```proto
+    message tenantry.v1.GetActivityRequest
+    ```
+
+    Attributes:
+        metrics:
+            Metrics to return.
+
+            ```proto
+            repeated tenantry.v1.ActivityMetric metrics = 1 [packed = true];
+            ```
+        range:
+            Time range.
+
+            ```proto
+            tenantry.v1.ActivityRange range = 2;
+            ```
+        key:
+            Returns only the counts of this key, such as a client ID, an endpoint ID or
+            a directory ID.
+
+            ```proto
+            string key = 3;
+            ```
+    """
+
+    __slots__ = ("metrics", "range", "key")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            metrics: list[ActivityMetric] | None = None,
+            range: ActivityRange | None = None,
+            key: str = "",
+        ) -> None:
+            pass
+
+        metrics: list[ActivityMetric]
+        range: ActivityRange
+        key: str
+
+_GetActivityResponseFields: TypeAlias = Literal["measure_time", "start_times", "activities"]
+
+class GetActivityResponse(Message[_GetActivityResponseFields]):
+    """
+    Counts of activity.
+
+    ```proto
+    message tenantry.v1.GetActivityResponse
+    ```
+
+    Attributes:
+        measure_time:
+            Time of measurement.
+
+            ```proto
+            optional google.protobuf.Timestamp measure_time = 1;
+            ```
+        start_times:
+            Start of each hour or day, oldest first. The last one is not over.
+
+            ```proto
+            repeated google.protobuf.Timestamp start_times = 2;
+            ```
+        activities:
+            Counts of each requested metric, in the order of the request.
+
+            ```proto
+            repeated tenantry.v1.Activity activities = 3;
+            ```
+    """
+
+    __slots__ = ("measure_time", "start_times", "activities")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            measure_time: Timestamp | None = None,
+            start_times: list[Timestamp] | None = None,
+            activities: list[Activity] | None = None,
+        ) -> None:
+            pass
+
+        measure_time: Timestamp | None
+        start_times: list[Timestamp]
+        activities: list[Activity]
+
+_ActivityFields: TypeAlias = Literal["metric", "series"]
+
+class Activity(Message[_ActivityFields]):
+    """
+    Counts of one metric.
+
+    ```proto
+    message tenantry.v1.Activity
+    ```
+
+    Attributes:
+        metric:
+            Metric.
+
+            ```proto
+            tenantry.v1.ActivityMetric metric = 1;
+            ```
+        series:
+            The total, and the ten keys with the highest counts. With a requested key
+            only the counts of that key.
+
+            ```proto
+            repeated tenantry.v1.ActivitySeries series = 2;
+            ```
+    """
+
+    __slots__ = ("metric", "series")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            metric: ActivityMetric | None = None,
+            series: list[ActivitySeries] | None = None,
+        ) -> None:
+            pass
+
+        metric: ActivityMetric
+        series: list[ActivitySeries]
+
+_ActivitySeriesFields: TypeAlias = Literal["key", "name", "counts", "failures", "milliseconds"]
+
+class ActivitySeries(Message[_ActivitySeriesFields]):
+    """
+    Counts of one key. Each list has a value for each start time.
+
+    ```proto
+    message tenantry.v1.ActivitySeries
+    ```
+
+    Attributes:
+        key:
+            Key, such as a client ID. Empty for the total of all keys.
+
+            ```proto
+            string key = 1;
+            ```
+        name:
+            Name of the client, URL of the endpoint or name of the directory. Absent if
+            the key is not an object or the object was deleted.
+
+            ```proto
+            string name = 2;
+            ```
+        counts:
+            Number of occurrences.
+
+            ```proto
+            repeated uint64 counts = 3 [packed = true];
+            ```
+        failures:
+            Number of these that failed.
+
+            ```proto
+            repeated uint64 failures = 4 [packed = true];
+            ```
+        milliseconds:
+            Sum of the durations of delivery attempts and directory syncs, in
+            milliseconds.
+
+            ```proto
+            repeated uint64 milliseconds = 5 [packed = true];
+            ```
+    """
+
+    __slots__ = ("key", "name", "counts", "failures", "milliseconds")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            key: str = "",
+            name: str = "",
+            counts: list[int] | None = None,
+            failures: list[int] | None = None,
+            milliseconds: list[int] | None = None,
+        ) -> None:
+            pass
+
+        key: str
+        name: str
+        counts: list[int]
+        failures: list[int]
+        milliseconds: list[int]
+
+_GetSetupChecklistRequestFields: TypeAlias = NoReturn
+
+class GetSetupChecklistRequest(Message[_GetSetupChecklistRequestFields]):
+    """
+    Request to retrieve the setup checklist.
+
+    ```proto
+    message tenantry.v1.GetSetupChecklistRequest
+    ```
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+        ) -> None:
+            pass
+
+_GetSetupChecklistResponseFields: TypeAlias = Literal["checklist"]
+
+class GetSetupChecklistResponse(Message[_GetSetupChecklistResponseFields]):
+    """
+    The setup checklist.
+
+    ```proto
+    message tenantry.v1.GetSetupChecklistResponse
+    ```
+
+    Attributes:
+        checklist:
+            Checklist.
+
+            ```proto
+            optional tenantry.v1.SetupChecklist checklist = 1;
+            ```
+    """
+
+    __slots__ = ("checklist",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            checklist: SetupChecklist | None = None,
+        ) -> None:
+            pass
+
+        checklist: SetupChecklist | None
+
+_SetupChecklistFields: TypeAlias = Literal["steps", "dismissed", "client_id", "test_organization_id"]
+
+class SetupChecklist(Message[_SetupChecklistFields]):
+    """
+    Tasks that set up a new deployment.
+
+    ```proto
+    message tenantry.v1.SetupChecklist
+    ```
+
+    Attributes:
+        steps:
+            Tasks in the recommended order.
+
+            ```proto
+            repeated tenantry.v1.SetupStep steps = 1;
+            ```
+        dismissed:
+            Whether an operator has dismissed the checklist.
+
+            ```proto
+            bool dismissed = 2;
+            ```
+        client_id:
+            Client ID of the oldest application. Absent without one.
+
+            ```proto
+            string client_id = 3;
+            ```
+        test_organization_id:
+            ID of the test organization. Absent without one.
+
+            ```proto
+            string test_organization_id = 4;
+            ```
+    """
+
+    __slots__ = ("steps", "dismissed", "client_id", "test_organization_id")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            steps: list[SetupStep] | None = None,
+            dismissed: bool = False,
+            client_id: str = "",
+            test_organization_id: str = "",
+        ) -> None:
+            pass
+
+        steps: list[SetupStep]
+        dismissed: bool
+        client_id: str
+        test_organization_id: str
+
+_SetupStepFields: TypeAlias = Literal["task", "done"]
+
+class SetupStep(Message[_SetupStepFields]):
+    """
+    A task and whether it is done.
+
+    ```proto
+    message tenantry.v1.SetupStep
+    ```
+
+    Attributes:
+        task:
+            Task.
+
+            ```proto
+            tenantry.v1.SetupTask task = 1;
+            ```
+        done:
+            Whether it is done.
+
+            ```proto
+            bool done = 2;
+            ```
+    """
+
+    __slots__ = ("task", "done")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            task: SetupTask | None = None,
+            done: bool = False,
+        ) -> None:
+            pass
+
+        task: SetupTask
+        done: bool
+
+_DismissSetupChecklistRequestFields: TypeAlias = NoReturn
+
+class DismissSetupChecklistRequest(Message[_DismissSetupChecklistRequestFields]):
+    """
+    Request to dismiss the setup checklist.
+
+    ```proto
+    message tenantry.v1.DismissSetupChecklistRequest
+    ```
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+        ) -> None:
+            pass
+
+_DismissSetupChecklistResponseFields: TypeAlias = NoReturn
+
+class DismissSetupChecklistResponse(Message[_DismissSetupChecklistResponseFields]):
+    """
+    Confirmation that the setup checklist was dismissed.
+
+    ```proto
+    message tenantry.v1.DismissSetupChecklistResponse
+    ```
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+        ) -> None:
+            pass
+
+class ActivityMetric(Enum):
+    """
+    What is counted.
+
+    ```proto
+    enum tenantry.v1.ActivityMetric
+    ```
+
+    Attributes:
+        UNSPECIFIED:
+            Unspecified.
+
+            ```proto
+            ACTIVITY_METRIC_UNSPECIFIED = 0
+            ```
+        SIGN_INS:
+            Finished sign-ins by first authentication method.
+
+            ```proto
+            SIGN_INS = 1
+            ```
+        SIGN_IN_ERRORS:
+            Failed sign-ins by error code.
+
+            ```proto
+            SIGN_IN_ERRORS = 2
+            ```
+        ACTIVE_USERS:
+            Users that signed in or refreshed a token, each counted once.
+
+            ```proto
+            ACTIVE_USERS = 3
+            ```
+        ACTIVE_ORGANIZATIONS:
+            Organizations of these users, each counted once.
+
+            ```proto
+            ACTIVE_ORGANIZATIONS = 4
+            ```
+        EVENTS:
+            Events by type.
+
+            ```proto
+            EVENTS = 5
+            ```
+        WEBHOOK_ATTEMPTS:
+            Delivery attempts by webhook endpoint.
+
+            ```proto
+            WEBHOOK_ATTEMPTS = 6
+            ```
+        WEBHOOK_BACKLOG:
+            Highest number of pending deliveries by webhook endpoint, sampled every
+            minute. Each is counted up to 10,000.
+
+            ```proto
+            WEBHOOK_BACKLOG = 7
+            ```
+        DIRECTORY_SYNCS:
+            SCIM requests and polls by directory.
+
+            ```proto
+            DIRECTORY_SYNCS = 8
+            ```
+        API_CALLS:
+            API calls by client. Calls without a client are counted by kind of caller,
+            such as `anonymous` or `portal_session`.
+
+            ```proto
+            API_CALLS = 9
+            ```
+        RATE_LIMITS:
+            Requests rejected with HTTP status 429 by rate limit.
+
+            ```proto
+            RATE_LIMITS = 10
+            ```
+    """
+
+    UNSPECIFIED = 0
+    SIGN_INS = 1
+    SIGN_IN_ERRORS = 2
+    ACTIVE_USERS = 3
+    ACTIVE_ORGANIZATIONS = 4
+    EVENTS = 5
+    WEBHOOK_ATTEMPTS = 6
+    WEBHOOK_BACKLOG = 7
+    DIRECTORY_SYNCS = 8
+    API_CALLS = 9
+    RATE_LIMITS = 10
+
+class ActivityRange(Enum):
+    """
+    Time range that ends now, in UTC.
+
+    ```proto
+    enum tenantry.v1.ActivityRange
+    ```
+
+    Attributes:
+        UNSPECIFIED:
+            Unspecified. The last 24 hours.
+
+            ```proto
+            ACTIVITY_RANGE_UNSPECIFIED = 0
+            ```
+        LAST_24_HOURS:
+            The last 24 hours, by hour.
+
+            ```proto
+            LAST_24_HOURS = 1
+            ```
+        LAST_7_DAYS:
+            The last 7 days, by day.
+
+            ```proto
+            LAST_7_DAYS = 2
+            ```
+        LAST_30_DAYS:
+            The last 30 days, by day.
+
+            ```proto
+            LAST_30_DAYS = 3
+            ```
+    """
+
+    UNSPECIFIED = 0
+    LAST_24_HOURS = 1
+    LAST_7_DAYS = 2
+    LAST_30_DAYS = 3
+
+class SetupTask(Enum):
+    """
+    Task of the setup checklist.
+
+    ```proto
+    enum tenantry.v1.SetupTask
+    ```
+
+    Attributes:
+        UNSPECIFIED:
+            Unspecified.
+
+            ```proto
+            SETUP_TASK_UNSPECIFIED = 0
+            ```
+        SET_BRANDING:
+            Set the product's name and logo.
+
+            ```proto
+            SET_BRANDING = 1
+            ```
+        CREATE_APPLICATION:
+            Create an application.
+
+            ```proto
+            CREATE_APPLICATION = 2
+            ```
+        CREATE_USER:
+            Create a user.
+
+            ```proto
+            CREATE_USER = 3
+            ```
+        CONFIGURE_EMAIL:
+            Configure an email server.
+
+            ```proto
+            CONFIGURE_EMAIL = 4
+            ```
+        ADD_DOMAIN:
+            Add a domain to an organization other than the test organization.
+
+            ```proto
+            ADD_DOMAIN = 5
+            ```
+        TRY_SINGLE_SIGN_ON:
+            Sign in with single sign-on, such as the identity provider simulator.
+
+            ```proto
+            TRY_SINGLE_SIGN_ON = 6
+            ```
+        CREATE_WEBHOOK:
+            Create a webhook endpoint.
+
+            ```proto
+            CREATE_WEBHOOK = 7
+            ```
+    """
+
+    UNSPECIFIED = 0
+    SET_BRANDING = 1
+    CREATE_APPLICATION = 2
+    CREATE_USER = 3
+    CONFIGURE_EMAIL = 4
+    ADD_DOMAIN = 5
+    TRY_SINGLE_SIGN_ON = 6
+    CREATE_WEBHOOK = 7
+
 
 _DESC = file_desc(
-    b'\n\x1atenantry/v1/overview.proto\x12\x0btenantry.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!scalekit/v1/options/options.proto"\x14\n\x12GetOverviewRequest"H\n\x13GetOverviewResponse\x121\n\x08overview\x18\x01 \x01(\x0b2\x15.tenantry.v1.OverviewR\x08overview"\x99\x05\n\x08Overview\x12=\n\x0cmeasure_time\x18\x01 \x01(\x0b2\x1a.google.protobuf.TimestampR\x0bmeasureTime\x12\x18\n\x07version\x18\x02 \x01(\tR\x07version\x12\'\n\x0fschema_revision\x18\x03 \x01(\tR\x0eschemaRevision\x12$\n\rorganizations\x18\x04 \x01(\x04R\rorganizations\x12\x14\n\x05users\x18\x05 \x01(\x04R\x05users\x12 \n\x0bconnections\x18\x06 \x01(\rR\x0bconnections\x12 \n\x0bdirectories\x18\x07 \x01(\rR\x0bdirectories\x121\n\x08sign_ins\x18\x08 \x03(\x0b2\x16.tenantry.v1.SignInDayR\x07signIns\x12C\n\x0esign_in_errors\x18\t \x03(\x0b2\x1d.tenantry.v1.SignInErrorCountR\x0csignInErrors\x12L\n\x14events_waiting_since\x18\n \x01(\x0b2\x1a.google.protobuf.TimestampR\x12eventsWaitingSince\x12%\n\x0eevents_waiting\x18\x0b \x01(\rR\reventsWaiting\x12-\n\x12deliveries_waiting\x18\x0c \x01(\rR\x11deliveriesWaiting\x12+\n\x11deliveries_failed\x18\r \x01(\rR\x10deliveriesFailed\x12!\n\x0cmail_waiting\x18\x0e \x01(\rR\x0bmailWaiting\x12\x1f\n\x0bmail_failed\x18\x0f \x01(\rR\nmailFailed"i\n\tSignInDay\x12\x12\n\x04date\x18\x01 \x01(\tR\x04date\x12\x1c\n\tsucceeded\x18\x02 \x01(\rR\tsucceeded\x12\x16\n\x06failed\x18\x03 \x01(\rR\x06failed\x12\x12\n\x04open\x18\x04 \x01(\rR\x04open">\n\x10SignInErrorCount\x12\x14\n\x05error\x18\x01 \x01(\tR\x05error\x12\x14\n\x05count\x18\x02 \x01(\rR\x05count2\x94\x01\n\x0fOverviewService\x12\x80\x01\n\x0bGetOverview\x12\x1f.tenantry.v1.GetOverviewRequest\x1a .tenantry.v1.GetOverviewResponse".\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/overview\x82\xb5\x18\x12\n\x0eauth_logs:read\x18Db\x06proto3',
+    b'\n\x1atenantry/v1/overview.proto\x12\x0btenantry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!scalekit/v1/options/options.proto"\x14\n\x12GetOverviewRequest"H\n\x13GetOverviewResponse\x121\n\x08overview\x18\x01 \x01(\x0b2\x15.tenantry.v1.OverviewR\x08overview"\x99\x05\n\x08Overview\x12=\n\x0cmeasure_time\x18\x01 \x01(\x0b2\x1a.google.protobuf.TimestampR\x0bmeasureTime\x12\x18\n\x07version\x18\x02 \x01(\tR\x07version\x12\'\n\x0fschema_revision\x18\x03 \x01(\tR\x0eschemaRevision\x12$\n\rorganizations\x18\x04 \x01(\x04R\rorganizations\x12\x14\n\x05users\x18\x05 \x01(\x04R\x05users\x12 \n\x0bconnections\x18\x06 \x01(\rR\x0bconnections\x12 \n\x0bdirectories\x18\x07 \x01(\rR\x0bdirectories\x121\n\x08sign_ins\x18\x08 \x03(\x0b2\x16.tenantry.v1.SignInDayR\x07signIns\x12C\n\x0esign_in_errors\x18\t \x03(\x0b2\x1d.tenantry.v1.SignInErrorCountR\x0csignInErrors\x12L\n\x14events_waiting_since\x18\n \x01(\x0b2\x1a.google.protobuf.TimestampR\x12eventsWaitingSince\x12%\n\x0eevents_waiting\x18\x0b \x01(\rR\reventsWaiting\x12-\n\x12deliveries_waiting\x18\x0c \x01(\rR\x11deliveriesWaiting\x12+\n\x11deliveries_failed\x18\r \x01(\rR\x10deliveriesFailed\x12!\n\x0cmail_waiting\x18\x0e \x01(\rR\x0bmailWaiting\x12\x1f\n\x0bmail_failed\x18\x0f \x01(\rR\nmailFailed"i\n\tSignInDay\x12\x12\n\x04date\x18\x01 \x01(\tR\x04date\x12\x1c\n\tsucceeded\x18\x02 \x01(\rR\tsucceeded\x12\x16\n\x06failed\x18\x03 \x01(\rR\x06failed\x12\x12\n\x04open\x18\x04 \x01(\rR\x04open">\n\x10SignInErrorCount\x12\x14\n\x05error\x18\x01 \x01(\tR\x05error\x12\x14\n\x05count\x18\x02 \x01(\rR\x05count"\xba\x01\n\x12GetActivityRequest\x12L\n\x07metrics\x18\x01 \x03(\x0e2\x1b.tenantry.v1.ActivityMetricR\x07metricsB\x15\xbaH\x12\x92\x01\x0f\x08\x01\x10\n\x18\x01"\x07\x82\x01\x04\x10\x01 \x00\x12:\n\x05range\x18\x02 \x01(\x0e2\x1a.tenantry.v1.ActivityRangeR\x05rangeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1a\n\x03key\x18\x03 \x01(\tR\x03keyB\x08\xbaH\x05r\x03\x18\xc8\x01"\xc8\x01\n\x13GetActivityResponse\x12=\n\x0cmeasure_time\x18\x01 \x01(\x0b2\x1a.google.protobuf.TimestampR\x0bmeasureTime\x12;\n\x0bstart_times\x18\x02 \x03(\x0b2\x1a.google.protobuf.TimestampR\nstartTimes\x125\n\nactivities\x18\x03 \x03(\x0b2\x15.tenantry.v1.ActivityR\nactivities"t\n\x08Activity\x123\n\x06metric\x18\x01 \x01(\x0e2\x1b.tenantry.v1.ActivityMetricR\x06metric\x123\n\x06series\x18\x02 \x03(\x0b2\x1b.tenantry.v1.ActivitySeriesR\x06series"\x8e\x01\n\x0eActivitySeries\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n\x06counts\x18\x03 \x03(\x04R\x06counts\x12\x1a\n\x08failures\x18\x04 \x03(\x04R\x08failures\x12"\n\x0cmilliseconds\x18\x05 \x03(\x04R\x0cmilliseconds"\x1a\n\x18GetSetupChecklistRequest"V\n\x19GetSetupChecklistResponse\x129\n\tchecklist\x18\x01 \x01(\x0b2\x1b.tenantry.v1.SetupChecklistR\tchecklist"\xab\x01\n\x0eSetupChecklist\x12,\n\x05steps\x18\x01 \x03(\x0b2\x16.tenantry.v1.SetupStepR\x05steps\x12\x1c\n\tdismissed\x18\x02 \x01(\x08R\tdismissed\x12\x1b\n\tclient_id\x18\x03 \x01(\tR\x08clientId\x120\n\x14test_organization_id\x18\x04 \x01(\tR\x12testOrganizationId"K\n\tSetupStep\x12*\n\x04task\x18\x01 \x01(\x0e2\x16.tenantry.v1.SetupTaskR\x04task\x12\x12\n\x04done\x18\x02 \x01(\x08R\x04done"\x1e\n\x1cDismissSetupChecklistRequest"\x1f\n\x1dDismissSetupChecklistResponse*\xeb\x01\n\x0eActivityMetric\x12\x1f\n\x1bACTIVITY_METRIC_UNSPECIFIED\x10\x00\x12\x0c\n\x08SIGN_INS\x10\x01\x12\x12\n\x0eSIGN_IN_ERRORS\x10\x02\x12\x10\n\x0cACTIVE_USERS\x10\x03\x12\x18\n\x14ACTIVE_ORGANIZATIONS\x10\x04\x12\n\n\x06EVENTS\x10\x05\x12\x14\n\x10WEBHOOK_ATTEMPTS\x10\x06\x12\x13\n\x0fWEBHOOK_BACKLOG\x10\x07\x12\x13\n\x0fDIRECTORY_SYNCS\x10\x08\x12\r\n\tAPI_CALLS\x10\t\x12\x0f\n\x0bRATE_LIMITS\x10\n*e\n\rActivityRange\x12\x1e\n\x1aACTIVITY_RANGE_UNSPECIFIED\x10\x00\x12\x11\n\rLAST_24_HOURS\x10\x01\x12\x0f\n\x0bLAST_7_DAYS\x10\x02\x12\x10\n\x0cLAST_30_DAYS\x10\x03*\xb3\x01\n\tSetupTask\x12\x1a\n\x16SETUP_TASK_UNSPECIFIED\x10\x00\x12\x10\n\x0cSET_BRANDING\x10\x01\x12\x16\n\x12CREATE_APPLICATION\x10\x02\x12\x0f\n\x0bCREATE_USER\x10\x03\x12\x13\n\x0fCONFIGURE_EMAIL\x10\x04\x12\x0e\n\nADD_DOMAIN\x10\x05\x12\x16\n\x12TRY_SINGLE_SIGN_ON\x10\x06\x12\x12\n\x0eCREATE_WEBHOOK\x10\x072\x84\x05\n\x0fOverviewService\x12\x80\x01\n\x0bGetOverview\x12\x1f.tenantry.v1.GetOverviewRequest\x1a .tenantry.v1.GetOverviewResponse".\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/overview\x82\xb5\x18\x12\n\x0eauth_logs:read\x18D\x12\x89\x01\n\x0bGetActivity\x12\x1f.tenantry.v1.GetActivityRequest\x1a .tenantry.v1.GetActivityResponse"7\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/overview/activity\x82\xb5\x18\x12\n\x0eauth_logs:read\x18D\x12\xa3\x01\n\x11GetSetupChecklist\x12%.tenantry.v1.GetSetupChecklistRequest\x1a&.tenantry.v1.GetSetupChecklistResponse"?\x82\xd3\xe4\x93\x02\x18\x12\x16/api/v1/overview/setup\x82\xb5\x18\x1d\n\x19environment_settings:read\x18D\x12\xbb\x01\n\x15DismissSetupChecklist\x12).tenantry.v1.DismissSetupChecklistRequest\x1a*.tenantry.v1.DismissSetupChecklistResponse"K\x82\xd3\xe4\x93\x02#"\x1e/api/v1/overview/setup:dismiss:\x01*\x82\xb5\x18\x1e\n\x1aenvironment_settings:write\x18Db\x06proto3',
     [
+        validate_pb.desc(),
         annotations_pb.desc(),
         timestamp_pb.desc(),
         options_pb.desc(),
@@ -332,6 +925,19 @@ _DESC = file_desc(
         "Overview": Overview,
         "SignInDay": SignInDay,
         "SignInErrorCount": SignInErrorCount,
+        "GetActivityRequest": GetActivityRequest,
+        "GetActivityResponse": GetActivityResponse,
+        "Activity": Activity,
+        "ActivitySeries": ActivitySeries,
+        "GetSetupChecklistRequest": GetSetupChecklistRequest,
+        "GetSetupChecklistResponse": GetSetupChecklistResponse,
+        "SetupChecklist": SetupChecklist,
+        "SetupStep": SetupStep,
+        "DismissSetupChecklistRequest": DismissSetupChecklistRequest,
+        "DismissSetupChecklistResponse": DismissSetupChecklistResponse,
+        "ActivityMetric": ActivityMetric,
+        "ActivityRange": ActivityRange,
+        "SetupTask": SetupTask,
     },
 )
 
