@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tenantry.core import errors, structs
-from tenantry.endpoints.console import forms, organization_filter
+from tenantry.endpoints.console import activity, forms, organization_filter
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.scalekit.v1.directories.directories_pb import (
     AssignRolesRequest,
@@ -22,6 +22,7 @@ from tenantry.gen.scalekit.v1.directories.directories_pb import (
 )
 from tenantry.gen.scalekit.v1.roles.roles_pb import ListOrganizationRolesRequest
 from tenantry.gen.tenantry.v1.directory_requests_pb import ListDirectoryRequestsRequest
+from tenantry.gen.tenantry.v1.overview_pb import ActivityMetric
 from tenantry.gen.tenantry.v1.states_pb import (
     ListDirectoryStatesRequest,
     ListDirectoryStatesResponse,
@@ -87,6 +88,7 @@ class _Directories:
             chosen=chosen,
             narrow=narrow,
             filters={**narrow, "query": query},
+            charts=await _charts(visit) if found.directories else activity.page(visit, ""),
         )
 
     async def show(self, visit: Visit) -> Response:
@@ -106,7 +108,8 @@ class _Directories:
 
     async def _facts(self, visit: Visit, found: DirectoryState, secret: str = "") -> Response:
         directory = await _directory(visit, found)
-        return self._tab(visit, "", found, directory=directory, secret=secret)
+        charts = await _charts(visit, found.id)
+        return self._tab(visit, "", found, directory=directory, secret=secret, charts=charts)
 
     async def enable(self, visit: Visit) -> Response:
         """Let it take pushes, or be polled."""
@@ -221,6 +224,18 @@ class _Directories:
             tabs=tabs,
             **values,
         )
+
+
+async def _charts(visit: Visit, directory_id: str = "") -> activity.Page:
+    """Return the charts of one directory, or of all."""
+    metric = ActivityMetric.DIRECTORY_SYNCS
+    counts = await activity.load(visit, [metric], key=directory_id)
+    if directory_id:
+        latency = activity.latency(counts, metric, "sync_latency")
+        path = visit.path("directories", directory_id)
+        return activity.page(visit, path, activity.directory_syncs(counts), latency)
+    cards = activity.directory_syncs(counts), activity.directories(counts)
+    return activity.page(visit, visit.path("directories"), *cards)
 
 
 async def _directory(visit: Visit, found: DirectoryState) -> Directory:

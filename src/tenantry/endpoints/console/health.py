@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tenantry.endpoints.console import activity
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.tenantry.v1.deployment_pb import ExamineRequest, GetHealthRequest
-from tenantry.gen.tenantry.v1.overview_pb import GetOverviewRequest
+from tenantry.gen.tenantry.v1.overview_pb import ActivityMetric, GetOverviewRequest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,4 +52,16 @@ class _Health:
             disk_free=f"{free:.1f}",
             disk_total=f"{total:.1f}",
             disk_low=free < total / 20,
+            charts=await _charts(visit),
         )
+
+
+async def _charts(visit: Visit) -> activity.Page:
+    counts = await activity.load(visit, [ActivityMetric.API_CALLS, ActivityMetric.RATE_LIMITS])
+    return activity.page(
+        visit,
+        visit.path("health"),
+        activity.api_calls_by_client(counts),
+        activity.api_errors_by_client(counts),
+        activity.rate_limits(counts),
+    )

@@ -1,14 +1,15 @@
-"""The first page: how the deployment is; and the way to any object by its id."""
+"""The first page: activity and figures of the deployment; and the way to any object by its ID."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from tenantry.endpoints.console import activity, setup
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
-from tenantry.gen.tenantry.v1.overview_pb import GetOverviewRequest, SignInDay
+from tenantry.gen.tenantry.v1.overview_pb import ActivityMetric, GetOverviewRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from tenantry.net.http import Response
 
@@ -24,9 +25,12 @@ _PLACES: Mapping[str, tuple[str, ...]] = {
     "whe_": ("webhooks",),
     "icp_": ("interceptors",),
 }
-HEIGHT, WIDTH, BROADEST = 120, 480, 24  # of a chart and its bars, in its own units
-_MOST_LABELS = 8  # of days below a chart: more do not fit on a phone
 _MOST = 10_000  # figures of the API go no further
+_METRICS = (
+    *(ActivityMetric.SIGN_INS, ActivityMetric.SIGN_IN_ERRORS),
+    *(ActivityMetric.ACTIVE_USERS, ActivityMetric.ACTIVE_ORGANIZATIONS),
+    *(ActivityMetric.EVENTS, ActivityMetric.WEBHOOK_ATTEMPTS, ActivityMetric.API_CALLS),
+)
 
 
 def pages(site: ConsoleSite) -> list[Page]:
@@ -35,6 +39,7 @@ def pages(site: ConsoleSite) -> list[Page]:
         Page("GET", "", overview.show),
         Page("GET", "/overview", overview.show),
         Page("GET", "/jump", overview.jump),
+        *setup.pages(site),
     ]
 
 
@@ -43,26 +48,25 @@ class _Overview:
         self._site = site
 
     async def show(self, visit: Visit) -> Response:
-        """Show the figures."""
+        """Show the setup checklist, the charts that matter first, and the figures."""
         found = await visit.api.overview.get_overview(GetOverviewRequest())
-        assert found.overview is not None
-        days = found.overview.sign_ins
+        counts = await activity.load(visit, _METRICS)
         return self._site.render(
             visit,
             "overview",
             "overview.html",
             figures=found.overview,
-            days=days,
-            today=days[-1],
-            week=SignInDay(
-                succeeded=sum(day.succeeded for day in days),
-                failed=sum(day.failed for day in days),
-                open=sum(day.open for day in days),
+            checklist=await setup.load(visit, self._site.public_url),
+            charts=activity.page(
+                visit,
+                visit.path("overview"),
+                activity.sign_ins(counts),
+                activity.sign_in_errors(counts),
+                activity.active(counts),
+                activity.events(counts),
+                activity.webhooks(counts, visit.path("webhooks")),
+                activity.api_calls(counts, visit.path("health")),
             ),
-            bars=bars(days),
-            step=-(-len(days) // _MOST_LABELS),
-            width=WIDTH,
-            height=HEIGHT,
             most=_MOST,
         )
 
@@ -77,30 +81,3 @@ class _Overview:
         if "@" in asked:
             return self._site.redirect(visit.path("people", query=asked))
         return self._site.redirect(visit.path("organizations", query=asked))
-
-
-def bars(days: Sequence[SignInDay]) -> list[dict[str, Any]]:
-    """Return the parts of the bars of a chart: where each stands, and how high it is.
-
-    Each day has the same room, and its bar stands in the middle.
-    """
-    highest = max((day.succeeded + day.failed + day.open for day in days), default=0)
-    room = WIDTH / max(1, len(days))
-    broad = min(BROADEST, 0.7 * room)
-    found = []
-    for number, day in enumerate(days):
-        top = float(HEIGHT)
-        parts = (("succeeded", day.succeeded), ("failed", day.failed), ("open", day.open))
-        for name, number_of in parts:
-            high = HEIGHT * number_of / highest if highest else 0.0
-            top -= high
-            found.append(
-                {
-                    "kind": name,
-                    "x": round((number + 0.5) * room - broad / 2, 1),
-                    "y": round(top, 1),
-                    "width": round(broad, 1),
-                    "height": round(high, 1),
-                }
-            )
-    return found

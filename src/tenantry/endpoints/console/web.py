@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry.endpoints.console import directories, health, organizations, overview, users
+from tenantry.endpoints.console import (
+    activity,
+    directories,
+    health,
+    organizations,
+    overview,
+    setup,
+    users,
+)
 from tenantry.endpoints.console.access import api_keys, applications, roles
 from tenantry.endpoints.console.connections import pages as connections
 from tenantry.endpoints.console.connections import protocol_pages
@@ -52,6 +60,8 @@ def routes(context: AppContext) -> list[Route]:
             PASSKEYS_SCRIPT.route,
             *branding.routes(site),
             LIVE_SCRIPT.route,
+            activity.STYLE.route,
+            setup.STYLE.route,
             *(
                 Route(
                     page.verb, f"{ROOT}{page.path}", site.visited(page), body_limit=page.body_limit

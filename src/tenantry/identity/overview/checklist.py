@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, literal_column, select
+from sqlalchemy import func, literal_column, or_, select
 
-from tenantry.access.clients.model import APPLICATIONS, clients
+from tenantry.access.clients.model import APPLICATIONS, WEB_APP, clients
 from tenantry.core.times import now
 from tenantry.db.sql.statements import Statement
 from tenantry.events.email.model import email_servers
@@ -52,7 +52,7 @@ class Checklist:
 
     done: Mapping[Task, bool]
     dismissed: bool
-    client_id: str  # of the oldest application, "" without one
+    client_id: str  # of the oldest web application, "" without one
     test_organization_id: str  # "" without one
 
 
@@ -66,7 +66,9 @@ _test_organization = (
     .scalar_subquery()
 )
 _some_connections = (
-    select(connections.c.id).limit(literal_column(str(_MOST_CONNECTIONS))).subquery("some")
+    select(connections.c.id, connections.c.test_time)
+    .limit(literal_column(str(_MOST_CONNECTIONS)))
+    .subquery("some")
 )
 
 
@@ -77,9 +79,15 @@ def _any(found: Select[Any], name: str) -> ColumnElement[bool]:
 _STATE = Statement(
     select(
         select(func.min(clients.c.id))
-        .where(clients.c.client_type.in_(literal_column(f"'{type_}'") for type_ in APPLICATIONS))
+        .where(clients.c.client_type == literal_column(f"'{WEB_APP}'"))
         .scalar_subquery()
         .label("client_id"),
+        _any(
+            select(clients.c.id).where(
+                clients.c.client_type.in_([literal_column(f"'{type_}'") for type_ in APPLICATIONS])
+            ),
+            "application",
+        ),
         user_tally.of(USERS).label("users"),
         _test_organization.label("test_organization_id"),
         _any(select(email_servers.c.id).where(email_servers.c.enabled), "email"),
@@ -91,12 +99,15 @@ _STATE = Statement(
         ),
         _any(
             select(_some_connections.c.id).where(
-                select(auth_requests.c.id)
-                .where(
-                    auth_requests.c.connection_id == _some_connections.c.id,
-                    auth_requests.c.status == literal_column(f"'{SUCCESS}'"),
+                or_(
+                    _some_connections.c.test_time.is_not(None),
+                    select(auth_requests.c.id)
+                    .where(
+                        auth_requests.c.connection_id == _some_connections.c.id,
+                        auth_requests.c.status == literal_column(f"'{SUCCESS}'"),
+                    )
+                    .exists(),
                 )
-                .exists()
             ),
             "single_sign_on",
         ),
@@ -127,7 +138,7 @@ def _done(row: Row, settings: Settings) -> dict[Task, bool]:
     logo = settings.app_logo_url or settings.login_logo_url
     return {
         Task.BRANDING: bool(settings.app_name and logo),
-        Task.APPLICATION: row["client_id"] is not None,
+        Task.APPLICATION: bool(row["application"]),
         Task.USER: bool(row["users"]),
         Task.EMAIL: bool(row["email"] or settings.smtp_url),
         Task.DOMAIN: bool(row["domain"]),

@@ -11,7 +11,7 @@ from tenantry.access.clients import listing
 from tenantry.access.clients.management_scopes import ALL, SCOPES
 from tenantry.access.clients.model import CALLS_API, GRANT_TYPES, PUBLIC
 from tenantry.core import errors, strict_json, structs
-from tenantry.endpoints.console import forms
+from tenantry.endpoints.console import activity, forms, setup
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.scalekit.v1.clients.clients_pb import (
     CidrEntry,
@@ -205,6 +205,7 @@ class _Applications:
             can_call=type_ in CALLS_API,
             scopes=SCOPES,
             held=settings.management_scopes,
+            charts=await activity.of_client(visit, id_) if calls_us else activity.page(visit, ""),
         )
 
     async def update(self, visit: Visit) -> Response:
@@ -267,7 +268,13 @@ class _Applications:
             fields = {"expires_in": "days", "days": "days"}
             return self._site.wrong(visit, problem, path, fields, {"days": days})
         return self._site.render(
-            visit, "applications", "secret.html", secret=made.plain_secret, onward=path
+            visit,
+            "applications",
+            "secret.html",
+            secret=made.plain_secret,
+            onward=path,
+            snippets=setup.snippets(self._site.public_url, id_, made.plain_secret),
+            setup_style=setup.STYLE,
         )
 
     async def delete_secret(self, visit: Visit) -> Response:

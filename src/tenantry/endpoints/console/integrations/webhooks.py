@@ -10,8 +10,9 @@ from protobuf.wkt import Timestamp
 
 from tenantry.core import errors, structs
 from tenantry.core.event import PUBLISHED
-from tenantry.endpoints.console import forms
+from tenantry.endpoints.console import activity, forms
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
+from tenantry.gen.tenantry.v1.overview_pb import ActivityMetric
 from tenantry.gen.tenantry.v1.webhooks_pb import (
     CreateEndpoint,
     CreateEndpointRequest,
@@ -72,6 +73,26 @@ def pages(site: ConsoleSite) -> list[Page]:
     ]
 
 
+async def _charts(visit: Visit) -> activity.Page:
+    counts = await activity.load(visit, [ActivityMetric.WEBHOOK_ATTEMPTS])
+    path = visit.path("webhooks")
+    return activity.page(
+        visit, path, activity.webhooks(counts, ""), activity.webhooks_by_endpoint(counts)
+    )
+
+
+async def _charts_of(visit: Visit, endpoint_id: str) -> activity.Page:
+    metric = ActivityMetric.WEBHOOK_ATTEMPTS
+    counts = await activity.load(visit, [metric, ActivityMetric.WEBHOOK_BACKLOG], key=endpoint_id)
+    return activity.page(
+        visit,
+        visit.path("webhooks", endpoint_id),
+        activity.webhooks(counts, ""),
+        activity.latency(counts, metric, "attempt_latency"),
+        activity.backlog(counts),
+    )
+
+
 class _Webhooks:
     """Handlers of the pages about endpoints."""
 
@@ -89,6 +110,7 @@ class _Webhooks:
             listed=listed,
             endpoint=WebhookEndpoint(),
             types=tuple(PUBLISHED),
+            charts=await _charts(visit) if listed.endpoints else activity.page(visit, ""),
         )
 
     async def create(self, visit: Visit) -> Response:
@@ -135,6 +157,7 @@ class _Webhooks:
             states=STATES,
             types=tuple(PUBLISHED),
             here=visit.path("webhooks", id_),
+            charts=await _charts_of(visit, id_),
         )
 
     async def update(self, visit: Visit) -> Response:

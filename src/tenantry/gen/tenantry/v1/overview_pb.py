@@ -599,7 +599,7 @@ class SetupChecklist(Message[_SetupChecklistFields]):
             bool dismissed = 2;
             ```
         client_id:
-            Client ID of the oldest application. Absent without one.
+            Client ID of the oldest web application. Absent without one.
 
             ```proto
             string client_id = 3;
@@ -888,7 +888,8 @@ class SetupTask(Enum):
             ADD_DOMAIN = 5
             ```
         TRY_SINGLE_SIGN_ON:
-            Sign in with single sign-on, such as the identity provider simulator.
+            Sign in through a connection, such as the identity provider simulator, or
+            test one.
 
             ```proto
             TRY_SINGLE_SIGN_ON = 6
