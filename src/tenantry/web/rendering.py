@@ -13,6 +13,7 @@ from tenantry.core.times import clock, plainly, rfc3339
 from tenantry.events.email import words as email_words
 from tenantry.net.http import Response
 from tenantry.web import branding, marks
+from tenantry.web.icons import icon
 from tenantry.web.themes import Kind
 
 if TYPE_CHECKING:
@@ -135,8 +136,8 @@ class Pages:
             "t": words,
             "brand": brand,
             "support": theme.support,
-            "icon": theme.icon,
-            "icon_url": theme.icon_url,
+            "tab_icon": theme.icon,
+            "tab_icon_url": theme.icon_url,
             "logo_inside": theme.logo_inside,
             "social_first": theme.social_first,
             "styles": (theme.style, *self.styles),
@@ -216,4 +217,5 @@ def environment() -> Environment:
         "spoken": marks.spoken,
         "merged": lambda query, /, **members: {**query, **members},
     }
+    made.globals["icon"] = icon
     return made

@@ -38,13 +38,47 @@ ROOT = "/console"
 PASSKEYS_SCRIPT = Asset.of_files(f"{ROOT}/passkeys.js", "endpoints/console/static/passkeys.js")
 LIVE_SCRIPT = Asset.of_files(f"{ROOT}/live.js", "endpoints/console/static/live.js")
 _RANK = (READER, OPERATOR, OWNER)
-# The navigation: groups with the keys of their subjects, each of which has a page of that name.
+# The navigation: groups of subjects, each with its icon. A subject has a page of its name.
 NAVIGATION = (
-    ("", ("overview",)),
-    ("tenants", ("organizations", "people", "connections", "directories", "roles")),
-    ("access", ("applications", "api-keys", "token-claims", "keys")),
-    ("activity", ("sign-ins", "events", "webhooks", "interceptors", "mail")),
-    ("deployment", ("branding", "settings", "health", "operators")),
+    ("", {"overview": "layout-dashboard"}),
+    (
+        "tenants",
+        {
+            "organizations": "building-2",
+            "people": "users",
+            "connections": "log-in",
+            "directories": "folder-sync",
+            "roles": "shield-check",
+        },
+    ),
+    (
+        "access",
+        {
+            "applications": "app-window",
+            "api-keys": "key-round",
+            "token-claims": "braces",
+            "keys": "signature",
+        },
+    ),
+    (
+        "activity",
+        {
+            "sign-ins": "activity",
+            "events": "list",
+            "webhooks": "webhook",
+            "interceptors": "split",
+            "mail": "mail",
+        },
+    ),
+    (
+        "deployment",
+        {
+            "branding": "palette",
+            "settings": "settings",
+            "health": "heart-pulse",
+            "operators": "user-cog",
+        },
+    ),
 )
 
 
@@ -249,9 +283,14 @@ def _navigation(visit: Visit, shown: str) -> tuple[Group, ...]:
         Group(
             visit.words.plain(f"navigation.{group}") if group else "",
             tuple(
-                Entry(visit.words.plain(f"subjects.{key}"), visit.path(key), current=key == shown)
-                for key in keys
+                Entry(
+                    visit.words.plain(f"subjects.{key}"),
+                    icon,
+                    visit.path(key),
+                    current=key == shown,
+                )
+                for key, icon in subjects.items()
             ),
         )
-        for group, keys in NAVIGATION
+        for group, subjects in NAVIGATION
     )

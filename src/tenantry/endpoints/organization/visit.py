@@ -297,7 +297,12 @@ class OrganizationSite(site.Site):
         if visit.permissions is not None:
             return members.navigation(visit.words, visit.features, visit.permissions, shown.key)
         entries = (
-            Entry(visit.words.plain(f"areas.{area.key}"), visit.path(area), current=area is shown)
+            Entry(
+                visit.words.plain(f"areas.{area.key}"),
+                members.ICONS[area.key],
+                visit.path(area),
+                current=area is shown,
+            )
             for area in areas.AREAS
             if visit.sees(area)
         )

@@ -25,6 +25,19 @@ if TYPE_CHECKING:
 ORGANIZATION, PROFILE = "/ui/organization", "/ui/profile"
 # A person's own subjects, by the segments of their addresses. No permission is asked for.
 OWN = ("account", "organizations", "security")
+ICONS = {
+    "general": "settings",
+    "users": "users",
+    "sso": "log-in",
+    "scim": "folder-sync",
+    "domains": "globe",
+    "session-policy": "timer",
+    "programs": "key-round",
+    "audit": "scroll-text",
+    "account": "user-round",
+    "organizations": "building-2",
+    "security": "shield-check",
+}
 
 
 def pages(
@@ -80,6 +93,7 @@ async def signed_out(framed: Pages, db: Session, words: Words) -> Response:
 
 def _group(words: Words, name: str, root: str, keys: Collection[str], shown: str) -> Group:
     entries = (
-        Entry(words.plain(f"areas.{key}"), f"{root}/{key}", current=key == shown) for key in keys
+        Entry(words.plain(f"areas.{key}"), ICONS[key], f"{root}/{key}", current=key == shown)
+        for key in keys
     )
     return Group(words.plain(f"areas.of_{name}"), tuple(entries))

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One subject: its name for people, its page, and whether that is the one that is shown."""
+    """One subject: its name, its icon, its page, and whether that is the current one."""
 
     label: str
+    icon: str
     path: str
     current: bool = False
 

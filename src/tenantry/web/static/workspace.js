@@ -83,10 +83,3 @@ for (const current of document.querySelectorAll(".tabs [aria-current]")) {
   const row = current.closest("ul");
   row.scrollLeft = current.offsetLeft - row.offsetLeft - (row.clientWidth - current.clientWidth) / 2;
 }
-
-// On a phone the navigation is one long line: show where the reader is in it.
-{
-  const current = document.querySelector(".subjects [aria-current]");
-  const line = current?.closest(".subjects");
-  if (line) line.scrollLeft = current.offsetLeft - (line.clientWidth - current.clientWidth) / 2;
-}

@@ -1,0 +1,42 @@
+"""Icons of pages: Lucide, as inline SVG that assistive technology skips.
+
+A page contains the icons that it shows and loads no others. The text beside an icon, or the label
+of its button, says what it means.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from importlib.resources import files
+from typing import TYPE_CHECKING
+from zipfile import ZipFile
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+_SHAPES = re.compile(r"<svg[^>]*>(.*)</svg>", re.DOTALL)
+
+
+@functools.cache
+def icon(name: str) -> Markup:
+    """Return an icon by its name at lucide.dev.
+
+    Raises:
+        KeyError: Lucide has no such icon.
+
+    """
+    from markupsafe import Markup
+
+    drawing = _SHAPES.search(_drawings().read(f"{name}.svg").decode())
+    assert drawing is not None
+    shapes = re.sub(r">\s+<", "><", drawing[1].strip()).replace(" />", "/>")
+    return Markup(  # noqa: S704 - a file of the package
+        f'<svg class="icon" viewBox="0 0 24 24" aria-hidden="true">{shapes}</svg>'
+    )
+
+
+@functools.cache
+def _drawings() -> ZipFile:
+    """Return the package's archive of icons, opened once: its table of contents takes long."""
+    return ZipFile(files("lucide").joinpath("lucide.zip").open("rb"))
