@@ -112,7 +112,7 @@ performance: .venv/installed-dev build/profile/bin/py-spy
 	$(BIN)/python scripts/performance.py
 
 # Bytecode is compiled here, once: where Python may not write it, each start would compile anew.
-.venv/installed: requirements.txt requirements-build.txt pyproject.toml
+.venv/installed: requirements.txt requirements-build.txt pyproject.toml setup.py
 	@$(PYTHON) -c 'import sys; sys.version_info < (3, 11) and sys.exit("Python 3.11 or newer is needed: make PYTHON=...")'
 	@echo 'Installing into .venv: once, and a minute or two'
 	@$(PYTHON) -m venv .venv
@@ -154,7 +154,8 @@ build/release/installed: requirements-build.txt Makefile
 lock: build/lock/bin/uv
 	$(COMPILE) pyproject.toml --output-file requirements.txt
 	$(COMPILE) pyproject.toml --extra dev --constraint requirements.txt --output-file requirements-dev.txt
-	echo 'setuptools>=77' | $(COMPILE) - --output-file requirements-build.txt
+	$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
+		| $(COMPILE) - --output-file requirements-build.txt
 
 # What a profile of Python needs, apart from all else.
 build/profile/bin/py-spy:

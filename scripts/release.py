@@ -25,7 +25,8 @@ ROOT = Path(__file__).resolve().parent.parent
 NAME = "tenantry"
 # The files that `podman build --file deploy/container/Containerfile .` reads.
 IMAGE = (
-    *("LICENSE", "README.md", "pyproject.toml", "requirements.txt", "requirements-build.txt"),
+    *("LICENSE", "README.md", "pyproject.toml", "setup.py"),
+    *("requirements.txt", "requirements-build.txt"),
     *(".dockerignore", "src", "docs", "examples", "deploy/container"),
 )
 CHART = "deploy/helm/tenantry"

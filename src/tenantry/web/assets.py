@@ -21,7 +21,9 @@ _MEDIA_TYPES = {
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
     "ico": "image/vnd.microsoft.icon",
+    "woff2": "font/woff2",
 }
+_COMPRESSED = {"font/woff2"}  # gzip makes it no smaller
 _FOREVER = "public, max-age=31536000, immutable"
 
 
@@ -43,7 +45,8 @@ class Content:
 
         A client that has it already is told so (RFC 9110 section 13.1.2).
         """
-        packed = takes_gzip(request.headers.get("accept-encoding", ""))
+        accepted = request.headers.get("accept-encoding", "")
+        packed = media_type not in _COMPRESSED and takes_gzip(accepted)
         tag = f'"{self.digest}{"-gzip" if packed else ""}"'
         headers = {**headers, "etag": tag, "vary": "accept-encoding"}
         if _has(request.headers.get("if-none-match", ""), tag):

@@ -12,7 +12,7 @@ from tenantry.api.descriptors import enum_name
 from tenantry.core.times import clock, plainly, rfc3339
 from tenantry.events.email import words as email_words
 from tenantry.net.http import Response
-from tenantry.web import branding, marks
+from tenantry.web import branding, fonts, marks
 from tenantry.web.icons import icon
 from tenantry.web.themes import Kind
 
@@ -35,7 +35,7 @@ HEADERS = {
     "cache-control": "no-store",
 }
 _CSP = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; font-src 'self'; "
     "base-uri 'none'; frame-ancestors 'none'; img-src "
 )
 # Of pages without forms, for developers and operators.
@@ -140,6 +140,7 @@ class Pages:
             "tab_icon_url": theme.icon_url,
             "logo_inside": theme.logo_inside,
             "social_first": theme.social_first,
+            "fonts": fonts.built(),
             "styles": (theme.style, *self.styles),
             "scripts": self.scripts,
             "countdown": theme.countdown,

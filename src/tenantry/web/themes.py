@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tenantry.net.http import Route
-from tenantry.web import assets, branding
+from tenantry.web import assets, branding, fonts
 from tenantry.web.assets import Asset
 from tenantry.web.branding import Brand
 
@@ -70,7 +70,7 @@ class Theme:
 
         def style() -> bytes:
             shared = assets.read("web/static/style.css")
-            return b"".join((before.encode(), shared, after.encode()))
+            return b"".join((fonts.face().encode(), before.encode(), shared, after.encode()))
 
         return cls(
             brand,
@@ -108,6 +108,7 @@ class Themes:
         return [
             *(self._route(kind, member) for kind in Kind for member in ("style", "icon")),
             self._route(Kind.LOGIN, "countdown"),
+            *(font.route for font in fonts.built()),
         ]
 
     def _route(self, kind: Kind, member: str) -> Route:

@@ -23,7 +23,7 @@ PACKAGE = ROOT / "src" / "tenantry"
 def wheel(tmp_path_factory):
     """A wheel as `pip wheel` makes it, of a copy: a build leaves files beside the sources."""
     folder = tmp_path_factory.mktemp("wheel")
-    names = ("pyproject.toml", "README.md", "LICENSE", "src", "docs", "examples")
+    names = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "src", "docs", "examples")
     copied = ["cp", "-r", *(ROOT / name for name in names)]
     (folder / "source").mkdir()
     subprocess.run([*copied, folder / "source"], check=True)
