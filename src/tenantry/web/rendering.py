@@ -12,7 +12,7 @@ from tenantry.api.descriptors import enum_name
 from tenantry.core.times import clock, plainly, rfc3339
 from tenantry.events.email import words as email_words
 from tenantry.net.http import Response
-from tenantry.web import branding, fonts, marks
+from tenantry.web import avatars, branding, fonts, marks
 from tenantry.web.icons import icon
 from tenantry.web.themes import Kind
 
@@ -212,6 +212,8 @@ def environment() -> Environment:
         "json_time": message_to_json_value,
         "plainly": plainly,
         "initial": branding.initial,
+        "initials": avatars.initials,
+        "tone": avatars.tone,
         "shown_logo": branding.shown_logo,
         "labelled": marks.labelled,
         "english": marks.english,

@@ -151,6 +151,7 @@ _MORE = "the answer of the rpc lacks a value that the page shows"
 _STREAM = "the contract has no rpc that streams the log, or follows it"
 _FILES = "the contract has no rpc that takes the content of a picture"
 _DEVELOPMENT = "exists in development alone"
+_LOOKUP = "the contract has no rpc that returns the names of many objects of several kinds"
 _DATA = "returns texts and guides of the product, or computes: no stored data"
 EXCEPTIONS = {
     "account": {
@@ -261,6 +262,7 @@ EXCEPTIONS = {
         _MORE: {"tenants.roles.listing.count_some_holders"},  # it counts all, maybe a million
         _STREAM: {"events.event_log.exporting.pieces", "events.event_log.following.head"},
         _FILES: {"tenants.branding.assets.store"},
+        _LOOKUP: {"identity.object_names.service.kind_of", "identity.object_names.service.load"},
         _DEVELOPMENT: {"identity.simulator.test_organization.ensure"},
         _DATA: {
             "events.email.branding.variables",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tenantry.core import errors
-from tenantry.endpoints.console import forms
+from tenantry.endpoints.console import forms, names
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit, by_id
 from tenantry.gen.scalekit.v1.auditlogs.auditlogs_pb import ListAuthLogRequest, ListAuthLogResponse
 from tenantry.gen.scalekit.v1.auth.webauthn_pb import (
@@ -190,7 +190,8 @@ class _Users:
                     email=user.email, page_size=_SHOWN, page_token=visit.query("page_token")
                 )
             )
-        return self._tab(visit, "sign-ins", user, listed=found)
+        named = await names.of_rows(visit, found.authRequests, "organization_id")
+        return self._tab(visit, "sign-ins", user, names=named, listed=found)
 
     async def _get(self, visit: Visit) -> User:
         request = GetUserRequest(identities=by_id(visit.request.params["id"]))

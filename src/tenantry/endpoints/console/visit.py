@@ -24,7 +24,7 @@ from tenantry.web.frames.navigation import Entry, Group, Jump
 from tenantry.web.themes import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from tenantry.app_context import AppContext
     from tenantry.identity.operators.model import OperatorSession
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 ROOT = "/console"
 PASSKEYS_SCRIPT = Asset.of_files(f"{ROOT}/passkeys.js", "endpoints/console/static/passkeys.js")
 LIVE_SCRIPT = Asset.of_files(f"{ROOT}/live.js", "endpoints/console/static/live.js")
+LISTS_SCRIPT = Asset.of_files(f"{ROOT}/lists.js", "endpoints/console/static/lists.js")
+LISTS_STYLE = Asset.of_files(f"{ROOT}/lists.css", "endpoints/console/static/lists.css")
 _RANK = (READER, OPERATOR, OWNER)
 # The navigation: groups of subjects, each with its icon. A subject has a page of its name.
 NAVIGATION = (
@@ -139,7 +141,12 @@ class ConsoleSite(site.Site):
         settings = context.settings
         super().__init__(
             workspace.pages(
-                "console", context.themes, layout="console/templates/frame.html", kind=Kind.PLAIN
+                "console",
+                context.themes,
+                styles=(LISTS_STYLE,),
+                scripts=(LISTS_SCRIPT,),
+                layout="console/templates/frame.html",
+                kind=Kind.PLAIN,
             ),
             context.db.vault,
             settings.public_url,
@@ -222,12 +229,18 @@ class ConsoleSite(site.Site):
         subject: str,
         template: str,
         problems: Problems | None = None,
+        *,
+        names: Mapping[str, Any] | None = None,
+        logos: Iterable[str] = (),
         **values: Any,
     ) -> Response:
         """Return a page of a subject, one of those of `NAVIGATION`.
 
         ``problems`` are those of a form that is answered at once, in the place of a redirect's.
+        ``names`` are the objects that the page refers to (names.py), and ``logos`` the URLs of
+        other organizations' logos on it.
         """
+        names = names or {}
         key = f"done.{visit.query('done')}"
         return self.show(
             visit.request,
@@ -237,6 +250,8 @@ class ConsoleSite(site.Site):
             packs=True,
             visit=visit,
             subject=subject,
+            names=names,
+            logos={*filter(None, logos), *(one.logo for one in names.values() if one.logo)},
             operator=visit.session.operator,
             passkeys_script=PASSKEYS_SCRIPT,
             public_url=self.public_url,

@@ -25,7 +25,14 @@ from tenantry.endpoints.console.operators import pages as operators
 from tenantry.endpoints.console.operators.operator_links import OperatorLinkPages
 from tenantry.endpoints.console.operators.signing_in import PATH as SIGN_IN
 from tenantry.endpoints.console.operators.signing_in import SigningIn
-from tenantry.endpoints.console.visit import LIVE_SCRIPT, PASSKEYS_SCRIPT, ROOT, ConsoleSite
+from tenantry.endpoints.console.visit import (
+    LISTS_SCRIPT,
+    LISTS_STYLE,
+    LIVE_SCRIPT,
+    PASSKEYS_SCRIPT,
+    ROOT,
+    ConsoleSite,
+)
 from tenantry.identity.operators.provider import CALLBACK
 from tenantry.net.http import Route
 
@@ -62,6 +69,8 @@ def routes(context: AppContext) -> list[Route]:
             LIVE_SCRIPT.route,
             activity.STYLE.route,
             setup.STYLE.route,
+            LISTS_SCRIPT.route,
+            LISTS_STYLE.route,
             *(
                 Route(
                     page.verb, f"{ROOT}{page.path}", site.visited(page), body_limit=page.body_limit

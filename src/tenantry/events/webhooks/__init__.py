@@ -5,4 +5,4 @@ go there and a secret that signs them. An event of the log is queued for each en
 it, sent by the worker, tried again when it fails, and kept as long as the setting says.
 """
 
-__all__ = ["catalogue", "deliveries.figures", "deliveries.pruning", "shapes"]
+__all__ = ["catalogue", "deliveries.figures", "deliveries.pruning", "model", "shapes"]

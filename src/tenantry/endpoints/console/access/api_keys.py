@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry.core import errors
-from tenantry.endpoints.console import forms, organization_filter
+from tenantry.endpoints.console import forms, names, organization_filter
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.scalekit.v1.tokens.tokens_pb import (
     CreateToken,
@@ -59,7 +59,12 @@ class _ApiKeys:
                 )
             )
         return self._site.render(
-            visit, "api-keys", "api_keys/list.html", listed=listed, chosen=chosen
+            visit,
+            "api-keys",
+            "api_keys/list.html",
+            names=await names.of_rows(visit, listed.tokens, "user_id"),
+            listed=listed,
+            chosen=chosen,
         )
 
     async def create(self, visit: Visit) -> Response:
@@ -82,8 +87,15 @@ class _ApiKeys:
     async def show(self, visit: Visit) -> Response:
         request = GetApiTokenRequest(token_id=visit.request.params["id"])
         found = await visit.api.api_token_records.get_api_token(request)
+        token = found.token_info
+        assert token is not None
         return self._site.render(
-            visit, "api-keys", "api_keys/one.html", found=found, token=found.token_info
+            visit,
+            "api-keys",
+            "api_keys/one.html",
+            names=await names.of_rows(visit, [token], "organization_id", "user_id"),
+            found=found,
+            token=token,
         )
 
     async def revoke(self, visit: Visit) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from tenantry.endpoints.console import forms
+from tenantry.endpoints.console import forms, names
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.tenantry.v1.mail_pb import GetMailRequest, ListMailRequest, RetryMailRequest
 
@@ -54,7 +54,13 @@ class _Emails:
 
     async def show(self, visit: Visit) -> Response:
         found = await visit.api.mail.get_mail(GetMailRequest(mail_id=visit.request.params["id"]))
-        return self._site.render(visit, "mail", "mail/one.html", mail=found.mail)
+        return self._site.render(
+            visit,
+            "mail",
+            "mail/one.html",
+            names=await names.of_rows(visit, [found.mail], "organization_id"),
+            mail=found.mail,
+        )
 
     async def retry(self, visit: Visit) -> Response:
         """Send it at once."""

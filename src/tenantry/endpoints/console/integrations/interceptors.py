@@ -9,7 +9,7 @@ from protobuf import Oneof, message_to_json_value
 from protobuf.wkt import Struct
 
 from tenantry.core import errors, strict_json, structs
-from tenantry.endpoints.console import forms
+from tenantry.endpoints.console import forms, names
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.events.interceptors.model import API_KEY, OAUTH2, TRIGGERS
 from tenantry.gen.scalekit.v1.events.events_pb import EventFilter, ListEventsPaginatedRequest
@@ -141,6 +141,7 @@ class _Interceptors:
             visit,
             "interceptors",
             "interceptors/one.html",
+            names=await names.of_rows(visit, calls.events, "organization_id"),
             interceptor=interceptor,
             calls=calls,
             executed=[(one, structs.members(one.data or Struct())) for one in calls.events],

@@ -10,7 +10,7 @@ from protobuf.wkt import Timestamp
 
 from tenantry.core import errors, structs
 from tenantry.core.event import PUBLISHED
-from tenantry.endpoints.console import activity, forms
+from tenantry.endpoints.console import activity, forms, names
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.tenantry.v1.overview_pb import ActivityMetric
 from tenantry.gen.tenantry.v1.webhooks_pb import (
@@ -107,6 +107,7 @@ class _Webhooks:
             visit,
             "webhooks",
             "webhooks/list.html",
+            names=await names.of_rows(visit, listed.endpoints, "organization_id"),
             listed=listed,
             endpoint=WebhookEndpoint(),
             types=tuple(PUBLISHED),
@@ -151,6 +152,9 @@ class _Webhooks:
             visit,
             "webhooks",
             "webhooks/one.html",
+            names=await names.of_rows(
+                visit, [*listed.deliveries, found.endpoint], "organization_id"
+            ),
             endpoint=found.endpoint,
             listed=listed,
             query=query,
@@ -246,12 +250,13 @@ class _Deliveries:
         attempts = await visit.api.webhooks.list_attempts(
             ListAttemptsRequest(endpoint_id=endpoint_id, delivery_id=delivery_id)
         )
-        payload = found.event_payload
+        payload, delivery = found.event_payload, found.delivery
         return self._site.render(
             visit,
             "webhooks",
             "webhooks/delivery.html",
-            delivery=found.delivery,
+            names=await names.of_rows(visit, [delivery], "endpoint_id", "organization_id"),
+            delivery=delivery,
             payload="" if payload is None else _written(payload),
             attempts=attempts.attempts,
             endpoint_path=visit.path("webhooks", params["id"]),

@@ -6,6 +6,7 @@ import json
 import time
 from contextlib import aclosing
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -13,7 +14,7 @@ from protobuf.wkt import Timestamp
 
 from tenantry.core import errors, structs
 from tenantry.core.event import KNOWN
-from tenantry.endpoints.console import organization_filter
+from tenantry.endpoints.console import names, organization_filter
 from tenantry.endpoints.console.visit import LIVE_SCRIPT, ROOT, ConsoleSite, Page, Visit
 from tenantry.events.event_log import exporting, following
 from tenantry.events.event_log.exporting import Format
@@ -28,15 +29,18 @@ from tenantry.identity.operators import sessions
 from tenantry.net.http import StreamingResponse
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator
+    from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 
     from tenantry.db.engine import Row
+    from tenantry.endpoints.console.names import NamedObject
     from tenantry.gen.tenantry.v1.event_records_pb import VerifyEventsResponse
     from tenantry.net.http import Response
 
 _FILTERS = ("type", "organization_id", "actor_id", "object_id", "request_id", "day")
 _SHOWN = 30
+_REFERENCES = ("object_id", "organization_id", "actor_id")
 _MOST_CHANGES = 200
+_NAMED_AT_ONCE = 200  # events of the stream
 _STREAM_SECONDS = 600  # then the browser comes back by itself
 _ALIVE_SECONDS = 15.0
 _STREAM = {"content-type": "text/event-stream", "cache-control": "no-store"}
@@ -98,6 +102,7 @@ class _Events:
             visit,
             "events",
             "events/list.html",
+            names=await names.of_rows(visit, listed.events, *_REFERENCES),
             listed=listed,
             query=query,
             chosen=chosen,
@@ -121,6 +126,7 @@ class _Events:
             visit,
             "events",
             "events/one.html",
+            names=await names.of_rows(visit, [event], *_REFERENCES, "impersonator_id"),
             event=event,
             changes=_changes(shown["before"], shown["after"]) if both else (),
             shown={
@@ -153,11 +159,24 @@ class _Events:
                         return
                     looked = now
                 if rows:
-                    yield b"".join(_told(row) for row in rows)
+                    yield await self._messages(visit, rows)
                     told = now
                 elif now - told >= _ALIVE_SECONDS:
                     yield b":\n\n"
                     told = now
+
+    async def _messages(self, visit: Visit, rows: Sequence[Row]) -> bytes:
+        """Return events as messages of the stream, with the names of organizations and actors."""
+        events = [
+            (row, orjson.loads(row["actor"]) if isinstance(row["actor"], str) else row["actor"])
+            for row in rows
+        ]
+        pairs = [(row["organization_id"] or "", actor.get("id", "")) for row, actor in events]
+        found: dict[str, NamedObject] = {}
+        for start in range(0, len(pairs), _NAMED_AT_ONCE):
+            part = pairs[start : start + _NAMED_AT_ONCE]
+            found |= await names.load(visit, *chain.from_iterable(part))
+        return b"".join(_message(row, actor, found) for row, actor in events)
 
     async def export(self, visit: Visit) -> Response:
         """Answer with the log as a file, by the type and the organization of the filter."""
@@ -179,14 +198,18 @@ class _Events:
         return StreamingResponse(exporting.pieces(self._site.db, order), headers)  # type: ignore[return-value]
 
 
-def _told(row: Row) -> bytes:
-    actor = orjson.loads(row["actor"]) if isinstance(row["actor"], str) else row["actor"]
+def _message(row: Row, actor: Mapping[str, str], found: Mapping[str, NamedObject]) -> bytes:
+    def named(id_: str) -> str:
+        return (found[id_].name if id_ in found else "") or id_
+
     shown = {
         "id": row["id"],
         "type": row["type"],
         "time": row["occurred_at"] // 1000,
-        "organization": row["organization_id"] or "",
-        "actor": f"{actor.get('type', '')} {actor.get('id', '')}",
+        "organization": named(row["organization_id"] or ""),
+        "organization_id": row["organization_id"] or "",
+        "actor": f"{actor.get('type', '')} {named(actor.get('id', ''))}",
+        "actor_id": actor.get("id", ""),
         "path": f"{ROOT}/events/{row['id']}",
     }
     return b"id: %b\ndata: %b\n\n" % (row["id"].encode(), orjson.dumps(shown))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry.core import errors
-from tenantry.endpoints.console import organization_filter
+from tenantry.endpoints.console import names, organization_filter
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.scalekit.v1.auth.auth_pb import GetAuthErrorRequest
 from tenantry.gen.tenantry.v1.sign_ins_pb import (
@@ -23,6 +23,7 @@ _FILTERS = ("email", "organization_id", "connection_id", "client_id", "status", 
 STATUSES = ("", "INITIATED", "PENDING", "SUCCESS", "FAILED")
 METHODS = ("", "SAML", "OIDC", "OAUTH", "PASSWORD", "PASSWORDLESS", "PASSKEY", "TOTP", "SESSION")
 _SHOWN = 30
+_REFERENCES = ("user_id", "organization_id", "connection_id", "client_id")
 
 
 def pages(site: ConsoleSite) -> list[Page]:
@@ -71,6 +72,7 @@ class _SignIns:
             visit,
             "sign-ins",
             "sign_ins/list.html",
+            names=await names.of_rows(visit, listed.sign_ins, "organization_id"),
             listed=listed,
             query=query,
             chosen=chosen,
@@ -91,6 +93,7 @@ class _SignIns:
             visit,
             "sign-ins",
             "sign_ins/one.html",
+            names=await names.of_rows(visit, [sign_in], *_REFERENCES),
             sign_in=sign_in,
             said=said,
             evidence=_evidence(sign_in.evidence or SignInEvidence()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tenantry.core import errors
-from tenantry.endpoints.console import forms
+from tenantry.endpoints.console import forms, names
 from tenantry.endpoints.console.organizations import organization_page
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.scalekit.v1.clients.clients_pb import (
@@ -86,7 +86,13 @@ class _ApiClients:
             )
         )
         return organization_page.render(
-            self._site, visit, "programs", organization, keys=keys, clients=clients
+            self._site,
+            visit,
+            "programs",
+            organization,
+            names=await names.of_rows(visit, keys.tokens, "user_id"),
+            keys=keys,
+            clients=clients,
         )
 
     async def create_key(self, visit: Visit) -> Response:

@@ -13,6 +13,7 @@ from tenantry.gen.scalekit.v1.organizations.organizations_pb import (
     SearchOrganizationsRequest,
 )
 from tenantry.identity.simulator import test_organization
+from tenantry.web import branding
 
 if TYPE_CHECKING:
     from tenantry.gen.scalekit.v1.organizations.organizations_pb import (
@@ -52,7 +53,12 @@ class _Listing:
                 ListOrganizationsRequest(page_size=_SHOWN, page_token=token)
             )
         return self._site.render(
-            visit, "organizations", "organizations/list.html", listed=found, query=query
+            visit,
+            "organizations",
+            "organizations/list.html",
+            logos=[branding.shown_logo(one.logo_url) for one in found.organizations],
+            listed=found,
+            query=query,
         )
 
     async def new(self, visit: Visit) -> Response:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry.endpoints.console.visit import by_id
 from tenantry.gen.scalekit.v1.organizations.organizations_pb import GetOrganizationRequest
+from tenantry.web import branding
 
 if TYPE_CHECKING:
     from tenantry.endpoints.console.visit import ConsoleSite, Visit
@@ -61,6 +62,7 @@ def render(
         visit,
         "organizations",
         template or f"organizations/{name}.html",
+        logos=[branding.shown_logo(organization.logo_url)],
         organization=organization,
         here=path_of(visit, tab),
         tabs=tabs,

@@ -10,7 +10,7 @@ from protobuf.wkt import BoolValue, Int32Value
 
 from tenantry.api.descriptors import enum_name
 from tenantry.core import errors
-from tenantry.endpoints.console import forms
+from tenantry.endpoints.console import forms, names
 from tenantry.endpoints.console.organizations import organization_page
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.scalekit.v1.commons.commons_pb import TimeUnit
@@ -35,7 +35,6 @@ from tenantry.gen.scalekit.v1.domains.domains_pb import (
     ListDomainRequest,
     VerifyDomainRequest,
 )
-from tenantry.gen.scalekit.v1.events.events_pb import EventFilter, ListEventsPaginatedRequest
 from tenantry.gen.scalekit.v1.organizations.organizations_pb import (
     DeletePortalLinkRequest,
     GeneratePortalLinkRequest,
@@ -46,6 +45,7 @@ from tenantry.gen.scalekit.v1.organizations.organizations_pb import (
     SessionPolicyType,
     UpdateOrganizationSessionPolicyRequest,
 )
+from tenantry.gen.tenantry.v1.event_records_pb import SearchEventsRequest
 from tenantry.gen.tenantry.v1.states_pb import ListDirectoryStatesRequest
 
 if TYPE_CHECKING:
@@ -289,14 +289,15 @@ class _Tabs:
     async def events(self, visit: Visit) -> Response:
         """List its events, the newest first."""
         organization = await organization_page.get(visit)
-        found = await visit.api.events.list_events_paginated(
-            ListEventsPaginatedRequest(
-                filter=EventFilter(organization_id=organization.id),
-                page_size=20,
-                page_token=visit.query("page_token"),
+        found = await visit.api.event_records.search_events(
+            SearchEventsRequest(
+                organization_id=organization.id, page_size=20, page_token=visit.query("page_token")
             )
         )
-        return organization_page.render(self._site, visit, "events", organization, listed=found)
+        named = await names.of_rows(visit, found.events, "object_id", "actor_id")
+        return organization_page.render(
+            self._site, visit, "events", organization, names=named, listed=found
+        )
 
 
 @dataclass(frozen=True, slots=True)

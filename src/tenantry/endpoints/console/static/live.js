@@ -19,7 +19,11 @@ function show(event) {
   const time = cell("span", written.format(new Date(event.time)));
   time.className = "more";
   head.append(link, time);
-  row.append(head, cell("td", event.organization || "–"), cell("td", event.actor));
+  const organization = cell("td", event.organization || "–");
+  const actor = cell("td", event.actor);
+  organization.title = event.organization_id;
+  actor.title = event.actor_id;
+  row.append(head, organization, actor);
   list.prepend(row);
   while (list.rows.length > MOST) list.lastElementChild.remove();
 }
