@@ -30,6 +30,16 @@ def labelled(text: str) -> Markup:
     return found + Markup.escape(text[end:])
 
 
+def clicks(text: str) -> list[str]:
+    """Return the labels to choose one after the other by the first sentence of a guide's text.
+
+    A label that is a value, such as **email** as **Name ID format**, is none of a path.
+    """
+    first = text.partition(". ")[0]
+    labels = [mark["label"] for mark in _MARK.finditer(first) if mark["label"]]
+    return labels if len(labels) > 1 and "** as **" not in first else []
+
+
 def spoken(parts: Sequence[tuple[str, str]], language: str) -> Markup:
     """Return texts, each with its language, as one for a page in a language."""
     from markupsafe import Markup

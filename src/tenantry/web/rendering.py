@@ -12,7 +12,7 @@ from tenantry.api.descriptors import enum_name
 from tenantry.core.times import clock, plainly, rfc3339
 from tenantry.events.email import words as email_words
 from tenantry.net.http import Response
-from tenantry.web import avatars, branding, fonts, marks
+from tenantry.web import avatars, branding, fonts, marks, provider_marks
 from tenantry.web.icons import icon
 from tenantry.web.themes import Kind
 
@@ -216,8 +216,10 @@ def environment() -> Environment:
         "tone": avatars.tone,
         "shown_logo": branding.shown_logo,
         "labelled": marks.labelled,
+        "clicks": marks.clicks,
         "english": marks.english,
         "spoken": marks.spoken,
+        "provider_mark": provider_marks.provider_mark,
         "merged": lambda query, /, **members: {**query, **members},
     }
     made.globals["icon"] = icon

@@ -24,6 +24,7 @@ from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import OrganizationIdentifier
 from tenantry.tenants.portal_links import service as portal_links
 from tenantry.web import domains, site
+from tenantry.web.assets import Asset
 from tenantry.web.forms.problems import Problems
 from tenantry.web.frames import areas, members
 from tenantry.web.frames.navigation import Entry, Group
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
     from tenantry.web.words import Words
 
     Visited = Callable[["Visit"], Awaitable[Response]]
+
+
+STYLE = Asset.of_files("/ui/organization.css", "endpoints/organization/static/organization.css")
 
 
 class Frame(Enum):
@@ -137,6 +141,11 @@ class Visit:
             return area.in_portal and area.is_on(self.features)
         return area.is_seen(self.features, self.permissions)
 
+    @property
+    def areas(self) -> tuple[Area, ...]:
+        """The areas that the visitor sees, in the order of the navigation."""
+        return tuple(area for area in areas.AREAS if self.sees(area))
+
     def may(self, permission: str) -> bool:
         """Whether the visitor makes the changes of a permission: a link has those of its features.
 
@@ -169,7 +178,7 @@ class OrganizationSite(site.Site):
 
     def __init__(self, context: AppContext, portal_cookie: Cookie) -> None:
         settings = context.settings
-        pages = members.pages("organization", context.themes)
+        pages = members.pages("organization", context.themes, styles=(STYLE,))
         super().__init__(pages, context.db.vault, settings.public_url)
         self.context = context
         self.db = context.db
@@ -236,8 +245,8 @@ class OrganizationSite(site.Site):
             return await self._by_link(request)
         return await self._by_session(request)
 
-    def render(self, visit: Visit, area: Area, template: str, **values: Any) -> Response:
-        """Return a page of an area for this visitor."""
+    def render(self, visit: Visit, area: Area | None, template: str, **values: Any) -> Response:
+        """Return a page of an area for this visitor; without one, the overview of the portal."""
         return self.show(
             visit.request,
             template,
@@ -293,19 +302,23 @@ class OrganizationSite(site.Site):
             return self.portal(embedding.SESSION_EXPIRED).message("expired", words, status=401)
         return await members.signed_out(self.pages, self.db, words)
 
-    def _navigation(self, visit: Visit, shown: Area) -> tuple[Group, ...]:
+    def _navigation(self, visit: Visit, shown: Area | None) -> tuple[Group, ...]:
         if visit.permissions is not None:
-            return members.navigation(visit.words, visit.features, visit.permissions, shown.key)
-        entries = (
+            key = "" if shown is None else shown.key
+            return members.navigation(visit.words, visit.features, visit.permissions, key)
+        entries = [
             Entry(
                 visit.words.plain(f"areas.{area.key}"),
                 members.ICONS[area.key],
                 visit.path(area),
                 current=area is shown,
             )
-            for area in areas.AREAS
-            if visit.sees(area)
-        )
+            for area in visit.areas
+        ]
+        if len(entries) > 1:
+            label = visit.words.plain("overview.title")
+            overview = Entry(label, "layout-dashboard", visit.frame.value, current=shown is None)
+            entries.insert(0, overview)
         return (Group("", tuple(entries)),)
 
     async def _by_link(self, request: Request) -> Visit | None:

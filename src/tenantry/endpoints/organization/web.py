@@ -14,12 +14,13 @@ from tenantry.endpoints.organization import (
     session_policy,
     users,
 )
+from tenantry.endpoints.organization.overview import PortalOverview
 from tenantry.endpoints.organization.portal_links import PortalLinkPages
 from tenantry.endpoints.organization.single_sign_on import pages as single_sign_on
-from tenantry.endpoints.organization.visit import Frame, OrganizationSite
+from tenantry.endpoints.organization.visit import STYLE, Frame, OrganizationSite
 from tenantry.net.http import Route
 from tenantry.tenants.portal_links.cookies import portal_cookie
-from tenantry.web.frames import areas, members, workspace
+from tenantry.web.frames import members, workspace
 
 if TYPE_CHECKING:
     from tenantry.app_context import AppContext
@@ -47,6 +48,7 @@ def routes(context: AppContext) -> list[Route]:
             workspace.STYLE.route,
             workspace.SCRIPT.route,
             embedding.SCRIPT.route,
+            STYLE.route,
             Route("GET", "/magicLink/{token}", site.framed(site.page(opening.open))),
             Route("POST", "/magicLink/{token}", site.framed(site.own(opening.enter))),
             Route("GET", Frame.PORTAL.value, site.framed(site.page(first.of_portal))),
@@ -71,26 +73,28 @@ def _route(site: OrganizationSite, page: Page, frame: Frame) -> Route:
 
 
 class _First:
-    """Where somebody begins: at the first area that they see."""
+    """The first page of each frame: the portal's overview, else the visitor's first area."""
 
     def __init__(self, site: OrganizationSite) -> None:
         self._site = site
+        self._overview = PortalOverview(site)
 
     async def of_portal(self, request: Request) -> Response:
-        """Go to the first tab of the portal."""
-        return await self._to(request, Frame.PORTAL)
+        """Show the overview of the portal, or redirect to its only area."""
+        visit = await self._site.visit(request, Frame.PORTAL)
+        if visit is None:
+            return await self._site.closed(request, Frame.PORTAL)
+        if not visit.areas:
+            return self._site.pages_of(request).message("nothing", visit.words)
+        if len(visit.areas) == 1:
+            return self._site.redirect(visit.path(visit.areas[0]))
+        return await self._overview.show(visit)
 
     async def of_members(self, request: Request) -> Response:
-        """Go to the first subject that a member sees."""
-        return await self._to(request, Frame.MEMBERS)
-
-    async def _to(self, request: Request, frame: Frame) -> Response:
-        visit = await self._site.visit(request, frame)
+        """Redirect to the first area that a member sees."""
+        visit = await self._site.visit(request, Frame.MEMBERS)
         if visit is None:
-            return await self._site.closed(request, frame)
-        seen = next((area for area in areas.AREAS if visit.sees(area)), None)
-        if seen is None and frame is Frame.MEMBERS:
+            return await self._site.closed(request, Frame.MEMBERS)
+        if not visit.areas:
             return self._site.redirect(f"{members.PROFILE}/{members.OWN[0]}")
-        if seen is None:
-            return self._site.pages_of(request).message("nothing", visit.words)
-        return self._site.redirect(visit.path(seen))
+        return self._site.redirect(visit.path(visit.areas[0]))

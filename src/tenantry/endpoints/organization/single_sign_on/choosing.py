@@ -113,6 +113,7 @@ def _row(visit: Visit, connection: ListConnection, last: LastSignIns) -> dict[st
     return {
         "id": connection.id,
         "name": shown.name_of(connection),
+        "guide_id": shown.guide_of(connection).id,
         "title": connection.ui_button_title,
         "protocol": "SAML 2.0" if connection.type.name == SAML else "OpenID Connect",
         "status": status,

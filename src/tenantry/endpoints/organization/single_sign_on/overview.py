@@ -66,7 +66,7 @@ class Overview(Subject):
             error=shown.said(visit.words, error) if error else None,
             fault=explanations.say_fault(visit.words.language, fault) if fault else None,
             expiry=shown.expiry_of(last),
-            steps=_steps(connection, is_tested=tested or last.last_sign_in_time is not None),
+            steps=setup_steps(connection, is_tested=tested or last.last_sign_in_time is not None),
             **await self.domain_warning(visit),
         )
 
@@ -115,7 +115,7 @@ def _toggle(visit: Visit) -> ToggleConnectionRequest:
     )
 
 
-def _steps(connection: ConnectionView, *, is_tested: bool) -> list[Step]:
+def setup_steps(connection: ConnectionView, *, is_tested: bool) -> list[Step]:
     """Return the steps; the first that is not done is the next one."""
     done = {
         "guide": ("guide", connection.is_begun),
