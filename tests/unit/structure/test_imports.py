@@ -235,6 +235,7 @@ EXCEPTIONS = {
             "identity.connections.guides.explanations.say",
             "identity.connections.guides.explanations.say_fault",
             "identity.connections.guides.guides.guides",
+            "identity.connections.saml.attributes.find_spelling",
             "tenants.directories.guides.guides",
         },
     },

@@ -41,7 +41,7 @@ class Attributes(Subject):
         """Show the mapping."""
         connection = await self.load(visit)
         return self.render(
-            visit, connection, "attributes", rows=_rows(connection, await custom(visit))
+            visit, connection, "attributes", rows=rows_of(connection, await custom(visit))
         )
 
     async def save(self, visit: Visit) -> Response:
@@ -70,7 +70,8 @@ async def custom(visit: Visit) -> list[UserAttribute]:
     return [one for one in await reading.of_kind(visit.call.db, SSO) if one.enabled]
 
 
-def _rows(connection: ConnectionView, further: list[UserAttribute]) -> list[Row]:
+def rows_of(connection: ConnectionView, further: list[UserAttribute]) -> list[Row]:
+    """Return the profile's attributes: the standard ones, then those of the product."""
     mapping = connection.message.attribute_mapping
     usual = _NAMES_OF_OIDC if not connection.is_saml else {}
     usual = usual | {one.key: one.name for step in connection.steps for one in step.attributes}

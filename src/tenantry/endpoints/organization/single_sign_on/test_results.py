@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tenantry.endpoints.organization.single_sign_on import attributes
 from tenantry.endpoints.organization.single_sign_on import connection as shown
+from tenantry.endpoints.organization.single_sign_on.comparison import AttributeComparison
 from tenantry.endpoints.organization.single_sign_on.connection import Subject
+from tenantry.gen.scalekit.v1.connections.connections_pb import GetConnectionTestResultRequest
 from tenantry.gen.tenantry.v1.sign_ins_pb import ListFailedSignInsRequest, SignInError
 from tenantry.gen.tenantry.v1.single_sign_on_pb import ListConnectionTestsRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from tenantry.endpoints.organization.single_sign_on.connection import ConnectionView
     from tenantry.endpoints.organization.visit import Visit
     from tenantry.gen.tenantry.v1.sign_ins_pb import SignIn
     from tenantry.gen.tenantry.v1.single_sign_on_pb import ConnectionTest
@@ -36,12 +40,30 @@ class TestResultPages(Subject):
                 (one, shown.said(visit.words, one) if one.error else None) for one in tests.tests
             ],
             worked=_last_worked(tests.tests),
+            mapping=await self._mapping(visit, connection, tests.tests),
             **await self.domain_warning(visit),
             failures=[
                 (one, shown.said(visit.words, one.error or SignInError()), _evidence(one))
                 for one in failed.sign_ins
             ],
         )
+
+    async def _mapping(
+        self, visit: Visit, connection: ConnectionView, tests: Sequence[ConnectionTest]
+    ) -> AttributeComparison | None:
+        """Return what the newest successful test received, None without one."""
+        succeeded = next((one for one in tests if one.status == "SUCCESS"), None)
+        if succeeded is None:
+            return None
+        result = await visit.api.connections.get_connection_test_result(
+            GetConnectionTestResultRequest(
+                connection_id=connection.id, test_request_id=succeeded.id
+            )
+        )
+        if not result.user_info:
+            return None
+        rows = attributes.rows_of(connection, await attributes.custom(visit))
+        return AttributeComparison.of(result.user_info, rows, is_saml=connection.is_saml)
 
 
 def _last_worked(tests: Iterable[ConnectionTest]) -> bool:

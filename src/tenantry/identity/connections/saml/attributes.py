@@ -9,7 +9,7 @@ from tenantry.identity.connections.saml.faults import SAMLError
 from tenantry.identity.connections.saml.names import NameIDFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from tenantry.identity.connections.saml.response import Assertion
 
@@ -70,6 +70,12 @@ def profile(assertion: Assertion, mapping: Mapping[str, str]) -> dict[str, tuple
             found=", ".join(sorted(sent)) or "no attributes",
         )
     return found
+
+
+def find_spelling(sent: Iterable[str], key: str) -> str:
+    """Return the name among those sent that is a known spelling of a key, "" for none."""
+    by_spelling = {name.lower(): name for name in sent}
+    return next((by_spelling[one] for one in _SPELLINGS[key] if one in by_spelling), "")
 
 
 def _by_spelling(
