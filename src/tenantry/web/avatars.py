@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 from zlib import crc32
 
-TONES = 8  # colors in lists.css
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+TONES = 8  # colors in static/avatars.css
 _WORD = re.compile(r"[^\W_]+")
+_SHAPE = '<span class="avatar tone-{}{}" aria-hidden="true">{}</span>'
+
+
+def avatar(name: str, id_: str, *, square: bool = False) -> Markup:
+    """Return the avatar that stands beside a name; organizations have a ``square`` one."""
+    from markupsafe import Markup
+
+    shape = " square" if square else ""
+    return Markup(_SHAPE).format(tone(id_), shape, initials(name))  # noqa: S704 - a constant
 
 
 def initials(name: str) -> str:

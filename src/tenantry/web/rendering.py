@@ -219,6 +219,7 @@ def environment() -> Environment:
         "clicks": marks.clicks,
         "english": marks.english,
         "spoken": marks.spoken,
+        "avatar": avatars.avatar,
         "provider_mark": provider_marks.provider_mark,
         "merged": lambda query, /, **members: {**query, **members},
     }

@@ -72,7 +72,11 @@ class AccountSite(site.Site):
     }
 
     def __init__(self, context: AppContext) -> None:
-        self.style = Asset.of_files("/ui/account.css", "endpoints/account/static/account.css")
+        self.style = Asset.of_files(
+            "/ui/account.css",
+            "web/static/avatars.css",
+            "endpoints/account/static/account.css",
+        )
         self.script = Asset.of_files(
             "/ui/account.js", "web/static/six_digits.js", "endpoints/account/static/account.js"
         )

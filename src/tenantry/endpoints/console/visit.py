@@ -38,7 +38,9 @@ ROOT = "/console"
 PASSKEYS_SCRIPT = Asset.of_files(f"{ROOT}/passkeys.js", "endpoints/console/static/passkeys.js")
 LIVE_SCRIPT = Asset.of_files(f"{ROOT}/live.js", "endpoints/console/static/live.js")
 LISTS_SCRIPT = Asset.of_files(f"{ROOT}/lists.js", "endpoints/console/static/lists.js")
-LISTS_STYLE = Asset.of_files(f"{ROOT}/lists.css", "endpoints/console/static/lists.css")
+LISTS_STYLE = Asset.of_files(
+    f"{ROOT}/lists.css", "web/static/avatars.css", "endpoints/console/static/lists.css"
+)
 _RANK = (READER, OPERATOR, OWNER)
 # The navigation: groups of subjects, each with its icon. A subject has a page of its name.
 NAVIGATION = (

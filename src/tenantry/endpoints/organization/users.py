@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from protobuf import Oneof
 
 from tenantry.core import errors
 from tenantry.core.times import timestamp
+from tenantry.endpoints.organization import bulk_invitations
+from tenantry.endpoints.organization.bulk_invitations import BulkInvitations
 from tenantry.endpoints.organization.visit import OrganizationSite, Page, Visit
 from tenantry.gen.scalekit.v1.commons.commons_pb import Role
 from tenantry.gen.scalekit.v1.users import users_pb
@@ -16,7 +18,7 @@ from tenantry.tenants.directories import members as directory_members
 from tenantry.tenants.roles import listing as roles
 from tenantry.tenants.users import search
 from tenantry.tenants.users import service as users
-from tenantry.web.forms import boxes
+from tenantry.web.forms import boxes, uploads
 from tenantry.web.forms.problems import Problems
 from tenantry.web.frames.areas import SSO, USERS
 
@@ -33,7 +35,7 @@ INVITE, REMOVE = "sk_org_users_invite", "sk_org_users_delete"
 CHANGE_ROLES = "sk_org_users_role_change"
 _PAGE = 20
 _SHORTEST = 3  # characters that are searched for
-_LAST, _FULL = "last admin", "limit of"  # in the sentences of errors that name no field
+_LAST = "last admin"  # in the sentence of an error that names no field
 
 
 def pages(site: OrganizationSite) -> list[Page]:
@@ -42,6 +44,15 @@ def pages(site: OrganizationSite) -> list[Page]:
         Page("GET", "", subject.show, USERS),
         Page("GET", "/invite", subject.form, USERS, INVITE),
         Page("POST", "/invite", subject.invite, USERS, INVITE),
+        Page("GET", "/invite/bulk", subject.bulk_form, USERS, INVITE),
+        Page(
+            "POST",
+            "/invite/bulk",
+            subject.invite_all,
+            USERS,
+            INVITE,
+            body_limit=bulk_invitations.BODY_LIMIT,
+        ),
         Page("GET", "/{id}", subject.member, USERS),
         Page("POST", "/{id}/roles", subject.change_roles, USERS, CHANGE_ROLES),
         Page("POST", "/{id}/resend", subject.resend, USERS, INVITE),
@@ -133,19 +144,58 @@ class _Users:
             short=short,
             held=await directory_members.held(visit.call.db, organization_id, ids),
             invites=self._may_invite(visit),
+            removes=visit.may(REMOVE),
+            changes_roles=visit.may(CHANGE_ROLES),
         )
 
     async def form(self, visit: Visit) -> Response:
         """Show the form of an invitation."""
+        return await self._invitation(visit, "user_invite.html")
+
+    async def bulk_form(self, visit: Visit) -> Response:
+        """Show the form for several invitations."""
+        return await self._invitation(visit, "user_invite_bulk.html")
+
+    async def invite_all(self, visit: Visit) -> Response:
+        """Invite all users of a list, and show what became of each.
+
+        The page is the response itself: the outcomes do not fit into the address of another one.
+        """
+        form = await uploads.read(visit.request)
+        role, path = form.members.get("role", ""), visit.path(USERS, "invite", "bulk")
+        typed = form.members.get("addresses", "")
+        given = {"addresses": typed, "role": role}
+        file = form.files.get("file")
+        added = "" if file is None else bulk_invitations.read_file(file.content)
+        if added is None:
+            return self._site.failed(visit.request, Problems({"file": "bulk.unread"}, given), path)
+        entries = [*bulk_invitations.parse(typed), *bulk_invitations.parse(added)]
+        if not entries or len(entries) > bulk_invitations.MOST:
+            key = "bulk.too_many" if entries else "bulk.nobody"
+            return self._site.failed(visit.request, Problems({"addresses": key}, given), path)
+        offered = {one.role.name: one.role.display_name for one in await self._offered(visit)}
+        outcomes = await BulkInvitations(visit, role, offered).send(entries)
+        left = [one.entry.email for one in outcomes if one.can_be_retried]
+        return await self._invitation(
+            visit,
+            "user_invite_bulk.html",
+            outcomes=outcomes,
+            left="\n".join(left),
+            given={"role": role},
+        )
+
+    async def _invitation(self, visit: Visit, template: str, **values: Any) -> Response:
         if not self._may_invite(visit):
             raise errors.NotFound("page")
         offered = await self._offered(visit)
+        shown = {"outcomes": (), "left": "", "most": bulk_invitations.MOST, **values}
         return self._site.render(
             visit,
             USERS,
-            "user_invite.html",
+            template,
             offered=offered,
             hints={one.role.name: _hint(visit, one) for one in offered},
+            **shown,
         )
 
     async def invite(self, visit: Visit) -> Response:
@@ -261,7 +311,7 @@ class _Users:
             place, key = "role", "users.no_such_role"
         elif _LAST in problem.message:
             key = "users.last_administrator"
-        elif _FULL in problem.message:
+        elif bulk_invitations.FULL in problem.message:
             key = "users.full"
         return self._site.failed(visit.request, Problems({place: key}, dict(given or {})), path)
 

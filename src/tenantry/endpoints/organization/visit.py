@@ -49,7 +49,11 @@ if TYPE_CHECKING:
     Visited = Callable[["Visit"], Awaitable[Response]]
 
 
-STYLE = Asset.of_files("/ui/organization.css", "endpoints/organization/static/organization.css")
+STYLE = Asset.of_files(
+    "/ui/organization.css",
+    "web/static/avatars.css",
+    "endpoints/organization/static/organization.css",
+)
 
 
 class Frame(Enum):

@@ -1,0 +1,164 @@
+"""Inviting several users at once, from pasted addresses or a CSV file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tenantry.core import errors
+from tenantry.gen.scalekit.v1.commons.commons_pb import Role
+from tenantry.gen.scalekit.v1.users import users_pb
+from tenantry.web.connections import text as decoded
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tenantry.endpoints.organization.visit import Visit
+
+MOST = 100  # invitations of one form
+BODY_LIMIT = 256 << 10
+_LONGEST = 254  # characters of an address
+_SEPARATORS = re.compile(r"[\s,;]+")
+_NAMED = re.compile(r"<([^<>\s]+@[^<>\s]+)>")  # of `Ada Lovelace <ada@example.com>`
+_EMAIL_HEADS = {"email", "e-mail", "email address", "e-mail address", "mail"}
+_ROLE_HEADS = {"role", "roles"}
+FULL = "limit of"  # in the sentence of the error for an organization without seats
+# Errors about one entry, with the texts that report them unless a field says more.
+_REFUSALS: dict[type[errors.Error], str] = {
+    errors.RateLimited: "bulk.limited",
+    errors.PermissionDenied: "users.beyond",
+    errors.InvalidArgument: "refusal.other",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One address of the form, with the role that its row names, "" for that of the form."""
+
+    email: str
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an entry: ``key`` is a text of the words, ``kind`` that of its pill."""
+
+    entry: Entry
+    key: str
+    kind: str = "bad"
+
+    @property
+    def is_sent(self) -> bool:
+        return self.kind == "good"
+
+    @property
+    def can_be_retried(self) -> bool:
+        """Whether the same entry may be accepted later, or after a correction."""
+        return self.kind == "bad"
+
+
+def parse(text: str) -> list[Entry]:
+    """Return the entries of a text: CSV if its first line names a column of addresses.
+
+    Any other text has addresses between spaces, line breaks, commas and semicolons, or in angle
+    brackets after a name.
+    """
+    first = text.lstrip("\ufeff").strip().partition("\n")[0]
+    delimiter = next((one for one in ";\t" if one in first), ",")
+    heads = [head.strip(' "\r').lower() for head in first.split(delimiter)]
+    column = next((at for at, head in enumerate(heads) if head in _EMAIL_HEADS), None)
+    if column is not None:
+        return _of_csv(text.lstrip("\ufeff").strip(), delimiter, column, heads)
+    entries = []
+    for line in text.lstrip("\ufeff").splitlines():
+        named = _NAMED.findall(line)
+        found = named or [one.strip("\"'<>") for one in _SEPARATORS.split(line)]
+        entries += [Entry(one) for one in found if one]
+    return entries
+
+
+def _of_csv(text: str, delimiter: str, column: int, heads: Sequence[str]) -> list[Entry]:
+    role = next((at for at, head in enumerate(heads) if head in _ROLE_HEADS), None)
+    rows = list(csv.reader(io.StringIO(text), delimiter=delimiter))[1:]
+    return [
+        Entry(
+            row[column].strip(),
+            row[role].strip() if role is not None and role < len(row) else "",
+        )
+        for row in rows
+        if column < len(row) and row[column].strip()
+    ]
+
+
+def read_file(content: bytes) -> str | None:
+    """Return the text of a CSV file, None where it is not Unicode."""
+    return decoded(content)
+
+
+class BulkInvitations:
+    """Invites the users of a list, each by a call of the API."""
+
+    def __init__(self, visit: Visit, role: str, offered: Mapping[str, str]) -> None:
+        """``role`` is that of entries without one; ``offered`` has display names by role name."""
+        self._visit = visit
+        self._role = role
+        self._names = {name.lower(): name for name in offered} | {
+            shown.lower(): name for name, shown in offered.items()
+        }
+
+    async def send(self, entries: Sequence[Entry]) -> list[Outcome]:
+        """Invite all, in their order; one that fails does not stop those after it.
+
+        A rate limit and an organization without seats do: the rest is reported as not sent.
+        """
+        outcomes: list[Outcome] = []
+        seen: set[str] = set()
+        stopped = ""
+        for entry in entries:
+            key = entry.email.casefold()
+            if key in seen:
+                outcomes.append(Outcome(entry, "bulk.duplicate", ""))
+                continue
+            seen.add(key)
+            outcome = Outcome(entry, stopped) if stopped else await self._send(entry)
+            if outcome.key in {"bulk.limited", "bulk.full"}:
+                stopped = outcome.key
+            outcomes.append(outcome)
+        return outcomes
+
+    async def _send(self, entry: Entry) -> Outcome:
+        role = self._names.get(entry.role.lower()) if entry.role else self._role
+        if role is None:
+            return Outcome(entry, "users.no_such_role")
+        if len(entry.email) > _LONGEST:
+            return Outcome(entry, "users.bad_address")
+        membership = users_pb.CreateMembership(roles=[Role(name=role)] if role else [])
+        request = users_pb.CreateUserAndMembershipRequest(
+            organization_id=self._visit.organization.id,
+            user=users_pb.CreateUser(email=entry.email, membership=membership),
+        )
+        try:
+            await self._visit.api.users.create_user_and_membership(request)
+        except errors.Error as problem:
+            return _failed(entry, problem)
+        return Outcome(entry, "bulk.sent", "good")
+
+
+def _failed(entry: Entry, problem: errors.Error) -> Outcome:
+    """Return the outcome of a refused call; errors that are not about an entry are raised."""
+    if isinstance(problem, errors.Duplicate):
+        return Outcome(entry, "users.member_already", "")
+    known = next((key for kind, key in _REFUSALS.items() if isinstance(problem, kind)), "")
+    if not known:
+        raise problem
+    fields = {one.field for one in problem.violations}
+    if any(field.endswith("email") for field in fields):
+        known = "users.bad_address"
+    elif any(".roles[" in field for field in fields):
+        known = "users.no_such_role"
+    elif FULL in problem.message:
+        known = "bulk.full"
+    return Outcome(entry, known)
