@@ -139,10 +139,10 @@ def index(contents: Contents) -> dict[str, Any]:
             continue
         for part in markdown.parts(guide):
             title = part.heading if part.anchor else guide.title
-            kind = f"{guide.section} › {guide.title}" if part.anchor else guide.section
+            group = f"{guide.section} › {guide.title}" if part.anchor else guide.section
             line = part.text.strip().partition("\n")[0][:_LINE] or guide.about or guide.title
             url = f"{guide.url}#{part.anchor}" if part.anchor else guide.url
-            made.add((kind, title, url, line), [guide.title, part.text])
+            made.add((group, title, url, line), [guide.title, part.text])
     return {
         "items": made.items,
         "words": {word: _distances(at) for word, at in sorted(made.words.items())},
