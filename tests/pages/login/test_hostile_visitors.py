@@ -13,7 +13,16 @@ DATABASES = ("sqlite",)  # it makes no difference here
 
 STEPS = (
     *("email", "password", "passkey", "passkey/options", "code", "second-factor"),
-    *("new-password", "organization", "sign-up", "resend", "restart", "cancel", "link"),
+    *(
+        "new-password",
+        "organization",
+        "sign-up",
+        "resend",
+        "restart",
+        "cancel",
+        "link",
+        "forgotten",
+    ),
 )
 SESSION, BROWSER = "__Host-tenantry_session", "__Host-tenantry_login_"
 NAMES = [

@@ -300,6 +300,21 @@ async def test_a_weak_password_is_refused(place, application, visitor, chosen, s
     answered(await visitor.step("new-password", password=password()))
 
 
+async def test_a_typed_address_is_kept_where_the_password_is_forgotten(application, visitor):
+    await visitor.begin(application)
+    done = await visitor.step("forgotten", email="ann@x.example", password="not to be kept")
+    assert done.status_code == 303
+    location = done.headers["location"]
+    assert "ann" not in location
+    page = (await visitor.get(location)).text
+    assert 'value="ann@x.example"' in page
+    assert "not to be kept" not in page
+    assert "alert" not in page
+    await visitor.begin(application)
+    await visitor.step("forgotten", email='"><script>' + "x" * 5000)
+    assert "<script>x" not in (await visitor.page()).text
+
+
 async def test_many_wrong_passwords_point_to_the_code(place, application, visitor):
     user = await place.make.user()
     await visitor.begin(application)

@@ -68,6 +68,7 @@ def routes(context: AppContext) -> list[Route]:
                 for name in STEPS
             ),
             Route("POST", "/login/{id}/passkey/options", site.own(login.passkey_options)),
+            Route("POST", "/login/{id}/forgotten", form(login.forgotten)),
             Route("POST", "/login/{id}/resend", form(login.resend)),
             Route("POST", "/login/{id}/restart", form(login.restart)),
             Route("POST", "/login/{id}/cancel", form(login.cancel)),
@@ -139,6 +140,13 @@ class Login:
         call = self._site.call(request)
         challenge_id, options = await verification.passkey_options(self._dependencies, call, found)
         return Response.json({"challenge_id": challenge_id, "options": options})
+
+    async def forgotten(self, request: Request) -> Response:
+        """Show the page that resets a password, with the email address that was typed."""
+        if await self._find(request) is None:
+            return await self._gone(request)
+        typed = Problems(given={"email": request.form().get("email", "")}, page="reset")
+        return self._site.failed(request, typed, members={"page": "reset"})
 
     async def resend(self, request: Request) -> Response:
         """Send the mail again."""
