@@ -277,6 +277,10 @@ async def test_a_forgotten_password_is_chosen_anew_and_then_used(place, visit, a
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("alert")).to_have_text("Incorrect email address or password.")
     await expect(page.get_by_label("Password")).to_be_focused()
+    await expect(page.get_by_label("Password")).to_have_attribute("aria-invalid", "true")
+    error = await page.get_by_role("alert").evaluate("each => getComputedStyle(each).color")
+    for side in ("outline-color", "border-top-color"):  # red, also while the field has the focus
+        await expect(page.get_by_label("Password")).to_have_css(side, error)
     await page.get_by_label("Password").fill(chosen)
     await page.keyboard.press("Enter")
     await welcomed(page, app, count=2)
