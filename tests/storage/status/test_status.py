@@ -140,6 +140,48 @@ async def test_a_worker_that_sends_is_seen_at_work(url, tmp_path, monkeypatch):
         assert [problem.partition(":")[0] for problem in found.problems()] == ["mail"]
 
 
+def endpoint(number):
+    return (
+        "INSERT INTO webhook_endpoints (id, url, description, event_types, enabled, ordered,"
+        " secret_sealed, revision, create_time, update_time)"
+        f" VALUES ('whe_{number}', 'https://x.example', '', '[]', TRUE, FALSE, '', 1, 1, 1)"
+    )
+
+
+def delivery(number, endpoint_number, due):
+    return (
+        "INSERT INTO webhook_deliveries (id, endpoint_id, event_id, event_type, position, state,"
+        " attempts, due_time, replay, create_time)"
+        f" VALUES ('whd_{number}', 'whe_{endpoint_number}', 'evt_{number}', 'user.created', 1,"
+        f" 'PENDING', 0, {due}, FALSE, 1)"
+    )
+
+
+async def test_deliveries_are_in_progress_beside_an_endpoint_that_is_slow(
+    url, tmp_path, monkeypatch
+):
+    oldest = now() - HOUR
+    rows = [endpoint(1), endpoint(2), delivery(1, 1, oldest), delivery(2, 2, oldest + 1)]
+    monkeypatch.setattr(status, "WATCH_SECONDS", 0.5)
+    found = await looked(url, tmp_path, *rows)
+    (problem,) = found.problems()
+    assert problem.startswith("deliveries: the oldest is overdue by 3,6")
+    assert "`tenantry worker`" in problem
+    real = status.webhooks.waiting
+
+    async def waiting(session):
+        run_sql(url, f"UPDATE webhook_deliveries SET due_time = {now() + HOUR} WHERE id = 'whd_2'")
+        return await real(session)
+
+    looks = iter([real])
+
+    async def queue(session):
+        return await next(looks, waiting)(session)
+
+    monkeypatch.setitem(status._QUEUES, "deliveries", queue)
+    assert (await looked(url, tmp_path)).problems() == []
+
+
 async def test_an_event_that_waits_for_its_place_is_something_to_do(url, tmp_path):
     found = await looked(
         url,
@@ -207,7 +249,8 @@ def test_the_command_of_a_running_server(own_server):
     assert told["status"]["environment_id"].startswith("env_")
     shown = own_server.run("status").stdout
     assert f"process {own_server.process.pid}, version {__version__}, {own_server.url}" in shown
-    assert "not held" in shown
+    for internal in ("table ", "search", "log stream", "outgoing work", "mail"):
+        assert internal not in shown
 
 
 def test_the_command_where_no_server_runs(tmp_path):

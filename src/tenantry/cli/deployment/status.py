@@ -1,4 +1,4 @@
-"""`tenantry status`: how the deployment is doing, in one look."""
+"""`tenantry status`: the state of the deployment."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def status(
 ) -> None:
     """Show the state of the server, the database and the queues; exit code 1 on problems.
 
-    Reads only the database, and is fast for millions of rows: queues are counted up to 10,000, and
-    numbers of rows are estimates. `tenantry doctor` checks settings, certificates and more.
+    Reads only the database, and is fast for millions of rows: queues are counted up to 10,000. With
+    --json, also shows the largest tables. `tenantry doctor` checks settings, certificates and more.
     """
     import asyncio
 
@@ -147,25 +147,23 @@ def _rows(found: _Found) -> list[tuple[str, str]]:
     rows += [
         ("size", size),
         ("disk", f"{_mib(sizes.disk_free)} of {_mib(sizes.disk_total)} free"),
-        *(
-            (f"table {table.name}", _rows_of(table.rows, table.size))
-            for table in sizes.tables
-            if table.rows
-        ),
-        *((one.kind, one.line()) for one in status.waiting),
-        *((f"log stream {one.name}", f"{one.events:,} events behind") for one in status.streams),
-        ("search", f"{status.search:,} changes to index"),
-        ("outgoing work", f"held: {status.held}" if status.held else "not held"),
     ]
+    backlog = [(one.kind, one.line()) for one in status.waiting if one.count or one.failed]
+    backlog += [
+        (f"log stream {one.name}", f"{one.events:,} events behind")
+        for one in status.streams
+        if one.events
+    ]
+    if status.search:
+        backlog.append(("search", f"{status.search:,} changes to index"))
+    rows += backlog or [("queues", "empty")]
+    if status.held:
+        rows.append(("outgoing work", f"held: {status.held}"))
     return rows
 
 
 def _kind(database: str) -> str:
     return "PostgreSQL" if database.startswith("postgres") else "SQLite"
-
-
-def _rows_of(rows: int, size: int | None) -> str:
-    return f"at most {rows:,} rows" if size is None else f"about {rows:,} rows, {_mib(size)}"
 
 
 def _mib(size: int) -> str:

@@ -93,7 +93,7 @@ class Status:
         # Held work is overdue by intention.
         found += [
             f"{one.kind}: the oldest is overdue by {one.overdue:,.0f} s, and none was processed in "
-            f"{WATCH_SECONDS:.0f} s; check the worker's log, or run `tenantry worker`"
+            f"{WATCH_SECONDS:.0f} s; check the log of the server, or of `tenantry worker`"
             for one in late
             if not self.held or one.kind == EVENTS
         ]
@@ -116,11 +116,11 @@ class Status:
         return asdict(self)
 
 
-EVENTS = "events"
+EVENTS, DELIVERIES = "events", "deliveries"
 # How much of each kind waits, and since when its first is due.
 _QUEUES: dict[str, Callable[[Session], Awaitable[tuple[int, int | None]]]] = {
     EVENTS: snapshots.unsequenced,
-    "deliveries": webhooks.waiting,
+    DELIVERIES: webhooks.waiting,
     "mail": mail.waiting,
     "logout notifications": notices.waiting,
     "directory changes": directories.changes,
@@ -140,7 +140,7 @@ async def look(db: Session, settings: Settings, environment_id: str) -> Status:
     first = {kind: await queue(db) for kind, queue in _QUEUES.items()}
     _, deliveries_failed = await webhooks.waiting_and_failed(db)
     _, emails_failed = await mail.waiting_and_failed(db)
-    failed = {"deliveries": deliveries_failed, "mail": emails_failed}
+    failed = {DELIVERIES: deliveries_failed, "mail": emails_failed}
     waiting = [
         Waiting(
             kind,
@@ -153,9 +153,13 @@ async def look(db: Session, settings: Settings, environment_id: str) -> Status:
         for kind, (count, since) in first.items()
     ]
     held = await copies.held(db) or ""
+    heads = await webhooks.overdue_heads(db, at)
     late = {one.kind: first[one.kind][1] for one in waiting if one.is_late}
     progressing = await _progressing(
-        db, {kind: since for kind, since in late.items() if not held or kind == EVENTS}
+        db,
+        {kind: since for kind, since in late.items() if not held or kind == EVENTS},
+        at=at,
+        heads=heads,
     )
     return Status(
         environment_id=environment_id,
@@ -170,8 +174,14 @@ async def look(db: Session, settings: Settings, environment_id: str) -> Status:
     )
 
 
-async def _progressing(db: Session, late: dict[str, int | None]) -> set[str]:
-    """Return the kinds of late work of which some is done meanwhile."""
+async def _progressing(
+    db: Session, late: dict[str, int | None], *, at: int, heads: tuple[int, int]
+) -> set[str]:
+    """Return the kinds of late work of which some is done meanwhile.
+
+    The oldest delivery may wait for an endpoint that is slow, while others are sent: ``heads`` are
+    those of all endpoints that were overdue ``at`` a time.
+    """
     found: set[str] = set()
     for _ in range(round(WATCH_SECONDS / _LOOK_SECONDS)):
         if len(found) == len(late):
@@ -179,7 +189,10 @@ async def _progressing(db: Session, late: dict[str, int | None]) -> set[str]:
         await asyncio.sleep(_LOOK_SECONDS)
         for kind in late.keys() - found:
             _, since = await _QUEUES[kind](db)
-            if since is None or since > (late[kind] or 0):
+            is_moving = since is None or since > (late[kind] or 0)
+            if not is_moving and kind == DELIVERIES:
+                is_moving = await webhooks.overdue_heads(db, at) != heads
+            if is_moving:
                 found.add(kind)
     return found
 

@@ -40,6 +40,24 @@ _WAITING = Statement(
         select(func.min(_of_endpoints.c.due_time)).scalar_subquery().label("since"),
     )
 )
+# No attempt moves a due time backward, and a delivery that is new is not overdue.
+_OVERDUE_HEADS = Statement(
+    select(
+        func.count().label("endpoints"),
+        func.coalesce(func.sum(_of_endpoints.c.due_time), 0).label("due_times"),
+    ).where(_of_endpoints.c.due_time < bindparam("p_before"))
+)
+
+
+async def overdue_heads(db: Session, before: int) -> tuple[int, int]:
+    """Return a number of endpoints and a sum of times, which change with each delivery taken.
+
+    They are of the endpoints whose first delivery was due ``before`` a time.
+    """
+    row = await db.fetch_one(_OVERDUE_HEADS, p_before=before)
+    assert row is not None
+    return row["endpoints"], int(row["due_times"])
+
 
 ANY_ENDPOINT = select(_e.id).limit(literal_column("1")).exists()
 _URLS = Statement(
