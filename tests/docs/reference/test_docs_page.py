@@ -6,14 +6,18 @@ import asyncio
 import gzip
 import json
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 from importlib.resources import files
+from pathlib import Path
 
 import httpx
 import pytest
 
 from tenantry.core import errors
 from tenantry.endpoints.docs import web
+from tenantry.endpoints.docs.guides import examples
 from tenantry.endpoints.docs.guides import sources as guides
 from tenantry.endpoints.docs.guides.highlight import highlight
 from tenantry.endpoints.docs.reference import endpoints, failures
@@ -23,7 +27,7 @@ from tenantry.events.webhooks import catalogue
 from tenantry.net.http import Request
 
 ELSEWHERE = {"/openapi.json", "/webhooks/schemas/", *(t.path for t in catalogue.TYPES.values())}
-VOID = {"meta", "link", "input", "wbr", "br"}
+VOID = {"meta", "link", "input", "wbr", "br", "img", "source"}
 
 
 class Page(HTMLParser):
@@ -71,6 +75,7 @@ def sources(get, contents):
     for _, groups in contents.parts:
         paths += [f"/docs/api/{group.slug}" for group in groups]
     paths += [guide.url for guide in guides.by_path().values()]
+    paths += examples.by_url()
     return {path: get(path).body.decode() for path in paths}
 
 
@@ -160,7 +165,9 @@ def test_what_is_not_there_is_not_found(get):
 
 def test_nothing_is_loaded_from_elsewhere(get, pages):
     for page in pages.values():
-        files_of_ours = [url for url in page.loaded if not url.startswith("data:")]
+        files_of_ours = [
+            url for url in page.loaded if not url.startswith(("data:", "/docs/diagrams/"))
+        ]
         assert [url.partition("?")[0] for url in files_of_ours] == [
             "/docs/page.css",
             "/docs/page.js",
@@ -168,6 +175,35 @@ def test_nothing_is_loaded_from_elsewhere(get, pages):
     policy = get("/docs/guides").headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
+
+
+def test_diagrams_are_served_in_light_and_dark(get, sources):
+    shown = set()
+    for path, source in sources.items():
+        found = re.findall(
+            r'<picture><source srcset="(/docs/diagrams/[\w-]+-dark\.svg)" media="[^"]*dark[^"]*">'
+            r'<img class="diagram" src="(/docs/diagrams/[\w-]+\.svg)" alt="([^"]+)"',
+            source,
+        )
+        assert len(found) == source.count("<img"), path
+        for dark, light, text in found:
+            shown |= {dark, light}
+            assert len(text) > 100, path  # it says what the diagram shows
+    assert len(shown) == 8
+    for url in shown:
+        answer = get(url)
+        assert answer.headers["content-type"] == "image/svg+xml"
+        assert b"style" not in answer.body
+        assert b"<script" not in answer.body
+    for name in ("nothing.svg", "..", "sign-in"):
+        with pytest.raises(errors.RouteNotFound):
+            get(f"/docs/diagrams/{name}")
+
+
+def test_the_diagrams_are_current():
+    script = Path(__file__).parents[2] / "scripts" / "sequences.py"
+    done = subprocess.run([sys.executable, script, "--check"], check=False, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_operations_can_be_tried_in_development_alone(get):

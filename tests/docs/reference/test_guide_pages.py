@@ -9,6 +9,7 @@ import pytest
 from markupsafe import Markup
 from repository import ROOT
 
+from tenantry.core import errors
 from tenantry.endpoints.docs.guides import markdown, sources
 from tenantry.endpoints.docs.guides.sources import Guide
 from tenantry.endpoints.docs.reference.contents import Contents
@@ -65,9 +66,40 @@ def test_every_guide_is_whole(get):
 def test_links_lead_to_where_a_server_has_it(get):
     html = get("/docs/guides/receive-events").body.decode()
     assert 'href="/docs/events"' in html
-    assert "(examples/webhook-receiver-fastapi of the source)" in html
+    assert 'href="/docs/examples/webhook-receiver-fastapi"' in html
     assert 'href="/docs/guides/replay-and-audit' in html
     assert 'href="/docs/guides/single-sign-on"' in get("/docs/guides").body.decode()
+
+
+def test_every_example_shows_its_files(get):
+    root = DOCS.parent / "examples"
+    for example in root.iterdir():
+        html = get(f"/docs/examples/{example.name}").body.decode()
+        assert "<h1 id=" in html
+        assert get(f"/docs/examples/{example.name}.md").body.startswith(b"# ")
+        for path in example.glob("*.[pjg][yso]*"):  # py, js, json, go
+            if path.name == "package-lock.json":
+                continue
+            assert f'<h3 id="{path.name}">' in html, path
+            assert f'href="#{path.name}"' in html, path
+        assert "node_modules/" not in html
+    nested = get("/docs/examples/quickstart-nextjs").body.decode()
+    assert '<h3 id="app/login/route.ts">' in nested
+
+
+def test_code_of_an_example_links_to_its_file(get):
+    html = get("/docs/guides/nextjs").body.decode()
+    link = '<a href="/docs/examples/quickstart-nextjs#proxy.ts">quickstart-nextjs/proxy.ts</a>'
+    assert f'<p class="source">From {link}</p>' in html
+    plain = get("/docs/guides/nextjs.md").body.decode()
+    assert f"[quickstart]({PUBLIC_URL}/docs/examples/quickstart-nextjs.md)" in plain
+
+
+@pytest.mark.parametrize("name", ["nothing", "..", "quickstart-go/main.go", "quickstart-go/../x"])
+def test_nothing_but_examples_is_shown(get, name):
+    for path in (f"/docs/examples/{name}", f"/docs/examples/{name}.md"):
+        with pytest.raises(errors.RouteNotFound):
+            get(path)
 
 
 def test_a_call_that_a_guide_names_leads_to_its_page(get, methods):

@@ -134,7 +134,7 @@ class Reference:
         """Answer with a diagram of the guides."""
         from tenantry.endpoints.docs.guides import diagrams
 
-        found = diagrams.read(request.params["name"])
+        found = diagrams.read(request.path.removeprefix(diagrams.PATH))
         if found is None:
             raise errors.RouteNotFound
         return await self._document(request, "image/svg+xml", lambda: found)
@@ -163,7 +163,7 @@ class Reference:
 
     def _page(self, path: str, language: str) -> str:
         """Return the page of a path, with the samples in this language."""
-        from tenantry.endpoints.docs.guides import sources
+        from tenantry.endpoints.docs.guides import examples, sources
         from tenantry.endpoints.docs.pages import (
             error_page,
             event_page,
@@ -188,7 +188,7 @@ class Reference:
         frame = replace(self._frame, language=language)
         if path in pages:
             return pages[path](frame)
-        if guide := sources.by_url().get(path):
+        if guide := sources.by_url().get(path) or examples.by_url().get(path):
             return guide_page.render(frame, guide)
         name = path.removeprefix("/docs/api/")
         if entry := self._contents.by_name.get(name):

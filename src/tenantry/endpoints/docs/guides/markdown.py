@@ -17,7 +17,7 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markupsafe import Markup, escape
 
-from tenantry.endpoints.docs.guides import diagrams, sources
+from tenantry.endpoints.docs.guides import diagrams, examples, sources
 from tenantry.endpoints.docs.guides.highlight import LANGUAGES, highlight
 from tenantry.endpoints.docs.reference.languages import LANGUAGES as LANGUAGES_SHOWN
 
@@ -134,7 +134,7 @@ def text(guide: Guide, public_url: str) -> str:
         if not url:
             return f"{found['words']} ({source} of the source)"
         path, sharp, anchor = url.partition("#")
-        if path in sources.by_url():
+        if path in sources.by_url() or path in examples.by_url():
             url = f"{public_url}{path}.md{sharp}{anchor}"
         return f"[{found['words']}]({url})"
 
@@ -247,7 +247,13 @@ def _block(token: Token, code: Code) -> Markup:
     language = _LANGUAGES.get(language, language)
     text = token.content.removesuffix("\n")
     html = highlight(text, language) if language in LANGUAGES else escape(text)
-    return code(html, f"Sample in {language}" if language else "Sample")
+    block = code(html, f"Sample in {language}" if language else "Sample")
+    path = token.info.strip().partition(" ")[2]
+    if not (url := examples.url_of(path)):
+        return block
+    return Markup('<p class="source">From <a href="{}">{}</a></p>\n{}').format(
+        url, path.removeprefix("examples/"), block
+    )
 
 
 def _image(token: Token) -> Markup:
@@ -308,6 +314,8 @@ def _target(href: str, guide: Guide, public_url: str) -> tuple[str, str]:
         return href, ""
     path, _, anchor = href.partition("#")
     path = posixpath.normpath(posixpath.join("docs", posixpath.dirname(guide.path), path))
+    if url := examples.url_of(path):
+        return url, ""
     there = sources.by_path().get(path.removeprefix("docs/")) if path.startswith("docs/") else None
     if there is None:
         return "", path.removesuffix("/README.md")

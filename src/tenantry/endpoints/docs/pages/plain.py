@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader
 
-from tenantry.endpoints.docs.guides import markdown, sources
+from tenantry.endpoints.docs.guides import examples, markdown, sources
 from tenantry.endpoints.docs.pages import operation_page
 from tenantry.endpoints.docs.reference.failures import EXAMPLE, failures
 from tenantry.endpoints.docs.reference.languages import CLIENT, LANGUAGES, samples
@@ -29,7 +29,7 @@ def page(contents: Contents, path: str, public_url: str) -> str | None:
     if path == "/docs/errors":
         example = json.dumps(EXAMPLE, indent=2)
         return _render("errors.md", contents, public_url, failures=failures(), example=example)
-    if guide := sources.by_url().get(path):
+    if guide := sources.by_url().get(path) or examples.by_url().get(path):
         return markdown.text(guide, public_url)
     name = path.removeprefix("/docs/api/")
     if entry := contents.by_name.get(name):
