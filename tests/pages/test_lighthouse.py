@@ -20,7 +20,10 @@ MAIN = (
     *("portal-sso", "portal-scim-id", "ui-users"),
     *("console-overview", "console-organizations", "console-organizations-id"),
 )
-OPEN = ("/docs", "/docs/api/UpdateOrganization", "/docs/guides/sign-people-in")
+OPEN = (
+    *("/docs", "/docs/api/UpdateOrganization", "/docs/guides/sign-people-in"),
+    *("/docs/guides/quickstart", "/docs/examples/quickstart-fastapi"),
+)
 LEAST = 95
 
 

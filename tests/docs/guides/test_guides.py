@@ -52,7 +52,7 @@ SELF_SERVICE = {"self-service"}  # tests/docs/guides/test_self_service_guide.py
 CONSOLE = {"console"}  # tests/docs/operators/test_console_guide.py
 BRANDING = {"branding"}  # tests/docs/guides/test_branding_guide.py
 PORTAL = {"admin-portal"}  # tests/docs/guides/test_portal_guide.py
-# tests/deploy/, tests/docs/texts/test_operator_docs.py
+# tests/test_quickstart_guide.py, tests/deploy/, tests/docs/texts/test_operator_docs.py
 OPERATING = {"quickstart", "containers", "kubernetes", "systemd", "production-checklist"}
 MOVE = {"move-from-scalekit"}  # tests/docs/guides/test_move_guide.py
 CI = {"test-your-sign-in"}  # tests/docs/guides/test_ci_guide.py
