@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from sqlalchemy import select
+from statements import sql
 
 from tenantry.core.caller import Caller
 from tenantry.core.caller import Kind as CallerKind
@@ -213,3 +214,40 @@ def test_periods_are_kept_for_as_long_as_they_are_shown():
         assert range_.period.expire_time(first) > NOON
     assert HOURS.starts(NOON, 2) == [NOON - HOUR // 2 - HOUR, NOON - HOUR // 2]
     assert DAYS.start(NOON + SECOND) == 20_000 * DAY
+
+
+@pytest.mark.parametrize("statement", [series._TOP, series._ONE])
+async def test_series_are_read_by_the_primary_key(db, database_url, statement):
+    at = now()
+    for hours in range(48):
+        counts = {(Kind.API_CALLS, f"skc_{n}", at - hours * HOUR): Count() for n in range(50)}
+        await counters.add(db, counts)
+    given = {
+        "p_kind": "api_calls",
+        "p_period": "hour",
+        "p_low": HOURS.start(at - 2 * HOUR),
+        "p_high": HOURS.start(at),
+        "p_key": "skc_1",
+    }
+    if database_url.startswith("sqlite"):
+        text, arguments = statement.bind("sqlite", given)
+        explained = f"EXPLAIN QUERY PLAN {text}"
+        rows = await db._writer.run(lambda c: c.execute(explained, arguments).fetchall())
+        plan = "\n".join(row["detail"] for row in rows)
+        assert "SCAN activity_counts" not in plan, plan
+        assert "sqlite_autoindex_activity_counts_1 (kind=? AND period=? AND start_time>" in plan
+        return
+    await db.fetch_all(sql("VACUUM ANALYZE"))
+    text, arguments = statement.bind("postgresql", given)
+    connection = await db._pool.acquire()
+    try:
+        literals = ", ".join(f"'{one}'" if isinstance(one, str) else str(one) for one in arguments)
+        types = ", ".join("text" if isinstance(one, str) else "bigint" for one in arguments)
+        await connection.execute(f"PREPARE tried({types}) AS {text}")
+        rows = await connection.fetch(f"EXPLAIN EXECUTE tried({literals})")
+        await connection.execute("DEALLOCATE tried")
+    finally:
+        db._pool.give_back(connection)
+    plan = "\n".join(row[0] for row in rows)
+    assert "Seq Scan" not in plan, plan
+    assert "pk_activity_counts" in plan

@@ -55,6 +55,7 @@ _BUILT_SECTIONS = {
         "methods",
         "roles_of_operators",
         "management_scopes",
+        *("charts", "setup"),
         *("intents", "proofs", "states", "sources", "kinds_of_variables"),
     },
 }
