@@ -19,7 +19,7 @@ class Progress:
 
     def __init__(self, size: int | None) -> None:
         self._size = size
-        self._read = 0
+        self._read = self._done = 0
         self._start = self._told = time.monotonic()
         self._bar: Bar | None = None
 
@@ -32,7 +32,6 @@ class Progress:
                 progress.BarColumn(),
                 progress.TaskProgressColumn(),
                 progress.TextColumn("{task.description}"),
-                progress.TimeRemainingColumn(),
                 console=Console(stderr=True),
                 transient=True,
             )
@@ -48,8 +47,12 @@ class Progress:
         """Add a number of bytes read."""
         self._read += size
 
-    def rows(self, done: int, refused: int) -> None:
-        """Show the number of rows done."""
+    def rows(self, done: int, refused: int, size: int | None = None) -> None:
+        """Show the number of rows done, whose text has a size; by default, all that was read.
+
+        Rows are read before they are written, so the size of those done is the better measure.
+        """
+        self._done = self._read if size is None else size
         said = f"{done:,} rows, {done / self._seconds():,.0f} a second"
         if refused:
             said += f", {refused:,} refused"
@@ -57,7 +60,7 @@ class Progress:
 
     def copied(self, done: int, size: int) -> None:
         """Show the number of bytes copied, of a size."""
-        self._read, self._size = done, size
+        self._done, self._size = done, size
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], total=size)
         self._show(f"{done >> 20:,} MiB, {done / self._seconds() / (1 << 20):,.0f} a second")
@@ -67,9 +70,28 @@ class Progress:
 
     def _show(self, said: str) -> None:
         now = time.monotonic()
+        left = seconds_left(self._done, self._size, self._seconds())
+        if left is not None:
+            said += f", {duration(left)} left"
         if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=self._read, description=said)
+            self._bar.update(self._bar.task_ids[0], completed=self._done, description=said)
         elif now - self._told >= _TELL_SECONDS:
             self._told = now
-            share = f"{self._read * 100 // self._size}%, " if self._size else ""
+            share = f"{min(100, self._done * 100 // self._size)}%, " if self._size else ""
             running.remark(share + said)
+
+
+def seconds_left(done: int, total: int | None, elapsed: float) -> float | None:
+    """Return how long the rest takes at the average rate so far, None if that is unknown."""
+    if not total or done <= 0:
+        return None
+    return max(0, total - done) * elapsed / done
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in its two largest units: `41 s`, `8 min 38 s`, `2 h 5 min`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

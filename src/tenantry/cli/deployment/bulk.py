@@ -92,12 +92,12 @@ def users(
         source = stack.enter_context(_opened(file))
         written = stack.enter_context(_created(report)) if report else None
         progress = stack.enter_context(Progress(_size(file)))
-        rows = refused = 0
+        rows = refused = size = 0
 
         def told(batch: Report) -> None:
-            nonlocal rows, refused
-            rows, refused = rows + batch.rows, refused + batch.refused
-            progress.rows(rows, refused)
+            nonlocal rows, refused, size
+            rows, refused, size = rows + batch.rows, refused + batch.refused, size + batch.size
+            progress.rows(rows, refused, size)
             if written is not None:
                 written.writelines(_lines(batch))
 

@@ -193,7 +193,9 @@ class _Importing:
 
     async def take(self, batch: _Batch) -> Report:
         """Import one batch, again where somebody else came in between."""
-        report = replace(batch.refused, dry_run=self.order.dry_run, rows=batch.count)
+        report = replace(
+            batch.refused, dry_run=self.order.dry_run, rows=batch.count, size=batch.size
+        )
         report.refusals = list(batch.refused.refusals)
         for attempt in range(_ATTEMPTS):
             try:

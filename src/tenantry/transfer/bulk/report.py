@@ -40,6 +40,7 @@ class Report:
 
     dry_run: bool
     rows: int = 0
+    size: int = 0  # of the text of the rows, in bytes
     refused: int = 0
     users: Counts = field(default_factory=Counts)
     memberships: Counts = field(default_factory=Counts)
@@ -49,6 +50,7 @@ class Report:
     def add(self, other: Report, *, most: int | None = None) -> None:
         """Add the outcome of further rows; refusals are kept up to a limit."""
         self.rows += other.rows
+        self.size += other.size
         self.refused += other.refused
         self.users.add(other.users)
         self.memberships.add(other.memberships)
