@@ -6,15 +6,14 @@ import os
 import re
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
 from browsers import chromium_in_step
 from people_at_apps import Mailbox, answers, sign_up
 from playwright.sync_api import expect
+from repository import ROOT
 from servers import TENANTRY, free_port
 
-ROOT = Path(__file__).parent.parent
 GUIDE = (ROOT / "docs" / "guides" / "quickstart.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
 pytestmark = pytest.mark.timeout(600)

@@ -138,3 +138,51 @@ async def test_an_export_is_not_made_of_an_organization_that_is_not_known(
     answer = await http.get(path + quote(acme["display_name"]), headers=headers)
     assert answer.status_code == 200
     assert acme["id"] in answer.text
+
+
+async def suggested(browser, kind, text):
+    answer = await browser.http.get(
+        f"/console/suggestions/{kind}?query={quote(text)}", headers={"cookie": browser.cookie}
+    )
+    assert answer.status_code == 200
+    return answer.json()
+
+
+async def test_suggestions_fill_the_field_with_a_name_that_identifies_it(browser, make):
+    mark = unique()
+    made = [await make.organization(f"{name} {mark}") for name in ("Alpha", "Beta", "Beta")]
+    found = await suggested(browser, "organizations", mark)
+    assert {"value": f"Alpha {mark}", "label": made[0]["id"]} in found
+    for one in made[1:]:
+        assert {"value": one["id"], "label": f"Beta {mark}"} in found
+    assert len(found) == 3
+    for text in ("", "xy", "ö" * 255, "\x01" * 5, f"nobody {unique()}"):
+        assert await suggested(browser, "organizations", text) == []
+
+
+async def test_suggestions_are_bounded_and_for_operators(browser, http, make):
+    mark = unique()
+    for number in range(12):
+        await make.organization(f"{mark} {number}")
+    assert len(await suggested(browser, "organizations", mark)) == 10
+    for kind in ("organizations", "users"):
+        answer = await http.get(f"/console/suggestions/{kind}?query={mark}")
+        assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("field", ["actor_id", "object_id"])
+async def test_events_are_narrowed_by_the_email_address_of_a_user(browser, make, field):
+    mark = unique()
+    user = await make.user(email=f"ada-{mark}@example.com")
+    other = await make.user(email=f"bob-{mark}@example.com")
+    assert len(await suggested(browser, "users", mark)) == 2
+    page = await asked_for(browser, "events", field, f"ADA-{mark}@example.com")
+    assert f'value="{user["id"]}"' in page
+    assert other["id"] not in page
+    assert ("user.created" in texts(page.partition("<tbody")[2])) == (field == "object_id")
+    page = await asked_for(browser, "events", field, mark)
+    assert f"Choose a user that matches “{mark}”" in texts(page)
+    for text in (f"nobody-{mark}@example.com", "xy"):
+        said = texts(await asked_for(browser, "events", field, text))
+        assert f"No user matches “{text}”" in said
+        assert "Nothing to show" not in said

@@ -48,6 +48,7 @@ SETTINGS = {
 # Listed by the sites, and shown by no browser: files, streams, addresses that lead elsewhere.
 NO_PAGES = {
     "audit/export",
+    *("/console/suggestions/organizations", "/console/suggestions/users"),
     *("/console", "/console/jump", "/console/events/stream", "/console/events/export"),
     "scim/{id}/followed",  # the directory is pushed to, and has no groups to follow
 }

@@ -25,26 +25,35 @@ if TYPE_CHECKING:
 
 MAX_LENGTH = 255  # characters of the input, as of an external ID
 _LEAST_SEARCHED, _MOST_SEARCHED = 3, 100
-_SHOWN = 10
+MAX_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An object that matches the text of a filter."""
+
+    id: str
+    name: str
+    detail: str = ""  # its external ID
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The organization of a filter, or those to choose among.
+    """The object of a filter, or those to choose among.
 
-    ``id`` is "" where none was found, or several. ``name`` is "" where the organization of an ID
-    does not exist, or does no longer.
+    ``id`` is "" where none was found, or several. ``name`` is "" where the object of an ID does
+    not exist, or does no longer.
     """
 
     asked: str = ""
     id: str = ""
     name: str = ""
-    candidates: Sequence[Organization] = ()
+    candidates: Sequence[Candidate] = ()
     has_more: bool = False  # candidates than these
 
     @property
     def is_unresolved(self) -> bool:
-        """Whether something was typed that names no organization."""
+        """Whether something was typed that identifies no object."""
         return bool(self.asked) and not self.id
 
 
@@ -66,20 +75,32 @@ async def find(visit: Visit, asked: str) -> Chosen:
 
 
 async def _by_name(visit: Visit, asked: str) -> Chosen:
-    if not _LEAST_SEARCHED <= len(asked) <= _MOST_SEARCHED:
+    if not can_search(asked):
         return Chosen(asked)
     try:
-        listed = await visit.api.organizations.search_organization(
-            SearchOrganizationsRequest(query=asked, page_size=_SHOWN)
-        )
+        candidates, has_more = await search(visit, asked)
     except errors.InvalidArgument:
         return Chosen(asked)
-    rows = listed.organizations
-    named = [row for row in rows if row.display_name.casefold() == asked.casefold()]
+    named = [one for one in candidates if one.name.casefold() == asked.casefold()]
     if len(named) == 1:
-        return _one(asked, named[0])
-    has_more = not named and bool(listed.next_page_token)
-    return Chosen(asked, candidates=named or rows, has_more=has_more)
+        return Chosen(asked, named[0].id, named[0].name)
+    return Chosen(asked, candidates=named or candidates, has_more=has_more and not named)
+
+
+def can_search(text: str) -> bool:
+    """Whether a text has a length for which the API searches."""
+    return _LEAST_SEARCHED <= len(text) <= _MOST_SEARCHED
+
+
+async def search(visit: Visit, text: str) -> tuple[list[Candidate], bool]:
+    """Return the first organizations that match, and whether there are more."""
+    listed = await visit.api.organizations.search_organization(
+        SearchOrganizationsRequest(query=text, page_size=MAX_SHOWN)
+    )
+    found = [
+        Candidate(row.id, row.display_name, row.external_id or "") for row in listed.organizations
+    ]
+    return found, bool(listed.next_page_token)
 
 
 def _one(asked: str, row: Organization) -> Chosen:

@@ -11,6 +11,7 @@ from tenantry.endpoints.console import (
     organizations,
     overview,
     setup,
+    suggestions,
     users,
 )
 from tenantry.endpoints.console.access import api_keys, applications, roles
@@ -44,7 +45,7 @@ _SUBJECTS = (
     *(overview, organizations, users, connections, protocol_pages, directories, roles),
     *(applications, api_keys, token_claims, keys),
     *(sign_ins, events, webhooks, interceptors, messages),
-    *(settings, health),
+    *(settings, health, suggestions),
     *(servers, templates, branding, operators, me, impersonating),
 )
 

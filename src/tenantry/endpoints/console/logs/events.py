@@ -14,7 +14,7 @@ from protobuf.wkt import Timestamp
 
 from tenantry.core import errors, structs
 from tenantry.core.event import KNOWN
-from tenantry.endpoints.console import names, organization_filter
+from tenantry.endpoints.console import names, organization_filter, user_filter
 from tenantry.endpoints.console.visit import LIVE_SCRIPT, ROOT, ConsoleSite, Page, Visit
 from tenantry.events.event_log import exporting, following
 from tenantry.events.event_log.exporting import Format
@@ -82,10 +82,12 @@ class _Events:
         query = {name: visit.query(name).strip() for name in _FILTERS}
         query = {name: value for name, value in query.items() if value}
         chosen = await organization_filter.find(visit, query.get("organization_id", ""))
-        if chosen.id:
-            query["organization_id"] = chosen.id
+        actor = await user_filter.find(visit, query.get("actor_id", ""))
+        object_ = await user_filter.find(visit, query.get("object_id", ""))
+        filters = {"organization_id": chosen, "actor_id": actor, "object_id": object_}
+        query |= {name: one.id for name, one in filters.items() if one.id}
         listed = SearchEventsResponse()
-        if not chosen.is_unresolved:
+        if not any(one.is_unresolved for one in filters.values()):
             listed = await visit.api.event_records.search_events(
                 SearchEventsRequest(
                     event_types=[query["type"]] if "type" in query else [],
@@ -106,6 +108,8 @@ class _Events:
             listed=listed,
             query=query,
             chosen=chosen,
+            actor=actor,
+            object=object_,
             types=["", *sorted(KNOWN)],
             verified=verified,
         )

@@ -23,3 +23,38 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
     }, 2000);
   });
 }
+
+// Fields of filters that suggest what matches the text in them.
+for (const [number, field] of document.querySelectorAll("input[data-suggestions]").entries()) {
+  const list = document.createElement("datalist");
+  list.id = `suggestions-${number}`;
+  field.after(list);
+  field.setAttribute("list", list.id);
+  let timer, latest;
+  field.addEventListener("input", () => {
+    clearTimeout(timer);
+    const text = field.value.trim();
+    if ([...list.options].some((option) => option.value === text)) return; // one was chosen
+    if (text.length < 3) {
+      list.replaceChildren();
+      return;
+    }
+    timer = setTimeout(async () => {
+      latest?.abort();
+      latest = new AbortController();
+      try {
+        const query = new URLSearchParams({ query: text });
+        const answer = await fetch(`${field.dataset.suggestions}?${query}`, { signal: latest.signal });
+        if (!answer.ok) return;
+        list.replaceChildren(...(await answer.json()).map(({ value, label }) => {
+          const option = document.createElement("option");
+          option.value = value;
+          option.label = `${value} – ${label}`;
+          return option;
+        }));
+      } catch {
+        // Without suggestions the field works as before.
+      }
+    }, 200);
+  });
+}
