@@ -46,6 +46,7 @@ _BUILT_SECTIONS = {
     },
     "console": {
         "protocol",
+        "bulk_actions",
         "constants",
         "navigation",
         "subjects",

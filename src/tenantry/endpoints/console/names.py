@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Names = Mapping[str, "NamedObject"]
 
-# The page of an object by the prefix of its ID; `{id}` and `{organization_id}`
+# The page of an object by the prefix of its ID; `{id}` and `{owner_id}`
 # are filled in.
 _PAGES: Mapping[str, tuple[str, ...]] = {
     ids.ORGANIZATION: ("organizations", "{id}"),
@@ -26,14 +26,16 @@ _PAGES: Mapping[str, tuple[str, ...]] = {
     ids.DIRECTORY: ("directories", "{id}"),
     ids.ENVIRONMENT_CLIENT: ("applications", "{id}"),
     ids.ORGANIZATION_CLIENT: (
-        *("organizations", "{organization_id}"),
+        *("organizations", "{owner_id}"),
         *("programs", "clients", "{id}"),
     ),
     ids.API_TOKEN: ("api-keys", "{id}"),
     ids.WEBHOOK_ENDPOINT: ("webhooks", "{id}"),
     ids.INTERCEPTOR: ("interceptors", "{id}"),
     ids.OPERATOR: ("operators", "{id}"),
-    ids.DOMAIN: ("organizations", "{organization_id}", "domains"),
+    ids.SESSION: ("people", "{owner_id}", "security"),
+    ids.WEBHOOK_DELIVERY: ("webhooks", "{owner_id}", "deliveries", "{id}"),
+    ids.DOMAIN: ("organizations", "{owner_id}", "domains"),
 }
 
 
@@ -78,10 +80,10 @@ async def of_rows(visit: Visit, rows: Iterable[object], *fields: str) -> Names:
 def _named(visit: Visit, id_: str, found: ObjectName) -> NamedObject:
     segments: tuple[str, ...]
     if (kind := object_names.kind_of(id_)) == ids.ROLE:
-        owner = ("organizations", found.organization_id, "roles")
-        segments = (*(owner if found.organization_id else ("roles", "of")), found.detail)
+        owner = ("organizations", found.owner_id, "roles")
+        segments = (*(owner if found.owner_id else ("roles", "of")), found.detail)
     else:
-        values = {"id": id_, "organization_id": found.organization_id}
+        values = {"id": id_, "owner_id": found.owner_id}
         segments = tuple(segment.format_map(values) for segment in _PAGES[kind])
     return NamedObject(
         id_,

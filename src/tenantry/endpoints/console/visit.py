@@ -10,7 +10,7 @@ from protobuf import Oneof
 
 from tenantry.api.in_process import InProcessClient
 from tenantry.call import Call
-from tenantry.core import errors
+from tenantry.core import errors, urlencoded
 from tenantry.identity.operators import service as operators
 from tenantry.identity.operators import sessions
 from tenantry.identity.operators.model import OPERATOR, OWNER, READER
@@ -41,6 +41,7 @@ LISTS_SCRIPT = Asset.of_files(f"{ROOT}/lists.js", "endpoints/console/static/list
 LISTS_STYLE = Asset.of_files(
     f"{ROOT}/lists.css", "web/static/avatars.css", "endpoints/console/static/lists.css"
 )
+_MESSAGES = ("done", "failed")  # members of the query that are shown once
 _RANK = (READER, OPERATOR, OWNER)
 # The navigation: groups of subjects, each with its icon. A subject has a page of its name.
 NAVIGATION = (
@@ -123,6 +124,12 @@ class Visit:
         """Return the address of a page of the console."""
         found = "/".join((ROOT, *(quote(each, safe="") for each in segments)))
         return f"{found}?{urlencode(query)}" if query else found
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """The members of the query that say which rows of a list are shown."""
+        found = urlencoded.members(self.request.query, most=50, errors="replace")
+        return {name: value for name, value in found if value and name not in _MESSAGES}
 
     def has_role(self, role: str) -> bool:
         """Whether the operator has this role, or one that may more."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tenantry.endpoints.console import (
     activity,
+    bulk,
     directories,
     health,
     organizations,
@@ -45,7 +46,7 @@ _SUBJECTS = (
     *(overview, organizations, users, connections, protocol_pages, directories, roles),
     *(applications, api_keys, token_claims, keys),
     *(sign_ins, events, webhooks, interceptors, messages),
-    *(settings, health, suggestions),
+    *(settings, health, suggestions, bulk),
     *(servers, templates, branding, operators, me, impersonating),
 )
 

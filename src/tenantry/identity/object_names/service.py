@@ -15,9 +15,10 @@ from tenantry.core import errors, ids
 from tenantry.db.sql.schema import from_json, json_values
 from tenantry.db.sql.statements import Statement
 from tenantry.events.interceptors.model import interceptors
-from tenantry.events.webhooks.model import webhook_endpoints
+from tenantry.events.webhooks.model import webhook_deliveries, webhook_endpoints
 from tenantry.identity.connections.model import connections
 from tenantry.identity.operators.model import operators
+from tenantry.identity.sessions.model import sessions
 from tenantry.tenants.directories.model import directories
 from tenantry.tenants.domains.model import domains
 from tenantry.tenants.organizations.model import organizations
@@ -47,14 +48,14 @@ def _names(
     name: ColumnElement[str],
     detail: ColumnElement[str] = _NONE,
     *,
-    has_organization: bool = False,
+    owner: str = "",
 ) -> Statement:
-    organization_id = table.c.organization_id if has_organization else _NONE
+    owner_id = table.c[owner] if owner else _NONE
     found = select(
         table.c.id,
         name.label("name"),
         detail.label("detail"),
-        organization_id.label("organization_id"),
+        owner_id.label("owner_id"),
     )
     return Statement(found.where(table.c.id.in_(json_values(bindparam("ids", type_=Text)))))
 
@@ -64,23 +65,30 @@ _STATEMENTS = {
     ids.ORGANIZATION: _names(organizations, organizations.c.display_name, organizations.c.logo_url),
     ids.USER: _names(users, users.c.profile, users.c.email),
     ids.CONNECTION: _names(
-        connections, _first(_c.provider_key, _c.provider, _c.type), has_organization=True
+        connections, _first(_c.provider_key, _c.provider, _c.type), owner="organization_id"
     ),
     ids.DIRECTORY: _names(
         directories,
         _first(directories.c.name, directories.c.directory_provider),
-        has_organization=True,
+        owner="organization_id",
     ),
     ids.ENVIRONMENT_CLIENT: _names(clients, clients.c.name),
-    ids.ORGANIZATION_CLIENT: _names(clients, clients.c.name, has_organization=True),
+    ids.ORGANIZATION_CLIENT: _names(clients, clients.c.name, owner="organization_id"),
     ids.API_TOKEN: _names(
-        api_tokens, api_tokens.c.description, api_tokens.c.suffix, has_organization=True
+        api_tokens, api_tokens.c.description, api_tokens.c.suffix, owner="organization_id"
     ),
     ids.WEBHOOK_ENDPOINT: _names(webhook_endpoints, webhook_endpoints.c.url),
     ids.INTERCEPTOR: _names(interceptors, interceptors.c.display_name),
     ids.OPERATOR: _names(operators, _first(_o.name, _o.email), _o.email),
-    ids.ROLE: _names(roles, _first(_r.display_name, _r.name), _r.name, has_organization=True),
-    ids.DOMAIN: _names(domains, domains.c.domain, has_organization=True),
+    ids.ROLE: _names(roles, _first(_r.display_name, _r.name), _r.name, owner="organization_id"),
+    ids.SESSION: _names(sessions, sessions.c.device, owner="user_id"),
+    ids.WEBHOOK_DELIVERY: _names(
+        webhook_deliveries,
+        webhook_deliveries.c.event_type,
+        webhook_deliveries.c.event_id,
+        owner="endpoint_id",
+    ),
+    ids.DOMAIN: _names(domains, domains.c.domain, owner="organization_id"),
 }
 
 
@@ -89,8 +97,8 @@ class ObjectName:
     """The name of an object, and what else identifies it on a page."""
 
     name: str
-    detail: str = ""  # the email address of a user, the name of a role in the API
-    organization_id: str = ""  # of an object that belongs to an organization
+    detail: str = ""  # the email address of a user, the address of a session, ...
+    owner_id: str = ""  # the ID of the object that it belongs to, such as an organization
     logo_url: str = ""  # of an organization
 
 
@@ -123,7 +131,7 @@ async def load(call: Call, wanted: Iterable[str]) -> dict[str, ObjectName]:
 
 
 def _named(kind: str, row: Row) -> ObjectName:
-    name, detail, organization_id = row["name"], row["detail"] or "", row["organization_id"] or ""
+    name, detail, owner_id = row["name"], row["detail"] or "", row["owner_id"] or ""
     if kind == ids.ORGANIZATION:
         return ObjectName(name, logo_url=detail)
     if kind == ids.USER:
@@ -131,6 +139,10 @@ def _named(kind: str, row: Row) -> ObjectName:
         parts = (profile.get("given_name"), profile.get("family_name"))
         full = profile.get("name") or " ".join(part for part in parts if part)
         return ObjectName(full or detail, detail)
+    if kind == ids.SESSION:
+        device = from_json(name)
+        browser = ", ".join(part for part in (device["browser"], device["os"]) if part)
+        return ObjectName(browser or device["ip"], device["ip"], owner_id)
     if kind == ids.API_TOKEN:
-        return ObjectName(name or f"…{detail}", organization_id=organization_id)
-    return ObjectName(name, detail, organization_id)
+        return ObjectName(name or f"…{detail}", owner_id=owner_id)
+    return ObjectName(name, detail, owner_id)

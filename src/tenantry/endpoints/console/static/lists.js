@@ -58,3 +58,25 @@ for (const [number, field] of document.querySelectorAll("input[data-suggestions]
     }, 200);
   });
 }
+
+// Selected rows: all of the page at once, and how many there are.
+for (const all of document.querySelectorAll("input[data-selects]")) {
+  const { form } = all;
+  const boxes = [...form.elements].filter((box) => box.type === "checkbox" && box !== all);
+  const number = form.querySelector("[data-selected]");
+  const buttons = form.querySelectorAll("button[name=action]");
+  const show = () => {
+    const selected = boxes.filter((box) => box.checked).length;
+    all.checked = selected === boxes.length;
+    all.indeterminate = selected > 0 && !all.checked;
+    number.textContent = number.dataset.selected.replace("{number}", selected);
+    for (const button of buttons) button.disabled = !selected;
+  };
+  all.closest("label").hidden = false;
+  all.addEventListener("change", () => {
+    for (const box of boxes) box.checked = all.checked;
+    show();
+  });
+  for (const box of boxes) box.addEventListener("change", show);
+  addEventListener("pageshow", show);
+}

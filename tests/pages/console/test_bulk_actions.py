@@ -1,0 +1,145 @@
+"""Actions on selected rows: a page that names them, a call for each, rows that fail."""
+
+from __future__ import annotations
+
+import html
+import re
+from urllib.parse import urlencode
+
+import lxml.html
+import pytest
+from apis import ApiError, unique
+from operators_at_work import OPERATOR, enter, texts
+
+from tenantry.identity.operators.model import READER
+
+
+@pytest.fixture
+async def browser(http, database):
+    return await enter(http, database, OPERATOR)
+
+
+def ticked(ids):
+    return {f"row-{id_}": "on" for id_ in ids}
+
+
+async def chosen(browser, path, action, ids, **more: str):
+    """The page that asks for confirmation."""
+    query = urlencode({"action": action, **more, **ticked(ids)})
+    return await browser.get(f"/console/{path}/selected?{query}")
+
+
+async def applied(browser, page, **more: str):
+    """The answer to the form of the page that asks for confirmation."""
+    (form,) = lxml.html.fromstring(page).xpath("//main//form[@method='post']")
+    members = {one.get("name"): one.get("value") for one in form.xpath(".//input[@name]")}
+    return await browser.post(form.get("action"), **{**members, **more})
+
+
+async def test_users_are_deleted(browser, make, rest):
+    mark = unique()
+    users = [await make.user(email=f"{name}-{mark}@example.com") for name in ("ada", "bob", "eve")]
+    kept, *gone = (user["id"] for user in users)
+    listed = await browser.get(f"/console/people?query={mark}")
+    assert set(re.findall(r'name="row-(usr_\d+)"', listed)) == {kept, *gone}
+    page = await chosen(browser, "people", "delete", gone, list=f"query={mark}")
+    assert "Delete 2 users?" in texts(page)
+    assert f"bob-{mark}@example.com" in page
+    assert f"ada-{mark}@example.com" not in page
+    answer = await applied(browser, page)
+    assert answer.status_code == 303
+    assert answer.headers["location"] == f"/console/people?query={mark}&done=deleted"
+    for id_ in gone:
+        with pytest.raises(ApiError, match="NOT_FOUND"):
+            await rest.users.get_user(id=id_)
+    assert (await rest.users.get_user(id=kept))["user"]["id"] == kept
+
+
+async def test_a_row_that_fails_does_not_stop_the_others(browser, make, rest):
+    mark = unique()
+    first, second = [(await make.organization(f"{name} {mark}"))["id"] for name in ("Acme", "Beta")]
+    page = await chosen(browser, "organizations", "delete", [first, second])
+    assert f"Acme {mark}" in page
+    await rest.organizations.delete_organization(id=first)
+    answer = await applied(browser, page)
+    assert answer.status_code == 200
+    said = texts(answer.text)
+    assert "1 of 2 rows failed." in said
+    assert re.search(rf"{first} .*Failed .*Beta {mark} Deleted", said)
+    with pytest.raises(ApiError, match="NOT_FOUND"):
+        await rest.organizations.get_organization(id=second)
+
+
+async def test_members_get_a_further_role(browser, make, rest):
+    acme = await make.organization()
+    users = [(await make.user(acme["id"]))["id"] for _ in range(2)]
+    role = await make.role()
+    path = f"organizations/{acme['id']}/members"
+    page = await chosen(browser, path, "add-role", users)
+    assert f'<option value="{role["name"]}"' in page
+    before = await roles_of(rest, acme["id"])
+    answer = await applied(browser, page, choice=role["name"])
+    assert answer.headers["location"] == f"/console/{path}?done=changed"
+    assert await roles_of(rest, acme["id"]) == {
+        id_: held | {role["name"]} for id_, held in before.items()
+    }
+    failed = await applied(browser, page)
+    assert "2 of 2 rows failed." in texts(failed.text)
+    page = await chosen(browser, path, "remove", users)
+    assert (await applied(browser, page)).status_code == 303
+    assert await roles_of(rest, acme["id"]) == {}
+
+
+async def roles_of(rest, organization_id):
+    listed = await rest.users.list_organization_users(organization_id=organization_id)
+    return {
+        user["id"]: {role["name"] for role in user["memberships"][0]["roles"]}
+        for user in listed.get("users", ())
+    }
+
+
+async def test_api_keys_are_revoked(browser, make, rest):
+    acme = await make.organization()
+    keys = [
+        (await rest.tokens.create_token(token={"organization_id": acme["id"], "description": text}))
+        for text in ("CI", "Backup")
+    ]
+    ids = [key["token_id"] for key in keys]
+    page = await chosen(browser, "api-keys", "revoke", ids, list=f"query={acme['id']}")
+    assert "Revoke 2 API keys?" in texts(page)
+    assert "Backup" in page
+    answer = await applied(browser, page)
+    assert answer.headers["location"] == f"/console/api-keys?query={acme['id']}&done=ended"
+    assert not (await rest.tokens.list_tokens(organization_id=acme["id"])).get("tokens")
+
+
+async def test_a_selection_is_bounded_and_checked(browser, http, database, make):
+    user = (await make.user())["id"]
+    ids = [f"usr_{number}" for number in range(101)]
+    for path, status in (
+        (f"/console/people/selected?{urlencode({'action': 'delete', **ticked(ids)})}", 400),
+        (f"/console/people/selected?{urlencode({'action': 'no', **ticked([user])})}", 400),
+        ("/console/people/selected?action=delete", 200),
+        ("/console/people/selected", 200),
+    ):
+        page = await browser.get(path, status)
+        assert ("No rows selected" in texts(page)) == (status == 200)
+    for members in ({"action": "delete", **ticked(ids)}, {"action": "no", **ticked([user])}):
+        answer = await browser.post("/console/people/selected/apply", **members)
+        assert answer.status_code == 400
+    # A list's query cannot lead elsewhere or break out of the header.
+    page = await chosen(browser, "people", "delete", [user], list="x\r\nset-cookie: a=b&//evil")
+    (back,) = re.findall(r'class="button second" href="([^"]*)"', page)
+    assert html.unescape(back).startswith("/console/people?x%0D%0Aset-cookie")
+
+
+async def test_a_reader_selects_nothing(http, database, make):
+    user = (await make.user())["id"]
+    reader = await enter(http, database, READER)
+    assert "row-usr_" not in await reader.get("/console/people")
+    path = f"/console/people/selected?{urlencode({'action': 'delete', **ticked([user])})}"
+    await reader.get(path, 403)
+    answer = await reader.post(
+        "/console/people/selected/apply", **{"action": "delete", **ticked([user])}
+    )
+    assert answer.status_code == 403
