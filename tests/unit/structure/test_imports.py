@@ -236,6 +236,7 @@ EXCEPTIONS = {
             "identity.connections.guides.explanations.say_fault",
             "identity.connections.guides.guides.guides",
             "identity.connections.saml.attributes.find_spelling",
+            "identity.tokens.api_scopes.permissions_of",
             "tenants.directories.guides.guides",
         },
     },

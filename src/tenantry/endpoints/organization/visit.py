@@ -13,22 +13,25 @@ from protobuf import Oneof
 from tenantry.api.in_process import InProcessClient
 from tenantry.call import Call
 from tenantry.core import errors
+from tenantry.core.caller import Kind
 from tenantry.core.times import SECOND, now
 from tenantry.db.engine import Failure
-from tenantry.endpoints.organization import embedding
+from tenantry.endpoints.organization import embedding, widget_sessions
 from tenantry.identity.grants import subjects
 from tenantry.identity.sessions import applications
 from tenantry.identity.sessions.model import NO_ORGANIZATION
+from tenantry.identity.tokens import api_scopes
 from tenantry.net.http import MAX_ANONYMOUS
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import OrganizationIdentifier
 from tenantry.tenants.portal_links import service as portal_links
+from tenantry.tenants.users import service as users
 from tenantry.web import domains, site
 from tenantry.web.assets import Asset
 from tenantry.web.forms.problems import Problems
 from tenantry.web.frames import areas, members
 from tenantry.web.frames.navigation import Entry, Group
-from tenantry.web.themes import Kind
+from tenantry.web.themes import Kind as ThemeKind
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -57,10 +60,21 @@ STYLE = Asset.of_files(
 
 
 class Frame(Enum):
-    """The two ways in; the value is where their pages begin."""
+    """Where pages are shown; the value is the beginning of their paths."""
 
     PORTAL = "/portal"
     MEMBERS = members.ORGANIZATION
+    WIDGET = "/widgets/organization"
+
+    @classmethod
+    def of(cls, path: str) -> Frame:
+        """Return the frame of a path; that of members for any other."""
+        return next((one for one in cls if path.startswith(one.value)), cls.MEMBERS)
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether other sites may show its pages in a frame."""
+        return self is not Frame.MEMBERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,24 +202,34 @@ class OrganizationSite(site.Site):
         self.db = context.db
         self.framing: tuple[str, ...] = ()  # origins around the portal, as they were last read
         self._portal_cookie = portal_cookie
+        self._widgets = widget_sessions.WidgetSessions(settings.public_url, context.db.vault)
 
     def holder(self, request: Request) -> str:
         """Return the secret of the session that the page is of."""
         cookies = request.headers.get("cookie", "")
-        portal = request.path.startswith(Frame.PORTAL.value)
+        frame = Frame.of(request.path)
+        if frame is Frame.WIDGET:
+            return self._widgets.cookie.read(cookies)
+        portal = frame is Frame.PORTAL
         return (self._portal_cookie if portal else self.context.session_cookie).read(cookies)
 
     def pages_of(self, request: Request) -> Pages:
         """Return the pages of the frame that a request is for."""
+        if request.path.startswith("/widgets"):
+            return self.embedded("widget")
         return self.pages if _is_of_members(request) else self.portal()
 
     def portal(self, failure: str = "") -> Pages:
         """Return the pages of the portal, which tell the page around them of a failure."""
+        return self.embedded("portal", failure)
+
+    def embedded(self, layout: str, failure: str = "") -> Pages:
+        """Return the pages of a layout for frames of other sites, with a failure that they tell."""
         shown = {"origins": self.framing, "failure": failure}
         return replace(
             self.pages,
-            layout="organization/templates/portal.html",
-            kind=Kind.PORTAL,
+            layout=f"organization/templates/{layout}.html",
+            kind=ThemeKind.PORTAL,
             scripts=(*self.pages.scripts, embedding.SCRIPT),
             defaults={"navigation": (), "visit": None, "told": "", "portal": shown},
         )
@@ -241,12 +265,14 @@ class OrganizationSite(site.Site):
             return await page.handler(visit)
 
         handler = self.page(answered) if page.verb == "GET" else self.form(answered)
-        return self.framed(handler) if frame is Frame.PORTAL else handler
+        return self.framed(handler) if frame.is_embedded else handler
 
     async def visit(self, request: Request, frame: Frame) -> Visit | None:
         """Return the visit of a request, None where its session is over or was never there."""
         if frame is Frame.PORTAL:
             return await self._by_link(request)
+        if frame is Frame.WIDGET:
+            return await self._by_access_token(request)
         return await self._by_session(request)
 
     def render(self, visit: Visit, area: Area | None, template: str, **values: Any) -> Response:
@@ -295,18 +321,23 @@ class OrganizationSite(site.Site):
         In a frame it also tells the page around it of an event.
         """
         members = {"done": change}
-        if told is not None and path.startswith(Frame.PORTAL.value):
+        if told is not None and Frame.of(path).is_embedded:
             members["told"] = embedding.encode(told, self.db.vault)
         return self.redirect(f"{path}{'&' if '?' in path else '?'}{urlencode(members)}")
 
     async def closed(self, request: Request, frame: Frame) -> Response:
         """Return the page of somebody without a session."""
         words = self.words(request)
-        if frame is Frame.PORTAL:
-            return self.portal(embedding.SESSION_EXPIRED).message("expired", words, status=401)
+        if frame.is_embedded:
+            layout = frame.name.lower()
+            pages = self.embedded(layout, embedding.SESSION_EXPIRED)
+            key = "expired" if frame is Frame.PORTAL else "widget_expired"
+            return pages.message(key, words, status=401)
         return await members.signed_out(self.pages, self.db, words)
 
     def _navigation(self, visit: Visit, shown: Area | None) -> tuple[Group, ...]:
+        if visit.frame is Frame.WIDGET:
+            return ()
         if visit.permissions is not None:
             key = "" if shown is None else shown.key
             return members.navigation(visit.words, visit.features, visit.permissions, key)
@@ -352,6 +383,36 @@ class OrganizationSite(site.Site):
             impersonation=subject.impersonation,
             way=await applications.of_session(self.db, subject.session_id, subject.organization_id),
         )
+
+    async def begin_widget(self, request: Request, token: str) -> str | None:
+        """Return the cookie of a widget for a user's access token, None if it is not valid."""
+        if await self._caller_of_token(request, token) is None:
+            return None
+        return self._widgets.issue(token)
+
+    async def _by_access_token(self, request: Request) -> Visit | None:
+        token = self._widgets.read(request.headers.get("cookie", ""))
+        caller = await self._caller_of_token(request, token) if token else None
+        if caller is None:
+            return None
+        visit = await self._of(request, Frame.WIDGET, caller)
+        if visit is None:
+            return None
+        return replace(
+            visit,
+            permissions=frozenset(api_scopes.permissions_of(caller.permissions or ())),
+            person=await users.get(visit.call, users.UserIdentifier(caller.id)),
+            expire_time=widget_sessions.expire_time(token),
+        )
+
+    async def _caller_of_token(self, request: Request, token: str) -> Caller | None:
+        """Return the user of an access token, narrowed to its scopes; None for any other."""
+        headers = {"authorization": f"Bearer {token}"}
+        try:
+            caller = await self.context.authenticate(headers, request.address)
+        except (errors.Unauthenticated, errors.PermissionDenied):
+            return None
+        return caller if caller.kind is Kind.USER_SESSION and not caller.impersonator else None
 
     async def _of(self, request: Request, frame: Frame, caller: Caller) -> Visit | None:
         """Return the visit of a caller, None where the organization is gone."""

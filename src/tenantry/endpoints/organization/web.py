@@ -18,6 +18,8 @@ from tenantry.endpoints.organization.overview import PortalOverview
 from tenantry.endpoints.organization.portal_links import PortalLinkPages
 from tenantry.endpoints.organization.single_sign_on import pages as single_sign_on
 from tenantry.endpoints.organization.visit import STYLE, Frame, OrganizationSite
+from tenantry.endpoints.organization.widgets import EMBEDDED, WidgetPages
+from tenantry.endpoints.organization.widgets import SCRIPT as WIDGETS
 from tenantry.net.http import Route
 from tenantry.tenants.portal_links.cookies import portal_cookie
 from tenantry.web.frames import members, workspace
@@ -42,7 +44,7 @@ _SUBJECTS = (
 def routes(context: AppContext) -> list[Route]:
     cookie = portal_cookie(context.settings.public_url)
     site = OrganizationSite(context, cookie)
-    opening, first = PortalLinkPages(site, cookie), _First(site)
+    opening, first, widgets = PortalLinkPages(site, cookie), _First(site), WidgetPages(site)
     return site.served(
         [
             workspace.STYLE.route,
@@ -53,6 +55,8 @@ def routes(context: AppContext) -> list[Route]:
             Route("POST", "/magicLink/{token}", site.framed(site.own(opening.enter))),
             Route("GET", Frame.PORTAL.value, site.framed(site.page(first.of_portal))),
             Route("GET", Frame.MEMBERS.value, site.page(first.of_members)),
+            WIDGETS.route,
+            Route("POST", "/widgets/session", site.framed(site.page(widgets.begin))),
             *(_route(site, page, frame) for page in pages(site) for frame in _frames(page)),
         ]
     )
@@ -64,7 +68,9 @@ def pages(site: OrganizationSite) -> list[Page]:
 
 
 def _frames(page: Page) -> tuple[Frame, ...]:
-    return (Frame.PORTAL, Frame.MEMBERS) if page.area.in_portal else (Frame.MEMBERS,)
+    portal = (Frame.PORTAL,) if page.area.in_portal else ()
+    widget = (Frame.WIDGET,) if page.area in EMBEDDED else ()
+    return (*portal, Frame.MEMBERS, *widget)
 
 
 def _route(site: OrganizationSite, page: Page, frame: Frame) -> Route:

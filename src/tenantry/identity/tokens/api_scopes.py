@@ -44,3 +44,9 @@ def of(permissions: Iterable[str]) -> frozenset[str]:
     """Return the scopes of a person with these permissions."""
     held = {OF_PERMISSION[name] for name in permissions if name in OF_PERMISSION}
     return frozenset(held | {_SEEN_BY[name] for name in held if name in _SEEN_BY})
+
+
+def permissions_of(scopes: Iterable[str]) -> frozenset[str]:
+    """Return the permissions that a person uses by these scopes."""
+    held = frozenset(scopes)
+    return frozenset(name for name, scope in OF_PERMISSION.items() if scope in held)

@@ -63,6 +63,13 @@ if (failure) {
   tell_once("PORTAL_LOAD_SUCCESS", "The admin portal is open");
 }
 
+// A widget fills its element, which sets the height of the frame (widgets.js).
+if (document.body.classList.contains("widget")) {
+  const height = () => Math.ceil(document.documentElement.getBoundingClientRect().height);
+  new ResizeObserver(() => tell("WIDGET_RESIZE", "widget", "The height of the widget changed", { height: height() }))
+    .observe(document.documentElement);
+}
+
 if (told) {
   const event = JSON.parse(told);
   tell(event.event_type, event.object, event.message, event.data);
@@ -73,7 +80,8 @@ if (told) {
   history.replaceState(history.state, "", here);
 }
 
-if (expires) {
+// A widget has no time left to show: the page around it renews its session (widgets.js).
+if (expires && left) {
   const WARNING = 300_000;
   const end = Date.now() + Number(left) * 1000;
   const warning = document.getElementById("session-warning");

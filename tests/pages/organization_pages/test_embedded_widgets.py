@@ -1,0 +1,171 @@
+"""Widgets: areas of an organization in pages of the product, by the access token of a user."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from apis import unique
+from signins import ALL, SignIns
+
+SESSION = "/widgets/session"
+USERS = "/widgets/organization/users"
+SCOPES = ("organizations_users_read", "organizations_users_invite")
+
+
+@pytest.fixture
+def signins(database, http, rest, make):
+    return SignIns(database, http, rest, make)
+
+
+@pytest.fixture
+async def site(rest):
+    """The origin of a page that may embed widgets."""
+    origin = f"https://app.{unique('widget').lower()}.example.com"
+    await rest.clients.add_environment_redirect_uri(redirect_uri=f"{origin}/callback")
+    yield origin
+    await rest.clients.remove_environment_redirect_uri(redirect_uri=f"{origin}/callback")
+
+
+@pytest.fixture
+async def user(make):
+    return await make.user(membership={"roles": [{"name": "admin"}]})
+
+
+@pytest.fixture
+def token_of(signins):
+    """An access token of a user with scopes of our API."""
+
+    async def get(user, *scopes: str):
+        session, _ = await signins.session(user)
+        app = await signins.application(scopes=list(scopes))
+        scope = " ".join((ALL, *scopes))
+        return (await signins.tokens(app, session=session, scope=scope))["access_token"], session
+
+    return get
+
+
+@pytest.fixture
+def begin(http, site, remember_framing):
+    """Post a token as the element does."""
+
+    async def post(token, area="users", origin=site, **form: str):
+        await remember_framing(site)
+        return await http.post(
+            SESSION,
+            data={"access_token": token, "area": area, **form},
+            headers={"origin": origin, "sec-fetch-site": "cross-site"},
+        )
+
+    return post
+
+
+@pytest.fixture
+def remember_framing(http):
+    """Wait until the server has read a new redirect URI, which takes some seconds."""
+
+    async def wait(origin):
+        while origin not in (await http.get(USERS)).headers["content-security-policy"]:
+            pass
+
+    return wait
+
+
+def cookie_of(answer):
+    return answer.headers["set-cookie"].partition(";")[0]
+
+
+async def test_a_token_opens_its_area_in_frames_of_the_site(http, begin, token_of, user, site):
+    token, _ = await token_of(user, *SCOPES)
+    answer = await begin(token)
+    assert (answer.status_code, answer.headers["location"]) == (303, USERS)
+    attributes = answer.headers["set-cookie"].split("; ")
+    assert {"HttpOnly", "Partitioned", "SameSite=None", "Secure"} <= set(attributes)
+    assert token not in answer.headers["set-cookie"]
+    page = await http.get(USERS, headers={"cookie": cookie_of(answer)})
+    assert page.status_code == 200
+    assert user["email"] in page.text
+    assert f"frame-ancestors 'self' {site}" in page.headers["content-security-policy"]
+    assert "x-frame-options" not in page.headers
+    # Only the area: no navigation, and links stay in the frame.
+    assert "<nav" not in page.text.partition("<main")[0]
+    assert not re.search(r'href="/ui/(organization|profile)/', page.text)
+
+
+async def test_a_widget_invites_as_the_user_and_not_beyond_the_scopes(
+    http, rest, begin, token_of, user
+):
+    token, session = await token_of(user, *SCOPES)
+    headers = {"cookie": cookie_of(await begin(token)), "sec-fetch-site": "same-origin"}
+    email = f"{unique()}@new.example"
+    sent = await http.post(f"{USERS}/invite", data={"email": email, "role": ""}, headers=headers)
+    assert sent.status_code == 303
+    listed = await rest.users.list_organization_users(organization_id=session.organization_id)
+    invited = next(one for one in listed["users"] if one["email"] == email)
+    assert invited["memberships"][0]["inviter_email"] == user["email"]
+    removed = await http.post(f"{USERS}/{invited['id']}/remove", headers=headers)
+    assert removed.status_code == 403
+    assert (await http.get("/widgets/organization/general", headers=headers)).status_code == 403
+
+
+@pytest.mark.parametrize("area", ["programs", "audit", "", "nonsense"])
+async def test_areas_without_a_scope_are_no_widgets(http, begin, token_of, user, area):
+    token, _ = await token_of(user, "organizations_write")
+    assert (await begin(token, area)).status_code == 401
+    headers = {"cookie": cookie_of(await begin(token, "general"))}
+    if area:
+        answer = await http.get(f"/widgets/organization/{area}", headers=headers)
+        assert answer.status_code == 404
+
+
+async def test_a_token_without_scopes_of_our_api_shows_nothing(http, begin, token_of, user):
+    token, _ = await token_of(user)
+    headers = {"cookie": cookie_of(await begin(token))}
+    assert (await http.get(USERS, headers=headers)).status_code == 403
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", ""])
+async def test_pages_that_may_not_embed_begin_nothing(begin, token_of, user, origin):
+    token, _ = await token_of(user, *SCOPES)
+    answer = await begin(token, origin=origin)
+    assert answer.status_code == 403
+    assert "set-cookie" not in answer.headers
+
+
+async def test_tokens_that_are_not_of_a_user(begin, rest):
+    answer = await begin("nonsense")
+    assert answer.status_code == 401
+    assert 'data-failure="SESSION_EXPIRED"' in answer.text
+    client_token = dict(rest.headers)["authorization"].removeprefix("Bearer ")
+    assert (await begin(client_token)).status_code == 401
+
+
+async def test_a_renewal_changes_the_cookie_and_leaves_the_page(begin, token_of, user):
+    token, _ = await token_of(user, *SCOPES)
+    answer = await begin(token, renew="1")
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert answer.headers["set-cookie"].startswith("__Host-tenantry_widget=")
+
+
+async def test_the_widget_ends_with_the_session(http, begin, token_of, user, rest):
+    token, session = await token_of(user, *SCOPES)
+    headers = {"cookie": cookie_of(await begin(token))}
+    await rest.sessions.revoke_session(session_id=session.id)
+    while (await http.get(USERS, headers=headers)).status_code != 401:
+        pass
+
+
+async def test_forms_of_other_sites_are_refused(http, begin, token_of, user):
+    token, _ = await token_of(user, *SCOPES)
+    headers = {"cookie": cookie_of(await begin(token)), "sec-fetch-site": "cross-site"}
+    sent = await http.post(f"{USERS}/invite", data={"email": "a@b.example"}, headers=headers)
+    assert sent.status_code == 403
+
+
+async def test_the_script_is_kept_by_its_hash(http):
+    plain = await http.get("/ui/widgets.js")
+    assert plain.headers["cache-control"] == "no-cache"
+    digest = plain.headers["etag"].strip('"').partition("-")[0]
+    kept = await http.get(f"/ui/widgets.js?v={digest}")
+    assert "immutable" in kept.headers["cache-control"]
+    assert kept.text == plain.text
