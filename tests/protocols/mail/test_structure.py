@@ -27,18 +27,27 @@ SHARED = {
     "organization_id": "org_1",
 }
 CHANGE = {
-    "change_time": now(), "browser": "Firefox 140", "os": "Linux", "address": "198.51.100.7",
+    "change_time": now(),
+    "browser": "Firefox 140",
+    "os": "Linux",
+    "address": "198.51.100.7",
     "not_me_link": LINK,
 }
 CODE = {"otp": "042917", "expire_time": now() + 600_000_000, "link": LINK}
 EMAILS = {
     "account_changed": {**CHANGE, "activity": "passkey_added", "name": "Laptop"},
     "certificate_expiring": {
-        "entity_id": "https://idp.example.com", "provider": "OKTA", "expires": now(),
-        "has_metadata": True, "connection_id": "conn_1",
+        "entity_id": "https://idp.example.com",
+        "provider": "OKTA",
+        "expires": now(),
+        "has_metadata": True,
+        "connection_id": "conn_1",
     },
     "connection_changed": {
-        "change_time": now(), "url": LINK, "connection_id": "conn_1", "operator_id": "opr_1",
+        "change_time": now(),
+        "url": LINK,
+        "connection_id": "conn_1",
+        "operator_id": "opr_1",
     },
     "impersonated": {**CHANGE, "name": "Grace"},
     "invitation": {**CODE, "reminder": False, "inviter_email": "grace@example.com"},
@@ -48,8 +57,10 @@ EMAILS = {
     "sign_in_code": CODE,
     "sign_up_code": CODE,
     "webhook_disabled": {
-        "url": "https://hooks.example.com", "reason": "Every attempt has failed for 5 days.",
-        "failing_since": now(), "endpoint_id": "whe_1",
+        "url": "https://hooks.example.com",
+        "reason": "Every attempt has failed for 5 days.",
+        "failing_since": now(),
+        "endpoint_id": "whe_1",
     },
 }
 WITHOUT_LINK = {"certificate_expiring", "no_account", "webhook_disabled"}

@@ -41,7 +41,7 @@ class Pages:
         """Send a form that is taken; what the page says then."""
         place, text = await self.post(path, data, **files)
         assert "failed=" not in place, problems(text)
-        found = re.search(r'role="status">(.*?)</p>', text)
+        found = re.search(r'(?s)role="status">.*?<span>(.*?)</span>', text)
         return html.unescape(found[1])
 
     async def refused(self, path, data=None, **files: object):

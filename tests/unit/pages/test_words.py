@@ -52,6 +52,7 @@ _BUILT_SECTIONS = {
         "subjects",
         "tabs",
         "done",
+        "done_to",
         "refusal",
         "methods",
         "roles_of_operators",

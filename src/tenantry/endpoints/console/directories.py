@@ -113,13 +113,19 @@ class _Directories:
 
     async def enable(self, visit: Visit) -> Response:
         """Let it take pushes, or be polled."""
-        call = visit.api.directories.enable_directory(_toggle(await self._get(visit)))
-        return await forms.send(self._site, visit, call, _path(visit), "enabled")
+        found = await self._get(visit)
+        call = visit.api.directories.enable_directory(_toggle(found))
+        return await forms.send(
+            self._site, visit, call, _path(visit), "enabled", name=found.name or found.id
+        )
 
     async def disable(self, visit: Visit) -> Response:
         """Let it take nothing."""
-        call = visit.api.directories.disable_directory(_toggle(await self._get(visit)))
-        return await forms.send(self._site, visit, call, _path(visit), "disabled")
+        found = await self._get(visit)
+        call = visit.api.directories.disable_directory(_toggle(found))
+        return await forms.send(
+            self._site, visit, call, _path(visit), "disabled", name=found.name or found.id
+        )
 
     async def sync(self, visit: Visit) -> Response:
         """Poll it at once."""
@@ -128,7 +134,9 @@ class _Directories:
             organization_id=found.organization_id, directory_id=found.id
         )
         call = visit.api.directories.trigger_directory_sync(request)
-        return await forms.send(self._site, visit, call, _path(visit), "synced")
+        return await forms.send(
+            self._site, visit, call, _path(visit), "synced", name=found.name or found.id
+        )
 
     async def delete(self, visit: Visit) -> Response:
         """Delete it with all that it holds."""

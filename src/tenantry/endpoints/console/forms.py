@@ -9,6 +9,7 @@ from protobuf import Enum
 from protobuf.wkt import Timestamp
 
 from tenantry.core import errors
+from tenantry.web.forms import boxes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
@@ -39,17 +40,18 @@ async def send(
     fields: Mapping[str, str] | None = None,
     given: Mapping[str, str] | None = None,
     back: str = "",
+    name: str = "",
 ) -> Response:
     """Make the call of a form, and return the redirect to the page that tells how it went.
 
     ``back`` is the page of the form where it is another; ``fields`` and ``given`` are those of
-    `ConsoleSite.wrong`.
+    `ConsoleSite.wrong`, ``name`` that of the object; a confirmation has it in its field `of`.
     """
     try:
         await call
     except _WRONG as problem:
         return site.wrong(visit, problem, back or path, fields, given)
-    return site.done(path, change)
+    return site.done(path, change, name or boxes.form(visit.request).get("of", ""))
 
 
 def pairs(form: Mapping[str, str], name: str) -> dict[str, str]:

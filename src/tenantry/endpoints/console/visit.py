@@ -18,6 +18,7 @@ from tenantry.identity.operators.provider import Provider
 from tenantry.net.http import MAX_ANONYMOUS, Cookie
 from tenantry.web import site
 from tenantry.web.assets import Asset
+from tenantry.web.forms import done
 from tenantry.web.forms.problems import Problems
 from tenantry.web.frames import workspace
 from tenantry.web.frames.navigation import Entry, Group, Jump
@@ -25,6 +26,8 @@ from tenantry.web.themes import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+    from markupsafe import Markup
 
     from tenantry.app_context import AppContext
     from tenantry.identity.operators.model import OperatorSession
@@ -250,7 +253,6 @@ class ConsoleSite(site.Site):
         other organizations' logos on it.
         """
         names = names or {}
-        key = f"done.{visit.query('done')}"
         return self.show(
             visit.request,
             template,
@@ -271,7 +273,7 @@ class ConsoleSite(site.Site):
                 visit.words.plain("overview.jump_hint"),
             ),
             asked=tuple(visit.api.sent),
-            done=visit.words.plain(key) if visit.words.has(key) else "",
+            done=self._message(visit),
             **values,
         )
 
@@ -292,9 +294,23 @@ class ConsoleSite(site.Site):
         kept = {**(given or {}), "": problem.message}
         return self.failed(visit.request, Problems({place: "refusal.said"}, kept), path)
 
-    def done(self, path: str, change: str) -> Response:
-        """Return the redirect to a page that tells of a change: `done.{change}` of the words."""
-        return self.redirect(f"{path}{'&' if '?' in path else '?'}done={change}")
+    def done(self, path: str, change: str, name: str = "") -> Response:
+        """Return the redirect to a page that tells of a change: `done.{change}` of the words.
+
+        With the name of the object it is `done_to.{change}`, where the words have that.
+        """
+        members = {"done": change}
+        if name:
+            members["done_to"] = done.encrypt(name, self.db.vault, change)
+        return self.redirect(f"{path}{'&' if '?' in path else '?'}{urlencode(members)}")
+
+    def _message(self, visit: Visit) -> str | Markup:
+        """Return the message of the change that led to this page, "" for none."""
+        change = visit.query("done")
+        name = done.decrypt(visit.query("done_to"), self.db.vault, change)
+        if name and visit.words.has(f"done_to.{change}"):
+            return visit.words(f"done_to.{change}", name=name)
+        return visit.words(f"done.{change}") if visit.words.has(f"done.{change}") else ""
 
 
 def by_id(value: str) -> Oneof[Literal["id"], str]:

@@ -68,6 +68,27 @@ addEventListener("pageshow", () => {
   }
 });
 
+// Dialogs open over the page, but not in pages that applications embed: their window is the whole frame.
+if (document.body.classList.contains("console")) {
+  document.documentElement.classList.add("dialogs");
+  for (const details of document.querySelectorAll("details.dialog")) {
+    const dialog = details.querySelector("dialog");
+    const show = () => {
+      if (!details.open || dialog.open) return;
+      dialog.showModal();
+      const fields = "input:not([type=hidden]), select, textarea";
+      const first = dialog.querySelector("[aria-invalid]") ?? dialog.querySelector(fields);
+      (first ?? dialog.querySelector("form [data-closes], [data-closes]")).focus();
+    };
+    details.addEventListener("toggle", show);
+    dialog.addEventListener("close", () => { details.open = false; });
+    dialog.addEventListener("click", ({ target }) => {
+      if (target === dialog || target.closest("[data-closes]")) dialog.close();
+    });
+    show();
+  }
+}
+
 // Times as the reader writes them, where they are.
 {
   const { lang } = document.documentElement;
@@ -82,4 +103,21 @@ addEventListener("pageshow", () => {
 for (const current of document.querySelectorAll(".tabs [aria-current]")) {
   const row = current.closest("ul");
   row.scrollLeft = current.offsetLeft - row.offsetLeft - (row.clientWidth - current.clientWidth) / 2;
+}
+
+// A message about what was done: screen readers announce what changes after the page has loaded. It
+// shows once: the address forgets it.
+for (const message of document.querySelectorAll(".done")) {
+  const [text, dismiss] = [message.querySelector("span"), message.querySelector("a")];
+  const said = [...text.childNodes];
+  text.replaceChildren();
+  setTimeout(() => text.replaceChildren(...said), 100);
+  dismiss.addEventListener("click", (event) => {
+    event.preventDefault();
+    message.remove();
+  });
+  const here = new URL(location);
+  here.searchParams.delete("done");
+  here.searchParams.delete("done_to");
+  history.replaceState(history.state, "", here);
 }

@@ -36,13 +36,16 @@ async def page(sending_server):
 async def test_events_appear_as_they_happen(page, sending_server):
     await page.goto(f"{sending_server.url}/console/events/live")
     await page.wait_for_selector("#live-state.good")
+    assert await page.get_by_text("No events yet").is_visible()
     other = await page.context.new_page()
     await other.goto(f"{sending_server.url}/console/applications")
+    await other.locator("summary", has_text="New application").click()
     await other.fill("#name", HOSTILE)
     await other.get_by_role("button", name="Create").click()
     await other.wait_for_url("**/applications/skc_*")
     row = page.locator("#live tr", has_text="client.created")
     await row.first.wait_for()
+    assert not await page.get_by_text("No events yet").is_visible()
     await row.first.locator("a").click()
     await page.wait_for_url("**/console/events/evt_*")
     assert await page.title() != "taken"

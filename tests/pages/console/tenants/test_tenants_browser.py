@@ -7,6 +7,7 @@ from apis import unique
 from axe_playwright_python.async_playwright import Axe
 from browsers import chromium
 from operators_at_work import OPERATOR, enter
+from playwright.async_api import expect
 
 pytestmark = pytest.mark.process
 
@@ -34,11 +35,11 @@ async def test_a_customer_is_set_up_and_found_again(server, http, database):
     async with chromium(server) as browser:
         page, problems = await opened(browser, server, operator)
         await page.goto("/console/organizations")
-        await page.get_by_role("link", name="New organization").click()
+        await page.locator("summary", has_text="New organization").click()
         await page.get_by_label("Name", exact=True).fill(name)
         await page.keyboard.press("Enter")
         await page.wait_for_url("**/console/organizations/org_*")
-        assert await page.get_by_role("status").inner_text() == "Created."
+        await expect(page.get_by_role("status")).to_have_text(f"{name} created")
         organization_id = page.url.partition("?")[0].rpartition("/")[2]
 
         await page.get_by_label("Key 1", exact=True).fill("plan")
@@ -49,6 +50,7 @@ async def test_a_customer_is_set_up_and_found_again(server, http, database):
         assert await page.get_by_label("Value 1", exact=True).input_value() == "enterprise"
 
         await page.get_by_role("link", name="Members").click()
+        await page.locator("summary", has_text="Invite user").click()
         await page.get_by_label("Email address", exact=True).fill(email)
         await page.get_by_role("button", name="Invite user").click()
         await page.get_by_role("link", name=email, exact=True).click()
@@ -63,7 +65,7 @@ async def test_a_customer_is_set_up_and_found_again(server, http, database):
         assert link.startswith(f"{server.url}/magicLink/")
 
         await page.get_by_role("link", name="General").click()
-        await page.get_by_text("Delete organization").first.click()
+        await page.locator("summary", has_text="Delete organization").click()
         await page.get_by_label("Type").fill("something else")
         await page.get_by_role("button", name="Delete organization").click()
         await page.wait_for_load_state()

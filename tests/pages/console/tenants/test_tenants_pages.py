@@ -210,7 +210,7 @@ async def test_a_directory_with_its_token_groups_and_requests(browser, make, api
     assert answer.status_code == 200
     secret = re.search(r'<code id="secret"[^>]*>([^<]+)</code>', answer.text)[1]
     assert secret not in await browser.get(path)
-    assert "Enabled." in await browser.send(f"{path}/enable")
+    assert "enabled</span>" in await browser.send(f"{path}/enable")
     assert "No requests" in await browser.get(f"{path}/requests?failed=true")
     assert "No groups" in await browser.get(f"{path}/groups")
     assert await browser.lands(f"{path}/delete") == "/console/directories"

@@ -170,7 +170,8 @@ class _Applications:
         except errors.InvalidArgument as problem:
             return self._site.wrong(visit, problem, visit.path("applications"), _FIELDS, given)
         assert made.client is not None
-        return self._site.done(visit.path("applications", made.client.id), "created")
+        path = visit.path("applications", made.client.id)
+        return self._site.done(path, "created", given["name"])
 
     async def show(self, visit: Visit) -> Response:
         id_ = visit.request.params["id"]

@@ -254,7 +254,10 @@ class _Roles:
         fields = {name: name for name in names} | {f"role.{name}": name for name in names}
         fields |= {f"role.permissions[{n}]": _chosen(form) for n in range(_MOST_PERMISSIONS)}
         fields["role.permissions"] = _chosen(form)
-        return await forms.send(self._site, visit, call, path, change, fields=fields, given=given)
+        name = form.get("name", "")
+        return await forms.send(
+            self._site, visit, call, path, change, fields=fields, given=given, name=name
+        )
 
 
 class _Permissions:

@@ -147,7 +147,8 @@ class _Servers:
         """Delete a server."""
         request = DeleteEmailServerRequest(server_id=visit.request.params["id"])
         await visit.api.emails.delete_email_server(request)
-        return self._site.done(visit.path("mail", "servers"), "server_deleted")
+        of = visit.request.form().get("of", "")
+        return self._site.done(visit.path("mail", "servers"), "server_deleted", of)
 
     async def test(self, visit: Visit) -> Response:
         """Send a mail by a server, enabled or not."""

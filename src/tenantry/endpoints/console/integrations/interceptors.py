@@ -121,7 +121,8 @@ class _Interceptors:
                 visit, problem, visit.path("interceptors"), _FIELDS, _given(form)
             )
         assert made.interceptor is not None
-        return self._site.done(visit.path("interceptors", made.interceptor.id), "created")
+        path = visit.path("interceptors", made.interceptor.id)
+        return self._site.done(path, "created", made.interceptor.display_name)
 
     async def show(self, visit: Visit) -> Response:
         """Show one with its calls."""

@@ -103,7 +103,7 @@ class _Me:
             await passkeys.remove(visit.call, visit.session, visit.request.params["id"])
         except errors.ReauthenticationRequired:
             return self._wrong(visit, "me.stale_short")
-        return self._site.done(PATH, "passkey_removed")
+        return self._site.done(PATH, "passkey_removed", visit.request.form().get("of", ""))
 
     async def end(self, visit: Visit) -> Response:
         """End one session."""

@@ -118,7 +118,7 @@ class _Operators:
             if isinstance(problem, errors.NotFound):
                 raise
             return self._site.wrong(visit, problem, visit.path("operators", id_))
-        return self._site.done(PATH, "operator_removed")
+        return self._site.done(PATH, "operator_removed", visit.request.form().get("of", ""))
 
     def _linked(self, visit: Visit, one: Operator | None, link: str) -> Response:
         return self._site.render(visit, "operators", "operators/link.html", one=one, link=link)

@@ -86,7 +86,8 @@ class _Listing:
                 visit, problem, visit.path("organizations", "new"), fields, given
             )
         assert made.organization is not None
-        return self._site.done(visit.path("organizations", made.organization.id), "created")
+        path = visit.path("organizations", made.organization.id)
+        return self._site.done(path, "created", given["display_name"])
 
     async def make_test(self, visit: Visit) -> Response:
         """Make the organization whose people the simulator signs in, in development."""

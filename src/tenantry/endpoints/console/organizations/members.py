@@ -109,9 +109,10 @@ class _Members:
             visit,
             call,
             organization_page.path_of(visit, "members"),
-            "invited",
+            "invited" if request.send_invitation_email else "added",
             fields={"user.email": "email", "email": "email"},
             given=given,
+            name=given["email"],
         )
 
     async def give_roles(self, visit: Visit) -> Response:

@@ -178,6 +178,7 @@ class _Tabs:
             visit.api.domains.create_domain(request),
             path,
             "created",
+            name=given["domain"],
             fields={"domain.domain": "domain", "domain": "domain"},
             given=given,
         )

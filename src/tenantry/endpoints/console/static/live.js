@@ -2,6 +2,8 @@
 const MOST = 200;
 const list = document.getElementById("live");
 const state = document.getElementById("live-state");
+const empty = document.getElementById("live-empty");
+const table = document.getElementById("live-list");
 const written = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: "medium" });
 
 function cell(kind, text) {
@@ -10,7 +12,13 @@ function cell(kind, text) {
   return made;
 }
 
+// The table shows once it has a row.
+empty.hidden = false;
+table.hidden = true;
+
 function show(event) {
+  empty.hidden = true;
+  table.hidden = false;
   const row = document.createElement("tr");
   const head = cell("th", "");
   head.scope = "row";
