@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tenantry.net.http import Response
 
 # Where the page of an object is, by the beginning of its id.
-_PLACES: Mapping[str, tuple[str, ...]] = {
+PLACES: Mapping[str, tuple[str, ...]] = {
     "org_": ("organizations",),
     "usr_": ("people",),
     "conn_": ("connections",),
@@ -73,7 +73,7 @@ class _Overview:
     async def jump(self, visit: Visit) -> Response:
         """Go to the object of an id; anything else is looked for among the sign-ins or people."""
         asked = visit.query("id").strip()[:100]
-        for beginning, place in _PLACES.items():
+        for beginning, place in PLACES.items():
             if asked.startswith(beginning):
                 return self._site.redirect(visit.path(*place, asked))
         if asked.startswith(("err_", "req_")):

@@ -21,7 +21,7 @@ from tenantry.web.assets import Asset
 from tenantry.web.forms import done
 from tenantry.web.forms.problems import Problems
 from tenantry.web.frames import workspace
-from tenantry.web.frames.navigation import Entry, Group, Jump
+from tenantry.web.frames.navigation import Entry, Group
 from tenantry.web.themes import Kind
 
 if TYPE_CHECKING:
@@ -39,12 +39,13 @@ if TYPE_CHECKING:
 
 ROOT = "/console"
 PASSKEYS_SCRIPT = Asset.of_files(f"{ROOT}/passkeys.js", "endpoints/console/static/passkeys.js")
+PALETTE_SCRIPT = Asset.of_files(f"{ROOT}/palette.js", "endpoints/console/static/palette.js")
 LIVE_SCRIPT = Asset.of_files(f"{ROOT}/live.js", "endpoints/console/static/live.js")
 LISTS_SCRIPT = Asset.of_files(f"{ROOT}/lists.js", "endpoints/console/static/lists.js")
 LISTS_STYLE = Asset.of_files(
     f"{ROOT}/lists.css", "web/static/avatars.css", "endpoints/console/static/lists.css"
 )
-_MESSAGES = ("done", "failed")  # members of the query that are shown once
+_MESSAGES = ("done", "done_to", "failed")  # members of the query that are shown once
 _RANK = (READER, OPERATOR, OWNER)
 # The navigation: groups of subjects, each with its icon. A subject has a page of its name.
 NAVIGATION = (
@@ -156,7 +157,7 @@ class ConsoleSite(site.Site):
                 "console",
                 context.themes,
                 styles=(LISTS_STYLE,),
-                scripts=(LISTS_SCRIPT,),
+                scripts=(LISTS_SCRIPT, PALETTE_SCRIPT),
                 layout="console/templates/frame.html",
                 kind=Kind.PLAIN,
             ),
@@ -267,11 +268,6 @@ class ConsoleSite(site.Site):
             passkeys_script=PASSKEYS_SCRIPT,
             public_url=self.public_url,
             navigation=_navigation(visit, subject),
-            jump=Jump(
-                visit.path("jump"),
-                visit.words.plain("overview.jump"),
-                visit.words.plain("overview.jump_hint"),
-            ),
             asked=tuple(visit.api.sent),
             done=self._message(visit),
             **values,

@@ -11,6 +11,7 @@ from tenantry.endpoints.console import (
     health,
     organizations,
     overview,
+    search,
     setup,
     suggestions,
     users,
@@ -31,6 +32,7 @@ from tenantry.endpoints.console.visit import (
     LISTS_SCRIPT,
     LISTS_STYLE,
     LIVE_SCRIPT,
+    PALETTE_SCRIPT,
     PASSKEYS_SCRIPT,
     ROOT,
     ConsoleSite,
@@ -43,7 +45,8 @@ if TYPE_CHECKING:
     from tenantry.endpoints.console.visit import Page
 
 _SUBJECTS = (
-    *(overview, organizations, users, connections, protocol_pages, directories, roles),
+    *(overview, search, organizations, users, connections, protocol_pages),
+    *(directories, roles),
     *(applications, api_keys, token_claims, keys),
     *(sign_ins, events, webhooks, interceptors, messages),
     *(settings, health, suggestions, bulk),
@@ -67,6 +70,7 @@ def routes(context: AppContext) -> list[Route]:
             *_of_provider(site, signing_in),
             Route("POST", f"{ROOT}/sign-out", site.form(signing_in.sign_out)),
             PASSKEYS_SCRIPT.route,
+            PALETTE_SCRIPT.route,
             *branding.routes(site),
             LIVE_SCRIPT.route,
             activity.STYLE.route,

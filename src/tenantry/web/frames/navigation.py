@@ -21,12 +21,3 @@ class Group:
 
     label: str
     entries: tuple[Entry, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Jump:
-    """A field over the navigation that leads to an object by its id: its address and texts."""
-
-    path: str
-    label: str
-    hint: str

@@ -35,5 +35,5 @@ def pages(
         kind=kind,
         styles=(STYLE, *styles),
         scripts=(SCRIPT, *scripts),
-        defaults={"navigation": (), "jump": None},
+        defaults={"navigation": ()},
     )

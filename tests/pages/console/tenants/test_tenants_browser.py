@@ -56,7 +56,8 @@ async def test_a_customer_is_set_up_and_found_again(server, http, database):
         await page.get_by_role("link", name=email, exact=True).click()
         await page.wait_for_url("**/console/people/usr_*")
 
-        await page.get_by_role("searchbox").fill(organization_id)
+        await page.keyboard.press("Control+k")
+        await page.get_by_role("combobox", name="Search").fill(organization_id)
         await page.keyboard.press("Enter")
         await page.wait_for_url(f"**/console/organizations/{organization_id}")
         await page.get_by_role("link", name="Portal links").click()
