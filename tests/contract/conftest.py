@@ -1,7 +1,89 @@
-"""Imports the official SDK once; what it warns of on import is not ours to mend."""
+"""Fixtures of the contract suite: one application in process, of this folder only."""
 
+from __future__ import annotations
+
+import functools
 import warnings
 
-with warnings.catch_warnings():
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from apis import Api, access_token, over_https, wires_to
+from contract_objects import Objects
+
+from tenantry import settings
+from tenantry.crypto import master_key
+from tenantry.db.opening import open_database
+
+with warnings.catch_warnings():  # of the official SDK, on import
     warnings.filterwarnings("ignore", "`json_encoders` is deprecated")
     import scalekit  # noqa: F401
+
+
+@pytest.fixture(scope="module")
+async def app(start_app):
+    """The application on SQLite: one for each file, whose limits count objects."""
+    return await start_app("contract", outgoing_allow="127.0.0.0/8")
+
+
+@pytest.fixture(scope="module")
+async def app_settings(app):
+    named = {name: v for name, v in app.environment.items() if name.startswith("TENANTRY_")}
+    return settings.load(named)
+
+
+@pytest.fixture(scope="module")
+async def app_database(app_settings):
+    """The application's database, opened beside it."""
+    keys = master_key.load(app_settings)
+    async with open_database(app_settings.database, keys, pool_size=2) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+async def app_wires(app):
+    """The protocols of the application, by name."""
+    opened = {name: kind(app) for name, kind in wires_to(app).items()}
+    yield opened
+    for one in opened.values():
+        await one.aclose()
+
+
+@pytest.fixture(scope="module")
+async def app_token(app):
+    """An access token of the management client."""
+    async with over_https(app) as http:
+        return await access_token(http, app.client_id, app.client_secret)
+
+
+@pytest.fixture(scope="module")
+async def management(app_wires, app_token):
+    """The API over REST, called by the management client."""
+    return Api(app_wires["rest"], (("authorization", f"Bearer {app_token}"),))
+
+
+@pytest.fixture(scope="session")
+async def provider():
+    """The issuer of an OpenID provider on this machine that publishes its endpoints."""
+
+    async def discovery(request: web.Request) -> web.Response:
+        issuer = f"http://{request.host}"
+        names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+        return web.json_response({"issuer": issuer, **{name: f"{issuer}/{name}" for name in names}})
+
+    served = web.Application()
+    served.router.add_get("/.well-known/openid-configuration", discovery)
+    async with TestServer(served) as server:
+        yield f"http://127.0.0.1:{server.port}"
+
+
+@pytest.fixture(scope="module")
+def new_objects(app, app_settings, app_database, management, provider):
+    """Return objects with an organization of their own."""
+    return functools.partial(Objects, app, app_settings, app_database, management, provider)
+
+
+@pytest.fixture
+def objects(new_objects):
+    """The objects of this case."""
+    return new_objects()
