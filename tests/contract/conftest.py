@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import sqlite3
 import warnings
+from typing import Any
 
 import pytest
+import recorded_events
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from apis import Api, access_token, over_https, wires_to
@@ -13,6 +17,7 @@ from contract_objects import Objects
 
 from tenantry import settings
 from tenantry.crypto import master_key
+from tenantry.db.event_rows import log
 from tenantry.db.opening import open_database
 
 with warnings.catch_warnings():  # of the official SDK, on import
@@ -87,3 +92,29 @@ def new_objects(app, app_settings, app_database, management, provider):
 def objects(new_objects):
     """The objects of this case."""
     return new_objects()
+
+
+@pytest.fixture(scope="module")
+def written(app):
+    """Return a number that grows with every write to the database, by any connection."""
+    with contextlib.closing(sqlite3.connect(app.data_dir / "tenantry.db")) as connection:
+        yield lambda: connection.execute("PRAGMA data_version").fetchone()[0]
+
+
+@pytest.fixture
+def recorded(app_database):
+    """Return the events that were recorded since the last call, or since the test began."""
+    seen: list[str] = []
+
+    async def since() -> list[dict[str, Any]]:
+        if not seen:
+            newest = await log.last(app_database, limit=1)
+            seen.append(newest[-1]["id"] if newest else "")
+            return []
+        found = await recorded_events.after(app_database, seen[-1], limit=1000)
+        if found:
+            seen.append(found[-1]["id"])
+        # The first access token of a client on a day is recorded a little later.
+        return [event for event in found if event["type"] != "client.token_issued"]
+
+    return since

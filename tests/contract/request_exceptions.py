@@ -135,6 +135,28 @@ async def _same_name(_: Objects, request: dict[str, Any]) -> None:
     request["permission"]["name"] = request["permission_name"]
 
 
+@_of("AddPermissionsToRole")
+async def _further_permission(objects: Objects, request: dict[str, Any]) -> None:
+    """The role has the permission of the example already."""
+    request["permission_names"] = [await objects.another().get("permission")]
+
+
+@_of("UpdateDefaultOrganizationRoles")
+async def _another_default(objects: Objects, request: dict[str, Any]) -> None:
+    """The example is the default of a new organization."""
+    request["default_member_role"] = (await objects.get("org_role"))["name"]
+
+
+@_of("DeletePortalLink", "GetPortalLinks")
+async def _live_link(objects: Objects, _: dict[str, Any]) -> None:
+    await objects.get("lnk")
+
+
+@_of("RevokeAllUserSessions")
+async def _live_session(objects: Objects, _: dict[str, Any]) -> None:
+    await objects.get("session")
+
+
 @_of("ValidateToken", "UpdateToken", "InvalidateToken")
 async def _live_key(objects: Objects, request: dict[str, Any]) -> None:
     request["token"] = (await objects.get("api_token"))["token"]
