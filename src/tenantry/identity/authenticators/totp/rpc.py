@@ -72,6 +72,7 @@ class SecondFactorService:
     ) -> own_pb.GetSecondFactorResponse:
         found = await service.of_user(call.db, request.user_id)
         if found is None:
+            await service.check_user(call.db, request.user_id)
             return own_pb.GetSecondFactorResponse(second_factor=own_pb.SecondFactor())
         return own_pb.GetSecondFactorResponse(
             second_factor=own_pb.SecondFactor(

@@ -149,6 +149,12 @@ async def get(call: Call, registration_id: str) -> Registration:
     return Registration.from_row(row)
 
 
+async def check_user(db: Session, user_id: str) -> None:
+    """Raise NotFound if the user does not exist."""
+    if await db.fetch_one(_USER, p_id=user_id) is None:
+        raise errors.NotFound("user")
+
+
 async def of_user(db: Session, user_id: str) -> Registration | None:
     """Return the registration of a user that is in force."""
     row = await db.fetch_one(_OF_USER, p_user_id=user_id)
