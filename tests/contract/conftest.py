@@ -95,8 +95,15 @@ def objects(new_objects):
 
 
 @pytest.fixture(scope="module")
-def written(app):
+async def written(app, app_token, app_database, eventually):
     """Return a number that grows with every write to the database, by any connection."""
+
+    async def is_recorded() -> bool:
+        events = await recorded_events.after(app_database, "", limit=1000)
+        return any(event["type"] == "client.token_issued" for event in events)
+
+    assert app_token  # whose first use is recorded a little later
+    await eventually(is_recorded)
     with contextlib.closing(sqlite3.connect(app.data_dir / "tenantry.db")) as connection:
         yield lambda: connection.execute("PRAGMA data_version").fetchone()[0]
 

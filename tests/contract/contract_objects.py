@@ -305,6 +305,18 @@ async def _endpoint(of: Objects) -> str:
     return str(answer["endpoint"]["id"])
 
 
+@_creates("further_whe")
+async def _further_endpoint(of: Objects) -> str:
+    answer = await of.api.webhooks.create_endpoint(
+        endpoint={
+            "url": f"https://{unique()}.example.com/webhooks",
+            "event_types": ["organization.created"],
+            "organization_id": await of.get("org"),
+        }
+    )
+    return str(answer["endpoint"]["id"])
+
+
 @_creates("dlv")
 async def _delivery(of: Objects) -> str:
     answer = await of.api.webhooks.send_test_event(endpoint_id=await of.get("whe"))
@@ -525,7 +537,7 @@ async def _directory_request(of: Objects) -> str:
     )
     await log.close()
     directory = await registry.get(of.call, organization_id, directory_id)
-    (request,) = (await request_log.listing(of.database, directory)).items
+    request, *_ = (await request_log.listing(of.database, directory)).items
     return str(request.id)
 
 
@@ -613,6 +625,11 @@ async def _email(of: Objects) -> str:
 async def _interceptor(of: Objects) -> str:
     for old in (await of.api.interceptors.list_interceptors(page_size=30))["interceptors"]:
         await of.api.interceptors.delete_interceptor(id=old["id"])
+    return str(await of.get("further_icp"))
+
+
+@_creates("further_icp")
+async def _further_interceptor(of: Objects) -> str:
     answer = await of.api.interceptors.create_interceptor(
         interceptor={
             "display_name": "Trial check",

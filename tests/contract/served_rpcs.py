@@ -136,3 +136,15 @@ async def headers_of(method: Method, objects: Objects) -> Headers:
     else:
         headers = {"cookie": await objects.get("user_cookie")}
     return tuple((name, value) for name, value in (headers | objects.headers).items() if value)
+
+
+def fields_for(request: dict[str, Any], allowed: tuple[str, ...], path: str = "") -> dict[str, Any]:
+    """Return the part of a request that a caller may send."""
+    kept: dict[str, Any] = {}
+    for name, value in request.items():
+        where = f"{path}{name}"
+        if where in allowed and name != "update_mask":  # it names fields beyond
+            kept[name] = value
+        elif isinstance(value, dict) and any(one.startswith(f"{where}.") for one in allowed):
+            kept[name] = fields_for(value, allowed, f"{where}.")
+    return kept

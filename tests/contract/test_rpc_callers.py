@@ -7,11 +7,11 @@ the fields that users and portal sessions may send (`tenantry.v1.rpc`).
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from apis import Api, access_token, over_https, refused
-from served_rpcs import METHODS, call, request_of, sendable
+from served_rpcs import METHODS, call, fields_for, request_of, sendable
 from signins import claims_of
 
 from tenantry.access.clients import management_scopes, service
@@ -204,18 +204,6 @@ async def test_a_management_client_without_the_scope_is_refused(app_wires, limit
     if not method.allowed & Kind.MANAGEMENT_CLIENT.bits:
         with refused("PERMISSION_DENIED"):
             await call(Api(app_wires["connect"], await limited(ALL_SCOPES)), method, sendable(name))
-
-
-def fields_for(request: dict[str, Any], allowed: tuple[str, ...], path: str = "") -> dict[str, Any]:
-    """Return the part of a request that a caller may send."""
-    kept: dict[str, Any] = {}
-    for name, value in request.items():
-        where = f"{path}{name}"
-        if where in allowed and name != "update_mask":  # it names fields beyond
-            kept[name] = value
-        elif isinstance(value, dict) and any(one.startswith(f"{where}.") for one in allowed):
-            kept[name] = fields_for(value, allowed, f"{where}.")
-    return kept
 
 
 @pytest.mark.parametrize(
