@@ -8,8 +8,10 @@ import sqlite3
 import warnings
 from typing import Any
 
+import identity_objects  # noqa: F401 - registers how they are created
 import pytest
 import recorded_events
+import tenant_objects  # noqa: F401 - likewise
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from apis import Api, access_token, over_https, wires_to

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from contract_objects import REDIRECT_URI, google_key
+from contract_objects import REDIRECT_URI
+from identity_objects import google_key
 from idp_metadata_pages import MetadataPage, certificate, pem
 
 from tenantry.identity.authenticators.passkeys import service as passkeys

@@ -17,3 +17,4 @@ async def test_the_example_works(app_wires, objects, name, via):
     if via == "rest":
         assert answer.headers["status"] == str(method.success_status)
     assert ("etag" in answer.headers) == method.etag
+    assert answer.headers["x-request-id"].startswith("req_")

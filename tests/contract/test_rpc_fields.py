@@ -83,9 +83,13 @@ async def test_types_enums_and_characters(sent, name):
 
 
 @pytest.mark.parametrize("name", CALLED)
-async def test_unknown_fields(sent, name):
-    with names_the_field("no_such_field", "unknown"):
-        await sent(name, {**sendable(name), "no_such_field": 1})
+async def test_unknown_fields(app_wires, management, name):
+    """Over REST, also a parameter of the query."""
+    headers = () if METHODS[name].for_anybody else management.headers
+    for via in ("rest", "connect"):
+        request = {**sendable(name), "no_such_field": "1"}
+        with names_the_field("no_such_field", f"unknown by {via}"):
+            await call(Api(app_wires[via], headers), METHODS[name], request)
 
 
 @pytest.mark.parametrize("name", [name for name in CALLED if [*required_by_service(METHODS[name])]])
