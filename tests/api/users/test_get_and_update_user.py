@@ -209,3 +209,17 @@ async def test_an_email_address_cannot_be_changed(api, make):
     for email in (address(), user["email"]):
         with refused("INVALID_ARGUMENT", says="email: is not a field of this call"):
             await api.users.update_user(id=user["id"], user={"email": email})
+
+
+@pytest.mark.wires("rest")
+@pytest.mark.parametrize("verb", ["GET", "PATCH", "DELETE"])
+async def test_an_external_id_is_any_text_in_a_path(api, make, verb):
+    user = await make.user(external_id=unique("a/b:c d%é?#&+"))
+    key = {"external_id": user["external_id"]}
+    acts = {
+        "GET": lambda: api.users.get_user(**key),
+        "PATCH": lambda: api.users.update_user(**key, user={"metadata": {"key": "x"}}),
+        "DELETE": lambda: api.users.delete_user(**key),
+    }
+    answer = await acts[verb]()
+    assert verb == "DELETE" or answer["user"]["id"] == user["id"]
