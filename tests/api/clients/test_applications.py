@@ -345,20 +345,6 @@ async def test_an_organizations_client_is_none_of_the_environment(api, make):
 
 
 @pytest.mark.wires("rest")
-async def test_a_change_holds_to_the_revision_that_was_read(api):
-    client = await created(api)
-    stale = api.sending(if_match='"7"')
-    for call in (
-        stale.clients.update_client(client_id=client["id"], client={"name": "New"}),
-        stale.clients.delete_client(client_id=client["id"]),
-    ):
-        with refused("FAILED_PRECONDITION", error_code="PRECONDITION_FAILED"):
-            await call
-    right = api.sending(if_match='"1"')
-    await right.clients.delete_client(client_id=client["id"])
-
-
-@pytest.mark.wires("rest")
 async def test_its_events_are_of_the_environment(api, events):
     await events.new()
     client = await created(api, post_login_uris=["https://a.example.com/"])

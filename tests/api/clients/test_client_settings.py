@@ -13,7 +13,6 @@ from tenantry.access.keys.model import State
 
 RSA = jwk.RSAKey.generate_key(2048, {"kid": "r"}).as_dict(private=False)
 EC = jwk.ECKey.generate_key("P-256", {"kid": "e"}).as_dict(private=False)
-NOBODY = "skc_1234567890123456789"
 DEFAULTS = {"token_endpoint_auth_method": "", "access_token_signing_alg": "RS256"}
 SCOPES = {"m2morg": [], "skc": ["*"]}  # of the management API, by the prefix of the id
 
@@ -85,21 +84,6 @@ async def test_a_public_client_does_not_authenticate(api):
         await update(**key, settings={"jwks": {"keys": [RSA]}})
     with refused("INVALID_ARGUMENT", "settings.token_endpoint_auth_method"):
         await update(**key, settings={"token_endpoint_auth_method": "client_secret_post"})
-
-
-@pytest.mark.wires("rest")
-async def test_a_change_holds_to_the_revision_that_was_read(api, client_id):
-    stale = api.sending(if_match='"7"')
-    with refused("FAILED_PRECONDITION", error_code="PRECONDITION_FAILED"):
-        await stale.client_settings.update_client_settings(
-            client_id=client_id, settings={"jwks": {"keys": [RSA]}}
-        )
-    for call in (
-        api.client_settings.get_client_settings(client_id=NOBODY),
-        api.client_settings.update_client_settings(client_id=NOBODY, settings={}),
-    ):
-        with refused("NOT_FOUND", says="client not found"):
-            await call
 
 
 @pytest.mark.wires("rest", "grpc")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 from apis import refused, unique
 
-NOBODY = "scp_1234567890123456789"
-
 
 def a_name():
     return unique("s").replace("-", ":")
@@ -36,15 +34,6 @@ async def test_a_scope_is_made_described_switched_off_and_deleted(api, events):
         *("scope.created", "scope.updated", "scope.updated", "scope.deleted")
     ]
     assert told[-1]["before"] == new["scope"]
-
-
-async def test_what_is_unknown_is_not_found(api):
-    for call in (
-        api.clients.update_scope(id=NOBODY, scope={"enabled": True}),
-        api.clients.delete_scope(id=NOBODY),
-    ):
-        with refused("NOT_FOUND", says="scope not found"):
-            await call
 
 
 @pytest.mark.wires("rest", "grpc")

@@ -185,34 +185,6 @@ async def test_one_that_is_deleted_is_gone(connections):
     assert await connections.listed(include="all") == []
 
 
-async def test_if_match_stops_a_change_of_another_revision(api, organization, connections):
-    made = await connections.make()
-    stale = api.sending(if_match='"7"').connections
-    of = {"organization_id": organization["id"], "id": made["id"]}
-    with refused("FAILED_PRECONDITION", error_code="PRECONDITION_FAILED"):
-        await stale.update_connection(**of, connection={"provider": "OKTA"})
-    with refused("FAILED_PRECONDITION", error_code="PRECONDITION_FAILED"):
-        await stale.delete_connection(**of)
-
-
-async def test_nobody_reaches_one_of_another_organization(api, make, connections):
-    made, other = await complete(connections), (await make.organization())["id"]
-    of = {"organization_id": other, "id": made["id"]}
-    for call in (
-        api.connections.enable_connection(**of),
-        api.connections.disable_connection(**of),
-        api.connections.delete_connection(**of),
-        api.connections.update_connection(**of, connection={"provider": "OKTA"}),
-        api.connections.assign_domains_to_connection(
-            organization_id=other, connection_id=made["id"], domain_ids=[]
-        ),
-        api.connections.get_connection_context(organization_id=other, connection_id=made["id"]),
-    ):
-        with refused("NOT_FOUND"):
-            await call
-    assert (await connections.get(made))["status"] == "COMPLETED"
-
-
 async def test_a_domain_that_is_assigned_leads_to_this_one_alone(
     api, make, organization, connections
 ):

@@ -81,12 +81,6 @@ async def test_an_organization_has_50_at_most(connect):
         await connect()
 
 
-async def test_nobody_sees_one_of_another_organization(api, make, connect):
-    other, made = await make.organization(), await connect()
-    with refused("NOT_FOUND"):
-        await api.connections.get_connection(organization_id=other["id"], id=made["id"])
-
-
 async def test_a_list_leaves_out_those_that_serve_nobody(api, connect, organization):
     made = await connect()
     of = {"organization_id": organization["id"]}

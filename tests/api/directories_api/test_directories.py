@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from apis import refused
 
 
@@ -112,40 +111,6 @@ async def test_making_one_is_an_event(directories, events):
     types = [f"organization.directory_{verb}" for verb in ("created", "enabled")]
     assert [event["type"] for event in told] == types
     assert {event["after"]["id"] for event in told} == {made["id"]}
-
-
-@pytest.mark.parametrize(
-    "call",
-    [
-        *("get_directory", "delete_directory", "enable_directory", "disable_directory"),
-        *("create_directory_secret", "regenerate_directory_secret", "trigger_directory_sync"),
-        *("get_directory_context", "update_directory_context"),
-    ],
-)
-async def test_of_nobody_and_of_others_is_not_found(api, make, directories, organization, call):
-    made = await directories.make()
-    other = (await make.organization())["id"]
-    name = "id" if call.split("_")[0] in {"enable", "disable"} else "directory_id"
-    name = "id" if call in {"get_directory", "delete_directory"} else name
-    for organization_id, directory_id in (
-        (other, made["id"]),
-        (organization["id"], "dir_1234567890123456789"),
-        ("org_1234567890123456789", made["id"]),
-    ):
-        with refused("NOT_FOUND"):
-            await getattr(api.directories, call)(
-                organization_id=organization_id, **{name: directory_id}
-            )
-
-
-async def test_an_organization_that_nobody_knows_is_not_found(api):
-    nobody = "org_1234567890123456789"
-    with refused("NOT_FOUND"):
-        await api.directories.list_directories(organization_id=nobody)
-    with refused("NOT_FOUND"):
-        await api.directories.create_directory(
-            organization_id=nobody, directory={"directory_type": "SCIM"}
-        )
 
 
 async def test_an_organization_that_is_deleted_takes_its_directories(

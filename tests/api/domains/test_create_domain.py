@@ -242,15 +242,6 @@ async def test_an_organization_is_needed(api):
         await api.domains.create_domain(domain={"domain": f"{unique()}.com"})
 
 
-async def test_a_post_is_made_once_by_its_idempotency_key(api, make):
-    organization, name = await make.organization(), f"{unique()}.com"
-    once = api.sending(idempotency_key=unique())
-    made = await create(once, organization["id"], name)
-    assert await create(once, organization["id"], name) == made
-    with refused("INVALID_ARGUMENT", "domain"):
-        await create(api.sending(idempotency_key=unique()), organization["id"], name)
-
-
 _FILL = Statement(
     insert(domains)
     .values({name: bindparam(f"p_{name}") for name in domains.c.keys()})  # noqa: SIM118

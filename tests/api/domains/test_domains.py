@@ -45,20 +45,6 @@ def test_no_rpc_is_missing_here():
     assert len(REQUESTS) + 1 == len(service.methods)  # and ListAuthorizedDomains
 
 
-async def test_a_caller_is_needed(api, subtests):
-    for rpc, request in REQUESTS.items():
-        with subtests.test(rpc), refused("UNAUTHENTICATED", says="^Token empty$"):
-            nobody = api.sending(authorization=())
-            await getattr(nobody.domains, rpc)(organization_id="org_1", **request)
-
-
-async def test_an_unknown_organization_is_not_found(api, subtests):
-    for rpc, request in REQUESTS.items():
-        for organization_id in ("org_1234567890123456789", "acme"):
-            with subtests.test(rpc), refused("NOT_FOUND", says="not found"):
-                await getattr(api.domains, rpc)(organization_id=organization_id, **request)
-
-
 async def test_a_domain_is_found_in_its_organization_only(api, domain, make, subtests):
     other = await make.organization()
     for rpc in OF_ONE:
@@ -159,12 +145,6 @@ async def test_a_deleted_domain_is_gone(api, domain, events):
         with refused("NOT_FOUND", says="^domain not found$"):
             await getattr(api.domains, rpc)(**REQUESTS[rpc] | of(domain))
     assert await events.new() == []
-
-
-async def test_if_match_holds_a_delete_back(api, domain):
-    with refused("FAILED_PRECONDITION", error_code="PRECONDITION_FAILED"):
-        await api.sending(if_match='"2"').domains.delete_domain(**of(domain))
-    await api.sending(if_match='"1"').domains.delete_domain(**of(domain))
 
 
 async def test_an_organization_without_domains_has_an_empty_list(api, make):

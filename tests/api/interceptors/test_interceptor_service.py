@@ -244,21 +244,6 @@ async def test_a_trigger_has_room_for_ten(api):
         await api.interceptors.delete_interceptor(id=key)
 
 
-async def test_what_is_not_there_is_not_found(api):
-    key = {"id": "icp_1234567890123456789"}
-    for call in (
-        api.interceptors.get_interceptor(**key),
-        api.interceptors.update_interceptor(**key, interceptor={"timeout_ms": 500}),
-        api.interceptors.delete_interceptor(**key),
-        api.interceptors.enable_interceptor(**key),
-        api.interceptors.disable_interceptor(**key),
-        api.interceptors.test_interceptor(**key, data={"a": 1}),
-        api.interceptor_secrets.rotate_interceptor_secret(**key),
-    ):
-        with refused("NOT_FOUND", says="interceptor not found"):
-            await call
-
-
 @pytest.fixture
 async def tried(asking, receiver):
     """An interceptor that may be tried out; not enabled."""

@@ -189,18 +189,6 @@ async def test_who_is_a_member_has_no_invitation(api, make, organization, user, 
             await resend(api, organization, one)
 
 
-async def test_unknown_invitations_are_not_found(api, make, organization, user):
-    other, stranger = await make.organization(), await make.user()
-    for place, who in (
-        (other, user),
-        (organization, stranger),
-        (organization, {"id": "usr_1234567890123456789"}),
-        ({"id": "org_1234567890123456789"}, user),
-    ):
-        with refused("NOT_FOUND", says="not found"):
-            await resend(api, place, who)
-
-
 async def test_ids_of_another_form_are_refused(api, organization, user):
     for place, who in (
         (organization, {"id": "usr_1"}),

@@ -159,18 +159,6 @@ async def test_of_20_joins_at_once_one_is_made(api, user, office, database, even
 
 
 @BY
-async def test_unknown_users_and_organizations_are_not_found(api, user, home, by):
-    nobody = {"id": "usr_1234567890123456789", "external_id": unique()}
-    nowhere = {"organization_id": "org_1234567890123456789", **key_of(user, by)}
-    for key in (nowhere, {"organization_id": home["id"], **key_of(nobody, by)}):
-        for act in (api.users.create_membership, api.users.update_membership):
-            with refused("NOT_FOUND", says="not found"):
-                await act(**key, membership={"metadata": {"key": "x"}})
-        with refused("NOT_FOUND", says="not found"):
-            await api.users.delete_membership(**key)
-
-
-@BY
 async def test_roles_given_replace_the_set(api, user, home, by, events):
     role = (await api.roles.get_role(role_name="admin"))["role"]
     await events.new()

@@ -134,13 +134,6 @@ async def test_one_of_the_ids_is_needed(api):
         await api.organizations.update_organization(organization={"display_name": "Umbrella"})
 
 
-async def test_an_unknown_organization_is_not_found(api):
-    with refused("NOT_FOUND", says="organization not found"):
-        await api.organizations.update_organization(
-            id="org_1", organization={"display_name": "Umbrella"}
-        )
-
-
 @pytest.mark.parametrize("member", ["external_id", "slug"])
 async def test_what_another_organization_has_is_a_duplicate(api, acme, make, member):
     other = await make.organization(**{member: unique()})

@@ -42,14 +42,6 @@ async def test_an_etag_comes_with_a_role_and_grows_with_every_change(api, role):
         assert (await api.roles.get_role(role_name=name)).etag == f'"{revision}"'
 
 
-async def test_what_is_not_there_is_not_found_whatever_was_seen(api):
-    mine = api.sending(if_match='"1"').roles
-    with refused("NOT_FOUND"):
-        await mine.update_role(role_name="nobody", role={"display_name": "New"})
-    with refused("NOT_FOUND"):
-        await mine.delete_permission(permission_name="nobody")
-
-
 async def test_new_defaults_are_new_revisions_of_the_roles(api, make, defaults):
     name = (await make.role())["name"]
     await api.roles.update_default_roles(default_creator_role=name)

@@ -203,11 +203,6 @@ async def test_50_at_once_with_one_email_are_one_user(api, make):
     assert page["total_size"] == 1
 
 
-async def test_an_unknown_organization_is_not_found(api):
-    with refused("NOT_FOUND", says="organization not found"):
-        await create(api, {"id": "org_1234567890123456789"})
-
-
 @pytest.mark.parametrize(
     "email",
     [

@@ -24,21 +24,6 @@ async def test_a_user_is_read_with_all_memberships_the_oldest_first(api, make, b
 
 
 @pytest.mark.parametrize(
-    "key",
-    [
-        {"id": "usr_1234567890123456789"},
-        {"id": "usr_"},
-        {"id": "usr_abc"},
-        {"external_id": "nobody"},
-        {"external_id": "x" * 510},
-    ],
-)
-async def test_an_unknown_user_is_not_found(api, key):
-    with refused("NOT_FOUND", says="user not found"):
-        await api.users.get_user(**key)
-
-
-@pytest.mark.parametrize(
     "key", [{"id": "ada"}, {"id": "org_1"}, {"id": f"usr_{'1' * 29}"}, {"external_id": "x" * 511}]
 )
 async def test_a_key_that_breaks_its_rule_is_refused(api, key):

@@ -11,7 +11,6 @@ from sqlalchemy import bindparam, update
 from tenantry.db.sql.statements import Statement
 from tenantry.events.webhooks.model import webhook_deliveries, webhook_endpoints
 
-NOBODY = "whe_1234567890123456789"
 _e = webhook_endpoints.c
 FAIL = Statement(
     update(webhook_endpoints)
@@ -130,23 +129,6 @@ async def test_another_address_has_not_failed_yet(api, endpoint, database):
     assert moment(changed["endpoint"]["failing_since"]).year == 2023
     changed = await api.webhooks.update_endpoint(**key, endpoint={"url": address()})
     assert "failing_since" not in changed["endpoint"]
-
-
-@pytest.mark.wires("rest", "grpc")
-async def test_a_change_holds_to_the_revision_that_was_read(api, endpoint, events):
-    key = {"endpoint_id": endpoint["id"]}
-    await events.new()
-    stale = api.sending(if_match='"7"').webhooks
-    for call in (
-        stale.update_endpoint(**key, endpoint={"description": "New"}),
-        stale.delete_endpoint(**key),
-    ):
-        with refused("FAILED_PRECONDITION", error_code="PRECONDITION_FAILED"):
-            await call
-    assert await events.new() == []
-    fresh = api.sending(if_match='"1"').webhooks
-    changed = await fresh.update_endpoint(**key, endpoint={"description": "New"})
-    assert changed.etag == '"2"'
 
 
 async def test_disabling_keeps_what_waits_and_enabling_forgives(api, endpoint, database, events):
@@ -313,16 +295,3 @@ async def test_an_organization_that_is_not_there_has_no_endpoint(api, events):
             endpoint={"url": address(), "organization_id": "org_1234567890123456789"}
         )
     assert await events.new() == []
-
-
-async def test_a_creation_that_is_sent_again_is_made_once(api, rest, endpoints, events):
-    await events.new()
-    keyed = api.sending(idempotency_key=unique("key"))
-    request = {"url": address()}
-    first = endpoints.noted(await keyed.webhooks.create_endpoint(endpoint=request))
-    again = await keyed.webhooks.create_endpoint(endpoint=request)
-    assert again == first
-    assert again.headers["idempotent-replayed"] == "true"
-    assert [event["type"] for event in await events.new()] == ["webhook_endpoint.created"]
-    with refused("INVALID_ARGUMENT", error_code="IDEMPOTENCY_KEY_REUSED"):
-        await keyed.webhooks.create_endpoint(endpoint={"url": address()})

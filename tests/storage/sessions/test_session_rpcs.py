@@ -223,15 +223,6 @@ async def test_ids_of_another_kind_are_refused(api, subtests):
                 await getattr(api.sessions, rpc)(session_id=id_)
 
 
-async def test_what_is_unknown_is_not_found(api, subtests):
-    for rpc in ("get_user_sessions", "revoke_all_user_sessions"):
-        with subtests.test(rpc), refused("NOT_FOUND", says="user not found"):
-            await getattr(api.sessions, rpc)(user_id=NOBODY)
-    for rpc in ("get_session", "revoke_session"):
-        with subtests.test(rpc), refused("NOT_FOUND", says="session not found"):
-            await getattr(api.sessions, rpc)(session_id=NO_SESSION)
-
-
 async def test_a_session_is_revoked_once(api, events, signed_in):
     _, session, _ = await signed_in()
     await events.new()
