@@ -65,6 +65,7 @@ EXCEPTIONS |= {
 
 @_of("GetOrganizationByExternalId")
 async def _external_id(objects: Objects, request: dict[str, Any]) -> None:
+    """The example of the variable is one of no organization."""
     request["external_id"] = (await objects.get("organization"))["external_id"]
 
 
@@ -78,6 +79,7 @@ async def _new_redirect_uri(objects: Objects, request: dict[str, Any]) -> None:
 
 @_of("RemoveEnvironmentRedirectUri")
 async def _live_redirect_uri(objects: Objects, request: dict[str, Any]) -> None:
+    """The example is registered nowhere."""
     request["redirect_uri"] = await objects.get("redirect_uri")
 
 
@@ -93,6 +95,7 @@ async def _social_connection(objects: Objects, request: dict[str, Any]) -> None:
 
 @_of("UpdateEnvironmentConnection")
 async def _social_credentials(_: Objects, request: dict[str, Any]) -> None:
+    """A connection of the environment has OAuth settings; the example has others."""
     request["connection"] = {
         "provider": "GITHUB",
         "oauth_config": {"client_id": "us", "client_secret": "another secret of GitHub"},
@@ -127,6 +130,7 @@ async def _member_elsewhere(objects: Objects, request: dict[str, Any]) -> None:
 
 @_of("RemoveUserRole")
 async def _held_role(_: Objects, request: dict[str, Any]) -> None:
+    """The role has to be one that the member holds."""
     request["role_name"] = "admin"
 
 
@@ -150,16 +154,19 @@ async def _another_default(objects: Objects, request: dict[str, Any]) -> None:
 
 @_of("DeletePortalLink", "GetPortalLinks")
 async def _live_link(objects: Objects, _: dict[str, Any]) -> None:
+    """Without a link there is nothing to list or to delete."""
     await objects.get("lnk")
 
 
 @_of("RevokeAllUserSessions")
 async def _live_session(objects: Objects, _: dict[str, Any]) -> None:
+    """Without a session there is nothing to revoke."""
     await objects.get("session")
 
 
 @_of("ValidateToken", "UpdateToken", "InvalidateToken")
 async def _live_key(objects: Objects, request: dict[str, Any]) -> None:
+    """A key is a secret: no example can have one that is live."""
     request["token"] = (await objects.get("api_token"))["token"]
 
 
@@ -168,6 +175,7 @@ async def _live_key(objects: Objects, request: dict[str, Any]) -> None:
 
 @_of("ReadMetadata")
 async def _metadata(_: Objects, request: dict[str, Any]) -> None:
+    """The example names a page of a remote server."""
     del request["metadata_url"]
     request["metadata"] = MetadataPage().xml.decode()
 
@@ -181,6 +189,7 @@ async def _metadata_of_connection(objects: Objects, request: dict[str, Any]) -> 
 
 @_of("ReadIssuer")
 async def _issuer(objects: Objects, request: dict[str, Any]) -> None:
+    """The example names a remote server."""
     request["issuer"] = objects.provider
 
 
@@ -205,6 +214,7 @@ async def _polled_directory(objects: Objects, request: dict[str, Any]) -> None:
 
 @_of("TriggerDirectorySync")
 async def _directory_to_poll(objects: Objects, request: dict[str, Any]) -> None:
+    """An identity provider that pushes by SCIM is not polled."""
     request["directory_id"] = await objects.get("polled_dir")
 
 
@@ -226,16 +236,19 @@ async def _data_key(_: Objects, request: dict[str, Any]) -> None:
 
 @_of("ActivateDEK", "GetDEK", "DestroyDEK")
 async def _data_key_version(objects: Objects, request: dict[str, Any]) -> None:
+    """Versions are numbers, which name no kind of object."""
     request["dek_version"] = await objects.get("data_key")
 
 
 @_of("DestroyMasterKey")
 async def _former_master_key(objects: Objects, request: dict[str, Any]) -> None:
+    """Only a master key that is no longer used can be destroyed."""
     request["version"] = await objects.get("former_master_key")
 
 
 @_of("EnableTokenTemplate", "DisableTokenTemplate", "DeleteTokenTemplate", "GetTokenTemplate")
 async def _token_template(objects: Objects, _: dict[str, Any]) -> None:
+    """An environment has no template at first."""
     await objects.api.interceptors.upsert_token_template(template={"plan": '"free"'})
 
 
@@ -247,11 +260,13 @@ async def _directory_attribute(_: Objects, request: dict[str, Any]) -> None:
 
 @_of("UpdateSsoUserAttribute", "DeleteSsoUserAttribute")
 async def _live_attribute(objects: Objects, request: dict[str, Any]) -> None:
+    """Keys of attributes are names, which tell no kind of object."""
     await _name_attribute(request, await objects.get("sso_attribute"))
 
 
 @_of("UpdateDirectoryUserAttribute", "DeleteDirectoryUserAttribute")
 async def _live_directory_attribute(objects: Objects, request: dict[str, Any]) -> None:
+    """The same, for the other kind of attribute."""
     await _name_attribute(request, await objects.get("directory_attribute"))
     request.get("user_attribute", {}).pop("sso_addition_info", None)
 
@@ -270,22 +285,26 @@ async def _name_attribute(request: dict[str, Any], key: str) -> None:
     *("GetAuthFeatures", "Logout"),
 )
 async def _at_sign_in(objects: Objects, _: dict[str, Any]) -> None:
+    """The sign-in is known by a cookie."""
     objects.headers["cookie"] = (await objects.get("sign_in"))[1]
 
 
 @_of("DiscoveryAuthMethod")
 async def _before_email(objects: Objects, request: dict[str, Any]) -> None:
+    """The same; codes are sent to an address a few times an hour."""
     await _at_sign_in(objects, request)
     await objects.forget_attempts()
 
 
 @_of("SendPasswordlessEmail")
 async def _unlimited(objects: Objects, _: dict[str, Any]) -> None:
+    """Codes are sent to an address a few times an hour."""
     await objects.forget_attempts()
 
 
 @_of("VerifyPasswordLessOtp")
 async def _code_of_sign_in(objects: Objects, request: dict[str, Any]) -> None:
+    """The code is in an email."""
     cookie, code = await objects.get("mailed_sign_in")
     objects.headers["cookie"] = cookie
     request["otp_req"]["code_challenge"] = code
@@ -293,11 +312,13 @@ async def _code_of_sign_in(objects: Objects, request: dict[str, Any]) -> None:
 
 @_of("ResendAuthPasswordless")
 async def _after_email(objects: Objects, _: dict[str, Any]) -> None:
+    """A code has to be sent before it is sent again."""
     objects.headers["cookie"] = (await objects.get("mailed_sign_in"))[0]
 
 
 @_of("ListUserOrganizations", "SignupOrganization")
 async def _after_code(objects: Objects, _: dict[str, Any]) -> None:
+    """The user has entered the code."""
     objects.headers["cookie"] = await objects.get("proved_sign_in")
 
 
@@ -309,17 +330,20 @@ async def _in_the_portal(objects: Objects, _: dict[str, Any]) -> None:
 
 @_of("VerifyPasswordlessEmail")
 async def _code_of_email(objects: Objects, request: dict[str, Any]) -> None:
+    """The code is in an email."""
     request["auth_request_id"], request["code"] = await objects.get("passwordless")
 
 
 @_of("EnableTOTP", "VerifyRegistrationCode")
 async def _code_of_app(objects: Objects, request: dict[str, Any]) -> None:
+    """The code is that of the app, now."""
     request["registration_id"], app = await objects.get("registration")
     request["code"] = app.now()
 
 
 @_of("VerifyUserCode", "DisableTOTP")
 async def _code_of_enabled_app(objects: Objects, request: dict[str, Any]) -> None:
+    """The app has to be enabled; the code is that of now."""
     await objects.get("enabled_totp")
     app: TOTP = (await objects.get("registration"))[1]
     request["code"] = app.at(int(time.time()))
@@ -327,11 +351,13 @@ async def _code_of_enabled_app(objects: Objects, request: dict[str, Any]) -> Non
 
 @_of("GetSecondFactor", "DeleteSecondFactor")
 async def _enabled_app(objects: Objects, _: dict[str, Any]) -> None:
+    """Without an enabled app there is no second factor."""
     await objects.get("enabled_totp")
 
 
 @_of("FinishRegistration")
 async def _new_passkey(objects: Objects, request: dict[str, Any]) -> None:
+    """The device signs a challenge."""
     here, device = RelyingParty.of(objects.settings), await objects.get("passkey_device")
     _, options = await passkeys.begin_registration(objects.call, await objects.get("person"), here)
     made = device.create(options)
@@ -344,6 +370,7 @@ async def _new_passkey(objects: Objects, request: dict[str, Any]) -> None:
 
 @_of("FinishAuthentication")
 async def _signature(objects: Objects, request: dict[str, Any]) -> None:
+    """The device signs a challenge."""
     await objects.get("cred")
     device = await objects.get("passkey_device")
     challenge_id, options = await objects.get("challenge")
