@@ -84,6 +84,27 @@ async def test_lists_create_in_a_dialog(operator):
         assert '<form method="post"' in dialog, path
 
 
+def filled(page):
+    """The buttons of a page for its primary action, but for those in dialogs."""
+    main = re.sub(r"(?s)<dialog.*?</dialog>", "", page.partition("<main")[2])
+    return re.findall(
+        r'<(?:button|summary class="button"|a class="button")(?: form="[^"]*")?>', main
+    )
+
+
+async def test_a_page_has_one_primary_button_and_red_ones_only_to_destroy(operator, make):
+    id_ = (await make.organization())["id"]
+    user = await make.user(id_, email=f"{unique()}@example.com")
+    for path in (
+        *(f"organizations/{id_}", f"organizations/{id_}/members", f"people/{user['id']}"),
+        *(f"organizations/{id_}/programs", "keys", *LISTS),
+    ):
+        page = await operator.get(f"/console/{path}")
+        assert len(filled(page)) <= 1, path
+    assert "danger" not in await operator.get("/console/keys")
+    assert len(filled(await operator.get(f"/console/organizations/{id_}"))) == 1
+
+
 @pytest.mark.process
 @pytest.mark.parametrize("script", [True, False])
 async def test_an_organization_is_created_and_deleted(server, http, database, script):
