@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tenantry.core import errors, structs
@@ -13,6 +14,7 @@ from tenantry.gen.scalekit.v1.directories.directories_pb import (
     CreateDirectorySecretRequest,
     DeleteDirectoryRequest,
     Directory,
+    DirectoryType,
     GetDirectoryRequest,
     ListDirectoryGroupsRequest,
     RoleAssignment,
@@ -21,6 +23,7 @@ from tenantry.gen.scalekit.v1.directories.directories_pb import (
     TriggerDirectorySyncRequest,
 )
 from tenantry.gen.scalekit.v1.roles.roles_pb import ListOrganizationRolesRequest
+from tenantry.gen.tenantry.v1.directory_polling_pb import GetDirectoryPollRequest
 from tenantry.gen.tenantry.v1.directory_requests_pb import ListDirectoryRequestsRequest
 from tenantry.gen.tenantry.v1.overview_pb import ActivityMetric
 from tenantry.gen.tenantry.v1.states_pb import (
@@ -31,6 +34,7 @@ from tenantry.gen.tenantry.v1.states_pb import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tenantry.gen.tenantry.v1.directory_polling_pb import DirectoryPoll
     from tenantry.gen.tenantry.v1.directory_requests_pb import DirectoryRequest
     from tenantry.gen.tenantry.v1.states_pb import DirectoryState
     from tenantry.net.http import Response
@@ -108,8 +112,22 @@ class _Directories:
 
     async def _facts(self, visit: Visit, found: DirectoryState, secret: str = "") -> Response:
         directory = await _directory(visit, found)
-        charts = await _charts(visit, found.id)
-        return self._tab(visit, "", found, directory=directory, secret=secret, charts=charts)
+        poll = None
+        if directory.directory_type is DirectoryType.POLL:
+            request = GetDirectoryPollRequest(
+                organization_id=found.organization_id, directory_id=found.id
+            )
+            poll = (await visit.api.directory_polling.get_directory_poll(request)).poll
+        return self._tab(
+            visit,
+            "",
+            found,
+            directory=directory,
+            secret=secret,
+            poll=poll,
+            charts=await _charts(visit, found.id),
+            is_syncing=poll is not None and directory.enabled and is_syncing(poll),
+        )
 
     async def enable(self, visit: Visit) -> Response:
         """Let it take pushes, or be polled."""
@@ -276,3 +294,9 @@ def _assigned(directory: Directory) -> dict[str, list[str]]:
     for one in _assignments(directory):
         found.setdefault(one.group_id, []).append(one.role_name)
     return found
+
+
+def is_syncing(poll: DirectoryPoll) -> bool:
+    """Return whether a sync is in progress, or starts in a moment."""
+    due = poll.next_time
+    return poll.under_way or (due is not None and due.to_datetime() <= datetime.now(UTC))

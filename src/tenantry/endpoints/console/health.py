@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry.endpoints.console import activity
+from tenantry.db.encryption import reencryption
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.tenantry.v1.deployment_pb import ExamineRequest, GetHealthRequest
 from tenantry.gen.tenantry.v1.overview_pb import ActivityMetric, GetOverviewRequest
@@ -48,6 +49,7 @@ class _Health:
             "health.html",
             health=health,
             overview=found.overview,
+            encryption=await reencryption.progress(visit.call.db),
             findings=findings,
             disk_free=f"{free:.1f}",
             disk_total=f"{total:.1f}",

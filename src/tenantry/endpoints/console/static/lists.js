@@ -80,3 +80,37 @@ for (const all of document.querySelectorAll("input[data-selects]")) {
   for (const box of boxes) box.addEventListener("change", show);
   addEventListener("pageshow", show);
 }
+
+// Parts of a page that are read again while work goes on: `data-live` is the interval in seconds.
+function follow(part) {
+  setTimeout(async () => {
+    if (document.hidden) return follow(part);
+    let next;
+    try {
+      const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+      if (!answer.ok) return; // signed out, or deleted
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      next = page.getElementById(part.id);
+    } catch {
+      return follow(part); // no connection: the next time
+    }
+    if (!next) return;
+    const made = document.importNode(next, true);
+    part.replaceWith(made);
+    for (const time of made.querySelectorAll("time")) {
+      time.textContent = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" }).format(new Date(time.dateTime));
+    }
+    if ("live" in made.dataset) follow(made);
+  }, part.dataset.live * 1000);
+}
+for (const part of document.querySelectorAll("[data-live][id]")) follow(part);
+
+// A button whose answer takes a while says so.
+for (const button of document.querySelectorAll("button[data-busy]")) {
+  const said = button.textContent;
+  button.form.addEventListener("submit", () => {
+    button.textContent = button.dataset.busy;
+    announcer.textContent = button.dataset.busy;
+  });
+  addEventListener("pageshow", () => { button.textContent = said; });
+}
