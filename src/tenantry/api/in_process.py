@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tenantry.api import http_calls, policy
 from tenantry.api.pipeline import Admission, revisions
+from tenantry.call import AT_LEAST, TOTAL_SIZE
 from tenantry.core.answer import message_of
 from tenantry.gen.api_client import ApiClient
 
@@ -69,8 +70,9 @@ class Rpcs:
 class InProcessClient(ApiClient):
     """The API for one caller: `await api.users.get_user(GetUserRequest(...))`.
 
-    ``sent`` has the HTTP requests that make the same calls, in order. With ``db``, an open
-    transaction, the calls become part of it.
+    ``sent`` has the HTTP requests that make the same calls, in order. ``are_totals_exact`` is False
+    once the total of a returned list is a lower bound. With ``db``, an open transaction, the calls
+    become part of it.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class InProcessClient(ApiClient):
         super().__init__(self._invoke)
         self.caller = caller
         self.sent: list[HttpCall] = []
+        self.are_totals_exact = True
         self._rpcs = rpcs
         self._request_id = request_id
         self._origin = origin
@@ -137,4 +140,6 @@ class InProcessClient(ApiClient):
         )
         response, headers = await self._rpcs.run(method, admission, request)
         self._etag = headers.get("etag", "")
+        if headers.get(TOTAL_SIZE) == AT_LEAST:
+            self.are_totals_exact = False
         return response

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry.endpoints.console import activity
 from tenantry.db.encryption import reencryption
+from tenantry.endpoints.console import activity
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.tenantry.v1.deployment_pb import ExamineRequest, GetHealthRequest
 from tenantry.gen.tenantry.v1.overview_pb import ActivityMetric, GetOverviewRequest
