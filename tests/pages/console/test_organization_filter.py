@@ -186,3 +186,26 @@ async def test_events_are_narrowed_by_the_email_address_of_a_user(browser, make,
         said = texts(await asked_for(browser, "events", field, text))
         assert f"No user matches “{text}”" in said
         assert "Nothing to show" not in said
+
+
+async def test_an_api_key_is_created_for_an_organization_and_a_user_by_name(browser, make, rest):
+    mark = unique()
+    acme = await make.organization(f"Acme {mark}")
+    user = await make.user(acme["id"], email=f"ada-{mark}@example.com")
+    given = {"user_id": user["email"], "description": "CI", "days": ""}
+    answer = await browser.post(
+        "/console/api-keys/create", organization_id=acme["display_name"], **given
+    )
+    assert f"/console/api-keys?query={acme['id']}" in answer.text
+    (made,) = (await rest.tokens.list_tokens(organization_id=acme["id"]))["tokens"]
+    assert made["user_id"] == user["id"]
+    await make.organization(f"Beta {mark}")
+    for text, said in ((mark, "matches several objects: "), ("nobody", "matches nothing: ")):
+        page = await browser.send("/console/api-keys/create", organization_id=text, **given)
+        assert said in texts(page)
+        assert 'aria-invalid="true"' in re.search(r'<input id="organization_id"[^>]*>', page)[0]
+    path = f"/console/organizations/{acme['id']}/programs/keys/create"
+    await browser.post(path, user_id=user["email"], description="By member", days="")
+    page = await browser.send(path, user_id=f"nobody-{mark}@example.com", description="", days="")
+    assert "matches nothing" in texts(page)
+    assert len((await rest.tokens.list_tokens(organization_id=acme["id"]))["tokens"]) == 2

@@ -87,6 +87,21 @@ async def _by_name(visit: Visit, asked: str) -> Chosen:
     return Chosen(asked, candidates=named or candidates, has_more=has_more and not named)
 
 
+def the_one(chosen: Chosen, field: str) -> str:
+    """Return the ID of the object that a field of a form identifies, "" for an empty field.
+
+    Raises:
+        errors.InvalidArgument: the text identifies no object, or several.
+
+    """
+    if chosen.candidates:
+        names = ", ".join(f"{one.name} ({one.id})" for one in chosen.candidates[:3])
+        raise errors.InvalidArgument.field(field, "unique", f"matches several objects: {names}")
+    if chosen.is_unresolved:
+        raise errors.InvalidArgument.field(field, "found", f"matches nothing: {chosen.asked!r}")
+    return chosen.id
+
+
 def can_search(text: str) -> bool:
     """Whether a text has a length for which the API searches."""
     return _LEAST_SEARCHED <= len(text) <= _MOST_SEARCHED

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry.core import errors
-from tenantry.endpoints.console import forms, names, organization_filter
+from tenantry.endpoints.console import forms, names, organization_filter, user_filter
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.scalekit.v1.tokens.tokens_pb import (
     CreateToken,
@@ -71,17 +71,19 @@ class _ApiKeys:
         """Make one and show it, this once."""
         form = visit.request.form()
         given = {name: form.get(name, "").strip() for name in set(_FIELDS.values())}
-        token = CreateToken(
-            organization_id=given["organization_id"],
-            user_id=given["user_id"],
-            description=given["description"],
-        )
-        back = visit.path("api-keys", query=given["organization_id"])
+        organization = await organization_filter.find(visit, given["organization_id"])
+        user = await user_filter.find(visit, given["user_id"])
+        token = CreateToken(description=given["description"])
         try:
+            token.organization_id = organization_filter.the_one(
+                organization, "token.organization_id"
+            )
+            token.user_id = organization_filter.the_one(user, "token.user_id")
             token.expiry = forms.end(given["days"])
             made = await visit.api.tokens.create_token(CreateTokenRequest(token=token))
         except errors.InvalidArgument as problem:
             return self._site.wrong(visit, problem, visit.path("api-keys"), _FIELDS, given)
+        back = visit.path("api-keys", query=token.organization_id)
         return self._site.render(visit, "api-keys", "secret.html", secret=made.token, onward=back)
 
     async def show(self, visit: Visit) -> Response:
