@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tenantry.endpoints.console import activity, setup
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.tenantry.v1.overview_pb import ActivityMetric, GetOverviewRequest
+from tenantry.identity.operators import passkeys, sessions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,6 +69,7 @@ class _Overview:
                 activity.api_calls(counts, visit.path("health")),
             ),
             most=_MOST,
+            needs_passkey=await _needs_passkey(visit),
         )
 
     async def jump(self, visit: Visit) -> Response:
@@ -81,3 +83,10 @@ class _Overview:
         if "@" in asked:
             return self._site.redirect(visit.path("people", query=asked))
         return self._site.redirect(visit.path("organizations", query=asked))
+
+
+async def _needs_passkey(visit: Visit) -> bool:
+    """Whether the operator came by a link and has no other way to sign in later."""
+    if visit.session.method != sessions.LINK:
+        return False
+    return not await passkeys.list_of(visit.call.db, visit.session.operator.id)

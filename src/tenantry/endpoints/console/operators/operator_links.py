@@ -29,4 +29,4 @@ class OperatorLinkPages:
         call = Call(ANONYMOUS, self._site.db, request.request_id, origin=request.origin)
         name = request.form().get("name", "")
         secret = await operators.open_link(call, request.params["token"], name=name)
-        return self._site.entered(f"{ROOT}/me", secret)
+        return self._site.entered(f"{ROOT}/overview", secret)
