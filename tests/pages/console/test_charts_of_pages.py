@@ -71,7 +71,7 @@ async def test_an_endpoint_has_its_attempts_latency_and_backlog(visitor, databas
     page = await _shown(visitor, f"webhooks/{id_}")
     assert "200 in total, 1 failed · 99.5 % succeeded" in _card(page, "attempts")
     assert "35 ms on average" in _card(page, "latency")
-    assert "At most 17" in _card(page, "backlog")
+    assert "Peak: 17" in _card(page, "backlog")
     assert "https://example.com/charted" in _card(
         await _shown(visitor, "webhooks"), "success-rates"
     )

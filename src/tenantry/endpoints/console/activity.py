@@ -95,7 +95,7 @@ class Counts:
     def apart(self, metric: ActivityMetric, name: Callable[[ActivitySeries], str]) -> Chart:
         """Return columns of the keys, and of all other ones together."""
         found = [Series(name(one), one.counts) for one in self.keys(metric)]
-        rest = _rest(self.total(metric), self.keys(metric))
+        rest = _rest(self.total(metric).counts, [one.counts for one in self.keys(metric)])
         if any(rest):
             found.append(Series(self.word("others"), rest))
         return self.columns(*charts.grouped(found, others=self.word("others")))
@@ -291,7 +291,11 @@ def api_errors_by_client(counts: Counts) -> Card:
         for one in counts.keys(ActivityMetric.API_CALLS)
         if any(one.failures)
     ]
-    failed = sum(counts.total(ActivityMetric.API_CALLS).failures)
+    total = counts.total(ActivityMetric.API_CALLS).failures
+    rest = _rest(total, [one.failures for one in counts.keys(ActivityMetric.API_CALLS)])
+    if any(rest):
+        found.append(Series(counts.word("others"), rest))
+    failed = sum(total)
     return Card(
         "errors-of-clients",
         counts.word("errors_by_client"),
@@ -332,8 +336,9 @@ def _succeeded(one: ActivitySeries) -> list[int]:
     return [max(0, n - failed) for n, failed in zip(one.counts, one.failures, strict=True)]
 
 
-def _rest(total: ActivitySeries, keys: Sequence[ActivitySeries]) -> list[int]:
-    return [max(0, n - sum(one.counts[at] for one in keys)) for at, n in enumerate(total.counts)]
+def _rest(total: Sequence[int], keys: Sequence[Sequence[int]]) -> list[int]:
+    """Return what of the total belongs to none of the keys."""
+    return [max(0, n - sum(one[at] for one in keys)) for at, n in enumerate(total)]
 
 
 def _averages(one: ActivitySeries) -> list[float | None]:
