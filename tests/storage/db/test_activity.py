@@ -104,6 +104,15 @@ async def test_a_user_counts_once_an_hour_and_once_a_day(db, at_noon):
     assert len(await db.fetch_all(_MARKS)) == 2 + 2 + 1
 
 
+async def test_a_process_remembers_a_limited_number_of_users(db, at_noon, monkeypatch):
+    monkeypatch.setattr(counters, "MOST_SEEN", 2)
+    counting = ActivityCounters(db)
+    for number in (1, 2, 3, 1, 2, 3, 3):
+        counting.mark(Kind.ACTIVE_USERS, f"usr_{number}")
+        await counting.close()
+    assert (await _series(db, Kind.ACTIVE_USERS))[""].n[-1] == 3
+
+
 async def test_a_request_is_counted_for_its_client(db, at_noon):
     counting = ActivityCounters(db)
     client = Caller(CallerKind.MANAGEMENT_CLIENT, "skc_1")

@@ -27,7 +27,7 @@ from tenantry.db.activity.model import (
 )
 from tenantry.db.sql.records import named, records, spelled
 from tenantry.db.sql.statements import Statement
-from tenantry.db.writes.write_behind import WriteBehindBuffer
+from tenantry.db.writes.write_behind import MOST, WriteBehindBuffer
 from tenantry.telemetry import request_context
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 WRITE_SECONDS = 10.0
 _AT_ONCE = 500  # keys of a statement, each of which has four rows
 MOST_KEYS = 1000  # of one kind that a process counts apart in an hour
+MOST_SEEN = 100_000  # active IDs that a process remembers
 OTHER = "other"  # the key of the rest
 # Kinds that count each ID once a period.
 _DISTINCT = (Kind.ACTIVE_USERS, Kind.ACTIVE_ORGANIZATIONS)
@@ -138,7 +139,9 @@ class ActivityCounters:
     def mark(self, kind: str, id_: str) -> None:
         """Count a user or an organization as active now, once a period."""
         hour = self._at()
-        if (kind, id_) not in self._seen:
+        if (kind, id_) not in self._seen and self._marks.waiting < MOST:
+            if len(self._seen) >= MOST_SEEN:
+                self._seen.clear()  # the table has them
             self._seen.add((kind, id_))
             self._marks.add((kind, id_, hour), None)
 
