@@ -32,8 +32,10 @@ _KEYS = {
 _CURL = """\
 ACCESS_TOKEN=$(curl --silent "{url}/oauth/token" \\
   --data grant_type=client_credentials \\
-  --user '{client_id}:{secret}' | jq --raw-output .access_token)
-curl "{url}/api/v1/organizations" --header "Authorization: Bearer $ACCESS_TOKEN"
+  --user '{client_id}:{secret}' \\
+  | jq --raw-output .access_token)
+curl "{url}/api/v1/organizations" \\
+  --header "Authorization: Bearer $ACCESS_TOKEN"
 """
 _NODE = """\
 // npm install @scalekit-sdk/node
