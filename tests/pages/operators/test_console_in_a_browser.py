@@ -66,6 +66,9 @@ async def test_from_the_link_to_a_sign_in_by_passkey(browser, own_server):
         await looked_at(page, "enter")
         await page.get_by_label("Your name").fill("Ada")
         await page.get_by_role("button", name="Continue").click()
+        await expect(page.get_by_role("heading", name="Get started")).to_be_visible()
+        await looked_at(page, "overview-by-link")
+        await page.get_by_role("link", name="Add passkey").click()
         await looked_at(page, "me-by-link")
         await page.get_by_role("button", name="Add passkey").click()
         await expect(page.get_by_role("status")).to_have_text("Passkey added.")
@@ -81,6 +84,8 @@ async def test_from_the_link_to_a_sign_in_by_passkey(browser, own_server):
         await page.wait_for_url("**/console/operators")
         await expect(page.get_by_role("heading", name="Operators", exact=True)).to_be_visible()
         await looked_at(page, "operators")
+        await page.goto(f"{own_server.url}/console/overview")
+        assert await page.get_by_role("link", name="Add passkey").count() == 0
         # The same device has a passkey already.
         await page.goto(f"{own_server.url}/console/me")
         await page.get_by_role("button", name="Add passkey").click()
