@@ -166,7 +166,7 @@ def postgresql_server(start_server, postgresql):
 @pytest.fixture(scope="session")
 def sending_server(start_server):
     """A running server on SQLite that does what a worker does, and sends to this machine."""
-    server = start_server("sending", background="true", outgoing_allow="127.0.0.0/8")
+    server = start_server("sending", background="true")
     yield server
     _end(server)
 

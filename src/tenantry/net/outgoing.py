@@ -19,7 +19,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-from tenantry.core.addresses import checked, is_refused, networks
+from tenantry.core.addresses import checked, is_refused, is_this_machine, networks
 from tenantry.telemetry import spans
 
 if TYPE_CHECKING:
@@ -195,8 +195,32 @@ def check_url(url: str, allow: Sequence[str]) -> str:
         ValueError: they may not; the text says why, as what the URL must be.
 
     """
-    checked(url, networks(allow))
+    allowed = networks(allow)
+    try:
+        parsed = checked(url, allowed)
+    except ValueError as problem:
+        raise ValueError(f"{problem}{_remedy(url)}") from None
+    is_loopback_only = all(network.is_loopback for network in allowed)
+    if parsed.scheme == "http" and is_loopback_only and not is_this_machine(parsed.raw_host or ""):
+        raise ValueError("must start with https://")
     return url
+
+
+def _remedy(url: str) -> str:
+    """Return how an operator allows an address that is not public; "" for other URLs."""
+    try:
+        host = urlsplit(url).hostname or ""
+        address = None if is_this_machine(host) else ipaddress.ip_address(host)
+    except ValueError:
+        return ""
+    if address is None:
+        return (
+            "; loopback addresses are allowed in development, with a local TENANTRY_PUBLIC_URL, "
+            "or with TENANTRY_OUTGOING_ALLOW=127.0.0.0/8,::1/128"
+        )
+    if not is_refused(address, ()):
+        return ""
+    return "; to allow the address, add its network to TENANTRY_OUTGOING_ALLOW"
 
 
 class _Guard:

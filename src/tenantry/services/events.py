@@ -37,7 +37,7 @@ def webhooks() -> Service:
     from tenantry.events.webhooks.rpc import WebhookService
     from tenantry.gen.tenantry.v1 import webhooks_pb
 
-    return Service(webhooks_pb, lambda c: (WebhookService(allow=c.settings.outgoing_allow),))
+    return Service(webhooks_pb, lambda c: (WebhookService(allow=c.settings.webhook_allow),))
 
 
 def emails() -> Service:

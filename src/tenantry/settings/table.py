@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PREFIX = "TENANTRY_"
 FILE = "_FILE"  # suffix of a variable that names the file of a secret
+_LOOPBACK = ("127.0.0.0/8", "::1/128")
 SOURCES = PREFIX + "SOURCES"  # variable that passes `Settings.sources` to a child process
 
 
@@ -77,6 +78,16 @@ class Settings(IdentitySettings, TenancySettings, InfrastructureSettings, Server
         """Whether only this machine can reach it: its URL and its address are the machine's."""
         url = urlsplit(self.public_url)
         return is_this_machine(url.hostname or "") and ip_address(self.host).is_loopback
+
+    @property
+    def webhook_allow(self) -> tuple[str, ...]:
+        """The non-public networks that webhooks and interceptors may be sent to.
+
+        In development, on a local URL, loopback is one of them.
+        """
+        host = urlsplit(self.public_url).hostname or ""
+        loopback = _LOOPBACK if self.development and is_this_machine(host) else ()
+        return (*self.outgoing_allow, *loopback)
 
     @property
     def database(self) -> str:

@@ -106,7 +106,7 @@ class TenancySettings:
         "",
         values.networks,
         "Non-public networks in CIDR notation, separated by commas, to which webhooks may be "
-        "sent, also over http://; none by default.",
+        "sent, also over http://. In development, loopback is allowed without it.",
     )
     webhook_retries: tuple[int, ...] = setting(
         "0,5,300,1800,7200,18000,36000,36000",

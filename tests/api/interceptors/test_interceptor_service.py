@@ -131,7 +131,7 @@ REFUSED = [
     ({"timeout_ms": 99}, "timeout_ms"),
     ({"timeout_ms": 30_001}, "timeout_ms"),
     ({"api_url": "http://hooks.example.com/"}, "api_url"),
-    ({"api_url": "https://127.0.0.1/"}, "api_url"),
+    ({"api_url": "https://10.1.2.3/"}, "api_url"),
     ({"api_url": "https://user:password@hooks.example.com/"}, "api_url"),
     ({"api_url": "hooks"}, "api_url"),
     ({"request_template": "{}"}, "request_template"),

@@ -308,7 +308,7 @@ async def test_only_public_addresses_are_asked(db, url):
     """Also where the row says otherwise: the address is judged when it is used."""
     made, _ = await interceptor(db, "https://public.example.com/")
     await db.fetch_all(_write(f"UPDATE interceptors SET api_url = '{url}'"))
-    running = Interceptors(db, configured(outgoing_allow=""))
+    running = Interceptors(db, configured(outgoing_allow="", development="false"))
     with pytest.raises(errors.Intercepted):
         await run(running, db)
     await running.close()
@@ -510,7 +510,7 @@ async def test_without_an_access_token_nothing_is_asked(interceptors, db, receiv
 async def test_the_token_url_is_watched_too(db, receiver):
     auth = {**OAUTH2, "token_url": receiver.url("/token")}
     await interceptor(db, "https://public.example.com/", auth_config=auth)
-    running = Interceptors(db, configured(outgoing_allow=""))
+    running = Interceptors(db, configured(outgoing_allow="", development="false"))
     with pytest.raises(errors.Intercepted):
         await run(running, db)
     await running.close()

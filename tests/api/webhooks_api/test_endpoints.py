@@ -8,8 +8,11 @@ import pytest
 from apis import moment, refused, unique
 from sqlalchemy import bindparam, update
 
+from tenantry.core import errors
 from tenantry.db.sql.statements import Statement
+from tenantry.events.webhooks import values
 from tenantry.events.webhooks.model import webhook_deliveries, webhook_endpoints
+from tenantry.settings import load
 
 _e = webhook_endpoints.c
 FAIL = Statement(
@@ -231,12 +234,8 @@ async def test_an_endpoint_is_listed_by_page_and_by_organization(api, endpoints,
         "https://user@hooks.example.com/",
         "https://user:secret@hooks.example.com/",
         "https://hooks.example.com/#fragment",
-        "https://127.0.0.1/",
-        "https://localhost/",
         "https://10.1.2.3/",
         "https://169.254.169.254/latest/meta-data",
-        "https://[::1]/",
-        "https://[::ffff:127.0.0.1]/",
         "https://[fd00::1]/",
         "https://2130706433/",
         "https://0x7f.1/",
@@ -250,13 +249,37 @@ async def test_an_endpoint_is_listed_by_page_and_by_organization(api, endpoints,
     ],
 )
 @pytest.mark.wires("rest", "grpc")
-async def test_what_is_no_public_address_is_refused(api, endpoint, url, events):
+async def test_a_url_that_is_not_public_is_rejected(api, endpoint, url, events):
     await events.new()
     with refused("INVALID_ARGUMENT", "endpoint.url"):
         await api.webhooks.create_endpoint(endpoint={"url": url})
     with refused("INVALID_ARGUMENT", "endpoint.url"):
         await api.webhooks.update_endpoint(endpoint_id=endpoint["id"], endpoint={"url": url})
     assert await events.new() == []
+
+
+@pytest.mark.parametrize(
+    "url", ["http://localhost:8001/hook", "https://127.0.0.1/", "http://[::1]/"]
+)
+async def test_a_loopback_url_is_allowed_in_development(api, url):
+    made = (await api.webhooks.create_endpoint(endpoint={"url": url}))["endpoint"]
+    assert made["url"] == url
+    await api.webhooks.delete_endpoint(endpoint_id=made["id"])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"TENANTRY_DEVELOPMENT": "false"},
+        {"TENANTRY_PUBLIC_URL": "https://id.example.com"},
+        {"TENANTRY_TRUSTED_PROXIES": "127.0.0.0/8"},
+    ],
+)
+def test_a_loopback_url_is_rejected_in_production(given):
+    known = load({"TENANTRY_CONFIG": "/dev/null", **given})
+    with pytest.raises(errors.InvalidArgument, match="TENANTRY_OUTGOING_ALLOW") as problem:
+        values.url("http://localhost:8001/hook", allow=known.webhook_allow)
+    assert [each.field for each in problem.value.violations] == ["endpoint.url"]
 
 
 @pytest.mark.parametrize(

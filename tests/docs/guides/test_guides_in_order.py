@@ -17,6 +17,9 @@ from servers import TENANTRY
 from test_guides import GUIDES, OPERATING, script
 from test_sign_in_guides import sign_in
 
+from tenantry.net import outgoing
+from tenantry.settings import load
+
 ROOT = GUIDES.parent.parent
 _README = (ROOT / "README.md").read_text(encoding="utf-8")
 _LIST = _README.partition("\n## Guides\n")[2].partition("\n## ")[0]
@@ -103,4 +106,5 @@ def test_an_address_of_a_sample_is_one_that_the_guide_has_allowed(guide):
     text = (GUIDES / f"{guide}.md").read_text(encoding="utf-8")
     (sample,) = re.findall(r"_URL:-http://(127\.0\.0\.1):\d+/", text)
     assert sample
-    assert "TENANTRY_OUTGOING_ALLOW=127.0.0.0/8 make serve" in text
+    assert "TENANTRY_OUTGOING_ALLOW" not in text.partition("## 1.")[0]
+    assert outgoing.check_url(f"http://{sample}:8001/", load({}).webhook_allow)

@@ -211,11 +211,33 @@ def test_a_url_is_returned_as_it_was_given(url):
 def test_http_is_for_allowed_networks_only():
     assert check_url("http://10.1.2.3/x", ("10.0.0.0/8",))
     assert check_url("http://localhost:80/", LOOPBACK)
-    assert check_url("http://receiver.internal/", LOOPBACK)  # its address is judged when it is used
+    # The address of a name is judged when it is used.
+    assert check_url("http://receiver.internal/", ("10.0.0.0/8",))
+    with pytest.raises(ValueError, match="must start with https://"):
+        check_url("http://receiver.internal/", LOOPBACK)
     with pytest.raises(ValueError, match="must have a public address"):
         check_url("http://192.168.0.1/", LOOPBACK)
     with pytest.raises(ValueError, match="must start with https://"):
         check_url("http://8.8.8.8/", LOOPBACK)
+
+
+@pytest.mark.parametrize(
+    ("url", "setting"),
+    [
+        ("http://localhost:8001/", "TENANTRY_PUBLIC_URL"),
+        ("https://127.0.0.1/", "TENANTRY_PUBLIC_URL"),
+        ("https://[::1]/", "TENANTRY_PUBLIC_URL"),
+        ("https://10.1.2.3/", "TENANTRY_OUTGOING_ALLOW"),
+        ("http://hooks.example.com/", ""),
+        ("http://8.8.8.8/", ""),
+        ("https://user@hooks.example.com/", ""),
+    ],
+)
+def test_an_address_that_is_not_allowed_names_the_setting(url, setting):
+    with pytest.raises(ValueError, match="must ") as problem:
+        check_url(url, ())
+    assert ("TENANTRY_" in str(problem.value)) is bool(setting)
+    assert setting in str(problem.value)
 
 
 async def test_a_request_arrives_as_it_was_meant(inside, receiver):

@@ -72,7 +72,7 @@ def create(
         from tenantry.events.interceptors import registry
 
         # The API shows the secret of no new interceptor.
-        made, secret = await registry.create(call, members, allow=load().outgoing_allow)
+        made, secret = await registry.create(call, members, allow=load().webhook_allow)
         if enabled:
             await _enable(api, made.id)
         return await _get(api, made.id), secret

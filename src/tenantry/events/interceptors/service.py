@@ -71,7 +71,7 @@ class Interceptors:
     """Asks interceptors; its memory of them is 0.9 s old at most."""
 
     def __init__(self, db: Session, settings: Settings) -> None:
-        self.allow = settings.outgoing_allow
+        self.allow = settings.webhook_allow
         self._db = db
         self._support_email = settings.support_email
         self._exchange = Exchange(db, self.allow)

@@ -53,7 +53,7 @@ class DeliverySender:
         self._lease = self._seconds + _LEASE_EXTRA_SECONDS
         self._days = settings.webhook_disable_days
         self._alert_email = settings.alert_mail
-        self._client = Outgoing(settings.outgoing_allow, tells_trace=True)
+        self._client = Outgoing(settings.webhook_allow, tells_trace=True)
         self._most = max(_open_files() - _SPARE_FILES, claiming.MOST)
         self._wake = asyncio.Event()
         self._next_look = 0.0
