@@ -1,4 +1,4 @@
-"""The checks of `tenantry doctor`: everything that a start needs, each with its remedy."""
+"""The checks of `tenantry doctor`: the requirements of a start, each with its remedy."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from tenantry.settings import Settings
 
-# Shown by the mail of an invitation, with and without its optional parts.
+# Variables of an invitation email, with and without its optional parts.
 _INVITATION: dict[str, Any] = {
     "organization_name": "Acme",
     "expire_time": 1_767_225_600_000_000,
@@ -62,12 +62,12 @@ _HAPPENED = {
 
 
 def examine() -> list[Finding]:
-    """Run all checks; with wrong settings there is nothing more to check."""
+    """Run all checks; invalid settings end the list."""
     try:
         settings = settings_module.load()
     except SettingError as problem:
         return [Finding("settings", ok=False, text=str(problem), advice="see docs/settings.md")]
-    read = Finding("settings", ok=True, text="all can be used; --settings prints them")
+    read = Finding("settings", ok=True, text="all are valid; --settings prints them")
     return [read, *(_run(*check, settings) for check in _CHECKS)]
 
 
@@ -81,16 +81,16 @@ def _run(name: str, check: Callable[[Settings], str], settings: Settings) -> Fin
 def _data_folder(settings: Settings) -> str:
     folder = settings.data_dir.absolute()
     if not folder.exists():
-        return f"{folder} does not exist yet, the first start makes it"
+        return f"{folder} does not exist yet; the first start creates it"
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-        raise Problem(f"{folder} cannot be written by this user", "chown it to the server's user")
+        raise Problem(f"this user cannot write to {folder}", "chown it to the server's user")
     if folder.stat().st_mode & 0o077:
-        raise Problem(f"{folder} can be entered by other users", f"chmod 700 {folder}")
+        raise Problem(f"other users can access {folder}", f"chmod 700 {folder}")
     secrets = ("master.key", "credentials.json", "tls/ca-key.pem", "tls/server-key.pem")
     for path in (folder / name for name in secrets):
         if path.exists() and path.stat().st_mode & 0o077:
-            raise Problem(f"{path} can be read by other users", f"chmod 600 {path}")
-    return f"{folder} is ours alone"
+            raise Problem(f"other users can read {path}", f"chmod 600 {path}")
+    return f"only this user can access {folder}"
 
 
 def _mail(settings: Settings) -> str:
@@ -109,12 +109,14 @@ def _mail(settings: Settings) -> str:
         try:
             templates.render(name, {**variables, "user_language": language})
         except rendering.RenderError as problem:
-            # Its own application brings variables to these (template_variables).
+            # The application passes further variables to these (template_variables).
             if name in passwordless.TEMPLATES and str(problem).endswith("is undefined"):
                 continue
             raise Problem(str(problem), "correct that file in TENANTRY_MAIL_TEMPLATES") from None
     host = urlsplit(settings.smtp_url).hostname if settings.smtp_url else None
-    return f"goes out by {host}" if host else "is kept in the database, no server is set"
+    return (
+        f"sent through {host}" if host else "stored in the database; TENANTRY_SMTP_URL is not set"
+    )
 
 
 def _certificate(settings: Settings) -> str:
@@ -123,28 +125,32 @@ def _certificate(settings: Settings) -> str:
     files = certificates.files(settings)
     ours = files.ca is not None
     if ours and not files.chain.exists():
-        return "there is none yet, the first start makes it"
+        return "does not exist yet; the first start creates it"
     try:
         certificates.check_pair(files)
         chain = x509.load_pem_x509_certificates(files.chain.read_bytes())
     except (SettingError, OSError, ValueError) as problem:
-        advice = "delete the folder tls and start again" if ours else "give a chain and its key"
+        advice = (
+            f"delete {files.chain.parent} and restart the server"
+            if ours
+            else "set TENANTRY_TLS_CERT to a certificate chain and TENANTRY_TLS_KEY to its key"
+        )
         raise Problem(str(problem), advice) from None
-    advice = "restart the server, which renews it" if ours else "renew it"
+    advice = "restart the server to renew it" if ours else "renew it"
     now, leaf = datetime.now(UTC), chain[0]
     if not leaf.not_valid_before_utc <= now <= leaf.not_valid_after_utc:
         raise Problem(
-            f"it is valid from {leaf.not_valid_before_utc:%Y-%m-%d} "
+            f"valid only from {leaf.not_valid_before_utc:%Y-%m-%d} "
             f"to {leaf.not_valid_after_utc:%Y-%m-%d}",
             advice,
         )
     host = urlsplit(settings.public_url).hostname or ""
     if not _is_for(leaf, host):
-        raise Problem(f"it is not for {host}, the host of TENANTRY_PUBLIC_URL", advice)
+        raise Problem(f"not valid for {host}, the host of TENANTRY_PUBLIC_URL", advice)
     days = (leaf.not_valid_after_utc - now).days
     if days < certificates.RENEW_DAYS / 2:
-        raise Problem(f"it ends in {days} days", advice)
-    return f"for {host}, ends in {days} days"
+        raise Problem(f"expires in {days} days", advice)
+    return f"valid for {host}, expires in {days} days"
 
 
 def _is_for(leaf: Any, host: str) -> bool:
@@ -177,14 +183,14 @@ def _address(settings: Settings) -> str:
         server.check_address(settings)
     except SettingError as problem:
         if not _answers(settings):
-            raise Problem(str(problem), "or stop what listens there") from None
-        return f"a Tenantry answers on {settings.listen}"
+            raise Problem(str(problem), "or stop the program that listens there") from None
+        return f"a Tenantry server responds on {settings.listen}"
     return f"{settings.listen} is free"
 
 
 def _metrics(settings: Settings) -> str:
     if not settings.metrics_listen:
-        return "nothing is counted, TENANTRY_METRICS_LISTEN is empty"
+        return "disabled; TENANTRY_METRICS_LISTEN is empty"
     try:
         server.check_metrics_address(settings)
     except SettingError as problem:
@@ -192,7 +198,7 @@ def _metrics(settings: Settings) -> str:
     host = ipaddress.ip_address(settings.metrics_listen.rpartition(":")[0].strip("[]"))
     if not (host.is_loopback or settings.metrics_token):
         raise Problem(
-            f"{settings.metrics_listen} may be reached by others, who need no token",
+            f"other machines may reach {settings.metrics_listen} without a token",
             "set TENANTRY_METRICS_TOKEN, or listen on loopback",
         )
     return f"at http://{settings.metrics_listen}/metrics"
@@ -202,19 +208,19 @@ def _traces(settings: Settings) -> str:
     try:
         tracing.check(settings)
     except SettingError as problem:
-        raise Problem(str(problem), "see Traces in docs/observability.md") from None
+        raise Problem(str(problem), 'see "Traces" in docs/observability.md') from None
     if not tracing.is_wanted(settings):
-        return "none are sent, no collector is named"
-    return "the variables of OpenTelemetry can be used"
+        return "not sent; no collector is configured"
+    return "the OpenTelemetry variables are valid"
 
 
 def _answers(settings: Settings) -> bool:
-    """Whether the listener there answers as our server does."""
+    """Return whether the listener responds as a Tenantry server."""
     host = server.reachable(settings.host)
     shown = f"[{host}]" if ":" in host else host
     trusting = ssl.create_default_context()
     trusting.check_hostname = False
-    trusting.verify_mode = ssl.CERT_NONE  # asked is whether it is there, not whether to trust it
+    trusting.verify_mode = ssl.CERT_NONE  # only its presence matters
     try:
         with urllib.request.urlopen(
             f"https://{shown}:{settings.port}/healthz", timeout=3, context=trusting
@@ -230,7 +236,7 @@ def _outgoing(settings: Settings) -> str:
     from tenantry.db.connecting import OpenError
     from tenantry.db.opening import open_database
 
-    unknown = "cannot be looked at before the database can"
+    unknown = "not checked: the database is not available"
 
     async def look(key: master_key.MasterKey) -> str | None:
         async with open_database(settings.database, key, pool_size=1) as db:
@@ -245,10 +251,10 @@ def _outgoing(settings: Settings) -> str:
         return unknown
     if reason is not None:
         raise Problem(
-            f"no mail, webhook, log stream or logout notice is sent from this database: {reason}",
-            "run `tenantry restore --go` when they may",
+            f"outgoing email, webhooks, log streams and logout notifications are held: {reason}",
+            "run `tenantry restore --go` to resume them",
         )
-    return "what is due is sent"
+    return "not held"
 
 
 def _watches(_settings: Settings) -> str:

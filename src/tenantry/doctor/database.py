@@ -30,20 +30,20 @@ def check_database(settings: Settings) -> str:
     scheme, _, rest = settings.database.partition("://")
     place = rest[1:]
     if scheme == "sqlite" and not Path(place).exists():
-        return f"{place} does not exist yet, the first start makes it"
+        return f"{place} does not exist yet; the first start creates it"
 
     async def look() -> str:
         version = await schema_version(settings.database)
         if version is None:
-            return f"{scheme} is empty, the first start fills it"
+            return f"{scheme} is empty; the first start creates the schema"
         await _check_versions(settings, version)
         if not master_key.is_set(settings) and not master_key.file(settings).exists():
             raise Problem(
-                f"{master_key.file(settings)} is missing", "put the file of this database back"
+                f"{master_key.file(settings)} is missing", "restore the key of this database"
             )
         async with open_database(settings.database, master_key.load(settings), pool_size=1) as db:
             await db.probe(growing=True)
-            well = f"{scheme} takes changes, its schema is current, the master key fits"
+            well = f"{scheme} is writable, its schema is current, the master key is correct"
             return well if scheme == "sqlite" else f"{well}; {await _connections(settings, db)}"
 
     try:
@@ -62,23 +62,23 @@ def check_database(settings: Settings) -> str:
 
 
 async def _check_versions(settings: Settings, version: str) -> None:
-    """Check that the schema, and all who use it, are of this version."""
+    """Check that the schema and all running processes are of this version."""
     from tenantry.db.revisions import HEAD
     from tenantry.db.schema_versions import older_processes
 
     older = "; ".join(await older_processes(settings.database))
     if version < HEAD:
-        beside = f"; beside it runs {older}" if older else ""
+        beside = f"; a previous version is running: {older}" if older else ""
         raise Problem(
-            f"its schema is at {version}, this version needs {HEAD}{beside}",
+            f"the schema is {version}, this version needs {HEAD}{beside}",
             "run `tenantry migrate`",
         )
     if older and not settings.database.startswith("sqlite:"):
-        raise Problem(f"a former version runs beside this one: {older}", "stop it")
+        raise Problem(f"a previous version is running: {older}", "stop it")
 
 
 async def _connections(settings: Settings, db: Session) -> str:
-    """Return how many of its connections are ours."""
+    """Return the share of this server in the database's connections."""
     from sqlalchemy import text
 
     from tenantry.db.sql.statements import Statement
@@ -91,21 +91,22 @@ async def _connections(settings: Settings, db: Session) -> str:
     assert row is not None
     # Each process also has one for readiness in each of its event loops: TLS and cleartext.
     ours = (settings.pool_size + 2) * settings.workers
-    shown = f"{ours} of its {row['most']} connections may be those of this server"
+    shown = f"this server uses up to {ours} of {row['most']} connections"
     if ours > row["most"]:
         raise Problem(shown, _ADVICE[errors.TooManyConnections])
     if row["lock_timeout"] == "0":  # PgBouncer in transaction mode keeps no session settings
-        shown += "; its role has no lock_timeout, see docs/database.md"
+        shown += "; its role has no lock_timeout: see docs/database.md"
     return shown
 
 
 _ADVICE_AWAY = "check TENANTRY_DATABASE_URL and TENANTRY_MASTER_KEY"
 _ADVICE: dict[type[errors.Busy], str] = {
-    errors.ReadOnly: "connect to a primary (target_session_attrs=read-write in the URL), and see "
-    "default_transaction_read_only; with SQLite, let this user write the file and its folder",
-    errors.DiskFull: "make room where the database has its files",
+    errors.ReadOnly: "connect to a primary (target_session_attrs=read-write in the URL) and check "
+    "default_transaction_read_only; with SQLite, make the file and its folder writable",
+    errors.DiskFull: "free disk space on the volume of the database",
     errors.TooManyConnections: "raise max_connections, or lower TENANTRY_POOL_SIZE",
-    errors.Locked: "find out who holds it: pg_stat_activity, or a program that has the file open",
+    errors.Locked: "find the holder of the lock: see pg_stat_activity, or which program has the "
+    "file open",
     errors.DatabaseDamaged: "stop the server, and restore a backup (docs/backups.md)",
 }
 
@@ -121,7 +122,7 @@ def check_event_log(settings: Settings) -> str:
 
     scheme, _, rest = settings.database.partition("://")
     has_key = master_key.is_set(settings) or master_key.file(settings).exists()
-    unknown = "cannot be looked at before the database can"
+    unknown = "not checked: the database is not available"
     if not has_key or (scheme == "sqlite" and not Path(rest[1:]).exists()):
         return unknown
 
@@ -138,29 +139,29 @@ def check_event_log(settings: Settings) -> str:
     seconds = 0.0 if since is None else time.time() - since / 1_000_000
     if seconds > _SEALED_SECONDS:
         raise Problem(
-            f"an event waits for its place since {seconds:.0f} s",
-            "run `tenantry worker` or set TENANTRY_BACKGROUND=true, and look at what it logs",
+            f"an event has waited for its position for {seconds:.0f} s",
+            "run `tenantry worker` or set TENANTRY_BACKGROUND=true, and check its log",
         )
-    return "every event has its place"
+    return "every event has a position"
 
 
 def check_clock(settings: Settings) -> str:
     now = datetime.now(UTC)
     if now < _EARLIEST:
-        raise Problem(f"it shows {now:%Y-%m-%d}", "set it, best by NTP: tokens depend on it")
+        raise Problem(f"the time is {now:%Y-%m-%d}", "synchronize it with NTP: tokens depend on it")
     if settings.database.startswith("sqlite"):
-        return f"it shows {now:%Y-%m-%d %H:%M:%S} UTC"
+        return f"{now:%Y-%m-%d %H:%M:%S} UTC"
     try:
         ahead = asyncio.run(_seconds_ahead_of_postgresql(settings.database))
     except OSError:
-        return f"it shows {now:%Y-%m-%d %H:%M:%S} UTC; the database's cannot be asked"
+        return f"{now:%Y-%m-%d %H:%M:%S} UTC; the database's clock is not available"
     if abs(ahead) > _CLOCK_SECONDS:
         side = "ahead of" if ahead > 0 else "behind"
         raise Problem(
-            f"it is {abs(ahead):.1f} s {side} the database's",
-            "set both by NTP: tokens expire by it",
+            f"{abs(ahead):.1f} s {side} the database's clock",
+            "synchronize both with NTP: tokens expire by this clock",
         )
-    return f"within {_CLOCK_SECONDS:.0f} s of the database's"
+    return f"within {_CLOCK_SECONDS:.0f} s of the database's clock"
 
 
 async def _seconds_ahead_of_postgresql(url: str) -> float:

@@ -119,13 +119,13 @@ def checked(text: str) -> str:
 
     """
     if len(text) > MOST:
-        raise ValueError(f"takes at most {MOST} characters")
+        raise ValueError(f"must have at most {MOST} characters")
     if not _CHARACTERS.fullmatch(text) or "/*" in text or "//" in text:
         raise ValueError(
-            "holds a character that no background of colors, gradients and uploads needs"
+            "has a character that is not allowed in colors, gradients and uploaded pictures"
         )
     if text.count("(") > _MOST_BRACKETS:
-        raise ValueError(f"takes at most {_MOST_BRACKETS} brackets")
+        raise ValueError(f"must have at most {_MOST_BRACKETS} parentheses")
     tokens = tinycss2.parse_component_value_list(text)
     _check(tokens, _WORDS, within="")
     spelled: str = tinycss2.serialize(tokens)
@@ -162,7 +162,7 @@ def _check_function(token: Any, within: str) -> None:
     elif name == "url" and not within:
         given = [each for each in token.arguments if each.type != "whitespace"]
         if len(given) != 1 or given[0].type != "string":
-            raise ValueError("url() takes one address")
+            raise ValueError("url() must have one URL")
         _check_picture(given[0].value)
     else:
         raise ValueError(f"{name[:40]}() is not allowed in a background")
@@ -170,7 +170,7 @@ def _check_function(token: Any, within: str) -> None:
 
 def _check_picture(address: str) -> None:
     if not _PICTURE.fullmatch(address):
-        raise ValueError("url() takes the address of a picture that was uploaded here, /assets/...")
+        raise ValueError("url() must be an uploaded picture, /assets/...")
 
 
 def _is_length(token: Any) -> bool:

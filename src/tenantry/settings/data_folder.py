@@ -1,4 +1,4 @@
-"""The data folder: made for this user alone, and kept so."""
+"""The data folder, which only its owner may access."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _OURS = ("tenantry.db*", "master.key", "*.json", "tls/*", "tls/.lock", "run/*")
 
 
 def make(settings: Settings) -> None:
-    """Make the folder where it is missing; take our files in it from others that could read them.
+    """Create the folder if it is missing, and make its files private.
 
     Raises:
-        SettingError: it cannot be made, or others may add or replace files in it.
+        SettingError: it cannot be created, or other users may write to it.
 
     """
     folder = settings.data_dir
@@ -35,10 +35,10 @@ def make(settings: Settings) -> None:
 
 
 def check(settings: Settings) -> None:
-    """Check that nobody else may put files into the folder, where it is there.
+    """Check that other users may not write to the folder, if it exists.
 
     Raises:
-        SettingError: others may.
+        SettingError: they may.
 
     """
     folder = settings.data_dir
@@ -46,8 +46,8 @@ def check(settings: Settings) -> None:
         if folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             raise SettingError(
                 "data_dir",
-                f"other users may write to {folder}: chmod go-w {folder}, or name a folder in it, "
-                "which is made",
+                f"other users may write to {folder}: run chmod go-w {folder}, or set "
+                "TENANTRY_DATA_DIR to a folder in it, which is created",
             )
 
 

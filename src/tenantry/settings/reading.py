@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class SettingError(ValueError):
-    """A setting cannot be used; the text is one line that names it."""
+    """A setting is invalid; the message is one line that starts with its variable."""
 
     def __init__(self, name: str, problem: str) -> None:
         super().__init__(f"{PREFIX}{name.upper()}: {problem}")
@@ -31,7 +31,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read and check all settings.
 
     Raises:
-        SettingError: a value or the file of a secret cannot be used, or a name is no setting.
+        SettingError: a value or the file of a secret is invalid, or a name is unknown.
 
     """
     known = {f.name: f for f in declared()}
@@ -47,17 +47,25 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     settings = Settings(**values, sources=sources, files=files)
     settings = replace(settings, development=_development(settings))
     if settings.database_replica_url and not settings.database_url.startswith("postgres"):
-        raise SettingError("database_replica_url", "is for a database_url of postgresql:// only")
+        raise SettingError(
+            "database_replica_url", "requires a postgresql:// URL in TENANTRY_DATABASE_URL"
+        )
     _check_database_password(settings)
     if (settings.tls_cert is None) != (settings.tls_key is None):
         missing = "tls_key" if settings.tls_key is None else "tls_cert"
-        raise SettingError(missing, "is needed too: certificate and key are set together")
+        raise SettingError(
+            missing, "is required: set TENANTRY_TLS_CERT and TENANTRY_TLS_KEY together"
+        )
     if settings.smtp_url and not settings.mail_from:
-        raise SettingError("mail_from", "is needed too: mail servers ask who mail comes from")
+        raise SettingError(
+            "mail_from", "is required with TENANTRY_SMTP_URL: set the sender's address"
+        )
     if settings.console_oidc_issuer and not settings.console_oidc_client_id:
-        raise SettingError("console_oidc_client_id", "is needed too: the provider asks for it")
+        raise SettingError(
+            "console_oidc_client_id", "is required with TENANTRY_CONSOLE_OIDC_ISSUER"
+        )
     if settings.metrics_listen.rpartition(":")[2] == str(settings.port):
-        raise SettingError("metrics_listen", "must have another port than TENANTRY_LISTEN")
+        raise SettingError("metrics_listen", "must use a different port than TENANTRY_LISTEN")
     check_sessions(settings)
     return settings
 
@@ -106,7 +114,7 @@ def _inherited_sources(text: str) -> dict[str, str]:
 
 
 def _sorted(given: Mapping[str, str], where: str) -> tuple[dict[str, str], dict[str, Path]]:
-    """Tell texts from names of files, both by the names of their settings."""
+    """Return texts and file names, by the names of their settings."""
     known = {f.name: f for f in declared()}
     texts: dict[str, str] = {}
     files: dict[str, Path] = {}
@@ -121,7 +129,7 @@ def _sorted(given: Mapping[str, str], where: str) -> tuple[dict[str, str], dict[
     for name in files:
         if texts.pop(name, ""):
             raise SettingError(
-                name, f"is given itself and by {PREFIX}{name.upper()}{FILE}: leave one out{where}"
+                name, f"is also set by {PREFIX}{name.upper()}{FILE}: unset one of them{where}"
             )
     return texts, files
 
@@ -131,56 +139,62 @@ def _check_database_password(settings: Settings) -> None:
         return
     scheme, _, rest = settings.database_url.partition("://")
     if scheme not in {"postgresql", "postgres"}:
-        raise SettingError("database_password", "is for a database_url of postgresql:// only")
+        raise SettingError(
+            "database_password", "requires a postgresql:// URL in TENANTRY_DATABASE_URL"
+        )
     # Not by urlsplit, which newer versions of Python let refuse a list of hosts in brackets.
     authority, _, query = rest.partition("?")
     login = authority.partition("/")[0].rpartition("@")[0]
     user, colon, _ = login.partition(":")
     if not user:
-        raise SettingError("database_password", "is for the user that database_url names: add it")
+        raise SettingError("database_password", "requires a user name in TENANTRY_DATABASE_URL")
     if colon or "password" in dict(parse_qsl(query)):
-        raise SettingError("database_password", "is in database_url, too: leave one out")
+        raise SettingError(
+            "database_password", "is also in TENANTRY_DATABASE_URL: remove one of them"
+        )
 
 
 def _development(settings: Settings) -> bool:
-    """Return whether it is a server for development: by itself only where nobody else comes.
+    """Return whether the server runs in development mode.
 
-    Mail is shown to anybody: a name that others reach never has it, not even when a file of
-    settings that says so was copied there. A proxy in front is for others, too.
+    By default, it does if only this machine can reach it. Development mode shows email to everyone,
+    so a public host rejects it, even if a copied settings file enables it.
     """
     asked: bool | None = settings.development
     if asked is None:
         return settings.is_local and not settings.smtp_url and not settings.trusted_proxies
     host = urlsplit(settings.public_url).hostname or ""
     if asked and is_public_host(host):
-        raise SettingError("development", f"cannot be true where others reach it, as {host}")
+        raise SettingError(
+            "development", f"cannot be true with the public host {host} in TENANTRY_PUBLIC_URL"
+        )
     return asked
 
 
 def check_sessions(settings: Settings) -> None:
-    """Let an access token end before its session does, by either timeout.
+    """Check that access tokens expire before either timeout of their session.
 
     Raises:
-        SettingError: it would not.
+        SettingError: they do not.
 
     """
     token, idle = settings.access_token_minutes, settings.session_idle_minutes
     absolute = settings.session_absolute_minutes
     if absolute <= token:
         raise SettingError(
-            "session_absolute_minutes", f"must be more than access_token_minutes, {token}"
+            "session_absolute_minutes", f"must be greater than access_token_minutes ({token})"
         )
     if idle and idle <= token:
         raise SettingError(
-            "session_idle_minutes", f"must be more than access_token_minutes, {token}, or 0"
+            "session_idle_minutes", f"must be greater than access_token_minutes ({token}), or 0"
         )
     if idle >= absolute:
         raise SettingError(
-            "session_idle_minutes", f"must be less than session_absolute_minutes, {absolute}"
+            "session_idle_minutes", f"must be less than session_absolute_minutes ({absolute})"
         )
 
 
-# Set by this program for others (`tenantry env`) or for itself: no settings.
+# Set by `tenantry env` or by the server for its workers: not settings.
 _OTHER_VARIABLES = {PREFIX + "CA", PREFIX + "CONFIG", PREFIX + "LAUNCHER", SOURCES}
 
 
@@ -191,7 +205,7 @@ def _read_file(environ: Mapping[str, str]) -> dict[str, str]:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         if named:
-            raise SettingError("config", f"no file at {named!r}") from None
+            raise SettingError("config", f"file not found: {named!r}") from None
         return {}
     except (ValueError, OSError) as problem:
         raise SettingError("config", f"{path} cannot be read: {problem}") from None

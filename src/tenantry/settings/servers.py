@@ -1,4 +1,4 @@
-"""Which PostgreSQL servers a URL names, as libpq reads it: one, or several of a cluster.
+"""The PostgreSQL servers of a URL, parsed as libpq does: one, or several of a cluster.
 
 See https://www.postgresql.org/docs/current/libpq-connect.html, "Specifying Multiple Hosts".
 """
@@ -51,7 +51,7 @@ def read(url: str, *, replica: bool = False) -> Servers:
     authority, slash, tail = _split(after)
     login, at, listed = authority.rpartition("@")
     if "@" in login:
-        raise ValueError("holds an @ in its user or password: write it as %40")
+        raise ValueError("has an @ in its user or password: encode it as %40")
     path, mark, query = tail.partition("?")
     pairs = parse_qsl(query, keep_blank_values=True)
     for name, _ in pairs:
@@ -77,7 +77,7 @@ def read(url: str, *, replica: bool = False) -> Servers:
 
 
 def to_text(server: Server) -> str:
-    """Return how people are told of a server."""
+    """Return a server as shown in messages."""
     host, port = server
     if port is None or host.startswith("/"):
         return host
@@ -92,21 +92,21 @@ def _split(after: str) -> tuple[str, str, str]:
 
 
 def _server(text: str) -> Server:
-    """Read one host with its port, if any."""
+    """Parse a host with an optional port."""
     bracketed = _IN_BRACKETS.fullmatch(text)
     if bracketed is not None:
         host, port = unquote(bracketed[1]), bracketed[2]
         if not _is_ipv6(host):
-            raise ValueError(f"{text!r} holds no IPv6 address in its brackets")
+            raise ValueError(f"{text!r} has no IPv6 address in its brackets")
         return host, None if port is None else _port(port)
     if _is_ipv6(text):
-        raise ValueError(f"{text!r} is an IPv6 address: write it in brackets, as [{text}]:5432")
+        raise ValueError(f"{text!r} is an IPv6 address: put it in brackets, such as [{text}]:5432")
     host, colon, port = text.partition(":") if not text.startswith("/") else (text, "", "")
     host = unquote(host)
     if not host:
-        raise ValueError("names an empty host: between two commas stands a host, maybe with a port")
+        raise ValueError("has an empty host between two commas")
     if not host.startswith("/") and not _NAME.fullmatch(host):
-        raise ValueError(f"{host!r} is not a host")
+        raise ValueError(f"{host!r} is not a host name or address")
     return host, _port(port) if colon else None
 
 
@@ -118,11 +118,11 @@ def _is_ipv6(text: str) -> bool:
 
 
 def _port(text: str) -> int | None:
-    """Read a port; an empty one is the usual one."""
+    """Parse a port; an empty one is the default."""
     if not text:
         return None
     if not re.fullmatch(r"[0-9]{1,5}", text) or not 0 < int(text) < 65536:
-        raise ValueError(f"the port {text!r} is not from 1 to 65535")
+        raise ValueError(f"port {text!r} is not between 1 and 65535")
     return int(text)
 
 
@@ -131,5 +131,5 @@ def _with_ports(servers: list[Server], ports: list[int | None]) -> list[Server]:
     if len(ports) == 1:
         ports = ports * len(servers)
     if len(ports) != len(servers):
-        raise ValueError(f"names {len(servers)} hosts and {len(ports)} ports")
+        raise ValueError(f"has {len(servers)} hosts but {len(ports)} ports")
     return [(host, port or own) for (host, own), port in zip(servers, ports, strict=True)]

@@ -93,7 +93,7 @@ def _check_certificates() -> None:
         if name:
             context.load_cert_chain(certificate, key or None)
     except OSError as problem:
-        raise WrongVariable(name, f"{certificate} cannot be read, with its key") from problem
+        raise WrongVariable(name, f"{certificate} and its key cannot be read") from problem
 
 
 def _of(pattern: str) -> Callable[[str], object]:

@@ -1,6 +1,6 @@
-"""Values of settings from their text: a function for each kind, which raises ValueError.
+"""Parsers of setting values, one for each type.
 
-Its text is one line that says how the value is wrong, after the name of the setting.
+They raise ValueError with one line, which is shown after the name of the setting.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def listen_or_none(text: str) -> str:
 def bearer_token(text: str) -> str:
     """Read a token as RFC 6750 section 2.1 spells it, or nothing."""
     if text and not re.fullmatch(r"[A-Za-z0-9._~+/-]{16,}=*", text):
-        raise ValueError("must be 16 letters, digits and -._~+/ or more, then any number of =")
+        raise ValueError("must be at least 16 letters, digits or -._~+/, optionally followed by =")
     return text
 
 
@@ -43,9 +43,9 @@ def public_url(text: str) -> str:
     if url.scheme not in {"https", "http"} or not url.hostname:
         raise ValueError(f"{text!r} is not an http(s) URL")
     if url.path.strip("/") or url.query or url.fragment or url.username:
-        raise ValueError(f"{text!r} must be scheme, host and port only")
+        raise ValueError(f"{text!r} must contain only scheme, host and port")
     if url.port == 0:  # a bad port raises here
-        raise ValueError("the port cannot be 0")
+        raise ValueError("must not have port 0")
     # Clients compare every URL that we return with theirs, character by character.
     default = {"https": ":443", "http": ":80"}[url.scheme]
     return text.rstrip("/").removesuffix(default)
@@ -58,9 +58,9 @@ def url_of_gateway(text: str) -> str:
 def url_of_collector(text: str) -> str:
     url = urlsplit(text)
     if text and (url.scheme not in {"https", "http"} or not url.hostname or url.username):
-        raise ValueError("must be http://host:4318 or https://..., without a user")
+        raise ValueError("must be a URL such as http://host:4318, without a user")
     if text and (url.query or url.fragment or url.port == 0 or not text.isprintable()):
-        raise ValueError("must be scheme, host, port and path only")
+        raise ValueError("must contain only scheme, host, port and path")
     return text
 
 
@@ -71,10 +71,12 @@ def database_url(text: str) -> str:
     if scheme == "sqlite":
         place = text.removeprefix("sqlite:///")
         if place == text or not place or Path(place).is_dir():
-            raise ValueError("must name a file, as sqlite:///folder/tenantry.db or sqlite:////...")
+            raise ValueError(
+                "must name a file, such as sqlite:///folder/tenantry.db or sqlite:////absolute/path"
+            )
     pooler = dict(parse_qsl(text.partition("?")[2], keep_blank_values=True)).get("pgbouncer")
     if pooler not in {None, "session", "transaction"}:
-        raise ValueError("?pgbouncer= is session or transaction, as its pool_mode")
+        raise ValueError("?pgbouncer= must be session or transaction, the pool_mode of PgBouncer")
     if scheme in {"postgresql", "postgres"}:
         servers.read(text)
     return text
@@ -100,7 +102,9 @@ def issuer_or_none(text: str) -> str:
         return ""
     url = urlsplit(text)
     if url.scheme not in {"https", "http"} or not url.hostname or url.query or url.fragment:
-        raise ValueError("must be https://host, maybe with a path, as the provider publishes it")
+        raise ValueError(
+            "must be the issuer that the provider publishes, such as https://idp.example.com"
+        )
     return text
 
 
@@ -125,13 +129,15 @@ def log_levels(text: str) -> str:
     if first not in _LEVELS:
         raise ValueError(f"{first[:60]!r} is not one of {', '.join(_LEVELS)}")
     if len(modules) > _MOST_LEVELS:
-        raise ValueError(f"takes the levels of {_MOST_LEVELS} modules at most")
+        raise ValueError(f"must have at most {_MOST_LEVELS} modules")
     for module in modules:
         name, _, level = module.partition("=")
         if level not in _LEVELS:
-            raise ValueError(f"{module[:60]!r} is not a module and its level, as tenantry.db=debug")
+            raise ValueError(
+                f"{module[:60]!r} is not a module with a level, such as tenantry.db=debug"
+            )
         if not _MODULE.fullmatch(name) or not _is_ours(name):
-            raise ValueError(f"there is no module {name[:60]!r}")
+            raise ValueError(f"module not found: {name[:60]!r}")
     return ",".join((first, *modules))
 
 
@@ -161,14 +167,14 @@ def master_key(text: str) -> str:
     if "://" in text:
         url_of_key = urlsplit(text)
         if not url_of_key.netloc or not re.fullmatch(r"[a-z][a-z0-9+.-]*", url_of_key.scheme):
-            raise ValueError("is no URL of a key, such as vault-transit://host:8200/key")
+            raise ValueError("is not the URL of a key, such as vault-transit://host:8200/key")
         return text
     try:
         raw = base64.b64decode(text, validate=True)
     except binascii.Error:
         raw = b""
     if text and len(raw) != 32:
-        raise ValueError("is not 32 bytes in base64 (make one: openssl rand -base64 32)")
+        raise ValueError("is not 32 bytes in base64 (to create one, run openssl rand -base64 32)")
     return text
 
 
@@ -181,7 +187,7 @@ def resolvers(text: str) -> tuple[str, ...]:
 
 def txt_label(text: str) -> str:
     if not re.fullmatch(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", text):
-        raise ValueError(f"{text!r} is not one label of a domain name, in lower case")
+        raise ValueError(f"{text!r} is not a lowercase label of a domain name")
     return text
 
 
@@ -190,7 +196,7 @@ def file(text: str) -> Path | None:
         return None
     path = Path(text).expanduser()
     if not path.is_file():
-        raise ValueError(f"no file at {text!r}")
+        raise ValueError(f"file not found: {text!r}")
     return path
 
 
@@ -199,7 +205,7 @@ def folder(text: str) -> Path | None:
         return None
     path = Path(text).expanduser().absolute()
     if not path.is_dir():
-        raise ValueError(f"no folder at {text!r}")
+        raise ValueError(f"directory not found: {text!r}")
     return path
 
 
@@ -211,19 +217,19 @@ def smtp_url(text: str) -> str:
         raise ValueError("is not smtp://HOST:PORT or smtps://HOST:PORT")
     odd = " " in url.netloc or not url.netloc.isprintable()
     if odd or url.path.strip("/") or url.fragment:
-        raise ValueError("must be scheme, user, password, host and port only")
+        raise ValueError("must contain only scheme, user, password, host and port")
     try:
         port = url.port
     except ValueError:
         port = 0
     if port == 0:
-        raise ValueError("the port is not from 1 to 65535")
+        raise ValueError("must have a port from 1 to 65535")
     if (url.username is None) != (url.password is None):
-        raise ValueError("user and password are set together (percent-encoded)")
+        raise ValueError("must have both a user and a password (percent-encoded), or neither")
     if url.query and (url.query != "starttls=no" or url.scheme != "smtp"):
-        raise ValueError("only smtp:// takes an option, ?starttls=no")
+        raise ValueError("only supports the option ?starttls=no, with smtp://")
     if url.query and url.password:
-        raise ValueError("a password is never sent without TLS: leave ?starttls=no out")
+        raise ValueError("cannot send a password without TLS: remove ?starttls=no")
     return text
 
 
@@ -236,7 +242,7 @@ def mailbox(text: str) -> str:
     if text:
         parts = _MAILBOX.fullmatch(text)
         if parts is None or not _ADDRESS.fullmatch(parts[1] or parts[2]):
-            raise ValueError(f"{text!r} is not an address such as Example <no-reply@example.com>")
+            raise ValueError(f"{text!r} is not a mailbox such as Example <no-reply@example.com>")
     return text
 
 
@@ -248,7 +254,7 @@ def schedule(text: str) -> tuple[int, ...]:
     waits = tuple(part.strip() for part in text.split(","))
     most = 7 * 24 * 3600
     if not 1 <= len(waits) <= 20 or not all(w.isdecimal() and int(w) <= most for w in waits):
-        raise ValueError(f"{text!r} is not up to 20 numbers of seconds, separated by commas")
+        raise ValueError(f"{text!r} is not a list of up to 20 seconds, separated by commas")
     return tuple(int(wait) for wait in waits)
 
 
@@ -339,7 +345,7 @@ def redis_url(text: str) -> str:
 
 def token_prefix(text: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9]{1,14}_", text):
-        raise ValueError(f"{text!r} is not 2 to 15 lower-case letters and digits, then _")
+        raise ValueError(f"{text!r} is not 2 to 15 lowercase letters and digits followed by _")
     return text
 
 
@@ -358,7 +364,7 @@ def role_names(text: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     for name in names:
         if not re.fullmatch(r"[a-zA-Z0-9_]{1,64}", name):
-            raise ValueError(f"{name[:64]!r} is not the name of a role")
+            raise ValueError(f"{name[:64]!r} is not a role name")
     return names
 
 

@@ -7,6 +7,11 @@ import asyncio
 import pytest
 from apis import refused
 
+from tenantry.core import errors
+from tenantry.settings import load
+from tenantry.tenants.environment import service
+from tenantry.tenants.environment.effective import Effective
+
 LATER = 3.0  # seconds in which a change holds everywhere
 
 
@@ -52,6 +57,13 @@ async def test_what_the_server_is_started_with_is_fixed(api):
             await api.settings.update_settings(settings={name: "x"})
     with refused("INVALID_ARGUMENT", "reset"):
         await api.settings.update_settings(reset=["listen"])
+
+
+def test_a_setting_that_is_fixed_names_its_variable():
+    effective = Effective(load({"TENANTRY_SIGN_UP": "false"}))
+    with pytest.raises(errors.InvalidArgument, match="TENANTRY_SIGN_UP: unset it there") as problem:
+        service._check_storable(effective, "sign_up", "settings.sign_up")
+    assert [each.field for each in problem.value.violations] == ["settings.sign_up"]
 
 
 async def test_no_secret_is_shown(api):

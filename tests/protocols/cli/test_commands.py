@@ -428,9 +428,9 @@ def test_the_doctor_names_a_wrong_setting(live_server):
 def test_the_doctor_sees_rights_that_are_too_wide(own_server):
     key = own_server.data_dir / "master.key"
     key.chmod(0o644)
-    assert problems(own_server) == {"data folder": f"{key} can be read by other users"}
+    assert problems(own_server) == {"data folder": f"other users can read {key}"}
     own_server.data_dir.chmod(0o755)
-    assert "can be entered by other users" in problems(own_server)["data folder"]
+    assert "other users can access" in problems(own_server)["data folder"]
 
 
 def test_the_doctor_sees_another_master_key(live_server):
@@ -480,7 +480,7 @@ def test_the_doctor_sees_a_database_that_is_away(live_server):
 def test_the_doctor_sees_a_certificate_for_another_name(own_server):
     found = problems(own_server, TENANTRY_PUBLIC_URL="https://other.example.com")
     assert found == {
-        "certificate": "it is not for other.example.com, the host of TENANTRY_PUBLIC_URL"
+        "certificate": "not valid for other.example.com, the host of TENANTRY_PUBLIC_URL"
     }
 
 

@@ -71,13 +71,13 @@ def test_a_link_is_followed_as_kubernetes_makes_it(here):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_secret_may_be_given_so(name, here):
-    with pytest.raises(SettingError, match=f"^{name}_FILE: no file at {here}/nowhere$"):
+    with pytest.raises(SettingError, match=f"^{name}_FILE: file not found: {here}/nowhere$"):
         load({f"{name}_FILE": "nowhere"})
 
 
 def test_both_are_refused(here):
     (here / "key").write_text(KEY)
-    message = "TENANTRY_MASTER_KEY: is given itself and by TENANTRY_MASTER_KEY_FILE: leave one out"
+    message = "TENANTRY_MASTER_KEY: is also set by TENANTRY_MASTER_KEY_FILE: unset one of them"
     with pytest.raises(SettingError) as refused:
         load({"TENANTRY_MASTER_KEY_FILE": "key", "TENANTRY_MASTER_KEY": KEY})
     assert str(refused.value) == message
@@ -94,10 +94,10 @@ def test_only_a_secret_may(name, here):
     [
         (b"", "is empty"),
         (b"\n", "is empty"),
-        (b"\xff\xfe", "is not text in UTF-8"),
-        (b"one\ntwo\n", "must hold one line of text"),
-        (b"a\0b", "must hold one line of text"),
-        (b"a" * (MOST_BYTES + 1), "is over 64 KiB: no secret is so long"),
+        (b"\xff\xfe", "is not UTF-8 text"),
+        (b"one\ntwo\n", "must contain one line of text"),
+        (b"a\0b", "must contain one line of text"),
+        (b"a" * (MOST_BYTES + 1), "is over 64 KiB, the limit for secrets"),
     ],
 )
 def test_what_is_no_secret_is_refused_and_not_shown(content, problem, here):
@@ -110,7 +110,7 @@ def test_what_is_no_secret_is_refused_and_not_shown(content, problem, here):
 def test_a_folder_and_a_pipe_are_refused(here):
     (here / "folder").mkdir()
     os.mkfifo(here / "pipe")
-    with pytest.raises(SettingError, match=r"_FILE: .*folder is a folder: name the file in it$"):
+    with pytest.raises(SettingError, match=r"_FILE: .*folder is a directory: name a file in it$"):
         load({"TENANTRY_MASTER_KEY_FILE": "folder"})
     with pytest.raises(SettingError, match=r"_FILE: .*pipe is not a file$"):
         load({"TENANTRY_MASTER_KEY_FILE": "pipe"})
@@ -139,11 +139,17 @@ def test_a_password_goes_into_the_url(here):
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
-        ("", "is for a database_url of postgresql:// only"),
-        ("sqlite:///here.db", "is for a database_url of postgresql:// only"),
-        ("postgresql://host/name", "is for the user that database_url names: add it"),
-        ("postgresql://user:other@host/name", "is in database_url, too: leave one out"),
-        ("postgresql://user@host/name?password=x", "is in database_url, too: leave one out"),
+        ("", "requires a postgresql:// URL in TENANTRY_DATABASE_URL"),
+        ("sqlite:///here.db", "requires a postgresql:// URL in TENANTRY_DATABASE_URL"),
+        ("postgresql://host/name", "requires a user name in TENANTRY_DATABASE_URL"),
+        (
+            "postgresql://user:other@host/name",
+            "is also in TENANTRY_DATABASE_URL: remove one of them",
+        ),
+        (
+            "postgresql://user@host/name?password=x",
+            "is also in TENANTRY_DATABASE_URL: remove one of them",
+        ),
     ],
 )
 def test_a_password_that_fits_no_url_is_refused(url, problem, here):

@@ -85,7 +85,7 @@ def test_a_certificate_without_its_key_is_refused(tmp_path):
     (tmp_path / "cert.pem").touch()
     done = run("serve", cwd=tmp_path, TENANTRY_TLS_CERT=str(tmp_path / "cert.pem"))
     assert done.returncode == 2
-    assert done.stderr.startswith("tenantry: TENANTRY_TLS_KEY: is needed too")
+    assert done.stderr.startswith("tenantry: TENANTRY_TLS_KEY: is required")
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):

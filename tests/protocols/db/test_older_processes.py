@@ -77,7 +77,8 @@ def test_a_migration_that_an_older_process_does_not_know_is_refused_beside_it(
     code, out, _ = later.run(older, "doctor")
     assert code == 1
     assert re.search(
-        rf"its schema is at {HEAD}, this version needs {LATER}; beside it runs .*\b{pid}\b.*: "
+        rf"the schema is {HEAD}, this version needs {LATER}; a previous version is running: "
+        rf".*\b{pid}\b.*: "
         "run `tenantry migrate`",
         out,
     ), out

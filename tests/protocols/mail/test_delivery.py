@@ -454,7 +454,7 @@ def test_a_wrong_sender_is_refused(sender):
 
 
 def test_a_mail_server_needs_a_sender():
-    with pytest.raises(settings.SettingError, match=r"^TENANTRY_MAIL_FROM: is needed too"):
+    with pytest.raises(settings.SettingError, match=r"^TENANTRY_MAIL_FROM: is required"):
         configured(smtp_url="smtp://mail.example", mail_from="")
 
 

@@ -353,4 +353,4 @@ def test_the_port_of_the_wires_is_refused(tmp_path, host):
     server = LiveServer(tmp_path)
     server._settings["metrics_listen"] = f"{host}:{server.port}"
     done = server.run("serve")
-    assert "TENANTRY_METRICS_LISTEN: must have another port" in done.stderr
+    assert "TENANTRY_METRICS_LISTEN: must use a different port" in done.stderr

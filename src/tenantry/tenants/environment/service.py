@@ -16,7 +16,7 @@ from tenantry.db.sql.schema import to_json
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes.rows import bound
 from tenantry.settings.reading import SettingError, check_sessions
-from tenantry.settings.table import PREFIX, declared, spelled
+from tenantry.settings.table import declared, spelled
 from tenantry.tenants.environment.effective import OF_SESSIONS, STORABLE
 from tenantry.tenants.environment.model import DOCUMENT, SETTING, stored_values
 
@@ -170,7 +170,8 @@ def _check_storable(effective: Effective, name: str, field: str) -> None:
         raise errors.InvalidArgument.field(
             field,
             "fixed",
-            f"is fixed: {PREFIX}{name.upper()} of this deployment says what it is",
+            f"is set at startup by {effective.given.sources[name]}: unset it there to change this "
+            "value through the API",
         )
 
 

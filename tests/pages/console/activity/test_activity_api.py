@@ -220,4 +220,4 @@ async def test_health_says_what_ends_and_what_room_is_left(api):
 async def test_the_checks_of_the_doctor_are_run_by_the_server(api):
     findings = {one["check"]: one for one in (await api.deployment.examine())["findings"]}
     assert findings["database"]["ok"] is True
-    assert findings["address"]["text"].startswith("a Tenantry answers")
+    assert findings["address"]["text"].startswith("a Tenantry server responds")

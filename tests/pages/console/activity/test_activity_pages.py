@@ -236,7 +236,7 @@ async def test_settings_and_health_are_shown_without_secrets(browser, server):
     assert "GiB free" in texts(health)
     answer = await browser.post("/console/health/examine")
     assert answer.status_code == 200
-    assert "a Tenantry answers" in texts(answer.text)
+    assert "a Tenantry server responds" in texts(answer.text)
     for page in (settings, health):
         assert server.client_secret not in page
 
