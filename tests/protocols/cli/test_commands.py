@@ -379,7 +379,7 @@ def test_the_doctor_sees_events_that_nobody_puts_into_the_log(live_server):
     assert problems(live_server) == {}
     ago = f"UPDATE events SET occurred_at = occurred_at - 61000000 {NEWEST}"
     with_database(live_server, lambda db: db.fetch_all(Statement(sql(ago))))
-    assert "waits for its place since 6" in problems(live_server)["event log"]
+    assert "has waited for its position for 6" in problems(live_server)["event log"]
     with_database(live_server, seal)
     assert problems(live_server) == {}
 
@@ -402,7 +402,7 @@ def test_the_doctor_finds_a_running_server_well(live_server):
         *("certificate", "clock", "metrics", "traces", "address"),
     ]
     assert all(finding["ok"] for finding in found), found
-    assert "answers" in found[-1]["text"]
+    assert "responds" in found[-1]["text"]
     lines = live_server.run("doctor").stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["ok"] * len(found)
 
