@@ -20,7 +20,7 @@ from tenantry.endpoints.console.access import api_keys, applications, roles
 from tenantry.endpoints.console.connections import pages as connections
 from tenantry.endpoints.console.connections import protocol_pages
 from tenantry.endpoints.console.email import messages, servers, templates
-from tenantry.endpoints.console.environment import branding, keys, settings, token_claims
+from tenantry.endpoints.console.environment import branding, keys, product, settings, token_claims
 from tenantry.endpoints.console.integrations import interceptors, webhooks
 from tenantry.endpoints.console.logs import events, sign_ins
 from tenantry.endpoints.console.operators import impersonating, me
@@ -49,7 +49,7 @@ _SUBJECTS = (
     *(directories, roles),
     *(applications, api_keys, token_claims, keys),
     *(sign_ins, events, webhooks, interceptors, messages),
-    *(settings, health, suggestions, bulk),
+    *(settings, product, health, suggestions, bulk),
     *(servers, templates, branding, operators, me, impersonating),
 )
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tenantry.call import Call
 from tenantry.core.caller import ANONYMOUS
+from tenantry.endpoints.console.environment import product
 from tenantry.endpoints.console.visit import ROOT
 from tenantry.identity.operators import service as operators
 
@@ -29,4 +30,4 @@ class OperatorLinkPages:
         call = Call(ANONYMOUS, self._site.db, request.request_id, origin=request.origin)
         name = request.form().get("name", "")
         secret = await operators.open_link(call, request.params["token"], name=name)
-        return self._site.entered(f"{ROOT}/overview", secret)
+        return self._site.entered(f"{ROOT}/{product.first_page(self._site)}", secret)
