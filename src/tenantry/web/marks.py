@@ -33,7 +33,7 @@ def labelled(text: str) -> Markup:
 def clicks(text: str) -> list[str]:
     """Return the labels to choose one after the other by the first sentence of a guide's text.
 
-    A label that is a value, such as **email** as **Name ID format**, is none of a path.
+    A sentence that sets a field to a value, such as **email** as **Name ID format**, has no path.
     """
     first = text.partition(". ")[0]
     labels = [mark["label"] for mark in _MARK.finditer(first) if mark["label"]]

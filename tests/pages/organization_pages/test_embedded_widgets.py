@@ -8,7 +8,7 @@ import pytest
 from apis import unique
 from signins import ALL, SignIns
 
-SESSION = "/widgets/session"
+SESSION = "/widgets/organization/session"
 USERS = "/widgets/organization/users"
 SCOPES = ("organizations_users_read", "organizations_users_invite")
 
@@ -160,6 +160,14 @@ async def test_forms_of_other_sites_are_refused(http, begin, token_of, user):
     headers = {"cookie": cookie_of(await begin(token)), "sec-fetch-site": "cross-site"}
     sent = await http.post(f"{USERS}/invite", data={"email": "a@b.example"}, headers=headers)
     assert sent.status_code == 403
+
+
+async def test_the_first_area_is_one_that_the_user_sees(http, begin, token_of, user):
+    token, _ = await token_of(user, *SCOPES)
+    headers = {"cookie": cookie_of(await begin(token))}
+    first = await http.get("/widgets/organization", headers=headers)
+    assert (first.status_code, first.headers["location"]) == (303, USERS)
+    assert (await http.get("/widgets/organization")).status_code == 401
 
 
 async def test_the_script_is_kept_by_its_hash(http):

@@ -189,6 +189,7 @@ class _Furnishing:
             )
             for name in (*members.OWN, "passkeys", "confirm")
         ]
+        own.append(ListedPage("portal-overview", PORTAL, "/portal", cookies[PORTAL]))
         own.append(ListedPage("console-sign-in", CONSOLE, "/console/sign-in"))
         own.append(ListedPage("design", "dev", "/dev/design"))
         return PageServer(self.place, [*listed_pages(self.known, cookies), *own, *signing_in])

@@ -215,7 +215,7 @@ class OrganizationSite(site.Site):
 
     def pages_of(self, request: Request) -> Pages:
         """Return the pages of the frame that a request is for."""
-        if request.path.startswith("/widgets"):
+        if Frame.of(request.path) is Frame.WIDGET:
             return self.embedded("widget")
         return self.pages if _is_of_members(request) else self.portal()
 

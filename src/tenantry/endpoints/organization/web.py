@@ -18,7 +18,7 @@ from tenantry.endpoints.organization.overview import PortalOverview
 from tenantry.endpoints.organization.portal_links import PortalLinkPages
 from tenantry.endpoints.organization.single_sign_on import pages as single_sign_on
 from tenantry.endpoints.organization.visit import STYLE, Frame, OrganizationSite
-from tenantry.endpoints.organization.widgets import EMBEDDED, WidgetPages
+from tenantry.endpoints.organization.widgets import EMBEDDED, SESSION, WidgetPages
 from tenantry.endpoints.organization.widgets import SCRIPT as WIDGETS
 from tenantry.net.http import Route
 from tenantry.tenants.portal_links.cookies import portal_cookie
@@ -56,7 +56,8 @@ def routes(context: AppContext) -> list[Route]:
             Route("GET", Frame.PORTAL.value, site.framed(site.page(first.of_portal))),
             Route("GET", Frame.MEMBERS.value, site.page(first.of_members)),
             WIDGETS.route,
-            Route("POST", "/widgets/session", site.framed(site.page(widgets.begin))),
+            Route("GET", Frame.WIDGET.value, site.framed(site.page(widgets.first))),
+            Route("POST", SESSION, site.framed(site.page(widgets.begin))),
             *(_route(site, page, frame) for page in pages(site) for frame in _frames(page)),
         ]
     )

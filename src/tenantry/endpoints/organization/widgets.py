@@ -28,12 +28,23 @@ EMBEDDED = (
     areas.DOMAINS,
     areas.SESSION_POLICY,
 )
+SESSION = f"{Frame.WIDGET.value}/session"
 SCRIPT = Asset.of_files("/ui/widgets.js", "endpoints/organization/static/widgets.js")
 
 
 class WidgetPages:
     def __init__(self, site: OrganizationSite) -> None:
         self._site = site
+
+    async def first(self, request: Request) -> Response:
+        """Redirect to the first area that the user of the token sees."""
+        visit = await self._site.visit(request, Frame.WIDGET)
+        if visit is None:
+            return await self._site.closed(request, Frame.WIDGET)
+        seen = next((area for area in visit.areas if area in EMBEDDED), None)
+        if seen is None:
+            return self._site.pages_of(request).message("nothing", visit.words)
+        return self._site.redirect(visit.path(seen))
 
     async def begin(self, request: Request) -> Response:
         """Keep the access token of a form in the cookie, and redirect to the area.

@@ -103,7 +103,7 @@
       if (!this.frame || !this.accessToken) return;
       const form = document.createElement("form");
       form.method = "post";
-      form.action = `${server}/widgets/session`;
+      form.action = `${server}/widgets/organization/session`;
       form.target = this.frame.name;
       form.hidden = true;
       const members = { access_token: this.accessToken, area: this.constructor.area };
