@@ -181,8 +181,8 @@ def test_diagrams_are_served_in_light_and_dark(get, sources):
     shown = set()
     for path, source in sources.items():
         found = re.findall(
-            r'<picture><source srcset="(/docs/diagrams/[\w-]+-dark\.svg)" media="[^"]*dark[^"]*">'
-            r'<img class="diagram" src="(/docs/diagrams/[\w-]+\.svg)" alt="([^"]+)"',
+            r'<picture><source srcset="(/docs/diagrams/[\w-]+-dark\.svg\?v=\w+)" media="[^"]+">'
+            r'<img class="diagram" src="(/docs/diagrams/[\w-]+\.svg\?v=\w+)" alt="([^"]+)"',
             source,
         )
         assert len(found) == source.count("<img"), path
@@ -193,6 +193,7 @@ def test_diagrams_are_served_in_light_and_dark(get, sources):
     for url in shown:
         answer = get(url)
         assert answer.headers["content-type"] == "image/svg+xml"
+        assert "immutable" in answer.headers["cache-control"]
         assert b"style" not in answer.body
         assert b"<script" not in answer.body
     for name in ("nothing.svg", "..", "sign-in"):

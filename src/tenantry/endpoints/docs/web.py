@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tenantry.core import errors, urlencoded
+from tenantry.endpoints.docs.guides import diagrams
 from tenantry.events.webhooks import catalogue
 from tenantry.net.http import Request, Response, Route, cookie
 from tenantry.web.assets import Asset, Content
@@ -56,7 +57,7 @@ def routes(methods: Sequence[Method], public_url: str, *, development: bool = Fa
         _SCRIPT.route,
         *([_TRY.route] if development else ()),
         Route("GET", "/docs/search.json", reference.search),
-        Route("GET", "/docs/diagrams/{name}", reference.diagram),
+        *(diagram.route for diagram in diagrams.ASSETS.values()),
         Route("GET", "/openapi.json", reference.openapi, public=True),
         Route("GET", catalogue.PATH, reference.schemas, public=True),
         Route("GET", catalogue.PATH.rstrip("/"), reference.schemas, public=True),
@@ -129,15 +130,6 @@ class Reference:
         event_type = request.path.removeprefix(catalogue.PATH).removesuffix(".json")
         make = functools.partial(self._schema, event_type)
         return await self._document(request, "application/schema+json", make)
-
-    async def diagram(self, request: Request) -> Response:
-        """Answer with a diagram of the guides."""
-        from tenantry.endpoints.docs.guides import diagrams
-
-        found = diagrams.read(request.path.removeprefix(diagrams.PATH))
-        if found is None:
-            raise errors.RouteNotFound
-        return await self._document(request, "image/svg+xml", lambda: found)
 
     async def search(self, request: Request) -> Response:
         """Answer with the index of the search."""

@@ -5,11 +5,18 @@ from __future__ import annotations
 import functools
 import re
 from dataclasses import dataclass
-from importlib.resources import files
+
+from tenantry.web.assets import Asset, read
 
 PATH = "/docs/diagrams/"
-_SIZE = re.compile(r'width="(\d+)" height="(\d+)"')
-_DARK = "-dark.svg"
+NAMES = ("sign-in", "single-sign-on", "provisioning", "webhooks")
+_FOLDER = "endpoints/docs/docs/diagrams/"
+_SIZE = re.compile(rb'width="(\d+)" height="(\d+)"')
+ASSETS = {
+    file: Asset.of_files(PATH + file, _FOLDER + file)
+    for name in NAMES
+    for file in (f"{name}.svg", f"{name}-dark.svg")
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,21 +30,11 @@ class Diagram:
 
 
 @functools.cache
-def _found() -> dict[str, str]:
-    """Return the files by name."""
-    folder = files("tenantry.endpoints.docs").joinpath("docs", "diagrams")
-    return {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir()}
-
-
-def read(name: str) -> str | None:
-    """Return the SVG of a file, None if there is no such file."""
-    return _found().get(name)
-
-
-def find(name: str) -> Diagram | None:
+def find(file: str) -> Diagram | None:
     """Return a diagram by the name of its light file."""
-    size = _SIZE.search(_found().get(name, ""))
+    name = file.removesuffix(".svg")
+    size = _SIZE.search(read(_FOLDER + file)) if name in NAMES else None
     if size is None:
         return None
-    dark = name.removesuffix(".svg") + _DARK
-    return Diagram(PATH + name, PATH + dark, int(size[1]), int(size[2]))
+    light, dark = ASSETS[file], ASSETS[f"{name}-dark.svg"]
+    return Diagram(light.url, dark.url, int(size[1]), int(size[2]))
