@@ -49,7 +49,7 @@ def test_it_holds_every_file_of_the_package(wheel):
     # Its guides are those of the source: a link leads there.
     files |= {
         f"tenantry/endpoints/docs/docs/{path.relative_to(ROOT / 'docs')}"
-        for path in (ROOT / "docs").rglob("*.md")
+        for path in (*(ROOT / "docs").rglob("*.md"), *(ROOT / "docs" / "diagrams").iterdir())
         if path.relative_to(ROOT / "docs").parts[0]
         not in {"decisions", "performance", "pictures", "reliability"}
     }
