@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -29,7 +30,7 @@ AUTHENTICATOR = {
     "isUserVerified": True,
     "automaticPresenceSimulation": True,
 }
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 def fastapi(port, _project):
@@ -38,7 +39,7 @@ def fastapi(port, _project):
 
 def express(_port, project):
     need("node", "npm")
-    install_node_packages(project)
+    link_node_packages(project)
     return ["node", "app.js"]
 
 
@@ -50,11 +51,27 @@ def go(_port, project):
 
 def nextjs(port, project):
     need("node", "npm")
-    install_node_packages(project)
+    link_node_packages(project)
     next_ = str(project / "node_modules" / ".bin" / "next")
     with turn("quickstart-nextjs"):
         install(project, next_, "build")
     return [next_, "start", "--port", str(port)]
+
+
+def link_node_packages(project):
+    """Install the packages that a project names: those of its example, which are the same."""
+    example = EXAMPLES / project.name
+    assert (project / "package.json").read_bytes() == (example / "package.json").read_bytes()
+    install_node_packages(example)
+    copied = project / "node_modules"
+    shutil.copytree(example / "node_modules", copied, symlinks=True, copy_function=link)
+
+
+def link(source, target):
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)
 
 
 def install(project, *command: str):
