@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tenantry.db.activity.model import Kind, Period
     from tenantry.db.engine import Session
 
-MOST_KEYS = 10  # that have a series of their own
+MOST_KEYS = 10  # with a separate series
 _c = activity_counts.c
 _in_range = (
     _c.kind == bindparam("p_kind", type_=Text),
