@@ -68,7 +68,7 @@ async def test_a_key_that_cannot_be_made_is_told_beside_its_field(browser, place
     page = await browser.send(f"{path}/keys/create", **fields)
     assert f'id="{wrong}-problem"' in page
     assert f'value="{fields[wrong]}"' in page
-    assert "<details open>" in page
+    assert '<details class="dialog" open>' in page
     assert "No API keys" in page
 
 

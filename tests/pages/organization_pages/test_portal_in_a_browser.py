@@ -54,7 +54,7 @@ async def test_from_a_shared_link_to_a_domain(page, server, make, rest):
     await expect(page.get_by_role("heading", name=domain)).to_be_visible()
     await page.get_by_role("button", name=f"Verify now: {domain}").click()
     await expect(page.get_by_text("Record not found yet")).to_be_visible()
-    await page.get_by_text(f"Delete {domain}").click()
+    await page.locator("summary", has_text=f"Delete {domain}").click()
     await is_sound(page)
     await page.context.clear_cookies()
     await page.reload()

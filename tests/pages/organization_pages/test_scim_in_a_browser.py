@@ -138,7 +138,7 @@ async def test_an_admin_sets_up_a_directory_alone(running, management):
 
         # The end: Back shows the steps, and deletion asks first
         await page.goto(here)
-        await page.get_by_text("Delete the directory").click()
+        await page.locator("summary", has_text="Delete the directory").click()
         await page.get_by_text("Users stay members").wait_for()
         await page.get_by_role("button", name="Delete directory").click()
         await page.get_by_text("Directory deleted.").wait_for()
@@ -222,6 +222,6 @@ async def test_google_workspace_is_read_and_synced_by_hand(running, management, 
             await is_accessible(page)
         finally:
             google.grants = True
-        await page.get_by_text("Remove the service account").click()
+        await page.locator("summary", has_text="Remove the service account").click()
         await page.get_by_role("button", name="Remove service account").click()
         await page.get_by_text("Service account removed.").wait_for()

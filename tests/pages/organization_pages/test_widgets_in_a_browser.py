@@ -106,7 +106,7 @@ async def test_somebody_is_invited_gets_another_role_and_is_removed(visit, peopl
         await page.get_by_role("checkbox", name="Admin").check()
         await page.get_by_role("button", name="Save roles").click()
         await expect(page.get_by_text("Roles saved.")).to_be_visible()
-        await page.get_by_text("Remove this user").click()
+        await page.locator("summary", has_text="Remove this user").click()
         await page.get_by_role("button", name="Remove user").click()
         await expect(page.get_by_text("User removed.")).to_be_visible()
         await expect(page.get_by_role("link", name=email)).to_have_count(0)
@@ -122,7 +122,7 @@ async def test_a_key_is_copied_and_back_does_not_show_it_again(visit):
         await page.get_by_role("link", name="I've saved it").click()
         await expect(page.get_by_text(key)).to_have_count(0)
         await expect(page.get_by_role("rowheader", name="Nightly import")).to_be_visible()
-        await page.get_by_text("Revoke", exact=True).click()
+        await page.locator("summary", has_text="Revoke").click()
         await page.get_by_role("button", name="Revoke API key").click()
         await expect(page.get_by_text("API key revoked.")).to_be_visible()
 
