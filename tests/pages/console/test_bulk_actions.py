@@ -127,6 +127,11 @@ async def test_a_selection_is_bounded_and_checked(browser, http, database, make)
     for members in ({"action": "delete", **ticked(ids)}, {"action": "no", **ticked([user])}):
         answer = await browser.post("/console/people/selected/apply", **members)
         assert answer.status_code == 400
+    page = await chosen(browser, "people", "delete", ["usr_\x00", "usr_é", "usr_", "x" * 300])
+    assert "Delete 4 users?" in texts(page)
+    assert "4 of 4 rows failed." in texts((await applied(browser, page)).text)
+    many = urlencode([(f"member_{number}", "1") for number in range(60)])
+    assert "Select all on this page" in await browser.get(f"/console/people?{many}")
     # A list's query cannot lead elsewhere or break out of the header.
     page = await chosen(browser, "people", "delete", [user], list="x\r\nset-cookie: a=b&//evil")
     (back,) = re.findall(r'class="button second" href="([^"]*)"', page)

@@ -132,7 +132,10 @@ class Visit:
     @property
     def shown(self) -> dict[str, str]:
         """The members of the query that say which rows of a list are shown."""
-        found = urlencoded.members(self.request.query, most=50, errors="replace")
+        try:
+            found = urlencoded.members(self.request.query, most=20, errors="replace")
+        except ValueError:
+            return {}
         return {name: value for name, value in found if value and name not in _MESSAGES}
 
     def has_role(self, role: str) -> bool:

@@ -104,8 +104,9 @@ class ObjectName:
 
 def kind_of(id_: str) -> str:
     """Return the prefix of an ID whose object has a name, "" for any other ID."""
-    prefix = f"{id_.partition('_')[0]}_"
-    return prefix if prefix in _STATEMENTS else ""
+    kind, _, number = id_.partition("_")
+    prefix = f"{kind}_"
+    return prefix if prefix in _STATEMENTS and number.isascii() and number.isdecimal() else ""
 
 
 async def load(call: Call, wanted: Iterable[str]) -> dict[str, ObjectName]:
