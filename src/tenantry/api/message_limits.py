@@ -35,7 +35,7 @@ _Inner = DescMessage | tuple[DescMessage] | str
 
 
 def check_binary(desc: DescMessage, data: bytes | bytearray) -> None:
-    """Refuse the binary form of a message with more values than one takes.
+    """Reject the binary form of a message with too many values.
 
     Bytes that cannot be read are left to the parser, which refuses them where this stops to count.
     """

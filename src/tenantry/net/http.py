@@ -188,7 +188,7 @@ class Route:
     wire: ClassVar[str] = "http"  # see `RequestContext`
 
     async def __call__(self, request: Request) -> Response | StreamingResponse:
-        """Answer a request that came for this route."""
+        """Handle a request of this route."""
         return await self.handler(request)
 
 

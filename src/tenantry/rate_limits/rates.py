@@ -72,9 +72,9 @@ class Rates:
         return await self._take("client", client_id)
 
     async def take_token(self, client_id: str) -> dict[str, str]:
-        """Count an access token for this client, which has shown who it is.
+        """Count an access token for this client, which has authenticated.
 
-        Only then: or anybody could use up the tokens of a client whose id they know.
+        Only then: otherwise anyone could exhaust the limit of a client with a known ID.
         """
         return await self._take("token", client_id)
 

@@ -189,7 +189,7 @@ def line_of(content, type_):
     [
         ("environment", {"format": 2}, "line 1: format: must be 1"),
         ("environment", {"type": "user"}, "line 1: is not the first line"),
-        ("environment", {"id": "org_1"}, "line 1: id: is not the id of an environment"),
+        ("environment", {"id": "org_1"}, "line 1: id: is not an environment ID"),
         ("user", {"email": None}, "email: is required"),
         ("user", {"email": 7}, "email: is not of its type"),
         ("user", {"revision": 2**63}, "revision: is not of its type"),
@@ -201,7 +201,7 @@ def line_of(content, type_):
         ("user", {"favourite": "blue"}, "favourite: is not a member of a user"),
         ("user", {"type": "person"}, "type: there is no 'person'"),
         ("user", {"type": ["user"]}, "type: there is no"),
-        ("membership", {"role_ids": "admin"}, "role_ids: must be a list of ids"),
+        ("membership", {"role_ids": "admin"}, "role_ids: must be a list of IDs"),
         ("membership", {"role_ids": ["role_1"]}, "refers to one that does not come before it"),
         ("membership", {"organization_id": "org_1"}, "refers to one that does not come before it"),
         ("organization", {"max_allowed_users": 2**31}, "max_allowed_users: is not of its type"),
@@ -286,7 +286,7 @@ async def test_a_circle_of_roles_does_not_come_in(new_database, content):
     at = line_of(content, "role")
     content[at]["base_id"] = content[at + 1]["id"]
     async with open_database(new_database("postgresql"), MASTER_KEY) as other:
-        with pytest.raises(errors.InvalidArgument, match="has to come before it"):
+        with pytest.raises(errors.InvalidArgument, match="must come before it"):
             await imported(other, written(content))
 
 

@@ -124,7 +124,7 @@ def test_a_file_that_cannot_be_read_is_one_line(place):
     assert done.returncode == 2
     done = place.run("import", "users", written(place, b"name\nAda\n", "users.csv"))
     assert done.returncode == 1
-    assert done.stderr.strip() == "tenantry: email: is a column that has to be there"
+    assert done.stderr.strip() == "tenantry: email: is a required column"
 
 
 def test_a_terminal_shows_how_far_it_is(place):

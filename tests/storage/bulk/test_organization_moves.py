@@ -414,7 +414,7 @@ async def test_nobody_comes_as_a_person_whom_a_provider_of_others_knows(db, read
         ada["sub"] = f"{of_others.id};eve"
         arrival = await imported(other, written(lines))
         (conflict,) = arrival.conflicts
-        assert conflict.endswith(f"the sub {ada['sub']!r} is of a connection that is here")
+        assert conflict.endswith(f"the sub {ada['sub']!r} belongs to a connection that exists here")
         assert await found(other, "acme.example.com") == []
 
 
@@ -454,9 +454,9 @@ async def test_ids_and_credentials_that_are_taken_are_named(db, acme, ready, kin
     ("type_", "change", "says"),
     [
         ("organization_export", {"format": 2}, "line 1: format: must be 1"),
-        ("organization_export", {"id": "usr_1"}, "line 1: id: is not the id of an organization"),
+        ("organization_export", {"id": "usr_1"}, "line 1: id: is not an organization ID"),
         ("organization_export", {"type": "environment"}, "line 1: is not the first line of an org"),
-        ("organization_export", {"roles": []}, "roles: must have a name for each id"),
+        ("organization_export", {"roles": []}, "roles: must have a name for each ID"),
         ("organization_export", {"scopes": [1]}, "scopes: must be a list of names"),
         ("organization", {"id": "org_1"}, "id: must be org_"),
         ("domain", {"organization_id": "org_1"}, "organization_id: must be org_"),
@@ -465,7 +465,7 @@ async def test_ids_and_credentials_that_are_taken_are_named(db, acme, ready, kin
         ("client", {"organization_id": "org_1"}, "organization_id: must be org_"),
         ("api_token", {"organization_id": "org_1"}, "organization_id: must be org_"),
         ("role", {"organization_id": None}, "organization_id: must be org_"),
-        ("role", {"default_member": True}, "are for roles of the environment"),
+        ("role", {"default_member": True}, "are only for roles of the environment"),
         ("role", {"base_id": "role_1"}, "base_id: a line refers to one that does not come"),
         ("role", {"permission_ids": ["perm_1"]}, "permission_ids: has one that"),
         ("role", {"type": "permission"}, "type: there is no 'permission'"),

@@ -269,7 +269,7 @@ async def _patiently(ask: Callable[[bytes], bytes], given: bytes) -> bytes:
 
 
 async def note_first(db: Session, master: MasterKey, wrapped: str) -> None:
-    """Note which master key is the first, and what it has wrapped, unless that is known."""
+    """Store the first master key and the key that it wraps, unless they are stored."""
     await db.fetch_all(
         _FIRST_MASTER,
         p_version=1,

@@ -222,7 +222,7 @@ class Searched:
         return text_has(search_text(*(rows.c[one] for one in self.columns)), folded_part(part))
 
     async def index(self, db: Session) -> int:
-        """Index some of the rows that are due; return how many changes that were."""
+        """Index a batch of due rows and return the number of changes."""
         if await db.fetch_one(self._any) is None:
             return 0
         async with db.transaction() as held:

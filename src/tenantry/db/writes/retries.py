@@ -1,4 +1,4 @@
-"""Running work once more that lost against a concurrent change."""
+"""Retries of work that failed because of a concurrent change."""
 
 from __future__ import annotations
 

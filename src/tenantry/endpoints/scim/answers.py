@@ -51,7 +51,7 @@ def error_body(problem: errors.Error | Fault) -> dict[str, Any]:
 
 
 def refused(problem: errors.Error | Fault, request: Request) -> Response:
-    """Return the answer to a request that was refused, here or on the way here."""
+    """Return the response to a request that was rejected here or earlier."""
     headers = {} if isinstance(problem, Fault) else dict(problem.headers)
     if problem.status == 401:
         came = "authorization" in request.headers

@@ -61,7 +61,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One event on its way to one endpoint; a test event brings its body along."""
+    """The delivery of an event to an endpoint; a test event has its own body."""
 
     id: str
     endpoint_id: str

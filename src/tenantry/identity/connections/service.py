@@ -96,7 +96,7 @@ async def create(
 ) -> Connection:
     """Make a connection of an organization; with None, of the environment.
 
-    It has no settings yet, and serves nobody. One of the simulator needs none, and is complete.
+    It has no settings yet and cannot be used, except for the simulated IdP, which needs none.
     """
     operator_notices.check_owner(call, organization_id)
     _check_type(type_, organization_id)

@@ -140,7 +140,7 @@ async def redeem(
     _check_verifier(client, row["code_challenge"], code_verifier)
     subject = await subject_of(call.db, await with_subject_alone(call.db, row))
     if subject is None:
-        raise InvalidGrant("the session is over, or its person is no member any more")
+        raise InvalidGrant("the session has ended, or its user is no longer a member")
     scopes = tuple(row["scope"].split())
     family = None
     used = {"p_digest": digest, "p_now": at, "p_token_id": token_id}

@@ -210,7 +210,7 @@ async def refresh(
             await _reused(call, token)
         subject = await subject_of(call.db, token.row)
         if subject is None:
-            raise InvalidGrant("the session is over, or its person is no member any more")
+            raise InvalidGrant("the session has ended, or its user is no longer a member")
         granted = tuple(token.scope.split())
         foreign = [name for name in scopes if name not in granted]
         if foreign:

@@ -187,7 +187,7 @@ class _Parser:
         self._conditions = 0
 
     def whole(self, text: str) -> Expression:
-        """Return the expression of all tokens."""
+        """Parse all tokens and return their expression."""
         if self._next.kind == END:
             raise SyntaxFault(1, "is empty")
         node = self._expression()

@@ -1,4 +1,4 @@
-"""Reading the token template, and what of an organization its expressions name."""
+"""Reads the token template and the organization fields that its expressions use."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ class AccessTokens:
         return await self.in_force(await self._signed.claims(token))
 
     async def in_force(self, claims: Mapping[str, Any]) -> AccessToken:
-        """Return a client's token that says this, as `SignedTokens` has read it."""
+        """Return the client token with these claims, as parsed by `SignedTokens`."""
         client_id, token_id = claims.get("client_id"), claims.get("jti")
         if (
             not isinstance(client_id, str)

@@ -102,7 +102,7 @@ def texts_of(known: Mapping[str, str], effective: Effective) -> dict[str, str]:
 
 
 def _parted(given: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
-    """Return the known members of a document by their paths, and the rest of it."""
+    """Return the known members of a document by path, and the remaining ones."""
     known: dict[str, str] = {}
     others: dict[str, Any] = {}
     for name, value in given.items():

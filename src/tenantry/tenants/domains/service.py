@@ -1,6 +1,6 @@
 """The rules of domains: claiming, finding, proving, deleting.
 
-A domain that a management client adds is taken as proven: the application vouches for it. Every
+A domain that a management client adds counts as verified: the application is responsible. Every
 other caller makes a claim, which waits for its TXT record. Claims of several organizations stand
 side by side, so nobody keeps the owner out; a domain is proven for one organization only. A proof
 by DNS keeps later claims out only as long as the record is there: names are sold.

@@ -197,7 +197,7 @@ def _check_together(
     named: Collection[str],
     fields: Mapping[str, str],
 ) -> None:
-    """Let an access token end before its session does; of a request, ``named`` are changed."""
+    """Check session settings together; a request changes the ``named`` ones."""
     counting = {n: t for n, t in stored.items() if n in STORABLE and n not in effective.given.given}
     values = {name: STORABLE[name].metadata["parse"](text) for name, text in counting.items()}
     try:

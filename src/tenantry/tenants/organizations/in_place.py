@@ -104,7 +104,7 @@ def _spelled(row: CTE, changed: tuple[str, ...]) -> ColumnElement[str]:
 
 
 def _rest(changed: tuple[str, ...]) -> ColumnElement[str]:
-    """Return those that it leaves alone, in JSON."""
+    """Return the members that the update does not change, as JSON."""
     members = [_member(name, _o[name]) for name in _MEMBERS if name not in changed]
     flags = [
         (f'{{"name":"{name}","enabled":', sa.cast(_o.features.op("?")(_text(name)), sa.Text))

@@ -204,7 +204,7 @@ async def change_own(call: Call, changes: Mapping[str, Any]) -> User:
 
 
 async def change_profile(call: Call, user: User, profile: Mapping[str, Any]) -> User:
-    """Give a user what it has told of itself, having proved its address; within a transaction.
+    """Apply the profile that a user entered after proving their email address, in a transaction.
 
     The address of one whom a provider alone knows is proved by nothing but `follow_address`.
     """

@@ -206,7 +206,7 @@ class _Csv(Reader):
     def _record(self, row: Record, values: list[str]) -> Record:
         assert self._cells is not None
         if len(values) != len(self._cells):
-            says = f"has {len(values)} cells where there are {len(self._cells)} columns"
+            says = f"has {len(values)} cells, expected {len(self._cells)}"
             return replace(row, problem=says)
         members: dict[str, Any] = {}
         for cell, value in zip(self._cells, values, strict=True):
@@ -356,9 +356,9 @@ def _cells(heads: list[str], known: Mapping[str, Column], required: str) -> list
     there = Counter(cell.name for cell in cells)
     for name, times in there.items():
         if times > 1:
-            raise errors.InvalidArgument.field(name, "once", "is a column more than once")
+            raise errors.InvalidArgument.field(name, "once", "is a duplicate column")
     if required not in there:
-        raise errors.InvalidArgument.field(required, "required", "is a column that has to be there")
+        raise errors.InvalidArgument.field(required, "required", "is a required column")
     return cells
 
 

@@ -59,7 +59,7 @@ async def offered(
     create: bool,
     dry_run_writes: DryRunWrites | None,
 ) -> Offers:
-    """Return the organizations that rows name; those that are missing are founded if asked for.
+    """Return the organizations of rows, and create missing ones if requested.
 
     Raises:
         DuplicateKey: another one took an external id at the same moment.

@@ -109,7 +109,7 @@ class _Planner:
             raise errors.InvalidArgument.field(
                 "email",
                 "unique",
-                f"the user of this address has the external id {by_email.user.external_id!r}",
+                f"the user of this email address has the external ID {by_email.user.external_id!r}",
             )
         if person is not None and person is not by_email:
             raise errors.InvalidArgument.field(

@@ -62,7 +62,7 @@ def check(uri: str, *, production: bool, native: bool = False) -> None:
     elif not native:
         raise ValueError("must be an https or http URL; private-use schemes are for NTV")
     elif scheme in _UNSAFE_SCHEMES:
-        raise ValueError(f"the scheme {scheme!r} cannot belong to one app alone")
+        raise ValueError(f"the scheme {scheme!r} is not specific to one app")
     elif not uri.partition(":")[2]:
         raise ValueError("must have a path after its scheme")
     else:

@@ -224,7 +224,7 @@ def _bool(given: Given, rules: Rules, _name: str) -> None:
 
 
 def _size(rules: Rules, low: int, high: int | None, unit: str) -> None:
-    """Tell how many characters, items or pairs there may be."""
+    """Describe the allowed number of characters, items or pairs."""
     least, most = _SIZES[unit]
     if low:
         rules.schema[least] = low

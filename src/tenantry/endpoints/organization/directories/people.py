@@ -31,7 +31,7 @@ def pages(site: OrganizationSite) -> list[Page]:
 
 class _People(Subject):
     async def show(self, visit: Visit) -> Response:
-        """Show a page of people: all, those of a group, or those that are searched for."""
+        """Show a page of users: all, those of a group, or search results."""
         directory = await self.directory(visit)
         asked = {name: visit.query(name) for name in ("search", "group")}
         organization_id, id_ = self.names(visit)

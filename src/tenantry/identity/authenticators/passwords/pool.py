@@ -88,7 +88,7 @@ class Pool:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     async def _turn(self, network: str) -> None:
-        """Wait until a thread is ours."""
+        """Wait for a free thread."""
         if self._free:
             self._free -= 1
             return

@@ -117,7 +117,7 @@ def _by_name(place: Any) -> dict[str, Any]:
 
 
 def told(user: DirectoryUser, mapping: Mapping[str, str]) -> dict[str, Any]:
-    """Return what events tell of a person beside ids, groups, roles and custom attributes."""
+    """Return the event fields of a user except IDs, groups, roles and custom attributes."""
     names = _Names(user.document)
     shown: dict[str, Any] = {"preferred_username": user.user_name, "name": _name(names)}
     shown |= names.texts()

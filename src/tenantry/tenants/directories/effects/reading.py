@@ -259,7 +259,7 @@ class Person:
 
 
 async def around(db: Session, directory: Directory, user: DirectoryUser) -> Around | None:
-    """Return the surroundings of a person; None where the organization is gone.
+    """Return the context of a directory user; None if the organization was deleted.
 
     The account is the one that the person is linked to, or else that of the address.
     """

@@ -69,7 +69,7 @@ def _as_it_is(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """A column that an attribute is found by, and what its values are compared as."""
+    """The column of an attribute, and the type by which its values are compared."""
 
     column: Column[Any]
     spelled: Callable[[Any], Any] = _as_it_is
@@ -139,7 +139,7 @@ class Narrowed:
         return {f"v{number}": value for number, value in enumerate(self._values)}
 
     def _shape_of(self, filter_: Filter) -> tuple[Shape | None, bool]:
-        """Return the shape of a filter, and whether it finds exactly what that does."""
+        """Return the shape of a filter, and whether both match the same rows."""
         if isinstance(filter_, Compare | Present):
             shape = self._term(filter_)
             return shape, shape is not None

@@ -359,7 +359,7 @@ def attribute_path(text: str) -> AttributePath:
     """Return the path that a text says: an attribute with or without URN, or an extension's URN.
 
     Raises:
-        ValueError: it is no path.
+        ValueError: the text is not a path.
 
     """
     return _resolved(text)[0]

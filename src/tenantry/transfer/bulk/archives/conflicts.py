@@ -70,7 +70,7 @@ async def match_users(db: Session, batch: Batch) -> list[tuple[Row | None, str]]
             row, there, by_id.get(row["id"]), by_external_id.get(row["external_id"])
         )
         if not problem and there is None and _connection_id(row) in provider_ids:
-            problem = f"the sub {row['sub']!r} is of a connection that is here"
+            problem = f"the sub {row['sub']!r} belongs to a connection that exists here"
         matches.append((there, problem))
     return matches
 

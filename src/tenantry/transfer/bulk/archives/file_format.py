@@ -182,7 +182,7 @@ def to_row(table: ArchiveTable, members: Members) -> Members:
         name = table.listed.member
         listed = members.pop(name, None)
         if not isinstance(listed, list) or not all(isinstance(id_, str) for id_ in listed):
-            raise errors.InvalidArgument(f"{name}: must be a list of ids")
+            raise errors.InvalidArgument(f"{name}: must be a list of IDs")
         row[name] = listed
     if members:
         unknown = next(iter(members))[:60]

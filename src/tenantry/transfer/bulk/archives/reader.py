@@ -65,10 +65,10 @@ class ArchiveReader:
             raise wrong(number, f"comes after the end of the {self.noun}")
         type_, first_type = members.pop("type", None), _FIRST_TYPES[self.noun]
         if (type_ == first_type) != (self.lines == 0):
-            raise wrong(number, f"is not the first line of an {self.noun} that was exported")
+            raise wrong(number, f"is not the first line of an exported {self.noun}")
         if type_ == file_format.END:
             if members.get("lines") != self.lines:
-                raise wrong(number, f"lines: must be {self.lines}, as many as came before")
+                raise wrong(number, f"lines: must be {self.lines}, the number of lines before it")
             self.ended = True
             return None
         self.lines += 1
@@ -79,7 +79,7 @@ class ArchiveReader:
             return None
         table = self.tables.get(type_) if isinstance(type_, str) else None
         if table is None:
-            raise wrong(number, f"type: there is no {str(type_)[:60]!r}")
+            raise wrong(number, f"type: unknown type {str(type_)[:60]!r}")
         return table
 
     def _row(self, table: ArchiveTable, number: int, members: Members) -> Members:
@@ -93,7 +93,7 @@ class ArchiveReader:
         except errors.InvalidArgument as problem:
             raise wrong(number, problem.message) from None
         except WrongKey:
-            raise wrong(number, f"{file_format.SEALED}: was sealed by another key") from None
+            raise wrong(number, f"{file_format.SEALED}: was encrypted with another key") from None
 
 
 async def _records(pieces: AsyncIterator[bytes]) -> AsyncIterator[Record]:

@@ -155,7 +155,7 @@ async def restore_environment(
         async def start(number: int, members: Members) -> None:
             id_, at = members.get("id"), members.get("create_time")
             if not isinstance(id_, str) or not ids.well_formed(ids.ENVIRONMENT, id_):
-                raise wrong(number, "id: is not the id of an environment")
+                raise wrong(number, "id: is not an environment ID")
             if not file_format.has_type(environment.c.create_time, at):
                 raise wrong(number, "create_time: must be a whole number")
             await db.fetch_all(_SET_ENVIRONMENT, p_id=id_, p_create_time=at)
@@ -232,7 +232,7 @@ class _Organization:
         """Check that the environment knows what the first line names."""
         id_ = members.get("id")
         if not isinstance(id_, str) or not ids.well_formed(ids.ORGANIZATION, id_):
-            raise wrong(number, "id: is not the id of an organization")
+            raise wrong(number, "id: is not an organization ID")
         self.id = id_
         if await self.db.fetch_one(_EXISTING, organization_id=id_):
             self._conflict(number, f"the organization {id_} is here already")
@@ -243,7 +243,7 @@ class _Organization:
         for table, statement in ((ROLE, conflicts.ENVIRONMENT_ROLES), (PERMISSION, _PERMISSIONS)):
             named: dict[str, str] = members.get(f"{table.type}s", {})
             if not isinstance(named, dict) or not _are_texts(named.values()):
-                raise wrong(number, f"{table.type}s: must have a name for each id")
+                raise wrong(number, f"{table.type}s: must have a name for each ID")
             there = await self._find(number, table.type, statement, named.values())
             self.ids[table.type] = {id_: there.get(name, id_) for id_, name in named.items()}
         names = members.get("scopes")
@@ -282,9 +282,9 @@ class _Organization:
         if not self.counts[ORGANIZATION.type]:
             raise errors.InvalidArgument("the organization itself is not in the file")
         if self.domain_connections - self.ids.get(CONNECTION.type, {}).keys():
-            raise errors.InvalidArgument("a connection_id of a domain names none of the file")
+            raise errors.InvalidArgument("a connection_id of a domain is not in the file")
         if self.counts[MEMBERSHIP.type] != len(self.ids.get(USER.type, ())):
-            raise errors.InvalidArgument("a user of the file is no member of the organization")
+            raise errors.InvalidArgument("a user of the file is not a member of the organization")
         if self.counts[ROLE.type] and not self.report.conflicts:
             await self.db.fetch_all(_RAISE)
 
@@ -303,11 +303,13 @@ class _Organization:
         """Refuse a row of another owner, and replace the IDs that it refers to."""
         owner = "id" if table is ORGANIZATION else "organization_id"
         if owner in table.table.c and row[owner] != self.id:
-            raise wrong(number, f"{owner}: must be {self.id}, as the first line says")
+            raise wrong(number, f"{owner}: must be {self.id}, as in the first line")
         if table is ORGANIZATION:
             row["region_code"] = self.region
         elif table is ROLE and (row["default_creator"] or row["default_member"]):
-            raise wrong(number, "default_creator, default_member: are for roles of the environment")
+            raise wrong(
+                number, "default_creator, default_member: are only for roles of the environment"
+            )
         elif table is DOMAIN and row["connection_id"] is not None:
             self.domain_connections.add(row["connection_id"])
         for column, type_ in table.references.items():
@@ -323,7 +325,7 @@ class _Organization:
             return here
         if type_ in OF_ORGANIZATION:
             raise wrong(number, f"{column}: {NOT_BEFORE}")
-        raise wrong(number, f"{column}: has one that the first line does not name")
+        raise wrong(number, f"{column}: has an ID that the first line does not contain")
 
     async def _match_users(self, batch: Batch) -> Batch:
         """Return the users to create; the others exist."""

@@ -80,7 +80,7 @@ class ArchiveWriter:
             await self._insert(table, batch, lines)
         except DuplicateKey as problem:
             raise wrong(
-                lines, f"{problem.field}: a value that must be unique is there {self.taken}"
+                lines, f"{problem.field}: a value that must be unique exists {self.taken}"
             ) from None
         except ForeignKey:
             raise wrong(lines, NOT_BEFORE) from None
@@ -136,5 +136,5 @@ def _check_bases(batch: Batch) -> None:
     later = {row["id"] for _, row in batch}
     for number, row in batch:
         if row["base_id"] in later:
-            raise wrong(number, "base_id: the role that it extends has to come before it")
+            raise wrong(number, "base_id: the role that it extends must come before it")
         later.discard(row["id"])
