@@ -56,7 +56,7 @@ def read(url: str, *, replica: bool = False) -> Servers:
     pairs = parse_qsl(query, keep_blank_values=True)
     for name, _ in pairs:
         if _LIBPQ_ALONE.fullmatch(name):
-            raise ValueError(f"takes no ?{name}=: Tenantry has its own limits; leave it out")
+            raise ValueError(f"does not support ?{name}=: remove it; Tenantry has its own limits")
     said = dict(pairs)
     hosts, ports = said.get("host", ""), said.get("port", "")
     if listed and hosts:

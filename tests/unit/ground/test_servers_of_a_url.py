@@ -70,8 +70,8 @@ WRONG = [
     ("one/x?host=two", "names its hosts twice"),
     ("one,two/x?target_session_attrs=standby", "is read-write or primary or any here"),
     ("one,two/x?target_session_attrs=readwrite", "is read-write or primary or any here"),
-    ("one,two/x?connect_timeout=3", "takes no ?connect_timeout="),
-    ("one,two/x?load_balance_hosts=random", "takes no ?load_balance_hosts="),
+    ("one,two/x?connect_timeout=3", "does not support ?connect_timeout="),
+    ("one,two/x?load_balance_hosts=random", "does not support ?load_balance_hosts="),
     (",".join(["one"] * 17), "more than 16"),
 ]
 

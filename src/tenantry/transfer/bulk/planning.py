@@ -115,7 +115,7 @@ class _Planner:
             raise errors.InvalidArgument.field(
                 "email",
                 "immutable",
-                "the user of this external id has another address, which cannot change",
+                "the user with this external ID has another email address, which cannot change",
             )
         return by_email
 

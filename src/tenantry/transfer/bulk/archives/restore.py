@@ -168,7 +168,7 @@ async def restore_environment(
         for name in ("default_creator", "default_member"):
             if row[name] != 1:
                 raise errors.InvalidArgument(
-                    f"{name}: {row[name]} roles of the environment are it, one has to be"
+                    f"{name}: must be set for one role of the environment, not {row[name]}"
                 )
         await writer.add_signing_keys()
         await db.record(call.event("environment.imported", after=dict(writer.counts)))
