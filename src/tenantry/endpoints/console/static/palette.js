@@ -1,8 +1,10 @@
 // The command palette: finds pages and objects, by the search that works without a script, too.
-const palette = document.getElementById("palette");
-const button = document.querySelector("[data-palette]");
+// Strict, so that functions of the block stay in it: pages load other scripts beside this one.
+"use strict";
 
-if (palette && button) {
+if (document.getElementById("palette")) {
+  const palette = document.getElementById("palette");
+  const button = document.querySelector("[data-palette]");
   const query = document.getElementById("palette-query");
   const list = document.getElementById("palette-results");
   const state = document.getElementById("palette-state");
