@@ -25,14 +25,14 @@ async def test_an_owner_names_the_product_first(http, database, api, unnamed):
     assert "Name your product" in page
     assert 'type="color"' in page
     sent = await owner.post("/console/product/save", app_name="Acme Projects", app_color="#0f766e")
-    assert sent.headers["location"] == "/console/me?done=product_saved"
+    assert sent.headers["location"] == "/console/overview?done=product_saved"
     listed = (await api.settings.list_settings())["settings"]
     values = {one["name"]: one.get("value") for one in listed}
     assert (values["app_name"], values["app_color"]) == ("Acme Projects", "#0f766e")
     again = await http.post(
         f"/console/enter/{await link_of(database, OWNER)}", data={"name": "Ada"}, headers=OWN
     )
-    assert again.headers["location"] == "/console/me"
+    assert again.headers["location"] == "/console/overview"
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,6 @@ async def test_what_is_wrong_is_said_beside_its_field(http, database, unnamed, f
 async def test_other_operators_go_on(http, database, unnamed):
     operator = await enter(http, database, OPERATOR)
     answer = await http.get("/console/product", headers={"cookie": operator.cookie})
-    assert (answer.status_code, answer.headers["location"]) == (303, "/console/me")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/console/overview")
     sent = await operator.post("/console/product/save", app_name="Acme")
     assert sent.status_code == 403
