@@ -199,14 +199,14 @@ def line_of(content, type_):
         ("user", {"id": "usr_abc"}, "id: is not usr_ followed by digits"),
         ("user", {"sub": "ann@example.com"}, "sub: is not a connection"),
         ("user", {"favourite": "blue"}, "favourite: is not a member of a user"),
-        ("user", {"type": "person"}, "type: there is no 'person'"),
-        ("user", {"type": ["user"]}, "type: there is no"),
+        ("user", {"type": "person"}, "type: unknown type 'person'"),
+        ("user", {"type": ["user"]}, "type: unknown type"),
         ("membership", {"role_ids": "admin"}, "role_ids: must be a list of IDs"),
         ("membership", {"role_ids": ["role_1"]}, "refers to one that does not come before it"),
         ("membership", {"organization_id": "org_1"}, "refers to one that does not come before it"),
         ("organization", {"max_allowed_users": 2**31}, "max_allowed_users: is not of its type"),
         ("permission", {"name": "sk_org_users_read"}, "name: a value that must be unique"),
-        ("role", {"default_creator": False}, "default_creator: 0 roles"),
+        ("role", {"default_creator": False}, "default_creator: must be set for one role"),
         ("end", {"lines": 3}, "lines: must be"),
     ],
 )
@@ -437,7 +437,9 @@ async def test_a_connection_comes_back_with_its_secret_only_under_a_key_for_the_
     assert content == await exported(db, cipher=cipher)
     assert b"a secret" not in content
     async with open_database(new_database("sqlite"), b"2" * 32, pool_size=2) as other:
-        with pytest.raises(errors.InvalidArgument, match="sealed_secret: was sealed by another"):
+        with pytest.raises(
+            errors.InvalidArgument, match="sealed_secret: was encrypted with another"
+        ):
             await imported(other, content, cipher=SecretCipher(b"x" * 32))
         await imported(other, content, cipher=cipher)
         moved = await reading.find(other, oidc.id)
@@ -470,7 +472,9 @@ async def test_a_connection_of_an_application_comes_back_with_them(call, db, new
     content = await exported(db, cipher=cipher)
     assert b"a secret of Slack" not in content
     async with open_database(new_database("sqlite"), b"2" * 32, pool_size=2) as other:
-        with pytest.raises(errors.InvalidArgument, match="sealed_secret: was sealed by another"):
+        with pytest.raises(
+            errors.InvalidArgument, match="sealed_secret: was encrypted with another"
+        ):
             await imported(other, content, cipher=SecretCipher(b"x" * 32))
         await imported(other, content, cipher=cipher)
         moved = await apps.find(Call(SYSTEM, other, "req_1"), made.id)
