@@ -83,7 +83,7 @@ class _Search:
 
 
 async def _find(visit: Visit, asked: str) -> list[Kind]:
-    """Return the results of all kinds: a call of the API for each, whatever there is."""
+    """Return the results of every kind, with one API call each."""
     words = visit.words
     found = [Kind(words.plain("search.pages"), "arrow-right", _of_navigation(visit, asked))]
     if len(asked) < LEAST_SEARCHED:
