@@ -45,7 +45,7 @@ async def test_a_full_disk_is_reported_to_the_operator(tmp_path, disk, postgresq
                 one for one in json.loads(doctor.stdout)["checks"] if one["check"] == "database"
             ]
             assert not found["ok"]
-            assert "make room" in found["advice"]
+            assert "free disk space" in found["advice"]
         assert server.run("status").returncode == 0
     finally:
         server.stop()

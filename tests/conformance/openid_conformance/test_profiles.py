@@ -13,7 +13,7 @@ from profiles import BASIC, DRIVEN, FORM_POST, PROFILES
 from relying_parties import PARTIES
 
 HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
+ROOT = HERE.parents[2]
 _SAYS_SO = {  # what the discovery document has to say for a reason to hold
     "id_token_signing_alg_values_supported": lambda value: "none" not in value,
     "userinfo_signing_alg_values_supported": lambda value: value is None,

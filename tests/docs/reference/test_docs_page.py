@@ -10,10 +10,10 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from importlib.resources import files
-from pathlib import Path
 
 import httpx
 import pytest
+from repository import ROOT
 
 from tenantry.core import errors
 from tenantry.endpoints.docs import web
@@ -202,7 +202,7 @@ def test_diagrams_are_served_in_light_and_dark(get, sources):
 
 
 def test_the_diagrams_are_current():
-    script = Path(__file__).parents[2] / "scripts" / "sequences.py"
+    script = ROOT / "scripts" / "sequences.py"
     done = subprocess.run([sys.executable, script, "--check"], check=False, capture_output=True)
     assert (done.returncode, done.stderr) == (0, b"")
 

@@ -9,7 +9,6 @@ import pytest
 from repository import ROOT
 
 TESTS = ROOT / "tests"
-ROOT = TESTS.parent
 PAGES = ["SECURITY.md", "docs/security.md", "docs/asvs.md"]
 _NAMED = re.compile(r"`([\w/]+)::(test_\w+)`")
 _ROW = re.compile(r"^\| (\d+\.\d+\.\d+) \| ([^|]+) \| ([^|]+) \| (.+) \|$", re.MULTILINE)

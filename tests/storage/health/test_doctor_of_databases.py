@@ -59,7 +59,7 @@ TROUBLE = {
         "$$ BEGIN RAISE EXCEPTION 'no space left on device' USING ERRCODE = 'disk_full'; END $$;"
         "CREATE TRIGGER full_disk BEFORE UPDATE ON environment EXECUTE FUNCTION full_disk()",
         "no space left",
-        "make room",
+        "free disk space",
     ),
     "no connections": (
         "CREATE ROLE nobody_{name} LOGIN CONNECTION LIMIT 0",

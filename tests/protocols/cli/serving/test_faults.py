@@ -57,6 +57,7 @@ mail list
 mail show mail_1
 sso failures
 operators link
+init fastapi
 operators list
 user list
 user show usr_1

@@ -12,10 +12,11 @@ import httpx
 import pytest
 from apis import unique
 from quickstart_projects import init
+from repository import ROOT
 
 from tenantry.cli.projects.frameworks import FRAMEWORKS
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = ROOT / "examples"
 
 
 def refusal(server, *arguments: str) -> str:
