@@ -96,7 +96,7 @@ def test_every_command_has_help(command, tmp_path):
 def test_help_is_in_the_order_in_which_one_needs_things(tmp_path):
     done = commands.run("--help", cwd=tmp_path, environment=without_settings())
     named = [found[1] for line in done.stdout.splitlines() if (found := LISTED.match(line))]
-    assert named[:4] == ["serve", "env", "trust", "status"]
+    assert named[:5] == ["serve", "env", "init", "trust", "status"]
     some = ["serve", "org", "user", "app", "client", "events", "worker", "migrate", "master-key"]
     assert [name for name in named if name in some] == some
     done = commands.run("webhook", "--help", cwd=tmp_path, environment=without_settings())
