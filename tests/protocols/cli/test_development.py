@@ -42,7 +42,9 @@ def test_development_is_on_by_itself_only_where_nobody_else_comes(given, develop
 @pytest.mark.parametrize("host", ["auth.acme.com", "localhost.acme.com", "8.8.8.8", "acme.com."])
 def test_development_is_refused_on_a_public_name(host):
     given = {"TENANTRY_PUBLIC_URL": f"https://{host}", "TENANTRY_DEVELOPMENT": "true"}
-    with pytest.raises(SettingError, match="TENANTRY_DEVELOPMENT: cannot be true with the public host"):
+    with pytest.raises(
+        SettingError, match="TENANTRY_DEVELOPMENT: cannot be true with the public host"
+    ):
         load(given)
 
 

@@ -129,6 +129,18 @@ async def test_a_turn_that_nobody_takes_goes_to_the_next(pg, woken_first):
     pg._pool.give_back(held[1])
 
 
+async def test_a_pool_closes_all_connections_if_one_is_broken(pg, monkeypatch):
+    async def break_off(**_: object):
+        raise BrokenPipeError
+
+    held = [await pg._pool.acquire() for _ in range(2)]
+    for connection in held:
+        pg._pool.give_back(connection)
+    monkeypatch.setattr(held[0], "close", break_off)
+    await pg._pool.close()
+    assert all(connection.is_closed() for connection in held)
+
+
 async def test_a_turn_that_nobody_takes_is_closed_with_the_pool(pg):
     held = [await pg._pool.acquire() for _ in range(2)]
     waiting = asyncio.create_task(pg._pool.acquire())

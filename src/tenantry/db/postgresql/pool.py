@@ -197,12 +197,12 @@ class Pool:
             self._trimming.cancel()
         if self._looking is not None:
             self._looking.cancel()
-        for connection in self._idle:
-            await connection.close(timeout=2)
-        self._open -= len(self._idle)
-        self._connected.difference_update(self._idle)
+        idle = [*self._idle]
         self._idle.clear()
+        self._open -= len(idle)
+        self._connected.difference_update(idle)
         self._budget.leave(self)
+        await asyncio.gather(*(_close(connection) for connection in idle))
 
     def _lend(self) -> Connection | None:
         while self._idle:
@@ -351,3 +351,11 @@ class _Turn:
     def refuse(self) -> None:
         problem = self.refusal or Unavailable(_ALL_IN_USE, errors.Busy)
         self.given.set_exception(Unavailable(str(problem), problem.answer))
+
+
+async def _close(connection: Connection) -> None:
+    """Close a connection; terminate it if its server is gone or does not answer."""
+    try:
+        await connection.close(timeout=2)
+    except _NOT_CONNECTED:
+        connection.terminate()
