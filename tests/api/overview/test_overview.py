@@ -63,7 +63,12 @@ async def test_days_hold_what_began_on_them(database):
     today = at - at % DAY
     before = await figures.days(database, at, 3)
     await signed_in(database, today - DAY + MINUTE, "SUCCESS")
-    await signed_in(database, today - MINUTE, "FAILED", '{"error": "invalid_saml_response"}')
+    await signed_in(
+        database,
+        today - MINUTE,
+        "FAILED",
+        '{"error": "invalid_saml_response", "error_description": ""}',
+    )
     await signed_in(database, today + SECOND, "PENDING")
     await signed_in(database, today - 2 * DAY - MINUTE, "SUCCESS")  # of a day that is not asked for
     after = await figures.days(database, at, 3)

@@ -85,7 +85,7 @@ async def test_every_value_of_every_filter_that_a_page_offers_is_answered(page_s
     pages = [
         listed_page
         for listed_page in page_server.listed_pages
-        if listed_page.site == CONSOLE and listed_page.path != "/console"
+        if listed_page.site == CONSOLE and listed_page.path not in {"/console", "/console/product"}
     ]
     seen = {listed_page.path for listed_page in pages}
     async with over_https(page_server.place.server) as http:

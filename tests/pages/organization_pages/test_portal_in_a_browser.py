@@ -39,7 +39,7 @@ async def test_from_a_shared_link_to_a_domain(page, server, make, rest):
     await is_sound(page)
     await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
-    await page.wait_for_url(f"{server.url}/portal/sso")
+    await page.wait_for_url(f"{server.url}/portal")
     await page.get_by_role("link", name="Domain verification").click()
     await is_sound(page)
     await page.get_by_label("Domain", exact=True).fill("acme")
