@@ -96,7 +96,9 @@ def test_the_portal_opens_in_a_frame_of_another_site_and_works(opened):
     portal = opened.frame_locator("iframe")
     expect(portal.get_by_text("Acme admin portal")).to_be_visible()
     tabs = portal.get_by_role("navigation").get_by_role("link")
-    expect(tabs).to_have_text(["Single sign-on", "SCIM provisioning", "Domain verification"])
+    expect(tabs).to_have_text(
+        ["Overview", "Single sign-on", "SCIM provisioning", "Domain verification"]
+    )
     # The cookie came with the frame, and forms are sent from within it.
     portal.get_by_role("link", name="Domain verification").click()
     domain = f"a{time.monotonic_ns()}.com"

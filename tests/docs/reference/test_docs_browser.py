@@ -91,7 +91,7 @@ def test_fields_errors_and_events_are_found(visit):
 def test_titles_rank_before_headings_and_text(visit):
     page = visit()
     for typed, first in {
-        "iframe": "3. Embed the portal",
+        "iframe": "6. Embed pages",
         "webhooks": "Receive events",
         "docker": "Containers",
         "backup": "Backups",
