@@ -111,12 +111,10 @@ def test_titles_rank_before_headings_and_text(visit):
 def test_a_result_links_to_the_section_that_matched(visit):
     page = visit()
     found(page, "iframe")
-    expect(page.locator("#results .kind").first).to_have_text(
-        "Customer administration › Admin portal"
-    )
+    expect(page.locator("#results .kind").first).to_have_text("Get started › Self-service")
     page.locator("#search").press("Enter")
-    page.wait_for_url("**/docs/guides/admin-portal#*embed-the-portal*")
-    expect(page.locator(":target")).to_have_text(re.compile("Embed the portal"))
+    page.wait_for_url("**/docs/guides/self-service#*embed-pages*")
+    expect(page.locator(":target")).to_have_text(re.compile("Embed pages"))
 
 
 def test_arrows_walk_through_what_was_found(visit):

@@ -109,6 +109,7 @@ async def test_a_chart_works_without_script(entered, sending_server):
 
 async def test_the_language_of_a_snippet_is_chosen_by_keyboard(entered, sending_server):
     page, _ = await _opened(entered, f"{sending_server.url}/console/applications")
+    await page.locator(".heading summary").click()
     await page.fill("#name", "Shop")
     await page.get_by_label("Type").select_option("WEB_APP")
     await page.get_by_role("button", name="Create").click()

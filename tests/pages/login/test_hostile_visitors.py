@@ -233,6 +233,7 @@ async def test_every_page_is_framed_by_nobody_and_kept_by_nobody(place, applicat
         policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
         assert policy == {
             "default-src": "'none'",
+            "font-src": "'self'",
             "style-src": "'self'",
             "script-src": "'self'",
             "connect-src": "'self'",
@@ -247,6 +248,7 @@ async def test_every_page_is_framed_by_nobody_and_kept_by_nobody(place, applicat
             "/login/style.css",
             "/login/login.js",
             "/login/icon.svg",
+            "/login/inter.woff2",
             visitor.path,
         }
 

@@ -459,7 +459,9 @@ def test_a_mail_server_needs_a_sender():
 
 
 def test_a_folder_of_templates_must_be_there(tmp_path):
-    with pytest.raises(settings.SettingError, match=r"^TENANTRY_MAIL_TEMPLATES: no folder"):
+    with pytest.raises(
+        settings.SettingError, match=r"^TENANTRY_MAIL_TEMPLATES: directory not found"
+    ):
         configured(mail_templates=tmp_path / "none")
 
 

@@ -29,11 +29,11 @@ TEMPLATES = Path(rendering.__file__).with_name("templates")
 GUIDE = ROOT / "docs" / "guides" / "mail.md"
 # Keys whose sentence is the same in a language as in English.
 SAME_AS_ENGLISH = {
-    "de": {"date.first"},
-    "fr": {"time.minutes_one", "time.minutes_other"},
+    "de": {"date.first", "mail.logo"},
+    "fr": {"time.minutes_one", "time.minutes_other", "mail.logo"},
     "es": {"date.first", "webhook_disabled.endpoint"},
-    "it": {"date.at", "mail.account", "webhook_disabled.endpoint"},
-    "nl": {"date.first", "date.at", "mail.account", "webhook_disabled.endpoint"},
+    "it": {"date.at", "mail.account", "webhook_disabled.endpoint", "mail.logo"},
+    "nl": {"date.first", "date.at", "mail.account", "webhook_disabled.endpoint", "mail.logo"},
     "pt": {"webhook_disabled.endpoint"},
 }
 BRAND = {

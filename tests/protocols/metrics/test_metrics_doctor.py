@@ -20,7 +20,7 @@ def finding(folder, **settings: object):
 def test_without_an_address_nothing_is_wrong(tmp_path):
     found = finding(tmp_path)
     assert found["ok"]
-    assert "nothing is counted" in found["text"]
+    assert "disabled" in found["text"]
 
 
 def test_a_public_address_needs_a_token(tmp_path):

@@ -19,7 +19,6 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from protobuf.wkt import FieldMask
-from repository import ROOT
 
 from tenantry.api import methods
 from tenantry.api.pipeline import Pipeline
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
     from tenantry.net.http import Request
     from tenantry.telemetry.request_context import Observer
 
+ROOT = Path(__file__).resolve().parents[3]
 CONTRACT = Path(__file__).parent / "contract"
 FILE = "trial/v1/trial.proto"
 SERVICE = "trial.v1.TrialService"
