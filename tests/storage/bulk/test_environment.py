@@ -46,6 +46,7 @@ LEFT_OUT = {
     *("events", "event_contexts", "event_log", "event_log_state", "event_chains"),  # the past
     *("webhook_endpoints", "webhook_deliveries", "webhook_attempts"),  # signed by its secrets
     "log_streams",  # how far its log has come
+    *("activity_counts", "activity_marks"),  # of what this deployment has done
     *("schema_history", "schema_steps"),  # of the database
     *("sessions", "session_organizations", "session_clients", "session_departures"),  # over soon
     *("logout_notices", "authorization_codes", "refresh_tokens", "auth_requests"),

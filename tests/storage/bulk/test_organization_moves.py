@@ -504,7 +504,7 @@ async def test_a_file_of_an_organization_is_whole_and_is_none_of_an_environment(
             await imported(other, b"".join(file.splitlines(keepends=True)[:-1]))
         for type_, says in (
             ("organization", "before it|not in the file"),
-            ("membership", "no mem"),
+            ("membership", "not a member"),
         ):
             less = [line for line in lines if line["type"] != type_]
             if type_ == "membership":
