@@ -58,7 +58,7 @@ def test_env_prints_the_url_of_the_server_that_runs_whatever_the_shell_is_set_to
 
 
 def test_what_a_start_says_to_run_next_works_in_any_folder(alone, tmp_path):
-    (line,) = [one for one in alone.log.read_text().splitlines() if "Run next" in one]
+    (line,) = [one for one in alone.logged("Version").splitlines() if "Run next" in one]
     command = line.split("Run next")[1].strip()
     done = subprocess.run(
         ["bash", "-c", f'{command}; echo "$SCALEKIT_ENVIRONMENT_URL $SCALEKIT_CLIENT_ID"'],

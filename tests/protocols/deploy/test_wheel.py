@@ -67,7 +67,7 @@ def test_it_holds_every_file_of_the_package(wheel):
 
 def check_a_shell(server, place):
     """The line that a start prints sets a shell up, and our commands work in any folder there."""
-    (line,) = re.findall(r"Run next +(.*)", server.log.read_text())
+    (line,) = re.findall(r"Run next +(.*)", server.logged("Version"))
     assert f"{place}/bin/tenantry env" in line
     script = f"set -euo pipefail\n{line}\ncd /\ntenantry client list --json\ntenantry --version"
     done = subprocess.run(

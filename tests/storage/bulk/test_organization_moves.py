@@ -512,10 +512,10 @@ async def test_a_file_of_an_organization_is_whole_and_is_none_of_an_environment(
             less[-1] = {"type": "end", "lines": len(less) - 1}
             with pytest.raises(errors.InvalidArgument, match=says):
                 await imported(other, written(less))
-        with pytest.raises(errors.InvalidArgument, match="first line of an organization"):
+        with pytest.raises(errors.InvalidArgument, match="first line of an exported organization"):
             await imported(other, await whole(db))
     async with open_database(new_database("sqlite"), MASTER_KEY) as fresh:
-        with pytest.raises(errors.InvalidArgument, match="first line of an environment"):
+        with pytest.raises(errors.InvalidArgument, match="first line of an exported environment"):
             await restore_environment(Call(SYSTEM, fresh, "req_1"), _pieces(file))
 
 

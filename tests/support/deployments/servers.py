@@ -136,6 +136,14 @@ class LiveServer(Installation):
             time.sleep(0.02)
         return self
 
+    def logged(self, words: str) -> str:
+        """Return the log, once these words are in it: a server is ready before it says so."""
+        until = time.monotonic() + START_SECONDS
+        while words not in (lines := self.log.read_text()):
+            assert time.monotonic() < until, f"not in the log: {words}"
+            time.sleep(0.02)
+        return lines
+
     def stop(self) -> int | None:
         """Stop it as an operator does; return its exit code."""
         if self in self._at_443:
