@@ -107,7 +107,7 @@ for (const current of document.querySelectorAll(".tabs [aria-current]")) {
 
 // A message about what was done: screen readers announce what changes after the page has loaded. It
 // shows once: the address forgets it.
-for (const message of document.querySelectorAll(".done")) {
+for (const message of document.querySelectorAll(".note.done")) {
   const [text, dismiss] = [message.querySelector("span"), message.querySelector("a")];
   const said = [...text.childNodes];
   text.replaceChildren();
