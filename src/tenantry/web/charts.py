@@ -34,6 +34,7 @@ class Series:
     name: str
     values: Sequence[float | None]
     tone: Literal["", "good", "bad"] = ""
+    is_rate: bool = False  # a rate of 0 is drawn; a count of 0 is not
 
     @property
     def total(self) -> float:
@@ -86,7 +87,11 @@ class Chart:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to draw."""
-        return not any(value for one in self.series for value in one.values)
+        return not any(
+            value is not None if one.is_rate else value
+            for one in self.series
+            for value in one.values
+        )
 
     @property
     def rows(self) -> list[tuple[str, list[str]]]:

@@ -130,6 +130,14 @@ def test_without_periods_or_series_there_is_nothing():
         assert kind([], [], []).is_empty
         assert kind(["one"], ["one"], []).is_empty
         assert kind(["one"], ["one"], [Series("none", [None])]).is_empty
+        assert kind(["one"], ["one"], [Series("none", [0])]).is_empty
+        assert kind(["one"], ["one"], [Series("none", [None], is_rate=True)]).is_empty
+
+
+def test_a_rate_of_zero_is_drawn():
+    chart = lines(["one"], ["one"], [Series("rate", [0], is_rate=True)])
+    assert not chart.is_empty
+    assert chart.lines
 
 
 def test_a_small_value_beside_a_huge_one_is_seen():

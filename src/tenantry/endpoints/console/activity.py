@@ -226,6 +226,7 @@ def webhooks_by_endpoint(counts: Counts) -> Card:
                         round(100 * (n - failed) / n, 1) if n else None
                         for n, failed in zip(one.counts, one.failures, strict=True)
                     ],
+                    is_rate=True,
                 )
                 for one in found
             ),
