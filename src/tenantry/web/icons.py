@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import re
 from importlib.resources import files
+from io import BytesIO
 from typing import TYPE_CHECKING
 from zipfile import ZipFile
 
@@ -39,4 +40,4 @@ def icon(name: str) -> Markup:
 @functools.cache
 def _drawings() -> ZipFile:
     """Return the package's archive of icons, opened once: its table of contents takes long."""
-    return ZipFile(files("lucide").joinpath("lucide.zip").open("rb"))
+    return ZipFile(BytesIO(files("lucide").joinpath("lucide.zip").read_bytes()))
