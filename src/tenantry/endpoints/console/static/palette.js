@@ -2,7 +2,8 @@
 // Strict, so that functions of the block stay in it: pages load other scripts beside this one.
 "use strict";
 
-if (document.getElementById("palette")) {
+// The last of its elements: a page that is left while it loads has only some of them.
+if (document.getElementById("palette-keys")) {
   const palette = document.getElementById("palette");
   const button = document.querySelector("[data-palette]");
   const query = document.getElementById("palette-query");
