@@ -98,6 +98,7 @@ async def test_each_step_holds_a_sentence_of_the_catalogue(application, place, v
 
 
 @pytest.mark.thorough
+@pytest.mark.process
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_no_step_is_wider_than_a_phone(application, place, tmp_path, language):
     async with (
