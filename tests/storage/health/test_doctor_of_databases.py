@@ -36,7 +36,7 @@ def own(postgresql, postgresql_migrated):
 def test_a_postgresql_that_is_well_shows_its_connections(own, tmp_path):
     found = look(own[0], tmp_path)
     assert found.ok, found
-    assert "12 of its 100 connections" in found.text
+    assert "12 of 100 connections" in found.text
 
 
 def test_a_postgresql_with_fewer_connections_than_the_pool_is_a_problem(own, tmp_path, monkeypatch):
@@ -44,7 +44,7 @@ def test_a_postgresql_with_fewer_connections_than_the_pool_is_a_problem(own, tmp
     real = settings.load
     monkeypatch.setattr(settings, "load", lambda environ: real({**environ, **known}))
     found = look(own[0], tmp_path)
-    assert "124 of its 100 connections" in found.text
+    assert "124 of 100 connections" in found.text
     assert "TENANTRY_POOL_SIZE" in found.advice
 
 

@@ -127,7 +127,9 @@ class SQLite(Database):
         if statement.is_change:
             rows: list[Row] = await self._writer.make(Change([(sql, args)], all_rows=True))
         else:
-            async with self._written():
+            # A query waits for no other process.
+            entered = self._writer.turn if sql.lstrip().startswith("SELECT") else self._written
+            async with entered():
                 rows = await self._writer.run(lambda c: c.execute(sql, args).fetchall())
         mark_changed()
         return rows
