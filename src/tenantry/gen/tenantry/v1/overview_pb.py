@@ -145,7 +145,7 @@ class Overview(Message[_OverviewFields]):
             ```
         events_waiting_since:
             Approximate time of the oldest event without a position in the log. Absent
-            if every event has one.
+            if every event has a position.
 
             ```proto
             optional google.protobuf.Timestamp events_waiting_since = 10;
@@ -386,7 +386,7 @@ class GetActivityResponse(Message[_GetActivityResponseFields]):
             optional google.protobuf.Timestamp measure_time = 1;
             ```
         start_times:
-            Start of each hour or day, oldest first. The last one is not over.
+            Start of each hour or day, oldest first. The last hour or day is incomplete.
 
             ```proto
             repeated google.protobuf.Timestamp start_times = 2;
@@ -434,8 +434,8 @@ class Activity(Message[_ActivityFields]):
             tenantry.v1.ActivityMetric metric = 1;
             ```
         series:
-            The total, and the ten keys with the highest counts. With a requested key
-            only the counts of that key.
+            Counts of all keys together and of the ten keys with the highest counts. If
+            the request has a key, only the counts of that key.
 
             ```proto
             repeated tenantry.v1.ActivitySeries series = 2;
@@ -488,7 +488,7 @@ class ActivitySeries(Message[_ActivitySeriesFields]):
             repeated uint64 counts = 3 [packed = true];
             ```
         failures:
-            Number of these that failed.
+            Number of failed occurrences.
 
             ```proto
             repeated uint64 failures = 4 [packed = true];
@@ -579,7 +579,7 @@ _SetupChecklistFields: TypeAlias = Literal["steps", "dismissed", "client_id", "t
 
 class SetupChecklist(Message[_SetupChecklistFields]):
     """
-    Tasks that set up a new deployment.
+    Setup tasks of a new deployment.
 
     ```proto
     message tenantry.v1.SetupChecklist
@@ -599,13 +599,14 @@ class SetupChecklist(Message[_SetupChecklistFields]):
             bool dismissed = 2;
             ```
         client_id:
-            Client ID of the oldest web application. Absent without one.
+            Client ID of the oldest web application. Absent if no web application
+            exists.
 
             ```proto
             string client_id = 3;
             ```
         test_organization_id:
-            ID of the test organization. Absent without one.
+            ID of the test organization. Absent if it does not exist.
 
             ```proto
             string test_organization_id = 4;
@@ -649,7 +650,7 @@ class SetupStep(Message[_SetupStepFields]):
             tenantry.v1.SetupTask task = 1;
             ```
         done:
-            Whether it is done.
+            Whether the task is done.
 
             ```proto
             bool done = 2;
@@ -713,7 +714,7 @@ class DismissSetupChecklistResponse(Message[_DismissSetupChecklistResponseFields
 
 class ActivityMetric(Enum):
     """
-    What is counted.
+    Metric of activity.
 
     ```proto
     enum tenantry.v1.ActivityMetric
@@ -739,7 +740,7 @@ class ActivityMetric(Enum):
             SIGN_IN_ERRORS = 2
             ```
         ACTIVE_USERS:
-            Users that signed in or refreshed a token, each counted once.
+            Users who signed in or refreshed a token, each counted once.
 
             ```proto
             ACTIVE_USERS = 3
@@ -764,7 +765,7 @@ class ActivityMetric(Enum):
             ```
         WEBHOOK_BACKLOG:
             Highest number of pending deliveries by webhook endpoint, sampled every
-            minute. Each is counted up to 10,000.
+            minute. The count of an endpoint stops at 10,000.
 
             ```proto
             WEBHOOK_BACKLOG = 7
@@ -812,7 +813,7 @@ class ActivityRange(Enum):
 
     Attributes:
         UNSPECIFIED:
-            Unspecified. The last 24 hours.
+            Unspecified. Same as `LAST_24_HOURS`.
 
             ```proto
             ACTIVITY_RANGE_UNSPECIFIED = 0
@@ -888,8 +889,8 @@ class SetupTask(Enum):
             ADD_DOMAIN = 5
             ```
         TRY_SINGLE_SIGN_ON:
-            Sign in through a connection, such as the identity provider simulator, or
-            test one.
+            Sign in through a connection, such as one to the simulated IdP, or test a
+            connection.
 
             ```proto
             TRY_SINGLE_SIGN_ON = 6

@@ -223,7 +223,8 @@ class DirectoryState(Message[_DirectoryStateFields]):
             optional google.protobuf.Timestamp last_failed_at = 11;
             ```
         last_error:
-            Error of the last poll if it failed, otherwise of that request.
+            Error of the last poll if the poll failed, otherwise error of the request at
+            `last_failed_at`.
 
             ```proto
             string last_error = 12;

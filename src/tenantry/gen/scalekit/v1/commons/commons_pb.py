@@ -771,7 +771,7 @@ class IdentityProviderType(Enum):
             MICROSOFT = 13
             ```
         IDP_SIMULATOR:
-            Simulated IdP for testing, built in.
+            Built-in simulated IdP for testing.
 
             ```proto
             IDP_SIMULATOR = 14

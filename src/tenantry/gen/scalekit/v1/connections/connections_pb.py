@@ -3949,7 +3949,7 @@ class ConnectionProvider(Enum):
             MICROSOFT = 13
             ```
         IDP_SIMULATOR:
-            Simulated IdP for testing, built in.
+            Built-in simulated IdP for testing.
 
             ```proto
             IDP_SIMULATOR = 14
