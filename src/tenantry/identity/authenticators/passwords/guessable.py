@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _SHORTEST_WORD = 3  # of the product's name or an email address
-_SCORED = 72  # characters: zxcvbn takes no more
+_MOST_SCORED = 72  # characters: zxcvbn takes no more
+_MOST_LOOKUPS = 25_000  # some 100 ms of zxcvbn; at least 11 characters are scored
 _SEPARATORS = re.compile(r"[\W_]+")
 
 
@@ -36,15 +38,29 @@ def is_derived(password: str, sources: Iterable[str]) -> bool:
 
 
 def score(password: str, sources: Iterable[str]) -> int:
-    """Return the strength of a password by zxcvbn, from 0 (trivial) to 4 (very hard to guess).
-
-    It takes some 25 ms for long passwords.
-    """
+    """Return the strength of a password by zxcvbn, from 0 (trivial) to 4 (very hard to guess)."""
     from zxcvbn import zxcvbn
 
     words = [word for source in sources for word in _words(source)]
-    found: int = zxcvbn(password[:_SCORED], user_inputs=words)["score"]
+    found: int = zxcvbn(_scored(password), user_inputs=words)["score"]
     return found
+
+
+def _scored(password: str) -> str:
+    """Return the beginning of a password that zxcvbn scores in a limited time.
+
+    zxcvbn looks up every substring, once for each combination of the letters that digits and
+    symbols may stand for ("1" for "i" or "l"): several hundred combinations for some passwords.
+    """
+    from zxcvbn.matching import L33T_TABLE, relevant_l33t_subtable
+
+    scored = password[:_MOST_SCORED]
+    while (
+        prod(map(len, relevant_l33t_subtable(scored, L33T_TABLE).values())) * len(scored) ** 2
+        > _MOST_LOOKUPS
+    ):
+        scored = scored[:-1]
+    return scored
 
 
 def _words(source: str) -> set[str]:
