@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from apis import unique
 from widget_people import ORGANIZATION, People, text_of
 
-from tenantry.endpoints.organization.bulk_invitations import Entry, parse
+from tenantry.endpoints.organization.bulk_invitations import BODY_LIMIT, Entry, parse
 from tenantry.web.avatars import initials
 
 BULK = f"{ORGANIZATION}/users/invite/bulk"
@@ -23,6 +24,10 @@ HEADERS = {"sec-fetch-site": "same-origin"}
         ('"Ann A." <a@x.example>, Bob <b@x.example>\nc@x.example', ["a", "b", "c"]),
         ("\ufeffname,Email\nAnn,a@x.example\nNobody,\n", ["a"]),
         ("email\na@x.example\r\nb@x.example\r\n", ["a", "b"]),
+        ("email\ra@x.example\rb@x.example\r", ["a", "b"]),
+        ('email,name\na@x.example,"Ann\nA."\nb@x.example,B\n', ["a", "b"]),
+        ("a@x.example, Bob B. <b@x.example>", ["a", "b"]),
+        ("B, Bob<b@x.example>;<c@x.example>", ["b", "c"]),
         ("nonsense", ["nonsense"]),
     ],
 )
@@ -36,6 +41,15 @@ def test_a_file_names_roles():
         Entry("a@x.example", "Admin"),
         Entry("b@x.example", ""),
     ]
+
+
+@pytest.mark.parametrize(
+    "text", ["<" + "@" * BODY_LIMIT, "<a" * (BODY_LIMIT // 2), "," * BODY_LIMIT]
+)
+def test_the_time_to_parse_grows_with_the_length_alone(text):
+    started = time.process_time()
+    parse(text)
+    assert time.process_time() - started < 5  # a second at most, minutes where it is quadratic
 
 
 @pytest.mark.parametrize(
@@ -112,6 +126,7 @@ async def test_a_file_with_roles(admin, http, rest):
         ("", None, "Enter at least one email address or choose a file."),
         (" ".join(f"a{n}@x.example" for n in range(101)), None, "more than 100 addresses"),
         ("", ("a.csv", b"\xff\xfa\x81"), "This file is not readable text."),
+        ("", ("a.csv", b"email\n" + b"a" * 140_000), "This file is not readable text."),
     ],
 )
 async def test_lists_that_are_refused_whole(admin, http, addresses, file, says):

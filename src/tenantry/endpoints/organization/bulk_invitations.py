@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
 MOST = 100  # invitations of one form
 BODY_LIMIT = 256 << 10
 _LONGEST = 254  # characters of an address
-_SEPARATORS = re.compile(r"[\s,;]+")
-_NAMED = re.compile(r"<([^<>\s]+@[^<>\s]+)>")  # of `Ada Lovelace <ada@example.com>`
+_SEPARATORS = re.compile(r"[\s,;<>]+")
 _EMAIL_HEADS = {"email", "e-mail", "email address", "e-mail address", "mail"}
 _ROLE_HEADS = {"role", "roles"}
 FULL = "limit of"  # in the sentence of the error for an organization without seats
@@ -65,37 +63,52 @@ def parse(text: str) -> list[Entry]:
 
     Any other text has addresses between spaces, line breaks, commas and semicolons, or in angle
     brackets after a name.
+
+    Raises:
+        csv.Error: a cell is too long.
+
     """
-    first = text.lstrip("\ufeff").strip().partition("\n")[0]
+    lines = text.lstrip("\ufeff").strip().splitlines()
+    first = lines[0] if lines else ""
     delimiter = next((one for one in ";\t" if one in first), ",")
-    heads = [head.strip(' "\r').lower() for head in first.split(delimiter)]
+    heads = [head.strip(' "').lower() for head in first.split(delimiter)]
     column = next((at for at, head in enumerate(heads) if head in _EMAIL_HEADS), None)
     if column is not None:
-        return _of_csv(text.lstrip("\ufeff").strip(), delimiter, column, heads)
-    entries = []
-    for line in text.lstrip("\ufeff").splitlines():
-        named = _NAMED.findall(line)
-        found = named or [one.strip("\"'<>") for one in _SEPARATORS.split(line)]
-        entries += [Entry(one) for one in found if one]
-    return entries
+        return _of_csv(lines[1:], delimiter, column, heads)
+    return [Entry(one) for line in lines for one in _addresses(line)]
 
 
-def _of_csv(text: str, delimiter: str, column: int, heads: Sequence[str]) -> list[Entry]:
+def _of_csv(lines: Sequence[str], delimiter: str, column: int, heads: Sequence[str]) -> list[Entry]:
     role = next((at for at, head in enumerate(heads) if head in _ROLE_HEADS), None)
-    rows = list(csv.reader(io.StringIO(text), delimiter=delimiter))[1:]
     return [
         Entry(
             row[column].strip(),
             row[role].strip() if role is not None and role < len(row) else "",
         )
-        for row in rows
+        for row in csv.reader(lines, delimiter=delimiter)
         if column < len(row) and row[column].strip()
     ]
 
 
-def read_file(content: bytes) -> str | None:
-    """Return the text of a CSV file, None where it is not Unicode."""
-    return decoded(content)
+def _addresses(line: str) -> list[str]:
+    found = [one.strip("\"'") for one in _SEPARATORS.split(line)]
+    if "<" in line:  # the other words are names
+        return [one for one in found if "@" in one]
+    return [one for one in found if one]
+
+
+def parse_form(typed: str, file: bytes) -> list[Entry] | None:
+    """Return the entries of a text and a file, None if the file is not Unicode or a cell too long.
+
+    A cell of CSV has at most 128 KiB.
+    """
+    text = decoded(file)
+    if text is None:
+        return None
+    try:
+        return [*parse(typed), *parse(text)]
+    except csv.Error:
+        return None
 
 
 class BulkInvitations:

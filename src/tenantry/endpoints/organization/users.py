@@ -166,10 +166,9 @@ class _Users:
         typed = form.members.get("addresses", "")
         given = {"addresses": typed, "role": role}
         file = form.files.get("file")
-        added = "" if file is None else bulk_invitations.read_file(file.content)
-        if added is None:
+        entries = bulk_invitations.parse_form(typed, file.content if file else b"")
+        if entries is None:
             return self._site.failed(visit.request, Problems({"file": "bulk.unread"}, given), path)
-        entries = [*bulk_invitations.parse(typed), *bulk_invitations.parse(added)]
         if not entries or len(entries) > bulk_invitations.MOST:
             key = "bulk.too_many" if entries else "bulk.nobody"
             return self._site.failed(visit.request, Problems({"addresses": key}, given), path)
