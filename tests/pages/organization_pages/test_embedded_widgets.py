@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import asdict
 
 import pytest
 from apis import unique
 from signins import ALL, SignIns
+
+from tenantry.core.times import SECOND, now
+from tenantry.identity.sessions.model import Impersonation
 
 SESSION = "/widgets/organization/session"
 USERS = "/widgets/organization/users"
@@ -153,6 +158,86 @@ async def test_the_widget_ends_with_the_session(http, begin, token_of, user, res
     await rest.sessions.revoke_session(session_id=session.id)
     while (await http.get(USERS, headers=headers)).status_code != 401:
         pass
+
+
+async def test_an_operator_in_place_of_a_user_opens_no_widget(http, begin, token_of, user, signins):
+    token, session = await token_of(user, *SCOPES)
+    cookie = cookie_of(await begin(token))
+    operator = Impersonation("opr_1", "Ada", "Ticket 4711", now() + 3600 * SECOND)
+    await signins.run(
+        "UPDATE sessions SET impersonation = :operator WHERE id = :id",
+        operator=json.dumps(asdict(operator)),
+        id=session.id,
+    )
+    while (await http.get(USERS, headers={"cookie": cookie})).status_code != 401:
+        pass
+    answer = await begin(token)
+    assert answer.status_code == 401
+    assert "set-cookie" not in answer.headers
+
+
+@pytest.fixture
+async def inviter(rest, make):
+    """A user whose only role permits to see and invite users."""
+    name = unique("role").lower().replace("-", "_")
+    permissions = ["sk_org_users_read", "sk_org_users_invite"]
+    await rest.roles.create_role(
+        role={"name": name, "display_name": "Inviter", "permissions": permissions}
+    )
+    return await make.user(membership={"roles": [{"name": name}]})
+
+
+async def test_scopes_give_no_permission_that_the_user_does_not_have(
+    http, rest, begin, token_of, inviter
+):
+    token, session = await token_of(inviter, *SCOPES, "organizations_users_role_update")
+    headers = {"cookie": cookie_of(await begin(token)), "sec-fetch-site": "same-origin"}
+    assert (await http.get(USERS, headers=headers)).status_code == 200
+    email = f"{unique()}@new.example"
+    for path, fields in (
+        ("invite", {"email": email, "role": "admin"}),
+        ("invite/bulk", {"addresses": email, "role": "admin"}),
+        ("invite/bulk", {"addresses": f"email,role\n{email},Admin\n"}),
+    ):
+        await http.post(f"{USERS}/{path}", data=fields, headers=headers)
+    changed = await http.post(
+        f"{USERS}/{inviter['id']}/roles", data={"role-admin": "on"}, headers=headers
+    )
+    assert changed.status_code == 403
+    listed = await rest.users.list_organization_users(organization_id=session.organization_id)
+    assert [one["email"] for one in listed["users"]] == [inviter["email"]]
+
+
+async def test_a_widget_ends_with_the_membership(http, rest, begin, token_of, inviter):
+    token, session = await token_of(inviter, *SCOPES)
+    headers = {"cookie": cookie_of(await begin(token))}
+    assert (await http.get(USERS, headers=headers)).status_code == 200
+    await rest.users.delete_membership(organization_id=session.organization_id, id=inviter["id"])
+    while (await http.get(USERS, headers=headers)).status_code != 401:
+        pass
+
+
+async def test_a_cookie_that_the_server_did_not_make_is_no_session(http, begin, token_of, user):
+    token, _ = await token_of(user, *SCOPES)
+    name, _, value = cookie_of(await begin(token)).partition("=")
+    changed = value[:-2] + ("A" if value[-2] != "A" else "B") + value[-1]
+    for wrong in (token, changed, "", "A" * 5000, "\u00e9"):
+        cookie = f"{name}={wrong}".encode()
+        assert (await http.get(USERS, headers={"cookie": cookie})).status_code == 401
+    # Nor is it the session of other pages.
+    for other in ("__Host-tenantry_session", "__Host-tenantry_portal"):
+        headers = {"cookie": f"{other}={value}"}
+        for path in ("/ui/organization/users", "/portal", USERS):
+            assert (await http.get(path, headers=headers)).status_code == 401
+
+
+async def test_a_token_that_no_cookie_can_hold_begins_nothing(begin, token_of, user):
+    token, _ = await token_of(user, *SCOPES)
+    for wrong in (f"{token}.{'x' * 4000}", f"{token}, {token}", "x" * 60_000, "\u00e9", "a\nb", ""):
+        answer = await begin(wrong)
+        assert answer.status_code == 401
+        assert "set-cookie" not in answer.headers
+    assert (await begin("x" * 70_000)).status_code == 413
 
 
 async def test_forms_of_other_sites_are_refused(http, begin, token_of, user):
