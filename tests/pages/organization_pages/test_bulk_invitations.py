@@ -145,6 +145,15 @@ async def test_a_full_organization_stops_the_list(admin, http, rest):
     assert all("no seats left" in found[name] for name in names[1:])
 
 
+async def test_a_limit_of_one_address_does_not_stop_the_list(admin, http):
+    limited, other = f"{unique()}@new.example", f"{unique()}@new.example"
+    for _ in range(5):
+        await send(admin, http, limited)
+    found = results((await send(admin, http, f"{limited} {other}")).text)
+    assert "You have sent too many invitations." in found[limited]
+    assert "Invited" in found[other]
+
+
 async def test_a_role_beyond_the_inviter_is_not_given(people, http):
     organization = await people.organization()
     role = await people.role("sk_org_users_read", "sk_org_users_invite")
@@ -152,6 +161,23 @@ async def test_a_role_beyond_the_inviter_is_not_given(people, http):
     email = f"{unique()}@new.example"
     answer = await send(inviter, http, email, role="admin")
     assert "Not invited" in results(answer.text)[email]
+    content = f"email,role\n{email},admin\n".encode()
+    answer = await send(inviter, http, role=role, file=("users.csv", content))
+    assert "Not invited" in results(answer.text)[email]
+
+
+async def test_a_member_who_may_not_invite_sends_nothing(people, http, rest):
+    organization = await people.organization()
+    reader = await people.member(organization, await people.role("sk_org_users_read"))
+    answer = await send(reader, http, f"{unique()}@new.example")
+    assert answer.status_code == 403
+    users = await rest.users.list_organization_users(organization_id=organization)
+    assert [one["email"] for one in users["users"]] == [reader.person.email]
+
+
+async def test_the_body_of_a_list_is_bounded(admin, http):
+    answer = await send(admin, http, file=("users.csv", b"a" * BODY_LIMIT))
+    assert answer.status_code == 413
 
 
 async def test_a_form_of_another_site_is_refused(admin, http):

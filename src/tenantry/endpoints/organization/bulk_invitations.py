@@ -1,4 +1,4 @@
-"""Inviting several users at once, from pasted addresses or a CSV file."""
+"""Invites several users at once, from pasted addresses or a CSV file."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _REFUSALS: dict[type[errors.Error], str] = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One address of the form, with the role that its row names, "" for that of the form."""
+    """An address and the role of its row, "" for the role of the form."""
 
     email: str
     role: str = ""
@@ -42,7 +42,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an entry: ``key`` is a text of the words, ``kind`` that of its pill."""
+    """The result of an entry: ``key`` of the words explains it, ``kind`` is that of its pill."""
 
     entry: Entry
     key: str
@@ -123,22 +123,21 @@ class BulkInvitations:
         }
 
     async def send(self, entries: Sequence[Entry]) -> list[Outcome]:
-        """Invite all, in their order; one that fails does not stop those after it.
+        """Invite all in order; an invitation that fails does not stop those after it.
 
-        A rate limit and an organization without seats do: the rest is reported as not sent.
+        Without a seat left, the remaining entries are reported as not sent.
         """
         outcomes: list[Outcome] = []
         seen: set[str] = set()
-        stopped = ""
+        is_full = False
         for entry in entries:
             key = entry.email.casefold()
             if key in seen:
                 outcomes.append(Outcome(entry, "bulk.duplicate", ""))
                 continue
             seen.add(key)
-            outcome = Outcome(entry, stopped) if stopped else await self._send(entry)
-            if outcome.key in {"bulk.limited", "bulk.full"}:
-                stopped = outcome.key
+            outcome = Outcome(entry, "bulk.full") if is_full else await self._send(entry)
+            is_full = outcome.key == "bulk.full"
             outcomes.append(outcome)
         return outcomes
 
