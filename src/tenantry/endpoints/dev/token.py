@@ -1,7 +1,7 @@
 """`POST /dev/token`: an access token for "Edit and try" in the docs of a local server.
 
 It is a token of the first client, whose secret is in the data folder. Only pages of this server
-get it, in a browser on this machine: see `check`.
+can request it, in a browser on this machine.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ class Token:
         tokens = self._context.tokens
         limit = client.management_scopes or ()
         issued = await tokens.issue(client, tokens.claims(client, (*client.scopes, *limit)))
-        answer = {
+        body = {
             "client_id": client.id,
             "access_token": issued.token,
             "expires_in": issued.expires_in,
         }
-        return Response.json(answer, cache_control="no-store")
+        return Response.json(body, cache_control="no-store")
 
     def _check(self, request: Request) -> None:
         """Refuse requests that no page of this server sends, and those through a proxy."""

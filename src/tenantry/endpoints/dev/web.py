@@ -47,7 +47,7 @@ def routes(context: AppContext) -> list[Route]:
         return []
     gate = Gate(settings)
     development = Development(context.db, gate)
-    # Only on this machine: the token can make every call.
+    # Strangers must not reach it: the token can call every API.
     issuing = [Route("POST", token.PATH, token.Token(context, gate).issue)]
     return [
         *(issuing if settings.is_local else ()),

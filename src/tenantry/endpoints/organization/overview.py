@@ -42,7 +42,7 @@ _PAGE = 100  # domains that are counted
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of setting an area up; ``key`` is its name in the words."""
+    """A step of the setup of an area; ``key`` is its name in the words."""
 
     key: str
     is_done: bool
@@ -256,7 +256,7 @@ async def _refused(visit: Visit, directory: Directory, here: str) -> tuple[str, 
 
 
 def _progress(connection: ListConnection, last: LastSignIns | None) -> tuple[bool, bool, bool]:
-    """Return how far a connection is: the furthest one stands for all on the overview."""
+    """Return the progress of a connection: the overview shows the one with the most."""
     is_complete = connections.status_of(connection)[0] != "sso_status.unfinished"
     return connection.enabled, is_complete, last is not None and last.last_error is not None
 

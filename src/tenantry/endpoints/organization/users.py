@@ -157,9 +157,9 @@ class _Users:
         return await self._invitation(visit, "user_invite_bulk.html")
 
     async def invite_all(self, visit: Visit) -> Response:
-        """Invite all users of a list, and show what became of each.
+        """Invite all users of a list, and show the result of each.
 
-        The page is the response itself: the outcomes do not fit into the address of another one.
+        The response is the page, not a redirect: the results do not fit into a URL.
         """
         form = await uploads.read(visit.request)
         role, path = form.members.get("role", ""), visit.path(USERS, "invite", "bulk")

@@ -406,7 +406,7 @@ class OrganizationSite(site.Site):
         )
 
     async def _caller_of_token(self, request: Request, token: str) -> Caller | None:
-        """Return the user of an access token, narrowed to its scopes; None for any other."""
+        """Return the user of an access token, limited to its scopes; None for any other token."""
         if "," in token:  # a header would name several
             return None
         headers = {"authorization": f"Bearer {token}"}

@@ -11,7 +11,7 @@ from tenantry.net.http import Cookie
 
 _BINDING = Binding("access token of a widget")
 _MOST = 3500  # characters of the encrypted token: browsers keep 4,096 bytes of a cookie
-_SECONDS = 24 * 3600  # the token ends before; its end is checked by each request
+_SECONDS = 24 * 3600  # each request checks the token, which expires earlier
 
 
 class WidgetSessions:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tenantry.endpoints.organization.visit import OrganizationSite
     from tenantry.net.http import Request
 
-# Not API keys, clients and the audit log: no scope of an access token is for them.
+# API keys, clients and the audit log have no scope for access tokens of users.
 EMBEDDED = (
     areas.GENERAL,
     areas.USERS,

@@ -20,10 +20,10 @@ _LONGEST = 200  # characters of a value that the page shows
 
 @dataclass(frozen=True, slots=True)
 class MappedAttribute:
-    """A profile attribute with what the test received for it.
+    """A profile attribute and the value that the test received for it.
 
-    ``received`` is the name that the identity provider sent, "" if none; ``expected`` the name
-    under which it is looked for.
+    ``received`` is the name that the identity provider sent, "" if none; ``expected`` is the name
+    that it should send.
     """
 
     key: str
@@ -35,20 +35,20 @@ class MappedAttribute:
 
 @dataclass(frozen=True, slots=True)
 class AttributeComparison:
-    """The result of a test by profile attribute, and received attributes that none uses."""
+    """The result of a test by profile attribute, and received attributes without a mapping."""
 
     mapped: Sequence[MappedAttribute]
     unmapped: Sequence[tuple[str, str]]
 
     @classmethod
     def of(cls, user_info: str, rows: Sequence[Row], *, is_saml: bool) -> AttributeComparison:
-        """Return it of the JSON of a successful test and the rows of the mapping."""
+        """Compare the JSON of a successful test with the rows of the mapping."""
         taken = json.loads(user_info)
         received = taken.get("received", {})
         mapped = []
         for row in rows:
             name = _source(received, row, is_saml=is_saml)
-            # A NameID stands for the email address where no attribute has it.
+            # Without an attribute for it, the email address is the NameID.
             value = received.get(name) if name else taken.get(row.key)
             if row.key in _EXPECTED or row.required or row.mapped or value is not None:
                 mapped.append(
@@ -72,7 +72,7 @@ def _source(received: Mapping[str, Any], row: Row, *, is_saml: bool) -> str:
 
 
 def _text(value: object) -> str:
-    """Return a received value for a page: several, separated by commas."""
+    """Return a received value for a page; several values are separated by commas."""
     if value is None:
         return ""
     parts = value if isinstance(value, list) else [value]
