@@ -6,6 +6,7 @@ import pytest
 
 from tenantry.core import errors
 from tenantry.db.engine import Unavailable
+from tenantry.db.writes import write_behind
 from tenantry.db.writes.write_behind import WriteBehindBuffer
 
 MANY = 500
@@ -59,3 +60,26 @@ async def test_all_wait_while_it_is_no_fault_of_theirs(fails, caplog):
     await later.close()
     assert (len(table.rows), later.waiting) == (9, 0)
     assert caplog.records[0].message == "failed to write numbers, retrying"
+
+
+async def test_notes_that_were_not_written_are_limited_too(monkeypatch):
+    monkeypatch.setattr(write_behind, "MOST", 10)
+    rows: dict[str, int] = {}
+    is_away = True
+
+    async def write(noted):
+        if not is_away:
+            rows.update(noted)
+            return
+        for n in range(5, 15):
+            later.add(f"{n:06}", 100 + n)
+        raise Unavailable("away")
+
+    later = WriteBehindBuffer(write, name="numbers", at_once=MANY)
+    for n in range(10):
+        later.add(f"{n:06}", n)
+    await later.close()
+    assert later.waiting == 10
+    is_away = False
+    await later.close()
+    assert rows == {f"{n:06}": n if n < 5 else 100 + n for n in range(10)}

@@ -1,13 +1,14 @@
-"""Notes on the way of a request that are written about a second later, many at once.
+"""Notes of requests that are written later, many at once: after a second by default.
 
-So a process writes it once a second, not once a request. A process that is killed loses the
-unwritten ones, of a second at most. A note that the database refuses is lost, and no other one.
+A process that is killed loses the notes that it has not written. A note that the database refuses
+is lost, and no other one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from tenantry.core import errors
@@ -39,7 +40,10 @@ class WriteBehindBuffer(Generic[_Key, _Value]):
         seconds: float = _SECONDS,
         merge: Callable[[_Value, _Value], _Value] | None = None,
     ) -> None:
-        """``merge`` combines the waiting note of a key with a later one, which else replaces it."""
+        """``merge`` combines the waiting note of a key with a later one.
+
+        By default, the later one replaces it.
+        """
         self._write = write
         self._name = name
         self._at_once = at_once
@@ -107,12 +111,12 @@ class WriteBehindBuffer(Generic[_Key, _Value]):
                 self._wait()
 
     def _put_back(self, noted: dict[_Key, _Value]) -> None:
-        """Let notes that were not written wait again, each before the later one of its key."""
+        """Keep notes that were not written, each before the later one of its key."""
         later = self._noted
         if self._merge is not None:
             for key in noted.keys() & later.keys():
                 later[key] = self._merge(noted[key], later[key])
-        self._noted = noted | later
+        self._noted = dict(islice((noted | later).items(), MOST))
 
     async def _write_these(self, noted: dict[_Key, _Value]) -> None:
         """Write these; where the database refuses one of them, all others."""
