@@ -77,6 +77,14 @@ async def test_a_statement_of_any_kind_waits_for_a_transaction_elsewhere(lite, s
         assert len(await waiting) == 2
 
 
+async def test_a_query_as_text_waits_for_no_transaction_elsewhere(lite, sqlite_migrated):
+    await lite.apply(INSERT_CLIENT, event(), **client("a"))
+    async with open_database(sqlite_migrated, KEY) as other, other.transaction() as tx:
+        await tx.apply(INSERT_CLIENT, event(), **client("b"))
+        async with asyncio.timeout(10):
+            assert len(await lite.fetch_all(sql("SELECT id FROM clients"))) == 1
+
+
 async def test_a_file_that_another_holds_too_long_says_try_again(sqlite_migrated, monkeypatch):
     monkeypatch.setattr(sqlite_writer, "BUSY_SECONDS", 0.2)
     async with open_database(sqlite_migrated, KEY) as lite:

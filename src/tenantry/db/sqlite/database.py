@@ -127,9 +127,9 @@ class SQLite(Database):
         if statement.is_change:
             rows: list[Row] = await self._writer.make(Change([(sql, args)], all_rows=True))
         else:
-            # A query waits for no other process.
-            entered = self._writer.turn if sql.lstrip().startswith("SELECT") else self._written
-            async with entered():
+            # A query does not wait for transactions of other processes.
+            is_query = sql.lstrip().startswith("SELECT")
+            async with self._writer.turn() if is_query else self._write_transaction():
                 rows = await self._writer.run(lambda c: c.execute(sql, args).fetchall())
         mark_changed()
         return rows
@@ -158,14 +158,14 @@ class SQLite(Database):
         self.check_version()
         self.transactions += 1
         session = _Transaction(self, self._writer.run)
-        async with self._written():
+        async with self._write_transaction():
             yield session
         if session.changed:
             mark_changed()
 
     @asynccontextmanager
-    async def _written(self) -> AsyncIterator[None]:
-        """Begin a transaction of the writer, once no other process is in one, and commit it."""
+    async def _write_transaction(self) -> AsyncIterator[None]:
+        """Begin a transaction of the writer once no other process has one; commit it at the end."""
         writer = self._writer
         async with writer.turn():
             try:
