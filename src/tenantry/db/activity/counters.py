@@ -8,7 +8,7 @@ process that is killed loses the counts of these seconds.
 from __future__ import annotations
 
 import functools
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import case, select, true
@@ -162,8 +162,8 @@ class ActivityCounters:
         await add(self._db, noted)
 
     async def _write_marks(self, noted: dict[tuple[str, str, int], None]) -> None:
-        rows = {
-            (kind, period.name, start, id_): {
+        rows = [
+            {
                 "kind": kind,
                 "period": period.name,
                 "start_time": start,
@@ -173,15 +173,13 @@ class ActivityCounters:
             for kind, id_, hour in noted
             for period in PERIODS.values()
             for start in (period.start(hour),)
-        }
-        counted: defaultdict[tuple[str, str, int, str], Count] = defaultdict(lambda: Count(0))
+        ]
         async with self._db.transaction() as db:
-            made = await db.fetch_all(_INSERT_MARKS, given=spelled(_MARK, rows.values()))
-            for row in made:
-                key = (row["kind"], row["period"], row["start_time"], TOTAL)
-                counted[key] = counted[key].merged(Count())
-            if counted:
-                await db.fetch_all(_ADD, given=_spelled(counted))
+            made = await db.fetch_all(_INSERT_MARKS, given=spelled(_MARK, rows))
+            numbers = Counter((row["kind"], row["period"], row["start_time"]) for row in made)
+            if numbers:
+                counts = {(*period, TOTAL): Count(n) for period, n in numbers.items()}
+                await db.fetch_all(_ADD, given=_spelled(counts))
 
 
 def active(user_id: str, organization_id: str | None) -> None:
