@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import functools
 import re
 
 import pytest
 import recorded_events
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from plans import explain
 from sampling import examples
 from statements import DELETE_ORGANIZATION, count, event, sql
 
@@ -229,24 +230,7 @@ async def plan(db, database_url):
     if kind == "postgresql":
         await db.fetch_all(sql("VACUUM ANALYZE"))
 
-    async def explain(statement):
-        text, arguments = statement.bind(kind, ARGUMENTS)
-        if kind == "sqlite":
-            explained = f"EXPLAIN QUERY PLAN {text}"
-            rows = await db._writer.run(lambda c: c.execute(explained, arguments).fetchall())
-            return "\n".join(row["detail"] for row in rows)
-        # As the pool runs it: planned once, for any arguments.
-        connection = await db._pool.acquire()
-        try:
-            literals = ", ".join(json.dumps(a).replace('"', "'") for a in arguments)
-            await connection.execute(f"PREPARE tried AS {text}")
-            rows = await connection.fetch(f"EXPLAIN EXECUTE tried({literals})")
-            await connection.execute("DEALLOCATE tried")
-            return "\n".join(row[0] for row in rows)
-        finally:
-            db._pool.give_back(connection)
-
-    return explain
+    return functools.partial(explain, db, given=ARGUMENTS)
 
 
 FILTERS = {
@@ -304,11 +288,8 @@ async def lite_plan(sqlite_migrated):
     """Return the plan of a statement on SQLite, whatever the arguments are."""
     async with open_database(sqlite_migrated, b"m" * 32) as lite:
 
-        async def explain(statement):
+        async def explained(statement):
             names = statement.clause.compile().params
-            text, arguments = statement.bind("sqlite", dict.fromkeys(names, 1))
-            explained = f"EXPLAIN QUERY PLAN {text}"
-            rows = await lite._writer.run(lambda c: c.execute(explained, arguments).fetchall())
-            return "\n".join(row["detail"] for row in rows)
+            return await explain(lite, statement, dict.fromkeys(names, 1))
 
-        yield explain
+        yield explained

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from plans import explain
 from sampling import examples
 from sqlalchemy import column, insert, select, text
 from sqlalchemy.sql import func
@@ -317,28 +319,9 @@ ARGUMENTS = {
 
 
 @pytest.fixture
-async def plan(kind, db, crowd):
-    """Return the plan of a statement, one step a line, as a server in use makes it."""
-
-    async def explain(statement, arguments):
-        sql, bound = statement.bind(kind, arguments)
-        if kind == "sqlite":
-            explained = f"EXPLAIN QUERY PLAN {sql}"
-            rows = await db._writer.run(lambda c: c.execute(explained, bound).fetchall())
-            return "\n".join(row["detail"] for row in rows)
-        # As the pool runs it: planned once, for any arguments.
-        connection = await db._pool.acquire()
-        try:
-            literals = ", ".join(f"'{one}'" if isinstance(one, str) else f"{one}" for one in bound)
-            literals = f"({literals})" if bound else ""
-            await connection.execute(f"PREPARE tried AS {sql}")
-            rows = await connection.fetch(f"EXPLAIN EXECUTE tried{literals}")
-            await connection.execute("DEALLOCATE tried")
-            return "\n".join(row[0] for row in rows)
-        finally:
-            db._pool.give_back(connection)
-
-    return explain
+def plan(db, crowd):
+    """Return the plan of a statement on a database with many users."""
+    return functools.partial(explain, db)
 
 
 @pytest.mark.everywhere
