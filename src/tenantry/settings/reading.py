@@ -85,9 +85,9 @@ def _texts(
     texts: dict[str, str] = {}
     files: dict[str, Path] = {}
     sources: dict[str, str] = {}
-    settings_file = str(Path(environ.get(PREFIX + "CONFIG") or "tenantry.toml").absolute())
+    config, in_file = _read_file(environ)
     for given, where, source in (
-        (_read_file(environ), " (in tenantry.toml)", settings_file),
+        (in_file, " (in tenantry.toml)", str(config.absolute())),
         (in_environment, "", ""),
     ):
         here, named = _sorted(given, where)
@@ -198,7 +198,8 @@ def check_sessions(settings: Settings) -> None:
 _OTHER_VARIABLES = {PREFIX + "CA", PREFIX + "CONFIG", PREFIX + "LAUNCHER", SOURCES}
 
 
-def _read_file(environ: Mapping[str, str]) -> dict[str, str]:
+def _read_file(environ: Mapping[str, str]) -> tuple[Path, dict[str, str]]:
+    """Return the path and the texts of the settings file; it may be absent unless it is named."""
     named = environ.get(PREFIX + "CONFIG")
     path = Path(named or "tenantry.toml")
     try:
@@ -206,10 +207,10 @@ def _read_file(environ: Mapping[str, str]) -> dict[str, str]:
     except FileNotFoundError:
         if named:
             raise SettingError("config", f"file not found: {named!r}") from None
-        return {}
+        return path, {}
     except (ValueError, OSError) as problem:
         raise SettingError("config", f"{path} cannot be read: {problem}") from None
-    return {
+    return path, {
         name: spelled(tuple(value) if isinstance(value, list) else value)
         for name, value in content.items()
     }
