@@ -182,7 +182,7 @@ def _center(lane: int) -> int:
 
 def _lines(step: Step) -> list[str]:
     lanes = max(1, abs(step.source - step.target))
-    return textwrap.wrap(step.text, int((lanes * _LANE - 14) / _CHARACTER))
+    return textwrap.wrap(step.text, (lanes * _LANE - 14) // _CHARACTER)
 
 
 def _head(lane: int, name: str, height: int, colors: Colors) -> list[str]:
@@ -207,7 +207,7 @@ def _arrow(step: Step, lines: list[str], y: int, colors: Colors) -> list[str]:
     forward = 1 if end > start else -1
     at = y + (len(lines) - 1) * _LINE + 8
     middle = (start + end) // 2
-    widest = int(max(map(len, lines)) * _CHARACTER) + 8
+    widest = max(map(len, lines)) * _CHARACTER + 8
     dashes = ' stroke-dasharray="5 4"' if step.answers else ""
     return [
         # Lifelines end before the text.
@@ -221,7 +221,7 @@ def _arrow(step: Step, lines: list[str], y: int, colors: Colors) -> list[str]:
 
 
 def _note(step: Step, lines: list[str], y: int, width: int, colors: Colors) -> list[str]:
-    box = int(max(map(len, lines)) * _CHARACTER) + 16
+    box = max(map(len, lines)) * _CHARACTER + 16
     x = min(max(_center(step.source), box // 2 + 2), width - box // 2 - 2)
     height = len(lines) * _LINE + 8
     return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import tempfile
 from importlib.resources import as_file, files
@@ -68,8 +69,6 @@ def _write_secret(path: Path, text: str) -> None:
 
 def _environment(variables: Mapping[str, str]) -> str:
     """Return the `.env`, which shells and dotenv libraries can read."""
-    import shlex
-
     lines = (f"{name}={shlex.quote(value)}\n" for name, value in variables.items())
     return "# Contains a secret. Do not commit this file.\n" + "".join(lines)
 
