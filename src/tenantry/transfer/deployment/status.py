@@ -177,10 +177,10 @@ async def look(db: Session, settings: Settings, environment_id: str) -> Status:
 async def _progressing(
     db: Session, late: dict[str, int | None], *, at: int, heads: tuple[int, int]
 ) -> set[str]:
-    """Return the kinds of late work of which some is done meanwhile.
+    """Return the kinds of late work that are processed while this watches.
 
-    The oldest delivery may wait for an endpoint that is slow, while others are sent: ``heads`` are
-    those of all endpoints that were overdue ``at`` a time.
+    The oldest delivery may wait for a slow endpoint while others are sent, so those of all
+    endpoints are compared with ``heads``, the overdue ones ``at`` an earlier time.
     """
     found: set[str] = set()
     for _ in range(round(WATCH_SECONDS / _LOOK_SECONDS)):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SECONDS = 60.0
 
 _d, _e = webhook_deliveries.c, webhook_endpoints.c
-# In the words of the partial index, which has the deliveries of an endpoint side by side.
+# The condition is that of the partial index by endpoint.
 _few = (
     select(_d.endpoint_id)
     .where(_d.endpoint_id == _e.id, text("state = 'PENDING' AND due_time > 0"))

@@ -47,26 +47,25 @@ _OVERDUE_HEADS = Statement(
         func.coalesce(func.sum(_of_endpoints.c.due_time), 0).label("due_times"),
     ).where(_of_endpoints.c.due_time < bindparam("p_before"))
 )
-
-
-async def overdue_heads(db: Session, before: int) -> tuple[int, int]:
-    """Return a number of endpoints and a sum of times, which change with each delivery taken.
-
-    They are of the endpoints whose first delivery was due ``before`` a time.
-    """
-    row = await db.fetch_one(_OVERDUE_HEADS, p_before=before)
-    assert row is not None
-    return row["endpoints"], int(row["due_times"])
-
-
 ANY_ENDPOINT = select(_e.id).limit(literal_column("1")).exists()
 _URLS = Statement(
     select(_e.id, _e.url).where(_e.id.in_(json_values(bindparam("p_ids", type_=Text))))
 )
 
 
+async def overdue_heads(db: Session, before: int) -> tuple[int, int]:
+    """Return the number of endpoints with a delivery due ``before`` a time, and a sum of times.
+
+    The sum is that of the due times of their first deliveries. One of both changes when a first
+    delivery is attempted.
+    """
+    row = await db.fetch_one(_OVERDUE_HEADS, p_before=before)
+    assert row is not None
+    return row["endpoints"], int(row["due_times"])
+
+
 async def urls(db: Session, endpoint_ids: Collection[str]) -> dict[str, str]:
-    """Return the URLs of those of these endpoints that there are."""
+    """Return the URLs of endpoints by ID; endpoints that do not exist are left out."""
     rows = await db.fetch_all(_URLS, p_ids=to_json(sorted(endpoint_ids)))
     return {row["id"]: row["url"] for row in rows}
 
