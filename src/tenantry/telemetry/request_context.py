@@ -21,7 +21,7 @@ OTHER_VERB = "_OTHER"  # as semantic conventions of OpenTelemetry have it
 GONE = 499  # of a client that went away before an answer began; no status of RFC 9110
 
 
-class Activity(NamedTuple):
+class Occurrence(NamedTuple):
     """Something that happened in a request, to be counted by kind and key."""
 
     kind: str
@@ -66,7 +66,7 @@ class RequestContext:
     parts: int = 0  # spans below that one
     changed: bool = False  # a change that it made is committed
     waited: float = 0.0  # seconds in noticeable waits for a connection to the database
-    activities: tuple[Activity, ...] = ()  # see `count`
+    occurrences: tuple[Occurrence, ...] = ()  # see `count`
 
     @property
     def method(self) -> str:
@@ -79,7 +79,7 @@ CURRENT: ContextVar[RequestContext | None] = ContextVar("current", default=None)
 
 
 def count(kind: str, key: str, *, failed: bool = False) -> None:
-    """Note something that happens in the request that is answered, for the charts."""
+    """Add an occurrence to the current request, for the charts; do nothing outside of requests."""
     request_context = CURRENT.get()
     if request_context is not None:
-        request_context.activities += (Activity(kind, key, failed),)
+        request_context.occurrences += (Occurrence(kind, key, failed),)

@@ -108,7 +108,7 @@ async def _done(api):
     return {step["task"]: step.get("done", False) for step in found["steps"]}
 
 
-async def test_the_checklist_follows_what_there_is(api, make, database):
+async def test_existing_objects_complete_tasks_of_the_checklist(api, make, database):
     organization = await make.organization()
     await make.user(organization["id"])
     await api.webhooks.create_endpoint(endpoint={"url": "https://example.com/hook"})
@@ -124,13 +124,13 @@ async def test_the_checklist_follows_what_there_is(api, make, database):
     assert found["client_id"] <= created["client"]["id"]
 
 
-async def test_dismissing_the_checklist_is_kept(api):
+async def test_a_dismissed_checklist_stays_dismissed(api):
     await api.overview.dismiss_setup_checklist()
     assert (await api.overview.get_setup_checklist())["checklist"]["dismissed"]
 
 
-async def test_a_new_deployment_has_done_nothing(db):
-    """The test organization, its domains and its connections are not the operator's own."""
+async def test_no_task_is_done_in_a_new_deployment(db):
+    """The test organization, its domains and its connections do not complete a task."""
     from tenantry.call import Call
     from tenantry.core.caller import SYSTEM
 
@@ -178,6 +178,6 @@ async def test_a_sign_in_by_a_connection_is_single_sign_on(db):
     ],
 )
 @pytest.mark.one_database
-async def test_settings_count_too(db, given, task, done):
+async def test_settings_complete_tasks_of_the_checklist(db, given, task, done):
     known = settings_module.load({f"TENANTRY_{name}": value for name, value in given.items()})
     assert (await checklist.read(db, known)).done[task] is done

@@ -1,4 +1,4 @@
-"""What real servers count: two processes with the worker's jobs, and what happens in them."""
+"""Counts of a server with two processes, which also run the background jobs."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ class _Counts:
         self._place, self.eventually = place, eventually
 
     async def of(self, metric, key=""):
-        """How many there were, and how many failed."""
+        """Return the number of occurrences and of failed ones."""
         found = await self._place.api.overview.get_activity(metrics=[metric], key=key)
         one = found["activities"][0]["series"][0]
         return sum(map(int, one["counts"])), sum(map(int, one["failures"]))
 
     async def become(self, metric, wanted, key="", since=(0, 0)):
-        """Wait until there are exactly so many more."""
+        """Wait until the counts have grown by exactly this number."""
         wanted = tuple(a + b for a, b in zip(wanted, since, strict=True))
 
         async def are_there():
@@ -77,7 +77,7 @@ async def test_calls_count_for_their_client_in_all_processes(place, counts):
 
 
 async def _code(place, email, eventually):
-    """The code of the newest email, which the server may be about to send."""
+    """Return the code of the newest email, once the server has sent it."""
     codes = []
 
     async def is_sent():

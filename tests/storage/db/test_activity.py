@@ -20,7 +20,7 @@ from tenantry.db.activity.series import Range
 from tenantry.db.engine import Unavailable
 from tenantry.db.sql.statements import Statement
 from tenantry.telemetry import request_context
-from tenantry.telemetry.request_context import Activity, RequestContext
+from tenantry.telemetry.request_context import Occurrence, RequestContext
 
 _COUNTS = Statement(select(activity_counts))
 _MARKS = Statement(select(activity_marks))
@@ -30,7 +30,7 @@ NOON = 20_000 * DAY + 12 * HOUR + HOUR // 2
 
 @pytest.fixture
 def at_noon(monkeypatch):
-    """Counters that believe that it is always the same time; returns how to change that."""
+    """Set the clock of the counters; return a function that sets another time."""
     monkeypatch.setattr(counters, "now", lambda: NOON)
     return lambda at: monkeypatch.setattr(counters, "now", lambda: at)
 
@@ -67,7 +67,7 @@ async def test_counts_are_written_some_seconds_later(db, eventually, monkeypatch
     await counting.close()
 
 
-async def test_counts_that_the_database_did_not_take_are_added_to_later_ones(
+async def test_counts_of_a_failed_write_are_added_to_later_ones(
     db, at_noon, monkeypatch, eventually
 ):
     monkeypatch.setattr(counters, "WRITE_SECONDS", 0.01)
@@ -134,9 +134,9 @@ async def test_a_request_is_counted_for_its_client(db, at_noon):
         counting.observe(context)
     counting.observe(
         RequestContext(
-            activities=(
-                Activity(Kind.SIGN_INS, "password", failed=True),
-                Activity(Kind.ACTIVE_USERS, "usr_1"),
+            occurrences=(
+                Occurrence(Kind.SIGN_INS, "password", failed=True),
+                Occurrence(Kind.ACTIVE_USERS, "usr_1"),
             )
         )
     )
@@ -148,16 +148,16 @@ async def test_a_request_is_counted_for_its_client(db, at_noon):
     assert (await _series(db, Kind.ACTIVE_USERS))[""].n[-1] == 1
 
 
-def test_what_happens_outside_of_a_request_is_not_noted():
+def test_occurrences_outside_of_requests_are_not_counted():
     request_context.count(Kind.SIGN_INS, "password")
     context = RequestContext()
     token = request_context.CURRENT.set(context)
     request_context.count(Kind.SIGN_INS, "password")
     request_context.CURRENT.reset(token)
-    assert context.activities == (Activity("sign_ins", "password"),)
+    assert context.occurrences == (Occurrence("sign_ins", "password"),)
 
 
-async def test_beyond_a_number_of_keys_the_rest_is_one(db, at_noon, monkeypatch):
+async def test_keys_beyond_the_limit_are_counted_together(db, at_noon, monkeypatch):
     monkeypatch.setattr(counters, "MOST_KEYS", 3)
     counting = ActivityCounters(db)
     for number in range(10):
@@ -191,7 +191,7 @@ async def test_a_series_has_every_period_and_the_largest_keys(db):
     assert len(one.n) == 30
 
 
-async def test_without_counts_there_is_a_series_of_zeros(db):
+async def test_a_series_without_counts_has_zeros(db):
     for range_ in Range:
         (one,) = (await series.read(db, Kind.SIGN_INS, range_, NOON)).series
         assert one.n == one.failed == one.milliseconds == (0,) * range_.number

@@ -1,8 +1,8 @@
 """Counting: in the process first, then in the database.
 
-`request_context.count` notes on a request what happened in it; `ActivityCounters` adds that up when
-the request is over and writes it within `WRITE_SECONDS`. Background jobs call `add` themselves. A
-process that is killed loses the counts of these seconds.
+`request_context.count` adds an occurrence to the current request. `ActivityCounters` adds up the
+occurrences of requests that are over, and writes the counts `WRITE_SECONDS` later. Background jobs
+call `add` themselves. A process that is killed loses the counts that it has not written.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 WRITE_SECONDS = 10.0
 _AT_ONCE = 500  # keys of a statement, each of which has four rows
-MOST_KEYS = 1000  # of one kind that a process counts apart in an hour
+MOST_KEYS = 1000  # of one kind that a process counts separately in an hour
 MOST_SEEN = 100_000  # active IDs that a process remembers
 OTHER = "other"  # the key of the rest
 # Kinds that count each ID once a period.
@@ -51,10 +51,10 @@ _MARK = named(activity_marks)
 _given = records("given", _COUNT)
 _marks = records("given", _MARK)
 _c = activity_counts.c
-# Rows in the order of the key, so that two processes wait for each other in one direction only.
+# Sorted by the primary key, so that concurrent processes do not deadlock.
 _rows = insert_or_update(activity_counts).from_select(
     [column.name for column in _COUNT],
-    # A condition, or SQLite would take the conflict for that of a join.
+    # Without a condition, SQLite parses ON CONFLICT as a constraint of a join.
     select(*_given.c)
     .where(true())
     .order_by(_given.c.kind, _given.c.period, _given.c.start_time, _given.c.key),
@@ -86,7 +86,7 @@ _INSERT_MARKS = Statement(
 
 
 class Count(NamedTuple):
-    """How often something happened, how often it failed, and the sum of its durations."""
+    """The number of occurrences, the number of failed ones, and the sum of their durations."""
 
     n: int = 1
     failed: int = 0
@@ -100,7 +100,7 @@ class Count(NamedTuple):
 
 
 class ActivityCounters:
-    """The counts of one application, from requests that are over to rows of the database."""
+    """The counts of one application that are not yet in the database."""
 
     def __init__(self, db: Session) -> None:
         self._db = db
@@ -120,7 +120,7 @@ class ActivityCounters:
         if request.wire != "http":
             failed = request.status >= _FIRST_ERROR or bool(request.grpc_status)
             self.add(Kind.API_CALLS, _client_of(request), failed=failed)
-        for one in request.activities:
+        for one in request.occurrences:
             if one.kind in _DISTINCT:
                 self.mark(one.kind, one.key)
             else:
@@ -146,7 +146,7 @@ class ActivityCounters:
             self._marks.add((kind, id_, hour), None)
 
     async def close(self) -> None:
-        """Write waiting counts, if the database lets us; to be called before it is closed."""
+        """Write the waiting counts, if possible; to be called before the database is closed."""
         await self._marks.close()
         await self._counts.close()
 
@@ -203,7 +203,7 @@ async def add(db: Session, counts: Mapping[tuple[str, str, int], Count]) -> None
 
 
 async def raise_to(db: Session, kind: Kind, numbers: Mapping[str, int], at: int) -> None:
-    """Set the numbers of this hour and day, by key, to these where they are lower."""
+    """Raise the numbers of this hour and day, by key, to these; higher ones remain."""
     if not numbers:
         return
     rows = {

@@ -17,7 +17,7 @@ TOTAL = ""  # the key of the row that counts all keys of its kind
 
 
 class Kind(StrEnum):
-    """The kinds of activity; the comment says what the key is."""
+    """The kinds of activity, each with the meaning of its key."""
 
     SIGN_INS = "sign_ins"  # the first authentication method
     SIGN_IN_ERRORS = "sign_in_errors"  # the error code
@@ -33,7 +33,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A length of time that is counted as one, and how long its counts are kept."""
+    """A length of time that has one count for each key, and how long the counts are kept."""
 
     name: str
     length: int  # microseconds
@@ -55,7 +55,7 @@ class Period:
 
 HOURS, DAYS = Period("hour", HOUR, 2 * DAY), Period("day", DAY, 31 * DAY)
 PERIODS = {period.name: period for period in (HOURS, DAYS)}
-MARK_KEPT = DAY  # after the end of its period: no process counts anything for that any more
+MARK_KEPT = DAY  # after the end of its period, when no process adds to its counts
 
 # Numbers of each kind by period and key.
 activity_counts = Table(

@@ -73,7 +73,7 @@ class Activity:
 
 
 async def read(db: Session, kind: Kind, range_: Range, at: int, *, key: str = "") -> Activity:
-    """Return a kind over a range up to a time; with a ``key`` only the series of that."""
+    """Return the series of a kind over a range up to a time; with ``key``, only that one."""
     starts = range_.period.starts(at, range_.number)
     given = {
         "p_kind": str(kind),
