@@ -1,4 +1,4 @@
-"""The marks of identity providers: those of Simple Icons, else the first letter of the name."""
+"""Marks of identity providers: the icon in Simple Icons, or the first letter of the name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tenantry.web import branding
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-# Slugs of Simple Icons by the ids of our guides. Providers without one there have a letter.
+# Slugs of Simple Icons by the ID of the guide. Other providers have a letter.
 _SLUGS = {
     "google-workspace": "google",
     "keycloak": "keycloak",
@@ -26,19 +26,19 @@ _SHAPE = (
 _LETTER = '<span class="mark" aria-hidden="true">{}</span>'
 
 
-@functools.cache
 def provider_mark(guide_id: str, name: str) -> Markup:
-    """Return the mark of the provider of a guide, which stands beside its name."""
+    """Return the mark of a guide's provider; a tenant may have chosen the name."""
     from markupsafe import Markup
 
     path = _path(_SLUGS[guide_id]) if guide_id in _SLUGS else ""
     if path:
-        return Markup(_SHAPE).format(path)  # noqa: S704 - ours
-    return Markup(_LETTER).format(branding.initial(name))  # noqa: S704 - ours
+        return Markup(_SHAPE).format(path)  # noqa: S704 - a constant
+    return Markup(_LETTER).format(branding.initial(name))  # noqa: S704 - a constant
 
 
+@functools.cache
 def _path(slug: str) -> str:
-    # Memory: the package is 13 MB, which only processes that show a mark load.
+    # The package takes 13 MB of memory: only processes that show such an icon import it.
     from simple_icons_pack import get_icon
 
     icon = get_icon(slug)
