@@ -1,9 +1,9 @@
-"""Charts as SVG: scales, ticks, columns and lines; a template writes them out.
+"""The layout of charts: scales, ticks, columns and lines, which a template renders as SVG.
 
-The drawing area is `WIDTH` by `HEIGHT` units and is stretched to the space that it gets, so it has
+The drawing area is `WIDTH` by `HEIGHT` units and is stretched to the available space. It contains
 no text: axis labels are HTML around it. Style sheets color the series by their class, and every
-second one has stripes, so color is not needed to tell them apart. The values of a period are the
-`<title>` of a rectangle over it, and all values are in a table (docs/decisions/0047-charts.md).
+second one has stripes, so that they differ without color. The values of a period are the `<title>`
+of a rectangle over it, and all values are in a table (docs/decisions/0047-charts.md).
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 WIDTH, HEIGHT = 600.0, 160.0
-MOST_SERIES = 6  # that can be told apart
+MOST_SERIES = 6  # as many as the style sheet has colors
 _MOST_TICKS = 5
-_BROADEST = 36.0  # of a column
-_SHARE = 0.72  # of the space of a period that its column takes
-_LEAST_HEIGHT = 1.5  # of a value above 0, so that it is seen
-_POINT = 0.3  # of the space of a period: a value of a line without neighbors
+_MAX_COLUMN_WIDTH = 36.0
+_COLUMN_SHARE = 0.72  # of the width of a period
+_MIN_HEIGHT = 1.5  # of a value above 0, so that it is visible
+_DASH = 0.6  # length for a value without neighbors, as a share of the width of a period
 _UNITS = ("", "k", "M", "B", "T")
 _THOUSAND = 1000
 _LARGEST = 1e15
@@ -29,17 +29,12 @@ _LARGEST = 1e15
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A value for each period, None where there is none; ``tone`` is "good", "bad" or ""."""
+    """Values by period. A value is None if the period has no data."""
 
     name: str
     values: Sequence[float | None]
     tone: Literal["", "good", "bad"] = ""
     is_rate: bool = False  # a rate of 0 is drawn; a count of 0 is not
-
-    @property
-    def total(self) -> float:
-        """The sum of all values."""
-        return sum(value or 0 for value in self.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +48,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A period: its space, its bar within that, the parts of that, and all values as text."""
+    """The column of a period: its position, its parts, and all values as text.
+
+    ``left`` and ``space`` are those of the period, ``x`` and ``width`` those of the bar within it.
+    """
 
     left: float
     space: float
@@ -65,7 +63,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A series as a path; ``points`` is a path of short dashes for values without neighbors."""
+    """A series as an SVG path."""
 
     style: str
     path: str
@@ -73,7 +71,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart that is laid out; ``labels`` are the periods, ``marks`` what is written below."""
+    """The layout of a chart; ``labels`` name the periods, ``marks`` are the texts below it."""
 
     series: tuple[Series, ...]
     styles: tuple[str, ...]  # of the series
@@ -86,7 +84,7 @@ class Chart:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to draw."""
+        """Whether the chart has no value to draw."""
         return not any(
             value is not None if one.is_rate else value
             for one in self.series
@@ -105,7 +103,7 @@ class Chart:
 def columns(
     labels: Sequence[str], marks: Sequence[str], series: Sequence[Series], *, unit: str = ""
 ) -> Chart:
-    """Lay out columns, in which the values of the series stand on top of each other."""
+    """Lay out stacked columns."""
     top, ticks = scale(max((_sum(series, at) for at in range(len(labels))), default=0.0), unit=unit)
     return _chart(labels, marks, series, ticks, unit=unit, stacked=True, top=top)
 
@@ -113,7 +111,7 @@ def columns(
 def lines(
     labels: Sequence[str], marks: Sequence[str], series: Sequence[Series], *, unit: str = ""
 ) -> Chart:
-    """Lay out a line for each series; it has gaps where there is no value."""
+    """Lay out a line for each series, with gaps at missing values."""
     highest = max((value for one in series for value in one.values if value), default=0.0)
     top, ticks = scale(highest, unit=unit)
     return _chart(labels, marks, series, ticks, unit=unit, stacked=False, top=top)
@@ -178,7 +176,7 @@ def _chart(
 
     styles = _styles(series)
     space = WIDTH / max(1, len(labels))
-    width = min(_BROADEST, _SHARE * space)
+    width = min(_MAX_COLUMN_WIDTH, _COLUMN_SHARE * space)
     return Chart(
         tuple(series),
         styles,
@@ -224,7 +222,7 @@ def _parts(values: Sequence[float | None], styles: Sequence[str], top: float) ->
     parts = []
     for value, style in zip(values, styles, strict=True):
         if value:
-            height = max(_LEAST_HEIGHT, HEIGHT * value / top)
+            height = max(_MIN_HEIGHT, HEIGHT * value / top)
             y = max(0.0, y - height)
             parts.append(Part(style, _round(y), _round(min(height, HEIGHT))))
     return tuple(parts)
@@ -240,9 +238,8 @@ def _path(values: Sequence[float | None], space: float, top: float) -> str:
         after_gap = at == 0 or values[at - 1] is None
         before_gap = at + 1 == len(values) or values[at + 1] is None
         if after_gap and before_gap:
-            steps.append(
-                f"M{_round(x - _POINT * space):g} {_round(y):g}h{_round(2 * _POINT * space):g}"
-            )
+            dash = _DASH * space
+            steps.append(f"M{_round(x - dash / 2):g} {_round(y):g}h{_round(dash):g}")
         else:
             steps.append(f"{'M' if after_gap else 'L'}{_round(x):g} {_round(y):g}")
     return "".join(steps)

@@ -1,4 +1,4 @@
-"""The charts of activity: which there are, and the range of time that a page shows."""
+"""The charts of activity, and the time range of a page."""
 
 from __future__ import annotations
 
@@ -23,20 +23,14 @@ if TYPE_CHECKING:
     from tenantry.gen.tenantry.v1.overview_pb import ActivitySeries, GetActivityResponse
 
 STYLE = Asset.of_files(f"{ROOT}/charts.css", "endpoints/console/static/charts.css")
-# By the value in the query: the range, how many periods one mark below the chart stands for, and
-# the part of a time that it shows.
+# By the value in the query: the range, the number of periods from one mark of the axis to the next,
+# and the part of a time that a mark shows.
 RANGES = {
     "24h": (ActivityRange.LAST_24_HOURS, 4, slice(11, 16)),
     "7d": (ActivityRange.LAST_7_DAYS, 1, slice(5, 10)),
     "30d": (ActivityRange.LAST_30_DAYS, 5, slice(5, 10)),
 }
 DEFAULT = "24h"
-_METHODS = {"email", "password", "passkey", "sso", "session"}
-_LIMITS = {
-    *("address", "client", "token", "failures", "sign-ins", "ways", "invitations", "reminders"),
-    "attempts",
-}
-_CALLERS = {"anonymous", "user_session", "portal_session", "operator", "directory"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +45,8 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """The charts of a page, and the tabs that choose the range."""
+class ChartGrid:
+    """The charts of a page, and the tabs that select the range."""
 
     cards: tuple[Card, ...]
     tabs: tuple[tuple[str, str, bool], ...]
@@ -61,7 +55,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The counts of a range, as charts of it need them."""
+    """The counts of a range, with methods that build charts of them."""
 
     visit: Visit
     labels: tuple[str, ...]
@@ -69,15 +63,18 @@ class Counts:
     by_metric: Mapping[ActivityMetric, Sequence[ActivitySeries]]
 
     def total(self, metric: ActivityMetric) -> ActivitySeries:
-        """Return the first series: the total, or the one of the requested key."""
+        """Return the total, or the series of the requested key."""
         return self.by_metric[metric][0]
 
     def keys(self, metric: ActivityMetric) -> Sequence[ActivitySeries]:
-        """Return the series of the keys, the largest first."""
+        """Return the series of each key, in descending order of size."""
         return [one for one in self.by_metric[metric] if one.key]
 
     def word(self, key: str) -> str:
         return self.visit.words.plain(f"charts.{key}")
+
+    def has_word(self, key: str) -> bool:
+        return self.visit.words.has(f"charts.{key}")
 
     def columns(self, *series: Series, unit: str = "") -> Chart:
         return charts.columns(self.labels, self.marks, series, unit=unit)
@@ -86,22 +83,28 @@ class Counts:
         return charts.lines(self.labels, self.marks, series, unit=unit)
 
     def outcomes(self, one: ActivitySeries) -> Chart:
-        """Return columns of what succeeded and what failed."""
+        """Return columns of successes and failures."""
         return self.columns(
             Series(self.word("succeeded"), _succeeded(one), "good"),
             Series(self.word("failed"), one.failures, "bad"),
         )
 
-    def apart(self, metric: ActivityMetric, name: Callable[[ActivitySeries], str]) -> Chart:
-        """Return columns of the keys, and of all other ones together."""
-        found = [Series(name(one), one.counts) for one in self.keys(metric)]
-        rest = _rest(self.total(metric).counts, [one.counts for one in self.keys(metric)])
+    def by_key(
+        self,
+        metric: ActivityMetric,
+        name: Callable[[ActivitySeries], str],
+        values: Callable[[ActivitySeries], Sequence[int]] = lambda one: one.counts,
+    ) -> Chart:
+        """Return columns of each key that has values, and of the rest of the total."""
+        keys = self.keys(metric)
+        found = [Series(name(one), values(one)) for one in keys if any(values(one))]
+        rest = _rest(values(self.total(metric)), [values(one) for one in keys])
         if any(rest):
             found.append(Series(self.word("others"), rest))
         return self.columns(*charts.grouped(found, others=self.word("others")))
 
     def summary(self, one: ActivitySeries) -> str:
-        """Return how many there were, and how many failed."""
+        """Return the total and the number of failures as a sentence."""
         total, failed = sum(one.counts), sum(one.failures)
         if failed:
             key = "charts.total_failed"
@@ -110,7 +113,7 @@ class Counts:
 
 
 async def load(visit: Visit, metrics: Sequence[ActivityMetric], *, key: str = "") -> Counts:
-    """Return the counts of these metrics over the range that the query names."""
+    """Return the counts of these metrics over the range in the query."""
     range_, step, part = RANGES[_range(visit)]
     found: GetActivityResponse = await visit.api.overview.get_activity(
         GetActivityRequest(metrics=list(metrics), range=range_, key=key)
@@ -127,10 +130,10 @@ async def load(visit: Visit, metrics: Sequence[ActivityMetric], *, key: str = ""
     )
 
 
-def page(visit: Visit, path: str, *cards: Card) -> Page:
-    """Return these charts with the tabs of their page."""
+def grid(visit: Visit, path: str, *cards: Card) -> ChartGrid:
+    """Return these charts with the tabs of the page at this path."""
     shown = _range(visit)
-    return Page(
+    return ChartGrid(
         cards,
         tuple(
             (f"{path}?range={name}", visit.words.plain(f"charts.range_{name}"), name == shown)
@@ -139,20 +142,20 @@ def page(visit: Visit, path: str, *cards: Card) -> Page:
     )
 
 
-async def of_client(visit: Visit, client_id: str) -> Page:
-    """Return the calls of a client."""
+async def of_client(visit: Visit, client_id: str) -> ChartGrid:
+    """Return the chart of a client's calls."""
     path = visit.path("applications", client_id)
     counts = await load(visit, [ActivityMetric.API_CALLS], key=client_id)
-    return page(visit, path, api_calls(counts, ""))
+    return grid(visit, path, api_calls(counts, ""))
 
 
 def sign_ins(counts: Counts) -> Card:
-    """Return the sign-ins that succeeded by method, and those that failed."""
+    """Return successful sign-ins by method, and failed sign-ins."""
     metric = ActivityMetric.SIGN_INS
     series = [
         Series(counts.word(f"method_{one.key}"), _succeeded(one))
         for one in counts.keys(metric)
-        if one.key in _METHODS and any(_succeeded(one))
+        if counts.has_word(f"method_{one.key}") and any(_succeeded(one))
     ]
     failed = Series(counts.word("failed"), counts.total(metric).failures, "bad")
     return Card(
@@ -171,7 +174,7 @@ def sign_in_errors(counts: Counts) -> Card:
         counts.word("sign_in_errors"),
         counts.visit.path("sign-ins", status="FAILED"),
         counts.summary(counts.total(metric)),
-        counts.apart(metric, lambda one: one.key),
+        counts.by_key(metric, lambda one: one.key),
     )
 
 
@@ -198,7 +201,7 @@ def events(counts: Counts) -> Card:
         counts.word("events"),
         counts.visit.path("events"),
         counts.summary(counts.total(metric)),
-        counts.apart(metric, lambda one: one.key),
+        counts.by_key(metric, lambda one: one.key),
     )
 
 
@@ -211,7 +214,7 @@ def webhooks(counts: Counts, path: str) -> Card:
 
 
 def webhooks_by_endpoint(counts: Counts) -> Card:
-    """Return the share of successful attempts of the endpoints with most attempts."""
+    """Return the success rate of the endpoints with the most attempts."""
     found = counts.keys(ActivityMetric.WEBHOOK_ATTEMPTS)[: charts.MOST_SERIES]
     return Card(
         "success-rates",
@@ -258,14 +261,14 @@ def directory_syncs(counts: Counts) -> Card:
 
 
 def directories(counts: Counts) -> Card:
-    """Return the syncs of the directories with most of them."""
+    """Return the syncs of the directories with the most syncs."""
     metric = ActivityMetric.DIRECTORY_SYNCS
     return Card(
         "syncs-of-directories",
         counts.word("syncs_by_directory"),
         "",
         counts.summary(counts.total(metric)),
-        counts.apart(metric, lambda one: one.name or one.key),
+        counts.by_key(metric, lambda one: one.name or one.key),
     )
 
 
@@ -281,28 +284,20 @@ def api_calls_by_client(counts: Counts) -> Card:
         counts.word("calls_by_client"),
         counts.visit.path("applications"),
         counts.summary(counts.total(metric)),
-        counts.apart(metric, lambda one: _client(counts, one)),
+        counts.by_key(metric, lambda one: _client(counts, one)),
     )
 
 
 def api_errors_by_client(counts: Counts) -> Card:
-    """Return the failed calls of the clients with most calls."""
-    found = [
-        Series(_client(counts, one), one.failures)
-        for one in counts.keys(ActivityMetric.API_CALLS)
-        if any(one.failures)
-    ]
-    total = counts.total(ActivityMetric.API_CALLS).failures
-    rest = _rest(total, [one.failures for one in counts.keys(ActivityMetric.API_CALLS)])
-    if any(rest):
-        found.append(Series(counts.word("others"), rest))
-    failed = sum(total)
+    """Return the failed calls of the clients with the most calls."""
+    metric = ActivityMetric.API_CALLS
+    failed = sum(counts.total(metric).failures)
     return Card(
         "errors-of-clients",
         counts.word("errors_by_client"),
         "",
         counts.visit.words.plain("charts.total", total=f"{failed:,}"),
-        counts.columns(*charts.grouped(found, others=counts.word("others"))),
+        counts.by_key(metric, lambda one: _client(counts, one), lambda one: one.failures),
     )
 
 
@@ -310,21 +305,22 @@ def rate_limits(counts: Counts) -> Card:
     metric = ActivityMetric.RATE_LIMITS
 
     def name(one: ActivitySeries) -> str:
-        known = one.key in _LIMITS
-        return counts.word(f"limit_{one.key.replace('-', '_')}") if known else one.key
+        word = f"limit_{one.key.replace('-', '_')}"
+        return counts.word(word) if counts.has_word(word) else one.key
 
     return Card(
         "rate-limits",
         counts.word("rate_limits"),
         "",
         counts.summary(counts.total(metric)),
-        counts.apart(metric, name),
+        counts.by_key(metric, name),
     )
 
 
 def _client(counts: Counts, one: ActivitySeries) -> str:
-    if one.key in _CALLERS:
-        return counts.word(f"caller_{one.key}")
+    word = f"caller_{one.key}"
+    if counts.has_word(word):
+        return counts.word(word)
     return counts.word("others") if one.key == "other" else one.name or one.key
 
 
@@ -338,7 +334,7 @@ def _succeeded(one: ActivitySeries) -> list[int]:
 
 
 def _rest(total: Sequence[int], keys: Sequence[Sequence[int]]) -> list[int]:
-    """Return what of the total belongs to none of the keys."""
+    """Return the part of the total that belongs to no key."""
     return [max(0, n - sum(one[at] for one in keys)) for at, n in enumerate(total)]
 
 
@@ -351,5 +347,5 @@ def _averages(one: ActivitySeries) -> list[float | None]:
 
 def _percent(one: ActivitySeries) -> str:
     n, failed = sum(one.counts), sum(one.failures)
-    # Rounded down: 100 % means that none failed.
+    # Rounded down, so that 100 % means no failures.
     return f"{(n - failed) * 1000 // max(1, n) / 10:.1f}".removesuffix(".0") + " %"

@@ -92,7 +92,7 @@ class _Directories:
             chosen=chosen,
             narrow=narrow,
             filters={**narrow, "query": query},
-            charts=await _charts(visit) if found.directories else activity.page(visit, ""),
+            charts=await _charts(visit) if found.directories else None,
         )
 
     async def show(self, visit: Visit) -> Response:
@@ -252,16 +252,16 @@ class _Directories:
         )
 
 
-async def _charts(visit: Visit, directory_id: str = "") -> activity.Page:
+async def _charts(visit: Visit, directory_id: str = "") -> activity.ChartGrid:
     """Return the charts of one directory, or of all."""
     metric = ActivityMetric.DIRECTORY_SYNCS
     counts = await activity.load(visit, [metric], key=directory_id)
     if directory_id:
         latency = activity.latency(counts, metric, "sync_latency")
         path = visit.path("directories", directory_id)
-        return activity.page(visit, path, activity.directory_syncs(counts), latency)
+        return activity.grid(visit, path, activity.directory_syncs(counts), latency)
     cards = activity.directory_syncs(counts), activity.directories(counts)
-    return activity.page(visit, visit.path("directories"), *cards)
+    return activity.grid(visit, visit.path("directories"), *cards)
 
 
 async def _directory(visit: Visit, found: DirectoryState) -> Directory:

@@ -58,9 +58,9 @@ class _Health:
         )
 
 
-async def _charts(visit: Visit) -> activity.Page:
+async def _charts(visit: Visit) -> activity.ChartGrid:
     counts = await activity.load(visit, [ActivityMetric.API_CALLS, ActivityMetric.RATE_LIMITS])
-    return activity.page(
+    return activity.grid(
         visit,
         visit.path("health"),
         activity.api_calls_by_client(counts),

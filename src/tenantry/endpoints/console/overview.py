@@ -58,7 +58,7 @@ class _Overview:
             "overview.html",
             figures=found.overview,
             checklist=await setup.load(visit, self._site.public_url),
-            charts=activity.page(
+            charts=activity.grid(
                 visit,
                 visit.path("overview"),
                 activity.sign_ins(counts),

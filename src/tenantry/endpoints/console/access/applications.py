@@ -206,7 +206,7 @@ class _Applications:
             can_call=type_ in CALLS_API,
             scopes=SCOPES,
             held=settings.management_scopes,
-            charts=await activity.of_client(visit, id_) if calls_us else activity.page(visit, ""),
+            charts=await activity.of_client(visit, id_) if calls_us else None,
         )
 
     async def update(self, visit: Visit) -> Response:

@@ -73,18 +73,18 @@ def pages(site: ConsoleSite) -> list[Page]:
     ]
 
 
-async def _charts(visit: Visit) -> activity.Page:
+async def _charts(visit: Visit) -> activity.ChartGrid:
     counts = await activity.load(visit, [ActivityMetric.WEBHOOK_ATTEMPTS])
     path = visit.path("webhooks")
-    return activity.page(
+    return activity.grid(
         visit, path, activity.webhooks(counts, ""), activity.webhooks_by_endpoint(counts)
     )
 
 
-async def _charts_of(visit: Visit, endpoint_id: str) -> activity.Page:
+async def _charts_of(visit: Visit, endpoint_id: str) -> activity.ChartGrid:
     metric = ActivityMetric.WEBHOOK_ATTEMPTS
     counts = await activity.load(visit, [metric, ActivityMetric.WEBHOOK_BACKLOG], key=endpoint_id)
-    return activity.page(
+    return activity.grid(
         visit,
         visit.path("webhooks", endpoint_id),
         activity.webhooks(counts, ""),
@@ -111,7 +111,7 @@ class _Webhooks:
             listed=listed,
             endpoint=WebhookEndpoint(),
             types=tuple(PUBLISHED),
-            charts=await _charts(visit) if listed.endpoints else activity.page(visit, ""),
+            charts=await _charts(visit) if listed.endpoints else None,
         )
 
     async def create(self, visit: Visit) -> Response:
