@@ -1,4 +1,4 @@
-"""Avatars: the initials of a name, in a color that follows from the ID of its object."""
+"""Avatars: the logo of an object, or the initials of its name in a color derived from its ID."""
 
 from __future__ import annotations
 
@@ -12,20 +12,25 @@ if TYPE_CHECKING:
 TONES = 8  # colors in static/avatars.css
 _WORD = re.compile(r"[^\W_]+")
 _SHAPE = '<span class="avatar tone-{}{}" aria-hidden="true">{}</span>'
+_LOGO = '<img src="{}" alt="" loading="lazy" width="28" height="28">'
 
 
-def avatar(name: str, id_: str, *, square: bool = False) -> Markup:
-    """Return the avatar that stands beside a name; organizations have a ``square`` one."""
+def avatar(name: str, id_: str, *, square: bool = False, logo: str = "") -> Markup:
+    """Return the avatar beside a name. Avatars of organizations are ``square``.
+
+    Screen readers skip it, because it repeats the name.
+    """
     from markupsafe import Markup
 
+    content = Markup(_LOGO).format(logo) if logo else initials(name)  # noqa: S704 - a constant
     shape = " square" if square else ""
-    return Markup(_SHAPE).format(tone(id_), shape, initials(name))  # noqa: S704 - a constant
+    return Markup(_SHAPE).format(tone(id_), shape, content)  # noqa: S704 - a constant
 
 
 def initials(name: str) -> str:
     """Return the first letters of the first and the last word of a name.
 
-    Of an email address only the part before the @ counts.
+    Of an email address, only the part before the @ is used.
     """
     words: list[str] = _WORD.findall(name.partition("@")[0] or name)
     if not words:
@@ -34,5 +39,5 @@ def initials(name: str) -> str:
 
 
 def tone(id_: str) -> int:
-    """Return the number of the color of an object's avatar: always the same for the same ID."""
+    """Return the number of the color of an object's avatar, which depends only on the ID."""
     return crc32(id_.encode()) % TONES

@@ -212,8 +212,6 @@ def environment() -> Environment:
         "json_time": message_to_json_value,
         "plainly": plainly,
         "initial": branding.initial,
-        "initials": avatars.initials,
-        "tone": avatars.tone,
         "shown_logo": branding.shown_logo,
         "labelled": marks.labelled,
         "clicks": marks.clicks,
