@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tenantry.core import errors, structs
-from tenantry.endpoints.console import activity, forms, organization_filter
+from tenantry.endpoints.console import activity, filters, forms
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.scalekit.v1.directories.directories_pb import (
     AssignRolesRequest,
@@ -67,9 +67,9 @@ class _Directories:
     async def listed(self, visit: Visit) -> Response:
         """List those of all organizations."""
         narrow = {name: visit.query(name)[:40] for name in _FILTERS}
-        query, chosen = visit.query("query").strip(), organization_filter.Chosen()
+        query, chosen = visit.query("query").strip(), filters.Chosen()
         if not query.startswith("dir_"):
-            chosen = await organization_filter.find(visit, query)
+            chosen = await filters.find_organization(visit, query)
             query = chosen.id
         found = ListDirectoryStatesResponse()
         if not chosen.is_unresolved:

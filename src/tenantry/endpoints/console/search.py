@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tenantry.access.clients import listing
 from tenantry.api.descriptors import enum_name
 from tenantry.core import errors, ids
+from tenantry.endpoints.console import filters
 from tenantry.endpoints.console.connections.pages import PROVIDERS
 from tenantry.endpoints.console.overview import PLACES
 from tenantry.endpoints.console.visit import NAVIGATION, ConsoleSite, Page, Visit
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from tenantry.net.http import Response
 
 MOST = 5  # results of a kind
-LEAST_SEARCHED = 3  # characters that the API searches for
 _MOST_ASKED = 100
 _CLIENTS_READ = 30  # the API has no search of clients: the newest are looked through
 
@@ -86,7 +86,7 @@ async def _find(visit: Visit, asked: str) -> list[Kind]:
     """Return the results of every kind, with one API call each."""
     words = visit.words
     found = [Kind(words.plain("search.pages"), "arrow-right", _of_navigation(visit, asked))]
-    if len(asked) < LEAST_SEARCHED:
+    if not filters.can_search(asked):
         return found
     if asked.startswith((*PLACES, "err_", "req_")):
         exact = Result(asked, words.plain("search.by_id"), visit.path("jump", id=asked))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry.core import errors
-from tenantry.endpoints.console import forms, names, organization_filter, user_filter
+from tenantry.endpoints.console import filters, forms, names
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.scalekit.v1.tokens.tokens_pb import (
     CreateToken,
@@ -49,7 +49,7 @@ class _ApiKeys:
         if asked.startswith("apit_"):
             return self._site.redirect(visit.path("api-keys", asked))
         listed = ListTokensResponse()
-        chosen = await organization_filter.find(visit, asked)
+        chosen = await filters.find_organization(visit, asked)
         if chosen.id and chosen.name:
             listed = await visit.api.tokens.list_tokens(
                 ListTokensRequest(
@@ -71,14 +71,12 @@ class _ApiKeys:
         """Make one and show it, this once."""
         form = visit.request.form()
         given = {name: form.get(name, "").strip() for name in set(_FIELDS.values())}
-        organization = await organization_filter.find(visit, given["organization_id"])
-        user = await user_filter.find(visit, given["user_id"])
+        organization = await filters.find_organization(visit, given["organization_id"])
+        user = await filters.find_user(visit, given["user_id"])
         token = CreateToken(description=given["description"])
         try:
-            token.organization_id = organization_filter.the_one(
-                organization, "token.organization_id"
-            )
-            token.user_id = organization_filter.the_one(user, "token.user_id")
+            token.organization_id = filters.require_id(organization, "token.organization_id")
+            token.user_id = filters.require_id(user, "token.user_id")
             token.expiry = forms.end(given["days"])
             made = await visit.api.tokens.create_token(CreateTokenRequest(token=token))
         except errors.InvalidArgument as problem:

@@ -11,7 +11,7 @@ from protobuf.wkt import StringValue
 
 from tenantry.core import errors
 from tenantry.core.times import DAY, SECOND, now
-from tenantry.endpoints.console import forms, organization_filter
+from tenantry.endpoints.console import filters, forms
 from tenantry.endpoints.console.connections import connection
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.scalekit.v1.connections.connections_pb import (
@@ -90,9 +90,9 @@ class _Connections:
     async def listed(self, visit: Visit) -> Response:
         """List those of all organizations."""
         narrow = {name: visit.query(name)[:60] for name in _FILTERS}
-        query, chosen = visit.query("query").strip(), organization_filter.Chosen()
+        query, chosen = visit.query("query").strip(), filters.Chosen()
         if not query.startswith("conn_"):
-            chosen = await organization_filter.find(visit, query)
+            chosen = await filters.find_organization(visit, query)
             query = chosen.id
         found: ListOrganizationConnectionsResponse | SearchOrganizationConnectionsResponse
         found = SearchOrganizationConnectionsResponse()

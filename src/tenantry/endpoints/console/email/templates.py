@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from protobuf.wkt import Empty
 
 from tenantry.core import errors
-from tenantry.endpoints.console import organization_filter
+from tenantry.endpoints.console import filters
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.scalekit.v1.emails.emails_pb import (
     CreateEmailTemplate,
@@ -74,7 +74,7 @@ class _Templates:
     async def listed(self, visit: Visit) -> Response:
         """List the use cases with the templates of each, of the environment or an organization."""
         asked = visit.query("organization_id")
-        chosen = await organization_filter.find(visit, "" if asked == _OF_ALL else asked)
+        chosen = await filters.find_organization(visit, "" if asked == _OF_ALL else asked)
         organization_id = chosen.id or _OF_ALL
         kept = ListEmailTemplateResponse()
         if not chosen.is_unresolved:

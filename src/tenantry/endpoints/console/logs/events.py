@@ -14,7 +14,7 @@ from protobuf.wkt import Timestamp
 
 from tenantry.core import errors, structs
 from tenantry.core.event import KNOWN
-from tenantry.endpoints.console import names, organization_filter, user_filter
+from tenantry.endpoints.console import filters, names
 from tenantry.endpoints.console.visit import LIVE_SCRIPT, ROOT, ConsoleSite, Page, Visit
 from tenantry.events.event_log import exporting, following
 from tenantry.events.event_log.exporting import Format
@@ -81,13 +81,13 @@ class _Events:
     async def _list(self, visit: Visit, verified: VerifyEventsResponse | None = None) -> Response:
         query = {name: visit.query(name).strip() for name in _FILTERS}
         query = {name: value for name, value in query.items() if value}
-        chosen = await organization_filter.find(visit, query.get("organization_id", ""))
-        actor = await user_filter.find(visit, query.get("actor_id", ""))
-        object_ = await user_filter.find(visit, query.get("object_id", ""))
-        filters = {"organization_id": chosen, "actor_id": actor, "object_id": object_}
-        query |= {name: one.id for name, one in filters.items() if one.id}
+        chosen = await filters.find_organization(visit, query.get("organization_id", ""))
+        actor = await filters.find_user(visit, query.get("actor_id", ""))
+        object_ = await filters.find_user(visit, query.get("object_id", ""))
+        found = {"organization_id": chosen, "actor_id": actor, "object_id": object_}
+        query |= {name: one.id for name, one in found.items() if one.id}
         listed = SearchEventsResponse()
-        if not any(one.is_unresolved for one in filters.values()):
+        if not any(one.is_unresolved for one in found.values()):
             listed = await visit.api.event_records.search_events(
                 SearchEventsRequest(
                     event_types=[query["type"]] if "type" in query else [],
@@ -186,7 +186,7 @@ class _Events:
         """Answer with the log as a file, by the type and the organization of the filter."""
         kind = Format.CSV if visit.query("format") == Format.CSV.suffix else Format.NDJSON
         type_ = visit.query("type")
-        chosen = await organization_filter.find(visit, visit.query("organization_id"))
+        chosen = await filters.find_organization(visit, visit.query("organization_id"))
         if chosen.is_unresolved:  # the list says why, and shows what to choose
             return self._site.redirect(visit.path("events", organization_id=chosen.asked))
         order = exporting.Order(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry.core import errors
-from tenantry.endpoints.console import names, organization_filter
+from tenantry.endpoints.console import filters, names
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.scalekit.v1.auth.auth_pb import GetAuthErrorRequest
 from tenantry.gen.tenantry.v1.sign_ins_pb import (
@@ -50,7 +50,7 @@ class _SignIns:
         if "@" in asked:
             query["email"] = asked
         query = {name: value for name, value in query.items() if value}
-        chosen = await organization_filter.find(visit, query.get("organization_id", ""))
+        chosen = await filters.find_organization(visit, query.get("organization_id", ""))
         if chosen.id:
             query["organization_id"] = chosen.id
         listed = ListSignInsResponse()

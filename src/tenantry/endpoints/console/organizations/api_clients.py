@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tenantry.core import errors
-from tenantry.endpoints.console import forms, names, organization_filter, user_filter
+from tenantry.endpoints.console import filters, forms, names
 from tenantry.endpoints.console.organizations import organization_page
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.scalekit.v1.clients.clients_pb import (
@@ -99,12 +99,12 @@ class _ApiClients:
         """Make an API key, for the organization or a member, and show it, this once."""
         form, path = visit.request.form(), organization_page.path_of(visit, "programs")
         given = {name: form.get(name, "").strip() for name in ("user_id", "description", "days")}
-        user = await user_filter.find(visit, given["user_id"])
+        user = await filters.find_user(visit, given["user_id"])
         token = CreateToken(
             organization_id=visit.request.params["id"], description=given["description"]
         )
         try:
-            token.user_id = organization_filter.the_one(user, "token.user_id")
+            token.user_id = filters.require_id(user, "token.user_id")
             token.expiry = forms.end(given["days"])
             made = await visit.api.tokens.create_token(CreateTokenRequest(token=token))
         except errors.InvalidArgument as problem:
