@@ -23,7 +23,7 @@ _MEDIA_TYPES = {
     "ico": "image/vnd.microsoft.icon",
     "woff2": "font/woff2",
 }
-_COMPRESSED = {"font/woff2"}  # gzip makes it no smaller
+_COMPRESSED = {"font/woff2"}
 _FOREVER = "public, max-age=31536000, immutable"
 
 

@@ -1,6 +1,6 @@
-"""The font of the pages: Inter, variable in weight, which setup.py builds with the package.
+"""The font of pages: Inter with variable weight, which setup.py builds with the package.
 
-Sources that were never built have no such file: pages then use the fonts of the system.
+If the package was not built, the file is missing and pages use system fonts.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ _FILE = "web/static/inter.woff2"
 
 @functools.cache
 def built() -> tuple[Asset, ...]:
-    """Return the fonts that pages load, none where the package was not built."""
+    """Return the fonts that pages load, none if the package was not built."""
     if not files("tenantry").joinpath(*_FILE.split("/")).is_file():
         return ()
     return (Asset.of_files("/login/inter.woff2", _FILE),)
 
 
 def face() -> str:
-    """Return the rules of a style sheet that name the fonts."""
+    """Return the `@font-face` rules of the fonts."""
     return "".join(
         f'@font-face{{font-family:Inter;src:url("{font.url}") format("woff2");'
         "font-weight:400 700;font-display:swap}\n"

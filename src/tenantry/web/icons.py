@@ -1,7 +1,6 @@
-"""Icons of pages: Lucide, as inline SVG that assistive technology skips.
+"""Lucide icons as inline SVG, hidden from assistive technology.
 
-A page contains the icons that it shows and loads no others. The text beside an icon, or the label
-of its button, says what it means.
+An icon needs a text beside it, or a label on its button.
 """
 
 from __future__ import annotations
@@ -39,5 +38,5 @@ def icon(name: str) -> Markup:
 
 @functools.cache
 def _drawings() -> ZipFile:
-    """Return the package's archive of icons, opened once: its table of contents takes long."""
+    """Return the archive of icons, opened once because reading its directory is slow."""
     return ZipFile(BytesIO(files("lucide").joinpath("lucide.zip").read_bytes()))

@@ -31,9 +31,9 @@ def labelled(text: str) -> Markup:
 
 
 def clicks(text: str) -> list[str]:
-    """Return the labels to choose one after the other by the first sentence of a guide's text.
+    """Return the labels to click in turn according to the first sentence of a guide's text.
 
-    A sentence that sets a field to a value, such as **email** as **Name ID format**, has no path.
+    A sentence that sets a field, such as **email** as **Name ID format**, has no such labels.
     """
     first = text.partition(". ")[0]
     labels = [mark["label"] for mark in _MARK.finditer(first) if mark["label"]]

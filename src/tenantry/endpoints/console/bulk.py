@@ -1,7 +1,7 @@
-"""Actions on selected rows of a list: a page that asks for confirmation, then a call for each row.
+"""Actions on selected rows of a list: a confirmation page, then one API call per row.
 
 The rows are selected by checkboxes that belong to a form of the list (`lists.selection`). Each
-call has its own policy and event, and a call that fails does not stop the others.
+call has its policy and event, and a failed call does not stop the others.
 """
 
 from __future__ import annotations
@@ -18,13 +18,10 @@ from tenantry.identity.operators.model import OPERATOR
 from tenantry.web.forms import boxes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from tenantry.endpoints.console.bulk_actions import Action, SelectableList
-    from tenantry.endpoints.console.names import Names
     from tenantry.net.http import Response
 
-MAX_ROWS = 100  # of a page
+MAX_ROWS = 100
 _MAX_LIST_QUERY = 1000  # characters
 ROW = "row"  # the name of a checkbox is `row-` and the ID
 
@@ -50,7 +47,7 @@ class _Selected:
         self._list = listed
 
     async def confirm(self, visit: Visit) -> Response:
-        """Ask for confirmation, with the names of the rows."""
+        """Show the names of the rows and ask for confirmation."""
         members = _members(visit)
         rows, action = _rows(members), self._list.actions.get(members.get("action", ""))
         if action is None:
@@ -63,7 +60,7 @@ class _Selected:
             visit,
             self._list.subject,
             "bulk/confirm.html",
-            names=await self._names(visit, rows),
+            names=await names.load(visit, *rows),
             rows=rows,
             action=action,
             choices=await action.choices(visit) if action and action.choices else None,
@@ -73,12 +70,12 @@ class _Selected:
         )
 
     async def apply(self, visit: Visit) -> Response:
-        """Make the call for each row; return to the list, or show the rows that failed."""
+        """Make a call for each row. Redirect to the list, or show the outcomes if a call failed."""
         form = boxes.form(visit.request)
         rows, action = _rows(form), self._list.actions.get(form.get("action", ""))
         if action is None:
             raise errors.InvalidArgument.field("action", "enum", "is not an action of this list")
-        named = await self._names(visit, rows)
+        named = await names.load(visit, *rows)
         outcomes = [await _apply(visit, action, row, form.get("choice", "")) for row in rows]
         back = self._back(visit, form)
         if rows and not any(one.problem for one in outcomes):
@@ -94,11 +91,8 @@ class _Selected:
             back=back,
         )
 
-    async def _names(self, visit: Visit, rows: Iterable[str]) -> Names:
-        return await names.load(visit, *rows)
-
     def _back(self, visit: Visit, members: dict[str, str]) -> str:
-        """Return the address of the list, with the query by which it was shown."""
+        """Return the path of the list, with its filters."""
         path = _path(visit, self._list.list_path or self._list.path)
         try:
             query = urlencoded.members(members.get("list", "")[:_MAX_LIST_QUERY], most=20)
@@ -108,7 +102,7 @@ class _Selected:
 
 
 def _path(visit: Visit, pattern: str) -> str:
-    """Return the address of a page whose variables are those of the requested page."""
+    """Return the path of a page, with the parameters of the requested page."""
     params = visit.request.params
     segments = pattern.strip("/").split("/")
     return visit.path(
@@ -125,7 +119,7 @@ async def _apply(visit: Visit, action: Action, row: str, choice: str) -> _Outcom
 
 
 def _members(visit: Visit) -> dict[str, str]:
-    """Return the members of the query, of which a list of selected rows has many."""
+    """Return the members of the query: one for each selected row, and a few others."""
     try:
         found = urlencoded.members(visit.request.query, most=MAX_ROWS + 20)
     except ValueError:

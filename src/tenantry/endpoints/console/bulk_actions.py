@@ -1,4 +1,4 @@
-"""The lists whose rows can be selected, and what can be done with selected rows."""
+"""The lists with selectable rows, and the actions on selected rows."""
 
 from __future__ import annotations
 
@@ -29,37 +29,37 @@ from tenantry.gen.tenantry.v1.webhooks_pb import ReplayDeliveryRequest
 if TYPE_CHECKING:
     from tenantry.endpoints.console.visit import Visit
 
-# The call for the row with an ID; the last argument is the value that was chosen.
+# The call for a row; the arguments are the ID of the row and the chosen value.
 Call = Callable[["Visit", str, str], Awaitable[object]]
 Choices = Callable[["Visit"], Awaitable[list[tuple[str, str]]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something that is done with each selected row; ``key`` names its texts in bulk.toml."""
+    """An action on each selected row; ``key`` is the key of its texts in bulk.toml."""
 
     key: str
     call: Call
-    done: str  # the message of the list after it, `done.{done}`
+    done: str  # the key of the message on the list afterwards, in the section `done`
     is_danger: bool = True
-    choices: Choices | None = None  # of a value that is asked for
+    choices: Choices | None = None  # the values to choose from, if the call needs one
 
 
 @dataclass(frozen=True, slots=True)
 class SelectableList:
     """A list at a path of the console, with its actions by their names in forms."""
 
-    path: str  # below which the pages of the selection are
+    path: str  # the pages of the selection are below it
     subject: str
     actions: Mapping[str, Action]
-    list_path: str = ""  # of the list itself, if it is another path
+    list_path: str = ""  # the path of the list, if it differs
 
 
 async def _delete_user(visit: Visit, id_: str, _: str) -> None:
     await visit.api.users.delete_user(DeleteUserRequest(identities=by_id(id_)))
 
 
-async def _revoke_sessions_of(visit: Visit, id_: str, _: str) -> None:
+async def _revoke_user_sessions(visit: Visit, id_: str, _: str) -> None:
     await visit.api.sessions.revoke_all_user_sessions(RevokeAllUserSessionsRequest(user_id=id_))
 
 
@@ -129,7 +129,7 @@ LISTS = (
         {
             "sign-out": Action(
                 "users_sign_out",
-                _revoke_sessions_of,
+                _revoke_user_sessions,
                 "revoked",
             ),
             "delete": Action("users_delete", _delete_user, "deleted"),

@@ -297,6 +297,6 @@ def _assigned(directory: Directory) -> dict[str, list[str]]:
 
 
 def is_syncing(poll: DirectoryPoll) -> bool:
-    """Return whether a sync is in progress, or starts in a moment."""
+    """Return whether a sync is in progress or due."""
     due = poll.next_time
     return poll.under_way or (due is not None and due.to_datetime() <= datetime.now(UTC))

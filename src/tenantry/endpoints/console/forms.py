@@ -42,10 +42,11 @@ async def send(
     back: str = "",
     name: str = "",
 ) -> Response:
-    """Make the call of a form, and return the redirect to the page that tells how it went.
+    """Make the call of a form, and redirect to the page with the result.
 
-    ``back`` is the page of the form where it is another; ``fields`` and ``given`` are those of
-    `ConsoleSite.wrong`, ``name`` that of the object; a confirmation has it in its field `of`.
+    ``back`` is the page of the form, if it differs. ``fields`` and ``given`` are passed to
+    `ConsoleSite.wrong`. ``name`` is the name of the object, by default the field `of` of a
+    confirmation.
     """
     try:
         await call

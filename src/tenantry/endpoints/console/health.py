@@ -1,4 +1,4 @@
-"""Health: whether all is well, the backlog, the ends of certificates; and all checks if asked."""
+"""Health of the deployment: queues, disk, encryption, certificates, and the checks on request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of the objects to which the rows of a page refer, with the addresses of their pages."""
+"""Names of the objects to which a page refers, with the paths of their pages."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
     Names = Mapping[str, "NamedObject"]
 
-# The page of an object by the prefix of its ID; `{id}` and `{owner_id}`
-# are filled in.
+# The path of an object's page by the prefix of its ID.
 _PAGES: Mapping[str, tuple[str, ...]] = {
     ids.ORGANIZATION: ("organizations", "{id}"),
     ids.USER: ("people", "{id}"),
@@ -41,17 +40,17 @@ _PAGES: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class NamedObject:
-    """An object by its name; ``name`` is "" for an object that no longer exists."""
+    """An object with its name, which is "" if the object no longer exists."""
 
     id: str
     name: str = ""
     detail: str = ""
     path: str = ""
-    logo: str = ""  # the URL of an organization's logo that a page can show
+    logo: str = ""  # the URL of an organization's logo, if pages may show it
 
     @property
     def is_deleted(self) -> bool:
-        """Whether no object has this ID any more."""
+        """Whether the object no longer exists."""
         return not self.path
 
     @property
@@ -61,9 +60,9 @@ class NamedObject:
 
 
 async def load(visit: Visit, *wanted: str) -> Names:
-    """Return the objects with these IDs, also those that no longer exist.
+    """Return the objects with these IDs, including deleted objects.
 
-    IDs of objects without a name, such as sessions, are left out.
+    Other strings, and IDs of kinds without a page, are left out.
     """
     known = {id_ for id_ in wanted if object_names.kind_of(id_)}
     found = await object_names.load(visit.call, known) if known else {}

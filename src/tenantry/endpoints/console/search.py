@@ -1,6 +1,6 @@
-"""The search of the console: its pages, and objects by name, email address, ID or external ID.
+"""Search for pages of the console, and for objects by name, email address, ID or external ID.
 
-One address serves the page of the results and, to the command palette, the same as JSON.
+One path serves the results as a page and, for the command palette, as JSON.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from tenantry.gen.scalekit.v1.organizations.organizations_pb import Organization
     from tenantry.net.http import Response
 
-MOST = 5  # results of a kind
-_MOST_ASKED = 100
-_CLIENTS_READ = 30  # the API has no search of clients: the newest are looked through
+_MAX_RESULTS = 5  # of a kind
+_MAX_QUERY = 100  # characters
+_CLIENTS_READ = 30  # the API has no search for clients: only the newest are compared
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A page that was found: its name, what distinguishes it, and its address."""
+    """A page that was found; ``detail`` tells pages with the same name apart."""
 
     name: str
     detail: str
@@ -63,8 +63,8 @@ class _Search:
         self._site = site
 
     async def show(self, visit: Visit) -> Response:
-        """Show what the query finds, as a page or as JSON."""
-        asked = visit.query("query").strip()[:_MOST_ASKED]
+        """Show the results as a page or as JSON."""
+        asked = visit.query("query").strip()[:_MAX_QUERY]
         kinds = [kind for kind in await _find(visit, asked) if kind.results]
         if visit.request.headers.get("accept", "").startswith("application/json"):
             return json_response(
@@ -83,7 +83,7 @@ class _Search:
 
 
 async def _find(visit: Visit, asked: str) -> list[Kind]:
-    """Return the results of every kind, with one API call each."""
+    """Return the results by kind, with at most one API call for each kind."""
     words = visit.words
     found = [Kind(words.plain("search.pages"), "arrow-right", _of_navigation(visit, asked))]
     if not filters.can_search(asked):
@@ -117,7 +117,7 @@ async def _find(visit: Visit, asked: str) -> list[Kind]:
 
 
 def _of_navigation(visit: Visit, asked: str) -> list[Result]:
-    """Return the pages of subjects whose name has the query; all of them without one."""
+    """Return the pages whose name contains the query, or all pages for an empty query."""
     found = []
     for group, subjects in NAVIGATION:
         for key in subjects:
@@ -125,16 +125,18 @@ def _of_navigation(visit: Visit, asked: str) -> list[Result]:
             if asked.casefold() in name.casefold():
                 about = visit.words.plain(f"navigation.{group}") if group else ""
                 found.append(Result(name, about, visit.path(key)))
-    return found[:MOST] if asked else found
+    return found[:_MAX_RESULTS] if asked else found
 
 
 async def _organizations(visit: Visit, asked: str) -> Sequence[Organization]:
-    request = SearchOrganizationsRequest(query=asked, page_size=MOST)
+    request = SearchOrganizationsRequest(query=asked, page_size=_MAX_RESULTS)
     return (await visit.api.organizations.search_organization(request)).organizations
 
 
 async def _users(visit: Visit, asked: str) -> list[Result]:
-    found = await visit.api.users.search_users(SearchUsersRequest(query=asked, page_size=MOST))
+    found = await visit.api.users.search_users(
+        SearchUsersRequest(query=asked, page_size=_MAX_RESULTS)
+    )
     results = []
     for one in found.users:
         profile = one.user_profile
@@ -165,15 +167,15 @@ async def _clients(visit: Visit, asked: str) -> list[Result]:
         clients = [one for one in listed.clients if asked.casefold() in one.name.casefold()]
     return [
         Result(one.name or one.id, one.id, visit.path("applications", one.id))
-        for one in clients[:MOST]
+        for one in clients[:_MAX_RESULTS]
     ]
 
 
 async def _connections(
     visit: Visit, asked: str, organizations: Sequence[Organization]
 ) -> list[Result]:
-    """Return those with this ID or provider, or those of the organization found first."""
-    request = SearchOrganizationConnectionsRequest(page_size=MOST)
+    """Return connections by ID or provider, or those of the first organization found."""
+    request = SearchOrganizationConnectionsRequest(page_size=_MAX_RESULTS)
     provider = next((each for each in PROVIDERS if each.startswith(asked.upper())), None)
     if ids.well_formed(ids.CONNECTION, asked):
         request.query = asked

@@ -1,4 +1,4 @@
-"""The setup checklist on the overview, and the snippets that connect an application."""
+"""The setup checklist of the overview, and code snippets that connect an application."""
 
 from __future__ import annotations
 
@@ -58,13 +58,17 @@ response, err := sc.Organization().ListOrganization(ctx, &scalekit.ListOrganizat
 	PageSize: 10,
 }})
 """
-_LANGUAGES = {"curl": ("cURL", _CURL), "node": ("Node.js", _NODE)}
-_LANGUAGES |= {"python": ("Python", _PYTHON), "go": ("Go", _GO)}
+_LANGUAGES = {
+    "curl": ("cURL", _CURL),
+    "node": ("Node.js", _NODE),
+    "python": ("Python", _PYTHON),
+    "go": ("Go", _GO),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """The code of one language that signs in as an application and calls the API."""
+    """Code in one language that calls the API with the credentials of an application."""
 
     id: str
     language: str
@@ -73,7 +77,7 @@ class Snippet:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A task: the beginning of its words, whether it is done, and where to do it."""
+    """A task; ``key`` is the prefix of its texts, ``path`` the page on which to do it."""
 
     key: str
     done: bool
@@ -82,7 +86,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Checklist:
-    """The steps, and the snippets of the oldest web application, if there is one."""
+    """The steps, and snippets for the oldest web application, if any."""
 
     steps: tuple[Step, ...]
     snippets: tuple[Snippet, ...]
@@ -104,7 +108,7 @@ def pages(site: ConsoleSite) -> list[Page]:
 
 
 async def load(visit: Visit, public_url: str) -> Checklist | None:
-    """Return the checklist; None if all is done, or an operator has dismissed it."""
+    """Return the checklist, or None if all steps are done or an operator has dismissed it."""
     found = (await visit.api.overview.get_setup_checklist(GetSetupChecklistRequest())).checklist
     if found is None:
         raise errors.NotFound("setup checklist")
@@ -122,7 +126,7 @@ async def load(visit: Visit, public_url: str) -> Checklist | None:
 
 
 def snippets(public_url: str, client_id: str, secret: str = _PLACEHOLDER) -> tuple[Snippet, ...]:
-    """Return the code that connects a client, in each language."""
+    """Return the code that connects a client in each language."""
     values = {"url": public_url, "client_id": client_id, "secret": secret}
     return tuple(
         Snippet(f"snippet-{id_}", language, code.format(**values))

@@ -45,9 +45,9 @@ LISTS_SCRIPT = Asset.of_files(f"{ROOT}/lists.js", "endpoints/console/static/list
 LISTS_STYLE = Asset.of_files(
     f"{ROOT}/lists.css", "web/static/avatars.css", "endpoints/console/static/lists.css"
 )
-_MESSAGES = ("done", "done_to", "failed")  # members of the query that are shown once
+_MESSAGES = ("done", "done_to", "failed")  # members of the query, for one view of the page
 _RANK = (READER, OPERATOR, OWNER)
-# The navigation: groups of subjects, each with its icon. A subject has a page of its name.
+# The groups of the navigation: subjects, which are also the paths of their pages, with icons.
 NAVIGATION = (
     ("", {"overview": "layout-dashboard"}),
     (
@@ -130,8 +130,8 @@ class Visit:
         return f"{found}?{urlencode(query)}" if query else found
 
     @property
-    def shown(self) -> dict[str, str]:
-        """The members of the query that say which rows of a list are shown."""
+    def list_query(self) -> dict[str, str]:
+        """The members of the query that select the rows of a list."""
         try:
             found = urlencoded.members(self.request.query, most=20, errors="replace")
         except ValueError:
@@ -253,8 +253,8 @@ class ConsoleSite(site.Site):
         """Return a page of a subject, one of those of `NAVIGATION`.
 
         ``problems`` are those of a form that is answered at once, in the place of a redirect's.
-        ``names`` are the objects that the page refers to (names.py), and ``logos`` the URLs of
-        other organizations' logos on it.
+        ``names`` are the objects to which the page refers (names.py), ``logos`` the URLs of other
+        logos on the page.
         """
         names = names or {}
         return self.show(
@@ -294,9 +294,9 @@ class ConsoleSite(site.Site):
         return self.failed(visit.request, Problems({place: "refusal.said"}, kept), path)
 
     def done(self, path: str, change: str, name: str = "") -> Response:
-        """Return the redirect to a page that tells of a change: `done.{change}` of the words.
+        """Redirect to a page that shows the message `done.{change}`.
 
-        With the name of the object it is `done_to.{change}`, where the words have that.
+        With the name of an object, the page shows `done_to.{change}` if there is such a message.
         """
         members = {"done": change}
         if name:
@@ -304,7 +304,7 @@ class ConsoleSite(site.Site):
         return self.redirect(f"{path}{'&' if '?' in path else '?'}{urlencode(members)}")
 
     def _message(self, visit: Visit) -> str | Markup:
-        """Return the message of the change that led to this page, "" for none."""
+        """Return the message of the change before this page, "" for none."""
         change = visit.query("done")
         name = done.decrypt(visit.query("done_to"), self.db.vault, change)
         if name and visit.words.has(f"done_to.{change}"):

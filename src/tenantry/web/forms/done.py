@@ -1,7 +1,7 @@
-"""The name of the object that a form changed, for the message on the page that follows.
+"""The name of a changed object, for the message on the page after the form.
 
-It travels in the address of that page, encrypted under the key of the deployment and bound to the
-change and to a few minutes: nobody else makes a Tenantry page show a text.
+The query of that page carries it encrypted, bound to the change and valid for ten minutes, so that
+a link cannot make the page show other text.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from tenantry.crypto.vault import Binding, WrongKey
 if TYPE_CHECKING:
     from tenantry.crypto.vault import Vault
 
-_SHOWN_FOR = 10 * MINUTE
-_MOST = 100  # characters of a name
-_MOST_ENCRYPTED = 2000  # characters, looked at before it is decrypted
+_LIFETIME = 10 * MINUTE
+_MAX_NAME = 100  # characters
+_MAX_ENCRYPTED = 2000  # characters
 
 
 def encrypt(name: str, vault: Vault, change: str) -> str:
-    """Return a name for an address; what is beyond a message's room is left out."""
-    if len(name) > _MOST:
-        name = f"{name[: _MOST - 1]}…"
-    plain = json.dumps([now() + _SHOWN_FOR, name], ensure_ascii=False).encode()
+    """Encrypt a name for a query. Names that are too long for a message are truncated."""
+    if len(name) > _MAX_NAME:
+        name = f"{name[: _MAX_NAME - 1]}…"
+    plain = json.dumps([now() + _LIFETIME, name], ensure_ascii=False).encode()
     return vault.encrypt_for_url(plain, _binding(change))
 
 
 def decrypt(encrypted: str, vault: Vault, change: str) -> str:
-    """Return the name that `encrypt` was given; "" for anything else, and after ten minutes."""
-    if not encrypted or len(encrypted) > _MOST_ENCRYPTED:
+    """Return the encrypted name, "" if the value is invalid or expired."""
+    if not encrypted or len(encrypted) > _MAX_ENCRYPTED:
         return ""
     try:
         until, name = json.loads(vault.decrypt_from_url(encrypted, _binding(change)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One subject: its name, its icon, its page, and whether that is the current one."""
+    """One subject: its name, its icon, its page, and whether it is the current page."""
 
     label: str
     icon: str

@@ -1,4 +1,4 @@
-"""`/console/product`: the product's name and color, asked at the first entry into the console."""
+"""`/console/product`: the name and color of the product, the first page for a new owner."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def pages(site: ConsoleSite) -> list[Page]:
 
 
 def first_page(site: ConsoleSite) -> str:
-    """Return the page after an entry by link: this one while the product has no name."""
+    """Return the page after entry by a link: this page until the product has a name."""
     return _NEXT if site.context.effective.settings.app_name else "product"
 
 
@@ -35,7 +35,7 @@ class _Product:
         self._site = site
 
     async def show(self, visit: Visit) -> Response:
-        """Show the form to owners; others cannot change settings, and go on."""
+        """Show the form to owners. Other operators cannot change settings and are redirected."""
         changeable = await self._changeable(visit)
         if not visit.has_role(OWNER) or NAME not in changeable:
             return self._site.redirect(visit.path(_NEXT))

@@ -170,7 +170,7 @@ class _Events:
                     told = now
 
     async def _messages(self, visit: Visit, rows: Sequence[Row]) -> bytes:
-        """Return events as messages of the stream, with the names of organizations and actors."""
+        """Return events as messages of the stream, with names of organizations and actors."""
         events = [
             (row, orjson.loads(row["actor"]) if isinstance(row["actor"], str) else row["actor"])
             for row in rows
