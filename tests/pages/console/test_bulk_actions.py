@@ -10,8 +10,12 @@ import lxml.html
 import pytest
 from apis import ApiError, unique
 from operators_at_work import OPERATOR, enter, texts
+from signed_in import begun
 
+from tenantry.call import Call
+from tenantry.core.caller import SYSTEM
 from tenantry.identity.operators.model import READER
+from tenantry.tenants.users import reading
 
 
 @pytest.fixture
@@ -111,6 +115,64 @@ async def test_api_keys_are_revoked(browser, make, rest):
     answer = await applied(browser, page)
     assert answer.headers["location"] == f"/console/api-keys?query={acme['id']}&done=ended"
     assert not (await rest.tokens.list_tokens(organization_id=acme["id"])).get("tokens")
+
+
+async def sessions_of(rest, user_id):
+    found = await rest.sessions.get_user_sessions(user_id=user_id, filter={"status": ["active"]})
+    return {session["session_id"] for session in found.get("sessions", ())}
+
+
+async def test_sessions_are_revoked_for_users_and_one_by_one(browser, make, rest, database):
+    ada, bob, eve = [(await make.user())["id"] for _ in range(3)]
+    begin = {}
+    for id_ in (ada, bob, eve, eve):
+        user = await reading.find(database, id_=id_, external_id=None)
+        session, _ = await begun(Call(SYSTEM, database, "req_test"), user)
+        begin.setdefault(id_, []).append(session.id)
+    page = await chosen(browser, "people", "sign-out", [ada, bob])
+    assert "Revoke all sessions of 2 users?" in texts(page)
+    answer = await applied(browser, page)
+    assert answer.headers["location"] == "/console/people?done=revoked"
+    kept, revoked = begin[eve]
+    assert [await sessions_of(rest, id_) for id_ in (ada, bob, eve)] == [
+        set(),
+        set(),
+        {kept, revoked},
+    ]
+    page = await chosen(browser, f"people/{eve}/security", "revoke", [revoked])
+    answer = await applied(browser, page)
+    assert answer.headers["location"] == f"/console/people/{eve}/security?done=revoked"
+    assert await sessions_of(rest, eve) == {kept}
+
+
+async def test_invitations_are_sent_again(browser, make, rest):
+    acme = await make.organization()
+    pending = await rest.users.create_user_and_membership(
+        organization_id=acme["id"],
+        send_invitation_email=True,
+        user={"email": f"{unique()}@example.com"},
+    )
+    member = await make.user(acme["id"])
+    path = f"organizations/{acme['id']}/members"
+    page = await chosen(browser, path, "resend", [pending["user"]["id"]])
+    answer = await applied(browser, page)
+    assert answer.headers["location"] == f"/console/{path}?done=invited"
+    page = await chosen(browser, path, "resend", [pending["user"]["id"], member["id"]])
+    assert "1 of 2 rows failed." in texts((await applied(browser, page)).text)
+
+
+async def test_deliveries_are_sent_again(browser, rest):
+    made = await rest.webhooks.create_endpoint(endpoint={"url": "https://example.com/again"})
+    id_ = made["endpoint"]["id"]
+    await rest.webhooks.send_test_event(endpoint_id=id_)
+    before = (await rest.webhooks.list_deliveries(endpoint_id=id_))["deliveries"]
+    path = f"webhooks/{id_}/deliveries"
+    page = await chosen(browser, path, "retry", [one["id"] for one in before])
+    answer = await applied(browser, page)
+    assert answer.headers["location"] == f"/console/webhooks/{id_}?done=queued"
+    after = (await rest.webhooks.list_deliveries(endpoint_id=id_))["deliveries"]
+    assert len(after) == len(before) + 1
+    assert {one["event_id"] for one in after} == {one["event_id"] for one in before}
 
 
 async def test_a_selection_is_bounded_and_checked(browser, http, database, make):
