@@ -5,7 +5,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { ScalekitClient } from '@scalekit-sdk/node'
 import express from 'express'
 
-const ACTIVE = 1 // of the statuses of a membership
+const ACTIVE = 1 // MembershipStatus.ACTIVE
 const appUrl = process.env.APP_URL ?? 'http://localhost:8000'
 const cookie = { httpOnly: true, sameSite: 'lax', secure: appUrl.startsWith('https:') }
 const clientId = process.env.SCALEKIT_CLIENT_ID

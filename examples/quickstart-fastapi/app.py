@@ -20,7 +20,7 @@ from scalekit.common.scalekit import (
 )
 
 HERE = Path(__file__).parent
-ACTIVE = 1  # of the statuses of a membership
+ACTIVE = 1  # MembershipStatus.ACTIVE
 APP_URL = os.environ.get("APP_URL", "http://localhost:8000")
 COOKIE = {"httponly": True, "samesite": "lax", "secure": APP_URL.startswith("https:")}
 sdk = ScalekitClient(

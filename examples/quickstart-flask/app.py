@@ -8,7 +8,7 @@ from scalekit.frameworks.flask import ScalekitAuth
 from scalekit.middleware.csrf_state import STATE_COOKIE_NAME, generate_state
 from werkzeug.wrappers import Response
 
-ACTIVE = 1  # of the statuses of a membership
+ACTIVE = 1  # MembershipStatus.ACTIVE
 APP_URL = os.environ.get("APP_URL", "http://localhost:8000")
 SECURE = APP_URL.startswith("https:")  # browsers drop secure cookies over http
 TENANTRY = os.environ["SCALEKIT_ENVIRONMENT_URL"]

@@ -9,7 +9,7 @@ from scalekit.common.scalekit import AuthorizationUrlOptions
 from scalekit.frameworks.django import get_config, login_required
 from scalekit.middleware.csrf_state import STATE_COOKIE_NAME, generate_state
 
-ACTIVE = 1  # of the statuses of a membership
+ACTIVE = 1  # MembershipStatus.ACTIVE
 
 
 @never_cache

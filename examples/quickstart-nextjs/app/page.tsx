@@ -3,7 +3,7 @@ import { cookies } from 'next/headers'
 import { open, SESSION } from '@/lib/session'
 import { sdk } from '@/lib/tenantry'
 
-const ACTIVE = 1 // of the statuses of a membership
+const ACTIVE = 1 // MembershipStatus.ACTIVE
 
 // Links to /login are not a <Link>, which would prefetch them and start a sign-in.
 export default async function Home() {
