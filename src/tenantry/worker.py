@@ -160,7 +160,7 @@ def jobs(settings: Settings) -> list[Job]:
         Job("old sessions", _pruning(keep_sessions)),
         Job("logout notices", back_channel.run, back_channel.close, sends=True),
         Job("old activity counts", _pruning(activity.prune_counts)),
-        Job("counted users", _pruning(activity.prune_marks)),
+        Job("old activity marks", _pruning(activity.prune_marks)),
         Job("kept replies", _pruning(replies.prune)),
         Job("old API tokens", _pruning(api_tokens.prune)),
         Job("spent assertions", _pruning(assertions.prune)),
