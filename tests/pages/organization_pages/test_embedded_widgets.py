@@ -39,7 +39,7 @@ async def user(make):
 
 @pytest.fixture
 def token_of(signins):
-    """An access token of a user with scopes of our API."""
+    """An access token of a user with scopes of the API."""
 
     async def get(user, *scopes: str):
         session, _ = await signins.session(user)
@@ -114,7 +114,7 @@ async def test_a_widget_invites_as_the_user_and_not_beyond_the_scopes(
 
 
 @pytest.mark.parametrize("area", ["programs", "audit", "", "nonsense"])
-async def test_areas_without_a_scope_are_no_widgets(http, begin, token_of, user, area):
+async def test_areas_without_scopes_cannot_be_embedded(http, begin, token_of, user, area):
     token, _ = await token_of(user, "organizations_write")
     assert (await begin(token, area)).status_code == 401
     headers = {"cookie": cookie_of(await begin(token, "general"))}
@@ -123,21 +123,21 @@ async def test_areas_without_a_scope_are_no_widgets(http, begin, token_of, user,
         assert answer.status_code == 404
 
 
-async def test_a_token_without_scopes_of_our_api_shows_nothing(http, begin, token_of, user):
+async def test_a_token_without_api_scopes_shows_nothing(http, begin, token_of, user):
     token, _ = await token_of(user)
     headers = {"cookie": cookie_of(await begin(token))}
     assert (await http.get(USERS, headers=headers)).status_code == 403
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", ""])
-async def test_pages_that_may_not_embed_begin_nothing(begin, token_of, user, origin):
+async def test_origins_that_are_not_registered_get_no_session(begin, token_of, user, origin):
     token, _ = await token_of(user, *SCOPES)
     answer = await begin(token, origin=origin)
     assert answer.status_code == 403
     assert "set-cookie" not in answer.headers
 
 
-async def test_tokens_that_are_not_of_a_user(begin, rest):
+async def test_tokens_of_other_callers_are_refused(begin, rest):
     answer = await begin("nonsense")
     assert answer.status_code == 401
     assert 'data-failure="SESSION_EXPIRED"' in answer.text
@@ -160,7 +160,7 @@ async def test_the_widget_ends_with_the_session(http, begin, token_of, user, res
         pass
 
 
-async def test_an_operator_in_place_of_a_user_opens_no_widget(http, begin, token_of, user, signins):
+async def test_an_impersonated_session_opens_no_widget(http, begin, token_of, user, signins):
     token, session = await token_of(user, *SCOPES)
     cookie = cookie_of(await begin(token))
     operator = Impersonation("opr_1", "Ada", "Ticket 4711", now() + 3600 * SECOND)
@@ -217,7 +217,7 @@ async def test_a_widget_ends_with_the_membership(http, rest, begin, token_of, in
         pass
 
 
-async def test_a_cookie_that_the_server_did_not_make_is_no_session(http, begin, token_of, user):
+async def test_forged_cookies_are_refused(http, begin, token_of, user):
     token, _ = await token_of(user, *SCOPES)
     name, _, value = cookie_of(await begin(token)).partition("=")
     changed = value[:-2] + ("A" if value[-2] != "A" else "B") + value[-1]
@@ -231,7 +231,7 @@ async def test_a_cookie_that_the_server_did_not_make_is_no_session(http, begin, 
             assert (await http.get(path, headers=headers)).status_code == 401
 
 
-async def test_a_token_that_no_cookie_can_hold_begins_nothing(begin, token_of, user):
+async def test_malformed_and_too_long_tokens_are_refused(begin, token_of, user):
     token, _ = await token_of(user, *SCOPES)
     for wrong in (f"{token}.{'x' * 4000}", f"{token}, {token}", "x" * 60_000, "\u00e9", "a\nb", ""):
         answer = await begin(wrong)

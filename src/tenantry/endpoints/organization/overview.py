@@ -29,7 +29,7 @@ from tenantry.web.connections import CONFIG
 from tenantry.web.frames import areas
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from tenantry.endpoints.organization.visit import OrganizationSite, Visit
     from tenantry.gen.scalekit.v1.connections.connections_pb import ListConnection
@@ -61,11 +61,6 @@ class Card:
     guide_id: str = ""  # of its provider, for the mark
     facts: Sequence[tuple[str, Timestamp | int | None]] = ()
     problem: tuple[str, str, str] | None = None  # a key, the detail, the path that explains it
-
-    @property
-    def values(self) -> Mapping[str, str]:
-        """The values of the names of steps."""
-        return {"provider": self.subject}
 
     @property
     def is_complete(self) -> bool:

@@ -117,7 +117,7 @@ class Visit:
     permissions: frozenset[str] | None = None  # of a member; None: a link needs none
     person: User | None = None  # of a member
     impersonation: Impersonation | None = None  # of an operator in the member's place
-    expire_time: int = 0  # of a link's session, in microseconds since 1970
+    expire_time: int = 0  # of a link's session or a widget's token, in microseconds since 1970
     way: ReturnTarget | None = None  # of a member: back to the application
 
     @property
