@@ -1,4 +1,4 @@
-"""The page of branding at the console, in a browser: its preview follows the form."""
+"""The branding page of the console in a browser: the preview follows the form."""
 
 from __future__ import annotations
 

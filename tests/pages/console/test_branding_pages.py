@@ -1,4 +1,4 @@
-"""The console's page of branding: the form, its previews, and what they let through."""
+"""The branding page of the console: the form, its previews and their security."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def previewed(browser, page="sign-in", **fields: str):
     return answer
 
 
-async def test_what_the_form_holds_is_saved_and_shown(browser, api):
+async def test_the_form_is_saved_and_shown(browser, api):
     page = await browser.send(
         "/console/branding/save", app_name="Acme <b>", color="#0f766e", login_border_radius="L"
     )
@@ -50,7 +50,7 @@ async def test_what_the_form_holds_is_saved_and_shown(browser, api):
     assert (await look(api))["app_name"] == "Acme <b>"
 
 
-async def test_a_value_that_cannot_be_used_is_told_at_its_field(browser, api):
+async def test_an_invalid_value_is_reported_at_its_field(browser, api):
     page = await browser.send(
         "/console/branding/save", login_background_style="red;}", color="#0f766e"
     )
@@ -105,7 +105,7 @@ async def test_the_preview_shows_the_methods_in_use(browser, api):
         await api.connections.delete_environment_connection(connection_id=id_)
 
 
-async def test_a_preview_is_framed_by_us_alone_and_runs_nothing(browser):
+async def test_a_preview_is_framed_only_by_this_site_and_runs_no_script(browser):
     for page in ("sign-in", "portal", "mail"):
         answer = await previewed(browser, page, app_name="Initech")
         policy = answer.headers["content-security-policy"]
@@ -123,7 +123,7 @@ async def test_a_preview_is_framed_by_us_alone_and_runs_nothing(browser):
     "hostile",
     ["red;}body{display:none}", "</style><script>alert(1)</script>", "\\72 ed", "x" * 9000],
 )
-async def test_a_preview_passes_over_what_cannot_be_used(browser, hostile):
+async def test_a_preview_ignores_invalid_values(browser, hostile):
     answer = await previewed(browser, login_background_style=hostile, color="#0f766e")
     assert hostile not in answer.text
     style = re.search(r'href="(/console/branding/preview/[^"]+\.css[^"]*)"', answer.text)[1]
@@ -132,7 +132,7 @@ async def test_a_preview_passes_over_what_cannot_be_used(browser, hostile):
     assert "--brand:#0f766e" in sheet.text
 
 
-async def test_nobody_makes_up_a_preview(browser):
+async def test_a_forged_preview_is_rejected(browser):
     for token in ("x", "A" * 200, "-_" * 40):
         answer = await browser.http.get(f"/console/branding/preview/{token}/style.css")
         assert answer.status_code == 404
@@ -162,7 +162,7 @@ async def test_a_picture_comes_with_the_form(browser, api):
     assert served.headers["content-type"] == "image/png"
 
 
-async def test_a_picture_is_taken_off_again(browser, api):
+async def test_a_picture_is_removed(browser, api):
     first, second = "https://cdn.example/logo.png", "https://cdn.example/icon.png"
     page = await browser.get("/console/branding")
     assert "_off" not in page

@@ -1,4 +1,4 @@
-"""Actions on selected rows: a page that names them, a call for each, rows that fail."""
+"""Actions on selected rows: the confirmation page, the call for each row, failed rows."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from urllib.parse import urlencode
 
 import lxml.html
 import pytest
-from apis import ApiError, unique
+from apis import unique
 from operators_at_work import OPERATOR, enter, texts
 from signed_in import begun
+from wires import ApiError
 
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
@@ -74,7 +75,7 @@ async def test_a_row_that_fails_does_not_stop_the_others(browser, make, rest):
         await rest.organizations.get_organization(id=second)
 
 
-async def test_members_get_a_further_role(browser, make, rest):
+async def test_a_role_is_added_to_members(browser, make, rest):
     acme = await make.organization()
     users = [(await make.user(acme["id"]))["id"] for _ in range(2)]
     role = await make.role()
@@ -200,7 +201,7 @@ async def test_a_selection_is_bounded_and_checked(browser, http, database, make)
     assert html.unescape(back).startswith("/console/people?x%0D%0Aset-cookie")
 
 
-async def test_a_reader_selects_nothing(http, database, make):
+async def test_readers_cannot_select_rows(http, database, make):
     user = (await make.user())["id"]
     reader = await enter(http, database, READER)
     assert "row-usr_" not in await reader.get("/console/people")

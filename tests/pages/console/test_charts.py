@@ -31,7 +31,7 @@ def _laid_out(kind, *values: object, unit: str = ""):
 
 
 @given(st.lists(st.lists(_counts, min_size=7, max_size=7), min_size=1, max_size=6))
-def test_columns_stay_within_the_chart_and_stand_on_each_other(values):
+def test_columns_stay_within_the_chart_and_are_stacked(values):
     chart = _laid_out(columns, *values)
     assert len(chart.columns) == 7
     for column in chart.columns:
@@ -108,7 +108,7 @@ def test_lines_stay_within_the_chart_and_have_gaps(values):
     assert [verb for verb, *_ in steps].count("M") == runs.count("v")
 
 
-def test_one_value_of_a_line_is_seen():
+def test_a_single_value_of_a_line_is_visible():
     (line,) = _laid_out(lines, [None, 5, None]).lines
     assert line.path == "M240 26.67h120"
 
@@ -125,7 +125,7 @@ def test_values_have_no_more_digits_than_they_need():
     assert _laid_out(columns, [2**63]).rows[0][1] == ["9,223,372,036,854,775,808"]
 
 
-def test_without_periods_or_series_there_is_nothing():
+def test_a_chart_without_values_is_empty():
     for kind in (columns, lines):
         assert kind([], [], []).is_empty
         assert kind(["one"], ["one"], []).is_empty
@@ -140,12 +140,12 @@ def test_a_rate_of_zero_is_drawn():
     assert chart.lines
 
 
-def test_a_small_value_beside_a_huge_one_is_seen():
+def test_a_small_value_beside_a_huge_one_is_visible():
     chart = _laid_out(columns, [10**12, 1])
     assert all(column.parts[0].height >= 1 for column in chart.columns)
 
 
-def test_series_are_told_apart_by_their_class():
+def test_each_series_has_its_class():
     chart = columns(
         ["one"],
         ["one"],
@@ -154,7 +154,7 @@ def test_series_are_told_apart_by_their_class():
     assert chart.styles == ("series-1", "series-2", "bad", "series-3")
 
 
-def test_what_is_beyond_the_largest_series_is_one():
+def test_small_series_are_combined_into_one():
     series = [Series(str(number), [number, 1]) for number in range(9)]
     found = grouped(series, others="Other")
     assert [one.name for one in found] == ["0", "1", "2", "3", "4", "Other"]

@@ -66,7 +66,7 @@ async def _opened(entered, path, **options: object):
     return page, faults
 
 
-async def test_charts_can_be_read_by_everybody(entered, sending_server):
+async def test_charts_are_accessible(entered, sending_server):
     page, faults = await _opened(
         entered, f"{sending_server.url}/console/overview", reduced_motion="reduce"
     )

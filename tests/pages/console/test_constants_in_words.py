@@ -1,4 +1,4 @@
-"""The console says the constants of the API in words, of whichever language it speaks."""
+"""The console translates the constants of the API."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ async def test_a_message_names_the_object(operator):
     assert message(page) == f"{name} deleted"
 
 
-async def test_nobody_else_makes_a_page_name_something(operator, database, clock):
+async def test_a_forged_or_expired_name_is_not_shown(operator, database, clock):
     answer = await operator.post("/console/organizations/new/create", display_name="Acme")
     location = urlsplit(answer.headers["location"])
     sent = parse_qs(location.query)["done_to"][0]
@@ -92,7 +92,7 @@ def filled(page):
     )
 
 
-async def test_a_page_has_one_primary_button_and_red_ones_only_to_destroy(operator, make):
+async def test_a_page_has_one_primary_button_and_red_buttons_only_to_destroy(operator, make):
     id_ = (await make.organization())["id"]
     user = await make.user(id_, email=f"{unique()}@example.com")
     for path in (

@@ -1,4 +1,4 @@
-"""Filters of the console's lists: each value that a page offers is asked for once.
+"""Filters of the console's lists: each value that a page offers is requested once.
 
 The values are read off the pages themselves, so a new filter is tried without a line here.
 """
@@ -12,9 +12,9 @@ from urllib.parse import urlencode, urljoin, urlsplit
 import lxml.html
 import page_servers
 import pytest
-from apis import over_https
 from operators_at_work import Browser, enter
 from page_servers import CONSOLE
+from wires import over_https
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

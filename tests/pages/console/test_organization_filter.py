@@ -1,4 +1,4 @@
-"""Filters by an organization take its ID, external ID or name, and say why they show nothing."""
+"""Filters by organization accept an ID, an external ID or a name, and explain an empty list."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def asked_for(browser, path, field, text):
     return await browser.get(f"/console/{path}?{field}={quote(text)}")
 
 
-async def test_every_list_with_a_filter_by_organization_is_tried(browser):
+async def test_these_tests_cover_every_list_with_a_filter_by_organization(browser):
     """A field of a filter that is for an organization says so in its name or its hint."""
     found = set()
     for path in EVERY_LIST:
@@ -116,7 +116,7 @@ async def test_a_filter_that_names_no_organization_says_so(browser, path):
     assert "No organization has the ID org_1." in said
 
 
-async def test_a_list_without_rows_says_that_its_filters_are_why(browser, acme):
+async def test_an_empty_list_mentions_its_filters(browser, acme):
     page = await browser.get(
         f"/console/events?organization_id={acme['id']}&type=organization.deleted"
     )
@@ -125,9 +125,7 @@ async def test_a_list_without_rows_says_that_its_filters_are_why(browser, acme):
     assert f"{acme['display_name']} has no active API keys." in texts(page)
 
 
-async def test_an_export_is_not_made_of_an_organization_that_is_not_known(
-    browser, http, acme, database
-):
+async def test_an_export_requires_a_known_organization(browser, http, acme, database):
     path = "/console/events/export?organization_id="
     headers = {"cookie": browser.cookie}
     answer = await http.get(path + quote(f"nobody {unique()}"), headers=headers)

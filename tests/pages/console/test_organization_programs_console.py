@@ -6,8 +6,8 @@ import html
 import re
 
 import pytest
-from apis import ApiError
 from operators_at_work import OPERATOR, enter, texts
+from wires import ApiError
 
 from tenantry.identity.operators.model import READER
 

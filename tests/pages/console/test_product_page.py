@@ -42,7 +42,7 @@ async def test_an_owner_names_the_product_first(http, database, api, unnamed):
         ({"app_name": "Acme", "app_color": "red"}, "app_color"),
     ],
 )
-async def test_what_is_wrong_is_said_beside_its_field(http, database, unnamed, form, says):
+async def test_an_invalid_value_is_reported_at_its_field(http, database, unnamed, form, says):
     owner = await enter(http, database)
     sent = await owner.post("/console/product/save", **form)
     assert "failed=" in sent.headers["location"]
@@ -51,7 +51,7 @@ async def test_what_is_wrong_is_said_beside_its_field(http, database, unnamed, f
     assert 'aria-invalid="true"' in page
 
 
-async def test_other_operators_go_on(http, database, unnamed):
+async def test_other_operators_are_redirected_to_the_overview(http, database, unnamed):
     operator = await enter(http, database, OPERATOR)
     answer = await http.get("/console/product", headers={"cookie": operator.cookie})
     assert (answer.status_code, answer.headers["location"]) == (303, "/console/overview")

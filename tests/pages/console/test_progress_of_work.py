@@ -27,7 +27,7 @@ def live_parts(page):
     return lxml.html.fromstring(page).xpath("//main//*[@data-live]/@id")
 
 
-async def test_a_directory_that_is_synchronized_shows_its_progress(browser, make, rest):
+async def test_a_directory_shows_the_progress_of_a_sync(browser, make, rest):
     acme = await make.organization()
     made = await rest.directories.create_directory(
         organization_id=acme["id"],
@@ -65,7 +65,7 @@ def test_a_sync_that_is_due_counts_as_running(under_way, due_in_seconds, expecte
     assert is_syncing(poll) is expected
 
 
-async def test_health_shows_how_far_re_encryption_is(browser, rest, clock, eventually):
+async def test_health_shows_the_progress_of_re_encryption(browser, rest, clock, eventually):
     key = (await rest.keys.create_dek(key_type="ENVIRONMENT_KEY"))["dek"]
     await rest.keys.activate_dek(dek_version=key["dek_version"])
 

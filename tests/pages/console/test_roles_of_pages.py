@@ -1,4 +1,4 @@
-"""No page of the console shows a form that its reader may not send."""
+"""Pages of the console show only forms that the operator may send."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def test_no_page_shows_a_form_that_is_not_for_its_reader(http, database, m
     assert seen > (15 if role == OPERATOR else 0)
 
 
-async def test_that_only_owners_change_an_application_is_said(http, database, rest):
+async def test_the_page_says_that_only_owners_can_change_an_application(http, database, rest):
     made = await rest.clients.create_client(client={"name": "App", "client_type": "WEB_APP"})
     path = f"/console/applications/{made['client']['id']}"
     for role in (OPERATOR, OWNER):

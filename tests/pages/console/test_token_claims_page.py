@@ -6,8 +6,9 @@ from contextlib import suppress
 from urllib.parse import urlencode
 
 import pytest
-from apis import ApiError, unique
+from apis import unique
 from operators_at_work import OPERATOR, enter, texts
+from wires import ApiError
 
 from tenantry.identity.operators.model import READER
 

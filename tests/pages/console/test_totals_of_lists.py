@@ -1,4 +1,4 @@
-"""The total below a list is written as the reader writes numbers, or as a lower bound."""
+"""The total below a list: its format in each language, and the lower bound of a slow search."""
 
 from __future__ import annotations
 

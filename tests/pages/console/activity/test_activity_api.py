@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from apis import ApiError
+from wires import ApiError
 
 from tenantry import settings
 from tenantry.call import Call

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from apis import over_https
 from browsers import chromium
 from operators_at_work import OPERATOR, enter
+from wires import over_https
 
 from tenantry import settings
 from tenantry.crypto import master_key
