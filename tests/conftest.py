@@ -15,7 +15,7 @@ from name_servers import NameServer
 from servers import LiveServer, PostgreSQL
 from valid_events import assert_all_valid_of
 
-pytest_plugins = ["selection", "apis", "databases"]
+pytest_plugins = ["selection", "apis", "factories", "databases"]
 
 
 def pytest_configure(config):

@@ -15,12 +15,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
-from apis import WIRES, Api, ApiError, access_token, over_https
+from apis import Api, access_token
 from checks import Findings, check
 from harness import _SCHEDULE, _drain
 from patroni_nodes import Patroni
 from receiver import Receiver
 from servers import LiveServer
+from wires import WIRES, ApiError, over_https
 from writers import Ledger
 
 from tenantry import settings

@@ -14,8 +14,9 @@ import recorded_events
 import tenant_objects  # noqa: F401 - likewise
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from apis import Api, access_token, over_https, wires_to
+from apis import Api, access_token
 from contract_objects import Objects
+from wires import over_https, wires_to
 
 from tenantry import settings
 from tenantry.crypto import master_key

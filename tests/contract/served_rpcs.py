@@ -17,8 +17,9 @@ from tenantry.endpoints.docs.reference import examples
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from apis import Answer, Api, Headers
+    from apis import Api
     from contract_objects import Objects
+    from wires import Answer, Headers
 
 PUBLIC_URL = "https://tenantry.example.com"
 # An ID of the examples, such as `org_2123312131125533`; its prefix is the kind of the object.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from apis import ApiError, unique
+from apis import unique
 from contract_objects import CALLBACK, FEATURES, REDIRECT_URI, SMTP, creates
+from wires import ApiError
 
 from tenantry.access.data_keys import masters
 from tenantry.access.data_keys import service as data_keys

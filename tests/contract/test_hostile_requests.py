@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 
 import pytest
-from apis import Api, ApiError
+from apis import Api
 from field_cases import FieldCase, fields_of
 from protobuf import DescFieldValueList, DescFieldValueMap, DescFieldValueScalar, ScalarType
 from served_rpcs import METHODS, call, headers_of, request_of
+from wires import ApiError
 
 # Injections, control characters, characters outside of the basic plane, and a long text.
 HOSTILE = (

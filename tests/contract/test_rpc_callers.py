@@ -10,9 +10,10 @@ import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
-from apis import Api, access_token, over_https, refused
+from apis import Api, access_token, refused
 from served_rpcs import METHODS, call, fields_for, request_of, sendable
 from signins import claims_of
+from wires import over_https
 
 from tenantry.access.clients import management_scopes, service
 from tenantry.access.clients.client_cache import ClientCache
@@ -25,7 +26,7 @@ from tenantry.identity.tokens.user_tokens import UserTokens
 from tenantry.tenants.environment.effective import Effective
 
 if TYPE_CHECKING:
-    from apis import Headers
+    from wires import Headers
 
     from tenantry.api.methods import Method
 

@@ -6,10 +6,11 @@ import contextlib
 import re
 
 import pytest
-from apis import Api, ApiError, refused
+from apis import Api, refused
 from field_cases import fields_of, form_cases, required_by_service, rule_cases
 from protobuf import DescFieldValueMessage
 from served_rpcs import METHODS, call, headers_of, request_of, sendable
+from wires import ApiError
 
 # The contract describes this mask as not used.
 UNUSED_MASK = "UpdateClientSecret"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from apis import Api, ApiError, access_token, over_https, refused, unique
+from apis import Api, access_token, refused, unique
 from served_rpcs import METHODS, call, headers_of, request_of, sendable
+from wires import ApiError, over_https
 
 from tenantry.access.clients import service
 from tenantry.call import Call

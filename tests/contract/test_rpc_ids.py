@@ -7,8 +7,9 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from apis import Api, ApiError, refused
+from apis import Api, refused
 from served_rpcs import METHODS, call, fields_for, headers_of, path_variables, request_of
+from wires import ApiError
 
 from tenantry.core.caller import Kind
 

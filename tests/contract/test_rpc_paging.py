@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from apis import Api, ApiError, refused
+from apis import Api, refused
 from protobuf import DescFieldValueList
 from served_rpcs import METHODS, call, path_variables, request_of
+from wires import ApiError
 
 if TYPE_CHECKING:
     from contract_objects import Objects

@@ -12,7 +12,7 @@ from tenantry.db.sql.statements import Statement
 from tenantry.tenants.users.model import memberships
 
 if TYPE_CHECKING:
-    from apis import Answer
+    from wires import Answer
 
 _REST = Statement(
     update(memberships)

@@ -10,10 +10,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from apis import ApiError, access_token, moment, refused, unique
+from apis import access_token, moment, refused, unique
 from protobuf.wkt import Timestamp
 from sqlalchemy import select, text
 from waiting import ends_within_a_second
+from wires import ApiError
 
 from tenantry.access.api_tokens import format as format_
 from tenantry.access.api_tokens import service

@@ -7,8 +7,9 @@ import base64
 import json
 
 import pytest
-from apis import ApiError, access_token, refused, unique
+from apis import access_token, refused, unique
 from served import SERVICES
+from wires import ApiError
 
 from tenantry.access.clients import management_scopes, service
 from tenantry.api import policy

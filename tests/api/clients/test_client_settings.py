@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from apis import ApiError, refused
+from apis import refused
 from joserfc import jwk
+from wires import ApiError
 
 from tenantry.access.keys import service as keys
 from tenantry.access.keys.model import State

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from apis import Api, Make, Service, refused, snake_case, unique
+from apis import Api, Service, refused, snake_case, unique
+from factories import Make
 
 from tenantry.gen.scalekit.v1.clients import clients_pb
 from tenantry.gen.tenantry.v1 import client_settings_pb

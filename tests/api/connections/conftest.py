@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from apis import Api, Make, Rest, access_token
+from apis import Api, access_token
+from factories import Make
+from wires import Rest
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from apis import ApiError
+from wires import ApiError
 
 
 def versions(page):

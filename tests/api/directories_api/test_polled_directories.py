@@ -7,8 +7,10 @@ import json
 import time
 
 import pytest
-from apis import Api, Make, Rest, access_token, refused
+from apis import Api, access_token, refused
+from factories import Make
 from google_workspaces import ADMIN, CLIENT_EMAIL, CLIENT_ID, KEY_ID, GoogleWorkspace, key_file
+from wires import Rest
 
 from tenantry.tenants.directories.polling.service_accounts import SCOPES
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from apis import ApiError, moment, refused, unique
+from apis import moment, refused, unique
 from sqlalchemy import bindparam, insert
+from wires import ApiError
 
 from tenantry.db.sql.statements import Statement
 from tenantry.tenants.domains.model import domains

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from apis import Api, Make, Rest, access_token
+from apis import Api, access_token
+from factories import Make
 from interceptor_receivers import LOOPBACK, Receiver, configured
+from wires import Rest
 
 from tenantry.events.interceptors.service import Interceptors
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from itertools import pairwise
 
-from apis import ApiError, unique
+from apis import unique
+from wires import ApiError
 
 
 def outcomes(answers):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from apis import ApiError, moment, refused, unique
+from apis import moment, refused, unique
+from wires import ApiError
 
 from tenantry.core import ids
 

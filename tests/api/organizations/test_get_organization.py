@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from apis import WIRES, Api, refused, unique
+from apis import Api, refused, unique
+from wires import WIRES
 
 
 @pytest.mark.everywhere

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from apis import Text, refused
+from apis import refused
+from wires import Text
 
 
 async def limit(api, organization, **settings: int | None):

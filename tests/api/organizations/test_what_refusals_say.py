@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from apis import refused, rest_error, unique
+from apis import refused, unique
+from wires import rest_error
 
 MAIL_SETTINGS = {
     "host": "mail.example",

@@ -9,9 +9,10 @@ import asyncio
 from typing import Any
 
 import pytest
-from apis import ApiError, refused, unique
+from apis import refused, unique
 from rpcs import METHODS, OF_SESSIONS, World, about, ask, call
 from sqlalchemy import Text, bindparam, func, select
+from wires import ApiError
 
 from tenantry.db.sql.statements import Statement
 from tenantry.events.email.model import mail

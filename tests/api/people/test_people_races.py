@@ -10,8 +10,9 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from apis import ApiError, unique
+from apis import unique
 from replays import replayed
+from wires import ApiError
 
 pytestmark = pytest.mark.wires("rest")
 ROUNDS = 12

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from apis import Api, Make, refused
+from apis import Api, refused
+from factories import Make
 from rpcs import (
     METHODS,
     PORTAL_READS,

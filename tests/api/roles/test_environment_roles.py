@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from apis import Text, refused
+from apis import refused
 from role_names import fresh, granted, names
+from wires import Text
 
 
 @pytest.mark.everywhere

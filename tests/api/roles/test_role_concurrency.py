@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from apis import ApiError
 from role_names import effective, fresh, granted, holding, names
+from wires import ApiError
 
 MANY = 20
 

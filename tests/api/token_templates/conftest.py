@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from apis import ApiError
 from signins import SignIns
+from wires import ApiError
 
 
 @pytest.fixture

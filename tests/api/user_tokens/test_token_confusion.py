@@ -156,7 +156,7 @@ async def test_attack_28_a_token_of_one_deployment_is_none_of_another(
     for server in (sqlite_server, postgresql_server):
         if str(here).rstrip("/") == server.url:
             continue
-        from apis import over_https
+        from wires import over_https
 
         async with over_https(server) as elsewhere:
             answer = await elsewhere.get("/userinfo", headers={"authorization": f"Bearer {token}"})

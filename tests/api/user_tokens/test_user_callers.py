@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
-from apis import Api, over_https, refused
+from apis import Api, refused
 from signins import ALL, claims_of
 from waiting import ends_within_a_second
+from wires import over_https
 
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import REVOKED

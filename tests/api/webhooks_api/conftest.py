@@ -6,10 +6,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from apis import ApiError, unique
+from apis import unique
+from wires import ApiError
 
 if TYPE_CHECKING:
-    from apis import Answer, Api
+    from apis import Api
+    from wires import Answer
 
 
 class Endpoints:

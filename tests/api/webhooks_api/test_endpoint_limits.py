@@ -8,7 +8,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from apis import ApiError, refused, unique
+from apis import refused, unique
+from wires import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable

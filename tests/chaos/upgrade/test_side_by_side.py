@@ -7,8 +7,9 @@ import re
 import subprocess
 
 import pytest
-from apis import Api, Make
+from apis import Api
 from balanced_load import Load, Rest
+from factories import Make
 from last_release import LastRelease, source
 from servers import TENANTRY, LiveServer
 from signins import SignIns

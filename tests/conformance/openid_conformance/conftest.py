@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from apis import over_https
 from profiles import DATABASES
 from relying_parties import party
 from trials import Place, Trial
 from valid_events import assert_all_valid_of
+from wires import over_https
 
 SETTINGS = {
     "trusted_proxies": "127.0.0.0/8",  # every browser has an address of its own

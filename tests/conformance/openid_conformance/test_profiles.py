@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from apis import over_https
 from profiles import BASIC, DRIVEN, FORM_POST, PROFILES
 from relying_parties import PARTIES
+from wires import over_https
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from apis import Api, Make, Rest, access_token, unique
+from apis import Api, access_token, unique
+from factories import Make
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 from profiles import DYNAMIC, FORM_POST
@@ -21,6 +22,7 @@ from relying_parties import KEY, Client, Expected
 from signins import claims_of, header_of
 from sqlalchemy import text
 from user_agent import Callback, Page, UserAgent
+from wires import Rest
 
 from tenantry import settings, worker
 from tenantry.crypto import master_key

@@ -9,11 +9,13 @@ from contextlib import asynccontextmanager
 
 import pyotp
 import pytest
-from apis import Api, Make, Rest, access_token
+from apis import Api, access_token
 from axe_playwright_python.async_playwright import Axe
 from browsers import chromium
+from factories import Make
 from playwright.async_api import expect
 from signed_in_people import COOKIE, Person, code_of
+from wires import Rest
 
 from tenantry import settings
 from tenantry.crypto import master_key

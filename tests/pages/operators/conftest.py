@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from apis import Api, Make, Rest, access_token
+from apis import Api, access_token
+from factories import Make
 from operators_with_passkeys import Operator, link_of
+from wires import Rest
 
 
 @pytest.fixture

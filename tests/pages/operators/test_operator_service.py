@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from apis import ApiError, unique
+from apis import unique
 from operators_with_passkeys import Operator, link_of, problem_of
 from served import SERVICES
+from wires import ApiError
 
 from tenantry.api import methods, policy
 from tenantry.core import errors

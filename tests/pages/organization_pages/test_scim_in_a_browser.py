@@ -6,11 +6,12 @@ import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
-from apis import access_token, over_https
+from apis import access_token
 from axe_playwright_python.async_playwright import Axe
 from browsers import chromium
 from google_workspaces import GoogleWorkspace, key_file
 from peers_of_admins import push
+from wires import over_https
 
 _WAIT = 60  # seconds, for a worker that looks every few
 

@@ -6,12 +6,14 @@ import re
 from contextlib import asynccontextmanager
 
 import pytest
-from apis import Api, Make, Rest, access_token, over_https, unique
+from apis import Api, access_token, unique
 from axe_playwright_python.async_playwright import Axe
 from browsers import chromium
+from factories import Make
 from playwright.async_api import expect
 from signed_in_people import COOKIE
 from widget_people import HOSTILE, ORGANIZATION, PROFILE, People
+from wires import Rest, over_https
 
 from tenantry import settings
 from tenantry.crypto import master_key

@@ -6,12 +6,13 @@ import json
 from urllib.parse import parse_qs
 
 import pytest
-from apis import over_https, unique
+from apis import unique
 from browsers import chromium
 from hosted import deployment
 from playwright.async_api import expect
 from signins import ALL, SignIns
 from sites_around import site_around
+from wires import over_https
 
 AROUND = """<!doctype html><title>Around</title>
 <script src="{server}/ui/widgets.js"></script>

@@ -6,9 +6,9 @@ import asyncio
 import re
 
 import pytest
-from apis import over_https
 from portals import expire_link, expire_session
 from sqlalchemy import select
+from wires import over_https
 
 from tenantry.crypto.vault import digest
 from tenantry.db.sql.statements import Statement

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from apis import WIRES, Api, access_token
+from apis import Api, access_token
 from authorizations import Applications, answer_of, is_refused, request_of
 from servers import LiveServer
 from sqlalchemy import func, select
+from wires import WIRES
 
 from tenantry.db.sql.statements import Statement
 from tenantry.identity.sign_in.model import auth_requests

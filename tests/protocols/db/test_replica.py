@@ -6,10 +6,11 @@ import asyncio
 import time
 
 import pytest
-from apis import Api, Rest, access_token, over_https
+from apis import Api, access_token
 from servers import LiveServer, PostgreSQL
 from standbys import Standby
 from statements import INSERT_CLIENT, event, sql
+from wires import Rest, over_https
 
 from tenantry.access.clients.model import clients
 from tenantry.db import migrate

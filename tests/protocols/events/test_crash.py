@@ -10,9 +10,10 @@ from itertools import pairwise
 import httpx
 import pytest
 import recorded_events
-from apis import access_token, over_https
+from apis import access_token
 from servers import LiveServer
 from sqlalchemy import select
+from wires import over_https
 
 from tenantry import settings
 from tenantry.crypto import master_key

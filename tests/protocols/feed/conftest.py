@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import feeds
 import pytest
-from apis import over_https
 from sqlalchemy import bindparam, select
+from wires import over_https
 
 from tenantry.core.caller import SYSTEM
 from tenantry.core.event import Event

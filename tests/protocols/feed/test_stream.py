@@ -7,10 +7,11 @@ import random
 import time
 
 import pytest
-from apis import access_token, over_https, unique
+from apis import access_token, unique
 from feeds import STREAM, lines, names_of, reading, record
 from servers import LiveServer
 from sqlalchemy import bindparam, update
+from wires import over_https
 
 from tenantry.access.clients import service as clients
 from tenantry.call import Call

@@ -8,12 +8,13 @@ from dataclasses import replace
 
 import httpx
 import pytest
-from apis import access_token, base64url, over_https
+from apis import access_token, base64url
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jws, jwt
 from joserfc.jwk import RSAKey
 from sqlalchemy import bindparam, select, update
 from waiting import ends_within_a_second
+from wires import over_https
 
 from tenantry import app, settings
 from tenantry.access.keys import service as keys

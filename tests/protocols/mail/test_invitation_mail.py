@@ -8,9 +8,11 @@ import socket
 import time
 
 import pytest
-from apis import Api, Make, Rest, access_token
+from apis import Api, access_token
+from factories import Make
 from mail_servers import MailServer
 from servers import LiveServer
+from wires import Rest
 
 
 @pytest.fixture

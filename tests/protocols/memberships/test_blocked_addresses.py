@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from apis import Api, Make, Rest, access_token, over_https, refused, unique
+from apis import Api, access_token, refused, unique
+from factories import Make
 from servers import LiveServer
+from wires import Rest, over_https
 
 
 @pytest.fixture(scope="module")

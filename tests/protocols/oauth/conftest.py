@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from apis import over_https, unique
+from apis import unique
 from machines import Endpoint, Machine
 from servers import LiveServer
+from wires import over_https
 
 from tenantry import app, settings
 
 if TYPE_CHECKING:
-    from apis import Api, Make
+    from apis import Api
+    from factories import Make
 
 
 class OAuth:

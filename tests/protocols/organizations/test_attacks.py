@@ -7,7 +7,8 @@ import json
 
 import httpx
 import pytest
-from apis import Text, path_of, refused, unique
+from apis import refused, unique
+from wires import Text, path_of
 
 from tenantry.gen.scalekit.v1.organizations import organizations_pb as pb
 

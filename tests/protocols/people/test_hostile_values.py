@@ -13,8 +13,9 @@ import struct
 from urllib.parse import quote
 
 import pytest
-from apis import ApiError, Connect, Grpc, GrpcWeb, Rest, Text, path_of, refused, spelled, unique
+from apis import refused, unique
 from rpcs import METHODS, OF_SESSIONS, World, about, call, texts_of, with_text
+from wires import ApiError, Connect, Grpc, GrpcWeb, Rest, Text, path_of, spelled
 
 from tenantry.gen.google.api import annotations_pb
 

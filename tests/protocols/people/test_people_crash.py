@@ -16,11 +16,12 @@ from collections import Counter
 import httpx
 import pytest
 import recorded_events
-from apis import access_token, over_https, unique
+from apis import access_token, unique
 from replays import replayed
 from role_walks import closure, walk
 from servers import LiveServer
 from sqlalchemy import func, select
+from wires import over_https
 
 from tenantry import settings
 from tenantry.crypto import master_key

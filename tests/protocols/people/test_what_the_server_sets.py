@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from apis import Text, path_of, unique
+from apis import unique
 from rpcs import METHODS, World
+from wires import Text, path_of
 
 from tenantry.gen.scalekit.v1.domains import domains_pb
 

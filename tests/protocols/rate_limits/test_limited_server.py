@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from apis import WIRES, Api, ApiError, over_https
+from apis import Api
 from servers import LiveServer
+from wires import WIRES, ApiError, over_https
 
 IMPORT = "/api/v1/users:import"
 

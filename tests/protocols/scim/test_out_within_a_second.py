@@ -8,10 +8,12 @@ from contextlib import AsyncExitStack
 from functools import partial
 
 import pytest
-from apis import Api, ApiError, Make, Rest, access_token, over_https
+from apis import Api, access_token
+from factories import Make
 from providers import connected, patch
 from servers import LiveServer
 from signins import SignIns
+from wires import ApiError, Rest, over_https
 
 pytestmark = pytest.mark.process
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from apis import WIRES, Api, Rest, access_token, moment, wires_to
+from apis import Api, access_token, moment
 from connections_of_tests import arrive, connection, go, organization_of
 from hosted import answered
 from saml_idps import asked, post, provider, saml_connection
 from saml_provider import attribute
+from wires import WIRES, Rest, wires_to
 
 from tenantry.core.times import now
 from tenantry.db.sql.statements import Statement

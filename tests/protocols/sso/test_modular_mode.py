@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from apis import ApiError, unique
+from apis import unique
 from connections_of_tests import arrive, go
 from hosted import answered, deployment
 from oidc_sign_ins import come_back, local, oidc_connection, told
@@ -20,6 +20,7 @@ from saml_provider import EMAIL_FORMAT, attribute
 from signins import claims_of
 from social_providers import as_github, social
 from valid_events import assert_all_valid_of
+from wires import ApiError
 
 LEFT = "https://app.example.com/left"
 ORGANIZATION, USER = "org_1575713387118080000", "usr_1575713387118080000"  # of nobody

@@ -15,8 +15,8 @@ from dataclasses import replace
 
 import costly_shapes as shapes
 import pytest
-from apis import over_https
 from in_process import AsgiClient
+from wires import over_https
 
 from tenantry import app, settings
 from tenantry.net.http import MAX_ANONYMOUS, MAX_BODY

@@ -5,10 +5,12 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
-from apis import Api, Make, Rest, access_token, refused
+from apis import Api, access_token, refused
+from factories import Make
 from servers import LiveServer
 from sqlalchemy import select
 from waiting import ends_within_a_second
+from wires import Rest
 
 from tenantry import settings
 from tenantry.access.api_tokens.model import api_tokens

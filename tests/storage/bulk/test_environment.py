@@ -9,13 +9,15 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from apis import Api, Make, Rest, access_token, refused, unique
+from apis import Api, access_token, refused, unique
 from environments import environments, written
+from factories import Make
 from hypothesis import HealthCheck, given, settings
 from sampling import examples
 from servers import LiveServer
 from sqlalchemy import insert, select
 from user_files import ARGON2, BCRYPT, MASTER_KEY, address, ndjson, run
+from wires import Rest
 
 from tenantry.access.clients.model import clients
 from tenantry.access.keys.model import signing_keys

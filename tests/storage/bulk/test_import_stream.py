@@ -13,8 +13,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from apis import ApiError, over_https, refused, unique
+from apis import refused, unique
 from user_files import CSV, NDJSON, Importer, address, ndjson
+from wires import ApiError, over_https
 
 pytestmark = pytest.mark.process
 

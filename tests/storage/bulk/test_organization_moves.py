@@ -11,14 +11,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from apis import Api, Make, Rest, access_token
+from apis import Api, access_token
 from databases import MASTER_KEY
 from environments import environments, written
+from factories import Make
 from hypothesis import HealthCheck, assume, given, settings
 from sampling import examples
 from servers import TENANTRY, LiveServer
 from sqlalchemy import select
 from user_files import BCRYPT, ndjson, run
+from wires import Rest
 
 from tenantry.access.api_tokens import service as api_tokens
 from tenantry.access.clients import organization_clients

@@ -14,10 +14,11 @@ from collections import defaultdict
 import psycopg
 import pytest
 import spreading
-from apis import access_token, over_https
+from apis import access_token
 from databases import MASTER_KEY
 from repository import ROOT
 from servers import LiveServer
+from wires import over_https
 
 import tenantry.app  # noqa: F401 - each room of it declares its tables
 from tenantry import worker

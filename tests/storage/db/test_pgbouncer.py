@@ -7,9 +7,10 @@ import json
 import time
 
 import pytest
-from apis import access_token, over_https
+from apis import access_token
 from poolers import PgBouncer
 from statements import INSERT_CLIENT, count, event, names, sql
+from wires import over_https
 
 from tenantry.db import migrate
 from tenantry.db.connecting import OpenError

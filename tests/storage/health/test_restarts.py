@@ -12,10 +12,11 @@ from datetime import datetime
 
 import httpx
 import pytest
-from apis import Api, ApiError, Grpc, Rest, access_token, over_https, unique
+from apis import Api, access_token, unique
 from providers import connected, patch, says_error
 from servers import LiveServer
 from sqlalchemy import text as clause
+from wires import ApiError, Grpc, Rest, over_https
 
 from tenantry import settings
 from tenantry.core.event import Event

@@ -11,9 +11,11 @@ import random
 from collections import Counter
 
 import pytest
-from apis import Api, ApiError, Make, Rest, access_token, unique
+from apis import Api, access_token, unique
+from factories import Make
 from sampling import examples
 from servers import LiveServer
+from wires import ApiError, Rest
 
 # The kernel spreads connections over the processes: so many leave neither out.
 CONNECTIONS = 12

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from apis import Api, Rest
+from apis import Api
+from wires import Rest
 
 if TYPE_CHECKING:
-    from apis import Make
+    from factories import Make
 
 MOST = {"M2M": 5, "WEB_APP": 2}  # secrets in force
 

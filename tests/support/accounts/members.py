@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from apis import ApiError, unique
+from apis import unique
 from sqlalchemy import bindparam, select, update
+from wires import ApiError
 
 from tenantry.db.sql.statements import Statement
 from tenantry.events.email.model import mail

@@ -25,8 +25,10 @@ from tenantry.gen.scalekit.v1.users import users_pb
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from apis import Answer, Api, Make
+    from apis import Api
+    from factories import Make
     from protobuf import DescMethod
+    from wires import Answer
 
 _SERVICES = [module.desc().services[0] for module in (users_pb, roles_pb, domains_pb)]
 METHODS: dict[str, DescMethod] = {

@@ -7,11 +7,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from apis import over_https
+from wires import over_https
 
 if TYPE_CHECKING:
     import httpx
-    from apis import Api, Make
+    from apis import Api
+    from factories import Make
     from servers import LiveServer
     from signins import SignIns
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from apis import rest_error, unique
+from apis import unique
+from wires import rest_error
 
 from tenantry.api import row_validation
 from tenantry.tenants.memberships.model import Rules

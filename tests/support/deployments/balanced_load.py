@@ -13,7 +13,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx
-from apis import Api, Connect, Grpc, Rest, over_https, unique
+from apis import Api, unique
+from wires import Connect, Grpc, Rest, over_https
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine

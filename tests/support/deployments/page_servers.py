@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from unittest.mock import MagicMock
 
-from apis import over_https
 from hosted import Deployment, deployment
 from idp_metadata_pages import certificate, pem
 from operators_at_work import Browser, enter
@@ -24,6 +23,7 @@ from scim_pages import Visitor as AtDirectories
 from signed_in_people import Person
 from sso_pages import Pages
 from widget_people import Member
+from wires import over_https
 
 from tenantry.endpoints.console import web as console
 from tenantry.endpoints.organization import web as organization

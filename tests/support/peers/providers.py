@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from apis import Api, Make, Rest, access_token, over_https, unique
+from apis import Api, access_token, unique
+from factories import Make
 from sqlalchemy import insert
+from wires import Rest, over_https
 
 from tenantry import settings
 from tenantry.core import ids

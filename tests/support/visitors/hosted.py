@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pyotp
-from apis import Api, Make, Rest, Service, access_token, on_each_database, over_https, unique
+from apis import Api, Service, access_token, on_each_database, unique
+from factories import Make
 from selection import DATABASES
 from sqlalchemy import bindparam, update
 from valid_events import assert_all_valid_of
+from wires import Rest, over_https
 
 from tenantry import settings, worker
 from tenantry.core.times import now

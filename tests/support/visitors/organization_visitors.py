@@ -17,7 +17,7 @@ from tenantry.identity.sessions.model import Bounds
 
 if TYPE_CHECKING:
     import httpx
-    from apis import Make
+    from factories import Make
 
     from tenantry.db.engine import Database
 

@@ -22,7 +22,8 @@ from tenantry.identity.sessions.model import Bounds, Session
 
 if TYPE_CHECKING:
     import httpx
-    from apis import Api, Make
+    from apis import Api
+    from factories import Make
 
     from tenantry.db.engine import Database
 

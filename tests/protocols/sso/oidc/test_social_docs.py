@@ -6,8 +6,8 @@ import html
 import json
 import re
 
-from apis import over_https
 from repository import ROOT
+from wires import over_https
 
 from tenantry.identity.connections.providers.social_providers import PROVIDERS
 

@@ -7,7 +7,7 @@ import json
 
 import httpx
 import pytest
-from apis import over_https
+from wires import over_https
 
 from tenantry.gen.scalekit.v1.organizations import organizations_pb as organizations
 
