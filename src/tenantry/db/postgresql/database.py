@@ -20,6 +20,7 @@ from tenantry.db.engine import (
     mark_changed,
 )
 from tenantry.db.postgresql import pgbouncer
+from tenantry.db.postgresql.batches import Batches
 from tenantry.db.postgresql.budget import Budget
 from tenantry.db.postgresql.connections import check_session_mode, connecting, session
 from tenantry.db.postgresql.pool import Connection, Pool
@@ -73,6 +74,7 @@ class PostgreSQL(Database):
         self._probes = probes
         self._watching = watching
         self._was_full = False
+        self._batches = Batches(pool, self._run)
 
     @classmethod
     async def connect(cls, url: str, budget: Budget) -> Self:
@@ -100,12 +102,18 @@ class PostgreSQL(Database):
         else:
             self.changes += 1
         sql, args = statement.bind("postgresql", params)
-        return await self._run(sql, args, is_read=statement.is_read)
+        if statement.batch is None:
+            return await self._run(sql, args, is_read=statement.is_read)
+        return await self._batches.run(statement, sql, args, params)
 
     async def apply(self, change: Statement, *events: Event, **params: Any) -> Row | None:
         self.changes += 1
-        sql, args = change.bind_recorded({**params, **event_params(*events)}, len(events))
-        rows = await self._run(sql, args, is_read=False)
+        params |= event_params(*events)
+        sql, args = change.bind_recorded(params, len(events))
+        if change.batch is None:
+            rows = await self._run(sql, args, is_read=False)
+        else:
+            rows = await self._batches.run(change, sql, args, params)
         return rows[0] if rows else None
 
     async def ask(self, sql: str) -> Sequence[Row]:
@@ -236,6 +244,7 @@ class PostgreSQL(Database):
             self._watching.cancel()
         if self.replica is not None:
             await self.replica.close()
+        self._batches.close()
         await self._pool.close()
         await self._probes.close()
 

@@ -23,7 +23,7 @@ from tenantry.telemetry.metrics import table as metrics
 from tenantry.telemetry.request_context import CURRENT
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from tenantry.db.postgresql.budget import Budget
     from tenantry.settings.servers import Server
@@ -76,11 +76,7 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # it has no types
         """
         if not self.prepares:
             return await self.fetch(sql, *args)
-        statement = self._prepared.get(sql)
-        if statement is None:
-            if len(self._prepared) >= _PREPARED:
-                del self._prepared[next(iter(self._prepared))]
-            statement = self._prepared[sql] = await self.prepare(sql)
+        statement = self._prepared.get(sql) or await self._prepared_statement(sql)
         self.until = time.monotonic() + seconds
         try:
             # Of no portal, all rows, and nothing but the rows.
@@ -96,6 +92,31 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # it has no types
             return await self.fetch(sql, *args)
         finally:
             self.until = float("inf")
+
+    async def rows_of_each(self, sql: str, args: Sequence[list[Any]], seconds: float) -> Any:
+        """Run a prepared statement with each of these arguments as one pipeline.
+
+        Outside of a transaction, PostgreSQL commits all of them together. Return the rows of all.
+        """
+        statement = self._prepared.get(sql) or await self._prepared_statement(sql)
+        self.until = time.monotonic() + seconds
+        try:
+            return await self._protocol.bind_execute_many(
+                *(statement._state, args, "", _NO_LIMIT, True)  # noqa: SLF001 - it is pinned
+            )
+        except _OUTDATED as problem:
+            self._prepared.clear()
+            if isinstance(problem, asyncpg.OutdatedSchemaCacheError):
+                await self.reload_schema_state()
+            raise
+        finally:
+            self.until = float("inf")
+
+    async def _prepared_statement(self, sql: str) -> Any:
+        if len(self._prepared) >= _PREPARED:
+            del self._prepared[next(iter(self._prepared))]
+        statement = self._prepared[sql] = await self.prepare(sql)
+        return statement
 
     async def command(self, sql: str, seconds: float) -> None:
         """Run a statement without arguments and rows, such as BEGIN.
@@ -285,8 +306,7 @@ class Pool:
         finally:
             waited = loop.time() - since
             metrics.DATABASE_WAIT_SECONDS.observe(waited)
-            if waited >= _NOTICED_SECONDS and (request_context := CURRENT.get()) is not None:
-                request_context.waited += waited
+            note_wait(waited)
 
     def _pass_on(self, connection: Connection | None) -> None:
         """Hand a connection, or the room for a new one (None), to the one that waits the longest.
@@ -351,6 +371,12 @@ class _Turn:
     def refuse(self) -> None:
         problem = self.refusal or Unavailable(_ALL_IN_USE, errors.Busy)
         self.given.set_exception(Unavailable(str(problem), problem.answer))
+
+
+def note_wait(seconds: float) -> None:
+    """Count a noticeable wait towards the time limit of the request."""
+    if seconds >= _NOTICED_SECONDS and (request_context := CURRENT.get()) is not None:
+        request_context.waited += seconds
 
 
 async def _close(connection: Connection) -> None:

@@ -64,6 +64,28 @@ async def fetch(
     return rows
 
 
+async def fetch_each(
+    connection: Connection, sql: str, args: Sequence[list[Any]], *, undone: bool
+) -> Sequence[Row]:
+    """Run a statement with each of these arguments in one transaction, and return all rows.
+
+    The connection must be outside of a transaction, and support prepared statements. An error of
+    one undoes all.
+
+    Raises:
+        Failure: as for `fetch`.
+
+    """
+    try:
+        rows: Sequence[Row] = await connection.rows_of_each(sql, args, ANSWER_SECONDS)
+    except Exception as problem:
+        meant = _meant(problem, connection, undone=undone)
+        if meant is problem:
+            raise
+        raise meant from problem
+    return rows
+
+
 async def command(connection: Connection, sql: str, *, undone: bool) -> None:
     """Begin, mark or end a transaction; ``undone`` as for `fetch`."""
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 from operator import and_, eq
 from typing import TYPE_CHECKING, Any, cast
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from sqlalchemy.sql.compiler import SQLCompiler
     from sqlalchemy.sql.elements import ClauseElement
 
+    Bound = tuple[str, list[Any]]  # text and positional arguments
     _Built = tuple[str, list[str], dict[str, Any]]  # text, names of its arguments, defaults
     # A database, or on PostgreSQL the number of events and whether one of them has a context.
     _Key = str | tuple[int, bool]
@@ -59,6 +61,22 @@ def _happened_sqlite(_element: happened, _compiler: SQLCompiler, **_: Any) -> st
     return "true"  # else it is not made
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """How calls of a statement are combined on PostgreSQL (`tenantry.db.postgresql.batches`).
+
+    A statement can have a batch if it returns at most one row, which has the value of the parameter
+    ``key`` in ``column``. ``order`` is the parameter by which the calls of a batch are sorted, so
+    that batches lock rows in the same order. ``skipping`` is the same statement, except that it
+    returns no row instead of waiting for a lock.
+    """
+
+    key: str
+    column: str = "id"
+    order: str = ""
+    skipping: Statement | None = None
+
+
 class Statement:
     """One expression with named bind parameters, made at module level and run many times.
 
@@ -69,12 +87,17 @@ class Statement:
     ``functools.cache``, so that it is compiled once as well.
     """
 
-    __slots__ = ("_built", "_further", "_is_bounded", "clause", "is_change", "is_read")
+    __slots__ = ("_built", "_further", "_is_bounded", "batch", "clause", "is_change", "is_read")
 
     def __init__(
-        self, clause: ClauseElement, *further: ClauseElement, is_read: bool | None = None
+        self,
+        clause: ClauseElement,
+        *further: ClauseElement,
+        is_read: bool | None = None,
+        batch: Batch | None = None,
     ) -> None:
         self.clause = clause
+        self.batch = batch
         self.is_read = isinstance(clause, Select) if is_read is None else is_read
         # Neither a read nor spelled by hand.
         self.is_change = isinstance(clause, UpdateBase) and not self.is_read

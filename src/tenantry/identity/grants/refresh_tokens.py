@@ -24,7 +24,7 @@ from tenantry.core import errors, ids
 from tenantry.core.times import now
 from tenantry.db import crud
 from tenantry.db.activity import counters
-from tenantry.db.sql.statements import Statement
+from tenantry.db.sql.statements import Batch, Statement
 from tenantry.identity.grants.model import InvalidGrant, refresh_tokens
 from tenantry.identity.grants.subjects import subject_of, with_subject, with_subject_alone
 from tenantry.identity.sessions.model import sessions
@@ -48,7 +48,7 @@ _r, _s = refresh_tokens.c, sessions.c
 _ID = bindparam("p_id", type_=Text)
 _SESSION_ID = bindparam("p_session_id", type_=Text)
 _BEGIN = crud.insert(refresh_tokens)
-_FIND = Statement(with_subject(refresh_tokens).where(_r.id == _ID))
+_FIND = Statement(with_subject(refresh_tokens).where(_r.id == _ID), batch=Batch("p_id"))
 # The session's row is held meanwhile: one that ends it has come before, and then nothing matches,
 # or comes after, and then the token is worth nothing.
 _live = (
@@ -77,6 +77,7 @@ _ROTATE = Statement(
         idle_expire_time=_slid,
         lapse_time=case((_slid < _s.absolute_expire_time, _slid), else_=_s.absolute_expire_time),
     ),
+    batch=Batch("p_id", order="p_session_id"),
 )
 _REVOKE = Statement(
     update(refresh_tokens)

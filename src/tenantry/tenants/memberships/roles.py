@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry.core import errors
 from tenantry.db.sql.schema import from_json, json_list, json_rows, json_values, to_json
-from tenantry.db.sql.statements import Statement
+from tenantry.db.sql.statements import Batch, Statement
 from tenantry.tenants.organizations.model import Organization, organizations
 from tenantry.tenants.roles import catalogue
 from tenantry.tenants.roles.model import default_member_roles, role_holders, roles
@@ -44,9 +44,13 @@ _named = (
 _version = catalogue.version.label("version")
 _here = _o.id == bindparam("organization_id")
 _READ_DEFAULT = Statement(
-    select(organizations, DEFAULT.label("default_role_id"), _version).where(_here)
+    select(organizations, DEFAULT.label("default_role_id"), _version).where(_here),
+    batch=Batch("organization_id"),
 )
-_READ_NAMED = Statement(select(organizations, _named.label("named"), _version).where(_here))
+_READ_NAMED = Statement(
+    select(organizations, _named.label("named"), _version).where(_here),
+    batch=Batch("organization_id"),
+)
 _KEEP = Statement(
     select(_r.id)
     .where(_r.id.in_(json_values(_ROLE_IDS)))

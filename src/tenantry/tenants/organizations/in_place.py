@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam, func
 
 from tenantry.db.sql.schema import Json, json_values
-from tenantry.db.sql.statements import Statement, recorded
+from tenantry.db.sql.statements import Batch, Statement, recorded
 from tenantry.tenants.organizations import key_index
 from tenantry.tenants.organizations.model import (
     FEATURES,
@@ -40,7 +40,9 @@ _MEMBERS = (
 
 
 @functools.cache
-def update(changed: tuple[str, ...], *, by: str, guarded: bool) -> Statement:
+def update(
+    changed: tuple[str, ...], *, by: str, guarded: bool, skips_locked: bool = False
+) -> Statement:
     """Return the statement that sets these columns of the organization whose ``by`` is ``key``.
 
     Its row is the organization as it was, with `new_revision` and `new_update_time`. These are
@@ -50,7 +52,7 @@ def update(changed: tuple[str, ...], *, by: str, guarded: bool) -> Statement:
     before = (
         sa.select(organizations, _rest(changed).label("rest"))
         .where(IDENTIFIED[by])
-        .with_for_update()
+        .with_for_update(skip_locked=skips_locked)
         .cte("before")
     )
     values = {name: bindparam(f"p_{name}", type_=_o[name].type) for name in changed}
@@ -94,7 +96,13 @@ def update(changed: tuple[str, ...], *, by: str, guarded: bool) -> Statement:
         .select_from(before.outerjoin(change, sa.true()))
         .add_cte(change, *also),
         is_read=False,
+        batch=None if skips_locked else _batch(changed, by=by, guarded=guarded),
     )
+
+
+def _batch(changed: tuple[str, ...], *, by: str, guarded: bool) -> Batch:
+    skipping = update(changed, by=by, guarded=guarded, skips_locked=True)
+    return Batch("key", by, skipping=skipping)
 
 
 def _spelled(row: CTE, changed: tuple[str, ...]) -> ColumnElement[str]:

@@ -18,7 +18,7 @@ from tenantry.core import errors, ids
 from tenantry.core.times import now
 from tenantry.db.engine import DuplicateKey, event_params
 from tenantry.db.sql.schema import to_json
-from tenantry.db.sql.statements import Statement
+from tenantry.db.sql.statements import Batch, Statement
 from tenantry.db.writes.duplicate_key import taken
 from tenantry.db.writes.orphans import delete_orphans
 from tenantry.db.writes.rows import bound, prefixed, revised
@@ -56,7 +56,7 @@ _ATTEMPTS = 3
 _o = organizations.c
 # Hot path, written by hand. By: the identifier that is given.
 _FIND = {
-    by: Statement(sa.select(organizations).where(condition))
+    by: Statement(sa.select(organizations).where(condition), batch=Batch("key", by))
     for by, condition in in_place.IDENTIFIED.items()
 }
 _HOLD = Statement(sa.select(organizations).where(_o.id == bindparam("key")).with_for_update())
@@ -72,8 +72,8 @@ _delete = sa.delete(organizations).where(_o.id == bindparam("p_id")).returning(_
 _count_one = organization_tally.one_more(ORGANIZATIONS)
 # By: has it an external id or a slug.
 _INSERT = {
-    False: Statement(_insert, _MARK, _count_one),
-    True: Statement(_insert, _MARK, _count_one, key_index.ENTER),
+    False: Statement(_insert, _MARK, _count_one, batch=Batch("p_id")),
+    True: Statement(_insert, _MARK, _count_one, key_index.ENTER, batch=Batch("p_id")),
 }
 _DELETE = Statement(_delete, _MARK, organization_tally.one_less(ORGANIZATIONS), key_index.LEAVE)
 # By: is it searched anew, and has it another external id or slug.

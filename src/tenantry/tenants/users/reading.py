@@ -14,7 +14,7 @@ from sqlalchemy import Text, bindparam, select
 from tenantry.core import errors
 from tenantry.core.times import now
 from tenantry.db.sql.schema import from_json, json_list, json_rows, json_values, to_json
-from tenantry.db.sql.statements import Statement
+from tenantry.db.sql.statements import Batch, Statement
 from tenantry.net import email_addresses
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.roles import catalogue
@@ -92,7 +92,8 @@ def places(*, of_one: bool) -> ScalarSelect[str]:
 
 _FIND = {
     (key, of_one): Statement(
-        with_memberships(of_one=of_one).where(users.c[key] == bindparam("key"))
+        with_memberships(of_one=of_one).where(users.c[key] == bindparam("key")),
+        batch=Batch("key", key),
     )
     for key in ("id", "external_id")
     for of_one in (False, True)

@@ -17,7 +17,7 @@ from tenantry.core.times import now
 from tenantry.db import crud
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.sql.schema import json_values, to_json
-from tenantry.db.sql.statements import Statement
+from tenantry.db.sql.statements import Batch, Statement
 from tenantry.db.writes.duplicate_key import taken
 from tenantry.db.writes.orphans import delete_orphans
 from tenantry.db.writes.rows import bound, prefixed, revised
@@ -52,7 +52,7 @@ _IDS = json_values(bindparam("ids", type_=Text))
 INSERT = insert(users).values(bound(users, but={"password_hash", "password_time"})).returning(_u.id)
 MARK = user_search.mark
 COUNT = user_tally.one_more(USERS)
-_INSERT = Statement(INSERT, MARK, COUNT)
+_INSERT = Statement(INSERT, MARK, COUNT, batch=Batch("p_id"))
 _HOLDER_OF_EMAIL = crud.get(users, by=("email_key",), columns=("id",))
 _HOLDER_OF_EXTERNAL_ID = crud.get(users, by=("external_id",), columns=("id",))
 _next_revision = {"revision": _u.revision + 1, "update_time": bindparam("p_update_time")}
@@ -68,7 +68,11 @@ _update = (
     .values(bound(("external_id", "profile", "metadata", "revision", "update_time")))
     .returning(_u.id)
 )
-_UPDATE = {False: Statement(_update), True: Statement(_update, MARK)}  # by: is it searched anew
+# By: is it searched anew.
+_UPDATE = {
+    False: Statement(_update, batch=Batch("p_id")),
+    True: Statement(_update, MARK, batch=Batch("p_id")),
+}
 _CHANGE_PROFILE = Statement(
     update(users)
     .where(_u.id == _USER_ID)
