@@ -34,6 +34,16 @@ def has_enums(desc: DescMessage) -> bool:
 
 
 @functools.cache
+def fields_with_enums(desc: DescMessage) -> tuple[DescField, ...]:
+    """Return the fields that are enums, or messages that may hold one."""
+    return tuple(
+        field
+        for field in desc.fields
+        if is_enum(field) or ((inner := message_of(field)) is not None and has_enums(inner))
+    )
+
+
+@functools.cache
 def has_values(desc: DescMessage) -> bool:
     """Whether a message, or one within it, may hold JSON of any kind."""
     return any(_is_value(field) for one in _within(desc) for field in one.fields)

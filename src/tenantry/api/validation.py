@@ -51,10 +51,8 @@ def check(message: Message[Any], *, spelled: bytes | None = None) -> None:
 
 def _check_enums(message: Message[Any], path: str) -> None:
     """Refuse a number that an enum has no name for: the parsers take any."""
-    for field in message:
-        if field not in message or not (
-            descriptors.is_enum(field) or descriptors.message_of(field)
-        ):
+    for field in descriptors.fields_with_enums(message.desc()):
+        if field not in message:
             continue
         value, where = message[field], f"{path}.{field.name}" if path else field.name
         match field.value:

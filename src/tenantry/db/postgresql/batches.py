@@ -66,12 +66,13 @@ class Batches:
         if queue is None:
             queue = self._queues[sql] = _Queue(statement, sql)
         if not queue.under_way:
-            key = queue.begin_alone(params)
+            queue.under_way = 1
+            queue.alone = params
             try:
                 return await self._run(sql, args, is_read=statement.is_read)
             finally:
                 queue.under_way -= 1
-                queue.keys.discard(key)
+                queue.alone = None
                 if queue.waiting and not queue.under_way:
                     self._start(queue)
         call = queue.add(args, params)
@@ -96,7 +97,7 @@ class Batches:
             queue.waiting.clear()
 
     def _start(self, queue: _Queue) -> None:
-        queue.begin()
+        queue.under_way += 1
         # Without the context of a request: its time limits are not those of the other calls.
         task = asyncio.get_running_loop().create_task(self._serve(queue), context=Context())
         self._tasks.add(task)
@@ -183,18 +184,9 @@ class _Queue:
         self.sql = sql
         self.waiting: deque[_Call] = deque()
         self.under_way = 0
-        self.keys: set[object] = set()  # of the calls under way
-        self.since = 0.0  # of the batch that was started last
-
-    def begin(self) -> None:
-        self.under_way += 1
-        self.since = asyncio.get_running_loop().time()
-
-    def begin_alone(self, params: Mapping[str, Any]) -> object:
-        self.begin()
-        key: object = params[self._batch.key]
-        self.keys.add(key)
-        return key
+        self.alone: Mapping[str, Any] | None = None  # the call that was sent at once
+        self.keys: set[object] = set()  # of the batches under way
+        self.since = 0.0  # when the waiting began, or a batch was sent
 
     def add(self, args: list[Any], params: Mapping[str, Any]) -> _Call:
         if len(self.waiting) >= MOST_WAITING:
@@ -203,6 +195,8 @@ class _Queue:
         if self._skipping is not None:
             self.sql, args = self._skipping.bind("postgresql", params)
         call = _Call(args, params[batch.key], params[batch.order or batch.key])
+        if not self.waiting:
+            self.since = call.since
         self.waiting.append(call)
         return call
 
@@ -214,11 +208,12 @@ class _Queue:
         taken: dict[object, _Call] = {}
         left: list[_Call] = []
         waiting = self.waiting
+        alone = None if self.alone is None else self.alone[self._batch.key]
         while waiting and len(taken) < MOST:
             call = waiting.popleft()
             if call.rows.done():  # its caller is gone
                 continue
-            if call.key in self.keys and not self.is_read:
+            if not self.is_read and (call.key == alone or call.key in self.keys):
                 left.append(call)
                 continue
             first = taken.setdefault(call.key, call)

@@ -6,12 +6,12 @@ import functools
 import json
 from typing import TYPE_CHECKING, Any
 
+from orjson import Fragment
 from protobuf.wkt import BoolValue, Empty, Int32Value, Struct
 
 from tenantry.core import errors, structs
 from tenantry.core.answer import Answer
 from tenantry.core.times import proto_json, timestamp
-from tenantry.db.sql.schema import from_json
 from tenantry.gen.scalekit.v1.commons.commons_pb import RegionCode, TimeUnit
 from tenantry.gen.scalekit.v1.organizations import organizations_pb as pb
 from tenantry.tenants.organizations import listing, service, session_policies
@@ -277,8 +277,10 @@ def row_to_members(row: Row) -> dict[str, Any]:
     """Return `to_members` of a row's organization, without making that: a list has many."""
     # Each by its name: a starred one costs a sixth of it all. Later columns are optional texts.
     id_, name, external_id, _, _, region, own, on, _, _, _, _, created, updated = row[:14]
-    metadata, features = from_json(own), features_of(on)
-    members = _members(id_, name, external_id, region, metadata, features, created, updated)
+    # The text is JSON already.
+    members = _members(
+        id_, name, external_id, region, Fragment(own), features_of(on), created, updated
+    )
     for name, position in _FURTHER:
         value = row[position]
         if value is not None:
