@@ -8,6 +8,7 @@ import json
 from dataclasses import replace
 
 import pytest
+import spreading
 import sqlalchemy as sa
 from databases import MASTER_KEY
 from hypothesis import HealthCheck, given, settings
@@ -289,3 +290,12 @@ async def test_any_batch_has_the_results_of_calls_one_by_one(call, calls):
     for one in made:
         found = await service.get(call, OrganizationIdentifier(one.id))
         assert found.to_event() == states[one.id][-1]
+
+
+async def test_a_distributed_database_has_no_batches(postgresql_migrated, sent):
+    spreading.install(postgresql_migrated)
+    async with open_database(postgresql_migrated, MASTER_KEY, pool_size=2) as db:
+        call = Call(db=db, caller=SYSTEM, request_id="req_batch")
+        made = await asyncio.gather(*(create(call) for _ in range(5)))
+        await asyncio.gather(*(rename(call, one, "New") for one in made))
+    assert sent == []

@@ -52,6 +52,8 @@ class Batches:
         self._queues: dict[str, _Queue] = {}
         self._check: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        # A batch of a distributed database would be committed in two phases.
+        self.is_off = False
 
     async def run(
         self, statement: Statement, sql: str, args: list[Any], params: Mapping[str, Any]
@@ -62,6 +64,8 @@ class Batches:
             Failure: the call was not made, or its outcome is unknown.
 
         """
+        if self.is_off:
+            return await self._run(sql, args, is_read=statement.is_read)
         queue = self._queues.get(sql)
         if queue is None:
             queue = self._queues[sql] = _Queue(statement, sql)

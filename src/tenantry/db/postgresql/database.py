@@ -42,6 +42,7 @@ _log = logging.getLogger(__name__)
 _EXPECT_GROWTH = "SELECT " + ", ".join(
     f"set_config('enable_{way}', 'off', true)" for way in ("seqscan", "hashjoin", "mergejoin")
 )
+_HAS_CITUS = "SELECT to_regclass('pg_dist_partition') IS NOT NULL"
 _SERIALIZE = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 _ALONE = "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))"
 # One transaction of three statements: a lock that every change takes, and a commit that has to
@@ -90,11 +91,15 @@ class PostgreSQL(Database):
         try:
             if connect.cluster.mode == pgbouncer.SESSION:
                 await check_session_mode(connect, first)
+            has_citus = await fetch(first, _HAS_CITUS, [], undone=True)
         finally:
             pool.give_back(first)
-        if not connect.cluster.has_several:
-            return cls(pool, probes)
-        return cls(pool, probes, asyncio.create_task(_follow(connect.cluster, pool, probes)))
+        watching = None
+        if connect.cluster.has_several:
+            watching = asyncio.create_task(_follow(connect.cluster, pool, probes))
+        database = cls(pool, probes, watching)
+        database._batches.is_off = bool(has_citus[0][0])
+        return database
 
     async def fetch_all(self, statement: Statement, **params: Any) -> Sequence[Row]:
         if statement.is_read:
