@@ -20,6 +20,7 @@ from wires import over_https, wires_to
 
 from tenantry import settings
 from tenantry.crypto import master_key
+from tenantry.db.activity import counters
 from tenantry.db.event_rows import log
 from tenantry.db.opening import open_database
 
@@ -31,7 +32,10 @@ with warnings.catch_warnings():  # of the official SDK, on import
 @pytest.fixture(scope="module")
 async def app(start_app):
     """The application on SQLite: one for each file, whose limits count objects."""
-    return await start_app("contract", outgoing_allow="127.0.0.0/8")
+    with pytest.MonkeyPatch.context() as patch:
+        # `written` counts all writes.
+        patch.setattr(counters, "WRITE_SECONDS", 3600.0)
+        yield await start_app("contract", outgoing_allow="127.0.0.0/8")
 
 
 @pytest.fixture(scope="module")

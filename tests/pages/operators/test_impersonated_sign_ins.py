@@ -36,7 +36,7 @@ ITS_OWN = {
     # The application's own: the last use of its secret, and assertions that it spent.
     *("client_secrets", "spent_assertions"),
 }
-_LOG = re.compile(r"event|log_|delivery|deliveries|webhook|search|job|step|server|due|tall")
+_LOG = re.compile("activity|event|log_|delivery|deliveries|webhook|search|job|step|server|due|tall")
 
 
 class Anything:
