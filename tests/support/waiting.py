@@ -22,11 +22,16 @@ def give_clients_time() -> None:
 
 
 async def eventually(holds: Callable[[], object]) -> None:
-    """Wait until a condition holds: a plain one, or one that is awaited."""
+    """Wait until a condition holds: a plain one, or one that is awaited.
+
+    The pauses grow: each look may be a request, which takes the processor from what it waits for.
+    """
     until = time.monotonic() + SECONDS
+    pause = 0.01
     while not (await found if inspect.isawaitable(found := holds()) else found):
         assert time.monotonic() < until, "it never held"
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, 0.25)
 
 
 async def ends_within_a_second(holds: Callable[[], Awaitable[object]]) -> None:

@@ -9,7 +9,6 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx2
 import nano_idp
 from playwright.async_api import Error
-from scim2_client.engines.httpx2 import SyncSCIMClient
 
 
 async def without_tls(place, organization_id, url):
@@ -54,6 +53,9 @@ async def at_oidc_provider(page):
 
 def push(trust, endpoint, token, email):
     """Push a person and a group as a SCIM client does that knows nothing of us."""
+    # Only here: it takes seconds, and each process of a run collects all tests.
+    from scim2_client.engines.httpx2 import SyncSCIMClient
+
     headers = {"authorization": f"Bearer {token}"}
     with httpx2.Client(base_url=endpoint, headers=headers, verify=trust) as http:
         client = SyncSCIMClient(http)
