@@ -7,7 +7,7 @@ import re
 from dataclasses import asdict
 
 import pytest
-from apis import unique
+from apis import Api, unique
 from signins import ALL, SignIns
 
 from tenantry.core.times import SECOND, now
@@ -23,13 +23,19 @@ def signins(database, http, rest, make):
     return SignIns(database, http, rest, make)
 
 
-@pytest.fixture
-async def site(rest):
-    """The origin of a page that may embed widgets."""
+@pytest.fixture(scope="module")
+async def site(wires, token, http, eventually):
+    """The origin of a page that may embed widgets, once the server has read its redirect URI."""
+    clients = Api(wires["rest"], (("authorization", f"Bearer {token}"),)).clients
     origin = f"https://app.{unique('widget').lower()}.example.com"
-    await rest.clients.add_environment_redirect_uri(redirect_uri=f"{origin}/callback")
+    await clients.add_environment_redirect_uri(redirect_uri=f"{origin}/callback")
+
+    async def is_read():
+        return origin in (await http.get(USERS)).headers["content-security-policy"]
+
+    await eventually(is_read)
     yield origin
-    await rest.clients.remove_environment_redirect_uri(redirect_uri=f"{origin}/callback")
+    await clients.remove_environment_redirect_uri(redirect_uri=f"{origin}/callback")
 
 
 @pytest.fixture
@@ -51,11 +57,10 @@ def token_of(signins):
 
 
 @pytest.fixture
-def begin(http, site, remember_framing):
+def begin(http, site):
     """Post a token as the element does."""
 
     async def post(token, area="users", origin=site, **form: str):
-        await remember_framing(site)
         return await http.post(
             SESSION,
             data={"access_token": token, "area": area, **form},
@@ -66,12 +71,14 @@ def begin(http, site, remember_framing):
 
 
 @pytest.fixture
-def remember_framing(http):
-    """Wait until the server has read a new redirect URI, which takes some seconds."""
+def ends(http, eventually):
+    """Wait until a widget is refused."""
 
-    async def wait(origin):
-        while origin not in (await http.get(USERS)).headers["content-security-policy"]:
-            pass
+    async def wait(headers):
+        async def is_refused():
+            return (await http.get(USERS, headers=headers)).status_code == 401
+
+        await eventually(is_refused)
 
     return wait
 
@@ -152,15 +159,14 @@ async def test_a_renewal_changes_the_cookie_and_leaves_the_page(begin, token_of,
     assert answer.headers["set-cookie"].startswith("__Host-tenantry_widget=")
 
 
-async def test_the_widget_ends_with_the_session(http, begin, token_of, user, rest):
+async def test_the_widget_ends_with_the_session(ends, begin, token_of, user, rest):
     token, session = await token_of(user, *SCOPES)
     headers = {"cookie": cookie_of(await begin(token))}
     await rest.sessions.revoke_session(session_id=session.id)
-    while (await http.get(USERS, headers=headers)).status_code != 401:
-        pass
+    await ends(headers)
 
 
-async def test_an_impersonated_session_opens_no_widget(http, begin, token_of, user, signins):
+async def test_an_impersonated_session_opens_no_widget(ends, begin, token_of, user, signins):
     token, session = await token_of(user, *SCOPES)
     cookie = cookie_of(await begin(token))
     operator = Impersonation("opr_1", "Ada", "Ticket 4711", now() + 3600 * SECOND)
@@ -169,8 +175,7 @@ async def test_an_impersonated_session_opens_no_widget(http, begin, token_of, us
         operator=json.dumps(asdict(operator)),
         id=session.id,
     )
-    while (await http.get(USERS, headers={"cookie": cookie})).status_code != 401:
-        pass
+    await ends({"cookie": cookie})
     answer = await begin(token)
     assert answer.status_code == 401
     assert "set-cookie" not in answer.headers
@@ -208,13 +213,11 @@ async def test_scopes_give_no_permission_that_the_user_does_not_have(
     assert [one["email"] for one in listed["users"]] == [inviter["email"]]
 
 
-async def test_a_widget_ends_with_the_membership(http, rest, begin, token_of, inviter):
+async def test_a_widget_ends_with_the_membership(ends, rest, begin, token_of, inviter):
     token, session = await token_of(inviter, *SCOPES)
     headers = {"cookie": cookie_of(await begin(token))}
-    assert (await http.get(USERS, headers=headers)).status_code == 200
     await rest.users.delete_membership(organization_id=session.organization_id, id=inviter["id"])
-    while (await http.get(USERS, headers=headers)).status_code != 401:
-        pass
+    await ends(headers)
 
 
 async def test_forged_cookies_are_refused(http, begin, token_of, user):

@@ -8,8 +8,6 @@ import re
 import httpx2
 import pytest
 from providers import connected
-from scim2_client.engines.httpx2 import SyncSCIMClient
-from scim2_tester import Status, check_server, filling
 
 # It expects the members of a group exactly as it sent them, and the service adds their names. It
 # replaces the address of an account, which a directory may not change.
@@ -21,6 +19,8 @@ _DIFFERENT = re.compile(
 @pytest.mark.thorough
 @pytest.mark.parametrize("mode", ["FULL_STACK_AUTH", "MODULAR_AUTH"])
 async def test_it_finds_no_fault(start_server, mode, monkeypatch):
+    from scim2_tester import Status, filling
+
     server = start_server("checked", authentication_mode=mode)
     async with connected(server) as provider:
         # Its random addresses are of domains that the organization does not own.
@@ -39,6 +39,9 @@ async def test_it_finds_no_fault(start_server, mode, monkeypatch):
 
 
 def _check(server, provider):
+    from scim2_client.engines.httpx2 import SyncSCIMClient
+    from scim2_tester import check_server
+
     base = f"{server.url}/directory/{provider.directory.id}/scim/v2"
     headers = {"authorization": f"Bearer {provider.token}"}
     with httpx2.Client(base_url=base, headers=headers, verify=server.trust, timeout=30) as client:

@@ -7,7 +7,6 @@ import copy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scim2_models import Context, EnterpriseUser, ResponseParameters, User
 from scim_examples import CORE, DOCUMENTS, ENTERPRISE
 
 from tenantry.tenants.directories.scim import patches, resources, schemas
@@ -284,6 +283,8 @@ def without_empty(value):
 
 @given(DOCUMENTS, NAMES, st.booleans())
 def test_attributes_are_selected_as_by_another_library(document, names, wanted):
+    from scim2_models import Context, EnterpriseUser, ResponseParameters, User
+
     asked = {"attributes": names} if wanted else {"excluded_attributes": names}
     user = User[EnterpriseUser].model_validate(shown(document))
     usual = {"scim_ctx": Context.RESOURCE_QUERY_RESPONSE}
