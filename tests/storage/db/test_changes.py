@@ -24,6 +24,7 @@ from statements import (
     sql,
 )
 
+from tenantry.core import ids
 from tenantry.db import engine
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.sql.schema import metadata
@@ -35,6 +36,17 @@ UNRECORDABLE = (sqlite3.IntegrityError, asyncpg.NotNullViolationError)
 
 async def create(db, name, type_="client.created"):
     return await db.apply(INSERT_CLIENT, event(type_), p_id=f"skc_{name}", p_name=name)
+
+
+async def test_an_id_for_an_event_is_that_of_no_recorded_event(db):
+    """Examples of events have IDs beside those that the database makes."""
+    made = []
+    for number in range(50):
+        made.append(db.new_id(ids.EVENT))
+        await create(db, str(number))
+    recorded = [one["id"] for one in await recorded_events.after(db, "", limit=1000)]
+    assert len(recorded) == 50
+    assert not set(made) & set(recorded)
 
 
 async def test_a_change_returns_its_row_and_records_its_event(db):

@@ -65,6 +65,7 @@ class SQLite(Database):
         self._local = threading.local()
         self._readers = ThreadPoolExecutor(_READERS, "sqlite-reader")
         self._event_mint: ids.IdGenerator | None = None
+        self._minting = threading.Lock()
         # Both belong to the event loop, where nothing waits for a lock.
         self._brief: Brief
         self._writer: Writer
@@ -103,10 +104,15 @@ class SQLite(Database):
             connection = self._local.connection = connect(self._path, self._new_event_id)
         return connection
 
+    def new_id(self, prefix: str) -> str:
+        """Return a new id, of an event by the generator of those that statements write."""
+        return self._new_event_id() if prefix == ids.EVENT else super().new_id(prefix)
+
     def _new_event_id(self) -> str:
-        if self._event_mint is None:
-            self._event_mint = ids.IdGenerator(self.mint.node)
-        return self._event_mint.new(ids.EVENT)
+        with self._minting:  # statements run in several threads
+            if self._event_mint is None:
+                self._event_mint = ids.IdGenerator(self.mint.node)
+            return self._event_mint.new(ids.EVENT)
 
     async def _run(self, pool: ThreadPoolExecutor, work: Callable[[sqlite3.Connection], T]) -> T:
         def run() -> T:
