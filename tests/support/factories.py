@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from apis import unique
+from wires import ApiError
 
 if TYPE_CHECKING:
     import httpx
@@ -17,6 +18,7 @@ class Make:
 
     def __init__(self, api: Api) -> None:
         self._api = api
+        self._permissions: list[str] = []
 
     async def organization(self, display_name: str = "Acme", **members: Any) -> dict[str, Any]:
         """A new organization."""
@@ -59,7 +61,17 @@ class Make:
         name = name or unique("permission").replace("-", ":")
         answer = await self._api.roles.create_permission(permission={"name": name, **members})
         made: dict[str, Any] = answer["permission"]
+        self._permissions.append(name)
         return made
+
+    async def delete_permissions(self) -> None:
+        """Delete the permissions that it has made: pages of other tests list all there are."""
+        for name in self._permissions:
+            try:
+                await self._api.roles.delete_permission(permission_name=name)
+            except ApiError as problem:
+                if problem.code != "NOT_FOUND":
+                    raise
 
     async def domain(self, organization_id: str, **members: Any) -> dict[str, Any]:
         """A new domain of an organization."""
@@ -93,6 +105,8 @@ class Make:
 
 
 @pytest.fixture
-def make(rest):
+async def make(rest):
     """The factories, calling the API over REST as the management client."""
-    return Make(rest)
+    made = Make(rest)
+    yield made
+    await made.delete_permissions()

@@ -257,7 +257,7 @@ async def test_attributes_of_their_own_provider_are_there_and_those_of_social_si
     app, (session, _) = await signins.application(), await signins.session(user)
     own = await connect(place, SimpleNamespace(id=session.organization_id))
     for connection, department, expected in (
-        (await connect_social(place), "Lies", None),
+        (await connect_social(place, enabled=False), "Lies", None),
         (own, "Sales", "Sales"),
     ):
         async with place.db.transaction() as db:

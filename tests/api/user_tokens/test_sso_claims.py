@@ -69,7 +69,7 @@ async def test_an_organizations_attributes_are_told_for_it_alone(signins, place,
     told = jwt.decode(tokens["id_token"], options={"verify_signature": False})
     assert "department" not in told
     assert "identities" not in told
-    await vouch(place, session, await connect_social(place), plan="pro")
+    await vouch(place, session, await connect_social(place, enabled=False), plan="pro")
     tokens = await signins.tokens(session=session)
     told = jwt.decode(tokens["id_token"], options={"verify_signature": False})
     assert told["plan"] == "pro"

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from sqlalchemy import insert
 from statements import sql
+from waiting import eventually
 
 from tenantry.core.times import now
 from tenantry.db.revisions import HEAD
@@ -67,6 +68,16 @@ async def done(db, filling):
         assert seconds <= back_fills._MISSED_SECONDS
         turns += 1
     return turns
+
+
+async def gone(db):
+    """Wait until PostgreSQL no longer shows the former process, whose connection was closed."""
+    found = sql("SELECT 1 FROM pg_stat_activity WHERE application_name = :name")
+
+    async def is_gone():
+        return await db.fetch_one(found, name=FORMER) is None
+
+    await eventually(is_gone)
 
 
 async def test_every_row_gets_its_value_in_several_transactions(filled):
@@ -153,6 +164,7 @@ async def test_it_begins_anew_until_processes_of_before_have_gone(
     former.execute("UPDATE organizations SET display_name = 'Later' WHERE id = 'org_000001'")
     assert await filling.run(filled) == back_fills.LEASE_SECONDS  # not yet
     former.close()
+    await gone(filled)
     clock.forward(back_fills._PASS_SECONDS + 1)
     await done(filled, filling)
     assert await lacking(filled) == 0
@@ -163,6 +175,7 @@ async def test_it_begins_anew_until_processes_of_before_have_gone(
         former.execute("UPDATE organizations SET display_name = 'Again' WHERE id = 'org_000001'")
         former.commit()
         assert await filling.work(filled) == 0
+    await gone(filled)
     clock.forward(back_fills._PASS_SECONDS + 1)
     await done(filled, filling)
     assert await lacking(filled) == 0
