@@ -32,7 +32,10 @@ def _cut_connections():
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("database", "kills"), [("postgresql", 180), ("sqlite", 30)])
+@pytest.mark.parametrize(
+    ("database", "kills"),
+    [pytest.param("postgresql", 180, marks=pytest.mark.thorough), ("sqlite", 30)],
+)
 async def test_nothing_is_lost_or_out_of_order_whichever_process_is_killed(
     request, tmp_path, database, kills
 ):

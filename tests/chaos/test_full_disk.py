@@ -28,6 +28,7 @@ def postgresql_on_disk(disk):
     server.close()
 
 
+@pytest.mark.thorough
 async def test_a_full_disk_is_reported_to_the_operator(tmp_path, disk, postgresql_on_disk):
     """By `doctor` and `status`, which no failed write of their own has told before."""
     server = LiveServer(

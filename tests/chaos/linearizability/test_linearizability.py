@@ -33,7 +33,7 @@ async def test_answers_have_an_order_while_workers_are_killed(request, tmp_path,
     chosen = {"workers": WORKERS, "background": "false", "rate_limit_sign_ins": ""}
     if database == "postgresql":
         chosen["database_url"] = request.getfixturevalue("postgresql_url")
-    server = LiveServer(tmp_path, **chosen).start()
+    server = LiveServer(tmp_path, **chosen).fork()
     try:
         await asyncio.to_thread(server.until_serving, WORKERS)
         credentials = (server.client_id, server.client_secret)

@@ -16,7 +16,7 @@ from servers import LiveServer
 from sqlalchemy import text
 
 from tenantry import settings, worker
-from tenantry.db import copies, migrate
+from tenantry.db import copies
 from tenantry.db.opening import open_database
 from tenantry.db.sql.statements import Statement
 
@@ -124,13 +124,10 @@ def test_a_backup_that_is_started_elsewhere_sends_nothing_until_told(
         copy.stop()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, tmp_path, postgresql):
+@pytest.fixture
+def url(database_url):
     """A database of this test's own."""
-    sqlite = request.param == "sqlite"
-    made = f"sqlite:///{tmp_path / 'tenantry.db'}" if sqlite else postgresql.fresh()
-    migrate.upgrade(made)
-    return made
+    return database_url
 
 
 def machine(url, folder):

@@ -62,6 +62,7 @@ async def people(load, server):
     await wire.aclose()
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(300)
 async def test_no_call_fails_while_the_last_release_is_replaced_and_comes_back(deployment, request):
     calls = THOROUGH if request.config.getoption("thorough") else CALLS

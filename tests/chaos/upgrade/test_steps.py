@@ -83,7 +83,7 @@ def older(request, tmp_path):
     settings = {}
     if request.param == "postgresql":
         settings["database_url"] = request.getfixturevalue("postgresql_url")
-    started = LiveServer(tmp_path, **settings).start()
+    started = LiveServer(tmp_path, **settings).fork()
     yield started
     started.stop()
 
@@ -91,7 +91,7 @@ def older(request, tmp_path):
 @pytest.fixture
 def on_postgresql(postgresql_url, tmp_path):
     """The same on PostgreSQL."""
-    started = LiveServer(tmp_path, database_url=postgresql_url).start()
+    started = LiveServer(tmp_path, database_url=postgresql_url).fork()
     yield started
     started.stop()
 
@@ -182,6 +182,7 @@ def eventually(condition, seconds=60):
     return found
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(600)
 def test_calls_go_on_while_indexes_are_built_and_values_are_filled_in(
     on_postgresql, later, rows, request
@@ -306,6 +307,7 @@ def test_a_contract_waits_for_the_last_process_of_before_and_then_closes_it_out(
     assert not [one for one in writers.failed if "not found" not in one.lower()]
 
 
+@pytest.mark.thorough
 def test_the_next_release_takes_away_by_itself(older, tmp_path):
     later = Later(tmp_path / "later", MIGRATION, older_may_run=True, released=True)
     assert later.run(older, "migrate")[:2] == (0, f"applied {LATER}\n")

@@ -36,6 +36,7 @@ def common(url, migrated):
     return {table: theirs & mine[table] for table, theirs in columns(url).items() if table in mine}
 
 
+@pytest.mark.one_database
 @pytest.mark.timeout(300)
 def test_every_row_is_there_after_an_upgrade_that_was_killed_on_its_way(
     former, database_url, tmp_path, request

@@ -26,7 +26,7 @@ TRY, IMPORT, CALL, EXPORT, RESTORE, LEAVE, ARRIVE = (
 
 @pytest.fixture
 def own_server(tmp_path):
-    server = LiveServer(tmp_path).start()
+    server = LiveServer(tmp_path).fork()
     yield server
     server.stop()
 

@@ -31,7 +31,7 @@ def said_by(server):
 
 
 def test_a_start_prints_a_link_only_while_there_is_no_operator(tmp_path):
-    server = LiveServer(tmp_path).start()
+    server = LiveServer(tmp_path).fork()
     try:
         address, rest = said_by(server).groups()
         assert "/console/enter/" in address
@@ -40,14 +40,14 @@ def test_a_start_prints_a_link_only_while_there_is_no_operator(tmp_path):
             assert client.post(address, data={"name": "Ada"}, headers=OURS).status_code == 303
         server.stop()
         server.log.write_text("")
-        server.start()
+        server.fork()
         assert said_by(server).groups() == (f"{server.url}/console", "")
     finally:
         server.stop()
 
 
 def test_a_server_without_a_console_has_no_link(tmp_path):
-    server = LiveServer(tmp_path, console="false").start()
+    server = LiveServer(tmp_path, console="false").fork()
     try:
         assert said_by(server) is None
         done = server.run("operators", "link")

@@ -130,7 +130,7 @@ def test_attributes_are_bounded(rows):
 
 @pytest.mark.parametrize("setting", [{"development": "false"}, {}])
 def test_it_is_not_there_unless_it_is_wanted(tmp_path, setting):
-    server = LiveServer(tmp_path, background="false", **setting).start()
+    server = LiveServer(tmp_path, background="false", **setting).fork()
     try:
         with httpx.Client(base_url=server.url, verify=server.trust) as http:
             for path in ("/simulator", "/simulator/conn_1", "/simulator/simulator.css"):

@@ -51,7 +51,7 @@ def limited(tmp_path_factory):
         trusted_proxies="127.0.0.1",
         background="false",
     )
-    yield server.start()
+    yield server.fork()
     server.stop()
 
 

@@ -28,7 +28,7 @@ _OPTION = re.compile(r"(?<!\S)--[a-z][a-z-]*")
 @pytest.fixture(scope="module")
 def own_server(tmp_path_factory):
     """A server that nobody else gives organizations to."""
-    server = LiveServer(tmp_path_factory.mktemp("page")).start()
+    server = LiveServer(tmp_path_factory.mktemp("page")).fork()
     yield server
     server.stop()
 

@@ -64,7 +64,7 @@ def token(server, client_id, secret):
 @pytest.fixture(scope="module")
 def started_once(tmp_path_factory):
     """The data folder that a first start leaves."""
-    server = LiveServer(tmp_path_factory.mktemp("once")).start()
+    server = LiveServer(tmp_path_factory.mktemp("once")).fork()
     assert server.env
     server.stop()
     shutil.rmtree(server.data_dir / "run")

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 
+import commands
 import pytest
 from servers import TENANTRY, LiveServer, free_port, without_settings
 
@@ -23,21 +24,13 @@ READING = [
 
 
 def run(*command: str, cwd, **variables: str):
-    return subprocess.run(
-        [TENANTRY, *command],
-        cwd=cwd,
-        env=without_settings() | variables,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return commands.run(*command, cwd=cwd, environment=without_settings() | variables)
 
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     """A server whose settings no other shell has."""
-    started = LiveServer(tmp_path_factory.mktemp("server")).start()
+    started = LiveServer(tmp_path_factory.mktemp("server")).fork()
     yield started
     started.stop()
 
@@ -98,7 +91,7 @@ def test_a_shell_has_the_program_on_its_path_and_keeps_its_own_python(alone, tmp
 
 
 def test_of_a_server_that_has_stopped_the_settings_are_told(tmp_path):
-    server = LiveServer(tmp_path).start()
+    server = LiveServer(tmp_path).fork()
     server.stop()
     folder = str(server.data_dir)
     url = "https://elsewhere.example.com"

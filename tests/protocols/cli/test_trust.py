@@ -31,7 +31,7 @@ def needs(program: str) -> str:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     """A server that has made its certificate by itself."""
-    server = LiveServer(tmp_path_factory.mktemp("served")).start()
+    server = LiveServer(tmp_path_factory.mktemp("served")).fork()
     yield server
     server.stop()
 

@@ -85,6 +85,7 @@ async def test_a_standby_in_the_first_place_is_passed_over(url, primary, standby
     assert problem.value.answer is errors.ReadOnly
 
 
+@pytest.mark.thorough
 async def test_a_primary_that_is_killed_is_left_for_the_one_promoted(
     url, primary, standby, tmp_path
 ):

@@ -24,7 +24,7 @@ def older(request, tmp_path):
     settings = {}
     if request.param == "postgresql":
         settings["database_url"] = request.getfixturevalue("postgresql_url")
-    started = LiveServer(tmp_path, **settings).start()
+    started = LiveServer(tmp_path, **settings).fork()
     yield started
     started.stop()
 
@@ -102,6 +102,7 @@ def test_a_start_of_the_later_version_is_refused_too(older, tmp_path):
     assert f"the schema stays at {HEAD}: a process of a previous version is running" in problem
 
 
+@pytest.mark.one_database
 def test_an_older_process_changes_nothing_once_the_schema_is_a_later_one(older, client, tmp_path):
     later = Later(tmp_path, older_may_run=False)
     made = create(client).json()["organization"]["id"]

@@ -26,7 +26,7 @@ def behind(tmp_path_factory):
     server = LiveServer(
         tmp_path_factory.mktemp("behind"), trusted_proxies="127.0.0.0/8", background="false"
     )
-    yield server.start()
+    yield server.fork()
     server.stop()
 
 

@@ -106,6 +106,7 @@ def test_pip_installs_it_with_all_that_it_needs_and_it_serves(wheel, tmp_path):
     assert {path.name for path in folder.iterdir()} == {"data", server.log.name}
 
 
+@pytest.mark.thorough
 def test_it_serves_in_an_empty_folder(wheel, tmp_path):
     place = tmp_path / "environment"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", place], check=True)

@@ -30,7 +30,7 @@ def doomed(request, tmp_path):
     chosen = {}
     if request.param == "postgresql":
         chosen["database_url"] = request.getfixturevalue("postgresql_url")
-    server = LiveServer(tmp_path, **chosen).start()
+    server = LiveServer(tmp_path, **chosen).fork()
     yield server
     server.stop()
 

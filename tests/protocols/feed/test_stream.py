@@ -311,7 +311,7 @@ async def test_an_event_without_a_position_yet_is_waited_for(db):
 
 
 async def test_a_stop_ends_streams_and_waits_for_none(tmp_path):
-    server = LiveServer(tmp_path).start()
+    server = LiveServer(tmp_path).fork()
     async with over_https(server) as other:
         token = await access_token(other, server.client_id, server.client_secret)
         other.headers["authorization"] = f"Bearer {token}"

@@ -365,6 +365,7 @@ def start_worker(database_url, mail_server, name):
     return subprocess.Popen([sys.executable, WORKER], env=environment, cwd=WORKER.parent)
 
 
+@pytest.mark.one_database
 async def test_killed_between_sending_and_noting_it_loses_nothing(
     db, database_url, mail_server, eventually
 ):

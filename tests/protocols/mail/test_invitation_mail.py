@@ -22,7 +22,7 @@ async def serve(database_url, tmp_path):
 
     async def start(**settings: object):
         server = LiveServer(tmp_path, database_url=database_url, **settings)
-        await asyncio.to_thread(server.start)
+        await asyncio.to_thread(server.fork)
         wire = Rest(server)
         started.append((server, wire))
         token = await access_token(wire.http, server.client_id, server.client_secret)
@@ -42,6 +42,7 @@ def link_in(message):
     return link
 
 
+@pytest.mark.one_database
 async def test_an_invitation_and_its_reminder_arrive(serve, mail_server, eventually):
     server, api, make = await serve(
         smtp_url=mail_server.url, mail_from="Tenants <no-reply@tenants.example>"
@@ -74,6 +75,7 @@ async def test_an_invitation_and_its_reminder_arrive(serve, mail_server, eventua
     assert link.rpartition("/")[2] not in server.log.read_text()
 
 
+@pytest.mark.one_database
 async def test_no_call_waits_for_a_mail_server(serve):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
@@ -87,6 +89,7 @@ async def test_no_call_waits_for_a_mail_server(serve):
             assert time.monotonic() - at < 20
 
 
+@pytest.mark.one_database
 async def test_who_is_not_invited_any_more_gets_no_mail(serve, eventually):
     with MailServer() as server:
         server.answers = ["451 4.3.0 try later"]

@@ -61,7 +61,7 @@ def doomed(request, tmp_path):
     chosen = {"background": "false"}
     if request.param == "postgresql":
         chosen["database_url"] = request.getfixturevalue("postgresql_url")
-    server = LiveServer(tmp_path, **chosen).start()
+    server = LiveServer(tmp_path, **chosen).fork()
     yield server
     server.stop()
 
@@ -151,6 +151,7 @@ class Writer:
             return
 
 
+@pytest.mark.thorough
 @pytest.mark.one_database
 async def test_killed_while_people_come_and_go_nothing_is_lost_or_half_there(doomed):
     async with over_https(doomed) as http:

@@ -21,15 +21,15 @@ WITHIN = 10.0  # seconds, from the answer of the SCIM service: ten times the pro
 
 
 @pytest.fixture
-async def here_and_there(tmp_path, postgresql_url):
+async def here_and_there(tmp_path, postgresql_migrated):
     """A provider that pushes to one server, and an application's view of the other."""
-    common = {"database_url": postgresql_url, "background": "false", "rate_limit_failures": ""}
-    first = LiveServer(tmp_path, **common).start()
+    common = {"database_url": postgresql_migrated, "background": "false", "rate_limit_failures": ""}
+    first = LiveServer(tmp_path, **common).fork()
     second = LiveServer(tmp_path, data_dir=first.data_dir, public_url=first.url, **common)
     try:
         # Its own URL for us; what it says of itself is that of the first.
         second.url = f"https://localhost:{second.port}"
-        second.start()
+        second.fork()
         async with AsyncExitStack() as stack:
             provider = await stack.enter_async_context(connected(first))
             http = await stack.enter_async_context(over_https(second))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from pathlib import Path
@@ -12,7 +11,6 @@ import trial
 from in_process import AsgiClient
 from servers import LiveServer
 
-from tenantry.db import migrate
 from tenantry.db.opening import open_database
 
 
@@ -26,10 +24,8 @@ def pb(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-async def trial_database(tmp_path_factory):
-    url = f"sqlite:///{tmp_path_factory.mktemp('trial') / 'trial.db'}"
-    await asyncio.to_thread(migrate.upgrade, url)
-    async with open_database(url, b"m" * 32) as database:
+async def trial_database(new_database):
+    async with open_database(new_database("sqlite"), b"m" * 32) as database:
         yield database
 
 

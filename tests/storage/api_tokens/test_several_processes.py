@@ -22,15 +22,15 @@ _ALL = Statement(select(api_tokens))
 
 
 @pytest.fixture
-async def processes(tmp_path, postgresql_url):
+async def processes(tmp_path, postgresql_migrated):
     """The API of each of two processes, and the first one itself."""
-    common = {"database_url": postgresql_url, "background": "false"}
-    first = LiveServer(tmp_path, **common).start()
+    common = {"database_url": postgresql_migrated, "background": "false"}
+    first = LiveServer(tmp_path, **common).fork()
     second = LiveServer(tmp_path, data_dir=first.data_dir, public_url=first.url, **common)
     try:
         # Its own URL for us; what it says of itself is that of the first.
         second.url = f"https://localhost:{second.port}"
-        second.start()
+        second.fork()
         wires = Rest(first), Rest(second)
         token = await access_token(wires[0].http, first.client_id, first.client_secret)
         yield first, *(Api(wire, (("authorization", f"Bearer {token}"),)) for wire in wires)

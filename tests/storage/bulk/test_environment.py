@@ -304,6 +304,7 @@ async def test_a_file_that_is_cut_off_is_refused(new_database, content):
         await imported(other, whole)
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_the_commands_move_an_environment(tmp_path, new_database, kind):
     (tmp_path / "old").mkdir()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sqlite3
 import time
@@ -12,7 +11,6 @@ import asyncpg
 import pytest
 
 from tenantry.core import ids
-from tenantry.db import migrate
 from tenantry.events.event_log import listing, records, time_ranges
 from tenantry.events.event_log.listing import Filter
 
@@ -71,11 +69,10 @@ def statement_of(narrow, dialect, *, counted):
 
 
 @pytest.fixture(params=["analyzed", "not analyzed"])
-async def filled(request, postgresql_url):
+async def filled(request, new_database):
     """A connection to PostgreSQL with events whose statistics are known, or not."""
-    await asyncio.to_thread(migrate.upgrade, postgresql_url)
     connection = await asyncpg.connect(
-        postgresql_url, server_settings={"plan_cache_mode": "force_generic_plan"}
+        new_database("postgresql"), server_settings={"plan_cache_mode": "force_generic_plan"}
     )
     await connection.execute(_ROWS)
     await connection.execute(_CONTEXTS)
@@ -119,9 +116,8 @@ async def test_postgresql_reads_no_events_but_those_of_the_list(filled, counted)
             assert any("occurred_at" in name or "apart" in name for name in found), found
 
 
-def test_sqlite_goes_by_the_index_of_types(tmp_path):
-    migrate.upgrade(f"sqlite:///{tmp_path / 'tenantry.db'}")
-    connection = sqlite3.connect(tmp_path / "tenantry.db")
+def test_sqlite_goes_by_the_index_of_types(sqlite_template):
+    connection = sqlite3.connect(sqlite_template)
     for name, index in (
         ("rare type", "ix_events__type_id (type=? AND id>? AND id<?)"),
         ("organization", "uq_events__organization_id_type_id (organization_id=? AND type=? AND"),
@@ -155,9 +151,8 @@ async def test_postgresql_reads_one_index_for_the_newest_events_of_an_organizati
     assert sum(read) <= 2 * EVENTS / 5000, plan
 
 
-def test_sqlite_reads_one_index_for_the_newest_events_of_an_organization(tmp_path):
-    migrate.upgrade(f"sqlite:///{tmp_path / 'tenantry.db'}")
-    connection = sqlite3.connect(tmp_path / "tenantry.db")
+def test_sqlite_reads_one_index_for_the_newest_events_of_an_organization(sqlite_template):
+    connection = sqlite3.connect(sqlite_template)
     sql, args = records._statement(0, True, (), 101).bind(
         "sqlite", {**SEARCH, "organization_id": "org_rare"}
     )

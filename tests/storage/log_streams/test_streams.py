@@ -197,6 +197,7 @@ def give_up_after(seconds, monkeypatch):
         monkeypatch.setattr(module, "SEND_SECONDS", seconds)
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("kind", "limit"), [("deaf syslog", 4.0), ("silent TLS", 1.0), ("silent OTLP", 1.0)]
 )

@@ -214,6 +214,7 @@ async def test_whatever_is_wrong_the_answer_is_the_same(db, passwords):
     assert [v.field for v in wrong[0].violations] == ["password"]
 
 
+@pytest.mark.one_database
 async def test_and_takes_the_same_work(db, passwords):
     """Processor time of the threads that hash, for that is what a network would tell."""
     await imported(db, await passwords.hash(PASSWORD))

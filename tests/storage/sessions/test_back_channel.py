@@ -195,6 +195,7 @@ async def test_an_address_that_is_not_allowed_gets_nothing(db, application, ende
     assert application.got == []
 
 
+@pytest.mark.one_database
 async def test_who_never_answers_does_not_hold_up_others(
     db, call, application, ended, eventually, *, new_application, new_member, monkeypatch
 ):

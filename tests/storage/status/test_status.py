@@ -24,13 +24,10 @@ KEY = b"m" * 32
 HOUR = 3600 * SECOND
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, tmp_path, postgresql):
+@pytest.fixture
+def url(database_url):
     """A database of this test's own."""
-    sqlite = request.param == "sqlite"
-    made = f"sqlite:///{tmp_path / 'tenantry.db'}" if sqlite else postgresql.fresh()
-    migrate.upgrade(made)
-    return made
+    return database_url
 
 
 def run_sql(url, statement):
@@ -225,15 +222,15 @@ async def test_a_disk_that_is_nearly_full_is_something_to_do(url, tmp_path, monk
     assert found.problems() == ["the disk is nearly full: 5 MiB are free"]
 
 
-def test_partitions_are_counted_as_their_table(tmp_path, postgresql_url):
-    migrate.upgrade(postgresql_url)
+def test_partitions_are_counted_as_their_table(tmp_path, new_database):
+    url = new_database("postgresql")
     run_sql(
-        postgresql_url,
+        url,
         "INSERT INTO events (id, type, object, occurred_at, organization_id, actor, request_id)"
         " SELECT 'evt_' || n, 't', 'o', n, '', '{}', 'r' FROM generate_series(1, 50000) AS n",
     )
-    run_sql(postgresql_url, "ANALYZE")
-    found = asyncio.run(looked(postgresql_url, tmp_path))
+    run_sql(url, "ANALYZE")
+    found = asyncio.run(looked(url, tmp_path))
     largest = found.sizes.tables[0]
     assert (largest.name, largest.rows) == ("events", 50_000)
     assert found.sizes.wal > 0

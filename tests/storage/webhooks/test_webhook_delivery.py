@@ -225,6 +225,7 @@ async def test_a_receiver_that_never_ends_its_answer_has_failed(db, receiver, ev
     assert attempt["duration"] > 0.9e6
 
 
+@pytest.mark.one_database
 async def test_endpoints_that_hang_delay_no_other(db, receiver, eventually):
     receiver.answers = {f"/hang{n}": hang for n in range(5)}
     for number in range(5):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import sqlite3
@@ -16,7 +15,6 @@ import tenantry.app  # noqa: F401 - each room of it declares its tables
 from tenantry import settings
 from tenantry.access.api_tokens import service as api_tokens
 from tenantry.access.clients.credentials import assertions, revocations
-from tenantry.db import migrate
 from tenantry.db.activity import model as activity
 from tenantry.db.sql.schema import metadata, postgresql_tables
 from tenantry.db.writes import pruning, replies
@@ -144,11 +142,10 @@ def test_a_clean_up_goes_by_its_index_on_sqlite(index, sqlite):
     assert f"SCAN {table}" not in plan or its_own
 
 
-async def test_each_clean_up_goes_by_its_index_on_postgresql(postgresql_url):
-    await asyncio.to_thread(migrate.upgrade, postgresql_url)
+async def test_each_clean_up_goes_by_its_index_on_postgresql(new_database):
     # As the sessions of a server are.
     connection = await asyncpg.connect(
-        postgresql_url,
+        new_database("postgresql"),
         server_settings={"enable_seqscan": "off", "plan_cache_mode": "force_generic_plan"},
     )
     found = {}

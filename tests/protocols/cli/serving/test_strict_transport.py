@@ -25,7 +25,7 @@ PATHS = [
 def strict(tmp_path_factory):
     folder = tmp_path_factory.mktemp("strict")
     server = LiveServer(folder, public_url="https://auth.example.com", background="false")
-    yield server.start()
+    yield server.fork()
     server.stop()
 
 
