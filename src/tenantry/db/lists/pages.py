@@ -54,7 +54,7 @@ class Position:
     listing: str
     size: int
     direction: str  # one of `DIRECTIONS`
-    start: str  # the key of the row next to it; "" for the first page
+    start: str  # the key of the row next to it; "" for the first page, or backward for the last one
     total: int | None = None  # of the list, where the page token says it and a new one shall
 
     @property
@@ -86,7 +86,7 @@ class Position:
         more, rows = len(rows) > self.size, rows[: self.size]
         if self.backward:
             rows = rows[::-1]
-        has_next = more or self.backward
+        has_next = bool(self.start) if self.backward else more
         has_previous = more if self.backward else self.direction == "forward"
         next_ = self._token(rows[-1][key], backward=False) if rows and has_next else ""
         previous = self._token(rows[0][key], backward=True) if rows and has_previous else ""
@@ -111,7 +111,9 @@ def position(
     default of 10, and more than ``most`` is ``most``.
     """
     start, direction, total = "", "first", None
-    if page_token:
+    if page_token and page_token == db.page_tokens.last:
+        direction = "backward"
+    elif page_token:
         backward, start, total = db.page_tokens.decode(listing, page_token)
         direction = "backward" if backward else "forward"
     return Position(db, listing, min(page_size or DEFAULT_SIZE, most), direction, start, total)

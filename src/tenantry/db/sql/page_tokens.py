@@ -12,6 +12,7 @@ from tenantry.core import errors
 _MAC = 12  # bytes
 # Of a token with a total, so that a process of a former version refuses it as one of another list.
 _COUNTED = "\x1fcounted"
+_EVERY = "\x1fevery"  # the listing of `last`: no list has this name
 
 
 class PageTokens:
@@ -30,6 +31,11 @@ class PageTokens:
         payload = json.dumps(content, separators=(",", ":")).encode()
         named = listing if total is None else listing + _COUNTED
         return _encoded(self._mac(named, payload) + payload)
+
+    @property
+    def last(self) -> str:
+        """The token of the last page of any list, which `pages.position` accepts."""
+        return self.encode(_EVERY, backward=True, id_="")
 
     def decode(self, listing: str, token: str) -> tuple[bool, str, int | None]:
         """Return (backward, id, total) of a token."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tenantry.core import errors
-from tenantry.endpoints.console import forms, names
+from tenantry.endpoints.console import forms, names, sorting
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit, by_id
 from tenantry.gen.scalekit.v1.auditlogs.auditlogs_pb import ListAuthLogRequest, ListAuthLogResponse
 from tenantry.gen.scalekit.v1.auth.webauthn_pb import (
@@ -70,17 +70,21 @@ class _Users:
 
     async def listed(self, visit: Visit) -> Response:
         """List them, or those that the search finds."""
-        query, token = visit.query("query").strip()[:100], visit.query("page_token")
+        query = visit.query("query").strip()[:100]
+        order = sorting.paged(visit, visit.path("people"), {"query": query} if query else {})
         found: ListUsersResponse | SearchUsersResponse
         if query:
             found = await visit.api.users.search_users(
-                SearchUsersRequest(query=query, page_size=_SHOWN, page_token=token)
+                SearchUsersRequest(query=query, page_size=_SHOWN, page_token=order.page_token)
             )
         else:
             found = await visit.api.users.list_users(
-                ListUsersRequest(page_size=_SHOWN, page_token=token)
+                ListUsersRequest(page_size=_SHOWN, page_token=order.page_token)
             )
-        return self._site.render(visit, "people", "people/list.html", listed=found, query=query)
+        order.arrange(found, found.users)
+        return self._site.render(
+            visit, "people", "people/list.html", listed=found, query=query, order=order
+        )
 
     async def show(self, visit: Visit) -> Response:
         """Show who it is, where they are a member, and by which providers they are known."""

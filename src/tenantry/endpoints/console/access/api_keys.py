@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry.core import errors
-from tenantry.endpoints.console import filters, forms, names
+from tenantry.endpoints.console import filters, forms, names, sorting
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.scalekit.v1.tokens.tokens_pb import (
     CreateToken,
@@ -50,14 +50,16 @@ class _ApiKeys:
             return self._site.redirect(visit.path("api-keys", asked))
         listed = ListTokensResponse()
         chosen = await filters.find_organization(visit, asked)
+        order = sorting.paged(visit, visit.path("api-keys"), {"query": chosen.id})
         if chosen.id and chosen.name:
             listed = await visit.api.tokens.list_tokens(
                 ListTokensRequest(
                     organization_id=chosen.id,
                     page_size=_SHOWN,
-                    page_token=visit.query("page_token"),
+                    page_token=order.page_token,
                 )
             )
+            order.arrange(listed, listed.tokens)
         return self._site.render(
             visit,
             "api-keys",
@@ -65,6 +67,7 @@ class _ApiKeys:
             names=await names.of_rows(visit, listed.tokens, "user_id"),
             listed=listed,
             chosen=chosen,
+            order=order,
         )
 
     async def create(self, visit: Visit) -> Response:

@@ -11,7 +11,7 @@ from tenantry.access.clients import listing
 from tenantry.access.clients.management_scopes import ALL, SCOPES
 from tenantry.access.clients.model import CALLS_API, GRANT_TYPES, PUBLIC
 from tenantry.core import errors, strict_json, structs
-from tenantry.endpoints.console import activity, forms, setup
+from tenantry.endpoints.console import activity, forms, setup, sorting
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.scalekit.v1.clients.clients_pb import (
     CidrEntry,
@@ -141,19 +141,19 @@ class _Applications:
         """List them, all or of one type."""
         type_ = visit.query("type")
         query = {"type": type_} if type_ in TYPES else {}
+        order = sorting.paged(visit, visit.path("applications"), query)
         # Without a type, the API lists management clients alone.
         wanted = ListClientsRequest.Filter(client_type=[query.get("type", listing.ALL)])
         listed = await visit.api.clients.list_client(
-            ListClientsRequest(
-                filter=wanted, page_size=_SHOWN, page_token=visit.query("page_token")
-            )
+            ListClientsRequest(filter=wanted, page_size=_SHOWN, page_token=order.page_token)
         )
+        order.arrange(listed, listed.clients)
         return self._site.render(
             visit,
             "applications",
             "applications/list.html",
             listed=listed,
-            query=query,
+            order=order,
             tabs=_tabs(visit, query.get("type", "")),
             types=TYPES,
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tenantry.core import errors
 from tenantry.db.lists.pages import MOST_COUNTED
-from tenantry.endpoints.console import forms
+from tenantry.endpoints.console import forms, sorting
 from tenantry.endpoints.console.organizations import organization_page
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.scalekit.v1.roles.roles_pb import (
@@ -48,6 +48,10 @@ _New = TypeVar("_New", CreateRole, CreateOrganizationRole)
 
 _ALL = "permissions"  # what a role holds itself
 _MOST_PERMISSIONS = 100  # with a box each; where there are more, their names are typed
+_COLUMNS: Mapping[str, Callable[[Role], tuple[str, ...]]] = {
+    "name": lambda role: (role.name or "",),
+    "base": lambda role: (role.extends or "", role.name or ""),
+}
 _TAKES_OVER = {"reassign_role_name": "reassign_role_name"}
 
 
@@ -82,11 +86,13 @@ class _Roles:
     async def listed(self, visit: Visit) -> Response:
         """List those of the environment."""
         found = await visit.api.roles.list_roles(ListRolesRequest(include=_ALL))
+        order, rows = sorting.whole(visit, visit.path("roles"), found.roles, _COLUMNS)
         return self._site.render(
             visit,
             "roles",
             "roles/list.html",
-            roles=found.roles,
+            roles=rows,
+            order=order,
             choices=_choices(found.roles),
             tabs=_tabs(visit, ""),
         )
@@ -153,8 +159,16 @@ class _Roles:
         """List the roles that members of an organization can have."""
         organization = await organization_page.get(visit)
         roles = await _of_organization(visit)
+        path = organization_page.path_of(visit, "roles")
+        order, rows = sorting.whole(visit, path, roles, _COLUMNS)
         return organization_page.render(
-            self._site, visit, "roles", organization, roles=roles, choices=_choices(roles)
+            self._site,
+            visit,
+            "roles",
+            organization,
+            roles=rows,
+            order=order,
+            choices=_choices(roles),
         )
 
     async def create_of_organization(self, visit: Visit) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry.core import errors
+from tenantry.endpoints.console import sorting
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.tenantry.v1.operators_pb import (
     CreateOperatorLinkRequest,
@@ -19,12 +20,21 @@ from tenantry.gen.tenantry.v1.operators_pb import (
 from tenantry.identity.operators.model import OWNER, ROLES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from protobuf.wkt import Timestamp
 
     from tenantry.net.http import Response
 
 PATH = "/console/operators"
 _FIELDS = {"operator.name": "name", "operator.email": "email", "operator.role": "role"}
+
+_COLUMNS: Mapping[str, Callable[[Operator], tuple[str | int, ...]]] = {
+    "created": lambda one: (one.id,),
+    "name": lambda one: ((one.name or one.email or "").casefold(), one.id),
+    "role": lambda one: (one.role or "", one.id),
+    "signed-in": lambda one: (_seconds(one.last_sign_in_time), one.id),
+}
 
 
 def pages(site: ConsoleSite) -> list[Page]:
@@ -47,11 +57,13 @@ class _Operators:
     async def listed(self, visit: Visit) -> Response:
         """List them, with a form to invite one."""
         listed = await visit.api.operators.list_operators(ListOperatorsRequest())
+        order, rows = sorting.whole(visit, visit.path("operators"), listed.operators, _COLUMNS)
         return self._site.render(
             visit,
             "operators",
             "operators/list.html",
-            operators=listed.operators,
+            operators=rows,
+            order=order,
             owns=visit.has_role(OWNER),
             roles=_roles(visit),
         )
@@ -135,3 +147,7 @@ def _operator(given: Mapping[str, str]) -> Operator:
 
 def _roles(visit: Visit) -> list[tuple[str, str]]:
     return [(role, visit.words.plain(f"roles_of_operators.{role}")) for role in ROLES[::-1]]
+
+
+def _seconds(time: Timestamp | None) -> int:
+    return time.seconds if time else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry.core import errors
+from tenantry.endpoints.console import sorting
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.scalekit.v1.organizations.organizations_pb import (
     CreateOrganization,
@@ -42,16 +43,20 @@ class _Listing:
 
     async def listed(self, visit: Visit) -> Response:
         """List them, or those that the search finds."""
-        query, token = visit.query("query").strip()[:100], visit.query("page_token")
+        query = visit.query("query").strip()[:100]
+        order = sorting.paged(visit, visit.path("organizations"), {"query": query} if query else {})
         found: ListOrganizationsResponse | SearchOrganizationsResponse
         if query:
             found = await visit.api.organizations.search_organization(
-                SearchOrganizationsRequest(query=query, page_size=_SHOWN, page_token=token)
+                SearchOrganizationsRequest(
+                    query=query, page_size=_SHOWN, page_token=order.page_token
+                )
             )
         else:
             found = await visit.api.organizations.list_organization(
-                ListOrganizationsRequest(page_size=_SHOWN, page_token=token)
+                ListOrganizationsRequest(page_size=_SHOWN, page_token=order.page_token)
             )
+        order.arrange(found, found.organizations)
         return self._site.render(
             visit,
             "organizations",
@@ -59,6 +64,7 @@ class _Listing:
             logos=[branding.shown_logo(one.logo_url) for one in found.organizations],
             listed=found,
             query=query,
+            order=order,
         )
 
     async def new(self, visit: Visit) -> Response:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from tenantry.core import errors
-from tenantry.endpoints.console import forms
+from tenantry.endpoints.console import forms, sorting
 from tenantry.endpoints.console.organizations import organization_page
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit, by_id
 from tenantry.gen.scalekit.v1.commons.commons_pb import OrganizationMembership, Role
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 _SHOWN = 30
 
+_LIST_QUERY = ("query", "page_token", "sort")
+
 
 def pages(site: ConsoleSite) -> list[Page]:
     members = _Members(site)
@@ -54,7 +56,9 @@ class _Members:
     async def listed(self, visit: Visit) -> Response:
         """List them, or those that the search finds."""
         organization = await organization_page.get(visit)
-        query, token = visit.query("query").strip()[:100], visit.query("page_token")
+        query = visit.query("query").strip()[:100]
+        path = organization_page.path_of(visit, "members")
+        order = sorting.paged(visit, path, {"query": query} if query else {})
         found: ListOrganizationUsersResponse | SearchOrganizationUsersResponse
         if query:
             found = await visit.api.users.search_organization_users(
@@ -62,15 +66,18 @@ class _Members:
                     organization_id=organization.id,
                     query=query,
                     page_size=_SHOWN,
-                    page_token=token,
+                    page_token=order.page_token,
                 )
             )
         else:
             found = await visit.api.users.list_organization_users(
                 ListOrganizationUsersRequest(
-                    organization_id=organization.id, page_size=_SHOWN, page_token=token
+                    organization_id=organization.id,
+                    page_size=_SHOWN,
+                    page_token=order.page_token,
                 )
             )
+        order.arrange(found, found.users)
         answer = await visit.api.roles.list_organization_roles(
             ListOrganizationRolesRequest(org_id=organization.id)
         )
@@ -86,6 +93,7 @@ class _Members:
                 for user in found.users
             ],
             listed=found,
+            order=order,
             query=query,
             shown=_list_query(visit),
             changed=visit.query("change"),  # the one whose form is open: of all it would be long
@@ -162,4 +170,4 @@ class _Members:
 
 def _list_query(visit: Visit) -> dict[str, str]:
     """Return the members of the query that say which part of the list is shown."""
-    return {name: value for name in ("query", "page_token") if (value := visit.query(name))}
+    return {name: value for name in _LIST_QUERY if (value := visit.query(name))}
