@@ -18,7 +18,7 @@ from tenantry.web.forms import done
 
 LISTS = (
     *("organizations", "webhooks", "roles", "roles/permissions", "applications"),
-    *("applications/scopes", "interceptors", "operators"),
+    *("applications/scopes", "interceptors", "operators", "api-keys"),
 )
 
 
