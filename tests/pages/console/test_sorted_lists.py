@@ -60,7 +60,6 @@ async def test_organizations_oldest_first(browser, make, monkeypatch, searched):
         found += rows(pages[-1])
     expected = [f"Acme {number} {mark}" for number in range(5)]
     assert found[-5:] == expected
-    assert len(found) == len(set(found))
     if searched:
         assert found == expected
         back = await browser.get(link(pages[-1], "prev"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry.core import errors, structs
 from tenantry.endpoints.console import activity, filters, forms
+from tenantry.endpoints.console import undo as undoing
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.scalekit.v1.directories.directories_pb import (
     AssignRolesRequest,
@@ -134,7 +135,13 @@ class _Directories:
         found = await self._get(visit)
         call = visit.api.directories.enable_directory(_toggle(found))
         return await forms.send(
-            self._site, visit, call, _path(visit), "enabled", name=found.name or found.id
+            self._site,
+            visit,
+            call,
+            _path(visit),
+            "enabled",
+            name=found.name or found.id,
+            undo=undoing.of_switch(visit.request.path),
         )
 
     async def disable(self, visit: Visit) -> Response:
@@ -142,7 +149,13 @@ class _Directories:
         found = await self._get(visit)
         call = visit.api.directories.disable_directory(_toggle(found))
         return await forms.send(
-            self._site, visit, call, _path(visit), "disabled", name=found.name or found.id
+            self._site,
+            visit,
+            call,
+            _path(visit),
+            "disabled",
+            name=found.name or found.id,
+            undo=undoing.of_switch(visit.request.path),
         )
 
     async def sync(self, visit: Visit) -> Response:

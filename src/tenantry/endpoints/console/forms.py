@@ -9,6 +9,7 @@ from protobuf import Enum
 from protobuf.wkt import Timestamp
 
 from tenantry.core import errors
+from tenantry.endpoints.console import undo as undoing
 from tenantry.web.forms import boxes
 
 if TYPE_CHECKING:
@@ -41,18 +42,36 @@ async def send(
     given: Mapping[str, str] | None = None,
     back: str = "",
     name: str = "",
+    undo: undoing.Undo | None = None,
 ) -> Response:
     """Make the call of a form, and redirect to the page with the result.
 
     ``back`` is the page of the form, if it differs. ``fields`` and ``given`` are passed to
     `ConsoleSite.wrong`. ``name`` is the name of the object, by default the field `of` of a
-    confirmation.
+    confirmation. ``undo`` is the form that restores the former state.
     """
     try:
         await call
     except _WRONG as problem:
         return site.wrong(visit, problem, back or path, fields, given)
-    return site.done(path, change, name or boxes.form(visit.request).get("of", ""))
+    name = name or boxes.form(visit.request).get("of", "")
+    return finish(site, visit, path, change, name=name, undo=undo)
+
+
+def finish(
+    site: ConsoleSite,
+    visit: Visit,
+    path: str,
+    change: str,
+    *,
+    name: str = "",
+    undo: undoing.Undo | None = None,
+) -> Response:
+    """Redirect to the page with the result of a form, and with an undo if there is one."""
+    if undoing.FLAG in boxes.form(visit.request):
+        return site.done(path, "undone")
+    encrypted = undoing.encrypt(undo, site.db.vault, visit.session.operator.id) if undo else ""
+    return site.done(path, change, name, {"undo": encrypted} if encrypted else None)
 
 
 def pairs(form: Mapping[str, str], name: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry.core import errors
 from tenantry.endpoints.console import forms, names, sorting
+from tenantry.endpoints.console import undo as undoing
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit, by_id
 from tenantry.gen.scalekit.v1.auditlogs.auditlogs_pb import ListAuthLogRequest, ListAuthLogResponse
 from tenantry.gen.scalekit.v1.auth.webauthn_pb import (
@@ -105,11 +106,22 @@ class _Users:
             phone_number=given["phone_number"],
             locale=given["locale"],
         )
+        before = await self._get(visit)
+        known = before.user_profile or UserProfile()
+        former = {name: getattr(known, name) or "" for name in _PROFILE}
+        former["external_id"] = before.external_id or ""
         user = UpdateUser(external_id=given["external_id"], user_profile=profile)
         request = UpdateUserRequest(identities=by_id(visit.request.params["id"]), user=user)
         call = visit.api.users.update_user(request)
         return await forms.send(
-            self._site, visit, call, _path(visit), "changed", fields=fields, given=given
+            self._site,
+            visit,
+            call,
+            _path(visit),
+            "changed",
+            fields=fields,
+            given=given,
+            undo=undoing.Undo(visit.request.path, former),
         )
 
     async def change_metadata(self, visit: Visit) -> Response:

@@ -11,6 +11,7 @@ from protobuf import Oneof
 from tenantry.api.in_process import InProcessClient
 from tenantry.call import Call
 from tenantry.core import errors, urlencoded
+from tenantry.endpoints.console import undo as undoing
 from tenantry.identity.operators import service as operators
 from tenantry.identity.operators import sessions
 from tenantry.identity.operators.model import OPERATOR, OWNER, READER
@@ -26,8 +27,6 @@ from tenantry.web.themes import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
-
-    from markupsafe import Markup
 
     from tenantry.app_context import AppContext
     from tenantry.identity.operators.model import OperatorSession
@@ -45,7 +44,7 @@ LISTS_SCRIPT = Asset.of_files(f"{ROOT}/lists.js", "endpoints/console/static/list
 LISTS_STYLE = Asset.of_files(
     f"{ROOT}/lists.css", "web/static/avatars.css", "endpoints/console/static/lists.css"
 )
-_MESSAGES = ("done", "done_to", "failed")  # members of the query, for one view of the page
+_MESSAGES = ("done", "done_to", "undo", "failed")  # members of the query, for one view of the page
 _RANK = (READER, OPERATOR, OWNER)
 # The groups of the navigation: subjects, which are also the paths of their pages, with icons.
 NAVIGATION = (
@@ -293,23 +292,32 @@ class ConsoleSite(site.Site):
         kept = {**(given or {}), "": problem.message}
         return self.failed(visit.request, Problems({place: "refusal.said"}, kept), path)
 
-    def done(self, path: str, change: str, name: str = "") -> Response:
+    def done(
+        self, path: str, change: str, name: str = "", undo: Mapping[str, str] | None = None
+    ) -> Response:
         """Redirect to a page that shows the message `done.{change}`.
 
         With the name of an object, the page shows `done_to.{change}` if there is such a message.
+        ``undo`` are further members of the query (`forms.finish`).
         """
         members = {"done": change}
         if name:
             members["done_to"] = done.encrypt(name, self.db.vault, change)
+        members.update(undo or {})
         return self.redirect(f"{path}{'&' if '?' in path else '?'}{urlencode(members)}")
 
-    def _message(self, visit: Visit) -> str | Markup:
+    def _message(self, visit: Visit) -> undoing.Message:
         """Return the message of the change before this page, "" for none."""
-        change = visit.query("done")
-        name = done.decrypt(visit.query("done_to"), self.db.vault, change)
+        change, vault = visit.query("done"), self.db.vault
+        name = done.decrypt(visit.query("done_to"), vault, change)
         if name and visit.words.has(f"done_to.{change}"):
-            return visit.words(f"done_to.{change}", name=name)
-        return visit.words(f"done.{change}") if visit.words.has(f"done.{change}") else ""
+            message = undoing.Message(visit.words(f"done_to.{change}", name=name))
+        elif visit.words.has(f"done.{change}"):
+            message = undoing.Message(visit.words(f"done.{change}"))
+        else:
+            return undoing.Message()
+        message.undo = undoing.decrypt(visit.query("undo"), vault, visit.session.operator.id)
+        return message
 
 
 def by_id(value: str) -> Oneof[Literal["id"], str]:

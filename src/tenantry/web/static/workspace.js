@@ -119,5 +119,6 @@ for (const message of document.querySelectorAll(".note.done")) {
   const here = new URL(location);
   here.searchParams.delete("done");
   here.searchParams.delete("done_to");
+  here.searchParams.delete("undo");
   history.replaceState(history.state, "", here);
 }

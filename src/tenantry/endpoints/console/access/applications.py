@@ -12,6 +12,7 @@ from tenantry.access.clients.management_scopes import ALL, SCOPES
 from tenantry.access.clients.model import CALLS_API, GRANT_TYPES, PUBLIC
 from tenantry.core import errors, strict_json, structs
 from tenantry.endpoints.console import activity, forms, setup, sorting
+from tenantry.endpoints.console import undo as undoing
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.scalekit.v1.clients.clients_pb import (
     CidrEntry,
@@ -328,7 +329,8 @@ class _Scopes:
         call = visit.api.clients.update_scope(
             UpdateScopeRequest(id=visit.request.params["id"], scope=scope)
         )
-        return await self._send(visit, call, "enabled" if enabled else "disabled")
+        undo = undoing.Undo(visit.request.path, {"enabled": "false" if enabled else "true"})
+        return await self._send(visit, call, "enabled" if enabled else "disabled", undo=undo)
 
     async def delete(self, visit: Visit) -> Response:
         request = DeleteScopeRequest(id=visit.request.params["id"])
@@ -342,9 +344,13 @@ class _Scopes:
         change: str,
         fields: Mapping[str, str] | None = None,
         given: Mapping[str, str] | None = None,
+        *,
+        undo: undoing.Undo | None = None,
     ) -> Response:
         path = visit.path("applications", "scopes")
-        return await forms.send(self._site, visit, call, path, change, fields=fields, given=given)
+        return await forms.send(
+            self._site, visit, call, path, change, fields=fields, given=given, undo=undo
+        )
 
 
 def _client(form: Mapping[str, str]) -> UpdateClient:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tenantry.core import errors
 from tenantry.db.lists.pages import MOST_COUNTED
 from tenantry.endpoints.console import forms, sorting
+from tenantry.endpoints.console import undo as undoing
 from tenantry.endpoints.console.organizations import organization_page
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.scalekit.v1.roles.roles_pb import (
@@ -105,12 +106,18 @@ class _Roles:
     async def set_defaults(self, visit: Visit) -> Response:
         """Say which roles new members and makers of organizations get."""
         form = visit.request.form()
+        before = await visit.api.roles.list_roles(ListRolesRequest())
+        former = {
+            "default_creator_role": next((r.name for r in before.roles if r.default_creator), ""),
+            "default_member_role": next((r.name for r in before.roles if r.default_member), ""),
+        }
         request = UpdateDefaultRolesRequest(
             default_creator_role=form.get("default_creator_role") or None,
             default_member_role=form.get("default_member_role") or None,
         )
         call = visit.api.roles.update_default_roles(request)
-        return await self._send(visit, call, visit.path("roles"), "changed")
+        undo = undoing.Undo(visit.request.path, former) if all(former.values()) else None
+        return await self._send(visit, call, visit.path("roles"), "changed", undo=undo)
 
     async def show(self, visit: Visit) -> Response:
         """Show one with what depends on it."""
@@ -261,6 +268,8 @@ class _Roles:
         path: str,
         change: str,
         form: Mapping[str, str] | None = None,
+        *,
+        undo: undoing.Undo | None = None,
     ) -> Response:
         form = visit.request.form() if form is None else form
         names = ("name", "display_name", "description", "extends", "permission_names")
@@ -270,7 +279,7 @@ class _Roles:
         fields["role.permissions"] = _chosen(form)
         name = form.get("name", "")
         return await forms.send(
-            self._site, visit, call, path, change, fields=fields, given=given, name=name
+            self._site, visit, call, path, change, fields=fields, given=given, name=name, undo=undo
         )
 
 

@@ -12,6 +12,7 @@ from protobuf.wkt import StringValue
 from tenantry.core import errors
 from tenantry.core.times import DAY, SECOND, now
 from tenantry.endpoints.console import filters, forms
+from tenantry.endpoints.console import undo as undoing
 from tenantry.endpoints.console.connections import connection
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.scalekit.v1.connections.connections_pb import (
@@ -264,7 +265,10 @@ class _Connections:
             call = of_organization(ToggleConnectionRequest(organization_id=organization_id, id=id_))
         else:
             call = of_environment(ToggleEnvironmentConnectionRequest(connection_id=id_))
-        return await forms.send(self._site, visit, call, visit.path("connections", id_), change)
+        undo = undoing.of_switch(visit.request.path)
+        return await forms.send(
+            self._site, visit, call, visit.path("connections", id_), change, undo=undo
+        )
 
     async def delete(self, visit: Visit) -> Response:
         found, connections = await connection.get(visit), visit.api.connections

@@ -10,6 +10,7 @@ from protobuf.wkt import Struct
 
 from tenantry.core import errors, strict_json, structs
 from tenantry.endpoints.console import forms, names
+from tenantry.endpoints.console import undo as undoing
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.events.interceptors.model import API_KEY, OAUTH2, TRIGGERS
 from tenantry.gen.scalekit.v1.events.events_pb import EventFilter, ListEventsPaginatedRequest
@@ -181,13 +182,13 @@ class _Interceptors:
         """Have it asked."""
         request = EnableInterceptorRequest(id=visit.request.params["id"])
         call = visit.api.interceptors.enable_interceptor(request)
-        return await self._send(visit, call, "enabled")
+        return await self._send(visit, call, "enabled", undoing.of_switch(visit.request.path))
 
     async def disable(self, visit: Visit) -> Response:
         """Have it asked no more."""
         request = DisableInterceptorRequest(id=visit.request.params["id"])
         call = visit.api.interceptors.disable_interceptor(request)
-        return await self._send(visit, call, "disabled")
+        return await self._send(visit, call, "disabled", undoing.of_switch(visit.request.path))
 
     async def rotate(self, visit: Visit) -> Response:
         """Give it a new secret and show it, this once."""
@@ -225,9 +226,15 @@ class _Interceptors:
         assert found is not None
         return found
 
-    async def _send(self, visit: Visit, call: Awaitable[object], change: str) -> Response:
+    async def _send(
+        self,
+        visit: Visit,
+        call: Awaitable[object],
+        change: str,
+        undo: undoing.Undo | None = None,
+    ) -> Response:
         path = visit.path("interceptors", visit.request.params["id"])
-        return await forms.send(self._site, visit, call, path, change, fields=_FIELDS)
+        return await forms.send(self._site, visit, call, path, change, fields=_FIELDS, undo=undo)
 
 
 def _object(text: str) -> Struct:

@@ -11,6 +11,7 @@ from protobuf.wkt import Timestamp
 from tenantry.core import errors, structs
 from tenantry.core.event import PUBLISHED
 from tenantry.endpoints.console import activity, forms, names
+from tenantry.endpoints.console import undo as undoing
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.tenantry.v1.overview_pb import ActivityMetric
 from tenantry.gen.tenantry.v1.webhooks_pb import (
@@ -181,12 +182,22 @@ class _Webhooks:
     async def enable(self, visit: Visit) -> Response:
         """Let it have events."""
         request = EnableEndpointRequest(endpoint_id=visit.request.params["id"])
-        return await self._send(visit, visit.api.webhooks.enable_endpoint(request), "enabled")
+        return await self._send(
+            visit,
+            visit.api.webhooks.enable_endpoint(request),
+            "enabled",
+            undoing.of_switch(visit.request.path),
+        )
 
     async def disable(self, visit: Visit) -> Response:
         """Stop deliveries."""
         request = DisableEndpointRequest(endpoint_id=visit.request.params["id"])
-        return await self._send(visit, visit.api.webhooks.disable_endpoint(request), "disabled")
+        return await self._send(
+            visit,
+            visit.api.webhooks.disable_endpoint(request),
+            "disabled",
+            undoing.of_switch(visit.request.path),
+        )
 
     async def rotate(self, visit: Visit) -> Response:
         """Give it a new secret and show it, this once."""
@@ -223,11 +234,19 @@ class _Webhooks:
         call = visit.api.webhooks.delete_endpoint(request)
         return await forms.send(self._site, visit, call, visit.path("webhooks"), "deleted")
 
-    async def _send(self, visit: Visit, call: Awaitable[object], change: str) -> Response:
+    async def _send(
+        self,
+        visit: Visit,
+        call: Awaitable[object],
+        change: str,
+        undo: undoing.Undo | None = None,
+    ) -> Response:
         path = visit.path("webhooks", visit.request.params["id"])
         form = visit.request.form()
         given = {name: form.get(name, "") for name in _TYPED if name in form}
-        return await forms.send(self._site, visit, call, path, change, fields=_FIELDS, given=given)
+        return await forms.send(
+            self._site, visit, call, path, change, fields=_FIELDS, given=given, undo=undo
+        )
 
     def _secret(self, visit: Visit, endpoint_id: str, secret: str) -> Response:
         path = visit.path("webhooks", endpoint_id)

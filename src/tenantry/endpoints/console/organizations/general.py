@@ -8,6 +8,7 @@ from protobuf.wkt import FieldMask
 
 from tenantry.core import errors
 from tenantry.endpoints.console import forms
+from tenantry.endpoints.console import undo as undoing
 from tenantry.endpoints.console.organizations import organization_page
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit, by_id
 from tenantry.gen.scalekit.v1.organizations.organizations_pb import (
@@ -71,6 +72,8 @@ class _General:
             slug=given["slug"],
             logo_url=given["logo_url"],
         )
+        before = await organization_page.get(visit)
+        former = {name: getattr(before, name) or "" for name in _TEXTS}
         call = visit.api.organizations.update_organization(
             UpdateOrganizationRequest(
                 identities=by_id(visit.request.params["id"]), organization=organization
@@ -78,7 +81,14 @@ class _General:
         )
         path = organization_page.path_of(visit)
         return await forms.send(
-            self._site, visit, call, path, "changed", fields=fields, given=given
+            self._site,
+            visit,
+            call,
+            path,
+            "changed",
+            fields=fields,
+            given=given,
+            undo=undoing.Undo(visit.request.path, former),
         )
 
     async def change_metadata(self, visit: Visit) -> Response:
@@ -102,6 +112,9 @@ class _General:
         form = visit.request.form()
         there = form.get("features", "").split()
         on = boxes.ticked(form, "feature")
+        before = (await organization_page.get(visit)).settings
+        enabled = [one.name for one in before.features if one.enabled] if before else []
+        former = {"features": " ".join(there)} | {f"feature-{name}": "true" for name in enabled}
         settings = OrganizationSettings(
             features=[OrganizationSettingsFeature(name=name, enabled=name in on) for name in there]
         )
@@ -109,7 +122,12 @@ class _General:
             UpdateOrganizationSettingsRequest(id=visit.request.params["id"], settings=settings)
         )
         return await forms.send(
-            self._site, visit, call, organization_page.path_of(visit), "changed"
+            self._site,
+            visit,
+            call,
+            organization_page.path_of(visit),
+            "changed",
+            undo=undoing.Undo(visit.request.path, former),
         )
 
     async def choose_branding(self, visit: Visit) -> Response:
@@ -120,8 +138,14 @@ class _General:
             source=BrandingSource.CUSTOM if own else BrandingSource.ENVIRONMENT,
         )
         call = visit.api.organizations.update_organization_branding(request)
+        former: dict[str, str] = {} if own else {"custom": "true"}
         return await forms.send(
-            self._site, visit, call, organization_page.path_of(visit), "changed"
+            self._site,
+            visit,
+            call,
+            organization_page.path_of(visit),
+            "changed",
+            undo=undoing.Undo(visit.request.path, former),
         )
 
     async def delete(self, visit: Visit) -> Response:

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from tenantry.core import errors
 from tenantry.endpoints.console import forms, sorting
+from tenantry.endpoints.console import undo as undoing
 from tenantry.endpoints.console.organizations import organization_page
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit, by_id
 from tenantry.gen.scalekit.v1.commons.commons_pb import OrganizationMembership, Role
@@ -16,6 +17,7 @@ from tenantry.gen.scalekit.v1.users.users_pb import (
     CreateUser,
     CreateUserAndMembershipRequest,
     DeleteMembershipRequest,
+    GetUserRequest,
     ListOrganizationUsersRequest,
     ResendInviteRequest,
     SearchOrganizationUsersRequest,
@@ -135,6 +137,7 @@ class _Members:
         if not names:  # to the API that is no change
             problems = Problems({field: "organizations.no_role"})
             return self._site.failed(visit.request, problems, path, again)
+        before = await _roles_of(visit)
         request = UpdateMembershipRequest(
             organization_id=params["id"],
             identities=by_id(params["user_id"]),
@@ -145,7 +148,14 @@ class _Members:
         except errors.InvalidArgument as problem:
             kept = Problems({field: "refusal.said"}, {"": problem.message})
             return self._site.failed(visit.request, kept, path, again)
-        return self._site.done(f"{path}?{urlencode(shown)}" if shown else path, "changed")
+        undo = undoing.Undo(visit.request.path, {"role_names": " ".join(before)})
+        return forms.finish(
+            self._site,
+            visit,
+            f"{path}?{urlencode(shown)}" if shown else path,
+            "changed",
+            undo=undo if before else None,
+        )
 
     async def resend(self, visit: Visit) -> Response:
         """Send the invitation once more."""
@@ -166,6 +176,16 @@ class _Members:
         return await forms.send(
             self._site, visit, call, organization_page.path_of(visit, "members"), "removed"
         )
+
+
+async def _roles_of(visit: Visit) -> list[str]:
+    """Return the roles of the member that a form is about."""
+    params = visit.request.params
+    request = GetUserRequest(identities=by_id(params["user_id"]))
+    user = (await visit.api.users.get_user(request)).user
+    memberships = user.memberships if user else []
+    of_organization = (one for one in memberships if one.organization_id == params["id"])
+    return [role.name for one in of_organization for role in one.roles]
 
 
 def _list_query(visit: Visit) -> dict[str, str]:
