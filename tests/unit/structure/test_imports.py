@@ -152,6 +152,7 @@ _NARROWER = "the rpc is for management clients, or needs a permission that the v
 _MORE = "the answer of the rpc lacks a value that the page shows"
 _STREAM = "the contract has no rpc that streams the log, or follows it"
 _FILES = "the contract has no rpc that takes the content of a picture"
+_IMPORT = "the contract has no rpc that takes a file of users, or reports its progress"
 _DEVELOPMENT = "exists in development alone"
 _LOOKUP = "the contract has no rpc that returns the names of many objects of several kinds"
 _DATA = "returns texts and guides of the product, or computes: no stored data"
@@ -267,6 +268,7 @@ EXCEPTIONS = {
         _MORE: {"tenants.roles.listing.count_some_holders"},  # it counts all, maybe a million
         _STREAM: {"events.event_log.exporting.pieces", "events.event_log.following.head"},
         _FILES: {"tenants.branding.assets.store"},
+        _IMPORT: {"transfer.bulk.importing.run"},
         _LOOKUP: {"identity.object_names.service.kind_of", "identity.object_names.service.load"},
         _DEVELOPMENT: {"identity.simulator.test_organization.ensure"},
         _DATA: {

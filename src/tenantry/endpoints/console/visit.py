@@ -247,13 +247,14 @@ class ConsoleSite(site.Site):
         *,
         names: Mapping[str, Any] | None = None,
         logos: Iterable[str] = (),
+        packs: bool = True,
         **values: Any,
     ) -> Response:
         """Return a page of a subject, one of those of `NAVIGATION`.
 
         ``problems`` are those of a form that is answered at once, in the place of a redirect's.
         ``names`` are the objects to which the page refers (names.py), ``logos`` the URLs of other
-        logos on the page.
+        logos on the page. ``packs`` is passed to `Site.show`.
         """
         names = names or {}
         return self.show(
@@ -261,7 +262,7 @@ class ConsoleSite(site.Site):
             template,
             visit.words,
             problems,
-            packs=True,
+            packs=packs,
             visit=visit,
             subject=subject,
             names=names,

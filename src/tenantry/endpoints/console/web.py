@@ -14,6 +14,7 @@ from tenantry.endpoints.console import (
     search,
     setup,
     suggestions,
+    user_imports,
     users,
 )
 from tenantry.endpoints.console.access import api_keys, applications, roles
@@ -49,7 +50,7 @@ _SUBJECTS = (
     *(directories, roles),
     *(applications, api_keys, token_claims, keys),
     *(sign_ins, events, webhooks, interceptors, messages),
-    *(settings, product, health, suggestions, bulk),
+    *(settings, product, health, suggestions, bulk, user_imports),
     *(servers, templates, branding, operators, me, impersonating),
 )
 

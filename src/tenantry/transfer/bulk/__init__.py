@@ -4,4 +4,4 @@ Owns no table. It writes those of other packages, a batch of rows with each stat
 of those packages: a file may contain only what a call may do.
 """
 
-__all__ = ["formats", "importing"]
+__all__ = ["formats", "importing", "report"]

@@ -108,7 +108,8 @@ for (const part of document.querySelectorAll("[data-live][id]")) follow(part);
 // A button whose answer takes a while says so.
 for (const button of document.querySelectorAll("button[data-busy]")) {
   const said = button.textContent;
-  button.form.addEventListener("submit", () => {
+  button.form.addEventListener("submit", ({ submitter }) => {
+    if (submitter && submitter !== button) return;
     button.textContent = button.dataset.busy;
     announcer.textContent = button.dataset.busy;
   });
