@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry.db.encryption import reencryption
 from tenantry.endpoints.console import activity
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.tenantry.v1.deployment_pb import ExamineRequest, GetHealthRequest
@@ -49,7 +48,7 @@ class _Health:
             "health.html",
             health=health,
             overview=found.overview,
-            encryption=await reencryption.progress(visit.call.db),
+            encryption=health.encryption,
             findings=findings,
             disk_free=f"{free:.1f}",
             disk_total=f"{total:.1f}",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tenantry import __version__
 from tenantry.core import errors
 from tenantry.core.times import timestamp
+from tenantry.db.encryption import reencryption
 from tenantry.db.readiness import Readiness
 from tenantry.db.revisions import HEAD
 from tenantry.gen.tenantry.v1 import deployment_pb as pb
@@ -32,6 +33,7 @@ class DeploymentService:
         except errors.Busy as found:
             problem = found.message
         now = await health.look(call.db, self._settings)
+        encryption = await reencryption.progress(call.db)
         return pb.GetHealthResponse(
             version=__version__,
             environment_id=call.db.environment_id,
@@ -51,6 +53,12 @@ class DeploymentService:
                 )
                 for one in now.certificates
             ],
+            encryption=pb.EncryptionHealth(
+                data_key_version=encryption.version,
+                table_count=encryption.of,
+                reencrypted_table_count=encryption.done,
+                unreadable_values=dict(encryption.unreadable),
+            ),
         )
 
     async def examine(self, _request: pb.ExamineRequest, _call: Call) -> pb.ExamineResponse:

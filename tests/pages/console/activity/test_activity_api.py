@@ -11,6 +11,7 @@ from tenantry import settings
 from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
 from tenantry.crypto import master_key
+from tenantry.db.encryption import reencryption
 from tenantry.db.lists import scanning
 from tenantry.db.opening import open_database
 from tenantry.events.email import service as mail
@@ -214,6 +215,10 @@ async def test_health_says_what_ends_and_what_room_is_left(api):
     assert 0 < int(now["disk_free"]) <= int(now["disk_total"])
     tls = next(one for one in now["certificates"] if one["use"] == "tls")
     assert tls["days_left"] > 30
+    encryption = now["encryption"]
+    assert encryption["data_key_version"] >= 1
+    assert encryption["reencrypted_table_count"] <= encryption["table_count"]
+    assert encryption["table_count"] == len(reencryption.TABLES)
 
 
 @pytest.mark.process

@@ -44,7 +44,7 @@ class GetHealthRequest(Message[_GetHealthRequestFields]):
         ) -> None:
             pass
 
-_GetHealthResponseFields: TypeAlias = Literal["version", "environment_id", "database", "schema", "ready", "ready_problem", "held", "disk_free", "disk_total", "certificates"]
+_GetHealthResponseFields: TypeAlias = Literal["version", "environment_id", "database", "schema", "ready", "ready_problem", "held", "disk_free", "disk_total", "certificates", "encryption"]
 
 class GetHealthResponse(Message[_GetHealthResponseFields]):
     """
@@ -116,9 +116,15 @@ class GetHealthResponse(Message[_GetHealthResponseFields]):
             ```proto
             repeated tenantry.v1.CertificateHealth certificates = 10;
             ```
+        encryption:
+            Progress of re-encryption with the active data key.
+
+            ```proto
+            optional tenantry.v1.EncryptionHealth encryption = 11;
+            ```
     """
 
-    __slots__ = ("version", "environment_id", "database", "schema", "ready", "ready_problem", "held", "disk_free", "disk_total", "certificates")
+    __slots__ = ("version", "environment_id", "database", "schema", "ready", "ready_problem", "held", "disk_free", "disk_total", "certificates", "encryption")
 
     if TYPE_CHECKING:
 
@@ -135,6 +141,7 @@ class GetHealthResponse(Message[_GetHealthResponseFields]):
             disk_free: int = 0,
             disk_total: int = 0,
             certificates: list[CertificateHealth] | None = None,
+            encryption: EncryptionHealth | None = None,
         ) -> None:
             pass
 
@@ -148,6 +155,65 @@ class GetHealthResponse(Message[_GetHealthResponseFields]):
         disk_free: int
         disk_total: int
         certificates: list[CertificateHealth]
+        encryption: EncryptionHealth | None
+
+_EncryptionHealthFields: TypeAlias = Literal["data_key_version", "table_count", "reencrypted_table_count", "unreadable_values"]
+
+class EncryptionHealth(Message[_EncryptionHealthFields]):
+    """
+    The progress of re-encryption with the active data key.
+
+    ```proto
+    message tenantry.v1.EncryptionHealth
+    ```
+
+    Attributes:
+        data_key_version:
+            Version of the active data key.
+
+            ```proto
+            uint32 data_key_version = 1;
+            ```
+        table_count:
+            Number of tables with encrypted values.
+
+            ```proto
+            uint32 table_count = 2;
+            ```
+        reencrypted_table_count:
+            Number of tables in which all values are encrypted with the active data
+            key.
+
+            ```proto
+            uint32 reencrypted_table_count = 3;
+            ```
+        unreadable_values:
+            Number of values that no data key can decrypt, by table. Tables without
+            such values are left out.
+
+            ```proto
+            map<string, uint32> unreadable_values = 4;
+            ```
+    """
+
+    __slots__ = ("data_key_version", "table_count", "reencrypted_table_count", "unreadable_values")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            data_key_version: int = 0,
+            table_count: int = 0,
+            reencrypted_table_count: int = 0,
+            unreadable_values: dict[str, int] | None = None,
+        ) -> None:
+            pass
+
+        data_key_version: int
+        table_count: int
+        reencrypted_table_count: int
+        unreadable_values: dict[str, int]
 
 _CertificateHealthFields: TypeAlias = Literal["use", "name", "expire_time", "days_left"]
 
@@ -315,7 +381,7 @@ class Finding(Message[_FindingFields]):
 
 
 _DESC = file_desc(
-    b'\n\x1ctenantry/v1/deployment.proto\x12\x0btenantry.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"\x12\n\x10GetHealthRequest"\xd7\x02\n\x11GetHealthResponse\x12\x18\n\x07version\x18\x01 \x01(\tR\x07version\x12%\n\x0eenvironment_id\x18\x02 \x01(\tR\renvironmentId\x12\x1a\n\x08database\x18\x03 \x01(\tR\x08database\x12\x16\n\x06schema\x18\x04 \x01(\tR\x06schema\x12\x14\n\x05ready\x18\x05 \x01(\x08R\x05ready\x12#\n\rready_problem\x18\x06 \x01(\tR\x0creadyProblem\x12\x12\n\x04held\x18\x07 \x01(\tR\x04held\x12\x1b\n\tdisk_free\x18\x08 \x01(\x04R\x08diskFree\x12\x1d\n\ndisk_total\x18\t \x01(\x04R\tdiskTotal\x12B\n\x0ccertificates\x18\n \x03(\x0b2\x1e.tenantry.v1.CertificateHealthR\x0ccertificates"\x93\x01\n\x11CertificateHealth\x12\x10\n\x03use\x18\x01 \x01(\tR\x03use\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12;\n\x0bexpire_time\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\nexpireTime\x12\x1b\n\tdays_left\x18\x04 \x01(\rR\x08daysLeft"\x10\n\x0eExamineRequest"C\n\x0fExamineResponse\x120\n\x08findings\x18\x01 \x03(\x0b2\x14.tenantry.v1.FindingR\x08findings"[\n\x07Finding\x12\x14\n\x05check\x18\x01 \x01(\tR\x05check\x12\x0e\n\x02ok\x18\x02 \x01(\x08R\x02ok\x12\x12\n\x04text\x18\x03 \x01(\tR\x04text\x12\x16\n\x06advice\x18\x04 \x01(\tR\x06advice2\xa6\x02\n\x11DeploymentService\x12\x84\x01\n\tGetHealth\x12\x1d.tenantry.v1.GetHealthRequest\x1a\x1e.tenantry.v1.GetHealthResponse"8\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/deployment/health\x82\xb5\x18\x13\n\x0fdeployment:read\x18D\x12\x89\x01\n\x07Examine\x12\x1b.tenantry.v1.ExamineRequest\x1a\x1c.tenantry.v1.ExamineResponse"C\x82\xd3\xe4\x93\x02\x1f"\x1a/api/v1/deployment:examine:\x01*\x82\xb5\x18\x14\n\x10deployment:write\x18D\xc2\xf3\x18\x028\x01b\x06proto3',
+    b'\n\x1ctenantry/v1/deployment.proto\x12\x0btenantry.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"\x12\n\x10GetHealthRequest"\x96\x03\n\x11GetHealthResponse\x12\x18\n\x07version\x18\x01 \x01(\tR\x07version\x12%\n\x0eenvironment_id\x18\x02 \x01(\tR\renvironmentId\x12\x1a\n\x08database\x18\x03 \x01(\tR\x08database\x12\x16\n\x06schema\x18\x04 \x01(\tR\x06schema\x12\x14\n\x05ready\x18\x05 \x01(\x08R\x05ready\x12#\n\rready_problem\x18\x06 \x01(\tR\x0creadyProblem\x12\x12\n\x04held\x18\x07 \x01(\tR\x04held\x12\x1b\n\tdisk_free\x18\x08 \x01(\x04R\x08diskFree\x12\x1d\n\ndisk_total\x18\t \x01(\x04R\tdiskTotal\x12B\n\x0ccertificates\x18\n \x03(\x0b2\x1e.tenantry.v1.CertificateHealthR\x0ccertificates\x12=\n\nencryption\x18\x0b \x01(\x0b2\x1d.tenantry.v1.EncryptionHealthR\nencryption"\xbc\x02\n\x10EncryptionHealth\x12(\n\x10data_key_version\x18\x01 \x01(\rR\x0edataKeyVersion\x12\x1f\n\x0btable_count\x18\x02 \x01(\rR\ntableCount\x126\n\x17reencrypted_table_count\x18\x03 \x01(\rR\x15reencryptedTableCount\x12`\n\x11unreadable_values\x18\x04 \x03(\x0b23.tenantry.v1.EncryptionHealth.UnreadableValuesEntryR\x10unreadableValues\x1aC\n\x15UnreadableValuesEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\rR\x05value:\x028\x01"\x93\x01\n\x11CertificateHealth\x12\x10\n\x03use\x18\x01 \x01(\tR\x03use\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12;\n\x0bexpire_time\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\nexpireTime\x12\x1b\n\tdays_left\x18\x04 \x01(\rR\x08daysLeft"\x10\n\x0eExamineRequest"C\n\x0fExamineResponse\x120\n\x08findings\x18\x01 \x03(\x0b2\x14.tenantry.v1.FindingR\x08findings"[\n\x07Finding\x12\x14\n\x05check\x18\x01 \x01(\tR\x05check\x12\x0e\n\x02ok\x18\x02 \x01(\x08R\x02ok\x12\x12\n\x04text\x18\x03 \x01(\tR\x04text\x12\x16\n\x06advice\x18\x04 \x01(\tR\x06advice2\xa6\x02\n\x11DeploymentService\x12\x84\x01\n\tGetHealth\x12\x1d.tenantry.v1.GetHealthRequest\x1a\x1e.tenantry.v1.GetHealthResponse"8\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/deployment/health\x82\xb5\x18\x13\n\x0fdeployment:read\x18D\x12\x89\x01\n\x07Examine\x12\x1b.tenantry.v1.ExamineRequest\x1a\x1c.tenantry.v1.ExamineResponse"C\x82\xd3\xe4\x93\x02\x1f"\x1a/api/v1/deployment:examine:\x01*\x82\xb5\x18\x14\n\x10deployment:write\x18D\xc2\xf3\x18\x028\x01b\x06proto3',
     [
         annotations_pb.desc(),
         timestamp_pb.desc(),
@@ -325,6 +391,7 @@ _DESC = file_desc(
     {
         "GetHealthRequest": GetHealthRequest,
         "GetHealthResponse": GetHealthResponse,
+        "EncryptionHealth": EncryptionHealth,
         "CertificateHealth": CertificateHealth,
         "ExamineRequest": ExamineRequest,
         "ExamineResponse": ExamineResponse,
