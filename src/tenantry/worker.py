@@ -120,12 +120,18 @@ def jobs(settings: Settings) -> list[Job]:
     async def changed(db: Session, mail: Email) -> dict[str, Any]:
         return operator_notices.email_variables(mail, await current(db))
 
+    async def disabled(db: Session, mail: Email) -> dict[str, Any]:
+        return disabling.email_variables(mail, await current(db))
+
+    async def expiring(db: Session, mail: Email) -> dict[str, Any]:
+        return refreshing.email_variables(mail, await current(db))
+
     templates: dict[str, Prepare] = {
         invitations.TEMPLATE: invitation,
         **dict.fromkeys(passwordless_emails.TEMPLATES, code),
         **dict.fromkeys(security_notices.TEMPLATES, notice),
-        disabling.TEMPLATE: disabling.email_variables,
-        refreshing.TEMPLATE: refreshing.email_variables,
+        disabling.TEMPLATE: disabled,
+        refreshing.TEMPLATE: expiring,
         operator_notices.TEMPLATE: changed,
         previews.TEMPLATE: previews.email_variables,
     }

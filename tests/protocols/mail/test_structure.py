@@ -42,6 +42,7 @@ EMAILS = {
         "expires": now(),
         "has_metadata": True,
         "connection_id": "conn_1",
+        "console_url": LINK,
     },
     "connection_changed": {
         "change_time": now(),
@@ -52,7 +53,7 @@ EMAILS = {
     "impersonated": {**CHANGE, "name": "Grace"},
     "invitation": {**CODE, "reminder": False, "inviter_email": "grace@example.com"},
     "new_device": CHANGE,
-    "no_account": {},
+    "no_account": {"app_url": LINK},
     "password_changed": CHANGE,
     "sign_in_code": CODE,
     "sign_up_code": CODE,
@@ -61,9 +62,10 @@ EMAILS = {
         "reason": "Every attempt has failed for 5 days.",
         "failing_since": now(),
         "endpoint_id": "whe_1",
+        "console_url": LINK,
     },
 }
-WITHOUT_LINK = {"certificate_expiring", "no_account", "webhook_disabled"}
+ACCOUNT = "https://auth.example.com/ui/profile/security"
 
 
 def rendered(name, **variables: object):
@@ -85,13 +87,26 @@ def test_the_product_is_first_and_one_button_leads_on(name):
     assert "Acme Projects" in first
     assert content.text.startswith("Acme Projects\n")
     buttons = re.findall(r'<a class="button" href="([^"]+)"', content.html)
-    assert [unescape(one) for one in buttons] == ([] if name in WITHOUT_LINK else [LINK])
-    assert (LINK in content.text.splitlines()) == (name not in WITHOUT_LINK)
+    assert [unescape(one) for one in buttons] == [LINK]
+    assert LINK in content.text.splitlines()
     assert not re.search(
         r"<(script|link|iframe|form|table)\b|url\(|@import|javascript:", content.html
     )
     remote = set(re.findall(r'src="([^"]+)"', content.html))
     assert remote == {LOGO}
+
+
+@pytest.mark.parametrize("name", [name for name in EMAILS if "not_me_link" in EMAILS[name]])
+def test_a_security_notice_links_to_the_account_page(name):
+    content = rendered(name, account_url=ACCOUNT)
+    assert f'href="{ACCOUNT}"' in content.html
+    assert f"Review your security settings: {ACCOUNT}" in content.text
+    assert "security settings" not in rendered(name).text
+
+
+@pytest.mark.parametrize("name", ["certificate_expiring", "no_account", "webhook_disabled"])
+def test_without_an_address_there_is_no_button(name):
+    assert 'class="button"' not in rendered(name, console_url="", app_url="").html
 
 
 @pytest.mark.parametrize("name", EMAILS)

@@ -208,13 +208,18 @@ async def test_the_operator_gets_a_mail(db, page, refresh, connection):
     await look(db, refresh)
     (queued,) = await mail.newest(db, limit=10)
     assert queued.recipient == "ops@example.com"
-    delivery = Delivery(SETTINGS, {refreshing.TEMPLATE: refreshing.email_variables})
+
+    async def variables(_db, queued):
+        return refreshing.email_variables(queued, SETTINGS)
+
+    delivery = Delivery(SETTINGS, {refreshing.TEMPLATE: variables})
     await delivery.run(db)
     _, content = await mail.find(db, queued.id)
     assert "certificate expires on" in content.subject
     for text in (content.text, content.html):
         assert page.entity_id in text
         assert connection.id in text
+        assert f"/console/connections/{connection.id}" in text
 
 
 async def test_a_certificate_beside_that_lasts_longer_is_enough(db, page, refresh, connection):

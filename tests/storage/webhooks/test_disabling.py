@@ -105,7 +105,11 @@ async def test_five_days_of_failure_disable_it_with_an_event_and_a_mail(db, rece
 
     [queued] = await mail.newest(db, limit=10)
     assert queued.recipient == ALERT
-    delivery = Delivery(configured(), {disabling.TEMPLATE: disabling.email_variables})
+
+    async def variables(_db, queued):
+        return disabling.email_variables(queued, configured())
+
+    delivery = Delivery(configured(), {disabling.TEMPLATE: variables})
     assert await delivery.run(db) == 0.0
     sent, content = await mail.find(db, queued.id)
     assert sent.state == "KEPT"
@@ -116,6 +120,7 @@ async def test_five_days_of_failure_disable_it_with_an_event_and_a_mail(db, rece
         assert "The first failed attempt was on" in text
         assert made.id in text
         assert "s3cret" not in text
+        assert f"/console/webhooks/{made.id}" in text
 
     # Enabled again, it starts with a clean record, and what waited goes out.
     receiver.answers = {}

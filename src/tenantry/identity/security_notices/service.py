@@ -48,6 +48,7 @@ ACTIVITIES = (
 EMAILS, EMAILS_SECONDS = 10, 3600
 LINK_SECONDS = 7 * 24 * 3600
 _LONGEST_USER_AGENT = 512
+_ACCOUNT = "/ui/profile/security"  # the page of sessions, passwords and second factors
 
 _PERSON = crud.get(users, columns=("email", "profile"))
 
@@ -120,6 +121,7 @@ async def email_variables(db: Session, mail: Email, settings: Settings) -> dict[
         "os": device["os"],
         "address": address,
         "not_me_link": link,
+        "account_url": f"{settings.public_url}{_ACCOUNT}",
     }
 
 

@@ -11,7 +11,7 @@ from tenantry.core.caller import SYSTEM
 from tenantry.core.times import DAY, now
 from tenantry.db import crud
 from tenantry.db.writes.rows import prefixed, revised
-from tenantry.events.email import rendering
+from tenantry.events.email import branding, rendering
 from tenantry.events.email import service as mail
 from tenantry.events.webhooks.model import webhook_endpoints
 from tenantry.events.webhooks.records import Endpoint
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from tenantry.db.engine import Session
     from tenantry.events.email.model import Email
+    from tenantry.settings import Settings
 
 TEMPLATE = "webhook_disabled"
 UNWANTED = "The endpoint answered 410 Gone."
@@ -107,6 +108,11 @@ def _variables(endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
-async def email_variables(_db: Session, queued: Email) -> dict[str, Any]:
+def email_variables(queued: Email, settings: Settings) -> dict[str, Any]:
     """Return what the mail shows: how it was when the endpoint was disabled."""
-    return queued.variables
+    path = f"/console/webhooks/{queued.variables['endpoint_id']}"
+    return {
+        **branding.variables(settings),
+        **queued.variables,
+        "console_url": f"{settings.public_url}{path}" if settings.console else "",
+    }

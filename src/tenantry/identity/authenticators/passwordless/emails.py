@@ -105,7 +105,8 @@ async def email_variables(db: Session, mail: Email, settings: Settings) -> dict[
     if found is None or request is None or not request.is_good(at):
         return None
     own = Branding.read(found["branding"])
-    client = await return_targets.name_of(db, mail.variables.get("client_id", ""))
+    client_id = mail.variables.get("client_id", "")
+    client = await return_targets.name_of(db, client_id)
     profile = from_json(found["profile"]) if found["profile"] else {}
     shown: dict[str, Any] = {
         **request.template_variables,
@@ -119,6 +120,9 @@ async def email_variables(db: Session, mail: Email, settings: Settings) -> dict[
         "expiry_time": request.expire_time,
         "user_language": _language(mail, request, profile),
     }
+    if mail.template == NO_ACCOUNT_EMAIL:
+        target = await return_targets.of_client_or_only(db, client_id or None)
+        shown["app_url"] = target.uri if target else ""
     if request.has_code:
         shown["otp"] = proofs.code(db, request.id, request.generation)
     if request.has_link and request.link_uri is not None:

@@ -13,7 +13,7 @@ from tenantry.call import Call
 from tenantry.core.caller import SYSTEM
 from tenantry.core.times import DAY, now, rfc3339
 from tenantry.db.writes.scheduling import Due
-from tenantry.events.email import rendering
+from tenantry.events.email import branding, rendering
 from tenantry.events.email import service as mail
 from tenantry.identity.connections import service
 from tenantry.identity.connections.changes import check_schedule, metadata_refresh
@@ -121,9 +121,14 @@ class Refreshing:
             )
 
 
-async def email_variables(_db: Session, queued: Email) -> dict[str, Any]:
+def email_variables(queued: Email, settings: Settings) -> dict[str, Any]:
     """Return what the mail shows: how it was when it was queued."""
-    return queued.variables
+    path = f"/console/connections/{queued.variables['connection_id']}"
+    return {
+        **branding.variables(settings),
+        **queued.variables,
+        "console_url": f"{settings.public_url}{path}" if settings.console else "",
+    }
 
 
 def _notice_due(connection: Connection, *, at: int) -> int | None:
