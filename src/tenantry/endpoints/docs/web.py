@@ -13,7 +13,8 @@ from tenantry.core import errors, urlencoded
 from tenantry.endpoints.docs.guides import diagrams
 from tenantry.events.webhooks import catalogue
 from tenantry.net.http import Request, Response, Route, cookie
-from tenantry.web.assets import Asset, Content
+from tenantry.web import fonts
+from tenantry.web.assets import Asset, Content, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,14 +23,17 @@ if TYPE_CHECKING:
     from tenantry.endpoints.docs.pages.page import Frame
     from tenantry.endpoints.docs.reference.contents import Contents
 
-# The page needs nothing but its own two files, and nothing may frame it.
+# The page needs nothing but its own files and the font of all pages, and nothing may frame it.
 _CSP = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
-    "img-src 'self' data:; "
+    "img-src 'self' data:; font-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _HEADERS = {"content-security-policy": _CSP, "referrer-policy": "no-referrer"}
-_STYLE = Asset.of_files("/docs/page.css", "endpoints/docs/static/page.css")
+_STYLE = Asset(
+    "/docs/page.css",
+    lambda: fonts.face().encode() + read("endpoints/docs/static/page.css"),
+)
 _SCRIPT = Asset.of_files("/docs/page.js", "endpoints/docs/static/page.js")
 _TRY = Asset.of_files("/docs/try.js", "endpoints/docs/static/try.js")
 _A_WHILE = "public, max-age=300"  # then asked for again, by its ETag

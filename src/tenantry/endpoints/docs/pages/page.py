@@ -13,13 +13,14 @@ from markupsafe import Markup, escape
 
 from tenantry.endpoints.docs.guides.highlight import highlight
 from tenantry.endpoints.docs.reference.languages import LANGUAGES, samples
-from tenantry.web import rendering
+from tenantry.web import fonts, rendering
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from tenantry.endpoints.docs.reference.contents import Contents
     from tenantry.endpoints.docs.reference.languages import Language
+    from tenantry.web.assets import Asset
 
 _CODE = re.compile(r"`([^`]+)`")
 
@@ -34,6 +35,11 @@ class Frame:
     script_url: str
     try_url: str = ""  # of the script of "Try it", in development
     language: str = LANGUAGES[0].key  # of the samples that are shown
+
+    @property
+    def fonts(self) -> tuple[Asset, ...]:
+        """The fonts that the page loads."""
+        return fonts.built()
 
     def render(self, template: str, **values: Any) -> str:
         """Return the page of a template of this package."""
