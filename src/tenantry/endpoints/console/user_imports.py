@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tenantry.api import row_validation
 from tenantry.core import errors
@@ -105,7 +105,7 @@ class _UserImports:
         text = visit.words.count("user_import.processed", report.rows)
         return f"<p>{text}</p>\n".encode()
 
-    def _page(self, visit: Visit, *, running: bool = False, **values: object) -> Response:
+    def _page(self, visit: Visit, *, running: bool = False, **values: Any) -> Response:
         return self._site.render(
             visit, _SUBJECT, "people/import.html", packs=not running, running=running, **values
         )
