@@ -49,7 +49,7 @@ class IdentitySettings:
     app_icon_url: str = setting(
         "",
         values.picture,
-        "https:// URL of the icon of all pages; made of the name when empty.",
+        "https:// URL of the icon of all pages; generated from the name when empty.",
         stored=True,
     )
     portal_logo_url: str = setting(

@@ -149,7 +149,9 @@ JOB_FAILURES = Counter("tenantry_job_failures_total", "Failed runs of background
 # The deployment
 BUILD = Info("tenantry_build_info", "The running version.", ("version", "python", "database"))
 PROCESSES = Gauge("tenantry_processes", "Processes included in these metrics.")
-PROCESS_MEMORY = Gauge("tenantry_process_resident_memory_bytes", "Resident memory of all of them.")
+PROCESS_MEMORY = Gauge(
+    "tenantry_process_resident_memory_bytes", "Resident memory of these processes."
+)
 PROCESS_CPU = Counter("tenantry_process_cpu_seconds_total", "CPU time of these processes.")
 FIGURES_TIME = Gauge(
     "tenantry_figures_timestamp_seconds",
