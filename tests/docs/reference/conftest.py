@@ -16,6 +16,7 @@ from tenantry.endpoints.docs import web
 from tenantry.endpoints.docs.reference import openapi, operations
 from tenantry.endpoints.grpc_rest.router import Router
 from tenantry.net.http import Request
+from tenantry.web import fonts
 
 PUBLIC_URL = "https://tenantry.example.com"
 
@@ -48,6 +49,8 @@ def router(methods):
     made = Router()
     for route in web.routes(methods, PUBLIC_URL):
         made.add(route.verb, route.template, route)
+    for font in fonts.built():  # which sign-in pages serve
+        made.add(font.route.verb, font.route.template, font.route)
     return made
 
 

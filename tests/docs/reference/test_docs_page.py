@@ -25,6 +25,7 @@ from tenantry.endpoints.docs.reference.contents import Contents
 from tenantry.endpoints.docs.reference.languages import CLIENT, LANGUAGES, samples
 from tenantry.events.webhooks import catalogue
 from tenantry.net.http import Request
+from tenantry.web import fonts
 
 ELSEWHERE = {"/openapi.json", "/webhooks/schemas/", *(t.path for t in catalogue.TYPES.values())}
 VOID = {"meta", "link", "input", "wbr", "br", "img", "source"}
@@ -166,7 +167,9 @@ def test_what_is_not_there_is_not_found(get):
 def test_nothing_is_loaded_from_elsewhere(get, pages):
     for page in pages.values():
         files_of_ours = [
-            url for url in page.loaded if not url.startswith(("data:", "/docs/diagrams/"))
+            url
+            for url in page.loaded
+            if not url.startswith(("data:", "/docs/diagrams/", "/login/inter.woff2"))
         ]
         assert [url.partition("?")[0] for url in files_of_ours] == [
             "/docs/page.css",
@@ -174,7 +177,18 @@ def test_nothing_is_loaded_from_elsewhere(get, pages):
         ]
     policy = get("/docs/guides").headers["content-security-policy"]
     assert "default-src 'none'" in policy
+    assert "font-src 'self'" in policy
     assert "unsafe" not in policy
+
+
+def test_pages_use_the_font_of_the_console(get):
+    if not fonts.built():
+        pytest.skip("the package was not built")
+    style = get("/docs/page.css").body.decode()
+    page = get("/docs/guides").body.decode()
+    for font in fonts.built():
+        assert f'src:url("{font.url}")' in style
+        assert f'<link rel="preload" href="{font.url}" as="font"' in page
 
 
 def test_diagrams_are_served_in_light_and_dark(get, sources):
