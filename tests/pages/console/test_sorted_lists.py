@@ -101,6 +101,19 @@ async def test_users_api_keys_and_applications_oldest_first(browser, make, rest)
     assert rows(page).index("one") < rows(page).index("two")
 
 
+async def test_deliveries_oldest_first(browser, rest):
+    made = await rest.webhooks.create_endpoint(
+        endpoint={"url": "https://example.com/hook", "event_types": ["organization.created"]}
+    )
+    id_ = made["endpoint"]["id"]
+    for type_ in ("organization.created", "organization.deleted"):
+        await rest.webhooks.send_test_event(endpoint_id=id_, event_type=type_)
+    page = await browser.get(f"/console/webhooks/{id_}")
+    types = ["organization.created", "organization.deleted"]
+    assert rows(page) == types[::-1]
+    assert rows(await browser.get(sort_link(page, "Time")[0])) == types
+
+
 async def test_roles_by_name_and_base(browser, rest, make):
     mark = unique()
     for name in ("zeta", "alpha"):

@@ -10,7 +10,7 @@ from protobuf.wkt import Timestamp
 
 from tenantry.core import errors, structs
 from tenantry.core.event import PUBLISHED
-from tenantry.endpoints.console import activity, forms, names
+from tenantry.endpoints.console import activity, forms, names, sorting
 from tenantry.endpoints.console import undo as undoing
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
 from tenantry.gen.tenantry.v1.overview_pb import ActivityMetric
@@ -141,14 +141,16 @@ class _Webhooks:
         found = await visit.api.webhooks.get_endpoint(GetEndpointRequest(endpoint_id=id_))
         state = visit.query("state")
         query = {"state": state} if state in STATES[1:] else {}
+        order = sorting.paged(visit, visit.path("webhooks", id_), query)
         listed = await visit.api.webhooks.list_deliveries(
             ListDeliveriesRequest(
                 endpoint_id=id_,
                 state=DeliveryState[state] if query else DeliveryState.UNSPECIFIED,
                 page_size=_SHOWN,
-                page_token=visit.query("page_token"),
+                page_token=order.page_token,
             )
         )
+        order.arrange(listed, listed.deliveries)
         return self._site.render(
             visit,
             "webhooks",
@@ -158,6 +160,7 @@ class _Webhooks:
             ),
             endpoint=found.endpoint,
             listed=listed,
+            order=order,
             query=query,
             states=STATES,
             types=tuple(PUBLISHED),
