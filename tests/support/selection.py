@@ -1,6 +1,7 @@
 """The cases that `make test` runs; `make test-all` runs all of them.
 
-A case of the storage suite runs on SQLite and on PostgreSQL. A case of the API runs on SQLite over
+A case of the storage suite runs on SQLite and on PostgreSQL, there for the first parameters of its
+function alone unless its file is about the database itself. A case of the API runs on SQLite over
 REST; a marker names other wires, or all of them. A case whose marker lists languages, clients or
 looks (`one_of`) runs in the first of these.
 """
@@ -23,6 +24,12 @@ WIRES = ("rest", "grpc", "connect", "grpc-web")
 # themselves (`database_url`) are of the storage suite, too.
 STORAGE = re.compile(
     r"tests/(contract|storage)/|tests/\w+/(db|restore)/|_(closure|concurrency|crash|plans|races)\.py"
+)
+# Of other cases of the storage suite, PostgreSQL runs one for each function: the further values of
+# its parameters are of a rule, and SQLite has shown it.
+EACH_VALUE = re.compile(
+    r"tests/(chaos|contract)/|tests/\w+/(db|locks|restore)/"
+    r"|_(closure|concurrency|crash|plans|races|restarts)\.py"
 )
 # The longest, which mostly wait: started last, they would leave the other processes idle.
 FIRST = re.compile(
@@ -107,6 +114,7 @@ def refuse_sets(items: Iterable[pytest.Item]) -> None:
 def selected(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
     """Of all tests, those that `make test` runs."""
     cases: dict[str, dict[Way, pytest.Item]] = defaultdict(dict)
+    on_sqlite: set[str] = set()
     for item in items:
         way = way_of(item)
         if item.get_closest_marker("thorough"):
@@ -115,6 +123,8 @@ def selected(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
             yield item
             continue
         case = _in_an_id(_names(item)).sub("*", item.nodeid)
+        if way[0] == "sqlite":
+            on_sqlite.add(case)
         if item.get_closest_marker("wires"):
             case += way[1]
         if _is_storage(item) and not item.get_closest_marker("one_database"):
@@ -123,8 +133,24 @@ def selected(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
         while way in cases[case]:
             case += "'"
         cases[case][way] = item
-    for ways in cases.values():
-        yield ways[min(ways, key=functools.partial(_rank, _names(next(iter(ways.values())))))]
+    chosen = (
+        ways[min(ways, key=functools.partial(_rank, _names(next(iter(ways.values())))))]
+        for ways in cases.values()
+    )
+    yield from _once_on_postgresql(chosen, on_sqlite)
+
+
+def _once_on_postgresql(items: Iterable[pytest.Item], on_sqlite: set[str]) -> Iterator[pytest.Item]:
+    """Of the cases of a function that run on SQLite as well, leave PostgreSQL the first."""
+    functions: set[str] = set()
+    for item in items:
+        case = _in_an_id(_names(item)).sub("*", item.nodeid)
+        if way_of(item)[0] == "postgresql" and case in on_sqlite:
+            function = case.partition("[")[0]
+            if function in functions and not EACH_VALUE.search(case):
+                continue
+            functions.add(function)
+        yield item
 
 
 def _rank(names: tuple[str, ...], way: Way) -> list[int]:

@@ -194,17 +194,6 @@ async def test_a_page_before_the_first_is_refused(api, make):
             await api.domains.list_domains(organization_id=organization_id, **request)
 
 
-@pytest.mark.wires("connect", "grpc", "grpc-web", "rest")
-async def test_an_unknown_type_is_refused(api, make):
-    organization_id = (await make.organization())["id"]
-    with refused("INVALID_ARGUMENT"):
-        await api.domains.list_domains(organization_id=organization_id, domain_type=99)
-    with refused("INVALID_ARGUMENT"):
-        await api.domains.create_domain(
-            organization_id=organization_id, domain={"domain": "acme.com", "domain_type": 99}
-        )
-
-
 async def test_who_may_frame_the_portal_is_told_to_anybody(api, server):
     """The origins of registered callbacks, for any origin that is asked about; no customer."""
     nobody = api.sending(authorization=())

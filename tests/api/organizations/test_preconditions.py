@@ -71,11 +71,6 @@ async def test_the_etag_of_an_answer_is_good_for_the_next_change(api, make):
     await change(api.sending(if_match=second.etag), "update_organization_settings", made)
 
 
-async def test_an_unknown_organization_is_not_found_whatever_was_seen(api):
-    with refused("NOT_FOUND"):
-        await change(api.sending(if_match='"1"'), "update_organization", {"id": "org_1"})
-
-
 async def test_several_if_match_headers_are_one_list(api, make):
     made = await make.organization()
     await change(api.sending(if_match=['"7"', '"1"']), "update_organization", made)

@@ -170,15 +170,3 @@ async def test_a_page_token_is_good_for_its_own_list_alone(api, make):
     ):
         with refused("INVALID_ARGUMENT", "page_token"):
             await api.roles.list_permissions(type=kind, page_size=1, page_token=token)
-
-
-@pytest.mark.wires("rest", "connect")
-async def test_an_unknown_kind_is_refused(api):
-    with refused("INVALID_ARGUMENT", "type"):
-        await api.roles.list_permissions(type="MINE")
-
-
-@pytest.mark.wires("connect", "grpc", "grpc-web")
-async def test_an_unknown_number_of_a_kind_is_refused(api):
-    with refused("INVALID_ARGUMENT", "type"):
-        await api.roles.list_permissions(type=7)

@@ -153,11 +153,6 @@ async def test_an_update_is_an_event_with_before_and_after(api, make, events):
     assert event["before"]["id"] == event["after"]["id"] == user["id"]
 
 
-async def test_an_unknown_user_cannot_be_updated(api):
-    with refused("NOT_FOUND", says="user not found"):
-        await api.users.update_user(id="usr_1234567890123456789", user={"external_id": "x"})
-
-
 async def test_a_revision_can_be_asked_for(api, make):
     user = await make.user()
     mine = api.sending(if_match='"1"')

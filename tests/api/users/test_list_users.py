@@ -6,8 +6,6 @@ import pytest
 from apis import refused
 from members import ids_of
 
-from tenantry.db.sql.page_tokens import PageTokens
-
 
 @pytest.fixture
 async def organization(make):
@@ -180,18 +178,3 @@ async def test_a_page_token_opens_no_other_list(api, make, organization):
             else:
                 with refused("INVALID_ARGUMENT", "page_token"):
                     await listing(page_token=token)
-
-
-@pytest.mark.wires("rest")
-async def test_a_page_token_of_another_server_is_refused(api, make):
-    user = await make.user()
-    forged = PageTokens(b"\0" * 32).encode("users", backward=False, id_=user["id"])
-    with refused("INVALID_ARGUMENT", "page_token"):
-        await api.users.list_users(page_token=forged)
-
-
-@pytest.mark.wires("rest")
-@pytest.mark.parametrize("size", ["-1", "ten", "1.5", "1e400", "4294967296", ""])
-async def test_a_page_size_is_a_whole_number(listed, size):
-    with refused("INVALID_ARGUMENT", "page_size"):
-        await listed(page_size=size)

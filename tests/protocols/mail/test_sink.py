@@ -204,6 +204,7 @@ async def visit(browser, get):
     assert [c for c in complaints if not c.startswith("Blocked script execution")] == []
 
 
+@pytest.mark.one_database
 @pytest.mark.one_of("360", "1200", "light", "dark")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1200])
@@ -229,6 +230,7 @@ async def test_the_pages_in_a_browser(db, visit, tmp_path, width, scheme):
     assert radius == "9px"
 
 
+@pytest.mark.one_database
 async def test_the_list_is_up_to_date_by_itself_and_the_focus_stays(db, visit, get):
     first = await keep(db, "ann@example.com")
     page = await visit("/dev/mail")
@@ -240,6 +242,7 @@ async def test_the_list_is_up_to_date_by_itself_and_the_focus_stays(db, visit, g
     assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in without_scripts
 
 
+@pytest.mark.one_database
 async def test_a_mail_in_its_frame_runs_nothing(db, visit, monkeypatch):
     """Even when a template of the operator's holds a script."""
     mail_id = await keep(db)

@@ -25,7 +25,6 @@ def _packs():
     return [pytest.param(path, id=f"{path.parent.name}-{path.stem}") for path in found]
 
 
-@pytest.mark.everywhere
 @pytest.mark.parametrize("path", _packs())
 async def test_a_providers_requests_are_answered_as_it_expects(provider, path):
     pack = json.loads(path.read_text())

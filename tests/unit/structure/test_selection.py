@@ -9,12 +9,18 @@ import pytest
 import selection
 
 
-def case(name, *markers: Any, fixtures: tuple[str, ...] = (), **params: Any):
+def case(
+    name,
+    *markers: Any,
+    fixtures: tuple[str, ...] = (),
+    folder: str = "tests/room",
+    **params: Any,
+):
     """A case as pytest has it, with its parameters as they stand in its name."""
     id_ = f"[{'-'.join(map(str, params.values()))}]" if params else ""
     marks = [marker.mark for marker in markers]
     return SimpleNamespace(
-        nodeid=f"tests/room/test_room.py::{name}{id_}",
+        nodeid=f"{folder}/test_room.py::{name}{id_}",
         callspec=SimpleNamespace(params=params),
         fixturenames=fixtures,
         iter_markers=lambda name: (mark for mark in marks if mark.name == name),
@@ -53,6 +59,26 @@ def test_a_case_of_the_storage_suite_runs_on_each_database():
     assert selected(case("test_x", fixtures=fixtures, **way) for way in ways) == ways
     one = pytest.mark.one_database
     assert selected(case("test_x", one, fixtures=fixtures, **way) for way in ways) == ways[:1]
+
+
+@pytest.mark.parametrize(
+    ("folder", "numbers"), [("tests/storage/users", [0]), ("tests/storage/db", [0, 1, 2])]
+)
+def test_further_values_run_on_postgresql_if_the_file_is_about_the_database(folder, numbers):
+    items = [
+        case("test_x", fixtures=("database_url",), folder=folder, database=database, number=n)
+        for n in range(3)
+        for database in selection.DATABASES
+    ]
+    found = selected(items)
+    assert [one["number"] for one in found if one["database"] == "sqlite"] == [0, 1, 2]
+    assert [one["number"] for one in found if one["database"] == "postgresql"] == numbers
+
+
+def test_values_of_postgresql_alone_run_all():
+    fixtures = ("database_url",)
+    items = [case("test_x", fixtures=fixtures, database="postgresql", number=n) for n in range(3)]
+    assert len(selected(items)) == 3
 
 
 def test_cases_of_different_values_run_all():

@@ -135,7 +135,7 @@ async def test_limits_are_those_of_other_documents(text, problem):
 )
 def test_no_block_takes_long(start, unit):
     parser = incremental_json.Parser(values=10_000_000)
-    text = start + unit * (4 * incremental_json.MAX_REST // len(unit))
+    text = start + unit * (2 * incremental_json.MAX_REST // len(unit))
     longest = 0.0
     try:
         for at in range(0, len(text), incremental_json.BLOCK):
