@@ -46,6 +46,7 @@ def test_every_colour_can_be_read_and_stands_out(color):
         assert max(outlines) >= 3
 
 
+@pytest.mark.one_of("360", "1200", "light", "dark")
 @pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1200, "dark")])
 @pytest.mark.parametrize("color", ["#ffe94a", "#ffffff", "#0b1220", "#7c3aed"])
 async def test_a_button_has_the_colour_and_can_be_read(browser, color, width, scheme):

@@ -119,13 +119,12 @@ async def test_it_fits_phones_and_the_window_of_a_mail_program(browser, tmp_path
     content = rendered(name)
     page = await browser.new_page()
     await page.route("**/*", lambda route: route.abort())
-    for width in (360, 600):
-        for scheme in ("light", "dark"):
-            await page.set_viewport_size({"width": width, "height": 800})
-            await page.emulate_media(color_scheme=scheme)
-            await page.set_content(content.html)
-            await page.screenshot(path=tmp_path / f"{name}-{width}-{scheme}.png", full_page=True)
-            await looks.check(page)
+    for width, scheme in ((360, "light"), (600, "dark")):
+        await page.set_viewport_size({"width": width, "height": 800})
+        await page.emulate_media(color_scheme=scheme)
+        await page.set_content(content.html)
+        await page.screenshot(path=tmp_path / f"{name}-{width}-{scheme}.png", full_page=True)
+        await looks.check(page)
     await page.close()
 
 

@@ -160,6 +160,7 @@ async def test_a_locked_table_makes_no_process_unready(
             ]
             while db._pool._waiting or not all(one.done() for one in calls):
                 assert await ask("/readyz") == 200
+                await asyncio.sleep(0.05)
             await asyncio.sleep(0)
             problems = [one.exception() for one in calls]
             assert {one.answer for one in problems} <= {errors.Locked, errors.Busy}

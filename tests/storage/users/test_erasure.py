@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 
 import pytest
-from apis import refused, unique
 from sqlalchemy import Text, bindparam, cast, insert, select, update
 from valid_events import problems
 
@@ -26,7 +24,7 @@ from tenantry.events.webhooks.model import webhook_attempts, webhook_deliveries,
 from tenantry.tenants.memberships import joining, leaving
 from tenantry.tenants.memberships.model import Rules, Terms
 from tenantry.tenants.organizations import service as organizations
-from tenantry.tenants.users import erasure, redaction, service
+from tenantry.tenants.users import erasure, service
 from tenantry.tenants.users.redaction import ADDRESS, ErasedPerson
 from tenantry.tenants.users.service import UserIdentifier
 
@@ -434,29 +432,3 @@ async def test_mail_is_forgotten_in_the_outbox_and_where_it_is_kept(call, ada, p
 def test_an_address_is_blanked_within_a_text_and_a_longer_one_is_not(text, left):
     person = ErasedPerson(frozenset({"usr_1"}), frozenset({"ada.l@example.com"}))
     assert person.redacted({"a": [text]}) == {"a": [left or text]}
-
-
-def test_ids_of_other_types_are_no_ids_of_a_person():
-    person = ErasedPerson(frozenset({"usr_1"}), frozenset())
-    value = {"id": ["usr_1"], "user_id": 1, "user": None, "membership": {"metadata": {"a": "b"}}}
-    assert person.redacted(value) == value
-    assert redaction.ErasedPerson(frozenset(), frozenset()).redacted({"a": "x@y"}) == {"a": "x@y"}
-
-
-@pytest.mark.wires("rest")
-async def test_the_command_asks_first_and_then_erases(api, make, server):
-    user = await make.user(email=f"{unique('grace')}@example.com", external_id=unique())
-    refusal = await asyncio.to_thread(server.run, "user", "erase", user["email"])
-    assert refusal.returncode == 1
-    assert user["id"] in refusal.stderr
-    assert (await api.users.get_user(id=user["id"]))["user"]["email"] == user["email"]
-    for key in (user["external_id"], user["id"]):
-        done = await asyncio.to_thread(server.run, "user", "erase", key, "--yes", "--json")
-        assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout)["users"] == [user["id"]]
-        assert json.loads(done.stdout)["events"] >= 4
-    with refused("NOT_FOUND"):
-        await api.users.get_user(id=user["id"])
-    unknown = await asyncio.to_thread(server.run, "user", "erase", user["email"], "--yes")
-    assert (unknown.returncode, unknown.stdout) == (1, "")
-    assert unknown.stderr == f"tenantry: user not found: {user['email']}\n"
