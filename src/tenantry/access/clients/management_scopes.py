@@ -35,6 +35,7 @@ SCOPES = (
     "auth_logs:read",
     "events:read",
     *("api_credentials:read", "api_credentials:write", "api_credentials:rotate"),
+    *("mcp_servers:read", "mcp_servers:write"),
     *("webhooks:read", "webhooks:write"),
     *("interceptors:read", "interceptors:write"),
     *("email:read", "email:write"),

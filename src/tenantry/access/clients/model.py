@@ -18,6 +18,7 @@ from sqlalchemy import (
     true,
 )
 
+from tenantry.access.resources.model import resources
 from tenantry.core.times import rfc3339
 from tenantry.db.sql.schema import Json, metadata, time_column
 from tenantry.db.sql.sharding import OF_ENVIRONMENT
@@ -26,12 +27,14 @@ from tenantry.db.writes.rows import members, row_of
 if TYPE_CHECKING:
     from tenantry.db.engine import Row
 
-# client_type: a management client; the applications; a client of an organization's machines.
+# client_type: a management client; the applications; a client of an organization's machines; a
+# client of a resource.
 ENV = "ENV"
 WEB_APP = "WEB_APP"
 SPA = "SPA"
 NTV = "NTV"
 M2M = "M2M"
+RESOURCE_CLIENT = "RESOURCE"
 APPLICATIONS = (WEB_APP, SPA, NTV)
 CALLS_API = (ENV, WEB_APP)  # with `api_access`
 PUBLIC = (SPA, NTV)  # they cannot keep a secret (RFC 6749 section 2.1)
@@ -44,7 +47,12 @@ GRANT_TYPES = {
     SPA: _SIGN_IN,
     NTV: _SIGN_IN,
     M2M: ("client_credentials",),
+    RESOURCE_CLIENT: (*_SIGN_IN, "client_credentials"),
 }
+# Registration of a client of a resource: by the API, dynamically (RFC 7591), or by the document at
+# its `metadata_uri`.
+STATIC, DCR, CIMD = "", "DCR", "CIMD"
+NONE = "none"  # token_endpoint_auth_method of a client without secrets
 
 ACTIVE = "ACTIVE"
 INACTIVE = "INACTIVE"
@@ -78,6 +86,12 @@ clients = Table(
     Column("jwks", Json),  # RFC 7517 section 5
     Column("token_endpoint_auth_method", Text, nullable=False, server_default=""),
     Column("access_token_signing_alg", Text, nullable=False, server_default="RS256"),
+    Column("resource_id", Text, ForeignKey(resources.c.id, ondelete="CASCADE")),
+    Column("registration", Text, nullable=False, server_default=STATIC),
+    *(
+        Column(name, Text, nullable=False, server_default="")
+        for name in ("metadata_uri", "client_uri", "logo_uri", "policy_uri", "tos_uri")
+    ),
     Column("revision", BigInteger, nullable=False, server_default="1"),
     time_column("create_time"),
     Column("update_time", BigInteger, nullable=False, server_default="0"),
@@ -85,6 +99,14 @@ clients = Table(
 )
 Index("ix_clients__organization_id_id", clients.c.organization_id, clients.c.id)
 Index("ix_clients__client_type_id", clients.c.client_type, clients.c.id)
+_of_resource = clients.c.resource_id.is_not(None)
+Index(
+    "ix_clients__resource_id_id",
+    clients.c.resource_id,
+    clients.c.id,
+    postgresql_where=_of_resource,
+    sqlite_where=_of_resource,
+)
 
 client_secrets = Table(
     "client_secrets",
@@ -178,6 +200,13 @@ class Client:
     jwks: dict[str, Any] | None = field(default=None, hash=False)
     token_endpoint_auth_method: str = ""
     access_token_signing_alg: str = "RS256"  # noqa: S105 - a name, no secret
+    resource_id: str | None = None  # of a client of a resource
+    registration: str = STATIC
+    metadata_uri: str = ""
+    client_uri: str = ""
+    logo_uri: str = ""
+    policy_uri: str = ""
+    tos_uri: str = ""
     revision: int = 1
     create_time: int
     update_time: int
@@ -187,6 +216,11 @@ class Client:
     def may_call_api(self) -> bool:
         """Whether its own access tokens call the management API."""
         return self.api_access and self.client_type in CALLS_API
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it has no credentials (RFC 6749 section 2.1), and so must use PKCE."""
+        return self.client_type in PUBLIC or self.token_endpoint_auth_method == NONE
 
     def to_row(self) -> dict[str, Any]:
         return row_of(self, clients)
@@ -229,4 +263,15 @@ class Client:
         }
         if self.organization_id is not None:
             event["organization_id"] = self.organization_id
+        if self.resource_id is not None:
+            event |= {
+                "resource_id": self.resource_id,
+                "is_dcr": self.registration == DCR,
+                "is_cimd": self.registration == CIMD,
+                "metadata_uri": self.metadata_uri,
+                "client_uri": self.client_uri,
+                "logo_uri": self.logo_uri,
+                "policy_uri": self.policy_uri,
+                "tos_uri": self.tos_uri,
+            }
         return event

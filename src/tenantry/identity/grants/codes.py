@@ -97,6 +97,7 @@ def new(
         "refresh_token_id": None,
         "token_id": None,
         "token_expire_time": None,
+        "resource_id": None,
     }
     return code, prefixed(given)
 

@@ -42,6 +42,7 @@ authorization_codes = Table(
     Column("refresh_token_id", Text),
     Column("token_id", Text),
     time_column("token_expire_time", nullable=True),
+    Column("resource_id", Text),  # that the tokens are for; None: this application
     info=OF_ENVIRONMENT,
 )
 Index("ix_authorization_codes__expire_time", authorization_codes.c.expire_time)
@@ -61,6 +62,7 @@ refresh_tokens = Table(
     time_column("rotate_time"),  # when this generation began
     time_column("create_time"),
     time_column("revoke_time", nullable=True),
+    Column("resource_id", Text),
     info=OF_ENVIRONMENT,
 )
 Index("ix_refresh_tokens__session_id", refresh_tokens.c.session_id)

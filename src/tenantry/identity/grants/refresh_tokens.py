@@ -154,6 +154,7 @@ async def begin(db: Session, id_: str, client: Client, subject: Subject, *, scop
         p_rotate_time=at,
         p_create_time=at,
         p_revoke_time=None,
+        p_resource_id=None,
     )
 
 
