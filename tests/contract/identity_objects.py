@@ -11,6 +11,7 @@ from google_workspaces import ADMIN, key_file
 from pyotp import TOTP
 from software_authenticator import Authenticator
 
+from tenantry.access.clients import resource_clients
 from tenantry.core.times import now
 from tenantry.crypto import vault
 from tenantry.identity.authenticators.passkeys import service as passkeys
@@ -20,6 +21,7 @@ from tenantry.identity.authenticators.totp import service as totp
 from tenantry.identity.connections import diagnostics
 from tenantry.identity.connections import environment as connections
 from tenantry.identity.connections.model import PASSWORDLESS
+from tenantry.identity.consents import service as consents
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import Bounds
 from tenantry.identity.sign_in.auth_requests import refusals, requests, states
@@ -59,6 +61,23 @@ async def _session_id(of: Objects) -> str:
 async def _user_cookie(of: Objects) -> str:
     """The Cookie header of a browser with a session of the user."""
     return f"{SESSION_COOKIE}={(await of.get('session'))[1]}"
+
+
+@creates("usrcnst")
+async def _consent(of: Objects) -> str:
+    """The ID of a consent of the user to the client of the resource."""
+    client, resource = await resource_clients.get(
+        of.database, await of.get("res"), await of.get("m2m")
+    )
+    consent = await consents.grant(
+        of.call,
+        client,
+        resource,
+        user_id=await of.get("usr"),
+        organization_id=await of.get("org"),
+        scopes=resource.scopes,
+    )
+    return consent.id
 
 
 @creates("passwordless")

@@ -116,6 +116,13 @@ async def _application(objects: Objects, request: dict[str, Any]) -> None:
     del request["settings"]["management_scopes"]
 
 
+@_of("CreateResourceClient", "UpdateResourceClient")
+async def _scopes_of_resource(objects: Objects, request: dict[str, Any]) -> None:
+    """Scopes of a client are scopes of the resource."""
+    await objects.get("res")
+    request["client"]["scopes"] = [await objects.get("permission")]
+
+
 @_of("ResendInvite")
 async def _pending_invitation(objects: Objects, request: dict[str, Any]) -> None:
     """Only an invited member has an invitation."""

@@ -34,12 +34,13 @@ _NEW = {
     "permission.name": "{underscored}",
     "domain.domain": "{}.example.com",
     "scope.name": "{colons}",
+    "resource.resource_uri": "https://{}.example.com/mcp",
     "operator.email": "{}@example.com",
     "user_attribute.key": "{underscored}",
 }
 # Names of the examples, and the objects that have a name of their own instead.
 _NAMED = {"editor": "env_role", "auditor": "org_role"}
-_PERMISSION_FIELDS = ("permission_name", "permission_names", "role.permissions")
+_PERMISSION_FIELDS = ("permission_name", "permission_names", "role.permissions", "resource.scopes")
 
 
 class _NoImplementation:

@@ -172,6 +172,33 @@ async def _machine_secret(of: Objects) -> str:
     return str(answer["secret"]["id"])
 
 
+@creates("resource")
+async def _resource(of: Objects) -> dict[str, Any]:
+    answer = await of.api.clients.create_resource(
+        resource={
+            "resource_type": "MCP_SERVER",
+            "name": "Acme MCP server",
+            "resource_uri": f"https://{unique()}.example.com/mcp",
+            "scopes": [await of.get("permission")],
+        }
+    )
+    return dict(answer["resource"])
+
+
+@creates("res")
+async def _resource_id(of: Objects) -> str:
+    return str((await of.get("resource"))["id"])
+
+
+@creates("m2m")
+async def _resource_client(of: Objects) -> str:
+    answer = await of.api.clients.create_resource_client(
+        resource_id=await of.get("res"),
+        client={"name": "Warehouse agent", "redirect_uris": [CALLBACK]},
+    )
+    return str(answer["client"]["client_id"])
+
+
 @creates("scp")
 async def _scope(of: Objects) -> str:
     answer = await of.api.clients.create_scope(scope={"name": unique("s").replace("-", ":")})

@@ -24,7 +24,13 @@ SILENT = {
     # A link is recorded when it is used; a new operator has no session to end.
     *("CreateOperatorLink", "RevokeOperatorSessions"),
     # The example repeats what there is: no event without a change.
-    *("UpdateDomain", "VerifyDomain", "UpdateDefaultRoles", "ReencryptData"),
+    *(
+        "DeleteResourceProvider",
+        "UpdateDomain",
+        "VerifyDomain",
+        "UpdateDefaultRoles",
+        "ReencryptData",
+    ),
 }
 # An rpc before it in the contract sets the same settings of the environment by its example.
 REPEATED = {

@@ -34,6 +34,8 @@ ROWS = {
     "ListClient": "skc",
     "ListOrganizationClients": "m2morg",
     "ListTokens": "apit",
+    "ListResources": "resource",
+    "ListResourceUserConsents": "usrcnst",
     "ListEventsPaginated": "org",
     "ListEvents": "org",
     "ListEndpoints": "further_whe",
@@ -54,6 +56,7 @@ ROWS = {
 SHORT = {
     "ListEnvironment": "a deployment has one environment",
     "ListAppConnections": "Tenantry has no connected accounts: always empty",
+    "ListCurrentAgentConsents": "rows are consents: tests/api/consents",
     "ListAuthRequests": "rows are sign-ins: tests/sign_in",
     "ListSignIns": "rows are sign-ins: tests/sign_in",
     "ListDirectoryUsers": "rows are pushed by SCIM: tests/directories_api",

@@ -620,6 +620,111 @@ class ClientService:
         answer: Empty = await self._invoke("/scalekit.v1.clients.ClientService/DeleteOrganizationClientSecret", request, extra or {})
         return answer
 
+    async def create_resource(
+        self, request: clients_pb.CreateResourceRequest, *, extra: Mapping[str, Sequence[str]] | None = None
+    ) -> clients_pb.CreateResourceResponse:
+        """Call CreateResource."""
+        answer: clients_pb.CreateResourceResponse = await self._invoke("/scalekit.v1.clients.ClientService/CreateResource", request, extra or {})
+        return answer
+
+    async def get_resource(
+        self, request: clients_pb.GetResourceRequest, *, extra: Mapping[str, Sequence[str]] | None = None
+    ) -> clients_pb.GetResourceResponse:
+        """Call GetResource."""
+        answer: clients_pb.GetResourceResponse = await self._invoke("/scalekit.v1.clients.ClientService/GetResource", request, extra or {})
+        return answer
+
+    async def list_resources(
+        self, request: clients_pb.ListResourcesRequest, *, extra: Mapping[str, Sequence[str]] | None = None
+    ) -> clients_pb.ListResourcesResponse:
+        """Call ListResources."""
+        answer: clients_pb.ListResourcesResponse = await self._invoke("/scalekit.v1.clients.ClientService/ListResources", request, extra or {})
+        return answer
+
+    async def update_resource(
+        self, request: clients_pb.UpdateResourceRequest, *, extra: Mapping[str, Sequence[str]] | None = None
+    ) -> clients_pb.UpdateResourceResponse:
+        """Call UpdateResource."""
+        answer: clients_pb.UpdateResourceResponse = await self._invoke("/scalekit.v1.clients.ClientService/UpdateResource", request, extra or {})
+        return answer
+
+    async def delete_resource(
+        self, request: clients_pb.DeleteResourceRequest, *, extra: Mapping[str, Sequence[str]] | None = None
+    ) -> Empty:
+        """Call DeleteResource."""
+        answer: Empty = await self._invoke("/scalekit.v1.clients.ClientService/DeleteResource", request, extra or {})
+        return answer
+
+    async def delete_resource_provider(
+        self, request: clients_pb.DeleteResourceProviderRequest, *, extra: Mapping[str, Sequence[str]] | None = None
+    ) -> clients_pb.GetResourceResponse:
+        """Call DeleteResourceProvider."""
+        answer: clients_pb.GetResourceResponse = await self._invoke("/scalekit.v1.clients.ClientService/DeleteResourceProvider", request, extra or {})
+        return answer
+
+    async def create_resource_client(
+        self, request: clients_pb.CreateResourceClientRequest, *, extra: Mapping[str, Sequence[str]] | None = None
+    ) -> clients_pb.CreateResourceClientResponse:
+        """Call CreateResourceClient."""
+        answer: clients_pb.CreateResourceClientResponse = await self._invoke("/scalekit.v1.clients.ClientService/CreateResourceClient", request, extra or {})
+        return answer
+
+    async def get_resource_client(
+        self, request: clients_pb.GetResourceClientRequest, *, extra: Mapping[str, Sequence[str]] | None = None
+    ) -> clients_pb.GetResourceClientResponse:
+        """Call GetResourceClient."""
+        answer: clients_pb.GetResourceClientResponse = await self._invoke("/scalekit.v1.clients.ClientService/GetResourceClient", request, extra or {})
+        return answer
+
+    async def list_resource_clients(
+        self, request: clients_pb.ListResourceClientsRequest, *, extra: Mapping[str, Sequence[str]] | None = None
+    ) -> clients_pb.ListResourceClientsResponse:
+        """Call ListResourceClients."""
+        answer: clients_pb.ListResourceClientsResponse = await self._invoke("/scalekit.v1.clients.ClientService/ListResourceClients", request, extra or {})
+        return answer
+
+    async def update_resource_client(
+        self, request: clients_pb.UpdateResourceClientRequest, *, extra: Mapping[str, Sequence[str]] | None = None
+    ) -> clients_pb.UpdateResourceClientResponse:
+        """Call UpdateResourceClient."""
+        answer: clients_pb.UpdateResourceClientResponse = await self._invoke("/scalekit.v1.clients.ClientService/UpdateResourceClient", request, extra or {})
+        return answer
+
+    async def delete_resource_client(
+        self, request: clients_pb.DeleteResourceClientRequest, *, extra: Mapping[str, Sequence[str]] | None = None
+    ) -> clients_pb.DeleteResourceClientResponse:
+        """Call DeleteResourceClient."""
+        answer: clients_pb.DeleteResourceClientResponse = await self._invoke("/scalekit.v1.clients.ClientService/DeleteResourceClient", request, extra or {})
+        return answer
+
+    async def list_resource_user_consents(
+        self, request: clients_pb.ListResourceUserConsentsRequest, *, extra: Mapping[str, Sequence[str]] | None = None
+    ) -> clients_pb.ListResourceUserConsentsResponse:
+        """Call ListResourceUserConsents."""
+        answer: clients_pb.ListResourceUserConsentsResponse = await self._invoke("/scalekit.v1.clients.ClientService/ListResourceUserConsents", request, extra or {})
+        return answer
+
+    async def revoke_user_consent(
+        self, request: clients_pb.RevokeUserConsentRequest, *, extra: Mapping[str, Sequence[str]] | None = None
+    ) -> clients_pb.RevokeUserConsentResponse:
+        """Call RevokeUserConsent."""
+        answer: clients_pb.RevokeUserConsentResponse = await self._invoke("/scalekit.v1.clients.ClientService/RevokeUserConsent", request, extra or {})
+        return answer
+
+    async def list_current_agent_consents(
+        self, request: clients_pb.ListCurrentAgentConsentsRequest, *, extra: Mapping[str, Sequence[str]] | None = None
+    ) -> clients_pb.ListCurrentAgentConsentsResponse:
+        """Call ListCurrentAgentConsents."""
+        answer: clients_pb.ListCurrentAgentConsentsResponse = await self._invoke("/scalekit.v1.clients.ClientService/ListCurrentAgentConsents", request, extra or {})
+        return answer
+
+    async def revoke_current_agent_consent(
+        self, request: clients_pb.RevokeCurrentAgentConsentRequest, *, extra: Mapping[str, Sequence[str]] | None = None
+    ) -> clients_pb.RevokeCurrentAgentConsentResponse:
+        """Call RevokeCurrentAgentConsent."""
+        answer: clients_pb.RevokeCurrentAgentConsentResponse = await self._invoke("/scalekit.v1.clients.ClientService/RevokeCurrentAgentConsent", request, extra or {})
+        return answer
+
     async def create_scope(
         self, request: clients_pb.CreateScopeRequest, *, extra: Mapping[str, Sequence[str]] | None = None
     ) -> clients_pb.CreateScopeResponse:

@@ -6,9 +6,11 @@ from tenantry.services.service import Service, is_production
 
 
 def clients() -> Service:
-    from tenantry.access.clients.rpc import ClientService
+    from tenantry.access.clients.rpc import ClientService, ResourceClientService
+    from tenantry.access.resources.rpc import ResourceService
     from tenantry.access.scopes.rpc import ScopeService
     from tenantry.gen.scalekit.v1.clients import clients_pb
+    from tenantry.identity.consents.rpc import ConsentService
 
     return Service(
         clients_pb,
@@ -17,6 +19,9 @@ def clients() -> Service:
                 production=is_production(c), api_access=c.settings.application_api_access
             ),
             ScopeService(),
+            ResourceService(production=is_production(c), public_url=c.settings.public_url),
+            ResourceClientService(production=is_production(c)),
+            ConsentService(),
         ),
     )
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 APPLICATIONS_MAX = 1000  # of the environment
 ORGANIZATION_MAX = pages.MOST_COUNTED  # clients of one organization
+RESOURCE_MAX = pages.MOST_COUNTED  # clients of one resource
 _SUFFIX = 4  # characters of a secret that are shown
 
 _c = clients.c
@@ -49,10 +50,12 @@ _applications: list[ColumnElement[str]] = [
 _of_applications = select(_c.id).where(_c.client_type.in_(_applications))
 _of_organization = select(_c.id).where(_c.organization_id == bindparam("p_organization_id"))
 _COUNT_APPLICATIONS = Statement(select(pages.counted(_of_applications).c.total))
+_of_resource = select(_c.id).where(_c.resource_id == bindparam("p_resource_id"))
 _COUNT = Statement(select(pages.counted(_of_organization).c.total))
+_COUNT_OF_RESOURCE = Statement(select(pages.counted(_of_resource).c.total))
 _CREATE = Statement(INSERT.returning(_c.id))
 _CREATE_WITH_SECRET = Statement(INSERT.returning(_c.id), INSERT_SECRET)
-_UPDATE = crud.update(clients, fixed=("client_type",))
+_UPDATE = crud.update(clients, fixed=("client_type", "resource_id", "registration"))
 _DELETE = crud.delete(clients)
 
 
@@ -93,11 +96,15 @@ async def _check_limit(db: Session, client: Client) -> None:
     """Refuse one more than may be. Those that are made at once may be a few more."""
     if client.organization_id is not None:
         most, whose, statement = ORGANIZATION_MAX, "organization", _COUNT
+    elif client.resource_id is not None:
+        most, whose, statement = RESOURCE_MAX, "resource", _COUNT_OF_RESOURCE
     elif client.client_type in APPLICATIONS:
         most, whose, statement = APPLICATIONS_MAX, "environment", _COUNT_APPLICATIONS
     else:
         return  # made by the command line
-    row = await db.fetch_one(statement, p_organization_id=client.organization_id)
+    row = await db.fetch_one(
+        statement, p_organization_id=client.organization_id, p_resource_id=client.resource_id
+    )
     if row is not None and row["total"] >= most:
         raise errors.InvalidArgument(
             f"{whose} has reached its limit of {most} clients; delete one first"

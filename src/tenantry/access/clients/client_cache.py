@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _MOST = 20_000  # clients and tokens that are remembered
 _AT_ONCE = 1000  # of a statement
-_PREFIXES = (ids.ENVIRONMENT_CLIENT, ids.ORGANIZATION_CLIENT)
+_PREFIXES = (ids.ENVIRONMENT_CLIENT, ids.ORGANIZATION_CLIENT, ids.RESOURCE_CLIENT)
 _Token: TypeAlias = tuple[str, str]  # the client's id, the jti
 
 _off = (

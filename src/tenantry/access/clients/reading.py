@@ -18,20 +18,35 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Row, Session
 
 _c, _s = clients.c, client_secrets.c
-_OF_ENVIRONMENT = _c.organization_id.is_(None)
+_OF_ENVIRONMENT = _c.organization_id.is_(None) & _c.resource_id.is_(None)
 _OF_ORGANIZATION = _c.organization_id == bindparam("p_organization_id")
+_OF_RESOURCE = _c.resource_id == bindparam("p_resource_id")
 
 
 @dataclass(frozen=True, slots=True)
 class ClientIdentifier:
     """Which client is meant: one of the environment, or where it is named of that organization.
 
-    With ``anywhere`` of either: only for callers that may see every organization.
+    Or one of the named resource, or with ``of_resource`` of any resource. With ``anywhere`` any
+    client: only for callers that may see every organization.
     """
 
     client_id: str
     organization_id: str | None = None
     anywhere: bool = False
+    resource_id: str | None = None
+    of_resource: bool = False
+
+    @property
+    def place(self) -> str:
+        """The statement that finds it."""
+        if self.anywhere:
+            return "anywhere"
+        if self.organization_id is not None:
+            return "organization"
+        if self.resource_id is not None:
+            return "resource"
+        return "any resource" if self.of_resource else "environment"
 
 
 def with_secrets() -> Select[Any]:
@@ -59,6 +74,8 @@ def _found(*, lock: bool) -> dict[str, Statement]:
     return {
         "environment": Statement(one.where(_OF_ENVIRONMENT)),
         "organization": Statement(one.where(_OF_ORGANIZATION)),
+        "resource": Statement(one.where(_OF_RESOURCE)),
+        "any resource": Statement(one.where(_c.resource_id.is_not(None))),
         "anywhere": Statement(one),
     }
 
@@ -89,11 +106,11 @@ async def hold(db: Session, identity: ClientIdentifier) -> Client:
 
 
 async def _one(db: Session, statements: dict[str, Statement], identity: ClientIdentifier) -> Row:
-    place = "environment" if identity.organization_id is None else "organization"
     row = await db.fetch_one(
-        statements["anywhere" if identity.anywhere else place],
+        statements[identity.place],
         p_id=identity.client_id,
         p_organization_id=identity.organization_id,
+        p_resource_id=identity.resource_id,
     )
     if row is None:
         raise errors.NotFound("client")

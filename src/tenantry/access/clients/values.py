@@ -28,6 +28,7 @@ APPLICATION_EXPIRY = (60, 86_400)
 POST_LOGIN_URIS_MAX = 5
 POST_LOGOUT_URIS_MAX = 20
 BACK_CHANNEL_URIS_MAX = 5
+RESOURCE_CLIENT_URIS_MAX = 20
 
 # scope-token (RFC 6749 section 3.3), up to a fixed length.
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,100}")
@@ -109,6 +110,14 @@ def grant_types(values: Sequence[str], client_type: str) -> tuple[str, ...]:
                 f"must be one of {', '.join(allowed)}",
             )
     return _once(values)
+
+
+def resource_client_uris(values: Sequence[str], production: bool) -> tuple[str, ...]:
+    """Return redirect URIs of a client of a resource, which may run on the user's device."""
+    field = "client.redirect_uris"
+    for index, uri in enumerate(values):
+        redirect_uri(uri, NTV, production, field=f"{field}[{index}]")
+    return _at_most(RESOURCE_CLIENT_URIS_MAX, _once(values), field)
 
 
 def redirect_uri(value: str, client_type: str, production: bool, *, field: str) -> str:

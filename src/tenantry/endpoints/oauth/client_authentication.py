@@ -12,7 +12,7 @@ from urllib.parse import unquote_plus
 
 from tenantry.access.clients import allowed_networks
 from tenantry.access.clients.credentials import assertions
-from tenantry.access.clients.model import PUBLIC
+from tenantry.access.clients.model import NONE
 from tenantry.core.times import now
 from tenantry.crypto import vault
 from tenantry.endpoints.oauth import client_assertion
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 BASIC, POST, JWT = "client_secret_basic", "client_secret_post", "private_key_jwt"
 METHODS = (BASIC, POST, JWT)
-NONE = "none"  # of public clients, where that is enough: RFC 6749 section 3.2.1
 _COMPARED = 8  # digests, at least: as many for a client without secrets as for one with five
 _NOBODYS = "0" * 64
 
@@ -171,7 +170,7 @@ def _proof(client: Client | None, credentials: _Credentials) -> str | None:
         proof = _secret_id(client, credentials.secret)
     if credentials.method == NONE:
         proof = credentials.client_id  # it has nothing to prove, if it is one of these
-    if client is None or (client.client_type in PUBLIC) != (credentials.method == NONE):
+    if client is None or client.is_public != (credentials.method == NONE):
         return None
     only = client.token_endpoint_auth_method
     return proof if only in {"", credentials.method} else None

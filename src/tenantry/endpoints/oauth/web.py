@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tenantry.access.clients.model import NONE
 from tenantry.crypto.jws import ALGORITHMS
 from tenantry.endpoints.oauth import logout
 from tenantry.endpoints.oauth.authorization import endpoint as authorize
 from tenantry.endpoints.oauth.authorization import request
-from tenantry.endpoints.oauth.client_authentication import METHODS, NONE, ClientAuthentication
+from tenantry.endpoints.oauth.client_authentication import METHODS, ClientAuthentication
 from tenantry.endpoints.oauth.grant_types import (
     authorization_code,
     client_credentials,

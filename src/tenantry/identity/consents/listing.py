@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, func, or_, select
+from sqlalchemy import Text, bindparam, or_, select
 
 from tenantry.access.clients.model import clients
 from tenantry.access.resources.model import resources

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, Text, bindparam, insert, update
 
 from tenantry.access.clients.credentials import revocations
-from tenantry.access.clients.model import PUBLIC
 from tenantry.core.times import now
 from tenantry.crypto import vault
 from tenantry.db.sql.statements import Statement
@@ -168,7 +167,7 @@ async def redeem(
 
 def _check_verifier(client: Client, challenge: str | None, verifier: str) -> None:
     if challenge is None:
-        if client.client_type in PUBLIC:
+        if client.is_public:
             # Nothing else proves the bearer of the code (RFC 9700 section 2.1.1).
             raise InvalidGrant("this client must ask for its codes with a code_challenge")
         # Somebody left the challenge out of the request (RFC 9700 section 4.8.2).

@@ -16,7 +16,7 @@ from tenantry.access.clients.model import (
     ENV,
     INACTIVE,
     M2M,
-    PUBLIC,
+    RESOURCE_CLIENT,
     WEB_APP,
     Client,
     Secret,
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.db.engine import Session
 
-IN_FORCE_MAX = {ENV: 5, M2M: 5, WEB_APP: 2}
+IN_FORCE_MAX = {ENV: 5, M2M: 5, RESOURCE_CLIENT: 5, WEB_APP: 2}
 KEPT_MAX = 20  # with those that are not in force
-NEVER_WITHOUT = {ENV, M2M}
+NEVER_WITHOUT = {ENV, M2M, RESOURCE_CLIENT}
 LAST_CLIENT = "last client cannot be deleted"
 
 _s = client_secrets.c
@@ -81,9 +81,11 @@ async def add(
     """
     async with call.db.transaction() as db:
         before = await _hold(call, db, identity)
-        if before.client_type in PUBLIC:
+        if before.is_public:
             raise errors.InvalidArgument(
                 f"a client of the type {before.client_type} is public and cannot have secrets"
+                if before.resource_id is None
+                else "this client is public and cannot have secrets"
             )
         secret, plain = changes.new_secret(call)
         at = secret.create_time

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tenantry.access.clients.model import GRANT_TYPES, PUBLIC
+from tenantry.access.clients.model import GRANT_TYPES
 from tenantry.core import ids
 from tenantry.identity.grants import pkce
 from tenantry.identity.grants.claims import SCOPES
@@ -217,7 +217,7 @@ def _code_challenge(client: Client, asked: Parameters) -> str | None:
     if challenge is None:
         if method is not None:
             raise Failed("invalid_request", "code_challenge is missing")
-        if client.enforce_pkce or client.client_type in PUBLIC:
+        if client.enforce_pkce or client.is_public:
             raise Failed("invalid_request", "code_challenge is missing: PKCE is required")
         return None
     # Without a method it would be plain (RFC 7636 section 4.3), which protects nobody.

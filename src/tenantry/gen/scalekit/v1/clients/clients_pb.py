@@ -9,11 +9,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, TYPE_CHECKING, TypeAlias
+from typing import Literal, NoReturn, TYPE_CHECKING, TypeAlias
 
 from protobuf import Enum, Message
 from protobuf._codegen import file_desc
-from protobuf.wkt.google.protobuf import empty_pb, field_mask_pb, timestamp_pb, wrappers_pb
+from protobuf.wkt.google.protobuf import empty_pb, field_mask_pb, struct_pb, timestamp_pb, wrappers_pb
 
 from ....buf.validate import validate_pb
 from ....google.api import annotations_pb, field_behavior_pb
@@ -21,8 +21,9 @@ from ....tenantry.v1 import options_pb
 from ..options import options_pb as options_pb_
 
 if TYPE_CHECKING:
-    from protobuf import DescFile
+    from protobuf import DescFile, Oneof
     from protobuf.wkt.google.protobuf.field_mask_pb import FieldMask
+    from protobuf.wkt.google.protobuf.struct_pb import Struct
     from protobuf.wkt.google.protobuf.timestamp_pb import Timestamp
     from protobuf.wkt.google.protobuf.wrappers_pb import BoolValue
 
@@ -1299,7 +1300,7 @@ class M2MClient(Message[_M2MClientFields]):
 
     Attributes:
         client_id:
-            Client ID, prefixed with `m2morg_`.
+            Client ID, prefixed with `m2morg_` or, for clients of resources, `m2m_`.
 
             ```proto
             string client_id = 1;
@@ -1323,7 +1324,7 @@ class M2MClient(Message[_M2MClientFields]):
             string description = 4;
             ```
         organization_id:
-            Organization ID, prefixed with `org_`.
+            Organization ID, prefixed with `org_`. Empty for clients of resources.
 
             ```proto
             string organization_id = 5;
@@ -1365,31 +1366,31 @@ class M2MClient(Message[_M2MClientFields]):
             int64 expiry = 11;
             ```
         resource_id:
-            Not used.
+            Resource ID, prefixed with `res_`. Empty for clients of organizations.
 
             ```proto
             string resource_id = 12;
             ```
         redirect_uris:
-            Not used.
+            Redirect URIs.
 
             ```proto
             repeated string redirect_uris = 13;
             ```
         is_dcr:
-            Not used.
+            Whether the client registered dynamically (RFC 7591).
 
             ```proto
             bool is_dcr = 15;
             ```
         is_cimd:
-            Not used.
+            Whether the client identifies itself by the URL of a metadata document.
 
             ```proto
             bool is_cimd = 16;
             ```
         metadata_uri:
-            Not used.
+            URL of the metadata document.
 
             ```proto
             string metadata_uri = 17;
@@ -1510,6 +1511,2035 @@ class OrganizationClient(Message[_OrganizationClientFields]):
         audience: list[str]
         custom_claims: list[CustomClaim]
         expiry: int
+
+_ResourceClientFields: TypeAlias = Literal["name", "description", "scopes", "audience", "custom_claims", "expiry", "redirect_uris"]
+
+class ResourceClient(Message[_ResourceClientFields]):
+    """
+    Properties of a client of a resource that are set on creation and update.
+
+    ```proto
+    message scalekit.v1.clients.ResourceClient
+    ```
+
+    Attributes:
+        name:
+            Name of the client, up to 128 characters.
+
+            ```proto
+            string name = 1;
+            ```
+        description:
+            Description of the client, up to 512 characters.
+
+            ```proto
+            string description = 2;
+            ```
+        scopes:
+            Scopes that the client may request, up to 100: scopes of the resource.
+            Empty for all of them.
+
+            ```proto
+            repeated string scopes = 3;
+            ```
+        audience:
+            Not used. The audience of access tokens is the resource.
+
+            ```proto
+            repeated string audience = 4;
+            ```
+        custom_claims:
+            Custom claims of access tokens that the client gets for itself, up to 20.
+
+            ```proto
+            repeated scalekit.v1.clients.CustomClaim custom_claims = 5;
+            ```
+        expiry:
+            Lifetime of access tokens in seconds, 60 to 86400. 0 uses that of the
+            resource.
+
+            ```proto
+            int64 expiry = 6;
+            ```
+        redirect_uris:
+            Redirect URIs, up to 20. A client without redirect URIs uses the grant
+            type `client_credentials`, a client with redirect URIs
+            `authorization_code` and `refresh_token`.
+
+            ```proto
+            repeated string redirect_uris = 7;
+            ```
+    """
+
+    __slots__ = ("name", "description", "scopes", "audience", "custom_claims", "expiry", "redirect_uris")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            name: str = "",
+            description: str = "",
+            scopes: list[str] | None = None,
+            audience: list[str] | None = None,
+            custom_claims: list[CustomClaim] | None = None,
+            expiry: int = 0,
+            redirect_uris: list[str] | None = None,
+        ) -> None:
+            pass
+
+        name: str
+        description: str
+        scopes: list[str]
+        audience: list[str]
+        custom_claims: list[CustomClaim]
+        expiry: int
+        redirect_uris: list[str]
+
+_CimdAllowlistEntryFields: TypeAlias = Literal["type", "value"]
+
+class CimdAllowlistEntry(Message[_CimdAllowlistEntryFields]):
+    """
+    A client with a metadata document that is allowed.
+
+    ```proto
+    message scalekit.v1.clients.CimdAllowlistEntry
+    ```
+
+    Attributes:
+        type:
+            `URL` for one client, or `PREDEFINED` for a known product.
+
+            ```proto
+            string type = 1;
+            ```
+        value:
+            URL of the metadata document of the client, or name of the product.
+
+            ```proto
+            string value = 2;
+            ```
+    """
+
+    __slots__ = ("type", "value")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            type: str = "",
+            value: str = "",
+        ) -> None:
+            pass
+
+        type: str
+        value: str
+
+_ResourceFields: TypeAlias = Literal["id", "name", "resource_uri", "description", "resource_type", "disable_dynamic_client_registration", "logo_uri", "access_token_expiry", "refresh_token_expiry", "create_time", "update_time", "provider", "protected_metadata", "protected_metadata_uri", "resource_id", "scopes", "connection_details", "disallow_connection_update", "intersect_scopes_user_permission", "enable_cimd", "xaa_enabled", "cimd_client_allowlist", "cimd_client_allowlist_enabled", "resource_scope_selection_allowed"]
+
+class Resource(Message[_ResourceFields]):
+    """
+    An MCP server or another API whose clients get access tokens from this server.
+
+    ```proto
+    message scalekit.v1.clients.Resource
+    ```
+
+    Attributes:
+        id:
+            Resource ID, prefixed with `res_`.
+
+            ```proto
+            string id = 1;
+            ```
+        name:
+            Name of the resource, shown on the consent page.
+
+            ```proto
+            string name = 2;
+            ```
+        resource_uri:
+            URL of the server, as users enter it in their clients. Also in the `aud`
+            of access tokens.
+
+            ```proto
+            string resource_uri = 3;
+            ```
+        description:
+            Description of the resource.
+
+            ```proto
+            string description = 4;
+            ```
+        resource_type:
+            Type of the resource.
+
+            ```proto
+            scalekit.v1.clients.ResourceType resource_type = 5;
+            ```
+        disable_dynamic_client_registration:
+            Whether clients cannot register dynamically (RFC 7591).
+
+            ```proto
+            bool disable_dynamic_client_registration = 6;
+            ```
+        logo_uri:
+            URL of the logo, shown on the consent page.
+
+            ```proto
+            string logo_uri = 7;
+            ```
+        access_token_expiry:
+            Lifetime of access tokens in seconds.
+
+            ```proto
+            int64 access_token_expiry = 8;
+            ```
+        refresh_token_expiry:
+            Seconds after which an unused refresh token expires.
+
+            ```proto
+            int64 refresh_token_expiry = 9;
+            ```
+        create_time:
+            Creation time.
+
+            ```proto
+            optional google.protobuf.Timestamp create_time = 10;
+            ```
+        update_time:
+            Time of the last update.
+
+            ```proto
+            optional google.protobuf.Timestamp update_time = 11;
+            ```
+        provider:
+            Not used.
+
+            ```proto
+            string provider = 12;
+            ```
+        protected_metadata:
+            Protected resource metadata (RFC 9728), to be served by the resource at
+            `/.well-known/oauth-protected-resource`.
+
+            ```proto
+            optional google.protobuf.Struct protected_metadata = 13;
+            ```
+        protected_metadata_uri:
+            URL at which this server publishes the same metadata.
+
+            ```proto
+            string protected_metadata_uri = 14;
+            ```
+        resource_id:
+            The same as `resource_uri`.
+
+            ```proto
+            string resource_id = 15;
+            ```
+        scopes:
+            All permissions of the environment. The enabled ones are scopes of the
+            resource. Lists contain only the enabled ones, without descriptions.
+
+            ```proto
+            repeated scalekit.v1.clients.Scope scopes = 16;
+            ```
+        connection_details:
+            Not used.
+
+            ```proto
+            optional scalekit.v1.clients.ResourceConnection connection_details = 17;
+            ```
+        disallow_connection_update:
+            Not used.
+
+            ```proto
+            bool disallow_connection_update = 18;
+            ```
+        intersect_scopes_user_permission:
+            Whether access tokens are limited to the permissions of the user.
+
+            ```proto
+            bool intersect_scopes_user_permission = 19;
+            ```
+        enable_cimd:
+            Whether clients may identify themselves by the URL of a metadata
+            document.
+
+            ```proto
+            bool enable_cimd = 20;
+            ```
+        xaa_enabled:
+            Whether assertions of the identity provider of an organization are
+            accepted (ID-JAG).
+
+            ```proto
+            bool xaa_enabled = 21;
+            ```
+        cimd_client_allowlist:
+            Clients with metadata documents that are allowed.
+
+            ```proto
+            repeated scalekit.v1.clients.CimdAllowlistEntry cimd_client_allowlist = 22;
+            ```
+        cimd_client_allowlist_enabled:
+            Whether only clients in `cimd_client_allowlist` may identify themselves by
+            a metadata document.
+
+            ```proto
+            bool cimd_client_allowlist_enabled = 23;
+            ```
+        resource_scope_selection_allowed:
+            Whether users may grant fewer scopes than a client requests.
+
+            ```proto
+            bool resource_scope_selection_allowed = 24;
+            ```
+    """
+
+    __slots__ = ("id", "name", "resource_uri", "description", "resource_type", "disable_dynamic_client_registration", "logo_uri", "access_token_expiry", "refresh_token_expiry", "create_time", "update_time", "provider", "protected_metadata", "protected_metadata_uri", "resource_id", "scopes", "connection_details", "disallow_connection_update", "intersect_scopes_user_permission", "enable_cimd", "xaa_enabled", "cimd_client_allowlist", "cimd_client_allowlist_enabled", "resource_scope_selection_allowed")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+            name: str = "",
+            resource_uri: str = "",
+            description: str = "",
+            resource_type: ResourceType | None = None,
+            disable_dynamic_client_registration: bool = False,
+            logo_uri: str = "",
+            access_token_expiry: int = 0,
+            refresh_token_expiry: int = 0,
+            create_time: Timestamp | None = None,
+            update_time: Timestamp | None = None,
+            provider: str = "",
+            protected_metadata: Struct | None = None,
+            protected_metadata_uri: str = "",
+            resource_id: str = "",
+            scopes: list[Scope] | None = None,
+            connection_details: ResourceConnection | None = None,
+            disallow_connection_update: bool = False,
+            intersect_scopes_user_permission: bool = False,
+            enable_cimd: bool = False,
+            xaa_enabled: bool = False,
+            cimd_client_allowlist: list[CimdAllowlistEntry] | None = None,
+            cimd_client_allowlist_enabled: bool = False,
+            resource_scope_selection_allowed: bool = False,
+        ) -> None:
+            pass
+
+        id: str
+        name: str
+        resource_uri: str
+        description: str
+        resource_type: ResourceType
+        disable_dynamic_client_registration: bool
+        logo_uri: str
+        access_token_expiry: int
+        refresh_token_expiry: int
+        create_time: Timestamp | None
+        update_time: Timestamp | None
+        provider: str
+        protected_metadata: Struct | None
+        protected_metadata_uri: str
+        resource_id: str
+        scopes: list[Scope]
+        connection_details: ResourceConnection | None
+        disallow_connection_update: bool
+        intersect_scopes_user_permission: bool
+        enable_cimd: bool
+        xaa_enabled: bool
+        cimd_client_allowlist: list[CimdAllowlistEntry]
+        cimd_client_allowlist_enabled: bool
+        resource_scope_selection_allowed: bool
+
+_GetResourceRequestFields: TypeAlias = Literal["resource_id"]
+
+class GetResourceRequest(Message[_GetResourceRequestFields]):
+    """
+    Request of `GetResource`.
+
+    ```proto
+    message scalekit.v1.clients.GetResourceRequest
+    ```
+
+    Attributes:
+        resource_id:
+            Resource ID, prefixed with `res_`.
+
+            ```proto
+            string resource_id = 1;
+            ```
+    """
+
+    __slots__ = ("resource_id",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            resource_id: str = "",
+        ) -> None:
+            pass
+
+        resource_id: str
+
+_GetResourceResponseFields: TypeAlias = Literal["resource"]
+
+class GetResourceResponse(Message[_GetResourceResponseFields]):
+    """
+    Response of `GetResource`.
+
+    ```proto
+    message scalekit.v1.clients.GetResourceResponse
+    ```
+
+    Attributes:
+        resource:
+            The resource.
+
+            ```proto
+            optional scalekit.v1.clients.Resource resource = 1;
+            ```
+    """
+
+    __slots__ = ("resource",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            resource: Resource | None = None,
+        ) -> None:
+            pass
+
+        resource: Resource | None
+
+_ListResourcesRequestFields: TypeAlias = Literal["resource_type", "page_token", "page_size"]
+
+class ListResourcesRequest(Message[_ListResourcesRequestFields]):
+    """
+    Request of `ListResources`.
+
+    ```proto
+    message scalekit.v1.clients.ListResourcesRequest
+    ```
+
+    Attributes:
+        resource_type:
+            Type of the resources to list.
+
+            ```proto
+            scalekit.v1.clients.ResourceType resource_type = 1;
+            ```
+        page_token:
+            `next_page_token` or `prev_page_token` from a previous response. Defaults
+            to the first page.
+
+            ```proto
+            string page_token = 2;
+            ```
+        page_size:
+            Maximum number of resources, up to 30. Defaults to 10.
+
+            ```proto
+            uint32 page_size = 3;
+            ```
+    """
+
+    __slots__ = ("resource_type", "page_token", "page_size")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            resource_type: ResourceType | None = None,
+            page_token: str = "",
+            page_size: int = 0,
+        ) -> None:
+            pass
+
+        resource_type: ResourceType
+        page_token: str
+        page_size: int
+
+_ListResourcesResponseFields: TypeAlias = Literal["total_size", "next_page_token", "resources", "prev_page_token"]
+
+class ListResourcesResponse(Message[_ListResourcesResponseFields]):
+    """
+    Response of `ListResources`.
+
+    ```proto
+    message scalekit.v1.clients.ListResourcesResponse
+    ```
+
+    Attributes:
+        total_size:
+            Total number of resources.
+
+            ```proto
+            uint32 total_size = 1;
+            ```
+        next_page_token:
+            Token for the next page. Empty on the last page.
+
+            ```proto
+            string next_page_token = 2;
+            ```
+        resources:
+            Resources on this page, newest first.
+
+            ```proto
+            repeated scalekit.v1.clients.Resource resources = 3;
+            ```
+        prev_page_token:
+            Token for the previous page. Empty on the first page.
+
+            ```proto
+            string prev_page_token = 4;
+            ```
+    """
+
+    __slots__ = ("total_size", "next_page_token", "resources", "prev_page_token")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            total_size: int = 0,
+            next_page_token: str = "",
+            resources: list[Resource] | None = None,
+            prev_page_token: str = "",
+        ) -> None:
+            pass
+
+        total_size: int
+        next_page_token: str
+        resources: list[Resource]
+        prev_page_token: str
+
+_CreateResourceClientRequestFields: TypeAlias = Literal["resource_id", "client"]
+
+class CreateResourceClientRequest(Message[_CreateResourceClientRequestFields]):
+    """
+    Request of `CreateResourceClient`.
+
+    ```proto
+    message scalekit.v1.clients.CreateResourceClientRequest
+    ```
+
+    Attributes:
+        resource_id:
+            Resource ID, prefixed with `res_`.
+
+            ```proto
+            string resource_id = 1;
+            ```
+        client:
+            Properties of the new client.
+
+            ```proto
+            optional scalekit.v1.clients.ResourceClient client = 2;
+            ```
+    """
+
+    __slots__ = ("resource_id", "client")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            resource_id: str = "",
+            client: ResourceClient | None = None,
+        ) -> None:
+            pass
+
+        resource_id: str
+        client: ResourceClient | None
+
+_CreateResourceClientResponseFields: TypeAlias = Literal["client", "plain_secret"]
+
+class CreateResourceClientResponse(Message[_CreateResourceClientResponseFields]):
+    """
+    Response of `CreateResourceClient`.
+
+    ```proto
+    message scalekit.v1.clients.CreateResourceClientResponse
+    ```
+
+    Attributes:
+        client:
+            The client.
+
+            ```proto
+            optional scalekit.v1.clients.M2MClient client = 1;
+            ```
+        plain_secret:
+            The secret. Returned only once.
+
+            ```proto
+            string plain_secret = 2;
+            ```
+    """
+
+    __slots__ = ("client", "plain_secret")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            client: M2MClient | None = None,
+            plain_secret: str = "",
+        ) -> None:
+            pass
+
+        client: M2MClient | None
+        plain_secret: str
+
+_UpdateResourceClientRequestFields: TypeAlias = Literal["resource_id", "client_id", "client", "update_mask"]
+
+class UpdateResourceClientRequest(Message[_UpdateResourceClientRequestFields]):
+    """
+    Request of `UpdateResourceClient`.
+
+    ```proto
+    message scalekit.v1.clients.UpdateResourceClientRequest
+    ```
+
+    Attributes:
+        resource_id:
+            Resource ID, prefixed with `res_`.
+
+            ```proto
+            string resource_id = 1;
+            ```
+        client_id:
+            Client ID, prefixed with `m2m_`.
+
+            ```proto
+            string client_id = 2;
+            ```
+        client:
+            Fields to update.
+
+            ```proto
+            optional scalekit.v1.clients.ResourceClient client = 3;
+            ```
+        update_mask:
+            Names of the fields to update: `scopes`, `custom_claims` and
+            `redirect_uris` are set even if they are empty. Without a mask, only
+            non-empty fields are updated.
+
+            ```proto
+            optional google.protobuf.FieldMask update_mask = 4;
+            ```
+    """
+
+    __slots__ = ("resource_id", "client_id", "client", "update_mask")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            resource_id: str = "",
+            client_id: str = "",
+            client: ResourceClient | None = None,
+            update_mask: FieldMask | None = None,
+        ) -> None:
+            pass
+
+        resource_id: str
+        client_id: str
+        client: ResourceClient | None
+        update_mask: FieldMask | None
+
+_UpdateResourceClientResponseFields: TypeAlias = Literal["client"]
+
+class UpdateResourceClientResponse(Message[_UpdateResourceClientResponseFields]):
+    """
+    Response of `UpdateResourceClient`.
+
+    ```proto
+    message scalekit.v1.clients.UpdateResourceClientResponse
+    ```
+
+    Attributes:
+        client:
+            The client.
+
+            ```proto
+            optional scalekit.v1.clients.M2MClient client = 1;
+            ```
+    """
+
+    __slots__ = ("client",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            client: M2MClient | None = None,
+        ) -> None:
+            pass
+
+        client: M2MClient | None
+
+_GetResourceClientRequestFields: TypeAlias = Literal["resource_id", "client_id"]
+
+class GetResourceClientRequest(Message[_GetResourceClientRequestFields]):
+    """
+    Request of `GetResourceClient`.
+
+    ```proto
+    message scalekit.v1.clients.GetResourceClientRequest
+    ```
+
+    Attributes:
+        resource_id:
+            Resource ID, prefixed with `res_`.
+
+            ```proto
+            string resource_id = 1;
+            ```
+        client_id:
+            Client ID, prefixed with `m2m_`.
+
+            ```proto
+            string client_id = 2;
+            ```
+    """
+
+    __slots__ = ("resource_id", "client_id")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            resource_id: str = "",
+            client_id: str = "",
+        ) -> None:
+            pass
+
+        resource_id: str
+        client_id: str
+
+_GetResourceClientResponseFields: TypeAlias = Literal["client", "consented_users"]
+
+class GetResourceClientResponse(Message[_GetResourceClientResponseFields]):
+    """
+    Response of `GetResourceClient`.
+
+    ```proto
+    message scalekit.v1.clients.GetResourceClientResponse
+    ```
+
+    Attributes:
+        client:
+            The client.
+
+            ```proto
+            optional scalekit.v1.clients.M2MClient client = 2;
+            ```
+        consented_users:
+            The newest consents of users to the client, up to 30.
+
+            ```proto
+            repeated scalekit.v1.clients.ConsentedUser consented_users = 3;
+            ```
+    """
+
+    __slots__ = ("client", "consented_users")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            client: M2MClient | None = None,
+            consented_users: list[ConsentedUser] | None = None,
+        ) -> None:
+            pass
+
+        client: M2MClient | None
+        consented_users: list[ConsentedUser]
+
+_ConsentedUserFields: TypeAlias = Literal["consent_id", "external_user_id", "scopes"]
+
+class ConsentedUser(Message[_ConsentedUserFields]):
+    """
+    The consent of a user to a client.
+
+    ```proto
+    message scalekit.v1.clients.ConsentedUser
+    ```
+
+    Attributes:
+        consent_id:
+            Consent ID, prefixed with `usrcnst_`.
+
+            ```proto
+            string consent_id = 1;
+            ```
+        external_user_id:
+            External ID of the user, or the user ID if the user has none.
+
+            ```proto
+            string external_user_id = 2;
+            ```
+        scopes:
+            Scopes that the user has granted.
+
+            ```proto
+            repeated string scopes = 3;
+            ```
+    """
+
+    __slots__ = ("consent_id", "external_user_id", "scopes")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            consent_id: str = "",
+            external_user_id: str = "",
+            scopes: list[str] | None = None,
+        ) -> None:
+            pass
+
+        consent_id: str
+        external_user_id: str
+        scopes: list[str]
+
+_ListResourceUserConsentsRequestFields: TypeAlias = Literal["resource_id", "search", "page_size", "page_token", "filter"]
+
+class ListResourceUserConsentsRequest(Message[_ListResourceUserConsentsRequestFields]):
+    """
+    Request of `ListResourceUserConsents`.
+
+    ```proto
+    message scalekit.v1.clients.ListResourceUserConsentsRequest
+    ```
+
+    Attributes:
+        resource_id:
+            Resource ID, prefixed with `res_`.
+
+            ```proto
+            string resource_id = 1;
+            ```
+        search:
+            User ID, external ID or email address of a user. Up to 320 characters.
+
+            ```proto
+            string search = 2;
+            ```
+        page_size:
+            Maximum number of consents, up to 30. Defaults to 10.
+
+            ```proto
+            uint32 page_size = 3;
+            ```
+        page_token:
+            `next_page_token` or `prev_page_token` from a previous response. Defaults
+            to the first page.
+
+            ```proto
+            string page_token = 4;
+            ```
+        filter:
+            Filters. They take precedence over `search`.
+
+            ```proto
+            optional scalekit.v1.clients.ResourceUserConsentFilter filter = 5;
+            ```
+    """
+
+    __slots__ = ("resource_id", "search", "page_size", "page_token", "filter")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            resource_id: str = "",
+            search: str = "",
+            page_size: int = 0,
+            page_token: str = "",
+            filter: ResourceUserConsentFilter | None = None,
+        ) -> None:
+            pass
+
+        resource_id: str
+        search: str
+        page_size: int
+        page_token: str
+        filter: ResourceUserConsentFilter | None
+
+_ResourceUserConsentFilterFields: TypeAlias = Literal["external_user_id"]
+
+class ResourceUserConsentFilter(Message[_ResourceUserConsentFilterFields]):
+    """
+    Filters of the consent list.
+
+    ```proto
+    message scalekit.v1.clients.ResourceUserConsentFilter
+    ```
+
+    Attributes:
+        external_user_id:
+            External IDs or user IDs, up to 25.
+
+            ```proto
+            repeated string external_user_id = 1;
+            ```
+    """
+
+    __slots__ = ("external_user_id",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            external_user_id: list[str] | None = None,
+        ) -> None:
+            pass
+
+        external_user_id: list[str]
+
+_ListResourceUserConsentsResponseFields: TypeAlias = Literal["total_size", "next_page_token", "consents", "prev_page_token"]
+
+class ListResourceUserConsentsResponse(Message[_ListResourceUserConsentsResponseFields]):
+    """
+    Response of `ListResourceUserConsents`.
+
+    ```proto
+    message scalekit.v1.clients.ListResourceUserConsentsResponse
+    ```
+
+    Attributes:
+        total_size:
+            Total number of consents, up to 10000.
+
+            ```proto
+            uint32 total_size = 1;
+            ```
+        next_page_token:
+            Token for the next page. Empty on the last page.
+
+            ```proto
+            string next_page_token = 2;
+            ```
+        consents:
+            Consents on this page, newest first.
+
+            ```proto
+            repeated scalekit.v1.clients.ResourceUserConsent consents = 3;
+            ```
+        prev_page_token:
+            Token for the previous page. Empty on the first page.
+
+            ```proto
+            string prev_page_token = 4;
+            ```
+    """
+
+    __slots__ = ("total_size", "next_page_token", "consents", "prev_page_token")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            total_size: int = 0,
+            next_page_token: str = "",
+            consents: list[ResourceUserConsent] | None = None,
+            prev_page_token: str = "",
+        ) -> None:
+            pass
+
+        total_size: int
+        next_page_token: str
+        consents: list[ResourceUserConsent]
+        prev_page_token: str
+
+_ResourceUserConsentFields: TypeAlias = Literal["id", "external_user_id", "client_id", "client_name", "scopes", "granted_at"]
+
+class ResourceUserConsent(Message[_ResourceUserConsentFields]):
+    """
+    The scopes that a user has granted to a client of a resource.
+
+    ```proto
+    message scalekit.v1.clients.ResourceUserConsent
+    ```
+
+    Attributes:
+        id:
+            Consent ID, prefixed with `usrcnst_`.
+
+            ```proto
+            string id = 1;
+            ```
+        external_user_id:
+            External ID of the user, or the user ID if the user has none.
+
+            ```proto
+            string external_user_id = 2;
+            ```
+        client_id:
+            Client ID, prefixed with `m2m_`.
+
+            ```proto
+            string client_id = 3;
+            ```
+        client_name:
+            Name of the client.
+
+            ```proto
+            string client_name = 4;
+            ```
+        scopes:
+            Scopes that the user has granted.
+
+            ```proto
+            repeated string scopes = 5;
+            ```
+        granted_at:
+            Time of the last grant.
+
+            ```proto
+            optional google.protobuf.Timestamp granted_at = 6;
+            ```
+    """
+
+    __slots__ = ("id", "external_user_id", "client_id", "client_name", "scopes", "granted_at")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+            external_user_id: str = "",
+            client_id: str = "",
+            client_name: str = "",
+            scopes: list[str] | None = None,
+            granted_at: Timestamp | None = None,
+        ) -> None:
+            pass
+
+        id: str
+        external_user_id: str
+        client_id: str
+        client_name: str
+        scopes: list[str]
+        granted_at: Timestamp | None
+
+_ListResourceClientsRequestFields: TypeAlias = Literal["resource_id"]
+
+class ListResourceClientsRequest(Message[_ListResourceClientsRequestFields]):
+    """
+    Request of `ListResourceClients`.
+
+    ```proto
+    message scalekit.v1.clients.ListResourceClientsRequest
+    ```
+
+    Attributes:
+        resource_id:
+            Resource ID, prefixed with `res_`.
+
+            ```proto
+            string resource_id = 1;
+            ```
+    """
+
+    __slots__ = ("resource_id",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            resource_id: str = "",
+        ) -> None:
+            pass
+
+        resource_id: str
+
+_ListResourceClientsResponseFields: TypeAlias = Literal["clients", "total_dcr_clients", "total_static_clients"]
+
+class ListResourceClientsResponse(Message[_ListResourceClientsResponseFields]):
+    """
+    Response of `ListResourceClients`.
+
+    ```proto
+    message scalekit.v1.clients.ListResourceClientsResponse
+    ```
+
+    Attributes:
+        clients:
+            The newest clients of the resource, up to 500.
+
+            ```proto
+            repeated scalekit.v1.clients.M2MClient clients = 2;
+            ```
+        total_dcr_clients:
+            Number of clients that registered dynamically, up to 10000.
+
+            ```proto
+            int32 total_dcr_clients = 3;
+            ```
+        total_static_clients:
+            Number of clients that were created by this API, up to 10000.
+
+            ```proto
+            int32 total_static_clients = 4;
+            ```
+    """
+
+    __slots__ = ("clients", "total_dcr_clients", "total_static_clients")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            clients: list[M2MClient] | None = None,
+            total_dcr_clients: int = 0,
+            total_static_clients: int = 0,
+        ) -> None:
+            pass
+
+        clients: list[M2MClient]
+        total_dcr_clients: int
+        total_static_clients: int
+
+_DeleteResourceClientRequestFields: TypeAlias = Literal["resource_id", "client_id"]
+
+class DeleteResourceClientRequest(Message[_DeleteResourceClientRequestFields]):
+    """
+    Request of `DeleteResourceClient`.
+
+    ```proto
+    message scalekit.v1.clients.DeleteResourceClientRequest
+    ```
+
+    Attributes:
+        resource_id:
+            Resource ID, prefixed with `res_`.
+
+            ```proto
+            string resource_id = 1;
+            ```
+        client_id:
+            Client ID, prefixed with `m2m_`.
+
+            ```proto
+            string client_id = 2;
+            ```
+    """
+
+    __slots__ = ("resource_id", "client_id")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            resource_id: str = "",
+            client_id: str = "",
+        ) -> None:
+            pass
+
+        resource_id: str
+        client_id: str
+
+_DeleteResourceClientResponseFields: TypeAlias = NoReturn
+
+class DeleteResourceClientResponse(Message[_DeleteResourceClientResponseFields]):
+    """
+    Response of `DeleteResourceClient`.
+
+    ```proto
+    message scalekit.v1.clients.DeleteResourceClientResponse
+    ```
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+        ) -> None:
+            pass
+
+_RevokeUserConsentRequestFields: TypeAlias = Literal["client_id", "consent_id"]
+
+class RevokeUserConsentRequest(Message[_RevokeUserConsentRequestFields]):
+    """
+    Request of `RevokeUserConsent`.
+
+    ```proto
+    message scalekit.v1.clients.RevokeUserConsentRequest
+    ```
+
+    Attributes:
+        client_id:
+            Client ID, prefixed with `m2m_`.
+
+            ```proto
+            string client_id = 1;
+            ```
+        consent_id:
+            Consent ID, prefixed with `usrcnst_`.
+
+            ```proto
+            string consent_id = 2;
+            ```
+    """
+
+    __slots__ = ("client_id", "consent_id")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            client_id: str = "",
+            consent_id: str = "",
+        ) -> None:
+            pass
+
+        client_id: str
+        consent_id: str
+
+_RevokeUserConsentResponseFields: TypeAlias = NoReturn
+
+class RevokeUserConsentResponse(Message[_RevokeUserConsentResponseFields]):
+    """
+    Response of `RevokeUserConsent`.
+
+    ```proto
+    message scalekit.v1.clients.RevokeUserConsentResponse
+    ```
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+        ) -> None:
+            pass
+
+_ResourceConnectionFields: TypeAlias = Literal["id", "type", "status", "enabled", "settings", "provider"]
+
+class ResourceConnection(Message[_ResourceConnectionFields]):
+    """
+    Not used.
+
+    ```proto
+    message scalekit.v1.clients.ResourceConnection
+    ```
+
+    Attributes:
+        id:
+            Not used.
+
+            ```proto
+            string id = 1;
+            ```
+        type:
+            Not used.
+
+            ```proto
+            scalekit.v1.clients.ResourceConnectionType type = 2;
+            ```
+        status:
+            Not used.
+
+            ```proto
+            string status = 3;
+            ```
+        enabled:
+            Not used.
+
+            ```proto
+            bool enabled = 4;
+            ```
+        settings:
+            Not used.
+
+            ```proto
+            optional google.protobuf.Struct settings = 5;
+            ```
+        provider:
+            Not used.
+
+            ```proto
+            string provider = 6;
+            ```
+    """
+
+    __slots__ = ("id", "type", "status", "enabled", "settings", "provider")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+            type: ResourceConnectionType | None = None,
+            status: str = "",
+            enabled: bool = False,
+            settings: Struct | None = None,
+            provider: str = "",
+        ) -> None:
+            pass
+
+        id: str
+        type: ResourceConnectionType
+        status: str
+        enabled: bool
+        settings: Struct | None
+        provider: str
+
+_CreateResourceRequestFields: TypeAlias = Literal["resource"]
+
+class CreateResourceRequest(Message[_CreateResourceRequestFields]):
+    """
+    Request of `CreateResource`.
+
+    ```proto
+    message scalekit.v1.clients.CreateResourceRequest
+    ```
+
+    Attributes:
+        resource:
+            Properties of the new resource.
+
+            ```proto
+            optional scalekit.v1.clients.CreateResource resource = 1;
+            ```
+    """
+
+    __slots__ = ("resource",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            resource: CreateResource | None = None,
+        ) -> None:
+            pass
+
+        resource: CreateResource | None
+
+_CreateResourceFields: TypeAlias = Literal["resource_type", "name", "description", "resource_uri", "access_token_expiry", "refresh_token_expiry", "disable_dynamic_client_registration", "logo_uri", "provider", "resource_id", "scopes", "intersect_scopes_user_permission", "enable_cimd", "xaa_enabled", "cimd_client_allowlist", "cimd_client_allowlist_enabled", "resource_scope_selection_allowed"]
+
+class CreateResource(Message[_CreateResourceFields]):
+    """
+    Properties of a resource that are set on creation.
+
+    ```proto
+    message scalekit.v1.clients.CreateResource
+    ```
+
+    Attributes:
+        resource_type:
+            Type of the resource: `MCP_SERVER` for MCP servers.
+
+            ```proto
+            scalekit.v1.clients.ResourceType resource_type = 1;
+            ```
+        name:
+            Name of the resource, shown on the consent page.
+
+            ```proto
+            string name = 2;
+            ```
+        description:
+            Description of the resource, up to 512 characters.
+
+            ```proto
+            string description = 3;
+            ```
+        resource_uri:
+            URL of the server, as users enter it in their clients. Up to 512
+            characters.
+
+            ```proto
+            string resource_uri = 4;
+            ```
+        access_token_expiry:
+            Lifetime of access tokens in seconds, 60 to 86400. 0 means 3600.
+
+            ```proto
+            int64 access_token_expiry = 5;
+            ```
+        refresh_token_expiry:
+            Seconds after which an unused refresh token expires, 300 to 31622400. 0
+            means 30 days.
+
+            ```proto
+            int64 refresh_token_expiry = 6;
+            ```
+        disable_dynamic_client_registration:
+            Whether clients cannot register dynamically (RFC 7591).
+
+            ```proto
+            bool disable_dynamic_client_registration = 7;
+            ```
+        logo_uri:
+            URL of the logo, shown on the consent page.
+
+            ```proto
+            string logo_uri = 8;
+            ```
+        provider:
+            Not supported. Leave it empty.
+
+            ```proto
+            string provider = 9;
+            ```
+        resource_id:
+            The same as `resource_uri`.
+
+            ```proto
+            string resource_id = 10;
+            ```
+        scopes:
+            Names of permissions, up to 100.
+
+            ```proto
+            repeated string scopes = 11;
+            ```
+        intersect_scopes_user_permission:
+            Whether access tokens are limited to the permissions of the user.
+
+            ```proto
+            bool intersect_scopes_user_permission = 12;
+            ```
+        enable_cimd:
+            Whether clients may identify themselves by the URL of a metadata
+            document.
+
+            ```proto
+            bool enable_cimd = 13;
+            ```
+        xaa_enabled:
+            Whether assertions of the identity provider of an organization are
+            accepted (ID-JAG).
+
+            ```proto
+            bool xaa_enabled = 14;
+            ```
+        cimd_client_allowlist:
+            Clients with metadata documents that are allowed, up to 20.
+
+            ```proto
+            repeated scalekit.v1.clients.CimdAllowlistEntry cimd_client_allowlist = 15;
+            ```
+        cimd_client_allowlist_enabled:
+            Whether only clients in `cimd_client_allowlist` may identify themselves by
+            a metadata document.
+
+            ```proto
+            bool cimd_client_allowlist_enabled = 16;
+            ```
+        resource_scope_selection_allowed:
+            Whether users may grant fewer scopes than a client requests.
+
+            ```proto
+            bool resource_scope_selection_allowed = 17;
+            ```
+    """
+
+    __slots__ = ("resource_type", "name", "description", "resource_uri", "access_token_expiry", "refresh_token_expiry", "disable_dynamic_client_registration", "logo_uri", "provider", "resource_id", "scopes", "intersect_scopes_user_permission", "enable_cimd", "xaa_enabled", "cimd_client_allowlist", "cimd_client_allowlist_enabled", "resource_scope_selection_allowed")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            resource_type: ResourceType | None = None,
+            name: str = "",
+            description: str = "",
+            resource_uri: str = "",
+            access_token_expiry: int = 0,
+            refresh_token_expiry: int = 0,
+            disable_dynamic_client_registration: bool = False,
+            logo_uri: str = "",
+            provider: str = "",
+            resource_id: str = "",
+            scopes: list[str] | None = None,
+            intersect_scopes_user_permission: bool = False,
+            enable_cimd: bool = False,
+            xaa_enabled: bool = False,
+            cimd_client_allowlist: list[CimdAllowlistEntry] | None = None,
+            cimd_client_allowlist_enabled: bool = False,
+            resource_scope_selection_allowed: bool = False,
+        ) -> None:
+            pass
+
+        resource_type: ResourceType
+        name: str
+        description: str
+        resource_uri: str
+        access_token_expiry: int
+        refresh_token_expiry: int
+        disable_dynamic_client_registration: bool
+        logo_uri: str
+        provider: str
+        resource_id: str
+        scopes: list[str]
+        intersect_scopes_user_permission: bool
+        enable_cimd: bool
+        xaa_enabled: bool
+        cimd_client_allowlist: list[CimdAllowlistEntry]
+        cimd_client_allowlist_enabled: bool
+        resource_scope_selection_allowed: bool
+
+_CreateResourceResponseFields: TypeAlias = Literal["resource"]
+
+class CreateResourceResponse(Message[_CreateResourceResponseFields]):
+    """
+    Response of `CreateResource`.
+
+    ```proto
+    message scalekit.v1.clients.CreateResourceResponse
+    ```
+
+    Attributes:
+        resource:
+            The resource.
+
+            ```proto
+            optional scalekit.v1.clients.Resource resource = 1;
+            ```
+    """
+
+    __slots__ = ("resource",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            resource: Resource | None = None,
+        ) -> None:
+            pass
+
+        resource: Resource | None
+
+_DeleteResourceProviderRequestFields: TypeAlias = Literal["resource_id"]
+
+class DeleteResourceProviderRequest(Message[_DeleteResourceProviderRequestFields]):
+    """
+    Request of `DeleteResourceProvider`.
+
+    ```proto
+    message scalekit.v1.clients.DeleteResourceProviderRequest
+    ```
+
+    Attributes:
+        resource_id:
+            Resource ID, prefixed with `res_`.
+
+            ```proto
+            string resource_id = 1;
+            ```
+    """
+
+    __slots__ = ("resource_id",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            resource_id: str = "",
+        ) -> None:
+            pass
+
+        resource_id: str
+
+_DeleteResourceRequestFields: TypeAlias = Literal["resource_id"]
+
+class DeleteResourceRequest(Message[_DeleteResourceRequestFields]):
+    """
+    Request of `DeleteResource`.
+
+    ```proto
+    message scalekit.v1.clients.DeleteResourceRequest
+    ```
+
+    Attributes:
+        resource_id:
+            Resource ID, prefixed with `res_`.
+
+            ```proto
+            string resource_id = 1;
+            ```
+    """
+
+    __slots__ = ("resource_id",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            resource_id: str = "",
+        ) -> None:
+            pass
+
+        resource_id: str
+
+_UpdateResourceRequestFields: TypeAlias = Literal["resource_id", "resource", "update_mask"]
+
+class UpdateResourceRequest(Message[_UpdateResourceRequestFields]):
+    """
+    Request of `UpdateResource`.
+
+    ```proto
+    message scalekit.v1.clients.UpdateResourceRequest
+    ```
+
+    Attributes:
+        resource_id:
+            Resource ID, prefixed with `res_`.
+
+            ```proto
+            string resource_id = 1;
+            ```
+        resource:
+            Fields to update.
+
+            ```proto
+            optional scalekit.v1.clients.UpdateResource resource = 2;
+            ```
+        update_mask:
+            Names of the fields to update. Required to set a field to an empty value.
+
+            ```proto
+            optional google.protobuf.FieldMask update_mask = 99;
+            ```
+    """
+
+    __slots__ = ("resource_id", "resource", "update_mask")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            resource_id: str = "",
+            resource: UpdateResource | None = None,
+            update_mask: FieldMask | None = None,
+        ) -> None:
+            pass
+
+        resource_id: str
+        resource: UpdateResource | None
+        update_mask: FieldMask | None
+
+_UpdateResourceFields: TypeAlias = Literal["name", "description", "resource_uri", "access_token_expiry", "refresh_token_expiry", "disable_dynamic_client_registration", "logo_uri", "provider", "resource_id", "scopes", "custom_connection_settings", "intersect_scopes_user_permission", "enable_cimd", "xaa_enabled", "cimd_client_allowlist", "cimd_client_allowlist_enabled", "resource_scope_selection_allowed"]
+
+class UpdateResource(Message[_UpdateResourceFields]):
+    """
+    Properties of a resource that are set on update.
+
+    ```proto
+    message scalekit.v1.clients.UpdateResource
+    ```
+
+    Attributes:
+        name:
+            Name of the resource, shown on the consent page.
+
+            ```proto
+            string name = 1;
+            ```
+        description:
+            Description of the resource, up to 512 characters.
+
+            ```proto
+            string description = 2;
+            ```
+        resource_uri:
+            URL of the server, as users enter it in their clients. Up to 512
+            characters.
+
+            ```proto
+            string resource_uri = 3;
+            ```
+        access_token_expiry:
+            Lifetime of access tokens in seconds, 60 to 86400. 0 uses the default.
+
+            ```proto
+            int64 access_token_expiry = 4;
+            ```
+        refresh_token_expiry:
+            Seconds after which an unused refresh token expires, 300 to 31622400. 0
+            uses the default.
+
+            ```proto
+            int64 refresh_token_expiry = 5;
+            ```
+        disable_dynamic_client_registration:
+            Whether clients cannot register dynamically (RFC 7591).
+
+            ```proto
+            optional google.protobuf.BoolValue disable_dynamic_client_registration = 6;
+            ```
+        logo_uri:
+            URL of the logo, shown on the consent page.
+
+            ```proto
+            string logo_uri = 7;
+            ```
+        provider:
+            Not supported. Leave it empty.
+
+            ```proto
+            string provider = 10;
+            ```
+        resource_id:
+            The same as `resource_uri`.
+
+            ```proto
+            string resource_id = 11;
+            ```
+        scopes:
+            Names of permissions, up to 100.
+
+            ```proto
+            repeated string scopes = 12;
+            ```
+        settings:
+            Not supported. Leave it empty.
+
+            ```proto
+            oneof settings
+            ```
+        intersect_scopes_user_permission:
+            Whether access tokens are limited to the permissions of the user.
+
+            ```proto
+            optional google.protobuf.BoolValue intersect_scopes_user_permission = 14;
+            ```
+        enable_cimd:
+            Whether clients may identify themselves by the URL of a metadata
+            document.
+
+            ```proto
+            optional google.protobuf.BoolValue enable_cimd = 15;
+            ```
+        xaa_enabled:
+            Whether assertions of the identity provider of an organization are
+            accepted (ID-JAG).
+
+            ```proto
+            optional google.protobuf.BoolValue xaa_enabled = 16;
+            ```
+        cimd_client_allowlist:
+            Clients with metadata documents that are allowed, up to 20.
+
+            ```proto
+            repeated scalekit.v1.clients.CimdAllowlistEntry cimd_client_allowlist = 17;
+            ```
+        cimd_client_allowlist_enabled:
+            Whether only clients in `cimd_client_allowlist` may identify themselves by
+            a metadata document.
+
+            ```proto
+            optional google.protobuf.BoolValue cimd_client_allowlist_enabled = 18;
+            ```
+        resource_scope_selection_allowed:
+            Whether users may grant fewer scopes than a client requests.
+
+            ```proto
+            optional google.protobuf.BoolValue resource_scope_selection_allowed = 19;
+            ```
+    """
+
+    __slots__ = ("name", "description", "resource_uri", "access_token_expiry", "refresh_token_expiry", "disable_dynamic_client_registration", "logo_uri", "provider", "resource_id", "scopes", "intersect_scopes_user_permission", "enable_cimd", "xaa_enabled", "cimd_client_allowlist", "cimd_client_allowlist_enabled", "resource_scope_selection_allowed", "settings")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            name: str = "",
+            description: str = "",
+            resource_uri: str = "",
+            access_token_expiry: int = 0,
+            refresh_token_expiry: int = 0,
+            disable_dynamic_client_registration: BoolValue | None = None,
+            logo_uri: str = "",
+            provider: str = "",
+            resource_id: str = "",
+            scopes: list[str] | None = None,
+            settings: Oneof[Literal["custom_connection_settings"], ResourceCustomConnectionSettings] | None = None,
+            intersect_scopes_user_permission: BoolValue | None = None,
+            enable_cimd: BoolValue | None = None,
+            xaa_enabled: BoolValue | None = None,
+            cimd_client_allowlist: list[CimdAllowlistEntry] | None = None,
+            cimd_client_allowlist_enabled: BoolValue | None = None,
+            resource_scope_selection_allowed: BoolValue | None = None,
+        ) -> None:
+            pass
+
+        name: str
+        description: str
+        resource_uri: str
+        access_token_expiry: int
+        refresh_token_expiry: int
+        disable_dynamic_client_registration: BoolValue | None
+        logo_uri: str
+        provider: str
+        resource_id: str
+        scopes: list[str]
+        settings: Oneof[Literal["custom_connection_settings"], ResourceCustomConnectionSettings] | None
+        intersect_scopes_user_permission: BoolValue | None
+        enable_cimd: BoolValue | None
+        xaa_enabled: BoolValue | None
+        cimd_client_allowlist: list[CimdAllowlistEntry]
+        cimd_client_allowlist_enabled: BoolValue | None
+        resource_scope_selection_allowed: BoolValue | None
+
+_UpdateResourceResponseFields: TypeAlias = Literal["resource"]
+
+class UpdateResourceResponse(Message[_UpdateResourceResponseFields]):
+    """
+    Response of `UpdateResource`.
+
+    ```proto
+    message scalekit.v1.clients.UpdateResourceResponse
+    ```
+
+    Attributes:
+        resource:
+            The resource.
+
+            ```proto
+            optional scalekit.v1.clients.Resource resource = 1;
+            ```
+    """
+
+    __slots__ = ("resource",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            resource: Resource | None = None,
+        ) -> None:
+            pass
+
+        resource: Resource | None
+
+_ResourceCustomConnectionSettingsFields: TypeAlias = Literal["authorize_uri"]
+
+class ResourceCustomConnectionSettings(Message[_ResourceCustomConnectionSettingsFields]):
+    """
+    Not used.
+
+    ```proto
+    message scalekit.v1.clients.ResourceCustomConnectionSettings
+    ```
+
+    Attributes:
+        authorize_uri:
+            Not supported.
+
+            ```proto
+            string authorize_uri = 1;
+            ```
+    """
+
+    __slots__ = ("authorize_uri",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            authorize_uri: str = "",
+        ) -> None:
+            pass
+
+        authorize_uri: str
+
+_ListCurrentAgentConsentsRequestFields: TypeAlias = Literal["page_size", "page_token"]
+
+class ListCurrentAgentConsentsRequest(Message[_ListCurrentAgentConsentsRequestFields]):
+    """
+    Request of `ListCurrentAgentConsents`.
+
+    ```proto
+    message scalekit.v1.clients.ListCurrentAgentConsentsRequest
+    ```
+
+    Attributes:
+        page_size:
+            Maximum number of consents, up to 30. Defaults to 10.
+
+            ```proto
+            uint32 page_size = 1;
+            ```
+        page_token:
+            `next_page_token` or `prev_page_token` from a previous response. Defaults
+            to the first page.
+
+            ```proto
+            string page_token = 2;
+            ```
+    """
+
+    __slots__ = ("page_size", "page_token")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            page_size: int = 0,
+            page_token: str = "",
+        ) -> None:
+            pass
+
+        page_size: int
+        page_token: str
+
+_ListCurrentAgentConsentsResponseFields: TypeAlias = Literal["total_size", "next_page_token", "prev_page_token", "consents"]
+
+class ListCurrentAgentConsentsResponse(Message[_ListCurrentAgentConsentsResponseFields]):
+    """
+    Response of `ListCurrentAgentConsents`.
+
+    ```proto
+    message scalekit.v1.clients.ListCurrentAgentConsentsResponse
+    ```
+
+    Attributes:
+        total_size:
+            Total number of consents, up to 10000.
+
+            ```proto
+            uint32 total_size = 1;
+            ```
+        next_page_token:
+            Token for the next page. Empty on the last page.
+
+            ```proto
+            string next_page_token = 2;
+            ```
+        prev_page_token:
+            Token for the previous page. Empty on the first page.
+
+            ```proto
+            string prev_page_token = 3;
+            ```
+        consents:
+            Consents on this page, newest first.
+
+            ```proto
+            repeated scalekit.v1.clients.ResourceUserConsent consents = 4;
+            ```
+    """
+
+    __slots__ = ("total_size", "next_page_token", "prev_page_token", "consents")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            total_size: int = 0,
+            next_page_token: str = "",
+            prev_page_token: str = "",
+            consents: list[ResourceUserConsent] | None = None,
+        ) -> None:
+            pass
+
+        total_size: int
+        next_page_token: str
+        prev_page_token: str
+        consents: list[ResourceUserConsent]
+
+_RevokeCurrentAgentConsentRequestFields: TypeAlias = Literal["consent_id"]
+
+class RevokeCurrentAgentConsentRequest(Message[_RevokeCurrentAgentConsentRequestFields]):
+    """
+    Request of `RevokeCurrentAgentConsent`.
+
+    ```proto
+    message scalekit.v1.clients.RevokeCurrentAgentConsentRequest
+    ```
+
+    Attributes:
+        consent_id:
+            Consent ID, prefixed with `usrcnst_`.
+
+            ```proto
+            string consent_id = 1;
+            ```
+    """
+
+    __slots__ = ("consent_id",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            consent_id: str = "",
+        ) -> None:
+            pass
+
+        consent_id: str
+
+_RevokeCurrentAgentConsentResponseFields: TypeAlias = NoReturn
+
+class RevokeCurrentAgentConsentResponse(Message[_RevokeCurrentAgentConsentResponseFields]):
+    """
+    Response of `RevokeCurrentAgentConsent`.
+
+    ```proto
+    message scalekit.v1.clients.RevokeCurrentAgentConsentResponse
+    ```
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+        ) -> None:
+            pass
 
 _CreateOrganizationClientRequestFields: TypeAlias = Literal["organization_id", "client"]
 
@@ -2603,15 +4633,96 @@ class ClientSecretStatus(Enum):
     ACTIVE = 0
     INACTIVE = 1
 
+class ResourceType(Enum):
+    """
+    The type of a resource.
+
+    ```proto
+    enum scalekit.v1.clients.ResourceType
+    ```
+
+    Attributes:
+        UNSPECIFIED:
+            Unspecified.
+
+            ```proto
+            RESOURCE_TYPE_UNSPECIFIED = 0
+            ```
+        WEB:
+            Web application.
+
+            ```proto
+            WEB = 1
+            ```
+        MOBILE:
+            Mobile application.
+
+            ```proto
+            MOBILE = 2
+            ```
+        DESKTOP:
+            Desktop application.
+
+            ```proto
+            DESKTOP = 3
+            ```
+        SERVER:
+            API.
+
+            ```proto
+            SERVER = 4
+            ```
+        MCP_SERVER:
+            MCP server.
+
+            ```proto
+            MCP_SERVER = 5
+            ```
+    """
+
+    UNSPECIFIED = 0
+    WEB = 1
+    MOBILE = 2
+    DESKTOP = 3
+    SERVER = 4
+    MCP_SERVER = 5
+
+class ResourceConnectionType(Enum):
+    """
+    Not used.
+
+    ```proto
+    enum scalekit.v1.clients.ResourceConnectionType
+    ```
+
+    Attributes:
+        INVALID:
+            Not used.
+
+            ```proto
+            INVALID = 0
+            ```
+        CUSTOM:
+            Not used.
+
+            ```proto
+            CUSTOM = 1
+            ```
+    """
+
+    INVALID = 0
+    CUSTOM = 1
+
 
 _DESC = file_desc(
-    b'\n!scalekit/v1/clients/clients.proto\x12\x13scalekit.v1.clients\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"A\n\x0bCustomClaim\x12\x1c\n\x03key\x18\x01 \x01(\tR\x03keyB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value"\xe9\x03\n\x0cClientSecret\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12;\n\x0bcreate_time\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\nupdateTime\x12#\n\rsecret_suffix\x18\x04 \x01(\tR\x0csecretSuffix\x12"\n\ncreated_by\x18\x05 \x01(\tH\x00R\tcreatedBy\x88\x01\x01\x12?\n\x06status\x18\x06 \x01(\x0e2\'.scalekit.v1.clients.ClientSecretStatusR\x06status\x12;\n\x0bexpire_time\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\nexpireTime\x12@\n\x0elast_used_time\x18\x08 \x01(\x0b2\x1a.google.protobuf.TimestampR\x0clastUsedTime\x12&\n\x0cplain_secret\x18\t \x01(\tH\x01R\x0bplainSecret\x88\x01\x01B\r\n\x0b_created_byB\x0f\n\r_plain_secret"\\\n\tCidrEntry\x12\x1c\n\x05value\x18\x01 \x01(\tR\x05valueB\x06\xbaH\x03\xc8\x01\x01\x121\n\x04type\x18\x02 \x01(\x0e2\x1d.scalekit.v1.clients.CidrTypeR\x04type"^\n\x0bIpAllowlist\x12\x19\n\x08opted_in\x18\x01 \x01(\x08R\x07optedIn\x124\n\x05cidrs\x18\x02 \x03(\x0b2\x1e.scalekit.v1.clients.CidrEntryR\x05cidrs"\xda\x06\n\x06Client\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n\x05keyId\x18\x02 \x01(\tR\x05keyId\x12;\n\x0bcreate_time\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampR\nupdateTime\x12;\n\x07secrets\x18\x07 \x03(\x0b2!.scalekit.v1.clients.ClientSecretR\x07secrets\x129\n\x19post_logout_redirect_uris\x18\x08 \x03(\tR\x16postLogoutRedirectUris\x127\n\x18back_channel_logout_uris\x18\t \x03(\tR\x15backChannelLogoutUris\x12,\n\x12initiate_login_uri\x18\n \x01(\tR\x10initiateLoginUri\x12&\n\x0fpost_login_uris\x18\x0b \x03(\tR\rpostLoginUris\x12\x12\n\x04name\x18\x0c \x01(\tR\x04name\x123\n\x13access_token_expiry\x18\r \x01(\x03H\x00R\x11accessTokenExpiry\x88\x01\x01\x12\x16\n\x06scopes\x18\x0e \x03(\tR\x06scopes\x12E\n\rcustom_claims\x18\x0f \x03(\x0b2 .scalekit.v1.clients.CustomClaimR\x0ccustomClaims\x12?\n\x1cdisallow_scalekit_api_access\x18\x10 \x01(\x08R\x19disallowScalekitApiAccess\x12\x1f\n\x0bgrant_types\x18\x11 \x03(\tR\ngrantTypes\x12\x1f\n\x0bclient_type\x18\x12 \x01(\tR\nclientType\x12!\n\x0cenforce_pkce\x18\x13 \x01(\x08R\x0benforcePkce\x12C\n\x0cip_allowlist\x18\x14 \x01(\x0b2 .scalekit.v1.clients.IpAllowlistR\x0bipAllowlistB\x16\n\x14_access_token_expiry"\xf9\x05\n\x0cCreateClient\x12\x1f\n\x04name\x18\x01 \x01(\tR\x04nameB\x0b\xbaH\x08r\x03\x18\x80\x01\xc8\x01\x01\x12,\n\x0bclient_type\x18\x02 \x01(\tR\nclientTypeB\x0b\xbaH\x08r\x03\x18\x80\x01\xc8\x01\x01\x12H\n\x18back_channel_logout_uris\x18\x03 \x03(\tR\x15backChannelLogoutUrisB\x0f\xbaH\x0c\x92\x01\t\x18\x01"\x05r\x03\x88\x01\x01\x12C\n\x19post_logout_redirect_uris\x18\x04 \x03(\tR\x16postLogoutRedirectUrisB\x08\xbaH\x05\x92\x01\x02\x18\x01\x121\n\x12initiate_login_uri\x18\x05 \x01(\tH\x00R\x10initiateLoginUri\x88\x01\x01\x120\n\x0fpost_login_uris\x18\x06 \x03(\tR\rpostLoginUrisB\x08\xbaH\x05\x92\x01\x02\x18\x01\x12.\n\x13access_token_expiry\x18\x07 \x01(\x03R\x11accessTokenExpiry\x12\x16\n\x06scopes\x18\x08 \x03(\tR\x06scopes\x12E\n\rcustom_claims\x18\t \x03(\x0b2 .scalekit.v1.clients.CustomClaimR\x0ccustomClaims\x12[\n\x1cdisallow_scalekit_api_access\x18\n \x01(\x0b2\x1a.google.protobuf.BoolValueR\x19disallowScalekitApiAccess\x12\x1f\n\x0bgrant_types\x18\x0b \x03(\tR\ngrantTypes\x12=\n\x0cenforce_pkce\x18\x0c \x01(\x0b2\x1a.google.protobuf.BoolValueR\x0benforcePkce\x12C\n\x0cip_allowlist\x18\r \x01(\x0b2 .scalekit.v1.clients.IpAllowlistR\x0bipAllowlistB\x15\n\x13_initiate_login_uri"X\n\x13CreateClientRequest\x12A\n\x06client\x18\x01 \x01(\x0b2!.scalekit.v1.clients.CreateClientR\x06clientB\x06\xbaH\x03\xc8\x01\x01"K\n\x14CreateClientResponse\x123\n\x06client\x18\x01 \x01(\x0b2\x1b.scalekit.v1.clients.ClientR\x06client":\n\x10GetClientRequest\x12&\n\tclient_id\x18\x01 \x01(\tR\x08clientIdB\t\xbaH\x06r\x04\x10\x01\x18 "H\n\x11GetClientResponse\x123\n\x06client\x18\x01 \x01(\x0b2\x1b.scalekit.v1.clients.ClientR\x06client"\xfe\x01\n\x12ListClientsRequest\x120\n\x14include_plain_secret\x18\x01 \x01(\x08R\x12includePlainSecret\x12F\n\x06filter\x18\x03 \x01(\x0b2..scalekit.v1.clients.ListClientsRequest.FilterR\x06filter\x12\x1d\n\npage_token\x18\x04 \x01(\tR\tpageToken\x12$\n\tpage_size\x18\x05 \x01(\rR\x08pageSizeB\x07\xbaH\x04*\x02\x18\x1e\x1a)\n\x06Filter\x12\x1f\n\x0bclient_type\x18\x01 \x03(\tR\nclientType"\xbb\x01\n\x13ListClientsResponse\x12\x1d\n\ntotal_size\x18\x01 \x01(\rR\ttotalSize\x125\n\x07clients\x18\x02 \x03(\x0b2\x1b.scalekit.v1.clients.ClientR\x07clients\x12&\n\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\x12&\n\x0fprev_page_token\x18\x04 \x01(\tR\rprevPageToken"\xbe\x05\n\x0cUpdateClient\x12H\n\x18back_channel_logout_uris\x18\x04 \x03(\tR\x15backChannelLogoutUrisB\x0f\xbaH\x0c\x92\x01\t\x18\x01"\x05r\x03\x88\x01\x01\x12C\n\x19post_logout_redirect_uris\x18\x05 \x03(\tR\x16postLogoutRedirectUrisB\x08\xbaH\x05\x92\x01\x02\x18\x01\x121\n\x12initiate_login_uri\x18\x06 \x01(\tH\x00R\x10initiateLoginUri\x88\x01\x01\x120\n\x0fpost_login_uris\x18\x07 \x03(\tR\rpostLoginUrisB\x08\xbaH\x05\x92\x01\x02\x18\x01\x12\x12\n\x04name\x18\x08 \x01(\tR\x04name\x12.\n\x13access_token_expiry\x18\t \x01(\x03R\x11accessTokenExpiry\x12\x16\n\x06scopes\x18\x0b \x03(\tR\x06scopes\x12E\n\rcustom_claims\x18\x0c \x03(\x0b2 .scalekit.v1.clients.CustomClaimR\x0ccustomClaims\x12[\n\x1cdisallow_scalekit_api_access\x18\r \x01(\x0b2\x1a.google.protobuf.BoolValueR\x19disallowScalekitApiAccess\x12\x1f\n\x0bgrant_types\x18\x0e \x03(\tR\ngrantTypes\x12=\n\x0cenforce_pkce\x18\x0f \x01(\x0b2\x1a.google.protobuf.BoolValueR\x0benforcePkce\x12C\n\x0cip_allowlist\x18\x10 \x01(\x0b2 .scalekit.v1.clients.IpAllowlistR\x0bipAllowlistB\x15\n\x13_initiate_login_uri"\xb5\x01\n\x13UpdateClientRequest\x12&\n\tclient_id\x18\x01 \x01(\tR\x08clientIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12A\n\x06client\x18\x02 \x01(\x0b2!.scalekit.v1.clients.UpdateClientR\x06clientB\x06\xbaH\x03\xc8\x01\x01\x123\n\x04mask\x18\x03 \x01(\x0b2\x1a.google.protobuf.FieldMaskR\x04maskB\x03\xe0A\x03"K\n\x14UpdateClientResponse\x123\n\x06client\x18\x01 \x01(\x0b2\x1b.scalekit.v1.clients.ClientR\x06client"=\n\x13DeleteClientRequest\x12&\n\tclient_id\x18\x01 \x01(\tR\x08clientIdB\t\xbaH\x06r\x04\x10\x01\x18 "C\n\x19CreateClientSecretRequest\x12&\n\tclient_id\x18\x01 \x01(\tR\x08clientIdB\t\xbaH\x06r\x04\x10\x01\x18 "z\n\x1aCreateClientSecretResponse\x12!\n\x0cplain_secret\x18\x01 \x01(\tR\x0bplainSecret\x129\n\x06secret\x18\x02 \x01(\x0b2!.scalekit.v1.clients.ClientSecretR\x06secret"U\n\x12UpdateClientSecret\x12?\n\x06status\x18\x01 \x01(\x0e2\'.scalekit.v1.clients.ClientSecretStatusR\x06status"\xe4\x01\n\x19UpdateClientSecretRequest\x12&\n\tclient_id\x18\x01 \x01(\tR\x08clientIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12&\n\tsecret_id\x18\x02 \x01(\tR\x08secretIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12G\n\x06secret\x18\x03 \x01(\x0b2\'.scalekit.v1.clients.UpdateClientSecretR\x06secretB\x06\xbaH\x03\xc8\x01\x01\x12.\n\x04mask\x18\x04 \x01(\x0b2\x1a.google.protobuf.FieldMaskR\x04mask"W\n\x1aUpdateClientSecretResponse\x129\n\x06secret\x18\x01 \x01(\x0b2!.scalekit.v1.clients.ClientSecretR\x06secret"k\n\x19DeleteClientSecretRequest\x12&\n\tclient_id\x18\x01 \x01(\tR\x08clientIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12&\n\tsecret_id\x18\x02 \x01(\tR\x08secretIdB\t\xbaH\x06r\x04\x10\x01\x18 "\xea\x04\n\tM2MClient\x12\x1b\n\tclient_id\x18\x01 \x01(\tR\x08clientId\x12;\n\x07secrets\x18\x02 \x03(\x0b2!.scalekit.v1.clients.ClientSecretR\x07secrets\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12 \n\x0bdescription\x18\x04 \x01(\tR\x0bdescription\x12\'\n\x0forganization_id\x18\x05 \x01(\tR\x0eorganizationId\x12;\n\x0bcreate_time\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\nupdateTime\x12\x16\n\x06scopes\x18\x08 \x03(\tR\x06scopes\x12\x1a\n\x08audience\x18\t \x03(\tR\x08audience\x12E\n\rcustom_claims\x18\n \x03(\x0b2 .scalekit.v1.clients.CustomClaimR\x0ccustomClaims\x12\x16\n\x06expiry\x18\x0b \x01(\x03R\x06expiry\x12\x1f\n\x0bresource_id\x18\x0c \x01(\tR\nresourceId\x12#\n\rredirect_uris\x18\r \x03(\tR\x0credirectUris\x12\x15\n\x06is_dcr\x18\x0f \x01(\x08R\x05isDcr\x12\x17\n\x07is_cimd\x18\x10 \x01(\x08R\x06isCimd\x12!\n\x0cmetadata_uri\x18\x11 \x01(\tR\x0bmetadataUri"\xf1\x01\n\x12OrganizationClient\x12\x1c\n\x04name\x18\x01 \x01(\tR\x04nameB\x08\xbaH\x05r\x03\x18\x80\x01\x12*\n\x0bdescription\x18\x02 \x01(\tR\x0bdescriptionB\x08\xbaH\x05r\x03\x18\x80\x04\x12\x16\n\x06scopes\x18\x03 \x03(\tR\x06scopes\x12\x1a\n\x08audience\x18\x04 \x03(\tR\x08audience\x12E\n\rcustom_claims\x18\x05 \x03(\x0b2 .scalekit.v1.clients.CustomClaimR\x0ccustomClaims\x12\x16\n\x06expiry\x18\x06 \x01(\x03R\x06expiry"\xa4\x01\n\x1fCreateOrganizationClientRequest\x128\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04org_\x12G\n\x06client\x18\x02 \x01(\x0b2\'.scalekit.v1.clients.OrganizationClientR\x06clientB\x06\xbaH\x03\xc8\x01\x01"}\n CreateOrganizationClientResponse\x126\n\x06client\x18\x01 \x01(\x0b2\x1e.scalekit.v1.clients.M2MClientR\x06client\x12!\n\x0cplain_secret\x18\x02 \x01(\tR\x0bplainSecret"\x89\x01\n\x1cGetOrganizationClientRequest\x128\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04org_\x12/\n\tclient_id\x18\x02 \x01(\tR\x08clientIdB\x12\xbaH\x0fr\r\x10\x01\x18 :\x07m2morg_"W\n\x1dGetOrganizationClientResponse\x126\n\x06client\x18\x01 \x01(\x0b2\x1e.scalekit.v1.clients.M2MClientR\x06client"\x96\x01\n\x1eListOrganizationClientsRequest\x128\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04org_\x12\x1b\n\tpage_size\x18\x02 \x01(\rR\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageToken"\xca\x01\n\x1fListOrganizationClientsResponse\x12&\n\x0fnext_page_token\x18\x01 \x01(\tR\rnextPageToken\x12\x1d\n\ntotal_size\x18\x02 \x01(\rR\ttotalSize\x128\n\x07clients\x18\x03 \x03(\x0b2\x1e.scalekit.v1.clients.M2MClientR\x07clients\x12&\n\x0fprev_page_token\x18\x04 \x01(\tR\rprevPageToken"\xd5\x01\n\x1fUpdateOrganizationClientRequest\x128\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04org_\x12/\n\tclient_id\x18\x02 \x01(\tR\x08clientIdB\x12\xbaH\x0fr\r\x10\x01\x18 :\x07m2morg_\x12G\n\x06client\x18\x03 \x01(\x0b2\'.scalekit.v1.clients.OrganizationClientR\x06clientB\x06\xbaH\x03\xc8\x01\x01"Z\n UpdateOrganizationClientResponse\x126\n\x06client\x18\x01 \x01(\x0b2\x1e.scalekit.v1.clients.M2MClientR\x06client"\x8c\x01\n\x1fDeleteOrganizationClientRequest\x128\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04org_\x12/\n\tclient_id\x18\x02 \x01(\tR\x08clientIdB\x12\xbaH\x0fr\r\x10\x01\x18 :\x07m2morg_"\x92\x01\n%CreateOrganizationClientSecretRequest\x128\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04org_\x12/\n\tclient_id\x18\x02 \x01(\tR\x08clientIdB\x12\xbaH\x0fr\r\x10\x01\x18 :\x07m2morg_"\x86\x01\n&CreateOrganizationClientSecretResponse\x12!\n\x0cplain_secret\x18\x01 \x01(\tR\x0bplainSecret\x129\n\x06secret\x18\x02 \x01(\x0b2!.scalekit.v1.clients.ClientSecretR\x06secret"\xba\x01\n%DeleteOrganizationClientSecretRequest\x128\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04org_\x12/\n\tclient_id\x18\x02 \x01(\tR\x08clientIdB\x12\xbaH\x0fr\r\x10\x01\x18 :\x07m2morg_\x12&\n\tsecret_id\x18\x03 \x01(\tR\x08secretIdB\t\xbaH\x06r\x04\x10\x01\x18 "\xa8\x01\n\x05Scope\x12\x19\n\x02id\x18\x01 \x01(\tR\x02idB\t\xbaH\x06r\x04\x10\x01\x18d\x126\n\x04name\x18\x02 \x01(\tR\x04nameB"\xbaH\x1fr\x1a\x10\x01\x18d2\x14^[a-zA-Z0-9:]{1,64}$\xc8\x01\x01\x12*\n\x0bdescription\x18\x03 \x01(\tR\x0bdescriptionB\x08\xbaH\x05r\x03\x18\xd0\x0f\x12 \n\x07enabled\x18\x04 \x01(\x08R\x07enabledB\x06\xbaH\x03\xc8\x01\x01"q\n\x0bCreateScope\x126\n\x04name\x18\x01 \x01(\tR\x04nameB"\xbaH\x1fr\x1a\x10\x01\x18d2\x14^[a-zA-Z0-9:]{1,64}$\xc8\x01\x01\x12*\n\x0bdescription\x18\x02 \x01(\tR\x0bdescriptionB\x08\xbaH\x05r\x03\x18\xd0\x0f"v\n\x12CreateScopeRequest\x12>\n\x05scope\x18\x01 \x01(\x0b2 .scalekit.v1.clients.CreateScopeR\x05scopeB\x06\xbaH\x03\xc8\x01\x01\x12 \n\x06env_id\x18\x02 \x01(\tR\x05envIdB\t\xbaH\x06r\x04\x10\x00\x18 "G\n\x13CreateScopeResponse\x120\n\x05scope\x18\x01 \x01(\x0b2\x1a.scalekit.v1.clients.ScopeR\x05scope"5\n\x11ListScopesRequest\x12 \n\x06env_id\x18\x01 \x01(\tR\x05envIdB\t\xbaH\x06r\x04\x10\x00\x18 "H\n\x12ListScopesResponse\x122\n\x06scopes\x18\x01 \x03(\x0b2\x1a.scalekit.v1.clients.ScopeR\x06scopes"o\n\x0bUpdateScope\x12*\n\x0bdescription\x18\x01 \x01(\tR\x0bdescriptionB\x08\xbaH\x05r\x03\x18\xd0\x0f\x124\n\x07enabled\x18\x02 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x07enabled"o\n\x12UpdateScopeRequest\x12\x19\n\x02id\x18\x01 \x01(\tR\x02idB\t\xbaH\x06r\x04\x10\x01\x18d\x12>\n\x05scope\x18\x02 \x01(\x0b2 .scalekit.v1.clients.UpdateScopeR\x05scopeB\x06\xbaH\x03\xc8\x01\x01"G\n\x13UpdateScopeResponse\x120\n\x05scope\x18\x01 \x01(\x0b2\x1a.scalekit.v1.clients.ScopeR\x05scope"1\n\x12DeleteScopeRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08r\x06:\x04scp_"T\n AddEnvironmentRedirectUriRequest\x120\n\x0credirect_uri\x18\x01 \x01(\tR\x0bredirectUriB\r\xbaH\nr\x05\x10\x01\x18\x80\x10\xc8\x01\x01"W\n#RemoveEnvironmentRedirectUriRequest\x120\n\x0credirect_uri\x18\x01 \x01(\tR\x0bredirectUriB\r\xbaH\nr\x05\x10\x01\x18\x80\x10\xc8\x01\x01"d\n%SetEnvironmentInitiateLoginUriRequest\x12;\n\x12initiate_login_uri\x18\x01 \x01(\tR\x10initiateLoginUriB\r\xbaH\nr\x05\x10\x01\x18\x80\x10\xc8\x01\x01"\xc9\x01\n\x1cEnvironmentLoginUrisResponse\x12\x1b\n\tclient_id\x18\x01 \x01(\tR\x08clientId\x12#\n\rredirect_uris\x18\x02 \x03(\tR\x0credirectUris\x129\n\x19post_logout_redirect_uris\x18\x03 \x03(\tR\x16postLogoutRedirectUris\x12,\n\x12initiate_login_uri\x18\x04 \x01(\tR\x10initiateLoginUri*9\n\x08CidrType\x12\x19\n\x15CIDR_TYPE_UNSPECIFIED\x10\x00\x12\x08\n\x04IPV4\x10\x01\x12\x08\n\x04IPV6\x10\x02*.\n\x12ClientSecretStatus\x12\n\n\x06ACTIVE\x10\x00\x12\x0c\n\x08INACTIVE\x10\x012\xeb#\n\rClientService\x12\xaa\x01\n\x0cCreateClient\x12(.scalekit.v1.clients.CreateClientRequest\x1a).scalekit.v1.clients.CreateClientResponse"E\x82\xd3\xe4\x93\x02\x19"\x0f/api/v1/clients:\x06client\x82\xb5\x18\x19\n\x15api_credentials:write\x18D\xc2\xf3\x18\x05\x10\xc9\x01 \x01\x12\xa1\x01\n\tGetClient\x12%.scalekit.v1.clients.GetClientRequest\x1a&.scalekit.v1.clients.GetClientResponse"E\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/clients/{client_id}\x82\xb5\x18\x18\n\x14api_credentials:read\x18D\xc2\xf3\x18\x02 \x01\x12\x94\x01\n\nListClient\x12\'.scalekit.v1.clients.ListClientsRequest\x1a(.scalekit.v1.clients.ListClientsResponse"3\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/clients\x82\xb5\x18\x18\n\x14api_credentials:read\x18D\x12\xb5\x01\n\x0cUpdateClient\x12(.scalekit.v1.clients.UpdateClientRequest\x1a).scalekit.v1.clients.UpdateClientResponse"P\x82\xd3\xe4\x93\x02%2\x1b/api/v1/clients/{client_id}:\x06client\x82\xb5\x18\x19\n\x15api_credentials:write\x18D\xc2\xf3\x18\x04 \x01(\x01\x12\x99\x01\n\x0cDeleteClient\x12(.scalekit.v1.clients.DeleteClientRequest\x1a\x16.google.protobuf.Empty"G\x82\xd3\xe4\x93\x02\x1d*\x1b/api/v1/clients/{client_id}\x82\xb5\x18\x1a\n\x16api_credentials:rotate\x18D\xc2\xf3\x18\x02(\x01\x12\xe3\x01\n\x12CreateClientSecret\x12..scalekit.v1.clients.CreateClientSecretRequest\x1a/.scalekit.v1.clients.CreateClientSecretResponse"l\x82\xd3\xe4\x93\x02%"#/api/v1/clients/{client_id}/secrets\x82\xb5\x18\x19\n\x15api_credentials:write\x18D\xc2\xf3\x18 \x10\xc9\x01\x1a\x0foverlap_seconds\x1a\nexpires_in\x12\x8f\x02\n\x12UpdateClientSecret\x12..scalekit.v1.clients.UpdateClientSecretRequest\x1a/.scalekit.v1.clients.UpdateClientSecretResponse"\x97\x01\x82\xd3\xe4\x93\x02t\x1a//api/v1/clients/{client_id}/secrets/{secret_id}:\x06secretZ92//api/v1/clients/{client_id}/secrets/{secret_id}:\x06secret\x82\xb5\x18\x19\n\x15api_credentials:write\x18D\x12\xb3\x01\n\x12DeleteClientSecret\x12..scalekit.v1.clients.DeleteClientSecretRequest\x1a\x16.google.protobuf.Empty"U\x82\xd3\xe4\x93\x021*//api/v1/clients/{client_id}/secrets/{secret_id}\x82\xb5\x18\x1a\n\x16api_credentials:rotate\x18D\x12\xee\x01\n\x18CreateOrganizationClient\x124.scalekit.v1.clients.CreateOrganizationClientRequest\x1a5.scalekit.v1.clients.CreateOrganizationClientResponse"e\x82\xd3\xe4\x93\x029"//api/v1/organizations/{organization_id}/clients:\x06client\x82\xb5\x18\x19\n\x15api_credentials:write\x18D\xc2\xf3\x18\x05\x10\xc9\x01 \x01\x12\xe5\x01\n\x15GetOrganizationClient\x121.scalekit.v1.clients.GetOrganizationClientRequest\x1a2.scalekit.v1.clients.GetOrganizationClientResponse"e\x82\xd3\xe4\x93\x02=\x12;/api/v1/organizations/{organization_id}/clients/{client_id}\x82\xb5\x18\x18\n\x14api_credentials:read\x18D\xc2\xf3\x18\x02 \x01\x12\xd9\x01\n\x17ListOrganizationClients\x123.scalekit.v1.clients.ListOrganizationClientsRequest\x1a4.scalekit.v1.clients.ListOrganizationClientsResponse"S\x82\xd3\xe4\x93\x021\x12//api/v1/organizations/{organization_id}/clients\x82\xb5\x18\x18\n\x14api_credentials:read\x18D\x12\xf9\x01\n\x18UpdateOrganizationClient\x124.scalekit.v1.clients.UpdateOrganizationClientRequest\x1a5.scalekit.v1.clients.UpdateOrganizationClientResponse"p\x82\xd3\xe4\x93\x02E2;/api/v1/organizations/{organization_id}/clients/{client_id}:\x06client\x82\xb5\x18\x19\n\x15api_credentials:write\x18D\xc2\xf3\x18\x04 \x01(\x01\x12\xd1\x01\n\x18DeleteOrganizationClient\x124.scalekit.v1.clients.DeleteOrganizationClientRequest\x1a\x16.google.protobuf.Empty"g\x82\xd3\xe4\x93\x02=*;/api/v1/organizations/{organization_id}/clients/{client_id}\x82\xb5\x18\x1a\n\x16api_credentials:rotate\x18D\xc2\xf3\x18\x02(\x01\x12\xa8\x02\n\x1eCreateOrganizationClientSecret\x12:.scalekit.v1.clients.CreateOrganizationClientSecretRequest\x1a;.scalekit.v1.clients.CreateOrganizationClientSecretResponse"\x8c\x01\x82\xd3\xe4\x93\x02E"C/api/v1/organizations/{organization_id}/clients/{client_id}/secrets\x82\xb5\x18\x19\n\x15api_credentials:write\x18D\xc2\xf3\x18 \x10\xc9\x01\x1a\x0foverlap_seconds\x1a\nexpires_in\x12\xeb\x01\n\x1eDeleteOrganizationClientSecret\x12:.scalekit.v1.clients.DeleteOrganizationClientSecretRequest\x1a\x16.google.protobuf.Empty"u\x82\xd3\xe4\x93\x02Q*O/api/v1/organizations/{organization_id}/clients/{client_id}/secrets/{secret_id}\x82\xb5\x18\x1a\n\x16api_credentials:rotate\x18D\x12\xd5\x01\n\x0bCreateScope\x12\'.scalekit.v1.clients.CreateScopeRequest\x1a(.scalekit.v1.clients.CreateScopeResponse"s\x88\x02\x01\x82\xd3\xe4\x93\x02F"\x0e/api/v1/scopes:\x05scopeZ-"$/api/v1/environments/{env_id}/scopes:\x05scope\x82\xb5\x18\x19\n\x15api_credentials:write\x18@\xc2\xf3\x18\x03\x10\xc9\x01\x12\xb9\x01\n\nListScopes\x12&.scalekit.v1.clients.ListScopesRequest\x1a\'.scalekit.v1.clients.ListScopesResponse"Z\x82\xd3\xe4\x93\x028\x12\x0e/api/v1/scopesZ&\x12$/api/v1/environments/{env_id}/scopes\x82\xb5\x18\x18\n\x14api_credentials:read\x18`\x12\xa4\x01\n\x0bUpdateScope\x12\'.scalekit.v1.clients.UpdateScopeRequest\x1a(.scalekit.v1.clients.UpdateScopeResponse"B\x88\x02\x01\x82\xd3\xe4\x93\x02\x1c2\x13/api/v1/scopes/{id}:\x05scope\x82\xb5\x18\x19\n\x15api_credentials:write\x18@\x12\x8b\x01\n\x0bDeleteScope\x12\'.scalekit.v1.clients.DeleteScopeRequest\x1a\x16.google.protobuf.Empty";\x88\x02\x01\x82\xd3\xe4\x93\x02\x15*\x13/api/v1/scopes/{id}\x82\xb5\x18\x19\n\x15api_credentials:write\x18@\x12\xd0\x01\n\x19AddEnvironmentRedirectUri\x125.scalekit.v1.clients.AddEnvironmentRedirectUriRequest\x1a1.scalekit.v1.clients.EnvironmentLoginUrisResponse"I\x82\xd3\xe4\x93\x02&"!/api/v1/environment/redirect-uris:\x01*\x82\xb5\x18\x19\n\x15api_credentials:write\x18D\x12\xd3\x01\n\x1cRemoveEnvironmentRedirectUri\x128.scalekit.v1.clients.RemoveEnvironmentRedirectUriRequest\x1a1.scalekit.v1.clients.EnvironmentLoginUrisResponse"F\x82\xd3\xe4\x93\x02#*!/api/v1/environment/redirect-uris\x82\xb5\x18\x19\n\x15api_credentials:write\x18D\x12\xdf\x01\n\x1eSetEnvironmentInitiateLoginUri\x12:.scalekit.v1.clients.SetEnvironmentInitiateLoginUriRequest\x1a1.scalekit.v1.clients.EnvironmentLoginUrisResponse"N\x82\xd3\xe4\x93\x02+\x1a&/api/v1/environment/initiate-login-uri:\x01*\x82\xb5\x18\x19\n\x15api_credentials:write\x18Db\x06proto3',
+    b'\n!scalekit/v1/clients/clients.proto\x12\x13scalekit.v1.clients\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"A\n\x0bCustomClaim\x12\x1c\n\x03key\x18\x01 \x01(\tR\x03keyB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value"\xe9\x03\n\x0cClientSecret\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12;\n\x0bcreate_time\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\nupdateTime\x12#\n\rsecret_suffix\x18\x04 \x01(\tR\x0csecretSuffix\x12"\n\ncreated_by\x18\x05 \x01(\tH\x00R\tcreatedBy\x88\x01\x01\x12?\n\x06status\x18\x06 \x01(\x0e2\'.scalekit.v1.clients.ClientSecretStatusR\x06status\x12;\n\x0bexpire_time\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\nexpireTime\x12@\n\x0elast_used_time\x18\x08 \x01(\x0b2\x1a.google.protobuf.TimestampR\x0clastUsedTime\x12&\n\x0cplain_secret\x18\t \x01(\tH\x01R\x0bplainSecret\x88\x01\x01B\r\n\x0b_created_byB\x0f\n\r_plain_secret"\\\n\tCidrEntry\x12\x1c\n\x05value\x18\x01 \x01(\tR\x05valueB\x06\xbaH\x03\xc8\x01\x01\x121\n\x04type\x18\x02 \x01(\x0e2\x1d.scalekit.v1.clients.CidrTypeR\x04type"^\n\x0bIpAllowlist\x12\x19\n\x08opted_in\x18\x01 \x01(\x08R\x07optedIn\x124\n\x05cidrs\x18\x02 \x03(\x0b2\x1e.scalekit.v1.clients.CidrEntryR\x05cidrs"\xda\x06\n\x06Client\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n\x05keyId\x18\x02 \x01(\tR\x05keyId\x12;\n\x0bcreate_time\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampR\nupdateTime\x12;\n\x07secrets\x18\x07 \x03(\x0b2!.scalekit.v1.clients.ClientSecretR\x07secrets\x129\n\x19post_logout_redirect_uris\x18\x08 \x03(\tR\x16postLogoutRedirectUris\x127\n\x18back_channel_logout_uris\x18\t \x03(\tR\x15backChannelLogoutUris\x12,\n\x12initiate_login_uri\x18\n \x01(\tR\x10initiateLoginUri\x12&\n\x0fpost_login_uris\x18\x0b \x03(\tR\rpostLoginUris\x12\x12\n\x04name\x18\x0c \x01(\tR\x04name\x123\n\x13access_token_expiry\x18\r \x01(\x03H\x00R\x11accessTokenExpiry\x88\x01\x01\x12\x16\n\x06scopes\x18\x0e \x03(\tR\x06scopes\x12E\n\rcustom_claims\x18\x0f \x03(\x0b2 .scalekit.v1.clients.CustomClaimR\x0ccustomClaims\x12?\n\x1cdisallow_scalekit_api_access\x18\x10 \x01(\x08R\x19disallowScalekitApiAccess\x12\x1f\n\x0bgrant_types\x18\x11 \x03(\tR\ngrantTypes\x12\x1f\n\x0bclient_type\x18\x12 \x01(\tR\nclientType\x12!\n\x0cenforce_pkce\x18\x13 \x01(\x08R\x0benforcePkce\x12C\n\x0cip_allowlist\x18\x14 \x01(\x0b2 .scalekit.v1.clients.IpAllowlistR\x0bipAllowlistB\x16\n\x14_access_token_expiry"\xf9\x05\n\x0cCreateClient\x12\x1f\n\x04name\x18\x01 \x01(\tR\x04nameB\x0b\xbaH\x08r\x03\x18\x80\x01\xc8\x01\x01\x12,\n\x0bclient_type\x18\x02 \x01(\tR\nclientTypeB\x0b\xbaH\x08r\x03\x18\x80\x01\xc8\x01\x01\x12H\n\x18back_channel_logout_uris\x18\x03 \x03(\tR\x15backChannelLogoutUrisB\x0f\xbaH\x0c\x92\x01\t\x18\x01"\x05r\x03\x88\x01\x01\x12C\n\x19post_logout_redirect_uris\x18\x04 \x03(\tR\x16postLogoutRedirectUrisB\x08\xbaH\x05\x92\x01\x02\x18\x01\x121\n\x12initiate_login_uri\x18\x05 \x01(\tH\x00R\x10initiateLoginUri\x88\x01\x01\x120\n\x0fpost_login_uris\x18\x06 \x03(\tR\rpostLoginUrisB\x08\xbaH\x05\x92\x01\x02\x18\x01\x12.\n\x13access_token_expiry\x18\x07 \x01(\x03R\x11accessTokenExpiry\x12\x16\n\x06scopes\x18\x08 \x03(\tR\x06scopes\x12E\n\rcustom_claims\x18\t \x03(\x0b2 .scalekit.v1.clients.CustomClaimR\x0ccustomClaims\x12[\n\x1cdisallow_scalekit_api_access\x18\n \x01(\x0b2\x1a.google.protobuf.BoolValueR\x19disallowScalekitApiAccess\x12\x1f\n\x0bgrant_types\x18\x0b \x03(\tR\ngrantTypes\x12=\n\x0cenforce_pkce\x18\x0c \x01(\x0b2\x1a.google.protobuf.BoolValueR\x0benforcePkce\x12C\n\x0cip_allowlist\x18\r \x01(\x0b2 .scalekit.v1.clients.IpAllowlistR\x0bipAllowlistB\x15\n\x13_initiate_login_uri"X\n\x13CreateClientRequest\x12A\n\x06client\x18\x01 \x01(\x0b2!.scalekit.v1.clients.CreateClientR\x06clientB\x06\xbaH\x03\xc8\x01\x01"K\n\x14CreateClientResponse\x123\n\x06client\x18\x01 \x01(\x0b2\x1b.scalekit.v1.clients.ClientR\x06client":\n\x10GetClientRequest\x12&\n\tclient_id\x18\x01 \x01(\tR\x08clientIdB\t\xbaH\x06r\x04\x10\x01\x18 "H\n\x11GetClientResponse\x123\n\x06client\x18\x01 \x01(\x0b2\x1b.scalekit.v1.clients.ClientR\x06client"\xfe\x01\n\x12ListClientsRequest\x120\n\x14include_plain_secret\x18\x01 \x01(\x08R\x12includePlainSecret\x12F\n\x06filter\x18\x03 \x01(\x0b2..scalekit.v1.clients.ListClientsRequest.FilterR\x06filter\x12\x1d\n\npage_token\x18\x04 \x01(\tR\tpageToken\x12$\n\tpage_size\x18\x05 \x01(\rR\x08pageSizeB\x07\xbaH\x04*\x02\x18\x1e\x1a)\n\x06Filter\x12\x1f\n\x0bclient_type\x18\x01 \x03(\tR\nclientType"\xbb\x01\n\x13ListClientsResponse\x12\x1d\n\ntotal_size\x18\x01 \x01(\rR\ttotalSize\x125\n\x07clients\x18\x02 \x03(\x0b2\x1b.scalekit.v1.clients.ClientR\x07clients\x12&\n\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\x12&\n\x0fprev_page_token\x18\x04 \x01(\tR\rprevPageToken"\xbe\x05\n\x0cUpdateClient\x12H\n\x18back_channel_logout_uris\x18\x04 \x03(\tR\x15backChannelLogoutUrisB\x0f\xbaH\x0c\x92\x01\t\x18\x01"\x05r\x03\x88\x01\x01\x12C\n\x19post_logout_redirect_uris\x18\x05 \x03(\tR\x16postLogoutRedirectUrisB\x08\xbaH\x05\x92\x01\x02\x18\x01\x121\n\x12initiate_login_uri\x18\x06 \x01(\tH\x00R\x10initiateLoginUri\x88\x01\x01\x120\n\x0fpost_login_uris\x18\x07 \x03(\tR\rpostLoginUrisB\x08\xbaH\x05\x92\x01\x02\x18\x01\x12\x12\n\x04name\x18\x08 \x01(\tR\x04name\x12.\n\x13access_token_expiry\x18\t \x01(\x03R\x11accessTokenExpiry\x12\x16\n\x06scopes\x18\x0b \x03(\tR\x06scopes\x12E\n\rcustom_claims\x18\x0c \x03(\x0b2 .scalekit.v1.clients.CustomClaimR\x0ccustomClaims\x12[\n\x1cdisallow_scalekit_api_access\x18\r \x01(\x0b2\x1a.google.protobuf.BoolValueR\x19disallowScalekitApiAccess\x12\x1f\n\x0bgrant_types\x18\x0e \x03(\tR\ngrantTypes\x12=\n\x0cenforce_pkce\x18\x0f \x01(\x0b2\x1a.google.protobuf.BoolValueR\x0benforcePkce\x12C\n\x0cip_allowlist\x18\x10 \x01(\x0b2 .scalekit.v1.clients.IpAllowlistR\x0bipAllowlistB\x15\n\x13_initiate_login_uri"\xb5\x01\n\x13UpdateClientRequest\x12&\n\tclient_id\x18\x01 \x01(\tR\x08clientIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12A\n\x06client\x18\x02 \x01(\x0b2!.scalekit.v1.clients.UpdateClientR\x06clientB\x06\xbaH\x03\xc8\x01\x01\x123\n\x04mask\x18\x03 \x01(\x0b2\x1a.google.protobuf.FieldMaskR\x04maskB\x03\xe0A\x03"K\n\x14UpdateClientResponse\x123\n\x06client\x18\x01 \x01(\x0b2\x1b.scalekit.v1.clients.ClientR\x06client"=\n\x13DeleteClientRequest\x12&\n\tclient_id\x18\x01 \x01(\tR\x08clientIdB\t\xbaH\x06r\x04\x10\x01\x18 "C\n\x19CreateClientSecretRequest\x12&\n\tclient_id\x18\x01 \x01(\tR\x08clientIdB\t\xbaH\x06r\x04\x10\x01\x18 "z\n\x1aCreateClientSecretResponse\x12!\n\x0cplain_secret\x18\x01 \x01(\tR\x0bplainSecret\x129\n\x06secret\x18\x02 \x01(\x0b2!.scalekit.v1.clients.ClientSecretR\x06secret"U\n\x12UpdateClientSecret\x12?\n\x06status\x18\x01 \x01(\x0e2\'.scalekit.v1.clients.ClientSecretStatusR\x06status"\xe4\x01\n\x19UpdateClientSecretRequest\x12&\n\tclient_id\x18\x01 \x01(\tR\x08clientIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12&\n\tsecret_id\x18\x02 \x01(\tR\x08secretIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12G\n\x06secret\x18\x03 \x01(\x0b2\'.scalekit.v1.clients.UpdateClientSecretR\x06secretB\x06\xbaH\x03\xc8\x01\x01\x12.\n\x04mask\x18\x04 \x01(\x0b2\x1a.google.protobuf.FieldMaskR\x04mask"W\n\x1aUpdateClientSecretResponse\x129\n\x06secret\x18\x01 \x01(\x0b2!.scalekit.v1.clients.ClientSecretR\x06secret"k\n\x19DeleteClientSecretRequest\x12&\n\tclient_id\x18\x01 \x01(\tR\x08clientIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12&\n\tsecret_id\x18\x02 \x01(\tR\x08secretIdB\t\xbaH\x06r\x04\x10\x01\x18 "\xea\x04\n\tM2MClient\x12\x1b\n\tclient_id\x18\x01 \x01(\tR\x08clientId\x12;\n\x07secrets\x18\x02 \x03(\x0b2!.scalekit.v1.clients.ClientSecretR\x07secrets\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12 \n\x0bdescription\x18\x04 \x01(\tR\x0bdescription\x12\'\n\x0forganization_id\x18\x05 \x01(\tR\x0eorganizationId\x12;\n\x0bcreate_time\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\nupdateTime\x12\x16\n\x06scopes\x18\x08 \x03(\tR\x06scopes\x12\x1a\n\x08audience\x18\t \x03(\tR\x08audience\x12E\n\rcustom_claims\x18\n \x03(\x0b2 .scalekit.v1.clients.CustomClaimR\x0ccustomClaims\x12\x16\n\x06expiry\x18\x0b \x01(\x03R\x06expiry\x12\x1f\n\x0bresource_id\x18\x0c \x01(\tR\nresourceId\x12#\n\rredirect_uris\x18\r \x03(\tR\x0credirectUris\x12\x15\n\x06is_dcr\x18\x0f \x01(\x08R\x05isDcr\x12\x17\n\x07is_cimd\x18\x10 \x01(\x08R\x06isCimd\x12!\n\x0cmetadata_uri\x18\x11 \x01(\tR\x0bmetadataUri"\xf1\x01\n\x12OrganizationClient\x12\x1c\n\x04name\x18\x01 \x01(\tR\x04nameB\x08\xbaH\x05r\x03\x18\x80\x01\x12*\n\x0bdescription\x18\x02 \x01(\tR\x0bdescriptionB\x08\xbaH\x05r\x03\x18\x80\x04\x12\x16\n\x06scopes\x18\x03 \x03(\tR\x06scopes\x12\x1a\n\x08audience\x18\x04 \x03(\tR\x08audience\x12E\n\rcustom_claims\x18\x05 \x03(\x0b2 .scalekit.v1.clients.CustomClaimR\x0ccustomClaims\x12\x16\n\x06expiry\x18\x06 \x01(\x03R\x06expiry"\x92\x02\n\x0eResourceClient\x12\x1c\n\x04name\x18\x01 \x01(\tR\x04nameB\x08\xbaH\x05r\x03\x18\x80\x01\x12*\n\x0bdescription\x18\x02 \x01(\tR\x0bdescriptionB\x08\xbaH\x05r\x03\x18\x80\x04\x12\x16\n\x06scopes\x18\x03 \x03(\tR\x06scopes\x12\x1a\n\x08audience\x18\x04 \x03(\tR\x08audience\x12E\n\rcustom_claims\x18\x05 \x03(\x0b2 .scalekit.v1.clients.CustomClaimR\x0ccustomClaims\x12\x16\n\x06expiry\x18\x06 \x01(\x03R\x06expiry\x12#\n\rredirect_uris\x18\x07 \x03(\tR\x0credirectUris"V\n\x12CimdAllowlistEntry\x12*\n\x04type\x18\x01 \x01(\tR\x04typeB\x16\xbaH\x13r\x11R\nPREDEFINEDR\x03URL\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value"\xdc\n\n\x08Resource\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n\x04name\x18\x02 \x01(\tR\x04nameB\x08\xbaH\x05r\x03\x18\x80\x01\x12+\n\x0cresource_uri\x18\x03 \x01(\tR\x0bresourceUriB\x08\xbaH\x05r\x03\x18\x80\x04\x12*\n\x0bdescription\x18\x04 \x01(\tR\x0bdescriptionB\x08\xbaH\x05r\x03\x18\x80\x04\x12N\n\rresource_type\x18\x05 \x01(\x0e2!.scalekit.v1.clients.ResourceTypeR\x0cresourceTypeB\x06\xbaH\x03\xc8\x01\x01\x12U\n#disable_dynamic_client_registration\x18\x06 \x01(\x08R disableDynamicClientRegistrationB\x06\xbaH\x03\xc8\x01\x01\x12#\n\x08logo_uri\x18\x07 \x01(\tR\x07logoUriB\x08\xbaH\x05r\x03\x18\x80\x04\x12.\n\x13access_token_expiry\x18\x08 \x01(\x03R\x11accessTokenExpiry\x120\n\x14refresh_token_expiry\x18\t \x01(\x03R\x12refreshTokenExpiry\x12;\n\x0bcreate_time\x18\n \x01(\x0b2\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x0b \x01(\x0b2\x1a.google.protobuf.TimestampR\nupdateTime\x12$\n\x08provider\x18\x0c \x01(\tR\x08providerB\x08\xbaH\x05r\x03\x18\x80\x04\x12F\n\x12protected_metadata\x18\r \x01(\x0b2\x17.google.protobuf.StructR\x11protectedMetadata\x124\n\x16protected_metadata_uri\x18\x0e \x01(\tR\x14protectedMetadataUri\x12)\n\x0bresource_id\x18\x0f \x01(\tR\nresourceIdB\x08\xbaH\x05r\x03\x18\x80\x04\x122\n\x06scopes\x18\x10 \x03(\x0b2\x1a.scalekit.v1.clients.ScopeR\x06scopes\x12[\n\x12connection_details\x18\x11 \x01(\x0b2\'.scalekit.v1.clients.ResourceConnectionR\x11connectionDetailsB\x03\xe0A\x03\x12A\n\x1adisallow_connection_update\x18\x12 \x01(\x08R\x18disallowConnectionUpdateB\x03\xe0A\x03\x12G\n intersect_scopes_user_permission\x18\x13 \x01(\x08R\x1dintersectScopesUserPermission\x12\x1f\n\x0benable_cimd\x18\x14 \x01(\x08R\nenableCimd\x12\x1f\n\x0bxaa_enabled\x18\x15 \x01(\x08R\nxaaEnabled\x12g\n\x15cimd_client_allowlist\x18\x16 \x03(\x0b2\'.scalekit.v1.clients.CimdAllowlistEntryR\x13cimdClientAllowlistB\n\xbaH\x07\x92\x01\x04\x08\x00\x10\x14\x12A\n\x1dcimd_client_allowlist_enabled\x18\x17 \x01(\x08R\x1acimdClientAllowlistEnabled\x12G\n resource_scope_selection_allowed\x18\x18 \x01(\x08R\x1dresourceScopeSelectionAllowed"@\n\x12GetResourceRequest\x12*\n\x0bresource_id\x18\x01 \x01(\tR\nresourceIdB\t\xbaH\x06r\x04\x10\x01\x18 "P\n\x13GetResourceResponse\x129\n\x08resource\x18\x01 \x01(\x0b2\x1d.scalekit.v1.clients.ResourceR\x08resource"\xab\x01\n\x14ListResourcesRequest\x12N\n\rresource_type\x18\x01 \x01(\x0e2!.scalekit.v1.clients.ResourceTypeR\x0cresourceTypeB\x06\xbaH\x03\xc8\x01\x01\x12\x1d\n\npage_token\x18\x02 \x01(\tR\tpageToken\x12$\n\tpage_size\x18\x03 \x01(\rR\x08pageSizeB\x07\xbaH\x04*\x02\x18\x1e"\xc3\x01\n\x15ListResourcesResponse\x12\x1d\n\ntotal_size\x18\x01 \x01(\rR\ttotalSize\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12;\n\tresources\x18\x03 \x03(\x0b2\x1d.scalekit.v1.clients.ResourceR\tresources\x12&\n\x0fprev_page_token\x18\x04 \x01(\tR\rprevPageToken"\x8e\x01\n\x1bCreateResourceClientRequest\x12*\n\x0bresource_id\x18\x01 \x01(\tR\nresourceIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12C\n\x06client\x18\x02 \x01(\x0b2#.scalekit.v1.clients.ResourceClientR\x06clientB\x06\xbaH\x03\xc8\x01\x01"y\n\x1cCreateResourceClientResponse\x126\n\x06client\x18\x01 \x01(\x0b2\x1e.scalekit.v1.clients.M2MClientR\x06client\x12!\n\x0cplain_secret\x18\x02 \x01(\tR\x0bplainSecret"\xf3\x01\n\x1bUpdateResourceClientRequest\x12*\n\x0bresource_id\x18\x01 \x01(\tR\nresourceIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12&\n\tclient_id\x18\x02 \x01(\tR\x08clientIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12C\n\x06client\x18\x03 \x01(\x0b2#.scalekit.v1.clients.ResourceClientR\x06clientB\x06\xbaH\x03\xc8\x01\x01\x12;\n\x0bupdate_mask\x18\x04 \x01(\x0b2\x1a.google.protobuf.FieldMaskR\nupdateMask"V\n\x1cUpdateResourceClientResponse\x126\n\x06client\x18\x01 \x01(\x0b2\x1e.scalekit.v1.clients.M2MClientR\x06client"n\n\x18GetResourceClientRequest\x12*\n\x0bresource_id\x18\x01 \x01(\tR\nresourceIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12&\n\tclient_id\x18\x02 \x01(\tR\x08clientIdB\t\xbaH\x06r\x04\x10\x01\x18 "\xa0\x01\n\x19GetResourceClientResponse\x126\n\x06client\x18\x02 \x01(\x0b2\x1e.scalekit.v1.clients.M2MClientR\x06client\x12K\n\x0fconsented_users\x18\x03 \x03(\x0b2".scalekit.v1.clients.ConsentedUserR\x0econsentedUsers"p\n\rConsentedUser\x12\x1d\n\nconsent_id\x18\x01 \x01(\tR\tconsentId\x12(\n\x10external_user_id\x18\x02 \x01(\tR\x0eexternalUserId\x12\x16\n\x06scopes\x18\x03 \x03(\tR\x06scopes"\xf2\x01\n\x1fListResourceUserConsentsRequest\x12*\n\x0bresource_id\x18\x01 \x01(\tR\nresourceIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x16\n\x06search\x18\x02 \x01(\tR\x06search\x12$\n\tpage_size\x18\x03 \x01(\rR\x08pageSizeB\x07\xbaH\x04*\x02\x18\x1e\x12\x1d\n\npage_token\x18\x04 \x01(\tR\tpageToken\x12F\n\x06filter\x18\x05 \x01(\x0b2..scalekit.v1.clients.ResourceUserConsentFilterR\x06filter"O\n\x19ResourceUserConsentFilter\x122\n\x10external_user_id\x18\x01 \x03(\tR\x0eexternalUserIdB\x08\xbaH\x05\x92\x01\x02\x10\x19"\xd7\x01\n ListResourceUserConsentsResponse\x12\x1d\n\ntotal_size\x18\x01 \x01(\rR\ttotalSize\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12D\n\x08consents\x18\x03 \x03(\x0b2(.scalekit.v1.clients.ResourceUserConsentR\x08consents\x12&\n\x0fprev_page_token\x18\x04 \x01(\tR\rprevPageToken"\xe0\x01\n\x13ResourceUserConsent\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12(\n\x10external_user_id\x18\x02 \x01(\tR\x0eexternalUserId\x12\x1b\n\tclient_id\x18\x03 \x01(\tR\x08clientId\x12\x1f\n\x0bclient_name\x18\x04 \x01(\tR\nclientName\x12\x16\n\x06scopes\x18\x05 \x03(\tR\x06scopes\x129\n\ngranted_at\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\tgrantedAt"H\n\x1aListResourceClientsRequest\x12*\n\x0bresource_id\x18\x01 \x01(\tR\nresourceIdB\t\xbaH\x06r\x04\x10\x01\x18 "\xb5\x01\n\x1bListResourceClientsResponse\x128\n\x07clients\x18\x02 \x03(\x0b2\x1e.scalekit.v1.clients.M2MClientR\x07clients\x12*\n\x11total_dcr_clients\x18\x03 \x01(\x05R\x0ftotalDcrClients\x120\n\x14total_static_clients\x18\x04 \x01(\x05R\x12totalStaticClients"q\n\x1bDeleteResourceClientRequest\x12*\n\x0bresource_id\x18\x01 \x01(\tR\nresourceIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12&\n\tclient_id\x18\x02 \x01(\tR\x08clientIdB\t\xbaH\x06r\x04\x10\x01\x18 "\x1e\n\x1cDeleteResourceClientResponse"|\n\x18RevokeUserConsentRequest\x12,\n\tclient_id\x18\x01 \x01(\tR\x08clientIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04m2m_\x122\n\nconsent_id\x18\x02 \x01(\tR\tconsentIdB\x13\xbaH\x10r\x0e\x10\x01\x18 :\x08usrcnst_"\x1b\n\x19RevokeUserConsentResponse"\xe8\x01\n\x12ResourceConnection\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12?\n\x04type\x18\x02 \x01(\x0e2+.scalekit.v1.clients.ResourceConnectionTypeR\x04type\x12\x16\n\x06status\x18\x03 \x01(\tR\x06status\x12\x18\n\x07enabled\x18\x04 \x01(\x08R\x07enabled\x123\n\x08settings\x18\x05 \x01(\x0b2\x17.google.protobuf.StructR\x08settings\x12\x1a\n\x08provider\x18\x06 \x01(\tR\x08provider"`\n\x15CreateResourceRequest\x12G\n\x08resource\x18\x01 \x01(\x0b2#.scalekit.v1.clients.CreateResourceR\x08resourceB\x06\xbaH\x03\xc8\x01\x01"\x85\x07\n\x0eCreateResource\x12N\n\rresource_type\x18\x01 \x01(\x0e2!.scalekit.v1.clients.ResourceTypeR\x0cresourceTypeB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\x04name\x18\x02 \x01(\tR\x04nameB\x0b\xbaH\x08r\x03\x18\x80\x01\xc8\x01\x01\x12*\n\x0bdescription\x18\x03 \x01(\tR\x0bdescriptionB\x08\xbaH\x05r\x03\x18\x80\x04\x12!\n\x0cresource_uri\x18\x04 \x01(\tR\x0bresourceUri\x12.\n\x13access_token_expiry\x18\x05 \x01(\x03R\x11accessTokenExpiry\x120\n\x14refresh_token_expiry\x18\x06 \x01(\x03R\x12refreshTokenExpiry\x12M\n#disable_dynamic_client_registration\x18\x07 \x01(\x08R disableDynamicClientRegistration\x12#\n\x08logo_uri\x18\x08 \x01(\tR\x07logoUriB\x08\xbaH\x05r\x03\x18\x80\x04\x12$\n\x08provider\x18\t \x01(\tR\x08providerB\x08\xbaH\x05r\x03\x18\x80\x04\x12\x1f\n\x0bresource_id\x18\n \x01(\tR\nresourceId\x12\x16\n\x06scopes\x18\x0b \x03(\tR\x06scopes\x12G\n intersect_scopes_user_permission\x18\x0c \x01(\x08R\x1dintersectScopesUserPermission\x12\x1f\n\x0benable_cimd\x18\r \x01(\x08R\nenableCimd\x12\x1f\n\x0bxaa_enabled\x18\x0e \x01(\x08R\nxaaEnabled\x12g\n\x15cimd_client_allowlist\x18\x0f \x03(\x0b2\'.scalekit.v1.clients.CimdAllowlistEntryR\x13cimdClientAllowlistB\n\xbaH\x07\x92\x01\x04\x08\x00\x10\x14\x12A\n\x1dcimd_client_allowlist_enabled\x18\x10 \x01(\x08R\x1acimdClientAllowlistEnabled\x12G\n resource_scope_selection_allowed\x18\x11 \x01(\x08R\x1dresourceScopeSelectionAllowed"S\n\x16CreateResourceResponse\x129\n\x08resource\x18\x01 \x01(\x0b2\x1d.scalekit.v1.clients.ResourceR\x08resource"K\n\x1dDeleteResourceProviderRequest\x12*\n\x0bresource_id\x18\x01 \x01(\tR\nresourceIdB\t\xbaH\x06r\x04\x10\x01\x18 "C\n\x15DeleteResourceRequest\x12*\n\x0bresource_id\x18\x01 \x01(\tR\nresourceIdB\t\xbaH\x06r\x04\x10\x01\x18 "\xc9\x01\n\x15UpdateResourceRequest\x12*\n\x0bresource_id\x18\x01 \x01(\tR\nresourceIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12G\n\x08resource\x18\x02 \x01(\x0b2#.scalekit.v1.clients.UpdateResourceR\x08resourceB\x06\xbaH\x03\xc8\x01\x01\x12;\n\x0bupdate_mask\x18c \x01(\x0b2\x1a.google.protobuf.FieldMaskR\nupdateMask"\xdd\x08\n\x0eUpdateResource\x12\x1c\n\x04name\x18\x01 \x01(\tR\x04nameB\x08\xbaH\x05r\x03\x18\x80\x01\x12*\n\x0bdescription\x18\x02 \x01(\tR\x0bdescriptionB\x08\xbaH\x05r\x03\x18\x80\x04\x12!\n\x0cresource_uri\x18\x03 \x01(\tR\x0bresourceUri\x12.\n\x13access_token_expiry\x18\x04 \x01(\x03R\x11accessTokenExpiry\x120\n\x14refresh_token_expiry\x18\x05 \x01(\x03R\x12refreshTokenExpiry\x12i\n#disable_dynamic_client_registration\x18\x06 \x01(\x0b2\x1a.google.protobuf.BoolValueR disableDynamicClientRegistration\x12#\n\x08logo_uri\x18\x07 \x01(\tR\x07logoUriB\x08\xbaH\x05r\x03\x18\x80\x04\x12$\n\x08provider\x18\n \x01(\tR\x08providerB\x08\xbaH\x05r\x03\x18\x80\x04\x12\x1f\n\x0bresource_id\x18\x0b \x01(\tR\nresourceId\x12\x16\n\x06scopes\x18\x0c \x03(\tR\x06scopes\x12u\n\x1acustom_connection_settings\x18\r \x01(\x0b25.scalekit.v1.clients.ResourceCustomConnectionSettingsH\x00R\x18customConnectionSettings\x12c\n intersect_scopes_user_permission\x18\x0e \x01(\x0b2\x1a.google.protobuf.BoolValueR\x1dintersectScopesUserPermission\x12;\n\x0benable_cimd\x18\x0f \x01(\x0b2\x1a.google.protobuf.BoolValueR\nenableCimd\x12;\n\x0bxaa_enabled\x18\x10 \x01(\x0b2\x1a.google.protobuf.BoolValueR\nxaaEnabled\x12g\n\x15cimd_client_allowlist\x18\x11 \x03(\x0b2\'.scalekit.v1.clients.CimdAllowlistEntryR\x13cimdClientAllowlistB\n\xbaH\x07\x92\x01\x04\x08\x00\x10\x14\x12]\n\x1dcimd_client_allowlist_enabled\x18\x12 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x1acimdClientAllowlistEnabled\x12c\n resource_scope_selection_allowed\x18\x13 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x1dresourceScopeSelectionAllowedB\n\n\x08settings"S\n\x16UpdateResourceResponse\x129\n\x08resource\x18\x01 \x01(\x0b2\x1d.scalekit.v1.clients.ResourceR\x08resource"S\n ResourceCustomConnectionSettings\x12/\n\rauthorize_uri\x18\x01 \x01(\tR\x0cauthorizeUriB\n\xbaH\x07r\x05\x10\x01\x88\x01\x01"f\n\x1fListCurrentAgentConsentsRequest\x12$\n\tpage_size\x18\x01 \x01(\rR\x08pageSizeB\x07\xbaH\x04*\x02\x18\x1e\x12\x1d\n\npage_token\x18\x02 \x01(\tR\tpageToken"\xd7\x01\n ListCurrentAgentConsentsResponse\x12\x1d\n\ntotal_size\x18\x01 \x01(\rR\ttotalSize\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12&\n\x0fprev_page_token\x18\x03 \x01(\tR\rprevPageToken\x12D\n\x08consents\x18\x04 \x03(\x0b2(.scalekit.v1.clients.ResourceUserConsentR\x08consents"L\n RevokeCurrentAgentConsentRequest\x12(\n\nconsent_id\x18\x01 \x01(\tR\tconsentIdB\t\xbaH\x06r\x04\x10\x01\x18@"#\n!RevokeCurrentAgentConsentResponse"\xa4\x01\n\x1fCreateOrganizationClientRequest\x128\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04org_\x12G\n\x06client\x18\x02 \x01(\x0b2\'.scalekit.v1.clients.OrganizationClientR\x06clientB\x06\xbaH\x03\xc8\x01\x01"}\n CreateOrganizationClientResponse\x126\n\x06client\x18\x01 \x01(\x0b2\x1e.scalekit.v1.clients.M2MClientR\x06client\x12!\n\x0cplain_secret\x18\x02 \x01(\tR\x0bplainSecret"\x89\x01\n\x1cGetOrganizationClientRequest\x128\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04org_\x12/\n\tclient_id\x18\x02 \x01(\tR\x08clientIdB\x12\xbaH\x0fr\r\x10\x01\x18 :\x07m2morg_"W\n\x1dGetOrganizationClientResponse\x126\n\x06client\x18\x01 \x01(\x0b2\x1e.scalekit.v1.clients.M2MClientR\x06client"\x96\x01\n\x1eListOrganizationClientsRequest\x128\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04org_\x12\x1b\n\tpage_size\x18\x02 \x01(\rR\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageToken"\xca\x01\n\x1fListOrganizationClientsResponse\x12&\n\x0fnext_page_token\x18\x01 \x01(\tR\rnextPageToken\x12\x1d\n\ntotal_size\x18\x02 \x01(\rR\ttotalSize\x128\n\x07clients\x18\x03 \x03(\x0b2\x1e.scalekit.v1.clients.M2MClientR\x07clients\x12&\n\x0fprev_page_token\x18\x04 \x01(\tR\rprevPageToken"\xd5\x01\n\x1fUpdateOrganizationClientRequest\x128\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04org_\x12/\n\tclient_id\x18\x02 \x01(\tR\x08clientIdB\x12\xbaH\x0fr\r\x10\x01\x18 :\x07m2morg_\x12G\n\x06client\x18\x03 \x01(\x0b2\'.scalekit.v1.clients.OrganizationClientR\x06clientB\x06\xbaH\x03\xc8\x01\x01"Z\n UpdateOrganizationClientResponse\x126\n\x06client\x18\x01 \x01(\x0b2\x1e.scalekit.v1.clients.M2MClientR\x06client"\x8c\x01\n\x1fDeleteOrganizationClientRequest\x128\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04org_\x12/\n\tclient_id\x18\x02 \x01(\tR\x08clientIdB\x12\xbaH\x0fr\r\x10\x01\x18 :\x07m2morg_"\x92\x01\n%CreateOrganizationClientSecretRequest\x128\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04org_\x12/\n\tclient_id\x18\x02 \x01(\tR\x08clientIdB\x12\xbaH\x0fr\r\x10\x01\x18 :\x07m2morg_"\x86\x01\n&CreateOrganizationClientSecretResponse\x12!\n\x0cplain_secret\x18\x01 \x01(\tR\x0bplainSecret\x129\n\x06secret\x18\x02 \x01(\x0b2!.scalekit.v1.clients.ClientSecretR\x06secret"\xba\x01\n%DeleteOrganizationClientSecretRequest\x128\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04org_\x12/\n\tclient_id\x18\x02 \x01(\tR\x08clientIdB\x12\xbaH\x0fr\r\x10\x01\x18 :\x07m2morg_\x12&\n\tsecret_id\x18\x03 \x01(\tR\x08secretIdB\t\xbaH\x06r\x04\x10\x01\x18 "\xa8\x01\n\x05Scope\x12\x19\n\x02id\x18\x01 \x01(\tR\x02idB\t\xbaH\x06r\x04\x10\x01\x18d\x126\n\x04name\x18\x02 \x01(\tR\x04nameB"\xbaH\x1fr\x1a\x10\x01\x18d2\x14^[a-zA-Z0-9:]{1,64}$\xc8\x01\x01\x12*\n\x0bdescription\x18\x03 \x01(\tR\x0bdescriptionB\x08\xbaH\x05r\x03\x18\xd0\x0f\x12 \n\x07enabled\x18\x04 \x01(\x08R\x07enabledB\x06\xbaH\x03\xc8\x01\x01"q\n\x0bCreateScope\x126\n\x04name\x18\x01 \x01(\tR\x04nameB"\xbaH\x1fr\x1a\x10\x01\x18d2\x14^[a-zA-Z0-9:]{1,64}$\xc8\x01\x01\x12*\n\x0bdescription\x18\x02 \x01(\tR\x0bdescriptionB\x08\xbaH\x05r\x03\x18\xd0\x0f"v\n\x12CreateScopeRequest\x12>\n\x05scope\x18\x01 \x01(\x0b2 .scalekit.v1.clients.CreateScopeR\x05scopeB\x06\xbaH\x03\xc8\x01\x01\x12 \n\x06env_id\x18\x02 \x01(\tR\x05envIdB\t\xbaH\x06r\x04\x10\x00\x18 "G\n\x13CreateScopeResponse\x120\n\x05scope\x18\x01 \x01(\x0b2\x1a.scalekit.v1.clients.ScopeR\x05scope"5\n\x11ListScopesRequest\x12 \n\x06env_id\x18\x01 \x01(\tR\x05envIdB\t\xbaH\x06r\x04\x10\x00\x18 "H\n\x12ListScopesResponse\x122\n\x06scopes\x18\x01 \x03(\x0b2\x1a.scalekit.v1.clients.ScopeR\x06scopes"o\n\x0bUpdateScope\x12*\n\x0bdescription\x18\x01 \x01(\tR\x0bdescriptionB\x08\xbaH\x05r\x03\x18\xd0\x0f\x124\n\x07enabled\x18\x02 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x07enabled"o\n\x12UpdateScopeRequest\x12\x19\n\x02id\x18\x01 \x01(\tR\x02idB\t\xbaH\x06r\x04\x10\x01\x18d\x12>\n\x05scope\x18\x02 \x01(\x0b2 .scalekit.v1.clients.UpdateScopeR\x05scopeB\x06\xbaH\x03\xc8\x01\x01"G\n\x13UpdateScopeResponse\x120\n\x05scope\x18\x01 \x01(\x0b2\x1a.scalekit.v1.clients.ScopeR\x05scope"1\n\x12DeleteScopeRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08r\x06:\x04scp_"T\n AddEnvironmentRedirectUriRequest\x120\n\x0credirect_uri\x18\x01 \x01(\tR\x0bredirectUriB\r\xbaH\nr\x05\x10\x01\x18\x80\x10\xc8\x01\x01"W\n#RemoveEnvironmentRedirectUriRequest\x120\n\x0credirect_uri\x18\x01 \x01(\tR\x0bredirectUriB\r\xbaH\nr\x05\x10\x01\x18\x80\x10\xc8\x01\x01"d\n%SetEnvironmentInitiateLoginUriRequest\x12;\n\x12initiate_login_uri\x18\x01 \x01(\tR\x10initiateLoginUriB\r\xbaH\nr\x05\x10\x01\x18\x80\x10\xc8\x01\x01"\xc9\x01\n\x1cEnvironmentLoginUrisResponse\x12\x1b\n\tclient_id\x18\x01 \x01(\tR\x08clientId\x12#\n\rredirect_uris\x18\x02 \x03(\tR\x0credirectUris\x129\n\x19post_logout_redirect_uris\x18\x03 \x03(\tR\x16postLogoutRedirectUris\x12,\n\x12initiate_login_uri\x18\x04 \x01(\tR\x10initiateLoginUri*9\n\x08CidrType\x12\x19\n\x15CIDR_TYPE_UNSPECIFIED\x10\x00\x12\x08\n\x04IPV4\x10\x01\x12\x08\n\x04IPV6\x10\x02*.\n\x12ClientSecretStatus\x12\n\n\x06ACTIVE\x10\x00\x12\x0c\n\x08INACTIVE\x10\x01*k\n\x0cResourceType\x12\x1d\n\x19RESOURCE_TYPE_UNSPECIFIED\x10\x00\x12\x07\n\x03WEB\x10\x01\x12\n\n\x06MOBILE\x10\x02\x12\x0b\n\x07DESKTOP\x10\x03\x12\n\n\x06SERVER\x10\x04\x12\x0e\n\nMCP_SERVER\x10\x05*1\n\x16ResourceConnectionType\x12\x0b\n\x07INVALID\x10\x00\x12\n\n\x06CUSTOM\x10\x012\xbc;\n\rClientService\x12\xaa\x01\n\x0cCreateClient\x12(.scalekit.v1.clients.CreateClientRequest\x1a).scalekit.v1.clients.CreateClientResponse"E\x82\xd3\xe4\x93\x02\x19"\x0f/api/v1/clients:\x06client\x82\xb5\x18\x19\n\x15api_credentials:write\x18D\xc2\xf3\x18\x05\x10\xc9\x01 \x01\x12\xa1\x01\n\tGetClient\x12%.scalekit.v1.clients.GetClientRequest\x1a&.scalekit.v1.clients.GetClientResponse"E\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/clients/{client_id}\x82\xb5\x18\x18\n\x14api_credentials:read\x18D\xc2\xf3\x18\x02 \x01\x12\x94\x01\n\nListClient\x12\'.scalekit.v1.clients.ListClientsRequest\x1a(.scalekit.v1.clients.ListClientsResponse"3\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/clients\x82\xb5\x18\x18\n\x14api_credentials:read\x18D\x12\xb5\x01\n\x0cUpdateClient\x12(.scalekit.v1.clients.UpdateClientRequest\x1a).scalekit.v1.clients.UpdateClientResponse"P\x82\xd3\xe4\x93\x02%2\x1b/api/v1/clients/{client_id}:\x06client\x82\xb5\x18\x19\n\x15api_credentials:write\x18D\xc2\xf3\x18\x04 \x01(\x01\x12\x99\x01\n\x0cDeleteClient\x12(.scalekit.v1.clients.DeleteClientRequest\x1a\x16.google.protobuf.Empty"G\x82\xd3\xe4\x93\x02\x1d*\x1b/api/v1/clients/{client_id}\x82\xb5\x18\x1a\n\x16api_credentials:rotate\x18D\xc2\xf3\x18\x02(\x01\x12\xe3\x01\n\x12CreateClientSecret\x12..scalekit.v1.clients.CreateClientSecretRequest\x1a/.scalekit.v1.clients.CreateClientSecretResponse"l\x82\xd3\xe4\x93\x02%"#/api/v1/clients/{client_id}/secrets\x82\xb5\x18\x19\n\x15api_credentials:write\x18D\xc2\xf3\x18 \x10\xc9\x01\x1a\x0foverlap_seconds\x1a\nexpires_in\x12\x8f\x02\n\x12UpdateClientSecret\x12..scalekit.v1.clients.UpdateClientSecretRequest\x1a/.scalekit.v1.clients.UpdateClientSecretResponse"\x97\x01\x82\xd3\xe4\x93\x02t\x1a//api/v1/clients/{client_id}/secrets/{secret_id}:\x06secretZ92//api/v1/clients/{client_id}/secrets/{secret_id}:\x06secret\x82\xb5\x18\x19\n\x15api_credentials:write\x18D\x12\xb3\x01\n\x12DeleteClientSecret\x12..scalekit.v1.clients.DeleteClientSecretRequest\x1a\x16.google.protobuf.Empty"U\x82\xd3\xe4\x93\x021*//api/v1/clients/{client_id}/secrets/{secret_id}\x82\xb5\x18\x1a\n\x16api_credentials:rotate\x18D\x12\xee\x01\n\x18CreateOrganizationClient\x124.scalekit.v1.clients.CreateOrganizationClientRequest\x1a5.scalekit.v1.clients.CreateOrganizationClientResponse"e\x82\xd3\xe4\x93\x029"//api/v1/organizations/{organization_id}/clients:\x06client\x82\xb5\x18\x19\n\x15api_credentials:write\x18D\xc2\xf3\x18\x05\x10\xc9\x01 \x01\x12\xe5\x01\n\x15GetOrganizationClient\x121.scalekit.v1.clients.GetOrganizationClientRequest\x1a2.scalekit.v1.clients.GetOrganizationClientResponse"e\x82\xd3\xe4\x93\x02=\x12;/api/v1/organizations/{organization_id}/clients/{client_id}\x82\xb5\x18\x18\n\x14api_credentials:read\x18D\xc2\xf3\x18\x02 \x01\x12\xd9\x01\n\x17ListOrganizationClients\x123.scalekit.v1.clients.ListOrganizationClientsRequest\x1a4.scalekit.v1.clients.ListOrganizationClientsResponse"S\x82\xd3\xe4\x93\x021\x12//api/v1/organizations/{organization_id}/clients\x82\xb5\x18\x18\n\x14api_credentials:read\x18D\x12\xf9\x01\n\x18UpdateOrganizationClient\x124.scalekit.v1.clients.UpdateOrganizationClientRequest\x1a5.scalekit.v1.clients.UpdateOrganizationClientResponse"p\x82\xd3\xe4\x93\x02E2;/api/v1/organizations/{organization_id}/clients/{client_id}:\x06client\x82\xb5\x18\x19\n\x15api_credentials:write\x18D\xc2\xf3\x18\x04 \x01(\x01\x12\xd1\x01\n\x18DeleteOrganizationClient\x124.scalekit.v1.clients.DeleteOrganizationClientRequest\x1a\x16.google.protobuf.Empty"g\x82\xd3\xe4\x93\x02=*;/api/v1/organizations/{organization_id}/clients/{client_id}\x82\xb5\x18\x1a\n\x16api_credentials:rotate\x18D\xc2\xf3\x18\x02(\x01\x12\xa8\x02\n\x1eCreateOrganizationClientSecret\x12:.scalekit.v1.clients.CreateOrganizationClientSecretRequest\x1a;.scalekit.v1.clients.CreateOrganizationClientSecretResponse"\x8c\x01\x82\xd3\xe4\x93\x02E"C/api/v1/organizations/{organization_id}/clients/{client_id}/secrets\x82\xb5\x18\x19\n\x15api_credentials:write\x18D\xc2\xf3\x18 \x10\xc9\x01\x1a\x0foverlap_seconds\x1a\nexpires_in\x12\xeb\x01\n\x1eDeleteOrganizationClientSecret\x12:.scalekit.v1.clients.DeleteOrganizationClientSecretRequest\x1a\x16.google.protobuf.Empty"u\x82\xd3\xe4\x93\x02Q*O/api/v1/organizations/{organization_id}/clients/{client_id}/secrets/{secret_id}\x82\xb5\x18\x1a\n\x16api_credentials:rotate\x18D\x12\xb0\x01\n\x0eCreateResource\x12*.scalekit.v1.clients.CreateResourceRequest\x1a+.scalekit.v1.clients.CreateResourceResponse"E\x82\xd3\xe4\x93\x02\x1d"\x11/api/v1/resources:\x08resource\x82\xb5\x18\x15\n\x11mcp_servers:write\x18D\xc2\xf3\x18\x05\x10\xc9\x01 \x01\x12\xa7\x01\n\x0bGetResource\x12\'.scalekit.v1.clients.GetResourceRequest\x1a(.scalekit.v1.clients.GetResourceResponse"E\x82\xd3\xe4\x93\x02!\x12\x1f/api/v1/resources/{resource_id}\x82\xb5\x18\x14\n\x10mcp_servers:read\x18D\xc2\xf3\x18\x02 \x01\x12\x99\x01\n\rListResources\x12).scalekit.v1.clients.ListResourcesRequest\x1a*.scalekit.v1.clients.ListResourcesResponse"1\x82\xd3\xe4\x93\x02\x13\x12\x11/api/v1/resources\x82\xb5\x18\x14\n\x10mcp_servers:read\x18D\x12\xbd\x01\n\x0eUpdateResource\x12*.scalekit.v1.clients.UpdateResourceRequest\x1a+.scalekit.v1.clients.UpdateResourceResponse"R\x82\xd3\xe4\x93\x02+2\x1f/api/v1/resources/{resource_id}:\x08resource\x82\xb5\x18\x15\n\x11mcp_servers:write\x18D\xc2\xf3\x18\x04 \x01(\x01\x12\x9c\x01\n\x0eDeleteResource\x12*.scalekit.v1.clients.DeleteResourceRequest\x1a\x16.google.protobuf.Empty"F\x82\xd3\xe4\x93\x02!*\x1f/api/v1/resources/{resource_id}\x82\xb5\x18\x15\n\x11mcp_servers:write\x18D\xc2\xf3\x18\x02(\x01\x12\xce\x01\n\x16DeleteResourceProvider\x122.scalekit.v1.clients.DeleteResourceProviderRequest\x1a(.scalekit.v1.clients.GetResourceResponse"V\x82\xd3\xe4\x93\x021\x1a//api/v1/resources/{resource_id}/provider:delete\x82\xb5\x18\x15\n\x11mcp_servers:write\x18D\xc2\xf3\x18\x02 \x01\x12\xda\x01\n\x14CreateResourceClient\x120.scalekit.v1.clients.CreateResourceClientRequest\x1a1.scalekit.v1.clients.CreateResourceClientResponse"]\x82\xd3\xe4\x93\x021"\'/api/v1/resources/{resource_id}/clients:\x06client\x82\xb5\x18\x19\n\x15api_credentials:write\x18D\xc2\xf3\x18\x05\x10\xc9\x01 \x01\x12\xd1\x01\n\x11GetResourceClient\x12-.scalekit.v1.clients.GetResourceClientRequest\x1a..scalekit.v1.clients.GetResourceClientResponse"]\x82\xd3\xe4\x93\x025\x123/api/v1/resources/{resource_id}/clients/{client_id}\x82\xb5\x18\x18\n\x14api_credentials:read\x18D\xc2\xf3\x18\x02 \x01\x12\xc5\x01\n\x13ListResourceClients\x12/.scalekit.v1.clients.ListResourceClientsRequest\x1a0.scalekit.v1.clients.ListResourceClientsResponse"K\x82\xd3\xe4\x93\x02)\x12\'/api/v1/resources/{resource_id}/clients\x82\xb5\x18\x18\n\x14api_credentials:read\x18D\x12\xe5\x01\n\x14UpdateResourceClient\x120.scalekit.v1.clients.UpdateResourceClientRequest\x1a1.scalekit.v1.clients.UpdateResourceClientResponse"h\x82\xd3\xe4\x93\x02=23/api/v1/resources/{resource_id}/clients/{client_id}:\x06client\x82\xb5\x18\x19\n\x15api_credentials:write\x18D\xc2\xf3\x18\x04 \x01(\x01\x12\xdc\x01\n\x14DeleteResourceClient\x120.scalekit.v1.clients.DeleteResourceClientRequest\x1a1.scalekit.v1.clients.DeleteResourceClientResponse"_\x82\xd3\xe4\x93\x025*3/api/v1/resources/{resource_id}/clients/{client_id}\x82\xb5\x18\x1a\n\x16api_credentials:rotate\x18D\xc2\xf3\x18\x02(\x01\x12\xbe\x01\n\x18ListResourceUserConsents\x124.scalekit.v1.clients.ListResourceUserConsentsRequest\x1a5.scalekit.v1.clients.ListResourceUserConsentsResponse"5\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1/user_consents\x82\xb5\x18\x14\n\x10mcp_servers:read\x18D\x12\xca\x01\n\x11RevokeUserConsent\x12-.scalekit.v1.clients.RevokeUserConsentRequest\x1a..scalekit.v1.clients.RevokeUserConsentResponse"V\x82\xd3\xe4\x93\x023*1/api/v1/clients/{client_id}/consents/{consent_id}\x82\xb5\x18\x19\n\x15api_credentials:write\x18D\x12\xe7\x01\n\x18ListCurrentAgentConsents\x124.scalekit.v1.clients.ListCurrentAgentConsentsRequest\x1a5.scalekit.v1.clients.ListCurrentAgentConsentsResponse"^\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/agent-consents:this\x82\xb5\x18\x18\n\x14api_credentials:read\x18\x18\xc2\xf3\x18\x1b0\x01B\x17\n\tpage_size\n\npage_token\x12\xed\x01\n\x19RevokeCurrentAgentConsent\x125.scalekit.v1.clients.RevokeCurrentAgentConsentRequest\x1a6.scalekit.v1.clients.RevokeCurrentAgentConsentResponse"a\x82\xd3\xe4\x93\x02**(/api/v1/agent-consents:this/{consent_id}\x82\xb5\x18\x19\n\x15api_credentials:write\x18\x18\xc2\xf3\x18\x100\x01B\x0c\n\nconsent_id\x12\xd5\x01\n\x0bCreateScope\x12\'.scalekit.v1.clients.CreateScopeRequest\x1a(.scalekit.v1.clients.CreateScopeResponse"s\x88\x02\x01\x82\xd3\xe4\x93\x02F"\x0e/api/v1/scopes:\x05scopeZ-"$/api/v1/environments/{env_id}/scopes:\x05scope\x82\xb5\x18\x19\n\x15api_credentials:write\x18@\xc2\xf3\x18\x03\x10\xc9\x01\x12\xb9\x01\n\nListScopes\x12&.scalekit.v1.clients.ListScopesRequest\x1a\'.scalekit.v1.clients.ListScopesResponse"Z\x82\xd3\xe4\x93\x028\x12\x0e/api/v1/scopesZ&\x12$/api/v1/environments/{env_id}/scopes\x82\xb5\x18\x18\n\x14api_credentials:read\x18`\x12\xa4\x01\n\x0bUpdateScope\x12\'.scalekit.v1.clients.UpdateScopeRequest\x1a(.scalekit.v1.clients.UpdateScopeResponse"B\x88\x02\x01\x82\xd3\xe4\x93\x02\x1c2\x13/api/v1/scopes/{id}:\x05scope\x82\xb5\x18\x19\n\x15api_credentials:write\x18@\x12\x8b\x01\n\x0bDeleteScope\x12\'.scalekit.v1.clients.DeleteScopeRequest\x1a\x16.google.protobuf.Empty";\x88\x02\x01\x82\xd3\xe4\x93\x02\x15*\x13/api/v1/scopes/{id}\x82\xb5\x18\x19\n\x15api_credentials:write\x18@\x12\xd0\x01\n\x19AddEnvironmentRedirectUri\x125.scalekit.v1.clients.AddEnvironmentRedirectUriRequest\x1a1.scalekit.v1.clients.EnvironmentLoginUrisResponse"I\x82\xd3\xe4\x93\x02&"!/api/v1/environment/redirect-uris:\x01*\x82\xb5\x18\x19\n\x15api_credentials:write\x18D\x12\xd3\x01\n\x1cRemoveEnvironmentRedirectUri\x128.scalekit.v1.clients.RemoveEnvironmentRedirectUriRequest\x1a1.scalekit.v1.clients.EnvironmentLoginUrisResponse"F\x82\xd3\xe4\x93\x02#*!/api/v1/environment/redirect-uris\x82\xb5\x18\x19\n\x15api_credentials:write\x18D\x12\xdf\x01\n\x1eSetEnvironmentInitiateLoginUri\x12:.scalekit.v1.clients.SetEnvironmentInitiateLoginUriRequest\x1a1.scalekit.v1.clients.EnvironmentLoginUrisResponse"N\x82\xd3\xe4\x93\x02+\x1a&/api/v1/environment/initiate-login-uri:\x01*\x82\xb5\x18\x19\n\x15api_credentials:write\x18Db\x06proto3',
     [
         validate_pb.desc(),
         annotations_pb.desc(),
         field_behavior_pb.desc(),
         empty_pb.desc(),
         field_mask_pb.desc(),
+        struct_pb.desc(),
         timestamp_pb.desc(),
         wrappers_pb.desc(),
         options_pb_.desc(),
@@ -2643,6 +4754,44 @@ _DESC = file_desc(
         "DeleteClientSecretRequest": DeleteClientSecretRequest,
         "M2MClient": M2MClient,
         "OrganizationClient": OrganizationClient,
+        "ResourceClient": ResourceClient,
+        "CimdAllowlistEntry": CimdAllowlistEntry,
+        "Resource": Resource,
+        "GetResourceRequest": GetResourceRequest,
+        "GetResourceResponse": GetResourceResponse,
+        "ListResourcesRequest": ListResourcesRequest,
+        "ListResourcesResponse": ListResourcesResponse,
+        "CreateResourceClientRequest": CreateResourceClientRequest,
+        "CreateResourceClientResponse": CreateResourceClientResponse,
+        "UpdateResourceClientRequest": UpdateResourceClientRequest,
+        "UpdateResourceClientResponse": UpdateResourceClientResponse,
+        "GetResourceClientRequest": GetResourceClientRequest,
+        "GetResourceClientResponse": GetResourceClientResponse,
+        "ConsentedUser": ConsentedUser,
+        "ListResourceUserConsentsRequest": ListResourceUserConsentsRequest,
+        "ResourceUserConsentFilter": ResourceUserConsentFilter,
+        "ListResourceUserConsentsResponse": ListResourceUserConsentsResponse,
+        "ResourceUserConsent": ResourceUserConsent,
+        "ListResourceClientsRequest": ListResourceClientsRequest,
+        "ListResourceClientsResponse": ListResourceClientsResponse,
+        "DeleteResourceClientRequest": DeleteResourceClientRequest,
+        "DeleteResourceClientResponse": DeleteResourceClientResponse,
+        "RevokeUserConsentRequest": RevokeUserConsentRequest,
+        "RevokeUserConsentResponse": RevokeUserConsentResponse,
+        "ResourceConnection": ResourceConnection,
+        "CreateResourceRequest": CreateResourceRequest,
+        "CreateResource": CreateResource,
+        "CreateResourceResponse": CreateResourceResponse,
+        "DeleteResourceProviderRequest": DeleteResourceProviderRequest,
+        "DeleteResourceRequest": DeleteResourceRequest,
+        "UpdateResourceRequest": UpdateResourceRequest,
+        "UpdateResource": UpdateResource,
+        "UpdateResourceResponse": UpdateResourceResponse,
+        "ResourceCustomConnectionSettings": ResourceCustomConnectionSettings,
+        "ListCurrentAgentConsentsRequest": ListCurrentAgentConsentsRequest,
+        "ListCurrentAgentConsentsResponse": ListCurrentAgentConsentsResponse,
+        "RevokeCurrentAgentConsentRequest": RevokeCurrentAgentConsentRequest,
+        "RevokeCurrentAgentConsentResponse": RevokeCurrentAgentConsentResponse,
         "CreateOrganizationClientRequest": CreateOrganizationClientRequest,
         "CreateOrganizationClientResponse": CreateOrganizationClientResponse,
         "GetOrganizationClientRequest": GetOrganizationClientRequest,
@@ -2671,6 +4820,8 @@ _DESC = file_desc(
         "EnvironmentLoginUrisResponse": EnvironmentLoginUrisResponse,
         "CidrType": CidrType,
         "ClientSecretStatus": ClientSecretStatus,
+        "ResourceType": ResourceType,
+        "ResourceConnectionType": ResourceConnectionType,
     },
 )
 

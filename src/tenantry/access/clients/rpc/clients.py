@@ -1,4 +1,4 @@
-"""ClientService and ClientSettingsService: message in, message out. No SQL, no rules."""
+"""ClientService, of the environment and of organizations, and ClientSettingsService."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tenantry.access.clients import (
 from tenantry.access.clients.credentials import secrets
 from tenantry.access.clients.model import ACTIVE, INACTIVE, Client, Secret
 from tenantry.access.clients.reading import ClientIdentifier
-from tenantry.core import errors, structs
-from tenantry.core.times import timestamp
+from tenantry.access.clients.rpc import messages
+from tenantry.core import errors, ids, structs
 from tenantry.gen.scalekit.v1.clients import clients_pb as pb
 from tenantry.gen.tenantry.v1 import client_settings_pb as settings_pb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from tenantry.call import Call
 
@@ -70,7 +70,7 @@ class ClientService:
         )
         return pb.ListClientsResponse(
             total_size=page.total_size,
-            clients=[_client(client) for client in page.items],
+            clients=[messages.client_message(client) for client in page.items],
             next_page_token=page.next_page_token,
             prev_page_token=page.prev_page_token,
         )
@@ -101,8 +101,10 @@ class ClientService:
     async def create_client_secret(
         self, request: pb.CreateClientSecretRequest, call: Call
     ) -> pb.CreateClientSecretResponse:
-        secret, plain = await _add_secret(call, ClientIdentifier(request.client_id))
-        return pb.CreateClientSecretResponse(plain_secret=plain, secret=_secret(secret))
+        secret, plain = await _add_secret(call, _identifier(request.client_id))
+        return pb.CreateClientSecretResponse(
+            plain_secret=plain, secret=messages.secret_message(secret)
+        )
 
     async def update_client_secret(
         self, request: pb.UpdateClientSecretRequest, call: Call
@@ -113,14 +115,14 @@ class ClientService:
             raise errors.InvalidArgument.field(
                 "secret.status", "enum.defined_only", "must be ACTIVE or INACTIVE"
             )
-        identity = ClientIdentifier(request.client_id)
+        identity = _identifier(request.client_id)
         secret = await secrets.set_status(call, identity, request.secret_id, status)
-        return pb.UpdateClientSecretResponse(secret=_secret(secret))
+        return pb.UpdateClientSecretResponse(secret=messages.secret_message(secret))
 
     async def delete_client_secret(
         self, request: pb.DeleteClientSecretRequest, call: Call
     ) -> Empty:
-        await secrets.remove(call, ClientIdentifier(request.client_id), request.secret_id)
+        await secrets.remove(call, _identifier(request.client_id), request.secret_id)
         return Empty()
 
     async def create_organization_client(
@@ -130,14 +132,16 @@ class ClientService:
             call, request.organization_id, **_machine(request.client)
         )
         call.tag(client.revision)
-        return pb.CreateOrganizationClientResponse(client=_m2m_client(client), plain_secret=plain)
+        return pb.CreateOrganizationClientResponse(
+            client=messages.m2m_client(client), plain_secret=plain
+        )
 
     async def get_organization_client(
         self, request: pb.GetOrganizationClientRequest, call: Call
     ) -> pb.GetOrganizationClientResponse:
         client = await organization_clients.get(call, request.organization_id, request.client_id)
         call.tag(client.revision)
-        return pb.GetOrganizationClientResponse(client=_m2m_client(client))
+        return pb.GetOrganizationClientResponse(client=messages.m2m_client(client))
 
     async def list_organization_clients(
         self, request: pb.ListOrganizationClientsRequest, call: Call
@@ -151,7 +155,7 @@ class ClientService:
         return pb.ListOrganizationClientsResponse(
             next_page_token=page.next_page_token,
             total_size=page.total_size,
-            clients=[_m2m_client(client) for client in page.items],
+            clients=[messages.m2m_client(client) for client in page.items],
             prev_page_token=page.prev_page_token,
         )
 
@@ -162,7 +166,7 @@ class ClientService:
             call, request.organization_id, request.client_id, **_machine(request.client)
         )
         call.tag(client.revision)
-        return pb.UpdateOrganizationClientResponse(client=_m2m_client(client))
+        return pb.UpdateOrganizationClientResponse(client=messages.m2m_client(client))
 
     async def delete_organization_client(
         self, request: pb.DeleteOrganizationClientRequest, call: Call
@@ -175,7 +179,9 @@ class ClientService:
     ) -> pb.CreateOrganizationClientSecretResponse:
         identity = ClientIdentifier(request.client_id, request.organization_id)
         secret, plain = await _add_secret(call, identity)
-        return pb.CreateOrganizationClientSecretResponse(plain_secret=plain, secret=_secret(secret))
+        return pb.CreateOrganizationClientSecretResponse(
+            plain_secret=plain, secret=messages.secret_message(secret)
+        )
 
     async def delete_organization_client_secret(
         self, request: pb.DeleteOrganizationClientSecretRequest, call: Call
@@ -187,19 +193,19 @@ class ClientService:
     async def add_environment_redirect_uri(
         self, request: pb.AddEnvironmentRedirectUriRequest, call: Call
     ) -> pb.EnvironmentLoginUrisResponse:
-        return _login_uris(
+        return messages.login_uris(
             await service.add_redirect_uri(call, request.redirect_uri, production=self._production)
         )
 
     async def remove_environment_redirect_uri(
         self, request: pb.RemoveEnvironmentRedirectUriRequest, call: Call
     ) -> pb.EnvironmentLoginUrisResponse:
-        return _login_uris(await service.remove_redirect_uri(call, request.redirect_uri))
+        return messages.login_uris(await service.remove_redirect_uri(call, request.redirect_uri))
 
     async def set_environment_initiate_login_uri(
         self, request: pb.SetEnvironmentInitiateLoginUriRequest, call: Call
     ) -> pb.EnvironmentLoginUrisResponse:
-        return _login_uris(
+        return messages.login_uris(
             await service.set_initiate_login_uri(
                 call, request.initiate_login_uri, production=self._production
             )
@@ -239,7 +245,7 @@ def _member(given: Any, name: str) -> Any:
     value = getattr(given, name)
     match name:
         case "custom_claims":
-            return _pairs(value)
+            return messages.pairs(value)
         case "disallow_scalekit_api_access" | "enforce_pkce":
             return value is not None and value.value
         case "ip_allowlist":
@@ -276,13 +282,9 @@ def _machine(given: pb.OrganizationClient | None) -> dict[str, Any]:
         "description": given.description,
         "scopes": given.scopes,
         "audience": given.audience,
-        "custom_claims": _pairs(given.custom_claims),
+        "custom_claims": messages.pairs(given.custom_claims),
         "expiry": given.expiry,
     }
-
-
-def _pairs(claims: Sequence[pb.CustomClaim]) -> list[tuple[str, str]]:
-    return [(claim.key, claim.value) for claim in claims]
 
 
 def _networks(given: pb.IpAllowlist) -> dict[str, Any]:
@@ -298,6 +300,11 @@ def _networks(given: pb.IpAllowlist) -> dict[str, Any]:
     return {"opted_in": given.opted_in, "cidrs": cidrs}
 
 
+def _identifier(client_id: str) -> ClientIdentifier:
+    """Return a client of the environment or of a resource, whose secrets are managed alike."""
+    return ClientIdentifier(client_id, of_resource=ids.well_formed(ids.RESOURCE_CLIENT, client_id))
+
+
 async def _add_secret(call: Call, identity: ClientIdentifier) -> tuple[Secret, str]:
     return await secrets.add(
         call,
@@ -309,85 +316,7 @@ async def _add_secret(call: Call, identity: ClientIdentifier) -> tuple[Secret, s
 
 def _answer(call: Call, client: Client) -> pb.Client:
     call.tag(client.revision)
-    return _client(client)
-
-
-def _client(client: Client) -> pb.Client:
-    message = pb.Client(
-        id=client.id,
-        keyId=client.id,
-        create_time=timestamp(client.create_time),
-        update_time=timestamp(client.update_time),
-        secrets=[_secret(secret) for secret in client.secrets],
-        post_logout_redirect_uris=list(client.post_logout_redirect_uris),
-        back_channel_logout_uris=list(client.back_channel_logout_uris),
-        initiate_login_uri=client.initiate_login_uri or "",
-        post_login_uris=list(client.post_login_uris),
-        name=client.name,
-        scopes=list(client.scopes),
-        custom_claims=_claims(client),
-        disallow_scalekit_api_access=not client.api_access,
-        grant_types=list(client.grant_types),
-        client_type=client.client_type,
-        enforce_pkce=client.enforce_pkce,
-    )
-    if client.expiry is not None:
-        message.access_token_expiry = client.expiry
-    if client.ip_allowlist is not None:
-        message.ip_allowlist = pb.IpAllowlist(
-            opted_in=client.ip_allowlist["opted_in"],
-            cidrs=[
-                pb.CidrEntry(value=cidr, type=pb.CidrType.IPV6 if ":" in cidr else pb.CidrType.IPV4)
-                for cidr in client.ip_allowlist["cidrs"]
-            ],
-        )
-    return message
-
-
-def _m2m_client(client: Client) -> pb.M2MClient:
-    return pb.M2MClient(
-        client_id=client.id,
-        secrets=[_secret(secret) for secret in client.secrets],
-        name=client.name,
-        description=client.description,
-        organization_id=client.organization_id or "",
-        create_time=timestamp(client.create_time),
-        update_time=timestamp(client.update_time),
-        scopes=list(client.scopes),
-        audience=list(client.audience),
-        custom_claims=_claims(client),
-        expiry=client.expiry or 0,
-    )
-
-
-def _claims(client: Client) -> list[pb.CustomClaim]:
-    return [pb.CustomClaim(key=key, value=value) for key, value in client.custom_claims]
-
-
-def _secret(secret: Secret) -> pb.ClientSecret:
-    message = pb.ClientSecret(
-        id=secret.id,
-        create_time=timestamp(secret.create_time),
-        update_time=timestamp(secret.update_time),
-        secret_suffix=secret.suffix,
-        status=pb.ClientSecretStatus[secret.status],
-    )
-    if secret.created_by is not None:
-        message.created_by = secret.created_by
-    if secret.expire_time is not None:
-        message.expire_time = timestamp(secret.expire_time)
-    if secret.last_used_time is not None:
-        message.last_used_time = timestamp(secret.last_used_time)
-    return message
-
-
-def _login_uris(client: Client) -> pb.EnvironmentLoginUrisResponse:
-    return pb.EnvironmentLoginUrisResponse(
-        client_id=client.id,
-        redirect_uris=list(client.post_login_uris),
-        post_logout_redirect_uris=list(client.post_logout_redirect_uris),
-        initiate_login_uri=client.initiate_login_uri or "",
-    )
+    return messages.client_message(client)
 
 
 def _settings(client: Client) -> settings_pb.ClientSettings:
