@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tenantry.access.clients.client_cache import ClientCache
     from tenantry.access.clients.token_events import TokenEvents
     from tenantry.access.clients.uris.framing import FramingOrigins
+    from tenantry.access.resources.resource_cache import ResourceCache
     from tenantry.db.activity.counters import ActivityCounters
     from tenantry.db.engine import Database
     from tenantry.db.writes.last_uses import LastUses
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from tenantry.identity.tokens.access_tokens import AccessTokens
     from tenantry.identity.tokens.authenticate import Authenticator
     from tenantry.identity.tokens.key_ring import KeyRing
+    from tenantry.identity.tokens.resource_tokens import ResourceTokens
     from tenantry.identity.tokens.signed_tokens import SignedTokens
     from tenantry.identity.tokens.user_tokens import UserTokens
     from tenantry.net.outgoing import Outgoing
@@ -122,6 +124,21 @@ class AppContext:
             issuer=self.settings.public_url,
             effective=self.effective,
             compact=self.settings.compact_tokens,
+        )
+
+    @cached_property
+    def resource_tokens(self) -> ResourceTokens:
+        """Access tokens for resources."""
+        from tenantry.identity.tokens.resource_tokens import ResourceTokens
+
+        return ResourceTokens(
+            self.db,
+            self.ring,
+            self._signed,
+            self.clients,
+            self.resources,
+            issuer=self.settings.public_url,
+            by_resource=self.settings.resource_token_issuer == "resource",
         )
 
     @cached_property
@@ -282,6 +299,13 @@ class AppContext:
         outgoing = Outgoing(self.settings.outgoing_allow)
         self._closing.push_async_callback(outgoing.close)
         return outgoing
+
+    @cached_property
+    def resources(self) -> ResourceCache:
+        """The resources."""
+        from tenantry.access.resources.resource_cache import ResourceCache
+
+        return ResourceCache(self.db)
 
     @cached_property
     def simulator(self) -> Simulator | None:

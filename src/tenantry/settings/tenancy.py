@@ -80,6 +80,12 @@ class TenancySettings:
         "request that creates it specifies this; false is safer, but Scalekit's Python SDK then "
         "does not start.",
     )
+    resource_token_issuer: str = setting(
+        "resource",
+        values.one_of("resource", "environment"),
+        "The iss claim of access tokens for resources: the issuer of the resource, as in its "
+        "metadata, or the public URL, for servers that verify tokens of earlier Scalekit versions.",
+    )
     token_events: str = setting(
         "first",
         values.one_of("none", "first", "all"),

@@ -62,19 +62,19 @@ _REVOKE_TOKENS = Statement(
 
 
 async def find(
-    db: Session, client: Client, *, user_id: str, organization_id: str
+    db: Session, client_id: str, *, user_id: str, organization_id: str
 ) -> Consent | None:
     """Return the consent of a user in an organization to a client of a resource."""
     row = await db.fetch_one(
-        _FIND, p_client_id=client.id, p_user_id=user_id, p_organization_id=organization_id
+        _FIND, p_client_id=client_id, p_user_id=user_id, p_organization_id=organization_id
     )
     return None if row is None else Consent.from_row(row)
 
 
 async def missing_scopes(
     db: Session,
-    client: Client,
-    resource: Resource,
+    client_id: str,
+    resource_id: str,
     *,
     user_id: str,
     organization_id: str,
@@ -85,8 +85,8 @@ async def missing_scopes(
     None means that the consent covers the request. Without any consent, an empty tuple is an
     answer as well: a request without scopes needs consent, too.
     """
-    consent = await find(db, client, user_id=user_id, organization_id=organization_id)
-    if consent is None or consent.resource_id != resource.id:
+    consent = await find(db, client_id, user_id=user_id, organization_id=organization_id)
+    if consent is None or consent.resource_id != resource_id:
         return tuple(scopes)
     return tuple(one for one in scopes if one not in consent.scopes) or None
 

@@ -63,6 +63,7 @@ class Redeemed:
     nonce: str | None
     auth_time: int  # microseconds since 1970, UTC
     refresh_token: str | None
+    resource_id: str | None
 
 
 def new(
@@ -73,6 +74,7 @@ def new(
     scope: str,
     nonce: str | None,
     code_challenge: str | None,
+    resource_id: str | None = None,
 ) -> tuple[str, dict[str, Any]]:
     """Return a new code, which a client may redeem for tokens of the session's organization.
 
@@ -96,7 +98,7 @@ def new(
         "refresh_token_id": None,
         "token_id": None,
         "token_expire_time": None,
-        "resource_id": None,
+        "resource_id": resource_id,
     }
     return code, prefixed(given)
 
@@ -119,7 +121,8 @@ async def redeem(
 ) -> Redeemed:
     """Use a code up, for an access token of this id that ends at this time in microseconds.
 
-    With a refresh token if the code's scope has `offline_access` and the client may use one.
+    With a refresh token if the client may use one and the code is for a resource, or its scope has
+    `offline_access`: that scope is of OpenID Connect, and clients of resources often leave it out.
 
     Raises:
         InvalidGrant: there is no such code for this client, it has expired or was used before,
@@ -145,12 +148,19 @@ async def redeem(
     family = None
     used = {"p_digest": digest, "p_now": at, "p_token_id": token_id}
     used["p_token_expire_time"] = token_expire_time
-    if may_refresh and "offline_access" in scopes:
+    if may_refresh and (row["resource_id"] is not None or "offline_access" in scopes):
         async with call.db.transaction() as db:
             family = refresh_tokens.new_id(db)
             won = await db.fetch_one(_USE, **used, p_refresh_token_id=family)
             if won is not None:
-                await refresh_tokens.begin(db, family, client, subject, scope=row["scope"])
+                await refresh_tokens.begin(
+                    db,
+                    family,
+                    client,
+                    subject,
+                    scope=row["scope"],
+                    resource_id=row["resource_id"],
+                )
     else:
         won = await call.db.fetch_one(_USE, **used, p_refresh_token_id=None)
     if won is None:
@@ -162,6 +172,7 @@ async def redeem(
         nonce=row["nonce"],
         auth_time=row["auth_time"],
         refresh_token=None if family is None else refresh_tokens.first(call.db, family),
+        resource_id=row["resource_id"],
     )
 
 

@@ -139,7 +139,15 @@ def new_id(db: Session) -> str:
     return db.new_id(ids.REFRESH_TOKEN)
 
 
-async def begin(db: Session, id_: str, client: Client, subject: Subject, *, scope: str) -> None:
+async def begin(
+    db: Session,
+    id_: str,
+    client: Client,
+    subject: Subject,
+    *,
+    scope: str,
+    resource_id: str | None = None,
+) -> None:
     """Begin a family of this id; `first` is its token."""
     at = now()
     await db.fetch_all(
@@ -154,7 +162,7 @@ async def begin(db: Session, id_: str, client: Client, subject: Subject, *, scop
         p_rotate_time=at,
         p_create_time=at,
         p_revoke_time=None,
-        p_resource_id=None,
+        p_resource_id=resource_id,
     )
 
 
@@ -190,9 +198,16 @@ async def find(db: Session, text: str) -> Presented | None:
 
 
 async def refresh(
-    call: Call, client: Client, text: str, *, scopes: Sequence[str] = ()
+    call: Call,
+    client: Client,
+    text: str,
+    *,
+    scopes: Sequence[str] = (),
+    seconds: int | None = None,
 ) -> Refreshed:
     """Use a refresh token up, for its successor; the access token may have fewer ``scopes``.
+
+    One that has not been used for ``seconds`` has expired; None: it lives as long as its session.
 
     Raises:
         ScopeNotGranted: more scopes are asked for than were granted.
@@ -207,6 +222,8 @@ async def refresh(
             raise InvalidGrant("the refresh token is unknown, or was given to another client")
         if token.revoke_time is not None:
             raise InvalidGrant("the refresh token was revoked")
+        if seconds is not None and token.rotate_time + seconds * 1_000_000 <= at:
+            raise InvalidGrant("the refresh token has expired")
         is_last = token.generation == token.newest
         if not is_last and not token.is_just_spent(at):
             await _reused(call, token)

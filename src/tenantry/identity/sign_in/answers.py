@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
+from tenantry.access.resources import issuers
 from tenantry.identity.sign_in.model import AuthorizationResponse
 
 if TYPE_CHECKING:
@@ -19,7 +20,10 @@ def of(dependencies: SignInDependencies, params: Params, **members: str) -> Auth
     """Return an answer, which names its issuer (RFC 9207)."""
     if params.state is not None:
         members["state"] = params.state
-    members["iss"] = dependencies.settings.public_url
+    issuer = dependencies.settings.public_url
+    if params.resource_id is not None:
+        issuer = issuers.issuer_of(issuer, params.resource_id)
+    members["iss"] = issuer
     return AuthorizationResponse(params.redirect_uri, params.response_mode, members)
 
 

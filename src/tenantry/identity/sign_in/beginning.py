@@ -21,7 +21,13 @@ from tenantry.identity.grants import codes
 from tenantry.identity.sessions import policies
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import NO_ORGANIZATION
-from tenantry.identity.sign_in import answers, choosing, completing, login_requirements
+from tenantry.identity.sign_in import (
+    answers,
+    choosing,
+    completing,
+    consenting,
+    login_requirements,
+)
 from tenantry.identity.sign_in.auth_requests import requests, states
 from tenantry.identity.sign_in.model import (
     AUTHENTICATE_AGAIN,
@@ -292,6 +298,16 @@ class _Wanted:
         self, session: Session, organization_id: str, bounds: Bounds, email: str
     ) -> AuthorizationResponse | AuthRequest:
         dependencies, call, db = self.dependencies, self.call, self.call.db
+        problem = await consenting.problem(
+            db,
+            self.client.id,
+            self.params,
+            user_id=session.user_id,
+            organization_id=organization_id,
+            impersonator=session.impersonator,
+        )
+        if problem is not None:
+            return answers.of_error(dependencies, self.params, problem.error, problem.description)
         request, row = requests.new(
             db,
             *(states.SESSION_FOUND, states.ORGANIZATION_SELECTED, states.COMPLETED),

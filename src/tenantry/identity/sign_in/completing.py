@@ -18,7 +18,7 @@ from tenantry.identity.security_notices import service as security_notices
 from tenantry.identity.sessions import policies
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import LOGOUT, NO_ORGANIZATION
-from tenantry.identity.sign_in import answers, login_requirements
+from tenantry.identity.sign_in import answers, consenting, login_requirements
 from tenantry.identity.sign_in.auth_requests import counting, requests, states
 from tenantry.identity.sign_in.contexts import amr_of, connection_details, context_of, person
 from tenantry.identity.sign_in.federated import completion, provider_answer
@@ -117,6 +117,16 @@ async def _checked_and_completed(
         is not None
     ):
         raise _Refused("this organization requires its own sign-in: sign in again", _LOGIN_REQUIRED)
+    problem = await consenting.problem(
+        call.db,
+        request.client_id,
+        params,
+        user_id=user.id,
+        organization_id=request.organization_id,
+        impersonator=request.impersonator,
+    )
+    if problem is not None:
+        raise _Refused(problem.description, problem.error)
     try:
         claims = await session_claims(dependencies, call, request, user)
     except errors.Intercepted as refusal:
@@ -275,6 +285,7 @@ def new_code(request: AuthRequest, session: Session) -> tuple[str, dict[str, Any
         scope=params.scope,
         nonce=params.nonce,
         code_challenge=params.code_challenge,
+        resource_id=params.resource_id,
     )
 
 

@@ -99,6 +99,7 @@ class Params:
     connection_id: str | None = None
     ui_locales: tuple[str, ...] = ()
     id_token_user: str | None = None  # the sub of an id_token_hint that holds
+    resource_id: str | None = None  # that the client is one of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
