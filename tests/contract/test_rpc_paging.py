@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from apis import Api, refused
 from protobuf import DescFieldValueList
-from served_rpcs import METHODS, call, path_variables, request_of
+from served_rpcs import METHODS, call, headers_of, path_variables, request_of
 from wires import ApiError
 
 if TYPE_CHECKING:
@@ -62,8 +62,12 @@ SHORT = {
     "ListDirectoryUsers": "rows are pushed by SCIM: tests/directories_api",
 }
 # What rows within one parent share; everything else is created for each.
-PARENTS = ("org", "usr", "user", "dir", "whe")
-REQUIRED = {"ListTokens": ("organization_id",)}
+PARENTS = ("org", "usr", "user", "dir", "whe", "res")
+REQUIRED = {
+    "ListTokens": ("organization_id",),
+    "ListResources": ("resource_type",),
+    "ListResourceUserConsents": ("resource_id",),
+}
 FILTERS: dict[str, dict[str, Any]] = {
     "SearchOrganization": {"query": "acme"},
     "SearchUsers": {"query": "example"},
@@ -141,20 +145,21 @@ async def test_pages(management, objects, name):
 
 
 @pytest.mark.parametrize("name", [name for name in LISTS if name != ONE_PAGE])
-async def test_invalid_tokens(management, objects, name):
+async def test_invalid_tokens(app_wires, objects, name):
     method = METHODS[name]
     request = await list_request(method, objects)
+    api = Api(app_wires["rest"], await headers_of(method, objects))
     for token in TOUCHED:
         with refused("INVALID_ARGUMENT", "page_token"):
-            await call(management, method, {**request, "page_token": token})
+            await call(api, method, {**request, "page_token": token})
 
 
 @pytest.mark.parametrize("name", LISTS)
-async def test_page_sizes(app_wires, management, objects, name):
+async def test_page_sizes(app_wires, objects, name):
     """A page has at most as many rows as were asked for, and 100 in any case."""
     method = METHODS[name]
     request = await list_request(method, objects)
-    api = Api(app_wires["connect"], management.headers)
+    api = Api(app_wires["connect"], await headers_of(method, objects))
     for size in (1, 31, MOST, MOST + 1, 2**31 - 1):
         try:
             page = await call(api, method, {**request, "page_size": size})

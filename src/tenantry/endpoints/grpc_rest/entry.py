@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import random
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -86,7 +87,7 @@ class Entry:
         self._addresses = Addresses(trusted_proxies)
         self._refusal = refusal
         self._strict_transport = strict_transport(public_url)
-        self._public: set[str] = set()
+        self._public: set[re.Pattern[str]] = set()
         self._before = before
         self._observers = observers
         self.in_flight = 0  # requests that came and are not over
@@ -96,7 +97,8 @@ class Entry:
         for route in routes:
             self._router.add(route.verb, route.template, route)
             if route.public:
-                self._public.add(route.template)
+                path = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(route.template))
+                self._public.add(re.compile(path))
 
     def measure(self) -> None:
         metrics.HTTP_IN_FLIGHT.add(by=self.in_flight)
@@ -253,7 +255,9 @@ class Entry:
 
     def _allows(self, request: Request) -> bool:
         origin = request.headers.get("origin")
-        return origin is not None and (origin in self._cors_origins or request.path in self._public)
+        if origin is None or origin in self._cors_origins:
+            return origin is not None
+        return any(template.fullmatch(request.path) for template in self._public)
 
     def _cors(self, request: Request) -> dict[str, str]:
         if "origin" not in request.headers:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry.access.clients.uris import redirect_uris
-from tenantry.endpoints.oauth import logout
+from tenantry.endpoints.oauth import logout, resource_metadata
 from tenantry.endpoints.oauth.authorization import endpoint
 from tenantry.endpoints.oauth.authorization.endpoint import AuthorizationEndpoint
 from tenantry.endpoints.oauth.authorization.id_token_hints import IdTokenHints
@@ -31,6 +31,7 @@ def routes(context: AppContext) -> list[Route]:
         registered,
         context.sign_in,
         hints,
+        resources=context.resources,
         rates=context.rates,
         session_cookie=context.session_cookie,
         browser_cookies=context.browser_cookies,
@@ -47,6 +48,8 @@ def routes(context: AppContext) -> list[Route]:
     return [
         Route("GET", endpoint.PATH, authorization),
         Route("POST", endpoint.PATH, authorization.post),
+        Route("GET", resource_metadata.AUTHORIZE_PATH, authorization),
+        Route("POST", resource_metadata.AUTHORIZE_PATH, authorization.post),
         answers.SCRIPT.route,
         Route("GET", logout.PATH, end_session),
         Route("POST", logout.PATH, end_session.post),

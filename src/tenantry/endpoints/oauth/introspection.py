@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tenantry.db.writes.last_uses import LastUses
     from tenantry.endpoints.oauth.client_authentication import ClientAuthentication
     from tenantry.identity.tokens.access_tokens import AccessTokens
+    from tenantry.identity.tokens.resource_tokens import ResourceTokens
     from tenantry.identity.tokens.user_tokens import UserTokens
     from tenantry.net.http import Request
     from tenantry.rate_limits.rates import Rates
@@ -49,6 +50,7 @@ class IntrospectionEndpoint:
         tokens: AccessTokens,
         user_tokens: UserTokens,
         *,
+        resource_tokens: ResourceTokens,
         api_tokens: KnownApiTokens,
         api_token_uses: LastUses,
         rates: Rates,
@@ -58,6 +60,7 @@ class IntrospectionEndpoint:
         self._db = db
         self._tokens = tokens
         self._user_tokens = user_tokens
+        self._resource_tokens = resource_tokens
         self._api_tokens = api_tokens
         self._api_token_uses = api_token_uses
         self._rates = rates
@@ -91,6 +94,8 @@ class IntrospectionEndpoint:
         try:
             if await self._user_tokens.is_one(text):
                 claims = (await self._user_tokens.verify(text)).claims
+            elif await self._resource_tokens.is_one(text):
+                claims = (await self._resource_tokens.verify(text)).claims
             else:
                 claims = (await self._tokens.verify(text)).claims
         except errors.Unauthenticated:

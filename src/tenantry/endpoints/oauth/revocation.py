@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from tenantry.access.api_tokens import service
 from tenantry.access.clients import management_scopes
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Database
     from tenantry.endpoints.oauth.client_authentication import ClientAuthentication
     from tenantry.identity.tokens.access_tokens import AccessToken, AccessTokens
+    from tenantry.identity.tokens.resource_tokens import ResourceToken, ResourceTokens
     from tenantry.identity.tokens.user_tokens import UserToken, UserTokens
     from tenantry.net.http import Request
     from tenantry.rate_limits.rates import Rates
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 # Of a management client, for tokens that are not its own.
 _SCOPE = "api_credentials:rotate"
+_AnyToken: TypeAlias = "AccessToken | UserToken | ResourceToken"
 
 
 class RevocationEndpoint:
@@ -42,6 +44,7 @@ class RevocationEndpoint:
         tokens: AccessTokens,
         user_tokens: UserTokens,
         *,
+        resource_tokens: ResourceTokens,
         api_tokens: KnownApiTokens,
         rates: Rates,
     ) -> None:
@@ -50,6 +53,7 @@ class RevocationEndpoint:
         self._clients = clients
         self._tokens = tokens
         self._user_tokens = user_tokens
+        self._resource_tokens = resource_tokens
         self._api_tokens = api_tokens
         self._rates = rates
 
@@ -79,7 +83,9 @@ class RevocationEndpoint:
     async def _access_token(self, call: Call, client: Client, text: str) -> None:
         try:
             if await self._user_tokens.is_one(text):
-                token: AccessToken | UserToken = await self._user_tokens.verify(text)
+                token: _AnyToken = await self._user_tokens.verify(text)
+            elif await self._resource_tokens.is_one(text):
+                token = await self._resource_tokens.verify(text)
             else:
                 token = await self._tokens.verify(text)
         except errors.Unauthenticated:

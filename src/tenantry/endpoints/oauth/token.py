@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import orjson
 
 from tenantry.access.clients.model import GRANT_TYPES
+from tenantry.access.resources import issuers
 from tenantry.call import Call
 from tenantry.endpoints.oauth.errors import NO_STORE, OAuthError
 from tenantry.endpoints.oauth.grant_types import client_credentials
@@ -17,7 +19,10 @@ from tenantry.telemetry.metrics import table as metrics
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tenantry.access.clients.model import Client
     from tenantry.access.clients.token_events import TokenEvents
+    from tenantry.access.resources.model import Resource
+    from tenantry.access.resources.resource_cache import ResourceCache
     from tenantry.db.engine import Database
     from tenantry.endpoints.oauth.client_authentication import ClientAuthentication
     from tenantry.endpoints.oauth.grant_types import Grant
@@ -36,13 +41,17 @@ class TokenEndpoint:
         authenticate: ClientAuthentication,
         grants: Mapping[str, Grant],
         *,
+        resources: ResourceCache,
         token_events: TokenEvents,
         rates: Rates,
+        issuer: str,
     ) -> None:
         self._db = db
         self._authenticate = authenticate
         self._grants = grants
+        self._resources = resources
         self._token_events = token_events
+        self._issuer = issuer
         self._rates = rates
 
     async def __call__(self, request: Request) -> Response:
@@ -77,7 +86,9 @@ class TokenEndpoint:
             raise OAuthError(
                 "unauthorized_client", f"this client is not registered for {grant_type}"
             )
-        if grant_type == client_credentials.GRANT_TYPE and not client.api_access:
+        resource = await self._resource(request, client, form)
+        for_itself = grant_type == client_credentials.GRANT_TYPE and resource is None
+        if for_itself and not client.api_access:
             raise OAuthError(
                 "unauthorized_client",
                 "unauthorized: API access is switched off for this client",
@@ -86,7 +97,7 @@ class TokenEndpoint:
             )
         # 4. The answer.
         call = Call(caller, self._db, request.request_id, origin=request.origin)
-        granted = await grant(call, client, form)
+        granted = await grant(call, client, form, resource)
         # 5. On the record, before it is handed out.
         metrics.TOKENS_ISSUED.add(grant_type)
         issued = granted.access_token
@@ -102,3 +113,23 @@ class TokenEndpoint:
         if granted.refresh_token is not None:
             answer["refresh_token"] = granted.refresh_token
         return Response(200, orjson.dumps(answer), dict(_HEADERS))
+
+    async def _resource(
+        self, request: Request, client: Client, form: Mapping[str, str]
+    ) -> Resource | None:
+        """Return the resource of a client, which decides the audience (RFC 8707 section 2.2)."""
+        at = request.params.get("resource_id", client.resource_id)
+        if client.resource_id is None or at != client.resource_id:
+            if at is not None:
+                raise OAuthError.invalid_client("this client belongs to another issuer")
+            return None
+        resource = await self._resources.find(client.resource_id)
+        if resource is None:
+            resource = await self._resources.find(client.resource_id, since=time.monotonic())
+        if resource is None:
+            raise OAuthError.invalid_client("the resource of this client was deleted")
+        asked = form.get("resource")
+        issuer = issuers.issuer_of(self._issuer, resource.id)
+        if asked and not issuers.is_named(asked, resource.audience, issuer):
+            raise OAuthError("invalid_target", "resource is not the one of this client")
+        return resource

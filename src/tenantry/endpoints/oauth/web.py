@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tenantry.access.clients.model import NONE
 from tenantry.crypto.jws import ALGORITHMS
-from tenantry.endpoints.oauth import logout
+from tenantry.endpoints.oauth import logout, resource_metadata
 from tenantry.endpoints.oauth.authorization import endpoint as authorize
 from tenantry.endpoints.oauth.authorization import request
 from tenantry.endpoints.oauth.client_authentication import METHODS, ClientAuthentication
@@ -16,6 +16,7 @@ from tenantry.endpoints.oauth.grant_types import (
     refresh_token,
 )
 from tenantry.endpoints.oauth.introspection import IntrospectionEndpoint
+from tenantry.endpoints.oauth.resource_metadata import ResourceMetadata
 from tenantry.endpoints.oauth.revocation import RevocationEndpoint
 from tenantry.endpoints.oauth.token import TokenEndpoint
 from tenantry.endpoints.oauth.userinfo import PATH as USERINFO
@@ -40,23 +41,35 @@ def routes(context: AppContext) -> list[Route]:
     """Return the routes that programs use."""
     db, ring, rates, issuer = context.db, context.ring, context.rates, context.settings.public_url
     tokens, user_tokens, templates = context.tokens, context.user_tokens, context.token_templates
+    resource_tokens = context.resource_tokens
     of_client = ClientAuthentication(db, context.clients, context.secret_uses, rates, issuer=issuer)
     id_tokens = IdTokens(ring, issuer, compact=context.settings.compact_tokens)
     grants: dict[str, Grant] = {
         authorization_code.GRANT_TYPE: authorization_code.AuthorizationCode(
-            user_tokens, id_tokens, templates
+            user_tokens, resource_tokens, id_tokens, templates, issuer=issuer
         ),
-        refresh_token.GRANT_TYPE: refresh_token.RefreshToken(user_tokens, templates),
+        refresh_token.GRANT_TYPE: refresh_token.RefreshToken(
+            user_tokens, resource_tokens, templates
+        ),
         client_credentials.GRANT_TYPE: client_credentials.ClientCredentials(
-            context.clients, tokens, context.interceptors
+            context.clients, tokens, resource_tokens, context.interceptors
         ),
     }
-    token = TokenEndpoint(db, of_client, grants, token_events=context.token_events, rates=rates)
+    token = TokenEndpoint(
+        db,
+        of_client,
+        grants,
+        resources=context.resources,
+        token_events=context.token_events,
+        rates=rates,
+        issuer=issuer,
+    )
     introspection = IntrospectionEndpoint(
         of_client,
         db,
         tokens,
         user_tokens,
+        resource_tokens=resource_tokens,
         api_tokens=context.api_tokens,
         api_token_uses=context.api_token_uses,
         rates=rates,
@@ -68,6 +81,7 @@ def routes(context: AppContext) -> list[Route]:
         context.clients,
         tokens,
         user_tokens,
+        resource_tokens=resource_tokens,
         api_tokens=context.api_tokens,
         rates=rates,
     )
@@ -82,7 +96,10 @@ def routes(context: AppContext) -> list[Route]:
     async def discovered(_request: Request) -> Response:
         return Response.json(metadata, cache_control=_CACHE)
 
+    of_resources = ResourceMetadata(context.resources, metadata, issuer)
     return [
+        *of_resources.routes(),
+        Route("POST", resource_metadata.TOKEN_PATH, token, public=True),
         # Pages of applications fetch their tokens themselves: no cookie counts here.
         Route("POST", "/oauth/token", token, public=True),
         Route("POST", "/oauth/introspect", introspection),

@@ -220,10 +220,7 @@ async def refresh(
         token, at = await find(call.db, text), now()
         if token is None or token.client_id != client.id:
             raise InvalidGrant("the refresh token is unknown, or was given to another client")
-        if token.revoke_time is not None:
-            raise InvalidGrant("the refresh token was revoked")
-        if seconds is not None and token.rotate_time + seconds * 1_000_000 <= at:
-            raise InvalidGrant("the refresh token has expired")
+        _check_in_force(token, at, seconds)
         is_last = token.generation == token.newest
         if not is_last and not token.is_just_spent(at):
             await _reused(call, token)
@@ -250,6 +247,14 @@ async def refresh(
             return Refreshed(subject, kept, _text(call.db, token.id, token.generation + 1))
         # Another was faster, or ended it: how it is now, decides.
     raise errors.Busy
+
+
+def _check_in_force(token: Presented, at: int, seconds: int | None) -> None:
+    """Refuse a token of a family that was revoked, or not used for so long."""
+    if token.revoke_time is not None:
+        raise InvalidGrant("the refresh token was revoked")
+    if seconds is not None and token.rotate_time + seconds * 1_000_000 <= at:
+        raise InvalidGrant("the refresh token has expired")
 
 
 async def revoke(call: Call, client: Client, id_: str) -> None:

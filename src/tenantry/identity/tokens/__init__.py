@@ -1,9 +1,9 @@
 """Tokens that this server signs: issued, verified, and resolved to the caller of a request.
 
 `key_ring` holds the signing keys of a process and `signer` signs with one. `access_tokens` are
-those of clients, `user_tokens` and `id_tokens` those of users. `signed_tokens` verifies any of
-them, and `authenticate` finds the caller by the headers of a request. `api_scopes` are the scopes
-that let a user's token call the API.
+those of clients, `user_tokens` and `id_tokens` those of users, `resource_tokens` those for
+resources. `signed_tokens` verifies any of them, and `authenticate` finds the caller by the headers
+of a request. `api_scopes` are the scopes that let a user's token call the API.
 """
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "authenticate",
     "id_tokens",
     "key_ring",
+    "resource_tokens",
     "signed_tokens",
     "user_tokens",
 ]

@@ -39,17 +39,19 @@ class IdTokens:
         access_token: str,
         code: str,
         more: Mapping[str, Any] = claims_of.NOTHING,
+        issuer: str = "",
     ) -> str:
         """Return the ID token that goes with an access token and the code that gave both.
 
         ``auth_time`` is in microseconds since 1970; ``more`` are the claims of the token template.
+        ``issuer`` is that of a resource.
         """
         sign = await self._ring.signer(ALGORITHM)
         at = int(time.time())
         claims = {
             **claims_of.id_token(
                 subject,
-                issuer=self._issuer,
+                issuer=issuer or self._issuer,
                 client_id=client.id,
                 scopes=scopes,
                 compact=self._compact,

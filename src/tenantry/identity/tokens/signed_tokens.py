@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from joserfc import jwt
 from joserfc.errors import JoseError
 
+from tenantry.access.resources import issuers
 from tenantry.core import errors
 from tenantry.crypto import jws
 
@@ -57,7 +58,7 @@ class SignedTokens:
 
     async def _check(self, token: str) -> dict[str, Any]:
         """Return the claims of a token whose signature holds."""
-        claims = await signed(self._ring, self._issuer, token)
+        claims = await signed(self._ring, self._issuer, token, of_resources=True)
         fault = ""
         if claims is None:
             fault = _fault(token, self._issuer)
@@ -85,8 +86,13 @@ def _fault(token: str, issuer: str) -> str:
     return f"none of the keys of {issuer} has signed it, get a new one by POST /oauth/token"
 
 
-async def signed(ring: KeyRing, issuer: str, token: str) -> dict[str, Any] | None:
-    """Return the claims of a JWT that this issuer has signed, in time or not; None of any other."""
+async def signed(
+    ring: KeyRing, issuer: str, token: str, *, of_resources: bool = False
+) -> dict[str, Any] | None:
+    """Return the claims of a JWT that this issuer has signed, in time or not; None of any other.
+
+    With ``of_resources``, the issuers of resources are this one as well: the keys are the same.
+    """
     try:
         header = _header(token)
         key = await ring.verifying(str(header.get("kid")))
@@ -95,7 +101,9 @@ async def signed(ring: KeyRing, issuer: str, token: str) -> dict[str, Any] | Non
         claims: dict[str, Any] = jwt.decode(token, key, algorithms=[str(key.alg)]).claims
     except (JoseError, ValueError, TypeError):
         return None
-    return claims if claims.get("iss") == issuer else None
+    found = claims.get("iss")
+    of_resource = of_resources and issuers.resource_id_of(issuer, found) is not None
+    return claims if found == issuer or of_resource else None
 
 
 def _header(token: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ Tenantry page (RFC 9700 section 4.11).
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -29,6 +30,8 @@ from tenantry.web import answers as answer_pages
 
 if TYPE_CHECKING:
     from tenantry.access.clients.model import Client
+    from tenantry.access.resources.model import Resource
+    from tenantry.access.resources.resource_cache import ResourceCache
     from tenantry.db.engine import Database
     from tenantry.endpoints.oauth.authorization.id_token_hints import IdTokenHints
     from tenantry.endpoints.oauth.authorization.parameters import Parameters
@@ -65,11 +68,13 @@ class AuthorizationEndpoint:
         dependencies: SignInDependencies,
         hints: IdTokenHints,
         *,
+        resources: ResourceCache,
         rates: Rates,
         session_cookie: SessionCookie,
         browser_cookies: BrowserCookies,
     ) -> None:
         self._db = db
+        self._resources = resources
         self._rates = rates
         self._registered = registered
         self._dependencies = dependencies
@@ -82,7 +87,8 @@ class AuthorizationEndpoint:
     async def post(self, request: Request) -> Response:
         """Go on by GET, with the cookies of this browser."""
         asked = parameters.of_form(request)
-        return Response.redirect(parameters.as_query(asked, PATH), referrer_policy="no-referrer")
+        path = parameters.as_query(asked, request.path)
+        return Response.redirect(path, referrer_policy="no-referrer")
 
     async def __call__(self, request: Request) -> Response:
         """Answer at once, or go on to the sign-in pages."""
@@ -92,14 +98,20 @@ class AuthorizationEndpoint:
         accepted = request.headers.get("accept-language", "")
         try:
             asked = parameters.of_query(request)
-            client, redirect_uri = await self._trusted(call, asked)
+            client, redirect_uri = await self._trusted(request, call, asked)
         except errors.InvalidArgument:
             return self._refuse(request, _Untrusted(Refusal.UNREADABLE), "")
         except _Untrusted as problem:
             return self._refuse(request, problem, asked.get("redirect_uri") or "")
         try:
             params = await authorization_request.checked(
-                client, redirect_uri, asked, db=self._db, hints=self._hints, issuer=self._issuer
+                client,
+                redirect_uri,
+                asked,
+                db=self._db,
+                hints=self._hints,
+                resource=await self._resource(client),
+                issuer=self._issuer,
             )
             return await self._begin(call, client, params, accepted)
         except Failed as problem:
@@ -107,7 +119,7 @@ class AuthorizationEndpoint:
         except (errors.RateLimited, errors.Busy, Failure):
             error, description = "temporarily_unavailable", "try again in a moment"
         request.context.error = error
-        params = authorization_request.of_error(redirect_uri, asked)
+        params = authorization_request.of_error(client, redirect_uri, asked)
         answer = answers.of_error(self._dependencies, params, error, plain(description))
         return answer_pages.response(answer, accepted)
 
@@ -124,11 +136,27 @@ class AuthorizationEndpoint:
         response.cookies = cookies.make_room(call.origin.cookies) + cookies.issue(begun)
         return response
 
+    async def _resource(self, client: Client) -> Resource | None:
+        """Return the resource of a client.
+
+        Raises:
+            Failed: the resource was deleted, and so was its client.
+
+        """
+        if client.resource_id is None:
+            return None
+        started = time.monotonic()
+        found = await self._resources.find(client.resource_id)
+        found = found or await self._resources.find(client.resource_id, since=started)
+        if found is None:
+            raise Failed("unauthorized_client", "the resource of this client was deleted")
+        return found
+
     async def _session(self, call: Call) -> Session | None:
         secret = self._session_cookie.read(call.origin.cookies)
         return await sessions.find(self._db, secret) if _SECRET.fullmatch(secret) else None
 
-    async def _trusted(self, call: Call, asked: Parameters) -> tuple[Client, str]:
+    async def _trusted(self, request: Request, call: Call, asked: Parameters) -> tuple[Client, str]:
         """Return the client, and the redirect_uri if it is one of the client's.
 
         Raises:
@@ -151,6 +179,9 @@ class AuthorizationEndpoint:
                 None if "organization_id" in asked.repeated else asked.get("organization_id")
             ),
         )
+        at = request.params.get("resource_id")
+        if client is not None and at not in {None, client.resource_id}:
+            raise _Untrusted(Refusal.CLIENT_UNKNOWN)  # at this issuer
         if client is not None and uri is not None:
             return client, uri
         if not await self._registered.is_client(client_id):

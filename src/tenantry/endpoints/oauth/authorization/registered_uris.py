@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from tenantry.access.clients.model import NTV
+from tenantry.access.clients.model import NTV, RESOURCE_CLIENT
 from tenantry.core import errors, ids
 from tenantry.endpoints.oauth.authorization import redirects
 from tenantry.tenants.organizations import service as organizations
@@ -70,7 +70,7 @@ class RegisteredUris:
             uri,
             registered,
             production=self._production,
-            native=client.client_type == NTV,
+            native=client.client_type in {NTV, RESOURCE_CLIENT},
             organization=organization,
         )
 

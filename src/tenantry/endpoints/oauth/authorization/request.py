@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tenantry.access.clients.model import GRANT_TYPES
+from tenantry.access.resources import issuers
 from tenantry.core import ids
 from tenantry.identity.grants import pkce
 from tenantry.identity.grants.claims import SCOPES
@@ -19,6 +20,7 @@ from tenantry.identity.tokens import api_scopes
 
 if TYPE_CHECKING:
     from tenantry.access.clients.model import Client
+    from tenantry.access.resources.model import Resource
     from tenantry.db.engine import Database
     from tenantry.endpoints.oauth.authorization.id_token_hints import IdTokenHints
     from tenantry.endpoints.oauth.authorization.parameters import Parameters
@@ -62,11 +64,16 @@ class Failed(Exception):
         self.error, self.description = error, description
 
 
-def of_error(redirect_uri: str, asked: Parameters) -> Params:
+def of_error(client: Client, redirect_uri: str, asked: Parameters) -> Params:
     """Return the parameters by which an error goes back: state and response_mode if they hold."""
     state = asked.get("state") if _state_problem(asked) is None else None
     mode = asked.get("response_mode") if _mode_problem(redirect_uri, asked) is None else None
-    return Params(redirect_uri=redirect_uri, response_mode=mode or answers.QUERY, state=state)
+    return Params(
+        redirect_uri=redirect_uri,
+        response_mode=mode or answers.QUERY,
+        state=state,
+        resource_id=client.resource_id,
+    )
 
 
 async def checked(
@@ -76,9 +83,12 @@ async def checked(
     *,
     db: Database,
     hints: IdTokenHints,
+    resource: Resource | None,
     issuer: str,
 ) -> Params:
     """Return the parameters of a request whose client and redirect_uri are trusted.
+
+    ``resource`` is that of a client of a resource.
 
     Raises:
         Failed: one of them cannot be taken.
@@ -89,7 +99,7 @@ async def checked(
             raise Failed("invalid_request", problem)
     _check_form(asked)
     _check_response_type(client, asked)
-    _check_resource(asked, issuer)
+    _check_resource(asked, resource, issuer)
     organization_id = _organization_id(asked.get("organization_id"))
     named = await _connection(db, asked, organization_id)
     if named is not None and named.organization_id is not None:
@@ -97,7 +107,11 @@ async def checked(
     return Params(
         redirect_uri=redirect_uri,
         response_mode=asked.get("response_mode") or answers.QUERY,
-        scope=_scope(client, asked.get("scope")),
+        scope=(
+            _scope(client, asked.get("scope"))
+            if resource is None
+            else _scope_of_resource(client, resource, asked.get("scope"))
+        ),
         state=asked.get("state"),
         nonce=asked.get("nonce"),
         code_challenge=_code_challenge(client, asked),
@@ -109,12 +123,18 @@ async def checked(
         connection_id=asked.get("connection_id") if named is None else named.id,
         ui_locales=_locales(asked.get("ui_locales")),
         id_token_user=await _id_token_user(hints, client, asked.get("id_token_hint")),
+        resource_id=client.resource_id,
     )
 
 
-def _check_resource(asked: Parameters, issuer: str) -> None:
-    resource = asked.get("resource")
-    ours = resource is None or resource.rstrip("/") == issuer
+def _check_resource(asked: Parameters, resource: Resource | None, issuer: str) -> None:
+    """Refuse any resource but that of the client, or of an application this server."""
+    named = asked.get("resource")
+    if resource is None:
+        ours = named is None or named.rstrip("/") == issuer
+    else:
+        of_resource = issuers.issuer_of(issuer, resource.id)
+        ours = not named or issuers.is_named(named, resource.audience, of_resource)
     if not ours or "resource" in asked.repeated:
         raise Failed("invalid_target", "there is no such resource (RFC 8707 section 2)")
 
@@ -209,6 +229,20 @@ def _scope(client: Client, text: str | None) -> str:
     known = [scope for scope in (*SCOPES, *ours) if scope in wanted]
     if not known:
         raise Failed("invalid_scope", f"scope must have at least one of {', '.join(SCOPES)}")
+    return " ".join(known)
+
+
+def _scope_of_resource(client: Client, resource: Resource, text: str | None) -> str:
+    """Return the scopes of a resource that a client asks for, in our order.
+
+    Unknown ones are left out: clients send scopes of other servers, and the token response has
+    those that are granted (RFC 6749 section 3.3). Without a known one, all of the client are meant.
+    """
+    wanted = set((text or "").split(" "))
+    allowed = [one for one in resource.scopes if not client.scopes or one in client.scopes]
+    known = [scope for scope in (*SCOPES, *allowed) if scope in wanted]
+    if not set(known) - {"offline_access"}:
+        known += allowed
     return " ".join(known)
 
 

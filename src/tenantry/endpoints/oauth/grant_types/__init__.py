@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tenantry.access.clients.model import Client
+    from tenantry.access.resources.model import Resource
     from tenantry.call import Call
     from tenantry.identity.tokens.access_tokens import Issued
 
@@ -30,5 +31,10 @@ class Granted:
 class Grant(Protocol):
     """One grant_type."""
 
-    async def __call__(self, call: Call, client: Client, form: Mapping[str, str], /) -> Granted:
-        """Return what an authenticated client, registered for this grant, gets."""
+    async def __call__(
+        self, call: Call, client: Client, form: Mapping[str, str], resource: Resource | None, /
+    ) -> Granted:
+        """Return what an authenticated client, registered for this grant, gets.
+
+        A client of a resource gets tokens for that resource alone.
+        """

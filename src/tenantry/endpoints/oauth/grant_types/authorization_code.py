@@ -5,35 +5,55 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry.access.clients.model import GRANT_TYPES
+from tenantry.access.resources import issuers
 from tenantry.endpoints.oauth.errors import OAuthError
-from tenantry.endpoints.oauth.grant_types import Granted, refresh_token
+from tenantry.endpoints.oauth.grant_types import Granted, consenting, refresh_token
 from tenantry.identity.grants import codes
 from tenantry.identity.grants.model import InvalidGrant
+from tenantry.identity.tokens import resource_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tenantry.access.clients.model import Client
+    from tenantry.access.resources.model import Resource
     from tenantry.call import Call
     from tenantry.identity.token_templates.issuing import TokenTemplates
     from tenantry.identity.tokens.id_tokens import IdTokens
+    from tenantry.identity.tokens.resource_tokens import ResourceTokens
     from tenantry.identity.tokens.user_tokens import UserTokens
 
 GRANT_TYPE = "authorization_code"
 
 
 class AuthorizationCode:
-    def __init__(self, tokens: UserTokens, id_tokens: IdTokens, templates: TokenTemplates) -> None:
+    def __init__(
+        self,
+        tokens: UserTokens,
+        resource_tokens: ResourceTokens,
+        id_tokens: IdTokens,
+        templates: TokenTemplates,
+        *,
+        issuer: str,
+    ) -> None:
         self._tokens = tokens
+        self._resource_tokens = resource_tokens
+        self._issuer = issuer
         self._id_tokens = id_tokens
         self._templates = templates
 
-    async def __call__(self, call: Call, client: Client, form: Mapping[str, str]) -> Granted:
+    async def __call__(
+        self, call: Call, client: Client, form: Mapping[str, str], resource: Resource | None
+    ) -> Granted:
         """Return what the code of the form is good for, once."""
         for name in ("code", "redirect_uri"):
             if not form.get(name):
                 raise OAuthError("invalid_request", f"{name} is required")
-        draft = self._tokens.draft(client)
+        draft = (
+            self._tokens.draft(client)
+            if resource is None
+            else self._resource_tokens.draft(client, resource)
+        )
         granted_to = client.grant_types or GRANT_TYPES[client.client_type]
         try:
             redeemed = await codes.redeem(
@@ -49,16 +69,27 @@ class AuthorizationCode:
         except InvalidGrant as problem:
             self._tokens.forget_all()
             raise OAuthError("invalid_grant", str(problem)) from None
-        more = await self._templates.claims(redeemed.subject)
-        issued = await self._tokens.issue(draft, client, redeemed.subject, redeemed.scopes, more)
+        scopes, subject = redeemed.scopes, redeemed.subject
+        more = await self._templates.claims(subject)
+        if resource is None:
+            issued = await self._tokens.issue(draft, client, subject, scopes, more)
+        else:
+            await consenting.check(call, client, subject, scopes)
+            scopes = resource_tokens.granted(client, resource, scopes, subject)
+            issued = await self._resource_tokens.issue_for_user(
+                draft, client, resource, subject, scopes=scopes, more=more
+            )
+            if "openid" not in scopes:
+                return Granted(issued, scopes, refresh_token=redeemed.refresh_token)
         id_token = await self._id_tokens.issue(
             client,
-            redeemed.subject,
-            redeemed.scopes,
+            subject,
+            scopes,
             nonce=redeemed.nonce,
             auth_time=redeemed.auth_time,
             access_token=issued.token,
             code=form["code"],
             more=more,
+            issuer="" if resource is None else issuers.issuer_of(self._issuer, resource.id),
         )
-        return Granted(issued, redeemed.scopes, id_token, redeemed.refresh_token)
+        return Granted(issued, scopes, id_token, redeemed.refresh_token)

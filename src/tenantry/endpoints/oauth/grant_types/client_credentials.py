@@ -11,32 +11,48 @@ from tenantry.endpoints.oauth.errors import OAuthError
 from tenantry.endpoints.oauth.grant_types import Granted
 from tenantry.events.interceptors.model import PRE_M2M_TOKEN_CREATION
 from tenantry.events.interceptors.service import merged
+from tenantry.identity.tokens import resource_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tenantry.access.clients.client_cache import ClientCache
     from tenantry.access.clients.model import Client
+    from tenantry.access.resources.model import Resource
     from tenantry.call import Call
     from tenantry.events.interceptors.service import Interceptors
     from tenantry.identity.tokens.access_tokens import AccessTokens
+    from tenantry.identity.tokens.resource_tokens import ResourceTokens
 
 GRANT_TYPE = "client_credentials"
 
 
 class ClientCredentials:
     def __init__(
-        self, clients: ClientCache, tokens: AccessTokens, interceptors: Interceptors
+        self,
+        clients: ClientCache,
+        tokens: AccessTokens,
+        resource_tokens: ResourceTokens,
+        interceptors: Interceptors,
     ) -> None:
         self._clients = clients
         self._tokens = tokens
+        self._resource_tokens = resource_tokens
         self._interceptors = interceptors
 
-    async def __call__(self, call: Call, client: Client, form: Mapping[str, str]) -> Granted:
+    async def __call__(
+        self, call: Call, client: Client, form: Mapping[str, str], resource: Resource | None
+    ) -> Granted:
         """Return a token with the scopes asked for, or all that the client has; never more.
 
         Of an organization's client interceptors may refuse it, or say otherwise.
         """
+        if resource is not None:
+            asked = scopes.read(form.get("scope", "")) or client.scopes or resource.scopes
+            granted = resource_tokens.granted(client, resource, asked)
+            draft = self._resource_tokens.draft(client, resource)
+            issued = await self._resource_tokens.issue_for_client(draft, client, resource, granted)
+            return Granted(issued, granted)
         claims = self._tokens.claims(client, await self._scopes(client, form))
         if client.organization_id is not None:
             claims = merged(claims, await self._intercepted(call, client, claims))
