@@ -138,7 +138,7 @@ class AppContext:
             self.clients,
             self.resources,
             issuer=self.settings.public_url,
-            by_resource=self.settings.issuer_of_resource_tokens == "resource",
+            by_resource=self.settings.resource_token_issuer == "resource",  # noqa: S105 - no secret
         )
 
     @cached_property

@@ -36,6 +36,7 @@ _PANELS = {
     "Applications": {
         "app": "integrations.applications:app",
         "client": "integrations.clients:app",
+        "resource": "integrations.resources:app",
         "webhook": "integrations.webhooks:app",
         "interceptor": "integrations.interceptors:app",
     },

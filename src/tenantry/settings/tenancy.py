@@ -80,7 +80,7 @@ class TenancySettings:
         "request that creates it specifies this; false is safer, but Scalekit's Python SDK then "
         "does not start.",
     )
-    issuer_of_resource_tokens: str = setting(
+    resource_token_issuer: str = setting(
         "resource",
         values.one_of("resource", "environment"),
         "The iss claim of access tokens for resources: the issuer of the resource, as in its "

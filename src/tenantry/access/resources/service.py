@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import bindparam, select
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tenantry.call import Call
-    from tenantry.db.engine import Session
+    from tenantry.db.engine import Row, Session
 
 RESOURCES_MAX = 1000
 
@@ -151,6 +151,25 @@ async def remove(call: Call, resource_id: str) -> None:
         call.expect(before.revision)
         await db.fetch_all(_DELETE, p_id=resource_id)
         await db.record(call.event("resource.deleted", before=before.to_event()))
+
+
+def check_row(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of the table as an archive has it, or raise InvalidArgument."""
+    try:
+        resource = Resource.from_row(cast("Row", row))
+    except (TypeError, ValueError):
+        raise errors.InvalidArgument("cimd_allowlist: must be pairs of type and value") from None
+    values.resource_type(resource.resource_type)
+    values.name(resource.name)
+    # A deployment that is not in production may have exported it.
+    values.resource_uri(resource.resource_uri, production=False)
+    values.logo_uri(resource.logo_uri, production=False)
+    values.access_token_expiry(resource.access_token_expiry)
+    values.refresh_token_expiry(resource.refresh_token_expiry)
+    values.cimd_allowlist(resource.cimd_allowlist, production=False)
+    if not all(isinstance(name, str) for name in values.scopes(resource.scopes)):
+        raise errors.InvalidArgument("scopes: must be names of permissions")
+    return row
 
 
 async def _check_scopes(db: Session, names: Sequence[str]) -> None:

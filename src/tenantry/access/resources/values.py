@@ -99,18 +99,23 @@ def _url(value: str, field: str, *, http: bool) -> str:
         raise _invalid(
             field, "string.max_len", f"must be at most {URI_MAX} characters, got {len(value)}"
         )
-    try:
-        url = urlsplit(value)
-        host, port = url.hostname or "", url.port
-    except ValueError:
-        host, port = "", None
-    allowed = url.scheme == "https" or (url.scheme == "http" and (http or is_this_machine(host)))
-    if not host or not _URI.fullmatch(value) or not allowed or "@" in url.netloc or port == 0:
+    if not _is_url(value, http=http):
         kind = "https or http" if http else "https"
         raise _invalid(
             field, "uri", f"must be an {kind} URL without a fragment, got {value[:60]!r}"
         )
     return value
+
+
+def _is_url(value: str, *, http: bool) -> bool:
+    try:
+        url = urlsplit(value)
+        host, port = url.hostname, url.port
+    except ValueError:
+        return False
+    if not host or port == 0 or "@" in url.netloc or not _URI.fullmatch(value):
+        return False
+    return url.scheme == "https" or (url.scheme == "http" and (http or is_this_machine(host)))
 
 
 def _seconds(value: int, bounds: tuple[int, int], field: str) -> int:

@@ -109,6 +109,8 @@ class ArchiveTable:
 
     # Import
     check: Callable[[Members], Members] = lambda row: row  # returns the row with derived columns
+    # Values of columns that files of earlier versions do not have.
+    defaults: Mapping[str, Any] = field(default_factory=dict)
     # Import of one organization: columns that refer to rows of other types, and unique columns.
     references: Mapping[str, str] = field(default_factory=dict)
     unique: tuple[Unique, ...] = ()
@@ -169,7 +171,7 @@ def to_row(table: ArchiveTable, members: Members) -> Members:
     row: Members = {}
     for column in table.columns:
         name = table.member(column.name)
-        value = members.pop(name, None)
+        value = members.pop(name, table.defaults.get(name))
         if value is None and not column.nullable:
             raise errors.InvalidArgument(f"{name}: is required")
         if value is not None and not has_type(column, value):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, func, or_, select, update
 
 from tenantry.access.clients.model import ENV, clients
+from tenantry.access.resources.model import resources
 from tenantry.access.scopes.model import scopes
 from tenantry.core import errors, ids
 from tenantry.db.sql.schema import environment
@@ -66,6 +67,7 @@ _ALREADY = {
     "users": _any(users.c.id),
     "custom permissions": _any(permissions.c.id, ~permissions.c.built_in),
     "scopes": _any(scopes.c.id),
+    "resources": _any(resources.c.id),
     "applications": _any(clients.c.id, clients.c.client_type != ENV),
     "connections": _any(
         connections.c.id,

@@ -17,8 +17,19 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, bindparam, case, exists, or_, select
 
 from tenantry.access.api_tokens.model import api_tokens
-from tenantry.access.clients.model import APPLICATIONS, M2M, client_secrets, clients
+from tenantry.access.clients.model import (
+    APPLICATIONS,
+    CIMD,
+    DCR,
+    M2M,
+    RESOURCE_CLIENT,
+    STATIC,
+    client_secrets,
+    clients,
+)
 from tenantry.access.keys import service as keys
+from tenantry.access.resources import service as resource_rules
+from tenantry.access.resources.model import resources
 from tenantry.access.scopes.model import scopes
 from tenantry.core import errors, ids
 from tenantry.db.sql.schema import from_json, to_json
@@ -126,18 +137,30 @@ def _check_token_template(row: Members) -> Members:
     return row | {"only": 1, "version": ids.at(ids.TOKEN_TEMPLATE, row["update_time"])}
 
 
+# The types of clients that a file may have, and the prefixes of their IDs.
+_CLIENT_PREFIXES = {
+    **dict.fromkeys(APPLICATIONS, ids.ENVIRONMENT_CLIENT),
+    M2M: ids.ORGANIZATION_CLIENT,
+    RESOURCE_CLIENT: ids.RESOURCE_CLIENT,
+}
+
+
 def _check_client(row: Members) -> Members:
     """Refuse management clients, which would give the author of the file access to the API."""
     type_, owner = row["client_type"], row["organization_id"]
-    if type_ not in (*APPLICATIONS, M2M):
-        raise errors.InvalidArgument(
-            f"client_type: must be one of {', '.join((*APPLICATIONS, M2M))}"
-        )
+    prefix = _CLIENT_PREFIXES.get(type_)
+    if prefix is None:
+        raise errors.InvalidArgument(f"client_type: must be one of {', '.join(_CLIENT_PREFIXES)}")
     if (owner is None) == (type_ == M2M):
         raise errors.InvalidArgument(
             "organization_id: M2M clients have one, applications have none"
         )
-    prefix = ids.ENVIRONMENT_CLIENT if owner is None else ids.ORGANIZATION_CLIENT
+    if (row["resource_id"] is None) == (type_ == RESOURCE_CLIENT):
+        raise errors.InvalidArgument(
+            "resource_id: clients of resources have one, other clients have none"
+        )
+    if row["registration"] not in {STATIC, DCR, CIMD}:
+        raise errors.InvalidArgument(f"registration: must be {DCR}, {CIMD} or empty")
     if not ids.well_formed(prefix, row["id"]):
         raise errors.InvalidArgument(f"id: is not {prefix} followed by digits")
     if row["access_token_signing_alg"] not in keys.ALGORITHMS:
@@ -172,11 +195,17 @@ ROLE = ArchiveTable(
     ),
 )
 SCOPE = ArchiveTable("scope", scopes, ids.SCOPE)
+RESOURCE = ArchiveTable("resource", resources, ids.RESOURCE, check=resource_rules.check_row)
 CLIENT = ArchiveTable(
     "client",
     clients,
-    environment_rows=(or_(*(clients.c.client_type == type_ for type_ in APPLICATIONS)),),
+    environment_rows=(
+        or_(*(clients.c.client_type == type_ for type_ in (*APPLICATIONS, RESOURCE_CLIENT))),
+    ),
     check=_check_client,
+    defaults=dict.fromkeys(
+        ("registration", "metadata_uri", "client_uri", "logo_uri", "policy_uri", "tos_uri"), ""
+    ),
     unique=(_unique(clients.c.id),),
 )
 CLIENT_SECRET = ArchiveTable(
@@ -347,7 +376,7 @@ DIRECTORY_ROLE_ASSIGNMENT = ArchiveTable(
 )
 
 ENVIRONMENT_TABLES = (
-    *(PERMISSION, ROLE, SCOPE, CLIENT, CLIENT_SECRET),
+    *(PERMISSION, ROLE, SCOPE, RESOURCE, CLIENT, CLIENT_SECRET),
     *(USER_ATTRIBUTE, TOKEN_TEMPLATE, CONNECTION, APP_CONNECTION),
 )
 ORGANIZATION_TABLES = (
