@@ -33,6 +33,7 @@ from software_authenticator import Authenticator
 from sqlalchemy import delete
 
 from tenantry import settings
+from tenantry.access.clients import resource_clients
 from tenantry.access.clients.client_cache import ClientCache
 from tenantry.access.data_keys import masters
 from tenantry.access.data_keys import service as data_keys
@@ -49,6 +50,7 @@ from tenantry.identity.authenticators.passkeys.relying_party import RelyingParty
 from tenantry.identity.authenticators.passwordless import proofs
 from tenantry.identity.authenticators.totp import service as totp
 from tenantry.identity.connections import diagnostics
+from tenantry.identity.consents import service as consents
 from tenantry.identity.grants import subjects
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import Bounds
@@ -208,6 +210,27 @@ async def begun_test_of(server, connection_id):
         return await diagnostics.begin(db, connection_id)
 
 
+async def consents_of(server, resource_id, client_id, *user_ids: str):
+    """The IDs of consents to a client, of members of one organization each."""
+    known = settings.load({k: v for k, v in server.environment.items() if k.startswith("TENANTRY")})
+    async with open_database(known.database, master_key.load(known), pool_size=1) as db:
+        client, resource = await resource_clients.get(db, resource_id, client_id)
+        granted = []
+        for user_id in user_ids:
+            user = await users.find(db, id_=user_id, external_id=None)
+            (membership,) = user.memberships
+            consent = await consents.grant(
+                Call(SYSTEM, db, "req_1"),
+                client,
+                resource,
+                user_id=user_id,
+                organization_id=membership.organization_id,
+                scopes=resource.scopes,
+            )
+            granted.append(consent.id)
+        return granted
+
+
 def portal_cookie(server, api, organization_id):
     """The cookie of a browser that has opened a link."""
     made = api.put(f"/api/v1/organizations/{organization_id}/portal_links").raise_for_status()
@@ -310,6 +333,14 @@ def variables(api, own_server, provider, tmp_path_factory):
     create(f"organizations/{acme['id']}/clients/{machine['client_id']}/secrets")
     app = create("clients", name="Reports", client_type="WEB_APP")["client"]
     secret = create(f"clients/{app['id']}/secrets")["secret"]
+    eve = create(users, email="eve@acme.com")
+    resource_id = create(
+        "resources", resource_type="MCP_SERVER", name="Reports", scopes=["invoices:read"]
+    )["resource"]["id"]
+    agent = create(f"resources/{resource_id}/clients", name="Reports agent")["client"]["client_id"]
+    consent_id, own_consent_id = asyncio.run(
+        consents_of(own_server, resource_id, agent, eve["user"]["id"], sam["user"]["id"])
+    )
     hooks = create("webhooks/endpoints", url=ENDPOINT)["endpoint"]
     sent = create("passwordless/email/send", email="sam@acme.com")["auth_request_id"]
     session_id, user_token, user_cookie = asyncio.run(signed_in(own_server, sam["user"]["id"]))
@@ -374,6 +405,10 @@ def variables(api, own_server, provider, tmp_path_factory):
         "USER_ID": sam["user"]["id"],
         "DOMAIN_ID": domain["domain"]["id"],
         "CLIENT_ID": machine["client_id"],
+        "RESOURCE_ID": resource_id,
+        "RESOURCE_CLIENT_ID": agent,
+        "CONSENT_ID": consent_id,
+        "OWN_CONSENT_ID": own_consent_id,
         "SECRET_ID": machine["secrets"][0]["id"],
         "APPLICATION_ID": app["id"],
         "APPLICATION_SECRET_ID": secret["id"],

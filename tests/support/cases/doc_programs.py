@@ -103,10 +103,17 @@ def forget(api):
     for client in api.get("/api/v1/clients", params=web).raise_for_status().json()["clients"]:
         if client["name"] in APPLICATIONS:
             api.delete(f"/api/v1/clients/{client['id']}").raise_for_status()
+    forget_resources(api)
     forget_endpoints(api)
     forget_interceptors(api)
     forget_operators(api)
     api.delete("/api/v1/environment/redirect-uris", params={"redirect_uri": REDIRECT_URI})
+
+
+def forget_resources(api):
+    of_type = {"resource_type": "MCP_SERVER", "page_size": 30}
+    for resource in api.get("/api/v1/resources", params=of_type).json()["resources"]:
+        api.delete(f"/api/v1/resources/{resource['id']}").raise_for_status()
 
 
 def forget_endpoints(api):

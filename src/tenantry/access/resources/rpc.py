@@ -93,10 +93,13 @@ class ResourceService:
         self, request: pb.DeleteResourceProviderRequest, call: Call
     ) -> pb.GetResourceResponse:
         resource = await service.get(call.db, request.resource_id)
-        return pb.GetResourceResponse(resource=await self._answer(call, resource))
+        return pb.GetResourceResponse(resource=await self._whole(call, resource))
 
     async def _answer(self, call: Call, resource: Resource) -> pb.Resource:
         call.tag(resource.revision)
+        return await self._whole(call, resource)
+
+    async def _whole(self, call: Call, resource: Resource) -> pb.Resource:
         return self._message(resource, _all(resource, await listing.scopes(call.db)))
 
     def _message(self, resource: Resource, scopes: list[pb.Scope]) -> pb.Resource:
