@@ -51,6 +51,7 @@ LEFT_OUT = {
     *("activity_counts", "activity_marks"),  # of what this deployment has done
     *("schema_history", "schema_steps"),  # of the database
     *("sessions", "session_organizations", "session_clients", "session_departures"),  # over soon
+    "consents",  # users are asked again: refresh tokens do not move
     *("logout_notices", "authorization_codes", "refresh_tokens", "auth_requests"),
     *("passwordless_requests", "attempts", "webauthn_challenges", "known_origins"),
     # Sealed; and people prove themselves anew.
@@ -260,6 +261,9 @@ MANAGEMENT = "skc_1000000000000000000"
     ("client", "secret", "says"),
     [
         ({"client_type": "ENV"}, {}, "client_type: must be one of WEB_APP, SPA, NTV, M2M"),
+        ({"client_type": "RESOURCE"}, {}, "resource_id: clients of resources have one"),
+        ({"resource_id": "res_1"}, {}, "resource_id: clients of resources have one"),
+        ({"registration": "x"}, {}, "registration: must be DCR, CIMD or empty"),
         ({"client_type": "M2M"}, {}, "organization_id: M2M clients have one"),
         ({"organization_id": "org_1"}, {}, "organization_id: M2M clients have one"),
         ({"id": "m2morg_1"}, {}, "id: is not skc_ followed by digits"),
@@ -364,6 +368,12 @@ async def test_programs_go_on_with_what_they_have(tmp_path, new_database, kinds)
                 client_id=client[0], settings={"access_token_signing_alg": "ES256"}
             )
             app = await api.clients.create_client(client={"name": "App", "client_type": "WEB_APP"})
+            resource = await api.clients.create_resource(
+                resource={"resource_type": "MCP_SERVER", "name": "MCP server"}
+            )
+            agent = await api.clients.create_resource_client(
+                resource_id=resource["resource"]["id"], client={"name": "Agent"}
+            )
             tokens = [
                 await api.tokens.create_token(token={"organization_id": organization["id"], **of})
                 for of in ({}, {"user_id": user["id"], "custom_claims": {"plan": "pro"}})
@@ -374,7 +384,11 @@ async def test_programs_go_on_with_what_they_have(tmp_path, new_database, kinds)
     finally:
         old.stop()
     content = file.read_text()
-    for secret in (client[1], *(token["token"] for token in (*tokens, gone))):
+    for secret in (
+        client[1],
+        agent["plain_secret"],
+        *(token["token"] for token in (*tokens, gone)),
+    ):
         assert secret not in content
     assert old.client_id not in content.replace(f'"created_by":"{old.client_id}"', "")
     assert new.run("migrate").returncode == 0
@@ -391,6 +405,9 @@ async def test_programs_go_on_with_what_they_have(tmp_path, new_database, kinds)
             with refused("NOT_FOUND"):
                 await api.tokens.validate_token(token=gone["token"])
             assert await access_token(api.wire.http, *client)
+            assert await access_token(
+                api.wire.http, agent["client"]["client_id"], agent["plain_secret"]
+            )
             there = await api.clients.get_client(client_id=app["client"]["id"])
             assert there["client"]["name"] == "App"
             assert (await api.clients.list_scopes())["scopes"] == [scope["scope"]]

@@ -34,7 +34,8 @@ from tenantry.access.clients.model import (
     clients,
 )
 from tenantry.access.clients.reading import ClientIdentifier
-from tenantry.access.clients.rpc import ClientService, ClientSettingsService
+from tenantry.access.clients.rpc import ClientService, ClientSettingsService, ResourceClientService
+from tenantry.access.resources.rpc import ResourceService
 from tenantry.access.scopes.rpc import ScopeService
 from tenantry.api import messages, policy
 from tenantry.api.methods import of_service
@@ -44,6 +45,7 @@ from tenantry.core.caller import ANONYMOUS, SYSTEM, Caller, Kind
 from tenantry.db.sql.statements import Statement
 from tenantry.gen.scalekit.v1.clients import clients_pb
 from tenantry.gen.tenantry.v1 import client_settings_pb
+from tenantry.identity.consents.rpc import ConsentService
 from tenantry.identity.tokens import api_scopes
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.portal_links import service as portal_links
@@ -60,20 +62,35 @@ Rights: TypeAlias = "frozenset[str] | None"  # None: everything
 SCOPE_RPCS = {"create_scope", "list_scopes", "update_scope", "delete_scope"}
 # They name a client as a filter of something else.
 ABOUT_OTHERS = {"list_auth_requests", "list_sign_ins"}
+# Clients of resources call no rpc, and have no scopes of this API.
+OF_RESOURCES = {
+    snake_case(method.name)
+    for contract in SERVICES
+    for method in contract.methods
+    if contract.name == "ClientService" and ("Resource" in method.name or "Consent" in method.name)
+}
 CONTRACT = {
     snake_case(method.name)
     for contract in SERVICES
     for method in contract.methods
     if contract.name in {"ClientService", "ClientSettingsService"}
     or any(field.name == "client_id" for field in method.input.fields)
-} - (SCOPE_RPCS | ABOUT_OTHERS)
+} - (SCOPE_RPCS | ABOUT_OTHERS | OF_RESOURCES)
 METHODS = {
     snake_case(method.name): method
     for module, *rooms in (
-        (clients_pb, ClientService(production=False, api_access=True), ScopeService()),
+        (
+            clients_pb,
+            ClientService(production=False, api_access=True),
+            ScopeService(),
+            ResourceService(production=False, public_url=""),
+            ResourceClientService(production=False),
+            ConsentService(),
+        ),
         (client_settings_pb, ClientSettingsService()),
     )
     for method in of_service(module.desc().services[0], *rooms)
+    if snake_case(method.name) not in OF_RESOURCES
 }
 READS = {rpc for rpc in METHODS if rpc.startswith(("get_", "list_"))}
 MAKES = {"create_client", "create_organization_client"}

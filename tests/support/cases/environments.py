@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from tenantry.access.resources.model import TYPES
 from tenantry.transfer.bulk.archives import file_format
 
 # The characters of a text: anything but a NUL and half a character.
@@ -20,6 +21,8 @@ VALUE = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXT, inner, max_size=2),
     max_leaves=5,
 )
+
+_URIS_OF_CLIENT = ("metadata_uri", "client_uri", "logo_uri", "policy_uri", "tos_uri")
 
 
 def written(lines: list[dict[str, Any]]) -> bytes:
@@ -61,7 +64,11 @@ class _Drawing:
         permissions = [self.permission(name) for name in names]
         roles = self.roles(permissions, [], None, at_least=2)
         scopes = [self.scope(name) for name in some(st.lists(NAME, max_size=2, unique=True))]
-        applications = [self.client(None) for _ in range(some(st.integers(0, 2)))]
+        resources = [self.resource(names) for _ in range(some(st.integers(0, 2)))]
+        applications = [
+            self.client(None, resource["id"]) for resource in resources if some(st.booleans())
+        ]
+        applications += [self.client(None) for _ in range(some(st.integers(0, 2)))]
         secrets = self.secrets(applications)
         attributes = [
             self.user_attribute(kind, name)
@@ -96,7 +103,8 @@ class _Drawing:
         of_environment = [role for role in roles if role["organization_id"] is None]
         directories = [self.directory(one["id"]) for one in organizations if some(st.booleans())]
         content = [
-            *(environment, *permissions, *of_environment, *scopes, *applications, *secrets),
+            *(environment, *permissions, *of_environment, *scopes),
+            *(*resources, *applications, *secrets),
             *(*attributes, *self.token_templates(), *social),
             *(*lines, *users, *memberships, *identities, *tokens),
             *(*directories, *self.of_directories(directories, users, roles)),
@@ -301,13 +309,44 @@ class _Drawing:
             "update_time": some(MOMENT),
         }
 
-    def client(self, organization_id: str | None) -> dict[str, Any]:
+    def resource(self, permissions: list[str]) -> dict[str, Any]:
+        some = self.draw
+        id_ = self.id("res_")
+        return {
+            "type": "resource",
+            "id": id_,
+            "resource_type": some(st.sampled_from(TYPES)),
+            "name": some(NAME),
+            "description": some(TEXT),
+            "resource_uri": some(st.sampled_from(["", f"https://{id_[4:]}.example.com/mcp"])),
+            "logo_uri": some(st.sampled_from(["", "https://example.com/logo.png"])),
+            "scopes": some(st.lists(st.sampled_from(permissions), max_size=2, unique=True)),
+            "access_token_expiry": some(st.integers(60, 86_400)),
+            "refresh_token_expiry": some(st.integers(300, 86_400)),
+            "cimd_allowlist": some(st.sampled_from([[], [["URL", "https://example.com/c.json"]]])),
+            **{
+                name: some(st.booleans())
+                for name in (
+                    *("intersect_permissions", "scope_selection", "dynamic_registration"),
+                    *("cimd", "cimd_allowlist_enabled", "xaa"),
+                )
+            },
+            **self.revised(),
+        }
+
+    def client(self, organization_id: str | None, resource_id: str | None = None) -> dict[str, Any]:
         some = self.draw
         texts = st.lists(TEXT, max_size=2)
         kinds = ["M2M"] if organization_id else ["WEB_APP", "SPA", "NTV"]
+        prefix = "m2morg_" if organization_id else "skc_"
+        if resource_id is not None:
+            kinds, prefix = ["RESOURCE"], "m2m_"
         return {
             "type": "client",
-            "id": self.id("m2morg_" if organization_id else "skc_"),
+            "id": self.id(prefix),
+            "resource_id": resource_id,
+            "registration": some(st.sampled_from(["", "DCR", "CIMD"])) if resource_id else "",
+            **{name: some(TEXT) for name in _URIS_OF_CLIENT},
             "client_type": some(st.sampled_from(kinds)),
             "organization_id": organization_id,
             "name": some(TEXT),

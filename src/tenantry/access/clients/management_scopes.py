@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry.access.clients.model import M2M
+from tenantry.access.clients.model import M2M, RESOURCE_CLIENT
 from tenantry.core import errors
 from tenantry.core.caller import Kind
 
@@ -136,6 +136,6 @@ def _check_scopes(call: Call, client: Client) -> None:
 def _scopes_of(client: Client) -> set[str]:
     """Return the management scopes that a client amounts to, by itself or for its users."""
     scopes = set(client.management_scopes or ()) if client.may_call_api else set[str]()
-    if client.client_type != M2M:  # whose scopes are for APIs of the product
+    if client.client_type not in {M2M, RESOURCE_CLIENT}:  # whose scopes are for other APIs
         scopes |= {_SCOPES_OF_USERS[name] for name in client.scopes if name in _SCOPES_OF_USERS}
     return scopes

@@ -13,8 +13,8 @@ can be enabled again once it has one. SAML key pairs belong to the deployment: i
 that verify signatures read its metadata again.
 
 Not exported, because it belongs to the deployment or expires soon: management clients and their
-secrets, signing keys, revoked tokens and used assertions, portal links and sessions, email, stored
-replies, request logs of directories, and past events.
+secrets, signing keys, revoked tokens and used assertions, portal links and sessions, consents,
+email, stored replies, request logs of directories, and past events.
 
 The file of one organization has the same lines, narrowed to that organization and its members. Its
 first line names the roles and permissions of the environment, and the scopes, that it refers to.
