@@ -275,6 +275,19 @@ async def test_refresh_tokens_rotate_with_a_grace_and_are_revoked_on_reuse(world
     assert (await world.client.refresh(second)).json()["error"] == "invalid_grant"
 
 
+async def test_a_client_goes_on_after_the_user_has_signed_out(world):
+    tokens = await world.tokens(world.scopes[0])
+    listed = await world.rest.sessions.get_user_sessions(user_id=world.session.user_id)
+    browser, own = sorted(listed["sessions"], key=lambda one: one["session_id"])
+    assert browser["session_id"] == world.session.id
+    assert own["session_id"] == claims_of(tokens["access_token"])["sid"]
+    assert world.client.id in own["authenticated_clients"][0]["client_id"]
+    await world.rest.sessions.revoke_session(session_id=browser["session_id"])
+    assert (await world.client.refresh(tokens["refresh_token"])).status_code == 200
+    await world.rest.sessions.revoke_session(session_id=own["session_id"])
+    await ends_within_a_second(lambda: world.are_in_force(tokens))
+
+
 async def test_an_unused_refresh_token_expires(world, clock):
     resource = await world.make(scopes=world.scopes, refresh_token_expiry=300)
     world = replace(world, client=await world.make.client(resource))

@@ -325,6 +325,10 @@ class _Furnishing:
         phones = {"name": "Acme for phones", "client_type": "NTV"}
         await self.api.clients.create_client(client=phones)
         self.known["/console/applications/"] = application.id
+        resource = await self.api.clients.create_resource(
+            resource={"resource_type": "MCP_SERVER", "name": "Acme MCP server"}
+        )
+        self.known["/console/resources/"] = resource["resource"]["id"]
         claims = {"plan": 'organization.metadata.plan ?? "free"', "department": "user.gender"}
         await self.api.interceptors.upsert_token_template(template=claims)
         return application

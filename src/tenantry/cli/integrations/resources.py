@@ -9,6 +9,7 @@ import typer
 
 from tenantry.cli import running
 from tenantry.cli.running import AsJson, Limit, PageToken, Yes  # noqa: TC001 - typer reads them
+from tenantry.core import structs
 
 if TYPE_CHECKING:
     from tenantry.api.in_process import InProcessClient
@@ -339,13 +340,14 @@ def _print(resource: Resource, *, as_json: bool) -> None:
 
 def _to_json(resource: Resource) -> dict[str, Any]:
     document = resource.protected_metadata
+    assert document is not None
     return {
         "resource_id": resource.id,
         "resource_type": resource.resource_type.name,
         "name": resource.name,
         "description": resource.description,
         "resource_uri": resource.resource_uri,
-        "issuer": document.to_python()["authorization_servers"][0] if document else "",
+        "issuer": structs.members(document)["authorization_servers"][0],
         "metadata": resource.protected_metadata_uri,
         "scopes": _scopes(resource),
         "dynamic_registration": not resource.disable_dynamic_client_registration,

@@ -63,6 +63,7 @@ NAVIGATION = (
         "access",
         {
             "applications": "app-window",
+            "resources": "server",
             "api-keys": "key-round",
             "token-claims": "braces",
             "keys": "signature",

@@ -59,6 +59,7 @@ GROUPS: Mapping[str, Sequence[str]] = {
         *(f"api_token.{done}" for done in ("created", "updated", "invalidated")),
         *(f"client.{done}" for done in ("created", "updated", "deleted")),
         *(f"client.secret_{done}" for done in ("created", "updated", "deleted", "rotated")),
+        *("consent.granted", "consent.revoked"),
     ),
 }
 _ALL = tuple(type_ for types in GROUPS.values() for type_ in types)

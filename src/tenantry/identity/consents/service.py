@@ -20,6 +20,8 @@ from tenantry.db.sql.statements import Statement
 from tenantry.db.writes.rows import bound, prefixed
 from tenantry.identity.consents.model import Consent, consents
 from tenantry.identity.grants.model import refresh_tokens
+from tenantry.identity.sessions import service as sessions
+from tenantry.identity.sessions.model import REVOKED
 from tenantry.tenants.organizations.model import organizations
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ _REVOKE_TOKENS = Statement(
         _r.revoke_time.is_(None),
     )
     .values(revoke_time=bindparam("p_now"))
-    .returning(_r.id)
+    .returning(_r.session_id)
 )
 
 
@@ -167,13 +169,16 @@ async def revoke_own(call: Call, consent_id: str, *, user_id: str, organization_
 async def _revoke(call: Call, db: Session, consent: Consent | None) -> None:
     if consent is None or not await db.fetch_all(_DELETE, p_id=consent.id):
         raise errors.NotFound("consent")
-    await db.fetch_all(
+    revoked = await db.fetch_all(
         _REVOKE_TOKENS,
         p_client_id=consent.client_id,
         p_user_id=consent.user_id,
         p_organization_id=consent.organization_id,
         p_now=now(),
     )
+    for session_id in sorted({row["session_id"] for row in revoked}):
+        # It is of these refresh tokens alone: `grants.codes`.
+        await sessions.end(replace(call, db=db), session_id, status=REVOKED)
     await db.record(
         call.event(
             "consent.revoked",

@@ -6,7 +6,7 @@ time was stolen, or its tokens were: all of them are revoked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Text, bindparam, insert, update
@@ -20,9 +20,11 @@ from tenantry.db.writes.rows import bound, prefixed
 from tenantry.identity.grants import pkce, refresh_tokens
 from tenantry.identity.grants.model import InvalidGrant, authorization_codes
 from tenantry.identity.grants.subjects import subject_of, with_subject, with_subject_alone
+from tenantry.identity.sessions import service as sessions
+from tenantry.identity.sessions.model import Bounds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from tenantry.access.clients.model import Client
     from tenantry.call import Call
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from tenantry.identity.sessions.subject import Subject
 
 SECONDS = 600
+_GRANT_MINUTES = 366 * 24 * 60  # of the session of a client of a resource, at most
 _KEPT_SECONDS = 24 * 3600  # after its end, for a code that comes again to be known
 
 _c = authorization_codes.c
@@ -103,6 +106,14 @@ def new(
     return code, prefixed(given)
 
 
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The rules of a resource for its codes."""
+
+    check: Callable[[Subject, Sequence[str]], Awaitable[None]]  # raises, before the code is used up
+    refresh_seconds: int  # after which an unused refresh token expires
+
+
 async def add(db: engine.Session, row: Mapping[str, Any], *events: Event) -> None:
     """Store a new code, of the parameters that `new` returned, with the events of a sign-in."""
     await db.apply(_INSERT, *events, **row)
@@ -118,11 +129,15 @@ async def redeem(
     token_id: str,
     token_expire_time: int,
     may_refresh: bool,
+    admission: Admission | None = None,
 ) -> Redeemed:
     """Use a code up, for an access token of this id that ends at this time in microseconds.
 
     With a refresh token if the client may use one and the code is for a resource, or its scope has
     `offline_access`: that scope is of OpenID Connect, and clients of resources often leave it out.
+
+    ``admission`` is of a code for a resource. The refresh token then has a session of its own, so
+    that the client goes on after the user has signed out in the browser.
 
     Raises:
         InvalidGrant: there is no such code for this client, it has expired or was used before,
@@ -145,6 +160,8 @@ async def redeem(
     if subject is None:
         raise InvalidGrant("the session has ended, or its user is no longer a member")
     scopes = tuple(row["scope"].split())
+    if admission is not None:
+        await admission.check(subject, scopes)
     family = None
     used = {"p_digest": digest, "p_now": at, "p_token_id": token_id}
     used["p_token_expire_time"] = token_expire_time
@@ -153,13 +170,8 @@ async def redeem(
             family = refresh_tokens.new_id(db)
             won = await db.fetch_one(_USE, **used, p_refresh_token_id=family)
             if won is not None:
-                await refresh_tokens.begin(
-                    db,
-                    family,
-                    client,
-                    subject,
-                    scope=row["scope"],
-                    resource_id=row["resource_id"],
+                subject = await _begin_family(
+                    replace(call, db=db), family, client, subject, row=row, admission=admission
                 )
     else:
         won = await call.db.fetch_one(_USE, **used, p_refresh_token_id=None)
@@ -174,6 +186,38 @@ async def redeem(
         refresh_token=None if family is None else refresh_tokens.first(call.db, family),
         resource_id=row["resource_id"],
     )
+
+
+async def _begin_family(
+    call: Call,
+    family: str,
+    client: Client,
+    subject: Subject,
+    *,
+    row: Row,
+    admission: Admission | None,
+) -> Subject:
+    """Begin the refresh tokens of a code; return their subject.
+
+    Those for a resource have a session of their own, which ends when they are not used.
+    """
+    if admission is not None:
+        session, _ = await sessions.begin(
+            call,
+            user_id=subject.user.id,
+            organization_id=subject.organization_id,
+            client_id=client.id,
+            amr=subject.amr,
+            bounds=Bounds(_GRANT_MINUTES, max(1, admission.refresh_seconds // 60)),
+            custom_claims=subject.custom_claims,
+            sub=None if subject.sub == subject.user.id else subject.sub,
+            auth_time=row["auth_time"],
+        )
+        subject = replace(subject, session_id=session.id, auth_time=row["auth_time"])
+    await refresh_tokens.begin(
+        call.db, family, client, subject, scope=row["scope"], resource_id=row["resource_id"]
+    )
+    return subject
 
 
 def _check_verifier(client: Client, challenge: str | None, verifier: str) -> None:

@@ -199,6 +199,7 @@ async def begin(
     custom_claims: Mapping[str, Any],
     until: int | None = None,
     sub: str | None = None,
+    auth_time: int | None = None,
     impersonation: Impersonation | None = None,
 ) -> tuple[Session, str]:
     """Begin a session; return it with the secret of its cookie, which is kept nowhere.
@@ -208,7 +209,8 @@ async def begin(
     alone knows is of `model.NO_ORGANIZATION`. ``call.db`` may be a
     transaction; that the person is a member of the organization is the caller's to know. With
     ``until`` the session ends then at the latest, in microseconds since 1970, UTC. Applications
-    know the person by ``sub``, or else by the id. ``impersonation``: an operator is in it.
+    know the person by ``sub``, or else by the id. ``auth_time`` is that of an earlier session whose
+    sign-in it continues. ``impersonation``: an operator is in it.
     """
     at, secret = now(), vault.new_secret()
     absolute = _first(at + bounds.absolute * MINUTE, until)
@@ -223,7 +225,7 @@ async def begin(
         status=ACTIVE,
         device=device,
         amr=tuple(amr),
-        auth_time=at,
+        auth_time=at if auth_time is None else auth_time,
         create_time=at,
         update_time=at,
         last_active_time=at,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from tenantry.access.clients.model import GRANT_TYPES
@@ -65,6 +66,7 @@ class AuthorizationCode:
                 token_id=draft.id,
                 token_expire_time=draft.expire_time,
                 may_refresh=refresh_token.GRANT_TYPE in granted_to,
+                admission=None if resource is None else _admission(call, client, resource),
             )
         except InvalidGrant as problem:
             self._tokens.forget_all()
@@ -74,7 +76,6 @@ class AuthorizationCode:
         if resource is None:
             issued = await self._tokens.issue(draft, client, subject, scopes, more)
         else:
-            await consenting.check(call, client, subject, scopes)
             scopes = resource_tokens.granted(client, resource, scopes, subject)
             issued = await self._resource_tokens.issue_for_user(
                 draft, client, resource, subject, scopes=scopes, more=more
@@ -93,3 +94,9 @@ class AuthorizationCode:
             issuer="" if resource is None else issuers.issuer_of(self._issuer, resource.id),
         )
         return Granted(issued, scopes, id_token, redeemed.refresh_token)
+
+
+def _admission(call: Call, client: Client, resource: Resource) -> codes.Admission:
+    return codes.Admission(
+        functools.partial(consenting.check, call, client), resource.refresh_token_expiry
+    )
