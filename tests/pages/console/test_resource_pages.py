@@ -77,13 +77,12 @@ async def test_a_resource_is_listed_and_changed(browser, api, server, path, scop
     assert "Invoices" not in await browser.get("/console/resources")
 
 
-async def test_a_client_is_created_and_consents_are_revoked(
-    browser, api, make, database, path, scope
-):
+async def test_a_client_is_created_and_consents_are_revoked(browser, api, make, database, path):
     id_ = path.rpartition("/")[2]
-    page = await browser.send(
+    shown = await browser.post(
         f"{path}/clients/create", client_name="Agent", redirect_uris="https://agent.example/cb"
     )
+    page = shown.text
     (client,) = (await api.clients.list_resource_clients(resource_id=id_))["clients"]
     assert client["client_id"] in page
     assert client["redirect_uris"] == ["https://agent.example/cb"]

@@ -239,7 +239,10 @@ class _Resources:
 def _resource(form: Mapping[str, str]) -> UpdateResource:
     """Return what a form says of a resource: what it does not have is empty."""
     return UpdateResource(
-        **{name: form.get(name, "").strip() for name in _TEXTS},
+        name=form.get("name", "").strip(),
+        description=form.get("description", "").strip(),
+        resource_uri=form.get("resource_uri", "").strip(),
+        logo_uri=form.get("logo_uri", "").strip(),
         access_token_expiry=_seconds(form, "access_token_expiry"),
         refresh_token_expiry=_seconds(form, "refresh_token_expiry"),
         scopes=boxes.ticked(form, "scopes"),
