@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tenantry.access.clients.client_cache import ClientCache
     from tenantry.access.clients.token_events import TokenEvents
     from tenantry.access.clients.uris.framing import FramingOrigins
+    from tenantry.access.registrations.document_clients import DocumentClients
     from tenantry.access.resources.resource_cache import ResourceCache
     from tenantry.db.activity.counters import ActivityCounters
     from tenantry.db.engine import Database
@@ -306,6 +307,15 @@ class AppContext:
         from tenantry.access.resources.resource_cache import ResourceCache
 
         return ResourceCache(self.db)
+
+    @cached_property
+    def document_clients(self) -> DocumentClients:
+        """The clients of resources that are known by the URL of a metadata document."""
+        from tenantry.access.client_metadata.fetching import DocumentFetcher
+        from tenantry.access.registrations.document_clients import DocumentClients
+
+        fetcher = DocumentFetcher(self.outgoing)
+        return DocumentClients(self.db, self.clients, fetcher, self.rates)
 
     @cached_property
     def simulator(self) -> Simulator | None:

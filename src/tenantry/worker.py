@@ -42,6 +42,7 @@ from tenantry.identity.authenticators.totp import service as totp
 from tenantry.identity.connections import diagnostics, operator_notices
 from tenantry.identity.connections.certificates import key_pairs
 from tenantry.identity.connections.changes import refreshing
+from tenantry.identity.consents import unused_clients
 from tenantry.identity.federation import identities, replays
 from tenantry.identity.federation import requests as federation_requests
 from tenantry.identity.grants import codes
@@ -171,6 +172,7 @@ def jobs(settings: Settings) -> list[Job]:
         Job("old API tokens", _pruning(api_tokens.prune)),
         Job("spent assertions", _pruning(assertions.prune)),
         Job("revoked tokens", _pruning(revocations.prune)),
+        Job("unused clients of resources", _pruning(unused_clients.prune)),
         Job("old codes", _pruning(passwordless.prune, every=_ANYBODYS_SECONDS)),
         Job("registrations never enabled", _pruning(totp.prune)),
         Job("old authorization codes", _pruning(codes.prune)),

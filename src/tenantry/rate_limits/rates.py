@@ -47,6 +47,7 @@ class Rates:
             "token": settings.rate_limit_token,
             "failures": settings.rate_limit_failures,
             "sign-ins": settings.rate_limit_sign_ins,
+            "registrations": settings.rate_limit_registrations,
         }
         url = settings.rate_limit_storage
         redis = Redis(url) if url and any(rates.values()) else None
@@ -93,6 +94,10 @@ class Rates:
     async def take_sign_in(self, address: str) -> dict[str, str]:
         """Count a sign-in that begins from this address, of a browser that has no session."""
         return await self._take("sign-ins", network(address))
+
+    async def take_registration(self, address: str) -> dict[str, str]:
+        """Count a client of a resource that is registered by nobody in particular."""
+        return await self._take("registrations", network(address))
 
     async def take_way(self, auth_request_id: str) -> dict[str, str]:
         """Count a way of this sign-in to an identity provider."""

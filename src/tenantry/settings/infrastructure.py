@@ -136,6 +136,12 @@ class InfrastructureSettings:
         values.rate,
         "Rate limit of sign-ins without a session per network; no limit when empty.",
     )
+    rate_limit_registrations: str = setting(
+        "600/hour",
+        values.rate,
+        "Rate limit of new clients of resources (dynamic client registration, client ID metadata "
+        "documents) per network; no limit when empty.",
+    )
     rate_limit_storage: str = setting(
         "",
         values.redis_url,

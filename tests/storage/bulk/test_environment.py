@@ -52,6 +52,7 @@ LEFT_OUT = {
     *("schema_history", "schema_steps"),  # of the database
     *("sessions", "session_organizations", "session_clients", "session_departures"),  # over soon
     "consents",  # users are asked again: refresh tokens do not move
+    "client_registrations",  # tokens by which clients manage themselves at this deployment
     *("logout_notices", "authorization_codes", "refresh_tokens", "auth_requests"),
     *("passwordless_requests", "attempts", "webauthn_challenges", "known_origins"),
     # Sealed; and people prove themselves anew.

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from unittest.mock import MagicMock
 
-from hosted import Deployment, deployment
+from hosted import Application, Deployment, deployment
 from idp_metadata_pages import certificate, pem
+from mcp_resources import CALLBACK, Resources, registration
 from operators_at_work import Browser, enter
 from organization_visitors import FEATURES, by_link
 from scim_pages import PORTAL as SCIM
@@ -414,6 +415,14 @@ class _Furnishing:
             await visitor.begin(application)
             await self._prove(visitor, emails[0])
             listed_page("organizations", visitor.path, visitor)
+        resource = await Resources(self.place.api, self.place.database)(name="Lumen Documents")
+        async with self.place.visitor() as visitor:
+            response = await visitor.http.post(
+                f"/resources/{resource.id}/register", json=registration(client_name="Assistant")
+            )
+            await visitor.begin(Application(response.json()["client_id"], "", CALLBACK))
+            await self._prove(visitor, emails[1])
+            listed_page("consent", visitor.path, visitor)
         for email in emails[1:]:
             async with self.place.visitor() as visitor:
                 await visitor.begin(application)

@@ -68,10 +68,7 @@ _RULES: dict[str, tuple[str, _Rule]] = {
     "disable_dynamic_client_registration": ("dynamic_registration", lambda value, _: not value),
     "enable_cimd": ("cimd", lambda value, _: value),
     "cimd_client_allowlist_enabled": ("cimd_allowlist_enabled", lambda value, _: value),
-    "cimd_client_allowlist": (
-        "cimd_allowlist",
-        lambda value, production: values.cimd_allowlist(value, production=production),
-    ),
+    "cimd_client_allowlist": ("cimd_allowlist", lambda value, _: values.cimd_allowlist(value)),
     "xaa_enabled": ("xaa", lambda value, _: value),
 }
 MEMBERS = tuple(_RULES)
@@ -166,7 +163,7 @@ def check_row(row: dict[str, Any]) -> dict[str, Any]:
     values.logo_uri(resource.logo_uri, production=False)
     values.access_token_expiry(resource.access_token_expiry)
     values.refresh_token_expiry(resource.refresh_token_expiry)
-    values.cimd_allowlist(resource.cimd_allowlist, production=False)
+    values.cimd_allowlist(resource.cimd_allowlist)
     if not all(isinstance(name, str) for name in values.scopes(resource.scopes)):
         raise errors.InvalidArgument("scopes: must be names of permissions")
     return row

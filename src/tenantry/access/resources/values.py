@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from tenantry.access.client_metadata import allowlist
 from tenantry.access.resources.model import PREDEFINED, TYPES, URL
 from tenantry.core import errors
 from tenantry.core.addresses import is_this_machine
@@ -23,7 +24,6 @@ REFRESH_TOKEN_EXPIRY = (300, 366 * 86_400)
 REFRESH_TOKEN_EXPIRY_DEFAULT = 30 * 86_400
 
 _URI = re.compile(r"[!$&-;=?-Z_a-z~%]+")  # RFC 3986, without a fragment and brackets
-_PREDEFINED = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def name(value: str) -> str:
@@ -77,20 +77,17 @@ def scopes(values: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(values))
 
 
-def cimd_allowlist(
-    entries: Sequence[tuple[str, str]], *, production: bool
-) -> tuple[tuple[str, str], ...]:
+def cimd_allowlist(entries: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     """Return an allowlist of clients with metadata documents: pairs of type and value."""
     for index, (type_, value) in enumerate(entries):
-        field = f"cimd_client_allowlist[{index}].value"
-        if type_ == URL:
-            _url(value, field, http=not production)
-        elif type_ != PREDEFINED:
-            raise _invalid(
-                f"cimd_client_allowlist[{index}].type", "in", f"must be {PREDEFINED} or {URL}"
-            )
-        elif not _PREDEFINED.fullmatch(value):
-            raise _invalid(field, "string.pattern", "must be the name of a predefined client")
+        field = f"cimd_client_allowlist[{index}]"
+        if type_ not in {PREDEFINED, URL}:
+            raise _invalid(f"{field}.type", "in", f"must be {PREDEFINED} or {URL}")
+        try:
+            allowlist.check(type_, value)
+        except ValueError as problem:
+            rule = "in" if type_ == PREDEFINED else "uri"
+            raise _invalid(f"{field}.value", rule, f"{problem}, got {value[:60]!r}") from None
     return tuple(dict.fromkeys(entries))
 
 

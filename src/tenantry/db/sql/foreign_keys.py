@@ -29,6 +29,7 @@ NOUNS = {
     "operators": "operator",
     "organizations": "organization",
     "permissions": "permission",
+    "resources": "resource",
     "roles": "role",
     "sessions": "session",
     "totp_registrations": "TOTP registration",

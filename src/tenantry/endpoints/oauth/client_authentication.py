@@ -6,10 +6,11 @@ import base64
 import binascii
 import hmac
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
+from tenantry.access.client_metadata import documents
 from tenantry.access.clients import allowed_networks
 from tenantry.access.clients.credentials import assertions
 from tenantry.access.clients.model import NONE
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from tenantry.access.clients.client_cache import ClientCache
     from tenantry.access.clients.model import Client
+    from tenantry.access.registrations.document_clients import DocumentClients
     from tenantry.db.engine import Database
     from tenantry.db.writes.last_uses import LastUses
     from tenantry.endpoints.oauth.client_assertion import Assertion
@@ -64,12 +66,14 @@ class ClientAuthentication:
         rates: Rates,
         *,
         issuer: str,
+        document_clients: DocumentClients,
     ) -> None:
         self._db = db
         self._clients = clients
         self._secret_uses = secret_uses
         self._rates = rates
         self._issuer = issuer
+        self._document_clients = document_clients
 
     async def __call__(
         self, request: Request, form: Mapping[str, str], *, public: bool = False
@@ -77,6 +81,11 @@ class ClientAuthentication:
         """Return the client; with ``public``, also one that can keep no secret, by its name."""
         arrived = time.monotonic()
         credentials = self._credentials(request, form, public=public)
+        if credentials.method == NONE and documents.is_url(credentials.client_id):
+            resource_id = request.params.get("resource_id", "")
+            found = await self._document_clients.find(resource_id, credentials.client_id)
+            if found is not None:
+                credentials = replace(credentials, client_id=found.id)
         basic = credentials.method == BASIC
         client = await self._clients.find(credentials.client_id)
         proof = _proof(client, credentials)

@@ -32,6 +32,7 @@ def routes(context: AppContext) -> list[Route]:
         context.sign_in,
         hints,
         resources=context.resources,
+        document_clients=context.document_clients,
         rates=context.rates,
         session_cookie=context.session_cookie,
         browser_cookies=context.browser_cookies,

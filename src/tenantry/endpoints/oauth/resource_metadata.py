@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tenantry.access.resources import issuers
 from tenantry.access.resources import metadata as protected
+from tenantry.endpoints.oauth import registration
 from tenantry.endpoints.oauth.errors import OAuthError
 from tenantry.identity.grants.claims import SCOPES
 from tenantry.net.http import Response, Route
@@ -84,7 +85,12 @@ def authorization_server(
     """Return the metadata of the issuer of a resource."""
     issuer = issuers.issuer_of(public_url, resource.id)
     document = {name: value for name, value in environment.items() if name not in _OF_ENVIRONMENT}
+    if resource.dynamic_registration:  # a null would break some clients
+        document["registration_endpoint"] = registration.registration_endpoint(
+            public_url, resource.id
+        )
     return document | {
+        "client_id_metadata_document_supported": resource.cimd,
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}/authorize",
         "token_endpoint": f"{issuer}/token",

@@ -16,6 +16,7 @@ from tenantry.endpoints.oauth.grant_types import (
     refresh_token,
 )
 from tenantry.endpoints.oauth.introspection import IntrospectionEndpoint
+from tenantry.endpoints.oauth.registration import RegistrationEndpoint
 from tenantry.endpoints.oauth.resource_metadata import ResourceMetadata
 from tenantry.endpoints.oauth.revocation import RevocationEndpoint
 from tenantry.endpoints.oauth.token import TokenEndpoint
@@ -42,7 +43,14 @@ def routes(context: AppContext) -> list[Route]:
     db, ring, rates, issuer = context.db, context.ring, context.rates, context.settings.public_url
     tokens, user_tokens, templates = context.tokens, context.user_tokens, context.token_templates
     resource_tokens = context.resource_tokens
-    of_client = ClientAuthentication(db, context.clients, context.secret_uses, rates, issuer=issuer)
+    of_client = ClientAuthentication(
+        db,
+        context.clients,
+        context.secret_uses,
+        rates,
+        issuer=issuer,
+        document_clients=context.document_clients,
+    )
     id_tokens = IdTokens(ring, issuer, compact=context.settings.compact_tokens)
     grants: dict[str, Grant] = {
         authorization_code.GRANT_TYPE: authorization_code.AuthorizationCode(
@@ -96,9 +104,11 @@ def routes(context: AppContext) -> list[Route]:
     async def discovered(_request: Request) -> Response:
         return Response.json(metadata, cache_control=_CACHE)
 
+    registration = RegistrationEndpoint(db, context.resources, rates, public_url=issuer)
     of_resources = ResourceMetadata(context.resources, metadata, issuer)
     return [
         *of_resources.routes(),
+        *registration.routes(),
         Route("POST", resource_metadata.TOKEN_PATH, token, public=True),
         # Pages of applications fetch their tokens themselves: no cookie counts here.
         Route("POST", "/oauth/token", token, public=True),

@@ -39,6 +39,7 @@ class ListedConsent:
     external_user_id: str  # the user ID where the user has no external ID
     client_name: str
     resource_name: str
+    email: str
 
     @classmethod
     def from_row(cls, row: Row) -> ListedConsent:
@@ -47,6 +48,7 @@ class ListedConsent:
             row["external_id"] or row["user_id"],
             row["client_name"],
             row["resource_name"],
+            row["email"],
         )
 
 
@@ -97,6 +99,20 @@ async def of_user(
     )
 
 
+async def of_organization(
+    call: Call, organization_id: str, *, page_size: int, page_token: str
+) -> pages.Page[ListedConsent]:
+    """Return one page of the consents of all members of an organization."""
+    return await _page(
+        call,
+        "organization",
+        "consents of organization" + json.dumps([organization_id]),
+        page_size=page_size,
+        page_token=page_token,
+        p_organization_id=organization_id,
+    )
+
+
 async def of_client(call: Call, client_id: str) -> list[ListedConsent]:
     """Return the newest consents to a client, as many as a page has."""
     rows = await call.db.fetch_all(_OF_CLIENT, p_client_id=client_id)
@@ -128,6 +144,7 @@ _users = select(_u.id).where(
 _WHERE: dict[str, tuple[ColumnElement[bool], ...]] = {
     "resource": (_OF_RESOURCE,),
     "users": (_OF_RESOURCE, _c.user_id.in_(_users)),
+    "organization": (_c.organization_id == bindparam("p_organization_id", type_=Text),),
     "user": (
         _c.user_id == bindparam("p_user_id", type_=Text),
         _c.organization_id == bindparam("p_organization_id", type_=Text),
@@ -141,6 +158,7 @@ def _with_names(found: Select[Any], *, backward: bool) -> Statement:
         select(
             *page.c,
             _u.external_id,
+            _u.email,
             _cl.name.label("client_name"),
             _r.name.label("resource_name"),
         )

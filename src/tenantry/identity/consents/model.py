@@ -45,6 +45,7 @@ Index(
 )
 Index("ix_consents__resource_id_id", _c.resource_id, _c.id)
 Index("ix_consents__user_id_id", _c.user_id, _c.id)
+Index("ix_consents__organization_id_id", _c.organization_id, _c.id)
 Index("ix_consents__organization_id_user_id_id", _c.organization_id, _c.user_id, _c.id)
 
 

@@ -49,6 +49,7 @@ _INSERT = Statement(
     insert(consents).from_select(list(bound(consents)), _of_organization).returning(_c.id)
 )
 _ADD = crud.update(consents, set_=("scopes", "grant_time"))
+_GET_OF_ORGANIZATION = crud.get(consents, by=("id", "organization_id"))
 _DELETE = crud.delete(consents)
 _REVOKE_TOKENS = Statement(
     update(refresh_tokens)
@@ -162,6 +163,15 @@ async def revoke_own(call: Call, consent_id: str, *, user_id: str, organization_
     async with call.db.transaction() as db:
         row = await db.fetch_one(
             _GET_OWN, p_id=consent_id, p_user_id=user_id, p_organization_id=organization_id
+        )
+        await _revoke(call, db, None if row is None else Consent.from_row(row))
+
+
+async def revoke_of_organization(call: Call, consent_id: str, organization_id: str) -> None:
+    """Delete a consent of a member of an organization, as `revoke` does."""
+    async with call.db.transaction() as db:
+        row = await db.fetch_one(
+            _GET_OF_ORGANIZATION, p_id=consent_id, p_organization_id=organization_id
         )
         await _revoke(call, db, None if row is None else Consent.from_row(row))
 

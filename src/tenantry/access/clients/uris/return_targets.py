@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 _MOST_ORIGINS = 500  # applications that are looked at, for an address that may be of any of them
 
 _c = clients.c
+# Not clients of resources: third parties, which name their own addresses.
+_of_environment = _c.organization_id.is_(None) & _c.resource_id.is_(None)
 COLUMNS = (_c.id, _c.client_type, _c.name, _c.initiate_login_uri, _c.post_login_uris)
 _ALL = Statement(
     select(*COLUMNS)
-    .where(_c.organization_id.is_(None))
+    .where(_of_environment)
     .order_by(_c.initiate_login_uri.is_(None), _c.id)
     .limit(bindparam("p_most"))
 )
@@ -35,22 +37,24 @@ _signs_in = (
     | _c.initiate_login_uri.is_not(None)
     | (cast(_c.post_login_uris, Text) != literal_column("'[]'"))
 )
-_applications = select(*COLUMNS).where(_c.organization_id.is_(None), _signs_in).order_by(_c.id)
+_applications = select(*COLUMNS).where(_of_environment, _signs_in).order_by(_c.id)
 _APPLICATION = Statement(_applications.where(_c.id == bindparam("p_id", type_=Text)))
 _FIRST_TWO = Statement(_applications.limit(literal_column("2")))
 _INITIATE_LOGIN_URIS = Statement(
     select(_c.initiate_login_uri)
-    .where(_c.organization_id.is_(None), _c.initiate_login_uri.is_not(None))
+    .where(_of_environment, _c.initiate_login_uri.is_not(None))
     .distinct()
     .limit(literal_column("2"))
 )
 _MANAGEMENT = Statement(
     select(_c.post_login_uris)
-    .where(_c.organization_id.is_(None), _c.client_type == ENV)
+    .where(_of_environment, _c.client_type == ENV)
     .order_by(_c.id)
     .limit(bindparam("p_most"))
 )
-_ONE = Statement(select(*COLUMNS).where(_c.id == bindparam("p_id", type_=Text)))
+_ONE = Statement(
+    select(*COLUMNS).where(_c.id == bindparam("p_id", type_=Text), _c.resource_id.is_(None))
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,13 @@ Tenantry page (RFC 9700 section 4.11).
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+from tenantry.access.client_metadata import documents
 from tenantry.call import Call
 from tenantry.core import errors
 from tenantry.core.caller import ANONYMOUS
@@ -30,6 +32,7 @@ from tenantry.web import answers as answer_pages
 
 if TYPE_CHECKING:
     from tenantry.access.clients.model import Client
+    from tenantry.access.registrations.document_clients import DocumentClients
     from tenantry.access.resources.model import Resource
     from tenantry.access.resources.resource_cache import ResourceCache
     from tenantry.db.engine import Database
@@ -47,6 +50,8 @@ PATH = "/oauth/authorize"
 _SHOWN_MAX = 500  # characters of a redirect_uri that is not registered
 
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")  # as `vault.new_secret` makes them
+
+_log = logging.getLogger(__name__)
 
 
 class _Untrusted(Exception):
@@ -69,12 +74,14 @@ class AuthorizationEndpoint:
         hints: IdTokenHints,
         *,
         resources: ResourceCache,
+        document_clients: DocumentClients,
         rates: Rates,
         session_cookie: SessionCookie,
         browser_cookies: BrowserCookies,
     ) -> None:
         self._db = db
         self._resources = resources
+        self._document_clients = document_clients
         self._rates = rates
         self._registered = registered
         self._dependencies = dependencies
@@ -170,6 +177,8 @@ class AuthorizationEndpoint:
         client_id, uri = asked.get("client_id"), asked.get("redirect_uri")
         if client_id is None:
             raise _Untrusted(Refusal.CLIENT_ID_MISSING)
+        if documents.is_url(client_id):
+            client_id = await self._document_client_id(request, call, client_id)
         client = await self._registered.client(
             call,
             client_id,
@@ -189,6 +198,29 @@ class AuthorizationEndpoint:
         if uri is None:
             raise _Untrusted(Refusal.REDIRECT_URI_MISSING, client_id)
         raise _Untrusted(Refusal.REDIRECT_URI_UNKNOWN, client_id)
+
+    async def _document_client_id(self, request: Request, call: Call, url: str) -> str:
+        """Return the ID of a client that is known by its metadata document, at its issuer.
+
+        Raises:
+            _Untrusted: the resource does not accept it, or there is no valid document.
+
+        """
+        resource = await self._resources.find(request.params.get("resource_id", ""))
+        if resource is None:
+            raise _Untrusted(Refusal.CLIENT_UNKNOWN)
+        try:
+            return (await self._document_clients.resolve(call, resource, url)).id
+        except documents.DocumentError as problem:
+            fields = {"client_id": url[: documents.MAX_URL], "problem": str(problem)}
+            _log.info("client metadata document refused", extra={"fields": fields})
+            if isinstance(problem, documents.NotAccepted):
+                raise _Untrusted(Refusal.CLIENT_NOT_ACCEPTED) from None
+            if isinstance(problem, documents.Unavailable):
+                raise _Untrusted(Refusal.DOCUMENT_UNAVAILABLE) from None
+            raise _Untrusted(Refusal.DOCUMENT_INVALID) from None
+        except (errors.RateLimited, errors.Busy):
+            raise _Untrusted(Refusal.DOCUMENT_UNAVAILABLE) from None
 
     def _refuse(self, request: Request, problem: _Untrusted, redirect_uri: str) -> Response:
         error_id = refusals.issue(self._db, problem.refusal, problem.client_id)

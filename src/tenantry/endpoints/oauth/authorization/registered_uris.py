@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from tenantry.access.clients.model import NTV, RESOURCE_CLIENT
+from tenantry.access.client_metadata import redirect_uris as client_uris
+from tenantry.access.clients.model import NTV, RESOURCE_CLIENT, STATIC
 from tenantry.core import errors, ids
 from tenantry.endpoints.oauth.authorization import redirects
 from tenantry.tenants.organizations import service as organizations
@@ -63,6 +64,12 @@ class RegisteredUris:
         registered: tuple[str, ...],
         organization_id: str | None,
     ) -> bool:
+        if client.resource_id is not None and client_uris.is_registered(
+            uri, registered, native=True
+        ):
+            return True
+        if client.registration != STATIC:
+            return False
         organization = None
         if organization_id is not None and redirects.has_template(registered):
             organization = await _organization(call, organization_id)

@@ -115,7 +115,7 @@ async def checked(
         state=asked.get("state"),
         nonce=asked.get("nonce"),
         code_challenge=_code_challenge(client, asked),
-        prompt=_prompt(asked.get("prompt")),
+        prompt=_prompt(client, asked.get("prompt")),
         max_age=_max_age(asked.get("max_age")),
         login_hint=asked.get("login_hint"),
         domain_hint=_domain(asked),
@@ -264,15 +264,15 @@ def _code_challenge(client: Client, asked: Parameters) -> str | None:
     return challenge
 
 
-def _prompt(text: str | None) -> tuple[str, ...]:
-    """Return what the person is to be asked; there is nothing to consent to so far."""
+def _prompt(client: Client, text: str | None) -> tuple[str, ...]:
+    """Return what the user is asked; applications of the operator need no consent."""
     values = tuple(dict.fromkeys((text or "").split()))
     for value in values:
         if value not in PROMPTS:
             raise Failed("invalid_request", f"prompt may be of {', '.join(PROMPTS)}")
     if "none" in values and len(values) > 1:
         raise Failed("invalid_request", "prompt: none stands alone")
-    return tuple(value for value in values if value != "consent")
+    return tuple(one for one in values if one != "consent" or client.resource_id is not None)
 
 
 def _max_age(text: str | None) -> int | None:
