@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry.access.clients.uris import return_targets
 from tenantry.core import errors
+from tenantry.endpoints.login import consent
 from tenantry.endpoints.login.steps import FormInput
 from tenantry.identity.connections import reading
 from tenantry.identity.connections.providers import provider_names
@@ -41,6 +42,7 @@ _PAGES = {
     states.ORGANIZATION_SWITCHER: ("organizations",),
     states.ORGANIZATION_SWITCHER_SIGNUP: ("organizations", "organization"),
     states.ORGANIZATION_SIGNUP: ("organization",),
+    states.CONSENT_PENDING: ("consent",),
 }
 # Pages that share a template.
 _TEMPLATES = {"sign_up": "sign_in", "recovery": "second_factor"}
@@ -89,6 +91,8 @@ class SignInPage:
             values["provider"] = await self._provider(found)
         elif page in {"sign_in", "sign_up"}:
             values["social"] = await self._social(found)
+        elif page == "consent":
+            values |= await consent.values(self._site.call(request), found)
         logos: list[str] = []
         if page in {"organizations", "organization"}:
             choices = await choosing.choices(self._site.call(request), found)

@@ -19,6 +19,7 @@ _STEPS: Mapping[str, tuple[str, str]] = {
     "recovery": ("code", "problem.recovery_code"),
     "new-password": ("password", "problem.password"),
     "organization": ("", "problem.organization"),
+    "consent": ("", "problem.organization"),
     "sign-up": ("", "problem.limit"),
 }
 # Where more is known: by step, and by the field and the rule that the error names.

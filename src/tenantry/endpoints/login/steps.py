@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tenantry.core import errors, strict_json
-from tenantry.identity.sign_in import choosing, verification
+from tenantry.identity.sign_in import choosing, consenting, verification
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -93,6 +93,7 @@ STEPS = {
     "second-factor": Step("second_factor", verification.verify_second_factor, ("code",)),
     "new-password": Step("new_password", verification.choose_password, ("password",)),
     "organization": Step("organizations", _choose_organization, ("organization_id",)),
+    "consent": Step("consent", consenting.decide, ("decision", "organization_id")),
     "sign-up": Step(
         "organization", choosing.sign_up, ("organization_name", "first_name", "last_name")
     ),

@@ -13,7 +13,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from tenantry.access.clients import applications
+from tenantry.access.clients import reading as clients
+from tenantry.access.clients.reading import ClientIdentifier
 from tenantry.access.clients.uris import return_targets
 from tenantry.core import errors
 from tenantry.endpoints.login import problems
@@ -25,7 +26,13 @@ from tenantry.endpoints.login.steps import STEPS, FormInput, page_of
 from tenantry.identity.authenticators.passwordless.model import EXPIRED, GOOD, USED
 from tenantry.identity.known_origins import cookies as device_cookies
 from tenantry.identity.security_notices import links
-from tenantry.identity.sign_in import beginning, completing, login_requirements, verification
+from tenantry.identity.sign_in import (
+    beginning,
+    completing,
+    consenting,
+    login_requirements,
+    verification,
+)
 from tenantry.identity.sign_in.auth_requests import refusals, requests, states
 from tenantry.identity.sign_in.auth_requests.refusals import Refusal
 from tenantry.identity.sign_in.federated import completion
@@ -36,6 +43,7 @@ from tenantry.web.rendering import HEADERS, json_response
 from tenantry.web.site import query
 
 if TYPE_CHECKING:
+    from tenantry.access.clients.model import Client
     from tenantry.access.clients.uris.return_targets import ReturnTarget
     from tenantry.app_context import AppContext
     from tenantry.identity.sign_in.dependencies import SignInDependencies
@@ -180,7 +188,7 @@ class Login:
         answer = await completing.cancel(self._dependencies, call, found)
         session = await self._site.session(request)
         if session is not None:
-            client = await applications.get(call, found.client_id)
+            client = await self._client(found.client_id)
             stays = await beginning.stay(self._dependencies, call, client, found, session)
             answer = stays or answer
         return self._back(request, answer, found)
@@ -272,7 +280,7 @@ class Login:
         registered: tuple[str, ...] = ()
         is_unregistered = found.refusal is Refusal.REDIRECT_URI_UNKNOWN
         if self._development and is_unregistered and found.client_id is not None:
-            client = await applications.get(self._site.call(request), found.client_id)
+            client = await self._client(found.client_id)
             came, registered = query(request, "redirect_uri"), client.post_login_uris
         said_in = self._site.words(request)
         return self._site.pages.render(
@@ -286,6 +294,10 @@ class Login:
             came=came,
             registered=registered,
         )
+
+    async def _client(self, client_id: str) -> Client:
+        """Return an application, or a client of a resource."""
+        return await clients.get(self._site.db, ClientIdentifier(client_id, anywhere=True))
 
     async def _find(self, request: Request) -> AuthRequest | None:
         request_id = request.params["id"]
@@ -311,6 +323,10 @@ class Login:
                 found.error["error_description"],
             )
             return self._back(request, answer, found)
+        if found.state == states.ORGANIZATION_SELECTED:
+            asked = await consenting.ask(self._site.call(request), found)
+            if asked is not None:
+                return self._site.redirect(path_of(asked))
         session = await self._site.session(request)
         done = await completing.complete(
             self._dependencies, self._site.call(request), found, session=session

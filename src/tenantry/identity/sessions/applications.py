@@ -29,7 +29,10 @@ _one: ColumnElement[int] = literal_column("1")
 _OF_SESSION = Statement(
     select(*return_targets.COLUMNS)
     .join_from(session_clients, clients, clients.c.id == _c.client_id)
-    .where(_c.session_id == bindparam("p_session_id", type_=Text))
+    .where(
+        _c.session_id == bindparam("p_session_id", type_=Text),
+        clients.c.resource_id.is_(None),
+    )
     .order_by(_c.create_time.desc(), _c.client_id)
     .limit(_one)
 )
@@ -49,7 +52,7 @@ _OF_ORGANIZATION = Statement(
         session_clients,
         (_c.session_id == _newest.c.session_id) & (_c.organization_id == _ORGANIZATION_ID),
     )
-    .join(clients, clients.c.id == _c.client_id)
+    .join(clients, (clients.c.id == _c.client_id) & clients.c.resource_id.is_(None))
     .order_by(_c.create_time.desc(), _c.session_id.desc(), _c.client_id)
     .limit(_one)
 )

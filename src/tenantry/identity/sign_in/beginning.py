@@ -297,17 +297,34 @@ class _Wanted:
     async def silent(
         self, session: Session, organization_id: str, bounds: Bounds, email: str
     ) -> AuthorizationResponse | AuthRequest:
-        dependencies, call, db = self.dependencies, self.call, self.call.db
+        """Answer by the session, unless the user has to consent first."""
         problem = await consenting.problem(
-            db,
+            self.call.db,
             self.client.id,
             self.params,
             user_id=session.user_id,
             organization_id=organization_id,
             impersonator=session.impersonator,
         )
-        if problem is not None:
-            return answers.of_error(dependencies, self.params, problem.error, problem.description)
+        if problem is None:
+            return await self._with_code(session, organization_id, bounds, email)
+        if self._is_silent or problem is not consenting.NOT_GRANTED:
+            return answers.of_error(
+                self.dependencies, self.params, problem.error, problem.description
+            )
+        return await requests.create(
+            self.call.db,
+            *(states.SESSION_FOUND, states.ORGANIZATION_SELECTED, states.CONSENT_PENDING),
+            secret=vault.new_secret(),
+            **self._of_session(session, email),
+            organization_id=organization_id,
+            connection_id=session.amr[0] if session.amr else None,
+        )
+
+    async def _with_code(
+        self, session: Session, organization_id: str, bounds: Bounds, email: str
+    ) -> AuthorizationResponse | AuthRequest:
+        dependencies, call, db = self.dependencies, self.call, self.call.db
         request, row = requests.new(
             db,
             *(states.SESSION_FOUND, states.ORGANIZATION_SELECTED, states.COMPLETED),

@@ -123,7 +123,7 @@ async def choose_organization(
             call.db, organization_id, email=user.email, amr=session.proved_by if session else ()
         )
         if requirement is not None:
-            return await _prove_anew(call.db, request, requirement, organization_id)
+            return await prove_anew(call.db, request, requirement, organization_id)
     async with call.db.transaction() as db:
         moved = await requests.move(
             db, request, states.ORGANIZATION_SELECTED, organization_id=organization_id
@@ -133,13 +133,13 @@ async def choose_organization(
     return moved
 
 
-async def _prove_anew(
+async def prove_anew(
     db: Session,
     request: AuthRequest,
     requirement: login_requirements.ReauthenticationRequirement,
     organization_id: str,
 ) -> AuthRequest:
-    """Have somebody sign in for an organization that the session at hand does not open."""
+    """Have somebody sign in for an organization that the proofs at hand do not open."""
     if requirement.connection is not None:
         return await login_requirements.send(
             db,

@@ -124,6 +124,7 @@ async def _checked_and_completed(
         user_id=user.id,
         organization_id=request.organization_id,
         impersonator=request.impersonator,
+        has_answered=request.facts.has_consented,
     )
     if problem is not None:
         raise _Refused(problem.description, problem.error)

@@ -241,6 +241,7 @@ def nobody(facts: Facts) -> Facts:
         evidence={},
         inbox_proved=False,
         session_id="",
+        has_consented=False,
     )
 
 

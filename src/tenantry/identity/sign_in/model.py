@@ -116,6 +116,7 @@ class Facts:
     sso: str = ""  # the connection that it is sent to: its type and id, as in its address
     identity: str = ""  # the provider's answer, encrypted, until the sign-in is over
     inbox_proved: bool = False  # and so is what the provider says of it
+    has_consented: bool = False  # the user allowed what the client of a resource asks for
     # For the log alone: how the provider vouched, and each state with milliseconds since the begin.
     evidence: Mapping[str, Any] = field(default_factory=dict, hash=False)
     steps: tuple[tuple[str, int], ...] = ()

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from protobuf.wkt import Empty, Struct
 
-from tenantry.access.clients import applications
+from tenantry.access.clients import reading as clients
+from tenantry.access.clients.reading import ClientIdentifier
 from tenantry.core import errors
 from tenantry.core.times import timestamp
 from tenantry.gen.scalekit.v1.auth import auth_pb as pb
@@ -85,7 +86,7 @@ class AuthService:
         found = await requests.find_of_any(call.db, request.login_request_id)
         if found is None:
             raise errors.NotFound("auth request")
-        client = await applications.get(call, found.client_id)
+        client = await clients.get(call.db, ClientIdentifier(found.client_id, anywhere=True))
         return pb.GetLoginRequestDetailsResponse(
             auth_request=pb.AuthRequestDetails(id=found.id, scopes=found.params.scope.split()),
             client=pb.AuthRequestClient(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 ORGANIZATION, PROFILE = "/ui/organization", "/ui/profile"
 # A person's own subjects, by the segments of their addresses. No permission is asked for.
-OWN = ("account", "organizations", "security")
+OWN = ("account", "organizations", "security", "apps")
 ICONS = {
     "general": "settings",
     "users": "users",
@@ -37,6 +37,7 @@ ICONS = {
     "account": "user-round",
     "organizations": "building-2",
     "security": "shield-check",
+    "apps": "plug",
 }
 
 

@@ -37,6 +37,15 @@ class Refusal(Enum):
         *(7, "invalid_request"),
         "this redirect_uri is not registered for the application",
     )
+    CLIENT_NOT_ACCEPTED = 8, "invalid_client", "this resource does not accept this client"
+    DOCUMENT_UNAVAILABLE = (
+        *(9, "invalid_client_metadata_url"),
+        "the metadata document of the client cannot be fetched",
+    )
+    DOCUMENT_INVALID = (
+        *(10, "invalid_client_metadata_url"),
+        "the metadata document of the client is not valid",
+    )
 
     def __init__(self, number: int, error: str, description: str) -> None:
         self.number = number

@@ -68,7 +68,9 @@ _COMPLETED = Statement(
 )
 _RETURN_TARGET = Statement(
     select(*return_targets.COLUMNS)
-    .join_from(auth_requests, clients, clients.c.id == _a.client_id)
+    .join_from(
+        auth_requests, clients, (clients.c.id == _a.client_id) & clients.c.resource_id.is_(None)
+    )
     .where(_a.id == bindparam("p_id", type_=Text))
 )
 _NEWEST = Statement(
