@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tenantry.endpoints.account import (
     account,
+    apps,
     confirm,
     impersonation,
     organizations,
@@ -17,6 +18,7 @@ from tenantry.endpoints.account import (
     security,
 )
 from tenantry.endpoints.account.account import AccountPages
+from tenantry.endpoints.account.apps import AppPages
 from tenantry.endpoints.account.confirm import ConfirmPages
 from tenantry.endpoints.account.impersonation import ImpersonationPages
 from tenantry.endpoints.account.organizations import OrganizationPages
@@ -40,6 +42,7 @@ def routes(context: AppContext) -> list[Route]:
     places = OrganizationPages(site, context.sign_in)
     keys = PasskeyPages(site, context.relying_party)
     safety = SecurityPages(site, issuer=context.relying_party.name)
+    connected = AppPages(site)
     again = ConfirmPages(site, context.sign_in)
 
     def page(handler: PersonsHandler) -> Handler:
@@ -74,6 +77,8 @@ def routes(context: AppContext) -> list[Route]:
             Route("GET", confirm.PATH, page(again.show)),
             Route("POST", confirm.PATH, form(again.confirm)),
             Route("POST", f"{confirm.PATH}/mail", form(again.mail)),
+            Route("GET", apps.PATH, page(connected.show)),
+            Route("POST", f"{apps.PATH}/{{id}}/revoke", form(connected.revoke)),
             Route("GET", security.PATH, page(safety.show)),
             Route("POST", f"{security.PATH}/totp", form(safety.set_up)),
             Route("GET", f"{security.PATH}/totp/{{id}}", page(safety.setup)),
