@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tenantry.endpoints.organization import (
     api_clients,
     audit,
+    connected_apps,
     directories,
     domains,
     embedding,
@@ -37,6 +38,7 @@ _SUBJECTS = (
     domains,
     session_policy,
     api_clients,
+    connected_apps,
     audit,
 )
 
