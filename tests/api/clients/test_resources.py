@@ -101,7 +101,7 @@ async def test_an_update_changes_what_is_given_or_named(api, new, scopes):
             "resource.cimd_client_allowlist[0].value",
         ),
         (
-            {"cimd_client_allowlist": [{"type": "PREDEFINED", "value": "a b"}]},
+            {"cimd_client_allowlist": [{"type": "PREDEFINED", "value": "unknown"}]},
             "resource.cimd_client_allowlist[0].value",
         ),
     ],

@@ -27,6 +27,7 @@ from tenantry.identity.authenticators.passkeys import challenges
 from tenantry.identity.authenticators.passwordless import service as passwordless
 from tenantry.identity.authenticators.totp import service as totp
 from tenantry.identity.connections import diagnostics
+from tenantry.identity.consents import unused_clients
 from tenantry.identity.federation import replays
 from tenantry.identity.federation import requests as federation_requests
 from tenantry.identity.grants import codes
@@ -50,6 +51,10 @@ CLEANED = {
     "ix_auth_requests__unproved": (sign_ins._PRUNE_UNPROVED, {"p_before": "areq_1"}),
     "ix_sessions__ended": (expiry._PRUNE, {"p_before": 1, "p_last_id": "ses_1"}),
     "pk_event_log": (retention._OLDEST, {"take": retention._PAGE}),
+    "ix_client_registrations__expire_time": (
+        unused_clients._DELETE,
+        {"p_now": 1, "p_since": 1},
+    ),
     "ix_portal_links__organization_id_id": (
         portal_links._PRUNE_LINKS,
         {"p_organization_id": "org_1", "p_now": 1},

@@ -78,7 +78,10 @@ def test_a_proof_is_never_lost_nor_given_twice():
     But for an organization that their session does not open, and by the provider of their own:
     from there on all that was proved before counts for nothing.
     """
-    switchers = {states.ORGANIZATION_SWITCHER, states.ORGANIZATION_SWITCHER_SIGNUP}
+    switchers = {
+        *(states.ORGANIZATION_SWITCHER, states.ORGANIZATION_SWITCHER_SIGNUP),
+        states.CONSENT_PENDING,  # where the organization can be changed
+    }
     for state in states.PROVED - switchers:
         assert not states.TABLE[state] & {states.IN_PROGRESS, states.LINK_OTP_SENT}
     for way in ways(states.IN_PROGRESS, states.COMPLETED):

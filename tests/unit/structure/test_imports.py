@@ -189,11 +189,16 @@ EXCEPTIONS = {
             "tenants.users.reading.find",
             "tenants.users.service.change_own",
         },
-        _MORE: {  # the last use of a passkey, the operator in a session
+        _MORE: {  # the last use of a passkey, the name of a resource, the operator in a session
             "identity.authenticators.passkeys.service.list_of",
+            "identity.consents.listing.of_user",
             "identity.sessions.listing.of_user",
         },
-        _DATA: {"tenants.roles.catalogue.effective"},
+        _DATA: {
+            "access.client_metadata.names.clean",
+            "tenants.roles.catalogue.effective",
+        },
+        _LOOKUP: {"identity.sign_in.consenting.descriptions"},
     },
     "organization": {
         _VISITOR: {
@@ -218,6 +223,8 @@ EXCEPTIONS = {
             "access.clients.credentials.secrets.remove",
             "events.event_log.listing.page",
             "identity.connections.service.remove",
+            "identity.consents.listing.of_organization",
+            "identity.consents.service.revoke_of_organization",
             "tenants.memberships.grantable_roles.of_caller",
             "tenants.roles.listing.list_all",
             "tenants.user_attributes.reading.of_kind",
@@ -234,6 +241,7 @@ EXCEPTIONS = {
         _STREAM: {"events.event_log.exporting.pieces"},
         _FILES: {"tenants.branding.assets.store"},
         _DATA: {
+            "access.client_metadata.names.clean",
             "events.event_log.exporting.parsed_time",
             "identity.connections.guides.explanations.say",
             "identity.connections.guides.explanations.say_fault",
