@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tenantry.core import errors
 from tenantry.identity.known_origins import cookies as device_cookies
 from tenantry.identity.sign_in import invitations
+from tenantry.tenants.memberships.invitations import DomainNotAllowed
 from tenantry.web.forms.problems import Problems
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class Invitations:
             )
         except errors.NotFound:
             return await self._over(request)
+        except DomainNotAllowed:
+            return site.failed(request, Problems({"": "invitation.domain"}))
         except errors.InvalidArgument:
             return site.failed(request, Problems({"": "invitation.full"}))
         way = accepted.way

@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry.access.clients.uris import return_targets
 from tenantry.core import errors
+from tenantry.core.times import now
 from tenantry.endpoints.login import consent
 from tenantry.endpoints.login.steps import FormInput
+from tenantry.identity.authenticators.totp import service as totp
 from tenantry.identity.connections import reading
 from tenantry.identity.connections.providers import provider_names
 from tenantry.identity.known_origins import cookies as device_cookies
-from tenantry.identity.sign_in import choosing, login_requirements
+from tenantry.identity.sign_in import choosing, login_requirements, policy_steps
 from tenantry.identity.sign_in.auth_requests import states
 from tenantry.identity.sign_in.model import RESET_PASSWORD, SIGN_UP
 from tenantry.tenants.organizations import service as organizations
+from tenantry.tenants.organizations.policy import OrganizationPolicy, Refusal
 from tenantry.tenants.organizations.service import OrganizationIdentifier
-from tenantry.web import branding
+from tenantry.web import branding, setup_keys
 from tenantry.web.forms.problems import NONE
 from tenantry.web.site import query
 
@@ -38,12 +41,16 @@ _PAGES = {
     states.SSO_PENDING: ("sso", "sign_in", "sign_up", "reset"),
     states.VERIFICATION_SENT: ("code",),
     states.SECOND_FACTOR_PENDING: ("second_factor", "recovery"),
+    states.SECOND_FACTOR_SETUP: ("second_factor_setup",),
+    states.POLICY_REFUSED: ("policy_refused",),
     states.PASSWORD_CHOICE: ("new_password",),
     states.ORGANIZATION_SWITCHER: ("organizations",),
     states.ORGANIZATION_SWITCHER_SIGNUP: ("organizations", "organization"),
     states.ORGANIZATION_SIGNUP: ("organization",),
     states.CONSENT_PENDING: ("consent",),
 }
+# The texts of each rule of a policy that ends a sign-in.
+_REFUSALS = {Refusal.NETWORK: "network", Refusal.SSO: "sso", Refusal.METHOD: "method"}
 # Pages that share a template.
 _TEMPLATES = {"sign_up": "sign_in", "recovery": "second_factor"}
 
@@ -93,6 +100,8 @@ class SignInPage:
             values["social"] = await self._social(found)
         elif page == "consent":
             values |= await consent.values(self._site.call(request), found)
+        elif page in {"second_factor_setup", "policy_refused"}:
+            values |= await self._of_policy(request, found)
         logos: list[str] = []
         if page in {"organizations", "organization"}:
             choices = await choosing.choices(self._site.call(request), found)
@@ -110,6 +119,26 @@ class SignInPage:
             logos=logos,
             **values,
         )
+
+    async def _of_policy(self, request: Request, found: AuthRequest) -> dict[str, Any]:
+        """Return what the sign-in policy of the organization asks for, and why."""
+        call = self._site.call(request)
+        organization = await policy_steps.organization_of(call, found)
+        values: dict[str, Any] = {"organization": organization.display_name}
+        if found.state == states.SECOND_FACTOR_SETUP:
+            registration = await policy_steps.registration_of(call, found)
+            deadline = found.facts.enrollment_deadline
+            return values | {
+                "key": setup_keys.grouped(totp.secret(self._site.db, registration)),
+                "deadline": deadline if deadline > now() else 0,
+            }
+        policy = organization.policy or OrganizationPolicy()
+        refusal = _REFUSALS[Refusal(found.facts.refusal)]
+        return values | {
+            "refusal": refusal,
+            "address": request.origin.address,
+            "allowed": policy.methods if refusal == "method" else (),
+        }
 
     async def _where(
         self, request: Request, found: AuthRequest, choices: Sequence[Choice]

@@ -16,6 +16,7 @@ _STEPS: Mapping[str, tuple[str, str]] = {
     "passkey": ("passkey", "problem.passkey"),
     "code": ("code", "problem.code"),
     "second-factor": ("code", "problem.second_factor"),
+    "set-up-later": ("", "problem.grace_over"),
     "recovery": ("code", "problem.recovery_code"),
     "new-password": ("password", "problem.password"),
     "organization": ("", "problem.organization"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tenantry.core import errors, strict_json
-from tenantry.identity.sign_in import choosing, consenting, verification
+from tenantry.identity.sign_in import choosing, consenting, policy_steps, verification
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -91,6 +91,7 @@ STEPS = {
     "passkey": Step("sign_in", _verify_passkey, ("challenge_id", "credential")),
     "code": Step("code", verification.verify_code, ("code",)),
     "second-factor": Step("second_factor", verification.verify_second_factor, ("code",)),
+    "set-up-later": Step("second_factor_setup", policy_steps.defer_setup, ()),
     "new-password": Step("new_password", verification.choose_password, ("password",)),
     "organization": Step("organizations", _choose_organization, ("organization_id",)),
     "consent": Step("consent", consenting.decide, ("decision", "organization_id")),

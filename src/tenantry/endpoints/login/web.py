@@ -21,6 +21,7 @@ from tenantry.endpoints.login import problems
 from tenantry.endpoints.login.invitations import Invitations
 from tenantry.endpoints.login.not_me import NotMe
 from tenantry.endpoints.login.page import SignInPage, path_of
+from tenantry.endpoints.login.second_factor_setup import SecondFactorSetup
 from tenantry.endpoints.login.site import LoginSite
 from tenantry.endpoints.login.steps import STEPS, FormInput, page_of
 from tenantry.identity.authenticators.passwordless.model import EXPIRED, GOOD, USED
@@ -36,7 +37,9 @@ from tenantry.identity.sign_in import (
 from tenantry.identity.sign_in.auth_requests import refusals, requests, states
 from tenantry.identity.sign_in.auth_requests.refusals import Refusal
 from tenantry.identity.sign_in.federated import completion
+from tenantry.identity.sign_in.model import AuthRequest
 from tenantry.net.http import Request, Response, Route
+from tenantry.tenants.organizations.policy import Refusal as PolicyRefusal
 from tenantry.web import answers as answer_pages
 from tenantry.web.forms.problems import Problems
 from tenantry.web.rendering import HEADERS, json_response
@@ -47,7 +50,7 @@ if TYPE_CHECKING:
     from tenantry.access.clients.uris.return_targets import ReturnTarget
     from tenantry.app_context import AppContext
     from tenantry.identity.sign_in.dependencies import SignInDependencies
-    from tenantry.identity.sign_in.model import AuthorizationResponse, AuthRequest
+    from tenantry.identity.sign_in.model import AuthorizationResponse
 
 _TOKEN_MAX = 200  # characters of a link's token that go back into an address
 # The pages of links that are not taken.
@@ -61,7 +64,9 @@ _LINKS = {
 
 def routes(context: AppContext) -> list[Route]:
     site = LoginSite(context)
-    login = Login(site, context.sign_in)
+    sign_in_page = SignInPage(site, context.sign_in)
+    login = Login(site, sign_in_page, context.sign_in)
+    setup = SecondFactorSetup(site, sign_in_page, issuer=context.relying_party.name)
     invitations = Invitations(site, context.sign_in)
     not_me = NotMe(site)
     page, form = site.page, site.form
@@ -75,6 +80,8 @@ def routes(context: AppContext) -> list[Route]:
                 Route("POST", f"/login/{{id}}/{name}", form(functools.partial(login.step, name)))
                 for name in STEPS
             ),
+            Route("GET", "/login/{id}/setup.svg", page(setup.picture)),
+            Route("POST", "/login/{id}/set-up", form(setup.enable)),
             Route("POST", "/login/{id}/passkey/options", site.own(login.passkey_options)),
             Route("POST", "/login/{id}/forgotten", form(login.forgotten)),
             Route("POST", "/login/{id}/resend", form(login.resend)),
@@ -95,11 +102,11 @@ def routes(context: AppContext) -> list[Route]:
 class Login:
     """Handlers of the paths below `/login`."""
 
-    def __init__(self, site: LoginSite, dependencies: SignInDependencies) -> None:
+    def __init__(self, site: LoginSite, page: SignInPage, dependencies: SignInDependencies) -> None:
         settings = dependencies.settings
         self._site = site
         self._dependencies = dependencies
-        self._page = SignInPage(site, dependencies)
+        self._page = page
         self._development = settings.development
 
     async def show(self, request: Request) -> Response:
@@ -185,6 +192,10 @@ class Login:
         if found is None:
             return await self._gone(request)
         call = self._site.call(request)
+        if found.state == states.POLICY_REFUSED:
+            said = PolicyRefusal(found.facts.refusal).sentence
+            answer = await completing.cancel(self._dependencies, call, found, description=said)
+            return self._back(request, answer, found)
         answer = await completing.cancel(self._dependencies, call, found)
         session = await self._site.session(request)
         if session is not None:
@@ -331,6 +342,10 @@ class Login:
         done = await completing.complete(
             self._dependencies, self._site.call(request), found, session=session
         )
+        if isinstance(done, AuthRequest):  # a step that the organization's policy asks for
+            response = self._site.redirect(login_requirements.path(done))
+            response.cookies += self._site.browser_cookies.issue(done)
+            return response
         response = self._back(request, done.answer, found)
         if done.secret is not None:
             response.cookies.append(self._site.session_cookie.issue(done.secret))

@@ -50,7 +50,13 @@ SESSION_POLICY = Area(
     "sk_org_session_policy_read",
     "sk_org_session_policy_manage",
 )
+SIGN_IN_POLICY = Area(
+    "sign-in-policy",
+    "session_policy",
+    "sk_org_session_policy_read",
+    "sk_org_session_policy_manage",
+)
 PROGRAMS = Area("programs", read="sk_org_settings_manage", manage="sk_org_settings_manage")
 AUDIT = Area("audit", read="sk_org_settings_manage", manage="sk_org_settings_manage")
 # In the order of the navigation.
-AREAS = (GENERAL, USERS, SSO, SCIM, DOMAINS, SESSION_POLICY, PROGRAMS, AUDIT)
+AREAS = (GENERAL, USERS, SSO, SCIM, DOMAINS, SESSION_POLICY, SIGN_IN_POLICY, PROGRAMS, AUDIT)

@@ -32,6 +32,7 @@ ICONS = {
     "scim": "folder-sync",
     "domains": "globe",
     "session-policy": "timer",
+    "sign-in-policy": "shield",
     "programs": "key-round",
     "audit": "scroll-text",
     "account": "user-round",
