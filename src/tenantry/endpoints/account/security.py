@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
 from tenantry.core import errors
@@ -14,19 +13,18 @@ from tenantry.identity.authenticators.totp import step_up
 from tenantry.identity.sessions import listing as session_list
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import ACTIVE
-from tenantry.net.http import Response
+from tenantry.web import setup_keys
 from tenantry.web.forms.problems import Problems
-from tenantry.web.rendering import HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tenantry.endpoints.account.site import AccountSite
     from tenantry.identity.authenticators.totp.model import Registration
+    from tenantry.net.http import Response
 
 PATH = "/ui/profile/security"
 _DONE = ("disabled", "revoked", "others")
-_GROUP = 4  # characters of a key that somebody types
 
 
 class SecurityPages:
@@ -85,19 +83,13 @@ class SecurityPages:
             page="security",
             packs=False,
             registration=registration,
-            key=" ".join(key[at : at + _GROUP] for at in range(0, len(key), _GROUP)),
+            key=setup_keys.grouped(key),
         )
 
     async def picture(self, visit: Visit) -> Response:
         """Answer with the QR code, in SVG."""
-        import segno  # start time: most processes never need it
-
         registration = await self._pending(visit)
-        written = io.BytesIO()
-        code = segno.make(totp.uri(visit.call.db, registration, self._issuer), error="m")
-        code.save(written, kind="svg", scale=4, border=4, light="#fff", xmldecl=False)
-        headers = {"content-type": "image/svg+xml", "content-security-policy": "default-src 'none'"}
-        return Response(200, written.getvalue(), HEADERS | headers)
+        return setup_keys.picture(totp.uri(visit.call.db, registration, self._issuer))
 
     async def enable(self, visit: Visit) -> Response:
         """Put a registration into force, and show its recovery codes, this once."""

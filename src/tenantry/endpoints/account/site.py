@@ -172,7 +172,7 @@ class AccountSite(site.Site):
             organization = await organizations.get(call, identity)
         except errors.NotFound:  # gone just now
             return None
-        fresh = self.freshness.has(session)
+        fresh = (await self.freshness.within(self.db, session)).has(session)
         way = await applications.of_session(self.db, session.id, session.organization_id)
         said_in = self.words(request)
         return Visit(request, call, api, session, person, organization, said_in, fresh, way)

@@ -31,7 +31,8 @@ GROUPS: Mapping[str, Sequence[str]] = {
     ),
     "sign_ins": ("user.login", "user.logout", "user.activity_disowned", "user.impersonated"),
     "settings": (
-        *("organization.created", "organization.updated"),
+        *("organization.created", "organization.updated", "organization.policy_updated"),
+        *("organization.access_refused", "organization.break_glass_used"),
         *(f"organization.domain_{done}" for done in ("created", "deleted")),
         *(f"organization.domain_dns_verification_{done}" for done in ("success", "failed")),
         *(f"portal_link.{done}" for done in ("created", "deleted", "opened")),

@@ -18,6 +18,7 @@ from tenantry.core.times import SECOND, now
 from tenantry.db.engine import Failure
 from tenantry.endpoints.organization import embedding, widget_sessions
 from tenantry.identity.grants import subjects
+from tenantry.identity.organization_policies import enforcement
 from tenantry.identity.sessions import applications
 from tenantry.identity.sessions.model import NO_ORGANIZATION
 from tenantry.identity.tokens import api_scopes
@@ -192,6 +193,8 @@ class OrganizationSite(site.Site):
         **site.Site.sections,
         errors.NotFound: "gone",
         errors.Impersonated: "impersonated",
+        enforcement.PolicyRefused: "policy_refused",
+        errors.ReauthenticationRequired: "reauthenticate",
     }
 
     def __init__(self, context: AppContext, portal_cookie: Cookie) -> None:
@@ -373,6 +376,7 @@ class OrganizationSite(site.Site):
         subject = await subjects.find_of_cookie(self.db, secret) if secret else None
         if subject is None or subject.organization_id == NO_ORGANIZATION:
             return None
+        await enforcement.check(self.db, subject, address=request.address)
         visit = await self._of(request, Frame.MEMBERS, self.context.authenticate.person(subject))
         if visit is None:
             return None

@@ -13,6 +13,7 @@ from tenantry.endpoints.organization import (
     embedding,
     general,
     session_policy,
+    sign_in_policy,
     users,
 )
 from tenantry.endpoints.organization.overview import PortalOverview
@@ -37,6 +38,7 @@ _SUBJECTS = (
     directories,
     domains,
     session_policy,
+    sign_in_policy,
     api_clients,
     connected_apps,
     audit,

@@ -22,6 +22,7 @@ TABS = (
     "domains",
     "roles",
     "session-policy",
+    "sign-in-policy",
     "programs",
     "portal-links",
     "events",
