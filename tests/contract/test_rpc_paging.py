@@ -29,6 +29,7 @@ ROWS = {
     "ListUsers": "usr",
     "SearchUsers": "usr",
     "SearchOrganizationUsers": "usr",
+    "SimulateOrganizationPolicy": "usr",
     "ListOrganizationUsers": "usr",
     "ListPermissions": "permission",
     "ListClient": "skc",
@@ -67,6 +68,7 @@ REQUIRED = {
     "ListTokens": ("organization_id",),
     "ListResources": ("resource_type",),
     "ListResourceUserConsents": ("resource_id",),
+    "SimulateOrganizationPolicy": ("policy",),
 }
 FILTERS: dict[str, dict[str, Any]] = {
     "SearchOrganization": {"query": "acme"},

@@ -53,6 +53,7 @@ from tenantry.gen.tenantry.v1 import (
     interceptor_secrets_pb,
     mail_pb,
     operators_pb,
+    organization_policies_pb,
     overview_pb,
     saml_key_pairs_pb,
     second_factors_pb,
@@ -231,6 +232,10 @@ class Api:
     @property
     def overview(self) -> Service:
         return Service(self, overview_pb.desc().services[0])
+
+    @property
+    def organization_policies(self) -> Service:
+        return Service(self, organization_policies_pb.desc().services[0])
 
     @property
     def second_factors(self) -> Service:

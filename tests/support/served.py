@@ -30,6 +30,7 @@ from tenantry.gen.tenantry.v1 import (
     interceptor_secrets_pb,
     mail_pb,
     operators_pb,
+    organization_policies_pb,
     overview_pb,
     saml_key_pairs_pb,
     second_factors_pb,
@@ -44,7 +45,7 @@ from tenantry.gen.tenantry.v1 import (
 SERVICES = [
     service
     for file in (
-        *(organizations_pb, users_pb, roles_pb, domains_pb),
+        *(organizations_pb, organization_policies_pb, users_pb, roles_pb, domains_pb),
         *(clients_pb, client_settings_pb, tokens_pb, events_pb, webhooks_pb),
         sessions_pb,
         passwordless_pb,

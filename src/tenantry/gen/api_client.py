@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from tenantry.gen.tenantry.v1 import interceptor_secrets_pb
     from tenantry.gen.tenantry.v1 import mail_pb
     from tenantry.gen.tenantry.v1 import operators_pb
+    from tenantry.gen.tenantry.v1 import organization_policies_pb
     from tenantry.gen.tenantry.v1 import overview_pb
     from tenantry.gen.tenantry.v1 import saml_key_pairs_pb
     from tenantry.gen.tenantry.v1 import second_factors_pb
@@ -216,6 +217,11 @@ class ApiClient:
     def operators(self) -> OperatorService:
         """tenantry.v1.OperatorService."""
         return OperatorService(self._invoke)
+
+    @cached_property
+    def organization_policies(self) -> OrganizationPolicyService:
+        """tenantry.v1.OrganizationPolicyService."""
+        return OrganizationPolicyService(self._invoke)
 
     @cached_property
     def overview(self) -> OverviewService:
@@ -2466,6 +2472,34 @@ class OperatorService:
     ) -> operators_pb.RevokeOperatorSessionsResponse:
         """Call RevokeOperatorSessions."""
         answer: operators_pb.RevokeOperatorSessionsResponse = await self._invoke("/tenantry.v1.OperatorService/RevokeOperatorSessions", request, extra or {})
+        return answer
+
+
+class OrganizationPolicyService:
+    """Calls of tenantry.v1.OrganizationPolicyService."""
+
+    def __init__(self, invoke: Invoke) -> None:
+        self._invoke = invoke
+
+    async def get_organization_policy(
+        self, request: organization_policies_pb.GetOrganizationPolicyRequest, *, extra: Mapping[str, Sequence[str]] | None = None
+    ) -> organization_policies_pb.GetOrganizationPolicyResponse:
+        """Call GetOrganizationPolicy."""
+        answer: organization_policies_pb.GetOrganizationPolicyResponse = await self._invoke("/tenantry.v1.OrganizationPolicyService/GetOrganizationPolicy", request, extra or {})
+        return answer
+
+    async def update_organization_policy(
+        self, request: organization_policies_pb.UpdateOrganizationPolicyRequest, *, extra: Mapping[str, Sequence[str]] | None = None
+    ) -> organization_policies_pb.UpdateOrganizationPolicyResponse:
+        """Call UpdateOrganizationPolicy."""
+        answer: organization_policies_pb.UpdateOrganizationPolicyResponse = await self._invoke("/tenantry.v1.OrganizationPolicyService/UpdateOrganizationPolicy", request, extra or {})
+        return answer
+
+    async def simulate_organization_policy(
+        self, request: organization_policies_pb.SimulateOrganizationPolicyRequest, *, extra: Mapping[str, Sequence[str]] | None = None
+    ) -> organization_policies_pb.SimulateOrganizationPolicyResponse:
+        """Call SimulateOrganizationPolicy."""
+        answer: organization_policies_pb.SimulateOrganizationPolicyResponse = await self._invoke("/tenantry.v1.OrganizationPolicyService/SimulateOrganizationPolicy", request, extra or {})
         return answer
 
 

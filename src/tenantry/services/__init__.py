@@ -38,6 +38,7 @@ _SERVICES: dict[str, Callable[[], Service]] = {
     "scalekit.v1.auth.webauthn.WebAuthnService": identity.webauthn,
     "scalekit.v1.auth.totp.TOTPService": identity.totp,
     "tenantry.v1.SecondFactorService": identity.second_factors,
+    "tenantry.v1.OrganizationPolicyService": identity.organization_policies,
     "scalekit.v1.auth.AuthService": identity.auth,
     "scalekit.v1.connections.ConnectionService": identity.connections,
     "tenantry.v1.SingleSignOnService": identity.single_sign_on,

@@ -48,6 +48,13 @@ def second_factors() -> Service:
     return Service(second_factors_pb, lambda _: (SecondFactorService(),))
 
 
+def organization_policies() -> Service:
+    from tenantry.gen.tenantry.v1 import organization_policies_pb
+    from tenantry.identity.organization_policies.rpc import OrganizationPolicyService
+
+    return Service(organization_policies_pb, lambda _: (OrganizationPolicyService(),))
+
+
 def auth() -> Service:
     from tenantry.gen.scalekit.v1.auth import auth_pb
     from tenantry.identity.sign_in.rpc import AuthService

@@ -196,6 +196,19 @@ class Application:
         tokens: dict[str, Any] = answer.json()
         return tokens
 
+    async def refresh(self, http: httpx.AsyncClient, token: str, **headers: str) -> httpx.Response:
+        """The answer of the token endpoint to a refresh token."""
+        return await http.post(
+            "/oauth/token",
+            data={
+                "grant_type": "refresh_token",
+                "refresh_token": token,
+                "client_id": self.id,
+                "client_secret": self.secret,
+            },
+            headers=headers,
+        )
+
 
 class Visitor:
     """A browser without scripts: it keeps cookies, and says where its forms come from."""

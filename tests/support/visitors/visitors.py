@@ -326,7 +326,15 @@ class Browser:
         return self.take(await self.sign_in.verify_code(self.call, request, code))
 
     async def complete(self, request: AuthRequest) -> AuthorizationResponse:
+        done = await self.finish(request)
+        assert isinstance(done, AuthorizationResponse), done
+        return done
+
+    async def finish(self, request: AuthRequest) -> AuthorizationResponse | AuthRequest:
+        """Complete a sign-in, or get to the step that the organization's policy asks for."""
         done = await self.sign_in.complete(self.call, request, session=await self.session())
+        if isinstance(done, AuthRequest):
+            return self.take(done)
         self.session_secret = done.secret or self.session_secret
         if done.devices:
             self.keep(done.devices)

@@ -39,11 +39,14 @@ FIRST_FACTORS = {
 
 
 def ways(start: str, end: str, seen: tuple[str, ...] = ()):
-    """All ways through the table that go nowhere twice."""
+    """All ways through the table that go nowhere twice; only one state is before the end."""
     if start == end:
         yield (*seen, start)
         return
-    for state in sorted(states.TABLE[start] - {*seen, start}):
+    following = states.TABLE[start]
+    if end in following:
+        following = {end}
+    for state in sorted(following - {*seen, start}):
         yield from ways(state, end, (*seen, start))
 
 
@@ -59,6 +62,8 @@ def test_names_are_those_of_the_contract_or_ours():
 
 
 def test_no_way_leads_to_a_code_without_a_proof():
+    before = [state for state, following in states.TABLE.items() if states.COMPLETED in following]
+    assert before == [states.ORGANIZATION_SELECTED]
     found = list(ways(states.IN_PROGRESS, states.COMPLETED))
     assert found
     assert all(FIRST_FACTORS & set(way) for way in found)
@@ -76,10 +81,12 @@ def test_a_proof_is_never_lost_nor_given_twice():
     """A recognized person is not asked for their name again: a new request would be.
 
     But for an organization that their session does not open, and by the provider of their own:
-    from there on all that was proved before counts for nothing.
+    from there on all that was proved before counts for nothing. Nor but for a policy of the
+    organization that requires a recent sign-in.
     """
     switchers = {
         *(states.ORGANIZATION_SWITCHER, states.ORGANIZATION_SWITCHER_SIGNUP),
+        states.ORGANIZATION_SELECTED,
         states.CONSENT_PENDING,  # where the organization can be changed
     }
     for state in states.PROVED - switchers:

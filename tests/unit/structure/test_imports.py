@@ -203,6 +203,7 @@ EXCEPTIONS = {
     "organization": {
         _VISITOR: {
             "identity.grants.subjects.find_of_cookie",
+            "identity.organization_policies.enforcement.check",
             "identity.sessions.applications.of_session",
             "tenants.organizations.service.get",
             "tenants.portal_links.cookies.portal_cookie",

@@ -15,6 +15,8 @@ from tenantry.tenants.users.model import memberships
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tenantry.tenants.organizations.policy import OrganizationPolicy
+
 api_tokens = Table(
     "api_tokens",
     metadata,
@@ -80,6 +82,11 @@ class ApiToken:
     revision: int
     create_time: int
     update_time: int
+    policy: OrganizationPolicy | None = None  # of the organization, for sign-ins
+
+    def allows_address(self, address: str) -> bool:
+        """Whether it may be used from an address; "" if the application does not name it."""
+        return not address or self.policy is None or self.policy.allows_address(address)
 
     def to_event(self) -> dict[str, Any]:
         """Return what its events say; the token itself is known to nobody here."""

@@ -18,6 +18,7 @@ from tenantry.crypto import vault
 from tenantry.db.sql.schema import from_json, json_list, json_rows, json_values, to_json
 from tenantry.db.sql.statements import Statement
 from tenantry.tenants.organizations.model import organizations
+from tenantry.tenants.organizations.policy import OrganizationPolicy
 from tenantry.tenants.roles.model import role_holders, roles
 from tenantry.tenants.users.model import ACTIVE, memberships, users
 
@@ -75,6 +76,7 @@ def whole(*conditions: ColumnElement[bool]) -> ScalarSelect[str]:
                     _u.external_id,
                     _u.email,
                     roles_of(_t.organization_id, _t.user_id),
+                    _o.policy,
                 ),
             )
         )
@@ -90,13 +92,14 @@ def whole(*conditions: ColumnElement[bool]) -> ScalarSelect[str]:
 
 def from_whole(text: str) -> ApiToken:
     """Return the token of a value of `whole`."""
-    *own, organization_external_id, user_external_id, email, held = from_json(text)
+    *own, organization_external_id, user_external_id, email, held, policy = from_json(text)
     return ApiToken(
         **dict(zip(_t.keys(), own, strict=True)),
         organization_external_id=organization_external_id,
         user_external_id=user_external_id,
         email=email,
         roles=names_of(held),
+        policy=None if policy is None else OrganizationPolicy.read(to_json(policy)),
     )
 
 

@@ -11,12 +11,16 @@ from tenantry.core import errors, ids
 from tenantry.core.times import microseconds, timestamp
 from tenantry.gen.scalekit.v1.tokens import tokens_pb as pb
 from tenantry.gen.tenantry.v1 import api_token_records_pb as own_pb
+from tenantry.tenants.organizations.policy import Refusal
 
 if TYPE_CHECKING:
     from tenantry.access.api_tokens.model import ApiToken
     from tenantry.access.api_tokens.token_cache import ApiTokenCache
     from tenantry.call import Call
     from tenantry.db.writes.last_uses import LastUses
+
+
+_ADDRESS_MAX = 45  # characters
 
 
 class ApiTokenService:
@@ -50,11 +54,13 @@ class ApiTokenService:
         return pb.CreateTokenResponse(token=text, token_id=token.id, token_info=_message(token))
 
     async def validate_token(
-        self, request: pb.ValidateTokenRequest, _call: Call
+        self, request: pb.ValidateTokenRequest, call: Call
     ) -> pb.ValidateTokenResponse:
         token = await self._known.find(request.token)
         if token is None:
             raise errors.NotFound("token")
+        if not token.allows_address(call.text("ip_address", _ADDRESS_MAX)):
+            raise errors.PermissionDenied(Refusal.NETWORK.sentence)
         self._uses.note(token.id)
         return pb.ValidateTokenResponse(token_info=_message(token))
 

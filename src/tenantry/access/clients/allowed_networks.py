@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import functools
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from ipaddress import IPv4Network, IPv6Network
+from tenantry.tenants.organizations import policy
 
+if TYPE_CHECKING:
     from tenantry.access.clients.model import Client
 
 REFUSAL = "this client may not be used from this address"
 
 
 def allows(client: Client, address: str) -> bool:
-    """Whether the client's list of networks, if it is in force, has the address."""
+    """Whether the client may be used from an address.
+
+    The networks of the client must contain it, if they are in force, and those of the sign-in
+    policy of its organization.
+    """
+    if client.policy is not None and not client.policy.allows_address(address):
+        return False
     listed = client.ip_allowlist
     if not listed or not listed["opted_in"]:
         return True
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return False  # an address that cannot be told apart is refused
-    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
-        found = found.ipv4_mapped
-    return any(found in network for network in _networks(tuple(listed["cidrs"])))
-
-
-@functools.lru_cache(maxsize=1024)
-def _networks(cidrs: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
-    return tuple(ip_network(cidr) for cidr in cidrs)
+    return policy.contains(tuple(listed["cidrs"]), address)

@@ -20,6 +20,8 @@ from tenantry.core import ids
 from tenantry.db.sql.schema import from_json, json_rows, json_values, to_json
 from tenantry.db.sql.statements import Statement
 from tenantry.db.ttl_cache import FRESH_SECONDS, TtlCache
+from tenantry.tenants.organizations.model import organizations
+from tenantry.tenants.organizations.policy import OrganizationPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,11 +40,18 @@ _off = (
     .correlate(clients)
     .scalar_subquery()
 )
+_policy = (
+    select(organizations.c.policy)
+    .where(organizations.c.id == clients.c.organization_id)
+    .correlate(clients)
+    .scalar_subquery()
+)
 # Hot path, written by hand: the verification of access tokens.
 _FIND = Statement(
     reading.with_secrets()
     .add_columns(
         _off.label("off"),
+        _policy.label("organization_policy"),
         revocations.among(bindparam("jtis", type_=Text)).label("revoked"),
     )
     .where(clients.c.id.in_(json_values(bindparam("ids", type_=Text))))
@@ -103,6 +112,8 @@ def _is_id(text: str) -> bool:
 
 def _client(row: Row) -> Client:
     client, off = reading.from_row(row), row["off"]
+    if row["organization_policy"] is not None:
+        client = replace(client, policy=OrganizationPolicy.read(row["organization_policy"]))
     if off is None or off == "[]":
         return client
     names = set(from_json(off))

@@ -26,6 +26,7 @@ from tenantry.db.writes.rows import members, row_of
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Row
+    from tenantry.tenants.organizations.policy import OrganizationPolicy
 
 # client_type: a management client; the applications; a client of an organization's machines; a
 # client of a resource.
@@ -211,6 +212,8 @@ class Client:
     create_time: int
     update_time: int
     secrets: tuple[Secret, ...] = ()
+    # The sign-in policy of its organization, where the client authenticates.
+    policy: OrganizationPolicy | None = None
 
     @property
     def may_call_api(self) -> bool:

@@ -14,10 +14,14 @@ from tenantry.access.client_metadata import documents
 from tenantry.access.clients import allowed_networks
 from tenantry.access.clients.credentials import assertions
 from tenantry.access.clients.model import NONE
+from tenantry.call import Call
 from tenantry.core.times import now
 from tenantry.crypto import vault
 from tenantry.endpoints.oauth import client_assertion
 from tenantry.endpoints.oauth.errors import OAuthError
+from tenantry.identity.organization_policies import enforcement
+from tenantry.identity.tokens.authenticate import caller_of
+from tenantry.tenants.organizations.policy import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,6 +101,7 @@ class ClientAuthentication:
             request.tell(await self._rates.take_failure(request.address))
             raise OAuthError.invalid_client("unknown client or wrong credentials", basic=basic)
         if not allowed_networks.allows(client, request.address):
+            await self._record_refusal(request, client)
             raise OAuthError.invalid_client(allowed_networks.REFUSAL, basic=basic)
         if credentials.method in {BASIC, POST}:
             self._secret_uses.note(proof)
@@ -105,6 +110,21 @@ class ClientAuthentication:
         ):
             raise OAuthError.invalid_client("client_assertion: its jti was used before")
         return Authenticated(client, basic)
+
+    async def _record_refusal(self, request: Request, client: Client) -> None:
+        """Record that the policy of the organization refuses a client of it."""
+        if client.organization_id is None or client.policy is None:
+            return
+        if client.policy.allows_address(request.address):
+            return
+        call = Call(caller_of(client), self._db, request.request_id, origin=request.origin)
+        await enforcement.record(
+            call,
+            Refusal.NETWORK,
+            organization_id=client.organization_id,
+            access="client",
+            client_id=client.id,
+        )
 
     def _credentials(
         self, request: Request, form: Mapping[str, str], *, public: bool

@@ -82,7 +82,8 @@ class IntrospectionEndpoint:
             elif token.startswith(refresh_tokens.PREFIX):
                 shown = await self._refresh_token(authenticated.client, token)
             else:
-                shown = await self._api_token(authenticated.client, token)
+                address = form.get("ip_address", "")
+                shown = await self._api_token(authenticated.client, token, address)
         except OAuthError as problem:
             return problem.response()
         except OAuthError.TRANSLATED as problem:
@@ -124,12 +125,12 @@ class IntrospectionEndpoint:
         }
         return {name: value for name, value in shown.items() if value != NO_ORGANIZATION}
 
-    async def _api_token(self, client: Client, text: str) -> dict[str, Any] | None:
+    async def _api_token(self, client: Client, text: str, address: str) -> dict[str, Any] | None:
         # By its id a token may be asked for elsewhere; here that would make the id a token.
         if not _may_know_all(client) or ids.well_formed(ids.API_TOKEN, text):
             return None
         token = await self._api_tokens.find(text)
-        if token is None:
+        if token is None or not token.allows_address(address):
             return None
         self._api_token_uses.note(token.id)
         shown: dict[str, Any] = {

@@ -11,6 +11,8 @@ from tenantry.db import crud
 from tenantry.db.sql.statements import Statement
 from tenantry.identity.connections.model import COMPLETED, FEDERATED, OAUTH, Connection, connections
 from tenantry.tenants.domains.model import ORGANIZATION_DOMAIN, PROVEN, domains
+from tenantry.tenants.organizations.model import organizations
+from tenantry.tenants.organizations.policy import OrganizationPolicy
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session
@@ -39,7 +41,7 @@ _OF_ORGANIZATION = {
     False: Statement(_of_organization),
     True: Statement(_of_organization.where(_is_serving)),
 }
-_SERVING_DOMAIN = Statement(
+_serving_domain = (
     select(connections)
     .join_from(domains, connections, _c.organization_id == _d.organization_id)
     .where(
@@ -48,6 +50,16 @@ _SERVING_DOMAIN = Statement(
     )
     .order_by(_c.id)
     .limit(literal_column("1"))
+)
+_SERVING_DOMAIN = Statement(_serving_domain)
+_ENFORCING = Statement(
+    _serving_domain.add_columns(
+        select(organizations.c.policy)
+        .where(organizations.c.id == _c.organization_id)
+        .correlate(connections)
+        .scalar_subquery()
+        .label("organization_policy")
+    )
 )
 _SOCIAL = Statement(
     select(connections)
@@ -80,6 +92,16 @@ async def serving_domain(db: Session, domain: str) -> Connection | None:
     """
     row = await db.fetch_one(_SERVING_DOMAIN, p_domain=domain)
     return None if row is None else Connection.from_row(row)
+
+
+async def enforcing(
+    db: Session, domain: str
+) -> tuple[Connection | None, OrganizationPolicy | None]:
+    """Return `serving_domain`, and the sign-in policy of its organization."""
+    row = await db.fetch_one(_ENFORCING, p_domain=domain)
+    if row is None:
+        return None, None
+    return Connection.from_row(row), OrganizationPolicy.read(row["organization_policy"])
 
 
 async def social(db: Session) -> list[Connection]:

@@ -159,6 +159,7 @@ async def redeem(
     subject = await subject_of(call.db, await with_subject_alone(call.db, row))
     if subject is None:
         raise InvalidGrant("the session has ended, or its user is no longer a member")
+    await refresh_tokens.check_policy(call, client, subject, access="code")
     scopes = tuple(row["scope"].split())
     if admission is not None:
         await admission.check(subject, scopes)

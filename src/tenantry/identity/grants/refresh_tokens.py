@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, Integer, Text, bindparam, case, cast, select, update
 
+from tenantry.access.clients.model import PUBLIC
 from tenantry.core import errors, ids
 from tenantry.core.times import now
 from tenantry.db import crud
@@ -27,6 +28,7 @@ from tenantry.db.activity import counters
 from tenantry.db.sql.statements import Batch, Statement
 from tenantry.identity.grants.model import InvalidGrant, refresh_tokens
 from tenantry.identity.grants.subjects import subject_of, with_subject, with_subject_alone
+from tenantry.identity.organization_policies import enforcement
 from tenantry.identity.sessions.model import sessions
 from tenantry.identity.sessions.reading import IS_ACTIVE, NOW
 
@@ -227,11 +229,12 @@ async def refresh(
         subject = await subject_of(call.db, token.row)
         if subject is None:
             raise InvalidGrant("the session has ended, or its user is no longer a member")
+        await check_policy(call, client, subject, access="refresh")
         granted = tuple(token.scope.split())
         foreign = [name for name in scopes if name not in granted]
         if foreign:
             raise ScopeNotGranted(f"the refresh token is not good for {' '.join(foreign)[:200]}")
-        kept = tuple(scopes) or granted
+        kept = _recent(subject, tuple(scopes) or granted, at)
         if subject.impersonation is None:
             counters.active(subject.user.id, subject.organization_id)
         if not is_last:
@@ -255,6 +258,40 @@ def _check_in_force(token: Presented, at: int, seconds: int | None) -> None:
         raise InvalidGrant("the refresh token was revoked")
     if seconds is not None and token.rotate_time + seconds * 1_000_000 <= at:
         raise InvalidGrant("the refresh token has expired")
+
+
+async def check_policy(call: Call, client: Client, subject: Subject, *, access: str) -> None:
+    """Enforce the sign-in policy of the subject's organization on a grant.
+
+    The request of a public client comes from the user's device. That of any other comes from a
+    server of the application, and the address is that of the user's last sign-in.
+
+    Raises:
+        InvalidGrant: the policy refuses it.
+
+    """
+    if subject.policy is None:
+        return
+    address = call.origin.address if client.client_type in PUBLIC else None
+    refusal = await enforcement.of_subject(call.db, subject, address=address)
+    if refusal is not None:
+        await enforcement.record(
+            call,
+            refusal,
+            organization_id=subject.organization_id,
+            access=access,
+            user_id=subject.user.id,
+            client_id=client.id,
+        )
+        raise InvalidGrant(f"{refusal.sentence}: the user must sign in again")
+
+
+def _recent(subject: Subject, scopes: tuple[str, ...], at: int) -> tuple[str, ...]:
+    """Return the scopes without those that take a more recent sign-in (RFC 6749 section 5.1)."""
+    policy = subject.policy
+    if policy is None or not policy.is_too_old(scopes, auth_time=subject.auth_time, at=at):
+        return scopes
+    return tuple(name for name in scopes if name not in policy.reauthentication_scopes)
 
 
 async def revoke(call: Call, client: Client, id_: str) -> None:

@@ -31,6 +31,7 @@ from tenantry.identity.sessions.reading import IS_ACTIVE, NOW
 from tenantry.identity.sessions.subject import Subject, Vouched
 from tenantry.identity.token_templates import model as token_templates
 from tenantry.tenants.organizations.model import features_of, organizations
+from tenantry.tenants.organizations.policy import OrganizationPolicy
 from tenantry.tenants.roles import catalogue
 from tenantry.tenants.roles.model import role_holders
 from tenantry.tenants.users import reading
@@ -104,6 +105,12 @@ _COLUMNS: list[ColumnElement[Any]] = [
         "organization_features": _o.features,
         "custom_claims": _so.custom_claims,
         "vouched_for": _vouched_for,
+        "policy": _o.policy,
+        "member_since": _m.join_time,
+        "second_factor_time": _s.second_factor_time,
+        "address": _so.address,
+        # Sessions of earlier versions have no address of an organization.
+        "device": case((_o.policy.is_not(None) & _so.address.is_(None), _s.device)),
         "roles": _held,
         "roles_version": catalogue.version,
         "template_version": token_templates.version,
@@ -120,6 +127,10 @@ _ALONE_COLUMNS = [
         "organization_external_id": _nothing,
         "organization_features": _nothing,
         "vouched_for": _all_vouched_for.correlate(sessions).scalar_subquery(),
+        "policy": _nothing,
+        "member_since": _nothing,
+        "address": _nothing,
+        "device": _nothing,
         "roles": _nothing,
     }.get(column.name.removeprefix(_PREFIX), column).label(column.name)
     for column in _COLUMNS
@@ -183,6 +194,7 @@ async def subject_of(db: Session, row: Row) -> Subject | None:
     held = from_json(row[f"{_PREFIX}roles"] or "[]")
     known = await catalogue.look_up(db, held, row[f"{_PREFIX}roles_version"])
     roles = reading.in_order(known.values())
+    device = row[f"{_PREFIX}device"]
     return Subject(
         user=User.from_row(user),
         sub=row[f"{_PREFIX}sub"],
@@ -199,6 +211,10 @@ async def subject_of(db: Session, row: Row) -> Subject | None:
         impersonation=Impersonation.of_column(row[f"{_PREFIX}impersonation"]),
         vouched_for=_vouched(row[f"{_PREFIX}vouched_for"]),
         template_version=row[f"{_PREFIX}template_version"],
+        policy=OrganizationPolicy.read(row[f"{_PREFIX}policy"]),
+        member_since=row[f"{_PREFIX}member_since"] or 0,
+        second_factor_time=row[f"{_PREFIX}second_factor_time"],
+        address=from_json(device).get("ip") if device else row[f"{_PREFIX}address"],
     )
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Text, bindparam, literal, update
+from sqlalchemy import Text, bindparam, literal, select, update
 
 from tenantry.db.sql.schema import Json
 from tenantry.db.sql.statements import Statement
 from tenantry.identity.sessions import service
-from tenantry.identity.sessions.model import sessions
+from tenantry.identity.sessions.model import session_organizations, sessions
 
 if TYPE_CHECKING:
     from tenantry.call import Call
@@ -19,7 +19,14 @@ _BLANK = Statement(
     update(sessions)
     .where(_s.user_id == bindparam("p_user_id", type_=Text))
     .values(device=literal("{}", type_=Json()), sub=None)
-    .returning(_s.id)
+    .returning(_s.id),
+    update(session_organizations)
+    .where(
+        session_organizations.c.session_id.in_(
+            select(_s.id).where(_s.user_id == bindparam("p_user_id", type_=Text))
+        )
+    )
+    .values(address=None),
 )
 
 

@@ -43,6 +43,7 @@ sessions = Table(
     time_column("expire_time", nullable=True),  # when it ended by time or was revoked
     time_column("logout_time", nullable=True),
     Column("impersonation", Json),  # of an operator that is in it in place of the person
+    time_column("second_factor_time", nullable=True),  # when the person last gave one
     info=OF_ENVIRONMENT,
 )
 Index("uq_sessions__digest", sessions.c.digest, unique=True)
@@ -78,6 +79,7 @@ session_organizations = Table(
     Column("organization_id", Text, primary_key=True),
     Column("custom_claims", Json, nullable=False),
     time_column("create_time"),
+    Column("address", Text),  # from which the person last entered it
     info=OF_ENVIRONMENT,
 )
 Index(
@@ -171,6 +173,7 @@ class Session:
     organizations: tuple[str, ...]  # the first one first
     clients: tuple[tuple[str, str], ...]  # client_id, organization_id
     impersonation: Impersonation | None = None
+    second_factor_time: int | None = None
 
     @classmethod
     def from_row(cls, row: Row) -> Session:
@@ -202,6 +205,7 @@ class Session:
                 for _, client_id, organization_id in sorted(from_json(row["clients"] or "[]"))
             ),
             impersonation=Impersonation.of_column(row["impersonation"]),
+            second_factor_time=row["second_factor_time"],
         )
 
     @property

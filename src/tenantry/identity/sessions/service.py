@@ -65,10 +65,15 @@ _ID = bindparam("p_id", type_=Text)
 _ORGANIZATION_ID = bindparam("p_organization_id", type_=Text)
 _CLIENT_ID = bindparam("p_client_id", type_=Text)
 _CLAIMS = bindparam("p_custom_claims", type_=Json)
+_ADDRESS = bindparam("p_address", type_=Text)
 
 _begin = insert(sessions).values(bound(sessions)).returning(_s.id)
 _first_organization = insert(session_organizations).values(
-    session_id=_ID, organization_id=_ORGANIZATION_ID, custom_claims=_CLAIMS, create_time=NOW
+    session_id=_ID,
+    organization_id=_ORGANIZATION_ID,
+    custom_claims=_CLAIMS,
+    create_time=NOW,
+    address=_ADDRESS,
 )
 _first_client = insert(session_clients).values(
     session_id=_ID, client_id=_CLIENT_ID, organization_id=_ORGANIZATION_ID, create_time=NOW
@@ -90,6 +95,7 @@ _absolute_expire_time = _earlier(
 )
 _given_time = bindparam("p_auth_time", type_=BigInteger)
 _given_amr = bindparam("p_amr", type_=Json)
+_given_factor_time = bindparam("p_second_factor_time", type_=BigInteger)
 _is_member = (
     select(memberships.c.id)
     .where(
@@ -119,22 +125,21 @@ def _enter(place: ColumnElement[bool], *, with_claims: bool) -> Statement:
             digest=func.coalesce(bindparam("p_digest", type_=Text), _s.digest),
             auth_time=func.coalesce(_given_time, _s.auth_time),
             amr=func.coalesce(_given_amr, _s.amr),
+            second_factor_time=func.coalesce(_given_factor_time, _s.second_factor_time),
         )
         .returning(sessions)
     )
     # On PostgreSQL further changes are made also where the first one matches nothing.
     entering = select(_s.id).where(may_enter)
     organization = insert_or_replace(session_organizations).from_select(
-        ["session_id", "organization_id", "custom_claims", "create_time"],
-        entering.with_only_columns(_s.id, _ORGANIZATION_ID, _CLAIMS, NOW),
+        ["session_id", "organization_id", "custom_claims", "create_time", "address"],
+        entering.with_only_columns(_s.id, _ORGANIZATION_ID, _CLAIMS, NOW, _ADDRESS),
     )
-    if with_claims:
-        organization = organization.on_conflict_do_update(
-            index_elements=[_o.session_id, _o.organization_id],
-            set_={"custom_claims": organization.excluded.custom_claims},
-        )
-    else:
-        organization = organization.on_conflict_do_nothing()
+    given = ("address", "custom_claims") if with_claims else ("address",)
+    organization = organization.on_conflict_do_update(
+        index_elements=[_o.session_id, _o.organization_id],
+        set_={name: organization.excluded[name] for name in given},
+    )
     client = (
         insert_or_replace(session_clients)
         .from_select(
@@ -201,6 +206,7 @@ async def begin(
     sub: str | None = None,
     auth_time: int | None = None,
     impersonation: Impersonation | None = None,
+    has_second_factor: bool = False,
 ) -> tuple[Session, str]:
     """Begin a session; return it with the secret of its cookie, which is kept nowhere.
 
@@ -210,7 +216,8 @@ async def begin(
     transaction; that the person is a member of the organization is the caller's to know. With
     ``until`` the session ends then at the latest, in microseconds since 1970, UTC. Applications
     know the person by ``sub``, or else by the id. ``auth_time`` is that of an earlier session whose
-    sign-in it continues. ``impersonation``: an operator is in it.
+    sign-in it continues. ``impersonation``: an operator is in it. ``has_second_factor``: the person
+    gave a second factor as well.
     """
     at, secret = now(), vault.new_secret()
     absolute = _first(at + bounds.absolute * MINUTE, until)
@@ -237,6 +244,7 @@ async def begin(
         organizations=(organization_id,) if organization_id else (),
         clients=((client_id, organization_id),) if client_id else (),
         impersonation=impersonation,
+        second_factor_time=at if has_second_factor else None,
     )
     row = row_of(session, sessions, but={"digest", "impersonation"})
     row |= {
@@ -248,6 +256,7 @@ async def begin(
         **prefixed(row),
         p_client_id=client_id,
         p_custom_claims=to_json(dict(custom_claims)),
+        p_address=call.origin.address or None,
         p_now=at,
     )
     return session, secret
@@ -264,12 +273,14 @@ async def enter(
     amr: Sequence[str] | None = None,
     secret: str | None = None,
     until: int | None = None,
+    has_second_factor: bool = False,
 ) -> Session:
     """Let another application or organization into a session, or the same one once more.
 
     It is the same session. Its limits only become tighter. With ``amr`` the person has
     authenticated just now. With ``secret`` that is its cookie's from here on. With ``until`` it
-    ends then at the latest. Without ``custom_claims`` the earlier ones are kept.
+    ends then at the latest. Without ``custom_claims`` the earlier ones are kept. With
+    ``has_second_factor`` the person gave a second factor just now.
 
     Raises:
         SessionOver: it has ended, or the person is no active member of the organization; or an
@@ -292,6 +303,8 @@ async def enter(
         p_digest=None if secret is None else vault.digest(secret),
         p_auth_time=None if amr is None else at,
         p_amr=None if amr is None else to_json(tuple(amr)),
+        p_second_factor_time=at if has_second_factor else None,
+        p_address=call.origin.address or None,
         p_now=at,
     )
     if row is None:
@@ -309,6 +322,7 @@ async def enter(
             for name in (
                 *("organization_id", "auth_time", "update_time", "last_active_time"),
                 *("absolute_expire_time", "idle_minutes", "idle_expire_time"),
+                "second_factor_time",
             )
         },
         amr=session.amr if amr is None else tuple(amr),

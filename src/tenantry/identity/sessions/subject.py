@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tenantry.identity.sessions.model import Impersonation
+    from tenantry.tenants.organizations.policy import OrganizationPolicy
     from tenantry.tenants.users.model import User
 
 
@@ -43,4 +44,8 @@ class Subject:
     impersonation: Impersonation | None = None  # an operator is in the session, for the person
     vouched_for: tuple[Vouched, ...] = ()  # an organization's own provider before others
     template_version: str | None = None  # of the token template in force
+    policy: OrganizationPolicy | None = None  # of the organization; None requires nothing
+    member_since: int = 0
+    second_factor_time: int | None = None
+    address: str | None = None  # from which the person last entered the organization
     client_scopes: frozenset[str] = frozenset()  # of a token: those that its application has now

@@ -26,5 +26,6 @@ __all__ = [
     "login_requirements",
     "model",
     "places",
+    "policy_steps",
     "verification",
 ]

@@ -18,6 +18,7 @@ from tenantry.db.sql.schema import from_json, json_list, json_rows
 from tenantry.db.sql.statements import Statement
 from tenantry.identity.connections.model import COMPLETED, connections
 from tenantry.identity.grants import codes
+from tenantry.identity.organization_policies import enforcement
 from tenantry.identity.sessions import policies
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import NO_ORGANIZATION
@@ -62,7 +63,7 @@ _own = (
 )
 _PLACE = Statement(
     select(
-        *(_u.email, _m.status, _m.expire_time, _own.label("own")),
+        *(_u.email, _m.status, _m.expire_time, _m.join_time, _own.label("own")),
         *(c.label(f"o_{c.name}") for c in _o),
     )
     .select_from(
@@ -222,7 +223,50 @@ class _Wanted:
             return await self.anew(
                 "interaction_required", notice=AUTHENTICATE_AGAIN, home=requirement.connection
             )
+        if organization.policy is not None and not session.impersonator:
+            return await self._by_policy(session, organization, bounds, row)
         return await self.silent(session, organization.id, bounds, row["email"])
+
+    async def _by_policy(
+        self, session: Session, organization: Organization, bounds: Bounds, row: engine.Row
+    ) -> AuthorizationResponse | AuthRequest:
+        """Answer by a session that the sign-in policy of the organization accepts."""
+        policy, call = organization.policy, self.call
+        assert policy is not None
+        refusal = await enforcement.of_session(
+            call.db,
+            organization,
+            session,
+            member_since=row["join_time"] or 0,
+            address=call.origin.address,
+        )
+        if policy.is_too_old(self.params.scope.split(), auth_time=session.auth_time, at=now()):
+            return await self.anew("interaction_required", notice=AUTHENTICATE_AGAIN)
+        if refusal is None:
+            # The address is recorded, for refresh tokens are checked by it.
+            return await self.silent(
+                session, organization.id, bounds, row["email"], enters=bool(policy.networks)
+            )
+        if self._is_silent:
+            await enforcement.record(
+                call,
+                refusal,
+                organization_id=organization.id,
+                access="sign_in",
+                user_id=session.user_id,
+                client_id=self.client.id,
+            )
+            return answers.of_error(
+                self.dependencies, self.params, "interaction_required", refusal.sentence
+            )
+        return await requests.create(
+            call.db,
+            *(states.SESSION_FOUND, states.ORGANIZATION_SELECTED),
+            secret=vault.new_secret(),
+            **self._of_session(session, row["email"]),
+            organization_id=organization.id,
+            connection_id=session.amr[0] if session.amr else None,
+        )
 
     async def anew(
         self, error: str = "login_required", *, notice: str = "", home: Connection | None = None
@@ -295,7 +339,13 @@ class _Wanted:
         }
 
     async def silent(
-        self, session: Session, organization_id: str, bounds: Bounds, email: str
+        self,
+        session: Session,
+        organization_id: str,
+        bounds: Bounds,
+        email: str,
+        *,
+        enters: bool = False,
     ) -> AuthorizationResponse | AuthRequest:
         """Answer by the session, unless the user has to consent first."""
         problem = await consenting.problem(
@@ -307,7 +357,7 @@ class _Wanted:
             impersonator=session.impersonator,
         )
         if problem is None:
-            return await self._with_code(session, organization_id, bounds, email)
+            return await self._with_code(session, organization_id, bounds, email, enters=enters)
         if self._is_silent or problem is not consenting.NOT_GRANTED:
             return answers.of_error(
                 self.dependencies, self.params, problem.error, problem.description
@@ -322,7 +372,13 @@ class _Wanted:
         )
 
     async def _with_code(
-        self, session: Session, organization_id: str, bounds: Bounds, email: str
+        self,
+        session: Session,
+        organization_id: str,
+        bounds: Bounds,
+        email: str,
+        *,
+        enters: bool,
     ) -> AuthorizationResponse | AuthRequest:
         dependencies, call, db = self.dependencies, self.call, self.call.db
         request, row = requests.new(
@@ -351,7 +407,7 @@ class _Wanted:
                     error=requests.problem(refusal.message),
                 )
                 return answers.of_failed(dependencies, failed)
-        if not is_new and not _is_news(session, self.client.id, organization_id):
+        if not is_new and not enters and not _is_news(session, self.client.id, organization_id):
             code, code_row = completing.new_code(request, session)
             await db.apply(_ANSWER, **row, **code_row)
             return answers.of(dependencies, self.params, code=code)

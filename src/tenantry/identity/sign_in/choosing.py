@@ -307,18 +307,22 @@ async def proceed(
         return await requests.move(
             call.db, request, *way, found.state, error=requests.problem(found.problem), **changes
         )
-    async with call.db.transaction() as db:
-        moved = await requests.move(
-            db,
-            request,
-            *way,
-            found.state,
-            organization_id=found.organization_id,
-            **changes,
-        )
-        if found.accepts:
-            assert found.organization_id is not None
-            await _accept(call, db, moved, found.organization_id)
+    try:
+        async with call.db.transaction() as db:
+            moved = await requests.move(
+                db,
+                request,
+                *way,
+                found.state,
+                organization_id=found.organization_id,
+                **changes,
+            )
+            if found.accepts:
+                assert found.organization_id is not None
+                await _accept(call, db, moved, found.organization_id)
+    except invitations.DomainNotAllowed as refusal:
+        failed = requests.problem(refusal.message)
+        return await requests.move(call.db, request, *way, states.FAILED, error=failed, **changes)
     return moved
 
 

@@ -18,7 +18,7 @@ from tenantry.identity.security_notices import service as security_notices
 from tenantry.identity.sessions import policies
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import LOGOUT, NO_ORGANIZATION
-from tenantry.identity.sign_in import answers, consenting, login_requirements
+from tenantry.identity.sign_in import answers, consenting, login_requirements, policy_steps
 from tenantry.identity.sign_in.auth_requests import counting, requests, states
 from tenantry.identity.sign_in.contexts import amr_of, connection_details, context_of, person
 from tenantry.identity.sign_in.federated import completion, provider_answer
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from tenantry.identity.sessions.model import Bounds, Session
     from tenantry.identity.sign_in.dependencies import SignInDependencies
     from tenantry.identity.sign_in.model import AuthRequest
+    from tenantry.tenants.organizations.model import Organization
     from tenantry.tenants.users.model import User
 
 _LOGIN_REQUIRED = "login_required"
@@ -46,8 +47,10 @@ _GONE = "the account or its membership no longer exists"
 
 async def complete(
     dependencies: SignInDependencies, call: Call, request: AuthRequest, *, session: Session | None
-) -> Completion:
+) -> Completion | AuthRequest:
     """Return the answer to the application, and secrets for the browser to keep.
+
+    Or the request, at the step that the sign-in policy of the organization asks for first.
 
     ``session`` is that of the browser. Somebody who authenticates again enters it; that of
     somebody else ends. A request that has failed is answered by its error.
@@ -57,6 +60,8 @@ async def complete(
     states.expect(request, states.ORGANIZATION_SELECTED)
     try:
         done = await _checked_and_completed(dependencies, call, request, session)
+    except policy_steps.Withheld as withheld:
+        return await policy_steps.follow(call, request, withheld)
     except _Refused as refusal:
         return Completion(
             await cancel(dependencies, call, request, refusal.error, refusal.description)
@@ -96,7 +101,8 @@ async def _checked_and_completed(
     if params.id_token_user not in {None, user.sub or user.id}:
         # OpenID Connect Core 1.0 section 3.1.2.2.
         raise _Refused("the signed-in user does not match id_token_hint", _LOGIN_REQUIRED)
-    proofs = [proof for proof in request.facts.proofs if proof != SESSION]
+    # A session that was stepped up by a second factor is no new sign-in.
+    proofs = [] if SESSION in request.facts.proofs else list(request.facts.proofs)
     enters = (
         session is not None
         and session.user_id == user.id
@@ -140,7 +146,7 @@ async def _checked_and_completed(
         proofs=proofs,
         enters=enters,
         claims=claims,
-        is_first=user.last_login_time is None,
+        before=user,
     )
 
 
@@ -171,7 +177,7 @@ async def _completed(
     proofs: Sequence[str],
     enters: bool,
     claims: Mapping[str, Any],
-    is_first: bool,
+    before: User,
 ) -> Completion:
     assert request.user_id is not None
     assert request.organization_id is not None
@@ -183,63 +189,76 @@ async def _completed(
         in_it = session.impersonator if enters and session is not None else ""
         held = call.as_user(db, request.user_id, impersonator=in_it)
         user = await _signed_in(held, request)
-        bounds = None if user is None else await _bounds(dependencies, db, request)
-        if user is None or bounds is None:
+        if user is None:
             raise _Refused(_GONE)
+        organization = await _organization(db, request)
         amr = await amr_of(call.db, proofs)
-        until = provider_answer.expire_time(db, request)
-        where: dict[str, Any] = {
+        entering, joined = session if enters else None, None
+        if entering is not None and proofs:
+            joined = await _joined(call.db, entering.amr, amr)
+        happened = []
+        if organization is not None and organization.policy is not None:
+            attempt = policy_steps.Attempt(
+                organization=organization,
+                user=before,
+                request=request,
+                session=entering,
+                amr=amr if entering is None else joined or entering.amr,
+            )
+            happened += await policy_steps.check(held, attempt)
+        shared: dict[str, Any] = {
             "organization_id": request.organization_id,
             "client_id": request.client_id,
+            "bounds": _bounds(dependencies, organization),
+            "custom_claims": claims,
+            "until": provider_answer.expire_time(db, request),
+            "has_second_factor": request.facts.has_second_factor,
         }
         entered = None
-        if enters and session is not None:
+        if entering is not None:
             # It can do more from here on: its secret from before must not.
             secret = vault.new_secret()
-            joined = await _joined(call.db, session.amr, amr) if proofs else None
             with suppress(sessions.SessionOver):
-                entered = await sessions.enter(
-                    held,
-                    session,
-                    **where,
-                    bounds=bounds,
-                    custom_claims=claims,
-                    amr=joined,
-                    secret=secret,
-                    until=until,
-                )
+                entered = await sessions.enter(held, entering, **shared, amr=joined, secret=secret)
             if entered is None and not proofs:
                 raise _Refused(_GONE)
         if entered is None:
-            if session is not None:
-                await sessions.end(held, session.id, status=LOGOUT)
-            entered, secret = await sessions.begin(
-                held,
-                user_id=user.id,
-                **where,
-                amr=amr,
-                bounds=bounds,
-                custom_claims=claims,
-                until=until,
-                sub=user.sub,
-            )
+            entered, secret = await _begun(held, user, session, amr=amr, **shared)
         if not await completion.record(held, request, entered):
             raise _Refused("this connection is no longer active", "connection_not_active")
         if proofs:
-            noted = await known_origins.note(db, call.origin, user.id)
-            devices = noted.secrets
-            # A browser is known to the person of the session that it still has.
-            is_known = noted.is_known or (session is not None and session.user_id == user.id)
-            if not is_known and not is_first and user.sub is None:
-                await security_notices.queue(
-                    held, user.id, security_notices.NEW_DEVICE, client_id=request.client_id
-                )
-        happened = []
+            devices = await _note_origin(held, request, before, session)
         if proofs or session is None or request.organization_id not in session.organizations:
             happened.append(login(held, user, entered, context_of_login(request)))
         code, row = new_code(request, entered)
         await codes.add(db, row, *happened)
     return Completion(answers.of(dependencies, request.params, code=code), secret, devices)
+
+
+async def _begun(
+    call: Call, user: User, former: Session | None, **members: Any
+) -> tuple[Session, str]:
+    """Begin a session of a user in the place of the one that the browser had."""
+    if former is not None:
+        await sessions.end(call, former.id, status=LOGOUT)
+    return await sessions.begin(call, user_id=user.id, sub=user.sub, **members)
+
+
+async def _note_origin(
+    call: Call, request: AuthRequest, user: User, session: Session | None
+) -> tuple[str, ...]:
+    """Note where a user signs in from; return the secrets for the cookie of the browser.
+
+    A user who signs in from elsewhere for the first time is told. A browser is known to the user
+    of the session that it still has.
+    """
+    noted = await known_origins.note(call.db, call.origin, user.id)
+    is_known = noted.is_known or (session is not None and session.user_id == user.id)
+    if not is_known and user.last_login_time is not None and user.sub is None:
+        await security_notices.queue(
+            call, user.id, security_notices.NEW_DEVICE, client_id=request.client_id
+        )
+    return noted.secrets
 
 
 async def _signed_in(call: Call, request: AuthRequest) -> User | None:
@@ -252,16 +271,22 @@ async def _signed_in(call: Call, request: AuthRequest) -> User | None:
     return await users.signed_in(call, request.user_id, verified=verified)
 
 
-async def _bounds(
-    dependencies: SignInDependencies, db: engine.Session, request: AuthRequest
-) -> Bounds | None:
-    """Return the limits of the session, with the place held that the person has; None without."""
-    assert request.organization_id is not None
+async def _organization(db: engine.Session, request: AuthRequest) -> Organization | None:
+    """Return the organization, with the user's place in it held; None for a sign-in without one."""
     assert request.user_id is not None
-    if request.organization_id == NO_ORGANIZATION:
+    if not request.organization_id:
+        return None
+    found = await memberships.hold_place(db, request.organization_id, request.user_id)
+    if found is None:
+        raise _Refused(_GONE)
+    return found
+
+
+def _bounds(dependencies: SignInDependencies, organization: Organization | None) -> Bounds:
+    """Return the limits of the session."""
+    if organization is None:
         return policies.bounds_of_deployment(dependencies.settings)
-    organization = await memberships.hold_place(db, request.organization_id, request.user_id)
-    return None if organization is None else policies.bounds_of(dependencies.settings, organization)
+    return policies.bounds_of(dependencies.settings, organization)
 
 
 async def _joined(db: engine.Session, before: Sequence[str], amr: Sequence[str]) -> Sequence[str]:

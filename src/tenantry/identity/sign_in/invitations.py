@@ -30,7 +30,9 @@ from tenantry.identity.sign_in.contexts import connection_details, person
 from tenantry.identity.sign_in.factors.methods import EMAIL
 from tenantry.tenants.memberships import invitations
 from tenantry.tenants.memberships import service as memberships_service
+from tenantry.tenants.organizations import policy as policies_of_organizations
 from tenantry.tenants.organizations.model import organizations
+from tenantry.tenants.organizations.policy import Evidence, OrganizationPolicy
 from tenantry.tenants.users import reading
 from tenantry.tenants.users import service as users_service
 from tenantry.tenants.users.model import PENDING_INVITE, memberships, users
@@ -49,7 +51,7 @@ _m, _o, _u = memberships.c, organizations.c, users.c
 _FIND = Statement(
     select(
         *(_m.organization_id, _m.user_id, _m.inviter_email, _m.expire_time, _m.invite_client_id),
-        *(_o.display_name, _u.email),
+        *(_o.display_name, _o.policy, _u.email),
     )
     .join_from(memberships, organizations)
     .join(users, _u.id == _m.user_id)
@@ -72,6 +74,7 @@ class Invitation:
     inviter_email: str | None
     expire_time: int
     client_id: str | None  # of the application through which it was made
+    policy: OrganizationPolicy | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,7 @@ async def _find(db: engine.Session, token: str) -> Invitation | None:
         row["inviter_email"],
         row["expire_time"],
         row["invite_client_id"],
+        OrganizationPolicy.read(row["policy"]),
     )
 
 
@@ -149,7 +153,9 @@ async def accept(
         user = await reading.find(call.db, id_=found.user_id, external_id=None)
     if found is None or user is None:
         raise errors.NotFound("invitation")
-    begins = await _begins_session(dependencies, call, user, found.organization_id)
+    begins = _policy_allows(call, found) and await _begins_session(
+        dependencies, call, user, found.organization_id
+    )
     claims: Mapping[str, Any] = {}
     details = await connection_details(call.db, (PASSWORDLESS,))
     if begins:
@@ -196,6 +202,24 @@ async def accept(
             devices = (await known_origins.note(db, call.origin, user.id)).secrets
     app, way = await _application(call.db, found)
     return Accepted(found, secret, await _sign_in(call.db, found, way), app, devices)
+
+
+def _policy_allows(call: Call, found: Invitation) -> bool:
+    """Whether the sign-in policy of the organization accepts a link from an email as a sign-in.
+
+    Where it asks for more, the user signs in at the application.
+    """
+    if found.policy is None:
+        return True
+    evidence = Evidence(
+        user_id=found.user_id,
+        at=now(),
+        member_since=now(),
+        methods=(policies_of_organizations.EMAIL,),
+        has_second_factor=False,
+        address=call.origin.address,
+    )
+    return found.policy.refusal(evidence) is None and not found.policy.lacks_second_factor(evidence)
 
 
 async def _begins_session(

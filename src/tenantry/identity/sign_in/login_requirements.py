@@ -15,6 +15,7 @@ from tenantry.identity.connections.model import FEDERATED
 from tenantry.identity.sign_in.auth_requests import requests, states
 from tenantry.net import email_addresses
 from tenantry.tenants.organizations import service as organizations
+from tenantry.tenants.users import reading as users
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -155,11 +156,16 @@ async def enforced(
 ) -> Connection | None:
     """Return the connection that people of an address have to go by, here or anywhere.
 
-    Of a sign-in that is for one organization, only if it is that one's.
+    Of a sign-in that is for one organization, only if it is that one's. Members with break-glass
+    access are free to sign in without it.
     """
-    found = await reading.serving_domain(db, email_addresses.domain_of(email))
+    found, policy = await reading.enforcing(db, email_addresses.domain_of(email))
     if found is None or organization_id not in {None, found.organization_id}:
         return None
+    if policy is not None and policy.break_glass_user_ids:
+        user = await users.find_by_email(db, email)
+        if user is not None and user.id in policy.break_glass_user_ids:
+            return None
     return found
 
 
@@ -240,6 +246,8 @@ def nobody(facts: Facts) -> Facts:
         identity="",
         evidence={},
         inbox_proved=False,
+        has_second_factor=False,
+        setup_deferred=False,
         session_id="",
         has_consented=False,
     )

@@ -117,6 +117,12 @@ class Facts:
     identity: str = ""  # the provider's answer, encrypted, until the sign-in is over
     inbox_proved: bool = False  # and so is what the provider says of it
     has_consented: bool = False  # the user allowed what the client of a resource asks for
+    has_second_factor: bool = False  # was given, or a passkey that verified its user
+    # Of the organization's sign-in policy.
+    refusal: str = ""  # the rule that is not met, of `policy.Refusal`
+    registration_id: str = ""  # of the authenticator app that is set up
+    enrollment_deadline: int = 0  # until then its setup may be deferred; microseconds
+    setup_deferred: bool = False
     # For the log alone: how the provider vouched, and each state with milliseconds since the begin.
     evidence: Mapping[str, Any] = field(default_factory=dict, hash=False)
     steps: tuple[tuple[str, int], ...] = ()

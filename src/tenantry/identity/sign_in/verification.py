@@ -269,7 +269,7 @@ async def verify_second_factor(
             raise errors.InvalidArgument.field("code", "valid", "is incorrect or was already used")
     await attempts.clear(db, "second factor of a person from a network", origin)
     user = await _user(call, user_id)
-    facts = replace(request.facts, proofs=(*request.facts.proofs, TOTP))
+    facts = replace(request.facts, proofs=(*request.facts.proofs, TOTP), has_second_factor=True)
     return await choosing.proceed(
         dependencies,
         call,
@@ -343,6 +343,7 @@ async def _proved(
         intent=intent,
         proofs=(proof,),
         email_proved=email_proved,
+        has_second_factor=is_whole,
         sso="",
         identity="",
         inbox_proved=False,

@@ -10,6 +10,7 @@ from tenantry.access.clients.model import M2M
 from tenantry.core import errors
 from tenantry.core.caller import ANONYMOUS, Caller, Kind, Origin
 from tenantry.identity.grants import subjects
+from tenantry.identity.organization_policies import enforcement
 from tenantry.identity.sessions.model import NO_ORGANIZATION
 from tenantry.identity.tokens import api_scopes
 from tenantry.identity.tokens.access_tokens import MANAGEMENT_SCOPES
@@ -85,7 +86,7 @@ class Authenticator:
             return ANONYMOUS
         found = ANONYMOUS
         if self._session_cookie.name in cookies:
-            found = await self._by_session(cookies)
+            found = await self._by_session(cookies, address)
         if found is ANONYMOUS and self._portal_cookie.name in cookies:
             found = await self._by_portal(cookies)
         return found
@@ -127,10 +128,13 @@ class Authenticator:
         known = self._known[token] = _ClientToken(found, caller)
         return known
 
-    async def _by_session(self, cookies: str) -> Caller:
+    async def _by_session(self, cookies: str, address: str) -> Caller:
         secret = self._session_cookie.read(cookies)
         subject = await subjects.find_of_cookie(self._db, secret)
-        return ANONYMOUS if subject is None else self.person(subject)
+        if subject is None:
+            return ANONYMOUS
+        await enforcement.check(self._db, subject, address=address)
+        return self.person(subject)
 
     @staticmethod
     def person(subject: Subject) -> Caller:

@@ -23,10 +23,11 @@ from tenantry.events.email import branding
 from tenantry.events.email import service as email_service
 from tenantry.events.interceptors.model import PRE_USER_INVITATION
 from tenantry.i18n import languages
+from tenantry.net import email_addresses
 from tenantry.tenants.memberships import grantable_roles, seats
 from tenantry.tenants.memberships.service import member
 from tenantry.tenants.organizations import service as organizations_service
-from tenantry.tenants.organizations.model import Branding, organizations
+from tenantry.tenants.organizations.model import Branding, Organization, organizations
 from tenantry.tenants.users import reading
 from tenantry.tenants.users import service as users
 from tenantry.tenants.users.model import (
@@ -233,6 +234,7 @@ async def resend(
         await grantable_roles.check(call, db, organization_id, before.roles)
         at = now()
         after = replace(before, resend_time=at, resend_count=before.resend_count + 1)
+        _check_domain(organization, user)
         expired = before.status == INVITE_EXPIRED
         if expired:
             await seats.check(db, organization)
@@ -260,6 +262,19 @@ async def resend(
     return after
 
 
+def _check_domain(organization: Organization, user: User) -> None:
+    """Raise DomainNotAllowed if the policy of the organization no longer invites the domain."""
+    policy = organization.policy
+    if policy is not None and not policy.allows_domain(email_addresses.domain_of(user.email)):
+        raise DomainNotAllowed
+
+
+class DomainNotAllowed(errors.InvalidArgument):
+    """The organization no longer invites email addresses of this domain."""
+
+    sentence = "this organization no longer invites email addresses of this domain"
+
+
 async def accept(
     call: Call,
     organization_id: str,
@@ -268,13 +283,15 @@ async def accept(
     verified: bool,
     digest: str | None = None,
     late: bool = False,
+    provisioned: bool = False,
 ) -> User:
     """Accept an invitation that holds, and return the user with this membership; in a transaction.
 
     With ``digest`` it must be that of the token which was shown. With ``verified`` the person has
     proved the e-mail address by it. With ``late`` it may have expired: the person could join
-    without one. A pending invitation holds a seat already; but where there
-    have become fewer seats since, the members that are there count.
+    without one. With ``provisioned`` the identity provider of the organization has vouched for the
+    person. A pending invitation holds a seat already; but where there have become fewer seats
+    since, the members that are there count.
 
     Raises:
         errors.InvalidArgument: the organization has no free seat.
@@ -287,6 +304,8 @@ async def accept(
     statuses = {PENDING_INVITE, INVITE_EXPIRED} if late else {PENDING_INVITE}
     if user is None or not user.memberships or user.memberships[0].status not in statuses:
         raise errors.NotFound("invitation")
+    if not provisioned:
+        _check_domain(organization, user)
     if user.memberships[0].status == PENDING_INVITE:
         await seats.check_active(db, organization)
     else:

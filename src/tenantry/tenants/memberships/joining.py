@@ -100,6 +100,7 @@ async def create(
     check_address(rules, user.email, "user.email")
     organization, held = await roles.offered(call.db, organization_id, terms.roles)
     await grantable_roles.check(call, call.db, organization_id, held, terms.roles)
+    check_domain(organization, user.email, "user.email")
     await deprovisioned.check(call.db, organization.id, user.email)
     place = membership(call.db, organization, user.id, held, terms, rules=rules, at=at)
     row = prefixed(user.to_row()) | {"m_invite_client_id": terms.client_id}
@@ -165,6 +166,7 @@ async def _add(call: Call, organization_id: str, user: User, terms: Terms, *, ru
     place = user.membership_in(organization.id)
     if place is not None and place.status != INACTIVE:
         raise errors.Duplicate("membership", user.id)
+    check_domain(organization, user.email, "user.email")
     await deprovisioned.check(call.db, organization.id, user.email)
     if place is not None:
         return await _add_again(call, organization, user, place, terms)
@@ -293,6 +295,22 @@ def check_address(rules: Rules, address: str, field: str) -> None:
     if rules.block_public_emails and email_domains.is_public(domain):
         raise errors.InvalidArgument.field(
             field, "not_public", f"{domain} is a public email domain"
+        )
+
+
+def check_domain(organization: Organization, address: str, field: str) -> None:
+    """Refuse an email address whose domain the policy of the organization does not invite.
+
+    Raises:
+        errors.InvalidArgument: the domain is not allowed.
+
+    """
+    domain = email_addresses.domain_of(address)
+    if organization.policy is not None and not organization.policy.allows_domain(domain):
+        raise errors.InvalidArgument.field(
+            field,
+            "allowed_domain",
+            f"{domain} is not a domain that this organization invites",
         )
 
 

@@ -4,4 +4,4 @@ One row each. Members, connections and links are not owned here: those packages 
 organization, and their rows go when it goes.
 """
 
-__all__ = ["key_index", "model", "service"]
+__all__ = ["key_index", "model", "policy", "service"]

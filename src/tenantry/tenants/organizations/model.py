@@ -16,6 +16,7 @@ from tenantry.db.sql.schema import Json, from_json, metadata, tallies, time_colu
 from tenantry.db.sql.sharding import OF_ENVIRONMENT, of_organization
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes.tallies import Tally
+from tenantry.tenants.organizations.policy import OrganizationPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +43,7 @@ organizations = Table(
     Column("revision", BigInteger, nullable=False),
     time_column("create_time"),
     time_column("update_time"),
+    Column("policy", Json),
     info=of_organization("id", prefix=ids.ORGANIZATION),
 )
 # Keeps an organization from being deleted; taken before locks of rows that belong to it.
@@ -165,6 +167,7 @@ class Organization:
     revision: int
     create_time: int
     update_time: int
+    policy: OrganizationPolicy | None = None  # for sign-ins; None requires nothing
 
     @classmethod
     def from_row(cls, row: Row) -> Organization:
@@ -189,6 +192,7 @@ class Organization:
             "revision": self.revision,
             "create_time": self.create_time,
             "update_time": self.update_time,
+            "policy": None if self.policy is None else self.policy.to_row(),
         }
         for name in OPTIONAL_TEXTS:
             row[name] = getattr(self, name)
@@ -241,5 +245,6 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "features": features_of,
     "session_policy": SessionPolicy.read,
     "branding": Branding.read,
+    "policy": OrganizationPolicy.read,
 }
 _JSON = tuple((_COLUMNS.index(name), read) for name, read in _READERS.items())

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from tenantry.call import Call
+    from tenantry.core.event import Event
     from tenantry.db.engine import Session
 
 EXTERNAL_ID_MAX = 255
@@ -146,6 +147,7 @@ def new(
         revision=1,
         create_time=at,
         update_time=at,
+        policy=None,
         **{name: _text(name, given.get(name)) for name in OPTIONAL_TEXTS},
     )
 
@@ -299,19 +301,22 @@ async def revise(
     call: Call,
     identity: OrganizationIdentifier,
     changes_of: Callable[[Organization], Mapping[str, Any]],
+    event_of: Callable[[Call, Organization, Organization], Event] | None = None,
 ) -> Organization:
     """Change the members that a function returns for the organization as it is.
 
-    Where others were faster several times, it waits in line for the row instead.
+    Where others were faster several times, it waits in line for the row instead. ``event_of``
+    returns the event of the change, instead of `organization.updated`.
     """
+    event_of = event_of or _updated
     for _ in range(_ATTEMPTS):
-        if done := await _attempt(call, identity, changes_of):
+        if done := await _attempt(call, identity, changes_of, event_of):
             return done
     async with call.db.transaction() as db:
         held = replace(call, db=db)
         organization = await get(held, identity)
         await db.fetch_one(_HOLD, key=organization.id)
-        if done := await _attempt(held, identity, changes_of):
+        if done := await _attempt(held, identity, changes_of, event_of):
             return done
     raise errors.ConcurrentChange  # the external id went over to another organization meanwhile
 
@@ -320,6 +325,7 @@ async def _attempt(
     call: Call,
     identity: OrganizationIdentifier,
     changes_of: Callable[[Organization], Mapping[str, Any]],
+    event_of: Callable[[Call, Organization, Organization], Event],
 ) -> Organization | None:
     """Change it, unless another change came between the read and the write."""
     before = await get(call, identity)
@@ -328,12 +334,7 @@ async def _attempt(
     if all(getattr(before, name) == value for name, value in changes.items()):
         return before
     after = revised(before, **changes)
-    event = call.event(
-        "organization.updated",
-        organization_id=before.id,
-        before=before.to_event(),
-        after=after.to_event(),
-    )
+    event = event_of(call, before, after)
     params = prefixed(after.to_row())
     searched, entered = (
         not changes.keys().isdisjoint(columns)
@@ -345,6 +346,15 @@ async def _attempt(
     except DuplicateKey as problem:
         raise _duplicate(problem, getattr(after, problem.field, None)) from None
     return after if changed else None
+
+
+def _updated(call: Call, before: Organization, after: Organization) -> Event:
+    return call.event(
+        "organization.updated",
+        organization_id=before.id,
+        before=before.to_event(),
+        after=after.to_event(),
+    )
 
 
 def _sought(identity: OrganizationIdentifier) -> tuple[str, str]:

@@ -86,6 +86,12 @@ _EXTRAS = {
         "Seconds until all other active secrets expire.",
     ),
     "expires_in": ("integer", "Seconds until the new secret expires."),
+    "ip_address": (
+        "string",
+        "Address from which the API key is used. If the sign-in policy of the organization does "
+        "not allow its network, the call fails with status 403. Without an address, the network "
+        "is not checked.",
+    ),
     "search": ("string", "Text to search for in names and email addresses. Case-insensitive."),
 }
 

@@ -4,4 +4,4 @@ The library `webauthn` checks the answers of browsers and authenticators; challe
 are here.
 """
 
-__all__ = ["authenticators", "ceremonies", "challenges", "relying_party", "service"]
+__all__ = ["authenticators", "ceremonies", "challenges", "model", "relying_party", "service"]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 async def check(call: Call, session: Session, freshness: Freshness, code: str = "") -> None:
     """Let the person of a session make such a change."""
     await check_account(call.db, session)
-    if freshness.has(session):
+    if (await freshness.within(call.db, session)).has(session):
         return
     if not code or not await service.is_enabled(call.db, session.user_id):
         raise errors.ReauthenticationRequired

@@ -116,7 +116,14 @@ async def _take_in(call: Call, organization_id: str, user: User, found: TrustDec
     if found.place is None:
         await joining.join(call, user, organization_id, (), provisioning_method=JIT_USING_SSO)
     elif found.place.status != ACTIVE:
-        await invitations.accept(call, organization_id, user.id, verified=True, late=found.is_late)
+        await invitations.accept(
+            call,
+            organization_id,
+            user.id,
+            verified=True,
+            late=found.is_late,
+            provisioned=True,
+        )
 
 
 async def _ask_interceptors(
