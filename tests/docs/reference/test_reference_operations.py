@@ -197,6 +197,7 @@ def test_answers_that_show_what_has_a_revision_have_an_etag(named):
         *("GetCurrentUser", "GetCurrentUser2", "GetSupportHash"),
         *(f"GetCurrentSession{n}" for n in ("", "2", "3")),
         *("PortalBootstrap", "SendCustomEvent", "GetOverview", "GetSecondFactor"),
+        "SimulateOrganizationPolicy",
         *("GetActivity", "GetSetupChecklist", "DismissSetupChecklist"),
         *("GetOperator", "InviteOperator", "CreateOperatorLink", "UpdateOperator"),
         "RevokeOperatorSessions",
