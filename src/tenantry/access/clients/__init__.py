@@ -19,6 +19,7 @@ __all__ = [
     "organization_clients",
     "reading",
     "resource_clients",
+    "rpc.messages",
     "token_events",
     "uris.framing",
     "uris.redirect_uris",
