@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from tenantry.call import Call
 
 _s = sessions.c
+_USER_ID = bindparam("p_user_id", type_=Text)
 _BLANK = Statement(
     update(sessions)
-    .where(_s.user_id == bindparam("p_user_id", type_=Text))
+    .where(_s.user_id == _USER_ID)
     .values(device=literal("{}", type_=Json()), sub=None)
-    .returning(_s.id),
+    .returning(_s.id)
+)
+_BLANK_ADDRESSES = Statement(
     update(session_organizations)
-    .where(
-        session_organizations.c.session_id.in_(
-            select(_s.id).where(_s.user_id == bindparam("p_user_id", type_=Text))
-        )
-    )
-    .values(address=None),
+    .where(session_organizations.c.session_id.in_(select(_s.id).where(_s.user_id == _USER_ID)))
+    .values(address=None)
+    .returning(session_organizations.c.session_id)
 )
 
 
@@ -37,4 +37,5 @@ async def forget(call: Call, user_id: str) -> None:
     are blanked: those of the end tell of the devices, too.
     """
     await service.end_all(call, user_id)
-    await call.db.fetch_all(_BLANK, p_user_id=user_id)
+    for statement in (_BLANK, _BLANK_ADDRESSES):
+        await call.db.fetch_all(statement, p_user_id=user_id)
