@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from tenantry.access.client_metadata import metadata
 from tenantry.access.client_metadata.documents import DocumentError, NotAccepted
 from tenantry.access.client_metadata.fetching import Document
+from tenantry.access.clients import changes, resource_clients
 from tenantry.access.clients.client_cache import ClientCache
 from tenantry.access.clients.model import clients
 from tenantry.access.registrations import document_clients, service
@@ -135,6 +136,15 @@ async def test_a_limit_of_one_resource_is_not_that_of_another(call, resource, mo
     one = await service.create(call, other, described())
     await service.create(call, resource, described())
     assert await service.find(call.db, other.id, one.client.id, one.access_token) is not None
+
+
+async def test_registered_clients_do_not_use_up_the_limit_of_operators(call, resource, monkeypatch):
+    monkeypatch.setattr(changes, "RESOURCE_MAX", 1)
+    for _ in range(3):
+        await service.create(call, resource, described())
+    await resource_clients.create(call, resource.id, production=True, name="Own")
+    with pytest.raises(errors.InvalidArgument, match="limit"):
+        await resource_clients.create(call, resource.id, production=True, name="Second")
 
 
 class Fetcher:

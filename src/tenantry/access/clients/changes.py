@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 APPLICATIONS_MAX = 1000  # of the environment
 ORGANIZATION_MAX = pages.MOST_COUNTED  # clients of one organization
-RESOURCE_MAX = pages.MOST_COUNTED  # clients of one resource
+RESOURCE_MAX = pages.MOST_COUNTED  # clients of one resource that operators have created
 _SUFFIX = 4  # characters of a secret that are shown
 
 _c = clients.c
@@ -50,7 +50,10 @@ _applications: list[ColumnElement[str]] = [
 _of_applications = select(_c.id).where(_c.client_type.in_(_applications))
 _of_organization = select(_c.id).where(_c.organization_id == bindparam("p_organization_id"))
 _COUNT_APPLICATIONS = Statement(select(pages.counted(_of_applications).c.total))
-_of_resource = select(_c.id).where(_c.resource_id == bindparam("p_resource_id"))
+# Not those that registered themselves: strangers must not use up the limit of the operator.
+_of_resource = select(_c.id).where(
+    _c.resource_id == bindparam("p_resource_id"), _c.registration == literal_column("''")
+)
 _COUNT = Statement(select(pages.counted(_of_organization).c.total))
 _COUNT_OF_RESOURCE = Statement(select(pages.counted(_of_resource).c.total))
 _CREATE = Statement(INSERT.returning(_c.id))
