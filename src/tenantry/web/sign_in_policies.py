@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -142,11 +143,16 @@ async def preview(
 async def members(
     api: InProcessClient, organization_id: str, form: PolicyForm
 ) -> list[tuple[str, str, str]]:
-    """Return the options for break-glass access: the newest members, and those who have it."""
-    found = await api.users.list_organization_users(
-        ListOrganizationUsersRequest(organization_id=organization_id, page_size=_MEMBERS)
-    )
-    options = {user.id: user.email for user in found.users}
+    """Return the options for break-glass access: the newest members, and those who have it.
+
+    A visitor who may not list the members can only choose among those who have it.
+    """
+    options: dict[str, str] = {}
+    with suppress(errors.PermissionDenied):
+        found = await api.users.list_organization_users(
+            ListOrganizationUsersRequest(organization_id=organization_id, page_size=_MEMBERS)
+        )
+        options = {user.id: user.email for user in found.users}
     options |= {id_: id_ for id_ in form.break_glass_user_ids if id_ not in options}
     return [(id_, name, "") for id_, name in sorted(options.items(), key=lambda one: one[1])]
 

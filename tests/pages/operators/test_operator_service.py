@@ -33,7 +33,7 @@ OWNERS_ALONE = {
 # Calls of a reader that REST makes by POST.
 READS_BY_POST = {
     *("ListEvents", "ListEventsPaginated", "PreviewEmailTemplate"),
-    *("PreviewTokenTemplate", "VerifyEvents"),
+    *("PreviewTokenTemplate", "VerifyEvents", "SimulateOrganizationPolicy"),
 }
 # GETs that a reader may not send: they act, or show what lets one act.
 ACTS_BY_GET = {"TriggerDirectorySync", "GetPortalLinks", "GetSupportHash"}

@@ -32,7 +32,7 @@ async def test_what_is_in_the_navigation_follows_permissions_and_features(people
     organization = await people.organization("sso")
     admin = await people.member(organization, "admin")
     page = await admin.get(GENERAL)
-    profile = ["My account", "Organizations", "Security"]
+    profile = ["My account", "Organizations", "Security", "Connected apps"]
     assert links(page) == [
         *("General", "Users", "Single sign-on", "API keys and clients", "Audit log"),
         *profile,

@@ -138,7 +138,7 @@ async def test_protected_resource_metadata_names_the_issuer(world):
 
 
 async def test_no_code_without_consent(world):
-    refused = await world.authorize(scope=world.scopes[0])
+    refused = await world.authorize(scope=world.scopes[0], prompt="none")
     assert refused["error"] == "consent_required"
     assert refused["iss"] == world.issuer
     assert "code" not in refused
@@ -146,7 +146,7 @@ async def test_no_code_without_consent(world):
     granted = await world.authorize(scope=world.scopes[0])
     assert granted["iss"] == world.issuer
     # More scopes need a consent to both.
-    more = await world.authorize(scope=" ".join(world.scopes))
+    more = await world.authorize(scope=" ".join(world.scopes), prompt="none")
     assert more["error"] == "consent_required"
     await world.consent(*world.scopes)
     assert await world.code(scope=" ".join(world.scopes))
@@ -155,7 +155,7 @@ async def test_no_code_without_consent(world):
 async def test_a_consent_is_of_one_client_and_one_organization(world):
     await world.consent(world.scopes[0])
     other = await world.make.client(world.resource)
-    answer = await other.authorize(world.cookies, scope=world.scopes[0])
+    answer = await other.authorize(world.cookies, scope=world.scopes[0], prompt="none")
     refused = answer_of(answer, CALLBACK)
     assert refused["error"] == "consent_required"
 
@@ -336,5 +336,5 @@ async def test_the_end_of_a_consent_ends_the_tokens(world):
     await ends_within_a_second(lambda: world.are_in_force(tokens))
     late = await world.client.redeem(code)
     assert late.json()["error"] == "invalid_grant"
-    refused = await world.authorize(scope=world.scopes[0])
+    refused = await world.authorize(scope=world.scopes[0], prompt="none")
     assert refused["error"] == "consent_required"

@@ -37,6 +37,9 @@ _FIELDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
 }
 
 
+_READ_USERS = ("organizations_users_read", "users:read")  # of `ListOrganizationUsers`
+
+
 class OrganizationPolicyService:
     async def get_organization_policy(
         self, request: pb.GetOrganizationPolicyRequest, call: Call
@@ -65,7 +68,7 @@ class OrganizationPolicyService:
             page_token=request.page_token,
         )
         return pb.SimulateOrganizationPolicyResponse(
-            members=[_affected(one) for one in found.affected],
+            members=[_affected(one, shows_user=_reads_users(call)) for one in found.affected],
             evaluated_members=found.evaluated,
             next_page_token=found.next_page_token,
         )
@@ -109,15 +112,22 @@ def _message(policy: OrganizationPolicy | None) -> pb.OrganizationPolicy:
     return message
 
 
-def _affected(found: Affected) -> pb.AffectedMember:
+def _reads_users(call: Call) -> bool:
+    """Whether the caller could list the members."""
+    held = call.caller.permissions
+    return held is None or not held.isdisjoint(_READ_USERS)
+
+
+def _affected(found: Affected, *, shows_user: bool) -> pb.AffectedMember:
     message = pb.AffectedMember(
         user_id=found.user_id,
-        email=found.email,
         refusals=[pb.PolicyRefusal[refusal.value] for refusal in found.refusals],
         must_enroll=found.must_enroll,
         grace_days_left=found.grace_days_left,
-        address=found.address,
     )
+    if not shows_user:
+        return message
+    message.email, message.address = found.email, found.address
     if found.sign_in_time is not None:
         message.sign_in_time = timestamp(found.sign_in_time)
     return message

@@ -36,6 +36,16 @@ org delete org_1 --yes
 app list
 app add-redirect skc_1 https://example.com/
 app remove-redirect skc_1 https://example.com/
+resource create Reports
+resource list
+resource show res_1
+resource set-scopes res_1 invoices:read
+resource delete res_1 --yes
+resource clients res_1
+resource create-client res_1 Agent
+resource delete-client res_1 m2m_1 --yes
+resource consents res_1
+resource revoke-consent m2m_1 usrcnst_1
 auth-requests show areq_1
 auth-requests show err_1
 auth-requests show req_1

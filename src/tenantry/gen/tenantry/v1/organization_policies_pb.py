@@ -162,7 +162,8 @@ class AffectedMember(Message[_AffectedMemberFields]):
             string user_id = 1;
             ```
         email:
-            Email address.
+            Email address. This field, `sign_in_time` and `address` are only returned to
+            callers who can list the members.
 
             ```proto
             string email = 2;
