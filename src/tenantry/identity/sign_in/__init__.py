@@ -20,6 +20,7 @@ __all__ = [
     "choosing",
     "completing",
     "confirming",
+    "consenting",
     "dependencies",
     "federated.completion",
     "invitations",
