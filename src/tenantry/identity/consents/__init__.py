@@ -4,4 +4,4 @@ A consent is of one user in one organization, and ends with the membership, the 
 resource. Without one that covers the requested scopes, no client of a resource gets a code.
 """
 
-__all__ = ["listing", "model", "service"]
+__all__ = ["listing", "service"]
