@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from apis import refused
-from members import address, expire, ids_of, invited, outcomes
+from members import BUSY, address, expire, ids_of, invited, outcomes
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ async def test_100_joins_at_once_for_one_seat_are_one(api, make, organization):
         for n in range(100)
     )
     assert len(made) == 1
-    assert {refusal.error_code for refusal in refusals} == {"INVALID_ARGUMENT"}
+    assert {refusal.error_code for refusal in refusals} - BUSY == {"INVALID_ARGUMENT"}
     page = await api.users.list_organization_users(organization_id=organization["id"])
     assert page["total_size"] == 3
     assert made[0]["user"]["id"] in ids_of(page)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from members import BUSY
 from role_names import effective, fresh, granted, holding, names
 from wires import ApiError
 
@@ -48,8 +49,9 @@ async def test_no_circle_is_closed_by_several_together(api, make):
         api.roles.update_role(role_name=role, role={"extends": base})
         for role, base in zip(ring, ring[1:] + ring[:1], strict=True)
     )
-    assert len(made) == MANY - 1
-    assert codes == {"INVALID_ARGUMENT"}
+    # Without the role of a call that a busy server refused, there is no circle.
+    assert len(made) == MANY - 1 or codes & BUSY
+    assert codes <= {"INVALID_ARGUMENT", *BUSY}
     roles = {role["name"]: role for role in (await api.roles.list_roles())["roles"]}
     for name in ring:
         walked, at = set(), name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import httpx
+import pytest
 from servers import LiveServer
 from sqlalchemy import text
 
@@ -16,6 +17,7 @@ from tenantry.db.sql.statements import Statement
 COUNT = 20
 
 
+@pytest.mark.thorough
 def test_both_write_and_each_event_gets_one_place_and_one_delivery(tmp_path):
     first = LiveServer(tmp_path)
     second = LiveServer(tmp_path, public_url=first.url)

@@ -109,7 +109,8 @@ async def test_search_requires_an_operator(http):
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("size", [WIDE, PHONE])
+@pytest.mark.one_of("wide", "phone")
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
 async def test_the_palette_goes_to_a_page_by_the_keyboard(server, http, database, make, size):
     operator = await enter(http, database, OPERATOR)
     name = f"Acme {unique()}"

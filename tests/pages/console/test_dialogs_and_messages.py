@@ -154,7 +154,8 @@ async def test_open_dialogs_are_accessible(server, http, database):
             await page.locator("details.dialog > summary").first.click()
             dialog = page.locator("dialog[open]")
             await expect(dialog).to_be_visible()
-            for scheme in ("light", "dark"):
+            # All dialogs have the same colors.
+            for scheme in ("light", "dark") if path == LISTS[0] else ("light",):
                 await page.emulate_media(color_scheme=scheme)
                 found = await Axe().run(page)
                 assert found.violations_count == 0, (path, found.generate_report())

@@ -58,6 +58,10 @@ async def names(api: Any, organization: dict[str, Any], user: dict[str, Any]) ->
     return [role["name"] for role in answer["roles"]]
 
 
+# Refusals of a server that has too much to do: clients send these requests again.
+BUSY = {"BUSY", "DATABASE_LOCKED"}
+
+
 async def outcomes(calls: Iterable[Awaitable[Any]]) -> tuple[list[Any], list[ApiError]]:
     """Make these calls at once: the answers, and the refusals."""
     answers = await asyncio.gather(*calls, return_exceptions=True)

@@ -72,6 +72,7 @@ async def come_back(place, application, conn, email, *, key="new", good="asserti
         )
 
 
+@pytest.mark.one_of("assertion signed", "response signed", "both signed")
 @pytest.mark.parametrize("good", ["assertion signed", "response signed", "both signed"])
 async def test_the_first_response_by_a_new_certificate_signs_in(place, application, page, good):
     organization_id, domain = await organization_of(place, "ann")
