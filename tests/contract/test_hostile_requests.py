@@ -11,14 +11,10 @@ from protobuf import DescFieldValueList, DescFieldValueMap, DescFieldValueScalar
 from served_rpcs import METHODS, call, headers_of, request_of
 from wires import ApiError
 
-# Injections, control characters, characters outside of the basic plane, syntax of searches and of
-# statements, text that looks empty or like another, numbers, and a long text.
+# Injections, control characters, characters outside of the basic plane, and a long text.
 HOSTILE = (
     "'; DROP TABLE users; -- ${jndi:x} {{7*7}} %00 ../../etc/passwd",
     "\ud7ff\U0001f600\x7f\r\n\t\u202e",
-    '"; NEAR(a b) OR * %_\\ $1 $$ :p_id ? {0} %s',
-    "\u200b\ufeff\u0430dmin\u0130\u00df\ufb03e\u0301",
-    "9" * 30,
     "x" * 9999,
 )
 ALLOWED = {
