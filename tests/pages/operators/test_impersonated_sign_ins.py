@@ -38,7 +38,7 @@ ITS_OWN = {
     # The server's, of requests before: they are written seconds later.
     *("activity_counts", "activity_marks"),
 }
-_LOG = re.compile("activity|event|log_|delivery|deliveries|webhook|search|job|step|server|due|tall")
+_LOG = re.compile("event|log_|delivery|deliveries|webhook|search|job|step|server|due|tall")
 
 
 class Anything:

@@ -69,7 +69,7 @@ def statement_of(narrow, dialect, *, counted):
 
 
 @pytest.fixture(params=["analyzed", "not analyzed"])
-async def filled(request, new_database):
+async def filled(request, postgresql_template, new_database):
     """A connection to PostgreSQL with events whose statistics are known, or not."""
     connection = await asyncpg.connect(
         new_database("postgresql"), server_settings={"plan_cache_mode": "force_generic_plan"}

@@ -147,6 +147,7 @@ def test_a_clean_up_goes_by_its_index_on_sqlite(index, sqlite):
     assert f"SCAN {table}" not in plan or its_own
 
 
+@pytest.mark.usefixtures("postgresql_template")
 async def test_each_clean_up_goes_by_its_index_on_postgresql(new_database):
     # As the sessions of a server are.
     connection = await asyncpg.connect(

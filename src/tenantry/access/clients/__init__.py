@@ -8,7 +8,6 @@ kept as a hash; several live side by side while one replaces another.
 
 __all__ = [
     "allowed_networks",
-    "applications",
     "changes",
     "client_cache",
     "credentials.assertions",

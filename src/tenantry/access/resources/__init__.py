@@ -5,4 +5,4 @@ Each resource is an authorization server of its own for its clients: an issuer w
 `tenantry.access.clients`, the consents of users in `tenantry.identity.consents`.
 """
 
-__all__ = ["issuers", "listing", "metadata", "model", "resource_cache", "service"]
+__all__ = ["issuers", "metadata", "model", "resource_cache", "service"]
