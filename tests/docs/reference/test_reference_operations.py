@@ -154,6 +154,7 @@ def test_if_match_stops_changes_of_what_has_a_revision(named):
     conditional = {n for n, o in named.items() if "If-Match" in names(o.at("header"))}
     assert conditional == {
         "UpdateOrganization",
+        "UpdateOrganizationPolicy",
         "DeleteOrganization",
         "UpdateOrganizationSettings",
         "UpdateOrganizationSessionPolicy",

@@ -41,6 +41,8 @@ FOR_A_DAY = {
     "identity/connections/federated_identities.py",
     "identity/operators/provider.py",
     "identity/simulator/openid_provider.py",
+    "endpoints/console/forms.py",
+    "endpoints/console/undo.py",
     "endpoints/console/visit.py",
     "endpoints/organization/widget_sessions.py",
     "web/forms/done.py",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MAX_URL = 512
 MAX_BYTES = 10_240  # twice of what the draft recommends as the limit
-# How long a document is cached, whatever its host says (section 4.4).
+# How long a document is cached at least, at most and by default (section 4.4).
 SHORTEST_SECONDS, LONGEST_SECONDS, DEFAULT_SECONDS = 60, 86_400, 3600
 ERROR = "invalid_client_metadata_url"
 
@@ -33,7 +33,7 @@ class DocumentError(Exception):
 
 
 class NotAccepted(DocumentError):
-    """A client that the resource does not accept, whatever its document says."""
+    """A client that the resource does not accept, independent of its document."""
 
 
 class Unavailable(DocumentError):
@@ -99,7 +99,7 @@ def parse(url: str, body: bytes, *, content_type: str) -> ClientMetadata:
         raise DocumentError("the document must not contain a client secret")
     # There is no shared secret (section 4.1); a key of the client is not asked for either.
     if members.get("token_endpoint_auth_method") not in {None, metadata.NONE}:
-        raise DocumentError("token_endpoint_auth_method of the document must be none")
+        raise DocumentError("token_endpoint_auth_method of the document must be 'none'")
     if not isinstance(members.get("client_name"), str) or not members["client_name"].strip():
         raise DocumentError("the document has no client_name")
     try:

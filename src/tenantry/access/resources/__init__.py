@@ -1,6 +1,6 @@
 """Resources: the MCP servers and APIs of the product that accept access tokens of this server.
 
-Each resource is an authorization server of its own for its clients: an issuer with metadata
+Each resource has its own issuer for its clients, with metadata
 (RFC 8414), scopes, and tokens whose audience is the resource (RFC 8707). Its clients are in
 `tenantry.access.clients`, the consents of users in `tenantry.identity.consents`.
 """

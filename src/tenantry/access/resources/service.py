@@ -151,7 +151,7 @@ async def remove(call: Call, resource_id: str) -> None:
 
 
 def check_row(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row of the table as an archive has it, or raise InvalidArgument."""
+    """Check a row of an archive and return it, or raise InvalidArgument."""
     try:
         resource = Resource.from_row(cast("Row", row))
     except (TypeError, ValueError):

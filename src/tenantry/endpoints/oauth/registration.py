@@ -192,7 +192,7 @@ def _parse(members: dict[str, Any]) -> ClientMetadata:
 
 
 def _members(request: Request) -> dict[str, Any]:
-    """Return the members of a JSON body, whatever its content type says."""
+    """Return the members of a JSON body of any content type."""
     try:
         members = strict_json.loads(request.body)
     except ValueError:

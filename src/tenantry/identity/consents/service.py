@@ -1,7 +1,7 @@
 """The rules of consents: what one covers, granting, revoking.
 
-A consent is held per client, user and organization. A later grant adds its scopes to those of
-before, so that a step-up (RFC 6750 section 3.1, `insufficient_scope`) ends with a consent to both.
+A consent is held per client, user and organization. A later grant adds its scopes to the earlier
+ones, so that a step-up (RFC 6750 section 3.1, `insufficient_scope`) ends with a consent to both.
 """
 
 from __future__ import annotations

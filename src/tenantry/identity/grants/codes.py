@@ -136,7 +136,7 @@ async def redeem(
     With a refresh token if the client may use one and the code is for a resource, or its scope has
     `offline_access`: that scope is of OpenID Connect, and clients of resources often leave it out.
 
-    ``admission`` is of a code for a resource. The refresh token then has a session of its own, so
+    ``admission`` is of a code for a resource. The refresh token then has a separate session, so
     that the client goes on after the user has signed out in the browser.
 
     Raises:
@@ -200,7 +200,7 @@ async def _begin_family(
 ) -> Subject:
     """Begin the refresh tokens of a code; return their subject.
 
-    Those for a resource have a session of their own, which ends when they are not used.
+    Those for a resource have a separate session, which ends when they are not used.
     """
     if admission is not None:
         session, _ = await sessions.begin(
