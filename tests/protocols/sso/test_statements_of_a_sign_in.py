@@ -20,7 +20,7 @@ DATABASES = ("postgresql",)
 # A member that has signed in by this provider before, from the same browser.
 OIDC, SAML = 20, 21  # beginning and end of a transaction are two
 # A process reads these once a second, whatever it is asked.
-_BESIDE = ("FROM schema_history", "FROM data_keys")
+_BESIDE = ("FROM schema_history", "FROM data_keys", "FROM stored_values")
 
 
 @pytest.fixture
