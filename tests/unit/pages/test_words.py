@@ -38,7 +38,8 @@ _NOT_OURS = {
 }
 # Sections whose keys a site puts together of names that it knows.
 _BUILT_SECTIONS = {
-    "": {"areas", *(f"sso_{one}" for one in ("choice", "endpoint", "option", "ours"))},
+    "": {"areas", "policy", *(f"sso_{one}" for one in ("choice", "endpoint", "option", "ours"))},
+    "login": {"policy_refused"},
     "organization": {
         *("done", "refusal", "sessions", "audit", "event", "programs"),
         *("sso_attribute", "sso_refusal", "sso_step"),
@@ -138,7 +139,7 @@ def test_all_that_is_asked_for_is_there(site):
     there = words.of(site, "en")
     counted = {key.removesuffix("_other") for key in there.sentences if key.endswith("_other")}
     assert all(there.has(f"{key}_one") for key in counted)
-    assert {key for key in calls if "." in key and not key.endswith(".")} <= {
+    assert {key for key in calls if "." in key and not key.endswith((".", "_"))} <= {
         *there.sentences,
         *counted,
     }

@@ -20,9 +20,9 @@ def lookups(monkeypatch):
     found = []
     real = matching.dictionary_match
 
-    def look_up(password, dictionaries):
+    def look_up(password, _ranked_dictionaries):
         found.append(password)
-        return real(password, dictionaries)
+        return real(password, _ranked_dictionaries)
 
     monkeypatch.setattr(matching, "dictionary_match", look_up)
     return found

@@ -26,7 +26,7 @@ registrations = Table(
 )
 _c = registrations.c
 Index(
-    "uq_client_registrations__resource_id_document_uri",
+    "uq_client_registrations__document_uri",
     *(_c.resource_id, _c.document_uri),
     unique=True,
 )

@@ -65,6 +65,7 @@ _USE = Statement(
 class LimitReached(errors.Busy):
     """A resource has as many clients as it may have, and users have consented to all of them."""
 
+    error_code = "REGISTRATION_LIMIT"
     sentence = "this resource has reached its limit of registered clients"
 
 

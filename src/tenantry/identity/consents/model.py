@@ -39,7 +39,7 @@ consents = Table(
 )
 _c = consents.c
 Index(
-    "uq_consents__client_id_user_id_organization_id",
+    "uq_consents__client_id",
     *(_c.client_id, _c.user_id, _c.organization_id),
     unique=True,
 )

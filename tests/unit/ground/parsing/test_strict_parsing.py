@@ -27,6 +27,7 @@ OF_OURS = {
     "identity/connections/providers/social_providers.py": "an operator's key, sealed by us",
     "identity/simulator/openid_provider.py": "what it has sealed itself",
     "web/forms/done.py": "what it has encrypted itself",
+    "endpoints/console/undo.py": "what it has encrypted itself",
     "web/forms/problems.py": "what it has sealed itself",
     "settings/reading.py": "what the parent process has written",
     "endpoints/organization/single_sign_on/comparison.py": "attributes that we have stored",

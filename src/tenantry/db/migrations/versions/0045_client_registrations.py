@@ -35,7 +35,7 @@ def upgrade() -> None:
         sa.Column("create_time", sa.BigInteger, nullable=False),
     )
     for name, columns, unique in (
-        ("uq_client_registrations__resource_id_document_uri", "resource_id document_uri", True),
+        ("uq_client_registrations__document_uri", "resource_id document_uri", True),
         (
             "ix_client_registrations__resource_id_use_time_client_id",
             "resource_id use_time client_id",
