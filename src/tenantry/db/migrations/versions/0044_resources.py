@@ -99,13 +99,11 @@ def upgrade() -> None:
             name="fk_consents__organization_id",
         ),
     )
-    for columns, unique in (
-        (("client_id", "user_id", "organization_id"), True),
-        (("resource_id", "id"), False),
-        (("user_id", "id"), False),
-        (("organization_id", "user_id", "id"), False),
+    unique = ["client_id", "user_id", "organization_id"]
+    op.create_index("uq_consents__client_id", "consents", unique, unique=True)
+    for columns in (
+        ["resource_id", "id"],
+        ["user_id", "id"],
+        ["organization_id", "user_id", "id"],
     ):
-        kind = "uq" if unique else "ix"
-        op.create_index(
-            f"{kind}_consents__{'_'.join(columns)}", "consents", list(columns), unique=unique
-        )
+        op.create_index(f"ix_consents__{'_'.join(columns)}", "consents", columns)
