@@ -19,7 +19,7 @@ from statements import sql
 from tenantry.call import Call
 from tenantry.core import errors
 from tenantry.core.caller import SYSTEM
-from tenantry.db.engine import OutcomeUnknown
+from tenantry.db.engine import OutcomeUnknown, Unavailable
 from tenantry.db.opening import open_database
 from tenantry.db.postgresql import batches
 from tenantry.db.postgresql import statements as pg_statements
@@ -161,6 +161,23 @@ async def test_a_stalled_call_does_not_delay_others(call, postgresql_migrated):
             assert (await rename(call, made[1], "New")).display_name == "New"
             assert not stalled.done()
         assert (await stalled).display_name == "New"
+
+
+async def test_calls_that_wait_too_long_or_are_too_many_are_refused(call, pg, monkeypatch):
+    monkeypatch.setattr(batches, "ACQUIRE_SECONDS", 0.05)
+    monkeypatch.setattr(batches, "MOST_WAITING", 1)
+    made = await create(call)
+    hold = sql("SELECT id FROM organizations WHERE id = :id FOR UPDATE")
+    async with pg.transaction() as other:
+        await other.fetch_all(hold, id=made.id)
+        tasks = [asyncio.create_task(rename(call, made, name)) for name in ("A", "B", "C")]
+        with pytest.raises(Unavailable, match="too many calls"):
+            await tasks[2]
+        with pytest.raises(Unavailable, match="in time"):
+            await tasks[1]
+        assert not tasks[0].done()
+    assert (await tasks[0]).display_name == "A"
+    assert len(await recorded(pg, made.id)) == 2
 
 
 async def test_changes_of_one_row_keep_their_order(call):
