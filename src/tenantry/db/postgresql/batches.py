@@ -5,7 +5,7 @@ way, later calls of the same process wait. Then they are sent as one pipeline, w
 as one transaction (docs/decisions/0048-batches.md). A call without company is sent at once.
 
 If a statement of a batch fails, the transaction is undone and each call runs alone, so an error
-reaches only the call that caused it. If the outcome of a batch is unknown, that of each call is.
+reaches only the call that caused it. If the outcome of a batch is unknown, so is that of each call.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Batches:
         return rows
 
     def close(self) -> None:
-        """Cancel the calls that wait."""
+        """Refuse the calls that wait, and cancel the batches under way."""
         if self._check is not None:
             self._check.cancel()
         for task in self._tasks:
@@ -237,7 +237,7 @@ class _Queue:
         late = []
         while self.waiting and self.waiting[0].since <= since:
             late.append(self.waiting.popleft())
-        self.answer(late, error=Unavailable("another change takes long", errors.Busy))
+        self.answer(late, error=Unavailable("no batch was sent in time", errors.Busy))
 
     def answer(
         self,
@@ -248,7 +248,7 @@ class _Queue:
         """Give calls their rows, an error, or neither: then they run alone."""
         column = self._batch.column
         found = {} if rows is None else {row[column]: row for row in rows}
-        # Without a row, a statement that skips locked rows has either found none or a locked one.
+        # A statement that skips locked rows also returns no row for a locked one.
         none = None if rows is None or self._skipping is not None else ()
         for call in calls:
             row = found.get(call.key)
