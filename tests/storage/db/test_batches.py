@@ -77,17 +77,18 @@ async def recorded(pg, organization_id):
 
 async def test_calls_that_wait_are_sent_together(call, sent):
     made = await asyncio.gather(*(create(call, f"e-{number}") for number in range(40)))
-    assert sent == [16, 16, 7]  # the first is alone
+    # The first call is alone. A slow batch is overtaken, so the order varies.
+    assert sorted(sent) == [7, 16, 16]
     sent.clear()
     renamed = await asyncio.gather(
         *(rename(call, one, f"N{number}") for number, one in enumerate(made))
     )
-    assert sent == [16, 16, 7]
+    assert sorted(sent) == [7, 16, 16]
     sent.clear()
     found = await asyncio.gather(
         *(service.get(call, OrganizationIdentifier(one.id)) for one in made)
     )
-    assert sent == [16, 16, 7]
+    assert sorted(sent) == [7, 16, 16]
     assert found == renamed
     assert [one.external_id for one in found] == [f"e-{number}" for number in range(40)]
     for one, organization in zip(renamed, made, strict=True):
