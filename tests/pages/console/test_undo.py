@@ -84,7 +84,12 @@ async def test_former_texts_features_and_branding_of_an_organization(browser, ma
         assert await found() == before
     page = await browser.send(f"{path}/branding", custom="true")
     assert undo_form(page)[1] == {"undone": "true"}
+    # The second time changes nothing, and its undo must not either.
+    again = await browser.send(f"{path}/branding", custom="true")
+    assert undo_form(again)[1] == {"custom": "true", "undone": "true"}
     await undone(browser, page)
+    branding = await rest.organizations.get_organization_branding(organization_id=acme["id"])
+    assert branding["branding"]["source"] == "BRANDING_SOURCE_ENVIRONMENT"
 
 
 async def test_the_former_profile_of_a_user(browser, make, rest):

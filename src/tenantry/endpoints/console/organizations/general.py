@@ -49,16 +49,8 @@ class _General:
 
     async def show(self, visit: Visit) -> Response:
         organization = await organization_page.get(visit)
-        found = await visit.api.organizations.get_organization_branding(
-            GetOrganizationBrandingRequest(organization_id=organization.id)
-        )
-        assert found.branding is not None
         return organization_page.render(
-            self._site,
-            visit,
-            "",
-            organization,
-            is_custom=found.branding.source is BrandingSource.CUSTOM,
+            self._site, visit, "", organization, is_custom=await _has_custom_branding(visit)
         )
 
     async def update(self, visit: Visit) -> Response:
@@ -137,8 +129,8 @@ class _General:
             organization_id=visit.request.params["id"],
             source=BrandingSource.CUSTOM if own else BrandingSource.ENVIRONMENT,
         )
+        former = {"custom": "true"} if await _has_custom_branding(visit) else {}
         call = visit.api.organizations.update_organization_branding(request)
-        former: dict[str, str] = {} if own else {"custom": "true"}
         return await forms.send(
             self._site,
             visit,
@@ -162,3 +154,12 @@ class _General:
         request = DeleteOrganizationRequest(identities=by_id(organization.id))
         call = visit.api.organizations.delete_organization(request)
         return await forms.send(self._site, visit, call, visit.path("organizations"), "deleted")
+
+
+async def _has_custom_branding(visit: Visit) -> bool:
+    """Whether the organization has its own branding."""
+    found = await visit.api.organizations.get_organization_branding(
+        GetOrganizationBrandingRequest(organization_id=visit.request.params["id"])
+    )
+    assert found.branding is not None
+    return found.branding.source is BrandingSource.CUSTOM
