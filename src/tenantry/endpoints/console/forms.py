@@ -71,7 +71,7 @@ def finish(
     if undoing.FLAG in boxes.form(visit.request):
         return site.done(path, "undone")
     encrypted = undoing.encrypt(undo, site.db.vault, visit.session.operator.id) if undo else ""
-    return site.done(path, change, name, {"undo": encrypted} if encrypted else None)
+    return site.done(path, change, name, encrypted)
 
 
 def pairs(form: Mapping[str, str], name: str) -> dict[str, str]:

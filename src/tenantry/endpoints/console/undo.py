@@ -1,4 +1,4 @@
-"""Undo: a button in the message of a change, which sends the former values.
+"""Undo: a button in the message of a change that sends the former values.
 
 The query of the page after a change carries the form encrypted, bound to the operator and valid for
 ten minutes, so that a link cannot make a page show another form. A change has an undo only if
@@ -42,7 +42,7 @@ class Message(Markup):
 
 
 def of_switch(path: str) -> Undo:
-    """Return the undo of a form whose path ends in `enable` or `disable`: the other one."""
+    """Return the undo of a form whose path ends in `enable` or `disable`: the opposite form."""
     base, verb = path.rsplit("/", 1)
     return Undo(f"{base}/{_OPPOSITE[verb]}", {})
 
@@ -55,7 +55,7 @@ def encrypt(undo: Undo, vault: Vault, operator_id: str) -> str:
 
 
 def decrypt(encrypted: str, vault: Vault, operator_id: str) -> Undo | None:
-    """Return the encrypted undo, None if it is invalid, expired or of another operator."""
+    """Return the undo, None if it is invalid, expired or of another operator."""
     if not encrypted or len(encrypted) > _MAX_ENCRYPTED:
         return None
     try:

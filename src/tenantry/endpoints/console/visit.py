@@ -294,18 +294,17 @@ class ConsoleSite(site.Site):
         kept = {**(given or {}), "": problem.message}
         return self.failed(visit.request, Problems({place: "refusal.said"}, kept), path)
 
-    def done(
-        self, path: str, change: str, name: str = "", undo: Mapping[str, str] | None = None
-    ) -> Response:
+    def done(self, path: str, change: str, name: str = "", undo: str = "") -> Response:
         """Redirect to a page that shows the message `done.{change}`.
 
         With the name of an object, the page shows `done_to.{change}` if there is such a message.
-        ``undo`` are further members of the query (`forms.finish`).
+        ``undo`` is an encrypted undo (`undo.encrypt`), "" for none.
         """
         members = {"done": change}
         if name:
             members["done_to"] = done.encrypt(name, self.db.vault, change)
-        members.update(undo or {})
+        if undo:
+            members["undo"] = undo
         return self.redirect(f"{path}{'&' if '?' in path else '?'}{urlencode(members)}")
 
     def _message(self, visit: Visit) -> undoing.Message:
