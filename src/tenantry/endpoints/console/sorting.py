@@ -1,8 +1,8 @@
 """Sortable columns of lists.
 
-A list that the API pages by ID, newest first, can also be shown oldest first: its pages are read
-from the end, without an offset and without a sort (`paged`). A list that the API returns whole can
-be sorted by any column (`whole`).
+`paged` is for lists that the API pages by ID, newest first. They can also be shown oldest first:
+their pages are read from the end, without an offset or a sort. `whole` is for lists that the API
+returns in one response, which can be sorted by any column.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Sorting:
 
 @dataclass(frozen=True, slots=True)
 class PagedSorting(Sorting):
-    """The order of a list that the API pages newest first."""
+    """The order of a list that the API returns in pages, newest first."""
 
     page_token: str = ""  # of the request to the API
 
@@ -64,13 +64,14 @@ class PagedSorting(Sorting):
         """Reverse a page of the API if the list is shown oldest first."""
         if not self.descending:
             rows.reverse()
-            following = listed.prev_page_token
-            listed.prev_page_token = listed.next_page_token
-            listed.next_page_token = following
+            listed.next_page_token, listed.prev_page_token = (
+                listed.prev_page_token,
+                listed.next_page_token,
+            )
 
 
 def paged(visit: Visit, path: str, query: Mapping[str, str] | None = None) -> PagedSorting:
-    """Return the order of a list by creation: newest first, unless the query has another one."""
+    """Return the order of a list by creation: newest first, unless the query has another order."""
     descending = visit.query("sort") != CREATED
     first = "" if descending else visit.call.db.page_tokens.last
     token = visit.query("page_token") or first
@@ -80,7 +81,7 @@ def paged(visit: Visit, path: str, query: Mapping[str, str] | None = None) -> Pa
 def whole(
     visit: Visit, path: str, rows: Iterable[_Row], keys: Mapping[str, Callable[[_Row], Any]]
 ) -> tuple[Sorting, list[_Row]]:
-    """Sort a whole list by a column of ``keys``: the first, unless the query has another one."""
+    """Sort a whole list by the column in the query, or by the first column of ``keys``."""
     asked = visit.query("sort")
     column, descending = asked.removeprefix("-"), asked.startswith("-")
     if column not in keys:

@@ -1,7 +1,8 @@
 """Import of users from a file: a dry run or the import itself, with its progress.
 
-The page is sent while the file is imported: a line after each batch, the outcome at the end. So it
-shows the progress without JavaScript, and closing it stops the import after the current batch.
+The page is sent while the file is imported: a line after each batch, the outcome at the end.
+Therefore it shows the progress without JavaScript, and closing it stops the import after the
+current batch.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 MAX_FILE = 4 << 20  # bytes: some 40,000 rows; larger files take the command or the API
 _FORM = 64 << 10  # bytes of the body beside the file
 _PIECE = 64 << 10  # bytes that are read at once
-# Fewer than a command takes at once: other requests wait while a batch is prepared.
+# Smaller batches than those of a command, because other requests wait while a batch is prepared.
 _BATCH_ROWS = 250
 _MAX_SHOWN = 200  # errors
 _HERE = "<!-- progress -->"  # in the template
@@ -51,7 +52,7 @@ class _UserImports:
         return self._page(visit)
 
     async def run(self, visit: Visit) -> Response:
-        """Import the file, or only check it; the response is the page with the progress."""
+        """Import the file, or only check it. The response is the page with the progress."""
         path = visit.path("people", "import")
         form = await uploads.read(visit.request)
         file = form.files.get("file")
@@ -66,7 +67,7 @@ class _UserImports:
             if len(file.content) > MAX_FILE:
                 raise errors.InvalidArgument.field("file", "max_bytes", "must be at most 4 MiB")
             reports = _Import(visit, file.content, order).reports()
-            # A file that cannot be read at all is a problem of the form.
+            # A file that cannot be read raises its error here, before the page is sent.
             first = await anext(reports)
         except errors.InvalidArgument as problem:
             named = errors.InvalidArgument.field("file", "format", _reason(problem))
@@ -95,7 +96,7 @@ class _UserImports:
             packs=False,
             report=report,
             refusals=report.refusals[:_MAX_SHOWN],
-            has_more=report.refused > 0 and len(report.refusals) > _MAX_SHOWN,
+            has_more=len(report.refusals) > _MAX_SHOWN,
             problem=problem,
         )
         yield outcome.body
@@ -161,7 +162,7 @@ class _Import:
 
 
 def _reason(problem: errors.InvalidArgument) -> str:
-    """Return an error about the whole file, with the name of the column that it is about."""
+    """Return the message of an error about the whole file, with the name of its column."""
     if not problem.violations:
         return problem.message
     violation = problem.violations[0]
