@@ -7,11 +7,11 @@ import io
 from tenantry.net.http import Response
 from tenantry.web.rendering import HEADERS
 
-_GROUP = 4  # characters of a key that somebody types
+_GROUP = 4  # characters, so that users can type a key
 
 
 def grouped(key: str) -> str:
-    """Return a key in groups of characters."""
+    """Return a key in groups of four characters."""
     return " ".join(key[at : at + _GROUP] for at in range(0, len(key), _GROUP))
 
 
