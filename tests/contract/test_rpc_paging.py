@@ -114,12 +114,13 @@ async def create_rows(objects: Objects, kind: str) -> None:
 
 
 @pytest.mark.parametrize("name", ROWS)
-async def test_pages(management, objects, name):
+async def test_pages(management, objects, app_database, name):
     """Page by page, a list has the same rows in the same order as on one page."""
     method = METHODS[name]
     request = await list_request(method, objects)
     await create_rows(objects, ROWS[name])
-    whole = rows_of(method, await call(management, method, {**request, "page_size": 30}))
+    first = await call(management, method, {**request, "page_size": 30})
+    whole = rows_of(method, first)
     assert len(whole) >= 3
     walked, token, pages = [], "", []
     while len(walked) < min(len(whole), 5):
@@ -136,6 +137,10 @@ async def test_pages(management, objects, name):
         assert pages[0]["prev_page_token"] == ""
         back = {**request, "page_size": 1, "page_token": pages[1]["prev_page_token"]}
         assert rows_of(method, await call(management, method, back)) == walked[:1]
+        last = {**request, "page_size": 1, "page_token": app_database.page_tokens.last}
+        page = await call(management, method, last)
+        assert page["next_page_token"] == ""
+        assert first["next_page_token"] or rows_of(method, page) == whole[-1:]
     # The token of one list does not open another, nor does a changed one.
     token = pages[0]["next_page_token"]
     for changed in (f"{token}A", token[:-1], token.swapcase(), token * 2):
