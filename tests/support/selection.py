@@ -1,7 +1,7 @@
 """The cases that `make test` runs; `make test-all` runs all of them.
 
-A case of the storage suite runs on SQLite and on PostgreSQL, there for the first parameters of its
-function alone unless its file is about the database itself. A case of the API runs on SQLite over
+A case of the storage suite runs on both databases. On PostgreSQL only the first parameters of a
+function run, unless its file is about the database itself. A case of the API runs on SQLite over
 REST; a marker names other wires, or all of them. A case whose marker lists languages, clients or
 looks (`one_of`) runs in the first of these.
 """
@@ -25,8 +25,8 @@ WIRES = ("rest", "grpc", "connect", "grpc-web")
 STORAGE = re.compile(
     r"tests/(contract|storage)/|tests/\w+/(db|restore)/|_(closure|concurrency|crash|plans|races)\.py"
 )
-# Of other cases of the storage suite, PostgreSQL runs one for each function: the further values of
-# its parameters are of a rule, and SQLite has shown it.
+# In other files of the storage suite, PostgreSQL runs one case of each function: further parameters
+# test a rule, which SQLite runs too.
 EACH_VALUE = re.compile(
     r"tests/(chaos|contract)/|tests/\w+/(db|locks|restore)/"
     r"|_(closure|concurrency|crash|plans|races|restarts)\.py"
