@@ -65,7 +65,7 @@ EXCEPTIONS |= {
 
 @_of("GetOrganizationByExternalId")
 async def _external_id(objects: Objects, request: dict[str, Any]) -> None:
-    """The example of the variable is one of no organization."""
+    """No organization has the external ID of the example."""
     request["external_id"] = (await objects.get("organization"))["external_id"]
 
 
@@ -79,7 +79,7 @@ async def _new_redirect_uri(objects: Objects, request: dict[str, Any]) -> None:
 
 @_of("RemoveEnvironmentRedirectUri")
 async def _live_redirect_uri(objects: Objects, request: dict[str, Any]) -> None:
-    """The example is registered nowhere."""
+    """The redirect URI of the example is not registered."""
     request["redirect_uri"] = await objects.get("redirect_uri")
 
 
@@ -145,7 +145,7 @@ async def _member_elsewhere(objects: Objects, request: dict[str, Any]) -> None:
 
 @_of("RemoveUserRole")
 async def _held_role(_: Objects, request: dict[str, Any]) -> None:
-    """The role has to be one that the member holds."""
+    """The member must hold the role."""
     request["role_name"] = "admin"
 
 
@@ -169,19 +169,19 @@ async def _another_default(objects: Objects, request: dict[str, Any]) -> None:
 
 @_of("DeletePortalLink", "GetPortalLinks")
 async def _live_link(objects: Objects, _: dict[str, Any]) -> None:
-    """Without a link there is nothing to list or to delete."""
+    """Only a live link is listed or deleted."""
     await objects.get("lnk")
 
 
 @_of("RevokeAllUserSessions")
 async def _live_session(objects: Objects, _: dict[str, Any]) -> None:
-    """Without a session there is nothing to revoke."""
+    """Only a live session is revoked."""
     await objects.get("session")
 
 
 @_of("ValidateToken", "UpdateToken", "InvalidateToken")
 async def _live_key(objects: Objects, request: dict[str, Any]) -> None:
-    """A key is a secret: no example can have one that is live."""
+    """A key is a secret, so no example can contain a live one."""
     request["token"] = (await objects.get("api_token"))["token"]
 
 
@@ -251,7 +251,7 @@ async def _data_key(_: Objects, request: dict[str, Any]) -> None:
 
 @_of("ActivateDEK", "GetDEK", "DestroyDEK")
 async def _data_key_version(objects: Objects, request: dict[str, Any]) -> None:
-    """Versions are numbers, which name no kind of object."""
+    """A version is a number without the prefix of an object."""
     request["dek_version"] = await objects.get("data_key")
 
 
@@ -275,13 +275,13 @@ async def _directory_attribute(_: Objects, request: dict[str, Any]) -> None:
 
 @_of("UpdateSsoUserAttribute", "DeleteSsoUserAttribute")
 async def _live_attribute(objects: Objects, request: dict[str, Any]) -> None:
-    """Keys of attributes are names, which tell no kind of object."""
+    """The key of an attribute is a name without the prefix of an object."""
     await _name_attribute(request, await objects.get("sso_attribute"))
 
 
 @_of("UpdateDirectoryUserAttribute", "DeleteDirectoryUserAttribute")
 async def _live_directory_attribute(objects: Objects, request: dict[str, Any]) -> None:
-    """The same, for the other kind of attribute."""
+    """The same for attributes of directories."""
     await _name_attribute(request, await objects.get("directory_attribute"))
     request.get("user_attribute", {}).pop("sso_addition_info", None)
 
@@ -300,20 +300,20 @@ async def _name_attribute(request: dict[str, Any], key: str) -> None:
     *("GetAuthFeatures", "Logout"),
 )
 async def _at_sign_in(objects: Objects, _: dict[str, Any]) -> None:
-    """The sign-in is known by a cookie."""
+    """A cookie identifies the sign-in."""
     objects.headers["cookie"] = (await objects.get("sign_in"))[1]
 
 
 @_of("DiscoveryAuthMethod")
 async def _before_email(objects: Objects, request: dict[str, Any]) -> None:
-    """The same; codes are sent to an address a few times an hour."""
+    """The same, without the hourly limit of codes for an address."""
     await _at_sign_in(objects, request)
     await objects.forget_attempts()
 
 
 @_of("SendPasswordlessEmail")
 async def _unlimited(objects: Objects, _: dict[str, Any]) -> None:
-    """Codes are sent to an address a few times an hour."""
+    """Codes for an address are limited by the hour."""
     await objects.forget_attempts()
 
 
@@ -327,7 +327,7 @@ async def _code_of_sign_in(objects: Objects, request: dict[str, Any]) -> None:
 
 @_of("ResendAuthPasswordless")
 async def _after_email(objects: Objects, _: dict[str, Any]) -> None:
-    """A code has to be sent before it is sent again."""
+    """A code must be sent before it can be sent again."""
     objects.headers["cookie"] = (await objects.get("mailed_sign_in"))[0]
 
 
@@ -351,14 +351,14 @@ async def _code_of_email(objects: Objects, request: dict[str, Any]) -> None:
 
 @_of("EnableTOTP", "VerifyRegistrationCode")
 async def _code_of_app(objects: Objects, request: dict[str, Any]) -> None:
-    """The code is that of the app, now."""
+    """The app computes the current code."""
     request["registration_id"], app = await objects.get("registration")
     request["code"] = app.now()
 
 
 @_of("VerifyUserCode", "DisableTOTP")
 async def _code_of_enabled_app(objects: Objects, request: dict[str, Any]) -> None:
-    """The app has to be enabled; the code is that of now."""
+    """The app must be enabled, and computes the current code."""
     await objects.get("enabled_totp")
     app: TOTP = (await objects.get("registration"))[1]
     request["code"] = app.at(int(time.time()))
@@ -366,7 +366,7 @@ async def _code_of_enabled_app(objects: Objects, request: dict[str, Any]) -> Non
 
 @_of("GetSecondFactor", "DeleteSecondFactor")
 async def _enabled_app(objects: Objects, _: dict[str, Any]) -> None:
-    """Without an enabled app there is no second factor."""
+    """Only an enabled app is a second factor."""
     await objects.get("enabled_totp")
 
 

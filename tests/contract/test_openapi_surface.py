@@ -27,7 +27,7 @@ CHECKS = [
     response_schema_conformance,
     status_code_conformance,
 ]
-# It is last, because the server may refuse the tokens of before.
+# Last, because the server may refuse access tokens that were issued before it.
 ROTATE = "RotateSigningKeys"
 RPCS = sorted((method.name for s in SERVICES for method in s.methods), key=ROTATE.__eq__)
 MANAGEMENT = {n for n, method in METHODS.items() if method.allowed & Kind.MANAGEMENT_CLIENT.bits}

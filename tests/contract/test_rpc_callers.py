@@ -105,7 +105,7 @@ async def test_invalid_tokens_are_refused(app_wires, invalid, caller):
         with refuses(f"{caller}, {name}", "UNAUTHENTICATED"):
             await call(api, METHODS[name], sendable(name))
 
-    # At the same time: for a key that is unknown, the server waits until it may read keys again.
+    # Concurrently, because the server waits before it reads keys again for an unknown key.
     await asyncio.gather(*map(check, METHODS))
 
 

@@ -32,9 +32,11 @@ SILENT = {
         "ReencryptData",
     ),
 }
-# An rpc before it in the contract sets the same settings of the environment by its example.
+# The example of an earlier rpc of the contract sets the same settings of the environment.
 REPEATED = {
-    *("EnableFeature", "UpdateEnvironmentSessionSettings", "UpdateEnvironmentUserManagement"),
+    "EnableFeature",
+    "UpdateEnvironmentSessionSettings",
+    "UpdateEnvironmentUserManagement",
 }
 
 

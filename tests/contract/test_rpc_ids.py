@@ -88,7 +88,7 @@ NOT_LOOKED_UP = {
     ("ReplayEvents", "organization_id"),
     # A page asks which domains it may be embedded in; it does not learn which links exist.
     ("ListAuthorizedDomains", "link_id"),
-    # Counts of an object that was deleted are kept; those of an unknown one are zero.
+    # Counts of a deleted object are kept; those of an unknown object are zero.
     ("GetActivity", "key"),
 }
 # The body repeats the variable of the path, or belongs to its object: which of them is wrong?
