@@ -14,7 +14,7 @@ from operators_at_work import OPERATOR, OWNER, enter
 from playwright.async_api import expect
 from test_navigation import PHONE, WIDE, opened
 
-from tenantry.web.forms import done
+from tenantry.web.forms import done, query_values
 
 LISTS = (
     *("organizations", "webhooks", "roles", "roles/permissions", "applications"),
@@ -70,7 +70,7 @@ async def test_a_forged_or_expired_name_is_not_shown(operator, database, clock):
         "x" * 99 + "…"
     )
     kept = done.encrypt("Acme", vault, "created")
-    clock.of(done).forward(11 * 60)
+    clock.of(query_values).forward(11 * 60)
     assert done.decrypt(kept, vault, "created") == ""
 
 

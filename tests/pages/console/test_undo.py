@@ -9,7 +9,7 @@ import pytest
 from apis import unique
 from operators_at_work import OPERATOR, enter, texts
 
-from tenantry.endpoints.console import undo
+from tenantry.web.forms import query_values
 
 
 @pytest.fixture
@@ -123,5 +123,5 @@ async def test_an_undo_is_of_one_operator_and_expires(http, browser, rest, datab
         assert undo_form(await browser.get(f"{path}?done=disabled&undo={forged}")) is None
     other = await enter(http, database, OPERATOR)
     assert undo_form(await other.get(location)) is None
-    clock.of(undo).forward(11 * 60)
+    clock.of(query_values).forward(11 * 60)
     assert undo_form(await browser.get(location)) is None

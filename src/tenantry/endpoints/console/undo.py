@@ -1,20 +1,18 @@
 """Undo: a button in the message of a change that sends the former values.
 
-The query of the page after a change carries the form encrypted, bound to the operator and valid for
-ten minutes, so that a link cannot make a page show another form. A change has an undo only if
-sending a form again restores the former state.
+The query of the page after a change carries the form, bound to the operator (`query_values`). A
+change has an undo only if sending a form again restores the former state.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from tenantry.core.times import MINUTE, now
-from tenantry.crypto.vault import Binding, WrongKey
+from tenantry.crypto.vault import Binding
+from tenantry.web.forms import query_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
     from tenantry.crypto.vault import Vault
 
 FLAG = "undone"  # the field of a form that undoes a change
-_LIFETIME = 10 * MINUTE
 _MAX_ENCRYPTED = 4000  # characters
 _OPPOSITE = {"enable": "disable", "disable": "enable"}
 
@@ -49,20 +46,15 @@ def of_switch(path: str) -> Undo:
 
 def encrypt(undo: Undo, vault: Vault, operator_id: str) -> str:
     """Encrypt an undo for a query; "" if it is too large for one."""
-    plain = json.dumps([now() + _LIFETIME, undo.path, undo.fields], ensure_ascii=False).encode()
-    encrypted = vault.encrypt_for_url(plain, _binding(operator_id))
+    value = [undo.path, dict(undo.fields)]
+    encrypted = query_values.encrypt(value, vault, _binding(operator_id))
     return encrypted if len(encrypted) <= _MAX_ENCRYPTED else ""
 
 
 def decrypt(encrypted: str, vault: Vault, operator_id: str) -> Undo | None:
     """Return the undo, None if it is invalid, expired or of another operator."""
-    if not encrypted or len(encrypted) > _MAX_ENCRYPTED:
-        return None
-    try:
-        until, path, fields = json.loads(vault.decrypt_from_url(encrypted, _binding(operator_id)))
-    except (WrongKey, ValueError):
-        return None
-    return Undo(path, fields) if now() <= until else None
+    value = query_values.decrypt(encrypted, vault, _binding(operator_id), most=_MAX_ENCRYPTED)
+    return None if value is None else Undo(*value)
 
 
 def _binding(operator_id: str) -> Binding:
