@@ -116,8 +116,9 @@ async def test_deliveries_oldest_first(browser, rest):
 
 async def test_roles_by_name_and_base(browser, rest, make):
     mark = unique()
-    for name in ("zeta", "alpha"):
-        await rest.roles.create_role(role={"name": f"{name}_{mark[-12:]}", "display_name": name})
+    for name, base in (("zeta", "member"), ("alpha", "admin"), ("beta", None)):
+        role = {"name": f"{name}_{mark[-12:]}", "display_name": name}
+        await rest.roles.create_role(role=role | ({"extends": base} if base else {}))
     page = await browser.get("/console/roles")
     names = rows(page)
     assert names == sorted(names)
@@ -126,7 +127,15 @@ async def test_roles_by_name_and_base(browser, rest, make):
     page = await browser.get(href)
     assert rows(page) == names[::-1]
     assert sort_link(page, "Role")[1] == "descending"
-    assert sort_link(page, "Base role")[1] is None
+    href, direction = sort_link(page, "Base role")
+    assert direction is None
+    bases = {
+        role["name"]: role.get("extends", "")
+        for role in (await rest.roles.list_roles()).get("roles", [])
+    }
+    page = await browser.get(href)
+    assert rows(page) == sorted(names, key=lambda name: (bases[name], name))
+    assert sort_link(page, "Base role")[1] == "ascending"
 
 
 async def test_operators_by_name(http, database):
