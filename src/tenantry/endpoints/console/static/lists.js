@@ -81,7 +81,7 @@ for (const all of document.querySelectorAll("input[data-selects]")) {
   addEventListener("pageshow", show);
 }
 
-// Parts of a page that are read again while work goes on: `data-live` is the interval in seconds.
+// Parts of a page that are reloaded while work is in progress. `data-live` is the interval in seconds.
 function follow(part) {
   setTimeout(async () => {
     if (document.hidden) return follow(part);
@@ -92,7 +92,7 @@ function follow(part) {
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       next = page.getElementById(part.id);
     } catch {
-      return follow(part); // no connection: the next time
+      return follow(part); // no connection: try again after the interval
     }
     if (!next) return;
     const made = document.importNode(next, true);
@@ -105,7 +105,7 @@ function follow(part) {
 }
 for (const part of document.querySelectorAll("[data-live][id]")) follow(part);
 
-// A button whose answer takes a while says so.
+// Buttons of slow forms change their text while the form is sent.
 for (const button of document.querySelectorAll("button[data-busy]")) {
   const said = button.textContent;
   button.form.addEventListener("submit", ({ submitter }) => {
