@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tenantry.api import row_validation
 from tenantry.core import errors
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
+from tenantry.identity.operators.model import OWNER
 from tenantry.net.http import StreamingResponse
 from tenantry.tenants.memberships.model import Rules
 from tenantry.transfer.bulk import importing
@@ -38,8 +39,9 @@ _SUBJECT = "people"
 def pages(site: ConsoleSite) -> list[Page]:
     imports = _UserImports(site)
     return [
-        Page("GET", "/people/import", imports.show),
-        Page("POST", "/people/import/run", imports.run, body_limit=MAX_FILE + _FORM),
+        # A file can set passwords, with which an operator could sign in as the user.
+        Page("GET", "/people/import", imports.show, OWNER),
+        Page("POST", "/people/import/run", imports.run, OWNER, body_limit=MAX_FILE + _FORM),
     ]
 
 
