@@ -158,6 +158,18 @@ async def test_clients_with_a_document(browser, client, published):
     await whole_flow(browser, client, client.client_id)
 
 
+async def test_a_client_with_a_document_is_known_only_by_its_url(browser, rest, published):
+    """By its internal ID, which tokens contain, it would be used without its document."""
+    client = WITH_DOCUMENT[0]
+    published[client.client_id] = client.document
+    accepted = await browser.authorize(client.client_id, client.sent[0])
+    assert accepted.headers["location"].startswith("/login/areq_")
+    listed = await rest.clients.list_resource_clients(resource_id=browser.resource.id)
+    (stored,) = listed["clients"]
+    refused = await browser.authorize(stored["client_id"], client.sent[0])
+    assert refused.headers["location"].startswith("/login/error/")
+
+
 async def test_a_resource_without_registration_says_so(http, new_resource):
     resource = await new_resource(disable_dynamic_client_registration=True)
     path = f"/.well-known/oauth-authorization-server/resources/{resource.id}"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from tenantry.access.client_metadata import documents
+from tenantry.access.clients.model import CIMD
 from tenantry.call import Call
 from tenantry.core import errors
 from tenantry.core.caller import ANONYMOUS
@@ -177,7 +178,8 @@ class AuthorizationEndpoint:
         client_id, uri = asked.get("client_id"), asked.get("redirect_uri")
         if client_id is None:
             raise _Untrusted(Refusal.CLIENT_ID_MISSING)
-        if documents.is_url(client_id):
+        has_document = documents.is_url(client_id)
+        if has_document:
             client_id = await self._document_client_id(request, call, client_id)
         client = await self._registered.client(
             call,
@@ -188,6 +190,9 @@ class AuthorizationEndpoint:
                 None if "organization_id" in asked.repeated else asked.get("organization_id")
             ),
         )
+        if client is not None and client.registration == CIMD and not has_document:
+            # Its internal ID: the document and the allowlist of the resource were not checked.
+            raise _Untrusted(Refusal.CLIENT_UNKNOWN)
         at = request.params.get("resource_id")
         if client is not None and at not in {None, client.resource_id}:
             raise _Untrusted(Refusal.CLIENT_UNKNOWN)  # at this issuer
