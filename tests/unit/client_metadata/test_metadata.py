@@ -70,7 +70,6 @@ def test_unknown_members_and_nulls_are_ignored():
             "jwks": {"keys": []},
         }
     )
-    assert parsed.scope is None
     assert parsed.client_uri is None
     assert parsed.grant_types == ("authorization_code", "refresh_token")
     assert parsed.name == "MCP client at client.example"
@@ -92,12 +91,6 @@ def test_a_page_that_we_would_not_link_to_is_left_out(uri):
     parsed = metadata.parse({"redirect_uris": [CALLBACK], "policy_uri": uri, "logo_uri": uri})
     assert parsed.policy_uri is None
     assert parsed.logo_uri is None
-
-
-def test_a_client_on_loopback_addresses_alone_is_told_from_others():
-    loopback = ["http://localhost/cb", "http://127.0.0.1/cb"]
-    assert metadata.parse({"redirect_uris": loopback}).is_loopback_only
-    assert not metadata.parse({"redirect_uris": [*loopback, CALLBACK]}).is_loopback_only
 
 
 _json = st.recursive(

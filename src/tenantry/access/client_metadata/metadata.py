@@ -23,7 +23,7 @@ AUTH_METHODS = (NONE, BASIC, POST)
 DESCRIPTION_MAX = 512
 URI_MAX = 1000
 SCOPE_MAX = 2000
-SCOPES_MAX = 100
+_PAGES = ("client_uri", "logo_uri", "tos_uri", "policy_uri")
 
 INVALID_REDIRECT_URI, INVALID_METADATA = "invalid_redirect_uri", "invalid_client_metadata"
 
@@ -47,16 +47,10 @@ class ClientMetadata:
     application_type: str
     grant_types: tuple[str, ...] = GRANT_TYPES
     token_endpoint_auth_method: str = NONE
-    scope: tuple[str, ...] | None = None  # None: the client names none
     client_uri: str | None = None
     logo_uri: str | None = None
     tos_uri: str | None = None
     policy_uri: str | None = None
-
-    @property
-    def is_loopback_only(self) -> bool:
-        """Whether any program on the person's machine could receive the codes."""
-        return all(redirect_uris.is_loopback(uri) for uri in self.redirect_uris)
 
 
 def parse(members: Mapping[str, Any]) -> ClientMetadata:
@@ -71,6 +65,7 @@ def parse(members: Mapping[str, Any]) -> ClientMetadata:
     if not accepted.uris:
         raise MetadataError(INVALID_REDIRECT_URI, accepted.problems[0])
     _check_response_types(members)
+    _check_scope(members)
     first = redirect_uris.shown_host(accepted.uris[0])
     return ClientMetadata(
         name=names.clean(_text(members, "client_name"), fallback=f"MCP client at {first}"),
@@ -79,9 +74,7 @@ def parse(members: Mapping[str, Any]) -> ClientMetadata:
         application_type=accepted.application_type,
         grant_types=_grant_types(members),
         token_endpoint_auth_method=_auth_method(members),
-        scope=_scope(members),
-        **{name: _page(members, name) for name in ("client_uri", "logo_uri", "tos_uri")},
-        policy_uri=_page(members, "policy_uri"),
+        **{name: _page(members, name) for name in _PAGES},
     )
 
 
@@ -104,6 +97,12 @@ def _check_response_types(members: Mapping[str, Any]) -> None:
         raise MetadataError(INVALID_METADATA, "response_types must include code")
 
 
+def _check_scope(members: Mapping[str, Any]) -> None:
+    """Refuse a malformed scope; a valid one is not stored, see `registrations`."""
+    if len(_text(members, "scope") or "") > SCOPE_MAX:
+        raise MetadataError(INVALID_METADATA, f"scope must have at most {SCOPE_MAX} characters")
+
+
 def _grant_types(members: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the grant types that are served; both where a client names none.
 
@@ -123,16 +122,6 @@ def _auth_method(members: Mapping[str, Any]) -> str:
             f"token_endpoint_auth_method must be one of {', '.join(AUTH_METHODS)}",
         )
     return method
-
-
-def _scope(members: Mapping[str, Any]) -> tuple[str, ...] | None:
-    scope = _text(members, "scope")
-    if scope is None:
-        return None
-    if len(scope) > SCOPE_MAX:
-        raise MetadataError(INVALID_METADATA, f"scope must have at most {SCOPE_MAX} characters")
-    wanted = tuple(dict.fromkeys(scope.split()))[:SCOPES_MAX]
-    return wanted or None
 
 
 def _page(members: Mapping[str, Any], name: str) -> str | None:

@@ -13,7 +13,6 @@ from tenantry.access.clients.model import CIMD, STATIC
 from tenantry.identity.sign_in import consenting
 
 if TYPE_CHECKING:
-    from tenantry.access.clients.model import Client
     from tenantry.call import Call
     from tenantry.identity.sign_in.model import AuthRequest
 
@@ -44,16 +43,14 @@ async def values(call: Call, found: AuthRequest) -> dict[str, Any]:
         # Permissions in the words of the operator, scopes of OpenID Connect in ours.
         "scopes": [(name, text) for name, text in prompt.scopes if name not in _SCOPES],
         "standard_scopes": [_SCOPES[name] for name, _ in prompt.scopes if name in _SCOPES],
-        **_destination(client, found.params.redirect_uri),
+        **_destination(found.params.redirect_uri),
     }
 
 
-def _destination(client: Client, redirect_uri: str) -> dict[str, Any]:
+def _destination(redirect_uri: str) -> dict[str, Any]:
     """Return where the code goes: a host, or a program on the user's device."""
     is_web = redirect_uri.startswith(("https://", "http://"))
     return {
         "is_local": redirect_uris.is_loopback(redirect_uri) or not is_web,
         "redirect_host": redirect_uris.shown_host(redirect_uri),
-        "is_loopback_only": bool(client.post_login_uris)
-        and all(map(redirect_uris.is_loopback, client.post_login_uris)),
     }
