@@ -1,4 +1,4 @@
-"""The allowlist of a resource: whose metadata documents it accepts (pure functions).
+"""The allowlist of a resource: the metadata documents that it accepts (pure functions).
 
 An entry is a well-known client by name, a URL that ends in "/" for all documents below it, the
 origin of a host (`https://client.example`) for all of its documents, or the URL of one document.
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-PREDEFINED, URL = "PREDEFINED", "URL"
+PREDEFINED, URL = "PREDEFINED", "URL"  # types of entries
 _LONGEST = 512
 # Documents of well-known clients. A name stands for all documents of these origins and URLs.
 WELL_KNOWN = {

@@ -16,17 +16,16 @@ WELL_KNOWN = "/.well-known/oauth-protected-resource"
 def protected_resource(resource: Resource, public_url: str) -> dict[str, Any]:
     """Return the metadata of a resource (RFC 9728 section 2).
 
-    `offline_access` is no scope of a resource: the metadata of the issuer lists it.
+    `offline_access` is not a scope of a resource: the metadata of the issuer lists it.
     """
     issuer = issuer_of(public_url, resource.id)
-    document: dict[str, Any] = {
+    return {
         "resource": resource.resource_uri or issuer,
         "authorization_servers": [issuer],
         "scopes_supported": list(resource.scopes),
         "bearer_methods_supported": ["header"],
         "resource_name": resource.name,
     }
-    return document
 
 
 def protected_resource_uri(resource: Resource, public_url: str) -> str:

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Row
 
 TYPES = ("WEB", "MOBILE", "DESKTOP", "SERVER", "MCP_SERVER")
-# Types of the entries of a `cimd_allowlist`.
-PREDEFINED, URL = "PREDEFINED", "URL"
 
 
 def _switch(name: str) -> Column[bool]:
@@ -41,7 +39,7 @@ resources = Table(
     _switch("dynamic_registration"),  # RFC 7591
     _switch("cimd"),  # client ID metadata documents
     _switch("cimd_allowlist_enabled"),
-    Column("cimd_allowlist", Json, nullable=False),  # pairs of type and value
+    Column("cimd_allowlist", Json, nullable=False),  # pairs of type and value, see `allowlist`
     _switch("xaa"),  # enterprise-managed authorization
     Column("revision", BigInteger, nullable=False),
     time_column("create_time"),

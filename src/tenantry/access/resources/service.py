@@ -170,7 +170,7 @@ def check_row(row: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _check_scopes(db: Session, names: Sequence[str]) -> None:
-    """Refuse scopes that are no permissions of the environment."""
+    """Refuse scopes that are not permissions of the environment."""
     if not names:
         return
     rows = await db.fetch_all(_PERMISSIONS, p_names=to_json(list(names)))

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tenantry.access.client_metadata import allowlist
-from tenantry.access.resources.model import PREDEFINED, TYPES, URL
+from tenantry.access.client_metadata.allowlist import PREDEFINED, URL
+from tenantry.access.resources.model import TYPES
 from tenantry.core import errors
 from tenantry.core.addresses import is_this_machine
 
