@@ -61,7 +61,9 @@ async def test_apps_are_listed_and_revoked(visitor, allow, database):
     assert (await visitor.post(f"apps/{one.id}/revoke")).status_code == 404
 
 
-async def test_nobody_else_s_apps(visitor, allow, new_person, database):
+async def test_apps_of_other_users_are_neither_listed_nor_revoked(
+    visitor, allow, new_person, database
+):
     stranger = await new_person()
     theirs = await allow("Claude", of=stranger)
     assert "No connected apps" in text_of(await visitor.get("apps"))

@@ -1,4 +1,4 @@
-"""Consent: what a user is asked, what the answer does, and who cannot get around it."""
+"""Consent: the page, the effect of its buttons, and attempts to avoid it."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ async def test_a_consent_is_of_one_client_and_organization(place, visitor, asked
 
 
 @pytest.mark.parametrize("decision", ["", "yes", "ALLOW"])
-async def test_another_answer_is_none(visitor, asked, decision):
+async def test_other_decisions_are_refused(visitor, asked, decision):
     await asked.reach(visitor, await asked.member())
     await visitor.refused("consent", decision=decision)
 

@@ -169,8 +169,8 @@ async def test_a_resource_without_documents_fetches_none(http, resource):
     assert "does not accept this client" in page.text
 
 
-async def test_addresses_of_third_parties_are_none_of_ours(http, database, resource):
-    """Redirect URIs of registered clients do not become addresses that our pages lead to."""
+async def test_redirect_uris_of_third_parties_are_not_return_targets(http, database, resource):
+    """Pages do not link or redirect to addresses of clients that registered themselves."""
     before = await return_targets.of_only_application(database)
     client_id = await register(http, resource, redirect_uris=["https://evil.example/callback"])
     assert not await return_targets.is_at_registered_origin(database, "https://evil.example/x")

@@ -43,7 +43,7 @@ async def test_known_clients_register(http, resource, client):
     )
 
 
-async def test_what_was_registered_is_in_the_response(http, new_resource):
+async def test_the_response_has_all_registered_members(http, new_resource):
     scope = await new_resource.permission()
     resource = await new_resource(scopes=[scope])
     body = registration(

@@ -59,7 +59,7 @@ def check_url(url: str) -> str:
     if "#" in url:
         raise DocumentError("client_id must not have a fragment")
     if "?" in url:
-        # A page that prints a parameter could be made to serve somebody else's document.
+        # A page that prints a parameter could be made to serve the document of another party.
         raise DocumentError("client_id must not have a query")
     try:
         parts = urlsplit(url)
@@ -97,7 +97,7 @@ def parse(url: str, body: bytes, *, content_type: str) -> ClientMetadata:
         raise DocumentError("client_id of the document is not its URL")
     if "client_secret" in members or "client_secret_expires_at" in members:
         raise DocumentError("the document must not contain a client secret")
-    # There is no shared secret (section 4.1); a key of the client is not asked for either.
+    # There is no shared secret (section 4.1); a key of the client is not required either.
     if members.get("token_endpoint_auth_method") not in {None, metadata.NONE}:
         raise DocumentError("token_endpoint_auth_method of the document must be 'none'")
     if not isinstance(members.get("client_name"), str) or not members["client_name"].strip():
@@ -109,7 +109,7 @@ def parse(url: str, body: bytes, *, content_type: str) -> ClientMetadata:
 
 
 def lifetime(cache_control: str) -> int:
-    """Return the seconds for which a document may be cached, within our bounds."""
+    """Return the seconds for which a document may be cached, between the limits above."""
     header = cache_control.lower()
     if _UNCACHED.search(header):
         return SHORTEST_SECONDS

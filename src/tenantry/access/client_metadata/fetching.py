@@ -1,6 +1,6 @@
 """Fetching client ID metadata documents: guarded, bounded, and once for many requests.
 
-Anybody can name a URL here without signing in, so every request goes through `Outgoing`: public
+A URL can be named without signing in, so every request goes through `Outgoing`: public
 addresses only, no redirects, limited in bytes and seconds. Concurrent requests for one URL share
 one fetch; a document that was refused is not fetched again for some seconds.
 """
@@ -89,7 +89,7 @@ class DocumentFetcher:
         if response.cut:
             raise Unavailable(f"the document has more than {documents.MAX_BYTES} bytes")
         headers = {name.lower(): value for name, value in response.headers.items()}
-        # Parsing is short, and others may wait for the loop.
+        # Other tasks run before the document is parsed.
         await asyncio.sleep(0)
         return Document(
             documents.parse(url, response.body, content_type=headers.get("content-type", "")),

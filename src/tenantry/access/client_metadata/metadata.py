@@ -125,7 +125,7 @@ def _auth_method(members: Mapping[str, Any]) -> str:
 
 
 def _page(members: Mapping[str, Any], name: str) -> str | None:
-    """Return the URL of a page about the client; None for one that we would not link to."""
+    """Return the URL of a page about the client; None if pages must not link to it."""
     given = members.get(name)
     if not isinstance(given, str) or not 1 <= len(given) <= URI_MAX:
         return None

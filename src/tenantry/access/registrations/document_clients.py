@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Session
     from tenantry.rate_limits.rates import Rates
 
-_MOST = 20_000  # remembered URLs
+_MOST = 20_000  # cached URLs
 
 _r = registrations.c
 _FIND = Statement(
@@ -101,7 +101,7 @@ class DocumentClients:
         started = time.monotonic()
         stored = await self._stored.get(key, since=started)
         if stored is None:
-            # Each is a row, and nobody has signed in yet.
+            # A new client is a row, and no user has signed in yet.
             await self._rates.take_registration(call.origin.address)
         document = await self._fetcher.fetch(url)
         self._stored.forget(key)

@@ -227,8 +227,8 @@ def _registration(row: Row) -> Registration:
 def _members(metadata: ClientMetadata) -> dict[str, Any]:
     """Return the members of a client that its metadata determine.
 
-    Its scopes are not limited: what a client is for shows when it asks for more (step-up), and the
-    user consents to it then.
+    Its scopes are not limited: the client requests further scopes when it needs them (step-up), and
+    the user consents to them then.
     """
     return {
         "name": metadata.name,

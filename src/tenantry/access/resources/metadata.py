@@ -34,6 +34,6 @@ def protected_resource_uri(resource: Resource, public_url: str) -> str:
 
 
 def well_known(resource: Resource) -> str:
-    """Return the URL at which clients look for the metadata of a resource (section 3.1)."""
+    """Return the URL where clients look for the metadata of a resource (section 3.1)."""
     url = urlsplit(resource.resource_uri)
     return f"{url.scheme}://{url.netloc}{WELL_KNOWN}{url.path.rstrip('/')}"

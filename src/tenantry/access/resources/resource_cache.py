@@ -1,4 +1,4 @@
-"""Resources as the hot paths see them: remembered for less than a second."""
+"""Resources for the hot paths, cached for less than a second."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tenantry.db.engine import Row, Session
 
-_MOST = 2000  # resources that are remembered
+_MOST = 2000  # cached resources
 _AT_ONCE = 100
 
 _r, _p = resources.c, permissions.c

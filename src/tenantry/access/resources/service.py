@@ -42,7 +42,7 @@ _PERMISSIONS = Statement(
 )
 
 _Rule = Callable[[Any, bool], Any]
-# Of each member of the contract: the column that keeps it, and what its value becomes there.
+# For each member of the contract: its column, and a rule that returns the value to store.
 _RULES: dict[str, tuple[str, _Rule]] = {
     "name": ("name", lambda value, _: values.name(value)),
     "description": ("description", lambda value, _: value),

@@ -1,7 +1,7 @@
-"""The page that asks a user for consent: who asks, for which organization, for which scopes.
+"""The page that asks a user for consent: the client, the organization and the scopes.
 
-Everything about a third-party client is its own claim, except for the host of its metadata
-document and where its codes go. The page shows these, and says which claims nobody has verified.
+A third-party client chooses its name and its links. Only the host of its metadata document and the
+destination of its codes are verified: the page shows both, and marks other clients as unverified.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SCOPES = {
     "phone": "consent.scope_phone",
     "offline_access": "consent.scope_offline_access",
 }
-_SHOWN = 60  # characters of a name, which the page repeats
+_SHOWN = 60  # characters of a name, which the page contains several times
 
 
 async def values(call: Call, found: AuthRequest) -> dict[str, Any]:

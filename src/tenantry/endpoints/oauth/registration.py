@@ -1,7 +1,7 @@
 """Dynamic client registration at a resource (RFC 7591) and its management (RFC 7592).
 
-Everybody may register a client: it can do nothing before a user consents. The response has
-everything that was registered and no null members, which some clients do not read.
+Anyone may register a client: it can do nothing before a user consents. The response has all
+registered members, and no null members, which some clients do not accept.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class RegistrationEndpoint:
         self._public_url = public_url
 
     def routes(self) -> list[Route]:
-        # Browser-based clients register themselves: no cookie counts here.
+        # Browser-based clients of any origin register themselves: these routes use no cookies.
         return [
             Route("POST", PATH, self.register, public=True),
             Route("GET", _CLIENT_PATH, self.read, public=True),

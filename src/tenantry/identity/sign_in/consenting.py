@@ -1,8 +1,8 @@
-"""Consent: a client of a resource gets a code only for what its user has granted it.
+"""Consent: a client of a resource gets a code only for scopes that its user has granted.
 
 A sign-in for such a client stops before its end, unless a consent of the user in the organization
-covers all requested scopes. The user sees who asks, chooses the organization, and allows or denies.
-An application of the operator needs no consent.
+covers all requested scopes. The user sees the client, chooses the organization, and allows or
+denies. An application of the operator needs no consent.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _DESCRIPTIONS = Statement(
 
 @dataclass(frozen=True, slots=True)
 class ConsentPrompt:
-    """What a user is asked: by which client, for which scopes of which resource."""
+    """The question that a user is asked: whether a client may have scopes of a resource."""
 
     client: Client
     resource: Resource
@@ -87,8 +87,8 @@ async def problem(
 ) -> Problem | None:
     """Return why a client of a resource gets no code; None if it gets one.
 
-    It is `NOT_GRANTED` if the user has to be asked first. ``has_answered`` says that the user was
-    asked in this sign-in.
+    It is `NOT_GRANTED` if the user has to be asked first. With ``has_answered``, the user was asked
+    in this sign-in.
     """
     if params.resource_id is None:
         return None
@@ -110,7 +110,7 @@ async def problem(
 
 
 async def ask(call: Call, request: AuthRequest) -> AuthRequest | None:
-    """Stop a sign-in whose user has to be asked; return it then, else None."""
+    """Stop a sign-in if its user has to be asked, and return it; else return None."""
     assert request.user_id is not None
     found = await problem(
         call.db,

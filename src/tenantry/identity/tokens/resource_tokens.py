@@ -1,7 +1,7 @@
 """Access tokens for resources: JWTs whose audience is an MCP server or another API (RFC 8707).
 
-No endpoint of this server accepts one in place of an access token for its own API: the audience
-is the resource. Introspection and revocation know them.
+The API of this server rejects them: their audience is the resource. Introspection and revocation
+accept them.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class ResourceToken:
 
 
 class ResourceTokens:
-    """Issues and verifies them; with ``by_resource``, `iss` is the issuer of the resource."""
+    """Issues and verifies the tokens; with ``by_resource``, `iss` is the issuer of the resource."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The consent that grants of resources need: it may have been revoked since."""
+"""The check of the consent before tokens are issued: it may have been revoked."""
 
 from __future__ import annotations
 
