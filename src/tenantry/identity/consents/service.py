@@ -38,6 +38,7 @@ _FIND = crud.get(consents, by=_OF_USER)
 _HOLD = crud.hold(consents, by=_OF_USER)
 _GET = crud.get(consents, by=("id", "client_id"))
 _GET_OWN = crud.get(consents, by=("id", "user_id", "organization_id"))
+_GET_OF_ORGANIZATION = crud.get(consents, by=("id", "organization_id"))
 # The organization is locked before the membership that the consent refers to.
 _of_organization = (
     select(*(cast(value, _c[name].type) for name, value in bound(consents).items()))
@@ -49,7 +50,6 @@ _INSERT = Statement(
     insert(consents).from_select(list(bound(consents)), _of_organization).returning(_c.id)
 )
 _ADD = crud.update(consents, set_=("scopes", "grant_time"))
-_GET_OF_ORGANIZATION = crud.get(consents, by=("id", "organization_id"))
 _DELETE = crud.delete(consents)
 _REVOKE_TOKENS = Statement(
     update(refresh_tokens)
@@ -153,46 +153,42 @@ async def grant(
 
 async def revoke(call: Call, client_id: str, consent_id: str) -> None:
     """Delete a consent, and revoke the refresh tokens that the client has by it."""
-    async with call.db.transaction() as db:
-        row = await db.fetch_one(_GET, p_id=consent_id, p_client_id=client_id)
-        await _revoke(call, db, None if row is None else Consent.from_row(row))
+    await _revoke(call, _GET, p_id=consent_id, p_client_id=client_id)
 
 
 async def revoke_own(call: Call, consent_id: str, *, user_id: str, organization_id: str) -> None:
     """Delete a consent of a user in an organization, as `revoke` does."""
-    async with call.db.transaction() as db:
-        row = await db.fetch_one(
-            _GET_OWN, p_id=consent_id, p_user_id=user_id, p_organization_id=organization_id
-        )
-        await _revoke(call, db, None if row is None else Consent.from_row(row))
+    await _revoke(
+        call, _GET_OWN, p_id=consent_id, p_user_id=user_id, p_organization_id=organization_id
+    )
 
 
 async def revoke_of_organization(call: Call, consent_id: str, organization_id: str) -> None:
     """Delete a consent of a member of an organization, as `revoke` does."""
+    await _revoke(call, _GET_OF_ORGANIZATION, p_id=consent_id, p_organization_id=organization_id)
+
+
+async def _revoke(call: Call, statement: Statement, **params: str) -> None:
+    """Delete the consent that a statement finds."""
     async with call.db.transaction() as db:
-        row = await db.fetch_one(
-            _GET_OF_ORGANIZATION, p_id=consent_id, p_organization_id=organization_id
+        row = await db.fetch_one(statement, **params)
+        if row is None or not await db.fetch_all(_DELETE, p_id=row["id"]):
+            raise errors.NotFound("consent")
+        consent = Consent.from_row(row)
+        revoked = await db.fetch_all(
+            _REVOKE_TOKENS,
+            p_client_id=consent.client_id,
+            p_user_id=consent.user_id,
+            p_organization_id=consent.organization_id,
+            p_now=now(),
         )
-        await _revoke(call, db, None if row is None else Consent.from_row(row))
-
-
-async def _revoke(call: Call, db: Session, consent: Consent | None) -> None:
-    if consent is None or not await db.fetch_all(_DELETE, p_id=consent.id):
-        raise errors.NotFound("consent")
-    revoked = await db.fetch_all(
-        _REVOKE_TOKENS,
-        p_client_id=consent.client_id,
-        p_user_id=consent.user_id,
-        p_organization_id=consent.organization_id,
-        p_now=now(),
-    )
-    for session_id in sorted({row["session_id"] for row in revoked}):
-        # It is of these refresh tokens alone: `grants.codes`.
-        await sessions.end(replace(call, db=db), session_id, status=REVOKED)
-    await db.record(
-        call.event(
-            "consent.revoked",
-            organization_id=consent.organization_id,
-            before=consent.to_event(),
+        for session_id in sorted({one["session_id"] for one in revoked}):
+            # It is of these refresh tokens alone: `grants.codes`.
+            await sessions.end(replace(call, db=db), session_id, status=REVOKED)
+        await db.record(
+            call.event(
+                "consent.revoked",
+                organization_id=consent.organization_id,
+                before=consent.to_event(),
+            )
         )
-    )
