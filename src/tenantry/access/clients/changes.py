@@ -58,8 +58,8 @@ _COUNT = Statement(select(pages.counted(_of_organization).c.total))
 _COUNT_OF_RESOURCE = Statement(select(pages.counted(_of_resource).c.total))
 _CREATE = Statement(INSERT.returning(_c.id))
 _CREATE_WITH_SECRET = Statement(INSERT.returning(_c.id), INSERT_SECRET)
-_UPDATE = crud.update(clients, fixed=("client_type", "resource_id", "registration"))
-_DELETE = crud.delete(clients)
+UPDATE = crud.update(clients, fixed=("client_type", "resource_id", "registration"))
+DELETE = crud.delete(clients)
 
 
 def new_secret(call: Call, *, expire_time: int | None = None) -> tuple[Secret, str]:
@@ -139,7 +139,7 @@ async def save(
         before=before.to_event(),
         after=after.to_event(),
     )
-    await db.fetch_all(_UPDATE, **prefixed(after.to_row()))
+    await db.fetch_all(UPDATE, **prefixed(after.to_row()))
     await db.record(event)
     return after
 
@@ -147,7 +147,7 @@ async def save(
 async def remove(call: Call, db: Session, client: Client) -> None:
     """Delete a client that is held, with its secrets."""
     management_scopes.check_reach(call, client)
-    await db.fetch_all(_DELETE, p_id=client.id)
+    await db.fetch_all(DELETE, p_id=client.id)
     await db.record(
         call.event(
             "client.deleted",

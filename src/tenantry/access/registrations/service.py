@@ -51,9 +51,7 @@ _GET = Statement(
     .where(_c.id == bindparam("p_id", type_=Text), _OF_RESOURCE)
 )
 _HOLD = crud.hold(clients, allow_references=True)
-_UPDATE = crud.update(clients, fixed=("client_type",))
 _UPDATE_TYPE = crud.update(registrations, set_=("application_type", "document_expire_time"))
-_DELETE = crud.delete(clients)
 _USE = Statement(
     update(registrations)
     .where(_r.client_id == bindparam("p_client_id", type_=Text))
@@ -193,7 +191,7 @@ async def update_metadata(
         after = replace(before, **members)
         if after != before:
             after = revised(after)
-            await db.fetch_all(_UPDATE, **prefixed(after.to_row()))
+            await db.fetch_all(changes.UPDATE, **prefixed(after.to_row()))
             await db.record(
                 call.event("client.updated", before=before.to_event(), after=after.to_event())
             )
@@ -209,7 +207,7 @@ async def update_metadata(
 async def remove(call: Call, registration: Registration) -> None:
     """Delete a registered client with its consents; its tokens are refused immediately."""
     event = call.event("client.deleted", before=registration.client.to_event())
-    if await call.db.apply(_DELETE, event, p_id=registration.client.id) is None:
+    if await call.db.apply(changes.DELETE, event, p_id=registration.client.id) is None:
         raise errors.NotFound("client")
 
 
