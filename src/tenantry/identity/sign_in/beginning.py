@@ -11,16 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, select
 
-from tenantry.core import errors
-from tenantry.core.times import MINUTE, SECOND, now
+from tenantry.core.times import SECOND, now
 from tenantry.crypto import vault
 from tenantry.db.sql.schema import from_json, json_list, json_rows
 from tenantry.db.sql.statements import Statement
 from tenantry.identity.connections.model import COMPLETED, connections
-from tenantry.identity.grants import codes
 from tenantry.identity.organization_policies import enforcement
 from tenantry.identity.sessions import policies
-from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import NO_ORGANIZATION
 from tenantry.identity.sign_in import (
     answers,
@@ -28,12 +25,12 @@ from tenantry.identity.sign_in import (
     completing,
     consenting,
     login_requirements,
+    session_codes,
 )
 from tenantry.identity.sign_in.auth_requests import requests, states
 from tenantry.identity.sign_in.model import (
     AUTHENTICATE_AGAIN,
     NOT_A_MEMBER,
-    SESSION,
     SIGN_IN,
     SIGN_UP,
     AuthorizationResponse,
@@ -75,7 +72,6 @@ _PLACE = Statement(
     )
     .where(_u.id == bindparam("user_id", type_=Text))
 )
-_ANSWER = Statement(requests.INSERT, codes.INSERT)
 
 
 async def begin(
@@ -329,14 +325,7 @@ class _Wanted:
         )
 
     def _of_session(self, session: Session, email: str) -> dict[str, Any]:
-        """Return the members of a request whose person a session proves."""
-        return {
-            "client_id": self.client.id,
-            "params": self.params,
-            "facts": Facts(intent=SIGN_IN, proofs=(SESSION,), session_id=session.id),
-            "email": email,
-            "user_id": session.user_id,
-        }
+        return session_codes.request_members(self.client.id, self.params, session, email)
 
     async def silent(
         self,
@@ -357,7 +346,18 @@ class _Wanted:
             impersonator=session.impersonator,
         )
         if problem is None:
-            return await self._with_code(session, organization_id, bounds, email, enters=enters)
+            answer = await session_codes.issue(
+                self.dependencies,
+                self.call,
+                session,
+                client_id=self.client.id,
+                params=self.params,
+                organization_id=organization_id,
+                bounds=bounds,
+                email=email,
+                enters=enters,
+            )
+            return answer or await self.anew()
         if self._is_silent or problem is not consenting.NOT_GRANTED:
             return answers.of_error(
                 self.dependencies, self.params, problem.error, problem.description
@@ -371,73 +371,6 @@ class _Wanted:
             connection_id=session.amr[0] if session.amr else None,
         )
 
-    async def _with_code(
-        self,
-        session: Session,
-        organization_id: str,
-        bounds: Bounds,
-        email: str,
-        *,
-        enters: bool,
-    ) -> AuthorizationResponse | AuthRequest:
-        dependencies, call, db = self.dependencies, self.call, self.call.db
-        request, row = requests.new(
-            db,
-            *(states.SESSION_FOUND, states.ORGANIZATION_SELECTED, states.COMPLETED),
-            secret=None,
-            **self._of_session(session, email),
-            organization_id=organization_id,
-            connection_id=session.amr[0] if session.amr else None,
-        )
-        is_new = organization_id not in {*session.organizations, NO_ORGANIZATION}
-        claims, user = None, None
-        if is_new:
-            user = await reading.find(db, id_=session.user_id, external_id=None)
-            if user is None:
-                return await self.anew()
-            try:
-                claims = await completing.session_claims(dependencies, call, request, user)
-            except errors.Intercepted as refusal:
-                failed = await requests.create(
-                    db,
-                    *(states.SESSION_FOUND, states.FAILED),
-                    secret=None,
-                    **self._of_session(session, email),
-                    organization_id=organization_id,
-                    error=requests.problem(refusal.message),
-                )
-                return answers.of_failed(dependencies, failed)
-        if not is_new and not enters and not _is_news(session, self.client.id, organization_id):
-            code, code_row = completing.new_code(request, session)
-            await db.apply(_ANSWER, **row, **code_row)
-            return answers.of(dependencies, self.params, code=code)
-        try:
-            async with db.transaction() as held_db:
-                held = call.as_user(
-                    held_db,
-                    session.user_id,
-                    session_id=session.id,
-                    impersonator=session.impersonator,
-                )
-                await requests.add(held_db, row)
-                session = await sessions.enter(
-                    held,
-                    session,
-                    organization_id=organization_id,
-                    client_id=self.client.id,
-                    bounds=bounds,
-                    custom_claims=claims,
-                )
-                code, code_row = completing.new_code(request, session)
-                happened = []
-                if user is not None:
-                    context = completing.context_of_login(request)
-                    happened.append(completing.login(held, user, session, context))
-                await codes.add(held_db, code_row, *happened)
-        except sessions.SessionOver:
-            return await self.anew()
-        return answers.of(dependencies, self.params, code=code)
-
 
 _SAYS = {
     "login_required": "the signed-in user, if any, does not match this request",
@@ -450,15 +383,3 @@ def _is_hinted(params: Params, email: str) -> bool:
     """Whether a session may be of the person that the request hints at."""
     hint = (params.login_hint or "").strip()
     return not hint or email_addresses.key(hint) == email_addresses.key(email)
-
-
-def _is_news(session: Session, client_id: str, organization_id: str) -> bool:
-    """Whether a session does not know yet that this application is used in this organization.
-
-    Or has not been used for a while: then its idle time begins anew.
-    """
-    return (
-        session.organization_id != organization_id
-        or (client_id, organization_id) not in session.clients
-        or session.last_active_time + MINUTE < now()
-    )
