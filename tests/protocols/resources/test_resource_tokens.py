@@ -288,6 +288,29 @@ async def test_a_client_goes_on_after_the_user_has_signed_out(world):
     await ends_within_a_second(lambda: world.are_in_force(tokens))
 
 
+async def test_a_client_goes_on_by_the_second_factor_and_the_address_of_the_sign_in(
+    world, signed_in
+):
+    session, cookies = await signed_in(
+        client_id=world.client.id, address="203.0.113.9", has_second_factor=True
+    )
+    world = replace(world, session=session, cookies=cookies)
+    tokens = await world.tokens(world.scopes[0])
+    await world.rest.organization_policies.update_organization_policy(
+        organization_id=session.organization_id,
+        policy={"second_factor_required": True, "allowed_networks": ["203.0.113.0/24"]},
+    )
+    refreshed = await world.client.refresh(tokens["refresh_token"])
+    assert refreshed.status_code == 200, refreshed.text
+    # The policy applies to the client, too.
+    await world.rest.organization_policies.update_organization_policy(
+        organization_id=session.organization_id,
+        policy={"allowed_networks": ["198.51.100.0/24"]},
+    )
+    refused = await world.client.refresh(refreshed.json()["refresh_token"])
+    assert refused.json()["error"] == "invalid_grant"
+
+
 async def test_an_unused_refresh_token_expires(world, clock):
     resource = await world.make(scopes=world.scopes, refresh_token_expiry=300)
     world = replace(world, client=await world.make.client(resource))

@@ -89,7 +89,12 @@ class SignedIn:
         self._database = database
 
     async def __call__(
-        self, organization_id: str = "", *, user_id: str = "", client_id: str | None = None
+        self,
+        organization_id: str = "",
+        *,
+        user_id: str = "",
+        client_id: str | None = None,
+        **members: Any,
     ) -> tuple[sessions.Session, str]:
         organization_id = organization_id or (await self._make.organization())["id"]
         if not user_id:
@@ -102,6 +107,7 @@ class SignedIn:
             amr=(),
             bounds=Bounds(absolute=60, idle=None),
             custom_claims={},
+            **members,
         )
         return session, f"{COOKIE}={secret}"
 

@@ -200,7 +200,8 @@ async def _begin_family(
 ) -> Subject:
     """Begin the refresh tokens of a code; return their subject.
 
-    Those for a resource have a separate session, which ends when they are not used.
+    Those for a resource have a separate session, which ends when they are not used. It keeps the
+    evidence of the sign-in, because the policy of the organization is checked at each refresh.
     """
     if admission is not None:
         session, _ = await sessions.begin(
@@ -213,6 +214,8 @@ async def _begin_family(
             custom_claims=subject.custom_claims,
             sub=None if subject.sub == subject.user.id else subject.sub,
             auth_time=row["auth_time"],
+            address=subject.address,
+            has_second_factor=subject.second_factor_time is not None,
         )
         subject = replace(subject, session_id=session.id, auth_time=row["auth_time"])
     await refresh_tokens.begin(

@@ -205,6 +205,7 @@ async def begin(
     until: int | None = None,
     sub: str | None = None,
     auth_time: int | None = None,
+    address: str | None = None,
     impersonation: Impersonation | None = None,
     has_second_factor: bool = False,
 ) -> tuple[Session, str]:
@@ -215,9 +216,9 @@ async def begin(
     alone knows is of `model.NO_ORGANIZATION`. ``call.db`` may be a
     transaction; that the person is a member of the organization is the caller's to know. With
     ``until`` the session ends then at the latest, in microseconds since 1970, UTC. Applications
-    know the person by ``sub``, or else by the id. ``auth_time`` is that of an earlier session whose
-    sign-in it continues. ``impersonation``: an operator is in it. ``has_second_factor``: the person
-    gave a second factor as well.
+    know the person by ``sub``, or else by the id. ``auth_time`` and
+    ``address`` are those of an earlier session whose sign-in it continues. ``impersonation``: an
+    operator is in it. ``has_second_factor``: the person gave a second factor as well.
     """
     at, secret = now(), vault.new_secret()
     absolute = _first(at + bounds.absolute * MINUTE, until)
@@ -256,7 +257,7 @@ async def begin(
         **prefixed(row),
         p_client_id=client_id,
         p_custom_claims=to_json(dict(custom_claims)),
-        p_address=call.origin.address or None,
+        p_address=address or call.origin.address or None,
         p_now=at,
     )
     return session, secret
