@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from protobuf.wkt import FieldMask
@@ -19,19 +19,16 @@ if TYPE_CHECKING:
     from tenantry.api.in_process import InProcessClient
 
 METHODS = tuple(method.name for method in pb.SignInMethod if method)
-# Fields of the API that the form has; the ids of its fields are the same.
-_MASK = (
-    *("second_factor_required", "second_factor_grace_days", "allowed_sign_in_methods"),
-    *("sso_required", "break_glass_user_ids", "reauthentication_minutes"),
-    *("reauthentication_scopes", "allowed_networks", "allowed_email_domains"),
-)
 _MEMBERS = 100  # that the page lists for break-glass access
-_PREVIEWED = 100  # members that are evaluated for a page
+_PREVIEWED = 100  # members that are evaluated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyForm:
-    """The values of the form, as they are typed or as they are stored."""
+    """The values of the form, as they are typed or as they are stored.
+
+    The names are those of the fields of the API, and the ids of the fields on the page.
+    """
 
     second_factor_required: bool
     second_factor_grace_days: str
@@ -106,6 +103,9 @@ class PolicyForm:
         )
 
 
+_MASK = [field.name for field in fields(PolicyForm)]
+
+
 async def load(api: InProcessClient, organization_id: str) -> PolicyForm:
     """Return the form with the stored policy."""
     found = await api.organization_policies.get_organization_policy(
@@ -120,22 +120,21 @@ async def save(api: InProcessClient, organization_id: str, form: PolicyForm) -> 
         pb.UpdateOrganizationPolicyRequest(
             organization_id=organization_id,
             policy=form.to_message(),
-            update_mask=FieldMask(paths=list(_MASK)),
+            update_mask=FieldMask(paths=_MASK),
         )
     )
 
 
 async def preview(
-    api: InProcessClient, organization_id: str, form: PolicyForm, page_token: str
+    api: InProcessClient, organization_id: str, form: PolicyForm
 ) -> pb.SimulateOrganizationPolicyResponse:
-    """Return the members whom a policy would affect, of one page of members."""
+    """Return those of the newest members whom a policy would affect."""
     return await api.organization_policies.simulate_organization_policy(
         pb.SimulateOrganizationPolicyRequest(
             organization_id=organization_id,
             policy=form.to_message(),
-            update_mask=FieldMask(paths=list(_MASK)),
+            update_mask=FieldMask(paths=_MASK),
             page_size=_PREVIEWED,
-            page_token=page_token,
         )
     )
 

@@ -51,7 +51,7 @@ class _SignInPolicy:
         form = boxes.form(visit.request)
         policy = PolicyForm.of_form(form)
         try:
-            found = await sign_in_policies.preview(visit.api, visit.organization.id, policy, "")
+            found = await sign_in_policies.preview(visit.api, visit.organization.id, policy)
         except errors.InvalidArgument as problem:
             return self._refused(visit, problem, form)
         return await self._page(visit, policy, found)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tenantry.tenants.organizations.model import Organization
 
 # By the type of the environment's connection.
-OF_ENVIRONMENT = {
+_OF_ENVIRONMENT = {
     PASSWORDLESS: policies.EMAIL,
     PASSWORD: policies.PASSWORD,
     WEBAUTHN: policies.PASSKEY,
@@ -59,7 +59,7 @@ async def methods_of(db: Database, organization_id: str, amr: Sequence[str]) -> 
     A connection of another organization stands for none.
     """
     known = {one.id: type_ for type_, one in (await environment.of_environment(db)).items()}
-    methods = {OF_ENVIRONMENT[known[id_]] for id_ in amr if id_ in known}
+    methods = {_OF_ENVIRONMENT[known[id_]] for id_ in amr if id_ in known}
     others = [id_ for id_ in amr if id_ not in known]
     if others:
         for row in await db.fetch_all(_OWNERS, p_ids=to_json(others)):

@@ -1,7 +1,8 @@
 """Simulates a policy: the members of a page whose access it would refuse or limit.
 
-Each page is one statement. A member is evaluated by the newest active session in the organization;
-without one, by the registered second factors alone.
+Each page is one statement, and one more for each combination of connections by which its members
+have signed in. A member is evaluated by the newest active session in the organization; without
+one, by the registered second factors alone.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from tenantry.tenants.organizations.policy import Evidence, OrganizationPolicy, 
 from tenantry.tenants.users.model import ACTIVE, memberships, users
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from tenantry.call import Call
     from tenantry.db.engine import Row
     from tenantry.db.lists.pages import Page
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
 _m, _u, _s, _so = memberships.c, users.c, sessions.c, session_organizations.c
 _t, _p = totp_registrations.c, passkeys.c
 _newest_session = (
-    select(json_list(_s.amr, _s.second_factor_time, _s.auth_time, _so.address, _s.device, _s.id))
+    select(json_list(_s.amr, _s.second_factor_time, _s.auth_time, _so.address, _s.device))
     .select_from(
         sessions.join(
             session_organizations,
@@ -132,38 +135,54 @@ async def simulate(
         **position.params,
     )
     page: Page[Row] = position.page(rows)
-    affected = [
-        found
-        for row in page.items
-        if (found := await _affected(call, organization.id, policy, row, at)) is not None
-    ]
+    affected = []
+    methods: dict[tuple[str, ...], frozenset[str]] = {}  # of connections
+    for row in page.items:
+        sign_in = _SignIn.of_column(row["session"])
+        if sign_in.amr not in methods:
+            methods[sign_in.amr] = await enforcement.methods_of(
+                call.db, organization.id, sign_in.amr
+            )
+        found = _affected(policy, row, sign_in, methods[sign_in.amr], at)
+        if found is not None:
+            affected.append(found)
     return Simulated(affected, len(page.items), page.next_page_token)
 
 
-async def _affected(
-    call: Call, organization_id: str, policy: OrganizationPolicy, row: Row, at: int
-) -> Affected | None:
-    amr: Any = ()
-    factor_time = auth_time = None
-    address = ""
-    if row["session"] is not None:
-        amr, factor_time, auth_time, address, device, _ = from_json(row["session"])
+@dataclass(frozen=True, slots=True)
+class _SignIn:
+    """The sign-in that a member is evaluated by; without one, the defaults."""
+
+    amr: tuple[str, ...] = ()
+    second_factor_time: int | None = None
+    time: int | None = None
+    address: str = ""
+
+    @classmethod
+    def of_column(cls, text: str | None) -> _SignIn:
+        if text is None:
+            return cls()
+        amr, second_factor_time, time, address, device = from_json(text)
         # SQLite has JSON within JSON as text.
         amr = from_json(amr) if isinstance(amr, str) else amr
         device = from_json(device) if isinstance(device, str) else device
-        address = address or device.get("ip", "")
-    methods = await enforcement.methods_of(call.db, organization_id, amr)
+        return cls(tuple(amr), second_factor_time, time, address or device.get("ip", ""))
+
+
+def _affected(
+    policy: OrganizationPolicy, row: Row, sign_in: _SignIn, methods: Collection[str], at: int
+) -> Affected | None:
     can_verify = bool(row["has_app"]) or bool(row["has_passkey"])
     evidence = Evidence(
         user_id=row["user_id"],
         at=at,
         member_since=row["join_time"] or row["create_time"],
         methods=methods,
-        has_second_factor=factor_time is not None or can_verify,
-        address=address or None,
+        has_second_factor=sign_in.second_factor_time is not None or can_verify,
+        address=sign_in.address or None,
     )
     refusals = policy.refusals(evidence)
-    if auth_time is None:
+    if sign_in.time is None:
         # Nothing is known of how the member signs in.
         refusals = [one for one in refusals if one is Refusal.SECOND_FACTOR]
     must_enroll = policy.lacks_second_factor(evidence)
@@ -176,8 +195,8 @@ async def _affected(
         refusals=tuple(refusals),
         must_enroll=must_enroll,
         grace_days_left=max(0, -(-left // DAY)) if must_enroll else 0,
-        sign_in_time=auth_time,
-        address=address,
+        sign_in_time=sign_in.time,
+        address=sign_in.address,
     )
 
 

@@ -58,9 +58,7 @@ class _SignInPolicy:
         form, path = boxes.form(visit.request), organization_page.path_of(visit, _TAB)
         policy = PolicyForm.of_form(form)
         try:
-            found = await sign_in_policies.preview(
-                visit.api, visit.request.params["id"], policy, ""
-            )
+            found = await sign_in_policies.preview(visit.api, visit.request.params["id"], policy)
         except errors.InvalidArgument as problem:
             fields = sign_in_policies.fields_of(problem)
             return self._site.wrong(visit, problem, path, fields, form)
